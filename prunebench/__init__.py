@@ -1,0 +1,81 @@
+"""prunebench: a plugin-based benchmark suite for neural network pruning.
+
+The public API. Names are resolved when first used, so that `import prunebench` and `prunebench --help`
+stay light (no torch).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from prunebench._version import __version__
+
+if TYPE_CHECKING:
+    from prunebench.api import prune, score
+    from prunebench.errors import (
+        ComponentError,
+        DataError,
+        PluginError,
+        PrunebenchError,
+        StoreError,
+        SuiteError,
+        UsageError,
+    )
+    from prunebench.host.components import (
+        Ablation,
+        Architecture,
+        Dataset,
+        Diagnostic,
+        Initialization,
+        Method,
+        RecipeComponent,
+        Scorer,
+    )
+    from prunebench.host.form import Batch, Form
+    from prunebench.host.hookspecs import hookimpl
+    from prunebench.pruning import diagnostics
+    from prunebench.pruning.mask import Mask
+    from prunebench.training.recipe import Recipe
+
+_WHERE = {
+    "prunebench.api": ["prune", "score"],
+    "prunebench.errors": [
+        "ComponentError",
+        "DataError",
+        "PluginError",
+        "PrunebenchError",
+        "StoreError",
+        "SuiteError",
+        "UsageError",
+    ],
+    "prunebench.host.components": [
+        "Ablation",
+        "Architecture",
+        "Dataset",
+        "Diagnostic",
+        "Initialization",
+        "Method",
+        "RecipeComponent",
+        "Scorer",
+    ],
+    "prunebench.host.form": ["Batch", "Form"],
+    "prunebench.host.hookspecs": ["hookimpl"],
+    "prunebench.pruning.mask": ["Mask"],
+    "prunebench.training.recipe": ["Recipe"],
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = ["__version__", "diagnostics", *_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "diagnostics":
+        return importlib.import_module("prunebench.pruning.diagnostics")
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    raise AttributeError(f"module 'prunebench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,52 @@
+"""One spelling for every value that is hashed: keys, digests, identities (DESIGN §2)."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+__all__ = ["canonical", "digest", "decimal12"]
+
+
+def canonical(value: Any) -> bytes:
+    """Return the canonical JSON of `value`: sorted keys, no white space, UTF-8.
+
+    Only what JSON has a single spelling for is allowed: str, int, bool, None, finite floats (shortest
+    spelling that reads back), lists, tuples and dicts with string keys.
+
+    Raises: TypeError for anything else, ValueError for a float that is not finite.
+    """
+    encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if b"null" in encoded:
+        _refuse_not_finite(value)
+    return encoded
+
+
+def _refuse_not_finite(value: Any) -> None:
+    """orjson spells NaN and infinities as null; a key must not confuse them with None."""
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError(f"not a finite number: {value}")
+    elif isinstance(value, dict):
+        for item in value.values():
+            _refuse_not_finite(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_not_finite(item)
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of the canonical JSON of `value`, in hexadecimal."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def decimal12(value: float | Decimal) -> str:
+    """Return a density or sparsity as a decimal of at most 12 digits after the point, without trailing zeros.
+
+    >>> decimal12(0.8**3), decimal12(1.0)
+    ('0.512', '1')
+    """
+    return f"{float(value):.12f}".rstrip("0").rstrip(".")

@@ -1,0 +1,57 @@
+"""What goes wrong because of what a user wrote or has: printed without a traceback, exit code 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ComponentError",
+    "DataError",
+    "PluginError",
+    "PrunebenchError",
+    "StoreError",
+    "SuiteError",
+    "UsageError",
+    "nearest",
+]
+
+
+class PrunebenchError(Exception):
+    """Base of every error that is meant for a person: its text says what was found, where, what is allowed."""
+
+
+class UsageError(PrunebenchError):
+    """An argument or a name on the command line, or in a call, that does not exist or does not fit."""
+
+
+class SuiteError(PrunebenchError):
+    """A suite file that cannot be read or says something that is not allowed."""
+
+
+class PluginError(PrunebenchError):
+    """A plugin that cannot be loaded, or two that register the same name."""
+
+
+class ComponentError(PrunebenchError):
+    """A component that breaks its contract while it works: wrong shapes, names, values that are not finite."""
+
+
+class DataError(PrunebenchError):
+    """A data set that is missing, damaged or other than it was when the plan was made."""
+
+
+class StoreError(PrunebenchError):
+    """A store that cannot be read or written."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return "; did you mean 'X'?" for the closest allowed name, and a listing of what is allowed.
+
+    >>> nearest("snap", ["snip", "grasp"])
+    "; did you mean 'snip'? allowed: grasp, snip"
+    """
+    names = sorted(set(allowed))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    return f"{hint} allowed: {', '.join(names) if names else 'nothing'}"

@@ -1,0 +1,1 @@
+"""Hook specifications, components, loading of plugins, identity."""

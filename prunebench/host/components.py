@@ -1,0 +1,284 @@
+"""What a plugin registers: eight kinds of component, each a small frozen value (imports no torch).
+
+Every component has a `name`, unique within its kind. One with a `version` is identified by its name, that
+version and the versions of the distributions that it `depends` on; one without by a digest of its source
+(`prunebench.host.identity`). Whoever changes what a versioned component computes gives it a new version.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from prunebench.host.form import Batch, Form
+from prunebench.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+__all__ = [
+    "KINDS",
+    "Ablation",
+    "Architecture",
+    "Component",
+    "Dataset",
+    "Diagnostic",
+    "Initialization",
+    "Method",
+    "Origin",
+    "RecipeComponent",
+    "Scorer",
+]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a component came from: the distribution and its version, or a plugin file."""
+
+    plugin: str
+    distribution: str | None = None
+    version: str | None = None
+
+    def __str__(self) -> str:
+        if self.distribution:
+            return f"{self.distribution} {self.version} ({self.plugin})"
+        return self.plugin
+
+
+@dataclass(frozen=True)
+class Component:
+    """Base of the eight kinds. `source` is what the identity's digest is taken of (a function, class, …)."""
+
+    kind: ClassVar[str]
+    name: str
+
+    @property
+    def source(self) -> object:
+        """The object whose module is digested where no version is declared."""
+        raise NotImplementedError
+
+    @property
+    def documentation(self) -> str:
+        """The text that `prunebench show` prints: the source's docstring."""
+        return inspect.getdoc(self.source) or ""
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation."""
+        return self.documentation.strip().split("\n")[0]
+
+
+def _keyword_parameters(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the keyword-only arguments that have defaults: a component's parameters."""
+    return {
+        p.name: p.default
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+    }
+
+
+@dataclass(frozen=True)
+class Scorer(Component):
+    """A score for every prunable weight; higher is kept.
+
+    `function(net, batch, rng, **parameters)` returns {parameter name: tensor of that parameter's shape}.
+    `net` is a `prunebench.pruning.ScoringNetwork`, a private copy in the declared mode and precision;
+    `batch` is (x, y), or None where `needs` is "nothing"; `rng` draws this seed's random numbers.
+    Keyword-only arguments of the function are the scorer's parameters.
+    """
+
+    kind: ClassVar[str] = "scorer"
+    function: Callable[..., Mapping[str, torch.Tensor]]
+    needs: Literal["nothing", "batch"] = "nothing"
+    mode: Literal["train", "eval"] = "eval"
+    precision: Literal["float32", "float64"] = "float32"
+    batch: Batch = Batch(per_class=10)
+    version: str | None = None
+    depends: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> object:
+        """The scoring function."""
+        return self.function
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The scorer's parameters with their defaults."""
+        return _keyword_parameters(self.function)
+
+
+@dataclass(frozen=True)
+class Architecture(Component):
+    """A network: `build(input_shape, classes, **parameters)` returns an nn.Module that maps N×C×H×W to N×classes.
+
+    A preset (`preset = (name of another architecture, its parameters)`) is only another name: cells of
+    `resnet20` and of `{name = "cifar-resnet", depth = 20}` are the same cells.
+    """
+
+    kind: ClassVar[str] = "architecture"
+    build: Callable[..., nn.Module]
+    preset: tuple[str, Mapping[str, Any]] | None = None
+    version: str | None = None
+    depends: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> object:
+        """The building function or class."""
+        return self.build
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The architecture's parameters with their defaults (a preset's own values among them)."""
+        return {**_keyword_parameters(self.build), **(self.preset[1] if self.preset else {})}
+
+
+@dataclass(frozen=True)
+class Initialization(Component):
+    """Initial values: `draw(module, name, parameter, rng)` returns a CPU tensor like `parameter`, or None to leave it.
+
+    `module` owns the parameter under the attribute `name` ("weight", "bias"); `rng` draws from
+    stream(seed, "init", the parameter's full name). `draw = None` keeps the constructor's own values, run
+    under a seeded torch generator.
+    """
+
+    kind: ClassVar[str] = "initialization"
+    draw: Callable[..., torch.Tensor | None] | None
+    version: str | None = None
+    depends: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def source(self) -> object:
+        """The drawing function (of "own", this class)."""
+        return self.draw or Initialization
+
+    @property
+    def documentation(self) -> str:
+        """The drawing function's docstring, or the text given."""
+        return self.text or super().documentation
+
+
+@dataclass(frozen=True)
+class Dataset(Component):
+    """Labelled images that fit in memory.
+
+    `load(root, part)` with part "train" or "test" returns (uint8 images N×C×H×W, int64 labels N); it raises
+    `prunebench.errors.DataError` with what to put where. `fingerprint(root)` returns a hexadecimal digest of
+    the files without decoding them; without one the loaded tensors are hashed. `mean` and `std` are of the
+    training images, per channel, on the scale 0–1; `margin` is the difference in accuracy, in points, that
+    does not matter to a user (δ, DESIGN §8).
+    """
+
+    kind: ClassVar[str] = "dataset"
+    load: Callable[[Path, str], tuple[torch.Tensor, torch.Tensor]]
+    shape: tuple[int, int, int]
+    classes: int
+    train: int
+    test: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: Callable[[Path], str] | None = None
+    download: Callable[[Path], None] | None = None
+    """Fetches the original files into the root, verified; None where there is nothing to fetch."""
+    missing: Callable[[Path], str | None] | None = None
+    """Returns what is missing under the root and what to put where, or None; cheap, reads no contents."""
+    margin: float = 0.5
+    version: str | None = None
+    depends: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> object:
+        """The loading function."""
+        return self.load
+
+
+@dataclass(frozen=True)
+class Ablation(Component):
+    """A function from a method's form to a method's form."""
+
+    kind: ClassVar[str] = "ablation"
+    function: Callable[[Form], Form]
+
+    @property
+    def source(self) -> object:
+        """The function."""
+        return self.function
+
+
+@dataclass(frozen=True)
+class RecipeComponent(Component):
+    """A named recipe. Its values, not its name, are what a run's key holds."""
+
+    kind: ClassVar[str] = "recipe"
+    recipe: Recipe
+    text: str = ""
+    """What it is and where its numbers come from."""
+
+    @property
+    def source(self) -> object:
+        """The recipe's class: a recipe is data and needs no identity."""
+        return Recipe
+
+    @property
+    def documentation(self) -> str:
+        """The text given."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Method(Component):
+    """A named value of the general form. Its fields, not its name, are what a cell's key holds."""
+
+    kind: ClassVar[str] = "method"
+    form: Form
+    text: str = ""
+    """The exact variant, and where it comes from."""
+
+    @property
+    def source(self) -> object:
+        """The form's class: a method is data and needs no identity."""
+        return Form
+
+    @property
+    def documentation(self) -> str:
+        """The text given."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Diagnostic(Component):
+    """A measure of a mask or of a trained network that is not its accuracy; returns plain JSON values.
+
+    `function(net, mask)` gets the network on the CPU in evaluation mode (with the state's weights where `of`
+    is "state", with the initial structure alone where it is "mask") and its `prunebench.pruning.Mask`.
+    """
+
+    kind: ClassVar[str] = "diagnostic"
+    function: Callable[..., Any]
+    of: Literal["mask", "state"] = "mask"
+    version: str | None = None
+    depends: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> object:
+        """The measuring function."""
+        return self.function
+
+
+KINDS: dict[str, type[Component]] = {
+    "scorers": Scorer,
+    "architectures": Architecture,
+    "initializations": Initialization,
+    "datasets": Dataset,
+    "ablations": Ablation,
+    "recipes": RecipeComponent,
+    "methods": Method,
+    "diagnostics": Diagnostic,
+}
+"""The hook (less its prefix) and what it returns a list of."""
+

@@ -1,0 +1,1 @@
+"""Runs one job: reads and writes the store."""

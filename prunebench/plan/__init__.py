@@ -1,0 +1,1 @@
+"""Cells to jobs: keys, the graph, the frozen plan."""

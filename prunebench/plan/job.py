@@ -1,0 +1,49 @@
+"""A job: one piece of work with a key. A plain value: what it is, not where or when it runs (imports no torch).
+
+Kinds and their `params` (all resolved; `inputs` lists the keys that a job reads, in the order named here):
+
+train    {run: {...}, step}                    reads the origin state, the mask (where the run has them)
+score    {scorer, prunable, data, seed}        reads a state
+mask     {keep, allocation, kept, prunable, …} reads scores (one shot) or a state (rounds), and for `like` a mask
+shuffle  {seed}                                reads a mask
+measure  {diagnostic, …}                       reads a mask or a state
+record   {cell}                                reads the end state, and the mask where there is one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["JOB_VERSIONS", "Job", "Kind", "state_key"]
+
+Kind = Literal["train", "score", "mask", "shuffle", "measure", "record"]
+
+JOB_VERSIONS: dict[str, int] = {
+    "train": 1,
+    "score": 1,
+    "mask": 1,
+    "shuffle": 1,
+    "measure": 1,
+    "record": 1,
+}
+"""Raised when what a kind of job computes changes: its keys, and those of what descends from it, change then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work: `key` names its output in the store, `inputs` the keys of what it reads."""
+
+    key: str
+    kind: Kind
+    params: Mapping[str, Any]
+    inputs: tuple[str, ...] = ()
+
+
+def state_key(run: str, step: int) -> str:
+    """Return the key of the state of a run at a step: the run's own key and the step.
+
+    So the states of a run can be listed without an index that could disagree with them.
+    """
+    return f"{run}@{step}"

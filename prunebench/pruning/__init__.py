@@ -1,0 +1,1 @@
+"""Masks, scores to masks, allocation, rounds, diagnostics: tensors only."""

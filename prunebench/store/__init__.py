@@ -1,0 +1,1 @@
+"""Artifacts, records, measures, attempts, claims: a folder, no server."""

@@ -1,0 +1,1 @@
+"""Recipes, streams of random numbers, data on the device, the training loop."""

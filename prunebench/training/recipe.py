@@ -1,0 +1,132 @@
+"""What a training run is told: a recipe, and points of a run (imports no torch)."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prunebench.errors import UsageError
+
+__all__ = ["AtEpoch", "AtStep", "Point", "Recipe"]
+
+
+class AtStep(BaseModel):
+    """A point of a run: after so many optimiser steps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    step: Annotated[int, Field(ge=0)]
+
+
+class AtEpoch(BaseModel):
+    """A point of a run: after so many epochs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    epoch: Annotated[float | int, Field(ge=0)]
+
+
+Point = Literal["init", "end", "rewind"] | AtStep | AtEpoch
+
+
+class Recipe(BaseModel):
+    """How a network is trained: everything that training reads, as plain values.
+
+    Epochs count passes over the training set; learning rates are per step. A field added later must have
+    the default None and mean "as before" then: `run_fields` leaves None out, so that no old key changes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: Annotated[float, Field(gt=0)]
+    batch: Annotated[int, Field(ge=1)]
+    optimizer: Literal["sgd"] = "sgd"
+    lr: Annotated[float, Field(gt=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    decay: Literal["drops", "cosine"] = "drops"
+    drops: tuple[float, ...] = ()
+    """Epochs at which the learning rate is multiplied by `drop_factor`."""
+    drop_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    warmup: Annotated[float, Field(ge=0)] = 0.0
+    """Epochs over which the learning rate rises linearly from 0 to `lr`."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    init: str = "kaiming-normal"
+    rewind: Point = "init"
+    """Where methods that rewind go back to (lottery ticket rewinding)."""
+    augment: tuple[str, ...] = ()
+    """Augmentations in order: "flip", or "shift4" (up to four pixels in each direction)."""
+    evaluate: Annotated[int, Field(ge=1)] = 1
+    """The split is evaluated every so many epochs, and at the last step always."""
+    last_batch: Literal["keep", "drop"] = "keep"
+    precision: Literal["float32"] = "float32"
+    micro_batch: Annotated[int, Field(ge=1)] | None = None
+    """Examples per forward pass where a batch does not fit; BatchNorm sees it, so it is part of the run."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        if list(self.drops) != sorted(set(self.drops)):
+            raise ValueError(f"drops must rise, found {list(self.drops)}")
+        if self.decay == "cosine" and self.drops:
+            raise ValueError("decay = 'cosine' takes no drops")
+        if self.rewind == "rewind":
+            raise ValueError("rewind is itself the rewind point: give 'init', 'end', {step = k} or {epoch = k}")
+        return self
+
+    def steps_per_epoch(self, examples: int) -> int:
+        """Return the optimiser steps in a pass over `examples` training examples."""
+        whole, rest = divmod(examples, self.batch)
+        return whole + (1 if rest and (self.last_batch == "keep" or not whole) else 0)
+
+    def total_steps(self, examples: int) -> int:
+        """Return the optimiser steps of the whole schedule; a part epoch is rounded up."""
+        return math.ceil(round(self.epochs * self.steps_per_epoch(examples), 6))
+
+    def step_of(self, point: Point, examples: int) -> int:
+        """Resolve a point to a step of this recipe's schedule.
+
+        Raises: UsageError where the point lies beyond the schedule.
+        """
+        total = self.total_steps(examples)
+        if point == "init":
+            return 0
+        if point == "end":
+            return total
+        if point == "rewind":
+            return self.step_of(self.rewind, examples)
+        if isinstance(point, AtEpoch):
+            step = round(point.epoch * self.steps_per_epoch(examples))
+        else:
+            assert isinstance(point, AtStep)
+            step = point.step
+        if step > total:
+            raise UsageError(f"step {step} lies beyond the schedule of {total} steps ({self.epochs:g} epochs)")
+        return step
+
+    def learning_rate(self, step: int, examples: int) -> float:
+        """Return the learning rate of the optimiser step that starts at `step` (0 is the first)."""
+        per_epoch = self.steps_per_epoch(examples)
+        warmup = round(self.warmup * per_epoch)
+        if step < warmup:
+            return self.lr * step / warmup
+        if self.decay == "cosine":
+            total = self.total_steps(examples)
+            done = (step - warmup) / max(1, total - warmup)
+            return self.lr * 0.5 * (1 + math.cos(math.pi * done))
+        passed = sum(step >= round(epoch * per_epoch) for epoch in self.drops)
+        return self.lr * self.drop_factor**passed
+
+    def evaluates_at(self, step: int, examples: int) -> bool:
+        """Whether the split is evaluated when `step` steps are done."""
+        if step == 0:
+            return False
+        return step == self.total_steps(examples) or step % (self.evaluate * self.steps_per_epoch(examples)) == 0
+
+    def run_fields(self) -> dict[str, Any]:
+        """Return what training reads, for the run's key: all but the initialisation and the rewind point."""
+        fields = self.model_dump(mode="json", exclude_none=True)
+        del fields["init"], fields["rewind"]
+        return fields
