@@ -1,0 +1,22 @@
+"""Where things are unless somebody says otherwise: the store and the data root."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+__all__ = ["data_root", "store_root"]
+
+
+def store_root(given: str | None = None) -> Path:
+    """Return the store: as given, else PRUNEBENCH_STORE, else .prunebench in the working directory."""
+    return Path(given or os.environ.get("PRUNEBENCH_STORE") or ".prunebench").expanduser().absolute()
+
+
+def data_root(given: str | None = None) -> Path:
+    """Return the data root: as given, else PRUNEBENCH_DATA, else the user's cache folder."""
+    found = given or os.environ.get("PRUNEBENCH_DATA")
+    path = Path(found) if found else platformdirs.user_cache_path("prunebench") / "data"
+    return path.expanduser().absolute()

@@ -1,0 +1,198 @@
+"""The local engine: makes what cells need, in this process, one job after another.
+
+A job and where it runs are two things: this module decides what is next, `prunebench.jobs.run_job` does it.
+Other engines take the place of this one. Several local engines may share a store: claims keep them from
+doing the same work, and the store from harm where they do.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from prunebench.errors import PrunebenchError
+from prunebench.jobs.context import Context, InputChanged, InputRefused
+from prunebench.jobs.run import run_job
+from prunebench.plan import Job, Plan, PlannedCell
+from prunebench.store import Claim, Damaged, Missing, Store
+
+__all__ = ["JobFailed", "LocalEngine"]
+
+log = logging.getLogger("prunebench.jobs")
+
+REMAKES = 5
+"""How often an input may turn out missing, damaged or changed before its job counts as failed."""
+
+
+class JobFailed(Exception):
+    """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback."""
+
+    def __init__(self, job: Job, message: str, *, log_path: str = "") -> None:
+        super().__init__(message)
+        self.job, self.message, self.log_path = job, message, log_path
+
+    def __str__(self) -> str:
+        where = f" (log: {self.log_path})" if self.log_path else ""
+        return f"{self.job.kind} {self.job.key[:12]} failed: {self.message}{where}"
+
+
+@dataclass
+class LocalEngine:
+    """Makes cells of one plan. `started` bounds which failed attempts count: asking again tries again."""
+
+    plan: Plan
+    context: Context
+    keep_states: bool = False
+    on_job: Callable[[Job], None] | None = None
+    """Called before a job runs."""
+    run: Callable[[Job, Context], None] = run_job
+    made: list[Job] = field(default_factory=list)
+    """Jobs that this engine ran to the end."""
+    _failed: dict[str, JobFailed] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        """The store that everything is read from and written to."""
+        return self.context.store
+
+    def have(self, key: str) -> bool:
+        """Whether a job's output is in the store."""
+        kind = self.plan.jobs[key].kind
+        if kind == "record":
+            return self.store.has_record(key)
+        if kind == "measure":
+            return self.store.has_measure(key)
+        return self.store.has_artifact(key)
+
+    def make(self, cell: PlannedCell) -> int:
+        """Make all that a cell is asked for; return the number of jobs that this took here.
+
+        Raises: JobFailed, naming the job (of this cell or of what it needs) and its error.
+        """
+        before = len(self.made)
+        self.context.identities = {label: self.plan.identities[label] for label in cell.parts}
+        for target in cell.targets:
+            self._make(target)
+        if not self.keep_states:
+            self._drop_unneeded(cell)
+        return len(self.made) - before
+
+    def _make(self, target: str) -> None:
+        remakes = 0
+        while not self.have(target):
+            try:
+                for key in self.plan.remaining([target], self.have):
+                    self._one(key)
+            except (Missing, Damaged, InputChanged) as error:
+                remakes += 1
+                if remakes > REMAKES:
+                    raise JobFailed(self.plan.jobs[target], f"an input is made again and again: {error}") from error
+                log.warning("%s: made again", error)
+
+    def _one(self, key: str) -> None:
+        job = self.plan.jobs[key]
+        if key in self._failed:
+            raise self._failed[key]
+        with self._claimed(job) as mine:
+            if not mine:
+                return
+            self._run(job)
+
+    @contextmanager
+    def _claimed(self, job: Job) -> Iterator[bool]:
+        """Wait for this job's claim; yields False where somebody else has made it meanwhile."""
+        claim: Claim | None = None
+        waiting = False
+        while not self.have(job.key):
+            claim = self.store.claim(job.key)
+            if claim is not None:
+                break
+            if not waiting:
+                log.info("waiting for another worker's %s %s", job.kind, job.key[:12])
+                waiting = True
+            time.sleep(0.1)
+        if claim is None:
+            yield False
+            return
+        with claim:
+            yield not self.have(job.key)
+
+    def _run(self, job: Job) -> None:
+        if self.on_job is not None:
+            self.on_job(job)
+        path = self.store.log_path(job.key)
+        with _log_to(path) as tail:
+            try:
+                self.run(job, self.context)
+            except (Missing, Damaged, InputChanged):
+                raise
+            except KeyboardInterrupt:
+                log.warning("interrupted")
+                raise
+            except Exception as error:
+                message = str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
+                log.error("failed: %s\n%s", message, traceback.format_exc())
+                self.store.write_attempt(
+                    job.key,
+                    error=message,
+                    log_tail=tail(),
+                    job={"kind": job.kind, "traceback": traceback.format_exc()},
+                )
+                failed = JobFailed(job, message, log_path=path.name)
+                self._failed[job.key] = failed
+                raise failed from error
+            log.info("done")
+        self.made.append(job)
+
+    def _drop_unneeded(self, cell: PlannedCell) -> None:
+        """Drop scores, and states of pruned runs, that nothing in the plan still has to read."""
+        seen: set[str] = set()
+        stack = list(cell.targets)
+        while stack:
+            key = stack.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            job = self.plan.jobs[key]
+            stack.extend(job.inputs)
+            if not _passing(job) or not self.store.has_artifact(key):
+                continue
+            if all(self.have(reader) for reader in self.plan.readers.get(key, ())):
+                self.store.drop_artifact(key)
+
+
+def _passing(job: Job) -> bool:
+    """Whether a job's output is only passed through: scores, and states of pruned runs."""
+    return job.kind == "score" or (job.kind == "train" and job.params["run"]["mask"] is not None)
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextmanager
+def _log_to(path: Any) -> Iterator[Callable[[], str]]:
+    """Write what is logged meanwhile to the job's file; yields a function that returns its last lines."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger("prunebench")
+    level = root.level
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+
+    def tail() -> str:
+        handler.flush()
+        return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-50:])
+
+    try:
+        yield tail
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()

@@ -1,0 +1,184 @@
+"""From what a user asked for to a frozen plan and an engine: shared by the command line and pytest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from prunebench.errors import DataError, StoreError, UsageError
+from prunebench.plan.plan import Plan
+from prunebench.store import Store
+
+if TYPE_CHECKING:
+    from prunebench.engine.local import LocalEngine
+    from prunebench.host.registry import Host
+    from prunebench.plan.planner import PlannedCell
+    from prunebench.suite import Suite
+
+__all__ = ["Request", "Session", "freeze", "previous_plan", "read_frozen", "statuses"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for. Plain values: it travels to workers as text."""
+
+    suite: str
+    store: str
+    data: str
+    plugins: tuple[str, ...] = ()
+    third_party: bool = True
+    load: tuple[str, ...] | None = None
+    """Third-party plugins to load, by entry point or distribution; None loads all."""
+    scorers: tuple[str, ...] = ()
+    seeds: int | None = None
+    device: str = "cpu"
+    threads: int = 1
+    keep_states: bool = False
+
+    def host(self) -> Host:
+        """Load the plugins."""
+        from prunebench.host.registry import Host
+
+        return Host.load(
+            plugins=[Path(p) for p in self.plugins],
+            third_party=self.third_party,
+            only=None if self.load is None else list(self.load),
+        )
+
+    def read_suite(self, host: Host) -> Suite:
+        """Read and validate the suite, with the scorers added and the seeds set that were asked for."""
+        from prunebench.suite import load_suite, with_methods, with_seeds
+
+        suite = load_suite(self.suite, host)
+        if self.scorers:
+            suite = with_methods(suite, list(self.scorers), host)
+        if self.seeds is not None:
+            suite = with_seeds(suite, self.seeds)
+        return suite
+
+    def to_json(self) -> str:
+        """Return the request as text."""
+        return orjson.dumps(self.__dict__).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Return the request that `to_json` wrote."""
+        value = {k: tuple(v) if isinstance(v, list) else v for k, v in orjson.loads(text).items()}
+        return cls(**value)
+
+
+@dataclass
+class Session:
+    """A request made ready: host, suite and plan."""
+
+    request: Request
+    host: Host
+    plan: Plan
+    path: Path | None = None
+    """The suite's file."""
+    frozen: Path | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def prepare(cls, request: Request) -> Session:
+        """Load plugins, read the suite, plan its cells; writes nothing.
+
+        Raises: PluginError, SuiteError, DataError.
+        """
+        from prunebench.plan.make import make_plan
+
+        began = time.perf_counter()
+        host = request.host()
+        suite = request.read_suite(host)
+        plan = make_plan(suite, host, Path(request.data))
+        return cls(request, host, plan, suite.path, seconds=time.perf_counter() - began)
+
+    def ready(self) -> None:
+        """Make sure that what the plan reads is there, before anything is written or trained.
+
+        Downloads data sets that are missing and can be fetched. Raises: DataError, UsageError.
+        """
+        _check_device(self.request.device)
+        for name, what in self.plan.missing_data.items():
+            dataset: Any = self.host.get("datasets", name)
+            if dataset.download is None:
+                raise DataError(what)
+            try:
+                dataset.download(Path(self.request.data))
+            except DataError as error:
+                raise DataError(f"{what}\n(downloading it failed: {error})") from error
+        self.plan.missing_data = {}
+
+    def freeze(self, store: Store) -> Path:
+        """Write the plan to the store, so that every worker, and `status`, reads the same."""
+        self.frozen = freeze(self.plan, store)
+        return self.frozen
+
+    def engine(self, store: Store, **options: Any) -> LocalEngine:
+        """Return an engine that works on this plan."""
+        from prunebench.engine.local import LocalEngine
+        from prunebench.jobs.context import Context
+
+        context = Context(
+            store=store,
+            host=self.host,
+            data_root=Path(self.request.data),
+            jobs=self.plan.jobs,
+            device=self.request.device,
+            threads=self.request.threads,
+            suite=self.plan.suite,
+        )
+        return LocalEngine(self.plan, context, keep_states=self.request.keep_states, **options)
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    kind = device.split(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise UsageError(f"--device: found '{device}', allowed: cpu, cuda, cuda:N")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device: cuda was asked for, and this torch sees no GPU")
+
+
+def freeze(plan: Plan, store: Store) -> Path:
+    """Write a plan to the store's plans and return its path."""
+    return store.write_plan(plan.name, orjson.dumps(plan.frozen()))
+
+
+def read_frozen(path: Path) -> Plan:
+    """Read a frozen plan. Raises: StoreError where the file is not one."""
+    try:
+        value = orjson.loads(path.read_bytes())
+        return Plan.thaw(value)
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path}: not a frozen plan ({error}); `prunebench plan` makes a new one") from error
+
+
+def previous_plan(store: Store, plan: Plan) -> Plan | None:
+    """Return the newest frozen plan of this suite that is another than `plan`, or None."""
+    for path in reversed(store.plans(str(plan.suite["name"]))):
+        if path.stem != plan.name:
+            try:
+                return read_frozen(path)
+            except StoreError:
+                continue
+    return None
+
+
+def statuses(plan: Plan, store: Store, cells: Sequence[PlannedCell] | None = None) -> dict[str, str]:
+    """Return each cell's status by its id: "done", "partial" (measures are missing) or "missing"."""
+    records, measures = store.record_keys(), store.measure_keys()
+    have = records | measures
+    found = {}
+    for cell in plan.cells if cells is None else cells:
+        if all(target in have for target in cell.targets):
+            found[cell.id] = "done"
+        else:
+            found[cell.id] = "partial" if cell.key in records else "missing"
+    return found

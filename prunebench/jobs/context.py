@@ -1,0 +1,191 @@
+"""What a job works with: store, host, data, device; and how it reads what was made before it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from prunebench.errors import DataError
+from prunebench.host.components import Architecture, Dataset, Initialization
+from prunebench.host.registry import Host
+from prunebench.plan.facts import fingerprint
+from prunebench.plan.job import Job
+from prunebench.store import Artifact, Missing, Store
+from prunebench.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from prunebench.training.data import Data
+
+__all__ = ["Context", "InputChanged", "InputRefused"]
+
+log = logging.getLogger("prunebench.jobs")
+
+
+class InputRefused(Exception):
+    """An input in the store was made from something else than the plan says: never used, a person must look."""
+
+
+class InputChanged(Exception):
+    """An input was made from a state that has been made again with other bits; it was set aside: make it again."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
+
+
+@dataclass
+class Context:
+    """Where a job runs: everything that it reads or writes goes through here."""
+
+    store: Store
+    host: Host
+    data_root: Path
+    jobs: Mapping[str, Job]
+    device: str = "cpu"
+    threads: int = 1
+    checkpoint_seconds: float = 60.0
+    progress: Callable[[Job, int, int], None] | None = None
+    """Called with a training job, its step and its last step."""
+    suite: Mapping[str, Any] = field(default_factory=dict)
+    identities: Mapping[str, Any] = field(default_factory=dict)
+    _data: dict[Any, Data] = field(default_factory=dict)
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def read(self, key: str) -> Artifact:
+        """Return an input from the store, verified: its checksum, and that it was made from what the plan says.
+
+        Raises: Missing or Damaged (it has to be made again), InputRefused, InputChanged.
+        """
+        artifact = self.store.read_artifact(key)
+        self.verify(key, artifact.meta)
+        return artifact
+
+    def meta(self, key: str) -> Mapping[str, Any]:
+        """Return an input's metadata alone, verified like `read`."""
+        meta = self.store.artifact_meta(key)
+        if meta is None:
+            raise Missing(f"artifact {key} is not in the store")
+        self.verify(key, meta)
+        return meta
+
+    def verify(self, key: str, meta: Mapping[str, Any]) -> None:
+        """Compare what an artifact was made from with the plan, and with what the store holds now.
+
+        Training goes on whatever became of its inputs; scores and masks must come from the very state that
+        is there (another key: refused; the same key, other bits: set aside and made again).
+        """
+        job = self.jobs.get(key)
+        if job is None or job.kind not in ("score", "mask", "shuffle"):
+            return
+        made_from = meta.get("made_from", {})
+        if list(made_from) != list(job.inputs):
+            raise InputRefused(
+                f"{job.kind} {key[:12]} in the store was made from {_short(made_from)}, "
+                f"the plan says {_short(job.inputs)}: it is not used. Remove it, or use another store"
+            )
+        scored = meta.get("scored")
+        planned = self.scored_state(job)
+        if scored is None or scored.get("key") != planned:
+            raise InputRefused(
+                f"{job.kind} {key[:12]} scored the state {_short([scored and scored.get('key')])}, "
+                f"the plan says {_short([planned])}: it is not used. Remove it, or use another store"
+            )
+        for source, digest in {**made_from, scored["key"]: scored["digest"]}.items():
+            present = self.store.artifact_meta(source)
+            if present is not None and present["digest"] != digest:
+                reason = (
+                    f"{job.kind} {key[:12]} was made from {source[:12]} as {digest[:8]}, "
+                    f"which has been made again with other bits ({present['digest'][:8]})"
+                )
+                log.warning("%s: set aside and made again", reason)
+                self.store.set_aside(key, reason)
+                raise InputChanged(key, reason)
+
+    def scored_state(self, job: Job) -> str:
+        """Return the key of the state that a score, mask or shuffle job goes back to."""
+        while job.kind != "train":
+            job = self.jobs[job.inputs[0]]
+        return job.key
+
+    def made_from(self, job: Job, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """Return {input key: digest} in the job's order, for the output's metadata."""
+        return {key: inputs[key]["digest"] for key in job.inputs}
+
+    # -- building ----------------------------------------------------------------------------------------
+
+    def network(self, described: Mapping[str, Any], initialization: Mapping[str, Any] | None, seed: int) -> nn.Module:
+        """Build a network on the CPU; with an initialization its initial values are drawn, else they are empty."""
+        import torch
+
+        from prunebench.training.initialize import make_network
+
+        architecture = cast(Architecture, self.host.get("architectures", described["name"]))
+
+        def build() -> nn.Module:
+            return architecture.build(tuple(described["input"]), described["classes"], **described["parameters"])
+
+        if initialization is None:
+            with torch.random.fork_rng(devices=[]):
+                return build()
+        component = cast(Initialization, self.host.get("initializations", initialization["name"]))
+        return make_network(build, component.draw, seed, initialization["purpose"])
+
+    def recipe(self, run: Mapping[str, Any]) -> Recipe:
+        """Return the recipe that a run's key holds."""
+        return Recipe.model_validate(dict(run["recipe"]))
+
+    def data(self, part: Mapping[str, Any], device: str) -> Data:
+        """Return a data set's split on a device, verified against the plan's fingerprint; kept in memory.
+
+        Raises: DataError where the files are missing, damaged, or others than the plan was made with.
+        """
+        from prunebench.training.data import Data
+
+        key = (part["name"], part["fingerprint"], part["split"], device)
+        if key not in self._data:
+            dataset = cast(Dataset, self.host.get("datasets", part["name"]))
+            found = fingerprint(dataset, self.data_root)
+            if found != part["fingerprint"]:
+                raise DataError(
+                    f"data set '{dataset.name}' has changed since the plan was made "
+                    f"(fingerprint {part['fingerprint'][:8]} then, {found[:8]} now): plan again"
+                )
+            if len(self._data) >= 2:
+                self._data.pop(next(iter(self._data)))
+            train, test = dataset.load(self.data_root, "train"), dataset.load(self.data_root, "test")
+            for what, (images, labels), count in (("train", train, dataset.train), ("test", test, dataset.test)):
+                if len(images) != count or len(labels) != count or tuple(images.shape[1:]) != dataset.shape:
+                    raise DataError(
+                        f"data set '{dataset.name}', {what}: found {tuple(images.shape)} images and {len(labels)} "
+                        f"labels, declared are {count} of shape {dataset.shape}"
+                    )
+            self._data[key] = Data.prepare(
+                train, test, dataset.mean, dataset.std, dataset.classes, split=part["split"], device=device
+            )
+        return self._data[key]
+
+    @contextmanager
+    def arithmetic(self, device: str) -> Iterator[None]:
+        """Deterministic algorithms and the declared number of threads, for the length of a job."""
+        import torch
+
+        from prunebench.training.numerics import deterministic
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            with deterministic(device):
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _short(keys: Any) -> str:
+    return ", ".join(str(key)[:12] for key in keys) or "nothing"

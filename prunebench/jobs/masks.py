@@ -1,0 +1,118 @@
+"""Score a state, make a mask of scores or in rounds, shuffle a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from prunebench.host.components import Scorer
+from prunebench.jobs.context import Context
+from prunebench.jobs.states import mask_from, mask_tensors, unpack_state
+from prunebench.plan.job import Job
+from prunebench.pruning import keep_top, prune_rounds, score_network, shuffle_mask
+from prunebench.store import Artifact
+from prunebench.training.streams import stream
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from prunebench.pruning import Mask
+
+__all__ = ["run_mask", "run_score", "run_shuffle"]
+
+
+def run_score(job: Job, context: Context) -> None:
+    """Commit the scores of every prunable weight of a state."""
+    source = context.read(job.inputs[0])
+    meta = _meta(job, context, {job.inputs[0]: source})
+    if "diverged" in meta:
+        context.store.write_artifact(job.key, {}, meta)
+        return
+    module, arguments = _scoring(job.params, context, source)
+    scores = score_network(module, **arguments)
+    context.store.write_artifact(job.key, {name: s.cpu().contiguous() for name, s in scores.items()}, meta)
+
+
+def run_mask(job: Job, context: Context) -> None:
+    """Commit the mask that keeps exactly `kept` weights, of scores or by rounds of scoring."""
+    inputs = {key: context.read(key) for key in job.inputs}
+    meta = _meta(job, context, inputs)
+    if "diverged" in meta:
+        context.store.write_artifact(job.key, {}, meta)
+        return
+    params = job.params
+    first = inputs[job.inputs[0]]
+    allocation: Any = params["allocation"]
+    if allocation == "like":
+        liked = mask_from(inputs[job.inputs[1]])
+        allocation = {layer["name"]: layer["kept"] for layer in liked.layers()}
+    if "rounds" in params:
+        module, arguments = _scoring(params["scoring"], context, first)
+        mask = prune_rounds(
+            module, kept=params["kept"], rounds=params["rounds"], keep=params["keep"], allocation=allocation, **arguments
+        )
+    else:
+        mask = keep_top(first.tensors, params["kept"], keep=params["keep"], allocation=allocation)
+    _commit(job, context, mask, meta)
+
+
+def run_shuffle(job: Job, context: Context) -> None:
+    """Commit a mask with each layer's entries permuted at random."""
+    source = context.read(job.inputs[0])
+    meta = _meta(job, context, {job.inputs[0]: source})
+    if "diverged" in meta:
+        context.store.write_artifact(job.key, {}, meta)
+        return
+    _commit(job, context, shuffle_mask(mask_from(source), stream(job.params["seed"], "shuffle")), meta)
+
+
+def _meta(job: Job, context: Context, inputs: Mapping[str, Artifact]) -> dict[str, Any]:
+    """Return the metadata of an output: what it was made from, the state that was scored, divergence inherited."""
+    first = inputs[job.inputs[0]]
+    scored = first.meta.get("scored") or {"key": first.key, "digest": first.digest}
+    meta: dict[str, Any] = {
+        "kind": job.kind,
+        "made_from": {key: inputs[key].digest for key in job.inputs},
+        "scored": scored,
+    }
+    diverged = next((a.meta["diverged"] for a in inputs.values() if a.meta.get("diverged")), None)
+    return {**meta, "diverged": diverged} if diverged else meta
+
+
+def _commit(job: Job, context: Context, mask: Mask, meta: dict[str, Any]) -> None:
+    tensors, shapes = mask_tensors(mask)
+    layers = [
+        {"name": layer["name"], "kept": layer["kept"], "prunable": layer["prunable"]} for layer in mask.layers()
+    ]
+    meta |= {"mask_shapes": shapes, "kept": mask.kept, "prunable": mask.prunable, "layers": layers}
+    context.store.write_artifact(job.key, tensors, meta)
+
+
+def _scoring(params: Mapping[str, Any], context: Context, source: Artifact) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the network in the state to be scored, and the arguments of `score_network`."""
+    from prunebench.training.data import scoring_batch
+
+    call = params["scorer"]
+    scorer = cast(Scorer, context.host.get("scorers", call["name"]))
+    module = context.network(params["architecture"], None, params["seed"])
+    unpack_state(source).load_into(module)
+    module.to(call["device"])
+    batch: tuple[torch.Tensor, torch.Tensor] | None = None
+    if params["batch"] is not None:
+        data = context.data(params["data"], "cpu")
+        x, y = scoring_batch(data, params["seed"], **params["batch"])
+        batch = x.to(call["device"]), y.to(call["device"])
+    prunable = params["prunable"]
+    return module, {
+        "function": scorer.function,
+        "mode": scorer.mode,
+        "precision": scorer.precision,
+        "batch": batch,
+        "rng": stream(params["seed"], "scores"),
+        "of": prunable["of"],
+        "except_": tuple(prunable["except"]),
+        "input_shape": tuple(params["architecture"]["input"]),
+        "parameters": call["parameters"],
+        "who": f"scorer '{scorer.name}' ({context.host.origin('scorers', scorer.name)})",
+    }

@@ -1,0 +1,76 @@
+"""What may be published of where and when a result came out: an allow-list, without paths, hosts or users."""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from prunebench._version import __version__
+from prunebench.jobs.context import Context
+
+__all__ = ["provenance"]
+
+_DISTRIBUTIONS = ("torch", "torchvision", "numpy", "scipy", "pandas", "safetensors")
+
+
+def provenance(context: Context, of_state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return suite, component identities, software, numerics class, hardware and time of a record or measure."""
+    from prunebench.training.numerics import numerics_class
+
+    return {
+        "suite": {name: context.suite.get(name) for name in ("name", "version", "digest")},
+        "components": dict(context.identities),
+        "software": _software(),
+        "numerics": of_state.get("numerics") or numerics_class(context.device, context.threads),
+        "hardware": _hardware(context.device),
+        "time": {
+            "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            **of_state.get("time", {}),
+        },
+        "commit": _commit(),
+    }
+
+
+@cache
+def _software() -> dict[str, str]:
+    found = {"prunebench": __version__, "python": platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def _hardware(device: str) -> dict[str, Any]:
+    import os
+
+    import torch
+
+    found: dict[str, Any] = {"machine": platform.machine(), "cpus": os.cpu_count(), "device": device.split(":")[0]}
+    if device.startswith("cuda"):
+        found["gpu"] = torch.cuda.get_device_name(device)
+    return found
+
+
+@cache
+def _commit() -> str | None:
+    """Return the commit of the checkout that prunebench runs from, or None for an installed one."""
+    import subprocess
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

@@ -1,0 +1,61 @@
+"""A state of a run as an artifact, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from prunebench.pruning.mask import Mask
+from prunebench.store import Artifact
+from prunebench.training.state import State
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["mask_from", "mask_tensors", "pack_state", "unpack_state"]
+
+
+def mask_tensors(mask: Mask) -> tuple[dict[str, torch.Tensor], dict[str, list[int]]]:
+    """Return a mask's bits, eight weights a byte, and its layers' shapes."""
+    tensors = {f"mask/{name}": packed for name, packed in mask.pack().items()}
+    return tensors, {name: list(mask[name].shape) for name in mask}
+
+
+def mask_from(artifact: Artifact) -> Mask:
+    """Return the mask of a mask artifact or of a pruned state."""
+    packed = {name[5:]: tensor for name, tensor in artifact.tensors.items() if name.startswith("mask/")}
+    shapes = artifact.meta["mask_shapes"]
+    return Mask.unpack({name: packed[name] for name in shapes}, shapes)
+
+
+def pack_state(state: State) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return a state's tensors, named parameters/…, buffers/…, momentum/…, mask/…, and its metadata."""
+    tensors: dict[str, torch.Tensor] = {}
+    for prefix in ("parameters", "buffers", "momentum"):
+        tensors |= {f"{prefix}/{name}": tensor for name, tensor in getattr(state, prefix).items()}
+    meta: dict[str, Any] = {"step": state.step, "curve": state.curve, "meter": state.meter}
+    if state.mask is not None:
+        bits, shapes = mask_tensors(state.mask)
+        tensors |= bits
+        meta["mask_shapes"] = shapes
+    return tensors, meta
+
+
+def unpack_state(artifact: Artifact) -> State:
+    """Return the state that `pack_state` wrote (of a finished part of a run, not of a diverged one)."""
+
+    def part(prefix: str) -> dict[str, Any]:
+        cut = len(prefix) + 1
+        return {name[cut:]: tensor for name, tensor in artifact.tensors.items() if name.startswith(prefix + "/")}
+
+    meta: Mapping[str, Any] = artifact.meta
+    return State(
+        parameters=part("parameters"),
+        buffers=part("buffers"),
+        momentum=part("momentum"),
+        mask=mask_from(artifact) if meta.get("mask_shapes") else None,
+        step=meta["step"],
+        curve=list(meta["curve"]),
+        meter=dict(meta["meter"]),
+        diverged=None,
+    )

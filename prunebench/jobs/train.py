@@ -1,0 +1,136 @@
+"""Train a run to a step, from the latest state of that run that the store holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from prunebench.jobs.context import Context, log
+from prunebench.jobs.states import mask_from, pack_state, unpack_state
+from prunebench.plan.job import Job
+from prunebench.store import Damaged, Missing
+from prunebench.training.loop import train
+from prunebench.training.numerics import numerics_class
+from prunebench.training.state import State
+
+__all__ = ["run_train"]
+
+
+class _Checkpoints:
+    """Commits a crash checkpoint now and then; only the newest is kept."""
+
+    def __init__(self, job: Job, context: Context, meta: Mapping[str, Any]) -> None:
+        self._job, self._context, self._meta = job, context, meta
+        self._last = time.monotonic()
+        self._written: int | None = None
+
+    def due(self, step: int) -> bool:
+        return time.monotonic() - self._last >= self._context.checkpoint_seconds
+
+    def save(self, state: State) -> None:
+        run = self._job.params["run_key"]
+        tensors, meta = pack_state(state)
+        key = f"{run}@{state.step}"
+        self._context.store.write_artifact(key, tensors, {**self._meta, **meta}, checkpoint=True)
+        if self._written is not None and self._written != state.step:
+            self._context.store.drop_artifact(f"{run}@{self._written}", checkpoint=True)
+        self._written, self._last = state.step, time.monotonic()
+        log.info("checkpoint at step %d", state.step)
+
+
+def run_train(job: Job, context: Context) -> None:
+    """Commit the state of `job.params["run"]` at `job.params["step"]`.
+
+    A loss that is not finite ends the run; its state is committed as diverged, without tensors, naming run
+    and step, and everything that is made from it is diverged too.
+    """
+    run, step, device = job.params["run"], job.params["step"], context.device
+    provenance: dict[str, Any] = {"numerics": numerics_class(device, context.threads)}
+    meta: dict[str, Any] = {"kind": "state", "run": job.params["run_key"], "step": step}
+    state, diverged, made_from = _start(job, context)
+    meta["made_from"] = made_from
+    if state is None:
+        log.info("diverged: %s", diverged)
+        context.store.write_artifact(job.key, {}, {**meta, "diverged": diverged, "curve": [], "provenance": provenance})
+        return
+    log.info("from step %d to step %d", state.step, step)
+    began, begun_at = time.monotonic(), state.step
+    if step > state.step:
+        module = context.network(run["architecture"], None, run["seed"])
+        data = context.data(run["data"], device)
+        state = train(
+            module,
+            state,
+            context.recipe(run),
+            data,
+            seed=run["seed"],
+            to_step=step,
+            device=device,
+            on_step=_reporter(job, context),
+            checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
+        )
+    provenance["time"] = {"train_seconds": round(time.monotonic() - began, 3), "trained_steps": state.step - begun_at}
+    tensors, packed = pack_state(state)
+    if state.diverged is not None:
+        where = {"run": job.params["run_key"], "step": state.diverged}
+        log.warning("diverged: the loss of step %d is not finite", state.diverged)
+        tensors, meta["diverged"] = {}, where
+        packed = {"curve": state.curve}
+    context.store.write_artifact(job.key, tensors, {**meta, **packed, "step": step, "provenance": provenance})
+    for at, is_checkpoint in context.store.states(job.params["run_key"]):
+        if is_checkpoint and at <= step:
+            context.store.drop_artifact(f"{job.params['run_key']}@{at}", checkpoint=True)
+
+
+def _reporter(job: Job, context: Context) -> Any:
+    if context.progress is None:
+        return None
+    progress = context.progress
+    return lambda step, to_step: progress(job, step, to_step)
+
+
+def _start(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any] | None, dict[str, str]]:
+    """Return (state to go on from, where it diverged if it did, what it was made from)."""
+    run_key, step = job.params["run_key"], job.params["step"]
+    for at, is_checkpoint in reversed(context.store.states(run_key)):
+        if at > step:
+            continue
+        try:
+            found = context.store.read_artifact(f"{run_key}@{at}", checkpoint=is_checkpoint)
+        except (Missing, Damaged) as error:
+            log.warning("%s", error)
+            continue
+        made_from = dict(found.meta.get("made_from", {}))
+        if found.meta.get("diverged"):
+            return None, found.meta["diverged"], made_from
+        log.info("going on from the %s at step %d", "checkpoint" if is_checkpoint else "state", at)
+        return unpack_state(found), None, made_from
+    return _origin(job, context)
+
+
+def _origin(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any] | None, dict[str, str]]:
+    run = job.params["run"]
+    origin = run["origin"]
+    inputs = {key: context.read(key) for key in job.inputs}
+    made_from = {key: artifact.digest for key, artifact in inputs.items()}
+    for artifact in inputs.values():
+        if artifact.meta.get("diverged"):
+            return None, artifact.meta["diverged"], made_from
+    mask = mask_from(inputs[run["mask"]]) if run["mask"] else None
+    if "init" in origin:
+        module = context.network(run["architecture"], origin["init"], run["seed"])
+        state = State.of(module, mask=mask, step=run["start"])
+    else:
+        before = unpack_state(inputs[origin["state"]])
+        state = State(
+            parameters=before.parameters,
+            buffers=before.buffers,
+            momentum=before.momentum if run["carry_momentum"] else {},
+            mask=mask,
+            step=run["start"],
+            curve=[],
+            meter={},
+            diverged=None,
+        )
+    return state.masked(), None, made_from

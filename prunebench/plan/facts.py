@@ -1,0 +1,154 @@
+"""What planning has to know of networks and data: shapes, counts, sizes, fingerprints. Nothing is trained or decoded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from prunebench.canonical import digest
+from prunebench.errors import DataError
+from prunebench.host.components import Architecture, Dataset
+from prunebench.host.form import Prunable
+from prunebench.host.registry import Host
+from prunebench.suite.cell import ArchitectureCall
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+__all__ = ["DataFacts", "Facts", "NetworkFacts", "training_examples"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """A network as planning sees it: its prunable weights by name and its cost."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    prunable: int
+    total: int
+    macs: int
+    """Multiply-accumulates of one forward pass of one example, convolutions and linear layers only."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """A data set as planning sees it."""
+
+    shape: tuple[int, int, int]
+    classes: int
+    examples: int
+    """Training examples of the split (a tenth less for "val")."""
+    evaluated: int
+    fingerprint: str
+    missing: str | None
+    """What to put where, when the files are not there."""
+
+
+def training_examples(train: int, split: str) -> int:
+    """Return the number of training examples: all for "test", all but a tenth (rounded down) for "val"."""
+    return train - train // 10 if split == "val" else train
+
+
+class Facts:
+    """Looks things up once and remembers them for the length of a planning."""
+
+    def __init__(self, host: Host, data_root: Path) -> None:
+        self._host = host
+        self._root = data_root
+        self._networks: dict[Any, NetworkFacts] = {}
+        self._data: dict[tuple[str, str], DataFacts] = {}
+
+    def data(self, name: str, split: str) -> DataFacts:
+        """Return shape, sizes and fingerprint of a data set.
+
+        Where its files are missing and its fingerprint is not known in advance, planning cannot go on.
+        Raises: DataError, naming what to put where.
+        """
+        found = self._data.get((name, split))
+        if found is None:
+            dataset = cast(Dataset, self._host.get("datasets", name))
+            missing = dataset.missing(self._root) if dataset.missing else None
+            found = DataFacts(
+                shape=dataset.shape,
+                classes=dataset.classes,
+                examples=training_examples(dataset.train, split),
+                evaluated=dataset.train // 10 if split == "val" else dataset.test,
+                fingerprint=fingerprint(dataset, self._root),
+                missing=missing,
+            )
+            self._data[name, split] = found
+        return found
+
+    def network(self, call: ArchitectureCall, data: DataFacts, prunable: Prunable) -> NetworkFacts:
+        """Return names and shapes of the prunable weights, parameter counts and the cost of a forward pass."""
+        key = (digest([call.name, dict(call.parameters)]), data.shape, data.classes, prunable)
+        found = self._networks.get(key)
+        if found is None:
+            architecture = cast(Architecture, self._host.get("architectures", call.name))
+            found = _measure(architecture, call.parameters, data, prunable)
+            self._networks[key] = found
+        return found
+
+
+def fingerprint(dataset: Dataset, root: Path) -> str:
+    """Return the data's fingerprint: the component's own, or a digest of the loaded tensors."""
+    if dataset.fingerprint is not None:
+        return dataset.fingerprint(root)
+    import hashlib
+
+    hashed = hashlib.sha256()
+    for part in ("train", "test"):
+        try:
+            images, labels = dataset.load(root, part)
+        except OSError as error:
+            raise DataError(f"data set '{dataset.name}': {error}") from error
+        for tensor in (images, labels):
+            hashed.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            hashed.update(tensor.contiguous().numpy().tobytes())
+    return hashed.hexdigest()
+
+
+def _measure(
+    architecture: Architecture, parameters: Mapping[str, Any], data: DataFacts, prunable: Prunable
+) -> NetworkFacts:
+    import torch
+
+    from prunebench.pruning.prunable import prunable_weights
+
+    with torch.device("meta"):
+        module = architecture.build(data.shape, data.classes, **parameters)
+    weights = prunable_weights(
+        module, of="convolutions" if prunable.of == "convolutions" else "weights", except_=prunable.except_
+    )
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    return NetworkFacts(
+        shapes=shapes,
+        prunable=sum(math.prod(shape) for shape in shapes.values()),
+        total=sum(parameter.numel() for parameter in module.parameters()),
+        macs=_forward_macs(module, data.shape),
+    )
+
+
+def _forward_macs(module: nn.Module, shape: tuple[int, int, int]) -> int:
+    import torch
+    from torch import nn
+
+    macs = 0
+
+    def count(layer: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        nonlocal macs
+        weight = cast("torch.Tensor", layer.weight)
+        positions = output.numel() // weight.shape[0]
+        macs += weight.numel() * positions
+
+    layers = [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        module.eval()(torch.empty((1, *shape), device="meta"))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return macs

@@ -1,0 +1,186 @@
+"""The plan: cells, jobs and identities as one plain value, and what of it is still to do (imports no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from prunebench.canonical import digest
+from prunebench.plan.job import Job
+from prunebench.plan.planner import PlannedCell
+
+__all__ = ["Plan"]
+
+_OPENED = ("run", "cell")
+"""Parameters whose parts, not they themselves, are shared between jobs."""
+
+
+@dataclass
+class Plan:
+    """What a suite takes. Frozen to a file when a run starts, so that everyone works on the same plan."""
+
+    suite: Mapping[str, Any]
+    """name, version, digest, and what the leaderboard needs (baselines, margins, title, data sets)."""
+    cells: Sequence[PlannedCell]
+    jobs: Mapping[str, Job]
+    costs: Mapping[str, float]
+    identities: Mapping[str, Any]
+    missing_data: Mapping[str, str] = field(default_factory=dict)
+    """Data sets whose files are not there, and what to put where."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifies the plan: the suite and the keys of its cells."""
+        cells = [[cell.id, cell.key, *cell.targets] for cell in self.cells]
+        return digest({"suite": self.suite, "cells": cells})
+
+    @property
+    def name(self) -> str:
+        """The frozen plan's name in the store."""
+        return f"{self.suite['name']}-{self.digest[:12]}"
+
+    @cached_property
+    def by_id(self) -> dict[str, PlannedCell]:
+        """Cells by matrix::name."""
+        return {cell.id: cell for cell in self.cells}
+
+    @cached_property
+    def readers(self) -> dict[str, list[str]]:
+        """For each key, the jobs that read it."""
+        found: dict[str, list[str]] = {}
+        for job in self.jobs.values():
+            for key in job.inputs:
+                found.setdefault(key, []).append(job.key)
+        return found
+
+    @cached_property
+    def earlier(self) -> dict[str, str]:
+        """For a state, the next earlier state of the same run that this plan wants: it is passed on the way."""
+        runs: dict[str, list[tuple[int, str]]] = {}
+        for job in self.jobs.values():
+            if job.kind == "train":
+                runs.setdefault(job.params["run_key"], []).append((job.params["step"], job.key))
+        found = {}
+        for states in runs.values():
+            states.sort()
+            for (_, before), (_, after) in zip(states, states[1:], strict=False):
+                found[after] = before
+        return found
+
+    def needs(self, key: str) -> tuple[str, ...]:
+        """Return the keys that should be there before this job runs: its inputs, and the run's earlier state."""
+        earlier = self.earlier.get(key)
+        return (*self.jobs[key].inputs, earlier) if earlier else self.jobs[key].inputs
+
+    def remaining(self, targets: Iterable[str], have: Callable[[str], bool]) -> list[str]:
+        """Return the keys still to be made for these targets, inputs first.
+
+        Walks back from missing targets only: what was dropped and nobody needs is not made again.
+        """
+        order: list[str] = []
+        seen: set[str] = set()
+        for target in targets:
+            stack = [(target, False)]
+            while stack:
+                key, expanded = stack.pop()
+                if expanded:
+                    order.append(key)
+                    continue
+                if key in seen:
+                    continue
+                seen.add(key)
+                if have(key):
+                    continue
+                stack.append((key, True))
+                stack.extend((need, False) for need in reversed(self.needs(key)))
+        return order
+
+    def done(self, cell: PlannedCell, have: Callable[[str], bool]) -> bool:
+        """Whether all that the cell is asked for is in the store."""
+        return all(have(target) for target in cell.targets)
+
+    # -- the frozen form -------------------------------------------------------------------------------
+
+    def frozen(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values; parts that jobs share are written once."""
+        table: list[Any] = []
+        places: dict[int, int] = {}
+
+        def shared(value: Any) -> Any:
+            if isinstance(value, dict) and len(value) > 1:
+                if id(value) not in places:
+                    places[id(value)] = len(table)
+                    table.append(value)
+                return {"$": places[id(value)]}
+            return value
+
+        def packed(params: Mapping[str, Any]) -> dict[str, Any]:
+            out: dict[str, Any] = {}
+            for name, value in params.items():
+                out[name] = packed(value) if name in _OPENED else shared(value)
+            return out
+
+        jobs = [[job.key, job.kind, packed(job.params), job.inputs] for job in self.jobs.values()]
+        labels: list[Any] = []
+        return {
+            "format": 1,
+            "suite": self.suite,
+            "identities": self.identities,
+            "missing_data": self.missing_data,
+            "cells": [
+                [c.matrix, c.name, c.key, c.targets, _index(labels, c.labels, places), c.density, c.seed, c.kept,
+                 c.prunable, c.cost, c.parts]
+                for c in self.cells
+            ],
+            "labels": labels,
+            "jobs": jobs,
+            "costs": self.costs,
+            "shared": table,
+        }  # fmt: skip
+
+    @classmethod
+    def thaw(cls, value: Mapping[str, Any]) -> Plan:
+        """Return the plan that `frozen` wrote."""
+        table = value["shared"]
+
+        def unpacked(params: Mapping[str, Any]) -> dict[str, Any]:
+            out = {}
+            for name, item in params.items():
+                if name in _OPENED:
+                    out[name] = unpacked(item)
+                elif isinstance(item, dict) and "$" in item:
+                    out[name] = table[item["$"]]
+                else:
+                    out[name] = item
+            return out
+
+        jobs = {
+            key: Job(key, kind, unpacked(params), tuple(inputs)) for key, kind, params, inputs in value["jobs"]
+        }
+        cells = [
+            PlannedCell(
+                matrix=matrix,
+                name=name,
+                key=key,
+                targets=tuple(targets),
+                labels=value["labels"][labels],
+                density=density,
+                seed=seed,
+                kept=kept,
+                prunable=prunable,
+                cost=cost,
+                parts=tuple(parts),
+            )
+            for matrix, name, key, targets, labels, density, seed, kept, prunable, cost, parts in value["cells"]
+        ]
+        return cls(value["suite"], cells, jobs, value["costs"], value["identities"], value["missing_data"])
+
+
+def _index(table: list[Any], value: Mapping[str, str], places: dict[int, int]) -> int:
+    """Return the place of `value` in the table of labels, written once per object."""
+    if id(value) not in places:
+        places[id(value)] = len(table)
+        table.append(dict(value))
+    return places[id(value)]
