@@ -97,6 +97,17 @@ class Plan:
                 stack.extend((need, False) for need in reversed(self.needs(key)))
         return order
 
+    def ancestors(self, key: str) -> set[str]:
+        """Return a job's key and the keys of everything that it descends from."""
+        seen: set[str] = set()
+        stack = [key]
+        while stack:
+            current = stack.pop()
+            if current not in seen:
+                seen.add(current)
+                stack.extend(self.jobs[current].inputs)
+        return seen
+
     def done(self, cell: PlannedCell, have: Callable[[str], bool]) -> bool:
         """Whether all that the cell is asked for is in the store."""
         return all(have(target) for target in cell.targets)

@@ -1,0 +1,58 @@
+"""A row per cell: the plan's labels joined with the store's records (imports no torch)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prunebench.plan.plan import Plan
+from prunebench.store import Damaged, Missing, Store
+
+__all__ = ["rows"]
+
+
+def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
+    """Return what `prunebench.analysis.table` takes: labels, status and counts of every cell, in plan order.
+
+    A cell is "finished", "diverged", "failed" (its last attempt failed and nothing came out since) or "missing".
+    """
+    present = store.record_keys()
+    failed = store.attempt_keys()
+    found = []
+    for cell in plan.cells:
+        labels = cell.labels
+        row: dict[str, Any] = {
+            "matrix": cell.matrix,
+            "cell": cell.name,
+            "key": cell.key,
+            **{name: labels.get(name, "") for name in ("architecture", "dataset", "recipe", "split", "find", "score_at")},
+            "method": labels.get("method", ""),
+            "ablations": labels.get("ablations", ""),
+            "density": cell.density,
+            "sparsity": round(1 - float(cell.density), 12),
+            "seed": cell.seed,
+            "status": "missing",
+        }
+        if cell.key in present:
+            try:
+                row |= _result(store, cell.key)
+            except (Missing, Damaged):
+                pass
+        if row["status"] == "missing" and failed and not failed.isdisjoint(plan.ancestors(cell.key)):
+            row["status"] = "failed"
+        found.append(row)
+    return found
+
+
+def _result(store: Store, key: str) -> dict[str, Any]:
+    record = store.read_record(key)
+    result = record.result
+    row: dict[str, Any] = {"status": result["outcome"], "numerics": record.provenance.get("numerics")}
+    if result["outcome"] == "diverged":
+        return row | {"diverged_run": result["diverged"]["run"], "diverged_step": result["diverged"]["step"]}
+    test = result["test"]
+    return row | {
+        "correct": test["correct"],
+        "examples": test["examples"],
+        "loss": test["loss"],
+        "accuracy": 100 * test["correct"] / test["examples"],
+    }
