@@ -1,1 +1,51 @@
-"""The table of records and its statistics."""
+"""The table of cells, and what it says: statistics over seeds, ranges of sparsity, places.
+
+Everything is a pure function of a pandas DataFrame; docs/statistics.md gives reasons and formulas.
+"""
+
+from prunebench.analysis.multiple import holm
+from prunebench.analysis.places import places
+from prunebench.analysis.ranges import (
+    AT_RANGE,
+    RANGES,
+    Baselines,
+    Ranges,
+    find_ranges,
+    margin_of,
+    over_ranges,
+)
+from prunebench.analysis.statistics import AT_SPARSITY, POOL_BELOW, against, compare, paired, summarize
+from prunebench.analysis.table import (
+    COLUMNS,
+    SETTING,
+    STATUSES,
+    VARIANT,
+    lend_baselines,
+    table,
+    variant_name,
+)
+
+__all__ = [
+    "AT_RANGE",
+    "AT_SPARSITY",
+    "COLUMNS",
+    "POOL_BELOW",
+    "RANGES",
+    "SETTING",
+    "STATUSES",
+    "VARIANT",
+    "Baselines",
+    "Ranges",
+    "against",
+    "compare",
+    "find_ranges",
+    "holm",
+    "lend_baselines",
+    "margin_of",
+    "over_ranges",
+    "paired",
+    "places",
+    "summarize",
+    "table",
+    "variant_name",
+]

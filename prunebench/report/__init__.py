@@ -1,1 +1,1 @@
-"""Tables in every format."""
+"""What people and programs read: the leaderboard (`leaderboard`) and listings (`listing`)."""

@@ -1,0 +1,240 @@
+"""Means over seeds, and differences paired by seed (reasons and formulas: docs/statistics.md).
+
+The seed is the unit of replication. `at` says what one number belongs to within a setting: a sparsity
+(the default) or, for a table made by `ranges.over_ranges`, a range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from prunebench.analysis.multiple import Floats, holm
+from prunebench.analysis.pooling import pooled_variance
+from prunebench.analysis.table import SETTING, STATUSES, VARIANT, distinct, variant_name
+from prunebench.errors import UsageError, nearest
+
+__all__ = ["AT_SPARSITY", "POOL_BELOW", "against", "compare", "paired", "summarize"]
+
+AT_SPARSITY = ("density", "sparsity")
+
+POOL_BELOW = 6
+"""Pairs with fewer common seeds than this take the pooled spread."""
+
+Codes = npt.NDArray[np.intp]
+
+
+def summarize(
+    frame: pd.DataFrame, *, at: Sequence[str] = AT_SPARSITY, value: str = "accuracy", level: float = 0.95
+) -> pd.DataFrame:
+    """Return, for each setting, `at` and method with its ablations, what its seeds say together.
+
+    Columns: those of SETTING, `at`, VARIANT; `planned` (cells), `n` (finished ones, which are averaged),
+    `mean`, `sd` (n − 1), `low` and `high` (t interval of the mean at `level`); `diverged`, `missing`,
+    `failed` (cells, all out of the mean). With one seed sd, low and high are NaN, with none the mean is too.
+    Rows are in the order of first appearance.
+
+    Raises: UsageError where two different cells stand in one place.
+    """
+    frame = _checked(frame, at)
+    keys = [*SETTING, *at, *VARIANT]
+    group, first = _group(frame, keys)
+    count = len(first)
+    values = frame[value].to_numpy(np.float64, na_value=np.nan)
+    used = (frame["status"] == "finished").to_numpy(bool) & ~np.isnan(values)
+    owner, values = group[used], values[used]
+    n = np.bincount(owner, minlength=count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(owner, values, minlength=count) / n
+        squares = np.bincount(owner, (values - mean[owner]) ** 2, minlength=count)
+        sd = _cleaned(np.sqrt(np.where(n > 1, squares / (n - 1), np.nan)), mean)
+        half = _t(level, n - 1) * sd / np.sqrt(n)
+    result = frame[keys].iloc[first].reset_index(drop=True)
+    result["planned"] = np.bincount(group, minlength=count)
+    result = result.assign(n=n, mean=mean, sd=sd, low=mean - half, high=mean + half)
+    for status in STATUSES[1:]:
+        result[status] = np.bincount(group[(frame["status"] == status).to_numpy(bool)], minlength=count)
+    return result
+
+
+def compare(
+    frame: pd.DataFrame,
+    *,
+    at: Sequence[str] = AT_SPARSITY,
+    value: str = "accuracy",
+    level: float = 0.95,
+    pool_below: int = POOL_BELOW,
+) -> pd.DataFrame:
+    """Return every pair of methods of each setting and `at`, compared seed by seed.
+
+    A pair's difference is of − against at each seed that both have finished. Its spread is the pair's own
+    where it has `pool_below` common seeds or more; with fewer it is pooled over all methods (with their
+    ablations) of the same setting and `at`, see `pooling.pooled_variance`.
+
+    Columns: those of SETTING, `at`; of_method, of_ablations, against_method, against_ablations; `n` (common
+    seeds), `mean`, `sd` (the spread used), `own_sd`, `df`, `pooled` (bool), `low`, `high` (t interval at
+    `level`), `p` (two-sided t test of 0), `p_holm` (over all pairs of the setting and `at`).
+    NaN: all but mean and n where a pair has one common seed; interval and p where several seeds give one and
+    the same difference other than 0, because a spread of exactly 0 from a few seeds is no knowledge.
+    Each pair stands once, in the order of first appearance; `against` and `paired` turn it around.
+
+    Raises: UsageError where two different cells stand in one place.
+    """
+    frame = _checked(frame, at)
+    keys = [*SETTING, *at]
+    group, first = _group(frame, keys)
+    variant, named = _group(frame, list(VARIANT))
+    values = frame[value].where(frame["status"] == "finished").to_numpy(np.float64, na_value=np.nan)
+    seed = pd.factorize(frame["seed"])[0]
+    parts = [
+        _pairs(block, members, number, pool_below)
+        for number, members, block in _blocks(group, variant, seed, values)
+        if len(members) > 1
+    ]
+    raw = {name: np.concatenate([p[name] for p in parts]) if parts else np.array([]) for name in _PAIR}
+    where = raw["group"].astype(np.intp)
+    mean, sd, df, n = raw["mean"], raw["sd"], raw["df"], raw["n"]
+    known = (sd > 0) | ((sd == 0) & (mean == 0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.where(known, sd / np.sqrt(n), np.nan)
+        half = _t(level, df) * error
+        ratio = np.where(mean == 0, 0.0, np.abs(mean) / error)
+        p = np.where(known, 2 * special.stdtr(df, -ratio), np.nan)
+    adjusted = np.full(len(p), np.nan)
+    edges = np.flatnonzero(np.diff(where)) + 1
+    for rows in np.split(np.arange(len(p)), edges):
+        adjusted[rows] = holm(p[rows])
+    result = frame[keys].iloc[first[where]].reset_index(drop=True)
+    names = frame[list(VARIANT)].iloc[named].reset_index(drop=True)
+    for side in ("of", "against"):
+        for name in VARIANT:
+            result[f"{side}_{name}"] = names[name].to_numpy()[raw[side].astype(np.intp)]
+    return result.assign(
+        n=n.astype(np.int64),
+        mean=mean,
+        sd=sd,
+        own_sd=raw["own_sd"],
+        df=df,
+        pooled=raw["pooled"].astype(bool),
+        low=mean - half,
+        high=mean + half,
+        p=p,
+        p_holm=adjusted,
+    )
+
+
+def against(comparisons: pd.DataFrame, baseline: str | tuple[str, str]) -> pd.DataFrame:
+    """Return the rows of `compare` that `baseline` is part of, all as method − baseline, in their order.
+
+    `baseline` is a method, or a (method, ablations) pair. Holm's adjustment stays the one over all pairs.
+    """
+    ahead, behind = (_stands(comparisons, side, baseline) for side in ("of", "against"))
+    turned = comparisons[ahead].copy()
+    turned["mean"], turned["low"], turned["high"] = -turned["mean"], -turned["high"], -turned["low"]
+    for name in VARIANT:
+        turned[f"of_{name}"], turned[f"against_{name}"] = turned[f"against_{name}"], turned[f"of_{name}"]
+    return pd.concat([comparisons[behind], turned]).sort_index(kind="stable")
+
+
+def paired(
+    comparisons: pd.DataFrame, of: str | tuple[str, str], baseline: str | tuple[str, str]
+) -> pd.DataFrame:
+    """Return the rows of `compare` for of − baseline: at most one for each setting and sparsity or range.
+
+    `of` and `baseline` are methods, or (method, ablations) pairs such as ("snip", "shuffle").
+
+    Raises: UsageError for a method that takes part in no comparison, or for comparing one with itself.
+    """
+    first, second = _variant(of), _variant(baseline)
+    if first == second:
+        raise UsageError(f"{variant_name(*first)} cannot be compared with itself")
+    sides = [comparisons[[f"{side}_{name}" for name in VARIANT]].to_numpy() for side in ("of", "against")]
+    known = {variant_name(method, ablations) for side in sides for method, ablations in side}
+    for wanted in (variant_name(*first), variant_name(*second)):
+        if wanted not in known:
+            raise UsageError(f"{wanted!r} is compared with nothing{nearest(wanted, known)}")
+    oriented = against(comparisons, second)
+    return oriented[_stands(oriented, "of", first)]
+
+
+def _variant(name: str | tuple[str, str]) -> tuple[str, str]:
+    return (name, "") if isinstance(name, str) else name
+
+
+def _stands(comparisons: pd.DataFrame, side: str, name: str | tuple[str, str]) -> npt.NDArray[np.bool_]:
+    method, ablations = _variant(name)
+    rows = (comparisons[f"{side}_method"] == method) & (comparisons[f"{side}_ablations"] == ablations)
+    return rows.to_numpy(bool)
+
+
+_PAIR = ("group", "of", "against", "n", "mean", "sd", "own_sd", "df", "pooled")
+
+
+def _pairs(block: Floats, members: Codes, number: int, pool_below: int) -> dict[str, Floats]:
+    """Compare all pairs of one block (methods × seeds); every value an array over the pairs."""
+    i, j = np.triu_indices(len(members), 1)
+    difference = block[i] - block[j]
+    n = (~np.isnan(difference)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(n > 0, np.nansum(difference, axis=1) / n, np.nan)
+        squares = np.nansum((difference - mean[:, None]) ** 2, axis=1)
+        own = np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
+    scale = np.nanmax(np.abs(block), initial=1.0)
+    mean = np.where(np.abs(mean) < _ROUNDING * scale, 0.0, mean)
+    own = np.where(own < _ROUNDING * scale, 0.0, own)
+    pools = (n > 1) & (n < pool_below) & ((~np.isnan(block)).any(axis=1).sum() > 2)
+    sd, df = own, np.where(n > 1, n - 1, np.nan)
+    if pools.any():
+        variance, freedom = pooled_variance(block)
+        spread = np.sqrt(variance)
+        sd = np.where(pools, 0.0 if spread < _ROUNDING * scale else spread, sd)
+        df = np.where(pools, freedom, df)
+    columns = (np.full(len(i), number), members[i], members[j], n, mean, sd, own, df, pools)
+    return {name: column.astype(np.float64) for name, column in zip(_PAIR, columns, strict=True)}
+
+
+def _blocks(group: Codes, variant: Codes, seed: Codes, values: Floats) -> Iterator[tuple[int, Codes, Floats]]:
+    """Yield each group's number, its methods, and their values as methods × seeds (NaN where absent)."""
+    order = np.argsort(group, kind="stable")
+    edges = np.flatnonzero(np.diff(group[order])) + 1
+    for rows in np.split(order, edges):
+        if len(rows):
+            members, row = np.unique(variant[rows], return_inverse=True)
+            seeds, column = np.unique(seed[rows], return_inverse=True)
+            block = np.full((len(members), len(seeds)), np.nan)
+            block[row, column] = values[rows]
+            yield int(group[rows[0]]), members, block
+
+
+_ROUNDING = 1e-11
+"""Relative to the values: what is smaller is rounding of floats, not a spread or a difference."""
+
+
+def _cleaned(sd: Floats, mean: Floats) -> Floats:
+    return np.where(sd < _ROUNDING * np.maximum(np.abs(mean), 1), 0.0, sd)
+
+
+def _t(level: float, df: npt.ArrayLike) -> Floats:
+    """Return the two-sided critical value of Student's t; NaN where there are no degrees of freedom."""
+    freedom = np.asarray(df, dtype=np.float64)
+    return np.asarray(special.stdtrit(np.where(freedom > 0, freedom, np.nan), (1 + level) / 2))
+
+
+def _group(frame: pd.DataFrame, keys: list[str]) -> tuple[Codes, Codes]:
+    """Return each row's group number, in order of first appearance, and each group's first row."""
+    numbers = frame.groupby(keys, sort=False, dropna=False).ngroup().to_numpy(np.intp)
+    unique, first = np.unique(numbers, return_index=True)
+    by_appearance = np.argsort(first, kind="stable")
+    renumbered = np.empty(len(unique), dtype=np.intp)
+    renumbered[by_appearance] = np.arange(len(unique))
+    position = np.searchsorted(unique, numbers)
+    return renumbered[position], first[by_appearance].astype(np.intp)
+
+
+def _checked(frame: pd.DataFrame, at: Sequence[str]) -> pd.DataFrame:
+    frame = distinct(frame) if "density" in at else frame
+    return frame.reset_index(drop=True)

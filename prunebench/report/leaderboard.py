@@ -1,0 +1,90 @@
+"""The leaderboard of a suite: markdown for people, long CSV or JSON with every statistic for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+from prunebench.errors import UsageError, nearest
+from prunebench.report.markdown import markdown
+from prunebench.report.standings import LONG, Standing, standings
+
+__all__ = ["leaderboard"]
+
+
+def leaderboard(
+    frame: pd.DataFrame, *, suite: Mapping[str, Any], format: Literal["md", "csv", "json"] | str = "md"
+) -> str:
+    """Return the leaderboard of a table of cells (`prunebench.analysis.table`), ending in a newline.
+
+    `suite` has `name`, `version`, and may have `baselines` (see `analysis.Baselines.of`) and `margin` (a
+    number of points, or numbers by data set). Settings and methods stand in the table's order, the unpruned
+    network first, sparsities rising; the same table gives the same bytes.
+
+    Formats: "md" rounds to two decimals and explains itself; "csv" and "json" are long, a row for each
+    setting, method and sparsity or range (columns: `standings.LONG`), with ten significant digits; absent
+    values are empty or null.
+
+    Raises: UsageError for another format, or where two different cells stand in one place.
+    """
+    if format not in _FORMATS:
+        raise UsageError(f"no leaderboard format {format!r}{nearest(format, _FORMATS)}")
+    return _FORMATS[format](suite, standings(frame, suite))
+
+
+def _markdown(suite: Mapping[str, Any], found: list[Standing]) -> str:
+    return markdown(f"{suite['name']} (version {suite['version']}): leaderboard", found)
+
+
+def _csv(suite: Mapping[str, Any], found: list[Standing]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["suite", "version", *LONG])
+    for standing in found:
+        for row in standing.rows.to_dict("records"):
+            values = (_plain(row[name]) for name in LONG)
+            writer.writerow([suite["name"], suite["version"], *("" if v is None else v for v in values)])
+    return out.getvalue()
+
+
+def _json(suite: Mapping[str, Any], found: list[Standing]) -> str:
+    settings = [
+        {
+            **standing.labels,
+            "margin": standing.ranges.margin,
+            "ranges": {
+                name: list(standing.ranges.points(name)) for name in ("trivial", "matching", "extreme", "all")
+            },
+            "ranges_unknown": standing.ranges.unknown,
+            "numerics": list(standing.numerics),
+            "lent": list(standing.lent),
+            "pooled_df": list(standing.pooled_df),
+            "rows": [
+                {name: _plain(row[name]) for name in LONG if name not in standing.labels}
+                for row in standing.rows.to_dict("records")
+            ],
+        }
+        for standing in found
+    ]
+    whole = {"suite": {"name": suite["name"], "version": suite["version"]}, "settings": settings}
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_FORMATS = {"md": _markdown, "csv": _csv, "json": _json}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; floats with ten digits, so that no machine's last bits show."""
+    if value is pd.NA or value is None:
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    return value

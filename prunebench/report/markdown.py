@@ -1,0 +1,235 @@
+"""The leaderboard as markdown that can also be read in a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from prunebench.analysis import POOL_BELOW, variant_name
+from prunebench.report.listing import printable
+from prunebench.report.standings import Standing
+
+__all__ = ["escape", "markdown", "percent_labels"]
+
+Row = Mapping[Any, Any]
+
+_LEGEND = (
+    "Accuracy in percent: mean ± standard deviation over seeds (n − 1; the spread of single runs, not the "
+    "uncertainty of the mean)."
+)
+_RANGE_LEGEND = (
+    "Over a range each seed counts with its mean over the range's sparsities. A place is an interval: from 1 "
+    "+ the number of methods significantly better to the number of methods less those significantly "
+    "worse (differences paired by seed, two-sided t tests at 5 % after Holm over all pairs of the "
+    "setting and range)."
+)
+
+
+def markdown(title: str, found: Sequence[Standing]) -> str:
+    """Return the whole leaderboard: for each setting accuracies by sparsity, then ranges and places."""
+    blocks = [f"# {escape(title)}", _LEGEND if found else "No cells."]
+    for standing in found:
+        blocks += _setting(standing)
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return other people's text so that it stays itself in a markdown table: no markup, no cell ends.
+
+    >>> print(escape("a|b *c* <i> snake_case _d_"))
+    a\\|b \\*c\\* &lt;i&gt; snake_case \\_d\\_
+    """
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*|\[\]~])", r"\\\1", text)
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
+
+
+def percent_labels(sparsities: Iterable[float]) -> dict[float, str]:
+    """Return each sparsity in percent, all with as few digits as tell them apart and describe the density.
+
+    At least one digit unless all are whole; the rounded density is within 5 % of the true one.
+
+    >>> list(percent_labels([0.2, 0.5]).values()), list(percent_labels([0.488, 0.99902]).values())
+    (['20', '50'], ['48.8', '99.9'])
+    """
+    values = sorted(set(sparsities))
+    labels: list[str] = []
+    for digits in range(13):
+        labels = [f"{100 * value:.{digits}f}" for value in values]
+        whole = all(abs(float(label) - 100 * v) < 1e-9 for label, v in zip(labels, values, strict=True))
+        near = all(
+            abs(float(label) - 100 * v) <= 0.05 * (100 - 100 * v)
+            for label, v in zip(labels, values, strict=True)
+        )
+        if whole or (digits and near and len(set(labels)) == len(values)):
+            break
+    return {value: label if value else "0" for value, label in zip(values, labels, strict=True)}
+
+
+class _Footnotes:
+    """Numbers equal remarks alike, in the order they are first needed."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def mark(self, remark: str) -> str:
+        return f" [{self._numbers.setdefault(remark, len(self._numbers) + 1)}]" if remark else ""
+
+    def lines(self) -> list[str]:
+        return [f"- [{number}] {remark}" for remark, number in self._numbers.items()]
+
+
+def _setting(standing: Standing) -> list[str]:
+    rows = standing.rows.to_dict("records")
+    by_sparsity: list[Row] = [row for row in rows if row["at"] == "sparsity"]
+    variants = list(dict.fromkeys((row["method"], row["ablations"]) for row in by_sparsity))
+    dense = (standing.baselines.none, "")
+    variants.sort(key=lambda variant: variant != dense)
+    notes = _Footnotes()
+    seeds = max(row["planned"] for row in by_sparsity)
+    blocks = [f"## {escape(_heading(standing.labels))}", f"Seeds: {seeds}, unless n is given."]
+    labels = percent_labels(row["sparsity"] for row in by_sparsity)
+    cells = {(row["method"], row["ablations"], row["sparsity"]): row for row in by_sparsity}
+    blocks.append(
+        _table(
+            ["method", *(f"{label} %" for label in labels.values())],
+            [
+                [
+                    escape(variant_name(*variant)),
+                    *(_accuracy(cells.get((*variant, s)), seeds, notes) for s in labels),
+                ]
+                for variant in variants
+            ],
+        )
+    )
+    blocks += _ranges(standing, [row for row in rows if row["at"] == "range"], variants, labels, seeds, notes)
+    remarks = [*notes.lines(), *(f"- {remark}" for remark in _remarks(standing))]
+    return [*blocks, "\n".join(remarks)] if remarks else blocks
+
+
+def _ranges(
+    standing: Standing,
+    rows: Sequence[Row],
+    variants: Sequence[tuple[str, str]],
+    labels: Mapping[float, str],
+    seeds: int,
+    notes: _Footnotes,
+) -> list[str]:
+    ranges = standing.ranges
+    if not ranges.grid:
+        return []
+    if ranges.unknown:
+        shown = ["all"]
+        text = f"Trivial, matching and extreme ranges are not known: {escape(ranges.unknown)}."
+    else:
+        names = ("trivial", "matching", "extreme")
+        shown = [name for name in names if ranges.points(name)]
+        said = ", ".join(f"{name} {_span(ranges.points(name), labels)}" for name in names)
+        text = f"Ranges of sparsity (margin {ranges.margin:g} points): {said}."
+    cells = {(row["method"], row["ablations"], row["range"]): row for row in rows}
+    baseline = escape(standing.baselines.after_training)
+    differs = not all(_absent(row["difference_mean"]) for row in rows)
+    headings = [": place", ": difference"] if differs else [": place"]
+    body = []
+    for variant in variants:
+        own = [cells.get((*variant, name)) for name in shown]
+        if any(row is not None for row in own):
+            line = [escape(variant_name(*variant))]
+            for row in own:
+                line += [_accuracy(row, seeds, notes, over_range=True), _place(row)]
+                line += [_difference(row)] if differs else []
+            body.append(line)
+    table = _table(["method", *(name + heading for name in shown for heading in ("", *headings))], body)
+    legend = _RANGE_LEGEND
+    if differs:
+        legend += f" A difference is to {baseline}, with its 95 % t interval."
+    return [text, table, legend]
+
+
+def _table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    align = ["left", *["right"] * (len(headings) - 1)]
+    return tabulate(body, headers=headings, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def _heading(labels: Mapping[str, str]) -> str:
+    text = f"{labels['architecture']} on {labels['dataset']}"
+    details = [f"recipe {labels['recipe']}"] if labels["recipe"] else []
+    details += [f"{labels['split']} split"] if labels["split"] else []
+    details += [f"find {labels['find']}"] if labels["find"] else []
+    details += [f"pruned at {labels['score_at']}"] if labels["score_at"] else []
+    return f"{text} ({', '.join(details)})" if details else text
+
+
+def _span(points: Sequence[float], labels: Mapping[float, str]) -> str:
+    if not points:
+        return "none"
+    ends = [labels[point] for point in (points[0], points[-1])]
+    return f"{'–'.join(dict.fromkeys(ends))} %"
+
+
+def _accuracy(row: Row | None, seeds: int, notes: _Footnotes, *, over_range: bool = False) -> str:
+    if row is None:
+        return ""
+    n, planned = row["n"], row["planned"]
+    lost = [f"{row[name]} of {planned} {name}" for name in ("diverged", "missing", "failed") if row[name]]
+    remark = ""
+    if lost and over_range:
+        remark = f"{', '.join(lost)} at some sparsity of the range: out of the mean"
+    elif lost:
+        remark = f"{', '.join(lost)}: out of the mean"
+    if n == 0:
+        if row["diverged"]:
+            return f"diverged{notes.mark(remark)}"
+        return f"{'failed' if row['failed'] else '–'}{notes.mark(remark)}"
+    spread = f" ± {row['sd']:.2f}" if not _absent(row["sd"]) else ""
+    number = f" (n = {n})" if n != seeds else ""
+    return f"{row['mean']:.2f}{spread}{number}{notes.mark(remark)}"
+
+
+def _place(row: Row | None) -> str:
+    if row is None or _absent(row["best"]):
+        return ""
+    best, worst = row["best"], row["worst"]
+    return f"{best} of {row['of']}" if best == worst else f"{best}–{worst} of {row['of']}"
+
+
+def _difference(row: Row | None) -> str:
+    if row is None or _absent(row["difference_mean"]):
+        return ""
+    text = _signed(row["difference_mean"])
+    if _absent(row["difference_low"]):
+        return text
+    return f"{text} [{_signed(row['difference_low'])}, {_signed(row['difference_high'])}]"
+
+
+def _absent(value: Any) -> bool:
+    return bool(pd.isna(value))
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0 else text
+
+
+def _remarks(standing: Standing) -> list[str]:
+    remarks = []
+    if standing.pooled_df:
+        ends = [f"{df:g}" for df in (standing.pooled_df[0], standing.pooled_df[-1])]
+        remarks.append(
+            f"Fewer than {POOL_BELOW} seeds: the spread of paired differences is pooled over the setting's "
+            f"methods ({' to '.join(dict.fromkeys(ends))} degrees of freedom)."
+        )
+    if standing.lent:
+        lent = ", ".join(escape(name) for name in standing.lent)
+        remarks.append(f"Taken from the setting without find changes and pruning step: {lent}.")
+    if len(standing.numerics) > 1:
+        classes = "; ".join(escape(name) for name in standing.numerics)
+        remarks.append(
+            f"Cells of {len(standing.numerics)} numerics classes are mixed here ({classes}): between "
+            f"them the same training differs in the last bits and drifts apart."
+        )
+    return remarks
