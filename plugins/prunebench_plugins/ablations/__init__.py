@@ -1,1 +1,16 @@
 """Built-in ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunebench import Ablation, hookimpl
+from prunebench_plugins.ablations.frankle import invert, reinit, shuffle
+
+__all__ = ["invert", "prunebench_ablations", "reinit", "shuffle"]
+
+
+@hookimpl
+def prunebench_ablations() -> Sequence[Ablation]:
+    """Return the built-in ablations."""
+    return [Ablation("shuffle", shuffle), Ablation("reinit", reinit), Ablation("invert", invert)]

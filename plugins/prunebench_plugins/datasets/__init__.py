@@ -1,1 +1,18 @@
-"""Built-in datasets."""
+"""Built-in data sets: original files, found or fetched, verified before a byte of them is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunebench import Dataset, hookimpl
+from prunebench_plugins.datasets.cifar10 import CIFAR10
+from prunebench_plugins.datasets.digits import DIGITS
+from prunebench_plugins.datasets.mnist import FASHION_MNIST, MNIST
+
+__all__ = ["prunebench_datasets"]
+
+
+@hookimpl
+def prunebench_datasets() -> Sequence[Dataset]:
+    """Return the built-in data sets."""
+    return [DIGITS, MNIST, FASHION_MNIST, CIFAR10]

@@ -1,0 +1,130 @@
+"""Original files of a data set under the data root: found, read, verified (nothing is written here)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prunebench.canonical import digest
+from prunebench.errors import DataError
+
+__all__ = [
+    "Original",
+    "damaged",
+    "fingerprint_of",
+    "md5_of",
+    "missing_of",
+    "put_there",
+    "read",
+    "set_aside",
+    "sha256_of",
+    "usable",
+]
+
+
+@dataclass(frozen=True)
+class Original:
+    """A published file: its path under the root, the SHA-256 of its content, the MD5 of its published .gz."""
+
+    path: str
+    sha256: str
+    archive_md5: str = ""
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the SHA-256 of a content in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file in hexadecimal (the checksum that data sets publish; no protection)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def fingerprint_of(originals: Iterable[Original]) -> str:
+    """Return a digest of names and contents, known before any file is there; the same compressed or not."""
+    return digest({"files": [[o.path, o.sha256] for o in originals]})
+
+
+def put_there(root: Path, dataset: str, urls: Sequence[str]) -> str:
+    """Return the sentence that tells how to get a data set's files under the root."""
+    return (
+        f"get them from {' or '.join(urls)}; prunebench fetches them itself where the network allows. "
+        f"--data or PRUNEBENCH_DATA names another folder (now {root}), PRUNEBENCH_MIRROR another source of {dataset}"
+    )
+
+
+def missing_of(root: Path, originals: Iterable[Original], dataset: str, urls: Sequence[str]) -> str | None:
+    """Return which originals are not under the root, compressed or not, and what to do; None if all are."""
+    absent = [o.path for o in originals if _find(root, o) is None]
+    if not absent:
+        return None
+    listed = ", ".join(f"{path}.gz" for path in absent)
+    return (
+        f"data set {dataset!r}: {root} lacks {listed} (or the same without .gz); "
+        f"{put_there(root, dataset, urls)}"
+    )
+
+
+def _find(root: Path, original: Original) -> Path | None:
+    plain = root / original.path
+    for path in (plain, plain.with_name(plain.name + ".gz")):
+        if path.is_file():
+            return path
+    return None
+
+
+def damaged(path: Path, kind: str, expected: str, found: str, why: str = "") -> DataError:
+    """Return the error for a file whose content is not the published one."""
+    because = f" ({why})" if why else ""
+    return DataError(
+        f"{path} is damaged{because}: expected {kind} {expected}, found {found}. Nothing was taken from it: "
+        "delete it, and put the original there or let prunebench fetch it"
+    )
+
+
+def read(root: Path, original: Original) -> bytes:
+    """Return an original's uncompressed content, verified.
+
+    Raises: DataError where the file is not there, cannot be read, or is another one.
+    """
+    path = _find(root, original)
+    if path is None:
+        raise DataError(f"neither {root / original.path} nor that name with .gz is there")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    if path.suffix != ".gz":
+        if sha256_of(content) != original.sha256:
+            raise damaged(path, "SHA-256", original.sha256, sha256_of(content))
+        return content
+    try:
+        unpacked = gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        raise damaged(path, "MD5", original.archive_md5, md5, f"{len(content)} bytes: {error}") from error
+    if sha256_of(unpacked) != original.sha256:
+        raise damaged(path, "SHA-256 of what it holds", original.sha256, sha256_of(unpacked))
+    return unpacked
+
+
+def usable(root: Path, original: Original) -> bool:
+    """Whether an original is under the root and whole."""
+    try:
+        read(root, original)
+    except DataError:
+        return False
+    return True
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged file, if it is there, so that it is found no more and still nothing is lost."""
+    if path.is_file():
+        os.replace(path, path.with_name(path.name + ".damaged"))

@@ -1,0 +1,33 @@
+"""The baselines of Frankle et al. (2021), App. E, and the unpruned network."""
+
+from __future__ import annotations
+
+from prunebench import Form, Method
+from prunebench.host.form import ScorerCall
+
+__all__ = ["LTR", "MAGNITUDE_AFTER_TRAINING", "NONE"]
+
+NONE = Method("none", Form(), text="The unpruned network, trained once by the recipe; every weight is kept.")
+
+MAGNITUDE_AFTER_TRAINING = Method(
+    "magnitude-after-training",
+    Form(scorer=ScorerCall(name="magnitude"), score_at="end"),
+    text="""Magnitude pruning after training: train, remove the smallest, train on (Frankle et al. 2021).
+
+The unpruned network is trained by the recipe to its end; the weights of smallest |w| over all convolutions
+and linear layers together are removed in one step, biases and BatchNorm never. The trained network, its
+BatchNorm statistics included, then goes through the whole schedule once more, from the first learning rate
+and with fresh momentum: two trainings in all. Ties are kept by position.
+""",
+)
+
+LTR = Method(
+    "ltr",
+    Form(scorer=ScorerCall(name="magnitude"), score_at="end", train_from="rewind"),
+    text="""Lottery ticket rewinding, one shot (Frankle et al. 2020; 2021, App. E).
+
+The mask of `magnitude-after-training`; the weights, biases and BatchNorm (statistics included) go back to
+what they were at the recipe's rewind step of the unpruned run, and train from there through the whole
+schedule from the first learning rate. Where the rewind step is 0 these are the initial weights.
+""",
+)
