@@ -18,7 +18,7 @@ __all__ = [
 
 
 class PrunebenchError(Exception):
-    """Base of every error that is meant for a person: its text says what was found, where, what is allowed."""
+    """Base of every error that is meant for a person: says what was found, where, and what is allowed."""
 
 
 class UsageError(PrunebenchError):
@@ -32,9 +32,12 @@ class SuiteError(PrunebenchError):
 class PluginError(PrunebenchError):
     """A plugin that cannot be loaded, or two that register the same name."""
 
+    traceback: str = ""
+    """Where it went wrong inside the plugin, formatted; for those who ask, never for the message."""
+
 
 class ComponentError(PrunebenchError):
-    """A component that breaks its contract while it works: wrong shapes, names, values that are not finite."""
+    """A component that breaks its contract at work: wrong shapes, names, values that are not finite."""
 
 
 class DataError(PrunebenchError):

@@ -97,7 +97,7 @@ class Scorer(Component):
     needs: Literal["nothing", "batch"] = "nothing"
     mode: Literal["train", "eval"] = "eval"
     precision: Literal["float32", "float64"] = "float32"
-    batch: Batch = Batch(per_class=10)
+    batch: Batch = Batch(per_class=10)  # noqa: RUF009 (it is frozen)
     version: str | None = None
     depends: tuple[str, ...] = ()
 
@@ -114,7 +114,7 @@ class Scorer(Component):
 
 @dataclass(frozen=True)
 class Architecture(Component):
-    """A network: `build(input_shape, classes, **parameters)` returns an nn.Module that maps N×C×H×W to N×classes.
+    """A network: `build(input_shape, classes, **parameters)` returns a module from N×C×H×W to N×classes.
 
     A preset (`preset = (name of another architecture, its parameters)`) is only another name: cells of
     `resnet20` and of `{name = "cifar-resnet", depth = 20}` are the same cells.
@@ -139,11 +139,11 @@ class Architecture(Component):
 
 @dataclass(frozen=True)
 class Initialization(Component):
-    """Initial values: `draw(module, name, parameter, rng)` returns a CPU tensor like `parameter`, or None to leave it.
+    """Initial values: `draw(module, name, parameter, rng)` returns a CPU tensor like `parameter`.
 
-    `module` owns the parameter under the attribute `name` ("weight", "bias"); `rng` draws from
-    stream(seed, "init", the parameter's full name). `draw = None` keeps the constructor's own values, run
-    under a seeded torch generator.
+    It may return None to leave the constructor's values. `module` owns the parameter under the attribute
+    `name` ("weight", "bias"); `rng` draws from stream(seed, "init", the parameter's full name). `draw = None`
+    keeps all of the constructor's own values, run under a seeded torch generator.
     """
 
     kind: ClassVar[str] = "initialization"
@@ -281,4 +281,3 @@ KINDS: dict[str, type[Component]] = {
     "diagnostics": Diagnostic,
 }
 """The hook (less its prefix) and what it returns a list of."""
-

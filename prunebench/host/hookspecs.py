@@ -1,4 +1,4 @@
-"""The hooks of prunebench. A plugin implements any of them with `@prunebench.hookimpl`; each returns a list."""
+"""The hooks: a plugin marks its own with `@prunebench.hookimpl`; each returns a list of components."""
 
 from __future__ import annotations
 

@@ -1,0 +1,140 @@
+"""What a component is, for keys: a declared version, or a digest of its source (DESIGN §2).
+
+A component with a `version` is {"name", "version", "depends": {distribution: installed version}}. One
+without is {"name", "digest"}: a digest of the module that its function or class is written in, of what that
+module imports beside it, of a partial's arguments and closed-over values, and of the component's own fields.
+Comments, docstrings and layout do not count, and every supported Python finds the same digest. The package
+`prunebench` is never part of it (job versions speak for that), nor are torch and numpy (the numerics class).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import sys
+from pathlib import Path
+from typing import Any
+
+from prunebench.canonical import digest
+from prunebench.errors import PluginError
+from prunebench.host._source_digest import Tree, closure_digest
+from prunebench.host._spelling import FILE_MODULE, Speller, Unspellable
+from prunebench.host.components import Component
+
+__all__ = ["component_digest", "component_identity", "source_digest"]
+
+_NO_SOURCE = frozenset({"prunebench", "torch", "numpy"})
+_NO_IDENTITY = frozenset(
+    {"name", "version", "depends", "text", "margin", "fingerprint", "download", "missing"}
+)
+"""Fields that change no number: names and texts, and functions that only find files or look at them."""
+
+_DECLARE = "declare a version on the component, and change it whenever what the component computes changes"
+
+
+def component_identity(component: Component, folder: Path | None = None) -> dict[str, Any]:
+    """Return the identity of a component.
+
+    `folder` is that of the plugin file which registered it, if one did: modules there are its own.
+
+    Raises: PluginError where the source cannot be read or spelled and no version is declared, or where a
+    distribution that it depends on is not installed.
+    """
+    version = getattr(component, "version", None)
+    identity: dict[str, Any] = {"name": component.name}
+    if version is not None:
+        identity["version"] = version
+    else:
+        identity["digest"] = component_digest(component, folder)
+    depends = {name: _installed(component, name) for name in sorted(getattr(component, "depends", ()))}
+    return {**identity, "depends": depends} if depends else identity
+
+
+def _installed(component: Component, distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        text = f"{component.kind} {component.name!r} depends on the distribution {distribution!r}"
+        raise PluginError(f"{text}, which is not installed") from None
+
+
+def component_digest(component: Component, folder: Path | None = None) -> str:
+    """Return the digest of a component's source and of its own fields where they are not the defaults.
+
+    Raises: PluginError as `source_digest` does, naming the component.
+    """
+    fields = {}
+    for field in dataclasses.fields(component):
+        value = getattr(component, field.name)
+        if field.name not in _NO_IDENTITY and value is not component.source and value != field.default:
+            fields[field.name] = value
+    try:
+        return _digest_of(component.source, fields, folder)
+    except Unspellable as error:
+        text = f"{component.kind} {component.name!r} has no version and cannot be identified by its source"
+        raise PluginError(f"{text}: {error}; {_DECLARE}") from error
+
+
+def source_digest(source: object, folder: Path | None = None) -> str:
+    """Return the digest of a callable: of its module, of what that imports beside it, and of its arguments.
+
+    Beside it is: the same top-level package, or for a plugin file and a module outside any package the same
+    folder. `folder` is a plugin file's.
+
+    Raises: PluginError where the source cannot be read, or where an argument or a closed-over value has no
+    fixed spelling.
+    """
+    try:
+        return _digest_of(source, {}, folder)
+    except Unspellable as error:
+        raise PluginError(f"{source!r} cannot be identified by its source: {error}; {_DECLARE}") from error
+
+
+def _digest_of(source: object, fields: dict[str, Any], folder: Path | None) -> str:
+    speller = Speller()
+    spelled = speller.spell(source)
+    if not speller.modules:
+        raise Unspellable(f"{source!r} has no Python source")
+    spelled_fields = Speller().spell(fields)
+    modules = [m for m in dict.fromkeys(speller.modules) if m.partition(".")[0] not in _NO_SOURCE]
+    closures = []
+    if modules:
+        own = _file_of(modules[0])
+        tree = _tree_of(modules[0], own, folder)
+        files = [own, *(file for m in modules[1:] if (file := _file_within(m, tree)))]
+        closures = [_closure(file, tree) for file in files]
+    return digest([spelled, spelled_fields, closures])
+
+
+def _file_within(module: str, tree: Tree) -> Path | None:
+    """Return a further module's file where it belongs to the same tree; others are not the plugin's."""
+    return _file_of(module) if module.startswith(FILE_MODULE) else tree.find(module)
+
+
+def _closure(file: Path, tree: Tree) -> str:
+    try:
+        return closure_digest(file, tree)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Unspellable(f"its source cannot be read ({error})") from error
+
+
+def _file_of(module: str) -> Path:
+    """Return the source file of an imported module."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or not file.endswith(".py") or not Path(file).is_file():
+        where = "typed in" if module in ("__main__", "None") else f"in the module {module!r}"
+        raise Unspellable(f"its source is {where}, not in a Python file that can be read")
+    return Path(file).resolve()
+
+
+def _tree_of(module: str, file: Path, folder: Path | None) -> Tree:
+    """Return the modules that belong to `module`."""
+    if folder is not None and file.is_relative_to(folder.resolve()):
+        return Tree(folder.resolve())
+    top = module.partition(".")[0]
+    for base in getattr(sys.modules.get(top), "__path__", ()):
+        if file.is_relative_to(Path(base).resolve()):
+            return Tree(Path(base).resolve(), top)
+    if file.parent.name in ("site-packages", "dist-packages"):  # a lone module among strangers
+        return Tree(file.with_suffix(""), top)
+    return Tree(file.parent)

@@ -1,0 +1,205 @@
+"""The host: loads plugins one by one and hands out what they registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prunebench.errors import PluginError, UsageError, nearest
+from prunebench.host._discovery import chosen, find
+from prunebench.host._faults import Fault, fault_of
+from prunebench.host._hooks import Refused, collect, new_manager
+from prunebench.host._plugin_file import FileImporter
+from prunebench.host.components import KINDS, Component, Method, Origin
+from prunebench.host.form import Form, ScorerCall
+from prunebench.host.identity import component_identity
+
+__all__ = ["Host", "Problem"]
+
+_KIND_OF = {plural: kind.kind for plural, kind in KINDS.items()} | {k.kind: k.kind for k in KINDS.values()}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A plugin of somebody else's that was not loaded, and why."""
+
+    plugin: str
+    distribution: str | None
+    version: str | None
+    error: str
+    """What went wrong, in a line."""
+    traceback: str = ""
+    """Where, formatted; empty where the plugin was imported and what it registers was refused."""
+
+    @property
+    def origin(self) -> Origin:
+        """The plugin, as components name theirs."""
+        return Origin(self.plugin, self.distribution, self.version)
+
+    def __str__(self) -> str:
+        return f"plugin {self.origin} was not loaded: {self.error}"
+
+
+class _Entry(NamedTuple):
+    component: Component
+    origin: Origin
+    folder: Path | None
+
+
+class Host:
+    """All registered components, by kind ("scorer" or "scorers", …) and name."""
+
+    def __init__(self) -> None:
+        self.plugins: list[Origin] = []
+        """Every plugin that was loaded, in order: built-in ones, plugin files, others."""
+        self.problems: list[Problem] = []
+        """Every plugin that was not."""
+        self._manager = new_manager()
+        self._entries: dict[str, dict[str, _Entry]] = {kind.kind: {} for kind in KINDS.values()}
+        self._identities: dict[tuple[str, str], dict[str, Any]] = {}
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        plugins: Sequence[Path | str] = (),
+        third_party: bool = True,
+        only: Sequence[str] | None = None,
+    ) -> Host:
+        """Load the built-in plugins, then plugin files, then other distributions'.
+
+        A plugin is loaded wholly or not at all. What fails in another distribution's is noted in `problems`.
+
+        Args:
+            plugins: Python files that are plugins.
+            third_party: whether other distributions' plugins are loaded.
+            only: entry points or distributions to load of these, whatever `third_party` says.
+
+        Raises: PluginError for a built-in plugin or a plugin file that fails, UsageError for a name in
+        `only` that is not installed.
+        """
+        host = cls()
+        found = chosen(find(), third_party=third_party, only=only)
+        builtin = [f for f in found if f.builtin]
+        if not builtin:
+            raise PluginError(
+                "prunebench is not installed here, so it has no plugins: `pip install -e .` does that"
+            )
+        for plugin in builtin:
+            host._load_or_raise(plugin.origin, plugin.load)
+        importer = FileImporter()
+        for path in dict.fromkeys(Path(plugin).expanduser().resolve() for plugin in plugins):
+            host._load_or_raise(Origin(str(path)), partial(importer.load, path), path.parent)
+        for plugin in found:
+            if not plugin.builtin:
+                host._load_or_note(plugin.origin, plugin.load)
+        return host
+
+    def _load_or_raise(self, origin: Origin, load: Callable[[], object], folder: Path | None = None) -> None:
+        fault = self._load(origin, load, folder)
+        if fault is not None:
+            error = PluginError(f"plugin {origin} cannot be loaded: {fault.reason}")
+            error.traceback = fault.traceback
+            raise error
+
+    def _load_or_note(self, origin: Origin, load: Callable[[], object]) -> None:
+        fault = self._load(origin, load)
+        if fault is not None:
+            who = (origin.plugin, origin.distribution, origin.version)
+            self.problems.append(Problem(*who, fault.reason, fault.traceback))
+
+    def _load(self, origin: Origin, load: Callable[[], object], folder: Path | None = None) -> Fault | None:
+        """Load one plugin; return what is wrong with it, if anything is."""
+        name = str(origin)
+        try:
+            plugin = load()
+            components = collect(self._manager, plugin, name)
+            if folder is not None and not self._manager.get_hookcallers(plugin):
+                raise Refused("it registers nothing: no function of it is marked with @prunebench.hookimpl")
+            self._check_free(components)
+        except (Exception, SystemExit) as error:
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            return fault_of(error)
+        self.plugins.append(origin)
+        for component in components:
+            self._entries[component.kind][component.name] = _Entry(component, origin, folder)
+        return None
+
+    def _check_free(self, components: Sequence[Component]) -> None:
+        for component in components:
+            other = self._entries[component.kind].get(component.name)
+            if other is not None:
+                raise Refused(
+                    f"it registers the {component.kind} {component.name!r}, which {other.origin} did already"
+                )
+
+    def _of(self, kind: str) -> dict[str, _Entry]:
+        if kind not in _KIND_OF:
+            raise UsageError(f"there is no kind of component {kind!r}{nearest(kind, KINDS)}")
+        return self._entries[_KIND_OF[kind]]
+
+    def _entry(self, kind: str, name: str) -> _Entry:
+        entries = self._of(kind)
+        if name not in entries:
+            raise UsageError(
+                f"there is no {_KIND_OF[kind]} {name!r}{nearest(name, entries)}{self._perhaps()}"
+            )
+        return entries[name]
+
+    def _perhaps(self) -> str:
+        """Return what a missing name may be due to."""
+        return "".join(f"\n{problem}" for problem in self.problems)
+
+    def get(self, kind: str, name: str) -> Any:
+        """Return a component. Raises: UsageError with the nearest name."""
+        return self._entry(kind, name).component
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names registered of a kind, sorted."""
+        return sorted(self._of(kind))
+
+    def all(self, kind: str) -> dict[str, Any]:
+        """Return the components of a kind by name, sorted."""
+        return {name: entry.component for name, entry in sorted(self._of(kind).items())}
+
+    def origin(self, kind: str, name: str) -> Origin:
+        """Return where a component came from. Raises: UsageError with the nearest name."""
+        return self._entry(kind, name).origin
+
+    def method_names(self) -> list[str]:
+        """Return the names that `method` knows: registered methods and scorers, sorted."""
+        return sorted({*self._of("method"), *self._of("scorer")})
+
+    def method(self, name: str) -> Method:
+        """Return a registered method, or a scorer of that name as a one-shot method at initialisation.
+
+        Raises: UsageError with the nearest name.
+        """
+        entry = self._of("method").get(name) or self._of("scorer").get(name)
+        if entry is None:
+            raise UsageError(
+                f"there is no method {name!r}{nearest(name, self.method_names())}{self._perhaps()}"
+            )
+        if isinstance(entry.component, Method):
+            return entry.component
+        form = Form(scorer=ScorerCall(name=name))
+        return Method(name, form, text=f"One shot, at initialisation: {entry.component.documentation}")
+
+    def identity(self, kind: str, name: str) -> dict[str, Any]:
+        """Return what a component is, for keys: its version, or a digest of its source.
+
+        Raises: UsageError for an unknown name, PluginError for a component without a version whose source
+        cannot be read.
+        """
+        entry = self._entry(kind, name)
+        key = (entry.component.kind, name)
+        if key not in self._identities:
+            try:
+                self._identities[key] = component_identity(entry.component, entry.folder)
+            except PluginError as error:
+                raise PluginError(f"{error} (it comes from {entry.origin})") from error
+        return dict(self._identities[key])
