@@ -1,1 +1,11 @@
-"""Artifacts, records, measures, attempts, claims: a folder, no server."""
+"""Artifacts, records, measures, attempts, claims: a folder, no server (torch comes in with tensors)."""
+
+from __future__ import annotations
+
+from prunebench.store._errors import Damaged, Missing
+from prunebench.store.artifacts import Artifact
+from prunebench.store.claims import Claim
+from prunebench.store.records import Record
+from prunebench.store.store import Store
+
+__all__ = ["Artifact", "Claim", "Damaged", "Missing", "Record", "Store"]

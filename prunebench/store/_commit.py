@@ -1,0 +1,262 @@
+"""Atomic commits on any file system: a file is visible whole or not at all, and a name's first commit wins.
+
+A file is written under a temporary name in its own folder, flushed to disk, and linked to its final name,
+which fails where that name exists. Where the file system knows no hard links, the final name is created
+exclusively and filled; a mark beside it (the temporary file, now named `.copying`) says that this is going
+on, so that readers wait instead of taking it for damaged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from prunebench.errors import StoreError
+from prunebench.store._process import Owner
+
+__all__ = [
+    "Leftover",
+    "being_copied",
+    "commit",
+    "exists",
+    "listing",
+    "open_fresh",
+    "reading",
+    "replace",
+    "server_now",
+    "sync_folder",
+    "temporary",
+    "writing",
+]
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+"""What file systems without hard links answer (FAT, some network and user-space ones)."""
+
+_COPY_LIVES = 600.0
+"""Seconds for which a copy made on another host is believed to be going on."""
+
+_TEMPORARY = re.compile(
+    r"\.(?P<name>.+)\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)\.(?P<start>\d+)\.[0-9a-f]{8}\.(?P<kind>tmp|copying)"
+)
+
+
+class Leftover:
+    """A temporary file's name, read: the file it was to become, who made it, and what was going on."""
+
+    __slots__ = ("copying", "name", "owner")
+
+    def __init__(self, name: str, owner: Owner, copying: bool) -> None:
+        self.name, self.owner, self.copying = name, owner, copying
+
+    @classmethod
+    def parse(cls, filename: str) -> Leftover | None:
+        """Return None for any other file's name."""
+        match = _TEMPORARY.fullmatch(filename)
+        if match is None:
+            return None
+        owner = Owner(match["host"], int(match["pid"]), int(match["start"]))
+        return cls(match["name"], owner, match["kind"] == "copying")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError into a StoreError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            advice = "free some space and run again: what is finished is kept"
+        elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+            advice = "a file stands where a folder is needed; give another store with --store DIR"
+        else:
+            advice = "make it writable, or give another store with --store DIR or PRUNEBENCH_STORE"
+        raise StoreError(f"cannot write {path}: {what}; {advice}") from error
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an OSError into a StoreError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {path}: {error.strerror or error}; "
+            f"make it readable, or give another store with --store DIR or PRUNEBENCH_STORE"
+        ) from error
+
+
+def temporary(path: Path) -> Path:
+    """Return a new temporary name beside `path` that tells whose it is."""
+    me = Owner.me()
+    return path.with_name(f".{path.name}.{me.host}.{me.pid}.{me.start}.{secrets.token_hex(4)}.tmp")
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to disk, where its file system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def _write_temporary(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
+    """Write and flush a temporary file beside `path`; leaves nothing behind where that fails."""
+    _make_folder(path.parent)
+    hidden = temporary(path)
+    try:
+        with hidden.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+    return hidden
+
+
+def commit(path: Path, chunks: Iterable[bytes | memoryview]) -> bool:
+    """Make `path` with these bytes visible, whole. Return False, changing nothing, where the name exists.
+
+    Raises: StoreError where the folder cannot be written.
+    """
+    with writing(path):
+        hidden = _write_temporary(path, chunks)
+        try:
+            won = _link(hidden, path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            won = _copy(hidden, path)
+        finally:
+            hidden.unlink(missing_ok=True)
+        if won:
+            sync_folder(path.parent)
+        return won
+
+
+def _link(hidden: Path, path: Path) -> bool:
+    try:
+        os.link(hidden, path)
+    except FileExistsError:
+        # A network server may have linked it and lost its answer: then there are two names for our file.
+        return os.stat(hidden).st_nlink == 2
+    return True
+
+
+def _copy(hidden: Path, path: Path) -> bool:
+    """Create `path` exclusively and fill it; a mark beside it says so meanwhile."""
+    mark = hidden.with_name(hidden.name.removesuffix(".tmp") + ".copying")
+    os.rename(hidden, mark)
+    try:
+        try:
+            target = path.open("xb")
+        except FileExistsError:
+            return False
+        try:
+            with target, mark.open("rb") as source:
+                shutil.copyfileobj(source, target, 1 << 20)
+                target.flush()
+                os.fsync(target.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return True
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write `path` anew, whole: readers see the old content or the new.
+
+    Raises: StoreError where the folder cannot be written.
+    """
+    with writing(path):
+        hidden = _write_temporary(path, [content])
+        try:
+            os.replace(hidden, path)
+        finally:
+            hidden.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def listing(folder: Path) -> list[str]:
+    """Return a folder's entries as the server has them now (opening a folder ends what a client cached)."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _listed(root: Path, path: Path) -> bool:
+    """Whether fresh listings from `root` down to `path` have it."""
+    folder = root
+    for part in path.relative_to(root).parts:
+        if part not in listing(folder):
+            return False
+        folder = folder / part
+    return True
+
+
+def exists(root: Path, path: Path) -> bool:
+    """Whether a file is there. Network file systems cache absence: a fresh listing says no."""
+    return os.path.exists(path) or _listed(root, path)
+
+
+def open_fresh(root: Path, path: Path) -> BinaryIO | None:
+    """Open a file for reading; None where it is missing in a fresh listing too."""
+    for _ in range(3):  # listed, and gone again: somebody is setting it aside
+        try:
+            return path.open("rb")
+        except (FileNotFoundError, NotADirectoryError):
+            if not _listed(root, path):
+                return None
+    return None
+
+
+def server_now(folder: Path) -> float:
+    """Return the time of the server that holds `folder`: that of a file touched now (seconds)."""
+    _make_folder(folder)
+    probe = temporary(folder / "now")
+    try:
+        with probe.open("xb") as file:
+            os.utime(file.fileno() if os.utime in os.supports_fd else probe)
+            return os.stat(probe).st_mtime
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def being_copied(path: Path) -> bool:
+    """Whether a writer that is not certainly dead is filling `path` right now (no hard links there)."""
+    for name in listing(path.parent):
+        leftover = Leftover.parse(name)
+        if leftover is None or not leftover.copying or leftover.name != path.name or leftover.owner.dead():
+            continue
+        if leftover.owner.here:
+            return True
+        try:
+            age = server_now(path.parent) - os.stat(path.parent / name).st_mtime
+        except OSError:
+            continue
+        if age < _COPY_LIVES:
+            return True
+    return False

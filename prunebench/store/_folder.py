@@ -1,0 +1,153 @@
+"""The store's folder: names of files, reading with a check, setting aside."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import orjson
+
+from prunebench.errors import StoreError
+from prunebench.store._commit import being_copied, exists, listing, open_fresh, reading, replace, writing
+from prunebench.store._errors import Damaged, Flaw, Missing
+
+__all__ = ["Folder", "check_key", "check_label", "now_text"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger("prunebench")
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_STATE = re.compile(r"[0-9a-f]{64}(@(0|[1-9][0-9]{0,17}))?")
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,119}")
+
+
+def check_key(key: str, *, state: bool = False) -> str:
+    """Return `key` if it is 64 hexadecimal digits, with `state` perhaps "@" and a step; else StoreError."""
+    if not isinstance(key, str) or not (_STATE if state else _KEY).fullmatch(key):
+        allowed = "64 hexadecimal digits" + (", or these with '@' and a step" if state else "")
+        raise StoreError(f"not a key: {key!r}; allowed: {allowed}")
+    return key
+
+
+def check_label(label: str) -> str:
+    """Return `label` if it can be a file's name anywhere; else StoreError."""
+    if not isinstance(label, str) or not _LABEL.fullmatch(label):
+        raise StoreError(f"not a name for a file: {label!r}; allowed: up to 120 letters, digits and _.@+-")
+    return label
+
+
+def now_text() -> str:
+    """Return this moment in UTC, in a spelling that sorts: 20260102T030405.678901Z."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def _changed(path: Path, found: os.stat_result) -> bool:
+    """Whether a file is another one, or longer, than when it was read: its writer has finished meanwhile."""
+    try:
+        now = os.stat(path)
+    except FileNotFoundError:
+        return True
+    return not os.path.samestat(found, now) or (found.st_size, found.st_mtime_ns) != (
+        now.st_size,
+        now.st_mtime_ns,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The root of a store, and whether it may be changed."""
+
+    root: Path
+    write: bool
+
+    def changing(self) -> None:
+        """Raise StoreError in a store that was opened for reading."""
+        if not self.write:
+            raise StoreError(f"{self.root} was opened for reading: nothing can be written")
+
+    def path(self, part: str, key: str, suffix: str) -> Path:
+        """Return the path of a key's file, in a folder of its first two characters."""
+        return self.root / part / key[:2] / f"{key}{suffix}"
+
+    def names(self, part: str) -> Iterator[str]:
+        """Yield the names of all files of a part, in no particular order."""
+        top = self.root / part
+        with reading(top):
+            for prefix in listing(top):
+                if len(prefix) == 2:
+                    yield from listing(top / prefix)
+
+    def has(self, path: Path) -> bool:
+        """Whether a file is there, after a fresh listing where it seems not to be."""
+        with reading(path):
+            return exists(self.root, path)
+
+    def read(self, path: Path, parse: Callable[[BinaryIO], T]) -> T:
+        """Return what `parse` makes of a file.
+
+        Raises: Missing; Damaged (the file is set aside then); StoreError where it cannot be read.
+        """
+        give_up = time.monotonic() + 600
+        while True:
+            with reading(path):
+                file = open_fresh(self.root, path)
+                if file is None:
+                    raise Missing(f"{path} is not in the store")
+                with file:
+                    found = os.fstat(file.fileno())
+                    try:
+                        return parse(file)
+                    except Flaw as flaw:
+                        reason = str(flaw)
+                unfinished = being_copied(path) or _changed(path, found)
+            if unfinished and time.monotonic() < give_up:
+                time.sleep(0.05)
+                continue
+            raise Damaged(path, reason, self.set_aside(path, reason, found))
+
+    def set_aside(self, path: Path, reason: str, found: os.stat_result | None = None) -> Path | None:
+        """Move a file to set-aside/ with a note of the reason; return its new path.
+
+        `found` is the file that was judged: another one that has taken its name meanwhile stays. None where
+        nothing was moved (a store opened for reading, a file already gone).
+        """
+        if not self.write:
+            logger.warning("%s: %s; left where it is (store opened for reading)", path, reason)
+            return None
+        aside = self.root / "set-aside" / f"{now_text()}-{secrets.token_hex(4)}-{path.name}"
+        with writing(aside):
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if found is not None and not os.path.samestat(found, os.stat(path)):
+                    return None
+                os.rename(path, aside)
+            except FileNotFoundError:
+                return None
+            if found is not None and not os.path.samestat(found, os.stat(aside)):
+                self._give_back(aside, path)
+                return None
+        note = {"file": str(path.relative_to(self.root)), "reason": reason, "time": now_text()}
+        replace(aside.with_name(aside.name + ".note.json"), orjson.dumps(note) + b"\n")
+        logger.warning("%s: %s; set aside as %s", path, reason, aside)
+        return aside
+
+    @staticmethod
+    def _give_back(aside: Path, path: Path) -> None:
+        """Undo a move: between judging and moving, somebody else replaced the bad file by a good one."""
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            os.rename(aside, path)
+            return
+        aside.unlink(missing_ok=True)

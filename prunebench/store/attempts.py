@@ -1,0 +1,73 @@
+"""Attempts: failures, kept apart from results so that asking again tries again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from prunebench.store._commit import commit, listing
+from prunebench.store._folder import Folder, check_label, logger, now_text
+from prunebench.store._process import Owner
+
+__all__ = ["Attempts"]
+
+
+class Attempts:
+    """The failures of a store: attempts/<key>/<time>-<host>-<pid>.json."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def write(
+        self, key: str, error: str, log_tail: str, signal: int | str | None, job: Mapping[str, Any] | None
+    ) -> Path:
+        """Write one failure down."""
+        self._folder.changing()
+        folder = self._folder.root / "attempts" / check_label(key)
+        while True:
+            me, time = Owner.me(), now_text()
+            document = {
+                "schema": 1,
+                "key": key,
+                "time": time,
+                "host": me.host,
+                "pid": me.pid,
+                "error": error,
+                "log_tail": log_tail,
+                "signal": signal,
+                "job": None if job is None else dict(job),
+            }
+            path = folder / f"{time}-{me.host}-{me.pid}.json"
+            # A failure must be told whatever a job's parameters hold: what JSON cannot say is said in words.
+            if commit(path, [orjson.dumps(_sayable(document), default=repr) + b"\n"]):
+                return path
+
+    def of(self, key: str) -> list[dict[str, Any]]:
+        """Return the failures of a key, newest last; files that cannot be read are said and left out."""
+        found = []
+        folder = self._folder.root / "attempts" / check_label(key)
+        for name in sorted(listing(folder)):
+            if name.startswith(".") or not name.endswith(".json"):
+                continue
+            try:
+                attempt = orjson.loads((folder / name).read_bytes())
+            except (OSError, orjson.JSONDecodeError) as error:
+                logger.warning("%s: cannot be read (%s); left out", folder / name, error)
+                continue
+            if isinstance(attempt, dict):
+                found.append(attempt)
+        return found
+
+
+def _sayable(value: Any) -> Any:
+    """Replace lone surrogates (file names and other programs' output have them), which JSON cannot spell."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_sayable(str(key)): _sayable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(item) for item in value]
+    return value

@@ -1,0 +1,228 @@
+"""Claims: who is working on what. They only save work; correctness never rests on them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import orjson
+
+from prunebench.store._commit import commit, listing, open_fresh, reading, server_now, writing
+from prunebench.store._folder import Folder, check_label, logger, now_text
+from prunebench.store._process import Owner
+
+__all__ = ["STALE_AFTER", "Claim", "Claims"]
+
+STALE_AFTER = 60.0
+"""Seconds without a heartbeat after which a claim of another host counts as abandoned."""
+
+_BEAT = 5.0
+"""Seconds between heartbeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A claim file as it was found: whose, which one, when it was last touched."""
+
+    owner: Owner | None
+    token: str
+    touched: float
+
+
+class Claim:
+    """One's own claim on a key, kept alive by a heartbeat until it is released (or its process dies).
+
+    Use it as a context manager. `lost` becomes true where another process has taken it over, which happens
+    only when heartbeats did not reach the file system for long: going on is waste then, not damage.
+    """
+
+    def __init__(self, path: Path, key: str, token: str, every: float) -> None:
+        self.key = key
+        self.lost = False
+        self._path = path
+        self._token = token
+        self._pid = os.getpid()
+        self._over = threading.Event()
+        # An open file keeps its inode: touching it can never touch another's claim of the same name.
+        self._descriptor = os.open(path, os.O_RDWR)
+        self._thread = threading.Thread(
+            target=self._heartbeat, args=(every,), name=f"claim-{key[:12]}", daemon=True
+        )
+        self._thread.start()
+
+    def _heartbeat(self, every: float) -> None:
+        while not self._over.wait(every):
+            try:
+                os.utime(self._descriptor)
+                if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._path)):
+                    raise FileNotFoundError
+            except FileNotFoundError:
+                self.lost = True
+                logger.warning("the claim on %s was taken over by another process", self.key)
+                return
+            except OSError:
+                continue  # the file system is away; the next beat may reach it
+
+    def release(self) -> None:
+        """Give the claim up; a second call does nothing, nor does one in a forked child."""
+        if self._over.is_set() or os.getpid() != self._pid:
+            return
+        self._over.set()
+        self._thread.join()
+        with contextlib.suppress(OSError):
+            seen = _look(self._path)
+            if seen is not None and seen.token == self._token:
+                self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _look(path: Path) -> _Seen | None:
+    """Return a claim as it stands, or None where there is none."""
+    file = open_fresh(path.parent, path)
+    if file is None:
+        return None
+    with file:
+        found = os.fstat(file.fileno())
+        content = file.read()
+    try:
+        said = orjson.loads(content)
+        owner = Owner(str(said["host"]), int(said["pid"]), int(said["start"]))
+        return _Seen(owner, check_label(said["token"]), found.st_mtime)
+    except Exception:  # being filled, cut off, or somebody's own: only time can tell
+        return _Seen(None, f"unreadable-{found.st_ino}", found.st_mtime)
+
+
+class Claims:
+    """The claims of a store: claims/<key>.json."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._claims = folder.root / "claims"
+        self._ages: dict[Path, tuple[_Seen, float, float]] = {}
+
+    def _path(self, key: str) -> Path:
+        return self._claims / f"{check_label(key)}.json"
+
+    def take(self, key: str, stale_after: float) -> Claim | None:
+        """Return the claim on `key`, or None while somebody living holds it."""
+        path = self._path(key)
+        self._folder.changing()
+        for _ in range(8):
+            if not self._clear(path, stale_after):
+                return None
+            token = secrets.token_hex(8)
+            with writing(path):
+                if commit(path, [_content(key, token)]):
+                    return Claim(path, key, token, min(_BEAT, stale_after / 4))
+        return None  # others are quicker every time: one of them works on it
+
+    def living(self, key: str, stale_after: float) -> bool:
+        """Whether somebody living holds the claim on `key`."""
+        path = self._path(key)
+        with reading(path):
+            seen = _look(path)
+            return seen is not None and not self._stale(path, seen, stale_after)
+
+    def _stale(self, path: Path, seen: _Seen, after: float) -> bool:
+        """Whether a claimant is certainly dead, or of another host and silent for over `after` seconds."""
+        if seen.owner is not None and seen.owner.here:
+            return seen.owner.dead()
+        known = self._ages.get(path)
+        if known is None or known[0] != seen:
+            # Asked once for each sign of life, by the file server's own clock; from then on by ours.
+            known = (seen, server_now(self._claims) - seen.touched, time.monotonic())
+            self._ages[path] = known
+        return known[1] + time.monotonic() - known[2] > after
+
+    def wait(
+        self, key: str, done: Callable[[], bool], poll: float, stale_after: float, timeout: float | None
+    ) -> bool:
+        """Wait while somebody living holds `key`; True once `done()`, False where it is free and not done."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not done():
+            if not self.living(key, stale_after):
+                return done()  # finished and released between the two looks?
+            if end is not None and time.monotonic() >= end:
+                return False
+            time.sleep(poll)
+        return True
+
+    def sweep(self, stale_after: float) -> list[Path]:
+        """Remove stale claims; return their paths."""
+        removed = []
+        with reading(self._claims):
+            names = listing(self._claims)
+        for name in names:
+            path = self._claims / name
+            if name.startswith("."):
+                if name.endswith(".takeover") and self._clear_mark(path, stale_after):
+                    removed.append(path)
+            elif name.endswith(".json"):
+                seen = _look(path)
+                if (
+                    seen is not None
+                    and self._stale(path, seen, stale_after)
+                    and self._clear(path, stale_after)
+                ):
+                    removed.append(path)
+        return removed
+
+    def _clear(self, path: Path, stale_after: float) -> bool:
+        """Remove a claim if it is stale. Return False where it is held, or another process is removing it.
+
+        Who may remove it is settled by a mark that names that very claim and is created exclusively, so that
+        a claim made after the stale one was seen is never removed in its stead.
+        """
+        with writing(path):
+            seen = _look(path)
+            if seen is None:
+                return True
+            if not self._stale(path, seen, stale_after):
+                return False
+            mark = path.with_name(f".{path.stem}.{seen.token}.takeover")
+            if not commit(mark, [_content(path.stem, seen.token)]):
+                return self._clear_mark(mark, stale_after)
+            try:
+                again = _look(path)
+                if again is not None and again.token == seen.token and self._stale(path, again, stale_after):
+                    logger.info("removing the claim on %s: its claimant is gone", path.stem)
+                    path.unlink(missing_ok=True)
+            finally:
+                mark.unlink(missing_ok=True)
+            return True
+
+    def _clear_mark(self, mark: Path, stale_after: float) -> bool:
+        """Remove the mark of a process that died while it took a claim over; return whether it is gone."""
+        seen = _look(mark)
+        if seen is not None and not self._stale(mark, seen, stale_after):
+            return False
+        mark.unlink(missing_ok=True)
+        return True
+
+
+def _content(key: str, token: str) -> bytes:
+    me = Owner.me()
+    claim = {
+        "key": key,
+        "host": me.host,
+        "pid": me.pid,
+        "start": me.start,
+        "token": token,
+        "time": now_text(),
+    }
+    return orjson.dumps(claim) + b"\n"

@@ -1,0 +1,303 @@
+"""The store: a folder, no server, safe on a shared file system. This class only hands on to its parts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+from prunebench.errors import StoreError
+from prunebench.store._commit import being_copied, commit, open_fresh, reading, temporary, writing
+from prunebench.store._errors import Missing
+from prunebench.store._folder import Folder, check_label
+from prunebench.store.artifacts import Artifact, Artifacts
+from prunebench.store.attempts import Attempts
+from prunebench.store.claims import STALE_AFTER, Claim, Claims
+from prunebench.store.plans import Plans
+from prunebench.store.records import Record, Results
+from prunebench.store.sweep import OLD, sweep_temporary
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["FORMAT", "Store"]
+
+FORMAT = 1
+"""The newest layout of a store's folder that this version knows."""
+
+
+class Store:
+    """Artifacts, records, measures, attempts, plans, claims and logs under one folder.
+
+    Every file is written under a temporary name, flushed, and made visible whole by a step that fails where
+    the name exists: the first commit wins, and who comes second gets what the first one wrote. What is read
+    is verified; damaged files are set aside, said in the log, and then count as missing.
+
+    Several threads, processes and hosts may use one store at the same time.
+    """
+
+    def __init__(self, root: Path, *, write: bool) -> None:
+        self.root = root
+        self.writable = write
+        self._folder = Folder(root, write)
+        self._artifacts = Artifacts(self._folder)
+        self._records = Results(self._folder, "records")
+        self._measures = Results(self._folder, "measures")
+        self._attempts = Attempts(self._folder)
+        self._plans = Plans(self._folder)
+        self._claims = Claims(self._folder)
+
+    @classmethod
+    def open(
+        cls, root: Path | str, *, create: bool = True, write: bool = True, absent_ok: bool = False
+    ) -> Store:
+        """Open the store at `root`; with `create`, make it where there is none.
+
+        With `write=False` nothing is created or changed; with `absent_ok` too, a store that is not there
+        reads as an empty one.
+
+        Raises: Missing where there is no store and none is to be made; StoreError where it is a file, not
+        writable, damaged, or of a newer format, with what to do.
+        """
+        root = Path(root)
+        with reading(root):
+            if os.path.exists(root) and not root.is_dir():
+                raise StoreError(
+                    f"the store {root} is a file; give a folder with --store DIR or PRUNEBENCH_STORE"
+                )
+            found = cls._format(root)
+        if found is None:
+            if write and create:
+                commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
+            elif write or not absent_ok:
+                raise Missing(
+                    f"no store at {root}; `prunebench run SUITE` makes one; "
+                    f"name another with --store DIR or PRUNEBENCH_STORE"
+                )
+        if write:
+            _probe(root)
+        return cls(root, write=write)
+
+    @staticmethod
+    def _format(root: Path) -> int | None:
+        """Return the store's format, or None where there is no store."""
+        path = root / "store.json"
+        file = open_fresh(root, path)
+        if file is None:
+            return None
+        with file:
+            content = file.read()
+        try:
+            found = orjson.loads(content)["format"]
+        except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+            found = None
+        if type(found) is not int or found < 1:
+            if being_copied(path):
+                time.sleep(0.05)
+                return Store._format(root)
+            raise StoreError(
+                f'{path} is damaged; if {root} is a store, write {{"format": {FORMAT}}} into it, '
+                f"else give another store with --store DIR"
+            )
+        if found > FORMAT:
+            raise StoreError(
+                f"the store {root} has format {found}, this prunebench knows up to {FORMAT}: "
+                f"use a newer prunebench, or give another store with --store DIR"
+            )
+        return found
+
+    # -- artifacts ---------------------------------------------------------------------------------------
+
+    def write_artifact(
+        self,
+        key: str,
+        tensors: Mapping[str, torch.Tensor],
+        meta: Mapping[str, Any],
+        *,
+        checkpoint: bool = False,
+    ) -> Artifact:
+        """Commit an artifact; where one of this key is there, return that one instead.
+
+        `key` is 64 hexadecimal digits, for a state of a run with "@" and its step. `meta` is plain JSON: what
+        made it, from what. Its entry "provenance" is kept but not part of the digest; "digest" is refused.
+        A checkpoint never collides with the state of the same key.
+
+        Raises: StoreError; ValueError or TypeError for a meta without a canonical JSON (NaN among them).
+        """
+        return self._artifacts.write(key, tensors, meta, checkpoint)
+
+    def read_artifact(self, key: str, *, checkpoint: bool = False) -> Artifact:
+        """Return an artifact, its digest verified.
+
+        Raises: Missing; Damaged, once the file has been set aside; StoreError for a newer format.
+        """
+        return self._artifacts.read(key, checkpoint)
+
+    def artifact_meta(self, key: str, checkpoint: bool = False) -> dict[str, Any] | None:
+        """Return an artifact's meta and, as "digest", its digest, from the header alone; None where missing.
+
+        The meta is verified, the tensors are not; a file found damaged is set aside and counts as missing.
+        """
+        return self._artifacts.meta(key, checkpoint)
+
+    def has_artifact(self, key: str, checkpoint: bool = False) -> bool:
+        """Whether an artifact's file is there (it is verified when it is read)."""
+        return self._folder.has(self._artifacts.path(key, checkpoint))
+
+    def artifact_path(self, key: str, checkpoint: bool = False) -> Path:
+        """Return where an artifact is or would be."""
+        return self._artifacts.path(key, checkpoint)
+
+    def artifact_keys(self) -> set[str]:
+        """Return the keys of all artifacts, without checkpoints."""
+        return self._artifacts.keys()
+
+    def states(self, run: str) -> list[tuple[int, bool]]:
+        """Return the states of a run that are there: (step, whether it is a checkpoint), by rising step."""
+        return self._artifacts.states(run)
+
+    def drop_artifact(self, key: str, checkpoint: bool = False) -> bool:
+        """Remove an artifact that nobody needs; return whether it was there."""
+        return self._artifacts.drop(key, checkpoint)
+
+    def set_aside(
+        self,
+        key: str,
+        reason: str,
+        *,
+        checkpoint: bool = False,
+        part: Literal["artifact", "record", "measure"] = "artifact",
+    ) -> Path | None:
+        """Move a file that may not be used to set-aside/, with a note of the reason: it is missing then.
+
+        Returns its new path, None where it was not there.
+        """
+        self._folder.changing()
+        if part == "artifact":
+            path = self._artifacts.path(key, checkpoint)
+        else:
+            path = (self._records if part == "record" else self._measures).path(key)
+        return self._folder.set_aside(path, reason)
+
+    # -- records and measures ----------------------------------------------------------------------------
+
+    def write_record(self, key: str, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Record:
+        """Commit a finished cell's result; where one of this key is there, return that one instead.
+
+        Raises: StoreError; ValueError or TypeError for values without a canonical JSON (NaN among them), or
+        for what is no cell's result.
+        """
+        return self._records.write(key, result, provenance)
+
+    def read_record(self, key: str) -> Record:
+        """Return a record, its digest verified.
+
+        Raises: Missing; Damaged, once the file has been set aside; StoreError for a newer schema.
+        """
+        return self._records.read(key)
+
+    def has_record(self, key: str) -> bool:
+        """Whether a record is there."""
+        return self._records.has(key)
+
+    def record_keys(self) -> set[str]:
+        """Return the keys of all records (one listing per folder, no file is opened)."""
+        return self._records.keys()
+
+    def write_measure(self, key: str, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Record:
+        """Commit a diagnostic's result; like `write_record`, with any plain JSON as result."""
+        return self._measures.write(key, result, provenance)
+
+    def read_measure(self, key: str) -> Record:
+        """Return a measure; like `read_record`."""
+        return self._measures.read(key)
+
+    def has_measure(self, key: str) -> bool:
+        """Whether a measure is there."""
+        return self._measures.has(key)
+
+    def measure_keys(self) -> set[str]:
+        """Return the keys of all measures."""
+        return self._measures.keys()
+
+    # -- attempts, plans, logs ---------------------------------------------------------------------------
+
+    def write_attempt(
+        self,
+        key: str,
+        error: str,
+        log_tail: str = "",
+        signal: int | str | None = None,
+        job: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write a failure down, apart from all results: asking again tries again."""
+        return self._attempts.write(key, error, log_tail, signal, job)
+
+    def attempts(self, key: str) -> list[dict[str, Any]]:
+        """Return the failures of a key, newest last."""
+        return self._attempts.of(key)
+
+    def write_plan(self, name: str, content: bytes) -> Path:
+        """Write a frozen plan, or replace it whole; return its path."""
+        return self._plans.write(name, content)
+
+    def read_plan(self, plan: Path | str) -> bytes:
+        """Return a frozen plan's content, by its path or its name."""
+        return self._plans.read(plan)
+
+    def plans(self, suite: str | None = None) -> list[Path]:
+        """Return the frozen plans of a suite, or all, newest last."""
+        return self._plans.of(suite)
+
+    def log_path(self, key: str) -> Path:
+        """Return where a job's log is; its folder exists then if the store may be written."""
+        path = self.root / "logs" / f"{check_label(key)}.log"
+        if self.writable:
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    # -- claims ------------------------------------------------------------------------------------------
+
+    def claim(self, key: str, *, stale_after: float = STALE_AFTER) -> Claim | None:
+        """Claim the work on a key, or return None while somebody living holds it.
+
+        A claim whose claimant on this host is dead, or on another host has not touched it for `stale_after`
+        seconds (by the file server's clock), is taken over. Look again whether the work is done once you
+        hold the claim: whoever held it before may have finished.
+        """
+        return self._claims.take(key, stale_after)
+
+    def wait_for(
+        self,
+        key: str,
+        done: Callable[[], bool],
+        poll: float = 0.2,
+        *,
+        stale_after: float = STALE_AFTER,
+        timeout: float | None = None,
+    ) -> bool:
+        """Wait while somebody living holds the claim on `key`.
+
+        Returns True as soon as `done()`, False where the claim is free, or `timeout` seconds are over, and it
+        is not done.
+        """
+        return self._claims.wait(key, done, poll, stale_after, timeout)
+
+    def sweep(self, *, old: float = OLD) -> list[Path]:
+        """Remove and return what dead processes of this host, or others over `old` seconds ago, left."""
+        return [*sweep_temporary(self._folder, old), *self._claims.sweep(old)]
+
+
+def _probe(root: Path) -> None:
+    """Do once what every commit does, so that a store that cannot be written is found before any work."""
+    probe = temporary(root / "probe")
+    try:
+        commit(probe, [b"probe\n"])
+    finally:
+        with writing(probe):
+            probe.unlink(missing_ok=True)
