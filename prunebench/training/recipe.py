@@ -73,7 +73,9 @@ class Recipe(BaseModel):
         if self.decay == "cosine" and self.drops:
             raise ValueError("decay = 'cosine' takes no drops")
         if self.rewind == "rewind":
-            raise ValueError("rewind is itself the rewind point: give 'init', 'end', {step = k} or {epoch = k}")
+            raise ValueError(
+                "rewind is itself the rewind point: give 'init', 'end', {step = k} or {epoch = k}"
+            )
         return self
 
     def steps_per_epoch(self, examples: int) -> int:
@@ -103,7 +105,9 @@ class Recipe(BaseModel):
             assert isinstance(point, AtStep)
             step = point.step
         if step > total:
-            raise UsageError(f"step {step} lies beyond the schedule of {total} steps ({self.epochs:g} epochs)")
+            raise UsageError(
+                f"step {step} lies beyond the schedule of {total} steps ({self.epochs:g} epochs)"
+            )
         return step
 
     def learning_rate(self, step: int, examples: int) -> float:
@@ -123,7 +127,9 @@ class Recipe(BaseModel):
         """Whether the split is evaluated when `step` steps are done."""
         if step == 0:
             return False
-        return step == self.total_steps(examples) or step % (self.evaluate * self.steps_per_epoch(examples)) == 0
+        return (
+            step == self.total_steps(examples) or step % (self.evaluate * self.steps_per_epoch(examples)) == 0
+        )
 
     def run_fields(self) -> dict[str, Any]:
         """Return what training reads, for the run's key: all but the initialisation and the rewind point."""

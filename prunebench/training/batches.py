@@ -1,0 +1,67 @@
+"""The training batches of a run, by step: order, augmentation, normalisation, all on the data's device."""
+
+from __future__ import annotations
+
+import torch
+
+from prunebench.training.augment import make_augmentations
+from prunebench.training.data import Data
+from prunebench.training.recipe import Recipe
+from prunebench.training.streams import stream
+
+__all__ = ["Batches"]
+
+
+class Batches:
+    """`batches(step)` is the batch of any step of the schedule; steps in order are quick.
+
+    Epoch e goes through the training part in the order of stream(seed, "order", e). An augmentation's draws
+    are by position in the epoch, from stream(seed, "augment", e, its name).
+    """
+
+    def __init__(self, data: Data, recipe: Recipe, seed: int, *, channels_last: bool = False) -> None:
+        self._recipe, self._seed, self._channels_last = recipe, seed, channels_last
+        self.examples = len(data.images)
+        self.per_epoch = recipe.steps_per_epoch(self.examples)
+        self._augmentations = make_augmentations(recipe.augment)
+        self._labels = data.labels
+        self._device = data.images.device
+        # rows of N×(H·W·C), or of N×(C·H·W) where nothing wants the channels last: one copy a batch then
+        self._by_pixel = channels_last or bool(self._augmentations)
+        pixels = data.images.permute(0, 2, 3, 1) if self._by_pixel else data.images
+        self._row_shape = pixels.shape[1:]
+        self._rows = pixels.reshape(self.examples, -1)
+        factor = [1 / (255 * s) for s in data.std]
+        offset = [-m / s for m, s in zip(data.mean, data.std, strict=True)]
+        self._factor = torch.tensor(factor, dtype=torch.float32, device=self._device).view(1, -1, 1, 1)
+        self._offset = torch.tensor(offset, dtype=torch.float32, device=self._device).view(1, -1, 1, 1)
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._draws: list[torch.Tensor] = []
+
+    def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (float32 normalised images N×C×H×W, labels) of the step after `step` steps."""
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._start(epoch)
+        part = slice(position * self._recipe.batch, (position + 1) * self._recipe.batch)
+        chosen = self._order[part]
+        images = self._rows.index_select(0, chosen).view(-1, *self._row_shape)
+        for augmentation, draws in zip(self._augmentations, self._draws, strict=True):
+            images = augmentation.apply(images, draws[part])
+        if self._by_pixel:
+            images = images.permute(0, 3, 1, 2)
+            if not self._channels_last:
+                images = images.contiguous()
+        x = images.to(torch.float32).mul_(self._factor).add_(self._offset)
+        return x, self._labels.index_select(0, chosen)
+
+    def _start(self, epoch: int) -> None:
+        order = stream(self._seed, "order", epoch).permutation(self.examples)
+        self._order = torch.from_numpy(order).to(self._device)
+        of_epoch = stream(self._seed, "augment", epoch)
+        self._draws = [
+            augmentation.draw(of_epoch.child(augmentation.name), self.examples).to(self._device)
+            for augmentation in self._augmentations
+        ]
+        self._epoch = epoch

@@ -1,0 +1,172 @@
+"""A labelled data set as tensors on the device: what a run trains on, is evaluated on, is scored with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from prunebench.errors import DataError
+from prunebench.training.streams import stream
+
+__all__ = ["Data", "normalize", "scoring_batch", "validation_indices"]
+
+Part = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Images as they are in the files and their labels, of a run's own training part and its evaluation part.
+
+    Images are uint8 N×C×H×W; they are normalised batch by batch with `mean` and `std`, per channel on the
+    scale 0–1, by `normalize`.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    evaluation_images: torch.Tensor
+    evaluation_labels: torch.Tensor
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    shape: tuple[int, int, int]
+    classes: int
+
+    @classmethod
+    def prepare(
+        cls,
+        train: Part,
+        test: Part,
+        mean: Sequence[float],
+        std: Sequence[float],
+        classes: int,
+        split: Literal["test", "val"] = "test",
+        device: str | torch.device = "cpu",
+    ) -> Data:
+        """Return the data of a run on the device.
+
+        With split "test" a run trains on all of `train` and is evaluated on `test`; with "val" it trains on
+        nine tenths of `train` and is evaluated on the fixed tenth of `validation_indices`; `test` is unused.
+
+        Raises: DataError where images or labels do not fit together, the mean, the deviation or the classes.
+        """
+        _check(*train, len(mean), classes, "training")
+        if split == "val":
+            held_out = validation_indices(train[1], classes)
+            rest = torch.ones(len(train[1]), dtype=torch.bool)
+            rest[held_out] = False
+            test = (train[0][held_out], train[1][held_out])
+            train = (train[0][rest], train[1][rest])
+        elif split != "test":
+            raise DataError(f"the split is 'test' or 'val', found {split!r}")
+        _check(*test, len(mean), classes, "test")
+        if len(std) != len(mean) or not all(value > 0 for value in std):
+            raise DataError(f"one deviation above 0 for each of {len(mean)} channels, found {tuple(std)}")
+        channels, height, width = shape = tuple(train[0].shape[1:])
+        other = tuple(test[0].shape[1:])
+        if shape != other:
+            raise DataError(f"test images have shape {other}, training images {shape}")
+        data = cls(*train, *test, tuple(mean), tuple(std), shape=(channels, height, width), classes=classes)
+        return data.to(device)
+
+    def to(self, device: str | torch.device) -> Data:
+        """Return the data on a device; tensors that are there already are shared."""
+        return replace(
+            self,
+            images=self.images.to(device),
+            labels=self.labels.to(device),
+            evaluation_images=self.evaluation_images.to(device),
+            evaluation_labels=self.evaluation_labels.to(device),
+        )
+
+
+def normalize(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Return float32 (image / 255 − mean) / std of uint8 images N×C×H×W, in their memory layout.
+
+    Computed as image · a + b with a = 1 / (255 · std) and b = −mean / std, rounded to float32 once.
+    """
+    where = images.device
+    a = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32, device=where).view(1, -1, 1, 1)
+    b = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32, device=where)
+    return images.to(torch.float32).mul_(a).add_(b.view(1, -1, 1, 1))
+
+
+def validation_indices(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return the positions of the held-out tenth of a training set, rising; the same for every seed.
+
+    ⌊N / 10⌋ examples in all: of each class the tenth rounded down, then one more of the classes with the
+    largest remainders (equal ones: the lower class first). Which examples: the first of their class in the
+    order of stream(0, "val").
+    """
+    values = labels.cpu().numpy()
+    counts = np.bincount(values, minlength=classes)
+    quotas = counts // 10
+    short = len(values) // 10 - int(quotas.sum())
+    quotas[np.argsort(-(counts % 10), kind="stable")[:short]] += 1
+    order = stream(0, "val").permutation(len(values))
+    chosen = _first_of_each_class(values, order, quotas)
+    return torch.from_numpy(np.sort(chosen))
+
+
+def scoring_batch(
+    data: Data, seed: int, *, per_class: int | None = None, examples: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (float32 normalised images, labels) to score with, by stream(seed, "batch"), not augmented.
+
+    `per_class` of every class, sorted by class (ten of class 0, then ten of class 1, …), or so many
+    `examples` without regard to class, in random order. They are of the run's own training part, on the
+    data's device.
+
+    Raises: DataError where a class or the training part has too few.
+    """
+    labels = data.labels.cpu().numpy()
+    order = stream(seed, "batch").permutation(len(labels))
+    if (per_class is None) == (examples is None):
+        raise ValueError("give either per_class or examples")
+    if per_class is not None:
+        counts = np.bincount(labels, minlength=data.classes)
+        for label, count in enumerate(counts):
+            if count < per_class:
+                raise DataError(
+                    f"the scoring batch wants {per_class} examples of every class; class {label} has {count}"
+                )
+        chosen = _first_of_each_class(labels, order, np.full(data.classes, per_class))
+    else:
+        assert examples is not None
+        if examples > len(labels):
+            raise DataError(
+                f"the scoring batch wants {examples} examples; the training part has {len(labels)}"
+            )
+        chosen = order[:examples]
+    where = torch.from_numpy(chosen).to(data.images.device)
+    return normalize(data.images[where], data.mean, data.std), data.labels[where]
+
+
+def _first_of_each_class(
+    labels: NDArray[np.int64], order: NDArray[np.int64], quotas: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the first quotas[c] positions of each class c in `order`, class after class."""
+    by_class = [order[labels[order] == label][:quota] for label, quota in enumerate(quotas)]
+    return np.concatenate(by_class)
+
+
+def _check(images: torch.Tensor, labels: torch.Tensor, channels: int, classes: int, part: str) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise DataError(
+            f"{part} images are uint8 of shape N×C×H×W, found {images.dtype} of {tuple(images.shape)}"
+        )
+    if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+        raise DataError(
+            f"{part} labels are int64, one for each of {len(images)} images, "
+            f"found {labels.dtype} of shape {tuple(labels.shape)}"
+        )
+    if len(images) == 0:
+        raise DataError(f"there are no {part} images")
+    if images.shape[1] != channels:
+        raise DataError(f"{part} images have {images.shape[1]} channels, the mean has {channels}")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise DataError(f"{part} labels lie in 0 … {classes - 1}, found {low} … {high}")

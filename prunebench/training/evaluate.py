@@ -1,0 +1,52 @@
+"""How many a network gets right, and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from prunebench.training.data import normalize
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    module: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    batch: int = 500,
+    channels_last: bool = False,
+) -> tuple[int, int, float]:
+    """Return (correct, examples, mean cross entropy) of a network in evaluation mode.
+
+    uint8 images are normalised with `mean` and `std`, batch by batch; float images are taken as they are.
+    All lie on the network's device. The loss is the mean in float64 of each example's cross entropy, without
+    label smoothing. Whatever was in training mode is in training mode again afterwards.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    correct = torch.zeros((), dtype=torch.int64, device=labels.device)
+    loss = torch.zeros((), dtype=torch.float64, device=labels.device)
+    try:
+        with torch.no_grad():
+            for start in range(0, len(images), batch):
+                x, y = images[start : start + batch], labels[start : start + batch]
+                if channels_last:
+                    x = x.contiguous(memory_format=torch.channels_last)
+                if x.dtype == torch.uint8:
+                    if mean is None or std is None:
+                        raise ValueError("uint8 images need mean and std")
+                    x = normalize(x, mean, std)
+                outputs = module(x)
+                correct += (outputs.argmax(1) == y).sum()
+                loss += functional.cross_entropy(outputs, y, reduction="none").double().sum()
+    finally:
+        for part, training in modes:
+            part.training = training
+    return int(correct), len(images), float(loss) / len(images)

@@ -1,0 +1,125 @@
+"""Mask policies: which weights a run trains, and when that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import nn
+
+from prunebench.errors import ComponentError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from prunebench.pruning.mask import Mask
+
+__all__ = ["FixedMask", "MaskPolicy", "check_pruned", "momentum_of", "zero_pruned"]
+
+
+class MaskPolicy(Protocol):
+    """What the loop asks of a policy, in this order for every step.
+
+    A policy keeps nothing between calls of `start` that is not in the mask or follows from the step: the mask
+    is part of the state, and a run goes on from a state as if it had never stopped. Where it removes a weight
+    it zeroes the weight and its momentum at once (`zero_pruned`).
+    """
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask as it stands, for the state."""
+
+    def start(
+        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
+    ) -> None:
+        """Take up a state's mask; the parameters (on the device) and the optimiser hold that state."""
+
+    def before_update(self, step: int) -> None:
+        """Gradients of the step that starts at `step` are complete and not masked yet."""
+
+    def after_update(self, step: int) -> None:
+        """The optimiser has made the step; `step` steps are done."""
+
+
+class FixedMask:
+    """The mask that a run begins with, to its end. Without one the run is dense."""
+
+    def __init__(self) -> None:
+        self._mask: Mask | None = None
+        self._weights: list[nn.Parameter] = []
+        self._factors: list[torch.Tensor] = []
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask that `start` was given."""
+        return self._mask
+
+    def start(
+        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
+    ) -> None:
+        """Zero the pruned weights and their momentum: masked gradients keep them zero from here on."""
+        self._mask, self._weights, self._factors = mask, [], []
+        if mask is None:
+            return
+        zero_pruned(parameters, optimizer, mask)
+        for name, kept in mask.items():
+            weight = parameters[name]
+            self._weights.append(weight)
+            self._factors.append(torch.empty_like(weight, requires_grad=False).copy_(kept))
+
+    def before_update(self, step: int) -> None:
+        """Zero the gradients of pruned weights, in one fused multiplication."""
+        gradients = [weight.grad for weight in self._weights]
+        factors = self._factors
+        if None in gradients:  # a layer that this forward pass did not reach
+            pairs = [(g, f) for g, f in zip(gradients, factors, strict=True) if g is not None]
+            gradients, factors = [g for g, _ in pairs], [f for _, f in pairs]
+        if gradients:
+            torch._foreach_mul_(gradients, factors)  # type: ignore[arg-type]
+
+    def after_update(self, step: int) -> None:
+        """Nothing changes."""
+
+
+def zero_pruned(
+    parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mapping[str, torch.Tensor]
+) -> None:
+    """Set pruned weights and their momentum to exactly zero.
+
+    Raises: UsageError where the mask names no parameter, or one of another shape.
+    """
+    with torch.no_grad():
+        for name, kept in mask.items():
+            if name not in parameters:
+                raise UsageError(f"the mask names '{name}', no parameter{nearest(name, parameters)}")
+            weight = parameters[name]
+            if weight.shape != kept.shape:
+                raise UsageError(
+                    f"the mask of '{name}' has shape {tuple(kept.shape)}, the weight {tuple(weight.shape)}"
+                )
+            pruned = ~kept.to(weight.device)
+            weight.masked_fill_(pruned, 0.0)
+            momentum = momentum_of(optimizer, weight)
+            if momentum is not None:
+                momentum.masked_fill_(pruned, 0.0)
+
+
+def momentum_of(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> torch.Tensor | None:
+    """Return the optimiser's own momentum of a parameter, or None where it has none."""
+    if parameter not in optimizer.state:  # asking for the entry would make it
+        return None
+    momentum: torch.Tensor | None = optimizer.state[parameter].get("momentum_buffer")
+    return momentum
+
+
+def check_pruned(parameters: Mapping[str, torch.Tensor], mask: Mapping[str, torch.Tensor]) -> None:
+    """Raise ComponentError if a pruned weight is anything but zero.
+
+    NaN is let through: an overflow spreads it over the whole network, and the next loss ends the run.
+    """
+    for name, kept in mask.items():
+        weight = parameters[name]
+        moved = int(((weight != 0) & ~weight.isnan() & ~kept.to(weight.device)).sum())
+        if moved:
+            raise ComponentError(
+                f"{moved} of {int((~kept).sum())} pruned weights of '{name}' are not zero after training"
+            )
