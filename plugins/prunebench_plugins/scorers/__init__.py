@@ -1,1 +1,22 @@
 """Built-in scorers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunebench import Scorer, hookimpl
+from prunebench_plugins.scorers import grasp, magnitude, random, snip, synflow
+
+__all__ = ["prunebench_scorers"]
+
+
+@hookimpl
+def prunebench_scorers() -> Sequence[Scorer]:
+    """Return the built-in scorers."""
+    return [
+        Scorer("random", random.score, version="1"),
+        Scorer("magnitude", magnitude.score, version="1"),
+        Scorer("snip", snip.score, needs="batch", mode="train", version="1"),
+        Scorer("grasp", grasp.score, needs="batch", mode="train", version="1"),
+        Scorer("synflow", synflow.score, precision="float64", version="1"),
+    ]

@@ -1,0 +1,307 @@
+"""Pruning without the harness: `prune` and `score` for any torch.nn.Module."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import Tensor, nn
+
+from prunebench.errors import UsageError, nearest
+from prunebench.host.components import Scorer
+from prunebench.host.form import Form, Like, Rounds, ScorerCall
+from prunebench.pruning import (
+    Mask,
+    keep_top,
+    kept_count,
+    prune_rounds,
+    score_network,
+    shuffle_mask,
+    uncovered,
+)
+from prunebench.training.streams import stream
+
+if TYPE_CHECKING:
+    from prunebench.host.registry import Host
+
+__all__ = ["prune", "score"]
+
+Function = Callable[..., Mapping[str, Tensor]]
+Batch = tuple[Any, Any]
+Loss = Callable[[Any, Any], Tensor]
+
+
+def prune(
+    model: nn.Module,
+    method: str | Form | Scorer | Function,
+    *,
+    density: float | str | None = None,
+    sparsity: float | None = None,
+    batch: Batch | None = None,
+    seed: int = 0,
+    loss: Loss | None = None,
+    except_: Iterable[str] = (),
+    input_shape: Sequence[int] | None = None,
+    plugins: Sequence[Path | str] = (),
+) -> Mask:
+    """Return the mask that a method makes of the network at hand; `mask.apply(model)` prunes it.
+
+    model: any network. Its weights, buffers, gradients, flags, mode and device, and the global random state
+        are left as they are. Scores are taken on a private copy on the model's device, in float32 (SynFlow:
+        float64); a model in half precision is scored by its own rounded weights.
+    method: the name of a method or scorer ("snip", "synflow", …), a `Form`, a `Scorer`, or a scoring function
+        `function(net, batch, rng)`.
+    density, sparsity: the share of the prunable weights that is kept, in (0, 1], or removed, in [0, 1); one
+        of the two. Exactly round(density · prunable) weights are kept.
+    batch: (x, y) for methods that need data: in papers ten examples of every class.
+    seed: decides random scores, shuffles, and dropout while scoring.
+    loss: function(outputs, y) → scalar; unless given, the mean cross entropy of the outputs.
+    except_: names of parameters or modules that are not pruned.
+    input_shape: the shape of one input, for methods that make their own (SynFlow); taken from a batch.
+    plugins: plugin files whose components are wanted too.
+
+    Raises: UsageError for arguments that are wrong or do not fit the model or the method, among them weights
+        that prune does not cover and that are not excepted; ComponentError where a scorer fails, or its
+        scores are not what they should be.
+
+    >>> model = nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 3))
+    >>> mask = prune(model, "magnitude", density=0.1)
+    >>> mask.kept, mask.prunable
+    (115, 1150)
+    """
+    share = _share_kept(density, sparsity)
+    form, scorer, who = _method(method, batch, tuple(plugins))
+    network = _Network(model, batch, seed, loss, except_, input_shape)
+    return _mask(network, form, scorer, who, share, tuple(plugins))
+
+
+def score(
+    model: nn.Module,
+    scorer: str | ScorerCall | Scorer | Function,
+    *,
+    batch: Batch | None = None,
+    seed: int = 0,
+    loss: Loss | None = None,
+    except_: Iterable[str] = (),
+    input_shape: Sequence[int] | None = None,
+    plugins: Sequence[Path | str] = (),
+) -> dict[str, Tensor]:
+    """Return a scorer's score of every prunable weight by name: CPU tensors of the weights' shapes.
+
+    One scoring of the network as it is. A `ScorerCall` gives a scorer's parameters:
+    `ScorerCall(name="grasp", parameters={"temperature": 1.0})`. Other arguments and errors as of `prune`.
+    """
+    call = ScorerCall(name=scorer) if isinstance(scorer, str) else scorer
+    if isinstance(call, ScorerCall):
+        component = cast(Scorer, _host(tuple(plugins)).get("scorers", call.name))
+    else:
+        component = _component(call, batch)
+        call = ScorerCall(name=component.name)
+    network = _Network(model, batch, seed, loss, except_, input_shape)
+    form = Form(scorer=call)
+    return score_network(model, **network.scoring(component, form))
+
+
+class _Network:
+    """The caller's network and what comes with it, checked."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Batch | None,
+        seed: int,
+        loss: Loss | None,
+        except_: Iterable[str],
+        input_shape: Sequence[int] | None,
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise UsageError(f"model must be a torch.nn.Module; found {type(model).__name__}")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise UsageError(f"seed must be a whole number; found {seed!r}")
+        if loss is not None and not callable(loss):
+            raise UsageError(f"loss must be a function of (outputs, y); found {type(loss).__name__}")
+        self.model = model
+        self.seed = seed
+        self.loss = loss
+        self.except_ = (except_,) if isinstance(except_, str) else tuple(except_)
+        self.batch = None if batch is None else _checked_batch(batch, loss)
+        self.input_shape = _checked_shape(input_shape)
+
+    def scoring(self, scorer: Scorer, form: Form) -> dict[str, Any]:
+        """Return the arguments of `score_network`, after asking for what the scorer lacks."""
+        assert form.scorer is not None
+        excepted = (*self.except_, *form.prunable.except_)
+        beyond = uncovered(self.model, excepted)
+        if beyond:
+            raise UsageError(
+                f"the network has weights that prune does not cover: {', '.join(beyond)}. They would stay as "
+                f"they are and count in no density. If that is meant: except_={[*excepted, *beyond]}"
+            )
+        if scorer.needs == "batch" and self.batch is None:
+            raise UsageError(
+                f"scorer '{scorer.name}' needs data: give batch=(x, y), in papers ten examples of every class"
+            )
+        parameters = form.scorer.parameters
+        for name in parameters:
+            if name not in scorer.parameters:
+                hint = nearest(name, scorer.parameters)
+                raise UsageError(f"scorer '{scorer.name}' has no parameter '{name}'{hint}")
+        shape = self.input_shape
+        if shape is None and self.batch is not None and isinstance(self.batch[0], Tensor):
+            shape = tuple(self.batch[0].shape[1:])
+        return {
+            "function": scorer.function,
+            "mode": scorer.mode,
+            "precision": scorer.precision,
+            "batch": self.batch if scorer.needs == "batch" else None,
+            "rng": stream(self.seed, "scores"),
+            "of": form.prunable.of,
+            "except_": excepted,
+            "loss": self.loss,
+            "input_shape": shape,
+            "parameters": parameters,
+            "who": f"scorer '{scorer.name}'",
+        }
+
+
+def _mask(
+    network: _Network, form: Form, scorer: Scorer, who: str, density: float, plugins: tuple[Path | str, ...]
+) -> Mask:
+    _refuse_training(form, who)
+    arguments = network.scoring(scorer, form)
+    allocation: Any = form.allocation
+    if isinstance(allocation, Like):
+        allocation = _counts_like(network, form, allocation.like, density, plugins)
+    if isinstance(form.schedule, Rounds):
+        mask = prune_rounds(
+            network.model,
+            density=density,
+            rounds=form.schedule.rounds,
+            keep=form.keep,
+            allocation=allocation,
+            **arguments,
+        )
+    else:
+        scores = score_network(network.model, **arguments)
+        kept = kept_count(density, sum(s.numel() for s in scores.values()))
+        mask = keep_top(scores, kept, keep=form.keep, allocation=allocation)
+    return shuffle_mask(mask, stream(network.seed, "shuffle")) if "shuffle" in form.alter else mask
+
+
+def _counts_like(
+    network: _Network, form: Form, like: str | dict[str, Any], density: float, plugins: tuple[Path | str, ...]
+) -> dict[str, int]:
+    """Return how many weights each layer keeps under another method, or this one with changes."""
+    if isinstance(like, str):
+        other, scorer, who = _method(like, network.batch, plugins)
+    else:
+        changed = form.changed(**{"allocation": "global", "alter": (), **like})
+        other, scorer, who = _method(changed, network.batch, plugins)
+    mask = _mask(network, other, scorer, who, density, plugins)
+    return {layer["name"]: layer["kept"] for layer in mask.layers()}
+
+
+def _refuse_training(form: Form, who: str) -> None:
+    """Refuse forms that need more than the network at hand."""
+    assert form.scorer is not None
+    unbuilt = form.unbuilt()
+    if unbuilt:
+        raise UsageError(f"{who} has {unbuilt}, which is not built yet")
+    if form.score_at != "init" or form.find:
+        raise UsageError(
+            f"{who} trains the network before it scores it, and prune takes the network as it is: for a "
+            f"trained model use the scorer itself, '{form.scorer.name}'; to have it trained, run a suite"
+        )
+    if "reinit" in form.alter:
+        raise UsageError(
+            f"{who} draws new initial weights, and prune only makes the mask: leave out 'reinit'"
+        )
+
+
+def _method(
+    method: str | Form | Scorer | Function, batch: Batch | None, plugins: tuple[Path | str, ...]
+) -> tuple[Form, Scorer, str]:
+    """Return a method's form, its scorer, and how to call it in a message."""
+    if isinstance(method, str):
+        form, who = _host(plugins).method(method).form, f"method '{method}'"
+    elif isinstance(method, Form):
+        form, who = method, "the method"
+    else:
+        scorer = _component(method, batch)
+        return Form(scorer=ScorerCall(name=scorer.name)), scorer, f"scorer '{scorer.name}'"
+    if form.scorer is None:
+        raise UsageError(f"{who} prunes nothing: it has no scorer")
+    return form, cast(Scorer, _host(plugins).get("scorers", form.scorer.name)), who
+
+
+def _component(scorer: Scorer | Function, batch: Batch | None) -> Scorer:
+    if isinstance(scorer, Scorer):
+        return scorer
+    if isinstance(scorer, type) or not callable(scorer):
+        raise UsageError(
+            f"expected the name of a method, a Form, a Scorer or a scoring function; found {scorer!r}"
+        )
+    name = getattr(scorer, "__name__", type(scorer).__name__)
+    return Scorer(name, scorer, needs="nothing" if batch is None else "batch")
+
+
+def _share_kept(density: float | str | None, sparsity: float | None) -> float:
+    if (density is None) == (sparsity is None):
+        found = "neither" if density is None else "both"
+        raise UsageError(f"give density (the share kept) or sparsity (the share removed); found {found}")
+    name, value = ("density", density) if sparsity is None else ("sparsity", sparsity)
+    allowed = "above 0, at most 1" if name == "density" else "at least 0, below 1"
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = float(cast(float, value))
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} must be a number {allowed}; found {value!r}") from None
+    share = number if name == "density" else round(1 - number, 12)
+    if not 0 < share <= 1:
+        raise UsageError(f"{name} must be {allowed}; found {value}")
+    return share
+
+
+def _checked_batch(batch: Batch, loss: Loss | None) -> Batch:
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        what = f"{len(batch)} values" if isinstance(batch, tuple | list) else type(batch).__name__
+        raise UsageError(f"batch must be (x, y), inputs and labels; found {what}")
+    x, y = batch
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        if x.dim() == 0 or y.dim() == 0 or len(x) != len(y):
+            raise UsageError(
+                f"batch: x has shape {tuple(x.shape)}, y {tuple(y.shape)}; as many labels as inputs wanted"
+            )
+        if len(x) == 0:
+            raise UsageError("batch is empty")
+    if loss is None:
+        for name, value in (("x", x), ("y", y)):
+            if not isinstance(value, Tensor):
+                raise UsageError(f"batch: {name} must be a torch tensor; found {type(value).__name__}")
+        if y.dim() == 1 and str(y.dtype) != "torch.int64":
+            raise UsageError(f"batch: y must be class labels in torch.int64; found {y.dtype}")
+    return x, y
+
+
+def _checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    if shape is None:
+        return None
+    found: Any = shape
+    try:
+        sizes = tuple(operator.index(size) for size in found)
+    except TypeError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise UsageError(f"input_shape must be the shape of one input, such as (3, 32, 32); found {found!r}")
+    return sizes
+
+
+@functools.lru_cache(maxsize=8)
+def _host(plugins: tuple[Path | str, ...] = ()) -> Host:
+    from prunebench.host.registry import Host
+
+    return Host.load(plugins=[Path(path) for path in plugins])

@@ -1,0 +1,141 @@
+"""A mask: which weights are kept, one CPU bool tensor a prunable weight, in module order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from prunebench.errors import UsageError
+
+__all__ = ["Mask"]
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class Mask(Mapping[str, Tensor]):
+    """A mapping from parameter names to bool tensors: True is kept.
+
+    The tensors are on the CPU, contiguous and the mask's own; they are not meant to be written to.
+
+    >>> mask = Mask({"fc.weight": torch.tensor([[True, False], [True, True]])})
+    >>> mask.kept, mask.prunable, mask.density
+    (3, 4, 0.75)
+    """
+
+    __slots__ = ("_kept", "_tensors")
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, tensor in tensors.items():
+            if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
+                found = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+                raise UsageError(f"a mask holds bool tensors; '{name}' is {found}")
+        self._tensors = {
+            name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
+        }
+        self._kept = {name: int(tensor.count_nonzero()) for name, tensor in self._tensors.items()}
+
+    @classmethod
+    def full(cls, weights: Mapping[str, Tensor]) -> Mask:
+        """Return the mask that keeps everything, for weights (or any tensors) of these names and shapes."""
+        return cls({name: torch.ones(weight.shape, dtype=torch.bool) for name, weight in weights.items()})
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mask):
+            return NotImplemented
+        return self._tensors.keys() == other._tensors.keys() and all(
+            torch.equal(tensor, other._tensors[name]) for name, tensor in self._tensors.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equality is by content, and tensors cannot be hashed
+
+    def __repr__(self) -> str:
+        return f"<Mask: {self.kept} of {self.prunable} weights kept in {len(self)} layers>"
+
+    @property
+    def kept(self) -> int:
+        """How many weights are kept."""
+        return sum(self._kept.values())
+
+    @property
+    def prunable(self) -> int:
+        """How many weights there are, kept and removed."""
+        return sum(tensor.numel() for tensor in self._tensors.values())
+
+    @property
+    def density(self) -> float:
+        """Kept over prunable."""
+        return self.kept / self.prunable
+
+    @property
+    def sparsity(self) -> float:
+        """Removed over prunable."""
+        return (self.prunable - self.kept) / self.prunable
+
+    def layers(self) -> list[dict[str, Any]]:
+        """Return one dict a layer, in module order: name, shape (list), kept and prunable (counts)."""
+        return [
+            {"name": name, "shape": list(tensor.shape), "kept": self._kept[name], "prunable": tensor.numel()}
+            for name, tensor in self._tensors.items()
+        ]
+
+    def apply(self, module: M) -> M:
+        """Set the removed weights of `module` to zero, in place, and return it.
+
+        Raises: UsageError, before anything is changed, where the module lacks a weight of the mask or has
+        it in another shape.
+        """
+        parameters = dict(module.named_parameters(remove_duplicate=False))
+        missing = [name for name in self if name not in parameters]
+        if missing:
+            raise UsageError(f"the network has no weights {', '.join(missing)}, which the mask is for")
+        for name, tensor in self.items():
+            if parameters[name].shape != tensor.shape:
+                raise UsageError(
+                    f"weight '{name}' has shape {tuple(parameters[name].shape)}, "
+                    f"the mask {tuple(tensor.shape)}"
+                )
+        with torch.no_grad():
+            for name, tensor in self.items():
+                parameters[name].masked_fill_(~tensor.to(parameters[name].device), 0)
+        return module
+
+    def pack(self) -> dict[str, Tensor]:
+        """Return one 1-D uint8 tensor a layer: eight weights a byte, row-major, the first in the high bit."""
+        return {
+            name: torch.from_numpy(np.packbits(tensor.numpy().reshape(-1)))
+            for name, tensor in self._tensors.items()
+        }
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]) -> Mask:
+        """Return the mask that was packed; `shapes` gives the layers' shapes in module order.
+
+        Raises: UsageError where names or sizes do not belong together.
+        """
+        if packed.keys() != shapes.keys():
+            raise UsageError(f"packed layers {sorted(packed)} and shapes {sorted(shapes)} differ")
+        tensors = {}
+        for name, shape in shapes.items():
+            count = int(np.prod(shape, dtype=np.int64))
+            data = packed[name]
+            if data.dtype != torch.uint8 or data.shape != ((count + 7) // 8,):
+                raise UsageError(
+                    f"packed layer '{name}' is {data.dtype} of shape {tuple(data.shape)}; "
+                    f"{count} weights take {(count + 7) // 8} bytes"
+                )
+            bits = np.unpackbits(data.cpu().numpy(), count=count).astype(bool)
+            tensors[name] = torch.from_numpy(bits).reshape(tuple(shape))
+        return cls(tensors)

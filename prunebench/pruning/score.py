@@ -1,0 +1,184 @@
+"""Runs a scorer: nothing of the caller's is changed, everything the scorer returns is checked."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from prunebench.errors import ComponentError, PrunebenchError
+from prunebench.pruning.mask import Mask
+from prunebench.pruning.network import Loss, ScoringNetwork
+from prunebench.pruning.rng import RandomStream
+
+__all__ = ["ScoringFunction", "run_scorer", "score_network"]
+
+ScoringFunction = Callable[..., Mapping[str, Tensor]]
+"""function(net, batch, rng, **parameters) → {parameter name: scores}."""
+
+
+def score_network(
+    module: nn.Module,
+    function: ScoringFunction,
+    *,
+    mode: Literal["train", "eval"] = "eval",
+    precision: Literal["float32", "float64"] = "float32",
+    batch: tuple[Any, Any] | None = None,
+    rng: RandomStream | None = None,
+    mask: Mask | None = None,
+    of: Literal["weights", "convolutions"] = "weights",
+    except_: Iterable[str] = (),
+    loss: Loss | None = None,
+    input_shape: Sequence[int] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    who: str = "the scorer",
+) -> dict[str, Tensor]:
+    """Return the scores of the prunable weights by name: CPU tensors of the weights' shapes.
+
+    The function works on a private copy (`ScoringNetwork`) with gradients on, autocast off, and torch's,
+    numpy's and Python's global generators seeded from `rng`, so that dropout or a scorer's own `torch.rand`
+    repeat; all these are put back afterwards. Scores stay in the scorer's own precision (half precisions
+    become float32, exactly).
+
+    Raises: ComponentError, naming `who`, where the function fails or returns other names or shapes than the
+    weights', or numbers that are not finite.
+    """
+    net = ScoringNetwork(
+        module,
+        mask,
+        mode=mode,
+        precision=precision,
+        of=of,
+        except_=except_,
+        loss=loss,
+        input_shape=shape_of(batch) if input_shape is None else input_shape,
+    )
+    return run_scorer(net, function, batch=batch, rng=rng, parameters=parameters or {}, who=who)
+
+
+def shape_of(batch: tuple[Any, Any] | None) -> tuple[int, ...] | None:
+    """Return the shape of one input of a batch (x, y), where it can be told."""
+    if batch is None or not isinstance(batch[0], Tensor):
+        return None
+    return tuple(batch[0].shape[1:])
+
+
+def run_scorer(
+    net: ScoringNetwork,
+    function: ScoringFunction,
+    *,
+    batch: tuple[Any, Any] | None,
+    rng: RandomStream | None,
+    parameters: Mapping[str, Any],
+    who: str,
+) -> dict[str, Tensor]:
+    """Run a scoring function on a network made for it and check what it returns (see `score_network`)."""
+    shapes = {name: weight.shape for name, weight in net.weights.items()}
+    seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
+    with _left_as_it_was(net.device, seed):
+        try:
+            moved = (
+                None
+                if batch is None
+                else (_moved(batch[0], net, cast=True), _moved(batch[1], net, cast=False))
+            )
+            found = function(net, moved, rng, **parameters)
+        except PrunebenchError:
+            raise
+        except Exception as error:
+            raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
+        return _checked(found, shapes, who)
+
+
+def _moved(value: Any, net: ScoringNetwork, *, cast: bool) -> Any:
+    """Bring a tensor to the network's device; inputs in floating point to its precision as well."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.is_inference():
+        value = value.clone()  # autograd refuses tensors made under inference mode
+    dtype = net.dtype if cast and value.is_floating_point() else value.dtype
+    return value.detach().to(net.device, dtype)
+
+
+def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str, Tensor]:
+    if not isinstance(found, Mapping):
+        raise ComponentError(f"{who} returned a {type(found).__name__}; a mapping name → tensor wanted")
+    missing = [name for name in shapes if name not in found]
+    unknown = [str(name) for name in found if name not in shapes]
+    if missing or unknown:
+        said = [f"no scores for {', '.join(missing)}"] if missing else []
+        said += [f"scores for {', '.join(unknown)}, which is no prunable weight"] if unknown else []
+        raise ComponentError(f"{who} returned {' and '.join(said)}; expected: {', '.join(shapes)}")
+    scores = {}
+    for name, shape in shapes.items():
+        score = found[name]
+        if not isinstance(score, Tensor) or not score.is_floating_point():
+            kind = score.dtype if isinstance(score, Tensor) else type(score).__name__
+            raise ComponentError(
+                f"{who} returned {kind} for '{name}'; a tensor of floating-point numbers wanted"
+            )
+        if score.shape != shape:
+            raise ComponentError(
+                f"{who} returned scores of shape {tuple(score.shape)} for '{name}'; expected {tuple(shape)}"
+            )
+        if score.dtype not in (torch.float32, torch.float64):
+            score = score.float()
+        bad = int((~torch.isfinite(score)).sum())
+        if bad:
+            raise ComponentError(f"{who}: {bad} of {score.numel()} scores of '{name}' are NaN or infinite")
+        scores[name] = score.detach().to("cpu", copy=True).contiguous()
+    return scores
+
+
+@contextlib.contextmanager
+def _left_as_it_was(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed the global generators and set the modes for scoring; put back all that a scorer may change."""
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
+    flags = [(owner, name, getattr(owner, name)) for owner, name in _FLAGS]
+    dtype, anomaly = torch.get_default_dtype(), torch.is_anomaly_enabled()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    threads = torch.get_num_threads()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    try:
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast(device.type, enabled=False) if device.type != "cpu" else contextlib.nullcontext(),
+        ):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(cpu)
+        if gpu is not None:
+            torch.cuda.set_rng_state_all(gpu)
+        for owner, name, value in flags:
+            if getattr(owner, name) != value:
+                setattr(owner, name, value)
+        torch.set_default_dtype(dtype)
+        torch.autograd.set_detect_anomaly(anomaly)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+
+
+_FLAGS: tuple[tuple[Any, str], ...] = (
+    (torch.backends.cudnn, "enabled"),
+    (torch.backends.cudnn, "benchmark"),
+    (torch.backends.cudnn, "deterministic"),
+    (torch.backends.cudnn, "allow_tf32"),
+    (torch.backends.cuda.matmul, "allow_tf32"),
+)
