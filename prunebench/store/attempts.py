@@ -45,6 +45,10 @@ class Attempts:
             if commit(path, [orjson.dumps(_sayable(document), default=repr) + b"\n"]):
                 return path
 
+    def keys(self) -> set[str]:
+        """Return the keys that have failures."""
+        return {name for name in listing(self._folder.root / "attempts") if not name.startswith(".")}
+
     def of(self, key: str) -> list[dict[str, Any]]:
         """Return the failures of a key, newest last; files that cannot be read are said and left out."""
         found = []

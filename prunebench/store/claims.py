@@ -102,7 +102,7 @@ def _look(path: Path) -> _Seen | None:
     try:
         said = orjson.loads(content)
         owner = Owner(str(said["host"]), int(said["pid"]), int(said["start"]))
-        return _Seen(owner, check_label(said["token"]), found.st_mtime)
+        return _Seen(owner, check_label(said["token"]), found.st_mtime, str(said.get("time", "")))
     except Exception:  # being filled, cut off, or somebody's own: only time can tell
         return _Seen(None, f"unreadable-{found.st_ino}", found.st_mtime)
 
@@ -148,6 +148,23 @@ class Claims:
             known = (seen, server_now(self._claims) - seen.touched, time.monotonic())
             self._ages[path] = known
         return known[1] + time.monotonic() - known[2] > after
+
+    def running(self, stale_after: float) -> list[dict[str, object]]:
+        """Return the living claims, oldest first: key, host, pid, time. For showing only: writes nothing.
+
+        So other hosts' claims are judged by this host's clock, not by the file server's.
+        """
+        found: list[dict[str, object]] = []
+        for name in listing(self._claims):
+            seen = None if name.startswith(".") else _look(self._claims / name)
+            if seen is None or seen.owner is None:
+                continue
+            owner = seen.owner
+            dead = owner.dead() if owner.here else time.time() - seen.touched > stale_after
+            if not dead:
+                key = name.removesuffix(".json")
+                found.append({"key": key, "host": owner.host, "pid": owner.pid, "time": seen.time})
+        return sorted(found, key=lambda claim: (str(claim["time"]), str(claim["key"])))
 
     def wait(
         self, key: str, done: Callable[[], bool], poll: float, stale_after: float, timeout: float | None

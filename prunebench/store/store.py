@@ -241,6 +241,10 @@ class Store:
         """Return the failures of a key, newest last."""
         return self._attempts.of(key)
 
+    def attempt_keys(self) -> set[str]:
+        """Return the keys that have failures (one listing, no file is opened)."""
+        return self._attempts.keys()
+
     def write_plan(self, name: str, content: bytes) -> Path:
         """Write a frozen plan, or replace it whole; return its path."""
         return self._plans.write(name, content)
@@ -271,6 +275,10 @@ class Store:
         hold the claim: whoever held it before may have finished.
         """
         return self._claims.take(key, stale_after)
+
+    def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
+        """Return who is working on what: the living claims, oldest first (key, host, pid, time)."""
+        return self._claims.running(stale_after)
 
     def wait_for(
         self,
