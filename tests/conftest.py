@@ -1,9 +1,12 @@
-"""Shared by all tests: one thread, a data root where there is one."""
+"""Shared by all tests: one thread, a data root where there is one, a project to run suites in."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,3 +21,108 @@ def data_root() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("real images wanted: set PRUNEBENCH_DATA to a data root")
     return Path(root)
+
+
+TINY = """
+schema = 1
+name = "tiny"
+version = "1"
+
+[[matrix]]
+name = "main"
+architecture = "digits-mlp"
+dataset = "digits"
+recipe = {{name = "digits", epochs = {epochs}}}
+methods = {methods}
+sparsities = {sparsities}
+ablations = {ablations}
+seeds = {seeds}
+measures = {measures}
+{more}
+"""
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass
+class Project:
+    """A folder with suites and stores; sessions, engines and runs of them."""
+
+    folder: Path
+    number: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def suite(
+        self,
+        methods: Iterable[Any] = ("snip",),
+        *,
+        sparsities: Any = (0.5,),
+        ablations: Iterable[Any] = ("none",),
+        seeds: int = 1,
+        epochs: float = 1,
+        measures: Iterable[str] = (),
+        more: str = "",
+        name: str = "tiny",
+    ) -> Path:
+        """Write a small suite on digits and return its path."""
+        path = self.folder / f"{name}.toml"
+        text = TINY.format(
+            methods=_toml(list(methods)),
+            sparsities=_toml(sparsities),
+            ablations=_toml(list(ablations)),
+            seeds=seeds,
+            epochs=epochs,
+            measures=_toml(list(measures)),
+            more=more,
+        )
+        path.write_text(text.replace('name = "tiny"', f'name = "{name}"', 1))
+        return path
+
+    def session(self, path: Path, store: str = "store", **options: Any) -> Any:
+        """Plan a suite; nothing is written."""
+        from prunebench.engine.session import Request, Session
+
+        request = Request(
+            suite=str(path),
+            store=str(self.folder / store),
+            data=str(self.folder / "data"),
+            third_party=False,
+            **{**self.options, **options},
+        )
+        return Session.prepare(request)
+
+    def store(self, name: str = "store") -> Any:
+        """Open a store of the project."""
+        from prunebench.store import Store
+
+        return Store.open(self.folder / name)
+
+    def engine(self, path: Path, store: str = "store", **options: Any) -> Any:
+        """Return an engine on a suite and a store."""
+        return self.session(path, store, **options).engine(self.store(store))
+
+    def run(self, path: Path, store: str = "store", *, reverse: bool = False, **options: Any) -> Any:
+        """Make all cells of a suite, in the file's order or backwards; return the engine."""
+        engine = self.engine(path, store, **options)
+        cells = list(engine.plan.cells)
+        for cell in reversed(cells) if reverse else cells:
+            engine.make(cell)
+        return engine
+
+    def results(self, engine: Any) -> dict[str, str]:
+        """Return the digest of every record, by the cell's id."""
+        return {cell.id: engine.store.read_record(cell.key).digest for cell in engine.plan.cells}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A folder with suites and stores."""
+    return Project(tmp_path)

@@ -77,12 +77,13 @@ class LocalEngine:
         before = len(self.made)
         self.context.identities = {label: self.plan.identities[label] for label in cell.parts}
         for target in cell.targets:
-            self._make(target)
+            self.make_key(target)
         if not self.keep_states:
             self._drop_unneeded(cell)
         return len(self.made) - before
 
-    def _make(self, target: str) -> None:
+    def make_key(self, target: str) -> None:
+        """Make one job's output and whatever it needs. Raises: JobFailed."""
         remakes = 0
         while not self.have(target):
             try:
@@ -91,7 +92,9 @@ class LocalEngine:
             except (Missing, Damaged, InputChanged) as error:
                 remakes += 1
                 if remakes > REMAKES:
-                    raise JobFailed(self.plan.jobs[target], f"an input is made again and again: {error}") from error
+                    raise JobFailed(
+                        self.plan.jobs[target], f"an input is made again and again: {error}"
+                    ) from error
                 log.warning("%s: made again", error)
 
     def _one(self, key: str) -> None:
@@ -135,7 +138,9 @@ class LocalEngine:
                 log.warning("interrupted")
                 raise
             except Exception as error:
-                message = str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
+                message = (
+                    str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
+                )
                 log.error("failed: %s\n%s", message, traceback.format_exc())
                 self.store.write_attempt(
                     job.key,

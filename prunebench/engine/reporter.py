@@ -65,7 +65,12 @@ class CellReporter(TerminalReporter):
     def _start(self) -> None:
         if self._quiet or self._progress is not None or not self._console.is_terminal:
             return
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._cells = self._progress.add_task("cells", total=self.total or None)
         self._progress.start()
@@ -140,7 +145,11 @@ class CellReporter(TerminalReporter):
 
     def _on_step(self, job: Job, step: int, to_step: int) -> None:
         now = time.monotonic()
-        if self._progress is not None and self._shown is not None and now - self._spent.get("shown", 0.0) > 0.2:
+        if (
+            self._progress is not None
+            and self._shown is not None
+            and now - self._spent.get("shown", 0.0) > 0.2
+        ):
             self._spent["shown"] = now
             self._progress.update(self._shown, completed=step, total=to_step)
 

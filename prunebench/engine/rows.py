@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from prunebench.plan.plan import Plan
@@ -13,7 +14,8 @@ __all__ = ["rows"]
 def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
     """Return what `prunebench.analysis.table` takes: labels, status and counts of every cell, in plan order.
 
-    A cell is "finished", "diverged", "failed" (its last attempt failed and nothing came out since) or "missing".
+    A cell is "finished", "diverged", "failed" (something that it needs failed, and nothing came out since)
+    or "missing".
     """
     present = store.record_keys()
     failed = store.attempt_keys()
@@ -24,7 +26,10 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             "matrix": cell.matrix,
             "cell": cell.name,
             "key": cell.key,
-            **{name: labels.get(name, "") for name in ("architecture", "dataset", "recipe", "split", "find", "score_at")},
+            **{
+                name: labels.get(name, "")
+                for name in ("architecture", "dataset", "recipe", "split", "find", "score_at")
+            },
             "method": labels.get("method", ""),
             "ablations": labels.get("ablations", ""),
             "density": cell.density,
@@ -33,10 +38,8 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             "status": "missing",
         }
         if cell.key in present:
-            try:
+            with suppress(Missing, Damaged):
                 row |= _result(store, cell.key)
-            except (Missing, Damaged):
-                pass
         if row["status"] == "missing" and failed and not failed.isdisjoint(plan.ancestors(cell.key)):
             row["status"] = "failed"
         found.append(row)

@@ -70,7 +70,9 @@ def run_cells(
     if reporter is None:
         raise UsageError(f"the selection was refused by pytest (exit code {code}): see above")
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise UsageError(f"-k '{keyword}' selects none of the {len(session.plan.cells)} cells; `prunebench plan` lists them")
+        raise UsageError(
+            f"-k '{keyword}' selects none of {len(session.plan.cells)} cells; `prunebench plan` lists them"
+        )
     if reporter.interrupted:
         code = INTERRUPTED
     elif code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):

@@ -28,11 +28,11 @@ log = logging.getLogger("prunebench.jobs")
 
 
 class InputRefused(Exception):
-    """An input in the store was made from something else than the plan says: never used, a person must look."""
+    """An input in the store was made from something else than the plan says: it is never used."""
 
 
 class InputChanged(Exception):
-    """An input was made from a state that has been made again with other bits; it was set aside: make it again."""
+    """An input came from a state that was made again with other bits: set aside, and to be made again."""
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(reason)
@@ -59,7 +59,7 @@ class Context:
     # -- reading -----------------------------------------------------------------------------------------
 
     def read(self, key: str) -> Artifact:
-        """Return an input from the store, verified: its checksum, and that it was made from what the plan says.
+        """Return an input, verified: its checksum, and that it was made from what the plan says.
 
         Raises: Missing or Damaged (it has to be made again), InputRefused, InputChanged.
         """
@@ -120,8 +120,10 @@ class Context:
 
     # -- building ----------------------------------------------------------------------------------------
 
-    def network(self, described: Mapping[str, Any], initialization: Mapping[str, Any] | None, seed: int) -> nn.Module:
-        """Build a network on the CPU; with an initialization its initial values are drawn, else they are empty."""
+    def network(
+        self, described: Mapping[str, Any], initialization: Mapping[str, Any] | None, seed: int
+    ) -> nn.Module:
+        """Build a network on the CPU, with initial values drawn where an initialization is given."""
         import torch
 
         from prunebench.training.initialize import make_network
@@ -129,7 +131,9 @@ class Context:
         architecture = cast(Architecture, self.host.get("architectures", described["name"]))
 
         def build() -> nn.Module:
-            return architecture.build(tuple(described["input"]), described["classes"], **described["parameters"])
+            return architecture.build(
+                tuple(described["input"]), described["classes"], **described["parameters"]
+            )
 
         if initialization is None:
             with torch.random.fork_rng(devices=[]):
@@ -160,11 +164,14 @@ class Context:
             if len(self._data) >= 2:
                 self._data.pop(next(iter(self._data)))
             train, test = dataset.load(self.data_root, "train"), dataset.load(self.data_root, "test")
-            for what, (images, labels), count in (("train", train, dataset.train), ("test", test, dataset.test)):
+            for what, (images, labels), count in (
+                ("train", train, dataset.train),
+                ("test", test, dataset.test),
+            ):
                 if len(images) != count or len(labels) != count or tuple(images.shape[1:]) != dataset.shape:
                     raise DataError(
-                        f"data set '{dataset.name}', {what}: found {tuple(images.shape)} images and {len(labels)} "
-                        f"labels, declared are {count} of shape {dataset.shape}"
+                        f"data set '{dataset.name}', {what}: found images {tuple(images.shape)} and "
+                        f"{len(labels)} labels, declared are {count} of shape {dataset.shape}"
                     )
             self._data[key] = Data.prepare(
                 train, test, dataset.mean, dataset.std, dataset.classes, split=part["split"], device=device

@@ -50,7 +50,12 @@ def run_mask(job: Job, context: Context) -> None:
     if "rounds" in params:
         module, arguments = _scoring(params["scoring"], context, first)
         mask = prune_rounds(
-            module, kept=params["kept"], rounds=params["rounds"], keep=params["keep"], allocation=allocation, **arguments
+            module,
+            density=params["kept"] / params["prunable"],
+            rounds=params["rounds"],
+            keep=params["keep"],
+            allocation=allocation,
+            **arguments,
         )
     else:
         mask = keep_top(first.tensors, params["kept"], keep=params["keep"], allocation=allocation)
@@ -68,7 +73,7 @@ def run_shuffle(job: Job, context: Context) -> None:
 
 
 def _meta(job: Job, context: Context, inputs: Mapping[str, Artifact]) -> dict[str, Any]:
-    """Return the metadata of an output: what it was made from, the state that was scored, divergence inherited."""
+    """Return an output's metadata: what it was made from, the state scored, divergence inherited."""
     first = inputs[job.inputs[0]]
     scored = first.meta.get("scored") or {"key": first.key, "digest": first.digest}
     meta: dict[str, Any] = {
@@ -83,13 +88,16 @@ def _meta(job: Job, context: Context, inputs: Mapping[str, Artifact]) -> dict[st
 def _commit(job: Job, context: Context, mask: Mask, meta: dict[str, Any]) -> None:
     tensors, shapes = mask_tensors(mask)
     layers = [
-        {"name": layer["name"], "kept": layer["kept"], "prunable": layer["prunable"]} for layer in mask.layers()
+        {"name": layer["name"], "kept": layer["kept"], "prunable": layer["prunable"]}
+        for layer in mask.layers()
     ]
     meta |= {"mask_shapes": shapes, "kept": mask.kept, "prunable": mask.prunable, "layers": layers}
     context.store.write_artifact(job.key, tensors, meta)
 
 
-def _scoring(params: Mapping[str, Any], context: Context, source: Artifact) -> tuple[nn.Module, dict[str, Any]]:
+def _scoring(
+    params: Mapping[str, Any], context: Context, source: Artifact
+) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network in the state to be scored, and the arguments of `score_network`."""
     from prunebench.training.data import scoring_batch
 

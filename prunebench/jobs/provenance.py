@@ -18,7 +18,7 @@ _DISTRIBUTIONS = ("torch", "torchvision", "numpy", "scipy", "pandas", "safetenso
 
 
 def provenance(context: Context, of_state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return suite, component identities, software, numerics class, hardware and time of a record or measure."""
+    """Return suite, component identities, software, numerics class, hardware and time of a result."""
     from prunebench.training.numerics import numerics_class
 
     return {
@@ -52,7 +52,11 @@ def _hardware(device: str) -> dict[str, Any]:
 
     import torch
 
-    found: dict[str, Any] = {"machine": platform.machine(), "cpus": os.cpu_count(), "device": device.split(":")[0]}
+    found: dict[str, Any] = {
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "device": device.split(":")[0],
+    }
     if device.startswith("cuda"):
         found["gpu"] = torch.cuda.get_device_name(device)
     return found
@@ -69,7 +73,11 @@ def _commit() -> str | None:
         return None
     try:
         found = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -17,7 +17,11 @@ def run_measure(job: Job, context: Context) -> None:
     """Commit a diagnostic of a mask or of a state, beside the records."""
     source = context.read(job.inputs[0])
     name = job.params["diagnostic"]["name"]
-    result: dict[str, Any] = {"diagnostic": name, "of": job.params["of"], "made_from": {source.key: source.digest}}
+    result: dict[str, Any] = {
+        "diagnostic": name,
+        "of": job.params["of"],
+        "made_from": {source.key: source.digest},
+    }
     if source.meta.get("diverged"):
         result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
     else:
@@ -34,7 +38,11 @@ def run_record(job: Job, context: Context) -> None:
     """Commit a finished cell: the last point of its end state's curve, and its mask's layers."""
     state_key = job.inputs[0]
     state = context.meta(state_key)
-    result: dict[str, Any] = {"cell": job.params["cell"], "state": state_key, "curve": list(state.get("curve", []))}
+    result: dict[str, Any] = {
+        "cell": job.params["cell"],
+        "state": state_key,
+        "curve": list(state.get("curve", [])),
+    }
     if len(job.inputs) > 1:
         mask = context.meta(job.inputs[1])
         if not mask.get("diverged"):

@@ -46,7 +46,9 @@ def unpack_state(artifact: Artifact) -> State:
 
     def part(prefix: str) -> dict[str, Any]:
         cut = len(prefix) + 1
-        return {name[cut:]: tensor for name, tensor in artifact.tensors.items() if name.startswith(prefix + "/")}
+        return {
+            name[cut:]: tensor for name, tensor in artifact.tensors.items() if name.startswith(prefix + "/")
+        }
 
     meta: Mapping[str, Any] = artifact.meta
     return State(
@@ -57,5 +59,4 @@ def unpack_state(artifact: Artifact) -> State:
         step=meta["step"],
         curve=list(meta["curve"]),
         meter=dict(meta["meter"]),
-        diverged=None,
     )

@@ -52,7 +52,9 @@ def run_train(job: Job, context: Context) -> None:
     meta["made_from"] = made_from
     if state is None:
         log.info("diverged: %s", diverged)
-        context.store.write_artifact(job.key, {}, {**meta, "diverged": diverged, "curve": [], "provenance": provenance})
+        context.store.write_artifact(
+            job.key, {}, {**meta, "diverged": diverged, "curve": [], "provenance": provenance}
+        )
         return
     log.info("from step %d to step %d", state.step, step)
     began, begun_at = time.monotonic(), state.step
@@ -70,7 +72,10 @@ def run_train(job: Job, context: Context) -> None:
             on_step=_reporter(job, context),
             checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
         )
-    provenance["time"] = {"train_seconds": round(time.monotonic() - began, 3), "trained_steps": state.step - begun_at}
+    provenance["time"] = {
+        "train_seconds": round(time.monotonic() - began, 3),
+        "trained_steps": state.step - begun_at,
+    }
     tensors, packed = pack_state(state)
     if state.diverged is not None:
         where = {"run": job.params["run_key"], "step": state.diverged}
@@ -129,8 +134,5 @@ def _origin(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any]
             momentum=before.momentum if run["carry_momentum"] else {},
             mask=mask,
             step=run["start"],
-            curve=[],
-            meter={},
-            diverged=None,
         )
-    return state.masked(), None, made_from
+    return state, None, made_from

@@ -1,4 +1,4 @@
-"""What planning has to know of networks and data: shapes, counts, sizes, fingerprints. Nothing is trained or decoded."""
+"""What planning has to know of networks and data: shapes, counts, sizes, fingerprints. Trains nothing."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Facts:
         return found
 
     def network(self, call: ArchitectureCall, data: DataFacts, prunable: Prunable) -> NetworkFacts:
-        """Return names and shapes of the prunable weights, parameter counts and the cost of a forward pass."""
+        """Return the prunable weights' names and shapes, parameter counts and the cost of a forward pass."""
         key = (digest([call.name, dict(call.parameters)]), data.shape, data.classes, prunable)
         found = self._networks.get(key)
         if found is None:

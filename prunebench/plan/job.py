@@ -1,10 +1,10 @@
-"""A job: one piece of work with a key. A plain value: what it is, not where or when it runs (imports no torch).
+"""A job: one piece of work with a key. What it is, not where or when it runs (imports no torch).
 
 Kinds and their `params` (all resolved; `inputs` lists the keys that a job reads, in the order named here):
 
 train    {run: {...}, step}                    reads the origin state, the mask (where the run has them)
 score    {scorer, prunable, data, seed}        reads a state
-mask     {keep, allocation, kept, prunable, …} reads scores (one shot) or a state (rounds), and for `like` a mask
+mask     {keep, allocation, kept, prunable, …} reads scores, or a state (rounds); for `like` also a mask
 shuffle  {seed}                                reads a mask
 measure  {diagnostic, …}                       reads a mask or a state
 record   {cell}                                reads the end state, and the mask where there is one
@@ -28,7 +28,7 @@ JOB_VERSIONS: dict[str, int] = {
     "measure": 1,
     "record": 1,
 }
-"""Raised when what a kind of job computes changes: its keys, and those of what descends from it, change then."""
+"""Raised when what a kind of job computes changes: its keys, and those of its descendants, change then."""
 
 
 @dataclass(frozen=True, slots=True)

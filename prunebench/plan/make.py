@@ -32,7 +32,10 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         "digest": suite.digest,
         "baselines": suite.baselines.model_dump(),
         "leaderboard": suite.leaderboard.model_dump(mode="json"),
-        "margins": {name: cast(Dataset, host.get("datasets", name)).margin for name in sorted({c.dataset for c in cells})},
+        "margins": {
+            name: cast(Dataset, host.get("datasets", name)).margin
+            for name in sorted({c.dataset for c in cells})
+        },
     }
     return plan_cells(described, cells, host, data_root)
 

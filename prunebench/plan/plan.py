@@ -1,10 +1,11 @@
-"""The plan: cells, jobs and identities as one plain value, and what of it is still to do (imports no torch)."""
+"""The plan: cells, jobs and identities as one plain value; what of it is still to do (imports no torch)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from prunebench.canonical import digest
@@ -57,7 +58,7 @@ class Plan:
 
     @cached_property
     def earlier(self) -> dict[str, str]:
-        """For a state, the next earlier state of the same run that this plan wants: it is passed on the way."""
+        """For a state, the next earlier state of the same run that this plan wants, passed on the way."""
         runs: dict[str, list[tuple[int, str]]] = {}
         for job in self.jobs.values():
             if job.kind == "train":
@@ -65,12 +66,12 @@ class Plan:
         found = {}
         for states in runs.values():
             states.sort()
-            for (_, before), (_, after) in zip(states, states[1:], strict=False):
+            for (_, before), (_, after) in pairwise(states):
                 found[after] = before
         return found
 
     def needs(self, key: str) -> tuple[str, ...]:
-        """Return the keys that should be there before this job runs: its inputs, and the run's earlier state."""
+        """Return the keys that must be there before this job runs: inputs, and the run's earlier state."""
         earlier = self.earlier.get(key)
         return (*self.jobs[key].inputs, earlier) if earlier else self.jobs[key].inputs
 
@@ -141,15 +142,17 @@ class Plan:
             "identities": self.identities,
             "missing_data": self.missing_data,
             "cells": [
-                [c.matrix, c.name, c.key, c.targets, _index(labels, c.labels, places), c.density, c.seed, c.kept,
-                 c.prunable, c.cost, c.parts]
+                [
+                    *(c.matrix, c.name, c.key, c.targets, _index(labels, c.labels, places)),
+                    *(c.density, c.seed, c.kept, c.prunable, c.cost, c.parts),
+                ]
                 for c in self.cells
             ],
             "labels": labels,
             "jobs": jobs,
             "costs": self.costs,
             "shared": table,
-        }  # fmt: skip
+        }
 
     @classmethod
     def thaw(cls, value: Mapping[str, Any]) -> Plan:
@@ -168,7 +171,8 @@ class Plan:
             return out
 
         jobs = {
-            key: Job(key, kind, unpacked(params), tuple(inputs)) for key, kind, params, inputs in value["jobs"]
+            key: Job(key, kind, unpacked(params), tuple(inputs))
+            for key, kind, params, inputs in value["jobs"]
         }
         cells = [
             PlannedCell(
@@ -184,7 +188,9 @@ class Plan:
                 cost=cost,
                 parts=tuple(parts),
             )
-            for matrix, name, key, targets, labels, density, seed, kept, prunable, cost, parts in value["cells"]
+            for matrix, name, key, targets, labels, density, seed, kept, prunable, cost, parts in value[
+                "cells"
+            ]
         ]
         return cls(value["suite"], cells, jobs, value["costs"], value["identities"], value["missing_data"])
 

@@ -27,7 +27,7 @@ FORWARD_AND_BACKWARD = 3
 
 @dataclass(frozen=True, slots=True)
 class PlannedCell:
-    """A cell with what it takes: `key` is its record's, `targets` all that must be in the store for it to be done."""
+    """A cell with what it takes. `key` is its record's; done means all its `targets` are in the store."""
 
     matrix: str
     name: str
@@ -181,7 +181,9 @@ class Planner:
             network_label, network_identity = self._part("architectures", cell.architecture.name)
             init_label, _ = self._part("initializations", cell.recipe.init)
             recipe_label = f"recipe {cell.labels.get('recipe', '')}"
-            self.identities[recipe_label] = {"values": digest(cell.recipe.model_dump(mode="json", exclude_none=True))}
+            self.identities[recipe_label] = {
+                "values": digest(cell.recipe.model_dump(mode="json", exclude_none=True))
+            }
             self.identities[f"data {cell.dataset}"] = {"fingerprint": data.fingerprint}
             found = _Setting(
                 cell=cell,
@@ -233,7 +235,9 @@ class Planner:
         form, recipe, examples = cell.form, cell.recipe, setting.data.examples
         clock = recipe.step_of(form.clock, examples)
         if clock >= total:
-            raise UsageError(f"clock = {form.clock!r} leaves nothing of the schedule of {total} steps to train")
+            raise UsageError(
+                f"clock = {form.clock!r} leaves nothing of the schedule of {total} steps to train"
+            )
         inputs: tuple[str, ...] = ()
         carry = False
         if "reinit" in form.alter:
@@ -274,7 +278,7 @@ class Planner:
         start: int = 0,
         carry: bool = False,
     ) -> str:
-        """Add the job "train this run to this step"; a run is keyed by all that decides its bits, but the step."""
+        """Add the job "train this run to this step"; the run's key holds all that decides its bits."""
         run = {
             "architecture": setting.architecture,
             "origin": origin,
@@ -294,7 +298,8 @@ class Planner:
                 for s in range(0, step + 1, max(1, recipe.steps_per_epoch(setting.data.examples)))
             )
             self.costs[key] = float(setting.network.macs) * (
-                FORWARD_AND_BACKWARD * max(0, step - start) * recipe.batch + evaluations * setting.data.evaluated
+                FORWARD_AND_BACKWARD * max(0, step - start) * recipe.batch
+                + evaluations * setting.data.evaluated
             )
             self.jobs[key] = Job(key, "train", {"run": run, "run_key": run_key, "step": step}, inputs)
         return key
@@ -355,7 +360,7 @@ class Planner:
         return self._filled(form.changed(**{"allocation": "global", **allocation.like}))
 
     def _filled(self, form: Form) -> Form:
-        """Return the form with the scorer's default parameters and batch written out, as a suite's forms are."""
+        """Return the form with the scorer's defaults written out, as a suite's forms are."""
         from prunebench.suite.forms import fill_scorer
 
         return fill_scorer(form, self.host)
@@ -396,7 +401,7 @@ class Planner:
         read = end if diagnostic.of == "state" else mask
         if read is None:  # an unpruned network has no mask to measure
             return None
-        label, identity = self._part("diagnostics", name)
+        _, identity = self._part("diagnostics", name)
         params = {
             "diagnostic": {"name": name, "identity": identity},
             "of": diagnostic.of,

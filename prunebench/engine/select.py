@@ -1,0 +1,65 @@
+"""Which cells -k and --lf select, as pytest selects them, before anything runs (imports no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from prunebench.errors import UsageError
+from prunebench.plan.plan import Plan
+from prunebench.plan.planner import PlannedCell
+
+__all__ = ["select"]
+
+
+def select(
+    plan: Plan, path: Path | None, *, keyword: str | None = None, last_failed: bool = False, store: Path | None = None
+) -> Sequence[PlannedCell]:
+    """Return the cells of a plan that an expression matches and, with `last_failed`, that failed last time.
+
+    `path` is the suite's file, `store` the store's folder. An expression is pytest's: names, which match
+    parts of the matrix's and the cell's name and of its labels whatever their case, with and, or, not and brackets.
+
+    Raises: UsageError for an expression that is none, or that matches no cell.
+    """
+    file = path.name if path else ""
+    cells = list(plan.cells)
+    if last_failed and store is not None:
+        failed = _failed_last_time(store)
+        cells = [cell for cell in cells if f"{file}::{cell.id}" in failed] or cells
+    if not keyword:
+        return cells
+    from _pytest.mark.expression import Expression
+
+    try:
+        expression = Expression.compile(keyword)
+    except SyntaxError as error:
+        raise UsageError(
+            f"-k '{keyword}': not an expression ({error.msg}); allowed: names with and, or, not and brackets"
+        ) from error
+    found = [cell for cell in cells if expression.evaluate(_Matches(cell, file))]
+    if not found:
+        raise UsageError(f"-k '{keyword}' matches none of {len(cells)} cells; `prunebench plan` lists them")
+    return found
+
+
+class _Matches:
+    """Whether a name of the expression is part of any of a cell's names, as pytest's -k asks of an item."""
+
+    def __init__(self, cell: PlannedCell, file: str) -> None:
+        labels = (value for value in cell.labels.values() if value)
+        self._names = [name.lower() for name in (file, cell.matrix, cell.name, *labels)]
+
+    def __call__(self, name: str, /, **_: str | int | bool | None) -> bool:
+        wanted = name.lower()
+        return any(wanted in one for one in self._names)
+
+
+def _failed_last_time(store: Path) -> set[str]:
+    try:
+        found = orjson.loads((store / "pytest-cache" / "v" / "cache" / "lastfailed").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return set()
+    return set(found) if isinstance(found, dict) else set()

@@ -1,0 +1,89 @@
+"""What of a plan is there, under way and failed, as the store says at one moment (imports no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prunebench.plan.plan import Plan
+from prunebench.plan.planner import PlannedCell
+from prunebench.store import Store
+
+__all__ = ["Failure", "Snapshot"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last failed attempt that stands between a cell and its result."""
+
+    job: str
+    """The failed job's key."""
+    kind: str
+    error: str
+    """The first line of what went wrong."""
+    log: str
+    """The log file's name under the store's logs/."""
+    time: str
+
+
+class Snapshot:
+    """One look at the store: a listing each of records, measures, artifacts and attempts; opens few files."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan = plan
+        self.store = store
+        self._records = store.record_keys()
+        self._present = self._records | store.measure_keys() | store.artifact_keys()
+        self._attempted = store.attempt_keys()
+
+    def have(self, key: str) -> bool:
+        """Whether a job's output is in the store."""
+        return key in self._present
+
+    def done(self, cell: PlannedCell) -> bool:
+        """Whether all that the cell is asked for is in the store."""
+        return self.plan.done(cell, self.have)
+
+    def recorded(self, cell: PlannedCell) -> bool:
+        """Whether the cell has its record (a measure of it may still be wanted)."""
+        return cell.key in self._records
+
+    def status(self, cell: PlannedCell) -> str:
+        """Return "done", "failed" (something that it needs failed last time), "partial" or "missing"."""
+        if self.done(cell):
+            return "done"
+        if self._failed_jobs(cell):
+            return "failed"
+        return "partial" if self.recorded(cell) else "missing"
+
+    def failure(self, cell: PlannedCell) -> Failure | None:
+        """Return the newest failed attempt at anything that the cell still needs, or None."""
+        found: dict[str, Any] | None = None
+        for key in self._failed_jobs(cell):
+            attempts = self.store.attempts(key)
+            if attempts and (found is None or str(attempts[-1].get("time")) > str(found.get("time"))):
+                found = {**attempts[-1], "key": key}
+        if found is None:
+            return None
+        lines = str(found.get("error") or "").strip().splitlines()
+        key = str(found["key"])
+        return Failure(
+            job=key,
+            kind=self.plan.jobs[key].kind,
+            error=lines[0] if lines else "failed without a message",
+            log=self.store.log_path(key).name,
+            time=str(found.get("time", "")),
+        )
+
+    def remaining(self, cells: Sequence[PlannedCell]) -> list[str]:
+        """Return the keys of the jobs that these cells still need, inputs first."""
+        return self.plan.remaining((target for cell in cells for target in cell.targets), self.have)
+
+    def _failed_jobs(self, cell: PlannedCell) -> list[str]:
+        if not self._attempted:
+            return []
+        wanted: set[str] = set()
+        for target in cell.targets:
+            wanted |= self.plan.ancestors(target)
+        return sorted(key for key in wanted & self._attempted if not self.have(key))

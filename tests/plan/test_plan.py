@@ -1,0 +1,76 @@
+"""The plan as a value: what is still to do, the frozen form, reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from prunebench.plan import Plan, reason
+
+
+def test_remaining_lists_inputs_before_what_reads_them(project: Any) -> None:
+    """In the order given no job comes before one of its inputs."""
+    plan = project.session(project.suite(["snip", "ltr", "synflow"], seeds=2)).plan
+    order = plan.remaining([t for c in plan.cells for t in c.targets], lambda key: False)
+    assert sorted(order) == sorted(plan.jobs)
+    for place, key in enumerate(order):
+        assert set(plan.needs(key)) <= set(order[:place])
+
+
+def test_what_was_dropped_and_nobody_needs_is_not_planned(project: Any) -> None:
+    """With its record there, a cell's missing states are not made again."""
+    plan = project.session(project.suite(["snip"])).plan
+    assert plan.remaining(plan.cells[-1].targets, lambda key: key in plan.cells[-1].targets) == []
+
+
+def test_the_earlier_states_of_a_run_are_passed_on_the_way(project: Any) -> None:
+    """Whoever trains the dense run to its end first commits step 0, which others read."""
+    plan = project.session(project.suite(["snip", "magnitude-after-training"])).plan
+    end = plan.jobs[plan.cells[0].key].inputs[0]
+    assert plan.needs(end) == (end.split("@")[0] + "@0",)
+
+
+def test_a_frozen_plan_thaws_to_the_same_plan(project: Any) -> None:
+    """Written as JSON and read back, cells and jobs are equal."""
+    suite = project.suite(
+        ["snip", "synflow", "ltr"], ablations=["none", "shuffle"], measures=["layer-sparsity"]
+    )
+    plan = project.session(suite).plan
+    again = Plan.thaw(orjson.loads(orjson.dumps(plan.frozen())))
+    assert again.digest == plan.digest
+    assert [dict(c.labels) for c in again.cells] == [dict(c.labels) for c in plan.cells]
+    assert again.jobs.keys() == plan.jobs.keys()
+    for key, job in plan.jobs.items():
+        assert orjson.dumps(again.jobs[key].params, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+            job.params, option=orjson.OPT_SORT_KEYS
+        )
+        assert again.jobs[key].inputs == job.inputs
+
+
+def test_why_a_cell_runs_names_what_changed(project: Any) -> None:
+    """A changed plugin is named with its old and new identity; other cells are not."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(PLUGIN)
+    path = project.suite(["mine", "snip"])
+    before = project.session(path, plugins=(str(plugin),)).plan
+    plugin.write_text(PLUGIN.replace("abs()", "square()"))
+    after = project.session(path, plugins=(str(plugin),)).plan
+    mine = next(c for c in after.cells if c.labels["method"] == "mine")
+    snip = next(c for c in after.cells if c.labels["method"] == "snip")
+    old, new = before.identities["scorer mine"]["digest"][:8], after.identities["scorer mine"]["digest"][:8]
+    assert reason(mine, after, before) == f"scorer mine changed: {old} → {new}"
+    assert snip.key in {c.key for c in before.cells}
+
+
+PLUGIN = '''
+import prunebench
+
+def score(net, batch, rng):
+    """The size of a weight."""
+    return {name: weight.detach().abs() for name, weight in net.weights.items()}
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("mine", score)]
+'''
