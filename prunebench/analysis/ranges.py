@@ -26,7 +26,7 @@ __all__ = ["AT_RANGE", "RANGES", "Baselines", "Ranges", "find_ranges", "margin_o
 RANGES = ("trivial", "matching", "extreme", "all")
 AT_RANGE = ("range",)
 
-_MARGINS = MappingProxyType({"mnist": 0.2, "tinyimagenet": 1.0, "imagenet": 1.0})
+_MARGINS = MappingProxyType({"mnist": 0.2, "fashionmnist": 0.2, "tinyimagenet": 1.0, "imagenet": 1.0})
 _DEFAULT_MARGIN = 0.5
 _ROUNDING = 1e-9  # of the difference of two means, so that "exactly δ below" is not "more than δ below"
 
@@ -85,8 +85,8 @@ class Ranges:
 def margin_of(dataset: str, margins: float | Mapping[str, float] | None = None) -> float:
     """Return the margin δ in points of accuracy: differences below it do not matter to a user.
 
-    A suite's own `margins` (one for all, or by data set) come first; else 0.2 on MNIST, 1.0 on TinyImageNet
-    and ImageNet, 0.5 elsewhere.
+    The caller's own `margins` (one for all, or by data set) come first; else 0.2 on MNIST and Fashion-MNIST,
+    1.0 on TinyImageNet and ImageNet, 0.5 elsewhere.
 
     >>> margin_of("cifar10"), margin_of("mnist"), margin_of("mnist", {"mnist": 0.1}), margin_of("mnist", 2)
     (0.5, 0.2, 0.1, 2.0)

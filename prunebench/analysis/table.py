@@ -59,13 +59,13 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     for name in found:
         if name not in COLUMNS:
             raise ValueError(f"no column {name!r} in the table of cells{nearest(name, COLUMNS)}")
-    frame = pd.DataFrame(
-        {name: _column(kind, [row.get(name) for row in rows]) for name, kind in COLUMNS.items()}
-    )
     for name in _REQUIRED:
         lacking = [i for i, row in enumerate(rows) if row.get(name) in (None, "")]
         if lacking:
             raise ValueError(f"row {lacking[0]} of the table of cells has no {name}")
+    frame = pd.DataFrame(
+        {name: _column(kind, [row.get(name) for row in rows]) for name, kind in COLUMNS.items()}
+    )
     unknown = set(frame["status"]) - set(STATUSES)
     if unknown:
         raise ValueError(f"unknown status {min(unknown)!r}{nearest(min(unknown), STATUSES)}")

@@ -48,7 +48,7 @@ LONG = (
     "of",
     *(f"difference_{name}" for name in _DIFFERENCE),
 )
-"""The columns of the long format; `at` is "sparsity" or "range", differences are to magnitude after training."""
+"""The columns of the long format: `at` is "sparsity" or "range", differences are to the trained baseline."""
 
 
 @dataclass(frozen=True, slots=True)

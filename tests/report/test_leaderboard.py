@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from prunebench.analysis import table
+from prunebench.errors import UsageError
+from prunebench.report.leaderboard import leaderboard
+from prunebench.report.markdown import escape, percent_labels
+from prunebench.report.standings import LONG
+
+Cells = Callable[..., pd.DataFrame]
+SUITE = {"name": "quick", "version": "1"}
+METHODS: dict[str, dict[float, list[Any]]] = {
+    "snip": {0.5: [97.0, 97.2, 97.4], 0.8: [96.0, 96.1, 96.4]},
+    "snip+shuffle": {0.5: [97.1, 97.1, 97.5], 0.8: [96.1, "diverged", 96.2]},
+    "magnitude-after-training": {0.5: [98.0, 98.1, 98.2], 0.8: [98.0, 98.0, 98.3]},
+    "random": {0.5: [95.0, 95.4, 95.2], 0.8: [90.0, 91.0, 92.0]},
+    "none": {0.0: [98.1, 98.0, 98.2]},
+}
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of all rows of all markdown tables."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("|:")]
+    return [[cell.strip() for cell in line.strip("|").replace("\\|", "¦").split("|")] for line in lines]
+
+
+def long_rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_whole_markdown_table(cells: Cells) -> None:
+    """Methods in the suite's order with the unpruned network first, mean ± sd, diverged marked."""
+    text = leaderboard(cells(METHODS, recipe="lenet-mnist", split="test"), suite=SUITE)
+    assert text.splitlines()[0] == "# quick (version 1): leaderboard"
+    assert "## lenet on mnist (recipe lenet-mnist, test split)" in text
+    assert "standard deviation over seeds" in text
+    assert "Seeds: 3" in text
+    assert rows_of(text)[:6] == [
+        ["method", "0 %", "50 %", "80 %"],
+        ["none", "98.10 ± 0.10", "", ""],
+        ["snip", "", "97.20 ± 0.20", "96.17 ± 0.21"],
+        ["snip + shuffle", "", "97.23 ± 0.23", "96.15 ± 0.07 (n = 2) [1]"],
+        ["magnitude-after-training", "", "98.10 ± 0.10", "98.10 ± 0.17"],
+        ["random", "", "95.20 ± 0.20", "91.00 ± 1.00"],
+    ]
+    assert "- [1] 1 of 3 diverged: out of the mean" in text
+
+
+def test_places_and_differences_over_ranges(cells: Cells) -> None:
+    """Ranges are named with their sparsities; each has means, places and differences."""
+    text = leaderboard(cells(METHODS), suite=SUITE)
+    assert "(margin 0.2 points): trivial none, matching 50–80 %, extreme none" in text
+    found = {row[0]: row[1:] for row in rows_of(text)[6:]}
+    assert found["method"] == ["matching", "matching: place", "matching: difference"]
+    assert found["magnitude-after-training"] == ["98.10 ± 0.13", "1 of 4", ""]
+    assert found["random"][1] == "4 of 4"
+    assert found["snip"][1] == "2–3 of 4"
+    assert found["snip"][2].startswith("-1.42 [-")
+    assert "none" not in found
+    assert "spread of paired differences is pooled over the setting's methods" in text
+
+
+def test_csv_is_long_and_has_every_statistic(cells: Cells) -> None:
+    """One row a method and sparsity or range; the interval is scipy's."""
+    found = long_rows(leaderboard(cells(METHODS), suite=SUITE, format="csv"))
+    assert list(found[0]) == ["suite", "version", *LONG]
+    (row,) = [r for r in found if (r["method"], r["ablations"], r["sparsity"]) == ("snip", "", "0.5")]
+    values = METHODS["snip"][0.5]
+    low, high = stats.t.interval(0.95, 2, loc=97.2, scale=stats.sem(values))
+    assert (float(row["low"]), float(row["high"])) == pytest.approx((low, high))
+    assert float(row["difference_mean"]) == pytest.approx(-0.9)
+    assert row["difference_pooled"] == "True"
+    assert {r["range"] for r in found if r["at"] == "range"} == {"matching", "all"}
+    (short,) = [r for r in found if r["ablations"] == "shuffle" and r["sparsity"] == "0.8"]
+    assert (short["n"], short["planned"], short["diverged"]) == ("2", "3", "1")
+
+
+def test_json_says_what_csv_says(cells: Cells) -> None:
+    """Both are the same numbers; JSON has the suite, the settings and their ranges too."""
+    frame = cells(METHODS)
+    whole = json.loads(leaderboard(frame, suite=SUITE, format="json"))
+    assert whole["suite"] == SUITE
+    (setting,) = whole["settings"]
+    assert (setting["architecture"], setting["margin"]) == ("lenet", 0.2)
+    assert setting["ranges"] == {"trivial": [], "matching": [0.5, 0.8], "extreme": [], "all": [0.5, 0.8]}
+    flat = long_rows(leaderboard(frame, suite=SUITE, format="csv"))
+    assert len(flat) == len(setting["rows"])
+    for ours, theirs in zip(setting["rows"], flat, strict=True):
+        assert {name: "" if ours[name] is None else str(ours[name]) for name in ours} == {
+            name: theirs[name] for name in ours
+        }
+
+
+@pytest.mark.parametrize("format", ["md", "csv", "json"])
+def test_the_same_table_gives_the_same_bytes(cells: Cells, format: str) -> None:
+    """A leaderboard made twice, and from rows of the seeds in another order, is the same text."""
+    frame = cells(METHODS)
+    once = leaderboard(frame, suite=SUITE, format=format)
+    by_seed = frame.sort_values("seed", ascending=False, kind="stable").reset_index(drop=True)
+    assert leaderboard(frame.copy(), suite=SUITE, format=format) == once
+    assert leaderboard(by_seed, suite=SUITE, format=format) == once
+    assert once.endswith("\n")
+
+
+@pytest.mark.parametrize("format", ["md", "csv", "json"])
+def test_an_empty_table_is_no_error(format: str) -> None:
+    """Before anything is planned there is a leaderboard without settings."""
+    text = leaderboard(table([]), suite=SUITE, format=format)
+    assert {"md": "No cells", "csv": "suite,version", "json": '"settings": []'}[format] in text
+
+
+def test_nothing_has_run_yet(cells: Cells) -> None:
+    """Missing cells are shown as such, and the ranges' absence is explained."""
+    missing = {name: {s: [None] * 3 for s in points} for name, points in METHODS.items()}
+    text = leaderboard(cells(missing), suite=SUITE)
+    assert ["snip", "", "– [1]", "– [1]"] in rows_of(text)
+    assert "- [1] 3 of 3 missing: out of the mean" in text
+    assert "ranges are not known: no finished cell of none at sparsity 0" in text
+
+
+def test_diverged_and_failed_cells_stand_by_name(cells: Cells) -> None:
+    """A method that always diverged has the word in its cell; so has one that always failed."""
+    methods = {**METHODS, "snip": {0.5: ["diverged"] * 3, 0.8: ["failed"] * 3}}
+    text = leaderboard(cells(methods), suite=SUITE)
+    snip = next(row for row in rows_of(text) if row[0] == "snip")
+    assert [cell.split()[0] for cell in snip[2:]] == ["diverged", "failed"]
+    assert "3 of 3 diverged: out of the mean" in text
+    assert "3 of 3 failed: out of the mean" in text
+
+
+def test_one_seed_shows_no_error_bar(cells: Cells) -> None:
+    """Without replication there is no ±, no interval, and everybody shares all places."""
+    single = {name: {s: entries[:1] for s, entries in points.items()} for name, points in METHODS.items()}
+    text = leaderboard(cells(single), suite=SUITE)
+    assert "Seeds: 1" in text
+    assert ["snip", "", "97.00", "96.00"] in rows_of(text)
+    found = {row[0]: row[1:] for row in rows_of(text)[6:]}
+    assert found["snip"] == ["96.50", "1–4 of 4", "-1.50"]
+    assert "pooled" not in text
+
+
+def test_a_setting_without_the_baseline_still_has_places(cells: Cells) -> None:
+    """Suites need no magnitude after training: places over all sparsities, no differences, and why."""
+    methods = {name: METHODS[name] for name in ("none", "snip", "random")}
+    text = leaderboard(cells(methods), suite=SUITE)
+    assert "magnitude-after-training is not part of this setting" in text
+    assert ["method", "all", "all: place"] in rows_of(text)
+    assert ["snip", "96.68 ± 0.20", "1 of 2"] in rows_of(text)
+
+
+def test_six_seeds_are_not_said_to_be_pooled(cells: Cells) -> None:
+    """The remark on pooling stands only where something is pooled."""
+    many = {
+        name: {s: [v[0], v[1], v[2], v[0], v[1], v[1]] for s, v in p.items()} for name, p in METHODS.items()
+    }
+    many["snip+shuffle"][0.8] = [96.1, 96.3, 96.2, 96.3, 96.1, 96.0]
+    assert "pooled" not in leaderboard(cells(many), suite=SUITE)
+
+
+def test_mixed_numerics_classes_are_said(cells: Cells) -> None:
+    """A table that mixes machines' arithmetic says so; one class is not worth a word."""
+    frame = cells(METHODS)
+    assert "numerics" not in leaderboard(frame.assign(numerics="cpu-avx2"), suite=SUITE)
+    frame["numerics"] = ["cpu-avx2", *["cuda-sm90"] * (len(frame) - 1)]
+    assert "2 numerics classes are mixed here (cpu-avx2; cuda-sm90)" in leaderboard(frame, suite=SUITE)
+
+
+def test_a_pruning_step_is_a_setting_with_lent_baselines(cells: Cells) -> None:
+    """Baselines of the plain setting stand beside methods that prune later, and this is said."""
+    late = {"snip": METHODS["snip"]}
+    plain = {name: points for name, points in METHODS.items() if name != "snip"}
+    text = leaderboard(pd.concat([cells(plain), cells(late, score_at="step 1000")]), suite=SUITE)
+    part = text[text.index("pruned at step 1000") :]
+    assert [row[0] for row in rows_of(part)[:5]] == [
+        "method",
+        "none",
+        "snip",
+        "magnitude-after-training",
+        "random",
+    ]
+    assert "without find changes and pruning step: none, magnitude-after-training, random" in part
+
+
+def test_settings_of_only_the_unpruned_network_are_not_shown(cells: Cells) -> None:
+    """A dense cell that was planned for its siblings has no table of its own, unless it is all there is."""
+    dense = {"none": METHODS["none"]}
+    late = cells({"snip": METHODS["snip"]}, score_at="step 1000")
+    assert leaderboard(pd.concat([cells(dense), late]), suite=SUITE).count("## ") == 1
+    assert leaderboard(cells(dense), suite=SUITE).count("## ") == 1
+
+
+def test_suites_set_baselines_and_margins(cells: Cells) -> None:
+    """The suite's own names and margin decide the ranges."""
+    suite = {**SUITE, "baselines": {"after-training": "snip"}, "margin": 1.5}
+    text = leaderboard(cells(METHODS), suite=suite)
+    assert "(margin 1.5 points): trivial none, matching 50 %, extreme 80 %" in text
+    assert "A difference is to snip" in text
+
+
+def test_others_texts_cannot_break_the_table(cells: Cells) -> None:
+    """Pipes, markup and line ends in names stay text."""
+    text = leaderboard(cells({"a|b\n# *c* <script>": {0.5: [1.0]}}, dataset="[x](y)"), suite=SUITE)
+    assert "a\\|b # \\*c\\* &lt;script&gt;" in text
+    assert "\\[x\\](y)" in text
+    assert {len(row) for row in rows_of(text)[:2]} == {2}
+
+
+def test_escape_leaves_plain_names_alone() -> None:
+    """Ordinary names look the same in a terminal."""
+    assert (
+        escape("magnitude-after-training resnet_20 lr=0.05") == "magnitude-after-training resnet_20 lr=0.05"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sparsities", "labels"),
+    [
+        ([0, 0.5, 0.9], ["0", "50", "90"]),
+        ([1 - 0.8**k for k in (1, 2, 3, 18)], ["20.0", "36.0", "48.8", "98.2"]),
+        ([1 - 2.0**-k for k in (1, 9, 10)], ["50.0", "99.8", "99.9"]),
+        ([1 - 10.0**-k for k in (2, 3, 4)], ["99.00", "99.90", "99.99"]),
+        ([0.98, 0.9804], ["98.00", "98.04"]),
+        ([], []),
+    ],
+)
+def test_sparsities_have_enough_digits(sparsities: list[float], labels: list[str]) -> None:
+    """Columns can be told apart, and the density behind a label is right to a few percent."""
+    assert list(percent_labels(sparsities).values()) == labels
+
+
+def test_an_unknown_format_is_refused() -> None:
+    """The formats are named."""
+    with pytest.raises(UsageError, match="did you mean 'md'"):
+        leaderboard(table([]), suite=SUITE, format="mdd")
