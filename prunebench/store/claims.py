@@ -14,6 +14,7 @@ from types import TracebackType
 
 import orjson
 
+from prunebench.errors import StoreError
 from prunebench.store._commit import commit, listing, open_fresh, reading, server_now, writing
 from prunebench.store._folder import Folder, check_label, logger, now_text
 from prunebench.store._process import Owner
@@ -29,11 +30,12 @@ _BEAT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A claim file as it was found: whose, which one, when it was last touched."""
+    """A claim file as it was found: whose, which one, when it was last touched, when it was made."""
 
     owner: Owner | None
     token: str
     touched: float
+    time: str = ""
 
 
 class Claim:
@@ -103,7 +105,7 @@ def _look(path: Path) -> _Seen | None:
         said = orjson.loads(content)
         owner = Owner(str(said["host"]), int(said["pid"]), int(said["start"]))
         return _Seen(owner, check_label(said["token"]), found.st_mtime, str(said.get("time", "")))
-    except Exception:  # being filled, cut off, or somebody's own: only time can tell
+    except (KeyError, TypeError, ValueError, StoreError):  # being filled, or cut off: only time can tell
         return _Seen(None, f"unreadable-{found.st_ino}", found.st_mtime)
 
 
@@ -145,7 +147,8 @@ class Claims:
         known = self._ages.get(path)
         if known is None or known[0] != seen:
             # Asked once for each sign of life, by the file server's own clock; from then on by ours.
-            known = (seen, server_now(self._claims) - seen.touched, time.monotonic())
+            now = server_now(self._claims) if self._folder.write else time.time()
+            known = (seen, now - seen.touched, time.monotonic())
             self._ages[path] = known
         return known[1] + time.monotonic() - known[2] > after
 
@@ -155,8 +158,10 @@ class Claims:
         So other hosts' claims are judged by this host's clock, not by the file server's.
         """
         found: list[dict[str, object]] = []
-        for name in listing(self._claims):
-            seen = None if name.startswith(".") else _look(self._claims / name)
+        with reading(self._claims):
+            names = [name for name in listing(self._claims) if not name.startswith(".")]
+        for name in names:
+            seen = _look(self._claims / name)
             if seen is None or seen.owner is None:
                 continue
             owner = seen.owner

@@ -1,0 +1,265 @@
+"""Claims: one claimant at a time, dead ones are taken over, living ones are not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from prunebench.errors import StoreError
+from prunebench.store import Store
+from prunebench.store._process import Owner
+
+Start = Callable[..., "subprocess.Popen[str]"]
+Until = Callable[[Callable[[], object]], None]
+
+CONTENDER = """
+import os, sys, time
+from pathlib import Path
+from prunebench.store import Store
+store = Store.open(sys.argv[1])
+ready = Path(sys.argv[2]); (ready / str(os.getpid())).touch()
+while not (ready / "go").exists():
+    pass
+claim = store.claim(sys.argv[3])
+print("mine" if claim else "none", flush=True)
+time.sleep(60)
+"""
+
+
+def path_of(store: Store, key: str) -> Path:
+    """A claim's file."""
+    return store.root / "claims" / f"{key}.json"
+
+
+def foreign(store: Store, key: str, age: float, **changes: object) -> Path:
+    """Write the claim of a process of another host, last touched `age` seconds ago."""
+    path = path_of(store, key)
+    path.parent.mkdir(exist_ok=True)
+    claim = {"key": key, "host": "elsewhere-00000000", "pid": 1, "start": 1, "token": "ab" * 8, "time": "", **changes}
+    path.write_text(json.dumps(claim))
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def contend(
+    store: Store, key: str, start: Start, until: Until, ready: Path, count: int = 4
+) -> list[tuple[str, "subprocess.Popen[str]"]]:
+    """Let several processes claim one key at the same moment; return what each got."""
+    ready.mkdir()
+    processes = [start(CONTENDER, ready, key) for _ in range(count)]
+    until(lambda: len(os.listdir(ready)) == count)
+    (ready / "go").touch()
+    return [(process.stdout.readline().strip(), process) for process in processes if process.stdout is not None]
+
+
+def test_a_claim_is_held_until_it_is_released(store: Store, key: str) -> None:
+    """While a claim is held nobody gets it, in this process neither; then it is free."""
+    with store.claim(key) or pytest.fail("not free") as claim:
+        assert claim.key == key
+        assert store.claim(key) is None
+        assert Store.open(store.root).claim(key) is None
+        said = json.loads(path_of(store, key).read_text())
+        assert (said["pid"], said["key"]) == (os.getpid(), key)
+    assert not path_of(store, key).exists()
+    again = store.claim(key)
+    assert again is not None
+    again.release()
+    again.release()
+    assert list((store.root / "claims").iterdir()) == []
+
+
+def test_claims_on_other_keys_are_free(store: Store, key: str) -> None:
+    """A claim is on its key alone; states have claims of their own."""
+    with store.claim(key) or pytest.fail("not free"), store.claim(f"{key}@100") or pytest.fail("not free"):
+        assert store.claim(f"{key}@200") is not None
+
+
+def test_one_of_many_processes_gets_it(store: Store, key: str, start: Start, until: Until, tmp_path: Path) -> None:
+    """Of four processes that claim a key at once exactly one gets it; when it is killed it is free at once."""
+    got = contend(store, key, start, until, tmp_path / "ready")
+    assert sorted(word for word, _ in got) == ["mine", "none", "none", "none"]
+    assert store.claim(key) is None
+    winner = next(process for word, process in got if word == "mine")
+    winner.send_signal(signal.SIGKILL)
+    until(lambda: Owner.dead(Owner(Owner.me().host, winner.pid, 0)))
+    claim = store.claim(key)  # its parent has not waited for it: a zombie is dead too
+    assert claim is not None
+    claim.release()
+
+
+def test_one_of_many_processes_takes_a_dead_ones_claim_over(
+    store: Store, key: str, start: Start, until: Until, tmp_path: Path
+) -> None:
+    """Of four processes that find a dead process's claim exactly one takes it over."""
+    me = Owner.me()
+    foreign(store, key, 0, host=me.host, pid=2**22 - 3, start=5)
+    got = contend(store, key, start, until, tmp_path / "ready")
+    assert sorted(word for word, _ in got) == ["mine", "none", "none", "none"]
+    assert [path.name for path in (store.root / "claims").iterdir()] == [f"{key}.json"]
+
+
+def test_threads_take_over_once(store: Store, key: str) -> None:
+    """Of many threads that find stale claims, one takes each over, again and again."""
+    for turn in range(20):
+        foreign(store, key, 3600, token=f"{turn:016x}")
+        claims: list[object] = []
+        barrier = threading.Barrier(6)
+
+        def run() -> None:
+            barrier.wait()
+            claims.append(store.claim(key))  # noqa: B023 - joined within the turn
+
+        threads = [threading.Thread(target=run) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        held = [claim for claim in claims if claim is not None]
+        assert len(held) == 1
+        held[0].release()
+
+
+def test_a_reused_process_number_is_not_the_claimant(store: Store, key: str) -> None:
+    """A living process of the same number that started at another time does not hold a dead one's claim."""
+    me = Owner.me()
+    foreign(store, key, 0, host=me.host, pid=os.getpid(), start=me.start - 5)
+    claim = store.claim(key)
+    assert claim is not None
+    claim.release()
+
+
+def test_a_silent_claim_of_another_host_is_taken_over(store: Store, key: str) -> None:
+    """A claim of another host that was not touched for long is abandoned."""
+    foreign(store, key, 120)
+    claim = store.claim(key)
+    assert claim is not None
+    assert json.loads(path_of(store, key).read_text())["pid"] == os.getpid()
+    claim.release()
+
+
+def test_a_living_claim_of_another_host_is_left(store: Store, key: str) -> None:
+    """A claim of another host that was touched lately is not taken, nor swept; a longer patience is kept."""
+    foreign(store, key, 20)
+    assert store.claim(key) is None
+    foreign(store, key, 120)
+    assert store.claim(key, stale_after=600) is None
+    assert store.sweep() == []
+
+
+def test_a_heartbeat_of_another_host_is_noticed(store: Store, key: str) -> None:
+    """A claim judged by its age counts as living again once it has been touched."""
+    path = foreign(store, key, 59.5)
+    assert store.claim(key) is None
+    time.sleep(0.6)
+    os.utime(path)
+    assert store.claim(key) is None
+    os.utime(path, (time.time() - 61,) * 2)
+    assert store.claim(key) is not None
+
+
+def test_age_is_told_by_the_servers_clock(store: Store, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong clock of one's own makes nobody's claim stale: ages are against a file touched now."""
+    foreign(store, key, 10)
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert store.claim(key) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"host": 3}', b'{"host":"x","pid":"a","start":1,"token":"t"}'])
+def test_an_unreadable_claim_waits_for_its_time(store: Store, key: str, content: bytes) -> None:
+    """A claim that says nothing may be being written: it is left while young, taken over when old."""
+    path = foreign(store, key, 0)
+    path.write_bytes(content)
+    assert store.claim(key) is None
+    os.utime(path, (time.time() - 61,) * 2)
+    claim = store.claim(key)
+    assert claim is not None
+    claim.release()
+
+
+def test_the_heartbeat_touches_the_claim(store: Store, key: str, until: Until) -> None:
+    """While a claim is held its file is touched again and again."""
+    with store.claim(key, stale_after=0.2) or pytest.fail("not free"):
+        path = path_of(store, key)
+        os.utime(path, (1, 1))
+        until(lambda: path.stat().st_mtime > 1)
+        os.utime(path, (1, 1))
+        until(lambda: path.stat().st_mtime > 1)
+
+
+def test_a_lost_claim_is_noticed_and_left_to_its_taker(store: Store, key: str, until: Until) -> None:
+    """A claimant that was taken over learns of it, and neither touches nor releases the taker's claim."""
+    claim = store.claim(key, stale_after=0.2)
+    assert claim is not None
+    path = path_of(store, key)
+    path.unlink()
+    foreign(store, key, 30)
+    before = path.stat().st_mtime
+    until(lambda: claim.lost)
+    claim.release()
+    assert path.exists()
+    assert path.stat().st_mtime == before
+
+
+def test_a_dead_takers_mark_blocks_nobody(store: Store, key: str) -> None:
+    """A process that died in the middle of taking a claim over does not hold the key for ever."""
+    path = foreign(store, key, 3600)
+    mark = path.with_name(f".{key}.{'ab' * 8}.takeover")
+    said = {"key": key, "host": Owner.me().host, "pid": 2**22 - 3, "start": 5, "token": "ab" * 8, "time": ""}
+    mark.write_text(json.dumps(said))
+    claim = store.claim(key)
+    assert claim is not None
+    claim.release()
+    assert list((store.root / "claims").iterdir()) == []
+
+
+def test_waiting_ends_when_the_work_is_done(store: Store, key: str) -> None:
+    """Who waits for another's claim goes on as soon as the work is done."""
+    done = threading.Event()
+    claim = store.claim(key)
+    assert claim is not None
+    threading.Timer(0.2, done.set).start()
+    assert store.wait_for(key, done.is_set, 0.01)
+    claim.release()
+
+
+def test_waiting_ends_when_the_claim_is_free(store: Store, key: str) -> None:
+    """Who waits for a claim that is released without the work being done may take it."""
+    claim = store.claim(key)
+    assert claim is not None
+    threading.Timer(0.2, claim.release).start()
+    assert not store.wait_for(key, lambda: False, 0.01)
+    assert not store.wait_for(key, lambda: False)
+    assert store.wait_for(key, lambda: True)
+
+
+def test_waiting_ends_when_the_claimant_is_killed(
+    store: Store, key: str, start: Start, until: Until, tmp_path: Path
+) -> None:
+    """Who waits for another process's claim goes on at once when that process is killed."""
+    ((word, process),) = contend(store, key, start, until, tmp_path / "ready", 1)
+    assert word == "mine"
+    threading.Timer(0.3, process.kill).start()
+    assert not store.wait_for(key, lambda: False, 0.01, timeout=20)
+    assert process.poll() is not None
+
+
+def test_waiting_can_be_limited(store: Store, key: str) -> None:
+    """A timeout ends the waiting for a living claimant."""
+    with store.claim(key) or pytest.fail("not free"):
+        assert not store.wait_for(key, lambda: False, 0.01, timeout=0.1)
+
+
+@pytest.mark.parametrize("bad", ["", "../x", "a/b", ".hidden", "x" * 121, "a\nb"])
+def test_names_with_tricks_are_refused(store: Store, bad: str) -> None:
+    """Claims, attempts, logs and plans have plain names: none leads out of the store."""
+    for use in (store.claim, store.attempts, store.log_path, store.read_plan):
+        with pytest.raises(StoreError, match="not a name for a file"):
+            use(bad)
