@@ -41,7 +41,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     if not _looks_like_a_suite(file_path):
         return None
-    return SuiteFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+    return SuiteFile.from_parent(parent, path=file_path)
 
 
 def _looks_like_a_suite(path: Path) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from _pytest.timing import Instant
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -16,7 +18,7 @@ from prunebench.plan import Job
 __all__ = ["CellReporter", "RunPlugin"]
 
 
-class CellReporter(TerminalReporter):
+class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no other way to be replaced
     """Stands in for pytest's own reporter: speaks of cells and jobs instead of tests."""
 
     def __init__(self, config: pytest.Config, *, quiet: bool, verbose: bool) -> None:
@@ -42,7 +44,7 @@ class CellReporter(TerminalReporter):
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remember the session; no header: the command has said what will run."""
         self._session = session
-        self._session_start = _Started()
+        self._session_start = Instant()
 
     def pytest_collection(self) -> None:
         """Say nothing while cells are collected."""
@@ -50,7 +52,7 @@ class CellReporter(TerminalReporter):
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Say nothing yet."""
 
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Say nothing: the number of cells that run is said."""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -152,17 +154,6 @@ class CellReporter(TerminalReporter):
         ):
             self._spent["shown"] = now
             self._progress.update(self._shown, completed=step, total=to_step)
-
-
-class _Started:
-    """What pytest's reporter keeps of its start; nothing of ours reads it."""
-
-    time = 0.0
-
-    def elapsed(self) -> Any:
-        return self
-
-    seconds = 0.0
 
 
 def _described(job: Job) -> str:

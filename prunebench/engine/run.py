@@ -53,7 +53,7 @@ def run_cells(
         "--noconftest",
         "-o", f"cache_dir={store.root / 'pytest-cache'}",
         "--prunebench-request", session.request.to_json(),
-        "-p", "prunebench.engine.pytest_plugin",
+        "-p", "prunebench",  # by its entry point, where autoloading is switched off too
         "-p", "no:warnings",
     ]  # fmt: skip
     if keyword:

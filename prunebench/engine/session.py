@@ -68,8 +68,8 @@ class Request:
     @classmethod
     def from_json(cls, text: str) -> Request:
         """Return the request that `to_json` wrote."""
-        value = {k: tuple(v) if isinstance(v, list) else v for k, v in orjson.loads(text).items()}
-        return cls(**value)
+        value: dict[str, Any] = orjson.loads(text)
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
 
 
 @dataclass

@@ -1,0 +1,66 @@
+"""How long planning 20,000 cells takes, after imports: a suite on MNIST, planned twice, nothing run.
+
+python benchmarks/planning.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+SUITE = """
+schema = 1
+name = "large"
+version = "1"
+
+[[matrix]]
+name = "main"
+architecture = "lenet-300-100"
+dataset = "mnist"
+recipe = "pai-lenet"
+methods = ["random", "magnitude", "snip", "grasp", "synflow"]
+ablations = ["none", "shuffle", "reinit", "invert"]
+sparsities = {keep = 0.9, count = 50}
+seeds = 20
+dense = false
+measures = ["layer-sparsity"]
+"""
+
+
+def main() -> None:
+    import torch  # noqa: F401
+
+    from prunebench.engine.session import Request
+    from prunebench.plan import Plan
+    from prunebench.plan.make import make_plan
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.toml"
+        path.write_text(SUITE)
+        request = Request(suite=str(path), store=folder, data=folder, third_party=False)
+        began = time.perf_counter()
+        host = request.host()
+        print(f"loading plugins      {time.perf_counter() - began:6.2f} s")
+        for _ in range(2):
+            began = time.perf_counter()
+            plan = make_plan(request.read_suite(host), host, Path(folder))
+            seconds = time.perf_counter() - began
+            print(
+                f"planning             {seconds:6.2f} s   {len(plan.cells):,} cells, {len(plan.jobs):,} jobs"
+            )
+        began = time.perf_counter()
+        left = plan.remaining([t for c in plan.cells for t in c.targets], lambda key: False)
+        print(f"what is left to do   {time.perf_counter() - began:6.2f} s   {len(left):,} jobs")
+        began = time.perf_counter()
+        import orjson
+
+        content = orjson.dumps(plan.frozen())
+        print(f"freezing             {time.perf_counter() - began:6.2f} s   {len(content) / 1e6:.0f} MB")
+        began = time.perf_counter()
+        Plan.thaw(orjson.loads(content))
+        print(f"thawing              {time.perf_counter() - began:6.2f} s")
+
+
+if __name__ == "__main__":
+    main()
