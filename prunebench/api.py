@@ -119,8 +119,10 @@ class _Network:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise UsageError(f"model must be a torch.nn.Module; found {type(model).__name__}")
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise UsageError(f"seed must be a whole number; found {seed!r}")
+        try:
+            seed = operator.index(seed)
+        except TypeError:
+            raise UsageError(f"seed must be a whole number; found {seed!r}") from None
         if loss is not None and not callable(loss):
             raise UsageError(f"loss must be a function of (outputs, y); found {type(loss).__name__}")
         self.model = model
@@ -266,7 +268,7 @@ def _share_kept(density: float | str | None, sparsity: float | None) -> float:
     return share
 
 
-def _checked_batch(batch: Batch, loss: Loss | None) -> Batch:
+def _checked_batch(batch: Any, loss: Loss | None) -> Batch:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         what = f"{len(batch)} values" if isinstance(batch, tuple | list) else type(batch).__name__
         raise UsageError(f"batch must be (x, y), inputs and labels; found {what}")

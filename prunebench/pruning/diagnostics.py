@@ -13,7 +13,7 @@ __all__ = ["collapsed_layers", "layer_sparsity", "neuron_sparsity"]
 
 
 def layer_sparsity(mask: Mask) -> list[dict[str, Any]]:
-    """Return one dict a layer, in module order: name, kept, prunable (counts), sparsity (removed / prunable)."""
+    """Return one dict a layer, in module order: name, kept, prunable (counts), sparsity (share removed)."""
     return [
         {
             "name": layer["name"],

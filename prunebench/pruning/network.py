@@ -45,7 +45,9 @@ class ScoringNetwork:
         loss: Loss | None = None,
         input_shape: Sequence[int] | None = None,
     ) -> None:
-        names = list(prunable_weights(module, of, except_))
+        weights = prunable_weights(module, of, except_)
+        if any(weight.is_meta for weight in weights.values()):
+            raise UsageError("the network is on the meta device: its weights have no values to score")
         try:
             with torch.inference_mode(False):  # else the copy could not be differentiated
                 self.module = copy.deepcopy(module)
@@ -60,7 +62,7 @@ class ScoringNetwork:
         self.dtype = _DTYPES[precision]
 
         parameters = dict(self.module.named_parameters())
-        self.weights: dict[str, nn.Parameter] = {name: parameters[name] for name in names}
+        self.weights: dict[str, nn.Parameter] = {name: parameters[name] for name in weights}
         for weight in self.weights.values():
             weight.requires_grad_(True)
         self.device = next(iter(self.weights.values())).device

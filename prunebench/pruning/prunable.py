@@ -32,8 +32,8 @@ def prunable_weights(
     layer among them; never biases or normalisation layers. A weight that several layers share counts once,
     under its first name. `except_` names parameters, or modules for everything in them.
 
-    Raises: UsageError for an exception that names nothing, for weights without values yet (lazy layers, the
-    meta device), and where nothing is left to prune.
+    Raises: UsageError for an exception that names nothing, for weights without a shape yet (lazy layers),
+    and where nothing is left to prune. Networks on the meta device have shapes and are fine.
     """
     if of not in _LAYERS:
         raise UsageError(f"unknown kind of prunable weights '{of}'{nearest(of, _LAYERS)}")
@@ -50,7 +50,7 @@ def prunable_weights(
             else "nothing to prune: the network has no convolution"
         )
     for name, weight in weights.items():
-        if is_lazy(weight) or weight.is_meta:
+        if is_lazy(weight):
             raise UsageError(f"weight '{name}' has no values yet: give the network its weights first")
     return weights
 
