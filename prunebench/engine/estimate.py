@@ -1,4 +1,4 @@
-"""What a plan will cost, in multiply-accumulates and in time, and on what basis that is said (imports no torch)."""
+"""What a plan will cost, in multiply-accumulates and in time, and on what basis (imports no torch)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUNS = 30
 
 @dataclass(frozen=True)
 class Rate:
-    """Multiply-accumulates a second of one worker, by architecture where that was measured, and in general."""
+    """Multiply-accumulates a second of one worker: by architecture where that was measured, and in general."""
 
     general: float
     by_architecture: dict[str, float]
@@ -48,7 +48,7 @@ class Estimate:
 
 
 def marginal(plan: Plan, key: str) -> float:
-    """Return what a job adds: a state costs what its run's earlier state, which is passed on the way, does not."""
+    """Return what a job adds: a state costs what the run's earlier state, passed on the way, does not."""
     earlier = plan.earlier.get(key)
     return max(0.0, plan.costs[key] - (plan.costs[earlier] if earlier else 0.0))
 
@@ -67,7 +67,8 @@ def estimate(
     remaining = snapshot.remaining(cells)
     rate = measured_rate(plan, snapshot.store, device) or _assumed(device, threads)
     if rate.runs:
-        basis = f"measured: {rate.runs} {'run' if rate.runs == 1 else 'runs'} in this store, {_giga(rate.general)}"
+        runs = f"{rate.runs} {'run' if rate.runs == 1 else 'runs'}"
+        basis = f"measured: {runs} in this store, {_giga(rate.general)}"
     else:
         basis = f"assumed: {_giga(rate.general)} a worker; no run in this store yet"
     return Estimate(

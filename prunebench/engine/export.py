@@ -184,8 +184,8 @@ def check_components(session: Session, key: str) -> None:
             now = session.host.identity(kind, name)
             if dict(now) != dict(planned):
                 raise UsageError(
-                    f"the cell's weights were dropped, and {kind[:-1]} '{name}' has changed since they were made "
-                    f"({_short(planned)} then, {_short(now)} now): they cannot be made again with this one"
+                    f"the cell's weights were dropped, and {kind[:-1]} '{name}' has changed since: "
+                    f"{_short(planned)} then, {_short(now)} now; they cannot be made again with this one"
                 )
 
 

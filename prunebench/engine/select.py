@@ -15,12 +15,17 @@ __all__ = ["select"]
 
 
 def select(
-    plan: Plan, path: Path | None, *, keyword: str | None = None, last_failed: bool = False, store: Path | None = None
+    plan: Plan,
+    path: Path | None,
+    *,
+    keyword: str | None = None,
+    last_failed: bool = False,
+    store: Path | None = None,
 ) -> Sequence[PlannedCell]:
     """Return the cells of a plan that an expression matches and, with `last_failed`, that failed last time.
 
-    `path` is the suite's file, `store` the store's folder. An expression is pytest's: names, which match
-    parts of the matrix's and the cell's name and of its labels whatever their case, with and, or, not and brackets.
+    `path` is the suite's file, `store` the store's folder. An expression is pytest's: names with and, or, not
+    and brackets; a name matches a part of the matrix's or the cell's name or of a label, whatever its case.
 
     Raises: UsageError for an expression that is none, or that matches no cell.
     """

@@ -1,0 +1,192 @@
+"""Options that commands share, and the request that they amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from prunebench.errors import UsageError
+
+if TYPE_CHECKING:
+    from prunebench.engine.session import Request
+
+__all__ = [
+    "as_json",
+    "data_option",
+    "device_options",
+    "number_of_workers",
+    "planning_options",
+    "plugin_options",
+    "request_of",
+    "selection_options",
+    "store_option",
+    "suite_argument",
+    "workers_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _complete_suite(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete shipped suites by name, other suites as files; imports no torch."""
+    from prunebench.suite import shipped_suites
+
+    names = [CompletionItem(name, help="shipped") for name in shipped_suites() if name.startswith(incomplete)]
+    folder, _, start = incomplete.rpartition("/")
+    try:
+        found = sorted(Path(folder or ("/" if incomplete.startswith("/") else ".")).iterdir())
+    except OSError:
+        found = []
+    prefix = incomplete[: len(incomplete) - len(start)]
+    for path in found:
+        if path.name.startswith(start) and (
+            path.suffix == ".toml" or (path.is_dir() and path.name[0] != ".")
+        ):
+            names.append(CompletionItem(prefix + path.name + ("/" if path.is_dir() else "")))
+    return names
+
+
+def suite_argument(function: F) -> F:
+    """SUITE: the name of a shipped suite, or a file."""
+    return click.argument("suite", metavar="SUITE", shell_complete=_complete_suite)(function)
+
+
+def store_option(function: F) -> F:
+    """--store."""
+    return click.option(
+        "--store",
+        metavar="DIR",
+        type=click.Path(),
+        help="Where results are kept.  [default: PRUNEBENCH_STORE, else .prunebench]",
+    )(function)
+
+
+def data_option(function: F) -> F:
+    """--data."""
+    return click.option(
+        "--data",
+        metavar="DIR",
+        type=click.Path(),
+        help="Where data sets are.  [default: PRUNEBENCH_DATA, else the user's cache folder]",
+    )(function)
+
+
+def plugin_options(function: F) -> F:
+    """--plugin, --no-plugins, --load."""
+    for option in (
+        click.option(
+            "--load", metavar="NAME", multiple=True, help="Load only this third-party plugin; repeatable."
+        ),
+        click.option("--no-plugins", is_flag=True, help="Load no third-party plugins."),
+        click.option(
+            "--plugin",
+            metavar="FILE",
+            multiple=True,
+            type=click.Path(),
+            help="Load a plugin from a Python file; repeatable.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def planning_options(function: F) -> F:
+    """--scorer, --seeds: what is planned."""
+    for option in (
+        click.option("--seeds", metavar="N", type=click.IntRange(min=1), help="N seeds: 0 to N-1."),
+        click.option(
+            "--scorer",
+            metavar="NAME",
+            multiple=True,
+            help="Add this method or scorer to every matrix; repeatable.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def selection_options(function: F) -> F:
+    """-k, --lf, and what is planned: which cells."""
+    function = planning_options(function)
+    for option in (
+        click.option("--lf", is_flag=True, help="Only the cells that failed last time (all, if none did)."),
+        click.option(
+            "-k", "keyword", metavar="EXPR", help="Only cells that match, as 'snip and not shuffle'."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def device_options(function: F) -> F:
+    """--device, --threads."""
+    for option in (
+        click.option(
+            "--threads",
+            metavar="N",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Threads a job.",
+        ),
+        click.option("--device", metavar="D", default="cpu", show_default=True, help="cpu, cuda or cuda:N."),
+    ):
+        function = option(function)
+    return function
+
+
+class _Workers(click.ParamType):
+    name = "workers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if text != "auto" and not (text.isdecimal() and int(text) >= 1):
+            self.fail(f"found '{text}', allowed: a number of at least 1, or auto", param, ctx)
+        return text
+
+
+def workers_option(function: F) -> F:
+    """-n."""
+    return click.option(
+        "-n", "workers", metavar="N", type=_Workers(), help="Work with N processes, or auto: one a core."
+    )(function)
+
+
+def as_json(function: F) -> F:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
+
+
+def number_of_workers(workers: str | None) -> int:
+    """Return how many processes -n means."""
+    if workers == "auto":
+        import psutil
+
+        return psutil.cpu_count(logical=False) or 1
+    return int(workers or 1)
+
+
+def request_of(suite: str, options: dict[str, Any]) -> Request:
+    """Return the request that the shared options amount to; what a command lacks keeps its default."""
+    from prunebench.engine.defaults import data_root, store_root
+    from prunebench.engine.session import Request
+
+    if options.get("no_plugins") and options.get("load"):
+        raise UsageError("--no-plugins loads no third-party plugins, --load names some: give one of them")
+    return Request(
+        suite=suite,
+        store=str(store_root(options.get("store"))),
+        data=str(data_root(options.get("data"))),
+        plugins=tuple(str(Path(p).expanduser().absolute()) for p in options.get("plugin", ())),
+        third_party=not options.get("no_plugins", False),
+        load=tuple(options["load"]) if options.get("load") else None,
+        scorers=tuple(options.get("scorer", ())),
+        seeds=options.get("seeds"),
+        device=options.get("device", "cpu"),
+        threads=options.get("threads", 1),
+        keep_states=options.get("keep_states", False),
+    )

@@ -1,0 +1,119 @@
+"""What commands print: text that is good on a terminal and in a log, colour only where it is welcome."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from prunebench.host.registry import Host
+
+__all__ = [
+    "amount",
+    "complain",
+    "counted",
+    "duration",
+    "first_line",
+    "problems",
+    "say",
+    "say_json",
+    "say_rows",
+]
+
+
+def say(text: str = "", style: str | None = None, *, err: bool = False) -> None:
+    """Print a text; in a rich style where the stream is a terminal and NO_COLOR is not set."""
+    stream = sys.stderr if err else sys.stdout
+    if style is None or not stream.isatty():
+        click.echo(text, err=err)
+        return
+    from rich.console import Console
+
+    Console(file=stream).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str, *, label: str | None = None) -> None:
+    """Print a message to standard error."""
+    say(f"{label}: {text}" if label else text, "bold red" if label else "yellow", err=True)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)
+
+
+def say_rows(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] | Mapping[str, str],
+    *,
+    as_json: bool,
+    title: str | None = None,
+) -> None:
+    """Print a listing, as a table or as JSON."""
+    from prunebench.report.listing import render
+
+    click.echo(render(rows, columns=columns, as_json=as_json, title=title))
+
+
+def problems(host: Host) -> None:
+    """Say on standard error which third-party plugins were not loaded, and why; the rest goes on."""
+    for problem in host.problems:
+        origin = f" ({problem.distribution} {problem.version})" if problem.distribution else ""
+        complain(f"plugin {problem.plugin}{origin} is left out: {first_line(problem.error)}", label="Warning")
+
+
+def first_line(text: str) -> str:
+    """Return the first line of other people's text, printable."""
+    from prunebench.report.listing import printable
+
+    lines = str(text).strip().splitlines()
+    return printable(lines[0]) if lines else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "cell"), counted(1200, "cell")
+    ('1 cell', '1,200 cells')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Return a time with the precision that an estimate deserves.
+
+    >>> duration(0.4), duration(42.4), duration(400), duration(9000), duration(200000)
+    ('less than a second', '42 s', '6 min 40 s', '2 h 30 min', '2 d 8 h')
+    """
+    if seconds < 1:
+        return "less than a second"
+    whole = round(seconds)
+    for big, small, size, part in (("d", "h", 86400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
+        if whole >= size:
+            rest = (whole % size) // part
+            return f"{whole // size} {big} {rest} {small}" if rest else f"{whole // size} {big}"
+    return f"{whole} s"
+
+
+def amount(macs: float) -> str:
+    """Return multiply-accumulates in a readable unit.
+
+    >>> amount(0), amount(1.5e9), amount(2e16)
+    ('0 MAC', '1.5 GMAC', '20 PMAC')
+    """
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if macs >= size:
+            return f"{macs / size:.3g} {unit}MAC"
+    return f"{macs:.3g} MAC"

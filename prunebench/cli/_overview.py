@@ -1,0 +1,169 @@
+"""What `plan` and `run` say before anything runs: cells, jobs, cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from prunebench.cli._output import amount, complain, counted, duration, say
+from prunebench.engine.estimate import Estimate, estimate
+from prunebench.engine.session import Session, previous_plan
+from prunebench.engine.snapshot import Snapshot
+from prunebench.plan import PlannedCell, reason
+from prunebench.store import Store
+
+__all__ = ["Overview"]
+
+_KINDS = ("train", "score", "mask", "shuffle", "measure", "record")
+
+
+@dataclass
+class Overview:
+    """The selected cells of a plan against what the store holds."""
+
+    session: Session
+    store: Store
+    cells: Sequence[PlannedCell]
+    workers: int
+
+    @classmethod
+    def of(
+        cls, session: Session, *, keyword: str | None = None, last_failed: bool = False, workers: int = 1
+    ) -> Overview:
+        """Select cells and look at the store, which may not be there yet; nothing is written."""
+        from prunebench.engine.select import select
+
+        root = Path(session.request.store)
+        store = Store.open(root, create=False, write=False, absent_ok=True)
+        cells = select(session.plan, session.path, keyword=keyword, last_failed=last_failed, store=root)
+        return cls(session, store, cells, workers)
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """One look at the store."""
+        return Snapshot(self.session.plan, self.store)
+
+    @cached_property
+    def statuses(self) -> dict[str, str]:
+        """Each selected cell's status, by its id."""
+        return {cell.id: self.snapshot.status(cell) for cell in self.cells}
+
+    @cached_property
+    def remaining(self) -> list[str]:
+        """The jobs still to run for the selected cells."""
+        return self.snapshot.remaining(self.cells)
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """What the selected cells cost."""
+        request = self.session.request
+        return estimate(
+            self.snapshot, self.cells, workers=self.workers, threads=request.threads, device=request.device
+        )
+
+    @property
+    def done(self) -> int:
+        """The number of selected cells that are done."""
+        return sum(status == "done" for status in self.statuses.values())
+
+    @cached_property
+    def jobs(self) -> list[dict[str, Any]]:
+        """Jobs by kind: in all, to do."""
+        plan = self.session.plan
+        every = plan.remaining((t for cell in self.cells for t in cell.targets), lambda key: False)
+        whole, left = Counter(map(self._kind, every)), Counter(map(self._kind, self.remaining))
+        order = ["train dense", "train pruned", *_KINDS[1:]]
+        return [{"kind": kind, "jobs": whole[kind], "to_do": left[kind]} for kind in order if whole[kind]]
+
+    def _kind(self, key: str) -> str:
+        job = self.session.plan.jobs[key]
+        if job.kind != "train":
+            return job.kind
+        return "train pruned" if job.params["run"]["mask"] else "train dense"
+
+    @cached_property
+    def reasons(self) -> dict[str, str]:
+        """Why each selected cell that is not done has to run, by its id."""
+        previous = previous_plan(self.store, self.session.plan)
+        found = {}
+        for cell in self.cells:
+            status = self.statuses[cell.id]
+            if status == "failed":
+                failure = self.snapshot.failure(cell)
+                found[cell.id] = f"{failure.kind} failed: {failure.error}" if failure else "failed last time"
+            elif status == "partial":
+                found[cell.id] = "measures are missing"
+            elif status == "missing":
+                found[cell.id] = reason(cell, self.session.plan, previous)
+        return found
+
+    # -- in words ----------------------------------------------------------------------------------------
+
+    def heading(self) -> list[str]:
+        """Return the lines that say what there is, what is to do, and what that costs."""
+        suite, cost = self.session.plan.suite, self.estimate
+        matrices = len({cell.matrix for cell in self.cells})
+        of = len(self.session.plan.cells)
+        selected = "" if len(self.cells) == of else f", selected of {of:,}"
+        to_do = len(self.cells) - self.done
+        every = sum(row["jobs"] for row in self.jobs)
+        lines = [
+            f"suite {suite['name']}, version {suite['version']}: {counted(len(self.cells), 'cell')} in "
+            f"{'1 matrix' if matrices == 1 else f'{matrices} matrices'}{selected}; "
+            f"{self.done:,} done, {to_do:,} to do",
+            f"{counted(every, 'job')}; {len(self.remaining):,} to do",
+            f"estimated cost: {amount(cost.total_macs)} in all, {amount(cost.remaining_macs)} to do",
+        ]
+        workers = "" if cost.workers == 1 else f" with {cost.workers} workers"
+        if to_do:
+            lines.append(
+                f"estimated time: {duration(cost.total_seconds)} in all, {duration(cost.remaining_seconds)} "
+                f"to do{workers} ({cost.basis})"
+            )
+        return lines
+
+    def say_heading(self) -> None:
+        """Print the heading, and which data sets are missing (on standard error)."""
+        first, *rest = self.heading()
+        say(first, "bold")
+        for line in rest:
+            say(line)
+        for what in self.session.plan.missing_data.values():
+            complain(what, label="Missing data")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        plan, failures = self.session.plan, {}
+        for cell in self.cells:
+            if self.statuses[cell.id] == "failed" and (failure := self.snapshot.failure(cell)):
+                failures[cell.id] = asdict(failure)
+        return {
+            "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
+            "plan": plan.name,
+            "cells_planned": len(plan.cells),
+            "counts": {"cells": len(self.cells), **Counter(self.statuses.values())},
+            "jobs": self.jobs,
+            "estimate": asdict(self.estimate),
+            "missing_data": dict(plan.missing_data),
+            "cells": [
+                {
+                    "matrix": cell.matrix,
+                    "cell": cell.name,
+                    "key": cell.key,
+                    "status": self.statuses[cell.id],
+                    "why": self.reasons.get(cell.id, ""),
+                    **{name: cell.labels.get(name, "") for name in cell.labels},
+                    "density": cell.density,
+                    "seed": cell.seed,
+                    "kept": cell.kept,
+                    "prunable": cell.prunable,
+                    "macs": cell.cost,
+                    "failure": failures.get(cell.id),
+                }
+                for cell in self.cells
+            ],
+        }

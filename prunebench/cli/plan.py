@@ -1,0 +1,110 @@
+"""`prunebench plan`: what a suite takes, before it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from prunebench.cli._options import (
+    as_json,
+    data_option,
+    device_options,
+    number_of_workers,
+    plugin_options,
+    request_of,
+    selection_options,
+    store_option,
+    suite_argument,
+    workers_option,
+)
+
+__all__ = ["command"]
+
+FEW = 40
+"""Cells are listed one by one up to this number, in groups above it."""
+
+_EPILOG = """\b
+Examples:
+  prunebench plan quick                    the quick suite against the store here
+  prunebench plan quick -k snip --cells    every cell of SNIP, with its key
+  prunebench plan quick -n 4               the time with four workers
+  prunebench plan quick --scorer mine --plugin mine.py
+"""
+
+
+@click.command("plan", epilog=_EPILOG, short_help="Show what a suite takes: cells, jobs, cost.")
+@suite_argument
+@selection_options
+@workers_option
+@store_option
+@data_option
+@plugin_options
+@device_options
+@click.option("--cells", "all_cells", is_flag=True, help=f"List every cell, also above {FEW}.")
+@as_json
+def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
+    """Show what SUITE takes: cells, jobs, what is done, what is not and why, the estimated cost.
+
+    SUITE is the name of a shipped suite (`prunebench list suites`) or a file. Nothing is written or
+    downloaded. "Why" compares with the suite's last run in this store.
+    """
+    from prunebench.cli._output import problems, say, say_json, say_rows
+    from prunebench.cli._overview import Overview
+    from prunebench.engine.session import Session
+
+    session = Session.prepare(request_of(suite, options))
+    problems(session.host)
+    overview = Overview.of(
+        session,
+        keyword=options["keyword"],
+        last_failed=options["lf"],
+        workers=number_of_workers(options["workers"]),
+    )
+    if as_json:
+        say_json(overview.as_dict())
+        return
+    overview.say_heading()
+    say()
+    say_rows(overview.jobs, {"kind": "jobs", "jobs": "in all", "to_do": "to do"}, as_json=False)
+    say()
+    one_by_one = all_cells or len(overview.cells) <= FEW
+    if one_by_one:
+        columns = ["cell", "key", "status", "why"]
+        say_rows(_cells(overview), columns, as_json=False)
+    else:
+        columns = ["matrix", "method", "cells", "done", "to do", "why"]
+        say_rows(_groups(overview), columns, as_json=False)
+        say(f"(grouped; --cells lists all {len(overview.cells):,} cells)")
+
+
+def _cells(overview: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "cell": cell.id,
+            "key": cell.key[:12],
+            "status": overview.statuses[cell.id],
+            "why": overview.reasons.get(cell.id, ""),
+        }
+        for cell in overview.cells
+    ]
+
+
+def _groups(overview: Any) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    whys: dict[tuple[str, str], dict[str, None]] = {}
+    for cell in overview.cells:
+        ablations = cell.labels.get("ablations", "")
+        method = cell.labels.get("method", "") + (f" + {ablations.replace('+', ' + ')}" if ablations else "")
+        group = (cell.matrix, method)
+        row = found.setdefault(
+            group, {"matrix": cell.matrix, "method": method, "cells": 0, "done": 0, "to do": 0}
+        )
+        row["cells"] += 1
+        row["done" if overview.statuses[cell.id] == "done" else "to do"] += 1
+        if why := overview.reasons.get(cell.id):
+            whys.setdefault(group, {})[why] = None
+    for group, row in found.items():
+        reasons = list(whys.get(group, {}))
+        row["why"] = "; ".join(reasons[:2]) + (f"; and {len(reasons) - 2} more" if len(reasons) > 2 else "")
+    return list(found.values())

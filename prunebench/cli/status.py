@@ -1,0 +1,125 @@
+"""`prunebench status`: how far a suite is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from prunebench.cli._options import (
+    as_json,
+    data_option,
+    planning_options,
+    plugin_options,
+    store_option,
+    suite_argument,
+)
+
+__all__ = ["command"]
+
+SHOWN = 10
+"""Failures that are printed; JSON has all."""
+
+_EPILOG = """\b
+Examples:
+  prunebench status quick
+  prunebench status quick --json
+  watch prunebench status quick      while it runs elsewhere
+"""
+
+_COLUMNS = ("cells", "done", "diverged", "failed", "missing")
+
+
+@click.command("status", epilog=_EPILOG, short_help="Show how far a suite is.")
+@suite_argument
+@planning_options
+@store_option
+@data_option
+@plugin_options
+@as_json
+def command(suite: str, as_json: bool, **options: Any) -> None:
+    """Show how far SUITE is: cells done, diverged, failed and missing, what runs now, the last failures.
+
+    Reads the plan of the suite's last run where the suite has not changed since; else plans it.
+    """
+    from prunebench.cli._output import complain, say, say_json, say_rows
+    from prunebench.cli._source import source
+    from prunebench.engine.rows import rows
+    from prunebench.engine.snapshot import Snapshot
+
+    found = source(suite, options)
+    plan, snapshot = found.plan, Snapshot(found.plan, found.store)
+    outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, found.store)}
+    matrices: dict[str, Counter[str]] = {}
+    failures = []
+    for cell in plan.cells:
+        status = _status(snapshot.status(cell), outcome[cell.id])
+        matrices.setdefault(cell.matrix, Counter()).update(("cells", status))
+        if status == "failed" and (failure := snapshot.failure(cell)):
+            failures.append({"cell": cell.id, **asdict(failure)})
+    total = sum(matrices.values(), Counter[str]())
+    table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
+    running = [_claim(claim, plan.jobs) for claim in found.store.running()]
+    failures.sort(key=lambda failure: failure["time"])
+    if as_json:
+        say_json(
+            {
+                "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
+                "plan": plan.name,
+                "frozen": found.frozen is not None,
+                "total": _counts(total),
+                "matrices": table,
+                "running": running,
+                "failures": failures,
+            }
+        )
+        return
+    suite_name, version = plan.suite["name"], plan.suite["version"]
+    say(f"suite {suite_name}, version {version} ({found.told}): {total['done'] + total['diverged']:,} of "
+        f"{total['cells']:,} cells done", "bold")  # fmt: skip
+    if not found.frozen and not total["done"] + total["diverged"] + total["failed"]:
+        say(f"nothing has been run in {found.store.root}; `prunebench run {suite}` does that")
+    say()
+    say_rows([*table, *([{"matrix": "in all", **_counts(total)}] if len(table) > 1 else [])],
+             ["matrix", *_COLUMNS], as_json=False)  # fmt: skip
+    if running:
+        say()
+        say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")
+    if failures:
+        say()
+        jobs = {failure["job"]: failure for failure in failures}
+        more = f" (the last {SHOWN} of {len(jobs)} jobs)" if len(jobs) > SHOWN else ""
+        complain(f"failed{more}:")
+        for key, failure in list(jobs.items())[-SHOWN:]:
+            waiting = sum(other["job"] == key for other in failures)
+            for_cells = failure["cell"] if waiting == 1 else f"{waiting} cells"
+            complain(f"  {failure['kind']} {key[:12]}, for {for_cells}: {failure['error']}")
+            complain(f"    log: {found.store.root}/logs/{failure['log']}")
+
+
+def _status(present: str, outcome: str) -> str:
+    """Return a cell's status from what is there and how its record came out."""
+    if present == "done":
+        return "diverged" if outcome == "diverged" else "done"
+    return "failed" if present == "failed" else "missing"
+
+
+def _counts(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: counts.get(name, 0) for name in _COLUMNS}
+
+
+def _claim(claim: Mapping[str, Any], jobs: Mapping[str, Any]) -> dict[str, Any]:
+    job = jobs.get(claim["key"])
+    what = "of another plan"
+    if job is not None:
+        what = f"{job.kind} to step {job.params['step']}" if job.kind == "train" else job.kind
+    return {
+        "job": str(claim["key"])[:12],
+        "what": what,
+        "host": claim["host"],
+        "pid": claim["pid"],
+        "since": claim["time"],
+    }
