@@ -46,7 +46,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     running: list[subprocess.Popen[str]] = []
 
     def run(program: str, *arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "store"), *map(str, arguments)]
+        command = [
+            sys.executable,
+            "-c",
+            textwrap.dedent(program),
+            str(tmp_path / "store"),
+            *map(str, arguments),
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         running.append(process)
         return process

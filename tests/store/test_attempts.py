@@ -14,7 +14,9 @@ from prunebench.store import Missing, Store
 def test_attempts_come_newest_last(store: Store, key: str) -> None:
     """Every failure is kept, in the order in which they happened, with all that was told."""
     for i in range(3):
-        store.write_attempt(key, f"error {i}", log_tail="a\nb", signal=9 if i else None, job={"kind": "train"})
+        store.write_attempt(
+            key, f"error {i}", log_tail="a\nb", signal=9 if i else None, job={"kind": "train"}
+        )
     found = store.attempts(key)
     assert [attempt["error"] for attempt in found] == ["error 0", "error 1", "error 2"]
     assert found[2]["signal"] == 9
@@ -50,8 +52,9 @@ def test_a_damaged_attempt_is_left_out(store: Store, key: str, caplog: pytest.Lo
 
 def test_attempts_may_belong_to_states(store: Store, key: str) -> None:
     """Failures of making a state are kept under the state's key."""
-    store.write_attempt(f"{key}@100", "diverted")
+    store.write_attempt(f"{key}@100", "out of memory")
     assert len(store.attempts(f"{key}@100")) == 1
+    assert store.attempt_keys() == {f"{key}@100"}
 
 
 def test_plans_are_replaced_and_listed(store: Store) -> None:

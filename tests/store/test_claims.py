@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from prunebench.errors import StoreError
-from prunebench.store import Store
+from prunebench.store import Claim, Store
 from prunebench.store._process import Owner
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -43,7 +43,15 @@ def foreign(store: Store, key: str, age: float, **changes: object) -> Path:
     """Write the claim of a process of another host, last touched `age` seconds ago."""
     path = path_of(store, key)
     path.parent.mkdir(exist_ok=True)
-    claim = {"key": key, "host": "elsewhere-00000000", "pid": 1, "start": 1, "token": "ab" * 8, "time": "", **changes}
+    claim = {
+        "key": key,
+        "host": "elsewhere-00000000",
+        "pid": 1,
+        "start": 1,
+        "token": "ab" * 8,
+        "time": "",
+        **changes,
+    }
     path.write_text(json.dumps(claim))
     os.utime(path, (time.time() - age,) * 2)
     return path
@@ -51,13 +59,15 @@ def foreign(store: Store, key: str, age: float, **changes: object) -> Path:
 
 def contend(
     store: Store, key: str, start: Start, until: Until, ready: Path, count: int = 4
-) -> list[tuple[str, "subprocess.Popen[str]"]]:
+) -> list[tuple[str, subprocess.Popen[str]]]:
     """Let several processes claim one key at the same moment; return what each got."""
     ready.mkdir()
     processes = [start(CONTENDER, ready, key) for _ in range(count)]
     until(lambda: len(os.listdir(ready)) == count)
     (ready / "go").touch()
-    return [(process.stdout.readline().strip(), process) for process in processes if process.stdout is not None]
+    return [
+        (process.stdout.readline().strip(), process) for process in processes if process.stdout is not None
+    ]
 
 
 def test_a_claim_is_held_until_it_is_released(store: Store, key: str) -> None:
@@ -82,8 +92,10 @@ def test_claims_on_other_keys_are_free(store: Store, key: str) -> None:
         assert store.claim(f"{key}@200") is not None
 
 
-def test_one_of_many_processes_gets_it(store: Store, key: str, start: Start, until: Until, tmp_path: Path) -> None:
-    """Of four processes that claim a key at once exactly one gets it; when it is killed it is free at once."""
+def test_one_of_many_processes_gets_it(
+    store: Store, key: str, start: Start, until: Until, tmp_path: Path
+) -> None:
+    """Of four processes that claim a key at once exactly one gets it; when it is killed it is free."""
     got = contend(store, key, start, until, tmp_path / "ready")
     assert sorted(word for word, _ in got) == ["mine", "none", "none", "none"]
     assert store.claim(key) is None
@@ -108,16 +120,16 @@ def test_one_of_many_processes_takes_a_dead_ones_claim_over(
 
 def test_threads_take_over_once(store: Store, key: str) -> None:
     """Of many threads that find stale claims, one takes each over, again and again."""
+    barrier = threading.Barrier(6)
+
+    def run(claims: list[Claim | None]) -> None:
+        barrier.wait()
+        claims.append(store.claim(key))
+
     for turn in range(20):
         foreign(store, key, 3600, token=f"{turn:016x}")
-        claims: list[object] = []
-        barrier = threading.Barrier(6)
-
-        def run() -> None:
-            barrier.wait()
-            claims.append(store.claim(key))  # noqa: B023 - joined within the turn
-
-        threads = [threading.Thread(target=run) for _ in range(6)]
+        claims: list[Claim | None] = []
+        threads = [threading.Thread(target=run, args=(claims,)) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -172,7 +184,9 @@ def test_age_is_told_by_the_servers_clock(store: Store, key: str, monkeypatch: p
     assert store.claim(key) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"host": 3}', b'{"host":"x","pid":"a","start":1,"token":"t"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"host": 3}', b'{"host":"x","pid":"a","start":1,"token":"t"}']
+)
 def test_an_unreadable_claim_waits_for_its_time(store: Store, key: str, content: bytes) -> None:
     """A claim that says nothing may be being written: it is left while young, taken over when old."""
     path = foreign(store, key, 0)
@@ -263,3 +277,26 @@ def test_names_with_tricks_are_refused(store: Store, bad: str) -> None:
     for use in (store.claim, store.attempts, store.log_path, store.read_plan):
         with pytest.raises(StoreError, match="not a name for a file"):
             use(bad)
+
+
+def test_living_claims_are_listed(store: Store, key: str) -> None:
+    """Who is working on what can be shown: living claims with key, host and process, the oldest first."""
+    foreign(store, "old", 3600)
+    foreign(store, "younger", 5, time="19990102T000000.000000Z")
+    foreign(store, "young", 5, time="19990101T000000.000000Z")
+    claim = store.claim(key)
+    assert claim is not None
+    found = store.running()
+    assert [entry["key"] for entry in found] == ["young", "younger", key]
+    assert [entry["pid"] for entry in found] == [1, 1, os.getpid()]
+    assert Store.open(store.root, write=False).running() == found
+    claim.release()
+
+
+def test_a_reader_can_wait_for_a_claim(store: Store, key: str) -> None:
+    """A store opened for reading tells living claims from stale ones without touching anything."""
+    foreign(store, key, 120)
+    before = sorted(store.root.rglob("*"))
+    reader = Store.open(store.root, write=False)
+    assert not reader.wait_for(key, lambda: False, timeout=5)
+    assert sorted(store.root.rglob("*")) == before

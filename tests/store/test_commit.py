@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from prunebench.errors import StoreError
 from prunebench.store import Damaged, Missing, Store
-from prunebench.store import _commit as commits
 from prunebench.store._commit import commit, replace
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -22,6 +24,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 SLOW_WRITER = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from prunebench.store._commit import commit
 def chunks():
     yield b"half"
@@ -96,7 +99,7 @@ def test_one_of_many_threads_commits(tmp_path: Path) -> None:
 def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """An error in the middle of writing leaves neither the file nor a temporary one."""
 
-    def chunks():
+    def chunks() -> Iterator[bytes]:
         yield b"half"
         raise RuntimeError("stop")
 
@@ -138,9 +141,9 @@ def test_a_lost_answer_of_the_server_is_a_win(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS], ids=errno.errorcode.get)
 def test_without_hard_links_the_same_holds(
-    store: Store, key: str, monkeypatch: pytest.MonkeyPatch, code: int, result: dict
+    store: Store, key: str, monkeypatch: pytest.MonkeyPatch, code: int, result: dict[str, Any]
 ) -> None:
-    """Where links are refused, names are created exclusively: the first still wins, and nothing is left over."""
+    """Where links are refused, names are created exclusively: the first still wins."""
     refuse_links(monkeypatch, code)
     store = Store.open(store.root)
     store.write_artifact(key, {"w": torch.zeros(3)}, {"from": "first"})
@@ -162,8 +165,8 @@ def test_a_copy_that_fails_takes_its_name_back(tmp_path: Path, monkeypatch: pyte
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(commits.shutil, "copyfileobj", full)
-    with pytest.raises(commits.StoreError, match="free some space"):
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(StoreError, match="free some space"):
         commit(tmp_path / "x", [b"1"])
     assert list(tmp_path.iterdir()) == []
 
@@ -219,18 +222,19 @@ def test_replacing_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(commits.StoreError):
+    with pytest.raises(StoreError):
         replace(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_cached_absence_is_not_believed(
-    store: Store, key: str, result: dict, monkeypatch: pytest.MonkeyPatch
+    store: Store, key: str, result: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a name seems absent, its folder is listed afresh and the name is tried again (NFS caches absence)."""
+    """Where a name seems absent, its folder is listed afresh and the name tried again (as NFS needs)."""
     store.write_record(key, result, {})
-    real, calls = Path.open, []
+    real: Any = Path.open
+    calls: list[Path] = []
 
     def stale_once(self: Path, *rest: object, **named: object) -> object:
         calls.append(self)

@@ -17,12 +17,14 @@ from prunebench.store import Damaged, Missing, Store
 @pytest.fixture
 def path(store: Store, key: str) -> Path:
     """An artifact's file."""
-    store.write_artifact(key, {"w": torch.randn(20), "b": torch.ones(3)}, {"kind": "state", "provenance": {"t": 1}})
+    store.write_artifact(
+        key, {"w": torch.randn(20), "b": torch.ones(3)}, {"kind": "state", "provenance": {"t": 1}}
+    )
     return store.artifact_path(key)
 
 
 def is_set_aside(store: Store, key: str) -> bool:
-    """Whether reading finds the damage, moves the file away with a note, and the key is missing from then on."""
+    """Whether reading finds the damage, moves the file away with a note, and the key is missing then."""
     with pytest.raises(Damaged) as caught:
         store.read_artifact(key)
     assert caught.value.aside is not None
@@ -37,7 +39,7 @@ def is_set_aside(store: Store, key: str) -> bool:
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 20, 100, 300, -93, -92, -13, -1])
 def test_truncated_artifact_is_set_aside(store: Store, key: str, path: Path, length: int) -> None:
-    """A file cut off anywhere, in the header's length, the header or the tensors, is found when it is read."""
+    """A file cut off anywhere, in the header's length, the header or the tensors, is found on reading."""
     path.write_bytes(path.read_bytes()[:length])
     assert is_set_aside(store, key)
 
@@ -59,7 +61,9 @@ def test_a_longer_file_is_found(store: Store, key: str, path: Path) -> None:
     assert is_set_aside(store, key)
 
 
-@pytest.mark.parametrize("content", [b"\0" * 500, b"\xff" * 500, b"{}", b"\x02" + b"\0" * 7 + b"{}", b"hello" * 99])
+@pytest.mark.parametrize(
+    "content", [b"\0" * 500, b"\xff" * 500, b"{}", b"\x02" + b"\0" * 7 + b"{}", b"hello" * 99]
+)
 def test_other_contents_are_found(store: Store, key: str, path: Path, content: bytes) -> None:
     """A file that is no artifact at all is set aside, not a crash."""
     path.write_bytes(content)
@@ -86,7 +90,7 @@ def test_altered_metadata_are_found(store: Store, key: str, path: Path, old: str
 
 
 def test_no_flipped_bit_changes_what_is_read(store: Store, key: str, path: Path) -> None:
-    """Of many single flipped bits all over the file, each is found or changes nothing (the header's padding)."""
+    """Of many single flipped bits all over the file, each is found or changes nothing (padding)."""
     whole = path.read_bytes()
     good = store.read_artifact(key)
     random_ = random.Random(0)
@@ -120,7 +124,9 @@ def test_a_newer_artifact_is_no_damage(store: Store, key: str, path: Path) -> No
     assert path.exists()
 
 
-def test_damage_is_said_in_the_log(store: Store, key: str, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_is_said_in_the_log(
+    store: Store, key: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Setting aside is a warning of the logger "prunebench" with the path and the reason."""
     path.write_bytes(b"")
     with caplog.at_level(logging.WARNING, "prunebench"), pytest.raises(Damaged):

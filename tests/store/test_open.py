@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_first_opening_makes_the_folder(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a" / "b" / "store.json").read_text()) == {"format": 1}
 
 
-def test_opening_again_finds_the_same(tmp_path: Path, key: str, result: dict) -> None:
+def test_opening_again_finds_the_same(tmp_path: Path, key: str, result: dict[str, Any]) -> None:
     """A second opening reads what was written through the first."""
     Store.open(tmp_path / "s").write_record(key, result, {})
     assert Store.open(str(tmp_path / "s")).read_record(key).result == result
@@ -55,7 +56,7 @@ def test_without_create_a_missing_store_is_said(tmp_path: Path) -> None:
         Store.open(tmp_path / "s", create=False)
 
 
-def test_a_store_for_reading_refuses_every_change(store: Store, key: str, result: dict) -> None:
+def test_a_store_for_reading_refuses_every_change(store: Store, key: str, result: dict[str, Any]) -> None:
     """Nothing can be written, dropped, claimed or swept through a store that was opened for reading."""
     reader = Store.open(store.root, write=False)
     for change in (
@@ -85,7 +86,9 @@ def test_a_file_is_no_store(tmp_path: Path) -> None:
 def test_a_path_below_a_file_is_refused(tmp_path: Path, write: bool) -> None:
     """A store below something that is a file cannot be; that is an error for people."""
     (tmp_path / "f").write_text("hello")
-    with pytest.raises(StoreError, match="no store at" if not write else "a file stands where a folder is needed"):
+    with pytest.raises(
+        StoreError, match="no store at" if not write else "a file stands where a folder is needed"
+    ):
         Store.open(tmp_path / "f" / "s", write=write)
 
 
@@ -97,7 +100,9 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["store.json"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"format": "1"}', b'{"format": true}', b"\xff\xfe", b"1"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[1]", b'{"format": "1"}', b'{"format": true}', b"\xff\xfe", b"1"]
+)
 def test_a_damaged_store_file_is_said(tmp_path: Path, content: bytes) -> None:
     """A store.json that is none is an error that says how to repair it."""
     (tmp_path / "store.json").write_bytes(content)
@@ -121,7 +126,9 @@ def test_a_store_that_cannot_be_written_is_found_on_opening(
     Store.open(store.root, write=False)
 
 
-def test_a_folder_that_takes_no_files_is_found_on_opening(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_takes_no_files_is_found_on_opening(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A folder in which no file can be made is not a store to write to, and the message says what to do."""
 
     def refuse(self: Path, mode: str = "r", *rest: object, **named: object) -> object:
@@ -129,9 +136,11 @@ def test_a_folder_that_takes_no_files_is_found_on_opening(store: Store, monkeypa
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         return real(self, mode, *rest, **named)
 
-    real = Path.open
+    real: Any = Path.open
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(StoreError, match=r"Permission denied; make it writable, or give another .* PRUNEBENCH_STORE"):
+    with pytest.raises(
+        StoreError, match=r"Permission denied; make it writable, or give another .* PRUNEBENCH_STORE"
+    ):
         Store.open(store.root)
 
 
@@ -146,7 +155,7 @@ def test_a_read_only_folder_is_refused(store: Store) -> None:
         store.root.chmod(0o700)
 
 
-def test_importing_and_listing_needs_no_torch(store: Store, key: str, result: dict) -> None:
+def test_importing_and_listing_needs_no_torch(store: Store, key: str, result: dict[str, Any]) -> None:
     """Listings, records and artifacts' metadata are read without torch."""
     store.write_record(key, result, {})
     store.write_artifact(key, {}, {"kind": "state"})

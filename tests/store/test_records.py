@@ -41,7 +41,9 @@ def test_records_come_back(store: Store, key: str, result: dict[str, Any], path:
     assert list(json.loads(path.read_text())) == ["schema", "key", "digest", "result", "provenance"]
 
 
-def test_digest_can_be_checked_with_the_standard_library(key: str, result: dict[str, Any], path: Path) -> None:
+def test_digest_can_be_checked_with_the_standard_library(
+    key: str, result: dict[str, Any], path: Path
+) -> None:
     """The digest is the SHA-256 of the result with sorted keys and no white space."""
     document = json.loads(path.read_text())
     spelled = json.dumps(document["result"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -107,7 +109,7 @@ def test_truncated_record_is_set_aside(store: Store, key: str, path: Path, lengt
     ],
 )
 def test_records_are_parsed_strictly(store: Store, key: str, path: Path, change: Any, said: str) -> None:
-    """A record that is not what schema 1 says is damaged, even where its digest is right, and the fault is named."""
+    """A record that is not what schema 1 says is damaged, even with the right digest; the fault is named."""
     edit(path, change, seal="digest" not in said)
     with pytest.raises(Damaged, match=said):
         store.read_record(key)
@@ -131,7 +133,9 @@ def test_a_newer_schema_is_said_and_kept(store: Store, key: str, path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
-def test_numbers_that_are_not_finite_are_refused(store: Store, key: str, result: dict[str, Any], number: float) -> None:
+def test_numbers_that_are_not_finite_are_refused(
+    store: Store, key: str, result: dict[str, Any], number: float
+) -> None:
     """NaN and infinities have no place in a result or its provenance; nothing is written."""
     with pytest.raises(ValueError, match="not a finite number"):
         store.write_record(key, {**result, "extra": number}, {})

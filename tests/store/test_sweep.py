@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,16 @@ def leave(folder: Path, owner: str, *, age: float = 0, kind: str = "tmp") -> Pat
     return path
 
 
-PLACES = ["", "artifacts/3f", "records/3f", "measures/3f", "claims", "plans", "attempts/" + "3f" * 32, "set-aside"]
+PLACES = [
+    "",
+    "artifacts/3f",
+    "records/3f",
+    "measures/3f",
+    "claims",
+    "plans",
+    "attempts/" + "3f" * 32,
+    "set-aside",
+]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -60,7 +70,7 @@ def test_other_hosts_files_stay_until_they_are_old(store: Store) -> None:
     assert young.exists()
 
 
-def test_nothing_else_is_swept(store: Store, key: str, result: dict) -> None:
+def test_nothing_else_is_swept(store: Store, key: str, result: dict[str, Any]) -> None:
     """Results, set aside files, logs and files of other people stay, however old they are."""
     store.write_record(key, result, {})
     store.write_artifact(key, {}, {})
