@@ -1,0 +1,196 @@
+"""Methods to fully resolved forms: scorers' defaults written out, other methods' names looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from prunebench.canonical import canonical
+from prunebench.errors import UsageError, nearest
+from prunebench.host.form import Form, Like, ScorerCall
+from prunebench.suite.parameters import Components, Report, filled
+from prunebench.suite.problems import Location, at, show, unknown
+from prunebench.suite.schema import POINTS, MethodTable
+
+__all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names"]
+
+DENSE = Form()
+"""The unpruned network."""
+
+_ALLOWED = {
+    "scorer": "the name of a scorer, or a table {name = …} with its parameters, batch and device",
+    "score_at": POINTS,
+    "find": "a table of changes to the recipe",
+    "keep": "'high', 'low', 'far' or 'near'",
+    "allocation": "'global', 'uniform', 'erk' or {like = …}",
+    "prunable": "'weights', 'convolutions', 'filters' or {of = …, except = [names]}",
+    "schedule": "'one-shot', {rounds = n}, {levels = 0.2} or {gradual = {from = …, to = …, every = n}}",
+    "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
+    "train_from": f"'scored', {POINTS}",
+    "clock": POINTS,
+    "alter": "a list with 'shuffle' or 'reinit', each once",
+}
+_BATCH = "{per_class = n} or {examples = n}"
+_DEVICES = ("cpu", "cuda")
+
+
+def method_names(host: Components) -> set[str]:
+    """Return what can stand for a method: the registered ones, and every scorer."""
+    return {*host.names("methods"), *host.names("scorers")}
+
+
+def intern(form: Form, forms: dict[bytes, Form]) -> Form:
+    """Return the one object that stands for all forms equal to this one (planning compares by identity)."""
+    key = canonical(form.model_dump(mode="json", by_alias=True))
+    return forms.setdefault(key, form)
+
+
+def method_form(item: str | MethodTable, host: Components, report: Report) -> Form | None:
+    """Return the resolved form of an entry of `methods`; None where there were problems."""
+    if isinstance(item, str):
+        if item not in method_names(host):
+            report((), unknown(item, "method", method_names(host)))
+            return None
+        return changed_form(host.method(item).form, {}, host, report)
+    if item.method is not None and item.method not in method_names(host):
+        report(("method",), unknown(item.method, "method", method_names(host)))
+        return None
+    if item.as_ is None and (item.changes or item.method is None):
+        report(("as",), "is missing: another form than a registered method's needs a label of its own")
+    base = DENSE if item.method is None else host.method(item.method).form
+    form = changed_form(base, item.changes, host, report)
+    if form is not None and form.scorer is None and (item.method is None or item.changes):
+        report(("scorer",), "is missing: a whole form needs a scorer")
+        return None
+    return form
+
+
+def changed_form(base: Form, changes: Mapping[str, Any], host: Components, report: Report) -> Form | None:
+    """Return `base` with changes, resolved; None where there were problems."""
+    problems = 0
+
+    def note(location: Location, message: str) -> None:
+        nonlocal problems
+        problems += 1
+        report(location, message)
+
+    known = {key: value for key, value in changes.items() if key in Form.model_fields}
+    for key in changes.keys() - known.keys():
+        allowed = [*Form.model_fields, "method", "as"]
+        note((key,), f"is no key of a method{nearest(key, allowed)}")
+    scorer = known.get("scorer")
+    if isinstance(scorer, dict) and "name" not in scorer and base.scorer is not None:
+        known["scorer"] = {**base.scorer.model_dump(), **scorer}  # further parameters of the same scorer
+    for key, value in known.items():
+        if key != "scorer" and _holds_wrong_kind(value):
+            note((key,), f"found {show(value)}; allowed: {_ALLOWED[key]}")
+    if problems:
+        return None
+    try:
+        form = base.changed(**known)
+    except ValidationError as error:
+        for location in dict.fromkeys(_field(one["loc"]) for one in error.errors(include_url=False)):
+            found, text = known.get(location[0]), _ALLOWED.get(location[0], "")
+            if location == ("scorer", "batch"):
+                found, text = known["scorer"]["batch"], _BATCH
+            note(location, f"found {show(found)}; allowed: {text}")
+        return None
+    form = _resolved(form, host, note)
+    unbuilt = form.unbuilt()
+    if unbuilt:
+        note((), f"{unbuilt} is understood, but not built yet")
+    return None if problems else form
+
+
+def _field(location: tuple[str | int, ...]) -> tuple[str, ...]:
+    return ("scorer", "batch") if location[:2] == ("scorer", "batch") else (str(location[0]),)
+
+
+def _holds_wrong_kind(value: Any) -> bool:
+    """Whether a value holds true, false or a number in quotes, which no field of a form takes.
+
+    (The form itself converts them; a suite says what it means.)
+    """
+    if isinstance(value, dict):
+        return any(_holds_wrong_kind(v) for k, v in value.items() if k != "except")
+    if isinstance(value, list):
+        return any(map(_holds_wrong_kind, value))
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, bool)
+
+
+def _resolved(form: Form, host: Components, report: Report) -> Form:
+    changes: dict[str, Any] = {}
+    if form.scorer is not None:
+        scorer = _filled_scorer(form.scorer, host, report)
+        if scorer != form.scorer:
+            changes["scorer"] = scorer
+    if isinstance(form.allocation, Like):
+        other = _donor(form, form.allocation, host, report)
+        if other is not None:
+            changes["allocation"] = {"like": other.model_dump(mode="json", by_alias=True)}
+    return form.changed(**changes) if changes else form
+
+
+def _filled_scorer(call: ScorerCall, host: Components, report: Report) -> ScorerCall:
+    """Return the call with all parameters, and the scoring batch where the scorer needs one."""
+    if call.name not in host.names("scorers"):
+        report(("scorer",), unknown(call.name, "scorer", host.names("scorers")))
+        return call
+    component = host.get("scorers", call.name)
+    if call.device not in _DEVICES:
+        allowed = " or ".join(f"'{d}'" for d in _DEVICES)
+        report(("scorer", "device"), f"found {show(call.device)}; allowed: {allowed}")
+    batch = call.batch
+    if component.needs == "batch":
+        batch = batch or component.batch
+    elif batch is not None:
+        report(("scorer", "batch"), f"is given, but scorer '{call.name}' reads no data")
+    parameters = filled(
+        call.parameters,
+        component.parameters,
+        f"scorer '{call.name}'",
+        lambda location, message: report(("scorer", *location), message),
+    )
+    return call.model_copy(update={"parameters": parameters, "batch": batch})
+
+
+def _donor(form: Form, allocation: Like, host: Components, report: Report) -> Form | None:
+    """Return the form whose mask says how many weights each layer keeps."""
+
+    def note(location: Location, message: str) -> None:
+        report(("allocation", "like", *location), message)
+
+    like = allocation.like
+    own = form.prunable.model_dump(by_alias=True)
+    if isinstance(like, str):
+        if like not in method_names(host):
+            note((), unknown(like, "method", method_names(host)))
+            return None
+        other: Form | None = changed_form(host.method(like).form, {"prunable": own}, host, note)
+    else:
+        other = changed_form(form.changed(allocation="global", alter=()), like, host, note)
+    if other is not None and other.scorer is None:
+        note((), f"found {show(like)}, which prunes nothing")
+        return None
+    # what is done to the evaluated network does not touch the mask's layers
+    return other.changed(alter=()) if other is not None and other.alter else other
+
+
+def fill_scorer(form: Form, host: Components) -> Form:
+    """Return a form with its scorer's parameters and batch, and the method that it is like, written out.
+
+    Raises: UsageError for unknown names and parameters.
+    """
+
+    def refuse(location: Location, message: str) -> None:
+        raise UsageError(f"{at(*location)}: {message}" if location else message)
+
+    return _resolved(form, host, refuse)

@@ -1,0 +1,102 @@
+"""Suite files: found by name or path, read, parsed."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from prunebench.errors import SuiteError, nearest
+from prunebench.suite.parameters import Components
+from prunebench.suite.suite import Suite, make_suite
+
+__all__ = ["load_suite", "read_content", "shipped_suites", "suite_path"]
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Return the suites that come with prunebench, by name: of the wheel, else of the checkout."""
+    folder = _folder()
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))} if folder else {}
+
+
+def _folder() -> Path | None:
+    found = importlib.util.find_spec("prunebench_plugins")
+    for location in (found.submodule_search_locations or ()) if found else ():
+        package = Path(location)
+        for folder in (package / "suites", package.parent.parent / "suites"):
+            if folder.is_dir():
+                return folder
+    return None
+
+
+def suite_path(name_or_path: str | Path) -> Path:
+    """Return the file of a suite: a path (it ends in .toml, or is a file), or a shipped suite's name.
+
+    Raises: SuiteError for a file that is not there, or an unknown name.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or path.is_file():
+        if path.is_dir():
+            raise SuiteError(f"{name_or_path}: is a folder; a suite is a TOML file")
+        if not path.exists():
+            raise SuiteError(f"{name_or_path}: no such file")
+        return path
+    shipped = shipped_suites()
+    name = str(name_or_path)
+    if name not in shipped:
+        raise SuiteError(
+            f"no shipped suite '{name}'{nearest(name, shipped)} (in {_folder() or 'no folder'}); "
+            "a suite of your own is given as a path that ends in .toml"
+        )
+    return shipped[name]
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """Return the parsed TOML of a file.
+
+    Raises: SuiteError for a file that cannot be read, is not UTF-8 or not TOML, with line and column.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SuiteError(f"{path}: cannot be read: {error.strerror or error}") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line, column = _position(raw[: error.start].decode("utf-8", "replace"))
+        raise SuiteError(
+            f"{path}:{line}:{column}: not UTF-8: byte 0x{raw[error.start]:02x}; save the file as UTF-8"
+        ) from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, line, column = _toml_error(str(error), text)
+        raise SuiteError(f"{path}:{line}:{column}: not TOML: {message}") from None
+    except RecursionError:
+        raise SuiteError(f"{path}: not TOML: nested too deeply") from None
+
+
+def _position(before: str) -> tuple[int, int]:
+    """Return line and column, from 1, of what follows a text."""
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _toml_error(message: str, text: str) -> tuple[str, int, int]:
+    """Split tomllib's message into text, line and column; the end of the document has them too."""
+    place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    if place:
+        return message[: place.start()], int(place[1]), int(place[2])
+    line, column = _position(text)
+    return message.removesuffix(" (at end of document)") + " (the file ends here)", line, column
+
+
+def load_suite(name_or_path: str | Path, host: Components) -> Suite:
+    """Return a suite by a shipped name or by path, validated against what the host has.
+
+    Raises: SuiteError with every problem of the file, a line each: file, key path, what was found, what is
+    allowed, the nearest name.
+    """
+    path = suite_path(name_or_path)
+    return make_suite(read_content(path), str(path), path, host)

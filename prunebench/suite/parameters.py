@@ -1,0 +1,124 @@
+"""Values for the parameters of components and recipes: known, of the right kind, spelled one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from prunebench.errors import nearest
+from prunebench.suite.problems import Location, Problems, kinds_differ, show, translate
+from prunebench.suite.schema import POINTS
+from prunebench.training.recipe import Recipe
+
+__all__ = ["Components", "Report", "changed_recipe", "filled"]
+
+Report = Callable[[Location, str], None]
+"""Notes a problem at a key path below the table that is looked at."""
+
+
+class Components(Protocol):
+    """What suites ask of the host."""
+
+    def get(self, kind: str, name: str) -> Any:
+        """Return the component of that kind and name."""
+
+    def names(self, kind: str) -> Any:
+        """Return the names of that kind."""
+
+    def method(self, name: str) -> Any:
+        """Return the method of that name; a scorer is a method too."""
+
+
+def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, report: Report) -> dict[str, Any]:
+    """Return all parameters: the defaults with what is given, numbers of the defaults' own type.
+
+    So 1 and 1.0 for a parameter whose default is 10.0 are one value, and one key.
+    """
+    values = {key: _like(default, default) for key, default in defaults.items()}
+    for key, value in given.items():
+        if key not in defaults:
+            report((key,), f"is no parameter of {who}{nearest(key, defaults)}")
+            continue
+        default = defaults[key]
+        kind = kinds_differ(value, default)
+        if kind:
+            report((key,), f"found {show(value)}; allowed: {kind} (the default is {show(default)})")
+        else:
+            values[key] = _like(value, default)
+    return values
+
+
+def _like(value: Any, default: Any) -> Any:
+    if isinstance(default, float) and isinstance(value, int):
+        return float(value)
+    if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float):
+        return int(value)
+    if isinstance(value, list | tuple):
+        example = default[0] if isinstance(default, list | tuple) and default else None
+        same = all(kinds_differ(v, example) is None for v in value)
+        return [_like(v, example) if same else v for v in value]
+    return value
+
+
+def changed_recipe(
+    recipe: Recipe,
+    changes: Mapping[str, Any],
+    where: Callable[[str], Location],
+    problems: Problems,
+    initializations: Any,
+) -> Recipe | None:
+    """Return a recipe with changes, validated anew; None where there were problems.
+
+    `where(key)` is the key path of a change; of "" that of the whole.
+    """
+    before = len(problems.lines)
+    known = {}
+    for key, value in changes.items():
+        if key in Recipe.model_fields:
+            known[key] = value
+        else:
+            problems.add(where(key), f"is no part of a recipe{nearest(key, Recipe.model_fields)}")
+    try:
+        changed = Recipe.model_validate({**recipe.model_dump(mode="json"), **known})
+    except ValidationError as error:
+        _report(error, known, where, problems)
+        return None
+    values = changed.model_dump(mode="json")
+    for key, value in known.items():
+        kind = _kinds_differ(value, values[key])
+        if kind:
+            problems.add(where(key), f"found {show(value)}; allowed: {kind}")
+    if "init" in known and changed.init not in initializations:
+        message = (
+            f"found {show(changed.init)}, which is no initialization{nearest(changed.init, initializations)}"
+        )
+        problems.add(where("init"), message)
+    return changed if len(problems.lines) == before else None
+
+
+def _report(
+    error: ValidationError, known: Mapping[str, Any], where: Callable[[str], Location], problems: Problems
+) -> None:
+    """Translate, one line a key: an union of spellings has several errors and is one problem."""
+    seen = set()
+    for one in error.errors(include_url=False):
+        key = str(one["loc"][0]) if one["loc"] else ""
+        if key in seen:
+            continue
+        seen.add(key)
+        if key == "rewind" or (key == "" and "rewind" in str(one["msg"])):
+            allowed = POINTS.replace("'rewind', ", "")
+            problems.add(where("rewind"), f"found {show(known.get('rewind'))}; allowed: {allowed}")
+        else:
+            problems.add(where(key), translate(one, Recipe, tuple(one["loc"])))
+
+
+def _kinds_differ(given: Any, value: Any) -> str | None:
+    if isinstance(given, list) and isinstance(value, list):
+        wrong = (kinds_differ(g, v) for g, v in zip(given, value, strict=False))
+        return next((f"a list, each {kind}" for kind in wrong if kind), None)
+    if isinstance(value, dict):
+        return None
+    return kinds_differ(given, value)

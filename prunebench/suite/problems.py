@@ -1,0 +1,219 @@
+"""All problems of a suite file at once: a line each, with key path, what was found and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from prunebench.errors import SuiteError, nearest
+
+__all__ = ["Problems", "at", "kinds_differ", "show", "translate", "unknown"]
+
+Location = tuple[str | int, ...]
+
+_WANTED = {
+    "string_type": "allowed: a text in quotes",
+    "int_type": "allowed: a whole number",
+    "int_from_float": "allowed: a whole number",
+    "int_parsing": "allowed: a whole number",
+    "float_type": "allowed: a number",
+    "float_parsing": "allowed: a number",
+    "bool_type": "allowed: true or false",
+    "bool_parsing": "allowed: true or false",
+    "list_type": "allowed: a list",
+    "tuple_type": "allowed: a list",
+    "dict_type": "allowed: a table",
+    "model_type": "allowed: a table",
+    "model_attributes_type": "allowed: a table",
+    "finite_number": "allowed: a finite number",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "allowed: a number above {}"),
+    "greater_than_equal": ("ge", "allowed: a number of at least {}"),
+    "less_than": ("lt", "allowed: a number below {}"),
+    "less_than_equal": ("le", "allowed: a number of at most {}"),
+}
+
+
+def show(value: Any) -> str:
+    """Return a value as TOML spells it, on one line, shortened where it is long.
+
+    >>> show({"step": 5}), show(["a", True, 0.5])
+    ('{step = 5}', "['a', true, 0.5]")
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = f"'{value}'"
+    elif isinstance(value, dict):
+        text = "{" + ", ".join(f"{k} = {show(v)}" for k, v in value.items()) + "}"
+    elif isinstance(value, list | tuple):
+        text = "[" + ", ".join(show(v) for v in value) + "]"
+    else:
+        text = str(value)
+    return text if len(text) <= 100 else text[:97] + "…" + text[-1]
+
+
+def at(*parts: str | int) -> str:
+    """Return a key path.
+
+    >>> at("matrix", 0, "sparsities", 2)
+    'matrix[0].sparsities[2]'
+    """
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def unknown(value: str, what: str, allowed: Iterable[str]) -> str:
+    """Return the message for a name that is none of those allowed, with the nearest.
+
+    >>> unknown("snap", "method", ["snip", "grasp"])
+    "found 'snap', which is no method; did you mean 'snip'? allowed: grasp, snip"
+    """
+    return f"found {show(value)}, which is no {what}{nearest(value, allowed)}"
+
+
+class Problems:
+    """Collects what is wrong with one file; raises everything together."""
+
+    def __init__(self, file: str, content: Any = None) -> None:
+        self.file = file
+        self.content = content
+        self.lines: list[str] = []
+
+    def add(self, location: Location, message: str) -> None:
+        """Note a problem at a location; an index into a single value that stands for a list is left out."""
+        path = at(*self._spelled(location))
+        line = f"{self.file}: {path}: {message}" if path else f"{self.file}: {message}"
+        if line not in self.lines:
+            self.lines.append(line)
+
+    def _spelled(self, location: Location) -> Location:
+        """Keep the parts of a location that are there: no tags of unions, no index into a single value."""
+        node = self.content
+        spelled: list[str | int] = []
+        for place, part in enumerate(location):
+            last = place == len(location) - 1
+            if isinstance(part, int):
+                if isinstance(node, list):
+                    spelled.append(part)
+                    node = node[part] if part < len(node) else None
+            elif isinstance(node, dict) and (part in node or last) and not part.startswith("<"):
+                spelled.append(part)
+                node = node.get(part)
+        return tuple(spelled)
+
+    def add_validation(self, error: ValidationError, model: type[BaseModel], location: Location) -> set[str]:
+        """Translate pydantic's errors about the table at `location`; return the keys that are bad."""
+        bad: set[str] = set()
+        for one in error.errors(include_url=False):
+            inner = tuple(part for part in one["loc"] if not str(part).startswith("<"))
+            if inner and isinstance(inner[0], str):
+                bad.add(inner[0])
+            self.add((*location, *inner), translate(one, model, inner))
+        return bad
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+    def raise_all(self) -> None:
+        """Raise all problems as one SuiteError, if there are any."""
+        if self.lines:
+            raise SuiteError("\n".join(self.lines))
+
+
+def translate(error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[str | int]) -> str:
+    """Return the text for one of pydantic's errors, at `inner` in a table of `model`."""
+    kind, found, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(str(inner[-1]), _table_at(model, inner[:-1]))
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        allowed = _literals(model, inner)
+        if isinstance(found, str) and allowed:
+            return f"found {show(found)}{nearest(found, allowed)}"
+        return f"found {show(found)}; allowed: {context['expected']}"
+    if kind in _BOUNDS:
+        key, text = _BOUNDS[kind]
+        return f"found {show(found)}; {text.format(show(context[key]))}"
+    if kind == "wanted":
+        return f"found {show(found)}; {error['msg']}"
+    if kind in _WANTED:
+        return f"found {show(found)}; {_WANTED[kind]}"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _unknown_key(key: str, table: type[BaseModel] | None) -> str:
+    allowed = [info.alias or name for name, info in table.model_fields.items()] if table else []
+    return f"is no key here{nearest(key, allowed)}"
+
+
+def _annotation(model: type[BaseModel], key: str) -> Any:
+    for name, info in model.model_fields.items():
+        if key in (name, info.alias):
+            return info.annotation
+    return None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation speaks of, unions and lists opened."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [found for inner in get_args(annotation) for found in _models(inner)]
+
+
+def _table_at(model: type[BaseModel], inner: Sequence[str | int]) -> type[BaseModel] | None:
+    """Return the model of the table at `inner`: of several, the one that has all keys on the way."""
+    tables = [model]
+    for key in inner:
+        if isinstance(key, str):
+            tables = [found for table in tables for found in _models(_annotation(table, key))]
+    return tables[0] if tables else None
+
+
+def _literals(model: type[BaseModel], inner: Sequence[str | int]) -> list[str]:
+    keys = [key for key in inner if isinstance(key, str)]
+    table = _table_at(model, keys[:-1]) if keys else None
+    found: list[str] = []
+
+    def walk(annotation: Any) -> None:
+        if get_origin(annotation) is Literal:
+            found.extend(str(value) for value in get_args(annotation))
+        else:
+            for part in get_args(annotation):
+                walk(part)
+
+    if table is not None:
+        walk(_annotation(table, keys[-1]))
+    return found
+
+
+def kinds_differ(given: Any, default: Any) -> str | None:
+    """Return what kind of value is wanted where `given` is of another kind than `default`, or None.
+
+    Whole numbers are numbers; None as the default takes anything.
+
+    >>> kinds_differ("2", 2.0), kinds_differ(2, 2.0), kinds_differ(True, 2)
+    ('a number', None, 'a whole number')
+    """
+    if default is None:
+        return None
+    wanted, fits = "a table", isinstance(given, dict)
+    if isinstance(default, bool):
+        wanted, fits = "true or false", isinstance(given, bool)
+    elif isinstance(default, int):
+        whole = isinstance(given, float) and given.is_integer()
+        wanted = "a whole number"
+        fits = (isinstance(given, int) or whole) and not isinstance(given, bool)
+    elif isinstance(default, float):
+        wanted, fits = "a number", isinstance(given, int | float) and not isinstance(given, bool)
+    elif isinstance(default, str):
+        wanted, fits = "a text in quotes", isinstance(given, str)
+    elif isinstance(default, list | tuple):
+        wanted, fits = "a list", isinstance(given, list | tuple)
+    return None if fits else wanted

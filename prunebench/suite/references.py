@@ -1,0 +1,197 @@
+"""What checks, baselines and the leaderboard speak of must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from prunebench.errors import nearest
+from prunebench.suite.axes import method_label
+from prunebench.suite.cell import Cell
+from prunebench.suite.check import Check, Selection
+from prunebench.suite.filters import density_on_grid
+from prunebench.suite.labels import ablations_label, call_label, changes_label, point_label
+from prunebench.suite.parameters import Components
+from prunebench.suite.problems import Location, Problems, show
+from prunebench.suite.schema import Call, Matrix, SuiteTable
+
+__all__ = ["check_references"]
+
+
+def _call_label(item: str | Call) -> str:
+    return item if isinstance(item, str) else item.as_ or call_label(item.name, item.changes)
+
+
+class _Spelled:
+    """What the matrices spell, by key; None where a matrix's key is bad, so that nothing can be said."""
+
+    def __init__(self, matrices: Sequence[tuple[Matrix, set[str]]]) -> None:
+        def every(key: str, names: Callable[[Matrix], Iterable[str]]) -> set[str] | None:
+            if any(key in bad for _, bad in matrices):
+                return None
+            return {name for matrix, _ in matrices for name in names(matrix)}
+
+        def calls(key: str) -> Callable[[Matrix], Iterable[str]]:
+            return lambda matrix: (_call_label(item) for item in getattr(matrix, key))
+
+        self.methods = every("methods", lambda m: map(method_label, m.methods))
+        if self.methods is not None and any(m.dense for m, _ in matrices):
+            self.methods.add("none")
+        self.ablations = every("ablations", lambda m: (ablations_label(a) or "none" for a in m.ablations))
+        self.find = every("find", lambda m: (changes_label(f) or "{}" for f in m.find))
+        self.score_at = every("score_at", lambda m: map(point_label, m.score_at or []))
+        self.measures = every("measures", lambda m: m.measures)
+        self.where = {
+            "matrix": every("name", lambda m: [m.name]),
+            "architecture": every("architecture", calls("architecture")),
+            "dataset": every("dataset", lambda m: m.dataset),
+            "recipe": every("recipe", calls("recipe")),
+            "split": every("split", lambda m: [m.split]),
+        }
+
+
+def check_references(
+    content: Mapping[str, Any],
+    matrices: Sequence[tuple[Matrix, set[str]]],
+    checks: Sequence[tuple[int, Check]],
+    table: SuiteTable | None,
+    cells: Sequence[Cell] | None,
+    host: Components,
+    problems: Problems,
+) -> None:
+    """Note every method, ablation, setting, sparsity, measure and check that is spoken of and is not there.
+
+    `cells` are there only where the matrices are without problems; then each selection of a check must
+    have some.
+    """
+    spelled = _Spelled(matrices)
+    if table is not None:
+        for key, method in table.baselines.model_dump(by_alias=True).items():
+            if key in content.get("baselines", {}):
+                _known(("baselines", key), method, "method", spelled.methods, problems)
+    names = {c.name for _, c in checks}
+    clean = not problems
+    for i, check in checks:
+        here: Location = ("check", i)
+        _check(check, here, spelled, problems)
+        for key in ("all", "any"):
+            for j, name in enumerate(getattr(check, f"{key}_") or []):
+                place: Location = (*here, key, j)
+                if name == check.name:
+                    problems.add(place, "names the check itself")
+                elif name not in names:
+                    problems.add(
+                        place, f"found {show(name)}, which is no check{nearest(name, names - {check.name})}"
+                    )
+        if table is not None:
+            _baselines_there(check, here, table, spelled, problems)
+    _refuse_circles(checks, problems)
+    if cells is not None and clean and not problems:
+        _have_cells(checks, cells, problems)
+        _sparsities_there(checks, table, cells, problems)
+
+
+def _known(
+    place: Location,
+    name: str,
+    what: str,
+    allowed: set[str] | None,
+    problems: Problems,
+    whose: str = "this suite",
+) -> None:
+    if allowed is not None and name not in allowed:
+        problems.add(place, f"found '{name}', which is no {what} of {whose}{nearest(name, allowed)}")
+
+
+def _check(check: Check, here: Location, spelled: _Spelled, problems: Problems) -> None:
+    for location, selection in check.selections:
+        place: Location = (*here, *location)
+        _known((*place, "method"), selection.method, "method", spelled.methods, problems)
+        label = selection.ablations_label or "none"
+        _known((*place, "ablations"), label, "combination of ablations", spelled.ablations, problems)
+        if selection.find is not None:
+            _known((*place, "find"), changes_label(selection.find) or "{}", "find", spelled.find, problems)
+        if selection.score_at is not None:
+            point = point_label(selection.score_at)
+            _known((*place, "score_at"), point, "pruning step", spelled.score_at, problems)
+    for key, allowed in spelled.where.items():
+        for j, name in enumerate(getattr(check.where, key) or []):
+            _known((*here, "where", key, j), name, key, allowed, problems)
+    if check.quantity is not None and check.quantity.startswith("measure:"):
+        name = check.quantity.removeprefix("measure:")
+        _known((*here, "quantity"), name, "measure", spelled.measures, problems)
+
+
+def _baselines_there(
+    check: Check, here: Location, table: SuiteTable, spelled: _Spelled, problems: Problems
+) -> None:
+    """A range of ours is found with the baselines' accuracies: they must be in the suite."""
+    baselines = table.baselines
+    needed = {
+        "trivial": (baselines.random, baselines.none),
+        "matching": (baselines.after_training, baselines.random, baselines.none),
+        "extreme": (baselines.after_training, baselines.none),
+    }
+    for method in needed.get(check.range, ()) if isinstance(check.range, str) else ():
+        if spelled.methods is not None and method not in spelled.methods:
+            message = f"found '{check.range}', which needs the baseline '{method}' that no matrix has"
+            problems.add((*here, "range"), message)
+
+
+def _refuse_circles(checks: Sequence[tuple[int, Check]], problems: Problems) -> None:
+    uses = {c.name: [*(c.all_ or []), *(c.any_ or [])] for _, c in checks}
+    for i, check in checks:
+        reached, todo = set(), [n for n in uses[check.name] if n != check.name]
+        while todo:
+            name = todo.pop()
+            if name == check.name:
+                problems.add(
+                    ("check", i), f"'{check.name}' rests on itself, by way of the checks that it names"
+                )
+                break
+            if name not in reached:
+                reached.add(name)
+                todo += [n for n in uses.get(name, []) if n != name]
+
+
+def _have_cells(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], problems: Problems) -> None:
+    rows = list({id(cell.labels): cell for cell in cells}.values())  # cells of a kind share their labels
+    for i, check in checks:
+        for location, selection in check.selections:
+            if not any(_selects(selection, check, row) for row in rows):
+                problems.add(
+                    ("check", i, *location), "selects no cell of this suite (with the check's 'where')"
+                )
+
+
+def _selects(selection: Selection, check: Check, cell: Cell) -> bool:
+    labels, where = cell.labels, check.where
+    if labels["method"] != selection.method or labels["ablations"] != selection.ablations_label:
+        return False
+    if selection.find is not None and labels["find"] != changes_label(selection.find):
+        return False
+    if selection.score_at is not None and labels["score_at"] != point_label(selection.score_at):
+        return False
+    values = {**labels, "matrix": cell.matrix}
+    return all(
+        named is None or values[key] in named
+        for key, named in ((k, getattr(where, k)) for k in type(where).model_fields)
+    )
+
+
+def _sparsities_there(
+    checks: Sequence[tuple[int, Check]], table: SuiteTable | None, cells: Sequence[Cell], problems: Problems
+) -> None:
+    grid = sorted({cell.density for cell in cells}, key=float, reverse=True)
+    listed: list[tuple[Location, float]] = [
+        (("check", i, *location), s) for i, check in checks for location, s in check.sparsities
+    ]
+    if table is not None:
+        listed += [(("leaderboard", "sparsities", i), s) for i, s in enumerate(table.leaderboard.sparsities)]
+    for location, sparsity in listed:
+        if density_on_grid(sparsity, grid, sparsity=True) is None:
+            near = min((round(1 - float(d), 12) for d in grid), key=lambda s: abs(s - sparsity))
+            message = (
+                f"found {show(sparsity)}, which is no sparsity of this suite; the nearest is {near:.12g}"
+            )
+            problems.add(location, message)

@@ -1,0 +1,158 @@
+"""A parsed file to models: everything that is wrong with it is found in one go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from prunebench._version import __version__
+from prunebench.canonical import canonical
+from prunebench.host.form import Form
+from prunebench.suite.axes import Axes, resolve_axes
+from prunebench.suite.cell import Cell
+from prunebench.suite.check import Check
+from prunebench.suite.expand import expand_matrix
+from prunebench.suite.forms import method_names
+from prunebench.suite.parameters import Components
+from prunebench.suite.problems import Location, Problems, at, show
+from prunebench.suite.references import check_references
+from prunebench.suite.schema import PLACEHOLDERS, Matrix, SuiteTable
+
+__all__ = ["SCHEMA", "validate"]
+
+SCHEMA = 1
+"""The schema of suite files that this version reads."""
+
+
+def validate(
+    content: Mapping[str, Any], file: str, host: Components
+) -> tuple[SuiteTable, list[Matrix], list[Check]]:
+    """Return the file's own table, its matrices and its checks.
+
+    Raises: SuiteError with every problem of the file, a line each.
+    """
+    problems = Problems(file, content)
+    schema = content.get("schema")
+    if isinstance(schema, int) and not isinstance(schema, bool) and schema != SCHEMA:
+        newer = ": a newer prunebench is needed" if schema > SCHEMA else ""
+        problems.add(("schema",), f"found {schema}; prunebench {__version__} reads schema {SCHEMA}{newer}")
+        problems.raise_all()
+    for location, found, wanted in _not_plain(content, ()):
+        problems.add(location, f"found {show(found)}; allowed: {wanted}")
+    problems.raise_all()
+
+    table = _table(content, problems)
+    tables = [t for t in _list(content.get("matrix")) if isinstance(t, dict)]
+    if content.get("matrix") == []:
+        problems.add(("matrix",), "is empty; allowed: at least one [[matrix]]")
+    matrices = [_matrix(t, i, problems) for i, t in enumerate(tables)]
+    axes = [resolve_axes(m, i, host, problems) for i, (m, _) in enumerate(matrices)]
+    _names_differ(
+        "matrix", ((i, m.name) for i, (m, bad) in enumerate(matrices) if "name" not in bad), problems
+    )
+    _labels_differ(matrices, axes, host, problems)
+    checks = [
+        (i, check)
+        for i, t in enumerate(_list(content.get("check")))
+        if isinstance(t, dict) and (check := _check(t, i, problems)) is not None
+    ]
+    _names_differ("check", ((i, c.name) for i, c in checks), problems)
+    cells: list[Cell] | None = None
+    if not problems:
+        forms: dict[bytes, Form] = {}
+        cells = []
+        for i, ((matrix, _), resolved) in enumerate(zip(matrices, axes, strict=True)):
+            scratch = Problems(file, content)
+            cells += expand_matrix(matrix, resolved, i, host, scratch, forms, strict=True)
+            problems.lines += scratch.lines
+        if problems:
+            cells = None
+    check_references(content, matrices, checks, table, cells, host, problems)
+    problems.raise_all()
+    assert table is not None
+    return table, [matrix for matrix, _ in matrices], [check for _, check in checks]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _not_plain(value: Any, location: Location) -> Iterator[tuple[Location, Any, str]]:
+    """Yield what TOML can say and no key of a suite takes: dates, times, nan, inf."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _not_plain(item, (*location, key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _not_plain(item, (*location, i))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield location, value, "a finite number"
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        yield location, value, "a number of at most 63 bits"
+    elif not isinstance(value, str | int | float):
+        yield location, value, "a text, a number, true or false, a list or a table"
+
+
+def _table(content: Mapping[str, Any], problems: Problems) -> SuiteTable | None:
+    try:
+        return SuiteTable.model_validate(dict(content))
+    except ValidationError as error:
+        problems.add_validation(error, SuiteTable, ())
+        return None
+
+
+def _matrix(table: dict[str, Any], index: int, problems: Problems) -> tuple[Matrix, set[str]]:
+    """Return a matrix, and the keys of it that are bad: those stand empty in what is returned."""
+    try:
+        return Matrix.model_validate(table), set()
+    except ValidationError as error:
+        bad = problems.add_validation(error, Matrix, ("matrix", index))
+    good = {key: value for key, value in table.items() if key not in bad}
+    return Matrix.model_validate({**PLACEHOLDERS, **good}), bad
+
+
+def _check(table: dict[str, Any], index: int, problems: Problems) -> Check | None:
+    try:
+        check = Check.model_validate(table)
+    except ValidationError as error:
+        problems.add_validation(error, Check, ("check", index))
+        return None
+    for location, message in check.contradictions():
+        problems.add(("check", index, *location), message)
+    return check
+
+
+def _names_differ(key: str, names: Iterable[tuple[int, str]], problems: Problems) -> None:
+    first: dict[str, int] = {}
+    for i, name in names:
+        if name in first:
+            problems.add(
+                (key, i, "name"), f"found '{name}', which is {at(key, first[name])}'s too; allowed: another"
+            )
+        first.setdefault(name, i)
+
+
+def _labels_differ(
+    matrices: list[tuple[Matrix, set[str]]], axes: list[Axes], host: Components, problems: Problems
+) -> None:
+    """Refuse one label of a method for two forms: in a table they would be one row."""
+    first: dict[str, tuple[bytes, str]] = {}
+    registered = method_names(host)
+    for i, resolved in enumerate(axes):
+        for choice in resolved.methods:
+            item = matrices[i][0].methods[choice.index]
+            place: Location = ("matrix", i, "methods", choice.index)
+            if not isinstance(item, str) and choice.label in registered and choice.label != item.method:
+                message = f"the label '{choice.label}' is a registered method's; allowed: another one"
+                problems.add((*place, "as"), message)
+                continue
+            form = canonical(choice.value.model_dump(mode="json", by_alias=True))
+            other, where = first.setdefault(choice.label, (form, at(*place)))
+            if other != form and where.split(".")[0] != at("matrix", i):
+                message = (
+                    f"the label '{choice.label}' stands for another form in {where}; allowed: another one"
+                )
+                problems.add(place, message)
