@@ -57,3 +57,4 @@ with warnings.catch_warnings():
     # decoding image files needs a second compiled library, which nothing here uses
     warnings.filterwarnings("ignore", message="Failed to load image Python extension")
     import torchvision
+    import torchvision.transforms.v2  # not imported by torchvision itself

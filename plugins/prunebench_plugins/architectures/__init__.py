@@ -27,6 +27,6 @@ def prunebench_architectures() -> Sequence[Architecture]:
         Architecture("small-convnet", small_convnet, version="1"),
         Architecture("digits-mlp", mlp, preset=("mlp", {"hidden": [64, 32]}), version="1"),
         Architecture(
-            "digits-convnet", small_convnet, preset=("small-convnet", {"channels": [8, 16]}), version="1"
+            "digits-convnet", small_convnet, preset=("small-convnet", {"channels": [8, 16, 32]}), version="1"
         ),
     ]

@@ -41,7 +41,7 @@ def small_convnet(
 
     One convolution for each entry of `channels`, without bias; the first at the image's resolution, each
     later one with stride 2. Not from a paper: made to be trained in about a second. `digits-convnet` is the
-    one with 8 and 16 channels. Layers: `conv1`, `bn1`, `conv2`, …, `fc`.
+    one with 8, 16 and 32 channels. Layers: `conv1`, `bn1`, `conv2`, …, `fc`.
 
     Raises: UsageError where `channels` is not a list of integers above 0.
     """

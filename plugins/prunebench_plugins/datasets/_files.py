@@ -56,7 +56,8 @@ def put_there(root: Path, dataset: str, urls: Sequence[str]) -> str:
     """Return the sentence that tells how to get a data set's files under the root."""
     return (
         f"get them from {' or '.join(urls)}; prunebench fetches them itself where the network allows. "
-        f"--data or PRUNEBENCH_DATA names another folder (now {root}), PRUNEBENCH_MIRROR another source of {dataset}"
+        f"--data or PRUNEBENCH_DATA names another folder (now {root}), "
+        f"PRUNEBENCH_MIRROR another source of {dataset}"
     )
 
 

@@ -109,7 +109,7 @@ class Batches:
         )
 
     def download(self, root: Path) -> None:
-        """Fetch the archive unless it is there whole, and unpack the batches, verified, or raise DataError."""
+        """Fetch the archive unless it is there whole and unpack it, verified, or raise DataError."""
         wanted = [o for originals in self.parts.values() for o in originals]
         if all(usable(root, o) for o in self._read()):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prunebench import diagnostics
+import prunebench
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,7 @@ def layer_sparsity(net: nn.Module, mask: Mask) -> Any:
 
     A list with one entry for each prunable weight (Frankle et al. 2021, App. J plot these).
     """
-    return diagnostics.layer_sparsity(mask)
+    return prunebench.diagnostics.layer_sparsity(mask)
 
 
 def neuron_sparsity(net: nn.Module, mask: Mask) -> Any:
@@ -28,4 +28,4 @@ def neuron_sparsity(net: nn.Module, mask: Mask) -> Any:
     For each prunable weight the removed share of every neuron, in order; 1 is a neuron without any input
     (Frankle et al. 2021, §5, Fig. 5).
     """
-    return diagnostics.neuron_sparsity(mask, net)
+    return prunebench.diagnostics.neuron_sparsity(mask, net)

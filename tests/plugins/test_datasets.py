@@ -1,0 +1,196 @@
+"""Data sets: what is declared, the embedded digits, and the real files where there are some."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from prunebench_plugins.datasets import prunebench_datasets
+
+BUILT_IN = {d.name: d for d in prunebench_datasets()}
+FILED = sorted(set(BUILT_IN) - {"digits"})
+NOWHERE = Path("there", "is", "no", "such", "folder")
+
+
+def moments(images: torch.Tensor) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel on the scale 0–1, summed in integers."""
+    values = images.transpose(0, 1).flatten(1).to(torch.int64)
+    n = values.shape[1]
+    mean = [int(v.sum()) / n for v in values]
+    std = [(int((v * v).sum()) / n - m * m) ** 0.5 for v, m in zip(values, mean, strict=True)]
+    return [m / 255 for m in mean], [s / 255 for s in std]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "train", "test", "margin"),
+    [
+        ("digits", (1, 8, 8), 1442, 355, 0.5),
+        ("mnist", (1, 28, 28), 60_000, 10_000, 0.2),
+        ("fashion-mnist", (1, 28, 28), 60_000, 10_000, 0.2),
+        ("cifar10", (3, 32, 32), 50_000, 10_000, 0.5),
+    ],
+)
+def test_a_data_set_declares_its_shape_sizes_and_margin(name, shape, train, test, margin):
+    """Planning needs these without reading a file."""
+    data = BUILT_IN[name]
+    assert (data.shape, data.train, data.test, data.margin) == (shape, train, test, margin)
+    assert data.classes == 10
+    assert data.version
+    assert len(data.mean) == len(data.std) == shape[0]
+    assert len(data.documentation) > 100
+
+
+def test_fingerprints_are_known_before_any_file_is_there():
+    """Digests of declared contents: four different ones, whatever the root."""
+    prints = {d.fingerprint(NOWHERE) for d in BUILT_IN.values()}
+    assert len(prints) == len(BUILT_IN)
+    assert all(len(p) == 64 and int(p, 16) >= 0 for p in prints)
+    assert prints == {d.fingerprint(Path()) for d in BUILT_IN.values()}
+
+
+def test_digits_need_no_file_and_no_download():
+    """Nothing is missing anywhere, nothing is fetched."""
+    assert BUILT_IN["digits"].missing(NOWHERE) is None
+    assert BUILT_IN["digits"].download is None
+    assert BUILT_IN["digits"].load(NOWHERE, "train")[0].shape == (1442, 1, 8, 8)
+
+
+def test_digits_are_scikit_learns():
+    """The embedded images, scaled from 0–16 to 0–255, and their order are those of load_digits."""
+    sklearn = pytest.importorskip("sklearn.datasets")
+    theirs = sklearn.load_digits()
+    of_class: dict[int, int] = {}
+    parts: dict[str, list[int]] = {"train": [], "test": []}
+    for position, label in enumerate(theirs.target.tolist()):
+        of_class[label] = of_class.get(label, 0) + 1
+        parts["test" if of_class[label] % 5 == 0 else "train"].append(position)
+    for part, positions in parts.items():
+        images, labels = BUILT_IN["digits"].load(NOWHERE, part)
+        expected = np.round(theirs.images[positions] * 255 / 16)
+        assert images.dtype == torch.uint8
+        assert labels.dtype == torch.int64
+        assert np.array_equal(images[:, 0].numpy(), expected)
+        assert np.array_equal(labels.numpy(), theirs.target[positions])
+
+
+def test_the_test_digits_are_a_fifth_of_every_class():
+    """Stratified: ⌊n / 5⌋ of each class."""
+    counts = {p: torch.bincount(BUILT_IN["digits"].load(NOWHERE, p)[1]) for p in ("train", "test")}
+    assert counts["test"].tolist() == ((counts["train"] + counts["test"]) // 5).tolist()
+
+
+def test_digits_fingerprint_is_that_of_the_embedded_pixels():
+    """SHA-256 of the 1,797 images as published, then their labels."""
+    sklearn = pytest.importorskip("sklearn.datasets")
+    theirs = sklearn.load_digits()
+    content = theirs.images.astype(np.uint8).tobytes() + theirs.target.astype(np.uint8).tobytes()
+    assert BUILT_IN["digits"].fingerprint(NOWHERE) == hashlib.sha256(content).hexdigest()
+
+
+def test_digits_are_normalised_by_their_training_images():
+    """The declared mean and standard deviation are those of the training part, to eight digits."""
+    mean, std = moments(BUILT_IN["digits"].load(NOWHERE, "train")[0])
+    assert BUILT_IN["digits"].mean == pytest.approx(mean, abs=1e-8)
+    assert BUILT_IN["digits"].std == pytest.approx(std, abs=1e-8)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", FILED)
+def test_real_files_have_the_declared_shapes_sizes_and_classes(name, data_root):
+    """Every class has a tenth of each part, but for MNIST's."""
+    data = BUILT_IN[name]
+    assert data.missing(data_root) is None
+    for part, size in (("train", data.train), ("test", data.test)):
+        images, labels = data.load(data_root, part)
+        assert images.shape == (size, *data.shape)
+        assert images.is_contiguous()
+        assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
+        counts = torch.bincount(labels, minlength=10)
+        assert len(counts) == 10
+        if name == "mnist":  # as published: digit 1 is the commonest, 5 the rarest
+            assert (int(counts.argmax()), int(counts.argmin())) == (1, 5)
+        else:
+            assert counts.tolist() == [size // 10] * 10
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", FILED)
+def test_real_training_images_have_the_declared_moments(name, data_root):
+    """Mean and standard deviation per channel, to eight digits."""
+    mean, std = moments(BUILT_IN[name].load(data_root, "train")[0])
+    assert BUILT_IN[name].mean == pytest.approx(mean, abs=1e-8)
+    assert BUILT_IN[name].std == pytest.approx(std, abs=1e-8)
+
+
+@pytest.mark.realdata
+def test_cifar10_begins_as_published_and_loads_in_about_a_second(data_root):
+    """The first training image is a frog (6), its top left pixel (59, 62, 63); processor time stays low."""
+    started = time.process_time()
+    images, labels = BUILT_IN["cifar10"].load(data_root, "train")
+    assert time.process_time() - started < 2
+    assert int(labels[0]) == 6
+    assert images[0, :, 0, 0].tolist() == [59, 62, 63]
+
+
+@pytest.mark.realdata
+def test_mnist_begins_as_published(data_root):
+    """The first training labels are 5, 0, 4, 1, 9 and the first test labels 7, 2, 1, 0, 4."""
+    assert BUILT_IN["mnist"].load(data_root, "train")[1][:5].tolist() == [5, 0, 4, 1, 9]
+    assert BUILT_IN["mnist"].load(data_root, "test")[1][:5].tolist() == [7, 2, 1, 0, 4]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", FILED)
+def test_real_files_load_as_in_torchvision(name, data_root, tmp_path):
+    """Where torchvision reads the same original files, it finds the same images in the same order."""
+    from prunebench_plugins.vision import torchvision
+
+    if name == "cifar10":
+        theirs = torchvision.datasets.CIFAR10(data_root, train=False)
+        pixels = torch.from_numpy(theirs.data).permute(0, 3, 1, 2)
+    else:
+        kind = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name]
+        folder = tmp_path / kind / "raw"
+        folder.mkdir(parents=True)
+        unpack(data_root / kind / "raw", folder)
+        theirs = getattr(torchvision.datasets, kind)(tmp_path, train=False)
+        pixels = theirs.data[:, None]
+    images, labels = BUILT_IN[name].load(data_root, "test")
+    assert torch.equal(images, pixels)
+    assert labels.tolist() == list(map(int, theirs.targets))
+
+
+def unpack(source: Path, target: Path) -> None:
+    """Uncompress every .gz of one folder into another (torchvision wants them so)."""
+    import gzip
+
+    for path in source.glob("*.gz"):
+        (target / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("kind", ["MNIST", "FashionMNIST"])
+def test_uncompressed_files_are_the_same_data_set(kind, data_root, tmp_path):
+    """Uncompressed originals give the same images; the fingerprint does not ask how they are kept."""
+    data = BUILT_IN[{"MNIST": "mnist", "FashionMNIST": "fashion-mnist"}[kind]]
+    folder = tmp_path / kind / "raw"
+    folder.mkdir(parents=True)
+    unpack(data_root / kind / "raw", folder)
+    assert data.missing(tmp_path) is None
+    assert torch.equal(data.load(tmp_path, "test")[0], data.load(data_root, "test")[0])
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_the_documentation_states_the_constants_in_use(name):
+    """docs/data.md lists every data set with its normalisation."""
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith(f"| `{name}` | 0.")]
+    assert rows == [f"| `{name}` | {spelled(BUILT_IN[name].mean)} | {spelled(BUILT_IN[name].std)} |"]
+
+
+def spelled(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{v:.10f}" for v in values)

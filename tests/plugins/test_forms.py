@@ -1,0 +1,131 @@
+"""Methods, ablations and recipes are values: these are the published ones."""
+
+from __future__ import annotations
+
+import pytest
+from prunebench_plugins.ablations import invert, prunebench_ablations, reinit, shuffle
+from prunebench_plugins.methods import prunebench_methods
+from prunebench_plugins.recipes import prunebench_recipes
+
+from prunebench import Form
+from prunebench.host.form import Rounds
+
+METHODS = {m.name: m for m in prunebench_methods()}
+ABLATIONS = {a.name: a for a in prunebench_ablations()}
+RECIPES = {r.name: r for r in prunebench_recipes()}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("none", {}),
+        ("synflow", {"scorer": "synflow", "schedule": {"rounds": 100}}),
+        ("iterative-snip", {"scorer": "snip", "schedule": {"rounds": 100}}),
+        ("magnitude-after-training", {"scorer": "magnitude", "score_at": "end"}),
+        ("ltr", {"scorer": "magnitude", "score_at": "end", "train_from": "rewind"}),
+        ("grasp-inverted", {"scorer": "grasp", "keep": "low"}),
+        ("grasp-magnitude", {"scorer": "grasp", "keep": "far"}),
+    ],
+)
+def test_a_method_is_its_row_of_the_general_form(name, fields):
+    """Every field that is not named has its default."""
+    assert METHODS[name].form == Form.model_validate(fields)
+
+
+def test_every_method_can_be_run_and_says_its_exact_variant():
+    """No built-in method asks for what is not built; the text that `show` prints is there."""
+    assert len(METHODS) == 7
+    for method in METHODS.values():
+        assert method.form.unbuilt() is None
+        assert len(method.documentation) > 60
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"none"}))
+def test_a_pruning_method_says_how_ties_layers_and_normalisation_are_treated(name):
+    """What another code of the same name may do otherwise is written down."""
+    text = METHODS[name].documentation
+    words = ["ties", "layers", "mask of `magnitude-after-training`", "scorer of `grasp`"]
+    assert any(word in text.lower() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("high", "low"), ("low", "high"), ("far", "near"), ("near", "far")]
+)
+def test_invert_mirrors_what_is_kept_and_nothing_else(before, after):
+    """High and low swap, far and near swap."""
+    form = METHODS["synflow"].form.changed(keep=before)
+    assert invert(form) == form.changed(keep=after)
+    assert invert(invert(form)) == form
+
+
+@pytest.mark.parametrize(("ablation", "name"), [(shuffle, "shuffle"), (reinit, "reinit")])
+def test_shuffle_and_reinit_alter_the_evaluated_network_only(ablation, name):
+    """Only `alter` changes, and a second time changes nothing."""
+    form = METHODS["ltr"].form
+    altered = ablation(form)
+    assert altered == form.changed(alter=(name,))
+    assert form.alter == ()
+    assert ablation(altered) == altered
+
+
+def test_shuffle_and_reinit_commute():
+    """The order of ablations makes no other cell."""
+    form = METHODS["synflow"].form
+    assert shuffle(reinit(form)) == reinit(shuffle(form))
+    assert set(shuffle(reinit(form)).alter) == {"shuffle", "reinit"}
+
+
+def test_a_named_variant_and_its_ablation_are_one_form():
+    """ "grasp-inverted" is "invert" of "grasp": one cell."""
+    assert invert(Form.model_validate({"scorer": "grasp"})) == METHODS["grasp-inverted"].form
+
+
+def test_an_ablation_keeps_rounds_and_parameters():
+    """Schedules, scorers' parameters and batches survive the change."""
+    form = Form.model_validate({"scorer": {"name": "grasp", "temperature": 200, "batch": {"per_class": 3}}})
+    changed = shuffle(invert(form.changed(schedule={"rounds": 5})))
+    assert changed.scorer == form.scorer
+    assert changed.schedule == Rounds(rounds=5)
+
+
+def test_the_ablations_are_those_of_the_paper_that_are_forms():
+    """Fixed variance is a recipe's initialisation, not an ablation of the form."""
+    assert set(ABLATIONS) == {"shuffle", "reinit", "invert"}
+    assert all(len(a.documentation) > 80 for a in ABLATIONS.values())
+
+
+def test_pai_lenet_is_the_papers_recipe():
+    """40 epochs of 469 steps, batch 128, plain SGD at 0.1, Kaiming normal, rewinding to step 0."""
+    recipe = RECIPES["pai-lenet"].recipe
+    assert (recipe.epochs, recipe.batch, recipe.lr, recipe.momentum, recipe.weight_decay) == (
+        40,
+        128,
+        0.1,
+        0,
+        0,
+    )
+    assert recipe.init == "kaiming-normal"
+    assert recipe.augment == ()
+    assert recipe.steps_per_epoch(60_000) == 469
+    assert recipe.total_steps(60_000) == 18_760
+    assert recipe.step_of("rewind", 60_000) == 0
+    assert {recipe.learning_rate(s, 60_000) for s in (0, 9_000, 18_759)} == {0.1}
+
+
+def test_pai_cifar10_is_the_papers_recipe():
+    """160 epochs of 391 steps, momentum 0.9, ÷10 at 80 and 120, 1e-4, flip and shift, rewinding to 1000."""
+    recipe = RECIPES["pai-cifar10"].recipe
+    assert (recipe.epochs, recipe.batch, recipe.momentum, recipe.weight_decay) == (160, 128, 0.9, 1e-4)
+    assert (recipe.nesterov, recipe.warmup, recipe.label_smoothing) == (False, 0, 0)
+    assert recipe.init == "kaiming-normal"
+    assert recipe.augment == ("flip", "shift4")
+    assert recipe.steps_per_epoch(50_000) == 391
+    assert recipe.step_of("rewind", 50_000) == 1000
+    rates = [recipe.learning_rate(391 * epoch + late, 50_000) for epoch in (80, 120) for late in (-1, 0)]
+    assert rates == pytest.approx([0.1, 0.01, 0.01, 0.001])
+
+
+def test_every_recipe_is_described():
+    """`show` has something to print."""
+    assert set(RECIPES) == {"pai-lenet", "pai-cifar10", "digits"}
+    assert all(len(r.documentation) > 100 for r in RECIPES.values())
