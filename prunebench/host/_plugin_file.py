@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from prunebench.errors import PluginError
+from prunebench.host._source_digest import Tree
 from prunebench.host._spelling import FILE_MODULE
 
 __all__ = ["FileImporter"]
@@ -65,16 +66,7 @@ class FileImporter:
     def _note_helpers(self, folder: Path, before: set[str]) -> None:
         clash = None
         for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if (
-                file is None
-                or name.startswith(FILE_MODULE)
-                or not Path(file).resolve().is_relative_to(folder)
-            ):
-                continue
-            if (
-                "site-packages" in Path(file).parts
-            ):  # an environment that lies in the folder: installed, not beside
+            if not _is_beside(name, folder):
                 continue
             _beside.add(name)
             if name in self._helpers and self._helpers[name][0] != folder:
@@ -88,6 +80,14 @@ class FileImporter:
                 f"plugin files in {clash[1]} and in {folder} both import a module {clash[0]!r} from beside "
                 "them, and Python can hold only one of that name: rename one"
             )
+
+
+def _is_beside(name: str, folder: Path) -> bool:
+    """Whether an imported module is a file of this folder, and not of prunebench or an environment within."""
+    file = getattr(sys.modules[name], "__file__", None)
+    if file is None or name.partition(".")[0] in ("prunebench", "prunebench_plugins"):
+        return False
+    return Tree(folder).find(name) == Path(file).resolve()
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class Like(_Value):
 
 
 class Prunable(_Value):
-    """Which weights can be pruned: those of convolutions and linear layers, of convolutions, or whole filters."""
+    """Which weights can be pruned: of convolutions and linear layers, of convolutions, or whole filters."""
 
     of: Literal["weights", "convolutions", "filters"] = "weights"
     except_: tuple[str, ...] = Field(default=(), alias="except")

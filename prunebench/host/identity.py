@@ -114,7 +114,7 @@ def _file_within(module: str, tree: Tree) -> Path | None:
 def _closure(file: Path, tree: Tree) -> str:
     try:
         return closure_digest(file, tree)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise Unspellable(f"its source cannot be read ({error})") from error
 
 

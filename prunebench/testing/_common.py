@@ -1,0 +1,110 @@
+"""What all checks share: sample networks and batches, the global state, rules for every component."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from prunebench.errors import PluginError, PrunebenchError
+from prunebench.host.components import Component
+from prunebench.host.identity import component_identity
+from prunebench.training.streams import stream
+
+__all__ = [
+    "CLASSES",
+    "SHAPE",
+    "ensure",
+    "ensure_common",
+    "sample_batch",
+    "sample_networks",
+    "said",
+    "untouched",
+]
+
+SHAPE = (3, 8, 8)
+CLASSES = 4
+
+
+def ensure(condition: object, sentence: str) -> None:
+    """Raise AssertionError with the sentence unless the condition holds."""
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def ensure_common(component: Component) -> str:
+    """Check what holds for every kind and return how to call the component in a sentence."""
+    who = f"{component.kind} {component.name!r}"
+    ensure(component.summary, f"{who} has no documentation: `prunebench show` prints its docstring or text")
+    try:
+        component_identity(component)
+    except PluginError as error:
+        raise AssertionError(str(error)) from error
+    return who
+
+
+@contextlib.contextmanager
+def said(who: str) -> Iterator[None]:
+    """Turn an error for people into an AssertionError about the component."""
+    try:
+        yield
+    except PrunebenchError as error:
+        raise AssertionError(f"{who}: {error}") from error
+
+
+@contextlib.contextmanager
+def untouched(who: str) -> Iterator[None]:
+    """Assert that global random states, torch's default type and its gradient mode are left as they were."""
+    before = _global_state()
+    yield
+    for (what, old), (_, new) in zip(before, _global_state(), strict=True):
+        ensure(old == new, f"{who} changes {what}")
+
+
+def _global_state() -> list[tuple[str, object]]:
+    numpy = np.random.get_state(legacy=False)["state"]
+    return [
+        ("torch's global random state", torch.get_rng_state().numpy().tobytes()),
+        ("numpy's global random state", (numpy["key"].tobytes(), numpy["pos"])),
+        ("Python's global random state", random.getstate()),
+        ("torch's default type", torch.get_default_dtype()),
+        ("torch's gradient mode", torch.is_grad_enabled()),
+        ("torch's deterministic mode", torch.are_deterministic_algorithms_enabled()),
+    ]
+
+
+def sample_networks() -> dict[str, nn.Module]:
+    """Return a small convolutional network with BatchNorm and a fully connected one, with fixed weights."""
+    networks: dict[str, nn.Module] = {
+        "a convolutional network": nn.Sequential(
+            nn.Conv2d(SHAPE[0], 6, 3, padding=1, bias=False),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Conv2d(6, 8, 3, stride=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(32, CLASSES),
+        ),
+        "a fully connected network": nn.Sequential(
+            nn.Flatten(), nn.Linear(3 * 8 * 8, 12), nn.ReLU(), nn.Linear(12, CLASSES)
+        ),
+    }
+    with torch.no_grad():
+        for network in networks.values():
+            for name, parameter in network.named_parameters():
+                values = torch.from_numpy(stream(0, "conformance", name).normal(tuple(parameter.shape)))
+                parameter.copy_(values.abs().add(0.1) if parameter.ndim == 1 else values.mul(0.3))
+    return networks
+
+
+def sample_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return three examples of each class, in order of class: (float32 images, int64 labels)."""
+    labels = torch.arange(CLASSES).repeat_interleave(3)
+    images = torch.from_numpy(stream(0, "conformance").normal((len(labels), *SHAPE)))
+    return images, labels

@@ -1,0 +1,103 @@
+"""The check of data sets."""
+
+from __future__ import annotations
+
+import string
+import tempfile
+from pathlib import Path
+
+import torch
+
+from prunebench.errors import DataError
+from prunebench.host.components import Dataset
+from prunebench.testing._common import ensure, ensure_common, said, untouched
+
+__all__ = ["check_dataset"]
+
+_TOLERANCE = 1e-3
+
+
+def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
+    """Check a data set.
+
+    Without files it must say what is missing: `missing` a sentence, `load` a DataError. With them it must
+    load the declared sizes, shape and types, labels from 0 to classes − 1, every class among the training
+    images, the mean and standard deviation that it declares, the same again, and a stable fingerprint.
+
+    Args:
+        dataset: the component.
+        root: a data root with its files. Without one, data sets that need files are checked without them.
+
+    Raises: AssertionError.
+    """
+    who = ensure_common(dataset)
+    ensure(all(0 <= value <= 1 for value in dataset.mean), f"{who}: mean is on the scale 0 to 1")
+    ensure(all(0 < value <= 1 for value in dataset.std), f"{who}: std is on the scale 0 to 1, above 0")
+    ensure(dataset.margin > 0, f"{who}: margin must be above 0 points")
+    with tempfile.TemporaryDirectory() as empty:
+        if root is None and dataset.missing is not None and dataset.missing(Path(empty)) is not None:
+            _ensure_missing(who, dataset, Path(empty))
+            return
+        root = Path(empty) if root is None else root
+        absent = dataset.missing(root) if dataset.missing is not None else None
+        ensure(absent is None, f"{who}: {root} lacks files: {absent}")
+        _ensure_loads(who, dataset, root)
+        _ensure_fingerprint(who, dataset, root)
+
+
+def _ensure_missing(who: str, dataset: Dataset, empty: Path) -> None:
+    try:
+        dataset.load(empty, "train")
+    except DataError as error:
+        ensure(str(empty) in str(error), f"{who}: the error must say where files are missed: {error}")
+    else:
+        raise AssertionError(f"{who} loads from an empty folder although it says that files are missing")
+
+
+def _ensure_loads(who: str, dataset: Dataset, root: Path) -> None:
+    for part, size in (("train", dataset.train), ("test", dataset.test)):
+        where = f"{who}, {part}"
+        with said(where), untouched(where):
+            images, labels = dataset.load(root, part)
+        ensure(images.dtype == torch.uint8, f"{where}: images are uint8, found {images.dtype}")
+        wanted = (size, *dataset.shape)
+        ensure(
+            images.shape == wanted, f"{where}: images of shape {wanted} declared, found {tuple(images.shape)}"
+        )
+        ensure(labels.dtype == torch.int64, f"{where}: labels are int64, found {labels.dtype}")
+        ensure(labels.shape == (size,), f"{where}: {size} labels declared, found shape {tuple(labels.shape)}")
+        found, declared = set(labels.tolist()), set(range(dataset.classes))
+        right = found == declared if part == "train" else found <= declared
+        ensure(right, f"{where}: {dataset.classes} classes declared, found {sorted(found)}")
+        again = dataset.load(root, part)
+        same = torch.equal(again[0], images) and torch.equal(again[1], labels)
+        ensure(same, f"{where}: loading again gives other images or labels, or another order")
+        if part == "train":
+            _ensure_scale(who, dataset, images)
+
+
+def _ensure_scale(who: str, dataset: Dataset, images: torch.Tensor) -> None:
+    """Mean and deviation are of the training images, by channel, on the scale 0 to 1."""
+    for channel, (mean, std) in enumerate(zip(dataset.mean, dataset.std, strict=True)):
+        counts = torch.bincount(images[:, channel].flatten().int(), minlength=256).double()
+        values = torch.arange(256, dtype=torch.float64) / 255
+        share = counts / counts.sum()
+        found = float((values * share).sum())
+        spread = float(((values - found) ** 2 * share).sum().sqrt())
+        ensure(
+            abs(found - mean) < _TOLERANCE,
+            f"{who}: mean {mean} declared for channel {channel}, found {found:.6f}",
+        )
+        ensure(
+            abs(spread - std) < _TOLERANCE,
+            f"{who}: std {std} declared for channel {channel}, found {spread:.6f}",
+        )
+
+
+def _ensure_fingerprint(who: str, dataset: Dataset, root: Path) -> None:
+    if dataset.fingerprint is None:
+        return
+    first = dataset.fingerprint(root)
+    hexadecimal = isinstance(first, str) and first and set(first) <= set(string.hexdigits)
+    ensure(hexadecimal, f"{who}: the fingerprint is a hexadecimal digest, found {first!r}")
+    ensure(dataset.fingerprint(root) == first, f"{who}: the fingerprint differs when it is taken again")

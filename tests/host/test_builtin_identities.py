@@ -1,0 +1,128 @@
+"""A built-in component that computes something else must say so: its digest is recorded for its version.
+
+`builtin_identities.json` holds {kind: {name: {"version", "digest", "same_bits"?}}}. When this fails:
+
+- the component computes other numbers now: raise its `version`, then refresh the file by
+  `PRUNEBENCH_UPDATE_IDENTITIES=1 python -m pytest tests/host/test_builtin_identities.py`;
+- it computes the same bits (a renaming, a type hint): say that by
+  `PRUNEBENCH_UPDATE_IDENTITIES=same-bits python -m pytest …`, which keeps the older digest under "same_bits".
+
+The digest is of the component's module and of what that imports in `prunebench_plugins`. What it uses of
+`prunebench` itself is spoken for by the job versions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prunebench.host import KINDS, Host
+from prunebench.host.identity import component_digest
+
+FILE = Path(__file__).with_name("builtin_identities.json")
+Entries = dict[str, dict[str, dict[str, Any]]]
+
+
+def current() -> Entries:
+    """Return version and source digest of every built-in component that has a version."""
+    host = Host.load(third_party=False)
+    found: Entries = {}
+    for kind in sorted(KINDS):
+        for name, component in host.all(kind).items():
+            version = getattr(component, "version", None)
+            if version is not None:
+                entry = {"version": version, "digest": component_digest(component)}
+                found.setdefault(kind, {})[name] = entry
+    return found
+
+
+def faults(recorded: Entries, found: Entries) -> list[str]:
+    """Return what does not agree, a sentence each."""
+    said = []
+    for kind, name in sorted({(k, n) for entries in (recorded, found) for k in entries for n in entries[k]}):
+        old, new = recorded.get(kind, {}).get(name), found.get(kind, {}).get(name)
+        if old is None or new is None or old["version"] != new["version"]:
+            said.append(f"{kind} {name}: recorded {old}, found {new}; refresh the file")
+        elif new["digest"] != old["digest"] and new["digest"] not in old.get("same_bits", []):
+            said.append(f"{kind} {name}: the source has changed, the version has not ({old['version']!r})")
+    return said
+
+
+def refreshed(recorded: Entries, found: Entries, *, same_bits: bool) -> Entries:
+    """Return what to record: new versions as found, and changed sources only where they are the same bits."""
+    result: Entries = {}
+    for kind, entries in found.items():
+        for name, new in entries.items():
+            old = recorded.get(kind, {}).get(name)
+            entry = new
+            if old is not None and old["version"] == new["version"]:
+                entry = old
+                if same_bits and new["digest"] != old["digest"]:
+                    older = [d for d in [*old.get("same_bits", []), old["digest"]] if d != new["digest"]]
+                    entry = {**new, "same_bits": older}
+            result.setdefault(kind, {})[name] = entry
+    return result
+
+
+def test_built_in_components_change_only_with_their_version():
+    """No built-in component has another source than the one recorded for its version."""
+    recorded: Entries = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+    update = os.environ.get("PRUNEBENCH_UPDATE_IDENTITIES")
+    found = current()
+    if update:
+        recorded = refreshed(recorded, found, same_bits=update == "same-bits")
+        FILE.write_text(json.dumps(recorded, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    assert faults(recorded, found) == []
+
+
+def test_every_built_in_component_that_computes_has_a_version():
+    """Scorers, architectures, initializations, data sets and diagnostics declare one."""
+    host = Host.load(third_party=False)
+    kinds = [kind for kind, component in KINDS.items() if hasattr(component, "version")]
+    assert kinds == ["scorers", "architectures", "initializations", "datasets", "diagnostics"]
+    assert [f"{kind} {n}" for kind in kinds for n, c in host.all(kind).items() if c.version is None] == []
+
+
+ONE = {"scorers": {"a": {"version": "1", "digest": "d1"}}}
+EDITED = {"scorers": {"a": {"version": "1", "digest": "d2"}}}
+RAISED = {"scorers": {"a": {"version": "2", "digest": "d2"}}}
+SAME = {"scorers": {"a": {"version": "1", "digest": "d2", "same_bits": ["d1"]}}}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "found", "fails"),
+    [
+        (ONE, ONE, False),
+        (ONE, EDITED, True),
+        (ONE, RAISED, True),
+        ({}, ONE, True),
+        (ONE, {}, True),
+        (SAME, EDITED, False),
+        (SAME, ONE, False),
+        (RAISED, RAISED, False),
+    ],
+)
+def test_what_counts_as_a_change(recorded, found, fails):
+    """A new digest needs a new version or an entry that says the same bits; the file is complete."""
+    assert bool(faults(recorded, found)) == fails
+
+
+@pytest.mark.parametrize(
+    ("recorded", "found", "same_bits", "expected"),
+    [
+        ({}, ONE, False, ONE),
+        (ONE, EDITED, False, ONE),
+        (ONE, EDITED, True, SAME),
+        (ONE, RAISED, False, RAISED),
+        (SAME, RAISED, False, RAISED),
+        (SAME, ONE, True, {"scorers": {"a": {"version": "1", "digest": "d1", "same_bits": ["d2"]}}}),
+        (ONE, {}, False, {}),
+    ],
+)
+def test_refreshing_never_hides_a_change(recorded, found, same_bits, expected):
+    """A changed source under the same version is recorded only when it is said to be the same bits."""
+    assert refreshed(recorded, found, same_bits=same_bits) == expected
