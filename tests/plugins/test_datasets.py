@@ -194,3 +194,17 @@ def test_the_documentation_states_the_constants_in_use(name):
 
 def spelled(values: tuple[float, ...]) -> str:
     return ", ".join(f"{v:.10f}" for v in values)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("digits", "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"),
+        ("mnist", "f642f0ec61278f552074d478c1af7b7104ae753fa064498415e08b542be485f7"),
+        ("fashion-mnist", "9cc4b22791dc9552c62c98d722d725c3be34d8c05740b9216e8a4f5df302e7fd"),
+        ("cifar10", "1395e5f3a28b78140bbb3de3b169963a63e33a578187690df883fc6a5a80bdae"),
+    ],
+)
+def test_fingerprints_never_change(name, expected):
+    """They are in the keys of everything trained: another spelling would make every record an orphan."""
+    assert BUILT_IN[name].fingerprint(NOWHERE) == expected
