@@ -18,7 +18,7 @@ __all__ = ["load_suite", "read_content", "shipped_suites", "suite_path"]
 def shipped_suites() -> dict[str, Path]:
     """Return the suites that come with prunebench, by name: of the wheel, else of the checkout."""
     folder = _folder()
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))} if folder else {}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda p: p.stem)} if folder else {}
 
 
 def _folder() -> Path | None:

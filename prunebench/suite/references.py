@@ -88,7 +88,7 @@ def check_references(
     _refuse_circles(checks, problems)
     if cells is not None and clean and not problems:
         _have_cells(checks, cells, problems)
-        _sparsities_there(checks, table, cells, problems)
+        _sparsities_there(checks, cells, problems)
 
 
 def _known(
@@ -179,15 +179,11 @@ def _selects(selection: Selection, check: Check, cell: Cell) -> bool:
     )
 
 
-def _sparsities_there(
-    checks: Sequence[tuple[int, Check]], table: SuiteTable | None, cells: Sequence[Cell], problems: Problems
-) -> None:
+def _sparsities_there(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], problems: Problems) -> None:
     grid = sorted({cell.density for cell in cells}, key=float, reverse=True)
     listed: list[tuple[Location, float]] = [
         (("check", i, *location), s) for i, check in checks for location, s in check.sparsities
     ]
-    if table is not None:
-        listed += [(("leaderboard", "sparsities", i), s) for i, s in enumerate(table.leaderboard.sparsities)]
     for location, sparsity in listed:
         if density_on_grid(sparsity, grid, sparsity=True) is None:
             near = min((round(1 - float(d), 12) for d in grid), key=lambda s: abs(s - sparsity))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from prunebench._version import __version__
 from prunebench.canonical import canonical
 from prunebench.host.form import Form
-from prunebench.suite.axes import Axes, resolve_axes
+from prunebench.suite.axes import Axes, Choice, resolve_axes
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check
 from prunebench.suite.expand import expand_matrix
@@ -138,8 +138,17 @@ def _names_differ(key: str, names: Iterable[tuple[int, str]], problems: Problems
 def _labels_differ(
     matrices: list[tuple[Matrix, set[str]]], axes: list[Axes], host: Components, problems: Problems
 ) -> None:
-    """Refuse one label of a method for two forms: in a table they would be one row."""
-    first: dict[str, tuple[bytes, str]] = {}
+    """Refuse one label for two things: in a table they would be one row."""
+    first: dict[tuple[str, str], tuple[bytes, str]] = {}
+
+    def refuse(key: str, index: int, choice: Choice[Any], value: Any) -> None:
+        place: Location = ("matrix", index, key, choice.index)
+        same = canonical(value)
+        other, where = first.setdefault((key, choice.label), (same, at(*place)))
+        if other != same and where.split(".")[0] != at("matrix", index):
+            message = f"the label '{choice.label}' stands for something else in {where}"
+            problems.add(place, f"{message}; allowed: another label, with as = …")
+
     registered = method_names(host)
     for i, resolved in enumerate(axes):
         for choice in resolved.methods:
@@ -149,10 +158,9 @@ def _labels_differ(
                 message = f"the label '{choice.label}' is a registered method's; allowed: another one"
                 problems.add((*place, "as"), message)
                 continue
-            form = canonical(choice.value.model_dump(mode="json", by_alias=True))
-            other, where = first.setdefault(choice.label, (form, at(*place)))
-            if other != form and where.split(".")[0] != at("matrix", i):
-                message = (
-                    f"the label '{choice.label}' stands for another form in {where}; allowed: another one"
-                )
-                problems.add(place, message)
+            refuse("methods", i, choice, choice.value.model_dump(mode="json", by_alias=True))
+        for architecture in resolved.architecture:
+            call = architecture.value
+            refuse("architecture", i, architecture, [call.name, call.parameters])
+        for recipe in resolved.recipe:
+            refuse("recipe", i, recipe, recipe.value.model_dump(mode="json"))
