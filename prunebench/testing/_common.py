@@ -49,11 +49,15 @@ def ensure_common(component: Component) -> str:
 
 @contextlib.contextmanager
 def said(who: str) -> Iterator[None]:
-    """Turn an error for people into an AssertionError about the component."""
+    """Turn an error of the component's into an AssertionError about it."""
     try:
         yield
+    except AssertionError:
+        raise
     except PrunebenchError as error:
         raise AssertionError(f"{who}: {error}") from error
+    except Exception as error:
+        raise AssertionError(f"{who} fails: {type(error).__name__}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ def check_architecture(
 
     with said(who), untouched(who):
         network = make_network(build, None, seed=0)
-        ensure(prunable_weights(network), f"{who} has no prunable weights")
+        prunable_weights(network)  # refuses a network without any
         again = make_network(build, None, seed=0)
     _ensure_same(who, network, again)
     with said(who):
@@ -62,9 +62,9 @@ def _ensure_same(who: str, network: nn.Module, again: nn.Module) -> None:
 def _ensure_outputs(who: str, network: nn.Module, inputs: torch.Tensor, classes: int) -> None:
     for training in (True, False):
         network.train(training)
-        with torch.no_grad():
-            outputs = network(inputs)
         mode = "training" if training else "evaluation"
+        with said(f"{who} in {mode} mode"), torch.no_grad():
+            outputs = network(inputs)
         found = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
         wanted = (len(inputs), classes)
         ensure(found == wanted, f"{who} gives outputs of shape {found} in {mode} mode, expected {wanted}")

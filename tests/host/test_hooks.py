@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from prunebench.host import Host
+from prunebench.host import KINDS, Host
 from prunebench.host._hooks import HOOKS
 from prunebench.testing import check_component
 
@@ -37,30 +38,48 @@ def test_hooks_are_those_of_the_specification():
     assert all(function.__doc__ for function in specified.values())
 
 
-def examples() -> dict[str, str]:
-    """Return the first Python block of each section of the documentation whose heading is a hook."""
-    sections = re.split(r"^#+ ", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    found = {}
-    for section in sections:
-        title = section.splitlines()[0].strip().strip("`")
-        block = re.search(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-        if title in HOOKS and block:
-            found[title] = block.group(1)
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Return (heading, text) of each block of a language in the documentation."""
+    found = []
+    for section in re.split(r"^#+ ", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        title = section.splitlines()[0].strip()
+        pattern = rf"^```{language}\n(.*?)^```"
+        found += [(title, text) for text in re.findall(pattern, section, flags=re.MULTILINE | re.DOTALL)]
     return found
 
 
+PYTHON = blocks("python")
+
+
 @pytest.mark.parametrize("hook", HOOKS)
-def test_the_documented_example_of_a_hook_is_a_complete_plugin(plugin_file, hook):
-    """Each hook's section in docs/plugins.md holds a plugin that loads and passes the conformance kit."""
-    assert hook in examples(), f"docs/plugins.md has no section {hook} with a Python example"
-    path = plugin_file(examples()[hook])
+def test_every_hook_has_a_section_with_an_example(hook):
+    """docs/plugins.md has a section named after each hook, and its example registers through that hook."""
+    examples = [text for title, text in PYTHON if title == hook]
+    assert examples, f"docs/plugins.md has no section {hook} with a Python example"
+    assert f"@prunebench.hookimpl\ndef {hook}():" in examples[0]
+
+
+@pytest.mark.parametrize(("title", "text"), PYTHON, ids=[title for title, _ in PYTHON])
+def test_a_documented_example_works(plugin_file, title, text):
+    """An example with hooks is a complete plugin that passes the conformance kit; another one just runs."""
+    if "hookimpl" not in text:
+        exec(compile(text, f"docs/plugins.md, {title}", "exec"), {"__name__": "example"})
+        return
+    path = plugin_file(text)
     host = Host.load(plugins=[path], third_party=False)
-    kind = hook.removeprefix("prunebench_")
-    mine = {n: c for n, c in host.all(kind).items() if host.origin(kind, n).plugin == str(path)}
+    mine = [(k, n) for k in KINDS for n in host.names(k) if host.origin(k, n).plugin == str(path)]
     assert mine
-    for name, component in mine.items():
-        check_component(component)
+    for kind, name in mine:
+        check_component(host.get(kind, name))
         assert host.identity(kind, name)["name"] == name
+
+
+def test_the_documented_metadata_is_valid():
+    """The pyproject.toml that is shown declares an entry point of the group."""
+    ((_, text),) = blocks("toml")
+    assert tomllib.loads(text)["project"]["entry-points"]["prunebench"] == {
+        "my-scorers": "my_pruning.scorers"
+    }
 
 
 def test_prunebench_scorers_registers_a_scorer(plugin_file):
