@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -28,7 +28,13 @@ PLURAL = {
 COMPONENTS = tuple(plural for plural in PLURAL.values() if plural not in ("suites", "plugins"))
 
 
-class Kind(click.ParamType):
+if TYPE_CHECKING:
+    _Text = click.ParamType[str]
+else:  # not generic before click 8.5
+    _Text = click.ParamType
+
+
+class Kind(_Text):
     """A kind, in the singular or the plural; converted to the plural."""
 
     name = "kind"

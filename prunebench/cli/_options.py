@@ -139,7 +139,13 @@ def device_options(function: F) -> F:
     return function
 
 
-class _Workers(click.ParamType):
+if TYPE_CHECKING:
+    _Text = click.ParamType[str]
+else:  # not generic before click 8.5
+    _Text = click.ParamType
+
+
+class _Workers(_Text):
     name = "workers"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

@@ -60,7 +60,7 @@ Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 inter
 @click.option("-v", "--verbose", is_flag=True, help="Also a line for cells that were done before.")
 @as_json
 @click.pass_context
-def command(ctx: click.Context, suite: str, as_json: bool, **options: Any) -> None:
+def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) -> None:
     """Run the cells of SUITE that are not done yet, then print its leaderboard.
 
     SUITE is the name of a shipped suite (`prunebench list suites`) or a file. What is done stays in the

@@ -98,7 +98,7 @@ def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
     from prunebench.cli.list import weights_of
     from prunebench.suite.forms import fill_scorer
 
-    component = host.method(name) if kind == "methods" else host.get(kind, name)
+    component: Any = host.method(name) if kind == "methods" else host.get(kind, name)
     home = kind if name in host.names(kind) else "scorers"
     shown: dict[str, Any] = {
         "kind": kind[:-1],

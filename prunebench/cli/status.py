@@ -58,8 +58,8 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
     for cell in plan.cells:
         status = _status(snapshot.status(cell), outcome[cell.id])
         matrices.setdefault(cell.matrix, Counter()).update(("cells", status))
-        if status == "failed" and (failure := snapshot.failure(cell)):
-            failures.append({"cell": cell.id, **asdict(failure)})
+        if status == "failed" and (last := snapshot.failure(cell)):
+            failures.append({"cell": cell.id, **asdict(last)})
     total = sum(matrices.values(), Counter[str]())
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
     running = [_claim(claim, plan.jobs) for claim in found.store.running()]

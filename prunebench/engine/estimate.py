@@ -23,7 +23,7 @@ RUNS = 30
 
 @dataclass(frozen=True)
 class Rate:
-    """Multiply-accumulates a second of one worker: by architecture where that was measured, and in general."""
+    """Multiply-accumulates a second of one worker: by architecture where measured, and in general."""
 
     general: float
     by_architecture: dict[str, float]
