@@ -1,0 +1,379 @@
+"""prunebench.prune and prunebench.score: what users call without the harness."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import prunebench
+from prunebench.errors import ComponentError, UsageError
+from prunebench.host.form import ScorerCall
+
+METHODS = ["random", "magnitude", "snip", "grasp", "synflow", "iterative-snip", "grasp-inverted"]
+
+
+class Custom(nn.Module):
+    """Somebody's network: convolution, BatchNorm, dropout, a tied layer, a plain head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 6, 3, padding=1)
+        self.bn = nn.BatchNorm2d(6)
+        self.dropout = nn.Dropout(0.2)
+        self.one = nn.Linear(6, 6)
+        self.two = nn.Linear(6, 6)
+        self.two.weight = self.one.weight
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.bn(self.conv(x))).mean((2, 3))
+        return self.head(self.dropout(torch.relu(self.two(torch.relu(self.one(x))))))
+
+
+PRUNABLE = 6 * 2 * 9 + 36 + 18
+
+
+def make_model() -> Custom:
+    model = Custom()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def make_batch(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    x = torch.randn(12, 2, 6, 6, generator=torch.Generator().manual_seed(1))
+    return x.to(dtype), torch.arange(12) % 3
+
+
+def state_of(model: nn.Module) -> dict[str, Any]:
+    return {
+        "tensors": [tensor.clone() for tensor in model.state_dict().values()],
+        "gradients": [None if p.grad is None else p.grad.clone() for p in model.parameters()],
+        "flags": [p.requires_grad for p in model.parameters()],
+        "modes": [module.training for module in model.modules()],
+        "torch": torch.get_rng_state(),
+        "numpy": np.random.get_state()[1].tolist(),  # type: ignore[index, union-attr]
+        "python": random.getstate(),
+    }
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping):
+        return all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, Tensor) else bool(one == other)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_module_every_method(method: str) -> None:
+    """Every method that prunes the network at hand prunes a plain module to the exact count."""
+    model = make_model()
+    mask = prunebench.prune(model, method, density=0.3, batch=make_batch(), seed=0)
+    assert list(mask) == ["conv.weight", "one.weight", "head.weight"]
+    assert (mask.kept, mask.prunable) == (round(0.3 * PRUNABLE), PRUNABLE)
+    mask.apply(model)
+    assert sum(int(model.get_parameter(name).count_nonzero()) for name in mask) == mask.kept
+    assert model.two.weight is model.one.weight
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_untouched(method: str, training: bool) -> None:
+    """Weights, BatchNorm statistics, gradients, flags, modes and the global random state stay."""
+    model = make_model().train(training)
+    model.bn.train(not training)
+    model.conv.weight.requires_grad_(False)
+    model.head.weight.grad = torch.ones_like(model.head.weight)
+    before = state_of(model)
+    mask = prunebench.prune(model, method, density=0.3, batch=make_batch())
+    assert same(before, state_of(model))
+    frozen = make_model().requires_grad_(False)
+    assert prunebench.prune(frozen, method, density=0.3, batch=make_batch()) == mask
+
+
+def test_the_model_is_untouched_after_an_error() -> None:
+    """Also when the scorer fails half-way, everything is as it was."""
+
+    def failing(net: Any, batch: Any, rng: Any) -> Any:
+        net.loss(batch).backward()
+        net.module.requires_grad_(False).zero_grad()
+        torch.manual_seed(3)
+        raise RuntimeError("half-way")
+
+    model = make_model()
+    before = state_of(model)
+    with pytest.raises(ComponentError, match="scorer 'failing' failed: RuntimeError: half-way"):
+        prunebench.prune(model, failing, density=0.3, batch=make_batch())
+    assert same(before, state_of(model))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_seed_decides(method: str) -> None:
+    """The same seed gives the same mask, whatever the global random state; random draws differ by seed."""
+    torch.manual_seed(1)
+    one = prunebench.prune(make_model(), method, density=0.3, batch=make_batch(), seed=7)
+    torch.manual_seed(2)
+    assert prunebench.prune(make_model(), method, density=0.3, batch=make_batch(), seed=7) == one
+
+
+def test_scores_are_what_prune_ranks() -> None:
+    """The scores' highest are what prune keeps."""
+    scores = prunebench.score(make_model(), "snip", batch=make_batch(), seed=0)
+    mask = prunebench.prune(make_model(), "snip", density=0.25, batch=make_batch(), seed=0)
+    kept = torch.cat([score[mask[name]] for name, score in scores.items()])
+    removed = torch.cat([score[~mask[name]] for name, score in scores.items()])
+    assert kept.min() >= removed.max()
+
+
+def test_sparsity_is_one_less_density() -> None:
+    """Sparsity is the share removed; decimals come out as decimals."""
+    model = make_model()
+    assert prunebench.prune(model, "magnitude", sparsity=0.9) == prunebench.prune(
+        model, "magnitude", density=0.1
+    )
+    assert prunebench.prune(model, "magnitude", sparsity=0.0).kept == PRUNABLE
+    assert prunebench.prune(model, "magnitude", density="0.5").kept == PRUNABLE // 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give density .* found neither"),
+        ({"density": 0.1, "sparsity": 0.9}, "found both"),
+        ({"density": 0}, "density must be above 0, at most 1; found 0"),
+        ({"density": 1.2}, "density must be"),
+        ({"density": "half"}, "density must be a number"),
+        ({"density": True}, "density must be a number"),
+        ({"density": float("nan")}, "density must be"),
+        ({"sparsity": 1}, "sparsity must be at least 0, below 1; found 1"),
+        ({"sparsity": -0.1}, "sparsity must be"),
+        ({"density": 0.1, "seed": 1.5}, "seed must be a whole number"),
+        ({"density": 0.1, "loss": 3}, "loss must be a function"),
+        ({"density": 0.1, "except_": ["hed"]}, "did you mean 'head'"),
+        ({"density": 0.1, "except_": ["conv", "one", "head"]}, "nothing to prune"),
+        ({"density": 0.1, "batch": None}, r"scorer 'snip' needs data: give batch=\(x, y\)"),
+        ({"density": 0.1, "batch": torch.ones(3)}, r"batch must be \(x, y\).* found Tensor"),
+        ({"density": 0.1, "batch": (torch.ones(3),)}, "found 1 values"),
+        ({"density": 0.1, "batch": (np.ones(3), torch.ones(3))}, "x must be a torch tensor; found ndarray"),
+        ({"density": 0.1, "batch": (torch.ones(3, 2, 6, 6), torch.ones(2))}, "as many labels as inputs"),
+        ({"density": 0.1, "batch": (torch.ones(0, 2, 6, 6), torch.ones(0))}, "batch is empty"),
+        (
+            {"density": 0.1, "batch": (torch.ones(2, 2, 6, 6), torch.zeros(2, dtype=torch.int32))},
+            "int64; found torch.int32",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
+    """Each wrong argument is an error that says what was found and what is allowed."""
+    with pytest.raises(UsageError, match=message):
+        prunebench.prune(make_model(), "snip", **{"batch": make_batch(), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("snap", "'snap'; did you mean 'snip'"),
+        ("magnitude-after-training", "for a trained model use the scorer itself, 'magnitude'"),
+        ("ltr", "for a trained model use the scorer itself, 'magnitude'"),
+        ("none", "prunes nothing"),
+        ({"find": {"lr": 0.5}, "scorer": "snip"}, "trains the network before it scores it"),
+        ({"alter": ["reinit"], "scorer": "snip"}, "leave out 'reinit'"),
+        ({"schedule": {"levels": 0.2}, "scorer": "snip"}, "not built yet"),
+        ({"prunable": "filters", "scorer": "snip"}, "not built yet"),
+        ({"scorer": "snap"}, "did you mean 'snip'"),
+        (
+            {"scorer": {"name": "grasp", "temprature": 1}},
+            "no parameter 'temprature'; did you mean 'temperature'",
+        ),
+        (3, "expected the name of a method"),
+    ],
+)
+def test_methods_that_prune_cannot_do(method: Any, message: str) -> None:
+    """Unknown methods, and those that need training or more than a mask, are refused in words."""
+    if isinstance(method, dict):
+        method = prunebench.Form.model_validate(method)
+    with pytest.raises(UsageError, match=message):
+        prunebench.prune(make_model(), method, density=0.1, batch=make_batch())
+
+
+def test_not_a_module() -> None:
+    """A model is a torch module."""
+    with pytest.raises(UsageError, match=r"torch\.nn\.Module; found dict"):
+        prunebench.prune({}, "magnitude", density=0.1)  # type: ignore[arg-type]
+
+
+def test_exceptions_are_left_dense_and_uncounted() -> None:
+    """What is excepted is in no mask and in no density."""
+    mask = prunebench.prune(make_model(), "magnitude", density=0.5, except_=["head", "conv.weight"])
+    assert list(mask) == ["one.weight"]
+    assert mask.kept == 18
+    assert list(prunebench.score(make_model(), "magnitude", except_="head")) == ["conv.weight", "one.weight"]
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        (nn.TransformerEncoderLayer(8, 2, 16), ["self_attn.in_proj_weight"]),
+        (nn.Sequential(nn.MultiheadAttention(8, 2)), ["0.in_proj_weight"]),
+        (nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 9)), ["0.weight"]),
+    ],
+)
+def test_weights_that_prune_does_not_cover(model: nn.Module, named: list[str]) -> None:
+    """Packed projections and embeddings are named, with what to write to except them; then it works."""
+    for function in (
+        lambda **how: prunebench.prune(model, "magnitude", density=0.5, **how),
+        score_magnitude(model),
+    ):
+        with pytest.raises(UsageError, match="does not cover") as error:
+            function()
+        assert f"except_={named}" in str(error.value)
+        assert named[0] not in function(except_=named)
+
+
+def score_magnitude(model: nn.Module) -> Any:
+    return lambda **how: prunebench.score(model, "magnitude", **how)
+
+
+def test_transformers_with_their_own_loss() -> None:
+    """A network with other inputs and outputs is pruned with the user's loss."""
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    x = torch.randn(4, 5, 8, generator=torch.Generator().manual_seed(0))
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return ((outputs - targets) ** 2).mean()
+
+    for method in ("snip", "grasp"):
+        how = {"batch": (x, x.flip(1)), "loss": loss, "except_": ["self_attn.in_proj_weight"]}
+        mask = prunebench.prune(model, method, density=0.2, **how)  # type: ignore[arg-type]
+        assert mask.kept == round(0.2 * mask.prunable)
+
+
+def test_synflow_needs_an_input_shape() -> None:
+    """SynFlow's input comes from input_shape, or from a batch; without either it is asked for."""
+    with pytest.raises(UsageError, match=r"input_shape=\(channels, height, width\)"):
+        prunebench.prune(make_model(), "synflow", density=0.1)
+    with pytest.raises(UsageError, match="input_shape must be"):
+        prunebench.prune(make_model(), "synflow", density=0.1, input_shape=6)  # type: ignore[arg-type]
+    shaped = prunebench.prune(make_model(), "synflow", density=0.1, input_shape=(2, 6, 6))
+    assert shaped == prunebench.prune(make_model(), "synflow", density=0.1, batch=make_batch())
+
+
+def test_shuffled() -> None:
+    """A form that shuffles keeps each layer's count and another mask."""
+    form = prunebench.Form.model_validate({"scorer": "magnitude", "alter": ["shuffle"]})
+    plain = prunebench.prune(make_model(), "magnitude", density=0.3)
+    shuffled = prunebench.prune(make_model(), form, density=0.3)
+    assert shuffled.layers() == plain.layers()
+    assert shuffled != plain
+    assert shuffled != prunebench.prune(make_model(), form, density=0.3, seed=1)
+
+
+def test_forms_with_allocations() -> None:
+    """Uniform keeps each layer's share; like keeps another method's counts, or those of a changed form."""
+    model, batch = make_model(), make_batch()
+
+    def counts(form: dict[str, Any]) -> list[int]:
+        mask = prunebench.prune(model, prunebench.Form.model_validate(form), density=0.5, batch=batch)
+        return [layer["kept"] for layer in mask.layers()]
+
+    assert counts({"scorer": "magnitude", "allocation": "uniform"}) == [54, 18, 9]
+    assert counts({"scorer": "random", "allocation": {"like": "snip"}}) == counts({"scorer": "snip"})
+    like = {"scorer": "random", "allocation": {"like": {"scorer": "snip", "keep": "low"}}}
+    assert counts(like) == counts({"scorer": "snip", "keep": "low"})
+
+
+def test_convolutions_only() -> None:
+    """A form that prunes convolutions counts them alone."""
+    form = prunebench.Form.model_validate({"scorer": "magnitude", "prunable": "convolutions"})
+    assert list(prunebench.prune(make_model(), form, density=0.5)) == ["conv.weight"]
+
+
+def test_own_scorer_as_function_and_component() -> None:
+    """A scoring function or a Scorer of one's own is used as it is."""
+
+    def negative(net: Any, batch: Any, rng: Any) -> dict[str, Tensor]:
+        return {name: -weight.abs() for name, weight in net.weights.items()}
+
+    form = prunebench.Form.model_validate({"scorer": "magnitude", "keep": "low"})
+    expected = prunebench.prune(make_model(), form, density=0.5)
+    assert prunebench.prune(make_model(), negative, density=0.5) == expected
+    assert prunebench.prune(make_model(), prunebench.Scorer("mine", negative), density=0.5) == expected
+    assert prunebench.score(make_model(), negative)["head.weight"].max() <= 0
+
+
+def test_parameters_of_a_scorer() -> None:
+    """A ScorerCall gives a scorer's parameters: without temperature GraSP scores other numbers."""
+    call = ScorerCall(name="grasp", parameters={"temperature": 1.0})
+    sharp = prunebench.score(make_model(), call, batch=make_batch())
+    soft = prunebench.score(make_model(), "grasp", batch=make_batch())
+    assert not torch.allclose(sharp["conv.weight"] / 200**2, soft["conv.weight"])
+
+
+def test_plugin_file(tmp_path: Path) -> None:
+    """A plugin file's scorer is a method by its name."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "import prunebench\n"
+        "def score(net, batch, rng):\n"
+        "    return {name: -w.detach().abs() for name, w in net.weights.items()}\n"
+        "@prunebench.hookimpl\n"
+        "def prunebench_scorers():\n"
+        "    return [prunebench.Scorer('smallest', score)]\n"
+    )
+    mask = prunebench.prune(make_model(), "smallest", density=0.5, plugins=[plugin])
+    form = prunebench.Form.model_validate({"scorer": "magnitude", "keep": "low"})
+    assert mask == prunebench.prune(make_model(), form, density=0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions(dtype: torch.dtype) -> None:
+    """A model in another precision is scored in the scorer's, by its own values, and keeps its own."""
+    model = make_model().to(dtype)
+    mask = prunebench.prune(model, "snip", density=0.3, batch=make_batch(dtype))
+    assert mask == prunebench.prune(
+        make_model().to(dtype).float(), "snip", density=0.3, batch=make_batch(dtype)
+    )
+    mask.apply(model)
+    assert model.conv.weight.dtype == dtype
+
+
+def test_wrong_inputs_name_the_scorer() -> None:
+    """A batch that the network cannot take is told as the scorer's failure, not as a bare traceback."""
+    with pytest.raises(ComponentError, match="scorer 'snip' failed: RuntimeError"):
+        prunebench.prune(make_model(), "snip", density=0.1, batch=(torch.ones(2, 5, 6, 6), torch.arange(2)))
+
+
+def test_weights_that_are_not_finite() -> None:
+    """NaN weights make NaN scores, which are refused with the layer's name."""
+    model = make_model()
+    with torch.no_grad():
+        model.head.weight[0, 0] = torch.nan
+    with pytest.raises(ComponentError, match=r"scorer 'magnitude': 1 of 18 scores of 'head\.weight'"):
+        prunebench.prune(model, "magnitude", density=0.1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")
+@pytest.mark.parametrize("method", METHODS)
+def test_on_a_gpu(method: str) -> None:
+    """A model on a GPU is scored there; the mask comes to the CPU, the generators stay as they were."""
+    model = make_model().cuda()
+    before, cuda = state_of(model), torch.cuda.get_rng_state()
+    mask = prunebench.prune(model, method, density=0.3, batch=make_batch())
+    assert same(before, state_of(model))
+    assert torch.equal(cuda, torch.cuda.get_rng_state())
+    assert mask.kept == round(0.3 * PRUNABLE)
+    assert all(tensor.device.type == "cpu" for tensor in mask.values())
+    mask.apply(model)
+    on_cpu = prunebench.prune(make_model(), method, density=0.3, batch=make_batch())
+    both = sum(int((mask[name] & on_cpu[name]).sum()) for name in mask)
+    assert both >= 0.95 * mask.kept
