@@ -23,9 +23,6 @@ from prunebench.training.streams import stream
 
 __all__ = ["Checkpoint", "evaluate", "train"]
 
-_BLOCK = 50
-"""Steps between looks at the loss on an accelerator, where each look waits for the device."""
-
 
 class Checkpoint(Protocol):
     """Decides when a state is saved on the way, and saves it."""
@@ -78,8 +75,12 @@ def train(
     device = torch.device(device)
     with deterministic(device), keep_global_state(device), torch.enable_grad():
         run = _Run(module, state, recipe, data.to(device), seed, device, policy or FixedMask())
-        # a loss on the CPU costs nothing to look at; elsewhere looking means waiting for the device
-        return run.to(to_step, 1 if device.type == "cpu" else _BLOCK, on_step, checkpoint)
+        return run.to(to_step, _block(device), on_step, checkpoint)
+
+
+def _block(device: torch.device) -> int:
+    """Steps between looks at the loss: free on the CPU, elsewhere each look waits for the device."""
+    return 1 if device.type == "cpu" else 50
 
 
 class _Run:

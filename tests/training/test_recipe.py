@@ -1,0 +1,80 @@
+"""Learning rates, steps and points, against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from prunebench.errors import UsageError
+from prunebench.training.recipe import AtEpoch, AtStep, Recipe
+
+
+def recipe(**changes: object) -> Recipe:
+    return Recipe(**{"epochs": 10, "batch": 10, "lr": 0.4, **changes})
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.4), (39, 0.4), (40, 0.04), (69, 0.04), (70, 0.004), (99, 0.004)]
+)
+def test_drops_come_with_the_first_step_of_their_epoch(step: int, expected: float):
+    """A tenth at epochs 4 and 7 of ten steps each."""
+    assert recipe(drops=(4, 7)).learning_rate(step, 100) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.0), (1, 0.02), (10, 0.2), (19, 0.38), (20, 0.4), (55, 0.08)]
+)
+def test_warm_up_rises_linearly_from_zero(step: int, expected: float):
+    """Two epochs of it; the drops are where they would be without."""
+    values = recipe(warmup=2, drops=(5,), drop_factor=0.2)
+    assert values.learning_rate(step, 100) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("step", [0, 1, 50, 99])
+def test_cosine_follows_its_formula(step: int):
+    """lr · (1 + cos πt/T) / 2 over the whole schedule."""
+    expected = 0.4 * (1 + math.cos(math.pi * step / 100)) / 2
+    assert recipe(decay="cosine").learning_rate(step, 100) == pytest.approx(expected, rel=1e-12)
+
+
+def test_cosine_after_warm_up_starts_at_the_full_rate():
+    """And falls over what is left."""
+    values = recipe(decay="cosine", warmup=2)
+    assert values.learning_rate(20, 100) == pytest.approx(0.4)
+    assert values.learning_rate(60, 100) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch", "last_batch", "steps"),
+    [
+        (60000, 128, "keep", 469),
+        (50000, 128, "keep", 391),
+        (1281167, 1024, "drop", 1251),
+        (5, 10, "drop", 1),
+    ],
+)
+def test_steps_an_epoch_are_the_papers(examples: int, batch: int, last_batch: str, steps: int):
+    """MNIST, CIFAR-10, ImageNet; a set smaller than a batch makes one step."""
+    assert recipe(batch=batch, last_batch=last_batch).steps_per_epoch(examples) == steps
+
+
+@pytest.mark.parametrize(
+    ("point", "step"),
+    [("init", 0), ("end", 100), ("rewind", 30), (AtStep(step=7), 7), (AtEpoch(epoch=2.5), 25)],
+)
+def test_points_resolve_to_steps(point: object, step: int):
+    """By name, step or epoch."""
+    assert recipe(rewind=AtEpoch(epoch=3)).step_of(point, 100) == step
+
+
+def test_a_point_beyond_the_schedule_is_refused():
+    """With the schedule's length."""
+    with pytest.raises(UsageError, match="100 steps"):
+        recipe().step_of(AtStep(step=101), 100)
+
+
+def test_the_split_is_evaluated_at_epochs_and_at_the_end():
+    """Every third epoch of ten, and the tenth; never at the start."""
+    values = recipe(evaluate=3)
+    assert [step for step in range(101) if values.evaluates_at(step, 100)] == [30, 60, 90, 100]
