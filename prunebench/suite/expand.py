@@ -95,8 +95,9 @@ class Product:
                     if not entry.used:
                         self.problems.add((*self.here, key, i), "matches no cell of the matrix")
         if not cells and not self.problems:
-            which = " and ".join(key for key, found in (("only", only), ("exclude", exclude)) if found)
-            reason = f": {which} leave none" if which else ""
+            both = "only and exclude leave none" if only and exclude else ""
+            one = "only leaves none" if only else "exclude leaves none" if exclude else ""
+            reason = f": {both or one}" if both or one else ""
             self.problems.add(self.here, f"matrix '{self.matrix.name}' has no cells{reason}")
         distinct = numbered([cell.name for cell in cells])
         if any(name != cell.name for name, cell in zip(distinct, cells, strict=True)):

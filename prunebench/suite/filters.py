@@ -14,8 +14,18 @@ from prunebench.suite.schema import Entry
 
 __all__ = ["Filter", "density_on_grid", "filters"]
 
-OUTER = ("architecture", "dataset", "recipe", "find", "score_at", "method", "ablation")
-"""The axes outside density and seed, in the order of the product."""
+_WHAT = {
+    "architecture": "architecture",
+    "dataset": "data set",
+    "recipe": "recipe",
+    "find": "find",
+    "score_at": "pruning step",
+    "method": "method",
+    "ablation": "combination of ablations",
+    "sparsity": "sparsity",
+    "density": "density",
+    "seed": "seed",
+}
 
 Places = frozenset[int]
 
@@ -72,18 +82,15 @@ def _filter(entry: Entry, axes: Axes, here: Location, problems: Problems | None)
     if problems is not None and not entry.model_fields_set:
         problems.add(here, "is empty; allowed: at least one of " + ", ".join(Entry.model_fields))
 
-    def places(
-        key: str, values: Iterable[Any] | None, find: Callable[[Any], list[int]], text: str
-    ) -> Places | None:
+    def places(key: str, values: Iterable[Any] | None, find: Callable[[Any], list[int]]) -> Places | None:
         if values is None:
             return None
         named: list[int] = []
         for i, value in enumerate(values):
             found = find(value)
             if not found and problems is not None:
-                problems.add(
-                    (*here, key, i), f"found {_shown(value)}, which {text}{_allowed(key, value, axes)}"
-                )
+                message = f"found {_shown(value)}, which is no {_WHAT[key]} of this matrix"
+                problems.add((*here, key, i), message + _allowed(key, value, axes))
             named.extend(found)
         return frozenset(named)
 
@@ -101,21 +108,20 @@ def _filter(entry: Entry, axes: Axes, here: Location, problems: Problems | None)
 
         return find
 
-    none = "is none of this matrix"
     outer = (
-        places("architecture", entry.architecture, choices(axes.architecture), none),
-        places("dataset", entry.dataset, equal(axes.dataset), none),
-        places("recipe", entry.recipe, choices(axes.recipe), none),
-        places("find", entry.find, equal(axes.find, _numbers), none),
-        places("score_at", entry.score_at, equal(axes.score_at), none),
-        places("method", entry.method, _methods(axes), none),
-        places("ablation", entry.ablation, equal(axes.ablations, list), none),
+        places("architecture", entry.architecture, choices(axes.architecture)),
+        places("dataset", entry.dataset, equal(axes.dataset)),
+        places("recipe", entry.recipe, choices(axes.recipe)),
+        places("find", entry.find, equal(axes.find, _numbers)),
+        places("score_at", entry.score_at, equal(axes.score_at)),
+        places("method", entry.method, _methods(axes)),
+        places("ablation", entry.ablation, equal(axes.ablations, list)),
     )
-    by_sparsity = places("sparsity", entry.sparsity, on_grid(True), none)
-    by_density = places("density", entry.density, on_grid(False), none)
+    by_sparsity = places("sparsity", entry.sparsity, on_grid(True))
+    by_density = places("density", entry.density, on_grid(False))
     if by_sparsity is not None and by_density is not None:
         by_density = by_density & by_sparsity
-    seed = places("seed", entry.seed, equal(axes.seeds), none)
+    seed = places("seed", entry.seed, equal(axes.seeds))
     return Filter(outer, by_sparsity if by_density is None else by_density, seed)
 
 

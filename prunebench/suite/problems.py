@@ -87,10 +87,14 @@ class Problems:
 
     def add(self, location: Location, message: str) -> None:
         """Note a problem at a location; an index into a single value that stands for a list is left out."""
-        path = at(*self._spelled(location))
+        path = self.path(location)
         line = f"{self.file}: {path}: {message}" if path else f"{self.file}: {message}"
         if line not in self.lines:
             self.lines.append(line)
+
+    def path(self, location: Location) -> str:
+        """Return the key path of a location, as the file spells it."""
+        return at(*self._spelled(location))
 
     def _spelled(self, location: Location) -> Location:
         """Keep the parts of a location that are there: no tags of unions, no index into a single value."""
@@ -140,7 +144,7 @@ def translate(error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[
         return f"found {show(found)}; allowed: {context['expected']}"
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
-        return f"found {show(found)}; {text.format(show(context[key]))}"
+        return f"found {show(found)}; {text.format(f'{context[key]:g}')}"
     if kind == "wanted":
         return f"found {show(found)}; {error['msg']}"
     if kind in _WANTED:

@@ -144,7 +144,7 @@ def _labels_differ(
     def refuse(key: str, index: int, choice: Choice[Any], value: Any) -> None:
         place: Location = ("matrix", index, key, choice.index)
         same = canonical(value)
-        other, where = first.setdefault((key, choice.label), (same, at(*place)))
+        other, where = first.setdefault((key, choice.label), (same, problems.path(place)))
         if other != same and where.split(".")[0] != at("matrix", index):
             message = f"the label '{choice.label}' stands for something else in {where}"
             problems.add(place, f"{message}; allowed: another label, with as = …")

@@ -1,0 +1,375 @@
+"""Bad input: the whole message of each mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
+FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from"
+RECIPE = (
+    "augment, batch, decay, drop_factor, drops, epochs, evaluate, init, label_smoothing, last_batch, lr, "
+    "micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
+)
+KEYS = (
+    "ablations, architecture, dataset, dense, densities, exclude, find, measures, methods, name, only, overrides, "
+    "recipe, score_at, seeds, sparsities, split"
+)
+POINTS = "'init', 'end', 'rewind', {step = k} or {epoch = k}"
+SPARSITY = "allowed: a number from 0 up to, but not including, 1"
+SEEDS = "allowed: a whole number n from 1 to 10000 for the seeds 0 … n−1, or a list of seeds"
+NAME = "allowed: letters, digits and . _ + - after a letter or digit"
+EMPTY = "is empty, so the matrix has no cells; allowed: at least one value"
+SCHEDULES = "'one-shot', {rounds = n}, {levels = 0.2} or {gradual = {from = …, to = …, every = n}}"
+
+METHOD_CASES = {
+    '["snap"]': f"[0]: found 'snap', which is no method; did you mean 'snip'? allowed: {METHODS}",
+    '[{method = "snap", as = "x"}]': "[0].method: found 'snap', which is no method; did you mean 'snip'? "
+    f"allowed: {METHODS}",
+    '[{method = "snip", keep = "hi", as = "x"}]': "[0].keep: found 'hi'; allowed: 'high', 'low', 'far' or 'near'",
+    '[{method = "snip", keep = "low"}]': "[0].as: is missing: another form than a registered method's needs a "
+    "label of its own",
+    '[{as = "x", keep = "low"}]': "[0].scorer: is missing: a whole form needs a scorer",
+    '[{as = "x y", scorer = "snip"}]': f"[0].as: found 'x y'; {NAME}",
+    '[{as = "x", scorer = "snop"}]': "[0].scorer: found 'snop', which is no scorer; did you mean 'snip'? "
+    "allowed: grasp, magnitude, random, snip, synflow",
+    '[{method = "grasp", as = "x", scorer = {temperatur = 3}}]': "[0].scorer.temperatur: is no parameter of "
+    "scorer 'grasp'; did you mean 'temperature'? allowed: chunk, temperature",
+    '[{method = "grasp", as = "x", scorer = {temperature = "hot"}}]': "[0].scorer.temperature: found 'hot'; "
+    "allowed: a number (the default is 200.0)",
+    '[{method = "grasp", as = "x", scorer = {chunk = 1.5}}]': "[0].scorer.chunk: found 1.5; "
+    "allowed: a whole number (the default is 0)",
+    '[{method = "random", as = "x", scorer = {batch = {per_class = 10}}}]': "[0].scorer.batch: is given, but "
+    "scorer 'random' reads no data",
+    '[{method = "snip", as = "x", scorer = {batch = {per_class = 0}}}]': "[0].scorer.batch: found "
+    "{per_class = 0}; allowed: {per_class = n} or {examples = n}",
+    '[{method = "snip", as = "x", scorer = {device = "tpu"}}]': "[0].scorer.device: found 'tpu'; "
+    "allowed: 'cpu' or 'cuda'",
+    '[{method = "snip", as = "x", schedule = {rounds = "9"}}]': "[0].schedule: found {rounds = '9'}; "
+    f"allowed: {SCHEDULES}",
+    '[{method = "snip", as = "x", score_at = "start"}]': f"[0].score_at: found 'start'; allowed: {POINTS}",
+    '[{method = "snip", as = "x", clock = "start"}]': f"[0].clock: found 'start'; allowed: {POINTS}",
+    '[{method = "snip", as = "x", train_from = 3}]': f"[0].train_from: found 3; allowed: 'scored', {POINTS}",
+    '[{method = "snip", as = "x", alter = ["invert"]}]': "[0].alter: found ['invert']; "
+    "allowed: a list with 'shuffle' or 'reinit', each once",
+    '[{method = "snip", as = "x", prunable = "biases"}]': "[0].prunable: found 'biases'; "
+    "allowed: 'weights', 'convolutions', 'filters' or {of = …, except = [names]}",
+    '[{method = "snip", as = "x", allocation = "locl"}]': "[0].allocation: found 'locl'; "
+    "allowed: 'global', 'uniform', 'erk' or {like = …}",
+    '[{method = "snip", as = "x", allocation = {like = "snap"}}]': "[0].allocation.like: found 'snap', which is "
+    f"no method; did you mean 'snip'? allowed: {METHODS}",
+    '[{method = "snip", as = "x", allocation = {like = "none"}}]': "[0].allocation.like: found 'none', which "
+    "prunes nothing",
+    '[{method = "snip", as = "x", allocation = {like = {kep = "low"}}}]': "[0].allocation.like.kep: is no key of "
+    f"a method; did you mean 'keep'? allowed: {FORM}",
+    '[{method = "snip", as = "x", kep = "low"}]': f"[0].kep: is no key of a method; did you mean 'keep'? allowed: {FORM}",
+    '[{method = "snip", as = "x", find = {lrr = 1}}]': "[0].find.lrr: is no part of a recipe; did you mean 'lr'? "
+    f"allowed: {RECIPE}",
+    '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
+    '[{method = "snip", as = "x", schedule = {levels = 0.2}}]': "[0]: schedule = {levels = …} is understood, but "
+    "not built yet",
+    '[{method = "snip", as = "x", schedule = {gradual = {from = "init", to = "end", every = 3}}}]': "[0]: "
+    "schedule = {gradual = …} is understood, but not built yet",
+    '[{method = "snip", as = "x", prunable = "filters"}]': "[0]: prunable = 'filters' is understood, but not "
+    "built yet",
+    '[{method = "snip", as = "x", regrowth = {scorer = "random"}}]': "[0]: regrowth = {scorer = …} is "
+    "understood, but not built yet",
+    '[{method = "snip", as = "magnitude", keep = "low"}]': "[0].as: the label 'magnitude' is a registered "
+    "method's; allowed: another one",
+    '[{method = "snip", as = "x", keep = "low"}, {method = "grasp", as = "x"}]': "[1]: the label 'x' is "
+    "matrix[0].methods[0]'s too; allowed: another one, with as = …",
+    '["snip", "snip"]': "[1]: 'snip' is matrix[0].methods[0] 'snip' again",
+    '["snip", {method = "snip", as = "s2"}]': "[1]: 's2' is matrix[0].methods[0] 'snip' again",
+    "[3]": "[0]: found 3; allowed: the name of a method, or a table {method = …, as = …} with changes",
+    '"snip"': ": found 'snip'; allowed: a list",
+    "[]": f": {EMPTY}",
+}
+
+CASES: list[tuple[str, str, str]] = [
+    # key, value, message after "s.toml: matrix[0]"
+    ("nme", '"x"', f".nme: is no key here; did you mean 'name'? allowed: {KEYS}"),
+    ("name", '"a b"', f".name: found 'a b'; {NAME}"),
+    ("architecture", '"resnt"', ".architecture: found 'resnt', which is no architecture; did you mean 'resnet'? "
+     "allowed: mlp, resnet, resnet20, resnet32"),
+    ("architecture", '["mlp", "resnt"]', ".architecture[1]: found 'resnt', which is no architecture; "
+     "did you mean 'resnet'? allowed: mlp, resnet, resnet20, resnet32"),
+    ("architecture", '{name = "resnet", dept = 3}', ".architecture.dept: is no parameter of architecture "
+     "'resnet'; did you mean 'depth'? allowed: depth, width"),
+    ("architecture", '{name = "resnet", depth = "x"}', ".architecture.depth: found 'x'; "
+     "allowed: a whole number (the default is 20)"),
+    ("architecture", "{depth = 3}", ".architecture.name: is missing"),
+    ("architecture", "3", ".architecture: found 3; allowed: a name, or a table {name = …} with changes"),
+    ("architecture", "[]", f".architecture: {EMPTY}"),
+    ("architecture", '[{name = "resnet", depth = 20}, "resnet20"]', ".architecture[1]: 'resnet20' is "
+     "matrix[0].architecture[0] 'resnet[depth=20]' again"),
+    ("architecture", '[{name = "resnet", as = "a"}, {name = "resnet", depth = 32, as = "a"}]',
+     ".architecture[1]: the label 'a' is matrix[0].architecture[0]'s too; allowed: another one, with as = …"),
+    ("overrides", "{architecture = {widt = 2}}", ".overrides.architecture.widt: is no parameter of architecture "
+     "'resnet20'; did you mean 'width'? allowed: depth, width"),
+    ("overrides", "{recipe = {lrr = 2}}", ".overrides.recipe.lrr: is no part of a recipe; did you mean 'lr'? "
+     f"allowed: {RECIPE}"),
+    ("overrides", "{recip = {lr = 2}}", ".overrides.recip: is no key here; did you mean 'recipe'? "
+     "allowed: architecture, recipe"),
+    ("dataset", '"mnis"', ".dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
+     "allowed: cifar10, mnist"),
+    ("dataset", '["mnist", "mnist"]', ".dataset[1]: 'mnist' is matrix[0].dataset[0] 'mnist' again"),
+    ("recipe", '"shor"', ".recipe: found 'shor', which is no recipe; did you mean 'short'? allowed: long, short"),
+    ("recipe", '{name = "short", lrr = 1}', f".recipe.lrr: is no part of a recipe; did you mean 'lr'? allowed: {RECIPE}"),
+    ("recipe", '{name = "short", lr = "0.1"}', ".recipe.lr: found '0.1'; allowed: a number"),
+    ("recipe", '{name = "short", lr = 0}', ".recipe.lr: found 0; allowed: a number above 0"),
+    ("recipe", '{name = "short", batch = true}', ".recipe.batch: found true; allowed: a whole number"),
+    ("recipe", '{name = "short", batch = 1.5}', ".recipe.batch: found 1.5; allowed: a whole number"),
+    ("recipe", '{name = "short", drops = ["1"]}', ".recipe.drops: found ['1']; allowed: a list, each a number"),
+    ("recipe", '{name = "short", decay = "cosin"}', ".recipe.decay: found 'cosin'; did you mean 'cosine'? "
+     "allowed: cosine, drops"),
+    ("recipe", '{name = "short", nesterov = true}', ".recipe: nesterov needs a momentum above 0"),
+    ("recipe", '{name = "short", init = "kaiming"}', ".recipe.init: found 'kaiming', which is no initialization; "
+     "did you mean 'kaiming-normal'? allowed: kaiming-normal, unit-variance"),
+    ("recipe", '{name = "short", rewind = {step = -1}}', ".recipe.rewind: found {step = -1}; "
+     "allowed: 'init', 'end', {step = k} or {epoch = k}"),
+    ("recipe", '["short", {name = "short", lr = 0.1}]', ".recipe[1]: 'short[lr=0.1]' is matrix[0].recipe[0] "
+     "'short' again"),
+    ("find", "[{lr = 0.05}, {lrr = 3}]", f".find[1].lrr: is no part of a recipe; did you mean 'lr'? allowed: {RECIPE}"),
+    ("find", "{lr = 3}", ".find: found {lr = 3}; allowed: a list"),
+    ("find", "[]", f".find: {EMPTY}"),
+    ("find", "[{}, {lr = 0.1}]", ": find[1] 'lr=0.1' is the same cell as find[0] '{}'; leave one out, or exclude it"),
+    ("score_at", '["init", "begin"]', f".score_at[1]: found 'begin'; allowed: {POINTS}"),
+    ("score_at", "[{step = -1}]", f".score_at[0]: found {{step = -1}}; allowed: {POINTS}"),
+    ("score_at", "[{step = 1, epoch = 2}]", f".score_at[0]: found {{step = 1, epoch = 2}}; allowed: {POINTS}"),
+    ("score_at", '["init", {step = 0}]', ".score_at[1]: 'step 0' is matrix[0].score_at[0] 'init' again"),
+    ("ablations", '["shufle"]', ".ablations[0]: found 'shufle', which is no ablation; did you mean 'shuffle'? "
+     "allowed: invert, none, only-global, reinit, shuffle"),
+    ("ablations", '["none", ["shuffle", "invrt"]]', ".ablations[1][1]: found 'invrt', which is no ablation; "
+     "did you mean 'invert'? allowed: invert, none, only-global, reinit, shuffle"),
+    ("ablations", '[["none", "reinit"]]', ".ablations[0]: found ['none', 'reinit']; "
+     "allowed: 'none' alone, or the names of ablations"),
+    ("ablations", '["shuffle+reinit", ["reinit", "shuffle"]]', ": ablations[1] 'reinit+shuffle' is the same cell "
+     "as ablations[0] 'shuffle+reinit'; leave one out, or exclude it"),
+    ("sparsities", "[0.5, 1.0]", f".sparsities[1]: found 1.0; {SPARSITY}"),
+    ("sparsities", "[-0.1, 0.5]", f".sparsities[0]: found -0.1; {SPARSITY}"),
+    ("sparsities", "[nan]", ".sparsities[0]: found nan; allowed: a finite number"),
+    ("sparsities", '["0.5"]', ".sparsities[0]: found '0.5'; allowed: a number"),
+    ("sparsities", "[0.5, 0.5]", ".sparsities[1]: '0.5' is matrix[0].sparsities[0] '0.5' again"),
+    ("sparsities", "0.5", ".sparsities: found 0.5; allowed: a list of sparsities, or {keep = 0.8, count = 18}"),
+    ("sparsities", "[]", f".sparsities: {EMPTY}"),
+    ("sparsities", "{keep = 0.8}", ".sparsities.count: is missing"),
+    ("sparsities", "{keep = 1.5, count = 3}", ".sparsities.keep: found 1.5; allowed: a number below 1"),
+    ("sparsities", "{keep = 0.8, count = 0}", ".sparsities.count: found 0; allowed: a number of at least 1"),
+    ("sparsities", "{keep = 0.1, count = 18}", ".sparsities.count: found 18; allowed: fewer, as 0.1^18 is 0 in "
+     "twelve digits"),
+    ("sparsities", "{keep = 0.8, count = 3, cont = 2}", ".sparsities.cont: is no key here; did you mean 'count'? "
+     "allowed: count, keep"),
+    ("densities", "[0.5, 0]", ".densities[1]: found 0; allowed: a number above 0, up to 1"),
+    ("densities", "[1.5]", ".densities[0]: found 1.5; allowed: a number above 0, up to 1"),
+    ("seeds", "0", f".seeds: found 0; {SEEDS}"),
+    ("seeds", "true", f".seeds: found true; {SEEDS}"),
+    ("seeds", "[0, -1]", ".seeds[1]: found -1; allowed: a whole number of at least 0"),
+    ("seeds", "[1, 1]", ".seeds[1]: '1' is matrix[0].seeds[0] '1' again"),
+    ("seeds", "[]", f".seeds: {EMPTY}"),
+    ("measures", '["layer-sparsit"]', ".measures[0]: found 'layer-sparsit', which is no diagnostic; "
+     "did you mean 'layer-sparsity'? allowed: layer-sparsity"),
+    ("split", '"tes"', ".split: found 'tes'; did you mean 'test'? allowed: test, val"),
+    ("dense", "1", ".dense: found 1; allowed: true or false"),
+    ("only", '[{method = "snap"}]', ".only[0].method: found 'snap', which is no method of this matrix; "
+     "did you mean 'snip'? allowed: snip"),
+    ("only", '[{ablations = "none"}]', ".only[0].ablations: is no key here; did you mean 'ablation'? "
+     "allowed: ablation, architecture, dataset, density, find, method, recipe, score_at, seed, sparsity"),
+    ("only", "[]", f".only: {EMPTY}"),
+    ("exclude", '[{method = "snip"}]', ": matrix 'main' has no cells: exclude leaves none"),
+    ("exclude", "[{sparsity = 0.7}]", ".exclude[0].sparsity: found 0.7, which is no sparsity of this matrix; "
+     "the nearest is 0.5"),
+    ("exclude", "[{density = 0.7}]", ".exclude[0].density: found 0.7, which is no density of this matrix; "
+     "the nearest is 0.5"),
+    ("exclude", "[{seed = 3}]", ".exclude[0].seed: found 3, which is no seed of this matrix; allowed: 0"),
+    ("exclude", '[{dataset = "mnis"}]', ".exclude[0].dataset: found 'mnis', which is no data set of this matrix; "
+     "did you mean 'mnist'? allowed: mnist"),
+    ("exclude", '[{ablation = "shuffle"}]', ".exclude[0].ablation: found 'shuffle', which is no combination of "
+     "ablations of this matrix; allowed: none"),
+    ("exclude", "[{find = {lr = 3}}]", ".exclude[0].find: found {lr = 3}, which is no find of this matrix; "
+     "allowed: {}"),
+    ("exclude", '[{score_at = "end"}]', ".exclude[0].score_at: found 'end', which is no pruning step of this "
+     "matrix; allowed: nothing"),
+    ("exclude", "[{}]", ".exclude[0]: is empty; allowed: at least one of architecture, dataset, recipe, find, "
+     "score_at, method, ablation, sparsity, density, seed"),
+]  # fmt: skip
+
+HEADS: dict[str, list[str]] = {
+    'schema = 2\nfoo = "bar"': [
+        "s.toml: schema: found 2; prunebench VERSION reads schema 1: a newer prunebench is needed"
+    ],
+    "schema = 0": ["s.toml: schema: found 0; prunebench VERSION reads schema 1"],
+    'schema = "1"\nname = "a b"\nversion = 1\nfoo = 1': [
+        "s.toml: schema: found '1'; allowed: a whole number",
+        f"s.toml: name: found 'a b'; {NAME}",
+        "s.toml: version: found 1; allowed: a text in quotes",
+        "s.toml: foo: is no key here; allowed: baselines, check, description, leaderboard, matrix, name, schema, "
+        "version",
+    ],
+    "description = 3": [
+        "s.toml: schema: is missing",
+        "s.toml: name: is missing",
+        "s.toml: version: is missing",
+        "s.toml: description: found 3; allowed: a text in quotes",
+    ],
+    'schema = 1\nname = "s"\nversion = 2020-01-01': [
+        "s.toml: version: found 2020-01-01; allowed: a text, a number, true or false, a list or a table"
+    ],
+}
+
+
+@pytest.mark.parametrize(("value", "message"), METHOD_CASES.items())
+def test_bad_methods_are_refused_with_what_is_allowed(
+    value: str, message: str, suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """Each mistake in `methods` has one message, with key path, what was found and what is allowed."""
+    assert problems(suite(methods=value)) == [f"s.toml: matrix[0].methods{message}"]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), CASES)
+def test_bad_values_are_refused_with_what_is_allowed(
+    key: str, value: str, message: str, suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """Each mistake in a key of a matrix has one message, with key path, what was found and what is allowed."""
+    assert problems(suite(**{key: value})) == [f"s.toml: matrix[0]{message}"]
+
+
+@pytest.mark.parametrize(("head", "messages"), HEADS.items())
+def test_bad_keys_of_the_file_are_refused(
+    head: str, messages: list[str], suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """A newer schema is refused alone; everything else about the file's own keys is said together."""
+    from prunebench import __version__
+
+    assert problems(suite(head)) == [m.replace("VERSION", __version__) for m in messages]
+
+
+@pytest.mark.parametrize("key", ["name", "architecture", "dataset", "recipe", "methods", "seeds"])
+def test_a_missing_key_is_named(
+    key: str, suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """A matrix without a needed key says which."""
+    assert problems(suite(**{key: None})) == [f"s.toml: matrix[0].{key}: is missing"]
+
+
+def test_sparsities_and_densities_are_exclusive(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """A matrix gives one of the two."""
+    assert problems(suite(sparsities=None)) == [
+        "s.toml: matrix[0].sparsities: is missing: give either sparsities or densities"
+    ]
+    assert problems(suite(more="densities = [0.5]")) == [
+        "s.toml: matrix[0].densities: stands beside sparsities; allowed: one of the two"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("matrix = []", "s.toml: matrix: is empty; allowed: at least one [[matrix]]"),
+        ("", "s.toml: matrix: is missing"),
+        ('[matrix]\nname = "main"', "s.toml: matrix: found {name = 'main'}; allowed: a list"),
+        ("matrix = [3]", "s.toml: matrix[0]: found 3; allowed: a table"),
+    ],
+)
+def test_a_suite_needs_matrices(text: str, message: str, problems: Callable[[str], list[str]]) -> None:
+    """A file without [[matrix]] tables is refused."""
+    assert problems(f'schema = 1\nname = "s"\nversion = "1"\n{text}') == [message]
+
+
+def test_all_problems_of_a_file_are_listed_at_once(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """Mistakes of every kind in two matrices, a check and the leaderboard come in one error, a line each."""
+    second = suite("", name='"other"', methods='["snop"]', sparsities="[2.0, 0.5, 0.5]", seeds=None)
+    more = second + '\n[[check]]\nname = "c"\nall = ["d"]\n[leaderboard]\nmargin = -1\n'
+    found = problems(suite(more=more, dataset='"mnis"', dense='"yes"', methods='["snap"]'))
+    assert found == [
+        "s.toml: leaderboard.margin: found -1; allowed: a number of at least 0",
+        "s.toml: matrix[0].dense: found 'yes'; allowed: true or false",
+        f"s.toml: matrix[1].sparsities[0]: found 2.0; {SPARSITY}",
+        "s.toml: matrix[1].seeds: is missing",
+        "s.toml: matrix[0].dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
+        "allowed: cifar10, mnist",
+        f"s.toml: matrix[0].methods[0]: found 'snap', which is no method; did you mean 'snip'? allowed: {METHODS}",
+        f"s.toml: matrix[1].methods[0]: found 'snop', which is no method; did you mean 'snip'? allowed: {METHODS}",
+        "s.toml: check[0].all[0]: found 'd', which is no check; allowed: nothing",
+    ]
+
+
+def test_two_spellings_of_one_cell_are_refused_with_both_positions(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """A variant beside the ablation that makes it is a duplicate, and both places are named."""
+    text = suite(methods='["grasp-inverted", "snip", "grasp"]', ablations='["none", "invert"]')
+    assert problems(text) == [
+        "s.toml: matrix[0]: methods[2] 'grasp' with ablations[0] 'none' is the same cell as methods[0] "
+        "'grasp-inverted' with ablations[1] 'invert'; leave one out, or exclude it",
+        "s.toml: matrix[0]: methods[2] 'grasp' with ablations[1] 'invert' is the same cell as methods[0] "
+        "'grasp-inverted' with ablations[0] 'none'; leave one out, or exclude it",
+    ]
+
+
+def test_a_spelling_that_is_excluded_is_no_duplicate(
+    suite: Callable[..., str], load: Callable[[str], object]
+) -> None:
+    """Duplicates are looked for in what only and exclude leave."""
+    load(
+        suite(
+            methods='["grasp-inverted", "grasp"]',
+            ablations='["none", "invert"]',
+            exclude='[{method = "grasp-inverted"}]',
+        )
+    )
+
+
+def test_an_entry_that_matches_nothing_is_refused(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """Values that are all there, and no cell that has them together, are an error too."""
+    text = suite(seeds="2", only="[{seed = 0}]", exclude="[{seed = 1}]")
+    assert problems(text) == ["s.toml: matrix[0].exclude[0]: matches no cell of the matrix"]
+    text = suite(seeds="2", only="[{seed = 0}]", exclude="[{seed = 0}]")
+    assert problems(text) == ["s.toml: matrix[0]: matrix 'main' has no cells: only and exclude leave none"]
+
+
+def test_an_ablation_that_refuses_a_method_is_named(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """What an ablation says about a method is said with the place in the file."""
+    methods = '[{method = "snip", as = "x", allocation = "erk"}]'
+    assert problems(suite(methods=methods, ablations='["none", "only-global"]')) == [
+        "s.toml: matrix[0].ablations[1]: ablation 'only-global' of method 'x': "
+        "only for methods with allocation = 'global'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "first", "second"),
+    [
+        ("methods", '[{method = "snip", as = "x"}]', '[{method = "snip", as = "x", keep = "low"}]'),
+        ("architecture", '{name = "resnet", as = "a"}', '{name = "resnet", width = 2, as = "a"}'),
+        ("recipe", '{name = "short", as = "r"}', '{name = "long", as = "r"}'),
+    ],
+)
+def test_a_label_means_one_thing_in_a_suite(
+    key: str, first: str, second: str, suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """Two matrices that mean different things by a label would mix in one row of a table."""
+    text = suite(more=suite("", name='"other"', **{key: second}), **{key: first})
+    index = "[0]" if key == "methods" else ""
+    label = "x" if key == "methods" else key[0]
+    assert problems(text) == [
+        f"s.toml: matrix[1].{key}{index}: the label '{label}' stands for something else in matrix[0].{key}{index}; "
+        "allowed: another label, with as = …"
+    ]
+
+
+def test_matrices_have_names_of_their_own(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """Two matrices of one name are refused: their cells could not be told apart."""
+    assert problems(suite(more=suite(""))) == [
+        "s.toml: matrix[1].name: found 'main', which is matrix[0]'s too; allowed: another"
+    ]
