@@ -66,7 +66,32 @@ _WHERE = {
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 
-__all__ = ["__version__", "diagnostics", *_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "Ablation",
+    "Architecture",
+    "Batch",
+    "ComponentError",
+    "DataError",
+    "Dataset",
+    "Diagnostic",
+    "Form",
+    "Initialization",
+    "Mask",
+    "Method",
+    "PluginError",
+    "PrunebenchError",
+    "Recipe",
+    "RecipeComponent",
+    "Scorer",
+    "StoreError",
+    "SuiteError",
+    "UsageError",
+    "__version__",
+    "diagnostics",
+    "hookimpl",
+    "prune",
+    "score",
+]
 
 
 def __getattr__(name: str) -> Any:

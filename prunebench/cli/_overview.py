@@ -83,7 +83,7 @@ class Overview:
         job = self.session.plan.jobs[key]
         if job.kind != "train":
             return job.kind
-        return "train pruned" if job.params["run"]["mask"] else "train dense"
+        return "train pruned" if "mask" in job.params["run"] else "train dense"
 
     @cached_property
     def reasons(self) -> dict[str, str]:
@@ -94,7 +94,7 @@ class Overview:
             status = self.statuses[cell.id]
             if status == "failed":
                 failure = self.snapshot.failure(cell)
-                found[cell.id] = f"{failure.kind} failed: {failure.error}" if failure else "failed last time"
+                found[cell.id] = f"failed ({failure.kind}): {failure.error}" if failure else "failed"
             elif status == "partial":
                 found[cell.id] = "measures are missing"
             elif status == "missing":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -239,24 +241,31 @@ def _write(
     format: Format,
     force: bool,
 ) -> None:
+    if format == "pt":
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save({"state_dict": dict(weights), "mask": dict(masks)}, buffer)
+        content = buffer.getvalue()
+    else:
+        from safetensors.torch import save
+
+        named = {f"mask.{name}": mask for name, mask in masks.items()}
+        content = save({**weights, **named}, metadata=metadata)
     temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}.tmp")
     try:
-        if format == "pt":
-            import torch
-
-            torch.save({"state_dict": dict(weights), "mask": dict(masks)}, temporary)
-        else:
-            from safetensors.torch import save_file
-
-            named = {f"mask.{name}": mask for name, mask in masks.items()}
-            save_file({**weights, **named}, temporary, metadata=metadata)
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         _publish(temporary, output, force)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, FileExistsError):
-            raise UsageError(f"{output} exists: give another name with -o FILE, or --force") from error
-        raise StoreError(f"cannot write {output}: {error}") from error
+    except FileExistsError as error:
+        raise UsageError(f"{output} exists: give another name with -o FILE, or --force") from error
+    except OSError as error:
+        raise StoreError(f"cannot write {output}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _publish(temporary: Path, output: Path, force: bool) -> None:

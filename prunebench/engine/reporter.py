@@ -159,7 +159,7 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
 def _described(job: Job) -> str:
     if job.kind == "train":
         run = job.params["run"]
-        what = "pruned" if run["mask"] else "dense"
+        what = "pruned" if "mask" in run else "dense"
         return f"train {run['architecture']['name']} {what} to step {job.params['step']}"
     return job.kind
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from prunebench.errors import DataError, StoreError, UsageError
+from prunebench.errors import DataError, PluginError, StoreError, UsageError
 from prunebench.plan.plan import Plan
 from prunebench.store import Store
 
@@ -113,6 +113,21 @@ class Session:
             except DataError as error:
                 raise DataError(f"{what}\n(downloading it failed: {error})") from error
         self.plan.missing_data = {}
+
+    def check_identities(self) -> None:
+        """Make sure that the components here are those that a thawed plan was made with.
+
+        Raises: PluginError for a component that has changed since, or that is not there.
+        """
+        for label, identity in self.plan.identities.items():
+            kind, _, name = label.partition(" ")
+            if kind in ("recipe", "data"):
+                continue
+            here = self.host.identity(kind, name)
+            if here != identity:
+                raise PluginError(
+                    f"{label} has changed since the plan was made ({identity} then, {here} here): run again"
+                )
 
     def freeze(self, store: Store) -> Path:
         """Write the plan to the store, so that every worker, and `status`, reads the same."""

@@ -51,7 +51,7 @@ def run_mask(job: Job, context: Context) -> None:
         module, arguments = _scoring(params["scoring"], context, first)
         mask = prune_rounds(
             module,
-            density=params["kept"] / params["prunable"],
+            density=params["density"],
             rounds=params["rounds"],
             keep=params["keep"],
             allocation=allocation,
@@ -107,7 +107,7 @@ def _scoring(
     unpack_state(source).load_into(module)
     module.to(call["device"])
     batch: tuple[torch.Tensor, torch.Tensor] | None = None
-    if params["batch"] is not None:
+    if "batch" in params:
         data = context.data(params["data"], "cpu")
         x, y = scoring_batch(data, params["seed"], **params["batch"])
         batch = x.to(call["device"]), y.to(call["device"])

@@ -122,7 +122,7 @@ def _origin(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any]
     for artifact in inputs.values():
         if artifact.meta.get("diverged"):
             return None, artifact.meta["diverged"], made_from
-    mask = mask_from(inputs[run["mask"]]) if run["mask"] else None
+    mask = mask_from(inputs[run["mask"]]) if "mask" in run else None
     if "init" in origin:
         module = context.network(run["architecture"], origin["init"], run["seed"])
         state = State.of(module, mask=mask, step=run["start"])

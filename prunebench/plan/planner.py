@@ -106,7 +106,7 @@ class Planner:
             end = self._dense(setting, cell.recipe, cell.seed, total)
         else:
             kept = self._kept(setting, cell.density)
-            mask = self._mask(setting, cell.form, cell.recipe, cell.seed, kept)
+            mask = self._mask(setting, cell.form, cell.recipe, cell.seed, kept, cell.density)
             if "shuffle" in cell.form.alter:
                 mask = self._job("shuffle", {"seed": cell.seed}, (mask,), cost=0)
             end = self._pruned(setting, cell, mask, total)
@@ -148,10 +148,10 @@ class Planner:
                 "dataset": cell.dataset,
                 "split": cell.split,
                 "recipe": cell.recipe.model_dump(mode="json", exclude_none=True),
-                "form": None
-                if cell.form.scorer is None
-                else cell.form.model_dump(mode="json", by_alias=True),
             }
+            if cell.form.scorer is not None:
+                form = cell.form.model_dump(mode="json", by_alias=True, exclude_none=True)
+                self._memo[key]["form"] = form
         return dict(self._memo[key])
 
     def _parts(self, cell: Cell) -> tuple[str, ...]:
@@ -282,8 +282,7 @@ class Planner:
         run = {
             "architecture": setting.architecture,
             "origin": origin,
-            "mask": mask,
-            "policy": None,
+            **({"mask": mask} if mask else {}),
             "start": start,
             "carry_momentum": carry,
             "recipe": self._run_fields(recipe),
@@ -293,16 +292,22 @@ class Planner:
         run_key = digest({"kind": "run", "version": JOB_VERSIONS["train"], **run})
         key = state_key(run_key, step)
         if key not in self.jobs:
-            evaluations = sum(
-                recipe.evaluates_at(s, setting.data.examples)
-                for s in range(0, step + 1, max(1, recipe.steps_per_epoch(setting.data.examples)))
-            )
-            self.costs[key] = float(setting.network.macs) * (
-                FORWARD_AND_BACKWARD * max(0, step - start) * recipe.batch
-                + evaluations * setting.data.evaluated
-            )
+            self.costs[key] = float(setting.network.macs) * self._examples(setting, recipe, start, step)
             self.jobs[key] = Job(key, "train", {"run": run, "run_key": run_key, "step": step}, inputs)
         return key
+
+    def _examples(self, setting: _Setting, recipe: Recipe, start: int, step: int) -> int:
+        """Return the forward passes that training from `start` to `step` amounts to, in examples."""
+        key = ("examples", id(recipe), id(setting), start, step)
+        if key not in self._memo:
+            self._keep(recipe, setting)
+            examples = setting.data.examples
+            trained = FORWARD_AND_BACKWARD * max(0, step - start) * recipe.batch
+            steps = {step, *range(0, step, recipe.steps_per_epoch(examples))}
+            evaluations = sum(s > start and recipe.evaluates_at(s, examples) for s in steps)
+            self._memo[key] = trained + evaluations * setting.data.evaluated
+        found: int = self._memo[key]
+        return found
 
     def _run_fields(self, recipe: Recipe) -> Mapping[str, Any]:
         key = ("run_fields", id(recipe))
@@ -325,7 +330,9 @@ class Planner:
 
     # -- masks -----------------------------------------------------------------------------------------
 
-    def _mask(self, setting: _Setting, form: Form, recipe: Recipe, seed: int, kept: int) -> str:
+    def _mask(
+        self, setting: _Setting, form: Form, recipe: Recipe, seed: int, kept: int, density: str
+    ) -> str:
         """Add the jobs that make a form's mask (unshuffled) with `kept` weights."""
         assert form.scorer is not None
         unbuilt = form.unbuilt()
@@ -338,7 +345,8 @@ class Planner:
         params: dict[str, Any] = {"keep": form.keep, "kept": kept, "prunable": setting.network.prunable}
         inputs: tuple[str, ...]
         if isinstance(form.schedule, Rounds):
-            params |= {"rounds": form.schedule.rounds, "scoring": scoring}
+            # rounds pass through the density's powers: another density with the same count is another mask
+            params |= {"rounds": form.schedule.rounds, "density": density, "scoring": scoring}
             inputs, cost = (state,), self._scoring_cost(setting, form) * form.schedule.rounds
         else:
             cost_of_scores = self._scoring_cost(setting, form)
@@ -346,7 +354,7 @@ class Planner:
         if isinstance(form.allocation, Like):
             other = self._liked(form, form.allocation)
             params["allocation"] = "like"
-            inputs = (*inputs, self._mask(setting, other, recipe, seed, kept))
+            inputs = (*inputs, self._mask(setting, other, recipe, seed, kept, density))
         else:
             params["allocation"] = form.allocation
         return self._job("mask", params, inputs, cost=cost)
@@ -381,9 +389,9 @@ class Planner:
                 },
                 "prunable": form.prunable.model_dump(mode="json", by_alias=True),
                 "architecture": setting.architecture,
-                "batch": batch.model_dump(exclude_none=True) if batch else None,
-                "data": setting.data_part if batch else None,
             }
+            if batch:
+                self._memo[key] |= {"batch": batch.model_dump(exclude_none=True), "data": setting.data_part}
         found: Mapping[str, Any] = self._memo[key]
         return found
 

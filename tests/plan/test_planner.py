@@ -106,13 +106,13 @@ def test_step_k_trains_the_dense_run_that_far_only(project: Any) -> None:
 
 def test_find_scores_a_network_trained_otherwise(project: Any) -> None:
     """Under find the scored run has the changed recipe, the evaluated one its own."""
-    more = 'find = [{lr = 0.05}]\nscore_at = ["end"]'
+    more = 'find = [{lr = 0.03}]\nscore_at = ["end"]'
     plan = project.session(project.suite(["magnitude-after-training"], more=more)).plan
     score = next(job for job in plan.jobs.values() if job.kind == "score")
     scored = plan.jobs[score.inputs[0]].params["run"]["recipe"]["lr"]
     evaluated = plan.jobs[plan.jobs[plan.cells[-1].key].inputs[0]].params["run"]["recipe"]["lr"]
-    assert scored == 0.05
-    assert evaluated != 0.05
+    assert scored == 0.03
+    assert evaluated != 0.03
 
 
 def test_reinit_starts_from_another_draw_and_reads_no_state(project: Any) -> None:
