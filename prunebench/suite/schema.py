@@ -13,7 +13,6 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    PlainValidator,
     Tag,
 )
 from pydantic_core import PydanticCustomError
@@ -85,8 +84,8 @@ def _whole(value: Any) -> bool:
 
 
 def _point(value: Any) -> Point:
-    if value in ("init", "end", "rewind") and isinstance(value, str):
-        return value  # type: ignore[return-value]
+    if isinstance(value, AtStep | AtEpoch) or value in ("init", "end", "rewind"):
+        return value  # type: ignore[no-any-return]
     if isinstance(value, dict) and len(value) == 1:
         ((key, k),) = value.items()
         if key == "step" and _whole(k) and k >= 0:
@@ -147,7 +146,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Sparsity = Annotated[float, AfterValidator(_sparsity)]
 Density = Annotated[float, AfterValidator(_density)]
 Seed = Annotated[int, AfterValidator(_seed)]
-PointValue = Annotated[Point, PlainValidator(_point)]
+PointValue = Annotated[Point, BeforeValidator(_point)]
 Combination = Annotated[list[str], BeforeValidator(_combination)]
 Listed: Callable[[Any], Any] = BeforeValidator(_listed)  # type: ignore[assignment]
 

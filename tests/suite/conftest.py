@@ -90,7 +90,7 @@ class FakeHost:
         return found
 
 
-@pytest.fixture()
+@pytest.fixture
 def host() -> FakeHost:
     return FakeHost()
 
@@ -121,13 +121,13 @@ Load = Callable[[str], Suite]
 Problems = Callable[[str], list[str]]
 
 
-@pytest.fixture()
+@pytest.fixture
 def suite() -> Callable[..., str]:
     """The text of a suite of one matrix, with keys changed."""
     return spell
 
 
-@pytest.fixture()
+@pytest.fixture
 def load(host: FakeHost, tmp_path: Path) -> Load:
     """Load a suite from its text."""
 
@@ -139,7 +139,7 @@ def load(host: FakeHost, tmp_path: Path) -> Load:
     return load
 
 
-@pytest.fixture()
+@pytest.fixture
 def problems(load: Load, tmp_path: Path) -> Problems:
     """Load a bad suite and return its problems, one a line, without the folder."""
 

@@ -1,0 +1,227 @@
+"""Checks: the grammar, and that what they speak of is there."""
+
+
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from prunebench.suite import Suite
+
+Text = Callable[..., str]
+Lines = Callable[[str], list[str]]
+
+BASE = {
+    "name": '"c"',
+    "quantity": '"accuracy"',
+    "of": '{method = "snip"}',
+    "against": '{method = "snip", ablations = ["shuffle"]}',
+    "range": '"all"',
+    "claim": '"above"',
+}
+
+
+def check(**keys: str | None) -> str:
+    """Return a [[check]] table: BASE with other keys; None leaves one out, `not_` is `not`."""
+    table = {**BASE, **{key.rstrip("_"): value for key, value in keys.items()}}
+    return "\n[[check]]\n" + "\n".join(f"{k} = {v}" for k, v in table.items() if v is not None)
+
+
+def whole(suite: Text, text: str) -> str:
+    """Return a suite with methods, ablations and settings enough for every check here."""
+    return suite(
+        methods='["snip", "random", "after"]',
+        ablations='["none", "shuffle"]',
+        find="[{}, {lr = 0.05}]",
+        score_at='["init", {step = 5}]',
+        sparsities="{keep = 0.8, count = 18}",
+        measures='["layer-sparsity"]',
+        more='[baselines]\nafter = "after"' + text,
+    )
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"claim": '"same"', "not_": "true", "margin": "0.5"},
+        {"quantity": '"measure:layer-sparsity"', "margin": "1"},
+        {"quantity": '"range-end"', "margin": "0.1", "range": '"matching"'},
+        {"quantity": '"crossing"', "margin": "0.1", "range": '"trivial"'},
+        {"quantity": '"slope"', "margin": "0.1", "range": '"extreme"'},
+        {"quantity": '"diverged"', "margin": "0.1"},
+        {"against": "97.5"},
+        {"against": '{best = ["random", {method = "after", ablations = "shuffle"}]}'},
+        {"against": '{worst = ["random", "after"]}'},
+        {"against": '{method = "none"}'},
+        {"range": "{paper = [0.945, 0.982]}"},
+        {"range": "[0.2, 0.36]"},
+        {"where": '{matrix = "main", architecture = ["resnet20"], dataset = "mnist"}'},
+        {"where": '{recipe = "short", split = "test"}'},
+        {"of": '{method = "snip", find = {lr = 0.05}, score_at = {step = 5}}'},
+    ],
+)
+def test_the_grammar_of_checks(keys: dict[str, str], suite: Text, load: Callable[[str], Suite]) -> None:
+    """Every form that a check can have is read and kept."""
+    (found,) = load(whole(suite, check(**keys))).checks
+    dumped = found.model_dump(by_alias=True)
+    assert dumped["name"] == "c"
+    assert dumped["not"] is ("not_" in keys)
+    assert (found.margin is None) == ("margin" not in keys)
+
+
+def test_a_check_of_other_checks(suite: Text, load: Callable[[str], Suite]) -> None:
+    """`all` and `any` name checks, those that come later too."""
+    text = (
+        '\n[[check]]\nname = "both"\nall = ["a", "b"]' + '\n[[check]]\nname = "one"\nany = ["a", "both"]'
+    ) + (check(name='"a"') + check(name='"b"', not_="true"))
+    both, one, a, b = load(whole(suite, text)).checks
+    assert (both.all_, both.any_, one.all_, one.any_) == (["a", "b"], None, None, ["a", "both"])
+    assert (a.not_, b.not_) == (False, True)
+
+
+def test_selections_keep_their_ablations_as_cells_label_them(
+    suite: Text, load: Callable[[str], Suite]
+) -> None:
+    """What a check selects can be compared with a cell's labels."""
+    (found,) = load(whole(suite, check())).checks
+    assert [(s.method, s.ablations_label) for _, s in found.selections] == [("snip", ""), ("snip", "shuffle")]
+
+
+CASES: list[tuple[dict[str, str | None], str]] = [
+    ({"quantity": '"acuracy"'}, ".quantity: found 'acuracy'; allowed: 'accuracy', 'range-end', 'crossing', "
+     "'slope', 'diverged' or 'measure:NAME'"),
+    ({"quantity": '"fit:gamma"'}, ".quantity: found 'fit:gamma': quantities of a fit are not built yet"),
+    ({"quantity": '"measure:layers"', "margin": "1"}, ".quantity: found 'layers', which is no measure of this "
+     "suite; did you mean 'layer-sparsity'? allowed: layer-sparsity"),
+    ({"quantity": '"slope"'}, ".margin: is missing: it is needed where the quantity is 'slope'"),
+    ({"margin": "-1"}, ".margin: found -1; allowed: a number of at least 0"),
+    ({"of": '{method = "snap"}'}, ".of.method: found 'snap', which is no method of this suite; "
+     "did you mean 'snip'? allowed: after, none, random, snip"),
+    ({"of": '"snip"'}, ".of: found 'snip'; allowed: a table"),
+    ({"of": '{metod = "snip", method = "snip"}'}, ".of.metod: is no key here; did you mean 'method'? "
+     "allowed: ablations, find, method, score_at"),
+    ({"of": '{method = "snip", ablations = ["invert"]}'}, ".of.ablations: found 'invert', which is no "
+     "combination of ablations of this suite; allowed: none, shuffle"),
+    ({"of": '{method = "snip", find = {lr = 3}}'}, ".of.find: found 'lr=3', which is no find of this suite; "
+     "did you mean 'lr=0.05'? allowed: lr=0.05, {}"),
+    ({"of": '{method = "snip", score_at = "end"}'}, ".of.score_at: found 'end', which is no pruning step of this "
+     "suite; allowed: init, step 5"),
+    ({"against": '{best = ["random", "snop"]}'}, ".against.best[1]: found 'snop', which is no method of "
+     "this suite; did you mean 'snip'? allowed: after, none, random, snip"),
+    ({"against": "{best = []}"}, ".against: has no methods; allowed: a list with at least one"),
+    ({"against": '{best = ["snip"], worst = ["random"]}'}, ".against: has both 'best' and 'worst'; "
+     "allowed: one of them"),
+    ({"against": '"snip"'}, ".against: found 'snip'; allowed: a number, {method = …}, {best = […]} or "
+     "{worst = […]}"),
+    ({"where": '{architecture = "resnet32"}'}, ".where.architecture: found 'resnet32', which is no architecture "
+     "of this suite; did you mean 'resnet20'? allowed: resnet20"),
+    ({"where": "{epochs = 3}"}, ".where.epochs: is no key here; allowed: architecture, dataset, matrix, recipe, "
+     "split"),
+    ({"range": '"matchin"'}, ".range: found 'matchin'; allowed: 'trivial', 'matching', 'extreme', 'all', "
+     "{paper = […]} or a list of sparsities"),
+    ({"range": "[0.2, 0.3]"}, ".range[1]: found 0.3, which is no sparsity of this suite; the nearest is 0.36"),
+    ({"range": "{paper = [0.2, 1.0]}"}, ".range.paper[1]: found 1.0; allowed: a number from 0 up to, but not "
+     "including, 1"),
+    ({"range": "[]"}, ".range: lists no sparsity; allowed: at least one"),
+    ({"claim": '"over"'}, ".claim: found 'over'; did you mean 'above'? allowed: above, same"),
+    ({"claim": None}, ".claim: is missing (or give 'all' or 'any' with the names of checks)"),
+    ({"not_": "1"}, ".not: found 1; allowed: true or false"),
+    ({"all": '["c"]'}, ".all: stands beside quantity, of, against, range, claim; allowed: 'all' and the name "
+     "alone"),
+    ({"name": '"a b"'}, ".name: found 'a b'; allowed: letters, digits and . _ + - after a letter or digit"),
+    ({"claims": '"above"'}, ".claims: is no key here; did you mean 'claim'? allowed: against, all, any, claim, "
+     "margin, name, not, of, quantity, range, where"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keys", "message"), CASES)
+def test_bad_checks_are_refused(
+    keys: dict[str, str | None], message: str, suite: Text, problems: Lines
+) -> None:
+    """Each mistake in a check begins its message with the key path, and says what is allowed."""
+    found = problems(whole(suite, check(**keys)))
+    assert f"s.toml: check[0]{message}" in found
+    assert len(found) == 1 or "all" in keys
+
+
+GROUPS = [
+    ('all = ["x"]', ["check[0].all[0]: found 'x', which is no check; allowed: c"]),
+    ('any = ["d"]', ["check[0].any[0]: names the check itself"]),
+    ("all = []", ["check[0].all: found []; allowed: a list with at least one name of a check"]),
+    ('all = ["c"]\nany = ["c"]', ["check[0].all: stands beside any; allowed: 'all' and the name alone"]),
+    (
+        'all = ["e"]\n[[check]]\nname = "e"\nany = ["d", "c"]',
+        [
+            "check[0]: 'd' rests on itself, by way of the checks that it names",
+            "check[1]: 'e' rests on itself, by way of the checks that it names",
+        ],
+    ),
+    (
+        'all = ["c"]\n[[check]]\nname = "d"\nany = ["c"]',
+        ["check[1].name: found 'd', which is check[0]'s too; allowed: another"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "messages"), GROUPS)
+def test_bad_groups_of_checks_are_refused(
+    text: str, messages: list[str], suite: Text, problems: Lines
+) -> None:
+    """Groups name other checks that are there, never themselves, not even on a round trip."""
+    found = problems(whole(suite, f'\n[[check]]\nname = "d"\n{text}' + check()))
+    assert found == [f"s.toml: {message}" for message in messages]
+
+
+def test_a_range_needs_its_baselines(suite: Text, problems: Lines) -> None:
+    """A range that is found with a baseline cannot be found without it."""
+    text = suite(ablations='["none", "shuffle"]', dense="false", more=check(range='"matching"'))
+    assert problems(text) == [
+        f"s.toml: check[0].range: found 'matching', which needs the baseline '{name}' that no matrix has"
+        for name in ("magnitude-after-training", "random", "none")
+    ]
+
+
+def test_a_selection_needs_cells(suite: Text, problems: Lines) -> None:
+    """A method and an ablation that are there, but never together, select nothing."""
+    text = suite(
+        methods='["snip", "grasp"]',
+        ablations='["none", "shuffle"]',
+        exclude='[{method = "snip", ablation = "shuffle"}]',
+        more=check(),
+    )
+    assert problems(text) == [
+        "s.toml: check[0].against: selects no cell of this suite (with the check's 'where')"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ('after = "aftr"', ["baselines.after: found 'aftr', which is no method of this suite; "
+                            "did you mean 'after'? allowed: after, none, random, snip"]),
+        ('aftr = "after"', ["baselines.aftr: is no key here; did you mean 'after'? allowed: after, none, random"]),
+        ("random = 1\nnone = 2", ["baselines.random: found 1; allowed: a text in quotes",
+                                  "baselines.none: found 2; allowed: a text in quotes"]),
+    ],
+)  # fmt: skip
+def test_bad_baselines_are_refused(text: str, messages: list[str], suite: Text, problems: Lines) -> None:
+    """Baselines are methods of the suite."""
+    found = problems(suite(methods='["snip", "random", "after"]', more=f"[baselines]\n{text}"))
+    assert found == [f"s.toml: {message}" for message in messages]
+
+
+def test_baselines_and_leaderboard_are_kept(suite: Text, load: Callable[[str], Suite]) -> None:
+    """What is given is kept; the rest has the names of the built-in methods."""
+    text = suite(
+        methods='["snip", "after"]',
+        more='[baselines]\nafter = "after"\n[leaderboard]\ntitle = "T"\nmargin = 1',
+    )
+    found = load(text)
+    assert found.baselines.model_dump() == {"after_training": "after", "random": "random", "none": "none"}
+    assert found.leaderboard.model_dump() == {"title": "T", "margin": 1.0}
+    plain = load(suite())
+    assert plain.baselines.after_training == "magnitude-after-training"
+    assert plain.leaderboard.model_dump() == {"title": "", "margin": None}

@@ -1,0 +1,174 @@
+"""Every key of the format is documented, and exercised by a test."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from prunebench.host.form import Form
+from prunebench.suite.check import Check
+from prunebench.suite.schema import Matrix, SuiteTable
+
+HERE = Path(__file__).parent
+DOCS = HERE.parent.parent / "docs" / "suites.md"
+
+
+def models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models of suite files in an annotation."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        ours = issubclass(annotation, BaseModel) and annotation.__module__.startswith("prunebench.suite.")
+        return [annotation] if ours else []
+    return [found for part in get_args(annotation) for found in models(part)]
+
+
+def keys(model: type[BaseModel], table: str, seen: frozenset[type] = frozenset()) -> dict[str, str]:
+    """Return the keys of a model and of the tables in it: "table.key" → the key."""
+    found = {}
+    for name, info in model.model_fields.items():
+        key = info.alias or name
+        found[f"{table}.{key}"] = key
+        for inner in models(info.annotation):
+            if inner not in seen:
+                found.update(keys(inner, f"{table}.{key}", seen | {model, inner}))
+    return found
+
+
+ALL = {
+    **keys(SuiteTable, "suite"),
+    **keys(Matrix, "matrix"),
+    **keys(Check, "check"),
+    **{f"form.{name}": name for name in Form.model_fields},
+}
+
+EXERCISED = {
+    "suite.schema": "test_bad_keys_of_the_file_are_refused",
+    "suite.name": "test_a_suite_by_path_has_its_path",
+    "suite.version": "test_a_suite_by_path_has_its_path",
+    "suite.description": "test_shipped_suites_say_how_large_they_are",
+    "suite.matrix": "test_a_suite_needs_matrices",
+    "suite.check": "test_the_grammar_of_checks",
+    "suite.baselines": "test_baselines_and_leaderboard_are_kept",
+    "suite.baselines.after": "test_baselines_and_leaderboard_are_kept",
+    "suite.baselines.random": "test_bad_baselines_are_refused",
+    "suite.baselines.none": "test_bad_baselines_are_refused",
+    "suite.leaderboard": "test_baselines_and_leaderboard_are_kept",
+    "suite.leaderboard.title": "test_baselines_and_leaderboard_are_kept",
+    "suite.leaderboard.margin": "test_baselines_and_leaderboard_are_kept",
+    "matrix.name": "test_matrices_have_names_of_their_own",
+    "matrix.architecture": "test_what_a_cell_holds",
+    "matrix.architecture.name": "test_presets_are_only_other_names",
+    "matrix.architecture.as": "test_what_a_cell_holds",
+    "matrix.dataset": "test_product_order_is_the_files",
+    "matrix.recipe": "test_what_a_cell_holds",
+    "matrix.recipe.name": "test_what_a_cell_holds",
+    "matrix.recipe.as": "test_a_label_means_one_thing_in_a_suite",
+    "matrix.find": "test_find_comes_from_the_axis_over_the_methods_own",
+    "matrix.score_at": "test_the_pruning_step_replaces_the_methods_own",
+    "matrix.methods": "test_changes_to_a_method_keep_the_rest",
+    "matrix.methods.method": "test_changes_to_a_method_keep_the_rest",
+    "matrix.methods.as": "test_a_label_means_one_thing_in_a_suite",
+    "matrix.ablations": "test_ablations_resolve_into_the_form",
+    "matrix.sparsities": "test_formula_and_list_of_the_same_sparsities_are_the_same_cells",
+    "matrix.sparsities.keep": "test_formula_and_list_of_the_same_sparsities_are_the_same_cells",
+    "matrix.sparsities.count": "test_formula_and_list_of_the_same_sparsities_are_the_same_cells",
+    "matrix.densities": "test_formula_and_list_of_the_same_sparsities_are_the_same_cells",
+    "matrix.seeds": "test_product_order_is_the_files",
+    "matrix.dense": "test_dense_cells_can_be_left_out",
+    "matrix.overrides": "test_what_a_cell_holds",
+    "matrix.overrides.recipe": "test_what_a_cell_holds",
+    "matrix.overrides.architecture": "test_what_a_cell_holds",
+    "matrix.only": "test_only_keeps_and_exclude_drops_what_an_entry_names",
+    "matrix.exclude": "test_only_keeps_and_exclude_drops_what_an_entry_names",
+    **{
+        f"matrix.{table}.{key}": "test_only_keeps_and_exclude_drops_what_an_entry_names"
+        for table in ("only", "exclude")
+        for key in (
+            "architecture",
+            "dataset",
+            "recipe",
+            "find",
+            "score_at",
+            "method",
+            "ablation",
+            "sparsity",
+            "density",
+            "seed",
+        )
+    },
+    "matrix.measures": "test_what_a_cell_holds",
+    "matrix.split": "test_what_a_cell_holds",
+    **{
+        f"check.{key}": "test_the_grammar_of_checks"
+        for key in (
+            "name",
+            "quantity",
+            "of",
+            "of.method",
+            "of.ablations",
+            "of.find",
+            "of.score_at",
+            "against",
+            "against.method",
+            "against.ablations",
+            "against.find",
+            "against.score_at",
+            "against.best",
+            "against.worst",
+            "where",
+            "where.matrix",
+            "where.architecture",
+            "where.dataset",
+            "where.recipe",
+            "where.split",
+            "range",
+            "range.paper",
+            "claim",
+            "not",
+            "margin",
+        )
+    },
+    **{
+        f"check.against.{group}.{key}": "test_the_grammar_of_checks"
+        for group in ("best", "worst")
+        for key in ("method", "ablations", "find", "score_at")
+    },
+    "check.all": "test_a_check_of_other_checks",
+    "check.any": "test_a_check_of_other_checks",
+    **{f"form.{name}": "test_a_whole_form" for name in Form.model_fields},
+}
+
+
+def documented() -> set[str]:
+    """Return the keys that a table of the docs begins a row with, and those said to be keys in a row."""
+    rows = [line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    first = {match[1] for row in rows if (match := re.match(r"\| `([a-z_]+)` \|", row))}
+    within = {key for row in rows if "keys `" in row for key in re.findall(r"`([a-z_]+)`", row)}
+    return first | within
+
+
+@pytest.mark.parametrize("key", sorted(set(ALL.values())))
+def test_every_key_is_documented(key: str) -> None:
+    """A key that the models take has a row in a table of docs/suites.md."""
+    assert key in documented()
+
+
+def test_no_key_is_documented_that_is_not_there() -> None:
+    """Every row of the docs' tables is a key of the models."""
+    rows = DOCS.read_text(encoding="utf-8").splitlines()
+    first = {match[1] for row in rows if (match := re.match(r"\| `([a-z_]+)` \|", row))}
+    assert first <= set(ALL.values())
+
+
+def test_every_key_is_exercised() -> None:
+    """Each key, in each table where it can stand, is named with a test that exists."""
+    assert sorted(EXERCISED) == sorted(ALL)
+    there = {
+        name
+        for path in HERE.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+    assert set(EXERCISED.values()) <= there
