@@ -1,7 +1,5 @@
 """Checks: the grammar, and that what they speak of is there."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Cells: order, names, what is merged, what they hold."""
 
-
-
 from __future__ import annotations
 
 import re

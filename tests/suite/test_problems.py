@@ -1,7 +1,5 @@
 """Bad input: the whole message of each mistake."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable
