@@ -16,12 +16,11 @@ from prunebench.suite.forms import DENSE, changed_form, intern
 from prunebench.suite.labels import (
     ablations_label,
     changes_label,
-    density_tokens,
     numbered,
     point_label,
     slug,
-    tokens,
 )
+from prunebench.suite.names import NameParts, name_parts
 from prunebench.suite.parameters import Components, changed_recipe
 from prunebench.suite.problems import Location, Problems
 from prunebench.suite.schema import Matrix
@@ -53,17 +52,6 @@ def expand_matrix(
 
 
 @dataclass
-class _Tokens:
-    """What the names of cells are made of, by place on each axis."""
-
-    setting: dict[tuple[int, int, int], str]
-    point: list[str]
-    find: list[str]
-    method: list[str]
-    density: list[str]
-
-
-@dataclass
 class Product:
     """The product of one matrix."""
 
@@ -82,7 +70,7 @@ class Product:
         exclude = filters(self.matrix.exclude, self.axes, (*self.here, "exclude"), noted)
         if self.problems:
             return []
-        axes, names = self.axes, self._tokens()
+        axes, names = self.axes, name_parts(self.axes)
         cells: list[Cell] = []
         for a, architecture in enumerate(axes.architecture):
             for d, dataset in enumerate(axes.dataset):
@@ -108,7 +96,7 @@ class Product:
         self,
         places: tuple[int, int, int],
         setting: tuple[Choice[Any], str, Choice[Recipe]],
-        names: _Tokens,
+        names: NameParts,
         only: Sequence[Filter],
         exclude: Sequence[Filter],
     ) -> list[Cell]:
@@ -161,7 +149,7 @@ class Product:
         combination: Combination,
         form: Form,
         kept: Sequence[tuple[int, int]],
-        names: _Tokens,
+        names: NameParts,
     ) -> list[Cell]:
         f, p, m, b = combination
         architecture, dataset, recipe = setting
@@ -197,7 +185,7 @@ class Product:
         places: tuple[int, int, int],
         setting: tuple[Choice[Any], str, Choice[Recipe]],
         seeds: Sequence[int],
-        names: _Tokens,
+        names: NameParts,
     ) -> list[Cell]:
         architecture, dataset, recipe = setting
         form = intern(DENSE, self.forms)
@@ -303,31 +291,6 @@ class Product:
         )
         pairs = zip(spelled, combination, other, strict=True)
         return " with ".join(text for text, mine, theirs in pairs if mine != theirs)
-
-    def _tokens(self) -> _Tokens:
-        axes = self.axes
-        architectures = tokens([c.name for c in axes.architecture], [c.label for c in axes.architecture])
-        datasets = tokens(axes.dataset, axes.dataset)
-        recipes = [""]
-        if len(axes.recipe) > 1:
-            recipes = [f"-{t}" for t in tokens([c.name for c in axes.recipe], [c.label for c in axes.recipe])]
-        points = [
-            "" if p is None else point_label(p).replace("step ", "").replace(" ", "") for p in axes.score_at
-        ]
-        finds = [changes_label(f) for f in axes.find]
-        methods = [c.label for c in axes.methods]
-        return _Tokens(
-            setting={
-                (a, d, r): f"{first}-{second}{third}"
-                for a, first in enumerate(architectures)
-                for d, second in enumerate(datasets)
-                for r, third in enumerate(recipes)
-            },
-            point=[f"-at{p}" if p else "" for p in points],
-            find=[f"-find-{t}" if t else "" for t in tokens(finds, finds)],
-            method=tokens(methods, methods),
-            density=density_tokens(axes.densities),
-        )
 
 
 def _match(entries: Sequence[Filter], place: tuple[int, int]) -> bool:
