@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -60,11 +61,23 @@ def say_rows(
     *,
     as_json: bool,
     title: str | None = None,
+    shrink: str | None = None,
 ) -> None:
-    """Print a listing, as a table or as JSON."""
+    """Print a listing, as a table or as JSON; on a terminal the column `shrink` is shortened to what fits."""
     from prunebench.report.listing import render
 
-    click.echo(render(rows, columns=columns, as_json=as_json, title=title))
+    text = render(rows, columns=columns, as_json=as_json, title=title)
+    if shrink and rows and not as_json and sys.stdout.isatty():
+        wide = max(map(len, text.splitlines())) - shutil.get_terminal_size().columns
+        if wide > 0:
+            room = max(24, max(len(str(row.get(shrink) or "")) for row in rows) - wide)
+            rows = [{**row, shrink: _shortened(str(row.get(shrink) or ""), room)} for row in rows]
+            text = render(rows, columns=columns, as_json=as_json, title=title)
+    click.echo(text)
+
+
+def _shortened(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1].rstrip() + "…"
 
 
 def problems(host: Host) -> None:

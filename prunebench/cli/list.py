@@ -40,7 +40,7 @@ def command(kind: str, as_json: bool, **options: Any) -> None:
     from prunebench.cli._output import problems, say_rows
 
     if kind == "suites":
-        say_rows(_suites(), ["name", "version", "description"], as_json=as_json)
+        say_rows(_suites(), ["name", "version", "description"], as_json=as_json, shrink="description")
         return
     from prunebench.cli._options import request_of
 
@@ -59,7 +59,7 @@ def command(kind: str, as_json: bool, **options: Any) -> None:
         return
     for row in rows:  # the distribution alone: the whole origin is for programs and `show`
         row["origin"] = " ".join(filter(None, (row["distribution"], row["version"]))) or row["plugin"]
-    say_rows(rows, columns, as_json=False)
+    say_rows(rows, columns, as_json=False, shrink="summary")
 
 
 def _any(rows: list[dict[str, Any]], name: str) -> bool:
@@ -81,7 +81,11 @@ def _suites() -> list[dict[str, Any]]:
         content = tomllib.loads(path.read_text("utf-8"))
         lines = str(content.get("description", "")).strip().splitlines()
         rows.append(
-            {"name": name, "version": content.get("version"), "description": lines[0] if lines else ""}
+            {
+                "name": name,
+                "version": content.get("version"),
+                "description": lines[0] + (" …" if len(lines) > 1 else "") if lines else "",
+            }
         )
     return rows
 

@@ -1,0 +1,119 @@
+"""`list` and `show`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prunebench.cli._kinds import COMPONENTS, PLURAL
+
+
+@pytest.mark.parametrize("kind", COMPONENTS)
+def test_every_kind_can_be_listed(place: Any, kind: str) -> None:
+    """A row for each component, with a summary and where it comes from; the text names them all."""
+    rows = place.json("list", kind)
+    assert rows
+    assert all(row["summary"] and row["origin"].startswith("prunebench ") for row in rows)
+    assert len({row["name"] for row in rows}) == len(rows)
+    text = place.call("list", kind).stdout
+    assert all(row["name"] in text for row in rows)
+
+
+def test_scorers_are_methods(place: Any) -> None:
+    """A scorer is listed among the methods once, registered methods beside it."""
+    names = [row["name"] for row in place.json("list", "methods", *place.plugin)]
+    assert {"own", "snip", "synflow", "ltr", "none"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_a_plugin_file_is_listed_with_its_parameters(place: Any) -> None:
+    """Components of a file say so; parameters have their defaults."""
+    rows = {row["name"]: row for row in place.json("list", "scorers", *place.plugin)}
+    assert rows["own"]["parameters"] == {"power": 2}
+    assert rows["own"]["summary"] == "Weights to a power."
+    assert "mine.py" in rows["own"]["origin"]
+    assert rows["snip"]["distribution"] == "prunebench"
+
+
+def test_architectures_are_listed_with_their_weights(place: Any) -> None:
+    """LeNet-300-100 has 266,200 prunable weights on MNIST; ResNet-20 has 270,896 on CIFAR-10."""
+    rows = {row["name"]: row for row in place.json("list", "architectures")}
+    assert rows["lenet-300-100"]["prunable, MNIST"] == 784 * 300 + 300 * 100 + 100 * 10
+    assert rows["resnet20"]["prunable, CIFAR-10"] == 270_896
+
+
+def test_suites_are_listed_from_their_files(place: Any) -> None:
+    """The shipped suites with version and description."""
+    rows = {row["name"]: row for row in place.json("list", "suites")}
+    assert {"quick", "pai-lenet", "pai-lenet-test"} <= set(rows)
+    assert all(row["version"] and row["description"] for row in rows.values())
+
+
+@pytest.mark.parametrize("kind", [*PLURAL, *PLURAL.values()])
+def test_show_takes_singular_and_plural(place: Any, kind: str) -> None:
+    """Everything about one, in text and as JSON."""
+    singular = {plural: one for one, plural in PLURAL.items()}.get(kind, kind)
+    name = {"plugin": "builtin-scorers", "suite": "quick"}.get(singular)
+    name = name or place.json("list", PLURAL[singular])[0]["name"]
+    found = place.json("show", kind, name)
+    assert (found["kind"], found["name"]) == (singular, name)
+    assert place.call("show", kind, name).stdout.startswith(f"{singular} {name}\n")
+
+
+def test_show_a_component_of_a_plugin_file(place: Any) -> None:
+    """The whole block: documentation, origin, identity, parameters, what it needs."""
+    found = place.json("show", "scorer", "own", *place.plugin)
+    assert set(found["identity"]) == {"name", "digest"}
+    place_of_identity = found["identity"]["digest"]
+    assert (
+        place.call("show", "scorer", "own", *place.plugin).stdout
+        == f"""\
+scorer own
+
+Weights to a power.
+
+origin: {place.folder / "mine.py"}
+
+identity:
+  name    own
+  digest  {place_of_identity}
+
+parameters:
+  power  2
+
+scoring:
+  needs      nothing
+  mode       eval
+  precision  float32
+"""
+    )
+
+
+def test_show_a_method_has_its_form_resolved(place: Any) -> None:
+    """SynFlow: a hundred rounds, at initialisation."""
+    form = place.json("show", "method", "synflow")["form"]
+    assert form["scorer"]["name"] == "synflow"
+    assert form["schedule"] == {"rounds": 100}
+    assert form["score_at"] == "init"
+
+
+def test_show_a_suite_has_its_matrices_resolved(place: Any) -> None:
+    """Cells counted, axes opened, recipes and forms written out."""
+    found = place.json("show", "suite", "tiny.toml", *place.plugin)
+    assert found["cells"] == 8
+    assert found["matrix main"]["method"] == ["none", "random", "own", "magnitude-after-training"]
+    assert found["matrix main"]["sparsity"] == [0.0, 0.5]
+    assert found["matrix main"]["seed"] == [0, 1]
+    assert found["method own"]["scorer"]["parameters"] == {"power": 2}
+    recipe = next(value for key, value in found.items() if key.startswith("recipe "))
+    assert recipe["epochs"] == 1
+
+
+def test_control_characters_of_others_are_not_printed(place: Any) -> None:
+    """A plugin's documentation cannot drive the terminal."""
+    from .conftest import PLUGIN
+
+    place.write("mine.py", PLUGIN.replace("Weights to a power.", "Weights \\x1b[31mto a power."))
+    for args in (["list", "scorers"], ["show", "scorer", "own"]):
+        assert "\x1b" not in place.call(*args, *place.plugin).stdout

@@ -1,0 +1,163 @@
+"""`export`: the file, where the weights come from, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import Result
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from .conftest import PLUGIN, Place
+
+
+@pytest.fixture
+def copy(done: tuple[Place, Result], tmp_path: Path) -> Place:
+    """A copy of the folder in which the tiny suite has been run."""
+    shutil.copytree(done[0].folder, tmp_path / "copy")
+    return Place(tmp_path / "copy")
+
+
+def cell_of(place: Place, method: str) -> dict[str, Any]:
+    plan = place.json("plan", place.suite, *place.plugin)
+    found: dict[str, Any] = next(cell for cell in plan["cells"] if cell["method"] == method)
+    return found
+
+
+def network() -> torch.nn.Module:
+    space: dict[str, Any] = {}
+    exec(PLUGIN, space)
+    built: torch.nn.Module = space["build"]((1, 8, 8), 10)
+    return built
+
+
+def accuracy(module: torch.nn.Module) -> int:
+    """Count what a network gets right, by hand, from the component's own images."""
+    from prunebench.host.registry import Host
+
+    digits = Host.load(third_party=False).get("datasets", "digits")
+    images, labels = digits.load(Path(), "test")
+    mean = torch.tensor(digits.mean).view(-1, 1, 1)
+    std = torch.tensor(digits.std).view(-1, 1, 1)
+    with torch.no_grad():
+        return int((module.eval()((images / 255 - mean) / std).argmax(1) == labels).sum())
+
+
+def test_a_pruned_cell_is_made_again_and_dropped_again(copy: Place) -> None:
+    """The file's network has the record's accuracy, zeros where the mask is; the store is as before."""
+    cell = cell_of(copy, "own")
+    before = set(copy.store.rglob("*.safetensors"))
+    found = copy.json("export", cell["key"][:8], "-o", "out.safetensors", *copy.plugin)
+    assert found["jobs_made_again"] >= 1
+    assert found["agrees_with_record"] is True
+    assert set(copy.store.rglob("*.safetensors")) == before
+    tensors = load_file(copy.folder / "out.safetensors")
+    masks = {name[5:]: tensor for name, tensor in tensors.items() if name.startswith("mask.")}
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("mask.")}
+    assert set(masks) == {"1.weight", "4.weight"}
+    assert all(mask.dtype == torch.bool for mask in masks.values())
+    assert sum(int(mask.sum()) for mask in masks.values()) == cell["kept"] == found["kept"]
+    assert all(not weights[name][~mask].any() for name, mask in masks.items())
+    module = network()
+    module.load_state_dict(weights)
+    assert accuracy(module) == found["correct"]
+
+
+def test_the_file_says_what_it_is(copy: Place) -> None:
+    """safetensors metadata hold key, cell, suite and the test counts."""
+    cell = cell_of(copy, "own")
+    copy.call("export", cell["key"], "-o", "out.safetensors", *copy.plugin)
+    with safe_open(copy.folder / "out.safetensors", "pt") as file:
+        metadata = file.metadata()
+    about = json.loads(metadata["prunebench"])
+    assert metadata["format"] == "pt"
+    assert about["key"] == cell["key"]
+    assert about["cell"] == f"main::{cell['cell']}"
+    assert about["suite"]["name"] == "tiny"
+    assert about["test"]["examples"] == 355
+
+
+def test_an_unpruned_cell_by_its_name(copy: Place) -> None:
+    """matrix::cell with --suite; the weights are in the store, so nothing is made again; there is no mask."""
+    cell = cell_of(copy, "none")
+    result = copy.call("export", f"main::{cell['cell']}", "--suite", copy.suite, *copy.plugin)
+    assert result.stderr == ""
+    assert result.stdout.startswith(
+        f"{cell['cell']}.safetensors: main::{cell['cell']} of suite tiny 3, record "
+    )
+    tensors = load_file(copy.folder / f"{cell['cell']}.safetensors")
+    assert not any(name.startswith("mask.") for name in tensors)
+    network().load_state_dict(tensors)
+
+
+def test_pt_is_a_dict_of_state_dict_and_mask(copy: Place) -> None:
+    """--format pt is read by torch.load without trusting the file."""
+    cell = cell_of(copy, "random")
+    result = copy.call("export", cell["key"], "--format", "pt", "--output", "out.pt", *copy.plugin)
+    assert "were not kept: they are made again" in result.stderr
+    found = torch.load(copy.folder / "out.pt", weights_only=True)
+    assert set(found) == {"state_dict", "mask"}
+    network().load_state_dict(found["state_dict"])
+    assert set(found["mask"]) == {"1.weight", "4.weight"}
+
+
+def test_a_file_that_exists_is_kept(copy: Place) -> None:
+    """Without --force nothing is replaced; with it the file is."""
+    cell = cell_of(copy, "none")
+    copy.write("out.safetensors", "mine")
+    args = ["export", cell["key"], "-o", "out.safetensors", *copy.plugin]
+    result = copy.call(*args, code=2)
+    assert "out.safetensors exists" in result.stderr
+    assert (copy.folder / "out.safetensors").read_text() == "mine"
+    copy.call(*args, "--force")
+    assert load_file(copy.folder / "out.safetensors")
+    assert not list(copy.folder.glob(".*.tmp"))
+
+
+def test_a_changed_component_is_refused(copy: Place) -> None:
+    """Weights that were dropped are never made with another scorer than the record's."""
+    cell = cell_of(copy, "own")
+    for path in copy.store.glob("artifacts/*/*.safetensors"):
+        path.unlink()
+    copy.write("mine.py", PLUGIN.replace("** power", "** (power + 1)"))
+    result = copy.call("export", cell["key"], "-o", "out.safetensors", *copy.plugin, code=2)
+    assert "has changed since" in result.stderr
+    assert not (copy.folder / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["12ab"], "'12ab' is no key; allowed: a record's key or at least its first 6 characters"),
+        (["not-a-key"], "'not-a-key' is no key"),
+        (["0123456789"], "has a key that begins with '0123456789'"),
+        (["main::x"], "say of which suite with --suite"),
+        (["main::x", "--suite", "tiny"], "no frozen plan of suite 'tiny'"),
+        (["main::x", "--suite", "other"], "no frozen plan of suite 'other'"),
+    ],
+)
+def test_what_cannot_be_found(done: tuple[Place, Result], args: list[str], told: str) -> None:
+    """A key that is none, is in no record, or a cell that is in no plan."""
+    place, _ = done
+    before = place.files()
+    assert told in place.call("export", *args, code=2).stderr
+    assert place.files() == before
+
+
+def test_a_store_that_is_not_there(place: Place) -> None:
+    """No store: says how one is made, and makes none."""
+    result = place.call("export", "0123456789", code=2)
+    assert "no store at" in result.stderr
+    assert not place.store.exists()
+
+
+def test_a_folder_that_is_not_there(copy: Place) -> None:
+    """A file that cannot be written is told."""
+    cell = cell_of(copy, "none")
+    result = copy.call("export", cell["key"], "-o", "none/out.safetensors", *copy.plugin, code=2)
+    assert "cannot write none/out.safetensors" in result.stderr
