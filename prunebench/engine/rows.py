@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from prunebench.engine.snapshot import Snapshot
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
 
@@ -17,8 +18,7 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
     A cell is "finished", "diverged", "failed" (something that it needs failed, and nothing came out since)
     or "missing".
     """
-    present = store.record_keys()
-    failed = store.attempt_keys()
+    snapshot = Snapshot(plan, store)
     found = []
     for cell in plan.cells:
         labels = cell.labels
@@ -37,10 +37,10 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             "seed": cell.seed,
             "status": "missing",
         }
-        if cell.key in present:
+        if snapshot.recorded(cell):
             with suppress(Missing, Damaged):
                 row |= _result(store, cell.key)
-        if row["status"] == "missing" and failed and not failed.isdisjoint(plan.ancestors(cell.key)):
+        if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
         found.append(row)
     return found

@@ -49,6 +49,7 @@ def run_cells(
     args = [
         str(session.path),
         "--rootdir", str(session.path.parent),
+        "--confcutdir", str(session.path.parent),  # else -k matches the names of all folders above
         "-c", str(here / "pytest.ini"),
         "--noconftest",
         "-o", f"cache_dir={store.root / 'pytest-cache'}",
