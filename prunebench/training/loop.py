@@ -104,7 +104,7 @@ class _Run:
         self.module.train()
         self.batches = Batches(data, recipe, seed, channels_last=self.channels_last)
         self.parameters = dict(self.module.named_parameters())
-        self._noise_epoch, self._noise = -1, [0]
+        self._epoch = -1
         self.load(state)
 
     def load(self, state: State) -> None:
@@ -145,7 +145,7 @@ class _Run:
         """Train to a step, looking at the losses every `block` steps and wherever a state is read."""
         safe = self.snapshot(on_device=True) if block > 1 else None
         while self.step < to_step and self.make_step(look=safe is None):
-            evaluates = self.recipe.evaluates_at(self.step, self.batches.examples)
+            evaluates = self._evaluates[(self.step - 1) % self.batches.per_epoch]
             saves = checkpoint is not None and self.step < to_step and checkpoint.due(self.step)
             read = evaluates or saves or self.step == to_step
             looks = safe is not None and (read or self.step - safe.step >= block)
@@ -165,36 +165,40 @@ class _Run:
                 break
         if self.policy.mask is not None:
             check_pruned(self.parameters, self.policy.mask)
+        self.optimizer.zero_grad(set_to_none=True)  # whoever scores this module next finds no gradients
         return self.snapshot()
 
     def make_step(self, *, look: bool) -> bool:
         """Make one step; with `look`, return False before the update where the loss is not finite."""
-        self._seed_noise()
+        epoch, position = divmod(self.step, self.batches.per_epoch)
+        if epoch != self._epoch:
+            self._start_epoch(epoch)
+        seed_torch(self._noise[position], self.device)
         x, y = self.batches(self.step)
         size = len(y)
         micro = self.recipe.micro_batch or size
         self.optimizer.zero_grad(set_to_none=True)
-        loss = torch.zeros((), device=self.device)
+        loss: float | torch.Tensor = 0.0
         for start in range(0, size, micro):
             outputs = self.module(x if micro >= size else x[start : start + micro])
             targets = y[start : start + micro]
             part = functional.cross_entropy(outputs, targets, label_smoothing=self.recipe.label_smoothing)
             if micro < size:
                 part = part * (len(targets) / size)  # the sum of the parts is the mean over the batch
-            loss += part.detach()
-            if look and not math.isfinite(float(loss)):
+            loss = loss + (part.item() if look else part.detach().double())
+            if look and not math.isfinite(loss):
                 self.diverged = self.step + 1
                 return False
             part.backward()  # type: ignore[no-untyped-call]
         self.policy.before_update(self.step)
-        self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate(self.step, self.batches.examples)
+        self.optimizer.param_groups[0]["lr"] = self._rates[position]
         self.optimizer.step()
         self.step += 1
         self.policy.after_update(self.step)
-        if look:
-            self.count(float(loss), size)
-        else:
+        if isinstance(loss, torch.Tensor):
             self.pending.append((loss, size))
+        else:
+            self.count(loss, size)
         return True
 
     def count(self, loss: float, examples: int) -> None:
@@ -203,14 +207,15 @@ class _Run:
         self.meter["examples"] += examples
 
     def settle(self) -> bool:
-        """Add the losses not looked at yet to the meter; return whether all are finite."""
-        if self.pending:
-            losses = torch.stack([loss for loss, _ in self.pending]).tolist()
-            for loss, (_, size) in zip(losses, self.pending, strict=True):
-                if not math.isfinite(loss):
-                    return False
-                self.count(loss, size)
-            self.pending.clear()
+        """Add the losses not counted yet to the meter; return whether all are finite."""
+        if not self.pending:
+            return True
+        losses = torch.stack([loss for loss, _ in self.pending]).tolist()
+        for loss, (_, size) in zip(losses, self.pending, strict=True):
+            if not math.isfinite(loss):
+                return False
+            self.count(loss, size)
+        self.pending.clear()
         return True
 
     def evaluate(self) -> None:
@@ -238,13 +243,14 @@ class _Run:
         )
         self.meter = new_meter()
 
-    def _seed_noise(self) -> None:
-        """Give the step its own dropout masks, whichever step the run began with."""
-        epoch, position = divmod(self.step, self.batches.per_epoch)
-        if epoch != self._noise_epoch:
-            raw = stream(self.seed, "noise", epoch).raw(self.batches.per_epoch)
-            self._noise_epoch, self._noise = epoch, (raw >> 1).tolist()
-        seed_torch(self._noise[position], self.device)
+    def _start_epoch(self, epoch: int) -> None:
+        """Work out what its steps need, all at once: between two steps each of them would cost more."""
+        n, per_epoch = self.batches.examples, self.batches.per_epoch
+        steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
+        self._epoch = epoch
+        self._noise = (stream(self.seed, "noise", epoch).raw(per_epoch) >> 1).tolist()  # dropout's seeds
+        self._rates = [self.recipe.learning_rate(step, n) for step in steps]
+        self._evaluates = [self.recipe.evaluates_at(step + 1, n) for step in steps]
 
 
 def _optimizer(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> torch.optim.SGD:

@@ -68,13 +68,13 @@ class FixedMask:
 
     def before_update(self, step: int) -> None:
         """Zero the gradients of pruned weights, in one fused multiplication."""
-        gradients = [weight.grad for weight in self._weights]
-        factors = self._factors
-        if None in gradients:  # a layer that this forward pass did not reach
-            pairs = [(g, f) for g, f in zip(gradients, factors, strict=True) if g is not None]
-            gradients, factors = [g for g, _ in pairs], [f for _, f in pairs]
+        gradients, factors = [], []
+        for weight, factor in zip(self._weights, self._factors, strict=True):
+            if weight.grad is not None:  # None in a layer that this forward pass did not reach
+                gradients.append(weight.grad)
+                factors.append(factor)
         if gradients:
-            torch._foreach_mul_(gradients, factors)  # type: ignore[arg-type]
+            torch._foreach_mul_(gradients, factors)
 
     def after_update(self, step: int) -> None:
         """Nothing changes."""
