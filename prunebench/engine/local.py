@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from prunebench.errors import PrunebenchError
 from prunebench.jobs.context import Context, InputChanged, InputRefused
@@ -129,7 +129,7 @@ class LocalEngine:
         if self.on_job is not None:
             self.on_job(job)
         path = self.store.log_path(job.key)
-        with _log_to(path) as tail:
+        with _JobLog(path) as job_log:
             try:
                 self.run(job, self.context)
             except (Missing, Damaged, InputChanged):
@@ -141,11 +141,12 @@ class LocalEngine:
                 message = (
                     str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
                 )
-                log.error("failed: %s\n%s", message, traceback.format_exc())
+                log.error("failed: %s", message)
+                job_log.write(traceback.format_exc())
                 self.store.write_attempt(
                     job.key,
                     error=message,
-                    log_tail=tail(),
+                    log_tail=job_log.tail(),
                     job={"kind": job.kind, "traceback": traceback.format_exc()},
                 )
                 failed = JobFailed(job, message, log_path=path.name)
@@ -181,23 +182,33 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-@contextmanager
-def _log_to(path: Any) -> Iterator[Callable[[], str]]:
-    """Write what is logged meanwhile to the job's file; yields a function that returns its last lines."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger("prunebench")
-    level = root.level
-    root.setLevel(logging.INFO)
-    root.addHandler(handler)
+class _JobLog:
+    """Writes what is logged meanwhile to a job's file."""
 
-    def tail() -> str:
-        handler.flush()
-        return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-50:])
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._logger = logging.getLogger("prunebench")
+        self._level = self._logger.level
 
-    try:
-        yield tail
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-        handler.close()
+    def __enter__(self) -> _JobLog:
+        self._handler = logging.FileHandler(self._path, encoding="utf-8")
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._logger.setLevel(logging.INFO)
+        self._logger.addHandler(self._handler)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self._handler)
+        self._logger.setLevel(self._level)
+        self._handler.close()
+
+    def write(self, text: str) -> None:
+        """Write text to the file alone: a traceback is for whoever looks into the log."""
+        self._handler.emit(
+            logging.makeLogRecord({"msg": text, "levelname": "ERROR", "levelno": logging.ERROR})
+        )
+
+    def tail(self) -> str:
+        """Return the file's last lines."""
+        self._handler.flush()
+        return "\n".join(self._path.read_text("utf-8", errors="replace").splitlines()[-50:])

@@ -68,8 +68,10 @@ class Request:
     @classmethod
     def from_json(cls, text: str) -> Request:
         """Return the request that `to_json` wrote."""
-        value: dict[str, Any] = orjson.loads(text)
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
+        value: dict[str, Any] = {
+            name: tuple(item) if isinstance(item, list) else item for name, item in orjson.loads(text).items()
+        }
+        return cls(**value)
 
 
 @dataclass

@@ -1,0 +1,135 @@
+"""Suites as pytest items: collected when named, selected and reported as pytest does; silent elsewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PRUNEBENCH_STORE": str(folder / "store"), **environment},
+    )
+
+
+def test_cells_are_items_named_by_suite_matrix_and_cell(project: Any) -> None:
+    """--collect-only lists quick.toml::main::… in the file's order, and runs nothing."""
+    path = project.suite(["snip", "ltr"], ablations=["none", "shuffle"])
+    done = run_pytest(project.folder, path.name, "--collect-only", "-q")
+    assert done.stdout.splitlines()[:5] == [
+        "tiny.toml::main::digits-mlp-digits-none-d1-s0",
+        "tiny.toml::main::digits-mlp-digits-snip-d0.5-s0",
+        "tiny.toml::main::digits-mlp-digits-snip-shuffle-d0.5-s0",
+        "tiny.toml::main::digits-mlp-digits-ltr-d0.5-s0",
+        "tiny.toml::main::digits-mlp-digits-ltr-shuffle-d0.5-s0",
+    ]
+
+
+def test_k_selects_cells_and_what_they_need_comes_along(project: Any) -> None:
+    """-k ltr runs one cell; the dense run that it needs is made, other cells are not."""
+    path = project.suite(["snip", "ltr"])
+    done = run_pytest(project.folder, path.name, "-k", "ltr")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed, 2 deselected" in done.stdout
+    engine = project.engine(path)
+    assert [c.labels["method"] for c in engine.plan.cells if engine.store.has_record(c.key)] == ["ltr"]
+
+
+def test_a_failed_cell_is_a_failed_item_with_its_jobs_error_and_lf_finds_it(project: Any) -> None:
+    """The scorer's error is shown without a traceback; --lf runs the failed cell alone, which passes once mended."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(BROKEN)
+    path = project.suite(["mine", "snip"])
+    options = (path.name, "--prunebench-plugin", str(plugin))
+    done = run_pytest(project.folder, *options)
+    assert done.returncode == 1
+    assert "out of luck" in done.stdout
+    assert "Traceback" not in done.stdout
+    plugin.write_text(BROKEN.replace("raise ValueError('out of luck')", "pass"))
+    again = run_pytest(project.folder, *options, "--lf")
+    assert "1 passed" in again.stdout
+    assert again.returncode == 0
+
+
+def test_x_stops_at_the_first_failure(project: Any) -> None:
+    """-x leaves the cells behind the failed one alone."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(BROKEN)
+    path = project.suite(["mine", "snip"])
+    done = run_pytest(project.folder, path.name, "--prunebench-plugin", str(plugin), "-x")
+    assert "1 failed, 1 passed" in done.stdout
+
+
+def test_a_bad_suite_is_an_error_of_collection_without_a_traceback(project: Any) -> None:
+    """pytest reports the suite's own message and exits with 2."""
+    path = project.suite(["snap"])
+    done = run_pytest(project.folder, path.name)
+    assert done.returncode == 2
+    assert "snip" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+OTHER = """
+[tool.something]
+matrix = "not ours"
+"""
+
+
+def test_the_plugin_is_silent_in_other_peoples_projects(tmp_path: Path) -> None:
+    """A project with toml files of its own, a suite among them, collects its tests and nothing else; no torch."""
+    (tmp_path / "pyproject.toml").write_text(OTHER)
+    (tmp_path / "suite.toml").write_text('schema = 1\nname = "x"\n[[matrix]]\nname = "m"\n')
+    (tmp_path / "test_own.py").write_text(
+        "import sys\ndef test_own():\n    assert 'torch' not in sys.modules\n    assert 'prunebench.plan' not in sys.modules\n"
+    )
+    done = run_pytest(tmp_path, "-q")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+    assert "prunebench" not in done.stdout + done.stderr
+    assert {p.name for p in tmp_path.iterdir()} - {".pytest_cache", "__pycache__"} == {
+        "pyproject.toml",
+        "suite.toml",
+        "test_own.py",
+    }
+
+
+def test_a_toml_file_that_is_no_suite_is_left_to_others(tmp_path: Path) -> None:
+    """Named on the command line, a file without matrices is not ours to collect."""
+    (tmp_path / "other.toml").write_text("[tool.x]\na = 1\n")
+    done = run_pytest(tmp_path, "other.toml", "-q")
+    assert done.returncode in (pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR)
+    assert "prunebench" not in done.stdout
+
+
+@pytest.mark.slow
+def test_two_workers_share_one_dense_run(project: Any) -> None:
+    """With -n 2 no job is made twice: each job's log says done once."""
+    path = project.suite(["magnitude-after-training", "ltr"], sparsities=[0.3, 0.5, 0.7, 0.9])
+    done = run_pytest(project.folder, path.name, "-n", "2", "-q")
+    assert done.returncode == 0, done.stdout
+    for log in (project.folder / "store" / "logs").iterdir():
+        assert log.read_text().count(" done") == 1, log.read_text()
+
+
+BROKEN = '''
+import prunebench
+
+def score(net, batch, rng):
+    """Broken on purpose."""
+    raise ValueError('out of luck')
+    return {name: weight.detach().abs() for name, weight in net.weights.items()}
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("mine", score)]
+'''

@@ -1,0 +1,82 @@
+"""`prunebench run` through pytest: exit codes, selection, interruption, what is printed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+
+def prunebench(project: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "prunebench", *arguments, "--store", str(project.folder / "store")],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_interrupted_it_exits_with_130_and_goes_on_later(project: Any) -> None:
+    """Ctrl-C in the middle of a run: 130, records so far stay, the same command does the rest."""
+    path = project.suite(["snip", "ltr", "synflow"], seeds=3, epochs=30)
+    command = [sys.executable, "-m", "prunebench", "run", path.name, "--store", str(project.folder / "store")]
+    process = subprocess.Popen(
+        command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    records = project.folder / "store" / "records"
+    deadline = time.monotonic() + 60
+    while not any(records.rglob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    made = set(records.rglob("*.json"))
+    assert 0 < len(made) < 12
+    again = prunebench(project, "run", path.name)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(set(records.rglob("*.json"))) == 12
+    assert made <= set(records.rglob("*.json"))
+
+
+def test_a_failed_cell_makes_it_exit_with_1_and_the_others_are_done(project: Any) -> None:
+    """One broken scorer: exit code 1, its error in the summary, every other cell in the leaderboard."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(BROKEN)
+    path = project.suite(["mine", "snip"])
+    done = prunebench(project, "run", path.name, "--plugin", str(plugin))
+    assert done.returncode == 1
+    assert "out of luck" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    engine = project.engine(path, plugins=(str(plugin),))
+    assert [engine.store.has_record(c.key) for c in engine.plan.cells] == [True, False, True]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_the_projects_own_pytest_settings_do_not_reach_cells(project: Any, workers: tuple[str, ...]) -> None:
+    """A pytest.ini with addopts, a conftest that fails: neither is read."""
+    (project.folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only --strict-nonsense\n")
+    (project.folder / "conftest.py").write_text("raise RuntimeError('not for cells')\n")
+    path = project.suite(["snip"])
+    done = prunebench(project, "run", path.name, *workers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 cells made now" in done.stdout
+
+
+BROKEN = '''
+import prunebench
+
+def score(net, batch, rng):
+    """Broken on purpose."""
+    raise ValueError('out of luck')
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("mine", score)]
+'''
