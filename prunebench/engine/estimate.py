@@ -17,6 +17,9 @@ __all__ = ["Estimate", "Rate", "estimate", "marginal", "measured_rate"]
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
 """Multiply-accumulates a second: of one thread; of a GPU kept busy by small networks."""
 
+A_STEP, A_JOB = 0.5e-3, 0.1
+"""Seconds that a training step and a job are assumed to take beside their arithmetic."""
+
 RUNS = 30
 """How many runs a measured rate is taken of: the newest."""
 
@@ -29,6 +32,9 @@ class Rate:
     by_architecture: dict[str, float]
     runs: int
     """Runs that this was measured on; 0 where it is assumed."""
+    step: float = 0.0
+    job: float = 0.0
+    """Seconds beside arithmetic; what is measured has them in its rate."""
 
     def of(self, architecture: str | None) -> float:
         """Return the rate for an architecture."""
@@ -70,7 +76,8 @@ def estimate(
         runs = f"{rate.runs} {'run' if rate.runs == 1 else 'runs'}"
         basis = f"measured: {runs} in this store, {_giga(rate.general)}"
     else:
-        basis = f"assumed: {_giga(rate.general)} a worker; no run in this store yet"
+        beside = f"{1000 * rate.step:g} ms a step, {rate.job:g} s a job"
+        basis = f"assumed: {_giga(rate.general)} a worker, {beside}; no run in this store yet"
     return Estimate(
         total_macs=sum(marginal(plan, key) for key in everything),
         remaining_macs=sum(marginal(plan, key) for key in remaining),
@@ -87,11 +94,26 @@ def _giga(rate: float) -> str:
 
 def _assumed(device: str, threads: int) -> Rate:
     kind = device.split(":")[0]
-    return Rate(ASSUMED["cuda"] if kind == "cuda" else ASSUMED["cpu"] * threads, {}, 0)
+    return Rate(
+        ASSUMED["cuda"] if kind == "cuda" else ASSUMED["cpu"] * threads, {}, 0, step=A_STEP, job=A_JOB
+    )
 
 
 def _seconds(plan: Plan, keys: Iterable[str], rate: Rate) -> float:
-    return sum(marginal(plan, key) / rate.of(_architecture(plan, key)) for key in keys)
+    return sum(
+        marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * _steps(plan, key) + rate.job
+        for key in keys
+    )
+
+
+def _steps(plan: Plan, key: str) -> int:
+    """Return the steps that a training job takes from its run's earlier state on; 0 for other jobs."""
+    job = plan.jobs[key]
+    if job.kind != "train":
+        return 0
+    earlier = plan.earlier.get(key)
+    start: int = plan.jobs[earlier].params["step"] if earlier else job.params["run"]["start"]
+    return max(0, int(job.params["step"]) - start)
 
 
 def _architecture(plan: Plan, key: str) -> str | None:

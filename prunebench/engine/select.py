@@ -57,7 +57,9 @@ class _Matches:
         labels = (value for value in cell.labels.values() if value)
         self._names = [name.lower() for name in (file, cell.matrix, cell.name, *labels)]
 
-    def __call__(self, name: str, /, **_: str | int | bool | None) -> bool:
+    def __call__(self, name: str, /, **parameters: str | int | bool | None) -> bool:
+        if parameters:
+            raise UsageError(f"-k: {name}(…) has parameters; allowed: names with and, or, not and brackets")
         wanted = name.lower()
         return any(wanted in one for one in self._names)
 

@@ -1,0 +1,127 @@
+"""What a plan costs: every job once, a prolonged run once, time by the rate that was measured."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from prunebench.cli._output import amount, counted, duration, say
+from prunebench.engine.estimate import estimate, measured_rate
+from prunebench.engine.frozen import newest_frozen
+from prunebench.engine.select import select
+from prunebench.engine.snapshot import Snapshot
+from prunebench.errors import UsageError
+from prunebench.plan import Plan
+from prunebench.store import Store
+
+WEIGHTS = 64 * 4 + 4 * 10
+"""Of the tiny network; the multiply-accumulates of a forward pass."""
+
+
+def thawed(place: Any) -> tuple[Plan, Store]:
+    store = Store.open(place.store, write=False)
+    found = newest_frozen(place.suite, store)
+    assert found is not None
+    return found[0], store
+
+
+def test_a_run_that_is_read_at_several_steps_costs_once(place: Any) -> None:
+    """A dense run read at steps 0, 10 and 23 is one training, whatever reads it."""
+    suite = (place.folder / "tiny.toml").read_text("utf-8").replace("seeds = 2", "seeds = 1")
+    steps = 'seeds = 1\nscore_at = ["init", {step = 10}, "end"]'
+    place.write("steps.toml", suite.replace("seeds = 1", steps).replace(', "magnitude-after-training"', ""))
+    found = place.json("plan", "steps.toml", *place.plugin)
+    whole = 3 * 23 * 64 + 355
+    trainings = [job for job in found["jobs"] if job["kind"].startswith("train")]
+    pruned = next(job["jobs"] for job in trainings if job["kind"] == "train pruned")
+    assert pruned == 6
+    total = found["estimate"]["total_macs"] / WEIGHTS
+    scoring = total - (1 + pruned) * whole
+    assert 0 < scoring < 100
+    dense = next(cell for cell in found["cells"] if cell["method"] == "none")
+    assert dense["macs"] == whole * WEIGHTS
+
+
+def test_the_rate_is_that_of_the_runs_in_the_store(done: tuple[Any, Result]) -> None:
+    """Cost over time of the runs trained in one go; half the time with two workers."""
+    plan, store = thawed(done[0])
+    rate = measured_rate(plan, store)
+    assert rate is not None
+    assert set(rate.by_architecture) == {"tiny-net"}
+    assert 1 <= rate.runs <= 8
+    seconds = []
+    for cell in plan.cells:
+        time = store.read_record(cell.key).provenance["time"]
+        if time["trained_steps"] == 23:
+            seconds.append(time["train_seconds"])
+    assert rate.runs == len(seconds)
+    assert rate.general == pytest.approx(WEIGHTS * (3 * 23 * 64 + 355) * len(seconds) / sum(seconds))
+    one, two = (estimate(Snapshot(plan, store), plan.cells, workers=workers) for workers in (1, 2))
+    assert two.total_seconds == pytest.approx(one.total_seconds / 2)
+    assert one.remaining_macs == one.remaining_seconds == 0
+    assert measured_rate(plan, store, "cuda") is None
+
+
+@pytest.mark.parametrize(
+    ("keyword", "count"),
+    [("none", 2), ("NONE or own", 4), ("not s0", 4), ("s0 and not (random or own)", 2), ("tiny", 8)],
+)
+def test_select(done: tuple[Any, Result], keyword: str, count: int) -> None:
+    """Names match parts of names and labels, whatever their case."""
+    plan, _ = thawed(done[0])
+    assert len(select(plan, Path("tiny.toml"), keyword=keyword)) == count
+
+
+def test_select_refuses(done: tuple[Any, Result]) -> None:
+    """Nothing selected is an error, and so is what is no expression."""
+    plan, _ = thawed(done[0])
+    for keyword in ("nosuch", "own and", "own(1)", "own(a=1)"):
+        with pytest.raises(UsageError):
+            select(plan, Path("tiny.toml"), keyword=keyword)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (counted(1, "cell"), "1 cell"),
+        (counted(1200, "cell"), "1,200 cells"),
+        (duration(0.4), "less than a second"),
+        (duration(42.4), "42 s"),
+        (duration(59.7), "1 min"),
+        (duration(400), "6 min 40 s"),
+        (duration(9000), "2 h 30 min"),
+        (duration(200_000), "2 d 7 h"),
+        (amount(0), "0 MAC"),
+        (amount(1.5e9), "1.5 GMAC"),
+        (amount(2e16), "20 PMAC"),
+    ],
+)
+def test_numbers_in_words(found: str, wanted: str) -> None:
+    """As precise as an estimate deserves."""
+    assert found == wanted
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("no_colour", [True, False])
+def test_styles_are_for_terminals(monkeypatch: pytest.MonkeyPatch, no_colour: bool) -> None:
+    """Colour on a terminal, unless NO_COLOR is set; the text is the same."""
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    if no_colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    else:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+    say("[bold] stays 12", "red")
+    assert ("\x1b[31m" in terminal.getvalue()) is not no_colour
+    assert re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()) == "[bold] stays 12\n"
