@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from prunebench.host.components import Dataset
+from prunebench.plan.builder import Builder
 from prunebench.plan.plan import Plan
-from prunebench.plan.planner import Planner
-from prunebench.suite.cell import Cell
+from prunebench.plan.planner import plan_cells
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
     from prunebench.suite import Suite
 
-__all__ = ["make_plan", "plan_cells"]
+__all__ = ["make_plan"]
 
 
 def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
@@ -37,11 +36,6 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
             for name in sorted({c.dataset for c in cells})
         },
     }
-    return plan_cells(described, cells, host, data_root)
-
-
-def plan_cells(suite: Mapping[str, Any], cells: Sequence[Cell], host: Host, data_root: Path) -> Plan:
-    """Return the plan of cells that are already expanded."""
-    planner = Planner(host, data_root)
-    planned = planner.plan(cells)
-    return Plan(suite, planned, planner.jobs, planner.costs, planner.identities, planner.missing_data)
+    builder = Builder(host, data_root)
+    planned = plan_cells(builder, cells)
+    return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)

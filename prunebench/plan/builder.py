@@ -1,0 +1,97 @@
+"""Collects jobs: each once, under its key, with its cost and the components that it used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prunebench.canonical import digest
+from prunebench.host.registry import Host
+from prunebench.plan.facts import Facts
+from prunebench.plan.job import JOB_VERSIONS, Job, Kind
+
+__all__ = ["FORWARD_AND_BACKWARD", "Builder"]
+
+FORWARD_AND_BACKWARD = 3
+"""A training pass costs about three forward passes: forward, gradient of inputs, gradient of weights."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Builder:
+    """What planning works on. `jobs` holds every job once, inputs before what reads them; `costs` in MACs."""
+
+    host: Host
+    data_root: Path
+    jobs: dict[str, Job] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    identities: dict[str, Any] = field(default_factory=dict)
+    """What keys depend on: "scorer snip" → its identity, "data mnist" → its fingerprint, …"""
+    missing_data: dict[str, str] = field(default_factory=dict)
+    facts: Facts = field(init=False)
+    _memo: dict[Hashable, tuple[Any, tuple[Any, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.facts = Facts(self.host, self.data_root)
+
+    def add(
+        self, kind: Kind, params: Mapping[str, Any], inputs: tuple[str, ...], *, cost: float = 0.0
+    ) -> str:
+        """Add a job under the digest of all that it is, and return its key."""
+        key = digest({"kind": kind, "version": JOB_VERSIONS[kind], "params": params, "inputs": inputs})
+        if key not in self.jobs:
+            self.add_under(key, kind, params, inputs, cost=cost)
+        return key
+
+    def add_under(
+        self, key: str, kind: Kind, params: Mapping[str, Any], inputs: tuple[str, ...], *, cost: float
+    ) -> None:
+        """Add a job under a key that was made elsewhere (a state's: its run's and the step)."""
+        self.jobs[key] = Job(key, kind, params, inputs)
+        self.costs[key] = cost
+
+    def part(self, kind: str, name: str) -> tuple[str, Mapping[str, Any]]:
+        """Return the label of a component in the table of identities, and its identity."""
+        label = f"{kind[:-1]} {name}"
+        if label not in self.identities:
+            self.identities[label] = self.host.identity(kind, name)
+        return label, self.identities[label]
+
+    def once(
+        self, what: str, objects: tuple[Any, ...], values: tuple[Hashable, ...], make: Callable[[], T]
+    ) -> T:
+        """Return what `make` returned for these very objects and these values, the first time.
+
+        Objects are told apart by identity, which is quick, and kept alive so that it stays so.
+        """
+        key = (what, *map(id, objects), *values)
+        if key not in self._memo:
+            self._memo[key] = (make(), objects)
+        found: T = self._memo[key][0]
+        return found
+
+    def cost_alone(self, key: str) -> float:
+        """Return the cost of a job and of everything it descends from, each once, as if nothing were cached.
+
+        States of one run count once, at the furthest step that is needed.
+        """
+        furthest: dict[str, float] = {}
+        seen: set[str] = set()
+        cost = 0.0
+        stack = [key]
+        while stack:
+            current = stack.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            job = self.jobs[current]
+            stack.extend(job.inputs)
+            if job.kind == "train":
+                run = job.params["run_key"]
+                furthest[run] = max(furthest.get(run, 0.0), self.costs[current])
+            else:
+                cost += self.costs[current]
+        return cost + sum(furthest.values())

@@ -1,0 +1,122 @@
+"""Masks: the jobs that score and select."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prunebench.errors import UsageError
+from prunebench.host.form import Form, Like, Rounds
+from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
+from prunebench.plan.runs import find_recipe, scored_state
+from prunebench.plan.setting import Setting
+from prunebench.suite.forms import fill_scorer
+from prunebench.training.recipe import Recipe
+
+__all__ = ["components_of", "kept_weights", "mask_of"]
+
+
+def kept_weights(setting: Setting, density: str) -> int:
+    """Return how many weights a density keeps: Python's round of density · prunable.
+
+    Raises: UsageError where that is none.
+    """
+    kept = round(float(density) * setting.network.prunable)
+    if kept < 1:
+        raise UsageError(
+            f"density {density} keeps none of {setting.network.prunable} prunable weights; "
+            f"at least {1 / setting.network.prunable:.3g} keeps one"
+        )
+    return kept
+
+
+def mask_of(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed: int, density: str) -> str:
+    """Add the jobs that make a form's mask (unshuffled) at a density, and return the mask's key.
+
+    Raises: UsageError where the form is not built yet, or no weight is kept.
+    """
+    unbuilt = form.unbuilt()
+    if unbuilt:
+        raise UsageError(f"{unbuilt} is not built yet")
+    state = scored_state(builder, setting, form, recipe, seed)
+    scoring = {**_scoring(builder, setting, form), "seed": seed}
+    cost = _scoring_cost(setting, form)
+    params: dict[str, Any] = {
+        "keep": form.keep,
+        "kept": kept_weights(setting, density),
+        "prunable": setting.network.prunable,
+        "allocation": "like" if isinstance(form.allocation, Like) else form.allocation,
+    }
+    inputs: tuple[str, ...]
+    if isinstance(form.schedule, Rounds):
+        # rounds pass through the density's powers: another density with the same count is another mask
+        params |= {"rounds": form.schedule.rounds, "density": density, "scoring": scoring}
+        inputs, cost = (state,), cost * form.schedule.rounds
+    else:
+        inputs, cost = (builder.add("score", scoring, (state,), cost=cost),), 0.0
+    if isinstance(form.allocation, Like):
+        other = _liked(builder, form, form.allocation)
+        inputs = (*inputs, mask_of(builder, setting, other, recipe, seed, density))
+    return builder.add("mask", params, inputs, cost=cost)
+
+
+def components_of(builder: Builder, form: Form, recipe: Recipe) -> tuple[str, ...]:
+    """Return the names in the table of identities that a form's masks and weights depend on."""
+
+    def make() -> tuple[str, ...]:
+        found = [builder.part("initializations", recipe.init)[0]]
+        if form.scorer is not None:
+            found.append(builder.part("scorers", form.scorer.name)[0])
+            found.append(builder.part("initializations", find_recipe(builder, form, recipe).init)[0])
+        if isinstance(form.allocation, Like):
+            found += components_of(builder, _liked(builder, form, form.allocation), recipe)
+        return tuple(dict.fromkeys(found))
+
+    return builder.once("components", (form, recipe), (), make)
+
+
+def _liked(builder: Builder, form: Form, allocation: Like) -> Form:
+    """Return the form whose masks' layer counts are taken."""
+
+    def make() -> Form:
+        if isinstance(allocation.like, str):
+            other = builder.host.method(allocation.like).form
+            other = other.changed(prunable=form.prunable.model_dump(by_alias=True))
+        else:
+            other = form.changed(**{"allocation": "global", **allocation.like})
+        if other.scorer is None:
+            raise UsageError(f"allocation = {{like = {allocation.like!r}}}: that method prunes nothing")
+        return fill_scorer(other, builder.host)
+
+    return builder.once("like", (form,), (), make)
+
+
+def _scoring(builder: Builder, setting: Setting, form: Form) -> Mapping[str, Any]:
+    """Return what decides a form's scores, but the state and the seed."""
+    scorer = form.scorer
+    assert scorer is not None
+
+    def make() -> Mapping[str, Any]:
+        found = {
+            "scorer": {
+                "name": scorer.name,
+                "identity": builder.part("scorers", scorer.name)[1],
+                "parameters": scorer.parameters,
+                "device": scorer.device,
+            },
+            "prunable": form.prunable.model_dump(mode="json", by_alias=True),
+            "architecture": setting.architecture,
+        }
+        if scorer.batch:
+            found |= {"batch": scorer.batch.model_dump(exclude_none=True), "data": setting.dataset}
+        return found
+
+    return builder.once("scoring", (setting, form), (), make)
+
+
+def _scoring_cost(setting: Setting, form: Form) -> float:
+    """Return the cost of scoring once, in multiply-accumulates."""
+    assert form.scorer is not None
+    batch = form.scorer.batch
+    examples = 1 if batch is None else batch.examples or (batch.per_class or 0) * setting.data.classes
+    return float(setting.network.macs) * FORWARD_AND_BACKWARD * examples

@@ -1,0 +1,133 @@
+"""Runs: the jobs that train, and what is in a run's key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prunebench.canonical import digest
+from prunebench.errors import UsageError
+from prunebench.host.form import Form
+from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
+from prunebench.plan.job import JOB_VERSIONS, state_key
+from prunebench.plan.setting import Setting
+from prunebench.training.recipe import Recipe
+
+__all__ = ["dense_state", "find_recipe", "pruned_state", "scored_state"]
+
+
+def dense_state(builder: Builder, setting: Setting, recipe: Recipe, seed: int, step: int) -> str:
+    """Add the job that trains the unpruned network to a step, and return the state's key."""
+
+    def make() -> str:
+        origin = {"init": _initial(builder, recipe, "init")}
+        return _train(builder, setting, recipe, seed, step, origin=origin, inputs=())
+
+    return builder.once("dense", (setting, recipe), (seed, step), make)
+
+
+def scored_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed: int) -> str:
+    """Add the job that makes the state which a form scores, and return its key."""
+    found = find_recipe(builder, form, recipe)
+    step = found.step_of(form.score_at, setting.data.examples)
+    return dense_state(builder, setting, found, seed, step)
+
+
+def pruned_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed: int, mask: str) -> str:
+    """Add the job that trains the pruned network to the end of the schedule, and return the state's key.
+
+    It starts from what `train_from` and `alter` say, at the point of the schedule that `clock` says. Momentum
+    is carried along only where the run goes on at the very step that its weights come from.
+
+    Raises: UsageError where the clock leaves nothing to train.
+    """
+    examples = setting.data.examples
+    total = recipe.total_steps(examples)
+    clock = recipe.step_of(form.clock, examples)
+    if clock >= total:
+        raise UsageError(f"clock = {form.clock!r} leaves nothing of the schedule of {total} steps to train")
+    if "reinit" in form.alter:
+        origin: dict[str, Any] = {"init": _initial(builder, recipe, "fresh")}
+        inputs: tuple[str, ...] = ()
+        carry = False
+    else:
+        if form.train_from == "scored":
+            step = find_recipe(builder, form, recipe).step_of(form.score_at, examples)
+            state = scored_state(builder, setting, form, recipe, seed)
+        else:
+            step = recipe.step_of(form.train_from, examples)
+            state = dense_state(builder, setting, recipe, seed, step)
+        origin, inputs = {"state": state}, (state,)
+        carry = clock > 0 and step == clock
+    return _train(
+        builder,
+        setting,
+        recipe,
+        seed,
+        total,
+        origin=origin,
+        inputs=(*inputs, mask),
+        mask=mask,
+        start=clock,
+        carry=carry,
+    )
+
+
+def find_recipe(builder: Builder, form: Form, recipe: Recipe) -> Recipe:
+    """Return the recipe under which the scored network trains (find / eval)."""
+    if not form.find:
+        return recipe
+    return builder.once(
+        "find", (form, recipe), (), lambda: Recipe.model_validate({**recipe.model_dump(), **form.find})
+    )
+
+
+def _initial(builder: Builder, recipe: Recipe, purpose: str) -> dict[str, Any]:
+    _, identity = builder.part("initializations", recipe.init)
+    return {"name": recipe.init, "identity": identity, "purpose": purpose}
+
+
+def _train(
+    builder: Builder,
+    setting: Setting,
+    recipe: Recipe,
+    seed: int,
+    step: int,
+    *,
+    origin: Mapping[str, Any],
+    inputs: tuple[str, ...],
+    mask: str | None = None,
+    start: int = 0,
+    carry: bool = False,
+) -> str:
+    """Add the job "train this run to this step"; the run's key holds all that decides its bits."""
+    run = {
+        "architecture": setting.architecture,
+        "origin": origin,
+        **({"mask": mask} if mask else {}),
+        "start": start,
+        "carry_momentum": carry,
+        "recipe": builder.once("run fields", (recipe,), (), recipe.run_fields),
+        "data": setting.dataset,
+        "seed": seed,
+    }
+    run_key = digest({"kind": "run", "version": JOB_VERSIONS["train"], **run})
+    key = state_key(run_key, step)
+    if key not in builder.jobs:
+        cost = float(setting.network.macs) * _passes(builder, setting, recipe, start, step)
+        params = {"run": run, "run_key": run_key, "step": step}
+        builder.add_under(key, "train", params, inputs, cost=cost)
+    return key
+
+
+def _passes(builder: Builder, setting: Setting, recipe: Recipe, start: int, step: int) -> int:
+    """Return the forward passes that training from `start` to `step` amounts to, in examples."""
+
+    def make() -> int:
+        examples = setting.data.examples
+        trained: int = FORWARD_AND_BACKWARD * max(0, step - start) * recipe.batch
+        steps = {step, *range(0, step, recipe.steps_per_epoch(examples))}
+        evaluations: int = sum(s > start and recipe.evaluates_at(s, examples) for s in steps)
+        return trained + evaluations * setting.data.evaluated
+
+    return builder.once("passes", (setting, recipe), (start, step), make)

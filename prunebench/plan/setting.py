@@ -1,0 +1,68 @@
+"""What all cells of a setting share, looked up once: network, data, and how keys spell them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prunebench.canonical import digest
+from prunebench.plan.builder import Builder
+from prunebench.plan.facts import DataFacts, NetworkFacts
+from prunebench.suite.cell import Cell
+
+__all__ = ["Setting", "setting_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Architecture, data set, split and prunable weights of some cells."""
+
+    data: DataFacts
+    network: NetworkFacts
+    architecture: Mapping[str, Any]
+    """The network as keys spell it: identity, name, parameters, input, classes."""
+    dataset: Mapping[str, Any]
+    """The data as keys spell it: name, fingerprint, identity, split."""
+    parts: tuple[str, ...]
+    """Names in the table of identities that every one of these cells depends on."""
+
+
+def setting_of(builder: Builder, cell: Cell) -> Setting:
+    """Return the setting of a cell, the same object for equal ones.
+
+    Raises: DataError; UsageError for a network without prunable weights.
+    """
+    objects = (cell.architecture, cell.recipe, cell.form.prunable)
+    return builder.once("setting", objects, (cell.dataset, cell.split), lambda: _look_up(builder, cell))
+
+
+def _look_up(builder: Builder, cell: Cell) -> Setting:
+    data = builder.facts.data(cell.dataset, cell.split)
+    if data.missing:
+        builder.missing_data[cell.dataset] = data.missing
+    dataset_label, dataset_identity = builder.part("datasets", cell.dataset)
+    network_label, network_identity = builder.part("architectures", cell.architecture.name)
+    recipe_label = f"recipe {cell.labels.get('recipe', '')}"
+    values = cell.recipe.model_dump(mode="json", exclude_none=True)
+    builder.identities[recipe_label] = {"values": digest(values)}
+    data_label = f"data {cell.dataset}"
+    builder.identities[data_label] = {"fingerprint": data.fingerprint}
+    return Setting(
+        data=data,
+        network=builder.facts.network(cell.architecture, data, cell.form.prunable),
+        architecture={
+            "identity": network_identity,
+            "name": cell.architecture.name,
+            "parameters": dict(cell.architecture.parameters),
+            "input": list(data.shape),
+            "classes": data.classes,
+        },
+        dataset={
+            "name": cell.dataset,
+            "fingerprint": data.fingerprint,
+            "identity": dataset_identity,
+            "split": cell.split,
+        },
+        parts=(network_label, dataset_label, recipe_label, data_label),
+    )
