@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from prunebench.errors import UsageError, nearest
-from prunebench.report.markdown import markdown
+from prunebench.report.markdown import Shown, markdown
 from prunebench.report.standings import LONG, Standing, standings
 
 __all__ = ["leaderboard"]
@@ -24,10 +24,11 @@ def leaderboard(
     """Return the leaderboard of a table of cells (`prunebench.analysis.table`), ending in a newline.
 
     `suite` has `name`, `version`, and may have `baselines` (see `analysis.Baselines.of`) and `margin` (a
-    number of points, or numbers by data set). Settings and methods stand in the table's order, the unpruned
+    number of points, or numbers by data set), and `leaderboard` (`title`, `digits`, `sparsities`: see
+    `markdown.Shown`). Settings and methods stand in the table's order, the unpruned
     network first, sparsities rising; the same table gives the same bytes.
 
-    Formats: "md" rounds to two decimals and explains itself; "csv" and "json" are long, a row for each
+    Formats: "md" rounds and explains itself; "csv" and "json" are long, a row for each
     setting, method and sparsity or range (columns: `standings.LONG`), with ten significant digits; absent
     values are empty or null.
 
@@ -39,7 +40,13 @@ def leaderboard(
 
 
 def _markdown(suite: Mapping[str, Any], found: list[Standing]) -> str:
-    return markdown(f"{suite['name']} (version {suite['version']}): leaderboard", found)
+    how = suite.get("leaderboard") or {}
+    shown = Shown(
+        title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
+        digits=how.get("digits", 2),
+        sparsities=how.get("sparsities", ()),
+    )
+    return markdown(shown, found)
 
 
 def _csv(suite: Mapping[str, Any], found: list[Standing]) -> str:

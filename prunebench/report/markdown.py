@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from prunebench.analysis import POOL_BELOW, variant_name
 from prunebench.report.listing import printable
 from prunebench.report.standings import Standing
 
-__all__ = ["escape", "markdown", "percent_labels"]
+__all__ = ["Shown", "escape", "markdown", "percent_labels"]
 
 Row = Mapping[Any, Any]
 
@@ -29,11 +30,22 @@ _RANGE_LEGEND = (
 )
 
 
-def markdown(title: str, found: Sequence[Standing]) -> str:
+@dataclass(frozen=True)
+class Shown:
+    """What a suite says of how its leaderboard is shown."""
+
+    title: str
+    digits: int = 2
+    """Digits of accuracies behind the point."""
+    sparsities: Sequence[float] = ()
+    """The columns shown; all where none is given. Ranges and places count them all."""
+
+
+def markdown(shown: Shown, found: Sequence[Standing]) -> str:
     """Return the whole leaderboard: for each setting accuracies by sparsity, then ranges and places."""
-    blocks = [f"# {escape(title)}", _LEGEND if found else "No cells."]
+    blocks = [f"# {escape(shown.title)}", _LEGEND if found else "No cells."]
     for standing in found:
-        blocks += _setting(standing)
+        blocks += _setting(standing, shown)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -71,9 +83,10 @@ def percent_labels(sparsities: Iterable[float]) -> dict[float, str]:
 
 
 class _Footnotes:
-    """Numbers equal remarks alike, in the order they are first needed."""
+    """Numbers equal remarks alike, in the order they are first needed; knows how accuracies are written."""
 
-    def __init__(self) -> None:
+    def __init__(self, digits: int) -> None:
+        self.digits = digits
         self._numbers: dict[str, int] = {}
 
     def mark(self, remark: str) -> str:
@@ -83,24 +96,32 @@ class _Footnotes:
         return [f"- [{number}] {remark}" for remark, number in self._numbers.items()]
 
 
-def _setting(standing: Standing) -> list[str]:
+def _setting(standing: Standing, shown: Shown) -> list[str]:
     rows = standing.rows.to_dict("records")
     by_sparsity: list[Row] = [row for row in rows if row["at"] == "sparsity"]
     variants = list(dict.fromkeys((row["method"], row["ablations"]) for row in by_sparsity))
     dense = (standing.baselines.none, "")
     variants.sort(key=lambda variant: variant != dense)
-    notes = _Footnotes()
+    notes = _Footnotes(shown.digits)
+    heading = f"## {escape(_heading(standing.labels))}"
+    if all(row["missing"] == row["planned"] for row in by_sparsity):
+        count = sum(row["planned"] for row in by_sparsity)
+        return [
+            f"## {escape(_heading(standing.labels))}",
+            f"Nothing has been run yet: {count} cells are missing.",
+        ]
     seeds = max(row["planned"] for row in by_sparsity)
     blocks = [f"## {escape(_heading(standing.labels))}", f"Seeds: {seeds}, unless n is given."]
     labels = percent_labels(row["sparsity"] for row in by_sparsity)
     cells = {(row["method"], row["ablations"], row["sparsity"]): row for row in by_sparsity}
+    columns = {s: label for s, label in labels.items() if _is_shown(s, shown)}
     blocks.append(
         _table(
-            ["method", *(f"{label} %" for label in labels.values())],
+            ["method", *(f"{label} %" for label in columns.values())],
             [
                 [
                     escape(variant_name(*variant)),
-                    *(_accuracy(cells.get((*variant, s)), seeds, notes) for s in labels),
+                    *(_accuracy(cells.get((*variant, s)), seeds, notes) for s in columns),
                 ]
                 for variant in variants
             ],
@@ -155,6 +176,10 @@ def _table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return tabulate(body, headers=headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
+def _is_shown(sparsity: float, shown: Shown) -> bool:
+    return not shown.sparsities or sparsity == 0 or any(abs(sparsity - s) < 5e-13 for s in shown.sparsities)
+
+
 def _heading(labels: Mapping[str, str]) -> str:
     text = f"{labels['architecture']} on {labels['dataset']}"
     details = [f"recipe {labels['recipe']}"] if labels["recipe"] else []
@@ -185,9 +210,9 @@ def _accuracy(row: Row | None, seeds: int, notes: _Footnotes, *, over_range: boo
         if row["diverged"]:
             return f"diverged{notes.mark(remark)}"
         return f"{'failed' if row['failed'] else '–'}{notes.mark(remark)}"
-    spread = f" ± {row['sd']:.2f}" if not _absent(row["sd"]) else ""
+    spread = f" ± {row['sd']:.{notes.digits}f}" if not _absent(row["sd"]) else ""
     number = f" (n = {n})" if n != seeds else ""
-    return f"{row['mean']:.2f}{spread}{number}{notes.mark(remark)}"
+    return f"{row['mean']:.{notes.digits}f}{spread}{number}{notes.mark(remark)}"
 
 
 def _place(row: Row | None) -> str:

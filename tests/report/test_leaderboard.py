@@ -118,15 +118,6 @@ def test_an_empty_table_is_no_error(format: str) -> None:
     assert {"md": "No cells", "csv": "suite,version", "json": '"settings": []'}[format] in text
 
 
-def test_nothing_has_run_yet(cells: Cells) -> None:
-    """Missing cells are shown as such, and the ranges' absence is explained."""
-    missing = {name: {s: [None] * 3 for s in points} for name, points in METHODS.items()}
-    text = leaderboard(cells(missing), suite=SUITE)
-    assert ["snip", "", "– [1]", "– [1]"] in rows_of(text)
-    assert "- [1] 3 of 3 missing: out of the mean" in text
-    assert "ranges are not known: no finished cell of none at sparsity 0" in text
-
-
 def test_diverged_and_failed_cells_stand_by_name(cells: Cells) -> None:
     """A method that always diverged has the word in its cell; so has one that always failed."""
     methods = {**METHODS, "snip": {0.5: ["diverged"] * 3, 0.8: ["failed"] * 3}}
@@ -241,3 +232,23 @@ def test_an_unknown_format_is_refused() -> None:
     """The formats are named."""
     with pytest.raises(UsageError, match="did you mean 'md'"):
         leaderboard(table([]), suite=SUITE, format="mdd")
+
+
+def test_a_suite_says_title_digits_and_columns(cells: Cells) -> None:
+    """Its title stands in the heading, accuracies have its digits, other sparsities' columns are left out."""
+    how = {"title": "Small nets", "digits": 1, "sparsities": [0.8]}
+    text = leaderboard(cells(METHODS), suite={**SUITE, "leaderboard": how})
+    assert text.splitlines()[0] == "# Small nets (version 1): leaderboard"
+    assert rows_of(text)[:3] == [
+        ["method", "0 %", "80 %"],
+        ["none", "98.1 ± 0.1", ""],
+        ["snip", "", "96.2 ± 0.2"],
+    ]
+
+
+def test_a_setting_of_which_nothing_has_been_run_is_one_line(cells: Cells) -> None:
+    """Instead of a table of dashes it says how many cells are missing."""
+    missing = {"snip": {0.5: ["missing"] * 3}, "random": {0.5: ["missing"] * 3}}
+    text = leaderboard(cells(missing), suite=SUITE)
+    assert "Nothing has been run yet: 6 cells are missing." in text
+    assert rows_of(text) == []
