@@ -106,12 +106,9 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     heading = f"## {escape(_heading(standing.labels))}"
     if all(row["missing"] == row["planned"] for row in by_sparsity):
         count = sum(row["planned"] for row in by_sparsity)
-        return [
-            f"## {escape(_heading(standing.labels))}",
-            f"Nothing has been run yet: {count} cells are missing.",
-        ]
+        return [heading, f"Nothing has been run yet: {count} cells are missing."]
     seeds = max(row["planned"] for row in by_sparsity)
-    blocks = [f"## {escape(_heading(standing.labels))}", f"Seeds: {seeds}, unless n is given."]
+    blocks = [heading, f"Seeds: {seeds}, unless n is given."]
     labels = percent_labels(row["sparsity"] for row in by_sparsity)
     cells = {(row["method"], row["ablations"], row["sparsity"]): row for row in by_sparsity}
     columns = {s: label for s, label in labels.items() if _is_shown(s, shown)}

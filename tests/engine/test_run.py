@@ -27,7 +27,12 @@ def test_interrupted_it_exits_with_130_and_goes_on_later(project: Any) -> None:
     path = project.suite(["snip", "ltr", "synflow"], seeds=3, epochs=30)
     command = [sys.executable, "-m", "prunebench", "run", path.name, "--store", str(project.folder / "store")]
     process = subprocess.Popen(
-        command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored behind a shell's "&"
     )
     records = project.folder / "store" / "records"
     deadline = time.monotonic() + 60
