@@ -1,9 +1,9 @@
-"""Shared by all tests: one thread, a data root where there is one, a project to run suites in."""
+"""Shared by all tests: one thread, a data root, a project to run suites in, tables of cells."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,3 +126,45 @@ class Project:
 def project(tmp_path: Path) -> Project:
     """A folder with suites and stores."""
     return Project(tmp_path)
+
+
+Entry = float | str | None
+Spelled = Mapping[str, Mapping[float, Sequence[Entry]]]
+
+
+def _rows(methods: Spelled, **labels: Any) -> list[dict[str, Any]]:
+    rows = []
+    for name, points in methods.items():
+        method, _, ablations = name.partition("+")
+        for sparsity, entries in points.items():
+            for seed, entry in enumerate(entries):
+                finished = isinstance(entry, int | float)
+                rows.append(
+                    {
+                        "matrix": "main",
+                        "cell": f"{name}-{sparsity}-s{seed}",
+                        "key": f"{labels}-{name}-{sparsity}-{seed}",
+                        "architecture": "lenet",
+                        "dataset": "mnist",
+                        "method": method,
+                        "ablations": ablations,
+                        "density": f"{1 - sparsity:.12f}".rstrip("0").rstrip("."),
+                        "seed": seed,
+                        "status": "finished" if finished else entry or "missing",
+                        "accuracy": entry if finished else None,
+                        **labels,
+                    }
+                )
+    return rows
+
+
+@pytest.fixture
+def cells() -> Callable[..., Any]:
+    """Make a table: numbers are accuracies, None a missing cell, a word its status; labels for all rows."""
+
+    from prunebench.analysis import table
+
+    def make(methods: Spelled, **labels: Any) -> Any:
+        return table(_rows(methods, **labels))
+
+    return make
