@@ -4,8 +4,9 @@
 
 Prints images a second of each and the ratio of the medians, for the dense network and with a mask (which the
 plain loop multiplies into the gradients, a line a layer). Times are the processor's, so that other work on
-the machine counts little; one thread; both take the same batches. A block is an epoch and, for prunebench's
-loop, one call with its checks and its deterministic algorithms; the plain loop has nothing of the kind.
+the machine counts little; one thread; both take the same batches. A block is an epoch. prunebench's loop is
+one call, as in a run, and lets the plain loop do a block after each of its own; the plain loop has no checks
+and no deterministic algorithms.
 """
 
 from __future__ import annotations
@@ -123,21 +124,8 @@ def plain(
     return run
 
 
-def ours(module: nn.Module, mask: Mask | None, recipe: Recipe, data: Data) -> Callable[[int], None]:
-    """Return prunebench's loop over so many steps."""
-    state = State.of(module, mask)
-
-    def run(steps: int) -> None:
-        nonlocal state
-        state = train(module, state, recipe, data, seed=0, to_step=state.step + steps)
-        if state.diverged is not None:
-            raise SystemExit(f"the benchmark diverged at step {state.diverged}: its times mean nothing")
-
-    return run
-
-
-def compare(name: str, blocks: int, steps: int) -> None:
-    """Time alternating epochs of `steps` steps and print."""
+def alternate(name: str, kind: str, blocks: int, steps: int) -> dict[str, list[float]]:
+    """Return the seconds of alternating epochs of `steps` steps, on a pair of new networks."""
     convolutional = name == "resnet20"
     build = ResNet20 if convolutional else lenet
     shape = (3, 32, 32) if convolutional else (1, 28, 28)
@@ -151,28 +139,43 @@ def compare(name: str, blocks: int, steps: int) -> None:
         weight_decay=1e-4 if convolutional else 0.0,
         augment=("flip", "shift4") if convolutional else (),
     )
-    mask = random_mask(build())
-    loops = {
-        ("dense", "plain"): plain(build(), None, recipe, data, convolutional),
-        ("dense", "prunebench"): ours(build(), None, recipe, data),
-        ("masked", "plain"): plain(build(), mask, recipe, data, convolutional),
-        ("masked", "prunebench"): ours(build(), mask, recipe, data),
-    }
-    times: dict[tuple[str, str], list[float]] = {loop: [] for loop in loops}
-    for block in range(blocks):
-        for loop in sorted(loops, reverse=bool(block % 2)):  # so that none always comes first
-            start = time.process_time()
-            loops[loop](steps)
-            if block:  # the first block warms up
-                times[loop].append(time.process_time() - start)
-    speeds = {loop: 128 * steps / statistics.median(values) for loop, values in times.items()}
-    for kind in ("dense", "masked"):
-        plainly, with_ours = speeds[kind, "plain"], speeds[kind, "prunebench"]
-        print(
-            f"{name} {kind}: plain {plainly:,.0f} images/s, prunebench {with_ours:,.0f} images/s, "
-            f"ratio {with_ours / plainly:.3f}",
-            flush=True,
-        )
+    module = build()
+    mask = random_mask(module) if kind == "masked" else None
+    plain_block = plain(build(), mask, recipe, data, convolutional)
+    times: dict[str, list[float]] = {"plain": [], "prunebench": []}
+    started = time.process_time()
+
+    def on_step(step: int, to_step: int) -> None:
+        nonlocal started
+        if step % steps == 0:
+            times["prunebench"].append(time.process_time() - started)
+            torch.use_deterministic_algorithms(False)
+            started = time.process_time()
+            plain_block(steps)
+            times["plain"].append(time.process_time() - started)
+            torch.use_deterministic_algorithms(True)
+            started = time.process_time()
+
+    state = train(
+        module, State.of(module, mask), recipe, data, seed=0, to_step=blocks * steps, on_step=on_step
+    )
+    if state.diverged is not None:
+        raise SystemExit(f"the benchmark diverged at step {state.diverged}: its times mean nothing")
+    return {loop: values[1:] for loop, values in times.items()}  # the first block warms up
+
+
+def compare(name: str, kind: str, pairs: int, blocks: int, steps: int) -> None:
+    """Time several pairs of networks (where one lies in memory moves its speed by some percent) and print."""
+    times = [alternate(name, kind, blocks, steps) for _ in range(pairs)]
+    speed, plainly = (
+        128 * steps / statistics.median([seconds for pair in times for seconds in pair[loop]])
+        for loop in ("prunebench", "plain")
+    )
+    print(
+        f"{name} {kind}: plain {plainly:,.0f} images/s, prunebench {speed:,.0f} images/s, "
+        f"ratio {speed / plainly:.3f}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -183,13 +186,14 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     sizes = (
-        {"lenet": (9, 200), "resnet20": (7, 4)}
+        {"lenet": (4, 5, 100), "resnet20": (2, 5, 4)}
         if arguments.quick
-        else {"lenet": (21, 469), "resnet20": (15, 16)}
+        else {"lenet": (8, 9, 200), "resnet20": (4, 8, 5)}
     )
-    for name, (blocks, steps) in sizes.items():
+    for name, (pairs, blocks, steps) in sizes.items():
         if arguments.network in (None, name):
-            compare(name, blocks, steps)
+            for kind in ("dense", "masked"):
+                compare(name, kind, pairs, blocks, steps)
 
 
 if __name__ == "__main__":

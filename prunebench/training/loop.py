@@ -98,13 +98,14 @@ class _Run:
     ) -> None:
         self.recipe, self.data, self.seed, self.device, self.policy = recipe, data, seed, device, policy
         self.channels_last = any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules())
+        self._micro, self._smoothing = recipe.micro_batch, recipe.label_smoothing
         self.module = module.to(device)
         if self.channels_last:
             self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module.train()
         self.batches = Batches(data, recipe, seed, channels_last=self.channels_last)
         self.parameters = dict(self.module.named_parameters())
-        self._epoch = -1
+        self._epoch, self._draws = -1, device.type != "cpu"
         self.load(state)
 
     def load(self, state: State) -> None:
@@ -171,18 +172,22 @@ class _Run:
     def make_step(self, *, look: bool) -> bool:
         """Make one step; with `look`, return False before the update where the loss is not finite."""
         epoch, position = divmod(self.step, self.batches.per_epoch)
-        if epoch != self._epoch:
+        first = epoch != self._epoch
+        if first:
             self._start_epoch(epoch)
-        seed_torch(self._noise[position], self.device)
+        if first or self._draws:
+            seed_torch(self._noise[position], self.device)
+        before = torch.random.get_rng_state() if first and not self._draws else None
         x, y = self.batches(self.step)
         size = len(y)
-        micro = self.recipe.micro_batch or size
+        micro = min(self._micro or size, size)
         self.optimizer.zero_grad(set_to_none=True)
         loss: float | torch.Tensor = 0.0
         for start in range(0, size, micro):
-            outputs = self.module(x if micro >= size else x[start : start + micro])
-            targets = y[start : start + micro]
-            part = functional.cross_entropy(outputs, targets, label_smoothing=self.recipe.label_smoothing)
+            inputs, targets = (
+                (x, y) if micro == size else (x[start : start + micro], y[start : start + micro])
+            )
+            part = functional.cross_entropy(self.module(inputs), targets, label_smoothing=self._smoothing)
             if micro < size:
                 part = part * (len(targets) / size)  # the sum of the parts is the mean over the batch
             loss = loss + (part.item() if look else part.detach().double())
@@ -190,6 +195,8 @@ class _Run:
                 self.diverged = self.step + 1
                 return False
             part.backward()  # type: ignore[no-untyped-call]
+        if before is not None:  # seeding takes time, which most networks need not give
+            self._draws = not torch.equal(torch.random.get_rng_state(), before)
         self.policy.before_update(self.step)
         self.optimizer.param_groups[0]["lr"] = self._rates[position]
         self.optimizer.step()
