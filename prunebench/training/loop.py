@@ -105,7 +105,7 @@ class _Run:
         self.module.train()
         self.batches = Batches(data, recipe, seed, channels_last=self.channels_last)
         self.parameters = dict(self.module.named_parameters())
-        self._epoch, self._draws = -1, device.type != "cpu"
+        self._epoch = -1
         self.load(state)
 
     def load(self, state: State) -> None:
@@ -172,12 +172,11 @@ class _Run:
     def make_step(self, *, look: bool) -> bool:
         """Make one step; with `look`, return False before the update where the loss is not finite."""
         epoch, position = divmod(self.step, self.batches.per_epoch)
-        first = epoch != self._epoch
-        if first:
+        if epoch != self._epoch:
             self._start_epoch(epoch)
-        if first or self._draws:
-            seed_torch(self._noise[position], self.device)
-        before = torch.random.get_rng_state() if first and not self._draws else None
+        seed_torch(
+            self._noise[position], self.device
+        )  # for dropout; a step's noise is its own wherever a run starts
         x, y = self.batches(self.step)
         size = len(y)
         micro = min(self._micro or size, size)
@@ -195,8 +194,6 @@ class _Run:
                 self.diverged = self.step + 1
                 return False
             part.backward()  # type: ignore[no-untyped-call]
-        if before is not None:  # seeding takes time, which most networks need not give
-            self._draws = not torch.equal(torch.random.get_rng_state(), before)
         self.policy.before_update(self.step)
         self.optimizer.param_groups[0]["lr"] = self._rates[position]
         self.optimizer.step()
