@@ -46,4 +46,5 @@ def source(suite: str, options: dict[str, Any]) -> Source:
 
     session = Session.prepare(request)
     problems(session.host)
-    return Source(session.plan, store, None)
+    last = (path for path in store.plans(session.plan.suite["name"]) if path.stem == session.plan.name)
+    return Source(session.plan, store, next(last, None))

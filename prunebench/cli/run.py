@@ -122,7 +122,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
     )
     seconds = time.monotonic() - began
     say()
-    text = _summary(suite, overview, outcome, seconds)
+    text = _summary(overview, outcome, seconds)
     if outcome.exit_code:
         complain(text)
     else:
@@ -130,7 +130,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
     return _report(overview, outcome, seconds, as_json), outcome.exit_code
 
 
-def _summary(suite: str, overview: Overview, outcome: Outcome, seconds: float) -> str:
+def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     """Return the paragraph that says how a run came out and how to go on."""
     from prunebench.cli._output import counted, duration, first_line
 
@@ -150,8 +150,8 @@ def _summary(suite: str, overview: Overview, outcome: Outcome, seconds: float) -
             errors[first_line(error)] = errors.get(first_line(error), 0) + 1
         lines = [f"  {counted(count, 'cell')}: {error}" for error, count in list(errors.items())[:10]]
         lines += [f"  and {len(errors) - 10} more errors"] if len(errors) > 10 else []
-        again = f"`prunebench run {suite} --lf` tries those that failed again"
-        text = "\n".join([text, *lines, f"{again}; `prunebench status {suite}` lists them."])
+        again = "The same command with --lf tries those that failed again; `prunebench plan`"
+        text = "\n".join([text, *lines, f"{again} with the same options lists them."])
     return text
 
 

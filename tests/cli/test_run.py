@@ -215,7 +215,7 @@ def test_a_failed_job_is_exit_code_1_and_lf_tries_it_again(
     result = place.call("run", place.suite, "--scorer", "moody", "--seeds", "1", *place.plugin, code=1)
     assert "4 cells made now, 0 done before, 1 failed" in result.stderr
     assert "RuntimeError: in a mood" in result.stderr
-    assert "--lf` tries those that failed again" in result.stderr
+    assert "with --lf tries those that failed again" in result.stderr
     status = place.json("status", place.suite, "--seeds", "1", "--scorer", "moody", *place.plugin)
     assert status["total"]["failed"] == 1
     assert status["failures"][0]["kind"] == "score"

@@ -41,7 +41,6 @@ def fetch(urls: Sequence[str], target: Path, md5: str, dataset: str, *, timeout:
     """
     failures = []
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         for url in urls:
             part = target.with_name(f".{target.name}.{os.getpid()}.part")
             try:
@@ -72,6 +71,7 @@ def _stream(url: str, part: Path, timeout: float) -> str:
     md5 = hashlib.md5(usedforsecurity=False)
     with _open(request, timeout) as response:
         announced, received = response.headers.get("Content-Length"), 0
+        part.parent.mkdir(parents=True, exist_ok=True)  # not before there is something to put there
         with part.open("wb") as file:
             while chunk := _next(response):
                 file.write(chunk)
