@@ -174,9 +174,8 @@ class _Run:
         epoch, position = divmod(self.step, self.batches.per_epoch)
         if epoch != self._epoch:
             self._start_epoch(epoch)
-        seed_torch(
-            self._noise[position], self.device
-        )  # for dropout; a step's noise is its own wherever a run starts
+        # for dropout: a step's noise is its own, wherever a run starts
+        seed_torch(self._noise[position], self.device)
         x, y = self.batches(self.step)
         size = len(y)
         micro = min(self._micro or size, size)
