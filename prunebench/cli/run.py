@@ -89,6 +89,8 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
 
     session = Session.prepare(request_of(suite, options))
     problems(session.host)
+    with contextlib.suppress(StoreError):  # no store yet, or one for reading only
+        session.set_damaged_aside(Store.open(session.request.store, create=False))
     overview = Overview.of(
         session,
         keyword=options["keyword"],

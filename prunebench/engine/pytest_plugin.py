@@ -101,6 +101,7 @@ def _load(config: pytest.Config, path: Path) -> _Loaded:
         session = Session.prepare(request)
         session.ready()
         store = Store.open(request.store)
+        session.set_damaged_aside(store)
         session.freeze(store)
     return _Loaded(session, session.engine(store))
 

@@ -12,7 +12,7 @@ import orjson
 
 from prunebench.errors import DataError, PluginError, StoreError, UsageError
 from prunebench.plan.plan import Plan
-from prunebench.store import Store
+from prunebench.store import Damaged, Missing, Store
 
 if TYPE_CHECKING:
     from prunebench.engine.local import LocalEngine
@@ -130,6 +130,26 @@ class Session:
                 raise PluginError(
                     f"{label} has changed since the plan was made ({identity} then, {here} here): run again"
                 )
+
+    def set_damaged_aside(self, store: Store) -> list[str]:
+        """Read every result of the plan that the store holds; return the keys of those set aside as damaged.
+
+        What is only listed counts as done; without this look a record cut short by a full disk would stay so.
+        """
+        found = []
+        for keys, read in (
+            (store.record_keys(), store.read_record),
+            (store.measure_keys(), store.read_measure),
+        ):
+            for cell in self.plan.cells:
+                for key in keys.intersection(cell.targets):
+                    try:
+                        read(key)
+                    except Missing:
+                        continue
+                    except Damaged:
+                        found.append(key)
+        return found
 
     def freeze(self, store: Store) -> Path:
         """Write the plan to the store, so that every worker, and `status`, reads the same."""
