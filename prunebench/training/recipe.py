@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -72,6 +73,9 @@ class Recipe(BaseModel):
             raise ValueError(f"drops must rise, found {list(self.drops)}")
         if self.decay == "cosine" and self.drops:
             raise ValueError("decay = 'cosine' takes no drops")
+        for name in self.augment:
+            if not re.fullmatch(r"flip|shift[1-9][0-9]*", name):
+                raise ValueError(f"augment: found '{name}'; allowed: 'flip', 'shift4' (or any other width)")
         if self.rewind == "rewind":
             raise ValueError(
                 "rewind is itself the rewind point: give 'init', 'end', {step = k} or {epoch = k}"

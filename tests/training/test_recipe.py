@@ -78,3 +78,9 @@ def test_the_split_is_evaluated_at_epochs_and_at_the_end():
     """Every third epoch of ten, and the tenth; never at the start."""
     values = recipe(evaluate=3)
     assert [step for step in range(101) if values.evaluates_at(step, 100)] == [30, 60, 90, 100]
+
+
+def test_an_unknown_augmentation_is_refused_before_anything_is_planned() -> None:
+    """The message says what was found and what there is."""
+    with pytest.raises(ValueError, match="found 'flop'; allowed: 'flip', 'shift4'"):
+        Recipe(epochs=1, batch=1, lr=0.1, augment=("flop",))
