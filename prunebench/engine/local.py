@@ -88,7 +88,7 @@ class LocalEngine:
         while not self.have(target):
             try:
                 for key in self.plan.remaining([target], self.have):
-                    self._one(key)
+                    self._one(key, target)
             except (Missing, Damaged, InputChanged) as error:
                 remakes += 1
                 if remakes > REMAKES:
@@ -97,21 +97,28 @@ class LocalEngine:
                     ) from error
                 log.warning("%s: made again", error)
 
-    def _one(self, key: str) -> None:
+    def _needed(self, key: str, target: str) -> bool:
+        """Whether a job still has to run for a target, after what others have made and dropped meanwhile.
+
+        A state is dropped after its record is there: so the target is looked for last.
+        """
+        return key in self.plan.remaining([target], self.have) and not self.have(target)
+
+    def _one(self, key: str, target: str) -> None:
         job = self.plan.jobs[key]
         if key in self._failed:
             raise self._failed[key]
-        with self._claimed(job) as mine:
+        with self._claimed(job, target) as mine:
             if not mine:
                 return
             self._run(job)
 
     @contextmanager
-    def _claimed(self, job: Job) -> Iterator[bool]:
-        """Wait for this job's claim; yields False where somebody else has made it meanwhile."""
+    def _claimed(self, job: Job, target: str) -> Iterator[bool]:
+        """Wait for this job's claim; yields False where it is not needed any more."""
         claim: Claim | None = None
         waiting = False
-        while not self.have(job.key):
+        while self._needed(job.key, target):
             claim = self.store.claim(job.key)
             if claim is not None:
                 break
@@ -123,7 +130,7 @@ class LocalEngine:
             yield False
             return
         with claim:
-            yield not self.have(job.key)
+            yield self._needed(job.key, target)
 
     def _run(self, job: Job) -> None:
         if self.on_job is not None:

@@ -99,6 +99,9 @@ def _load(config: pytest.Config, path: Path) -> _Loaded:
         store = Store.open(request.store)
     else:
         session = Session.prepare(request)
+        if config.option.collectonly:  # a listing writes and downloads nothing
+            store = Store.open(request.store, create=False, write=False, absent_ok=True)
+            return _Loaded(session, session.engine(store))
         session.ready()
         store = Store.open(request.store)
         session.set_damaged_aside(store)

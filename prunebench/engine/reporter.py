@@ -88,7 +88,8 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that the user stopped the run."""
-        self.interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+        # pytest's and pytest-xdist's own ways to stop a session, as -x does, are kinds of KeyboardInterrupt
+        self.interrupted = type(excinfo.value) is KeyboardInterrupt
 
     def pytest_unconfigure(self) -> None:
         """Print nothing at the end."""

@@ -76,6 +76,8 @@ def run_cells(
         )
     if reporter.interrupted:
         code = INTERRUPTED
+    elif reporter.failed:
+        code = int(pytest.ExitCode.TESTS_FAILED)
     elif code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         code = 2
     return Outcome(code, reporter.jobs, reporter.made, reporter.before, reporter.failed)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
+
+from prunebench.errors import ComponentError
 from prunebench.host.components import Scorer
 from prunebench.jobs.context import Context
 from prunebench.jobs.states import mask_from, mask_tensors, unpack_state
@@ -14,7 +18,6 @@ from prunebench.store import Artifact
 from prunebench.training.streams import stream
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from prunebench.pruning import Mask
@@ -30,7 +33,13 @@ def run_score(job: Job, context: Context) -> None:
         context.store.write_artifact(job.key, {}, meta)
         return
     module, arguments = _scoring(job.params, context, source)
-    scores = score_network(module, **arguments)
+    try:
+        scores = score_network(module, **arguments)
+    except ComponentError:
+        if not _has_diverged(module, arguments, source):
+            raise
+        context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(source)})
+        return
     context.store.write_artifact(job.key, {name: s.cpu().contiguous() for name, s in scores.items()}, meta)
 
 
@@ -49,14 +58,20 @@ def run_mask(job: Job, context: Context) -> None:
         allocation = {layer["name"]: layer["kept"] for layer in liked.layers()}
     if "rounds" in params:
         module, arguments = _scoring(params["scoring"], context, first)
-        mask = prune_rounds(
-            module,
-            density=params["density"],
-            rounds=params["rounds"],
-            keep=params["keep"],
-            allocation=allocation,
-            **arguments,
-        )
+        try:
+            mask = prune_rounds(
+                module,
+                density=params["density"],
+                rounds=params["rounds"],
+                keep=params["keep"],
+                allocation=allocation,
+                **arguments,
+            )
+        except ComponentError:
+            if not _has_diverged(module, arguments, first):
+                raise
+            context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(first)})
+            return
     else:
         mask = keep_top(first.tensors, params["kept"], keep=params["keep"], allocation=allocation)
     _commit(job, context, mask, meta)
@@ -83,6 +98,27 @@ def _meta(job: Job, context: Context, inputs: Mapping[str, Artifact]) -> dict[st
     }
     diverged = next((a.meta["diverged"] for a in inputs.values() if a.meta.get("diverged")), None)
     return {**meta, "diverged": diverged} if diverged else meta
+
+
+def _has_diverged(module: nn.Module, arguments: Mapping[str, Any], source: Artifact) -> bool:
+    """Whether it is the trained state's fault that it could not be scored: weights or loss are not finite.
+
+    The run itself has not met a loss that is not finite by then: it would at its next step.
+    """
+    if source.meta["step"] == 0:
+        return False
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in (*module.parameters(), *module.buffers())):
+        return True
+    if arguments["batch"] is None:
+        return False
+    x, y = arguments["batch"]
+    copy = deepcopy(module).train(arguments["mode"] == "train")
+    with torch.no_grad():
+        return not bool(torch.isfinite(torch.nn.functional.cross_entropy(copy(x), y)))
+
+
+def _where(source: Artifact) -> dict[str, Any]:
+    return {"run": source.meta["run"], "step": source.meta["step"]}
 
 
 def _commit(job: Job, context: Context, mask: Mask, meta: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
@@ -48,13 +48,12 @@ def run_train(job: Job, context: Context) -> None:
     run, step, device = job.params["run"], job.params["step"], context.device
     provenance: dict[str, Any] = {"numerics": numerics_class(device, context.threads)}
     meta: dict[str, Any] = {"kind": "state", "run": job.params["run_key"], "step": step}
-    state, diverged, made_from = _start(job, context)
-    meta["made_from"] = made_from
+    start = _start(job, context)
+    state, meta["made_from"] = start.state, start.made_from
     if state is None:
-        log.info("diverged: %s", diverged)
-        context.store.write_artifact(
-            job.key, {}, {**meta, "diverged": diverged, "curve": [], "provenance": provenance}
-        )
+        log.info("diverged: %s", start.diverged)
+        inherited = {"diverged": start.diverged, "curve": start.curve, "provenance": provenance}
+        context.store.write_artifact(job.key, {}, {**meta, **inherited})
         return
     log.info("from step %d to step %d", state.step, step)
     began, begun_at = time.monotonic(), state.step
@@ -95,8 +94,18 @@ def _reporter(job: Job, context: Context) -> Any:
     return lambda step, to_step: progress(job, step, to_step)
 
 
-def _start(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any] | None, dict[str, str]]:
-    """Return (state to go on from, where it diverged if it did, what it was made from)."""
+class _Start(NamedTuple):
+    """What a run goes on from: a state; or where it, or what it descends from, diverged."""
+
+    state: State | None
+    made_from: dict[str, str]
+    diverged: Mapping[str, Any] | None = None
+    curve: Sequence[Mapping[str, Any]] = ()
+    """Of this very run as far as it came; empty where divergence is inherited from another run."""
+
+
+def _start(job: Job, context: Context) -> _Start:
+    """Return the latest state of the run that the store holds, or its origin."""
     run_key, step = job.params["run_key"], job.params["step"]
     for at, is_checkpoint in reversed(context.store.states(run_key)):
         if at > step:
@@ -108,20 +117,20 @@ def _start(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any] 
             continue
         made_from = dict(found.meta.get("made_from", {}))
         if found.meta.get("diverged"):
-            return None, found.meta["diverged"], made_from
+            return _Start(None, made_from, found.meta["diverged"], found.meta["curve"])
         log.info("going on from the %s at step %d", "checkpoint" if is_checkpoint else "state", at)
-        return unpack_state(found), None, made_from
+        return _Start(unpack_state(found), made_from)
     return _origin(job, context)
 
 
-def _origin(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any] | None, dict[str, str]]:
+def _origin(job: Job, context: Context) -> _Start:
     run = job.params["run"]
     origin = run["origin"]
     inputs = {key: context.read(key) for key in job.inputs}
     made_from = {key: artifact.digest for key, artifact in inputs.items()}
     for artifact in inputs.values():
         if artifact.meta.get("diverged"):
-            return None, artifact.meta["diverged"], made_from
+            return _Start(None, made_from, artifact.meta["diverged"])
     mask = mask_from(inputs[run["mask"]]) if "mask" in run else None
     if "init" in origin:
         module = context.network(run["architecture"], origin["init"], run["seed"])
@@ -135,4 +144,4 @@ def _origin(job: Job, context: Context) -> tuple[State | None, Mapping[str, Any]
             mask=mask,
             step=run["start"],
         )
-    return state, None, made_from
+    return _Start(state, made_from)

@@ -126,8 +126,9 @@ def _passes(builder: Builder, setting: Setting, recipe: Recipe, start: int, step
     def make() -> int:
         examples = setting.data.examples
         trained: int = FORWARD_AND_BACKWARD * max(0, step - start) * recipe.batch
-        steps = {step, *range(0, step, recipe.steps_per_epoch(examples))}
-        evaluations: int = sum(s > start and recipe.evaluates_at(s, examples) for s in steps)
+        every = recipe.evaluate * recipe.steps_per_epoch(examples)
+        evaluations = step // every - start // every
+        evaluations += step > start and step % every != 0 and step == recipe.total_steps(examples)
         return trained + evaluations * setting.data.evaluated
 
     return builder.once("passes", (setting, recipe), (start, step), make)

@@ -39,7 +39,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: Annotated[float, Field(gt=0)]
+    epochs: Annotated[float, Field(gt=0, le=100_000)]
     batch: Annotated[int, Field(ge=1)]
     optimizer: Literal["sgd"] = "sgd"
     lr: Annotated[float, Field(gt=0)]

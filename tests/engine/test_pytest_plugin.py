@@ -70,6 +70,13 @@ def test_x_stops_at_the_first_failure(project: Any) -> None:
     assert "1 failed, 1 passed" in done.stdout
 
 
+def test_collect_only_writes_nothing(project: Any) -> None:
+    """A listing makes no store and no plan."""
+    path = project.suite(["snip"])
+    assert run_pytest(project.folder, path.name, "--collect-only", "-q").returncode == 0
+    assert not (project.folder / "store").exists()
+
+
 def test_a_bad_suite_is_an_error_of_collection_without_a_traceback(project: Any) -> None:
     """pytest reports the suite's own message and exits with 2."""
     path = project.suite(["snap"])

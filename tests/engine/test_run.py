@@ -64,6 +64,19 @@ def test_a_failed_cell_makes_it_exit_with_1_and_the_others_are_done(project: Any
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_stopping_at_the_first_failure_is_a_failure_and_no_interruption(
+    project: Any, workers: tuple[str, ...]
+) -> None:
+    """-x exits with 1, with workers too."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(BROKEN)
+    path = project.suite(["mine", "snip"], seeds=3)
+    done = prunebench(project, "run", path.name, "--plugin", str(plugin), "-x", *workers)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Interrupted" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_the_projects_own_pytest_settings_do_not_reach_cells(project: Any, workers: tuple[str, ...]) -> None:
     """A pytest.ini with addopts, a conftest that fails: neither is read."""
     (project.folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only --strict-nonsense\n")

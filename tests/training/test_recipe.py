@@ -80,6 +80,12 @@ def test_the_split_is_evaluated_at_epochs_and_at_the_end():
     assert [step for step in range(101) if values.evaluates_at(step, 100)] == [30, 60, 90, 100]
 
 
+def test_more_epochs_than_anyone_trains_are_refused() -> None:
+    """1e300 epochs are a slip of the pen, not a schedule to be planned step by step."""
+    with pytest.raises(ValueError, match="epochs"):
+        Recipe(epochs=1e300, batch=1, lr=0.1)
+
+
 def test_an_unknown_augmentation_is_refused_before_anything_is_planned() -> None:
     """The message says what was found and what there is."""
     with pytest.raises(ValueError, match="found 'flop'; allowed: 'flip', 'shift4'"):

@@ -1,0 +1,80 @@
+"""What other workers, and other suites in the same store, must not change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from prunebench.jobs.run import run_job
+
+HOT = "epochs = 8, lr = 14.0, drops = [], momentum = 0.0, warmup = 6, weight_decay = 0.2, evaluate = 1"
+
+
+def hot(project: Any, name: str, more: str) -> Any:
+    """A suite whose dense run diverges in the middle, after some evaluations."""
+    path = project.suite(["random"], more=more, name=name)
+    path.write_text(path.read_text().replace("epochs = 1", HOT))
+    return path
+
+
+def test_a_diverged_run_has_the_same_curve_however_it_was_reached(project: Any) -> None:
+    """At once to its end, or by way of a state behind the divergence: one record, with the curve so far."""
+    at_once = project.run(hot(project, "once", ""), "once")
+    record = at_once.store.read_record(at_once.plan.cells[0].key)
+    assert record.result["outcome"] == "diverged"
+    assert len(record.result["curve"]) > 1
+    step = record.result["diverged"]["step"] + 10
+    by_way = project.engine(hot(project, "way", f"score_at = [{{step = {step}}}]"), "way")
+    for cell in reversed(by_way.plan.cells):
+        by_way.make(cell)
+    assert by_way.store.read_record(by_way.plan.cells[0].key).digest == record.digest
+
+
+def test_a_worker_that_waited_makes_nothing_again_that_was_made_and_dropped(project: Any) -> None:
+    """Another worker trains, records and drops a pruned state while this one sleeps: it trains nothing."""
+    path = project.suite(["snip"])
+    one, two = project.engine(path), project.engine(path)
+    cell = one.plan.cells[-1]
+    end = one.plan.jobs[cell.key].inputs[0]
+    entered = threading.Event()
+
+    def slowly(job: Any, context: Any) -> None:
+        if job.key == end:
+            entered.set()
+            time.sleep(0.5)
+        run_job(job, context)
+
+    one.run = slowly
+    worker = threading.Thread(target=one.make, args=(cell,))
+    worker.start()
+    assert entered.wait(20)
+    two.make(cell)  # its list of jobs is from before the other one was done
+    worker.join(30)
+    assert end not in one.store.artifact_keys()
+    assert end not in {job.key for job in two.made}
+
+
+def test_a_claim_that_comes_after_the_record_is_given_back(project: Any) -> None:
+    """A state that is missing because its record is there is not trained, claim or no claim."""
+    engine = project.run(project.suite(["snip"]))
+    cell = engine.plan.cells[-1]
+    end = engine.plan.jobs[cell.key].inputs[0]
+    assert not engine.have(end)
+    engine._one(end, cell.key)
+    assert not engine.have(end)
+
+
+@pytest.mark.parametrize("method", ["snip", "synflow", "magnitude"])
+def test_a_state_on_the_brink_is_diverged_for_every_method(project: Any, method: str) -> None:
+    """Scored at a step whose loss is not finite any more: diverged, not a failure that is tried for ever."""
+    path = project.suite([method], more="score_at = [{step = 2}]")
+    path.write_text(
+        path.read_text().replace("epochs = 1", "epochs = 4, lr = 1e6, drops = [], momentum = 0.0")
+    )
+    engine = project.run(path)
+    for cell in engine.plan.cells:
+        assert engine.store.read_record(cell.key).result["outcome"] == "diverged"
+    assert project.run(path).made == []
