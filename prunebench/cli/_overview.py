@@ -126,14 +126,20 @@ class Overview:
             )
         return lines
 
-    def say_heading(self) -> None:
-        """Print the heading, and which data sets are missing (on standard error)."""
+    def say_heading(self, *, missing: bool = True) -> None:
+        """Print the heading, and which data of the selected cells are missing (on standard error)."""
         first, *rest = self.heading()
         say(first, "bold")
         for line in rest:
             say(line)
-        for what in self.session.plan.missing_data.values():
-            complain(what, label="Missing data")
+        if missing:
+            for what in self._missing().values():
+                complain(what, label="Missing data")
+
+    def _missing(self) -> dict[str, str]:
+        """Return which data sets the selected cells lack, and what to put where."""
+        needed = {label.removeprefix("data ") for cell in self.cells for label in cell.parts}
+        return {name: what for name, what in self.session.plan.missing_data.items() if name in needed}
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -148,7 +154,7 @@ class Overview:
             "counts": {"cells": len(self.cells), **Counter(self.statuses.values())},
             "jobs": self.jobs,
             "estimate": asdict(self.estimate),
-            "missing_data": dict(plan.missing_data),
+            "missing_data": self._missing(),
             "cells": [
                 {
                     "matrix": cell.matrix,

@@ -105,8 +105,8 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
             session.freeze(Store.open(session.request.store))
         outcome = Outcome(0, 0, [], [cell.id for cell in overview.cells], {})
         return _report(overview, outcome, 0.0, as_json), 0
-    overview.say_heading()
-    session.ready()
+    overview.say_heading(missing=False)
+    session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
     store = Store.open(session.request.store)
     store.sweep()
     session.freeze(store)

@@ -138,7 +138,7 @@ def export(
     if output.exists() and not force:
         raise UsageError(f"{output} exists: give another name with -o FILE, or --force to replace it")
     session = Session(request, host, found.plan, None, found.path)
-    state, made = _state(session, store, result["state"])
+    state, made = _state(session, store, result["state"], found.cell)
     module = _module(session, store, result["state"])
     state.load_into(module)
     weights = {name: tensor.detach().contiguous().clone() for name, tensor in module.state_dict().items()}
@@ -149,14 +149,14 @@ def export(
     return Exported(output, found, len(made), agrees, metadata)
 
 
-def _state(session: Session, store: Store, key: str) -> tuple[Any, list[Job]]:
+def _state(session: Session, store: Store, key: str, cell: PlannedCell) -> tuple[Any, list[Job]]:
     """Return the end state, and the jobs that had to run again for it."""
     from prunebench.jobs.states import unpack_state
 
     made: list[Job] = []
     if not store.has_artifact(key):
         check_components(session, key)
-        session.ready()
+        session.ready([cell])
         store = Store.open(store.root, create=False)
         engine = session.engine(store)
         try:

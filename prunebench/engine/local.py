@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prunebench.errors import PrunebenchError
+from prunebench.errors import DataError, PrunebenchError
 from prunebench.jobs.context import Context, InputChanged, InputRefused
 from prunebench.jobs.run import run_job
 from prunebench.plan import Job, Plan, PlannedCell
@@ -72,9 +72,13 @@ class LocalEngine:
     def make(self, cell: PlannedCell) -> int:
         """Make all that a cell is asked for; return the number of jobs that this took here.
 
-        Raises: JobFailed, naming the job (of this cell or of what it needs) and its error.
+        Raises: JobFailed, naming the job (of this cell or of what it needs) and its error; DataError where
+        the cell's data are not there, which is no failed attempt.
         """
         before = len(self.made)
+        lacks = self.plan.lacks(cell)
+        if lacks is not None and not self.plan.done(cell, self.have):
+            raise DataError(lacks)
         self.context.identities = {label: self.plan.identities[label] for label in cell.parts}
         for target in cell.targets:
             self.make_key(target)
@@ -144,7 +148,7 @@ class LocalEngine:
             except KeyboardInterrupt:
                 log.warning("interrupted")
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # a component may call sys.exit
                 message = (
                     str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
                 )

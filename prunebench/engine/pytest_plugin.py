@@ -102,7 +102,8 @@ def _load(config: pytest.Config, path: Path) -> _Loaded:
         if config.option.collectonly:  # a listing writes and downloads nothing
             store = Store.open(request.store, create=False, write=False, absent_ok=True)
             return _Loaded(session, session.engine(store))
-        session.ready()
+        fetched = config.getoption("--prunebench-request")  # `prunebench run` has, for what is selected
+        session.ready(fetch=not fetched)
         store = Store.open(request.store)
         session.set_damaged_aside(store)
         session.freeze(store)
@@ -126,6 +127,13 @@ def pytest_configure_node(node: Any) -> None:
                 raise pytest.UsageError(str(error)) from error
     if frozen:
         node.workerinput["prunebench"] = frozen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(sched: Any) -> None:
+    """Write down, for `status` and whoever asks later, what a worker that died was working on."""
+    for found in sched.config.stash.get(_SESSIONS, {}).values():
+        found.engine.store.bury()
 
 
 class SuiteFile(pytest.File):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from prunebench.errors import DataError, PluginError, StoreError, UsageError
+from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
 
@@ -100,21 +101,36 @@ class Session:
         plan = make_plan(suite, host, Path(request.data))
         return cls(request, host, plan, suite.path, seconds=time.perf_counter() - began)
 
-    def ready(self) -> None:
-        """Make sure that what the plan reads is there, before anything is written or trained.
+    def ready(self, cells: Sequence[PlannedCell] | None = None, *, fetch: bool = True) -> None:
+        """Make sure that what these cells read (None: all cells) is there, before anything is written.
 
-        Downloads data sets that are missing and can be fetched. Raises: DataError, UsageError.
+        Downloads data sets that are missing and can be fetched, where `fetch` allows it. What is then still
+        missing stops the cells that need it, not the others.
+
+        Raises: DataError where no cell can run; UsageError.
         """
         _check_device(self.request.device)
-        for name, what in self.plan.missing_data.items():
-            dataset: Any = self.host.get("datasets", name)
-            if dataset.download is None:
-                raise DataError(what)
+        wanted = self.plan.cells if cells is None else cells
+        needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
+        missing, planned_blind = dict(self.plan.missing_data), False
+        for name in [name for name in missing if name in needed]:
+            dataset = self.host.dataset(name)
+            if dataset.download is None or not fetch:
+                continue
             try:
                 dataset.download(Path(self.request.data))
             except DataError as error:
-                raise DataError(f"{what}\n(downloading it failed: {error})") from error
-        self.plan.missing_data = {}
+                missing[name] = str(error)
+                continue
+            del missing[name]
+            planned_blind |= self.plan.identities[f"data {name}"] == {"fingerprint": ABSENT}
+        if planned_blind:
+            from prunebench.plan.make import make_plan
+
+            self.plan = make_plan(self.request.read_suite(self.host), self.host, Path(self.request.data))
+        self.plan.missing_data = missing
+        if wanted and all(self.plan.lacks(cell) for cell in wanted):
+            raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
 
     def check_identities(self) -> None:
         """Make sure that the components here are those that a thawed plan was made with.

@@ -159,8 +159,12 @@ def _dataset_faults(dataset: Dataset) -> Iterator[str]:
         return
     for name in ("mean", "std"):
         values = getattr(dataset, name)
-        if not isinstance(values, tuple) or len(values) != shape[0]:
+        if values is not None and (not isinstance(values, tuple) or len(values) != shape[0]):
             yield f"{name} must have one number for each of the {shape[0]} channels, found {values!r}"
+    if (dataset.mean is None) != (dataset.std is None):
+        yield "mean and std are given both or neither"
+    if dataset.stream and dataset.fingerprint is None:
+        yield "a data set that streams needs a fingerprint: its tensors cannot be hashed"
 
 
 def _check_twice(components: list[Component]) -> None:

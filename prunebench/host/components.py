@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prunebench.host.form import Batch, Form
@@ -27,6 +28,7 @@ __all__ = [
     "Architecture",
     "Component",
     "Dataset",
+    "Description",
     "Diagnostic",
     "Initialization",
     "Method",
@@ -164,37 +166,89 @@ class Initialization(Component):
 
 
 @dataclass(frozen=True)
-class Dataset(Component):
-    """Labelled images that fit in memory.
+class Description:
+    """What a data set holds: image shape (C, H, W), number of classes, sizes; mean, std as in `Dataset`."""
 
-    `load(root, part)` with part "train" or "test" returns (uint8 images N×C×H×W, int64 labels N); it raises
-    `prunebench.errors.DataError` with what to put where. `fingerprint(root)` returns a hexadecimal digest of
-    the files without decoding them; without one the loaded tensors are hashed. `mean` and `std` are of the
-    training images, per channel, on the scale 0–1; `margin` is the difference in accuracy, in points, that
-    does not matter to a user (δ, DESIGN §8).
-    """
-
-    kind: ClassVar[str] = "dataset"
-    load: Callable[[Path, str], tuple[torch.Tensor, torch.Tensor]]
     shape: tuple[int, int, int]
     classes: int
     train: int
     test: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    fingerprint: Callable[[Path], str] | None = None
-    download: Callable[[Path], None] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Dataset(Component):
+    """Labelled images: in memory, or (`stream`) as files that are read while training.
+
+    `load(root, part)` with part "train" or "test" returns (uint8 images N×C×H×W, int64 labels N), or with
+    `stream` a `prunebench.training.files.ImageFiles`; it raises `prunebench.errors.DataError` with what to
+    put where. Keyword-only arguments of `load` are the data set's parameters; each of the other functions is
+    given those that it takes. `fingerprint(root)` returns a hexadecimal digest of the files without decoding
+    them; without one the loaded tensors are hashed. `mean` and `std` are of the training images, per channel,
+    on the scale 0–1; None has them computed from the loaded training images. `margin` is the difference in
+    accuracy, in points, that does not matter to a user (δ, DESIGN §8).
+    """
+
+    kind: ClassVar[str] = "dataset"
+    load: Callable[..., Any]
+    shape: tuple[int, int, int]
+    classes: int
+    train: int
+    test: int
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    fingerprint: Callable[..., str] | None = None
+    download: Callable[..., None] | None = None
     """Fetches the original files into the root, verified; None where there is nothing to fetch."""
-    missing: Callable[[Path], str | None] | None = None
+    missing: Callable[..., str | None] | None = None
     """Returns what is missing under the root and what to put where, or None; cheap, reads no contents."""
     margin: float = 0.5
     version: str | None = None
     depends: tuple[str, ...] = ()
+    describe: Callable[..., Description] | None = None
+    """Returns what the files under the root hold; where they are missing, what can be said without them.
+
+    None: the declared shape, classes, sizes, mean and std count."""
+    check: Callable[..., None] | None = None
+    """Raises UsageError for values of parameters that cannot be; called before any file is looked at."""
+    stream: bool = False
+    """Whether `load` returns files to read while training, not tensors."""
 
     @property
     def source(self) -> object:
         """The loading function."""
         return self.load
+
+    @property
+    def documentation(self) -> str:
+        """The loading function's docstring, also where parameters were bound to it."""
+        return inspect.getdoc(self.load.func if isinstance(self.load, partial) else self.load) or ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The data set's parameters with their defaults (after `bound`: with the values given)."""
+        return _keyword_parameters(self.load)
+
+    def bound(self, spelled: str, parameters: Mapping[str, Any]) -> Dataset:
+        """Return this data set under a spelled name, with values for its parameters."""
+        names = ("load", "fingerprint", "download", "missing", "describe", "check")
+        functions: dict[str, Any] = {name: _given(getattr(self, name), parameters) for name in names}
+        return replace(self, name=spelled, **functions)
+
+    def description(self, root: Path) -> Description:
+        """Return what the files under a root hold, or else what is declared. Raises: DataError."""
+        if self.describe is not None:
+            return self.describe(root)
+        return Description(self.shape, self.classes, self.train, self.test, self.mean, self.std)
+
+
+def _given(function: Callable[..., Any] | None, parameters: Mapping[str, Any]) -> Callable[..., Any] | None:
+    """Return a function with values for those of the parameters that it takes."""
+    if function is None:
+        return None
+    takes = inspect.signature(function).parameters
+    return partial(function, **{name: value for name, value in parameters.items() if name in takes})
 
 
 @dataclass(frozen=True)

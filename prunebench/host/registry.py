@@ -13,7 +13,8 @@ from prunebench.host._discovery import chosen, find
 from prunebench.host._faults import Fault, fault_of
 from prunebench.host._hooks import Refused, collect, new_manager
 from prunebench.host._plugin_file import FileImporter
-from prunebench.host.components import KINDS, Component, Method, Origin
+from prunebench.host.components import KINDS, Component, Dataset, Method, Origin
+from prunebench.host.datasets import parse_dataset, spell_dataset
 from prunebench.host.form import Form, ScorerCall
 from prunebench.host.identity import component_identity
 
@@ -189,12 +190,34 @@ class Host:
         form = Form(scorer=ScorerCall(name=name))
         return Method(name, form, text=f"One shot, at initialisation: {entry.component.documentation}")
 
+    def dataset(self, spelled: str) -> Dataset:
+        """Return a data set by name, or by name and parameters: `image-folder[path=flowers,size=64]`.
+
+        Its name is then the spelling with only what differs from the defaults, in the component's order.
+
+        Raises: UsageError for an unknown name or parameter, or a value that cannot be.
+        """
+        name, given = parse_dataset(spelled)
+        found: Dataset = self.get("datasets", name)
+        defaults = found.parameters
+        for key in given:
+            if key not in defaults:
+                raise UsageError(f"'{key}' is no parameter of data set '{name}'{nearest(key, defaults)}")
+        values = {key: tuple(v) if isinstance(v, list) else v for key, v in {**defaults, **given}.items()}
+        changes = {key: value for key, value in values.items() if value != defaults[key]}
+        found = found.bound(spell_dataset(name, changes), values) if defaults else found
+        if found.check is not None:
+            found.check()
+        return found
+
     def identity(self, kind: str, name: str) -> dict[str, Any]:
         """Return what a component is, for keys: its version, or a digest of its source.
 
         Raises: UsageError for an unknown name, PluginError for a component without a version whose source
         cannot be read.
         """
+        if _KIND_OF.get(kind) == Dataset.kind:  # its parameters are no part of the code
+            name = parse_dataset(name)[0]
         entry = self._entry(kind, name)
         key = (entry.component.kind, name)
         if key not in self._identities:

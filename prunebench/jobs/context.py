@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prunebench.errors import DataError
-from prunebench.host.components import Architecture, Dataset, Initialization
+from prunebench.host.components import Architecture, Initialization
 from prunebench.host.registry import Host
 from prunebench.plan.facts import fingerprint
 from prunebench.plan.job import Job
@@ -151,10 +151,11 @@ class Context:
         Raises: DataError where the files are missing, damaged, or others than the plan was made with.
         """
         from prunebench.training.data import Data
+        from prunebench.training.moments import channel_moments
 
         key = (part["name"], part["fingerprint"], part["split"], device)
         if key not in self._data:
-            dataset = cast(Dataset, self.host.get("datasets", part["name"]))
+            dataset = self.host.dataset(part["name"])
             found = fingerprint(dataset, self.data_root)
             if found != part["fingerprint"]:
                 raise DataError(
@@ -163,18 +164,19 @@ class Context:
                 )
             if len(self._data) >= 2:
                 self._data.pop(next(iter(self._data)))
+            held = dataset.description(self.data_root)
             train, test = dataset.load(self.data_root, "train"), dataset.load(self.data_root, "test")
-            for what, (images, labels), count in (
-                ("train", train, dataset.train),
-                ("test", test, dataset.test),
-            ):
-                if len(images) != count or len(labels) != count or tuple(images.shape[1:]) != dataset.shape:
+            for what, (images, labels), count in (("train", train, held.train), ("test", test, held.test)):
+                if len(images) != count or len(labels) != count or tuple(images.shape[1:]) != held.shape:
                     raise DataError(
                         f"data set '{dataset.name}', {what}: found images {tuple(images.shape)} and "
-                        f"{len(labels)} labels, declared are {count} of shape {dataset.shape}"
+                        f"{len(labels)} labels, declared are {count} of shape {held.shape}"
                     )
+            mean, std = held.mean, held.std
+            if mean is None or std is None:
+                mean, std = channel_moments(train[0])
             self._data[key] = Data.prepare(
-                train, test, dataset.mean, dataset.std, dataset.classes, split=part["split"], device=device
+                train, test, mean, std, held.classes, split=part["split"], device=device
             )
         return self._data[key]
 

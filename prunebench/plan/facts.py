@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["DataFacts", "Facts", "NetworkFacts", "training_examples"]
+__all__ = ["ABSENT", "DataFacts", "Facts", "NetworkFacts", "training_examples"]
 
 REAL_FORWARD = 20_000_000
 """Parameters up to which a real forward pass counts a network's cost: the first pass on the meta device makes
 torch import its compiler, two seconds of every start."""
+
+
+ABSENT = "absent"
+"""The fingerprint of data that are not there and whose fingerprint nobody knows without them. No digest is
+spelled so: what is planned with it never runs, and no result is ever filed under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +73,20 @@ class Facts:
     def data(self, name: str, split: str) -> DataFacts:
         """Return shape, sizes and fingerprint of a data set.
 
-        Where its files are missing and its fingerprint is not known in advance, planning cannot go on.
-        Raises: DataError, naming what to put where.
+        Where its files are missing, shape and sizes are those declared, and a fingerprint that is not known
+        without them is `ABSENT`: such cells can be planned and shown, never run. Raises: DataError.
         """
         found = self._data.get((name, split))
         if found is None:
-            dataset = cast(Dataset, self._host.get("datasets", name))
+            dataset = self._host.dataset(name)
             missing = dataset.missing(self._root) if dataset.missing else None
+            described = dataset.description(self._root)
             found = DataFacts(
-                shape=dataset.shape,
-                classes=dataset.classes,
-                examples=training_examples(dataset.train, split),
-                evaluated=dataset.train // 10 if split == "val" else dataset.test,
-                fingerprint=fingerprint(dataset, self._root),
+                shape=described.shape,
+                classes=described.classes,
+                examples=training_examples(described.train, split),
+                evaluated=described.train // 10 if split == "val" else described.test,
+                fingerprint=(_known if missing else fingerprint)(dataset, self._root),
                 missing=missing,
             )
             self._data[name, split] = found
@@ -113,6 +119,16 @@ def fingerprint(dataset: Dataset, root: Path) -> str:
             hashed.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
             hashed.update(tensor.contiguous().numpy().tobytes())
     return hashed.hexdigest()
+
+
+def _known(dataset: Dataset, root: Path) -> str:
+    """Return the fingerprint of a data set whose files are missing: the one known in advance, or `ABSENT`."""
+    if dataset.fingerprint is None:
+        return ABSENT
+    try:
+        return dataset.fingerprint(root)
+    except (DataError, OSError):
+        return ABSENT
 
 
 def _measure(

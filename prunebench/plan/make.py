@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from prunebench.host.components import Dataset
 from prunebench.plan.builder import Builder
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import plan_cells
@@ -32,8 +31,8 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         "baselines": suite.baselines.model_dump(),
         "leaderboard": suite.leaderboard.model_dump(mode="json"),
         "margins": {
-            name: cast(Dataset, host.get("datasets", name)).margin
-            for name in sorted({c.dataset for c in cells})
+            label: host.dataset(spelled).margin
+            for label, spelled in sorted({(c.labels["dataset"], c.dataset) for c in cells})
         },
     }
     builder = Builder(host, data_root)

@@ -113,6 +113,11 @@ class Plan:
         """Whether all that the cell is asked for is in the store."""
         return all(have(target) for target in cell.targets)
 
+    def lacks(self, cell: PlannedCell) -> str | None:
+        """Return which data a cell needs that are not there, and what to put where; None if all are."""
+        names = (label.removeprefix("data ") for label in cell.parts if label.startswith("data "))
+        return next((self.missing_data[name] for name in names if name in self.missing_data), None)
+
     # -- the frozen form -------------------------------------------------------------------------------
 
     def frozen(self) -> dict[str, Any]:

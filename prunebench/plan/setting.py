@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prunebench.canonical import digest
+from prunebench.host.datasets import parse_dataset
 from prunebench.plan.builder import Builder
 from prunebench.plan.facts import DataFacts, NetworkFacts
 from prunebench.suite.cell import Cell
@@ -41,7 +42,7 @@ def _look_up(builder: Builder, cell: Cell) -> Setting:
     data = builder.facts.data(cell.dataset, cell.split)
     if data.missing:
         builder.missing_data[cell.dataset] = data.missing
-    dataset_label, dataset_identity = builder.part("datasets", cell.dataset)
+    dataset_label, dataset_identity = builder.part("datasets", parse_dataset(cell.dataset)[0])
     network_label, network_identity = builder.part("architectures", cell.architecture.name)
     recipe_label = f"recipe {cell.labels.get('recipe', '')}"
     values = cell.recipe.model_dump(mode="json", exclude_none=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from prunebench.canonical import canonical, decimal12
+from prunebench.errors import UsageError
+from prunebench.host.datasets import spell_dataset
 from prunebench.host.form import Form
 from prunebench.suite.cell import ArchitectureCall
 from prunebench.suite.forms import method_form
@@ -51,7 +53,8 @@ class Axes:
     """The values of a matrix's axes, in the file's order."""
 
     architecture: Sequence[Choice[ArchitectureCall]]
-    dataset: Sequence[str]
+    dataset: Sequence[Choice[str]]
+    """Values are the data sets as `Host.dataset` spells them."""
     recipe: Sequence[Choice[Recipe]]
     find: Sequence[Mapping[str, Any]]
     score_at: Sequence[Point | None]
@@ -72,8 +75,7 @@ def resolve_axes(matrix: Matrix, index: int, host: Components, problems: Problem
     for key in _AXES:
         if problems.content["matrix"][index].get(key) == []:
             problems.add((*here, key), "is empty, so the matrix has no cells; allowed: at least one value")
-    _names(matrix.dataset, "dataset", "datasets", here, host, problems)
-    _names(matrix.measures, "measures", "diagnostics", here, host, problems, what="diagnostic")
+    _measures(matrix.measures, here, host, problems)
     known = host.names("ablations")
     for i, names in enumerate(matrix.ablations):
         for j, name in enumerate(names):
@@ -81,7 +83,7 @@ def resolve_axes(matrix: Matrix, index: int, host: Components, problems: Problem
                 problems.add((*here, "ablations", i, j), unknown(name, "ablation", [*known, "none"]))
     axes = Axes(
         architecture=_architectures(matrix, here, host, problems),
-        dataset=matrix.dataset,
+        dataset=_datasets(matrix, here, host, problems),
         recipe=_recipes(matrix, here, host, problems),
         find=matrix.find,
         score_at=matrix.score_at if matrix.score_at is not None else [None],
@@ -95,22 +97,14 @@ def resolve_axes(matrix: Matrix, index: int, host: Components, problems: Problem
     return axes
 
 
-def _names(
-    names: Sequence[str],
-    key: str,
-    kind: str,
-    here: Location,
-    host: Components,
-    problems: Problems,
-    what: str = "data set",
-) -> None:
+def _measures(names: Sequence[str], here: Location, host: Components, problems: Problems) -> None:
     for i, name in enumerate(names):
-        if name not in host.names(kind):
-            problems.add((*here, key, i), unknown(name, what, host.names(kind)))
+        if name not in host.names("diagnostics"):
+            problems.add((*here, "measures", i), unknown(name, "diagnostic", host.names("diagnostics")))
 
 
 def _spelled(item: str | Call) -> tuple[str, str, dict[str, Any]]:
-    """Return label, name and changes of an entry of `architecture` or `recipe`."""
+    """Return label, name and changes of an entry of `architecture`, `dataset` or `recipe`."""
     if isinstance(item, str):
         return item, item, {}
     return item.as_ or call_label(item.name, item.changes), item.name, item.changes
@@ -145,6 +139,32 @@ def _architectures(
         given = {**shared, **changes}
         parameters = filled(given, defaults, f"architecture '{name}'", report)
         found.append(Choice(label, name, ArchitectureCall(component.name, parameters), i))
+    return found
+
+
+def _datasets(matrix: Matrix, here: Location, host: Components, problems: Problems) -> list[Choice[str]]:
+    found = []
+    for i, item in enumerate(matrix.dataset):
+        label, name, changes = _spelled(item)
+        place: Location = (*here, "dataset", i)
+        if name not in host.names("datasets"):
+            where = place if isinstance(item, str) else (*place, "name")
+            problems.add(where, unknown(name, "data set", host.names("datasets")))
+            continue
+
+        def report(location: Location, message: str, place: Location = place) -> None:
+            problems.add((*place, *location), message)
+
+        before = len(problems.lines)
+        defaults = host.get("datasets", name).parameters
+        values = filled(changes, defaults, f"data set '{name}'", report)
+        if len(problems.lines) > before:
+            continue
+        given = {key: value for key, value in values.items() if value != defaults[key]}
+        try:
+            found.append(Choice(label, name, host.dataset(spell_dataset(name, given)).name, i))
+        except UsageError as error:
+            problems.add(place, str(error))
     return found
 
 
@@ -229,9 +249,9 @@ def _refuse_repeats(matrix: Matrix, axes: Axes, here: Location, problems: Proble
         _repeats(key, [(i, label, value) for i, (label, value) in enumerate(found)], here, problems)
 
     choices("architecture", axes.architecture, lambda call: [call.name, call.parameters])
+    choices("dataset", axes.dataset, lambda spelled: spelled)
     choices("recipe", axes.recipe, lambda recipe: recipe.model_dump(mode="json"))
     choices("methods", axes.methods, lambda form: form.model_dump(mode="json", by_alias=True))
-    values("dataset", ((d, d) for d in axes.dataset))
     values("find", ((changes_label(f) or "{}", canonical(f)) for f in axes.find))
     values("score_at", ((point_label(p), _same_point(p)) for p in matrix.score_at or []))
     values("ablations", ((ablations_label(a) or "none", tuple(a)) for a in axes.ablations))

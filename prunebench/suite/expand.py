@@ -95,7 +95,7 @@ class Product:
     def _setting(
         self,
         places: tuple[int, int, int],
-        setting: tuple[Choice[Any], str, Choice[Recipe]],
+        setting: tuple[Choice[Any], Choice[str], Choice[Recipe]],
         names: NameParts,
         only: Sequence[Filter],
         exclude: Sequence[Filter],
@@ -145,7 +145,7 @@ class Product:
     def _combination(
         self,
         places: tuple[int, int, int],
-        setting: tuple[Choice[Any], str, Choice[Recipe]],
+        setting: tuple[Choice[Any], Choice[str], Choice[Recipe]],
         combination: Combination,
         form: Form,
         kept: Sequence[tuple[int, int]],
@@ -168,7 +168,7 @@ class Product:
                 matrix,
                 f"{start}{names.density[k]}-s{seeds[s]}",
                 call,
-                dataset,
+                dataset.value,
                 split,
                 values,
                 form,
@@ -183,7 +183,7 @@ class Product:
     def _dense(
         self,
         places: tuple[int, int, int],
-        setting: tuple[Choice[Any], str, Choice[Recipe]],
+        setting: tuple[Choice[Any], Choice[str], Choice[Recipe]],
         seeds: Sequence[int],
         names: NameParts,
     ) -> list[Cell]:
@@ -196,7 +196,7 @@ class Product:
                 self.matrix.name,
                 f"{start}{self.axes.seeds[s]}",
                 architecture.value,
-                dataset,
+                dataset.value,
                 self.matrix.split,
                 recipe.value,
                 form,
@@ -209,12 +209,12 @@ class Product:
         ]
 
     def _labels(
-        self, setting: tuple[Choice[Any], str, Choice[Recipe]], method: str, ablations: str
+        self, setting: tuple[Choice[Any], Choice[str], Choice[Recipe]], method: str, ablations: str
     ) -> dict[str, str]:
         architecture, dataset, recipe = setting
         return {
             "architecture": architecture.label,
-            "dataset": dataset,
+            "dataset": dataset.label,
             "recipe": recipe.label,
             "method": method,
             "ablations": ablations,

@@ -110,7 +110,7 @@ def _filter(entry: Entry, axes: Axes, here: Location, problems: Problems | None)
 
     outer = (
         places("architecture", entry.architecture, choices(axes.architecture)),
-        places("dataset", entry.dataset, equal(axes.dataset)),
+        places("dataset", entry.dataset, choices(axes.dataset)),
         places("recipe", entry.recipe, choices(axes.recipe)),
         places("find", entry.find, equal(axes.find, _numbers)),
         places("score_at", entry.score_at, equal(axes.score_at)),
@@ -151,7 +151,7 @@ def _allowed(key: str, value: Any, axes: Axes) -> str:
         return "" if near is None else f"; the nearest is {near:.12g}"
     labels = {
         "architecture": [c.label for c in axes.architecture],
-        "dataset": list(axes.dataset),
+        "dataset": [c.label for c in axes.dataset],
         "recipe": [c.label for c in axes.recipe],
         "find": [changes_label(f) or "{}" for f in axes.find],
         "score_at": [point_label(p) for p in axes.score_at if p is not None],

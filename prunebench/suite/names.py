@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prunebench.suite.axes import Axes
+from prunebench.suite.axes import Axes, Choice
 from prunebench.suite.labels import changes_label, density_tokens, point_label, tokens
 
 __all__ = ["NameParts", "name_parts"]
@@ -21,10 +21,15 @@ class NameParts:
     density: list[str]
 
 
+def _short(dataset: Choice[str]) -> str:
+    """Return a data set's name where its label is made of name and parameters, else the label chosen."""
+    return dataset.name if dataset.label.startswith(f"{dataset.name}[") else dataset.label
+
+
 def name_parts(axes: Axes) -> NameParts:
     """Return the parts of the names of a matrix's cells; recipes only where there are several."""
     architectures = tokens([c.name for c in axes.architecture], [c.label for c in axes.architecture])
-    datasets = tokens(axes.dataset, axes.dataset)
+    datasets = tokens([_short(c) for c in axes.dataset], [c.label for c in axes.dataset])
     recipes = [""]
     if len(axes.recipe) > 1:
         recipes = [f"-{t}" for t in tokens([c.name for c in axes.recipe], [c.label for c in axes.recipe])]

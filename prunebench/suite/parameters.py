@@ -27,6 +27,9 @@ class Components(Protocol):
     def names(self, kind: str) -> Any:
         """Return the names of that kind."""
 
+    def dataset(self, spelled: str) -> Any:
+        """Return the data set of that name and those parameters; its name is the canonical spelling."""
+
     def method(self, name: str) -> Any:
         """Return the method of that name; a scorer is a method too."""
 

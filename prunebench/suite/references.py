@@ -44,7 +44,7 @@ class _Spelled:
         self.where = {
             "matrix": every("name", lambda m: [m.name]),
             "architecture": every("architecture", calls("architecture")),
-            "dataset": every("dataset", lambda m: m.dataset),
+            "dataset": every("dataset", calls("dataset")),
             "recipe": every("recipe", calls("recipe")),
             "split": every("split", lambda m: [m.split]),
         }

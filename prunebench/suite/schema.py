@@ -152,7 +152,7 @@ Listed: Callable[[Any], Any] = BeforeValidator(_listed)  # type: ignore[assignme
 
 
 class Call(_OpenTable):
-    """An architecture or a recipe by name; further keys are its parameters, or changes to it."""
+    """An architecture, a data set or a recipe by name; further keys are its parameters, or changes to it."""
 
     name: str
     as_: Name | None = Field(default=None, alias="as")
@@ -213,7 +213,7 @@ class Matrix(Table):
 
     name: Name
     architecture: Annotated[list[CallItem], Listed]
-    dataset: Annotated[list[str], Listed]
+    dataset: Annotated[list[CallItem], Listed]
     recipe: Annotated[list[CallItem], Listed]
     find: list[dict[str, Any]] = [{}]
     score_at: list[PointValue] | None = None

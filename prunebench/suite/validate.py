@@ -162,5 +162,7 @@ def _labels_differ(
         for architecture in resolved.architecture:
             call = architecture.value
             refuse("architecture", i, architecture, [call.name, call.parameters])
+        for dataset in resolved.dataset:
+            refuse("dataset", i, dataset, dataset.value)
         for recipe in resolved.recipe:
             refuse("recipe", i, recipe, recipe.value.model_dump(mode="json"))

@@ -31,8 +31,8 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
     Raises: AssertionError.
     """
     who = ensure_common(dataset)
-    ensure(all(0 <= value <= 1 for value in dataset.mean), f"{who}: mean is on the scale 0 to 1")
-    ensure(all(0 < value <= 1 for value in dataset.std), f"{who}: std is on the scale 0 to 1, above 0")
+    ensure(all(0 <= value <= 1 for value in dataset.mean or ()), f"{who}: mean is on the scale 0 to 1")
+    ensure(all(0 < value <= 1 for value in dataset.std or ()), f"{who}: std is on the scale 0 to 1, above 0")
     ensure(dataset.margin > 0, f"{who}: margin must be above 0 points")
     with tempfile.TemporaryDirectory() as empty:
         if root is None and dataset.missing is not None and dataset.missing(Path(empty)) is not None:
@@ -78,7 +78,7 @@ def _ensure_loads(who: str, dataset: Dataset, root: Path) -> None:
 
 def _ensure_scale(who: str, dataset: Dataset, images: torch.Tensor) -> None:
     """Mean and deviation are of the training images, by channel, on the scale 0 to 1."""
-    for channel, (mean, std) in enumerate(zip(dataset.mean, dataset.std, strict=True)):
+    for channel, (mean, std) in enumerate(zip(dataset.mean or (), dataset.std or (), strict=True)):
         counts = torch.bincount(images[:, channel].flatten().int(), minlength=256).double()
         values = torch.arange(256, dtype=torch.float64) / 255
         share = counts / counts.sum()

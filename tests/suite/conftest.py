@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from prunebench.errors import SuiteError, UsageError
-from prunebench.host.components import Ablation, Architecture, Diagnostic, Method, RecipeComponent, Scorer
+from prunebench.host.components import (
+    Ablation,
+    Architecture,
+    Dataset,
+    Diagnostic,
+    Method,
+    RecipeComponent,
+    Scorer,
+)
+from prunebench.host.datasets import parse_dataset, spell_dataset
 from prunebench.host.form import Batch, Form, Rounds, ScorerCall
 from prunebench.suite import Suite, load_suite
 from prunebench.training.recipe import AtStep, Recipe
@@ -21,6 +30,12 @@ def _resnet(shape: Any, classes: int, *, depth: int = 20, width: float = 1.0) ->
 def _mlp(shape: Any, classes: int, *, hidden: Any = (100,)) -> Any: ...
 def _plain(net: Any, batch: Any, rng: Any) -> Any: ...
 def _grasp(net: Any, batch: Any, rng: Any, *, temperature: float = 200.0, chunk: int = 0) -> Any: ...
+def _images(root: Any, part: str) -> Any: ...
+def _pictures(root: Any, part: str, *, path: str = "", size: int = 64) -> Any: ...
+def _dataset(name: str, load: Any = _images) -> Dataset:
+    return Dataset(name, load, (1, 28, 28), 10, 60_000, 10_000, (0.5,), (0.5,))
+
+
 def _shuffle(form: Form) -> Form:
     return form.changed(alter=tuple({*form.alter, "shuffle"}))
 
@@ -40,7 +55,7 @@ def _only_global(form: Form) -> Form:
 
 
 class FakeHost:
-    """What suites ask of a host: get, names, method."""
+    """What suites ask of a host: get, names, method, dataset."""
 
     def __init__(self) -> None:
         magnitude = ScorerCall(name="magnitude")
@@ -65,6 +80,8 @@ class FakeHost:
             Ablation("invert", _invert),
             Ablation("only-global", _only_global),
             Diagnostic("layer-sparsity", _plain),
+            *(_dataset(name) for name in ("mnist", "cifar10")),
+            _dataset("folder", _pictures),
         ]
         self.parts: dict[str, dict[str, Any]] = {
             "scorers": {},
@@ -73,7 +90,7 @@ class FakeHost:
             "recipes": {},
             "ablations": {},
             "diagnostics": {},
-            "datasets": {"mnist": None, "cifar10": None},
+            "datasets": {},
             "initializations": {"kaiming-normal": None, "unit-variance": None},
         }
         for part in found:
@@ -84,6 +101,10 @@ class FakeHost:
 
     def names(self, kind: str) -> list[str]:
         return sorted(self.parts[kind])
+
+    def dataset(self, spelled: str) -> Dataset:
+        name, given = parse_dataset(spelled)
+        return _dataset(spell_dataset(name, given))
 
     def method(self, name: str) -> Method:
         found: Method = self.parts["methods"].get(name) or Method(name, Form(scorer=ScorerCall(name=name)))

@@ -62,6 +62,8 @@ EXERCISED = {
     "matrix.architecture": "test_what_a_cell_holds",
     "matrix.architecture.name": "test_presets_are_only_other_names",
     "matrix.architecture.as": "test_what_a_cell_holds",
+    "matrix.dataset.name": "test_a_data_set_is_spelled_by_name_and_what_differs_from_its_defaults",
+    "matrix.dataset.as": "test_labels_are_the_table_or_the_name_chosen_for_it",
     "matrix.dataset": "test_product_order_is_the_files",
     "matrix.recipe": "test_what_a_cell_holds",
     "matrix.recipe.name": "test_what_a_cell_holds",

@@ -112,7 +112,7 @@ CASES: list[tuple[str, str, str]] = [
     ("overrides", "{recip = {lr = 2}}", ".overrides.recip: is no key here; did you mean 'recipe'? "
      "allowed: architecture, recipe"),
     ("dataset", '"mnis"', ".dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
-     "allowed: cifar10, mnist"),
+     "allowed: cifar10, folder, mnist"),
     ("dataset", '["mnist", "mnist"]', ".dataset[1]: 'mnist' is matrix[0].dataset[0] 'mnist' again"),
     ("recipe", '"shor"', ".recipe: found 'shor', which is no recipe; did you mean 'short'? allowed: long, short"),
     ("recipe", '{name = "short", lrr = 1}', f".recipe.lrr: is no part of a recipe; did you mean 'lr'? allowed: {RECIPE}"),
@@ -291,7 +291,7 @@ def test_all_problems_of_a_file_are_listed_at_once(
         f"s.toml: matrix[1].sparsities[0]: found 2.0; {SPARSITY}",
         "s.toml: matrix[1].seeds: is missing",
         "s.toml: matrix[0].dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
-        "allowed: cifar10, mnist",
+        "allowed: cifar10, folder, mnist",
         f"s.toml: matrix[0].methods[0]: found 'snap', which is no method; did you mean 'snip'? allowed: {METHODS}",
         f"s.toml: matrix[1].methods[0]: found 'snop', which is no method; did you mean 'snip'? allowed: {METHODS}",
         "s.toml: check[0].all[0]: found 'd', which is no check; allowed: nothing",

@@ -52,12 +52,11 @@ def fingerprint_of(originals: Iterable[Original]) -> str:
     return digest({"files": [[o.path, o.sha256] for o in originals]})
 
 
-def put_there(root: Path, dataset: str, urls: Sequence[str]) -> str:
-    """Return the sentence that tells how to get a data set's files under the root."""
+def put_there(urls: Sequence[str]) -> str:
+    """Return the words that tell how to get a data set's files under the root."""
     return (
-        f"get them from {' or '.join(urls)}; prunebench fetches them itself where the network allows. "
-        f"--data or PRUNEBENCH_DATA names another folder (now {root}), "
-        f"PRUNEBENCH_MIRROR another source of {dataset}"
+        f"`prunebench run` fetches it from {', '.join(urls[:1]) or 'nowhere'} or PRUNEBENCH_MIRROR; else put "
+        "it there, or name another folder with --data or PRUNEBENCH_DATA (docs/data.md)"
     )
 
 
@@ -66,11 +65,8 @@ def missing_of(root: Path, originals: Iterable[Original], dataset: str, urls: Se
     absent = [o.path for o in originals if _find(root, o) is None]
     if not absent:
         return None
-    listed = ", ".join(f"{path}.gz" for path in absent)
-    return (
-        f"data set {dataset!r}: {root} lacks {listed} (or the same without .gz); "
-        f"{put_there(root, dataset, urls)}"
-    )
+    more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+    return f"data set {dataset!r}: {root} lacks {absent[0]}.gz{more} (or the same without .gz); {put_there(urls)}"
 
 
 def _find(root: Path, original: Original) -> Path | None:

@@ -105,7 +105,7 @@ class Batches:
             return None
         return (
             f"data set {self.name!r}: {root} lacks {', '.join(absent)} (or {self.archive}, which holds them "
-            f"all); {put_there(root, self.name, self.urls)}"
+            f"all); {put_there(self.urls)}"
         )
 
     def download(self, root: Path) -> None:
