@@ -112,8 +112,10 @@ def _look(path: Path) -> _Seen | None:
 class Claims:
     """The claims of a store: claims/<key>.json."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, died: Callable[[str, Owner], object] | None = None) -> None:
         self._folder = folder
+        self._died = died
+        """Told of every claim that is removed because its claimant, a process of this host, is dead."""
         self._claims = folder.root / "claims"
         self._ages: dict[Path, tuple[_Seen, float, float]] = {}
 
@@ -132,13 +134,6 @@ class Claims:
                 if commit(path, [_content(key, token)]):
                     return Claim(path, key, token, min(_BEAT, stale_after / 4))
         return None  # others are quicker every time: one of them works on it
-
-    def living(self, key: str, stale_after: float) -> bool:
-        """Whether somebody living holds the claim on `key`."""
-        path = self._path(key)
-        with reading(path):
-            seen = _look(path)
-            return seen is not None and not self._stale(path, seen, stale_after)
 
     def _stale(self, path: Path, seen: _Seen, after: float) -> bool:
         """Whether a claimant is certainly dead, or of another host and silent for over `after` seconds."""
@@ -170,19 +165,6 @@ class Claims:
                 key = name.removesuffix(".json")
                 found.append({"key": key, "host": owner.host, "pid": owner.pid, "time": seen.time})
         return sorted(found, key=lambda claim: (str(claim["time"]), str(claim["key"])))
-
-    def wait(
-        self, key: str, done: Callable[[], bool], poll: float, stale_after: float, timeout: float | None
-    ) -> bool:
-        """Wait while somebody living holds `key`; True once `done()`, False where it is free and not done."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while not done():
-            if not self.living(key, stale_after):
-                return done()  # finished and released between the two looks?
-            if end is not None and time.monotonic() >= end:
-                return False
-            time.sleep(poll)
-        return True
 
     def sweep(self, stale_after: float) -> list[Path]:
         """Remove stale claims; return their paths."""
@@ -223,6 +205,8 @@ class Claims:
                 again = _look(path)
                 if again is not None and again.token == seen.token and self._stale(path, again, stale_after):
                     logger.info("removing the claim on %s: its claimant is gone", path.stem)
+                    if self._died is not None and seen.owner is not None and seen.owner.dead():
+                        self._died(path.stem, seen.owner)
                     path.unlink(missing_ok=True)
             finally:
                 mark.unlink(missing_ok=True)

@@ -6,9 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from prunebench.errors import StoreError
-from prunebench.store._commit import listing, open_fresh, replace
-from prunebench.store._errors import Missing
+from prunebench.store._commit import listing, replace
 from prunebench.store._folder import Folder, check_label
 
 __all__ = ["Plans"]
@@ -27,20 +25,6 @@ class Plans:
         path = self._plans / f"{check_label(name)}.json"
         replace(path, content)
         return path
-
-    def read(self, plan: Path | str) -> bytes:
-        """Return a plan's content, by its path or its name."""
-        path = plan if isinstance(plan, Path) else self._plans / f"{check_label(plan)}.json"
-        path = Path(os.path.abspath(path))
-        root = Path(os.path.abspath(self._folder.root))
-        try:
-            file = open_fresh(root if path.is_relative_to(root) else path.parent, path)
-            if file is None:
-                raise Missing(f"no plan at {path}")
-            with file:
-                return file.read()
-        except OSError as error:
-            raise StoreError(f"cannot read the plan {path}: {error.strerror or error}") from error
 
     def of(self, suite: str | None = None) -> list[Path]:
         """Return the plans of a suite, or all, newest last."""

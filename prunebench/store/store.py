@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ from prunebench.errors import StoreError
 from prunebench.store._commit import being_copied, commit, open_fresh, reading, temporary, writing
 from prunebench.store._errors import Missing
 from prunebench.store._folder import Folder, check_label
+from prunebench.store._process import Owner
 from prunebench.store.artifacts import Artifact, Artifacts
 from prunebench.store.attempts import Attempts
 from prunebench.store.claims import STALE_AFTER, Claim, Claims
@@ -49,7 +51,7 @@ class Store:
         self._measures = Results(self._folder, "measures")
         self._attempts = Attempts(self._folder)
         self._plans = Plans(self._folder)
-        self._claims = Claims(self._folder)
+        self._claims = Claims(self._folder, self._died)
 
     @classmethod
     def open(
@@ -249,10 +251,6 @@ class Store:
         """Write a frozen plan, or replace it whole; return its path."""
         return self._plans.write(name, content)
 
-    def read_plan(self, plan: Path | str) -> bytes:
-        """Return a frozen plan's content, by its path or its name."""
-        return self._plans.read(plan)
-
     def plans(self, suite: str | None = None) -> list[Path]:
         """Return the frozen plans of a suite, or all, newest last."""
         return self._plans.of(suite)
@@ -264,6 +262,14 @@ class Store:
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def _died(self, key: str, owner: Owner) -> None:
+        """Write down that a process died while it worked on a key: otherwise nobody would know why."""
+        tail = ""
+        with contextlib.suppress(OSError):
+            tail = "\n".join(self.log_path(key).read_text("utf-8", errors="replace").splitlines()[-50:])
+        error = f"process {owner.pid} died while it worked on this (killed, or out of memory)"
+        self._attempts.write(key, error, tail, None, None)
 
     # -- claims ------------------------------------------------------------------------------------------
 
@@ -280,21 +286,9 @@ class Store:
         """Return who is working on what: the living claims, oldest first (key, host, pid, time)."""
         return self._claims.running(stale_after)
 
-    def wait_for(
-        self,
-        key: str,
-        done: Callable[[], bool],
-        poll: float = 0.2,
-        *,
-        stale_after: float = STALE_AFTER,
-        timeout: float | None = None,
-    ) -> bool:
-        """Wait while somebody living holds the claim on `key`.
-
-        Returns True as soon as `done()`, False where the claim is free, or `timeout` seconds are over, and it
-        is not done.
-        """
-        return self._claims.wait(key, done, poll, stale_after, timeout)
+    def bury(self) -> list[Path]:
+        """Remove the claims of dead processes of this host, with an attempt for each; return their paths."""
+        return self._claims.sweep(OLD)
 
     def sweep(self, *, old: float = OLD) -> list[Path]:
         """Remove and return what dead processes of this host, or others over `old` seconds ago, left."""

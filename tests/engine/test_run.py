@@ -114,3 +114,46 @@ def test_a_damaged_result_of_a_finished_suite_is_set_aside_and_made_again(projec
     assert "set aside" in done.stderr
     assert project.results(project.engine(path)) == before
     assert "nothing to do" in prunebench(project, "run", path.name).stdout
+
+
+DEADLY = """
+import os, signal
+from pathlib import Path
+import prunebench
+
+def score(net, batch, rng):
+    if not Path("killed").exists():
+        Path("killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {name: weight.detach().abs() for name, weight in net.weights.items()}
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("deadly", score)]
+"""
+
+
+def test_a_killed_workers_cell_is_shown_as_failed_with_the_reason(project: Any) -> None:
+    """A worker that is killed leaves an attempt: `status` says why, and the same command does the rest."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(DEADLY)
+    path = project.suite(["deadly", "snip"])
+    done = prunebench(project, "run", path.name, "--plugin", str(plugin), "-n", "2")
+    assert done.returncode == 1, done.stdout + done.stderr
+    status = prunebench(project, "status", path.name, "--plugin", str(plugin))
+    assert "died while it worked on this" in status.stdout + status.stderr
+    again = prunebench(project, "run", path.name, "--plugin", str(plugin))
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_a_scorer_that_exits_is_a_failed_cell(project: Any) -> None:
+    """sys.exit in a component ends its job, not the run, and leaves an attempt."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(BROKEN.replace("raise ValueError", "raise SystemExit"))
+    path = project.suite(["mine", "snip"])
+    done = prunebench(project, "run", path.name, "--plugin", str(plugin))
+    assert done.returncode == 1
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+    engine = project.engine(path, plugins=(str(plugin),))
+    assert [engine.store.has_record(c.key) for c in engine.plan.cells] == [True, False, True]
+    assert engine.store.attempt_keys()

@@ -234,47 +234,10 @@ def test_a_dead_takers_mark_blocks_nobody(store: Store, key: str) -> None:
     assert list((store.root / "claims").iterdir()) == []
 
 
-def test_waiting_ends_when_the_work_is_done(store: Store, key: str) -> None:
-    """Who waits for another's claim goes on as soon as the work is done."""
-    done = threading.Event()
-    claim = store.claim(key)
-    assert claim is not None
-    threading.Timer(0.2, done.set).start()
-    assert store.wait_for(key, done.is_set, 0.01)
-    claim.release()
-
-
-def test_waiting_ends_when_the_claim_is_free(store: Store, key: str) -> None:
-    """Who waits for a claim that is released without the work being done may take it."""
-    claim = store.claim(key)
-    assert claim is not None
-    threading.Timer(0.2, claim.release).start()
-    assert not store.wait_for(key, lambda: False, 0.01)
-    assert not store.wait_for(key, lambda: False)
-    assert store.wait_for(key, lambda: True)
-
-
-def test_waiting_ends_when_the_claimant_is_killed(
-    store: Store, key: str, start: Start, until: Until, tmp_path: Path
-) -> None:
-    """Who waits for another process's claim goes on at once when that process is killed."""
-    ((word, process),) = contend(store, key, start, until, tmp_path / "ready", 1)
-    assert word == "mine"
-    threading.Timer(0.3, process.kill).start()
-    assert not store.wait_for(key, lambda: False, 0.01, timeout=20)
-    assert process.wait(20) != 0
-
-
-def test_waiting_can_be_limited(store: Store, key: str) -> None:
-    """A timeout ends the waiting for a living claimant."""
-    with store.claim(key) or pytest.fail("not free"):
-        assert not store.wait_for(key, lambda: False, 0.01, timeout=0.1)
-
-
 @pytest.mark.parametrize("bad", ["", "../x", "a/b", ".hidden", "x" * 121, "a\nb"])
 def test_names_with_tricks_are_refused(store: Store, bad: str) -> None:
     """Claims, attempts, logs and plans have plain names: none leads out of the store."""
-    for use in (store.claim, store.attempts, store.log_path, store.read_plan):
+    for use in (store.claim, store.attempts, store.log_path):
         with pytest.raises(StoreError, match="not a name for a file"):
             use(bad)
 
@@ -293,10 +256,30 @@ def test_living_claims_are_listed(store: Store, key: str) -> None:
     claim.release()
 
 
-def test_a_reader_can_wait_for_a_claim(store: Store, key: str) -> None:
-    """A store opened for reading tells living claims from stale ones without touching anything."""
-    foreign(store, key, 120)
-    before = sorted(store.root.rglob("*"))
-    reader = Store.open(store.root, write=False)
-    assert not reader.wait_for(key, lambda: False, timeout=5)
-    assert sorted(store.root.rglob("*")) == before
+def test_a_killed_claimant_leaves_an_attempt(
+    store: Store, key: str, start: Start, until: Until, tmp_path: Path
+) -> None:
+    """Burying a killed process's claim writes down that it died, with the end of its log; nobody else's."""
+    store.log_path(key).write_text("step 17")
+    foreign(store, "elsewhere", 3600)
+    ((word, process),) = contend(store, key, start, until, tmp_path / "ready", 1)
+    assert word == "mine"
+    assert store.bury() == []
+    process.kill()
+    until(lambda: Owner.dead(Owner(Owner.me().host, process.pid, 0)))
+    assert [path.stem for path in store.bury()] == [key]
+    (attempt,) = store.attempts(key)
+    assert (
+        attempt["error"] == f"process {process.pid} died while it worked on this (killed, or out of memory)"
+    )
+    assert attempt["log_tail"] == "step 17"
+    assert store.attempt_keys() == {key}
+    assert store.claim(key) is not None
+
+
+def test_a_dead_claimant_is_written_down_when_its_claim_is_taken(store: Store, key: str) -> None:
+    """Whoever takes a dead process's claim over leaves an attempt in its name."""
+    me = Owner.me()
+    foreign(store, key, 0, host=me.host, pid=2**22 - 3, start=5)
+    with store.claim(key) or pytest.fail("not free"):
+        assert "died while it worked on this" in store.attempts(key)[0]["error"]
