@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from prunebench.host.registry import Host
 
 __all__ = ["Exported", "Found", "JobFailed", "export", "find_cell"]
+
+log = logging.getLogger("prunebench")
 
 Format = Literal["safetensors", "pt"]
 _PREFIX = 6
@@ -77,7 +80,11 @@ def find_cell(store: Store, wanted: str, suite: str | None = None) -> Found:
         content = path.read_bytes()
         if (key or wanted.split("::", 1)[1]).encode() not in content:
             continue
-        plan = read_frozen(path)
+        try:
+            plan = read_frozen(path)
+        except StoreError as error:
+            log.warning("%s", error)
+            continue
         for cell in plan.cells:
             if cell.key == key or cell.id == wanted:
                 known = True
@@ -137,6 +144,9 @@ def export(
         raise UsageError(f"{found.cell.id} diverged at step {step}: there are no weights to export")
     if output.exists() and not force:
         raise UsageError(f"{output} exists: give another name with -o FILE, or --force to replace it")
+    if not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
+        there = "cannot be written to" if output.parent.is_dir() else "does not exist"
+        raise UsageError(f"the folder {output.parent} {there}: give another file with -o FILE")
     session = Session(request, host, found.plan, None, found.path)
     state, made = _state(session, store, result["state"], found.cell)
     module = _module(session, store, result["state"])

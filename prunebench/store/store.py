@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from prunebench.errors import StoreError
-from prunebench.store._commit import being_copied, commit, open_fresh, reading, temporary, writing
+from prunebench.store._commit import being_copied, commit, listing, open_fresh, reading, temporary, writing
 from prunebench.store._errors import Missing
 from prunebench.store._folder import Folder, check_label
 from prunebench.store._process import Owner
@@ -62,8 +62,8 @@ class Store:
         With `write=False` nothing is created or changed; with `absent_ok` too, a store that is not there
         reads as an empty one.
 
-        Raises: Missing where there is no store and none is to be made; StoreError where it is a file, not
-        writable, damaged, or of a newer format, with what to do.
+        Raises: Missing where there is no store and none is to be made; StoreError where it is a file, a
+        folder with something else in it, not writable, damaged, or of a newer format, with what to do.
         """
         root = Path(root)
         with reading(root):
@@ -74,6 +74,7 @@ class Store:
             found = cls._format(root)
         if found is None:
             if write and create:
+                _refuse_other_folder(root)
                 commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
             elif write or not absent_ok:
                 raise Missing(
@@ -293,6 +294,21 @@ class Store:
     def sweep(self, *, old: float = OLD) -> list[Path]:
         """Remove and return what dead processes of this host, or others over `old` seconds ago, left."""
         return [*sweep_temporary(self._folder, old), *self._claims.sweep(old)]
+
+
+_PARTS = frozenset(
+    ("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "set-aside", "pytest-cache")
+)
+
+
+def _refuse_other_folder(root: Path) -> None:
+    """Refuse to make a store among other people's files: only an empty folder, or what is left of a store."""
+    others = [n for n in listing(root) if n not in _PARTS and not n.startswith((".", "store.json"))]
+    if others:
+        raise StoreError(
+            f"{root} is no store, and it is not empty ({', '.join(sorted(others)[:3])}"
+            f"{', …' if len(others) > 3 else ''}): give an empty or a new folder with --store DIR"
+        )
 
 
 def _probe(root: Path) -> None:

@@ -157,7 +157,17 @@ def test_a_store_that_is_not_there(place: Place) -> None:
 
 
 def test_a_folder_that_is_not_there(copy: Place) -> None:
-    """A file that cannot be written is told."""
-    cell = cell_of(copy, "none")
+    """A folder that does not exist is told before anything is made again."""
+    cell = cell_of(copy, "own")
+    before = sorted(copy.store.rglob("*"))
     result = copy.call("export", cell["key"], "-o", "none/out.safetensors", *copy.plugin, code=2)
-    assert "cannot write none/out.safetensors" in result.stderr
+    assert "the folder none does not exist" in result.stderr
+    assert sorted(copy.store.rglob("*")) == before
+
+
+def test_a_damaged_plan_is_passed_over(copy: Place) -> None:
+    """A frozen plan that cannot be read hides no other."""
+    cell = cell_of(copy, "none")
+    (plan,) = (copy.store / "plans").glob("*.json")
+    (plan.parent / f"{plan.stem.rsplit('-', 1)[0]}-ffffffffffff.json").write_bytes(plan.read_bytes()[:-9])
+    copy.call("export", cell["key"], "-o", "out.safetensors", *copy.plugin)

@@ -165,3 +165,18 @@ def test_importing_and_listing_needs_no_torch(store: Store, key: str, result: di
         "assert s.artifact_keys() == {k}; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program, str(store.root)], check=True)
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+    """A store is made in an empty or a new folder only: nothing is written among other people's files."""
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(StoreError, match=r"is no store, and it is not empty \(thesis.tex\)"):
+        Store.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_what_is_left_of_a_store_becomes_one_again(store: Store, key: str, result: dict[str, Any]) -> None:
+    """A store that lost its store.json, or an empty folder, is taken."""
+    store.write_record(key, result, {})
+    (store.root / "store.json").unlink()
+    assert Store.open(store.root).has_record(key)
