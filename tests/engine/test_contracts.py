@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,8 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from prunebench.engine.local import JobFailed
-from prunebench.jobs.context import InputChanged
 from prunebench.jobs.run import run_job
 from prunebench.jobs.states import unpack_state
 
@@ -220,152 +217,6 @@ def test_a_diverged_run_is_a_result_and_what_descends_from_it_says_so(project: A
         assert result["diverged"] == dense["diverged"]
         assert "test" not in result
     assert project.run(path).made == []
-
-
-# -- inputs that changed ---------------------------------------------------------------------------------
-
-
-def test_a_second_writer_with_other_bits_reads_the_first_ones_back(project: Any) -> None:
-    """Two stores' states of one key with other bits: whoever commits second goes on with the first."""
-    engine = project.run(project.suite(["snip"]), keep_states=True)
-    key = next(k for k, j in engine.plan.jobs.items() if j.kind == "train" and k.endswith("@0"))
-    first = engine.store.read_artifact(key)
-    other = {
-        name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in first.tensors.items()
-    }
-    got = engine.store.write_artifact(key, other, first.meta)
-    assert got.digest == first.digest
-    assert same_tensors(got, first)
-
-
-def moved(state: Any) -> dict[str, torch.Tensor]:
-    """Return a state's tensors with the first weight moved in its last bit."""
-    tensors = {name: tensor.clone() for name, tensor in state.tensors.items()}
-    weight = tensors["parameters/fc1.weight"]
-    weight.view(-1)[0] = torch.nextafter(weight.view(-1)[0], torch.tensor(10.0))
-    return tensors
-
-
-def test_a_mask_whose_state_came_out_with_other_bits_is_made_again(project: Any) -> None:
-    """When the scored state was made anew elsewhere, scores and mask are set aside and made of it; records stay."""
-    path = project.suite(["snip"])
-    engine = project.run(path)
-    record = engine.store.read_record(engine.plan.cells[-1].key)
-    mask = next(k for k, j in engine.plan.jobs.items() if j.kind == "mask")
-    state = engine.context.scored_state(engine.plan.jobs[mask])
-    old = engine.store.read_artifact(state)
-    engine.store.drop_artifact(state)
-    engine.store.write_artifact(
-        state, moved(old), {**old.meta, "provenance": {"numerics": "another machine"}}
-    )
-    engine = project.engine(path)
-    with pytest.raises(InputChanged):
-        engine.context.read(mask)
-    engine = project.engine(path)
-    engine.make_key(engine.plan.jobs[engine.plan.cells[-1].key].inputs[0])
-    assert {"score", "mask", "train"} <= {job.kind for job in engine.made}
-    made = engine.store.read_artifact(mask)
-    assert made.meta["scored"]["digest"] != old.digest
-    assert engine.store.read_record(engine.plan.cells[-1].key) == record
-
-
-def test_a_mask_of_another_state_than_the_planned_one_is_refused(project: Any) -> None:
-    """A mask that says it scored another state is never used: the job fails, the store stays as it is."""
-    path = project.suite(["snip"])
-    engine = project.run(path)
-    cell = engine.plan.cells[-1]
-    mask = next(k for k, j in engine.plan.jobs.items() if j.kind == "mask")
-    artifact = engine.store.read_artifact(mask)
-    engine.store.drop_artifact(mask)
-    meta = {k: v for k, v in artifact.meta.items() if k != "digest"}
-    meta["scored"] = {"key": "0" * 64 + "@0", "digest": "0" * 64}
-    engine.store.write_artifact(mask, artifact.tensors, meta)
-    engine = project.engine(path)
-    with pytest.raises(JobFailed, match="the plan says"):
-        engine.make_key(engine.plan.jobs[cell.key].inputs[0])
-    assert engine.store.has_artifact(mask)
-
-
-def test_a_damaged_state_is_set_aside_and_made_again(project: Any) -> None:
-    """A flipped byte in a stored state costs its training, and nothing else."""
-    path = project.suite(["snip"])
-    engine = project.run(path)
-    state = next(k for k, j in engine.plan.jobs.items() if k.endswith("@0"))
-    file = engine.store.artifact_path(state)
-    content = bytearray(file.read_bytes())
-    content[-5] ^= 1
-    os.chmod(file, 0o644)
-    file.write_bytes(bytes(content))
-    more = project.suite(["snip", "grasp"])
-    again = project.run(more)
-    assert again.store.read_artifact(state).digest == engine.store.artifact_meta(state)["digest"]
-    assert project.results(again)[again.plan.cells[1].id]
-
-
-# -- failures --------------------------------------------------------------------------------------------
-
-
-BROKEN = '''
-import torch
-import prunebench
-
-def score(net, batch, rng):
-    """Broken on purpose."""
-    scores = {{name: weight.detach().abs() for name, weight in net.weights.items()}}
-    {fault}
-    return scores
-
-@prunebench.hookimpl
-def prunebench_scorers():
-    return [prunebench.Scorer("broken", score)]
-'''
-
-
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        ("scores['fc1.weight'][0, 0] = float('nan')", "fc1.weight"),
-        ("scores['fc2.weight'] = scores['fc2.weight'].T.contiguous()", "fc2.weight"),
-        ("scores['fc9.weight'] = scores.pop('fc1.weight')", "fc9.weight"),
-        ("raise ValueError('out of luck')", "out of luck"),
-    ],
-)
-def test_a_broken_scorer_is_a_failed_attempt_and_never_a_result(project: Any, fault: str, said: str) -> None:
-    """NaN scores, wrong shapes, wrong names: the cell fails with scorer and layer named, others go on."""
-    plugin = project.folder / "broken.py"
-    plugin.write_text(BROKEN.format(fault=fault))
-    path = project.suite(["broken", "magnitude"])
-    engine = project.engine(path, plugins=(str(plugin),))
-    _, broken, magnitude = engine.plan.cells
-    with pytest.raises(JobFailed, match=r"broken|out of luck") as failed:
-        engine.make(broken)
-    assert said in str(failed.value)
-    engine.make(magnitude)
-    assert not engine.store.has_record(broken.key)
-    attempt = engine.store.attempts(failed.value.job.key)[-1]
-    assert said in attempt["error"]
-    plugin.write_text(BROKEN.format(fault="pass"))
-    mended = project.engine(path, plugins=(str(plugin),))
-    mended.make(mended.plan.cells[1])
-    assert mended.store.has_record(mended.plan.cells[1].key)
-
-
-def test_asking_again_tries_a_failed_job_again(project: Any) -> None:
-    """A failure is remembered within a run, and not beyond it."""
-    path = project.suite(["snip"])
-    engine = project.engine(path)
-    calls = []
-
-    def fails(job: Any, context: Any) -> None:
-        calls.append(job.key)
-        raise RuntimeError("no luck")
-
-    engine.run = fails
-    for cell in engine.plan.cells:
-        with pytest.raises(JobFailed, match="no luck"):
-            engine.make(cell)
-    assert len(calls) == 1  # the dense run's first state, which both cells need
-    project.run(path)
 
 
 def test_a_worker_waits_for_a_dense_run_that_another_is_making(project: Any) -> None:
