@@ -127,6 +127,8 @@ class Architecture(Component):
     preset: tuple[str, Mapping[str, Any]] | None = None
     version: str | None = None
     depends: tuple[str, ...] = ()
+    made_for: tuple[tuple[int, int, int], int] = ((3, 32, 32), 10)
+    """The input and number of classes for which listings count its weights; nothing else depends on it."""
 
     @property
     def source(self) -> object:

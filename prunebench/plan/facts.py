@@ -6,25 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
 from prunebench.host.components import Architecture, Dataset
 from prunebench.host.form import Prunable
 from prunebench.host.registry import Host
+from prunebench.plan.cost import forward_macs
 from prunebench.suite.cell import ArchitectureCall
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
 __all__ = ["ABSENT", "DataFacts", "Facts", "NetworkFacts", "training_examples"]
-
-REAL_FORWARD = 20_000_000
-"""Parameters up to which a real forward pass counts a network's cost: the first pass on the meta device makes
-torch import its compiler, two seconds of every start."""
-
 
 ABSENT = "absent"
 """The fingerprint of data that are not there and whose fingerprint nobody knows without them. No digest is
@@ -145,37 +137,11 @@ def _measure(
     )
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     total = sum(parameter.numel() for parameter in module.parameters())
-    device = "meta"
-    if total <= REAL_FORWARD:
-        device = "cpu"
-        with torch.random.fork_rng(devices=[]):
-            module = architecture.build(data.shape, data.classes, **parameters)
     return NetworkFacts(
         shapes=shapes,
         prunable=sum(math.prod(shape) for shape in shapes.values()),
         total=total,
-        macs=_forward_macs(module, data.shape, device),
+        macs=forward_macs(
+            module, lambda: architecture.build(data.shape, data.classes, **parameters), data.shape
+        ),
     )
-
-
-def _forward_macs(module: nn.Module, shape: tuple[int, int, int], device: str) -> int:
-    import torch
-    from torch import nn
-
-    macs = 0
-
-    def count(layer: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        nonlocal macs
-        weight = cast("torch.Tensor", layer.weight)
-        positions = output.numel() // weight.shape[0]
-        macs += weight.numel() * positions
-
-    layers = [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    try:
-        with torch.no_grad():
-            module.eval()(torch.zeros((1, *shape), device=device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return macs

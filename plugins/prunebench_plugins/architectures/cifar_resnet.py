@@ -10,7 +10,7 @@ from torch import nn
 from prunebench.errors import UsageError
 from prunebench_plugins.architectures._checks import scaled
 
-__all__ = ["PRESETS", "CifarResNet", "cifar_resnet"]
+__all__ = ["PRESETS", "WIDE_PRESETS", "CifarResNet", "cifar_resnet"]
 
 PRESETS = {
     "resnet8": 8,
@@ -26,6 +26,14 @@ PRESETS = {
     "resnet110": 110,
 }
 """Names of the depths that papers use."""
+
+WIDE_PRESETS = {
+    "wrn-14-8": {"depth": 14, "width": 8.0},
+    "wrn-14-10": {"depth": 14, "width": 10.0},
+    "wrn-20-8": {"depth": 20, "width": 8.0},
+    "wrn-32-2": {"depth": 32, "width": 2.0},
+}
+"""Wide ResNets by depth and width, as Frankle et al. (2021) name them."""
 
 
 class Block(nn.Module):
@@ -84,7 +92,8 @@ def cifar_resnet(
     272,474 parameters.
 
     Presets: resnet8, 14, 20, 26, 32, 44, 56, 98, 110, and cifar-resnet50 (plain "resnet50" would be mistaken
-    for the ImageNet network).
+    for the ImageNet network); wrn-14-8, wrn-14-10, wrn-20-8 (16-8, 16-10, 22-8 in Lee et al. 2019), wrn-32-2
+    (ResNet-32 in Wang et al. 2020).
 
     Raises: UsageError for a depth that is not 6B + 2, or a width that is not above 0.
     """
