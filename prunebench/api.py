@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +22,9 @@ from prunebench.pruning import (
     shuffle_mask,
     uncovered,
 )
+from prunebench.pruning.allocation import keeps_none
+from prunebench.pruning.prunable import prunable_weights
+from prunebench.pruning.score import ScoringFunction
 from prunebench.training.streams import stream
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["prune", "score"]
 
-Function = Callable[..., Mapping[str, Tensor]]
+Function = ScoringFunction
 Batch = tuple[Any, Any]
 Loss = Callable[[Any, Any], Tensor]
 
@@ -96,13 +99,15 @@ def score(
     """
     call = ScorerCall(name=scorer) if isinstance(scorer, str) else scorer
     if isinstance(call, ScorerCall):
-        component = cast(Scorer, _host(tuple(plugins)).get("scorers", call.name))
+        host = _host(tuple(plugins))
+        _refuse_method(call.name, host)
+        component = cast(Scorer, host.get("scorers", call.name))
     else:
-        component = _component(call, batch)
+        component = _component(call, batch, "the name of a scorer, a ScorerCall")
         call = ScorerCall(name=component.name)
     network = _Network(model, batch, seed, loss, except_, input_shape)
     form = Form(scorer=call)
-    return score_network(model, **network.scoring(component, form))
+    return score_network(model, **network.scoring(component, form, "score"))
 
 
 class _Network:
@@ -132,15 +137,16 @@ class _Network:
         self.batch = None if batch is None else _checked_batch(batch, loss)
         self.input_shape = _checked_shape(input_shape)
 
-    def scoring(self, scorer: Scorer, form: Form) -> dict[str, Any]:
+    def scoring(self, scorer: Scorer, form: Form, doing: str = "prune") -> dict[str, Any]:
         """Return the arguments of `score_network`, after asking for what the scorer lacks."""
         assert form.scorer is not None
         excepted = (*self.except_, *form.prunable.except_)
         beyond = uncovered(self.model, excepted)
         if beyond:
+            would = "stay as they are and count in no density" if doing == "prune" else "get no scores"
             raise UsageError(
-                f"the network has weights that prune does not cover: {', '.join(beyond)}. They would stay as "
-                f"they are and count in no density. If that is meant: except_={[*excepted, *beyond]}"
+                f"the network has weights that {doing} does not cover: {', '.join(beyond)}. They would "
+                f"{would}. If that is meant: except_={[*excepted, *beyond]}"
             )
         if scorer.needs == "batch" and self.batch is None:
             raise UsageError(
@@ -174,6 +180,10 @@ def _mask(
 ) -> Mask:
     _refuse_training(form, who)
     arguments = network.scoring(scorer, form)
+    weights = prunable_weights(network.model, arguments["of"], arguments["except_"])
+    prunable = sum(weight.numel() for weight in weights.values())
+    if kept_count(density, prunable) < 1:
+        raise UsageError(keeps_none(density, prunable))
     allocation: Any = form.allocation
     if isinstance(allocation, Like):
         allocation = _counts_like(network, form, allocation.like, density, plugins)
@@ -188,8 +198,7 @@ def _mask(
         )
     else:
         scores = score_network(network.model, **arguments)
-        kept = kept_count(density, sum(s.numel() for s in scores.values()))
-        mask = keep_top(scores, kept, keep=form.keep, allocation=allocation)
+        mask = keep_top(scores, kept_count(density, prunable), keep=form.keep, allocation=allocation)
     return shuffle_mask(mask, stream(network.seed, "shuffle")) if "shuffle" in form.alter else mask
 
 
@@ -239,13 +248,22 @@ def _method(
     return form, cast(Scorer, _host(plugins).get("scorers", form.scorer.name)), who
 
 
-def _component(scorer: Scorer | Function, batch: Batch | None) -> Scorer:
+def _refuse_method(name: str, host: Host) -> None:
+    """Say which scorer a method has, where the name of a method is given for a scorer's."""
+    if name in host.names("scorers") or name not in host.names("methods"):
+        return
+    form = host.method(name).form
+    said = f"its scorer is '{form.scorer.name}'" if form.scorer else "it has no scorer"
+    raise UsageError(f"'{name}' is a method, not a scorer; {said}")
+
+
+def _component(
+    scorer: Scorer | Function, batch: Batch | None, wanted: str = "the name of a method, a Form"
+) -> Scorer:
     if isinstance(scorer, Scorer):
         return scorer
     if isinstance(scorer, type) or not callable(scorer):
-        raise UsageError(
-            f"expected the name of a method, a Form, a Scorer or a scoring function; found {scorer!r}"
-        )
+        raise UsageError(f"expected {wanted}, a Scorer or a scoring function; found {scorer!r}")
     name = getattr(scorer, "__name__", type(scorer).__name__)
     return Scorer(name, scorer, needs="nothing" if batch is None else "batch")
 

@@ -161,6 +161,12 @@ def test_sparsity_is_one_less_density() -> None:
         ({"density": 0.1, "loss": 3}, "loss must be a function"),
         ({"density": 0.1, "except_": ["hed"]}, "did you mean 'head'"),
         ({"density": 0.1, "except_": ["conv", "one", "head"]}, "nothing to prune"),
+        ({"density": 1e-5}, "density 1e-05 keeps none of [0-9]+ prunable weights; at least .* keeps one"),
+        ({"sparsity": 0.99999}, "density 1e-05 keeps none of"),
+        (
+            {"density": 0.1, "batch": (torch.ones(2, 2, 6, 6), torch.tensor([0, 99]))},
+            "labels run from 0 to 99",
+        ),
         ({"density": 0.1, "batch": None}, r"scorer 'snip' needs data: give batch=\(x, y\)"),
         ({"density": 0.1, "batch": torch.ones(3)}, r"batch must be \(x, y\).* found Tensor"),
         ({"density": 0.1, "batch": (torch.ones(3),)}, "found 1 values"),
@@ -317,6 +323,38 @@ def test_parameters_of_a_scorer() -> None:
     sharp = prunebench.score(make_model(), call, batch=make_batch())
     soft = prunebench.score(make_model(), "grasp", batch=make_batch())
     assert not torch.allclose(sharp["conv.weight"] / 200**2, soft["conv.weight"])
+
+
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        ("snap", "'snap'; did you mean 'snip'"),
+        ("iterative-snip", "'iterative-snip' is a method, not a scorer; its scorer is 'snip'"),
+        ("none", "'none' is a method, not a scorer; it has no scorer"),
+        (3, "expected the name of a scorer, a ScorerCall, a Scorer or a scoring function; found 3"),
+        (ScorerCall(name="snip", parameters={"chunks": 3}), "no parameter 'chunks'; did you mean 'chunk'"),
+    ],
+)
+def test_what_score_takes(scorer: Any, message: str) -> None:
+    """Errors of score speak of scorers."""
+    with pytest.raises(UsageError, match=message):
+        prunebench.score(make_model(), scorer, batch=make_batch())
+
+
+def test_score_names_what_it_does_not_cover() -> None:
+    """Weights that get no scores are named, with what to write to except them."""
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(UsageError, match=r"that score does not cover: 0\.weight.*get no scores.*except_="):
+        prunebench.score(model, "magnitude")
+
+
+def test_networks_without_prunable_weights() -> None:
+    """A network with nothing to prune is refused in words, by prune and by score."""
+    model = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.LayerNorm(4))
+    with pytest.raises(UsageError, match="no convolution and no linear layer"):
+        prunebench.prune(model, "magnitude", density=0.5)
+    with pytest.raises(UsageError, match="no convolution and no linear layer"):
+        prunebench.score(model, "magnitude")
 
 
 def test_plugin_file(tmp_path: Path) -> None:

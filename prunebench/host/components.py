@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from prunebench.pruning.product import Product
+
 __all__ = [
     "KINDS",
     "Ablation",
@@ -95,7 +97,7 @@ class Scorer(Component):
     """
 
     kind: ClassVar[str] = "scorer"
-    function: Callable[..., Mapping[str, torch.Tensor]]
+    function: Callable[..., Mapping[str, torch.Tensor] | Mapping[str, Product]]
     needs: Literal["nothing", "batch"] = "nothing"
     mode: Literal["train", "eval"] = "eval"
     precision: Literal["float32", "float64"] = "float32"

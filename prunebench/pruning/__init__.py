@@ -3,6 +3,7 @@
 from prunebench.pruning.allocation import kept_count, layer_counts, round_counts
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
+from prunebench.pruning.product import Product
 from prunebench.pruning.prunable import prunable_weights, uncovered
 from prunebench.pruning.remove import keep_top
 from prunebench.pruning.rng import RandomStream
@@ -12,6 +13,7 @@ from prunebench.pruning.shuffle import shuffle_mask
 
 __all__ = [
     "Mask",
+    "Product",
     "RandomStream",
     "ScoringNetwork",
     "keep_top",

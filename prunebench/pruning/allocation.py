@@ -9,7 +9,7 @@ from typing import Literal
 
 from prunebench.errors import UsageError, nearest
 
-__all__ = ["Allocation", "kept_count", "layer_counts", "round_counts", "spread"]
+__all__ = ["Allocation", "keeps_none", "kept_count", "layer_counts", "round_counts", "spread"]
 
 Allocation = Literal["global", "uniform", "erk"] | Mapping[str, int]
 
@@ -26,6 +26,13 @@ def kept_count(density: float | str, prunable: int) -> int:
     if not 0 < value <= 1:
         raise UsageError(f"density must lie above 0 and at most at 1; found {density}")
     return round(value * prunable)
+
+
+def keeps_none(density: float | str, prunable: int) -> str:
+    """Return what to tell somebody whose density keeps no weight."""
+    return (
+        f"density {density} keeps none of {prunable} prunable weights; at least {1 / prunable:.3g} keeps one"
+    )
 
 
 def round_counts(density: float | str, prunable: int, rounds: int) -> list[int]:

@@ -39,6 +39,14 @@ class Mask(Mapping[str, Tensor]):
         self._kept = {name: int(tensor.count_nonzero()) for name, tensor in self._tensors.items()}
 
     @classmethod
+    def adopt(cls, tensors: Mapping[str, Tensor]) -> Mask:
+        """Return the mask of contiguous CPU bool tensors that nobody else will write to: not copied."""
+        mask = cls({})
+        mask._tensors = dict(tensors)
+        mask._kept = {name: int(np.count_nonzero(tensor.numpy())) for name, tensor in tensors.items()}
+        return mask
+
+    @classmethod
     def full(cls, weights: Mapping[str, Tensor]) -> Mask:
         """Return the mask that keeps everything, for weights (or any tensors) of these names and shapes."""
         return cls({name: torch.ones(weight.shape, dtype=torch.bool) for name, weight in weights.items()})
@@ -83,6 +91,10 @@ class Mask(Mapping[str, Tensor]):
     def sparsity(self) -> float:
         """Removed over prunable."""
         return (self.prunable - self.kept) / self.prunable
+
+    def kept_in(self, name: str) -> int:
+        """How many weights of a layer are kept."""
+        return self._kept[name]
 
     def layers(self) -> list[dict[str, Any]]:
         """Return one dict a layer, in module order: name, shape (list), kept and prunable (counts)."""

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -67,6 +68,9 @@ class ScoringNetwork:
             weight.requires_grad_(True)
         self.device = next(iter(self.weights.values())).device
         self._saved = [(t, t.detach().clone(), t.requires_grad) for t in _tensors(self.module)]
+        self._absolute: dict[str, tuple[int, int]] = {}
+        self.mask: Mask
+        self._on: Mask
         self._built = _structure(self.module)
         self._prepare(mask)
 
@@ -105,7 +109,10 @@ class ScoringNetwork:
                     f"the network returns a {type(outputs).__name__}, not logits: "
                     "give loss=function(outputs, y)"
                 )
-            return F.cross_entropy(outputs, targets)
+            try:
+                return F.cross_entropy(outputs, targets)
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise UsageError(_why_no_loss(outputs, targets, error)) from error
         value = self._loss(outputs, targets)
         if not isinstance(value, Tensor) or value.numel() != 1:
             found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
@@ -117,6 +124,22 @@ class ScoringNetwork:
         x, y = batch
         return self.criterion(self.outputs(x), y)
 
+    def absolute(self) -> None:
+        """Make all parameters and buffers absolute.
+
+        Between rounds the prunable weights then stay so, and only what the mask changes is written. A scorer
+        that calls this leaves the weights alone otherwise, or changes them by ordinary in-place operations,
+        which are noticed and undone; changes through `.data` or numpy are not noticed.
+        """
+        versions = {id(self.weights[name]): version for name, version in self._absolute.items()}
+        with torch.no_grad():
+            for tensor in _tensors(self.module):
+                if tensor.is_floating_point() and versions.get(id(tensor)) != _state(tensor):
+                    tensor.abs_()
+        self._absolute = {
+            name: _state(weight) for name, weight in self.weights.items() if weight.is_contiguous()
+        }
+
     def restore(self, mask: Mask | None) -> bool:
         """Undo what was done to the copy and put another mask on; False where it is beyond repair.
 
@@ -125,24 +148,81 @@ class ScoringNetwork:
         """
         if not _same(self._built, _structure(self.module)):
             return False
+        mask = self._checked(mask)
+        steady = {
+            id(self.weights[name]): name
+            for name, version in self._absolute.items()
+            if _state(self.weights[name]) == version
+        }
         with torch.no_grad():
             for tensor, value, requires_grad in self._saved:
                 if tensor.shape != value.shape or tensor.dtype != value.dtype or tensor._backward_hooks:
                     return False
-                tensor.requires_grad_(False).copy_(value)
+                tensor.requires_grad_(False)
+                name = steady.get(id(tensor))
+                if name is None:
+                    tensor.copy_(value)
+                else:
+                    _remask(tensor, value, self._on[name], mask[name])
+                    self._absolute[name] = _state(tensor)
                 tensor.requires_grad_(requires_grad)
                 tensor.grad = None
-        self._prepare(mask)
+            for name, weight in self.weights.items():
+                if id(weight) not in steady:
+                    self._absolute.pop(name, None)
+                    weight.masked_fill_(~mask[name].to(weight.device), 0)
+        self.mask = self._on = mask
+        self.module.train(self._mode == "train")
         return True
 
     def _prepare(self, mask: Mask | None) -> None:
-        if mask is not None and list(mask) != list(self.weights):
+        self.mask = self._on = self._checked(mask)
+        self.mask.apply(self.module)
+        self.module.train(self._mode == "train")
+
+    def _checked(self, mask: Mask | None) -> Mask:
+        if mask is None:
+            return Mask.full(self.weights)
+        if list(mask) != list(self.weights):
             raise UsageError(
                 f"the mask is for {list(mask)}, the network's prunable weights are {list(self.weights)}"
             )
-        self.mask = Mask.full(self.weights) if mask is None else mask
-        self.mask.apply(self.module)
-        self.module.train(self._mode == "train")
+        return mask
+
+
+def _why_no_loss(outputs: Tensor, targets: Any, error: Exception) -> str:
+    """Return why there is no cross entropy of these: labels beyond the classes, or other shapes."""
+    shape = tuple(outputs.shape)
+    if isinstance(targets, Tensor) and outputs.dim() == 2 and targets.shape == shape[:1]:
+        low, high = int(targets.min()), int(targets.max())
+        if low < 0 or high >= shape[1]:
+            return f"labels run from {low} to {high}; the network has {shape[1]} outputs: 0 to {shape[1] - 1}"
+    found = tuple(targets.shape) if isinstance(targets, Tensor) else type(targets).__name__
+    return (
+        f"no cross entropy of outputs of shape {shape} and targets {found} ({str(error).splitlines()[0]}): "
+        "logits of shape (examples, classes) and as many labels are wanted; else give "
+        "loss=function(outputs, y)"
+    )
+
+
+def _state(tensor: Tensor) -> tuple[int, int]:
+    """Return what tells whether a tensor was written to by ordinary means since."""
+    return tensor._version, tensor.data_ptr()
+
+
+def _remask(weight: Tensor, dense: Tensor, old: Tensor, new: Tensor) -> None:
+    """Take one mask off absolute weights and put another on: only where they differ is anything written."""
+    before, after = old.numpy().reshape(-1), new.numpy().reshape(-1)
+    found = []
+    for start in range(0, before.size, 1 << 18):  # in pieces that stay in the processor's cache
+        found.append(np.flatnonzero(before[start : start + (1 << 18)] ^ after[start : start + (1 << 18)]))
+        found[-1] += start
+    changed = np.concatenate(found)
+    flat = weight.view(-1)
+    flat.index_fill_(0, torch.from_numpy(changed).to(weight.device), 0)
+    grown = torch.from_numpy(changed[after[changed]]).to(weight.device)
+    if len(grown):
+        flat.index_copy_(0, grown, dense.reshape(-1)[grown].abs())
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:

@@ -12,22 +12,23 @@ from torch import Tensor
 from prunebench.errors import ComponentError, UsageError, nearest
 from prunebench.pruning.allocation import Allocation, layer_counts
 from prunebench.pruning.mask import Mask
+from prunebench.pruning.product import Product
+from prunebench.pruning.select import NotFiniteError, Part, mark_largest
 
 __all__ = ["KEEP", "Keep", "keep_top"]
 
 Keep = Literal["high", "low", "far", "near"]
 KEEP: tuple[Keep, ...] = ("high", "low", "far", "near")
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
 
 def keep_top(
-    scores: Mapping[str, Tensor],
+    scores: Mapping[str, Tensor | Product],
     kept: int,
     *,
     keep: Keep = "high",
     allocation: Allocation = "global",
     current: Mask | None = None,
+    who: str = "",
 ) -> Mask:
     """Return the mask of exactly `kept` weights.
 
@@ -35,82 +36,61 @@ def keep_top(
     Scores of all layers are compared as they are (no layer is normalised); with an `allocation` each layer
     keeps its own count (`layer_counts`). Among equal scores the earlier position is kept: module order, then
     row-major. Weights that `current` has removed stay removed and compete with nobody, so a live weight of
-    score 0 goes before none of them.
+    score 0 goes before none of them. `who` made the scores: a name for messages.
 
-    Raises: UsageError where so many cannot be kept, ComponentError for scores that are NaN or infinite.
+    Raises: UsageError where so many cannot be kept, or none is to be; ComponentError for scores that are NaN
+        or infinite.
     """
     if keep not in KEEP:
         raise UsageError(f"unknown keep '{keep}'{nearest(str(keep), KEEP)}")
     if current is not None and list(current) != list(scores):
         raise UsageError(f"the mask has layers {list(current)}, the scores {list(scores)}")
-    live: dict[str, Array] = {}
-    values: dict[str, Array] = {}
-    for name, tensor in scores.items():
-        flat = _flat(name, tensor)
-        if current is not None:
-            if current[name].shape != tensor.shape:
-                raise UsageError(
-                    f"scores of '{name}' have shape {tuple(tensor.shape)}, "
-                    f"its mask {tuple(current[name].shape)}"
-                )
-            live[name] = current[name].numpy().reshape(-1)
-            flat = flat[live[name]]
-        values[name] = _higher_is_kept(flat, keep)
-    left = {name: value.size for name, value in values.items()}
-    if not 0 <= kept <= sum(left.values()):
-        raise UsageError(f"cannot keep {kept} weights of the {sum(left.values())} there are")
-
-    if isinstance(allocation, str) and allocation == "global":
-        chosen = _split(_largest(np.concatenate(list(values.values())), kept), left)
-    else:
-        shapes = {name: tuple(tensor.shape) for name, tensor in scores.items()}
-        counts = layer_counts(shapes, kept, allocation, left)
-        chosen = {name: _largest(value, counts[name]) for name, value in values.items()}
-
-    masks = {}
-    for name, tensor in scores.items():
-        flat = chosen[name]
-        if name in live:
-            flat = np.zeros(tensor.numel(), dtype=bool)
-            flat[live[name]] = chosen[name]
-        masks[name] = torch.from_numpy(flat).reshape(tensor.shape)
-    return Mask(masks)
+    parts = [_part(name, tensor, current) for name, tensor in scores.items()]
+    limits = {part.name: part.left for part in parts}
+    left = sum(limits.values())
+    if not 1 <= kept <= left:
+        none = "; a mask keeps at least one weight" if left and kept == 0 else ""
+        raise UsageError(f"cannot keep {kept} weights of the {left} there are{none}")
+    try:
+        if isinstance(allocation, str) and allocation == "global":
+            marks = mark_largest(parts, kept, keep)
+        else:
+            shapes = {name: tuple(tensor.shape) for name, tensor in scores.items()}
+            counts = layer_counts(shapes, kept, allocation, limits)
+            marks = [mark_largest([part], counts[part.name], keep)[0] for part in parts]
+    except NotFiniteError as error:
+        by = f"{who}: " if who else ""
+        raise ComponentError(
+            f"{by}{error.count} of {error.part.values.size} scores of '{error.part.name}' are NaN or infinite"
+        ) from None
+    return Mask.adopt(
+        {
+            name: torch.from_numpy(own).reshape(tensor.shape)
+            for (name, tensor), own in zip(scores.items(), marks, strict=True)
+        }
+    )
 
 
-def _flat(name: str, tensor: Tensor) -> Array:
+def _part(name: str, score: Tensor | Product, current: Mask | None) -> Part:
+    tensor, factor = (score.weight, score.factor) if isinstance(score, Product) else (score, None)
     if not torch.is_floating_point(tensor):
         raise ComponentError(f"scores of '{name}' are {tensor.dtype}; floating-point numbers wanted")
+    values = _flat(tensor)
+    factors = None if factor is None else _flat(factor)
+    if current is None:
+        return Part(name, values, None, values.size, factors)
+    if current[name].shape != tensor.shape:
+        raise UsageError(
+            f"scores of '{name}' have shape {tuple(tensor.shape)}, its mask {tuple(current[name].shape)}"
+        )
+    left = current.kept_in(name)
+    live = None if left == values.size else current[name].numpy().reshape(-1)
+    return Part(name, values, live, left, factors)
+
+
+def _flat(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
     tensor = tensor.detach().cpu()
     if tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.float()  # exact; numpy knows no bfloat16
-    flat: Array = tensor.contiguous().numpy().reshape(-1)
-    if not np.isfinite(flat).all():
-        raise ComponentError(
-            f"{int((~np.isfinite(flat)).sum())} of {flat.size} scores of '{name}' are not finite"
-        )
+    flat: np.ndarray[Any, np.dtype[Any]] = tensor.contiguous().numpy().reshape(-1)
     return flat
-
-
-def _higher_is_kept(flat: Array, keep: Keep) -> Array:
-    """Map scores so that the highest are kept; negation and magnitude are exact."""
-    if keep in ("far", "near"):
-        flat = np.abs(flat)
-    return -flat if keep in ("low", "near") else flat
-
-
-def _largest(values: Array, kept: int) -> Array:
-    """Mark the `kept` largest values; of those equal to the last one, the first by position."""
-    if kept == 0:
-        return np.zeros(values.size, dtype=bool)
-    if kept == values.size:
-        return np.ones(values.size, dtype=bool)
-    threshold = np.partition(values, values.size - kept)[values.size - kept]
-    chosen: Array = values > threshold
-    ties = np.flatnonzero(values == threshold)
-    chosen[ties[: kept - np.count_nonzero(chosen)]] = True
-    return chosen
-
-
-def _split(flat: Array, sizes: Mapping[str, int]) -> dict[str, Array]:
-    ends = np.cumsum(list(sizes.values()))[:-1]
-    return dict(zip(sizes, np.split(flat, ends), strict=True))

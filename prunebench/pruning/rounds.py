@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import nn
 
 from prunebench.errors import UsageError
-from prunebench.pruning.allocation import Allocation, round_counts, spread
+from prunebench.pruning.allocation import Allocation, keeps_none, round_counts, spread
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import Loss, ScoringNetwork
 from prunebench.pruning.remove import Keep, keep_top
@@ -66,6 +66,8 @@ def prune_rounds(
     net = build(None)
     mask = net.mask
     counts = round_counts(density, mask.prunable, rounds)
+    if counts[-1] < 1:
+        raise UsageError(keeps_none(density, mask.prunable))
     if isinstance(allocation, Mapping) and sum(allocation.values()) != counts[-1]:
         raise UsageError(
             f"the allocation keeps {sum(allocation.values())} weights; {counts[-1]} are to be kept"
@@ -82,7 +84,7 @@ def prune_rounds(
             who=who,
         )
         share = _share(allocation, mask, kept) if k < rounds else allocation
-        mask = keep_top(scores, kept, keep=keep, allocation=share, current=mask)
+        mask = keep_top(scores, kept, keep=keep, allocation=share, current=mask, who=who)
         if on_round is not None:
             on_round(k, mask)
     return mask

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from prunebench.errors import ComponentError, PrunebenchError
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import Loss, ScoringNetwork
+from prunebench.pruning.product import Product
 from prunebench.pruning.rng import RandomStream
 
 __all__ = ["ScoringFunction", "run_scorer", "score_network"]
 
-ScoringFunction = Callable[..., Mapping[str, Tensor]]
+ScoringFunction = Callable[..., Mapping[str, Tensor] | Mapping[str, Product]]
 """function(net, batch, rng, **parameters) → {parameter name: scores}."""
 
 
@@ -58,14 +59,15 @@ def score_network(
         loss=loss,
         input_shape=shape_of(batch) if input_shape is None else input_shape,
     )
-    return run_scorer(net, function, batch=batch, rng=rng, parameters=parameters or {}, who=who)
+    found = run_scorer(net, function, batch=batch, rng=rng, parameters=parameters or {}, who=who)
+    with torch.inference_mode(False):
+        return {name: _own(score, name, who) for name, score in found.items()}
 
 
 def shape_of(batch: tuple[Any, Any] | None) -> tuple[int, ...] | None:
     """Return the shape of one input of a batch (x, y), where it can be told."""
-    if batch is None or not isinstance(batch[0], Tensor):
-        return None
-    return tuple(batch[0].shape[1:])
+    shape = None if batch is None else getattr(batch[0], "shape", None)
+    return None if shape is None else tuple(int(size) for size in shape[1:])
 
 
 def run_scorer(
@@ -76,8 +78,12 @@ def run_scorer(
     rng: RandomStream | None,
     parameters: Mapping[str, Any],
     who: str,
-) -> dict[str, Tensor]:
-    """Run a scoring function on a network made for it and check what it returns (see `score_network`)."""
+) -> dict[str, Tensor | Product]:
+    """Run a scoring function on a network made for it and check names, shapes and types of what it returns.
+
+    The scores may be the network's own tensors, and whether they are finite is not looked at: they are for
+    `keep_top`, which sees it, before anything else is done with the network.
+    """
     shapes = {name: weight.shape for name, weight in net.weights.items()}
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
     with _left_as_it_was(net.device, seed):
@@ -90,7 +96,7 @@ def run_scorer(
             found = function(net, moved, rng, **parameters)
         except PrunebenchError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
         return _checked(found, shapes, who)
 
@@ -105,7 +111,7 @@ def _moved(value: Any, net: ScoringNetwork, *, cast: bool) -> Any:
     return value.detach().to(net.device, dtype)
 
 
-def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str, Tensor]:
+def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str, Tensor | Product]:
     if not isinstance(found, Mapping):
         raise ComponentError(f"{who} returned a {type(found).__name__}; a mapping name → tensor wanted")
     missing = [name for name in shapes if name not in found]
@@ -114,9 +120,14 @@ def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str
         said = [f"no scores for {', '.join(missing)}"] if missing else []
         said += [f"scores for {', '.join(unknown)}, which is no prunable weight"] if unknown else []
         raise ComponentError(f"{who} returned {' and '.join(said)}; expected: {', '.join(shapes)}")
-    scores = {}
+    scores: dict[str, Tensor | Product] = {}
     for name, shape in shapes.items():
         score = found[name]
+        if isinstance(score, Product):
+            if score.plain and score.weight.shape == shape:
+                scores[name] = score
+                continue
+            score = score.tensor()
         if not isinstance(score, Tensor) or not score.is_floating_point():
             kind = score.dtype if isinstance(score, Tensor) else type(score).__name__
             raise ComponentError(
@@ -126,13 +137,20 @@ def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str
             raise ComponentError(
                 f"{who} returned scores of shape {tuple(score.shape)} for '{name}'; expected {tuple(shape)}"
             )
-        if score.dtype not in (torch.float32, torch.float64):
-            score = score.float()
-        bad = int((~torch.isfinite(score)).sum())
-        if bad:
-            raise ComponentError(f"{who}: {bad} of {score.numel()} scores of '{name}' are NaN or infinite")
-        scores[name] = score.detach().to("cpu", copy=True).contiguous()
+        scores[name] = score.detach()
     return scores
+
+
+def _own(score: Tensor | Product, name: str, who: str) -> Tensor:
+    """Return a layer's scores as a tensor of its own: finite, on the CPU, in single or double precision."""
+    copied = isinstance(score, Product)
+    tensor = score.tensor() if isinstance(score, Product) else score
+    if tensor.dtype not in (torch.float32, torch.float64):
+        tensor = tensor.float()
+    bad = tensor.numel() - int(torch.isfinite(tensor).count_nonzero())
+    if bad:
+        raise ComponentError(f"{who}: {bad} of {tensor.numel()} scores of '{name}' are NaN or infinite")
+    return tensor.detach().to("cpu", copy=not copied).contiguous()
 
 
 @contextlib.contextmanager
@@ -170,7 +188,11 @@ def _left_as_it_was(device: torch.device, seed: int) -> Iterator[None]:
                 setattr(owner, name, value)
         torch.set_default_dtype(dtype)
         torch.autograd.set_detect_anomaly(anomaly)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        if (
+            torch.are_deterministic_algorithms_enabled() != deterministic
+            or torch.is_deterministic_algorithms_warn_only_enabled() != warn_only
+        ):  # its first call takes a second
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
 

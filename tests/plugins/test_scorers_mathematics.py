@@ -137,6 +137,66 @@ def test_grasp_takes_the_classes_in_turn() -> None:
     assert torch.allclose(flat(sorted_), flat(mixed), rtol=1e-9, atol=1e-18)
 
 
+class OneByOne:
+    """Examples that are made when asked for: what a scorer may do with a batch that does not fit in memory."""
+
+    def __init__(self, x: Tensor) -> None:
+        self._x = x
+        self.shape = x.shape
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, part: Any) -> Tensor:
+        found = self._x[part]
+        self.asked.append(len(found))
+        return found
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 5, 10, 99])
+def test_snip_in_chunks_is_snip(chunk: int) -> None:
+    """Without BatchNorm chunks of any size, equal or not, give the whole batch's scores, to rounding."""
+    model, batch = connected(), make_batch()
+    found = flat(scores_of(model, snip.score, batch, chunk=chunk))
+    assert torch.allclose(found, flat(scores_of(model, snip.score, batch)), rtol=1e-12, atol=1e-15)
+
+
+def test_snip_in_chunks_with_batchnorm_sees_the_chunks() -> None:
+    """With BatchNorm the scores are the weighted sum of gradients of chunks that take the classes in turn."""
+    model, (x, y) = convolutional(), make_batch(12)
+    chunked = flat(scores_of(model, snip.score, (x, y), chunk=6))
+    model.train()
+    total = [torch.zeros_like(w) for w in weights_of(model).values()]
+    for part in ([0, 4, 8, 1, 5, 9], [2, 6, 10, 3, 7, 11]):  # labels are 0 0 0 0 1 1 1 1 2 2 2 2
+        model.zero_grad()
+        (F.cross_entropy(model(x[part]), y[part]) / 2).backward()
+        for sum_, parameter in zip(total, (p for p in model.parameters() if p.dim() in (2, 4)), strict=True):
+            sum_ += parameter.grad
+    expected = torch.cat(
+        [(w * g).abs().flatten() for w, g in zip(weights_of(model).values(), total, strict=True)]
+    )
+    assert torch.allclose(chunked, expected, rtol=1e-12)
+    assert not torch.allclose(chunked, flat(scores_of(model, snip.score, (x, y))))
+
+
+@pytest.mark.parametrize("function", [snip.score, grasp.score])
+def test_chunks_ask_for_so_many_examples_at_a_time(function: Any) -> None:
+    """With a chunk the examples are asked for by number, never all at once, and the scores are the same."""
+    model, (x, y) = connected(), make_batch()
+    lazy = OneByOne(x)
+    found = flat(scores_of(model, function, (lazy, y), chunk=4))
+    assert torch.equal(found, flat(scores_of(model, function, (x, y), chunk=4)))
+    assert set(lazy.asked) == {4, 2}
+
+
+@pytest.mark.parametrize("chunk", [0, -1, 2.5, True, "all"])
+def test_snip_refuses_chunks(chunk: Any) -> None:
+    """A chunk is a positive whole number of examples."""
+    with pytest.raises(UsageError, match="chunk must be positive"):
+        scores_of(connected(), snip.score, make_batch(), chunk=chunk)
+
+
 @pytest.mark.parametrize("parameters", [{"temperature": 0.0}, {"chunk": 0}])
 def test_grasp_refuses_parameters(parameters: dict[str, Any]) -> None:
     """A temperature or chunk that is not positive is refused."""

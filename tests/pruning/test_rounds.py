@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
-from prunebench.pruning import Mask, ScoringNetwork, keep_top, prune_rounds, round_counts, score_network
+from prunebench.pruning import (
+    Mask,
+    Product,
+    ScoringNetwork,
+    keep_top,
+    prune_rounds,
+    round_counts,
+    score_network,
+)
 from prunebench.training.streams import stream
 
 
@@ -172,3 +180,113 @@ def test_model_is_untouched_and_errors_pass() -> None:
     with pytest.raises(ComponentError, match=r"128 of 128 scores of '0\.weight'"):
         prune_rounds(net, second_time, density=0.1, rounds=3, mode="train", batch=BATCH)
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+# --- rounds of a scorer that asks for absolute weights and returns products ---------------------------
+
+
+def flow(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Product]:
+    """SynFlow, as the built-in one."""
+    net.absolute()
+    ones = torch.ones(1, *net.input_shape, dtype=net.dtype)
+    found = torch.autograd.grad(net.outputs(ones).sum(), list(net.weights.values()))
+    return {name: Product(w.detach(), g) for (name, w), g in zip(net.weights.items(), found, strict=True)}
+
+
+def flow_by_hand(density: float, rounds: int, keep: str = "high") -> list[Mask]:
+    """Every round from the start: a new copy, weights masked and made absolute, a plain sort."""
+    mask = {"0.weight": torch.ones(16, 8, dtype=torch.bool), "3.weight": torch.ones(4, 16, dtype=torch.bool)}
+    masks = []
+    for k in range(1, rounds + 1):
+        net = make_net().double().eval()
+        for name, tensor in net.state_dict().items():
+            if name in mask:
+                tensor.mul_(mask[name])
+            if tensor.is_floating_point():
+                tensor.abs_()
+        net(torch.ones(1, 8, dtype=torch.float64)).sum().backward()
+        flat = torch.cat([(p.grad * p).abs().flatten() for n, p in net.named_parameters() if n in mask])
+        live = torch.cat([kept.flatten() for kept in mask.values()])
+        order = sorted(torch.nonzero(live).flatten().tolist(), key=lambda i: -float(flat[i].detach()))
+        chosen = torch.zeros(192, dtype=torch.bool)
+        chosen[order[: round(density ** (k / rounds) * 192)]] = True
+        mask = {"0.weight": chosen[:128].reshape(16, 8), "3.weight": chosen[128:].reshape(4, 16)}
+        masks.append(Mask(mask))
+    return masks
+
+
+@pytest.mark.parametrize("density", [0.5, 0.1, 0.01])
+def test_absolute_weights_stay_so_between_rounds(density: float) -> None:
+    """Each round's mask is that of a new copy, masked and made absolute: nothing of a round before stays."""
+    seen: list[Mask] = []
+    prune_rounds(
+        make_net(),
+        flow,
+        density=density,
+        rounds=20,
+        precision="float64",
+        input_shape=(8,),
+        on_round=lambda k, mask: seen.append(mask),
+    )
+    assert seen == flow_by_hand(density, 20)
+
+
+@pytest.mark.parametrize("how", ["in place", "under no_grad", "data replaced", "parameter replaced"])
+def test_absolute_weights_that_are_changed_are_put_back(how: str) -> None:
+    """A scorer that writes to the weights after it asked for absolute ones finds them as they should be."""
+
+    def meddle(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Tensor]:
+        scores = {name: product.tensor() for name, product in flow(net, batch, rng).items()}
+        first = net.weights["0.weight"]
+        if how == "in place":
+            first.detach().mul_(3)
+        elif how == "under no_grad":
+            with torch.no_grad():
+                first.zero_()
+        elif how == "data replaced":
+            first.data = torch.ones_like(first)
+        else:
+            net.module[0].weight = nn.Parameter(torch.zeros_like(first))
+        return scores
+
+    mask = prune_rounds(
+        make_net(), meddle, density=0.1, rounds=6, precision="float64", input_shape=(8,), rng=stream(0, "x")
+    )
+    assert mask == flow_by_hand(0.1, 6)[-1]
+
+
+def test_absolute_weights_come_back_where_a_mask_grows() -> None:
+    """A weight that a later mask has again is there with its magnitude, others are not."""
+    net = ScoringNetwork(make_net(), input_shape=(8,))
+    some = {
+        name: torch.rand(w.shape, generator=torch.Generator().manual_seed(3))
+        for name, w in net.weights.items()
+    }
+    for share in (0.5, 0.2, 0.9, 0.0, 1.0):
+        net.absolute()
+        mask = Mask({name: values < share for name, values in some.items()})
+        assert net.restore(mask)
+        net.absolute()
+        for name, weight in net.weights.items():
+            assert torch.equal(weight, net.dense[name].abs() * mask[name])
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 100])
+def test_no_weight_left_is_refused_before_anything_is_scored(rounds: int) -> None:
+    """A density that keeps none of the weights is an error with the least density that keeps one."""
+
+    def never(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Tensor]:
+        raise AssertionError("scored")
+
+    with pytest.raises(UsageError, match=r"density 0\.001 keeps none of 192 .* at least 0\.00521 keeps one"):
+        prune_rounds(make_net(), never, density=0.001, rounds=rounds)
+
+
+def test_scores_that_are_not_finite_name_scorer_and_round_goes_no_further() -> None:
+    """In rounds too it is said whose scores are not finite, and of which layer."""
+
+    def infinite(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Any]:
+        return {n: Product(w.detach(), torch.full_like(w, torch.inf)) for n, w in net.weights.items()}
+
+    with pytest.raises(ComponentError, match=r"mine: 128 of 128 scores of '0\.weight' are NaN or infinite"):
+        prune_rounds(make_net(), infinite, density=0.1, rounds=3, who="mine")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
-from prunebench.pruning import Mask, ScoringNetwork, score_network
+from prunebench.pruning import Mask, Product, ScoringNetwork, score_network
 from prunebench.training.streams import stream
 
 
@@ -253,6 +253,58 @@ def test_a_failing_scorer_is_named() -> None:
     with pytest.raises(ComponentError, match="scorer 'mine' failed: ZeroDivisionError: on purpose") as error:
         score_network(make_net(), failing_vandal, batch=make_batch(), who="scorer 'mine'")
     assert isinstance(error.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("code", [None, 3, "gone"])
+def test_a_scorer_that_exits_has_failed(code: Any) -> None:
+    """A scorer cannot end the program: its exit is a failure with its name."""
+
+    def leave(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Tensor]:
+        raise SystemExit(code)
+
+    with pytest.raises(ComponentError, match="scorer 'mine' failed: SystemExit"):
+        score_network(make_net(), leave, who="scorer 'mine'")
+
+
+def test_an_interrupt_is_no_failure_of_the_scorer() -> None:
+    """Ctrl-C while scoring stays what it is, and the network is left as it was."""
+
+    def interrupted(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Tensor]:
+        vandal(net, batch, rng)
+        raise KeyboardInterrupt
+
+    net = make_net()
+    before = snapshot(net)
+    with pytest.raises(KeyboardInterrupt):
+        score_network(net, interrupted, batch=make_batch())
+    assert_same(snapshot(net), before)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (torch.tensor([0, 1, 0, 1, 0, 2]), "labels run from 0 to 2; the network has 2 outputs: 0 to 1"),
+        (torch.tensor([0, 1, 0, 1, 0, -1]), "labels run from -1 to 1"),
+        (torch.zeros(5, dtype=torch.int64), "give loss="),
+        (torch.zeros(6, 7), "give loss="),
+    ],
+)
+def test_targets_that_do_not_fit_the_outputs(y: Tensor, message: str) -> None:
+    """Labels beyond the classes, and targets of other shapes, are told with what is wanted."""
+    with pytest.raises(UsageError, match=message):
+        score_network(make_net(), gradients, batch=(make_batch()[0], y))
+
+
+def test_products_become_tensors() -> None:
+    """A scorer may return products; what comes out are tensors of the caller's own."""
+
+    def products(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Product]:
+        return {name: Product(w.detach(), torch.full_like(w, -2)) for name, w in net.weights.items()}
+
+    model = make_net()
+    scores = score_network(model, products)
+    for name, score in scores.items():
+        assert torch.equal(score, 2 * model.get_parameter(name).detach().abs())
 
 
 @pytest.mark.parametrize(

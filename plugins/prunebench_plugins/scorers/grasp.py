@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 
 from prunebench.errors import UsageError
 from prunebench.pruning import RandomStream, ScoringNetwork
-
-Batch = tuple[torch.Tensor, torch.Tensor]
+from prunebench_plugins.scorers._chunks import Batch, check_chunk, chunks, total
 
 
 def score(
@@ -37,14 +36,14 @@ def score(
     in turn and are weighted by size: without BatchNorm the scores are those of the whole batch. BatchNorm
     sees a chunk, so the size is part of what is measured.
     """
-    if temperature <= 0 or (chunk is not None and chunk < 1):
-        raise UsageError(f"grasp: temperature and chunk must be positive; found {temperature} and {chunk}")
+    check_chunk("grasp", chunk)
+    if temperature <= 0:
+        raise UsageError(f"grasp: temperature must be positive; found {temperature}")
     weights = list(net.weights.values())
 
-    def gradient(part: Batch, graph: bool) -> list[torch.Tensor]:
-        """Return the part's share of g: of the mean over the whole batch."""
-        x, y = part
-        loss = net.criterion(net.outputs(x) / temperature, y) * (len(x) / len(batch[0]))
+    def gradient(x: Any, y: torch.Tensor, share: float, graph: bool) -> list[torch.Tensor]:
+        """Return a part's share of g: of the mean over the whole batch."""
+        loss = net.criterion(net.outputs(x) / temperature, y) * share
         return list(torch.autograd.grad(loss, weights, create_graph=graph, materialize_grads=True))
 
     def derivative(g: list[torch.Tensor], share: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -53,37 +52,9 @@ def score(
         return list(torch.autograd.grad(along, weights, materialize_grads=True))
 
     if chunk is None:
-        whole = gradient(batch, graph=True)
+        whole = gradient(*batch, 1.0, graph=True)
         product = derivative([g.detach() for g in whole], whole)
     else:
-        parts = list(_chunks(batch, chunk))
-        total = _sum(gradient(part, graph=False) for part in parts)
-        product = _sum(derivative(total, gradient(part, graph=True)) for part in parts)
+        g = total(gradient(*part, graph=False) for part in chunks(net, batch, chunk))
+        product = total(derivative(g, gradient(*part, graph=True)) for part in chunks(net, batch, chunk))
     return {name: (w * p).detach() for (name, w), p in zip(net.weights.items(), product, strict=True)}
-
-
-def _sum(terms: Iterable[list[torch.Tensor]]) -> list[torch.Tensor]:
-    total: list[torch.Tensor] = []
-    for term in terms:
-        total = [a + b for a, b in zip(total, term, strict=True)] if total else term
-    return total
-
-
-def _chunks(batch: Batch, size: int) -> Iterator[Batch]:
-    x, y = batch
-    order = _classes_in_turn(y)
-    for start in range(0, len(x), size):
-        part = order[start : start + size]
-        yield x[part], y[part]
-
-
-def _classes_in_turn(labels: torch.Tensor) -> torch.Tensor:
-    """Order examples: the first of each class, the second of each, …; as they are where y is no labels."""
-    if labels.dim() != 1 or labels.is_floating_point():
-        return torch.arange(len(labels), device=labels.device)
-    seen: dict[int, int] = {}
-    place = []
-    for label in labels.tolist():
-        seen[label] = seen.get(label, -1) + 1
-        place.append((seen[label], label))
-    return torch.tensor(sorted(range(len(place)), key=place.__getitem__), device=labels.device)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 
 from prunebench.pruning import RandomStream, ScoringNetwork
+from prunebench_plugins.scorers._chunks import Batch, check_chunk, chunks, total
 
 
 def score(
-    net: ScoringNetwork, batch: tuple[torch.Tensor, torch.Tensor], rng: RandomStream
+    net: ScoringNetwork, batch: Batch, rng: RandomStream, *, chunk: int | None = None
 ) -> dict[str, torch.Tensor]:
     """SNIP: |w · g|, g the gradient of the loss on one batch.
 
@@ -20,6 +21,18 @@ def score(
     Variant: mean cross entropy of the whole batch at once, ten examples of every class; BatchNorm in training
     mode (the batch's statistics; running ones are left alone); float32; scores are not normalised (a common
     factor changes no mask); the network keeps its weights (Lee et al. draw new ones after pruning).
+
+    `chunk`: examples worked on at once, where the whole batch does not fit in memory. Chunks take the classes
+    in turn and their gradients are added, weighted by size: without BatchNorm the scores are those of the
+    whole batch. BatchNorm sees a chunk, so the size is part of what is measured.
     """
-    gradients = torch.autograd.grad(net.loss(batch), list(net.weights.values()), materialize_grads=True)
+    check_chunk("snip", chunk)
+    weights = list(net.weights.values())
+    if chunk is None:
+        gradients = list(torch.autograd.grad(net.loss(batch), weights, materialize_grads=True))
+    else:
+        gradients = total(
+            torch.autograd.grad(net.loss((x, y)) * share, weights, materialize_grads=True)
+            for x, y, share in chunks(net, batch, chunk)
+        )
     return {name: (w * g).detach().abs() for (name, w), g in zip(net.weights.items(), gradients, strict=True)}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from prunebench.pruning import RandomStream, ScoringNetwork
+from prunebench.pruning import Product, RandomStream, ScoringNetwork
 
 
-def score(net: ScoringNetwork, batch: None, rng: RandomStream) -> dict[str, torch.Tensor]:
+def score(net: ScoringNetwork, batch: None, rng: RandomStream) -> dict[str, Product]:
     """SynFlow: |w · ∂R/∂w|, R the sum of the outputs for an input of ones, with absolute weights.
 
     In a network of linear layers, convolutions and ReLUs it is the sum over all paths through the weight of
@@ -20,12 +20,11 @@ def score(net: ScoringNetwork, batch: None, rng: RandomStream) -> dict[str, torc
     evaluation mode; all parameters and buffers are made absolute, biases, BatchNorm's and its running means
     too, as in the authors' code. This is a single scoring; the method `synflow` prunes in 100 rounds of it.
     """
-    with torch.no_grad():
-        for tensor in (*net.module.parameters(), *net.module.buffers()):
-            if tensor.is_floating_point():
-                tensor.abs_()
-    weights = list(net.weights.values())
+    net.absolute()
     ones = torch.ones(1, *net.input_shape, dtype=net.dtype, device=net.device)
     flow = net.outputs(ones).sum()
-    gradients = torch.autograd.grad(flow, weights, materialize_grads=True)
-    return {name: (w * g).detach().abs() for (name, w), g in zip(net.weights.items(), gradients, strict=True)}
+    gradients = torch.autograd.grad(flow, list(net.weights.values()), materialize_grads=True)
+    return {
+        name: Product(weight.detach(), gradient)
+        for (name, weight), gradient in zip(net.weights.items(), gradients, strict=True)
+    }

@@ -1,0 +1,212 @@
+"""Scores and masks: time against plain implementations of one run, memory against a limit.
+
+    python benchmarks/masks.py rounds [--density 0.1] [--rounds 100]
+    python benchmarks/masks.py thresholds [--scores 25000000]
+    python benchmarks/masks.py memory [--method NAME] [--examples 10000] [--chunk 8] [--part 32]
+
+rounds: SynFlow's rounds on VGG-16 for CIFAR-10 in float64, over the forward and backward passes alone (the
+same network, the same masks, the same input), round by round in turn.
+thresholds: a mask from many scores, over sorts that give the same mask: the fastest of three.
+memory: the most memory that scoring a ResNet-50 at 224 × 224 takes, each method in a process of its own. The
+whole batch of bytes is there, `part` examples of it are scored, in chunks: more of them take more time, and
+no more memory.
+
+Times are the processor's, on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from prunebench.pruning import Mask, keep_top, prune_rounds
+
+Array = np.ndarray[Any, np.dtype[Any]]
+WIDTHS = [64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512]
+
+
+def vgg16() -> nn.Module:
+    layers: list[nn.Module] = []
+    inputs = 3
+    for width in WIDTHS:
+        if width:
+            layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+            inputs = width
+        else:
+            layers.append(nn.MaxPool2d(2))
+    net = nn.Sequential(*layers, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(512, 10))
+    for layer in net:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight)
+    return net
+
+
+class Plain:
+    """The passes alone: weights made absolute and masked beforehand, outside of the time."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net = net.double().eval()
+        with torch.no_grad():
+            for parameter in self.net.parameters():
+                parameter.abs_()
+        self.weights = {name: p for name, p in self.net.named_parameters() if p.dim() > 1}
+        self.ones = torch.ones(1, 3, 32, 32, dtype=torch.float64)
+
+    def seconds(self, mask: Mask) -> float:
+        """Return the seconds of one forward and backward pass under a mask."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.mul_(mask[name])
+        started = time.process_time()
+        flow = self.net(self.ones).sum()
+        found = torch.autograd.grad(flow, list(self.weights.values()))
+        taken = time.process_time() - started
+        del found
+        return taken
+
+
+def rounds(density: float, count: int) -> None:
+    from prunebench_plugins.scorers import synflow
+
+    torch.manual_seed(0)
+    net = vgg16()
+    torch.manual_seed(0)
+    plain = Plain(vgg16())
+    plain.seconds(Mask.full(plain.weights))  # warms up
+    passes: list[float] = [plain.seconds(Mask.full(plain.weights))]
+    whole: list[float] = []
+    started = time.process_time()
+
+    def on_round(k: int, mask: Mask) -> None:
+        nonlocal started
+        whole.append(time.process_time() - started)
+        if k < count:
+            passes.append(plain.seconds(mask))
+        started = time.process_time()
+
+    mask = prune_rounds(
+        net,
+        synflow.score,
+        density=density,
+        rounds=count,
+        precision="float64",
+        input_shape=(3, 32, 32),
+        on_round=on_round,
+    )
+    print(
+        f"synflow, {count} rounds on VGG-16 to density {density}: {mask.kept:,} of {mask.prunable:,} kept; "
+        f"passes alone {sum(passes):.1f} s, whole {sum(whole):.1f} s, ratio {sum(whole) / sum(passes):.2f} "
+        f"(median round {statistics.median(whole) / statistics.median(passes):.2f})",
+        flush=True,
+    )
+
+
+def by_value_sort(flat: Array, live: Array | None, kept: int) -> Array:
+    values = flat if live is None else flat[live]
+    threshold = np.sort(values)[values.size - kept]
+    chosen: Array = values > threshold
+    ties = np.flatnonzero(values == threshold)
+    chosen[ties[: kept - np.count_nonzero(chosen)]] = True
+    return _spread(chosen, live)
+
+
+def by_argsort(flat: Array, live: Array | None, kept: int) -> Array:
+    values = flat if live is None else flat[live]
+    chosen = np.zeros(values.size, dtype=bool)
+    chosen[np.argsort(-values, kind="stable")[:kept]] = True
+    return _spread(chosen, live)
+
+
+def by_torch(flat: Array, live: Array | None, kept: int) -> Array:
+    values = torch.from_numpy(flat if live is None else flat[live])
+    order = torch.sort(values, descending=True, stable=True).indices
+    chosen = torch.zeros(len(values), dtype=torch.bool)
+    chosen[order[:kept]] = True
+    return _spread(chosen.numpy(), live)
+
+
+def _spread(chosen: Array, live: Array | None) -> Array:
+    if live is None:
+        return chosen
+    marks = np.zeros(live.size, dtype=bool)
+    marks[live] = chosen
+    return marks
+
+
+def seconds_of(function: Callable[[], Any], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        started = time.process_time()
+        function()
+        taken.append(time.process_time() - started)
+    return min(taken)
+
+
+def thresholds(count: int) -> None:
+    generator = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        normal = generator.standard_normal(count, dtype=dtype)
+        zeros = np.where(generator.random(count) < 0.8, 0, normal).astype(dtype)
+        live = generator.random(count) < 0.3
+        cases: dict[str, tuple[Array, Array | None]] = {
+            "distinct": (normal, None),
+            "many ties": (np.round(normal * 4), None),
+            "four in five are zero": (zeros, None),
+            "all equal": (np.ones(count, dtype=dtype), None),
+            "seven in ten are removed already": (normal, live),
+        }
+        for name, (flat, there) in cases.items():
+            parts = np.array_split(flat, 50)
+            scores = {f"l{i}": torch.from_numpy(part) for i, part in enumerate(parts)}
+            current = None
+            if there is not None:
+                split = np.array_split(there, 50)
+                current = Mask({f"l{i}": torch.from_numpy(part) for i, part in enumerate(split)})
+            kept = count // 10
+
+            def plainly(sort: Callable[..., Array], there: Array | None = there, kept: int = kept) -> Array:
+                joined = np.concatenate([score.numpy() for score in scores.values()])  # noqa: B023
+                return sort(joined, there, kept)
+
+            mask = keep_top(scores, kept, current=current)
+            found = np.concatenate([mask[layer].numpy() for layer in mask])
+            ours = seconds_of(lambda: keep_top(scores, kept, current=current), 5)  # noqa: B023
+            sorts: tuple[Callable[..., Array], ...] = (by_value_sort, by_argsort, by_torch)
+            taken = {}
+            for sort in sorts:
+                if not np.array_equal(plainly(sort), found):
+                    raise SystemExit(f"{name}: {sort.__name__} gives another mask")
+                taken[sort.__name__] = seconds_of(lambda: plainly(sort), 1)  # noqa: B023
+            said = ", ".join(f"{way} {value / ours:.1f} times" for way, value in taken.items())
+            print(
+                f"{count:,} scores in {np.dtype(dtype).name}, {name}: {ours * 1e3:.0f} ms; {said}", flush=True
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("rounds")
+    one.add_argument("--density", type=float, default=0.1)
+    one.add_argument("--rounds", type=int, default=100)
+    two = commands.add_parser("thresholds")
+    two.add_argument("--scores", type=int, default=25_000_000)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.command == "rounds":
+        rounds(arguments.density, arguments.rounds)
+    elif arguments.command == "thresholds":
+        thresholds(arguments.scores)
+
+
+if __name__ == "__main__":
+    main()
