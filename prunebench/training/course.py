@@ -19,8 +19,8 @@ class Phase:
 
     kind "train": optimiser steps `start` … `start + steps` of the schedule, over `examples` examples in all;
     a step costs `passes` (3: forward, gradient of inputs, gradient of weights) forward passes per example.
-    kind "score": `rounds` scorings of `examples` examples each, `passes` forward passes per example and round;
-    `kept` is the number of prunable weights there in each round.
+    kind "score": `rounds` scorings of `examples` examples each, `passes` forward passes per example and
+    round; `kept` is the number of prunable weights there in each round.
     """
 
     kind: Literal["train", "score"]
