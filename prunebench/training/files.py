@@ -1,0 +1,31 @@
+"""Images that stay in their files until training asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ImageFiles"]
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """A part of a data set that is read while training: what its loader returns instead of pixels.
+
+    Args:
+        paths: the N images' files; may be made when asked for, as there may be a million.
+        labels: int64 N, the class of each.
+        shape: (C, H, W) of what a network gets.
+    """
+
+    paths: Sequence[Path]
+    labels: torch.Tensor
+    shape: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.paths)
