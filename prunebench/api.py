@@ -15,6 +15,7 @@ from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Rounds, ScorerCall
 from prunebench.pruning import (
     Mask,
+    Regrow,
     keep_top,
     kept_count,
     prune_rounds,
@@ -153,10 +154,7 @@ class _Network:
                 f"scorer '{scorer.name}' needs data: give batch=(x, y), in papers ten examples of every class"
             )
         parameters = form.scorer.parameters
-        for name in parameters:
-            if name not in scorer.parameters:
-                hint = nearest(name, scorer.parameters)
-                raise UsageError(f"scorer '{scorer.name}' has no parameter '{name}'{hint}")
+        _refuse_parameters(scorer, parameters)
         shape = self.input_shape
         if shape is None and self.batch is not None and isinstance(self.batch[0], Tensor):
             shape = tuple(self.batch[0].shape[1:])
@@ -194,12 +192,41 @@ def _mask(
             rounds=form.schedule.rounds,
             keep=form.keep,
             allocation=allocation,
+            regrowth=_regrow(form, scorer, plugins),
             **arguments,
         )
     else:
         scores = score_network(network.model, **arguments)
         mask = keep_top(scores, kept_count(density, prunable), keep=form.keep, allocation=allocation)
     return shuffle_mask(mask, stream(network.seed, "shuffle")) if "shuffle" in form.alter else mask
+
+
+def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regrow | None:
+    """Return what lets removed weights return between rounds, where a form says so."""
+    if form.regrowth == "none":
+        return None
+    call = form.regrowth.scorer
+    other = cast(Scorer, _host(plugins).get("scorers", call.name))
+    _refuse_parameters(other, call.parameters)
+    if (other.mode, other.precision) != (scorer.mode, scorer.precision):
+        raise UsageError(
+            f"regrowth: scorer '{other.name}' works in {other.mode} mode and {other.precision}, "
+            f"'{scorer.name}' in {scorer.mode} mode and {scorer.precision}; they score one network: "
+            "take two that agree"
+        )
+    if other.needs == "batch" and scorer.needs != "batch":
+        raise UsageError(
+            f"regrowth: scorer '{other.name}' needs data and '{scorer.name}' has none: turn them round, or "
+            "take two that agree"
+        )
+    return Regrow(other.function, call.parameters, form.regrowth.every or 1, f"scorer '{other.name}'")
+
+
+def _refuse_parameters(scorer: Scorer, parameters: Iterable[str]) -> None:
+    for name in parameters:
+        if name not in scorer.parameters:
+            hint = nearest(name, scorer.parameters)
+            raise UsageError(f"scorer '{scorer.name}' has no parameter '{name}'{hint}")
 
 
 def _counts_like(

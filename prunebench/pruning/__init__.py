@@ -7,7 +7,7 @@ from prunebench.pruning.product import Product
 from prunebench.pruning.prunable import prunable_weights, uncovered
 from prunebench.pruning.remove import keep_top
 from prunebench.pruning.rng import RandomStream
-from prunebench.pruning.rounds import prune_rounds
+from prunebench.pruning.rounds import Regrow, prune_rounds
 from prunebench.pruning.score import score_network
 from prunebench.pruning.shuffle import shuffle_mask
 
@@ -15,6 +15,7 @@ __all__ = [
     "Mask",
     "Product",
     "RandomStream",
+    "Regrow",
     "ScoringNetwork",
     "keep_top",
     "kept_count",

@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from prunebench.errors import UsageError
 from prunebench.pruning.allocation import Allocation, keeps_none, round_counts, spread
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import Loss, ScoringNetwork
+from prunebench.pruning.product import Product
 from prunebench.pruning.remove import Keep, keep_top
 from prunebench.pruning.rng import RandomStream
 from prunebench.pruning.score import ScoringFunction, run_scorer, shape_of
 
-__all__ = ["prune_rounds"]
+__all__ = ["Regrow", "prune_rounds"]
+
+Scores = dict[str, Tensor | Product]
+
+
+@dataclass(frozen=True)
+class Regrow:
+    """Removed weights may return: they are ranked with the others, at the same count.
+
+    function: what scores removed weights. It sees the network with them at zero, in the same mode and
+        precision and on the same batch as the other scorer; `net.dense` has the values they would return with
+    parameters: the function's
+    every: they may return in each n-th round; in the others what is removed stays removed
+    who: the function's name, for messages
+    """
+
+    function: ScoringFunction
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
+    who: str = "the scorer of regrowth"
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise UsageError(f"regrowth is every 1 or more rounds; found {self.every}")
 
 
 def prune_rounds(
@@ -37,19 +63,23 @@ def prune_rounds(
     input_shape: Sequence[int] | None = None,
     parameters: Mapping[str, Any] | None = None,
     who: str = "the scorer",
+    regrowth: Regrow | None = None,
     on_round: Callable[[int, Mask], None] | None = None,
 ) -> Mask:
     """Return the mask after n rounds; round k scores what is left and keeps round(density^(k/n) · prunable).
 
-    A weight that is removed stays removed. One round is one-shot pruning. The network is copied once and put
-    back between rounds; round 1 draws from `rng`, round k from rng.child("round", k). An `allocation` given
-    as counts is that of the last round; the rounds before it share in its proportions, as far as a layer
-    goes. `on_round(k, mask)` is told of each round.
+    A weight that is removed stays removed, unless there is `regrowth` (de Jorge et al. 2021): then all
+    weights are ranked in each round, the removed ones by its function, and one that returns has the value it
+    has in `module`. One round is one-shot pruning. The network is copied once and put back between rounds;
+    round 1 draws from `rng`, round k from rng.child("round", k). An `allocation` given as counts is that of
+    the last round; the rounds before it share in its proportions, as far as a layer goes. `on_round(k, mask)`
+    is told of each round.
 
     Raises: as `score_network` and `keep_top`.
     """
     except_ = tuple((except_,) if isinstance(except_, str) else except_)
     shape = shape_of(batch) if input_shape is None else input_shape
+    parameters = parameters or {}
 
     def build(mask: Mask | None) -> ScoringNetwork:
         return ScoringNetwork(
@@ -73,30 +103,61 @@ def prune_rounds(
             f"the allocation keeps {sum(allocation.values())} weights; {counts[-1]} are to be kept"
         )
     for k, kept in enumerate(counts, 1):
-        if k > 1 and not net.restore(mask):
-            net = build(mask)
-        scores = run_scorer(
-            net,
-            function,
-            batch=batch,
-            rng=rng if rng is None or k == 1 else rng.child("round", k),
-            parameters=parameters or {},
-            who=who,
-        )
-        share = _share(allocation, mask, kept) if k < rounds else allocation
-        mask = keep_top(scores, kept, keep=keep, allocation=share, current=mask, who=who)
+        draws = rng if rng is None or k == 1 else rng.child("round", k)
+        if k > 1:
+            net = _put_back(net, mask, build)
+        scores = run_scorer(net, function, batch=batch, rng=draws, parameters=parameters, who=who)
+        grows = regrowth is not None and k > 1 and k % regrowth.every == 0
+        if regrowth is not None and grows and not _one_scoring(regrowth, function, parameters):
+            live = {name: _tensor(score).clone() for name, score in scores.items()}
+            net = _put_back(net, mask, build)
+            scores = run_scorer(
+                net,
+                regrowth.function,
+                batch=batch,
+                rng=None if draws is None else draws.child("regrowth"),
+                parameters=regrowth.parameters,
+                who=regrowth.who,
+            )
+            scores = _joined(live, scores, mask)
+        share = allocation if k == rounds else _share(allocation, mask, kept, grows)
+        mask = keep_top(scores, kept, keep=keep, allocation=share, current=None if grows else mask, who=who)
         if on_round is not None:
             on_round(k, mask)
     return mask
 
 
-def _share(allocation: Allocation, mask: Mask, kept: int) -> Allocation:
+def _put_back(
+    net: ScoringNetwork, mask: Mask, build: Callable[[Mask | None], ScoringNetwork]
+) -> ScoringNetwork:
+    """Return the network under this mask, as if nothing had been done to it: the same, or a new copy."""
+    return net if net.restore(mask) else build(mask)
+
+
+def _one_scoring(regrowth: Regrow, function: ScoringFunction, parameters: Mapping[str, Any]) -> bool:
+    """Whether one function scores removed weights and the others alike: then it is asked once."""
+    return regrowth.function is function and dict(regrowth.parameters) == dict(parameters)
+
+
+def _joined(live: Mapping[str, Tensor], removed: Scores, mask: Mask) -> Scores:
+    """Return the one's scores for weights that are there, the other's for those that are not."""
+    return {
+        name: torch.where(mask[name].to(score.device), score, _tensor(removed[name]))
+        for name, score in live.items()
+    }
+
+
+def _tensor(score: Tensor | Product) -> Tensor:
+    return score.tensor() if isinstance(score, Product) else score
+
+
+def _share(allocation: Allocation, mask: Mask, kept: int, grows: bool) -> Allocation:
     """Return the allocation of a round before the last."""
     if not isinstance(allocation, Mapping):
         return allocation
-    live = {layer["name"]: layer["kept"] for layer in mask.layers()}
-    if allocation.keys() != live.keys() or any(
+    limits = {layer["name"]: layer["prunable" if grows else "kept"] for layer in mask.layers()}
+    if allocation.keys() != limits.keys() or any(
         not 0 <= count <= math.prod(mask[name].shape) for name, count in allocation.items()
     ):
         return allocation  # keep_top says what is wrong with it
-    return spread(allocation, live, kept)
+    return spread(allocation, limits, kept)

@@ -39,6 +39,18 @@ def total(terms: Iterable[Sequence[Tensor]]) -> list[Tensor]:
     return found
 
 
+def loss_gradient(scorer: str, net: ScoringNetwork, batch: Batch, chunk: int | None) -> list[Tensor]:
+    """Return the gradient of the batch's mean loss by the prunable weights, in one piece or in chunks."""
+    check_chunk(scorer, chunk)
+    weights = list(net.weights.values())
+    if chunk is None:
+        return list(torch.autograd.grad(net.loss(batch), weights, materialize_grads=True))
+    return total(
+        torch.autograd.grad(net.loss((x, y)) * share, weights, materialize_grads=True)
+        for x, y, share in chunks(net, batch, chunk)
+    )
+
+
 def check_chunk(scorer: str, chunk: int | None) -> None:
     """Refuse a chunk that is no positive whole number.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from prunebench.pruning import RandomStream, ScoringNetwork
-from prunebench_plugins.scorers._chunks import Batch, check_chunk, chunks, total
+from prunebench_plugins.scorers._chunks import Batch, loss_gradient
 
 
 def score(
@@ -26,13 +26,5 @@ def score(
     in turn and their gradients are added, weighted by size: without BatchNorm the scores are those of the
     whole batch. BatchNorm sees a chunk, so the size is part of what is measured.
     """
-    check_chunk("snip", chunk)
-    weights = list(net.weights.values())
-    if chunk is None:
-        gradients = list(torch.autograd.grad(net.loss(batch), weights, materialize_grads=True))
-    else:
-        gradients = total(
-            torch.autograd.grad(net.loss((x, y)) * share, weights, materialize_grads=True)
-            for x, y, share in chunks(net, batch, chunk)
-        )
+    gradients = loss_gradient("snip", net, batch, chunk)
     return {name: (w * g).detach().abs() for (name, w), g in zip(net.weights.items(), gradients, strict=True)}
