@@ -11,8 +11,13 @@ import pytest
 import torch
 from prunebench_plugins.datasets import prunebench_datasets
 
+from prunebench.errors import DataError
+
 BUILT_IN = {d.name: d for d in prunebench_datasets()}
-FILED = sorted(set(BUILT_IN) - {"digits"})
+REAL = ("cifar10", "fashion-mnist", "mnist")
+"""Those whose real files the data root of the tests holds."""
+OWN = ("image-folder", "image-folder-stream", "imagenet", "tiny-imagenet")
+"""Those whose fingerprint is of what lies in the user's folders."""
 NOWHERE = Path("there", "is", "no", "such", "folder")
 
 
@@ -26,30 +31,47 @@ def moments(images: torch.Tensor) -> tuple[list[float], list[float]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "train", "test", "margin"),
+    ("name", "shape", "train", "test", "margin", "classes"),
     [
-        ("digits", (1, 8, 8), 1442, 355, 0.5),
-        ("mnist", (1, 28, 28), 60_000, 10_000, 0.2),
-        ("fashion-mnist", (1, 28, 28), 60_000, 10_000, 0.2),
-        ("cifar10", (3, 32, 32), 50_000, 10_000, 0.5),
+        ("digits", (1, 8, 8), 1442, 355, 0.5, 10),
+        ("mnist", (1, 28, 28), 60_000, 10_000, 0.2, 10),
+        ("fashion-mnist", (1, 28, 28), 60_000, 10_000, 0.2, 10),
+        ("cifar10", (3, 32, 32), 50_000, 10_000, 0.5, 10),
+        ("cifar100", (3, 32, 32), 50_000, 10_000, 0.5, 100),
+        ("svhn", (3, 32, 32), 73_257, 26_032, 0.5, 10),
+        ("tiny-imagenet", (3, 64, 64), 100_000, 10_000, 1.0, 200),
+        ("imagenet", (3, 224, 224), 1_281_167, 50_000, 1.0, 1000),
     ],
 )
-def test_a_data_set_declares_its_shape_sizes_and_margin(name, shape, train, test, margin):
+def test_a_data_set_declares_its_shape_sizes_and_margin(name, shape, train, test, margin, classes):
     """Planning needs these without reading a file."""
     data = BUILT_IN[name]
     assert (data.shape, data.train, data.test, data.margin) == (shape, train, test, margin)
-    assert data.classes == 10
+    assert data.classes == classes
     assert data.version
-    assert len(data.mean) == len(data.std) == shape[0]
+    assert (data.mean is None) == (data.std is None)
+    assert data.mean is None or len(data.mean) == len(data.std) == shape[0]
+    held = data.description(NOWHERE)
+    assert (held.shape, held.classes, held.train, held.test) == (shape, classes, train, test)
     assert len(data.documentation) > 100
 
 
 def test_fingerprints_are_known_before_any_file_is_there():
-    """Digests of declared contents: four different ones, whatever the root."""
-    prints = {d.fingerprint(NOWHERE) for d in BUILT_IN.values()}
-    assert len(prints) == len(BUILT_IN)
+    """Digests of published contents: each another one, whatever the root."""
+    known = [d for d in BUILT_IN.values() if d.name not in OWN]
+    prints = {d.fingerprint(NOWHERE) for d in known}
+    assert len(prints) == len(known)
     assert all(len(p) == 64 and int(p, 16) >= 0 for p in prints)
-    assert prints == {d.fingerprint(Path()) for d in BUILT_IN.values()}
+    assert prints == {d.fingerprint(Path()) for d in known}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_is_known_by_its_folders_alone_has_no_fingerprint_without_them(name):
+    """A sentence says what is missing and where it belongs."""
+    given = {**BUILT_IN[name].parameters, "path": "flowers"}
+    with pytest.raises(DataError, match=r"no|lacks") as caught:
+        BUILT_IN[name].bound(name, given).fingerprint(NOWHERE)
+    assert str(NOWHERE) in str(caught.value)
 
 
 def test_digits_need_no_file_and_no_download():
@@ -99,7 +121,7 @@ def test_digits_are_normalised_by_their_training_images():
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("name", FILED)
+@pytest.mark.parametrize("name", REAL)
 def test_real_files_have_the_declared_shapes_sizes_and_classes(name, data_root):
     """Every class has a tenth of each part, but for MNIST's."""
     data = BUILT_IN[name]
@@ -118,7 +140,7 @@ def test_real_files_have_the_declared_shapes_sizes_and_classes(name, data_root):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("name", FILED)
+@pytest.mark.parametrize("name", REAL)
 def test_real_training_images_have_the_declared_moments(name, data_root):
     """Mean and standard deviation per channel, to eight digits."""
     mean, std = moments(BUILT_IN[name].load(data_root, "train")[0])
@@ -144,7 +166,7 @@ def test_mnist_begins_as_published(data_root):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("name", FILED)
+@pytest.mark.parametrize("name", REAL)
 def test_real_files_load_as_in_torchvision(name, data_root, tmp_path):
     """Where torchvision reads the same original files, it finds the same images in the same order."""
     from prunebench_plugins.vision import torchvision
@@ -188,12 +210,34 @@ def test_uncompressed_files_are_the_same_data_set(kind, data_root, tmp_path):
 def test_the_documentation_states_the_constants_in_use(name):
     """docs/data.md lists every data set with its normalisation."""
     text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith(f"| `{name}` | 0.")]
+    text = text.split("## Normalisation")[1].split("## ")[0]
+    rows = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
     assert rows == [f"| `{name}` | {spelled(BUILT_IN[name].mean)} | {spelled(BUILT_IN[name].std)} |"]
 
 
-def spelled(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{v:.10f}" for v in values)
+def spelled(values: tuple[float, ...] | None) -> str:
+    if values is None:
+        return "computed"
+    return ", ".join(f"{v:.10f}" if round(v, 3) != v else str(v) for v in values)
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_the_documentation_lists_every_data_set_with_its_sizes_and_checksums(name):
+    """The first table of docs/data.md, and the MD5 of each file that is fetched."""
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    (row,) = [line for line in text.split("## ")[0].splitlines() if line.startswith(f"| `{name}` |")]
+    if not name.startswith("image-folder"):
+        assert f"| {BUILT_IN[name].train:,}, {BUILT_IN[name].test:,} |" in row
+    for md5 in PUBLISHED_MD5.get(name, ()):
+        assert md5 in text
+
+
+PUBLISHED_MD5 = {
+    "cifar10": ("c58f30108f718f92721af3b95e74349a",),
+    "cifar100": ("eb9058c3a382ffc7106e4002c42a8d85",),
+    "svhn": ("e26dedcc434d2e4c54c9b2d4a06d8373", "eb5a983be6a315427106f1b164d9cef3"),
+    "tiny-imagenet": ("90528d7ca1a48142e341f4ef8d21d0de",),
+}
 
 
 @pytest.mark.parametrize(

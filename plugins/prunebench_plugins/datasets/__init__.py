@@ -6,8 +6,13 @@ from collections.abc import Sequence
 
 from prunebench import Dataset, hookimpl
 from prunebench_plugins.datasets.cifar10 import CIFAR10
+from prunebench_plugins.datasets.cifar100 import CIFAR100
 from prunebench_plugins.datasets.digits import DIGITS
+from prunebench_plugins.datasets.image_folder import IMAGE_FOLDER, IMAGE_FOLDER_STREAM
+from prunebench_plugins.datasets.imagenet import IMAGENET
 from prunebench_plugins.datasets.mnist import FASHION_MNIST, MNIST
+from prunebench_plugins.datasets.svhn import SVHN
+from prunebench_plugins.datasets.tiny_imagenet import TINY_IMAGENET
 
 __all__ = ["prunebench_datasets"]
 
@@ -15,4 +20,15 @@ __all__ = ["prunebench_datasets"]
 @hookimpl
 def prunebench_datasets() -> Sequence[Dataset]:
     """Return the built-in data sets."""
-    return [DIGITS, MNIST, FASHION_MNIST, CIFAR10]
+    return [
+        DIGITS,
+        MNIST,
+        FASHION_MNIST,
+        CIFAR10,
+        CIFAR100,
+        SVHN,
+        TINY_IMAGENET,
+        IMAGENET,
+        IMAGE_FOLDER,
+        IMAGE_FOLDER_STREAM,
+    ]

@@ -29,11 +29,30 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Original:
-    """A published file: its path under the root, the SHA-256 of its content, the MD5 of its published .gz."""
+    """A published file: its path under the root, the SHA-256 of its content, the MD5 of its published .gz.
+
+    Where its publisher gives an MD5 of the content and no SHA-256 is at hand, `md5` takes the latter's place.
+    """
 
     path: str
     sha256: str
     archive_md5: str = ""
+    md5: str = ""
+
+    @property
+    def expected(self) -> tuple[str, str]:
+        """The kind of checksum that the content is compared with, and its value."""
+        return ("SHA-256", self.sha256) if self.sha256 else ("MD5", self.md5)
+
+    def found(self, content: bytes) -> str:
+        """Return the same checksum of a content."""
+        if self.sha256:
+            return sha256_of(content)
+        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+    def is_genuine(self, content: bytes) -> bool:
+        """Whether a content is the published one."""
+        return self.found(content) == self.expected[1]
 
 
 def sha256_of(content: bytes) -> str:
@@ -49,7 +68,7 @@ def md5_of(path: Path) -> str:
 
 def fingerprint_of(originals: Iterable[Original]) -> str:
     """Return a digest of names and contents, known before any file is there; the same compressed or not."""
-    return digest({"files": [[o.path, o.sha256] for o in originals]})
+    return digest({"files": [[o.path, o.sha256 or f"md5:{o.md5}"] for o in originals]})
 
 
 def put_there(urls: Sequence[str]) -> str:
@@ -66,7 +85,8 @@ def missing_of(root: Path, originals: Iterable[Original], dataset: str, urls: Se
     if not absent:
         return None
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-    return f"data set {dataset!r}: {root} lacks {absent[0]}.gz{more} (or the same without .gz); {put_there(urls)}"
+    what = f"{absent[0]}.gz{more} (or the same without .gz)"
+    return f"data set {dataset!r}: {root} lacks {what}; {put_there(urls)}"
 
 
 def _find(root: Path, original: Original) -> Path | None:
@@ -99,16 +119,17 @@ def read(root: Path, original: Original) -> bytes:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if path.suffix != ".gz":
-        if sha256_of(content) != original.sha256:
-            raise damaged(path, "SHA-256", original.sha256, sha256_of(content))
+        if not original.is_genuine(content):
+            raise damaged(path, *original.expected, original.found(content))
         return content
     try:
         unpacked = gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         raise damaged(path, "MD5", original.archive_md5, md5, f"{len(content)} bytes: {error}") from error
-    if sha256_of(unpacked) != original.sha256:
-        raise damaged(path, "SHA-256 of what it holds", original.sha256, sha256_of(unpacked))
+    if not original.is_genuine(unpacked):
+        kind, expected = original.expected
+        raise damaged(path, f"{kind} of what it holds", expected, original.found(unpacked))
     return unpacked
 
 

@@ -24,7 +24,6 @@ from prunebench_plugins.datasets._files import (
     put_there,
     read,
     set_aside,
-    sha256_of,
     usable,
 )
 
@@ -51,18 +50,18 @@ class _ArraysOnly(pickle.Unpickler):
         return np.empty(0).__reduce__()[0] if name == "_reconstruct" else getattr(np, name)
 
 
-def unpickle(content: bytes, where: str) -> tuple[np.ndarray, list[int]]:
+def unpickle(content: bytes, where: str, labels_key: bytes = b"labels") -> tuple[np.ndarray, list[int]]:
     """Return a batch's pixels (uint8 N×3072) and labels. Verify its checksum first: pickles are programs.
 
     Raises: DataError naming `where` for a pickle that is damaged, wants more than arrays, or is no batch.
     """
     try:
         batch = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
-        data, labels = batch[b"data"], batch[b"labels"]
+        data, labels = batch[b"data"], batch[labels_key]
     except Exception as error:  # a damaged pickle may raise anything
-        raise DataError(f"{where}: not a CIFAR-10 batch: {type(error).__name__}: {error}") from error
+        raise DataError(f"{where}: not a CIFAR batch: {type(error).__name__}: {error}") from error
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape != (len(labels), 3072):
-        raise DataError(f"{where}: not a CIFAR-10 batch: its images are not N×3072 bytes, a label each")
+        raise DataError(f"{where}: not a CIFAR batch: its images are not N×3072 bytes, a label each")
     return data, labels
 
 
@@ -77,6 +76,8 @@ class Batches:
     archive_md5: str
     urls: tuple[str, ...]
     """Folders on the web that hold the archive."""
+    labels: bytes = b"labels"
+    """Which of a batch's lists are the labels."""
 
     def load(self, root: Path, part: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a part's images N×3×32×32 (uint8) and labels N (int64), or raise DataError."""
@@ -86,7 +87,7 @@ class Batches:
             raise DataError(absent)
         pixels, labels = [], []
         for original, content in self._contents(root, self.parts[part]):
-            data, numbers = unpickle(content, f"{root / original.path}")
+            data, numbers = unpickle(content, f"{root / original.path}", self.labels)
             pixels.append(data.reshape(-1, 3, 32, 32))
             labels.extend(numbers)
         return torch.from_numpy(np.concatenate(pixels)), torch.tensor(labels, dtype=torch.int64)
@@ -103,9 +104,10 @@ class Batches:
         absent = [o.path for o in originals if not (root / o.path).is_file()]
         if not absent or (root / self.archive).is_file():
             return None
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         return (
-            f"data set {self.name!r}: {root} lacks {', '.join(absent)} (or {self.archive}, which holds them "
-            f"all); {put_there(self.urls)}"
+            f"data set {self.name!r}: {root} lacks {self.archive} (or, unpacked, {absent[0]}{more}); "
+            f"{put_there(self.urls)}"
         )
 
     def download(self, root: Path) -> None:
@@ -144,7 +146,7 @@ class Batches:
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
             raise damaged(archive, "MD5", self.archive_md5, md5_of(archive), str(error)) from error
         for path, original in wanted.items():
-            if path not in contents or sha256_of(contents[path]) != original.sha256:
+            if path not in contents or not original.is_genuine(contents[path]):
                 what = f"{path} in it is not the original"
                 raise damaged(archive, "MD5", self.archive_md5, md5_of(archive), what)
         for path, original in wanted.items():
@@ -156,7 +158,7 @@ def _write(path: Path, content: bytes, dataset: str) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and sha256_of(path.read_bytes()) == sha256_of(content):
+        if path.is_file() and path.read_bytes() == content:
             return
         part.write_bytes(content)
         set_aside(path)
