@@ -2,14 +2,14 @@
 
     python benchmarks/masks.py rounds [--density 0.1] [--rounds 100]
     python benchmarks/masks.py thresholds [--scores 25000000]
-    python benchmarks/masks.py memory [--method NAME] [--examples 10000] [--chunk 8] [--part 32]
+    python benchmarks/masks.py memory [--method NAME] [--examples 10000] [--chunk 8] [--part 16]
 
 rounds: SynFlow's rounds on VGG-16 for CIFAR-10 in float64, over the forward and backward passes alone (the
 same network, the same masks, the same input), round by round in turn.
 thresholds: a mask from many scores, over sorts that give the same mask: the fastest of three.
-memory: the most memory that scoring a ResNet-50 at 224 × 224 takes, each method in a process of its own. The
-whole batch of bytes is there, `part` examples of it are scored, in chunks: more of them take more time, and
-no more memory.
+memory: the most memory that pruning a ResNet-50 at 224 × 224 takes, each method in a process of its own,
+methods in rounds in two of them. All examples are there, as bytes; `part` of them are scored, in chunks: more
+of them take more time and no more memory, which is shown by SNIP with twice as many.
 
 Times are the processor's, on one thread.
 """
@@ -17,9 +17,13 @@ Times are the processor's, on one thread.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +31,10 @@ import torch
 from torch import nn
 
 from prunebench.pruning import Mask, keep_top, prune_rounds
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+METHODS = ("random", "magnitude", "snip", "grasp", "synflow", "force", "iterative-snip")
+LIMIT = 8e9
 
 Array = np.ndarray[Any, np.dtype[Any]]
 WIDTHS = [64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512]
@@ -192,6 +200,70 @@ def thresholds(count: int) -> None:
             )
 
 
+class Bytes:
+    """Images as bytes, made into normalised numbers when they are asked for; `part` of them are seen."""
+
+    def __init__(self, examples: int, part: int) -> None:
+        generator = np.random.default_rng(0)
+        self.images = np.empty((examples, 3, 224, 224), dtype=np.uint8)
+        for image in self.images:  # written to, so that it is memory and not a promise of it
+            image[:] = generator.integers(256, size=(3, 224, 1), dtype=np.uint8)
+        self.shape = torch.Size((part, 3, 224, 224))
+
+    def __len__(self) -> int:
+        return len(self.images[: self.shape[0]])
+
+    def __getitem__(self, part: torch.Tensor) -> torch.Tensor:
+        pixels = torch.from_numpy(self.images[part.numpy()]).float().div_(255)
+        return pixels.sub_(torch.tensor(MEAN).view(3, 1, 1)).div_(torch.tensor(STD).view(3, 1, 1))
+
+
+def most_memory() -> int:
+    """Return the most bytes that this process has held."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise SystemExit("the system does not say how much memory a process has held")
+
+
+def score_in_this_process(method: str, examples: int, chunk: int, part: int) -> None:
+    from prunebench_plugins.architectures import resnet50
+
+    from prunebench import prune
+    from prunebench.host.form import Form
+
+    scorer: dict[str, Any] = {"name": "snip" if method == "iterative-snip" else method}
+    changes: dict[str, Any] = {}
+    if method in ("snip", "grasp", "force", "iterative-snip"):
+        scorer["chunk"] = chunk
+    if method in ("synflow", "force", "iterative-snip"):
+        changes["schedule"] = {"rounds": 2}
+    if method == "force":
+        changes["regrowth"] = {"scorer": scorer}
+    batch = (Bytes(examples, part), torch.arange(part) * 1000 // part)
+    torch.manual_seed(0)
+    net = resnet50((3, 224, 224), 1000)
+    started = time.process_time()
+    mask = prune(net, Form.model_validate({"scorer": scorer, **changes}), density=0.1, batch=batch)
+    seconds = time.process_time() - started
+    print(json.dumps({"bytes": most_memory(), "seconds": seconds, "kept": mask.kept}))
+
+
+def memory(methods: list[str], examples: int, chunk: int, part: int) -> None:
+    runs = [(method, part) for method in methods] + [(m, 2 * part) for m in methods if m == "snip"]
+    for method, seen in runs:
+        command = [sys.executable, __file__, "memory", "--here", "--method", method]
+        command += ["--examples", str(examples), "--chunk", str(chunk), "--part", str(seen)]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        held = found["bytes"]
+        print(
+            f"{method} on ResNet-50, {examples:,} examples there, {seen} scored, {chunk} at once: "
+            f"{held / 1e9:.2f} GB, {'within' if held <= LIMIT else 'BEYOND'} {LIMIT / 1e9:.0f} GB; "
+            f"{found['kept']:,} kept, {found['seconds']:.0f} s",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -200,12 +272,23 @@ def main() -> None:
     one.add_argument("--rounds", type=int, default=100)
     two = commands.add_parser("thresholds")
     two.add_argument("--scores", type=int, default=25_000_000)
+    three = commands.add_parser("memory")
+    three.add_argument("--method", choices=METHODS)
+    three.add_argument("--examples", type=int, default=10_000)
+    three.add_argument("--chunk", type=int, default=8)
+    three.add_argument("--part", type=int, default=16)
+    three.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.command == "rounds":
         rounds(arguments.density, arguments.rounds)
     elif arguments.command == "thresholds":
         thresholds(arguments.scores)
+    elif arguments.here:
+        score_in_this_process(arguments.method, arguments.examples, arguments.chunk, arguments.part)
+    else:
+        methods = [arguments.method] if arguments.method else list(METHODS)
+        memory(methods, arguments.examples, arguments.chunk, arguments.part)
 
 
 if __name__ == "__main__":

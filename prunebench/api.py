@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from prunebench.errors import UsageError, nearest
 from prunebench.host.components import Scorer
-from prunebench.host.form import Form, Like, Rounds, ScorerCall
+from prunebench.host.form import Form, Gradual, Like, Rounds, ScorerCall
 from prunebench.pruning import (
     Mask,
     Regrow,
@@ -60,7 +60,8 @@ def prune(
         `function(net, batch, rng)`.
     density, sparsity: the share of the prunable weights that is kept, in (0, 1], or removed, in [0, 1); one
         of the two. Exactly round(density · prunable) weights are kept.
-    batch: (x, y) for methods that need data: in papers ten examples of every class.
+    batch: (x, y) for methods that need data: in papers ten examples of every class. Where a scorer has a
+        `chunk`, x may be anything with `len`, `shape` (examples, …) and x[numbers of examples] → tensor.
     seed: decides random scores, shuffles, and dropout while scoring.
     loss: function(outputs, y) → scalar; unless given, the mean cross entropy of the outputs.
     except_: names of parameters or modules that are not pruned.
@@ -107,8 +108,9 @@ def score(
         component = _component(call, batch, "the name of a scorer, a ScorerCall")
         call = ScorerCall(name=component.name)
     network = _Network(model, batch, seed, loss, except_, input_shape)
-    form = Form(scorer=call)
-    return score_network(model, **network.scoring(component, form, "score"))
+    arguments = network.scoring(component, Form(scorer=call), "score")
+    _refuse_not_finite(prunable_weights(model, arguments["of"], arguments["except_"]))
+    return score_network(model, **arguments)
 
 
 class _Network:
@@ -155,9 +157,11 @@ class _Network:
             )
         parameters = form.scorer.parameters
         _refuse_parameters(scorer, parameters)
+        if scorer.needs == "batch":
+            self._refuse_lazy(scorer, parameters)
         shape = self.input_shape
-        if shape is None and self.batch is not None and isinstance(self.batch[0], Tensor):
-            shape = tuple(self.batch[0].shape[1:])
+        if shape is None and self.batch is not None and hasattr(self.batch[0], "shape"):
+            shape = tuple(int(size) for size in self.batch[0].shape[1:])
         return {
             "function": scorer.function,
             "mode": scorer.mode,
@@ -172,6 +176,20 @@ class _Network:
             "who": f"scorer '{scorer.name}'",
         }
 
+    def _refuse_lazy(self, scorer: Scorer, parameters: Mapping[str, Any]) -> None:
+        """Refuse examples that are made when they are asked for where a scorer would want all at once."""
+        assert self.batch is not None
+        if self.loss is not None or isinstance(self.batch[0], Tensor):
+            return
+        found = f"batch: x is a {type(self.batch[0]).__name__}, which makes its examples when they are wanted"
+        if "chunk" not in scorer.parameters:
+            raise UsageError(f"{found}; scorer '{scorer.name}' wants a torch tensor")
+        if parameters.get("chunk") is None:
+            raise UsageError(
+                f"{found}; for scorer '{scorer.name}' say how many at a time: "
+                f'ScorerCall(name="{scorer.name}", parameters={{"chunk": 100}})'
+            )
+
 
 def _mask(
     network: _Network, form: Form, scorer: Scorer, who: str, density: float, plugins: tuple[Path | str, ...]
@@ -182,6 +200,7 @@ def _mask(
     prunable = sum(weight.numel() for weight in weights.values())
     if kept_count(density, prunable) < 1:
         raise UsageError(keeps_none(density, prunable))
+    _refuse_not_finite(weights)
     allocation: Any = form.allocation
     if isinstance(allocation, Like):
         allocation = _counts_like(network, form, allocation.like, density, plugins)
@@ -229,6 +248,16 @@ def _refuse_parameters(scorer: Scorer, parameters: Iterable[str]) -> None:
             raise UsageError(f"scorer '{scorer.name}' has no parameter '{name}'{hint}")
 
 
+def _refuse_not_finite(weights: Mapping[str, Tensor]) -> None:
+    for name, weight in weights.items():
+        bad = 0 if weight.is_meta else weight.numel() - int(weight.isfinite().count_nonzero())
+        if bad:
+            raise UsageError(
+                f"{bad} of {weight.numel()} weights of '{name}' are NaN or infinite: the network cannot be "
+                "scored; has its training diverged?"
+            )
+
+
 def _counts_like(
     network: _Network, form: Form, like: str | dict[str, Any], density: float, plugins: tuple[Path | str, ...]
 ) -> dict[str, int]:
@@ -248,6 +277,10 @@ def _refuse_training(form: Form, who: str) -> None:
     unbuilt = form.unbuilt()
     if unbuilt:
         raise UsageError(f"{who} has {unbuilt}, which is not built yet")
+    if isinstance(form.schedule, Gradual):
+        raise UsageError(
+            f"{who} prunes while the network trains, and prune takes the network as it is: run it in a suite"
+        )
     if form.score_at != "init" or form.find:
         raise UsageError(
             f"{who} trains the network before it scores it, and prune takes the network as it is: for a "
@@ -327,11 +360,17 @@ def _checked_batch(batch: Any, loss: Loss | None) -> Batch:
             raise UsageError("batch is empty")
     if loss is None:
         for name, value in (("x", x), ("y", y)):
-            if not isinstance(value, Tensor):
+            if not isinstance(value, Tensor) and not (name == "x" and _is_lazy(x)):
                 raise UsageError(f"batch: {name} must be a torch tensor; found {type(value).__name__}")
         if y.dim() == 1 and str(y.dtype) != "torch.int64":
             raise UsageError(f"batch: y must be class labels in torch.int64; found {y.dtype}")
     return x, y
+
+
+def _is_lazy(x: Any) -> bool:
+    """Whether x has the length, the shape and the indexing of a tensor of examples."""
+    array = type(x).__module__ == "numpy"  # its parts are no tensors
+    return not array and all(hasattr(x, name) for name in ("shape", "__len__", "__getitem__"))
 
 
 def _checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from prunebench_plugins.scorers import grasp, snip, synflow
+from prunebench_plugins.scorers import force, grasp, snip, synflow
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -120,6 +120,63 @@ def test_grasp_in_one_chunk_is_grasp_with_batchnorm() -> None:
     assert not torch.allclose(flat(scores_of(model, grasp.score, batch, temperature=1.0, chunk=3)), whole)
 
 
+@pytest.mark.parametrize("chunk", [4, 5, 6])
+def test_grasp_in_chunks_with_batchnorm_is_hg_of_the_chunks_losses_together(chunk: int) -> None:
+    """Each chunk normalised by its own statistics, losses weighted by size: Hg of that sum, H written out."""
+    model, (x, y) = convolutional(), make_batch(12)
+    found = flat(scores_of(model, grasp.score, (x, y), temperature=1.0, chunk=chunk))
+    order = torch.tensor([0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11])  # labels are 0 0 0 0 1 1 1 1 2 2 2 2
+    weights = weights_of(model.train())
+
+    def loss(vector: Tensor) -> Tensor:
+        parts = vector.split([w.numel() for w in weights.values()])
+        named = {n: part.reshape(weights[n].shape) for n, part in zip(weights, parts, strict=True)}
+        losses = [
+            F.cross_entropy(functional_call(model, named, (x[part],)), y[part], reduction="sum")
+            for part in order.split(chunk)
+        ]
+        return torch.stack(losses).sum() / 12
+
+    vector = flat(weights)
+    gradient = torch.autograd.functional.jacobian(loss, vector)
+    expected = vector * (torch.autograd.functional.hessian(loss, vector) @ gradient)
+    assert torch.allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_a_linear_layer_with_squared_error_has_a_closed_form(temperature: float) -> None:
+    """With L = |WX/T − Y|²/2n: g = (WX/T − Y)Xᵀ/nT and Hg = gXXᵀ/nT²; SNIP is |W·g|, GraSP W·Hg."""
+    torch.manual_seed(2)
+    model = nn.Linear(5, 3, bias=False).double()
+    x, y = torch.randn(7, 5, dtype=torch.float64), torch.randn(7, 3, dtype=torch.float64)
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return ((outputs - targets) ** 2).sum() / (2 * len(targets))
+
+    arguments: dict[str, Any] = {"precision": "float64", "mode": "train", "batch": (x, y), "loss": loss}
+    weight = model.weight.detach()
+    gradient = (weight @ x.t() / temperature - y.t()) @ x / (7 * temperature)
+    grasped = score_network(model, grasp.score, parameters={"temperature": temperature}, **arguments)
+    expected = weight * (gradient @ x.t() @ x) / (7 * temperature**2)
+    assert torch.allclose(grasped["weight"], expected, rtol=1e-12, atol=0)
+    if temperature == 1.0:
+        for function in (snip.score, force.score):
+            found = score_network(model, function, **arguments)["weight"]
+            assert torch.allclose(found, (weight * gradient).abs(), rtol=1e-12, atol=0)
+
+
+def test_synflow_of_a_linear_network_has_a_closed_form() -> None:
+    """Of |W₃||W₂||W₁|1: the score of a weight is |w| times what flows into it and what flows on from it."""
+    model = initialised(nn.Sequential(*(nn.Linear(a, b, bias=False) for a, b in ((4, 6), (6, 5), (5, 3)))))
+    one, two, three = (w.abs() for w in weights_of(model).values())
+    into = [torch.ones(4), one @ torch.ones(4).double(), two @ one @ torch.ones(4).double()]
+    on = [(three @ two).sum(0), three.sum(0), torch.ones(3)]
+    for score, w, before, after in zip(
+        synflow_of(model, (4,)).values(), (one, two, three), into, on, strict=True
+    ):
+        assert torch.allclose(score, w * after.double()[:, None] * before.double(), rtol=1e-12, atol=0)
+
+
 def test_grasp_takes_the_classes_in_turn() -> None:
     """Chunks of a batch that is sorted by class hold all classes alike, whatever order the batch has."""
     x, y = make_batch(12)
@@ -154,12 +211,13 @@ class OneByOne:
         return found
 
 
+@pytest.mark.parametrize("function", [snip.score, force.score])
 @pytest.mark.parametrize("chunk", [1, 3, 5, 10, 99])
-def test_snip_in_chunks_is_snip(chunk: int) -> None:
+def test_snip_and_force_in_chunks_are_the_whole_batchs(function: Any, chunk: int) -> None:
     """Without BatchNorm chunks of any size, equal or not, give the whole batch's scores, to rounding."""
     model, batch = connected(), make_batch()
-    found = flat(scores_of(model, snip.score, batch, chunk=chunk))
-    assert torch.allclose(found, flat(scores_of(model, snip.score, batch)), rtol=1e-12, atol=1e-15)
+    found = flat(scores_of(model, function, batch, chunk=chunk))
+    assert torch.allclose(found, flat(scores_of(model, function, batch)), rtol=1e-12, atol=1e-15)
 
 
 def test_snip_in_chunks_with_batchnorm_sees_the_chunks() -> None:
@@ -180,7 +238,7 @@ def test_snip_in_chunks_with_batchnorm_sees_the_chunks() -> None:
     assert not torch.allclose(chunked, flat(scores_of(model, snip.score, (x, y))))
 
 
-@pytest.mark.parametrize("function", [snip.score, grasp.score])
+@pytest.mark.parametrize("function", [snip.score, grasp.score, force.score])
 def test_chunks_ask_for_so_many_examples_at_a_time(function: Any) -> None:
     """With a chunk the examples are asked for by number, never all at once, and the scores are the same."""
     model, (x, y) = connected(), make_batch()
@@ -190,11 +248,12 @@ def test_chunks_ask_for_so_many_examples_at_a_time(function: Any) -> None:
     assert set(lazy.asked) == {4, 2}
 
 
+@pytest.mark.parametrize("function", [snip.score, force.score])
 @pytest.mark.parametrize("chunk", [0, -1, 2.5, True, "all"])
-def test_snip_refuses_chunks(chunk: Any) -> None:
+def test_snip_and_force_refuse_chunks(function: Any, chunk: Any) -> None:
     """A chunk is a positive whole number of examples."""
-    with pytest.raises(UsageError, match="chunk must be positive"):
-        scores_of(connected(), snip.score, make_batch(), chunk=chunk)
+    with pytest.raises(UsageError, match=r"(snip|force): chunk must be positive"):
+        scores_of(connected(), function, make_batch(), chunk=chunk)
 
 
 @pytest.mark.parametrize("parameters", [{"temperature": 0.0}, {"chunk": 0}])

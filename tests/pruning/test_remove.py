@@ -380,3 +380,78 @@ def test_selection_is_much_faster_than_a_sort() -> None:
     expected[order[:2_500_000]] = True
     assert np.array_equal(np.concatenate([t.numpy() for t in mask.values()]), expected)
     assert sorted_ > 5 * selected
+
+
+# --- properties that need no sort to compare with -----------------------------------------------------
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    networks(),
+    st.sampled_from(["high", "low", "far", "near"]),
+    st.sampled_from(["global", "uniform", "erk"]),
+    st.integers(1, 7),
+    st.integers(1, 9),
+)
+def test_blocks_and_samples_of_any_size_give_the_same_mask(
+    network: tuple[dict[str, Tensor], Mask | None], keep: Any, allocation: Any, block: int, sample: int
+) -> None:
+    """How many scores are read at once, and how many bracket the threshold, changes no mask."""
+    scores, current = network
+    live = sum(t.numel() for t in scores.values()) if current is None else current.kept
+    for kept in range(1, live + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            expected = keep_top(scores, kept, keep=keep, allocation=allocation, current=current)
+            patch.setattr(select, "_BLOCK", block)
+            patch.setattr(select, "_SAMPLE", sample)
+            assert keep_top(scores, kept, keep=keep, allocation=allocation, current=current) == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(networks(), st.sampled_from(["high", "low", "far", "near"]))
+def test_each_density_keeps_what_a_lower_one_keeps(
+    network: tuple[dict[str, Tensor], Mask | None], keep: Any
+) -> None:
+    """One weight more is one weight more: from a single one to all that are left, ties and zeros included."""
+    scores, current = network
+    live = sum(t.numel() for t in scores.values()) if current is None else current.kept
+    last: Mask | None = None
+    for kept in range(1, live + 1):
+        mask = keep_top(scores, kept, keep=keep, current=current)
+        assert mask.kept == kept
+        assert last is None or all(bool(mask[name][last[name]].all()) for name in mask)
+        assert current is None or not any(bool(mask[name][~current[name]].any()) for name in mask)
+        last = mask
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(VALUES, min_size=2, max_size=40),
+    st.lists(st.integers(1, 39), max_size=5, unique=True),
+    st.integers(1, 40),
+    st.sampled_from(["high", "low", "far", "near"]),
+)
+def test_where_one_layer_ends_and_the_next_begins_changes_nothing(
+    values: list[float], cuts: list[int], kept: int, keep: Any
+) -> None:
+    """Scores in many layers are ranked as in one, equal ones of different layers by the layers' order."""
+    flat = torch.tensor(values, dtype=torch.float32)
+    kept = min(kept, len(values))
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(values)), len(values)]
+    layers = {f"l{i}": flat[a:b] for i, (a, b) in enumerate(pairwise(bounds))}
+    mask = keep_top(layers, kept, keep=keep)
+    assert torch.cat(list(mask.values())).equal(keep_top({"all": flat}, kept, keep=keep)["all"])
+
+
+@settings(deadline=None, max_examples=100)
+@given(networks(), st.integers(-20, 20), st.integers(1, 16))
+def test_a_common_factor_changes_no_mask(
+    network: tuple[dict[str, Tensor], Mask | None], power: int, kept: int
+) -> None:
+    """Scores times a power of two, which is exact here, give the same mask; with signs turned, the other end's."""
+    scores = {name: tensor.double() for name, tensor in network[0].items()}
+    kept = min(kept, sum(t.numel() for t in scores.values()))
+    scaled = {name: tensor * 2.0**power for name, tensor in scores.items()}
+    turned = {name: -tensor for name, tensor in scaled.items()}
+    assert keep_top(scaled, kept) == keep_top(scores, kept)
+    assert keep_top(turned, kept, keep="low") == keep_top(scores, kept)
