@@ -5,12 +5,14 @@ from __future__ import annotations
 import string
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from prunebench.errors import DataError
-from prunebench.host.components import Dataset
+from prunebench.host.components import Dataset, Description
 from prunebench.testing._common import ensure, ensure_common, said, untouched
+from prunebench.training.files import ImageFiles
 
 __all__ = ["check_dataset"]
 
@@ -21,8 +23,9 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
     """Check a data set.
 
     Without files it must say what is missing: `missing` a sentence, `load` a DataError. With them it must
-    load the declared sizes, shape and types, labels from 0 to classes − 1, every class among the training
-    images, the mean and standard deviation that it declares, the same again, and a stable fingerprint.
+    load the sizes, shape and types that it describes, labels from 0 to classes − 1, every class among the
+    training images, the mean and standard deviation that it gives (not of a streamed data set), the same
+    again, and a stable fingerprint. Files of a streamed data set must be there.
 
     Args:
         dataset: the component.
@@ -55,30 +58,52 @@ def _ensure_missing(who: str, dataset: Dataset, empty: Path) -> None:
 
 
 def _ensure_loads(who: str, dataset: Dataset, root: Path) -> None:
-    for part, size in (("train", dataset.train), ("test", dataset.test)):
+    held = dataset.description(root)
+    for part, size in (("train", held.train), ("test", held.test)):
         where = f"{who}, {part}"
         with said(where), untouched(where):
-            images, labels = dataset.load(root, part)
-        ensure(images.dtype == torch.uint8, f"{where}: images are uint8, found {images.dtype}")
-        wanted = (size, *dataset.shape)
-        ensure(
-            images.shape == wanted, f"{where}: images of shape {wanted} declared, found {tuple(images.shape)}"
-        )
+            loaded = dataset.load(root, part)
+            again = dataset.load(root, part)
+            if not dataset.stream:
+                _images, _labels = loaded
+        if dataset.stream:
+            images, labels = _ensure_files(where, loaded, size, held), loaded.labels
+            same = images == list(again.paths) and torch.equal(labels, again.labels)
+        else:
+            images, labels = _ensure_images(where, loaded, size, held), loaded[1]
+            same = torch.equal(again[0], images) and torch.equal(again[1], labels)
         ensure(labels.dtype == torch.int64, f"{where}: labels are int64, found {labels.dtype}")
         ensure(labels.shape == (size,), f"{where}: {size} labels declared, found shape {tuple(labels.shape)}")
-        found, declared = set(labels.tolist()), set(range(dataset.classes))
+        found, declared = set(labels.tolist()), set(range(held.classes))
         right = found == declared if part == "train" else found <= declared
-        ensure(right, f"{where}: {dataset.classes} classes declared, found {sorted(found)}")
-        again = dataset.load(root, part)
-        same = torch.equal(again[0], images) and torch.equal(again[1], labels)
+        ensure(right, f"{where}: {held.classes} classes declared, found {sorted(found)}")
         ensure(same, f"{where}: loading again gives other images or labels, or another order")
-        if part == "train":
-            _ensure_scale(who, dataset, images)
+        if part == "train" and not dataset.stream:
+            _ensure_scale(who, held, images)
 
 
-def _ensure_scale(who: str, dataset: Dataset, images: torch.Tensor) -> None:
+def _ensure_images(where: str, loaded: Any, size: int, held: Description) -> torch.Tensor:
+    images: torch.Tensor = loaded[0]
+    ensure(images.dtype == torch.uint8, f"{where}: images are uint8, found {images.dtype}")
+    wanted = (size, *held.shape)
+    ensure(images.shape == wanted, f"{where}: images of shape {wanted} declared, found {tuple(images.shape)}")
+    return images
+
+
+def _ensure_files(where: str, loaded: Any, size: int, held: Description) -> list[Path]:
+    kind = type(loaded).__name__
+    ensure(isinstance(loaded, ImageFiles), f"{where}: a streamed data set loads ImageFiles, found {kind}")
+    paths = list(loaded.paths)
+    ensure(len(paths) == size, f"{where}: {size} files declared, found {len(paths)}")
+    ensure(loaded.shape == held.shape, f"{where}: shape {held.shape} declared, found {loaded.shape}")
+    absent = [path for path in paths if not path.is_file()]
+    ensure(not absent, f"{where}: {len(absent)} files are not there ({absent[:1]})")
+    return paths
+
+
+def _ensure_scale(who: str, held: Description, images: torch.Tensor) -> None:
     """Mean and deviation are of the training images, by channel, on the scale 0 to 1."""
-    for channel, (mean, std) in enumerate(zip(dataset.mean or (), dataset.std or (), strict=True)):
+    for channel, (mean, std) in enumerate(zip(held.mean or (), held.std or (), strict=True)):
         counts = torch.bincount(images[:, channel].flatten().int(), minlength=256).double()
         values = torch.arange(256, dtype=torch.float64) / 255
         share = counts / counts.sum()
