@@ -93,7 +93,8 @@ class Scorer(Component):
     `function(net, batch, rng, **parameters)` returns {parameter name: tensor of that parameter's shape}.
     `net` is a `prunebench.pruning.ScoringNetwork`, a private copy in the declared mode and precision;
     `batch` is (x, y), or None where `needs` is "nothing"; `rng` draws this seed's random numbers.
-    Keyword-only arguments of the function are the scorer's parameters.
+    Keyword-only arguments of the function are the scorer's parameters. `passes` is what scoring costs, in
+    forward passes for each example (3: forward, gradient of the inputs, gradient of the weights).
     """
 
     kind: ClassVar[str] = "scorer"
@@ -102,6 +103,7 @@ class Scorer(Component):
     mode: Literal["train", "eval"] = "eval"
     precision: Literal["float32", "float64"] = "float32"
     batch: Batch = Batch(per_class=10)  # noqa: RUF009 (it is frozen)
+    passes: float = 3.0
     version: str | None = None
     depends: tuple[str, ...] = ()
 
@@ -310,15 +312,18 @@ class Method(Component):
 
 @dataclass(frozen=True)
 class Diagnostic(Component):
-    """A measure of a mask or of a trained network that is not its accuracy; returns plain JSON values.
+    """A measure of a mask, a trained network or its making, beside the accuracy; returns plain JSON values.
 
-    `function(net, mask)` gets the network on the CPU in evaluation mode (with the state's weights where `of`
-    is "state", with the initial structure alone where it is "mask") and its `prunebench.pruning.Mask`.
+    `function(net, mask, input_shape)` gets the network on the CPU in evaluation mode (with the state's
+    weights where `of` is "state", else with the structure alone), its `prunebench.pruning.Mask` (None where
+    nothing is pruned) and the shape (C, H, W) of an input. Of "course" it is given as its fourth argument
+    what the method did from the first step on: a `prunebench.training.course.Course`. Unpruned cells have no
+    measures of masks.
     """
 
     kind: ClassVar[str] = "diagnostic"
     function: Callable[..., Any]
-    of: Literal["mask", "state"] = "mask"
+    of: Literal["mask", "state", "course"] = "mask"
     version: str | None = None
     depends: tuple[str, ...] = ()
 

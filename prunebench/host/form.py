@@ -10,9 +10,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from prunebench.training.recipe import Point
+from prunebench.training.recipe import AtName, Point, of_find
 
-__all__ = ["Batch", "Form", "Gradual", "Levels", "Like", "Prunable", "Regrowth", "Rounds", "ScorerCall"]
+__all__ = [
+    "Batch",
+    "Form",
+    "Gradual",
+    "GradualSpan",
+    "Levels",
+    "Like",
+    "Prunable",
+    "Regrowth",
+    "Rounds",
+    "ScorerCall",
+]
 
 
 class _Value(BaseModel):
@@ -86,16 +97,24 @@ class Levels(_Value):
     levels: Annotated[float, Field(gt=0, lt=1)] | dict[str, Any]
 
 
-class _GradualSpan(_Value):
+class GradualSpan(_Value):
+    """Points of the run between which weights are removed, and every how many steps."""
+
     from_: Point = Field(alias="from")
     to: Point
     every: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _of_this_run(self) -> GradualSpan:
+        if of_find(self.from_) or of_find(self.to):
+            raise ValueError("from and to are points of the run that is pruned")
+        return self
 
 
 class Gradual(_Value):
     """Pruned while training, on the cubic schedule of Zhu and Gupta (2018)."""
 
-    gradual: _GradualSpan
+    gradual: GradualSpan
 
 
 class Regrowth(_Value):
@@ -128,6 +147,37 @@ class Form(_Value):
             raise ValueError(f"each alteration once, found {list(value)}")
         return tuple(sorted(value, reverse=True))  # they commute: one spelling, one cell
 
+    @field_validator("score_at")
+    @classmethod
+    def _of_find_anyway(cls, value: Point) -> Point:
+        """Every scored network is of the run under `find`: saying so is the same form."""
+        return _plain(value)
+
+    @field_validator("train_from")
+    @classmethod
+    def _one_spelling(cls, value: Point) -> Point:
+        return value if of_find(value) else _plain(value)
+
+    @field_validator("clock")
+    @classmethod
+    def _of_the_recipe(cls, value: Point) -> Point:
+        if of_find(value):
+            raise ValueError("clock is a point of the recipe's own schedule")
+        return _plain(value)
+
+    @model_validator(mode="after")
+    def _fits_its_schedule(self) -> Form:
+        if isinstance(self.schedule, Gradual):
+            if self.alter:
+                raise ValueError(
+                    f"schedule = {{gradual = …}} has no mask before it trains: {self.alter[0]} alters one"
+                )
+            if isinstance(self.allocation, Like):
+                raise ValueError("schedule = {gradual = …} takes allocation 'global', 'uniform' or 'erk'")
+        if isinstance(self.regrowth, Regrowth) and not isinstance(self.schedule, Rounds):
+            raise ValueError("regrowth takes schedule = {rounds = n}")
+        return self
+
     def changed(self, **changes: Any) -> Form:
         """Return this form with some fields replaced, validated anew."""
         return Form.model_validate({**self.model_dump(by_alias=True), **changes})
@@ -138,8 +188,13 @@ class Form(_Value):
             return "prunable = 'filters'"
         if isinstance(self.schedule, Levels):
             return "schedule = {levels = …}"
-        if isinstance(self.schedule, Gradual):
-            return "schedule = {gradual = …}"
-        if self.regrowth != "none":
-            return "regrowth = {scorer = …}"
+        if isinstance(self.regrowth, Regrowth) and self.regrowth.fraction is not None:
+            return "regrowth = {fraction = …}"
         return None
+
+
+def _plain(point: Point) -> Point:
+    """Return a point without the name of its run, in its shortest spelling."""
+    if isinstance(point, AtName):
+        return point.at
+    return point if isinstance(point, str) else point.model_copy(update={"run": None})

@@ -11,9 +11,9 @@ import torch
 from prunebench.errors import ComponentError
 from prunebench.host.components import Scorer
 from prunebench.jobs.context import Context
-from prunebench.jobs.states import mask_from, mask_tensors, unpack_state
+from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
-from prunebench.pruning import keep_top, prune_rounds, score_network, shuffle_mask
+from prunebench.pruning import Regrow, keep_top, prune_rounds, score_network, shuffle_mask
 from prunebench.store import Artifact
 from prunebench.training.streams import stream
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prunebench.pruning import Mask
 
-__all__ = ["run_mask", "run_score", "run_shuffle"]
+__all__ = ["run_mask", "run_score", "run_shuffle", "scoring_arguments"]
 
 
 def run_score(job: Job, context: Context) -> None:
@@ -65,6 +65,7 @@ def run_mask(job: Job, context: Context) -> None:
                 rounds=params["rounds"],
                 keep=params["keep"],
                 allocation=allocation,
+                regrowth=_regrow(params["regrowth"], context) if "regrowth" in params else None,
                 **arguments,
             )
         except ComponentError:
@@ -123,11 +124,8 @@ def _where(source: Artifact) -> dict[str, Any]:
 
 def _commit(job: Job, context: Context, mask: Mask, meta: dict[str, Any]) -> None:
     tensors, shapes = mask_tensors(mask)
-    layers = [
-        {"name": layer["name"], "kept": layer["kept"], "prunable": layer["prunable"]}
-        for layer in mask.layers()
-    ]
-    meta |= {"mask_shapes": shapes, "kept": mask.kept, "prunable": mask.prunable, "layers": layers}
+    counts = {"kept": mask.kept, "prunable": mask.prunable, "layers": mask_layers(mask)}
+    meta |= {"mask_shapes": shapes, **counts}
     context.store.write_artifact(job.key, tensors, meta)
 
 
@@ -135,20 +133,24 @@ def _scoring(
     params: Mapping[str, Any], context: Context, source: Artifact
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network in the state to be scored, and the arguments of `score_network`."""
+    module = context.network(params["architecture"], None, params["seed"])
+    unpack_state(source).load_into(module)
+    return module.to(params["scorer"]["device"]), scoring_arguments(params, context)
+
+
+def scoring_arguments(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return the arguments of `score_network`, less the network, that a job's `scoring` says."""
     from prunebench.training.data import scoring_batch
 
     call = params["scorer"]
     scorer = cast(Scorer, context.host.get("scorers", call["name"]))
-    module = context.network(params["architecture"], None, params["seed"])
-    unpack_state(source).load_into(module)
-    module.to(call["device"])
     batch: tuple[torch.Tensor, torch.Tensor] | None = None
     if "batch" in params:
         data = context.data(params["data"], "cpu")
         x, y = scoring_batch(data, params["seed"], **params["batch"])
         batch = x.to(call["device"]), y.to(call["device"])
     prunable = params["prunable"]
-    return module, {
+    return {
         "function": scorer.function,
         "mode": scorer.mode,
         "precision": scorer.precision,
@@ -158,5 +160,16 @@ def _scoring(
         "except_": tuple(prunable["except"]),
         "input_shape": tuple(params["architecture"]["input"]),
         "parameters": call["parameters"],
-        "who": f"scorer '{scorer.name}' ({context.host.origin('scorers', scorer.name)})",
+        "who": _who(context, scorer.name),
     }
+
+
+def _who(context: Context, scorer: str) -> str:
+    return f"scorer '{scorer}' ({context.host.origin('scorers', scorer)})"
+
+
+def _regrow(params: Mapping[str, Any], context: Context) -> Regrow:
+    """Return what a mask's `regrowth` says."""
+    call = params["scorer"]
+    scorer = cast(Scorer, context.host.get("scorers", call["name"]))
+    return Regrow(scorer.function, call["parameters"], params["every"], _who(context, scorer.name))

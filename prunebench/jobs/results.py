@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
+from prunebench.canonical import canonical
+from prunebench.errors import ComponentError
 from prunebench.host.components import Diagnostic
 from prunebench.jobs.context import Context
 from prunebench.jobs.provenance import provenance
-from prunebench.jobs.states import mask_from, unpack_state
+from prunebench.jobs.states import mask_from, mask_layers, unpack_state
 from prunebench.plan.job import Job
+from prunebench.store import Artifact
+from prunebench.training.course import Course
 
 __all__ = ["run_measure", "run_record"]
 
 
 def run_measure(job: Job, context: Context) -> None:
-    """Commit a diagnostic of a mask or of a state, beside the records."""
+    """Commit a diagnostic of a mask, a state or a course, beside the records."""
     source = context.read(job.inputs[0])
-    name = job.params["diagnostic"]["name"]
     result: dict[str, Any] = {
-        "diagnostic": name,
+        "diagnostic": job.params["diagnostic"]["name"],
         "of": job.params["of"],
         "made_from": {source.key: source.digest},
     }
     if source.meta.get("diverged"):
         result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
     else:
-        diagnostic = cast(Diagnostic, context.host.get("diagnostics", name))
-        module = context.network(job.params["architecture"], None, 0).eval()
-        mask = mask_from(source) if source.meta.get("mask_shapes") else None
-        if job.params["of"] == "state":
-            unpack_state(source).load_into(module)
-        result |= {"outcome": "finished", "value": diagnostic.function(module, mask)}
+        result |= {"outcome": "finished", "value": _measured(job.params, context, source)}
     context.store.write_measure(job.key, result, provenance(context, {}))
+
+
+def _measured(params: Mapping[str, Any], context: Context, source: Artifact) -> Any:
+    """Return what a diagnostic says of a mask or a state.
+
+    Raises: ComponentError naming the diagnostic and its plugin where it fails or returns no plain JSON.
+    """
+    name, of, architecture = params["diagnostic"]["name"], params["of"], params["architecture"]
+    diagnostic = cast(Diagnostic, context.host.get("diagnostics", name))
+    module = context.network(architecture, None, 0).eval()
+    mask = mask_from(source) if source.meta.get("mask_shapes") else None
+    if of == "state":
+        unpack_state(source).load_into(module)
+    arguments: list[Any] = [module, mask, tuple(architecture["input"])]
+    if of == "course":
+        arguments.append(Course.of(params["course"], source.meta.get("history", [])))
+    who = f"diagnostic '{name}' ({context.host.origin('diagnostics', name)})"
+    try:
+        value = diagnostic.function(*arguments)
+    except Exception as error:  # whatever a plugin does
+        raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
+    try:
+        canonical(value)
+    except (TypeError, ValueError) as error:
+        raise ComponentError(f"{who} must return plain JSON values with finite numbers: {error}") from error
+    return value
 
 
 def run_record(job: Job, context: Context) -> None:
@@ -50,6 +75,14 @@ def run_record(job: Job, context: Context) -> None:
                 "key": job.inputs[1],
                 **{name: mask[name] for name in ("kept", "prunable", "layers")},
             }
+    elif state.get("mask_shapes"):  # pruned while training
+        own = mask_from(context.read(state_key))
+        result["mask"] = {
+            "key": state_key,
+            "kept": own.kept,
+            "prunable": own.prunable,
+            "layers": mask_layers(own),
+        }
     if state.get("diverged"):
         result |= {"outcome": "diverged", "diverged": state["diverged"]}
     else:

@@ -12,13 +12,18 @@ from prunebench.training.state import State
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["mask_from", "mask_tensors", "pack_state", "unpack_state"]
+__all__ = ["mask_from", "mask_layers", "mask_tensors", "pack_state", "unpack_state"]
 
 
 def mask_tensors(mask: Mask) -> tuple[dict[str, torch.Tensor], dict[str, list[int]]]:
     """Return a mask's bits, eight weights a byte, and its layers' shapes."""
     tensors = {f"mask/{name}": packed for name, packed in mask.pack().items()}
     return tensors, {name: list(mask[name].shape) for name in mask}
+
+
+def mask_layers(mask: Mask) -> list[dict[str, Any]]:
+    """Return each layer's name and counts, as records hold them."""
+    return [{name: layer[name] for name in ("name", "kept", "prunable")} for layer in mask.layers()]
 
 
 def mask_from(artifact: Artifact) -> Mask:
@@ -34,6 +39,8 @@ def pack_state(state: State) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     for prefix in ("parameters", "buffers", "momentum"):
         tensors |= {f"{prefix}/{name}": tensor for name, tensor in getattr(state, prefix).items()}
     meta: dict[str, Any] = {"step": state.step, "curve": state.curve, "meter": state.meter}
+    if state.history:
+        meta["history"] = state.history
     if state.mask is not None:
         bits, shapes = mask_tensors(state.mask)
         tensors |= bits
@@ -59,4 +66,5 @@ def unpack_state(artifact: Artifact) -> State:
         step=meta["step"],
         curve=list(meta["curve"]),
         meter=dict(meta["meter"]),
+        history=list(meta.get("history", [])),
     )

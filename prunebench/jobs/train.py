@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from prunebench.jobs.context import Context, log
+from prunebench.jobs.policies import gradual_mask
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
 from prunebench.plan.job import Job
 from prunebench.store import Damaged, Missing
@@ -68,6 +69,7 @@ def run_train(job: Job, context: Context) -> None:
             seed=run["seed"],
             to_step=step,
             device=device,
+            policy=gradual_mask(run["policy"], module, context) if "policy" in run else None,
             on_step=_reporter(job, context),
             checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
         )

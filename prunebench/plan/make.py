@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prunebench.plan.builder import Builder
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import plan_cells
+from prunebench.plan.refusals import Refusals
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -19,7 +20,7 @@ __all__ = ["make_plan"]
 def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     """Return the plan of a suite: its cells, their jobs, their costs; reads no data but fingerprints.
 
-    Raises: SuiteError for a cell that cannot be planned, DataError.
+    Raises: SuiteError naming file, key path and cell for all that cannot be planned; DataError.
     """
     from prunebench.suite import expand
 
@@ -36,5 +37,7 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         },
     }
     builder = Builder(host, data_root)
-    planned = plan_cells(builder, cells)
+    refusals = Refusals(suite, builder)
+    planned = plan_cells(builder, cells, refusals.add)
+    refusals.raise_all()
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)

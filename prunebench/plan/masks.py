@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from prunebench.errors import UsageError
-from prunebench.host.form import Form, Like, Rounds
-from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
+from prunebench.host.components import Scorer
+from prunebench.host.form import Form, Like, Regrowth, Rounds, ScorerCall
+from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe, scored_state
 from prunebench.plan.setting import Setting
 from prunebench.suite.forms import fill_scorer
 from prunebench.training.recipe import Recipe
 
-__all__ = ["components_of", "kept_weights", "mask_of"]
+__all__ = [
+    "components_of",
+    "kept_weights",
+    "mask_of",
+    "passes_of",
+    "scoring_cost",
+    "scoring_examples",
+    "scoring_of",
+]
 
 
 def kept_weights(setting: Setting, density: str) -> int:
@@ -39,8 +48,8 @@ def mask_of(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed
     if unbuilt:
         raise UsageError(f"{unbuilt} is not built yet")
     state = scored_state(builder, setting, form, recipe, seed)
-    scoring = {**_scoring(builder, setting, form), "seed": seed}
-    cost = _scoring_cost(setting, form)
+    scoring = {**scoring_of(builder, setting, form), "seed": seed}
+    cost = scoring_cost(builder, setting, form)
     params: dict[str, Any] = {
         "keep": form.keep,
         "kept": kept_weights(setting, density),
@@ -51,6 +60,11 @@ def mask_of(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed
     if isinstance(form.schedule, Rounds):
         # rounds pass through the density's powers: another density with the same count is another mask
         params |= {"rounds": form.schedule.rounds, "density": density, "scoring": scoring}
+        if isinstance(form.regrowth, Regrowth):
+            params["regrowth"] = {
+                "scorer": _called(builder, form.regrowth.scorer),
+                "every": form.regrowth.every or 1,
+            }
         inputs, cost = (state,), cost * form.schedule.rounds
     else:
         inputs, cost = (builder.add("score", scoring, (state,), cost=cost),), 0.0
@@ -67,6 +81,8 @@ def components_of(builder: Builder, form: Form, recipe: Recipe) -> tuple[str, ..
         found = [builder.part("initializations", recipe.init)[0]]
         if form.scorer is not None:
             found.append(builder.part("scorers", form.scorer.name)[0])
+            if isinstance(form.regrowth, Regrowth):
+                found.append(builder.part("scorers", form.regrowth.scorer.name)[0])
             found.append(builder.part("initializations", find_recipe(builder, form, recipe).init)[0])
         if isinstance(form.allocation, Like):
             found += components_of(builder, _liked(builder, form, form.allocation), recipe)
@@ -91,19 +107,14 @@ def _liked(builder: Builder, form: Form, allocation: Like) -> Form:
     return builder.once("like", (form,), (), make)
 
 
-def _scoring(builder: Builder, setting: Setting, form: Form) -> Mapping[str, Any]:
+def scoring_of(builder: Builder, setting: Setting, form: Form) -> Mapping[str, Any]:
     """Return what decides a form's scores, but the state and the seed."""
     scorer = form.scorer
     assert scorer is not None
 
     def make() -> Mapping[str, Any]:
         found = {
-            "scorer": {
-                "name": scorer.name,
-                "identity": builder.part("scorers", scorer.name)[1],
-                "parameters": scorer.parameters,
-                "device": scorer.device,
-            },
+            "scorer": _called(builder, scorer),
             "prunable": form.prunable.model_dump(mode="json", by_alias=True),
             "architecture": setting.architecture,
         }
@@ -114,9 +125,30 @@ def _scoring(builder: Builder, setting: Setting, form: Form) -> Mapping[str, Any
     return builder.once("scoring", (setting, form), (), make)
 
 
-def _scoring_cost(setting: Setting, form: Form) -> float:
+def _called(builder: Builder, scorer: ScorerCall) -> dict[str, Any]:
+    return {
+        "name": scorer.name,
+        "identity": builder.part("scorers", scorer.name)[1],
+        "parameters": scorer.parameters,
+        "device": scorer.device,
+    }
+
+
+def scoring_cost(builder: Builder, setting: Setting, form: Form) -> float:
     """Return the cost of scoring once, in multiply-accumulates."""
     assert form.scorer is not None
     batch = form.scorer.batch
-    examples = 1 if batch is None else batch.examples or (batch.per_class or 0) * setting.data.classes
-    return float(setting.network.macs) * FORWARD_AND_BACKWARD * examples
+    examples = scoring_examples(None if batch is None else batch.model_dump(), setting)
+    return float(setting.network.macs) * passes_of(builder, form.scorer.name) * examples
+
+
+def passes_of(builder: Builder, scorer: str) -> float:
+    """Return what a scorer costs, in forward passes for each example."""
+    return float(cast(Scorer, builder.host.get("scorers", scorer)).passes)
+
+
+def scoring_examples(batch: Mapping[str, Any] | None, setting: Setting) -> int:
+    """Return how many examples a scoring batch holds; 1, an input of the scorer's own, without one."""
+    if batch is None:
+        return 1
+    return int(batch.get("examples") or batch["per_class"] * setting.data.classes)

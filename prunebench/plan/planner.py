@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from prunebench.errors import SuiteError, UsageError
+from prunebench.errors import UsageError
 from prunebench.host.components import Diagnostic
+from prunebench.host.form import Form, Gradual
 from prunebench.plan.builder import Builder
+from prunebench.plan.courses import course_of
+from prunebench.plan.gradual import gradual_policy
 from prunebench.plan.masks import components_of, kept_weights, mask_of
 from prunebench.plan.runs import dense_state, pruned_state
 from prunebench.plan.setting import Setting, setting_of
@@ -43,18 +46,22 @@ class PlannedCell:
         return f"{self.matrix}::{self.name}"
 
 
-def plan_cells(builder: Builder, cells: Sequence[Cell]) -> list[PlannedCell]:
+def plan_cells(
+    builder: Builder, cells: Sequence[Cell], refuse: Callable[[Cell, UsageError | ValidationError], None]
+) -> list[PlannedCell]:
     """Return the planned cells; their jobs are in `builder.jobs` then.
 
-    Raises: SuiteError, naming the cell, where a form is not built yet, a point lies beyond the schedule or a
-    density keeps no weight; DataError.
+    `refuse` is told of each cell that cannot be planned: a form that is not built yet, a point beyond the
+    schedule, a density that keeps no weight.
+
+    Raises: DataError.
     """
     planned = []
     for cell in cells:
         try:
             planned.append(_plan(builder, cell))
         except (UsageError, ValidationError) as error:
-            raise SuiteError(f"cell {cell.matrix}::{cell.name}: {error}") from error
+            refuse(cell, error)
     return planned
 
 
@@ -65,12 +72,16 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
     kept = setting.network.prunable
     if form.scorer is None:
         end = dense_state(builder, setting, recipe, seed, recipe.total_steps(setting.data.examples))
+    elif isinstance(form.schedule, Gradual):
+        kept = kept_weights(setting, cell.density)
+        policy, cost = gradual_policy(builder, setting, form, recipe, seed, kept)
+        end = pruned_state(builder, setting, form, recipe, seed, policy=policy, extra=cost)
     else:
         kept = kept_weights(setting, cell.density)
         mask = mask_of(builder, setting, form, recipe, seed, cell.density)
         if "shuffle" in form.alter:
             mask = builder.add("shuffle", {"seed": seed}, (mask,))
-        end = pruned_state(builder, setting, form, recipe, seed, mask)
+        end = pruned_state(builder, setting, form, recipe, seed, mask=mask)
     resolved = {
         **_described(builder, cell),
         "density": cell.density,
@@ -79,7 +90,7 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         "seed": seed,
     }
     record = builder.add("record", {"cell": resolved}, (end, mask) if mask else (end,))
-    measures = (_measure(builder, setting, name, end, mask) for name in cell.measures)
+    measures = (_measure(builder, setting, form, name, end, mask) for name in cell.measures)
     return PlannedCell(
         matrix=cell.matrix,
         name=cell.name,
@@ -91,7 +102,11 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         kept=kept,
         prunable=setting.network.prunable,
         cost=builder.cost_alone(record),
-        parts=(*setting.parts, *components_of(builder, form, recipe)),
+        parts=(
+            *setting.parts,
+            *components_of(builder, form, recipe),
+            *(builder.part("diagnostics", name)[0] for name in cell.measures),
+        ),
     )
 
 
@@ -116,16 +131,23 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
     return builder.once("described", objects, (cell.dataset, cell.split), make)
 
 
-def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str | None) -> str | None:
+def _measure(
+    builder: Builder, setting: Setting, form: Form, name: str, end: str, mask: str | None
+) -> str | None:
     """Add a measure's job; None where an unpruned network has no mask to measure."""
     diagnostic = builder.host.get("diagnostics", name)
     assert isinstance(diagnostic, Diagnostic)
-    read = end if diagnostic.of == "state" else mask
-    if read is None:
-        return None
-    params = {
+    params: dict[str, Any] = {
         "diagnostic": {"name": name, "identity": builder.part("diagnostics", name)[1]},
         "of": diagnostic.of,
         "architecture": setting.architecture,
     }
-    return builder.add("measure", params, (read,))
+    if diagnostic.of == "mask":
+        if form.scorer is None:
+            return None
+        return builder.add("measure", params, (mask or end,))  # pruned while training: the mask of its end
+    if diagnostic.of == "course":
+        params["course"] = builder.once(
+            "course", (), (end, mask or ""), lambda: course_of(builder, setting, end, mask)
+        )
+    return builder.add("measure", params, (end,))

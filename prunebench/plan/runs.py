@@ -11,7 +11,7 @@ from prunebench.host.form import Form
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import JOB_VERSIONS, state_key
 from prunebench.plan.setting import Setting
-from prunebench.training.recipe import Recipe
+from prunebench.training.recipe import Recipe, of_find
 
 __all__ = ["dense_state", "find_recipe", "pruned_state", "scored_state"]
 
@@ -33,11 +33,23 @@ def scored_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe,
     return dense_state(builder, setting, found, seed, step)
 
 
-def pruned_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed: int, mask: str) -> str:
+def pruned_state(
+    builder: Builder,
+    setting: Setting,
+    form: Form,
+    recipe: Recipe,
+    seed: int,
+    *,
+    mask: str | None = None,
+    policy: Mapping[str, Any] | None = None,
+    extra: float = 0.0,
+) -> str:
     """Add the job that trains the pruned network to the end of the schedule, and return the state's key.
 
-    It starts from what `train_from` and `alter` say, at the point of the schedule that `clock` says. Momentum
-    is carried along only where the run goes on at the very step that its weights come from.
+    It starts from what `train_from` and `alter` say, at the point of the schedule that `clock` says, with a
+    mask, or with the values of a policy that prunes while training. Momentum is carried along only where the
+    run goes on at the very step that its weights come from. Weights drawn anew are drawn as those were that
+    they replace.
 
     Raises: UsageError where the clock leaves nothing to train.
     """
@@ -46,17 +58,17 @@ def pruned_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe,
     clock = recipe.step_of(form.clock, examples)
     if clock >= total:
         raise UsageError(f"clock = {form.clock!r} leaves nothing of the schedule of {total} steps to train")
+    source = recipe
+    if form.train_from == "scored" or of_find(form.train_from):
+        source = find_recipe(builder, form, recipe)
     if "reinit" in form.alter:
-        origin: dict[str, Any] = {"init": _initial(builder, recipe, "fresh")}
+        origin: dict[str, Any] = {"init": _initial(builder, source, "fresh")}
         inputs: tuple[str, ...] = ()
         carry = False
     else:
-        if form.train_from == "scored":
-            step = find_recipe(builder, form, recipe).step_of(form.score_at, examples)
-            state = scored_state(builder, setting, form, recipe, seed)
-        else:
-            step = recipe.step_of(form.train_from, examples)
-            state = dense_state(builder, setting, recipe, seed, step)
+        point = form.score_at if form.train_from == "scored" else form.train_from
+        step = source.step_of(point, examples)
+        state = dense_state(builder, setting, source, seed, step)
         origin, inputs = {"state": state}, (state,)
         carry = clock > 0 and step == clock
     return _train(
@@ -66,10 +78,12 @@ def pruned_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe,
         seed,
         total,
         origin=origin,
-        inputs=(*inputs, mask),
+        inputs=(*inputs, mask) if mask else inputs,
         mask=mask,
+        policy=policy,
         start=clock,
         carry=carry,
+        extra=extra,
     )
 
 
@@ -97,14 +111,17 @@ def _train(
     origin: Mapping[str, Any],
     inputs: tuple[str, ...],
     mask: str | None = None,
+    policy: Mapping[str, Any] | None = None,
     start: int = 0,
     carry: bool = False,
+    extra: float = 0.0,
 ) -> str:
     """Add the job "train this run to this step"; the run's key holds all that decides its bits."""
     run = {
         "architecture": setting.architecture,
         "origin": origin,
         **({"mask": mask} if mask else {}),
+        **({"policy": policy} if policy else {}),
         "start": start,
         "carry_momentum": carry,
         "recipe": builder.once("run fields", (recipe,), (), recipe.run_fields),
@@ -114,7 +131,7 @@ def _train(
     run_key = digest({"kind": "run", "version": JOB_VERSIONS["train"], **run})
     key = state_key(run_key, step)
     if key not in builder.jobs:
-        cost = float(setting.network.macs) * _passes(builder, setting, recipe, start, step)
+        cost = float(setting.network.macs) * _passes(builder, setting, recipe, start, step) + extra
         params = {"run": run, "run_key": run_key, "step": step}
         builder.add_under(key, "train", params, inputs, cost=cost)
     return key

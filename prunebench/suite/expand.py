@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from prunebench.errors import PrunebenchError
 from prunebench.host.form import Form
 from prunebench.suite.axes import Axes, Choice
@@ -257,8 +259,8 @@ class Product:
         for i, name in enumerate(axes.ablations[b]):
             try:
                 form = self.host.get("ablations", name).function(form)
-            except PrunebenchError as error:
-                where = f"ablation '{name}' of method '{axes.methods[m].label}': {error}"
+            except (PrunebenchError, ValidationError) as error:
+                where = f"ablation '{name}' of method '{axes.methods[m].label}': {_told(error)}"
                 self.problems.add((*self.here, "ablations", b, i), where)
                 return None
         assert form is not None
@@ -291,6 +293,13 @@ class Product:
         )
         pairs = zip(spelled, combination, other, strict=True)
         return " with ".join(text for text, mine, theirs in pairs if mine != theirs)
+
+
+def _told(error: PrunebenchError | ValidationError) -> str:
+    """Return what an ablation has against a form, or a form against what an ablation makes of it."""
+    if isinstance(error, ValidationError):
+        return "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+    return str(error)
 
 
 def _match(entries: Sequence[Filter], place: tuple[int, int]) -> bool:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
-from prunebench.host.form import Form, Like, ScorerCall
+from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.suite.parameters import Components, Report, filled
 from prunebench.suite.problems import Location, at, show, unknown
 from prunebench.suite.schema import POINTS, MethodTable
@@ -92,6 +92,9 @@ def changed_form(base: Form, changes: Mapping[str, Any], host: Components, repor
         form = base.changed(**known)
     except ValidationError as error:
         for location in dict.fromkeys(_field(one["loc"]) for one in error.errors(include_url=False)):
+            if not location:  # what does not go together
+                note((), "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
+                continue
             found, text = known.get(location[0]), _ALLOWED.get(location[0], "")
             if location == ("scorer", "batch"):
                 found, text = known["scorer"]["batch"], _BATCH
@@ -105,6 +108,8 @@ def changed_form(base: Form, changes: Mapping[str, Any], host: Components, repor
 
 
 def _field(location: tuple[str | int, ...]) -> tuple[str, ...]:
+    if not location:
+        return ()
     return ("scorer", "batch") if location[:2] == ("scorer", "batch") else (str(location[0]),)
 
 
@@ -132,6 +137,10 @@ def _resolved(form: Form, host: Components, report: Report) -> Form:
         scorer = _filled_scorer(form.scorer, host, report)
         if scorer != form.scorer:
             changes["scorer"] = scorer
+    if isinstance(form.regrowth, Regrowth):
+        grown = _filled_regrowth(form, form.regrowth.scorer, host, report)
+        if grown != form.regrowth.scorer:
+            changes["regrowth"] = {**form.regrowth.model_dump(), "scorer": grown}
     if isinstance(form.allocation, Like):
         other = _donor(form, form.allocation, host, report)
         if other is not None:
@@ -160,6 +169,30 @@ def _filled_scorer(call: ScorerCall, host: Components, report: Report) -> Scorer
         lambda location, message: report(("scorer", *location), message),
     )
     return call.model_copy(update={"parameters": parameters, "batch": batch})
+
+
+def _filled_regrowth(form: Form, call: ScorerCall, host: Components, report: Report) -> ScorerCall:
+    """Return the call that scores removed weights, with all parameters: on the same network and batch."""
+
+    def note(location: Location, message: str) -> None:
+        report(("regrowth", *location), message)
+
+    filled = _filled_scorer(call, host, note)
+    names = host.names("scorers")
+    if form.scorer is None or form.scorer.name not in names or call.name not in names:
+        return filled
+    own, other = host.get("scorers", form.scorer.name), host.get("scorers", call.name)
+    if (own.mode, own.precision) != (other.mode, other.precision):
+        note(
+            ("scorer",),
+            f"'{call.name}' works in {other.mode} mode and {other.precision}, '{form.scorer.name}' in "
+            f"{own.mode} mode and {own.precision}; they score one network: take two that agree",
+        )
+    if other.needs == "batch" and own.needs != "batch":
+        note(("scorer",), f"'{call.name}' needs data, which '{form.scorer.name}' has none of")
+    if call.batch is not None:
+        note(("scorer", "batch"), "is given, but removed weights are scored on the scorer's own batch")
+    return filled.model_copy(update={"batch": None, "device": form.scorer.device})
 
 
 def _donor(form: Form, allocation: Like, host: Components, report: Report) -> Form | None:

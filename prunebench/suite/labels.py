@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunebench.training.recipe import AtEpoch, AtStep, Point
+from prunebench.training.recipe import AtEpoch, AtName, AtShare, AtStep, Point
 
 __all__ = ["ablations_label", "call_label", "changes_label", "density_tokens", "point_label", "tokens"]
 
@@ -58,7 +58,9 @@ def point_label(point: Point) -> str:
         return f"step {point.step}"
     if isinstance(point, AtEpoch):
         return f"epoch {point.epoch:.12g}"
-    return point
+    if isinstance(point, AtShare):
+        return f"share {point.share:.12g}"
+    return point.at if isinstance(point, AtName) else point
 
 
 def slug(label: str) -> str:

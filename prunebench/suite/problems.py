@@ -84,10 +84,17 @@ class Problems:
         self.file = file
         self.content = content
         self.lines: list[str] = []
+        self._settled: set[str] = set()
+
+    def settle(self, location: Location) -> None:
+        """Take no further problems of a value, nor of the tables and lists that it is directly in."""
+        self._settled |= {self.path(location[:n]) for n in range(min(len(location), 3), len(location) + 1)}
 
     def add(self, location: Location, message: str) -> None:
         """Note a problem at a location; an index into a single value that stands for a list is left out."""
         path = self.path(location)
+        if path in self._settled:
+            return
         line = f"{self.file}: {path}: {message}" if path else f"{self.file}: {message}"
         if line not in self.lines:
             self.lines.append(line)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from prunebench.training.recipe import AtEpoch, AtStep, Point
+from prunebench.training.recipe import AtEpoch, AtShare, AtStep, Point
 
 __all__ = [
     "POINTS",
@@ -31,7 +31,7 @@ __all__ = [
     "Powers",
 ]
 
-POINTS = "'init', 'end', 'rewind', {step = k} or {epoch = k}"
+POINTS = "'init', 'end', 'rewind', {step = k}, {epoch = k} or {share = x}"
 MAX_SEEDS = 10_000
 
 
@@ -84,7 +84,7 @@ def _whole(value: Any) -> bool:
 
 
 def _point(value: Any) -> Point:
-    if isinstance(value, AtStep | AtEpoch) or value in ("init", "end", "rewind"):
+    if isinstance(value, AtStep | AtEpoch | AtShare) or value in ("init", "end", "rewind"):
         return value  # type: ignore[no-any-return]
     if isinstance(value, dict) and len(value) == 1:
         ((key, k),) = value.items()
@@ -92,6 +92,8 @@ def _point(value: Any) -> Point:
             return AtStep(step=k)
         if key == "epoch" and (_whole(k) or isinstance(k, float)) and k >= 0:
             return AtEpoch(epoch=int(k) if float(k).is_integer() else k)
+        if key == "share" and (_whole(k) or isinstance(k, float)) and 0 <= k <= 1:
+            return AtShare(share=k)
     raise wanted(POINTS)
 
 

@@ -40,9 +40,13 @@ def validate(
         newer = ": a newer prunebench is needed" if schema > SCHEMA else ""
         problems.add(("schema",), f"found {schema}; prunebench {__version__} reads schema {SCHEMA}{newer}")
         problems.raise_all()
-    for location, found, wanted in _not_plain(content, ()):
+    odd = list(_not_plain(content, ()))
+    for location, found, wanted in odd:
         problems.add(location, f"found {show(found)}; allowed: {wanted}")
-    problems.raise_all()
+    for location, _, _ in odd:
+        problems.settle(location)
+    if odd:
+        content = _without(content)
 
     table = _table(content, problems)
     tables = [t for t in _list(content.get("matrix")) if isinstance(t, dict)]
@@ -78,6 +82,15 @@ def validate(
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _without(value: Any) -> Any:
+    """Return the content with None, which TOML cannot say, for what no key takes: so nothing trips."""
+    if isinstance(value, Mapping):
+        return {key: _without(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item) for item in value]
+    return None if any(True for _ in _not_plain(value, ())) else value
 
 
 def _not_plain(value: Any, location: Location) -> Iterator[tuple[Location, Any, str]]:

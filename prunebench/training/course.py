@@ -6,9 +6,9 @@ alone, as if nothing were shared with other cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 __all__ = ["Change", "Course", "Phase"]
 
@@ -34,6 +34,12 @@ class Phase:
     kept: tuple[int, ...] = ()
     evaluated: bool = False
     """Whether this is (the end of) the run whose accuracy is recorded."""
+    before: int = 0
+    """Steps of training, in other runs, that the weights which it starts from had behind them."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return the phase as plain JSON values."""
+        return {**asdict(self), "kept": list(self.kept)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +56,11 @@ class Course:
 
     phases: tuple[Phase, ...]
     history: tuple[Change, ...] = ()
+
+    @classmethod
+    def of(cls, planned: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Course:
+        """Return the course that planning wrote, with what a policy did to the mask while training."""
+        return cls(
+            phases=tuple(Phase(**{**phase, "kept": tuple(phase["kept"])}) for phase in planned["phases"]),
+            history=tuple(Change(change["step"], change["kept"]) for change in history),
+        )

@@ -114,11 +114,13 @@ class _Run:
         self.step, self.diverged = state.step, state.diverged
         self.curve = [dict(point) for point in state.curve]
         self.meter = dict(state.meter)
+        self.history = list(state.history)
         self.pending: list[tuple[torch.Tensor, int]] = []
         self.optimizer = _optimizer(self.parameters, self.recipe)
         if self.recipe.momentum > 0:
             _load_momentum(self.optimizer, self.parameters, state.momentum)
         self.policy.start(self.parameters, self.optimizer, state.mask)
+        self._mask = self.policy.mask
 
     def snapshot(self, *, on_device: bool = False) -> State:
         """Return the state as it stands, its tensors its own: on the CPU, or left on the device."""
@@ -133,6 +135,7 @@ class _Run:
                 step=self.step,
                 curve=[dict(point) for point in self.curve],
                 meter=dict(self.meter),
+                history=list(self.history),
                 diverged=self.diverged,
             )
 
@@ -198,11 +201,20 @@ class _Run:
         self.optimizer.step()
         self.step += 1
         self.policy.after_update(self.step)
+        if self.policy.mask is not self._mask:
+            self.note_change()
         if isinstance(loss, torch.Tensor):
             self.pending.append((loss, size))
         else:
             self.count(loss, size)
         return True
+
+    def note_change(self) -> None:
+        """Add what the policy's mask has become to the history."""
+        self._mask = self.policy.mask
+        if self._mask is not None:
+            kept = {layer["name"]: layer["kept"] for layer in self._mask.layers()}
+            self.history.append({"step": self.step, "kept": kept})
 
     def drop_gradients(self) -> None:
         """As the optimiser's zero_grad does, without its profiling, which small networks feel."""

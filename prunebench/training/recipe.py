@@ -10,24 +10,48 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prunebench.errors import UsageError
 
-__all__ = ["AtEpoch", "AtStep", "Point", "Recipe"]
+__all__ = ["AtEpoch", "AtName", "AtShare", "AtStep", "Named", "Point", "Recipe", "of_find"]
+
+Named = Literal["init", "end", "rewind"]
 
 
-class AtStep(BaseModel):
-    """A point of a run: after so many optimiser steps."""
+class _Point(BaseModel):
+    """A point of a run. `run = "find"`: of the run whose network is scored, where the form has its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    run: Literal["find"] | None = None
+
+
+class AtName(_Point):
+    """The first step, the last, or the recipe's rewind step."""
+
+    at: Named
+
+
+class AtStep(_Point):
+    """After so many optimiser steps."""
+
     step: Annotated[int, Field(ge=0)]
 
 
-class AtEpoch(BaseModel):
-    """A point of a run: after so many epochs."""
+class AtEpoch(_Point):
+    """After so many epochs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     epoch: Annotated[float | int, Field(ge=0)]
 
 
-Point = Literal["init", "end", "rewind"] | AtStep | AtEpoch
+class AtShare(_Point):
+    """After this share of the schedule, rounded to a whole step."""
+
+    share: Annotated[float | int, Field(ge=0, le=1)]
+
+
+Point = Named | AtName | AtStep | AtEpoch | AtShare
+
+
+def of_find(point: Point) -> bool:
+    """Whether a point is of the run under `find`."""
+    return isinstance(point, _Point) and point.run == "find"
 
 
 class Recipe(BaseModel):
@@ -76,9 +100,10 @@ class Recipe(BaseModel):
         for name in self.augment:
             if not re.fullmatch(r"flip|shift[1-9][0-9]*", name):
                 raise ValueError(f"augment: found '{name}'; allowed: 'flip', 'shift4' (or any other width)")
-        if self.rewind == "rewind":
+        if self.rewind == "rewind" or isinstance(self.rewind, AtName) or of_find(self.rewind):
             raise ValueError(
-                "rewind is itself the rewind point: give 'init', 'end', {step = k} or {epoch = k}"
+                "rewind is itself a point of every run: give 'init', 'end', {step = k}, {epoch = k} or "
+                "{share = x}"
             )
         return self
 
@@ -97,6 +122,8 @@ class Recipe(BaseModel):
         Raises: UsageError where the point lies beyond the schedule.
         """
         total = self.total_steps(examples)
+        if isinstance(point, AtName):
+            point = point.at
         if point == "init":
             return 0
         if point == "end":
@@ -105,6 +132,8 @@ class Recipe(BaseModel):
             return self.step_of(self.rewind, examples)
         if isinstance(point, AtEpoch):
             step = round(point.epoch * self.steps_per_epoch(examples))
+        elif isinstance(point, AtShare):
+            step = round(point.share * total)
         else:
             assert isinstance(point, AtStep)
             step = point.step
@@ -113,6 +142,17 @@ class Recipe(BaseModel):
                 f"step {step} lies beyond the schedule of {total} steps ({self.epochs:g} epochs)"
             )
         return step
+
+    def examples_between(self, start: int, stop: int, examples: int) -> int:
+        """Return how many training examples the optimiser steps from `start` to `stop` see."""
+        per_epoch = self.steps_per_epoch(examples)
+        whole = min(examples, per_epoch * self.batch)
+
+        def seen(step: int) -> int:
+            epochs, position = divmod(step, per_epoch)
+            return epochs * whole + min(position * self.batch, whole)
+
+        return max(0, seen(stop) - seen(start))
 
     def learning_rate(self, step: int, examples: int) -> float:
         """Return the learning rate of the optimiser step that starts at `step` (0 is the first)."""

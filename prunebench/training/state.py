@@ -41,6 +41,8 @@ class State:
     """A point for each evaluation: step, train_loss (mean since the last point), correct, examples, loss."""
     meter: dict[str, Any] = field(default_factory=new_meter)
     """Sum of the training loss over examples and their number since the curve's last point."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """What a policy did to the mask while training: {"step", "kept": {layer: weights}} for each change."""
     diverged: int | None = None
     """The step (the first is 1) whose loss was not finite; the tensors are then those before it."""
 

@@ -16,7 +16,7 @@ KEYS = (
     "ablations, architecture, dataset, dense, densities, exclude, find, measures, methods, name, only, overrides, "
     "recipe, score_at, seeds, sparsities, split"
 )
-POINTS = "'init', 'end', 'rewind', {step = k} or {epoch = k}"
+POINTS = "'init', 'end', 'rewind', {step = k}, {epoch = k} or {share = x}"
 SPARSITY = "allowed: a number from 0 up to, but not including, 1"
 SEEDS = "allowed: a whole number n from 1 to 10000 for the seeds 0 … n−1, or a list of seeds"
 NAME = "allowed: letters, digits and . _ + - after a letter or digit"
@@ -69,12 +69,11 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
     '[{method = "snip", as = "x", schedule = {levels = 0.2}}]': "[0]: schedule = {levels = …} is understood, but "
     "not built yet",
-    '[{method = "snip", as = "x", schedule = {gradual = {from = "init", to = "end", every = 3}}}]': "[0]: "
-    "schedule = {gradual = …} is understood, but not built yet",
+    '[{method = "snip", as = "x", schedule = {gradual = {from = "init"}}}]': "[0].schedule: found "
+    f"{{gradual = {{from = 'init'}}}}; allowed: {SCHEDULES}",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0]: prunable = 'filters' is understood, but not "
     "built yet",
-    '[{method = "snip", as = "x", regrowth = {scorer = "random"}}]': "[0]: regrowth = {scorer = …} is "
-    "understood, but not built yet",
+    '[{method = "snip", as = "x", regrowth = {scorer = "random"}}]': "[0]: regrowth takes schedule = {rounds = n}",
     '[{method = "snip", as = "magnitude", keep = "low"}]': "[0].as: the label 'magnitude' is a registered "
     "method's; allowed: another one",
     '[{method = "snip", as = "x", keep = "low"}, {method = "grasp", as = "x"}]': "[1]: the label 'x' is "
@@ -127,7 +126,7 @@ CASES: list[tuple[str, str, str]] = [
     ("recipe", '{name = "short", init = "kaiming"}', ".recipe.init: found 'kaiming', which is no initialization; "
      "did you mean 'kaiming-normal'? allowed: kaiming-normal, unit-variance"),
     ("recipe", '{name = "short", rewind = {step = -1}}', ".recipe.rewind: found {step = -1}; "
-     "allowed: 'init', 'end', {step = k} or {epoch = k}"),
+     "allowed: 'init', 'end', {step = k}, {epoch = k} or {share = x}"),
     ("recipe", '["short", {name = "short", lr = 0.1}]', ".recipe[1]: 'short[lr=0.1]' is matrix[0].recipe[0] "
      "'short' again"),
     ("find", "[{lr = 0.05}, {lrr = 3}]", f".find[1].lrr: is no part of a recipe; did you mean 'lr'? allowed: {RECIPE}"),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from prunebench import Form
+from prunebench.errors import UsageError
+from prunebench.host.form import Gradual
+from prunebench.training.recipe import AtName, Point, of_find
 
-__all__ = ["invert", "reinit", "shuffle"]
+__all__ = ["fixed_variance", "fixed_variance_scores", "invert", "reinit", "shuffle"]
 
+_FIXED = "unit-variance"
 _MIRRORED = {"high": "low", "low": "high", "far": "near", "near": "far"}
 
 
 def _altered(form: Form, how: str) -> Form:
+    if isinstance(form.schedule, Gradual):
+        raise UsageError(f"'{how}' alters a mask before training, and gradual pruning makes its mask in it")
     return form if how in form.alter else form.changed(alter=(*form.alter, how))
 
 
@@ -39,3 +45,42 @@ def invert(form: Form) -> Form:
     at the same density (Frankle et al. 2021, §5). With rounds, every round is inverted. Twice is not at all.
     """
     return form.changed(keep=_MIRRORED[form.keep])
+
+
+def fixed_variance(form: Form) -> Form:
+    """Start from weights of variance 1 in every layer: do scores follow the layers' initial scale?
+
+    The scored network and the one that trains both begin at initial weights of variance 1 (the initialization
+    `unit-variance`), biases and BatchNorm as it draws them (Frankle et al. 2021, §5: magnitude becomes
+    random pruning). The paper does not say whether the trained weights are scaled too; its App. L reads as if
+    they were. `fixed-variance-scores` is the other reading.
+    """
+    changes: dict[str, object] = {"find": {**form.find, "init": _FIXED}}
+    if form.train_from != "scored":
+        changes["train_from"] = _of_find(form.train_from)
+    return form.changed(**changes)
+
+
+def fixed_variance_scores(form: Form) -> Form:
+    """Score weights of variance 1 in every layer, and train from the recipe's own initialisation.
+
+    The scored network begins at initial weights of variance 1; the pruned network takes its weights from the
+    run under the recipe, at the same point (Frankle et al. 2021, §5, the other reading of `fixed-variance`).
+    """
+    if isinstance(form.schedule, Gradual):
+        raise UsageError(
+            "'fixed-variance-scores' trains other weights than it scores; gradual pruning has but one network"
+        )
+    changes: dict[str, object] = {"find": {**form.find, "init": _FIXED}}
+    if form.train_from == "scored":
+        changes["train_from"] = form.score_at
+    return form.changed(**changes)
+
+
+def _of_find(point: Point) -> Point:
+    """Return the same point of the run that is scored."""
+    if of_find(point):
+        return point
+    return (
+        AtName(at=point, run="find") if isinstance(point, str) else point.model_copy(update={"run": "find"})
+    )

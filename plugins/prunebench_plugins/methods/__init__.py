@@ -12,6 +12,14 @@ from prunebench_plugins.methods.at_initialization import (
     ITERATIVE_SNIP,
     SYNFLOW,
 )
+from prunebench_plugins.methods.baselines import (
+    ERK,
+    FORCE,
+    GRADUAL_MAGNITUDE,
+    SYNFLOW_SHUFFLED,
+    UNIFORM_MAGNITUDE,
+    UNIFORM_RANDOM,
+)
 
 __all__ = ["prunebench_methods"]
 
@@ -19,4 +27,18 @@ __all__ = ["prunebench_methods"]
 @hookimpl
 def prunebench_methods() -> Sequence[Method]:
     """Return the built-in methods."""
-    return [NONE, SYNFLOW, MAGNITUDE_AFTER_TRAINING, LTR, ITERATIVE_SNIP, GRASP_INVERTED, GRASP_MAGNITUDE]
+    return [
+        NONE,
+        SYNFLOW,
+        SYNFLOW_SHUFFLED,
+        MAGNITUDE_AFTER_TRAINING,
+        LTR,
+        GRADUAL_MAGNITUDE,
+        ITERATIVE_SNIP,
+        GRASP_INVERTED,
+        GRASP_MAGNITUDE,
+        FORCE,
+        ERK,
+        UNIFORM_RANDOM,
+        UNIFORM_MAGNITUDE,
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import Scorer, hookimpl
-from prunebench_plugins.scorers import grasp, magnitude, random, snip, synflow
+from prunebench_plugins.scorers import force, grasp, magnitude, random, snip, synflow
 
 __all__ = ["prunebench_scorers"]
 
@@ -14,9 +14,11 @@ __all__ = ["prunebench_scorers"]
 def prunebench_scorers() -> Sequence[Scorer]:
     """Return the built-in scorers."""
     return [
-        Scorer("random", random.score, version="1"),
-        Scorer("magnitude", magnitude.score, version="1"),
+        Scorer("random", random.score, passes=0, version="1"),
+        Scorer("magnitude", magnitude.score, passes=0, version="1"),
         Scorer("snip", snip.score, needs="batch", mode="train", version="1"),
-        Scorer("grasp", grasp.score, needs="batch", mode="train", version="1"),
+        # two gradients, the second with its graph, and the gradient of their product
+        Scorer("grasp", grasp.score, needs="batch", mode="train", passes=9, version="1"),
+        Scorer("force", force.score, needs="batch", mode="train", version="1"),
         Scorer("synflow", synflow.score, precision="float64", version="1"),
     ]

@@ -1,0 +1,40 @@
+"""Mask policies as a run's key says them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from prunebench.jobs.context import Context
+from prunebench.jobs.masks import scoring_arguments
+from prunebench.pruning import Mask, keep_top, prunable_weights, score_network
+from prunebench.training.cubic import Cubic
+from prunebench.training.gradual import GradualMask
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["gradual_mask"]
+
+
+def gradual_mask(policy: Mapping[str, Any], module: nn.Module, context: Context) -> GradualMask:
+    """Return the policy that prunes `module` while it trains, by scores of what is left."""
+    scoring = policy["scoring"]
+    arguments = scoring_arguments(scoring, context)
+    rng = arguments.pop("rng")
+    prunable = prunable_weights(module, arguments["of"], arguments["except_"])
+
+    def select(step: int, mask: Mask, kept: int) -> Mask:
+        network = copy.deepcopy(module).to(scoring["scorer"]["device"])
+        scores = score_network(network, mask=mask, rng=rng.child("step", step), **arguments)
+        return keep_top(
+            scores,
+            kept,
+            keep=policy["keep"],
+            allocation=policy["allocation"],
+            current=mask,
+            who=arguments["who"],
+        )
+
+    return GradualMask(Cubic.of(policy), Mask.full(prunable), select)

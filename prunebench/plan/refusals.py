@@ -1,0 +1,89 @@
+"""Cells that cannot be planned: what is said of them, with file and key path, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from prunebench.errors import PrunebenchError, UsageError
+from prunebench.host.form import Gradual
+from prunebench.plan.builder import Builder
+from prunebench.plan.runs import find_recipe
+from prunebench.plan.setting import Setting, setting_of
+from prunebench.suite.cell import Cell
+from prunebench.suite.places import place_of
+from prunebench.suite.problems import Location, Problems
+from prunebench.training.recipe import AtName, Point, Recipe, of_find
+
+if TYPE_CHECKING:
+    from prunebench.suite import Suite
+
+__all__ = ["Refusals"]
+
+
+class Refusals:
+    """Collects the cells that cannot be planned; a line for each place in the file and reason."""
+
+    def __init__(self, suite: Suite, builder: Builder) -> None:
+        self._suite, self._builder = suite, builder
+        self._found: dict[tuple[Location, str], list[str]] = {}
+
+    def add(self, cell: Cell, error: UsageError | ValidationError) -> None:
+        """Note that a cell cannot be planned."""
+        key = (self._place(cell), _told(error))
+        self._found.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
+
+    def raise_all(self) -> None:
+        """Raise everything noted as one SuiteError, if there is anything."""
+        problems = Problems(str(self._suite.path or self._suite.name), self._suite.content)
+        for (place, told), cells in self._found.items():
+            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+            problems.add(place, f"{told} (cell {cells[0]}{more})")
+        problems.raise_all()
+
+    def _place(self, cell: Cell) -> Location:
+        try:
+            setting = setting_of(self._builder, cell)
+        except UsageError:
+            return place_of(self._suite, cell, "architecture")
+        if cell.form.scorer is not None and round(float(cell.density) * setting.network.prunable) < 1:
+            return place_of(self._suite, cell, "sparsities")
+        for key, point, recipe in _points(self._builder, cell):
+            if _lies_beyond(point, recipe, setting):
+                if _named(point) == "rewind":
+                    return place_of(self._suite, cell, "recipe", "rewind")
+                return place_of(self._suite, cell, "methods", key)
+        return place_of(self._suite, cell, "methods")
+
+
+def _points(builder: Builder, cell: Cell) -> Iterator[tuple[str, Point, Recipe]]:
+    """Yield the points that a form names, under which key, and the recipe whose schedule they are of."""
+    form, recipe = cell.form, cell.recipe
+    found = find_recipe(builder, form, recipe)
+    yield "score_at", form.score_at, found
+    if form.train_from != "scored":
+        yield "train_from", form.train_from, found if of_find(form.train_from) else recipe
+    yield "clock", form.clock, recipe
+    if isinstance(form.schedule, Gradual):
+        yield "schedule", form.schedule.gradual.from_, recipe
+        yield "schedule", form.schedule.gradual.to, recipe
+
+
+def _named(point: Point) -> str:
+    return point.at if isinstance(point, AtName) else point if isinstance(point, str) else ""
+
+
+def _lies_beyond(point: Point, recipe: Recipe, setting: Setting) -> bool:
+    try:
+        recipe.step_of(point, setting.data.examples)
+    except UsageError:
+        return True
+    return False
+
+
+def _told(error: PrunebenchError | ValidationError) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+    return str(error)

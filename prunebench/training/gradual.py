@@ -1,0 +1,57 @@
+"""Gradual pruning: the mask shrinks while the network trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from prunebench.training.policy import FixedMask
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from prunebench.pruning.mask import Mask
+    from prunebench.training.cubic import Cubic
+
+__all__ = ["GradualMask", "Select"]
+
+Select = Callable[[int, "Mask", int], "Mask"]
+"""select(step, mask, kept): which `kept` of the mask's weights stay when `step` steps are done."""
+
+
+class GradualMask:
+    """A mask that loses weights on a cubic schedule (Zhu and Gupta 2018); what is removed stays removed.
+
+    After the optimiser's step t of `schedule.steps`, `select` chooses which `schedule.kept_at(t)` of the
+    weights stay; the others and their momentum are zero from then on. `full` is the mask before the first.
+    """
+
+    def __init__(self, schedule: Cubic, full: Mask, select: Select) -> None:
+        self._schedule, self._full, self._select = schedule, full, select
+        self._steps = frozenset(schedule.steps)
+        self._fixed = FixedMask()
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask as it stands."""
+        return self._fixed.mask
+
+    def start(
+        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
+    ) -> None:
+        """Take up a state's mask; a state without one has lost nothing yet."""
+        self._parameters, self._optimizer = parameters, optimizer
+        self._fixed.start(parameters, optimizer, self._full if mask is None else mask)
+
+    def before_update(self, step: int) -> None:
+        """Zero the gradients of what is removed."""
+        self._fixed.before_update(step)
+
+    def after_update(self, step: int) -> None:
+        """Remove what the schedule says."""
+        mask = self._fixed.mask
+        assert mask is not None
+        if step in self._steps and self._schedule.kept_at(step) < mask.kept:
+            chosen = self._select(step, mask, self._schedule.kept_at(step))
+            self._fixed.start(self._parameters, self._optimizer, chosen)

@@ -1,0 +1,53 @@
+"""Cells that cannot be planned: every place in the file is named, with one cell and how many more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prunebench.errors import SuiteError
+
+LATE = {"method": "snip", "as": "late", "score_at": {"step": 99999}}
+REWOUND = {"method": "ltr", "as": "rewound", "train_from": {"step": 99999}}
+GRADUAL = {"gradual": {"from": "init", "to": {"step": 99999}, "every": 2}}
+SLOW = {"method": "magnitude", "as": "slow", "schedule": GRADUAL}
+
+CASES: list[tuple[dict[str, Any], str, str]] = [
+    ({"more": "score_at = ['init', {step = 99999}]"}, "matrix[0].score_at[1]", "beyond the schedule"),
+    ({"methods": ["snip", LATE]}, "matrix[0].methods[1].score_at", "beyond the schedule"),
+    ({"methods": [REWOUND]}, "matrix[0].methods[0].train_from", "beyond the schedule"),
+    ({"methods": [SLOW]}, "matrix[0].methods[0].schedule", "beyond the schedule"),
+    ({"methods": ["snip", "ltr"], "rewind": "{step = 99999}"}, "matrix[0].recipe.rewind", "beyond"),
+    ({"sparsities": [0.5, 0.99999]}, "matrix[0].sparsities[1]", "keeps none"),
+    ({"sparsities": {"keep": 0.1, "count": 9}}, "matrix[0].sparsities", "keeps none"),
+]
+
+
+@pytest.mark.parametrize(("suite", "path", "said"), CASES, ids=[case[1] for case in CASES])
+def test_a_refused_cell_is_told_with_file_and_key_path(
+    project: Any, suite: dict[str, Any], path: str, said: str
+) -> None:
+    """The line begins with the file and the place of the value that is wrong, and names the cell."""
+    rewind = suite.pop("rewind", None)
+    file = project.suite(**suite)
+    if rewind:
+        file.write_text(file.read_text().replace("epochs = 1", f"epochs = 1, rewind = {rewind}"))
+        suite["rewind"] = rewind
+    with pytest.raises(SuiteError) as caught:
+        project.session(file)
+    for line in str(caught.value).splitlines():
+        assert line.startswith(f"{file}: {path}: ")
+        assert said in line
+        assert "(cell main::digits-mlp-digits-" in line
+
+
+def test_everything_that_cannot_be_planned_is_told_at_once(project: Any) -> None:
+    """A point of one method and a density of all are two lines; cells of one reason are counted."""
+    file = project.suite(["snip", LATE], sparsities=[0.5, 0.99999], seeds=3)
+    with pytest.raises(SuiteError) as caught:
+        project.session(file)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert any("sparsities[1]: density 0.00001 keeps none" in line and "and 5 more" in line for line in lines)
+    assert any("methods[1].score_at: step 99999 lies" in line and "and 2 more" in line for line in lines)
