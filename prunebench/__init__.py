@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prunebench._version import __version__
 
 if TYPE_CHECKING:
+    from prunebench import diagnostics
     from prunebench.api import prune, score
     from prunebench.errors import (
         ComponentError,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     )
     from prunebench.host.form import Batch, Form
     from prunebench.host.hookspecs import hookimpl
-    from prunebench.pruning import diagnostics
     from prunebench.pruning.mask import Mask
     from prunebench.training.recipe import Recipe
 
@@ -99,7 +99,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "diagnostics":
-        return importlib.import_module("prunebench.pruning.diagnostics")
+        return importlib.import_module("prunebench.diagnostics")
     if name in _MODULE_OF:
         return getattr(importlib.import_module(_MODULE_OF[name]), name)
     raise AttributeError(f"module 'prunebench' has no attribute '{name}'")

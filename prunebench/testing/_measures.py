@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from prunebench.testing._common import (
     sample_networks,
     untouched,
 )
+from prunebench.training.course import Change, Course, Phase
 from prunebench.training.streams import stream
 
 __all__ = ["check_diagnostic", "check_scorer"]
@@ -99,29 +101,64 @@ def _equal(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
 
 
 def check_diagnostic(diagnostic: Diagnostic) -> None:
-    """Check a diagnostic on two small networks, each with a full mask and with a partial one.
+    """Check a diagnostic on two small networks, with masks that keep all, a part, and nothing of a layer.
 
-    It must return plain JSON values with finite numbers, the same when asked again, and leave the network
-    and global states as they were.
+    Unless it is a measure of masks, it is also asked about networks without one.
+    It must take (net, mask, input_shape), of a course also the course, which here is one of training alone,
+    of pruning at initialization and of pruning while training; return plain JSON values with finite numbers,
+    the same when asked again; and leave the network and global states as they were.
 
     Raises: AssertionError.
     """
     who = ensure_common(diagnostic)
+    count = 4 if diagnostic.of == "course" else 3
+    wanted = "(net, mask, input_shape, course)" if count == 4 else "(net, mask, input_shape)"
+    ensure(_accepts(diagnostic.function, count), f"{who} must take {wanted}")
     for kind, network in sample_networks().items():
         network.eval()
-        for mask in (Mask.full(prunable_weights(network)), _partial_mask(network)):
-            mask.apply(network)
-            before = _state(network)
-            with said(who), untouched(who):
-                first = diagnostic.function(network, mask)
-            ensure(_equal(before, _state(network)), f"{who} changes {kind} that it measures")
-            ensure(not network.training, f"{who} leaves {kind} in training mode")
-            try:
-                spelled = canonical(first)
-            except (TypeError, ValueError) as error:
-                raise AssertionError(
-                    f"{who} must return plain JSON values with finite numbers: {error}"
-                ) from error
-            with said(who):
-                again = diagnostic.function(network, mask)
-            ensure(canonical(again) == spelled, f"{who} gives another answer when it is asked again")
+        for mask in _masks(network, diagnostic.of):
+            if mask is not None:
+                mask.apply(network)
+            for rest in _courses(mask) if count == 4 else [()]:
+                _check_answer(who, kind, diagnostic, network, (mask, SHAPE, *rest))
+
+
+def _check_answer(
+    who: str, kind: str, diagnostic: Diagnostic, network: nn.Module, arguments: tuple[Any, ...]
+) -> None:
+    before = _state(network)
+    with said(who), untouched(who):
+        first = diagnostic.function(network, *arguments)
+    ensure(_equal(before, _state(network)), f"{who} changes {kind} that it measures")
+    ensure(not network.training, f"{who} leaves {kind} in training mode")
+    try:
+        spelled = canonical(first)
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"{who} must return plain JSON values with finite numbers: {error}") from error
+    with said(who):
+        again = diagnostic.function(network, *arguments)
+    ensure(canonical(again) == spelled, f"{who} gives another answer when it is asked again")
+
+
+def _masks(network: nn.Module, of: str) -> list[Mask | None]:
+    half = _partial_mask(network)
+    first = next(iter(half))
+    gone = Mask({name: tensor & (name != first) for name, tensor in half.items()})
+    masks: list[Mask | None] = [Mask.full(half), half, gone]
+    return masks if of == "mask" else [None, *masks]
+
+
+def _courses(mask: Mask | None) -> list[tuple[Course]]:
+    """Return courses that can have led to this mask; without one, that of a network that is not pruned."""
+    dense = Phase("train", examples=1280, passes=3.0, steps=10, evaluated=mask is None)
+    if mask is None:
+        return [(Course((dense,)),)]
+    scored = Phase("score", examples=40, passes=3.0, rounds=2, kept=(mask.prunable, mask.prunable // 2))
+    pruned = Phase("train", examples=1280, passes=3.0, steps=10, weights="mask", evaluated=True, before=4)
+    gradual = Phase("train", examples=1280, passes=3.0, steps=10, weights="history", evaluated=True)
+    changes = (Change(3, {name: len(mask[name].view(-1)) for name in mask}), Change(6, _kept(mask)))
+    return [(Course((dense, scored, pruned)),), (Course((gradual,), changes),)]
+
+
+def _kept(mask: Mask) -> dict[str, int]:
+    return {name: mask.kept_in(name) for name in mask}

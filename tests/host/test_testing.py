@@ -317,21 +317,31 @@ def test_a_method_that_is_not_built_yet_is_refused():
 @pytest.mark.parametrize(
     ("function", "match"),
     [
-        (lambda net, mask: {"a": torch.ones(1)}, "plain JSON"),
-        (lambda net, mask: float("nan"), "plain JSON"),
-        (lambda net, mask: time.perf_counter(), "another answer"),
+        (lambda net, mask, shape: {"a": torch.ones(1)}, "plain JSON"),
+        (lambda net, mask, shape: float("nan"), "plain JSON"),
+        (lambda net, mask, shape: time.perf_counter(), "another answer"),
         (
-            lambda net, mask: [p.data.zero_() for p in net.parameters()] and 0,
+            lambda net, mask, shape: [p.data.zero_() for p in net.parameters()] and 0,
             "changes a convolutional network",
         ),
         (
-            lambda net, mask: float(net.train()(torch.ones(2, 3, 8, 8)).detach().sum()),
+            lambda net, mask, shape: float(net.train()(torch.ones(2, 3, 8, 8)).detach().sum()),
             "changes|training mode",
         ),
-        (lambda net, mask: float(np.random.rand()), "numpy's global random state"),
+        (lambda net, mask, shape: float(np.random.rand()), "numpy's global random state"),
     ],
     ids=["tensor", "nan", "clock", "weights", "mode", "chance"],
 )
 def test_a_bad_diagnostic_is_refused(function, match):
     """Plain finite values, the same each time, and nothing touched."""
     fails(Diagnostic("sample", documented(function), version="1"), match)
+
+
+def test_a_diagnostic_must_take_what_it_is_given():
+    """Three arguments, of a course four; the message names them."""
+    fails(
+        Diagnostic("sample", documented(lambda net, mask: 1), version="1"), r"must take \(net, mask, input_"
+    )
+    three = documented(lambda net, mask, shape: 1)
+    fails(Diagnostic("sample", three, of="course", version="1"), r"input_shape, course\)")
+    check_component(Diagnostic("sample", three, of="state", version="1"))
