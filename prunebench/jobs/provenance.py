@@ -14,18 +14,29 @@ from prunebench.jobs.context import Context
 
 __all__ = ["provenance"]
 
-_DISTRIBUTIONS = ("torch", "torchvision", "numpy", "scipy", "pandas", "safetensors")
+_DISTRIBUTIONS = ("torch", "torchvision", "numpy", "scipy", "pandas", "pillow", "safetensors")
 
 
-def provenance(context: Context, of_state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return suite, component identities, software, numerics class, hardware and time of a result."""
+def provenance(
+    context: Context, of_state: Mapping[str, Any], diagnostic: str | None = None
+) -> dict[str, Any]:
+    """Return suite, components, software, numerics class, normalization, hardware and time of a result.
+
+    Of the diagnostics that the cell is measured with only the one named is listed: a record has used none.
+    """
     from prunebench.training.numerics import numerics_class
 
+    used = {
+        label: identity
+        for label, identity in context.identities.items()
+        if not label.startswith("diagnostic ") or label == f"diagnostic {diagnostic}"
+    }
     return {
         "suite": {name: context.suite.get(name) for name in ("name", "version", "digest")},
-        "components": dict(context.identities),
+        "components": used,
         "software": _software(),
         "numerics": of_state.get("numerics") or numerics_class(context.device, context.threads),
+        "normalization": of_state.get("normalization"),
         "hardware": _hardware(context.device),
         "time": {
             "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

@@ -30,7 +30,7 @@ def run_measure(job: Job, context: Context) -> None:
         result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
     else:
         result |= {"outcome": "finished", "value": _measured(job.params, context, source)}
-    context.store.write_measure(job.key, result, provenance(context, {}))
+    context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
 
 
 def _measured(params: Mapping[str, Any], context: Context, source: Artifact) -> Any:

@@ -61,6 +61,7 @@ def run_train(job: Job, context: Context) -> None:
     if step > state.step:
         module = context.network(run["architecture"], None, run["seed"])
         data = context.data(run["data"], device)
+        provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
         state = train(
             module,
             state,

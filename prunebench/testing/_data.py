@@ -67,19 +67,19 @@ def _ensure_loads(who: str, dataset: Dataset, root: Path) -> None:
             if not dataset.stream:
                 _images, _labels = loaded
         if dataset.stream:
-            images, labels = _ensure_files(where, loaded, size, held), loaded.labels
-            same = images == list(again.paths) and torch.equal(labels, again.labels)
+            paths, labels = _ensure_files(where, loaded, size, held), loaded.labels
+            same = paths == list(again.paths) and torch.equal(labels, again.labels)
         else:
             images, labels = _ensure_images(where, loaded, size, held), loaded[1]
             same = torch.equal(again[0], images) and torch.equal(again[1], labels)
+            if part == "train":
+                _ensure_scale(who, held, images)
         ensure(labels.dtype == torch.int64, f"{where}: labels are int64, found {labels.dtype}")
         ensure(labels.shape == (size,), f"{where}: {size} labels declared, found shape {tuple(labels.shape)}")
         found, declared = set(labels.tolist()), set(range(held.classes))
         right = found == declared if part == "train" else found <= declared
         ensure(right, f"{where}: {held.classes} classes declared, found {sorted(found)}")
         ensure(same, f"{where}: loading again gives other images or labels, or another order")
-        if part == "train" and not dataset.stream:
-            _ensure_scale(who, held, images)
 
 
 def _ensure_images(where: str, loaded: Any, size: int, held: Description) -> torch.Tensor:

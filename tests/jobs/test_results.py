@@ -36,6 +36,7 @@ def test_provenance_is_an_allow_list_without_paths_hosts_or_users(project: Any, 
         "components",
         "software",
         "numerics",
+        "normalization",
         "hardware",
         "time",
         "commit",
@@ -45,6 +46,13 @@ def test_provenance_is_an_allow_list_without_paths_hosts_or_users(project: Any, 
     assert str(Path.home()) not in text
     assert socket.gethostname() not in text
     assert f'"{getpass.getuser()}"' not in text
+
+
+def test_provenance_holds_the_mean_and_deviation_in_use(run: Any) -> None:
+    """Those that the data set declares, or that were computed from its training images."""
+    found = run.store.read_record(run.plan.cells[-1].key).provenance["normalization"]
+    digits = run.context.host.dataset("digits")
+    assert found == {"mean": list(digits.mean), "std": list(digits.std)}
 
 
 def test_provenance_names_every_component_that_the_cell_used(run: Any) -> None:
@@ -61,12 +69,20 @@ def test_provenance_names_every_component_that_the_cell_used(run: Any) -> None:
     assert components["scorer snip"] == {"name": "snip", "version": "1"}
 
 
+def test_the_provenance_of_a_measure_names_its_diagnostic(run: Any) -> None:
+    """With its identity, beside what the cell used."""
+    measure = run.store.read_measure(run.plan.cells[-1].targets[1])
+    components = measure.provenance["components"]
+    assert components["diagnostic layer-sparsity"]["name"] == "layer-sparsity"
+    assert "scorer snip" in components
+
+
 def test_a_measure_lies_beside_the_record_and_agrees_with_its_mask(run: Any) -> None:
     """The layers' sparsities that the diagnostic gives are those of the record's counts."""
     cell = run.plan.cells[-1]
     measured = run.store.read_measure(cell.targets[1]).result
     layers = run.store.read_record(cell.key).result["mask"]["layers"]
-    assert [layer["sparsity"] for layer in measured["value"]] == pytest.approx(
+    assert [layer["sparsity"] for layer in measured["value"]["layers"]] == pytest.approx(
         [1 - layer["kept"] / layer["prunable"] for layer in layers]
     )
 
