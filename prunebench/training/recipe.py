@@ -6,7 +6,14 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from prunebench.errors import UsageError
 
@@ -20,6 +27,11 @@ class _Point(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     run: Literal["find"] | None = None
+
+    @model_serializer(mode="wrap")
+    def _spelled(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write down a run only where one is named: keys of points without one are as they always were."""
+        return {key: value for key, value in plain(self).items() if key != "run" or value is not None}
 
 
 class AtName(_Point):
