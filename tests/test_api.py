@@ -16,7 +16,7 @@ import prunebench
 from prunebench.errors import ComponentError, UsageError
 from prunebench.host.form import ScorerCall
 
-METHODS = ["random", "magnitude", "snip", "grasp", "synflow", "iterative-snip", "grasp-inverted"]
+METHODS = ["random", "magnitude", "snip", "grasp", "synflow", "iterative-snip", "grasp-inverted", "force"]
 
 
 class Custom(nn.Module):
@@ -391,13 +391,77 @@ def test_wrong_inputs_name_the_scorer() -> None:
         prunebench.prune(make_model(), "snip", density=0.1, batch=(torch.ones(2, 5, 6, 6), torch.arange(2)))
 
 
-def test_weights_that_are_not_finite() -> None:
-    """NaN weights make NaN scores, which are refused with the layer's name."""
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(value: float) -> None:
+    """A network with NaN or infinite weights is refused before it is scored, with the layer's name."""
     model = make_model()
     with torch.no_grad():
-        model.head.weight[0, 0] = torch.nan
-    with pytest.raises(ComponentError, match=r"scorer 'magnitude': 1 of 18 scores of 'head\.weight'"):
-        prunebench.prune(model, "magnitude", density=0.1)
+        model.head.weight[0, 0] = value
+    message = r"1 of 18 weights of 'head\.weight' are NaN or infinite.*diverged"
+    with pytest.raises(UsageError, match=message):
+        prunebench.prune(model, "random", density=0.1)
+    with pytest.raises(UsageError, match=message):
+        prunebench.score(model, "magnitude")
+    assert prunebench.prune(model, "magnitude", density=0.1, except_=["head"]).kept > 0
+
+
+class MadeWhenWanted:
+    """Examples with a length, a shape and indexing, and nothing else of a tensor's."""
+
+    def __init__(self, x: Tensor) -> None:
+        self._x = x
+        self.shape = x.shape
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, part: Tensor) -> Tensor:
+        return self._x[part]
+
+
+def whole(net: Any, batch: Any, rng: Any) -> Any:
+    """A scorer that knows no chunks."""
+    raise AssertionError("it is not asked")
+
+
+@pytest.mark.parametrize("scorer", ["snip", "grasp", "force"])
+def test_examples_that_are_made_when_wanted(scorer: str) -> None:
+    """In chunks, x may be something that makes its examples; without, the error says how to have chunks."""
+    x, y = make_batch()
+    lazy = MadeWhenWanted(x)
+    call = ScorerCall(name=scorer, parameters={"chunk": 4})
+    found = prunebench.score(make_model(), call, batch=(lazy, y))
+    assert same(found, prunebench.score(make_model(), call, batch=(x, y)))
+    with pytest.raises(UsageError, match=rf'"{scorer}", parameters={{"chunk": 100}}'):
+        prunebench.score(make_model(), scorer, batch=(lazy, y))
+    with pytest.raises(UsageError, match="scorer 'whole' wants a torch tensor"):
+        prunebench.score(make_model(), prunebench.Scorer("whole", whole, needs="batch"), batch=(lazy, y))
+    assert prunebench.score(make_model(), "synflow", batch=(lazy, y)).keys() == found.keys()
+
+
+def test_force_brings_weights_back_and_its_scorers_must_agree() -> None:
+    """A form with regrowth prunes by it; scorers in other modes or without data are refused in words."""
+    rounds = {"scorer": "force", "schedule": {"rounds": 8}}
+    with_, without = (
+        prunebench.prune(
+            make_model(),
+            prunebench.Form.model_validate({**rounds, **more}),
+            density=0.05,
+            batch=make_batch(),
+        )
+        for more in ({"regrowth": {"scorer": "force"}}, {})
+    )
+    assert with_.kept == without.kept
+    for scorer, regrowth, message in (
+        ("force", "synflow", "'synflow' works in eval mode and float64, 'force' in train mode"),
+        ("force", "fore", "did you mean 'force'"),
+        ("force", {"name": "force", "chnk": 1}, "did you mean 'chunk'"),
+    ):
+        form = prunebench.Form.model_validate(
+            {"scorer": scorer, "schedule": {"rounds": 8}, "regrowth": {"scorer": regrowth}}
+        )
+        with pytest.raises(UsageError, match=message):
+            prunebench.prune(make_model(), form, density=0.5, batch=make_batch())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")

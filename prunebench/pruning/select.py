@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Order = Literal["high", "low", "far", "near"]
 
 _BLOCK = 1 << 16
-_SAMPLE = 1 << 15
+_SAMPLE = 1 << 16
 
 
 @dataclass
@@ -83,7 +83,7 @@ def _mark_largest(parts: Sequence[Part], kept: int, order: Order) -> list[Array]
         if found.above > kept:
             found = _Pass(parts, keys, kept).ties(high)
         elif found.above + found.inside < kept:
-            found = _Pass(parts, keys, kept).ties(low)
+            found.take_ties(low)
     if not found.above <= kept <= found.above + found.inside:  # the sample was far off
         found = _Pass(parts, keys, kept).between(-math.inf, math.inf)
     return found.finish()
@@ -169,10 +169,26 @@ class _Pass:
             self.inside += count
         return self
 
+    def take_ties(self, value: float) -> None:
+        """After `between`: mark the first by position of those that are at its lower end, as many as lack."""
+        lacking = self._kept - self.above - self.inside
+        for number, start, stop, keys, live in self._read():
+            equal = keys == value
+            if live is not None:
+                equal &= live
+            places = np.flatnonzero(equal)[:lacking]
+            self._marks[number][start:stop][places] = True
+            self.above += places.size
+            lacking -= places.size
+            if not lacking:
+                return
+
     def finish(self) -> list[Array]:
         """Mark as many of those inside as are wanted, and return the marks."""
         wanted = self._kept - self.above
         for number, start, count, inside in self._ties:
+            if not wanted:
+                break
             marks = self._marks[number][start : start + inside.size]
             if count <= wanted:
                 marks |= inside
