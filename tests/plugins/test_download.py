@@ -72,6 +72,8 @@ class Web:
     asked: list[str] = field(default_factory=list)
     cut: int | None = None
     silent: threading.Event | None = None
+    ranges: bool = False
+    ranged: list[str | None] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -83,7 +85,17 @@ def web() -> Iterator[Web]:
                 here.silent.wait(5)
                 return
             content = here.files.get(self.path)
-            self.send_response(404 if content is None else 200)
+            wanted = self.headers["Range"]
+            here.ranged.append(wanted)
+            if here.ranges and wanted and content:
+                start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+                self.send_response(206)
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+                content = content[start:]
+            else:
+                self.send_response(404 if content is None else 200)
+            if here.ranges:
+                self.send_header("Accept-Ranges", "bytes")
             self.send_header("Content-Length", str(len(content or b"")))
             self.end_headers()
             self.wfile.write((content or b"")[: here.cut])
@@ -208,6 +220,45 @@ def test_a_transfer_that_breaks_off_leaves_nothing(web, tmp_path, cut):
         fetch([f"{web.url}/f"], tmp_path / "f", md5(content), "tiny")
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
     assert (tmp_path / "f").read_bytes() == b"before"
+
+
+def test_a_transfer_that_breaks_off_goes_on_where_it_was(web, tmp_path, monkeypatch):
+    """Three parts from a server that can do that; the whole is verified."""
+    monkeypatch.setattr(_download, "_PAUSE", 0)
+    content = bytes(range(256)) * 20
+    web.files, web.cut, web.ranges = {"/f": content}, 2000, True
+    fetch([f"{web.url}/f"], tmp_path / "f", md5(content), "tiny")
+    assert (tmp_path / "f").read_bytes() == content
+    assert web.ranged == [None, "bytes=2000-", "bytes=4000-"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("cut", [0, 100])
+def test_a_transfer_that_breaks_off_again_and_again_is_given_up(web, tmp_path, monkeypatch, cut):
+    """After a number of times, or at once where not a byte came."""
+    monkeypatch.setattr(_download, "_PAUSE", 0)
+    content = bytes(5000)
+    web.files, web.cut, web.ranges = {"/f": content}, cut, True
+    with pytest.raises(DataError, match="broke off after"):
+        fetch([f"{web.url}/f"], tmp_path / "f", md5(content), "tiny")
+    assert len(web.ranged) == (1 if cut == 0 else 6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_begins_anew_when_asked_to_go_on_is_not_believed(web, tmp_path, monkeypatch):
+    """Half a file followed by a whole one is no file."""
+    monkeypatch.setattr(_download, "_PAUSE", 0)
+    content = bytes(5000)
+    web.files, web.cut, web.ranges = {"/f": content}, 2000, True
+
+    def answer(response: object, real: object = _download._next) -> bytes:
+        web.ranges = False  # from the second request on
+        return real(response)
+
+    monkeypatch.setattr(_download, "_next", answer)
+    with pytest.raises(DataError, match="broke off after 2000 bytes"):
+        fetch([f"{web.url}/f"], tmp_path / "f", md5(content), "tiny")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_says_nothing_is_given_up(web, tmp_path):

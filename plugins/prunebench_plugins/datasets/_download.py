@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -19,6 +20,12 @@ TIMEOUT = 30.0
 """Seconds without a byte after which a source is given up."""
 
 _CHUNK = 1 << 20
+
+_RESUMED = 5
+"""How often a transfer that broke off goes on where it was, if the server can do that."""
+
+_PAUSE = 1.0
+"""Seconds before it does."""
 
 
 def sources(urls: Sequence[str], name: str, path: str) -> list[str]:
@@ -66,19 +73,40 @@ def fetch(urls: Sequence[str], target: Path, md5: str, dataset: str, *, timeout:
 
 
 def _stream(url: str, part: Path, timeout: float) -> str:
-    """Write what an address holds to a file and return its MD5; refuses a shorter content than announced."""
-    request = urllib.request.Request(url, headers={"User-Agent": "prunebench"})
-    md5 = hashlib.md5(usedforsecurity=False)
-    with _open(request, timeout) as response:
-        announced, received = response.headers.get("Content-Length"), 0
-        part.parent.mkdir(parents=True, exist_ok=True)  # not before there is something to put there
-        with part.open("wb") as file:
-            while chunk := _next(response):
-                file.write(chunk)
-                md5.update(chunk)
-                received += len(chunk)
-    if announced is not None and received != int(announced):
-        raise http.client.HTTPException(f"the transfer broke off after {received} of {announced} bytes")
+    """Write what an address holds to a file and return its MD5; refuses a shorter content than announced.
+
+    A transfer that breaks off goes on where it was when the server says that it can do that.
+    """
+    md5, received = hashlib.md5(usedforsecurity=False), 0
+    for left in range(_RESUMED, -1, -1):
+        begun, headers = received, {"User-Agent": "prunebench"}
+        if begun:
+            time.sleep(_PAUSE)
+            headers["Range"] = f"bytes={begun}-"
+        with _open(urllib.request.Request(url, headers=headers), timeout) as response:
+            length = response.headers.get("Content-Length")
+            announced = None if length is None else begun + int(length)
+            if begun and not response.headers.get("Content-Range", "").startswith(f"bytes {begun}-"):
+                raise http.client.HTTPException(f"the transfer broke off after {begun} bytes")
+            resumes = bool(begun) or response.headers.get("Accept-Ranges") == "bytes"
+            part.parent.mkdir(parents=True, exist_ok=True)  # not before there is something to put there
+            broken: http.client.HTTPException | None = None
+            with part.open("ab" if begun else "wb") as file:
+                try:
+                    while chunk := _next(response):
+                        file.write(chunk)
+                        md5.update(chunk)
+                        received += len(chunk)
+                except http.client.HTTPException as error:
+                    broken = error
+        if broken is None and announced is not None and received != announced:
+            broken = http.client.HTTPException(
+                f"the transfer broke off after {received} of {announced} bytes"
+            )
+        if broken is None:
+            break
+        if not resumes or not left or received == begun:
+            raise broken
     return md5.hexdigest()
 
 
