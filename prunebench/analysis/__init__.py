@@ -3,6 +3,7 @@
 Everything is a pure function of a pandas DataFrame; docs/statistics.md gives reasons and formulas.
 """
 
+from prunebench.analysis.measures import MEASURE, fields_of, measures, ratios, summarize_measures
 from prunebench.analysis.multiple import holm
 from prunebench.analysis.places import places
 from prunebench.analysis.ranges import (
@@ -29,6 +30,7 @@ __all__ = [
     "AT_RANGE",
     "AT_SPARSITY",
     "COLUMNS",
+    "MEASURE",
     "POOL_BELOW",
     "RANGES",
     "SETTING",
@@ -38,14 +40,18 @@ __all__ = [
     "Ranges",
     "against",
     "compare",
+    "fields_of",
     "find_ranges",
     "holm",
     "lend_baselines",
     "margin_of",
+    "measures",
     "over_ranges",
     "paired",
     "places",
+    "ratios",
     "summarize",
+    "summarize_measures",
     "table",
     "variant_name",
 ]

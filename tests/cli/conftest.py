@@ -153,6 +153,32 @@ def done(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> tuple[
     return place, place.call("run", place.suite, *place.plugin)
 
 
+MEASURED = """
+schema = 1
+name = "measured"
+version = "2"
+
+[[matrix]]
+name = "main"
+architecture = "tiny-net"
+dataset = "digits"
+recipe = {name = "digits", epochs = 1}
+methods = ["random", "magnitude-after-training"]
+sparsities = [0.9]
+ablations = [[], "shuffle"]
+seeds = 2
+measures = ["effective-density", "layer-sparsity", "flops", "weights-remaining", "training-flops"]
+"""
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Place:
+    """A folder in which measured.toml has been run: two methods, shuffled too, with measures."""
+    place = make_place(tmp_path_factory.mktemp("measured"))
+    place.call("run", place.write("measured.toml", MEASURED), *place.plugin)
+    return place
+
+
 @pytest.fixture(scope="session")
 def python() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Python code in a process of its own."""

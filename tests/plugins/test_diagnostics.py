@@ -104,7 +104,7 @@ def test_effective_density_and_disconnected_weights_add_up() -> None:
     assert (found["effective"], found["kept"], found["prunable"]) == (5, 7, 14)
     assert (found["density"], found["share"], found["collapsed"]) == (5 / 14, 5 / 7, False)
     lost = plain(disconnected(NET, MASK, SHAPE))
-    assert lost == {"weights": 2, "share": 2 / 7, "layers": {"2.weight": 2}}
+    assert lost == {"weights": 2, "share": 2 / 7, "layers": {"0.weight": 0, "2.weight": 2}}
 
 
 def test_flops_of_a_small_network() -> None:

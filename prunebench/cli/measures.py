@@ -1,0 +1,142 @@
+"""`prunebench measures`: what diagnostics found, beside the leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from prunebench.cli._options import (
+    as_json,
+    data_option,
+    planning_options,
+    plugin_options,
+    store_option,
+    suite_argument,
+)
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  prunebench measures pai-lenet
+  prunebench measures pai-lenet -m effective-density --field effective --ratio shuffle
+  prunebench measures pai-lenet -m layer-sparsity --field 'layers.*' --format csv -o layers.csv
+"""
+
+_PARTS = ("layers.", "at_least.")
+"""Places of numbers layer by layer and percent by percent: shown where they are asked for."""
+
+
+@click.command("measures", epilog=_EPILOG, short_help="Print what was measured beside the accuracy.")
+@suite_argument
+@click.option("-m", "--measure", metavar="NAME", multiple=True, help="Only this measure; repeatable.")
+@click.option(
+    "--field",
+    metavar="GLOB",
+    multiple=True,
+    help="Only numbers at this place in a measure's value, as 'relative.sparse' or 'layers.*'; repeatable.  "
+    "[default: all; in md without those of single layers]",
+)
+@click.option(
+    "--ratio",
+    metavar="ABLATION",
+    help="Numbers under this ablation over those of the unmodified method, seed by seed.",
+)
+@click.option("--per-seed", is_flag=True, help="A row a seed, not their mean and spread.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["md", "csv", "json"]),
+    default=None,
+    help="md for people; csv and json have every statistic.  [default: md]",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
+)
+@planning_options
+@store_option
+@data_option
+@plugin_options
+@as_json
+def command(
+    suite: str,
+    measure: tuple[str, ...],
+    field: tuple[str, ...],
+    ratio: str | None,
+    per_seed: bool,
+    format: str | None,
+    output: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Print what diagnostics measured of SUITE's cells: layer sparsities, effective densities, FLOPs, ….
+
+    Which are measured says `measures = […]` in the suite. Reads the plan of the suite's last run where the
+    suite has not changed since; else plans it.
+    """
+    from prunebench.cli._output import complain
+    from prunebench.cli._source import source
+    from prunebench.engine.measures import measure_rows
+    from prunebench.errors import UsageError
+
+    if as_json and format not in (None, "json"):
+        raise UsageError(f"--json and --format {format}: give one of them")
+    found = source(suite, options)
+    rows = measure_rows(found.plan, found.store)
+    name = found.plan.suite["name"]
+    if not rows:
+        raise UsageError(f"suite {name} measures nothing; `measures = […]` in a matrix does")
+    format = "json" if as_json else format or "md"
+    if not any(row["status"] in ("finished", "diverged") for row in rows):
+        complain(f"nothing of suite {name} has been measured in {found.store.root}; "
+                 f"`prunebench run {suite}` does that")  # fmt: skip
+    from prunebench.report.measures import measures_text
+
+    frame = _selected(rows, measure, field, everything=format != "md")
+    text = measures_text(_table(frame, ratio, per_seed), format, title=_title(found.plan.suite, ratio))
+    if output is None or output == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
+
+
+def _selected(
+    rows: list[dict[str, Any]], names: tuple[str, ...], fields: tuple[str, ...], *, everything: bool
+) -> Any:
+    """Return the table of measures of these names, with the numbers at these places."""
+    from fnmatch import fnmatchcase
+
+    from prunebench.analysis import measures
+    from prunebench.errors import UsageError, nearest
+
+    known = dict.fromkeys(row["measure"] for row in rows)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"the suite does not measure '{name}'{nearest(name, known)}")
+    frame = measures([row for row in rows if not names or row["measure"] in names])
+    places = dict.fromkeys(frame["field"])
+    if fields:
+        wanted = {place for place in places for field in fields if fnmatchcase(place, field)}
+        if not wanted and any(places):
+            raise UsageError(f"no number is at '{fields[0]}'{nearest(fields[0], places)}")
+    else:
+        wanted = {place for place in places if everything or not place.startswith(_PARTS)}
+    return frame[frame["field"].isin(wanted)]
+
+
+def _table(frame: Any, ratio: str | None, per_seed: bool) -> Any:
+    from prunebench.analysis import ratios, summarize_measures
+
+    if ratio is not None:
+        frame = ratios(frame, ratio)
+    return frame if per_seed else summarize_measures(frame)
+
+
+def _title(suite: Any, ratio: str | None) -> str:
+    what = f"measures, {ratio} over unmodified" if ratio else "measures"
+    return f"{suite['name']} (version {suite.get('version')}): {what}"
