@@ -83,7 +83,7 @@ class Overview:
         job = self.session.plan.jobs[key]
         if job.kind != "train":
             return job.kind
-        return "train pruned" if "mask" in job.params["run"] else "train dense"
+        return "train pruned" if job.prunes else "train dense"
 
     @cached_property
     def reasons(self) -> dict[str, str]:

@@ -185,7 +185,7 @@ class LocalEngine:
 
 def _passing(job: Job) -> bool:
     """Whether a job's output is only passed through: scores, and states of pruned runs."""
-    return job.kind == "score" or (job.kind == "train" and "mask" in job.params["run"])
+    return job.kind == "score" or job.prunes
 
 
 def _one_line(error: BaseException) -> str:

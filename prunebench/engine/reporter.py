@@ -160,7 +160,7 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
 def _described(job: Job) -> str:
     if job.kind == "train":
         run = job.params["run"]
-        what = "pruned" if "mask" in run else "dense"
+        what = "pruned" if job.prunes else "dense"
         return f"train {run['architecture']['name']} {what} to step {job.params['step']}"
     return job.kind
 

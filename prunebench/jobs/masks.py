@@ -44,7 +44,7 @@ def run_score(job: Job, context: Context) -> None:
 
 
 def run_mask(job: Job, context: Context) -> None:
-    """Commit the mask that keeps exactly `kept` weights, of scores or by rounds of scoring."""
+    """Commit the mask that keeps exactly `kept` weights: of scores, by rounds, or a state's own."""
     inputs = {key: context.read(key) for key in job.inputs}
     meta = _meta(job, context, inputs)
     if "diverged" in meta:
@@ -52,6 +52,9 @@ def run_mask(job: Job, context: Context) -> None:
         return
     params = job.params
     first = inputs[job.inputs[0]]
+    if params.get("taken") == "state":
+        _commit(job, context, mask_from(first), {**meta, "history": first.meta.get("history", [])})
+        return
     allocation: Any = params["allocation"]
     if allocation == "like":
         liked = mask_from(inputs[job.inputs[1]])

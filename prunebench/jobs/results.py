@@ -10,7 +10,7 @@ from prunebench.errors import ComponentError
 from prunebench.host.components import Diagnostic
 from prunebench.jobs.context import Context
 from prunebench.jobs.provenance import provenance
-from prunebench.jobs.states import mask_from, mask_layers, unpack_state
+from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.job import Job
 from prunebench.store import Artifact
 from prunebench.training.course import Course
@@ -75,14 +75,6 @@ def run_record(job: Job, context: Context) -> None:
                 "key": job.inputs[1],
                 **{name: mask[name] for name in ("kept", "prunable", "layers")},
             }
-    elif state.get("mask_shapes"):  # pruned while training
-        own = mask_from(context.read(state_key))
-        result["mask"] = {
-            "key": state_key,
-            "kept": own.kept,
-            "prunable": own.prunable,
-            "layers": mask_layers(own),
-        }
     if state.get("diverged"):
         result |= {"outcome": "diverged", "diverged": state["diverged"]}
     else:

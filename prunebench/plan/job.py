@@ -5,6 +5,7 @@ Kinds and their `params` (all resolved; `inputs` lists the keys that a job reads
 train    {run: {...}, step}                    reads the origin state, the mask (where the run has them)
 score    {scorer, prunable, data, seed}        reads a state
 mask     {keep, allocation, kept, prunable, …} reads scores, or a state (rounds); for `like` also a mask
+mask     {taken: "state"}                      reads a state pruned while training: its mask
 shuffle  {seed}                                reads a mask
 measure  {diagnostic, …}                       reads a mask or a state
 record   {cell}                                reads the end state, and the mask where there is one
@@ -39,6 +40,11 @@ class Job:
     kind: Kind
     params: Mapping[str, Any]
     inputs: tuple[str, ...] = ()
+
+    @property
+    def prunes(self) -> bool:
+        """Whether this trains a pruned network: with a mask, or with a policy that makes one."""
+        return self.kind == "train" and ("mask" in self.params["run"] or "policy" in self.params["run"])
 
 
 def state_key(run: str, step: int) -> str:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from prunebench.errors import UsageError
 from prunebench.host.components import Diagnostic
-from prunebench.host.form import Form, Gradual
+from prunebench.host.form import Gradual
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
 from prunebench.plan.gradual import gradual_policy
@@ -76,6 +76,7 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         kept = kept_weights(setting, cell.density)
         policy, cost = gradual_policy(builder, setting, form, recipe, seed, kept)
         end = pruned_state(builder, setting, form, recipe, seed, policy=policy, extra=cost)
+        mask = builder.add("mask", {"taken": "state"}, (end,))  # it stays when the state goes
     else:
         kept = kept_weights(setting, cell.density)
         mask = mask_of(builder, setting, form, recipe, seed, cell.density)
@@ -90,7 +91,7 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         "seed": seed,
     }
     record = builder.add("record", {"cell": resolved}, (end, mask) if mask else (end,))
-    measures = (_measure(builder, setting, form, name, end, mask) for name in cell.measures)
+    measures = (_measure(builder, setting, name, end, mask) for name in cell.measures)
     return PlannedCell(
         matrix=cell.matrix,
         name=cell.name,
@@ -131,10 +132,11 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
     return builder.once("described", objects, (cell.dataset, cell.split), make)
 
 
-def _measure(
-    builder: Builder, setting: Setting, form: Form, name: str, end: str, mask: str | None
-) -> str | None:
-    """Add a measure's job; None where an unpruned network has no mask to measure."""
+def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str | None) -> str | None:
+    """Add a measure's job; None where an unpruned network has no mask to measure.
+
+    What can be measured without the end state's weights reads the mask, which is kept when the state goes.
+    """
     diagnostic = builder.host.get("diagnostics", name)
     assert isinstance(diagnostic, Diagnostic)
     params: dict[str, Any] = {
@@ -142,12 +144,12 @@ def _measure(
         "of": diagnostic.of,
         "architecture": setting.architecture,
     }
-    if diagnostic.of == "mask":
-        if form.scorer is None:
-            return None
-        return builder.add("measure", params, (mask or end,))  # pruned while training: the mask of its end
+    if diagnostic.of == "state":
+        return builder.add("measure", params, (end,))
+    if diagnostic.of == "mask" and mask is None:
+        return None
     if diagnostic.of == "course":
         params["course"] = builder.once(
             "course", (), (end, mask or ""), lambda: course_of(builder, setting, end, mask)
         )
-    return builder.add("measure", params, (end,))
+    return builder.add("measure", params, (mask or end,))
