@@ -226,7 +226,10 @@ def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regr
         return None
     call = form.regrowth.scorer
     other = cast(Scorer, _host(plugins).get("scorers", call.name))
-    _refuse_parameters(other, call.parameters)
+    parameters = call.parameters
+    if form.scorer is not None and form.scorer.name == call.name:  # one scorer for both is one call
+        parameters = {**form.scorer.parameters, **parameters}
+    _refuse_parameters(other, parameters)
     if (other.mode, other.precision) != (scorer.mode, scorer.precision):
         raise UsageError(
             f"regrowth: scorer '{other.name}' works in {other.mode} mode and {other.precision}, "
@@ -238,7 +241,7 @@ def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regr
             f"regrowth: scorer '{other.name}' needs data and '{scorer.name}' has none: turn them round, or "
             "take two that agree"
         )
-    return Regrow(other.function, call.parameters, form.regrowth.every or 1, f"scorer '{other.name}'")
+    return Regrow(other.function, parameters, form.regrowth.every or 1, f"scorer '{other.name}'")
 
 
 def _refuse_parameters(scorer: Scorer, parameters: Iterable[str]) -> None:

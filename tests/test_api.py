@@ -452,6 +452,13 @@ def test_force_brings_weights_back_and_its_scorers_must_agree() -> None:
         for more in ({"regrowth": {"scorer": "force"}}, {})
     )
     assert with_.kept == without.kept
+    assert with_ != without
+    x, y = make_batch()
+    chunked = {**rounds, "scorer": {"name": "force", "chunk": 4}, "regrowth": {"scorer": "force"}}
+    # the chunk is for both: else the examples would be wanted all at once
+    prunebench.prune(
+        make_model(), prunebench.Form.model_validate(chunked), density=0.05, batch=(MadeWhenWanted(x), y)
+    )
     for scorer, regrowth, message in (
         ("force", "synflow", "'synflow' works in eval mode and float64, 'force' in train mode"),
         ("force", "fore", "did you mean 'force'"),

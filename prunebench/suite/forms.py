@@ -177,6 +177,8 @@ def _filled_regrowth(form: Form, call: ScorerCall, host: Components, report: Rep
     def note(location: Location, message: str) -> None:
         report(("regrowth", *location), message)
 
+    if form.scorer is not None and form.scorer.name == call.name:  # one scorer for both is one call
+        call = call.model_copy(update={"parameters": {**form.scorer.parameters, **call.parameters}})
     filled = _filled_scorer(call, host, note)
     names = host.names("scorers")
     if form.scorer is None or form.scorer.name not in names or call.name not in names:

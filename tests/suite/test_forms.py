@@ -55,6 +55,20 @@ def test_changes_to_a_method_keep_the_rest(form: FormOf) -> None:
     assert found.scorer.parameters == {"temperature": 7.0, "chunk": 0}
 
 
+def test_regrowth_by_the_same_scorer_has_its_parameters(form: FormOf) -> None:
+    """One scorer for kept and removed weights is called alike; one of another name by its own defaults."""
+    row = (
+        '{{as = "g", scorer = {{name = "grasp", temperature = 7}}, schedule = {{rounds = 2}}, regrowth = {}}}'
+    )
+    for regrowth, temperature in (
+        ('{scorer = "grasp"}', 7.0),
+        ('{scorer = {name = "grasp", temperature = 8}}', 8.0),
+    ):
+        found = form(methods=f"[{row.format(regrowth)}]").regrowth
+        assert not isinstance(found, str)
+        assert found.scorer.parameters == {"temperature": temperature, "chunk": 0}
+
+
 def test_a_whole_form(form: FormOf) -> None:
     """Every field that is built can be written in a table."""
     found = form(
