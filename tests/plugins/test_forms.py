@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from prunebench_plugins.ablations import invert, prunebench_ablations, reinit, shuffle
+from prunebench_plugins.ablations import (
+    fixed_variance,
+    fixed_variance_scores,
+    invert,
+    prunebench_ablations,
+    reinit,
+    shuffle,
+)
 from prunebench_plugins.methods import prunebench_methods
 from prunebench_plugins.recipes import prunebench_recipes
 
 from prunebench import Form
+from prunebench.errors import UsageError
 from prunebench.host.form import Rounds
 
 METHODS = {m.name: m for m in prunebench_methods()}
@@ -25,6 +33,18 @@ RECIPES = {r.name: r for r in prunebench_recipes()}
         ("ltr", {"scorer": "magnitude", "score_at": "end", "train_from": "rewind"}),
         ("grasp-inverted", {"scorer": "grasp", "keep": "low"}),
         ("grasp-magnitude", {"scorer": "grasp", "keep": "far"}),
+        ("synflow-shuffled", {"scorer": "synflow", "schedule": {"rounds": 100}, "alter": ["shuffle"]}),
+        ("erk", {"scorer": "random", "allocation": "erk"}),
+        ("uniform-random", {"scorer": "random", "allocation": "uniform"}),
+        ("uniform-magnitude", {"scorer": "magnitude", "allocation": "uniform"}),
+        ("force", {"scorer": "force", "schedule": {"rounds": 60}, "regrowth": {"scorer": "force"}}),
+        (
+            "gradual-magnitude",
+            {
+                "scorer": "magnitude",
+                "schedule": {"gradual": {"from": {"share": 0.1}, "to": {"share": 0.5}, "every": 100}},
+            },
+        ),
     ],
 )
 def test_a_method_is_its_row_of_the_general_form(name, fields):
@@ -34,7 +54,7 @@ def test_a_method_is_its_row_of_the_general_form(name, fields):
 
 def test_every_method_can_be_run_and_says_its_exact_variant():
     """No built-in method asks for what is not built; the text that `show` prints is there."""
-    assert len(METHODS) == 7
+    assert len(METHODS) == 13
     for method in METHODS.values():
         assert method.form.unbuilt() is None
         assert len(method.documentation) > 60
@@ -80,6 +100,41 @@ def test_a_named_variant_and_its_ablation_are_one_form():
     assert invert(Form.model_validate({"scorer": "grasp"})) == METHODS["grasp-inverted"].form
 
 
+UNIT = {"init": "unit-variance"}
+
+
+@pytest.mark.parametrize(
+    ("name", "a", "b"),
+    [
+        ("synflow", "scored", "init"),
+        ("magnitude-after-training", "scored", "end"),
+        ("ltr", {"at": "rewind", "run": "find"}, "rewind"),
+    ],
+)
+def test_fixed_variance_trains_the_scored_weights_or_the_usual_ones(name, a, b):
+    """(a) takes the weights from the run of variance 1, (b) from the usual run at the same point."""
+    form = METHODS[name].form
+    assert fixed_variance(form) == form.changed(find=UNIT, train_from=a)
+    assert fixed_variance_scores(form) == form.changed(find=UNIT, train_from=b)
+
+
+def test_fixed_variance_keeps_other_changes_of_the_find_run():
+    """A learning rate to find with stays beside the initialisation."""
+    form = Form.model_validate({"scorer": "magnitude", "find": {"lr": 0.5}, "score_at": {"step": 9}})
+    assert fixed_variance(form).find == {"lr": 0.5, "init": "unit-variance"}
+    assert fixed_variance_scores(form).train_from == form.score_at
+
+
+@pytest.mark.parametrize("ablation", [shuffle, reinit, fixed_variance_scores])
+def test_what_alters_a_mask_before_training_is_refused_of_gradual_pruning(ablation):
+    """There is none then; invert and fixed variance make sense and are taken."""
+    form = METHODS["gradual-magnitude"].form
+    with pytest.raises(UsageError, match="gradual pruning"):
+        ablation(form)
+    assert invert(form).keep == "low"
+    assert fixed_variance(form).find == UNIT
+
+
 def test_an_ablation_keeps_rounds_and_parameters():
     """Schedules, scorers' parameters and batches survive the change."""
     form = Form.model_validate({"scorer": {"name": "grasp", "temperature": 200, "batch": {"per_class": 3}}})
@@ -88,9 +143,9 @@ def test_an_ablation_keeps_rounds_and_parameters():
     assert changed.schedule == Rounds(rounds=5)
 
 
-def test_the_ablations_are_those_of_the_paper_that_are_forms():
-    """Fixed variance is a recipe's initialisation, not an ablation of the form."""
-    assert set(ABLATIONS) == {"shuffle", "reinit", "invert"}
+def test_the_ablations_are_the_papers():
+    """Fixed variance in both readings: the paper does not say which it means."""
+    assert set(ABLATIONS) == {"shuffle", "reinit", "invert", "fixed-variance", "fixed-variance-scores"}
     assert all(len(a.documentation) > 80 for a in ABLATIONS.values())
 
 
