@@ -137,7 +137,7 @@ def _faults(component: Component) -> Iterator[str]:
 def _hints(kind: type[Component]) -> dict[str, Any]:
     """Return the types of a kind's fields; torch is not imported for those that it only names."""
     stand_in = SimpleNamespace(Tensor=Any, Module=Any)
-    return get_type_hints(kind, localns={"torch": stand_in, "nn": stand_in, "Path": Path})
+    return get_type_hints(kind, localns={"torch": stand_in, "nn": stand_in, "Path": Path, "Product": Any})
 
 
 def _preset_faults(preset: object) -> Iterator[str]:
