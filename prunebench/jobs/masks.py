@@ -60,7 +60,9 @@ def run_mask(job: Job, context: Context) -> None:
         liked = mask_from(inputs[job.inputs[1]])
         allocation = {layer["name"]: layer["kept"] for layer in liked.layers()}
     if "rounds" in params:
-        module, arguments = _scoring(params["scoring"], context, first)
+        module, arguments = _scoring(
+            params["scoring"], context, first, params.get("regrowth", {}).get("scorer")
+        )
         try:
             mask = prune_rounds(
                 module,
@@ -117,8 +119,14 @@ def _has_diverged(module: nn.Module, arguments: Mapping[str, Any], source: Artif
         return False
     x, y = arguments["batch"]
     copy = deepcopy(module).train(arguments["mode"] == "train")
+    chunk = arguments["parameters"].get("chunk")
+    size = chunk if isinstance(chunk, int) and chunk > 0 else len(y)
     with torch.no_grad():
-        return not bool(torch.isfinite(torch.nn.functional.cross_entropy(copy(x), y)))
+        for start in range(0, len(y), size):
+            part = slice(start, start + size)
+            if not torch.isfinite(torch.nn.functional.cross_entropy(copy(x[part]), y[part])):
+                return True
+    return False
 
 
 def _where(source: Artifact) -> dict[str, Any]:
@@ -133,24 +141,32 @@ def _commit(job: Job, context: Context, mask: Mask, meta: dict[str, Any]) -> Non
 
 
 def _scoring(
-    params: Mapping[str, Any], context: Context, source: Artifact
+    params: Mapping[str, Any], context: Context, source: Artifact, other: Mapping[str, Any] | None = None
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network in the state to be scored, and the arguments of `score_network`."""
     module = context.network(params["architecture"], None, params["seed"])
     unpack_state(source).load_into(module)
-    return module.to(params["scorer"]["device"]), scoring_arguments(params, context)
+    return module.to(params["scorer"]["device"]), scoring_arguments(params, context, other)
 
 
-def scoring_arguments(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Return the arguments of `score_network`, less the network, that a job's `scoring` says."""
+def scoring_arguments(
+    params: Mapping[str, Any], context: Context, other: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the arguments of `score_network`, less the network, that a job's `scoring` says.
+
+    `other` is the call of a scorer that gets the same batch.
+    """
     from prunebench.training.data import scoring_batch
 
     call = params["scorer"]
     scorer = cast(Scorer, context.host.get("scorers", call["name"]))
-    batch: tuple[torch.Tensor, torch.Tensor] | None = None
+    batch: tuple[Any, torch.Tensor] | None = None
     if "batch" in params:
         data = context.data(params["data"], "cpu")
-        x, y = scoring_batch(data, params["seed"], **params["batch"])
+        # images in floating point take four times the memory of bytes: the built-in scorers that work in
+        # chunks make them chunk by chunk; others are promised tensors
+        lazy = _in_chunks(call, context) and (other is None or _in_chunks(other, context))
+        x, y = scoring_batch(data, params["seed"], **params["batch"], lazy=lazy)
         batch = x.to(call["device"]), y.to(call["device"])
     prunable = params["prunable"]
     return {
@@ -165,6 +181,12 @@ def scoring_arguments(params: Mapping[str, Any], context: Context) -> dict[str, 
         "parameters": call["parameters"],
         "who": _who(context, scorer.name),
     }
+
+
+def _in_chunks(call: Mapping[str, Any], context: Context) -> bool:
+    """Whether it is a built-in scorer that will ask for its examples in chunks."""
+    built_in = context.host.origin("scorers", call["name"]).distribution == "prunebench"
+    return built_in and call["parameters"].get("chunk") is not None
 
 
 def _who(context: Context, scorer: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from prunebench.errors import DataError
 from prunebench.training.streams import stream
 
-__all__ = ["Data", "normalize", "scoring_batch", "validation_indices"]
+__all__ = ["Data", "Normalized", "normalize", "scoring_batch", "validation_indices"]
 
 Part = tuple[torch.Tensor, torch.Tensor]
 
@@ -83,6 +83,36 @@ class Data:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Normalized:
+    """Images that are normalised when they are asked for: a quarter of the memory until then.
+
+    `len`, `shape` and indexing by a number, a slice or a tensor of numbers are those of the normalised
+    tensor, and so are the numbers, bit for bit.
+    """
+
+    images: torch.Tensor
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> torch.Size:
+        """(N, C, H, W)."""
+        return self.images.shape
+
+    def __getitem__(self, part: int | slice | torch.Tensor) -> torch.Tensor:
+        if isinstance(part, int):
+            return normalize(self.images[part][None], self.mean, self.std)[0]
+        return normalize(self.images[part], self.mean, self.std)
+
+    def to(self, device: str | torch.device) -> Normalized:
+        """Return the same on a device."""
+        return replace(self, images=self.images.to(device))
+
+
 def normalize(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
     """Return float32 (image / 255 − mean) / std of uint8 images N×C×H×W, in their memory layout.
 
@@ -111,14 +141,32 @@ def validation_indices(labels: torch.Tensor, classes: int) -> torch.Tensor:
     return torch.from_numpy(np.sort(chosen))
 
 
+@overload
 def scoring_batch(
-    data: Data, seed: int, *, per_class: int | None = None, examples: int | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+    data: Data,
+    seed: int,
+    *,
+    per_class: int | None = None,
+    examples: int | None = None,
+    lazy: Literal[False] = False,
+) -> tuple[torch.Tensor, torch.Tensor]: ...
+@overload
+def scoring_batch(
+    data: Data, seed: int, *, per_class: int | None = None, examples: int | None = None, lazy: bool
+) -> tuple[torch.Tensor | Normalized, torch.Tensor]: ...
+def scoring_batch(
+    data: Data,
+    seed: int,
+    *,
+    per_class: int | None = None,
+    examples: int | None = None,
+    lazy: bool = False,
+) -> tuple[torch.Tensor | Normalized, torch.Tensor]:
     """Return (float32 normalised images, labels) to score with, by stream(seed, "batch"), not augmented.
 
     `per_class` of every class, sorted by class (ten of class 0, then ten of class 1, …), or so many
     `examples` without regard to class, in random order. They are of the run's own training part, on the
-    data's device.
+    data's device. With `lazy` the images stay bytes until they are asked for (`Normalized`).
 
     Raises: DataError where a class or the training part has too few.
     """
@@ -142,7 +190,8 @@ def scoring_batch(
             )
         chosen = order[:examples]
     where = torch.from_numpy(chosen).to(data.images.device)
-    return normalize(data.images[where], data.mean, data.std), data.labels[where]
+    images = Normalized(data.images[where], data.mean, data.std)
+    return (images if lazy else images[:]), data.labels[where]
 
 
 def _first_of_each_class(

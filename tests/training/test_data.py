@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from prunebench.errors import DataError
-from prunebench.training.data import Data, normalize, scoring_batch, validation_indices
+from prunebench.training.data import Data, Normalized, normalize, scoring_batch, validation_indices
 
 
 def labelled(counts: list[int], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,6 +91,21 @@ def test_a_scoring_batch_is_sorted_by_class_and_balanced():
     chosen = positions(x.round().to(torch.uint8))
     assert len(set(chosen)) == 30
     assert torch.equal(data.labels[torch.tensor(chosen)], y)
+
+
+@pytest.mark.parametrize("wanted", [{"per_class": 4}, {"examples": 15}])
+def test_a_lazy_scoring_batch_has_the_same_numbers_when_they_are_asked_for(wanted):
+    """Bytes until then; any part, whole or reordered, is that of the eager batch bit for bit."""
+    data = prepared([40, 50, 60])
+    x, y = scoring_batch(data, 0, **wanted)
+    lazy, labels = scoring_batch(data, 0, **wanted, lazy=True)
+    assert isinstance(lazy, Normalized)
+    assert lazy.images.dtype == torch.uint8
+    assert (len(lazy), lazy.shape) == (len(x), x.shape)
+    assert torch.equal(y, labels)
+    for part in (slice(None), slice(2, 7), torch.tensor([8, 1, 1]), 3):
+        assert torch.equal(lazy[part], x[part])
+    assert torch.equal(lazy.to("cpu")[:], x)
 
 
 def test_a_scoring_batch_of_any_class_is_a_random_one():
