@@ -240,20 +240,8 @@ class Product:
         assert form is not None
         point = axes.score_at[p]
         changes: dict[str, Any] = {} if point is None else {"score_at": point}
-        find = {**form.find, **axes.find[f]}
-        if find:
-            trained = changed_recipe(
-                recipe,
-                find,
-                lambda key: (*place, "find", key) if key else (*place, "find"),
-                self.problems,
-                self.host.names("initializations"),
-            )
-            if trained is None:
-                return None
-            before, after = recipe.model_dump(mode="json"), trained.model_dump(mode="json")
-            # what is as in the recipe is no change: find = {lr = 0.1} of a recipe with lr = 0.1
-            changes["find"] = {k: after[k] for k in find if after[k] != before[k]}
+        if axes.find[f]:
+            changes["find"] = {**form.find, **axes.find[f]}
         if changes:
             form = form.changed(**changes)
         for i, name in enumerate(axes.ablations[b]):
@@ -264,8 +252,32 @@ class Product:
                 self.problems.add((*self.here, "ablations", b, i), where)
                 return None
         assert form is not None
+        find = self._find(recipe, form, place)
+        if find is None:
+            return None
+        if find != form.find:
+            form = form.changed(find=find)
         form = changed_form(form, {}, self.host, lambda loc, text: self.problems.add((*place, *loc), text))
         return None if form is None else intern(form, self.forms)
+
+    def _find(self, recipe: Recipe, form: Form, place: Location) -> dict[str, Any] | None:
+        """Return a form's changes to a recipe in one spelling; None where there were problems.
+
+        What is as in the recipe is no change: find = {lr = 0.1} of a recipe with lr = 0.1.
+        """
+        if not form.find:
+            return {}
+        trained = changed_recipe(
+            recipe,
+            form.find,
+            lambda key: (*place, "find", key) if key else (*place, "find"),
+            self.problems,
+            self.host.names("initializations"),
+        )
+        if trained is None:
+            return None
+        before, after = recipe.model_dump(mode="json"), trained.model_dump(mode="json")
+        return {k: after[k] for k in form.find if after[k] != before[k]}
 
     def _refuse_repeats(
         self,

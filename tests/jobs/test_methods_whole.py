@@ -158,3 +158,12 @@ def test_ltr_under_fixed_variance_rewinds_in_the_run_of_variance_one(project: An
     assert [state["step"] for state in states] == [3, 3]
     names = [state["run"]["origin"]["init"]["name"] for state in states]
     assert names[0] == "unit-variance" != names[1]
+
+
+def test_fixed_variance_changes_nothing_of_a_recipe_that_has_it(project: Any) -> None:
+    """The initialization of the scored run is no change where it is the recipe's own: the cells are the same."""
+    path = project.suite(["magnitude"])
+    path.write_text(path.read_text().replace("epochs = 1", 'epochs = 1, init = "unit-variance"'))
+    plain = project.session(path).plan.cells[-1].key
+    path.write_text(path.read_text().replace('"none"', '"fixed-variance"'))
+    assert project.session(path).plan.cells[-1].key == plain
