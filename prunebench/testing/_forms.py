@@ -11,7 +11,7 @@ from prunebench.testing._common import ensure, ensure_common, said, untouched
 
 __all__ = ["check_ablation", "check_method", "check_recipe"]
 
-_EXAMPLES = 50_000
+_EXAMPLES = 1_281_167
 """Training examples that a recipe's schedule is worked out for."""
 
 
@@ -70,7 +70,7 @@ def check_ablation(ablation: Ablation) -> None:
 
 
 def check_recipe(component: RecipeComponent) -> None:
-    """Check a recipe: its schedule, learning rates and rewind point, worked out for 50,000 examples.
+    """Check a recipe: its schedule, learning rates and rewind point, worked out for as many examples as ImageNet has.
 
     Raises: AssertionError.
     """

@@ -8,36 +8,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from prunebench.errors import UsageError
+from prunebench.training.crops import cut
+from prunebench.training.patches import DRAWS, parse_patch
 from prunebench.training.streams import Stream
 
-__all__ = ["Augmentation", "flip", "make_augmentations", "shift"]
+__all__ = ["Augmentation", "Draws", "flip", "make_augmentations", "shift"]
+
+Draws = NDArray[Any]
 
 _SHIFT = re.compile(r"shift([1-9][0-9]*)")
 
 
+ALLOWED = (
+    "'flip', 'shift4' (or any other width), 'resized-crop' (area 0.1–1, aspect ratio 0.8–1.25), or "
+    "'resized-crop[a,b,c,d]' for areas a–b and aspect ratios c–d"
+)
+
+
 class Augmentation:
-    """One augmentation: its draws for an epoch, and what it makes of a batch given their draws."""
+    """One augmentation: its draws for an epoch, and what it makes of a batch given their draws.
+
+    name: its name in recipes
+    draw: (stream of the epoch, examples) → draws, one row for each position in the epoch
+    settle: (draws, height, width) → what they come to for images of this size, a row each
+    apply: (uint8 images N×H×W×C, settled rows) → images of the same shape
+    """
 
     def __init__(
         self,
         name: str,
-        draw: Callable[[Stream, int], torch.Tensor],
+        draw: Callable[[Stream, int], Draws],
         apply: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        settle: Callable[[Draws, int, int], Draws] = lambda draws, height, width: draws,
     ) -> None:
-        self.name = name
-        self.draw = draw
-        """(stream of the epoch, examples) → draws, one row for each position in the epoch."""
-        self.apply = apply
-        """(uint8 images N×H×W×C, their rows of the draws) → images of the same shape."""
+        self.name, self.draw, self.apply, self.settle = name, draw, apply, settle
 
 
 def flip(images: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
-    """Mirror the images N×H×W×C left to right where `flipped` (bool, N)."""
-    return torch.where(flipped.view(-1, 1, 1, 1), images.flip(2), images)
+    """Mirror the images N×H×W×C left to right where `flipped` (bool, N); in place."""
+    which = flipped.nonzero().view(-1)
+    return images.index_copy_(0, which, images.index_select(0, which).flip(2))
 
 
 def shift(images: torch.Tensor, offsets: torch.Tensor, reach: int) -> torch.Tensor:
@@ -56,7 +72,7 @@ def shift(images: torch.Tensor, offsets: torch.Tensor, reach: int) -> torch.Tens
 
 
 def make_augmentations(names: Sequence[str]) -> list[Augmentation]:
-    """Return the augmentations of a recipe, in its order: "flip" and "shiftK" for any K from 1.
+    """Return the augmentations of a recipe, in its order.
 
     Raises: UsageError for another name, and for one that is given twice.
     """
@@ -67,15 +83,16 @@ def make_augmentations(names: Sequence[str]) -> list[Augmentation]:
 
 def _make(name: str) -> Augmentation:
     if name == "flip":
-        return Augmentation(name, lambda s, n: torch.from_numpy(s.integers(n, 2)).bool(), flip)
+        return Augmentation(name, lambda s, n: s.integers(n, 2).astype(bool), flip)
+    patch = parse_patch(name)
+    if patch is not None:
+        return Augmentation(name, lambda s, n: s.uniform((n, DRAWS)), cut, patch.boxes)
     match = _SHIFT.fullmatch(name)
     if match is None:
-        raise UsageError(
-            f"unknown augmentation '{name}'; allowed: 'flip', or 'shift' with the pixels, as 'shift4'"
-        )
+        raise UsageError(f"unknown augmentation '{name}'; allowed: {ALLOWED}")
     reach = int(match[1])
     return Augmentation(
         name,
-        lambda s, n: torch.from_numpy(s.integers(2 * n, 2 * reach + 1)).view(n, 2),
+        lambda s, n: s.integers(2 * n, 2 * reach + 1).reshape(n, 2),
         lambda images, offsets: shift(images, offsets, reach),
     )

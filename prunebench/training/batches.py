@@ -26,6 +26,7 @@ class Batches:
         self._augmentations = make_augmentations(recipe.augment)
         self._labels = data.labels
         self._device = data.images.device
+        self._size = data.shape[1:]
         # rows of N×(H·W·C), or of N×(C·H·W) where nothing wants the channels last: one copy a batch then
         self._by_pixel = channels_last or bool(self._augmentations)
         pixels = data.images.permute(0, 2, 3, 1) if self._by_pixel else data.images
@@ -59,9 +60,12 @@ class Batches:
     def _start(self, epoch: int) -> None:
         order = stream(self._seed, "order", epoch).permutation(self.examples)
         self._order = torch.from_numpy(order).to(self._device)
+        height, width = self._size
         of_epoch = stream(self._seed, "augment", epoch)
         self._draws = [
-            augmentation.draw(of_epoch.child(augmentation.name), self.examples).to(self._device)
-            for augmentation in self._augmentations
+            torch.from_numpy(one.settle(one.draw(of_epoch.child(one.name), self.examples), height, width)).to(
+                self._device
+            )
+            for one in self._augmentations
         ]
         self._epoch = epoch

@@ -66,6 +66,23 @@ def of_find(point: Point) -> bool:
     return isinstance(point, _Point) and point.run == "find"
 
 
+def _check_augmentation(name: str) -> None:
+    if re.fullmatch(r"flip|shift[1-9][0-9]*", name):
+        return
+    if name.startswith("resized-crop"):
+        from prunebench.training.patches import parse_patch  # numpy only where it is wanted
+
+        try:
+            if parse_patch(name):
+                return
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+    raise ValueError(
+        f"augment: found '{name}'; allowed: 'flip', 'shift4' (or any other width), 'resized-crop', "
+        "'resized-crop[a,b,c,d]' (areas a–b, aspect ratios c–d)"
+    )
+
+
 class Recipe(BaseModel):
     """How a network is trained: everything that training reads, as plain values.
 
@@ -93,7 +110,8 @@ class Recipe(BaseModel):
     rewind: Point = "init"
     """Where methods that rewind go back to (lottery ticket rewinding)."""
     augment: tuple[str, ...] = ()
-    """Augmentations in order: "flip", or "shift4" (up to four pixels in each direction)."""
+    """Augmentations in order: "flip", "shift4" (up to four pixels in each direction), "resized-crop" (patches
+    of area 0.1–1 and aspect ratio 0.8–1.25, or of others: "resized-crop[0.08,1,0.75,1.3333]")."""
     evaluate: Annotated[int, Field(ge=1)] = 1
     """The split is evaluated every so many epochs, and at the last step always."""
     last_batch: Literal["keep", "drop"] = "keep"
@@ -110,8 +128,7 @@ class Recipe(BaseModel):
         if self.decay == "cosine" and self.drops:
             raise ValueError("decay = 'cosine' takes no drops")
         for name in self.augment:
-            if not re.fullmatch(r"flip|shift[1-9][0-9]*", name):
-                raise ValueError(f"augment: found '{name}'; allowed: 'flip', 'shift4' (or any other width)")
+            _check_augmentation(name)
         if self.rewind == "rewind" or isinstance(self.rewind, AtName) or of_find(self.rewind):
             raise ValueError(
                 "rewind is itself a point of every run: give 'init', 'end', {step = k}, {epoch = k} or "

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import RecipeComponent, hookimpl
-from prunebench_plugins.recipes.frankle import PAI_CIFAR10, PAI_LENET
-from prunebench_plugins.recipes.quick import DIGITS
+from prunebench_plugins.recipes import frankle, quick, tanaka
 
 __all__ = ["prunebench_recipes"]
 
@@ -14,4 +13,19 @@ __all__ = ["prunebench_recipes"]
 @hookimpl
 def prunebench_recipes() -> Sequence[RecipeComponent]:
     """Return the built-in recipes."""
-    return [PAI_LENET, PAI_CIFAR10, DIGITS]
+    return [
+        frankle.PAI_LENET,
+        frankle.PAI_CIFAR10,
+        frankle.PAI_CIFAR10_VGG,
+        frankle.PAI_MODIFIED_CIFAR10,
+        frankle.PAI_TINYIMAGENET,
+        frankle.PAI_MODIFIED_TINYIMAGENET,
+        frankle.PAI_IMAGENET,
+        tanaka.TANAKA_CIFAR_VGG,
+        tanaka.TANAKA_RESNET18_CIFAR10,
+        tanaka.TANAKA_RESNET18_TINYIMAGENET,
+        tanaka.TANAKA_TINYIMAGENET_VGG,
+        tanaka.PAI_TABLE7_RESNET18_CIFAR10,
+        tanaka.PAI_TABLE7_RESNET18_TINYIMAGENET,
+        quick.DIGITS,
+    ]
