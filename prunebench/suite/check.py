@@ -1,4 +1,8 @@
-"""Checks: claims that a suite puts to its own records (DESIGN §4); parsed and validated here."""
+"""Checks: claims that a suite puts to its own records; parsed and validated here.
+
+A check takes a number `x` of `of` and a number `y` of `against` at each seed, makes D = x − y − by (or
+D = x / y − by with compare = "ratio"), and claims that D is above zero or the same as zero.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,40 @@ from pydantic import AfterValidator, BeforeValidator, Field, Tag
 from prunebench.suite.labels import ablations_label
 from prunebench.suite.schema import Combination, Listed, Name, PointValue, Sparsity, Table, one_of, wanted
 
-__all__ = ["Check", "Extreme", "PaperRange", "Selection", "Where"]
+__all__ = ["AXIS_QUANTITIES", "Check", "Extreme", "PaperRange", "Selection", "Span", "Where"]
 
 RANGES = ("trivial", "matching", "extreme", "all")
 QUANTITIES = ("accuracy", "range-end", "crossing", "slope", "diverged")
+AXIS_QUANTITIES = ("crossing", "slope")
+"""What is read off a whole curve: these need to know along which axis it runs."""
+
+
+def _quantity(value: str) -> str:
+    if value.startswith("fit:"):
+        raise ValueError(f"found '{value}': quantities of a fit are not built yet")
+    measure = value.startswith("measure:") and all(value.removeprefix("measure:").split("."))
+    if value not in QUANTITIES and not measure:
+        raise wanted(", ".join(f"'{q}'" for q in QUANTITIES) + ", 'measure:NAME' or 'measure:NAME.FIELD'")
+    return value
+
+
+Quantity = Annotated[str, AfterValidator(_quantity)]
 
 
 class Selection(Table):
-    """The cells of one side of a check: a method, with its ablations, find and pruning step."""
+    """The cells of one side of a check: a method, with its ablations, find and pruning step.
+
+    `quantity`, `architecture`, `dataset` and `recipe` are this side's own, instead of the check's.
+    """
 
     method: str
     ablations: Combination = Field(default=[])
     find: dict[str, Any] | None = None
     score_at: PointValue | None = None
+    quantity: Quantity | None = None
+    architecture: str | None = None
+    dataset: str | None = None
+    recipe: str | None = None
 
     @property
     def ablations_label(self) -> str:
@@ -57,6 +82,18 @@ class PaperRange(Table):
     paper: list[Sparsity]
 
 
+class Span(Table):
+    """The suite's sparsities between two of them, both included; an end that is absent is the grid's."""
+
+    start: Sparsity | None = Field(default=None, alias="from")
+    to: Sparsity | None = None
+
+
+def _side(value: Any) -> str | None:
+    tag = _against(value)
+    return None if tag == "<number>" else tag
+
+
 def _against(value: Any) -> str | None:
     if isinstance(value, dict):
         return "<extreme>" if {"best", "worst"} & value.keys() else "<selection>"
@@ -66,19 +103,13 @@ def _against(value: Any) -> str | None:
 
 
 def _range(value: Any) -> str | None:
+    if isinstance(value, Span) or (isinstance(value, dict) and "paper" not in value):
+        return "<span>"
     if isinstance(value, dict | PaperRange):
         return "<paper>"
     if isinstance(value, list):
         return "<list>"
     return "<name>" if isinstance(value, str) and value in RANGES else None
-
-
-def _quantity(value: str) -> str:
-    if value.startswith("fit:"):
-        raise ValueError(f"found '{value}': quantities of a fit are not built yet")
-    if value not in QUANTITIES and not (value.startswith("measure:") and value != "measure:"):
-        raise wanted(", ".join(f"'{q}'" for q in QUANTITIES) + " or 'measure:NAME'")
-    return value
 
 
 Against = Annotated[
@@ -87,11 +118,19 @@ Against = Annotated[
     | Annotated[Extreme, Tag("<extreme>")],
     one_of(_against, "a number, {method = …}, {best = […]} or {worst = […]}"),
 ]
+Side = Annotated[
+    Annotated[Selection, Tag("<selection>")] | Annotated[Extreme, Tag("<extreme>")],
+    one_of(_side, "{method = …}, {best = […]} or {worst = […]}"),
+]
 Range = Annotated[
     Annotated[str, Tag("<name>")]
     | Annotated[list[Sparsity], Tag("<list>")]
-    | Annotated[PaperRange, Tag("<paper>")],
-    one_of(_range, "'trivial', 'matching', 'extreme', 'all', {paper = […]} or a list of sparsities"),
+    | Annotated[PaperRange, Tag("<paper>")]
+    | Annotated[Span, Tag("<span>")],
+    one_of(
+        _range,
+        "'trivial', 'matching', 'extreme', 'all', {paper = […]}, {from = …, to = …} or a list of sparsities",
+    ),
 ]
 
 
@@ -99,11 +138,17 @@ class Check(Table):
     """A claim: `of` is above, or the same as, `against` over a range; or all or any of other checks hold."""
 
     name: Name
-    quantity: Annotated[str, AfterValidator(_quantity)] | None = None
-    of: Selection | None = None
+    quantity: Quantity | None = None
+    along: Literal["sparsity", "score_at"] | None = None
+    reaches: Selection | None = None
+    of: Side | None = None
     against: Against | None = None
+    compare: Literal["difference", "ratio"] = "difference"
+    by: float | None = None
     where: Where = Where()
     range: Range | None = None
+    over: Literal["mean", "everywhere", "somewhere"] = "mean"
+    settings: Literal["each", "some"] = "each"
     claim: Literal["above", "same"] | None = None
     not_: bool = Field(default=False, alias="not")
     margin: Annotated[float, Field(ge=0)] | None = None
@@ -114,13 +159,13 @@ class Check(Table):
     def selections(self) -> list[tuple[tuple[str | int, ...], Selection]]:
         """Every selection of the check, with its key path."""
         found: list[tuple[tuple[str | int, ...], Selection]] = []
-        if self.of is not None:
-            found.append((("of",), self.of))
-        if isinstance(self.against, Selection):
-            found.append((("against",), self.against))
-        if isinstance(self.against, Extreme):
-            for key in ("best", "worst"):
-                found.extend((("against", key, i), s) for i, s in enumerate(getattr(self.against, key) or []))
+        for side in ("of", "reaches", "against"):
+            value = getattr(self, side)
+            if isinstance(value, Selection):
+                found.append(((side,), value))
+            elif isinstance(value, Extreme):
+                for key in ("best", "worst"):
+                    found.extend(((side, key, i), s) for i, s in enumerate(getattr(value, key) or []))
         return found
 
     @property
@@ -130,14 +175,19 @@ class Check(Table):
             return [(("range", "paper", i), s) for i, s in enumerate(self.range.paper)]
         if isinstance(self.range, list):
             return [(("range", i), s) for i, s in enumerate(self.range)]
+        if isinstance(self.range, Span):
+            ends = (("from", self.range.start), ("to", self.range.to))
+            return [(("range", key), s) for key, s in ends if s is not None]
         return []
 
     def contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield the key path and message of what does not go together in this check."""
         groups = [key for key in ("all", "any") if getattr(self, f"{key}_") is not None]
-        own = ("quantity", "of", "against", "where", "range", "claim", "not", "margin")
-        fields = {"not": "not_"}
-        given = [key for key in own if fields.get(key, key) in self.model_fields_set]
+        given = [
+            key
+            for field, info in type(self).model_fields.items()
+            if (key := info.alias or field) not in ("name", "all", "any") and field in self.model_fields_set
+        ]
         if groups:
             others = [*given, *groups[1:]]
             if others:
@@ -153,10 +203,40 @@ class Check(Table):
                 yield (key,), "is missing (or give 'all' or 'any' with the names of checks)"
         if self.quantity not in (None, "accuracy") and self.margin is None:
             yield (("margin",), f"is missing: it is needed where the quantity is '{self.quantity}'")
-        if isinstance(self.against, Extreme):
-            if (self.against.best is None) == (self.against.worst is None):
-                yield ("against",), "has both 'best' and 'worst'; allowed: one of them"
-            elif not (self.against.best or self.against.worst):
-                yield ("against",), "has no methods; allowed: a list with at least one"
+        yield from self._axis()
+        for side in ("of", "against"):
+            value = getattr(self, side)
+            if isinstance(value, Extreme):
+                if (value.best is None) == (value.worst is None):
+                    yield (side,), "has both 'best' and 'worst'; allowed: one of them"
+                elif not (value.best or value.worst):
+                    yield (side,), "has no methods; allowed: a list with at least one"
+        if self.compare == "ratio" and isinstance(self.against, int | float) and not self.against:
+            yield ("against",), "found 0, by which nothing can be divided; allowed: another number"
+        if self.compare == "ratio" and self.margin is None and self.quantity == "accuracy":
+            yield ("margin",), "is missing: it is needed where compare is 'ratio'"
         if self.range == [] or (isinstance(self.range, PaperRange) and not self.range.paper):
             yield ("range",), "lists no sparsity; allowed: at least one"
+        if isinstance(self.range, Span):
+            if self.range.start is None and self.range.to is None:
+                yield ("range",), "has neither 'from' nor 'to'; allowed: at least one of them"
+            elif None not in (self.range.start, self.range.to) and self.range.start > self.range.to:  # type: ignore[operator]
+                yield ("range",), "begins after its end; allowed: 'from' at most 'to'"
+
+    def _axis(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield what is wrong with `along`, `reaches` and `over`."""
+        curve = self.quantity in AXIS_QUANTITIES
+        if self.quantity is None:
+            return
+        if curve and self.along is None:
+            text = f"is missing: it is needed where the quantity is '{self.quantity}'"
+            yield ("along",), f"{text}; allowed: 'sparsity' or 'score_at'"
+        if self.along is not None and not curve:
+            yield ("along",), f"stands with the quantity '{self.quantity}'; allowed: with 'crossing', 'slope'"
+        if self.quantity == "crossing" and self.reaches is None:
+            yield ("reaches",), "is missing: it is needed where the quantity is 'crossing'"
+        if self.reaches is not None and self.quantity != "crossing":
+            yield ("reaches",), f"stands with the quantity '{self.quantity}'; allowed: with 'crossing'"
+        whole = self.quantity == "range-end" or self.along == "sparsity"
+        if whole and self.over != "mean":
+            yield ("over",), f"found '{self.over}', where the quantity has one value for the range"

@@ -114,12 +114,17 @@ def _check(check: Check, here: Location, spelled: _Spelled, problems: Problems) 
         if selection.score_at is not None:
             point = point_label(selection.score_at)
             _known((*place, "score_at"), point, "pruning step", spelled.score_at, problems)
+        for key in ("architecture", "dataset", "recipe"):
+            if getattr(selection, key) is not None:
+                _known((*place, key), getattr(selection, key), key, spelled.where[key], problems)
     for key, allowed in spelled.where.items():
         for j, name in enumerate(getattr(check.where, key) or []):
             _known((*here, "where", key, j), name, key, allowed, problems)
-    if check.quantity is not None and check.quantity.startswith("measure:"):
-        name = check.quantity.removeprefix("measure:")
-        _known((*here, "quantity"), name, "measure", spelled.measures, problems)
+    quantities = [((), check.quantity), *((place, s.quantity) for place, s in check.selections)]
+    for location, quantity in quantities:
+        if quantity is not None and quantity.startswith("measure:"):
+            name = quantity.removeprefix("measure:").split(".")[0]
+            _known((*here, *location, "quantity"), name, "measure", spelled.measures, problems)
 
 
 def _baselines_there(
@@ -173,8 +178,11 @@ def _selects(selection: Selection, check: Check, cell: Cell) -> bool:
     if selection.score_at is not None and labels["score_at"] != point_label(selection.score_at):
         return False
     values = {**labels, "matrix": cell.matrix}
+    own = {key: getattr(selection, key) for key in ("architecture", "dataset", "recipe")}
+    if any(name is not None and labels[key] != name for key, name in own.items()):
+        return False
     return all(
-        named is None or values[key] in named
+        named is None or own.get(key) is not None or values[key] in named
         for key, named in ((k, getattr(where, k)) for k in type(where).model_fields)
     )
 

@@ -47,8 +47,21 @@ def whole(suite: Text, text: str) -> str:
         {"claim": '"same"', "not_": "true", "margin": "0.5"},
         {"quantity": '"measure:layer-sparsity"', "margin": "1"},
         {"quantity": '"range-end"', "margin": "0.1", "range": '"matching"'},
-        {"quantity": '"crossing"', "margin": "0.1", "range": '"trivial"'},
-        {"quantity": '"slope"', "margin": "0.1", "range": '"extreme"'},
+        {
+            "quantity": '"crossing"',
+            "margin": "0.1",
+            "range": '"trivial"',
+            "along": '"score_at"',
+            "reaches": '{method = "snip"}',
+        },
+        {"quantity": '"slope"', "margin": "0.1", "range": '"extreme"', "along": '"sparsity"'},
+        {"quantity": '"measure:layer-sparsity.early"', "margin": "1", "against": "0.3"},
+        {"compare": '"ratio"', "margin": "0.01", "by": "1.0026"},
+        {"by": "-0.4", "over": '"somewhere"', "settings": '"some"'},
+        {"range": "{to = 0.36}", "over": '"everywhere"'},
+        {"range": "{from = 0.2, to = 0.36}"},
+        {"of": '{worst = ["random", "after"]}'},
+        {"of": '{method = "snip", architecture = "resnet20", quantity = "diverged"}'},
         {"quantity": '"diverged"', "margin": "0.1"},
         {"against": "97.5"},
         {"against": '{best = ["random", {method = "after", ablations = "shuffle"}]}'},
@@ -90,17 +103,17 @@ def test_selections_keep_their_ablations_as_cells_label_them(
 
 CASES: list[tuple[dict[str, str | None], str]] = [
     ({"quantity": '"acuracy"'}, ".quantity: found 'acuracy'; allowed: 'accuracy', 'range-end', 'crossing', "
-     "'slope', 'diverged' or 'measure:NAME'"),
+     "'slope', 'diverged', 'measure:NAME' or 'measure:NAME.FIELD'"),
     ({"quantity": '"fit:gamma"'}, ".quantity: found 'fit:gamma': quantities of a fit are not built yet"),
     ({"quantity": '"measure:layers"', "margin": "1"}, ".quantity: found 'layers', which is no measure of this "
      "suite; did you mean 'layer-sparsity'? allowed: layer-sparsity"),
-    ({"quantity": '"slope"'}, ".margin: is missing: it is needed where the quantity is 'slope'"),
+    ({"quantity": '"slope"', "along": '"sparsity"'}, ".margin: is missing: it is needed where the quantity is 'slope'"),
     ({"margin": "-1"}, ".margin: found -1; allowed: a number of at least 0"),
     ({"of": '{method = "snap"}'}, ".of.method: found 'snap', which is no method of this suite; "
      "did you mean 'snip'? allowed: after, none, random, snip"),
-    ({"of": '"snip"'}, ".of: found 'snip'; allowed: a table"),
+    ({"of": '"snip"'}, ".of: found 'snip'; allowed: {method = …}, {best = […]} or {worst = […]}"),
     ({"of": '{metod = "snip", method = "snip"}'}, ".of.metod: is no key here; did you mean 'method'? "
-     "allowed: ablations, find, method, score_at"),
+     "allowed: ablations, architecture, dataset, find, method, quantity, recipe, score_at"),
     ({"of": '{method = "snip", ablations = ["invert"]}'}, ".of.ablations: found 'invert', which is no "
      "combination of ablations of this suite; allowed: none, shuffle"),
     ({"of": '{method = "snip", find = {lr = 3}}'}, ".of.find: found 'lr=3', which is no find of this suite; "
@@ -119,7 +132,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"where": "{epochs = 3}"}, ".where.epochs: is no key here; allowed: architecture, dataset, matrix, recipe, "
      "split"),
     ({"range": '"matchin"'}, ".range: found 'matchin'; allowed: 'trivial', 'matching', 'extreme', 'all', "
-     "{paper = […]} or a list of sparsities"),
+     "{paper = […]}, {from = …, to = …} or a list of sparsities"),
     ({"range": "[0.2, 0.3]"}, ".range[1]: found 0.3, which is no sparsity of this suite; the nearest is 0.36"),
     ({"range": "{paper = [0.2, 1.0]}"}, ".range.paper[1]: found 1.0; allowed: a number from 0 up to, but not "
      "including, 1"),
@@ -130,8 +143,33 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"all": '["c"]'}, ".all: stands beside quantity, of, against, range, claim; allowed: 'all' and the name "
      "alone"),
     ({"name": '"a b"'}, ".name: found 'a b'; allowed: letters, digits and . _ + - after a letter or digit"),
-    ({"claims": '"above"'}, ".claims: is no key here; did you mean 'claim'? allowed: against, all, any, claim, "
-     "margin, name, not, of, quantity, range, where"),
+    ({"claims": '"above"'}, ".claims: is no key here; did you mean 'claim'? allowed: against, all, along, any, "
+     "by, claim, compare, margin, name, not, of, over, quantity, range, reaches, settings, where"),
+    ({"quantity": '"measure:layer-sparsity."', "margin": "1"}, ".quantity: found 'measure:layer-sparsity.'; "
+     "allowed: 'accuracy', 'range-end', 'crossing', 'slope', 'diverged', 'measure:NAME' or 'measure:NAME.FIELD'"),
+    ({"along": '"step"'}, ".along: found 'step'; allowed: score_at, sparsity"),
+    ({"quantity": '"crossing"', "margin": "1", "along": '"sparsity"'}, ".reaches: is missing: it is needed where "
+     "the quantity is 'crossing'"),
+    ({"quantity": '"slope"', "margin": "1"}, ".along: is missing: it is needed where the quantity is 'slope'; "
+     "allowed: 'sparsity' or 'score_at'"),
+    ({"along": '"sparsity"'}, ".along: stands with the quantity 'accuracy'; allowed: with 'crossing', 'slope'"),
+    ({"reaches": '{method = "after"}'}, ".reaches: stands with the quantity 'accuracy'; allowed: with "
+     "'crossing'"),
+    ({"quantity": '"range-end"', "margin": "1", "over": '"somewhere"'}, ".over: found 'somewhere', where the "
+     "quantity has one value for the range"),
+    ({"over": '"anywhere"'}, ".over: found 'anywhere'; did you mean 'everywhere'? allowed: everywhere, mean, "
+     "somewhere"),
+    ({"settings": '"any"'}, ".settings: found 'any'; allowed: each, some"),
+    ({"compare": '"ratio"', "margin": "1", "against": "0"}, ".against: found 0, by which nothing can be "
+     "divided; allowed: another number"),
+    ({"compare": '"ratio"'}, ".margin: is missing: it is needed where compare is 'ratio'"),
+    ({"range": "{}"}, ".range: has neither 'from' nor 'to'; allowed: at least one of them"),
+    ({"range": "{from = 0.36, to = 0.2}"}, ".range: begins after its end; allowed: 'from' at most 'to'"),
+    ({"range": "{to = 0.3}"}, ".range.to: found 0.3, which is no sparsity of this suite; the nearest is 0.36"),
+    ({"of": '{method = "snip", architecture = "resnet32"}'}, ".of.architecture: found 'resnet32', which is no "
+     "architecture of this suite; did you mean 'resnet20'? allowed: resnet20"),
+    ({"of": '{method = "snip", quantity = "measure:layers"}'}, ".of.quantity: found 'layers', which is no "
+     "measure of this suite; did you mean 'layer-sparsity'? allowed: layer-sparsity"),
 ]  # fmt: skip
 
 
