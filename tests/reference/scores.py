@@ -110,11 +110,17 @@ def iterative(score: Scorer, parameters: Tensors, density: float, rounds: int) -
 
 
 def force(
-    network: Network, parameters: Tensors, buffers: Tensors, batch: Batch, density: float, rounds: int
+    network: Network,
+    parameters: Tensors,
+    buffers: Tensors,
+    batch: Batch,
+    density: float,
+    rounds: int,
+    sign: int = 1,
 ) -> tuple[Tensors, list[Tensors]]:
     """FORCE (de Jorge et al. 2020): |w · g| of every weight, g of the pruned network; what is removed may return.
 
-    The mask, and those of all rounds.
+    The mask, and those of all rounds. With sign −1 the lowest scores are kept.
     """
     mask = {name: torch.ones_like(parameters[name], dtype=torch.bool) for name in prunable(parameters)}
     total = sum(m.numel() for m in mask.values())
@@ -122,7 +128,8 @@ def force(
     for k in range(1, rounds + 1):
         _, gradients = snip_gradients(network, masked(parameters, mask), buffers, batch)
         scores = {
-            name: (parameters[name] * g).detach().abs() for name, g in zip(mask, gradients, strict=True)
+            name: sign * (parameters[name] * g).detach().abs()
+            for name, g in zip(mask, gradients, strict=True)
         }
         mask = keep_highest(scores, round_count(density, k, rounds, total))
         history.append(mask)
