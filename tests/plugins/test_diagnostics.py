@@ -19,11 +19,14 @@ from prunebench_plugins.diagnostics import (
     training_flops,
     weights_remaining,
 )
+from prunebench_plugins.initializations import prunebench_initializations
 from torch import nn
 
-from prunebench import Mask, diagnostics
-from prunebench.pruning import prunable_weights
+from prunebench import Mask, diagnostics, prune
+from prunebench.pruning import prunable_weights, shuffle_mask
 from prunebench.training.course import Change, Course, Phase
+from prunebench.training.initialize import make_network
+from prunebench.training.streams import stream
 
 SHAPE = (1, 2, 2)
 NET = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(2, 3))
@@ -139,6 +142,31 @@ def test_resnet110_keeps_its_paths_under_pruning() -> None:
     mask = Mask({n: torch.rand(w.shape, generator=chance) < 0.02 for n, w in weights.items()})
     found = diagnostics.effective_density(net, mask, (3, 32, 32))
     assert 0.9 * mask.density < found < mask.density
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "billions"), [("resnet50", 4.09), ("vgg16-imagenet", 15.47)])
+def test_flops_are_twice_the_published_multiply_adds(name: str, billions: float) -> None:
+    """ResNet-50 and VGG-16 on ImageNet, as TorchVision's tables give them."""
+    net = ARCHITECTURES[name].build((3, 224, 224), 1000, **ARCHITECTURES[name].parameters)
+    assert diagnostics.flops(net, None, (3, 224, 224))["dense"] / 2e9 == pytest.approx(billions, abs=0.01)
+
+
+@pytest.mark.slow
+def test_synflow_prunes_whole_neurons_as_published() -> None:
+    """ResNet-20 at 73.8 %: SynFlow takes 31 % of the channels, shuffled 1 %, magnitude none (Frankle, §5)."""
+
+    def collapsed(mask: Mask) -> float:
+        neurons = diagnostics.neuron_sparsity(net, mask)
+        return diagnostics.neuron_share({n: v for n, v in neurons.items() if n != "fc.weight"}, 1.0)
+
+    architecture = ARCHITECTURES["resnet20"]
+    draw = next(i.draw for i in prunebench_initializations() if i.name == "kaiming-normal")
+    net = make_network(lambda: architecture.build((3, 32, 32), 10, **architecture.parameters), draw, 0)
+    mask = prune(net, "synflow", density=0.8**6, input_shape=(3, 32, 32))
+    assert collapsed(mask) == pytest.approx(0.31, abs=0.02)
+    assert collapsed(shuffle_mask(mask, stream(0, "shuffle"))) == pytest.approx(0.01, abs=0.01)
+    assert collapsed(prune(net, "magnitude", density=0.8**6)) == 0
 
 
 # -- courses ---------------------------------------------------------------------------------------------
