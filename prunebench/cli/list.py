@@ -24,8 +24,14 @@ Examples:
   prunebench list plugins --json
 """
 
-SHAPES = {"MNIST": (1, 28, 28), "CIFAR-10": (3, 32, 32)}
-"""Inputs for which an architecture's weights are counted, with ten classes."""
+INPUTS = {
+    "MNIST": ((1, 28, 28), 10),
+    "CIFAR-10": ((3, 32, 32), 10),
+    "CIFAR-100": ((3, 32, 32), 100),
+    "TinyImageNet": ((3, 64, 64), 200),
+    "ImageNet": ((3, 224, 224), 1000),
+}
+"""Inputs and classes for which an architecture's weights are counted, beside those that it was made for."""
 
 
 @click.command("list", epilog=_EPILOG, short_help="List scorers, methods, data sets, suites, …")
@@ -51,23 +57,40 @@ def command(kind: str, as_json: bool, **options: Any) -> None:
         return
     problems(host)
     rows = components(host, kind)
-    columns = [
-        name for name in ("name", "summary", "parameters", *_weights(kind), "origin") if _any(rows, name)
-    ]
     if as_json:
-        say_rows(rows, ["name", "summary", "parameters", *_weights(kind), "origin"], as_json=True)
+        say_rows(rows, ["name", "summary", "parameters", "origin"], as_json=True)
         return
+    own = {row["distribution"] for row in rows} == {"prunebench"}
     for row in rows:  # the distribution alone: the whole origin is for programs and `show`
         row["origin"] = " ".join(filter(None, (row["distribution"], row["version"]))) or row["plugin"]
+    if kind == "architectures":
+        # numbers first; the origin only where it says something
+        columns = [
+            "name",
+            "input",
+            "prunable",
+            "total",
+            "parameters",
+            "summary",
+            *([] if own else ["origin"]),
+        ]
+        for row in rows:
+            for name in ("prunable", "total"):
+                row[name] = row[name] and _Grouped(row[name])
+    else:
+        columns = ["name", "summary", *(["parameters"] if _any(rows, "parameters") else []), "origin"]
     say_rows(rows, columns, as_json=False, shrink="summary")
 
 
 def _any(rows: list[dict[str, Any]], name: str) -> bool:
-    return name in ("name", "summary", "origin") or any(row.get(name) for row in rows)
+    return any(row.get(name) for row in rows)
 
 
-def _weights(kind: str) -> list[str]:
-    return [f"prunable, {name}" for name in SHAPES] if kind == "architectures" else []
+class _Grouped(int):
+    """A count that is printed with its thousands apart."""
+
+    def __str__(self) -> str:
+        return f"{int(self):,}"
 
 
 def _suites() -> list[dict[str, Any]]:
@@ -120,32 +143,49 @@ def components(host: Host, kind: str) -> list[dict[str, Any]]:
             "plugin": origin.plugin,
         }
         if kind == "architectures":
-            row |= {
-                f"prunable, {data}": counts and counts["prunable"]
-                for data, counts in weights_of(component).items()
-            }
+            row |= _counted(component)
         rows.append(row)
     return rows
 
 
-def weights_of(architecture: Any) -> dict[str, dict[str, int] | None]:
-    """Return an architecture's numbers of prunable weights and of all parameters.
+def _counted(architecture: Any) -> dict[str, Any]:
+    """Return a row's fields about weights, for the input that the architecture was made for."""
+    counts = _weights(architecture, *architecture.made_for)
+    return {
+        "input": _spelled(architecture.made_for),
+        "prunable": counts and counts["prunable"],
+        "total": counts and counts["total"],
+    }
 
-    For usual inputs; None where its defaults do not take such an input. Nothing is allocated.
+
+def weights_of(architecture: Any) -> dict[str, dict[str, int]]:
+    """Return an architecture's numbers of prunable weights and of all parameters, by input.
+
+    The input that it was made for comes first, then the usual ones; those that its defaults do not take are
+    left out. Nothing is allocated.
     """
+    inputs = {_spelled(architecture.made_for): architecture.made_for, **INPUTS}
+    found = {name: _weights(architecture, *given) for name, given in inputs.items()}
+    return {name: counts for name, counts in found.items() if counts}
+
+
+def _spelled(given: tuple[tuple[int, int, int], int]) -> str:
+    """Return the usual name of an input, or its shape and classes."""
+    for name, usual in INPUTS.items():
+        if (tuple(given[0]), given[1]) == usual:
+            return name
+    return f"{'×'.join(map(str, given[0]))}, {given[1]} classes"
+
+
+def _weights(architecture: Any, shape: tuple[int, int, int], classes: int) -> dict[str, int] | None:
     import torch
 
     from prunebench.pruning.prunable import prunable_weights
 
-    found: dict[str, dict[str, int] | None] = {}
-    for name, shape in SHAPES.items():
-        try:
-            with torch.device("meta"):
-                module = architecture.build(shape, 10, **architecture.parameters)
-            prunable = sum(weight.numel() for weight in prunable_weights(module).values())
-        except Exception:  # a network may want another input
-            found[name] = None
-        else:
-            total = sum(parameter.numel() for parameter in module.parameters())
-            found[name] = {"prunable": prunable, "total": total}
-    return found
+    try:
+        with torch.device("meta"):
+            module = architecture.build(shape, classes, **architecture.parameters)
+        prunable = sum(weight.numel() for weight in prunable_weights(module).values())
+    except Exception:  # a network may want another input
+        return None
+    return {"prunable": prunable, "total": sum(parameter.numel() for parameter in module.parameters())}

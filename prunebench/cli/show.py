@@ -118,9 +118,7 @@ def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
     elif kind == "architectures":
         if component.preset:
             shown["preset of"] = {"name": component.preset[0], **component.preset[1]}
-        shown["weights"] = {
-            f"{data}, 10 classes": counts for data, counts in weights_of(component).items() if counts
-        }
+        shown["weights"] = weights_of(component)
     elif kind == "scorers":
         needs = {"needs": component.needs, "mode": component.mode, "precision": component.precision}
         if component.needs == "batch":

@@ -37,10 +37,34 @@ def test_a_plugin_file_is_listed_with_its_parameters(place: Any) -> None:
 
 
 def test_architectures_are_listed_with_their_weights(place: Any) -> None:
-    """LeNet-300-100 has 266,200 prunable weights on MNIST; ResNet-20 has 270,896 on CIFAR-10."""
+    """Prunable weights and all parameters, for the data that a network was made for; no network is left out."""
     rows = {row["name"]: row for row in place.json("list", "architectures")}
-    assert rows["lenet-300-100"]["prunable, MNIST"] == 784 * 300 + 300 * 100 + 100 * 10
-    assert rows["resnet20"]["prunable, CIFAR-10"] == 270_896
+    found = {name: tuple(rows[name][key] for key in ("input", "prunable", "total")) for name in rows}
+    assert found["lenet-300-100"] == ("MNIST", 266_200, 266_610)
+    assert found["resnet20"] == ("CIFAR-10", 270_896, 272_474)
+    assert found["vgg16"] == ("CIFAR-10", 14_715_584, 14_728_266)
+    assert found["resnet18"] == ("TinyImageNet", 11_269_312, 11_279_112)
+    assert found["resnet50"] == ("ImageNet", 25_502_912, 25_557_032)
+    assert found["vgg16-imagenet"] == ("ImageNet", 138_344_128, 138_357_544)
+    assert found["digits-mlp"] == ("1×8×8, 10 classes", 6_464, 6_570)
+    assert all(isinstance(number, int) for values in found.values() for number in values[1:])
+
+
+def test_a_listing_of_architectures_prints_counts_with_thousands_apart(place: Any) -> None:
+    """One line an architecture, its numbers readable."""
+    text = place.call("list", "architectures").stdout
+    (line,) = (line for line in text.splitlines() if line.startswith("resnet20 "))
+    assert line.split()[:4] == ["resnet20", "CIFAR-10", "270,896", "272,474"]
+
+
+def test_show_says_an_architectures_weights_for_every_usual_input(place: Any) -> None:
+    """The one that it was made for first; inputs that it does not take are left out."""
+    shown = place.json("show", "architecture", "modified-resnet18")["weights"]
+    assert next(iter(shown)) == "TinyImageNet"
+    assert shown["TinyImageNet"] == {"prunable": 11_261_632, "total": 11_271_432}
+    assert shown["CIFAR-10"] == {"prunable": 11_164_352, "total": 11_173_962}
+    assert shown["CIFAR-100"] == {"prunable": 11_210_432, "total": 11_220_132}
+    assert "MNIST" not in place.json("show", "architecture", "vgg16")["weights"]
 
 
 def test_suites_are_listed_from_their_files(place: Any) -> None:

@@ -144,15 +144,20 @@ def test_resnet20_computes_what_a_plain_function_of_its_weights_computes():
 
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 9, 11)]
+ANY_SIZE = ["resnet8", "resnet20", "lenet-300-100", "mlp", "small-convnet", "digits-mlp", "digits-convnet"]
 SIZED = [
-    (name, shape)
-    for name, component in BUILT_IN.items()
-    for shape in (SHAPES if component.parameters.get("depth", 0) <= 32 else SHAPES[:1])  # deep ones are slow
+    *((name, shape) for name in ANY_SIZE for shape in SHAPES),
+    *((name, (3, 8, 8)) for name in ("resnet110", "wrn-32-2", "alexnet-s", "vgg-c", "vgg-d", "vgg-like")),
+    *((name, (1, 28, 28)) for name in ("lenet-5", "alexnet-s", "vgg-like")),
+    *((name, (2, 33, 40)) for name in ("vgg11", "lenet-5", "alexnet-s", "vgg-like", "vgg11-tinyimagenet")),
+    *((name, (1, 32, 32)) for name in ("vgg11", "vgg19", "resnet18", "modified-resnet18", "resnet50")),
+    # its linear layers alone hold 120 M weights
+    *(pytest.param(n, (2, 32, 40), marks=pytest.mark.slow) for n in ("vgg16-imagenet", "vgg16-bn-imagenet")),
 ]
 
 
 @pytest.mark.parametrize(("name", "shape"), SIZED, ids=str)
-def test_every_architecture_takes_images_of_any_size_and_learns(name, shape):
+def test_every_architecture_takes_images_of_the_sizes_it_allows_and_learns(name, shape):
     """Logits have the shape N×classes, all is finite, and a gradient reaches every parameter."""
     component = BUILT_IN[name]
     torch.manual_seed(0)
@@ -169,7 +174,7 @@ def test_every_architecture_takes_images_of_any_size_and_learns(name, shape):
 def test_every_architecture_can_be_built_on_the_meta_device(name):
     """Counting weights takes no memory."""
     component = BUILT_IN[name]
-    net = on_meta(component.build, CIFAR, **component.parameters)
+    net = on_meta(component.build, component.made_for[0], **component.parameters)
     assert {p.device.type for p in net.parameters()} == {"meta"}
 
 
@@ -188,8 +193,10 @@ def test_presets_are_named_by_their_depth():
     depths = {
         n: a.preset[1]["depth"] for n, a in BUILT_IN.items() if a.preset and a.preset[0] == "cifar-resnet"
     }
-    assert {n for n, d in depths.items() if n != f"resnet{d}"} == {"cifar-resnet50"}
-    assert sorted(depths.values()) == [8, 14, 20, 26, 32, 44, 50, 56, 98, 110]
+    others = {"cifar-resnet50": 50, "wrn-14-8": 14, "wrn-14-10": 14, "wrn-20-8": 20, "wrn-32-2": 32}
+    assert {n: d for n, d in depths.items() if n != f"resnet{d}"} == others
+    plain = sorted(d for n, d in depths.items() if not n.startswith("wrn-"))
+    assert plain == [8, 14, 20, 26, 32, 44, 50, 56, 98, 110]
 
 
 @pytest.mark.parametrize("depth", [2, 7, 21, 20.0, True, "20", -4])
