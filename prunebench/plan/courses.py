@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
@@ -32,9 +33,14 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
             found[job.key] = _scored(builder, setting, job.params, (setting.network.prunable,))
         elif job.kind == "mask" and "rounds" in job.params:
             prunable = setting.network.prunable
-            counts = round_counts(job.params["density"], prunable, job.params["rounds"])
+            density, rounds = job.params["density"], job.params["rounds"]
+            counts = builder.once(
+                "rounds", (), (density, prunable, rounds), partial(round_counts, density, prunable, rounds)
+            )
             found[job.key] = _scored(builder, setting, job.params["scoring"], (prunable, *counts[:-1]))
-    return {"phases": [phase.plain() for phase in found.values()]}
+    phases = tuple(found.values())
+    # one object for cells that differ in their seeds alone: a frozen plan writes it once
+    return builder.once("phases", (), phases, lambda: {"phases": [phase.plain() for phase in phases]})
 
 
 def _in_order(builder: Builder, end: str, mask: str | None) -> list[Job]:

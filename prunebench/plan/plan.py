@@ -126,7 +126,7 @@ class Plan:
         places: dict[int, int] = {}
 
         def shared(value: Any) -> Any:
-            if isinstance(value, dict) and len(value) > 1:
+            if isinstance(value, dict) and value:
                 if id(value) not in places:
                     places[id(value)] = len(table)
                     table.append(value)

@@ -7,7 +7,7 @@ alone, as if nothing were shared with other cells.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 __all__ = ["Change", "Course", "Phase"]
@@ -39,7 +39,7 @@ class Phase:
 
     def plain(self) -> dict[str, Any]:
         """Return the phase as plain JSON values."""
-        return {**asdict(self), "kept": list(self.kept)}
+        return {name: getattr(self, name) for name in self.__slots__} | {"kept": list(self.kept)}
 
 
 @dataclass(frozen=True, slots=True)
