@@ -8,11 +8,15 @@ from prunebench.host import KINDS, Host
 from prunebench.testing import check_component, check_dataset
 
 HOST = Host.load(third_party=False)
-DEEP = {"resnet32", "resnet44", "resnet50", "resnet56", "resnet98", "resnet110"}
-"""Presets of one architecture: the shallow ones run in `make test`, these in `make test-all`."""
+SLOW = {
+    *("resnet32", "resnet44", "cifar-resnet50", "resnet56", "resnet98", "resnet110"),
+    *("wrn-14-8", "wrn-14-10", "wrn-20-8", "vgg13", "vgg19", "vgg2-16", "alexnet-b", "vgg16-tinyimagenet"),
+    *("vgg16-imagenet", "vgg16-bn-imagenet"),
+}
+"""Deep or wide networks: a smaller one of each family runs in `make test`, these in `make test-all`."""
 
 COMPONENTS = [
-    pytest.param(kind, name, marks=pytest.mark.slow if name in DEEP else (), id=f"{kind}-{name}")
+    pytest.param(kind, name, marks=pytest.mark.slow if name in SLOW else (), id=f"{kind}-{name}")
     for kind in KINDS
     for name in HOST.names(kind)
 ]
