@@ -49,6 +49,8 @@ class Context:
     jobs: Mapping[str, Job]
     device: str = "cpu"
     threads: int = 1
+    loaders: int | None = None
+    """Processes that read streamed images; None: `default_loaders`. They change no result."""
     checkpoint_seconds: float = 60.0
     progress: Callable[[Job, int, int], None] | None = None
     """Called with a training job, its step and its last step."""
@@ -150,6 +152,8 @@ class Context:
 
         Raises: DataError where the files are missing, damaged, or others than the plan was made with.
         """
+        import torch
+
         from prunebench.training.data import Data
         from prunebench.training.moments import channel_moments
 
@@ -165,7 +169,7 @@ class Context:
             if len(self._data) >= 2:
                 self._data.pop(next(iter(self._data)))
             held = dataset.description(self.data_root)
-            train, test = dataset.load(self.data_root, "train"), dataset.load(self.data_root, "test")
+            train, test = (self._part(dataset.load(self.data_root, name)) for name in ("train", "test"))
             for what, (images, labels), count in (("train", train, held.train), ("test", test, held.test)):
                 if len(images) != count or len(labels) != count or tuple(images.shape[1:]) != held.shape:
                     raise DataError(
@@ -174,11 +178,23 @@ class Context:
                     )
             mean, std = held.mean, held.std
             if mean is None or std is None:
+                if not isinstance(train[0], torch.Tensor):
+                    raise DataError(f"data set '{dataset.name}' streams: it must say its mean and deviation")
                 mean, std = channel_moments(train[0])
             self._data[key] = Data.prepare(
                 train, test, mean, std, held.classes, split=part["split"], device=device
             )
         return self._data[key]
+
+    def _part(self, loaded: Any) -> Any:
+        """Return (images, labels) of what a data set loads."""
+        from prunebench.training.files import ImageFiles
+        from prunebench.training.stream import Streamed, default_loaders
+
+        if isinstance(loaded, ImageFiles):
+            loaders = default_loaders() if self.loaders is None else self.loaders
+            return Streamed(loaded, loaders=loaders), loaded.labels
+        return loaded
 
     @contextmanager
     def arithmetic(self, device: str) -> Iterator[None]:

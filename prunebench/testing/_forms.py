@@ -70,7 +70,7 @@ def check_ablation(ablation: Ablation) -> None:
 
 
 def check_recipe(component: RecipeComponent) -> None:
-    """Check a recipe: its schedule, learning rates and rewind point, worked out for as many examples as ImageNet has.
+    """Check a recipe: its schedule, learning rates and rewind point, for as many examples as ImageNet has.
 
     Raises: AssertionError.
     """

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 
 from prunebench.training.augment import make_augmentations
 from prunebench.training.data import Data
 from prunebench.training.recipe import Recipe
+from prunebench.training.stream import Streamed, StreamedEpochs
 from prunebench.training.streams import stream
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "BatchesOf", "make_batches"]
+
+
+class BatchesOf(Protocol):
+    """The training batches of a run, by step."""
+
+    examples: int
+    per_epoch: int
+
+    def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (float32 normalised images N×C×H×W, labels) of the step after `step` steps."""
+
+
+def make_batches(data: Data, recipe: Recipe, seed: int, *, channels_last: bool = False) -> BatchesOf:
+    """Return the batches of a run on some data: held on the device, or read from files."""
+    if isinstance(data.images, Streamed):
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        return StreamedEpochs(data.images, data.labels, recipe, seed, data.mean, data.std, layout)
+    return Batches(data, recipe, seed, channels_last=channels_last)
 
 
 class Batches:
@@ -20,6 +41,7 @@ class Batches:
     """
 
     def __init__(self, data: Data, recipe: Recipe, seed: int, *, channels_last: bool = False) -> None:
+        assert isinstance(data.images, torch.Tensor)
         self._recipe, self._seed, self._channels_last = recipe, seed, channels_last
         self.examples = len(data.images)
         self.per_epoch = recipe.steps_per_epoch(self.examples)

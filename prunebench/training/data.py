@@ -11,24 +11,26 @@ import torch
 from numpy.typing import NDArray
 
 from prunebench.errors import DataError
+from prunebench.training.stream import Streamed
 from prunebench.training.streams import stream
 
-__all__ = ["Data", "Normalized", "normalize", "scoring_batch", "validation_indices"]
+__all__ = ["Data", "Images", "Normalized", "normalize", "scoring_batch", "validation_indices"]
 
-Part = tuple[torch.Tensor, torch.Tensor]
+Images = torch.Tensor | Streamed
+Part = tuple[Images, torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
     """Images as they are in the files and their labels, of a run's own training part and its evaluation part.
 
-    Images are uint8 N×C×H×W; they are normalised batch by batch with `mean` and `std`, per channel on the
-    scale 0–1, by `normalize`.
+    Images are uint8 N×C×H×W, held or (`Streamed`) read from their files when they are wanted; they are
+    normalised batch by batch with `mean` and `std`, per channel on the scale 0–1, by `normalize`.
     """
 
-    images: torch.Tensor
+    images: Images
     labels: torch.Tensor
-    evaluation_images: torch.Tensor
+    evaluation_images: Images
     evaluation_labels: torch.Tensor
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -58,8 +60,8 @@ class Data:
             held_out = validation_indices(train[1], classes)
             rest = torch.ones(len(train[1]), dtype=torch.bool)
             rest[held_out] = False
-            test = (train[0][held_out], train[1][held_out])
-            train = (train[0][rest], train[1][rest])
+            test = (_chosen(train[0], held_out), train[1][held_out])
+            train = (_chosen(train[0], rest), train[1][rest])
         elif split != "test":
             raise DataError(f"the split is 'test' or 'val', found {split!r}")
         _check(*test, len(mean), classes, "test")
@@ -91,7 +93,7 @@ class Normalized:
     tensor, and so are the numbers, bit for bit.
     """
 
-    images: torch.Tensor
+    images: Images
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -105,7 +107,8 @@ class Normalized:
 
     def __getitem__(self, part: int | slice | torch.Tensor) -> torch.Tensor:
         if isinstance(part, int):
-            return normalize(self.images[part][None], self.mean, self.std)[0]
+            part = part + len(self) if part < 0 else part
+            return self[part : part + 1][0]
         return normalize(self.images[part], self.mean, self.std)
 
     def to(self, device: str | torch.device) -> Normalized:
@@ -190,7 +193,7 @@ def scoring_batch(
             )
         chosen = order[:examples]
     where = torch.from_numpy(chosen).to(data.images.device)
-    images = Normalized(data.images[where], data.mean, data.std)
+    images = Normalized(_chosen(data.images, where), data.mean, data.std)
     return (images if lazy else images[:]), data.labels[where]
 
 
@@ -202,7 +205,12 @@ def _first_of_each_class(
     return np.concatenate(by_class)
 
 
-def _check(images: torch.Tensor, labels: torch.Tensor, channels: int, classes: int, part: str) -> None:
+def _chosen(images: Images, which: torch.Tensor) -> Images:
+    """Return some images, by number or by a bool for each; those in files are not read yet."""
+    return images.take(which) if isinstance(images, Streamed) else images[which]
+
+
+def _check(images: Images, labels: torch.Tensor, channels: int, classes: int, part: str) -> None:
     if images.dtype != torch.uint8 or images.ndim != 4:
         raise DataError(
             f"{part} images are uint8 of shape N×C×H×W, found {images.dtype} of {tuple(images.shape)}"

@@ -8,14 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from prunebench.training.data import normalize
+from prunebench.training.data import Images, normalize
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
     module: nn.Module,
-    images: torch.Tensor,
+    images: Images,
     labels: torch.Tensor,
     *,
     mean: Sequence[float] | None = None,
@@ -35,8 +35,7 @@ def evaluate(
     loss = torch.zeros((), dtype=torch.float64, device=labels.device)
     try:
         with torch.no_grad():
-            for start in range(0, len(images), batch):
-                x, y = images[start : start + batch], labels[start : start + batch]
+            for x, y in zip(images.split(batch), labels.split(batch), strict=True):  # type: ignore[no-untyped-call]
                 if channels_last:
                     x = x.contiguous(memory_format=torch.channels_last)
                 if x.dtype == torch.uint8:

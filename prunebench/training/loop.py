@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from prunebench.errors import UsageError
-from prunebench.training.batches import Batches
+from prunebench.training.batches import make_batches
 from prunebench.training.data import Data
 from prunebench.training.evaluate import evaluate
 from prunebench.training.numerics import deterministic
@@ -103,7 +103,7 @@ class _Run:
         if self.channels_last:
             self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module.train()
-        self.batches = Batches(data, recipe, seed, channels_last=self.channels_last)
+        self.batches = make_batches(data, recipe, seed, channels_last=self.channels_last)
         self.parameters = dict(self.module.named_parameters())
         self._epoch = -1
         self.load(state)

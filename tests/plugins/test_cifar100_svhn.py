@@ -114,7 +114,7 @@ def write_cifar(root: Path, contents: dict[str, bytes] = PARTS) -> Path:
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_cifar100_is_torchvisions(part: str, packed: bool, tmp_path: Path) -> None:
     """The same images and fine labels in the same order, from the folder and from the archive."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     kind: Any = type("Small", (torchvision.datasets.CIFAR100,), {})
     kind.train_list, kind.test_list = ([[name, md5(PARTS[name])]] for name in ("train", "test"))
@@ -135,7 +135,7 @@ def test_cifar100_is_torchvisions(part: str, packed: bool, tmp_path: Path) -> No
 
 def test_the_published_checksums_of_cifar100_are_torchvisions() -> None:
     """Two independent transcriptions of the same published numbers."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     theirs = torchvision.datasets.CIFAR100
     ours = cifar100._FILES
@@ -234,7 +234,7 @@ def write_mats(root: Path, folder: str, contents: dict[str, bytes] = MATS) -> Pa
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_svhn_is_torchvisions(part: str, folder: str, tmp_path: Path) -> None:
     """The same images and labels in the same order; the files' 10 is the label 0."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     kind: Any = type("Small", (torchvision.datasets.SVHN,), {})
     kind.split_list = {p: ["", f"{p}_32x32.mat", md5(content)] for p, content in MATS.items()}
@@ -251,7 +251,7 @@ def test_svhn_is_torchvisions(part: str, folder: str, tmp_path: Path) -> None:
 
 def test_the_published_checksums_of_svhn_are_torchvisions() -> None:
     """Two independent transcriptions of the same published numbers."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     for part, original in svhn._FILES.files.items():
         url, name, checksum = torchvision.datasets.SVHN.split_list[part]

@@ -169,7 +169,7 @@ def test_mnist_begins_as_published(data_root):
 @pytest.mark.parametrize("name", REAL)
 def test_real_files_load_as_in_torchvision(name, data_root, tmp_path):
     """Where torchvision reads the same original files, it finds the same images in the same order."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     if name == "cifar10":
         theirs = torchvision.datasets.CIFAR10(data_root, train=False)

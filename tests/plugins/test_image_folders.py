@@ -73,7 +73,7 @@ def folder(**parameters: Any) -> Any:
 @pytest.mark.parametrize("size", [8, 33, 40])
 def test_a_folder_in_memory_is_torchvisions(part: str, size: int, root: Path) -> None:
     """Order, labels and every pixel of ImageFolder with Resize and CenterCrop."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     transforms = torchvision.transforms
     shape = transforms.Compose(
@@ -96,7 +96,7 @@ def test_a_folder_in_memory_is_torchvisions(part: str, size: int, root: Path) ->
 
 def test_a_streamed_folder_names_its_files_in_torchvisions_order(root: Path) -> None:
     """Paths and labels of ImageFolder; nothing is decoded."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     theirs = torchvision.datasets.ImageFolder(
         root / "flowers" / "train", is_valid_file=lambda p: Path(p).name[0] != "." and not p.endswith("txt")

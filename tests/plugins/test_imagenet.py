@@ -66,7 +66,7 @@ PLAIN = "".join(f"{validation(i)}\t{class_of(i)}\t0\t0\t1\t1\n" for i in range(6
 @pytest.mark.parametrize("name", FOLDERS)
 def test_imagenet_is_torchvisions_image_folder(name: str, part: str, tmp_path: Path) -> None:
     """The same files with the same labels in the same order, wherever it is looked for."""
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     base = write(tmp_path, name)
     found = SMALL.found(tmp_path, partial=False).files(part, (3, 224, 224))

@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prunebench_plugins.vision import torchvision
 
 from prunebench.errors import UsageError
 from prunebench.training.augment import make_augmentations
 from prunebench.training.crops import _cut_at_once, cut
 from prunebench.training.patches import DRAWS, Patch, parse_patch
 from prunebench.training.streams import stream
+from prunebench.vision import torchvision
 
 USUAL = Patch((0.1, 1.0), (0.8, 1.25))
 

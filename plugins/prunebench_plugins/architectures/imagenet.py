@@ -24,7 +24,7 @@ def _first(inputs: int, kernel: int, stride: int, padding: int, bias: bool = Fal
 
 def _resnet(depth: int, input_shape: Sequence[int], classes: int) -> Any:
     # here, not above: the import takes a second, and only who builds one needs it
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     build = {18: torchvision.models.resnet18, 50: torchvision.models.resnet50}[depth]
     network = build(weights=None, num_classes=classes)
@@ -75,7 +75,7 @@ def modified_resnet18(input_shape: Sequence[int], classes: int) -> nn.Module:
 
 def _vgg16(norm: bool, input_shape: Sequence[int], classes: int, who: str) -> nn.Module:
     height, width = (halved(side, 5) for side in sides(input_shape, 32, who, "five max-pools"))
-    from prunebench_plugins.vision import torchvision
+    from prunebench.vision import torchvision
 
     build = torchvision.models.vgg16_bn if norm else torchvision.models.vgg16
     network: Any = build(weights=None, num_classes=classes)

@@ -1,4 +1,4 @@
-"""The one door to torchvision: `from prunebench_plugins.vision import torchvision`.
+"""The one door to torchvision: `from prunebench.vision import torchvision`.
 
 torchvision describes its compiled operators to torch while it is imported. Where those operators cannot be
 loaded (a torchvision built for CUDA beside a CPU-only torch, say) that alone makes the import fail, although

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-DOOR = ROOT / "plugins" / "prunebench_plugins" / "vision.py"
+ROOT = Path(__file__).parents[1]
+DOOR = ROOT / "prunebench" / "vision.py"
 
 
 def run(code: str) -> str:
@@ -26,8 +26,8 @@ def test_data_sets_transforms_and_models_work_through_the_door():
     """Everything of torchvision that does not need its compiled operators."""
     printed = run("""
 import torch
-from prunebench_plugins.vision import torchvision
-from prunebench_plugins.vision import torchvision as again
+from prunebench.vision import torchvision
+from prunebench.vision import torchvision as again
 assert torchvision is again
 net = torchvision.models.resnet18()
 print(sum(p.numel() for p in net.parameters()))
@@ -71,7 +71,7 @@ import importlib.util, sys
 importlib.util.find_spec = lambda name: None
 from prunebench.errors import UsageError
 try:
-    import prunebench_plugins.vision
+    import prunebench.vision
 except UsageError as error:
     print(error)
 """)

@@ -1,0 +1,220 @@
+"""Images that are read from their files while training, by worker processes, each augmented by its own draws.
+
+What happens to an image depends on the seed, the epoch and its position in the epoch's order alone, so that
+the number of workers changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from prunebench.errors import DataError, UsageError
+from prunebench.training.augment import Augmentation, make_augmentations
+from prunebench.training.decode import Prepare, open_image
+from prunebench.training.files import ImageFiles
+from prunebench.training.recipe import Recipe
+from prunebench.training.streams import Stream, stream
+
+__all__ = ["Streamed", "StreamedEpochs", "default_loaders"]
+
+_Wanted = tuple[int, tuple[Any, ...]]
+"""An image's number, and its row of each augmentation's draws."""
+
+
+def default_loaders() -> int:
+    """Return how many processes read images: PRUNEBENCH_LOADERS, else this worker's share of the cores.
+
+    0 reads in the training process itself. No number changes a result.
+
+    Raises: UsageError where the variable holds no whole number.
+    """
+    said = os.environ.get("PRUNEBENCH_LOADERS")
+    if said is None:
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        return max(1, min(8, (os.cpu_count() or 1) // workers))
+    if not said.isdecimal():
+        raise UsageError(f"PRUNEBENCH_LOADERS is {said!r}; allowed: a whole number of processes, 0 for none")
+    return int(said)
+
+
+class Streamed:
+    """Images N×C×H×W that lie in files; some of them are read when they are asked for.
+
+    files: where they lie, and the shape that they get
+    loaders: processes that read
+    device: where the images go that are asked for
+    """
+
+    dtype = torch.uint8
+    ndim = 4
+
+    def __init__(
+        self,
+        files: ImageFiles,
+        *,
+        loaders: int = 0,
+        device: str | torch.device = "cpu",
+        chosen: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.files, self.loaders, self.device = files, loaders, torch.device(device)
+        self._chosen = np.arange(len(files)) if chosen is None else chosen
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    @property
+    def shape(self) -> torch.Size:
+        """(N, C, H, W)."""
+        return torch.Size((len(self), *self.files.shape))
+
+    def to(self, device: str | torch.device) -> Streamed:
+        """Return the same images for another device."""
+        return Streamed(self.files, loaders=self.loaders, device=device, chosen=self._chosen)
+
+    def take(self, which: torch.Tensor) -> Streamed:
+        """Return some of the images, by number or by a bool for each; nothing is read."""
+        chosen = self._chosen[which.cpu().numpy()]
+        return Streamed(self.files, loaders=self.loaders, device=self.device, chosen=chosen)
+
+    def __getitem__(self, part: slice | torch.Tensor) -> torch.Tensor:
+        """Return some images as uint8 n×C×H×W, scaled and cropped in the middle. Raises: DataError."""
+        which = np.arange(len(self))[part] if isinstance(part, slice) else part.cpu().numpy()
+        if not len(which):
+            return torch.empty((0, *self.files.shape), dtype=torch.uint8, device=self.device)
+        return torch.cat(list(self.take(torch.as_tensor(which)).split(500)))
+
+    def split(self, size: int) -> Iterator[torch.Tensor]:
+        """Yield all images in batches of `size`, the last one smaller. Raises: DataError."""
+        wanted: list[_Wanted] = [(number, ()) for number in range(len(self))]
+        batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        for images in _read(self, Prepare(self.files.shape, ()), batches, self.loaders):
+            yield images.to(self.device)
+
+    def path(self, number: int) -> Path:
+        """Return the file of an image."""
+        return self.files.paths[int(self._chosen[number])]
+
+
+class StreamedEpochs:
+    """The training batches of a run, by step, like `Batches`: of images that lie in files.
+
+    Epoch e goes through the images in the order of stream(seed, "order", e); the draws of an augmentation are
+    by position in the epoch, from stream(seed, "augment", e, its name).
+    """
+
+    def __init__(
+        self,
+        images: Streamed,
+        labels: torch.Tensor,
+        recipe: Recipe,
+        seed: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        layout: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        self._images, self._labels, self._recipe, self._seed = images, labels, recipe, seed
+        self._mean, self._std, self._layout = mean, std, layout
+        self.examples = len(images)
+        self.per_epoch = recipe.steps_per_epoch(self.examples)
+        self._augmentations = make_augmentations(recipe.augment)
+        self._prepare = Prepare(images.files.shape, recipe.augment)
+        self._next = -1
+        self._coming: Iterator[torch.Tensor] = iter(())
+        self._order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+    def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (float32 normalised images N×C×H×W, labels) of the step after `step` steps.
+
+        Raises: DataError naming a file that holds no whole image.
+        """
+        from prunebench.training.data import normalize
+
+        epoch, position = divmod(step, self.per_epoch)
+        if step != self._next or position == 0:
+            self._order = stream(self._seed, "order", epoch).permutation(self.examples)
+            batches = _Batches(self, epoch, position)
+            self._coming = _read(self._images, self._prepare, batches, self._images.loaders)
+        images = next(self._coming).to(self._images.device, non_blocking=True)
+        images = images.contiguous(memory_format=self._layout)
+        self._next = step + 1
+        chosen = torch.from_numpy(self._order[self.part(position)]).to(self._labels.device)
+        return normalize(images, self._mean, self._std), self._labels.index_select(0, chosen)
+
+    def part(self, position: int) -> slice:
+        """Return the positions in the epoch of its batch number `position`."""
+        return slice(position * self._recipe.batch, min((position + 1) * self._recipe.batch, self.examples))
+
+    def wanted(self, epoch: int, position: int) -> Iterator[list[_Wanted]]:
+        """Yield what the batches of an epoch hold, from one on."""
+        of_epoch = stream(self._seed, "augment", epoch)
+        streams = [(one, of_epoch.child(one.name)) for one in self._augmentations]
+        before = self.part(position).start
+        for one, draws in streams:
+            _skip(one, draws, before)
+        for number in range(position, self.per_epoch):
+            part = self.part(number)
+            rows = [one.draw(draws, part.stop - part.start) for one, draws in streams]
+            yield [(int(image), tuple(row[k] for row in rows)) for k, image in enumerate(self._order[part])]
+
+
+def _skip(augmentation: Augmentation, draws: Stream, examples: int) -> None:
+    """Leave out the draws of so many examples, without keeping many of them at once."""
+    for start in range(0, examples, 1 << 16):
+        augmentation.draw(draws, min(1 << 16, examples - start))
+
+
+class _Batches:
+    """What the data loader asks for the images of its batches."""
+
+    def __init__(self, epochs: StreamedEpochs, epoch: int, position: int) -> None:
+        self._epochs, self._epoch, self._position = epochs, epoch, position
+
+    def __iter__(self) -> Iterator[list[_Wanted]]:
+        return self._epochs.wanted(self._epoch, self._position)
+
+
+class _Items(Dataset[Any]):
+    """Images by (number, draws): uint8 C×H×W, or a text that says why there is none."""
+
+    def __init__(self, images: Streamed, prepare: Prepare) -> None:
+        self._images, self._prepare = images, prepare
+
+    def __getitem__(self, wanted: _Wanted) -> torch.Tensor | str:
+        number, draws = wanted
+        try:
+            return self._prepare(open_image(self._images.path(number), self._images.files.shape[0]), draws)
+        except DataError as error:  # raised again in the training process, without a worker's traceback
+            return str(error)
+
+
+def _together(images: list[torch.Tensor | str]) -> torch.Tensor | str:
+    for image in images:
+        if isinstance(image, str):
+            return image
+    return torch.stack(cast("list[torch.Tensor]", images))
+
+
+def _read(
+    images: Streamed, prepare: Prepare, batches: Sequence[list[_Wanted]] | _Batches, loaders: int
+) -> Iterator[torch.Tensor]:
+    """Yield the images of batches, uint8 n×C×H×W, read ahead by worker processes. Raises: DataError."""
+    loader: DataLoader[Any] = DataLoader(
+        _Items(images, prepare),
+        batch_sampler=cast("Any", batches),
+        collate_fn=_together,
+        num_workers=loaders,
+        pin_memory=images.device.type == "cuda",
+        generator=torch.Generator(),  # else it would draw from the training's own noise
+    )
+    for found in loader:
+        if isinstance(found, str):
+            raise DataError(found)
+        yield found
