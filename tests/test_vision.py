@@ -58,7 +58,7 @@ if {there}:
     own = torch.library.Library("torchvision", "DEF")
     own.define("nms{schema}")
     own.define("qnms{schema}")
-from prunebench_plugins import vision
+from prunebench import vision
 print(vision._declared is None, vision.torchvision.__file__.startswith({str(tmp_path)!r}))
 """)
     assert printed.split() == [str(there), "True"]
