@@ -153,7 +153,11 @@ class Host:
 
     def _perhaps(self) -> str:
         """Return what a missing name may be due to."""
-        return "".join(f"\n{problem}" for problem in self.problems)
+        if self.problems:
+            return "".join(f"\n{problem}" for problem in self.problems)
+        if any(origin.distribution != "prunebench" for origin in self.plugins):
+            return ""
+        return "; one of your own comes with --plugin FILE"
 
     def get(self, kind: str, name: str) -> Any:
         """Return a component. Raises: UsageError with the nearest name."""

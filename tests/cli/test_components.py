@@ -141,3 +141,13 @@ def test_control_characters_of_others_are_not_printed(place: Any) -> None:
     place.write("mine.py", PLUGIN.replace("Weights to a power.", "Weights \\x1b[31mto a power."))
     for args in (["list", "scorers"], ["show", "scorer", "own"]):
         assert "\x1b" not in place.call(*args, *place.plugin).stdout
+
+
+def test_an_unknown_name_says_how_a_component_of_ones_own_is_loaded(place: Any) -> None:
+    """The nearest name and --plugin, behind one "Error:"; with a plugin file there is no such hint."""
+    for args in (["show", "scorer", "snap"], ["show", "architecture", "vgg17"], ["show", "dataset", "mnits"]):
+        error = place.call(*args, code=2).stderr
+        assert error.startswith(f"Error: there is no {args[1]} '{args[2]}'; did you mean")
+        assert error.count("Error:") == 1
+        assert "; one of your own comes with --plugin FILE" in error
+        assert "--plugin FILE" not in place.call(*args, *place.plugin, code=2).stderr
