@@ -68,12 +68,29 @@ def _block(key: str, value: Any) -> None:
         say(f"{key}:")
         width = max(len(str(name)) for name in value)
         for name, item in value.items():
-            say(f"  {_clean(str(name)):<{width}}  {_spell(item)}")
+            _wrapped(f"  {_clean(str(name)):<{width}}  ", _spell(item))
     elif isinstance(value, list) and value and isinstance(value[0], Mapping):
         say(f"{key}:")
         say_rows(value, list(dict.fromkeys(name for row in value for name in row)), as_json=False)
     else:
-        say(f"{key}: {_spell(value)}")
+        _wrapped(f"{key}: ", _spell(value))
+
+
+def _wrapped(before: str, text: str) -> None:
+    """Print a value behind its name; on a terminal in lines that fit, below each other."""
+    import shutil
+    import sys
+    import textwrap
+
+    from prunebench.cli._output import say
+
+    columns = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or len(before) + 24 > columns:
+        say(before + text)
+        return
+    lines = textwrap.wrap(text, columns - len(before), break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(lines or [""]):
+        say((before if number == 0 else " " * len(before)) + line)
 
 
 def _clean(text: str) -> str:

@@ -151,3 +151,23 @@ def test_an_unknown_name_says_how_a_component_of_ones_own_is_loaded(place: Any) 
         assert error.count("Error:") == 1
         assert "; one of your own comes with --plugin FILE" in error
         assert "--plugin FILE" not in place.call(*args, *place.plugin, code=2).stderr
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_shown_suite_fits_the_terminal(columns: int, place: Any, monkeypatch: Any) -> None:
+    """Long lists go on below their beginning, and nothing is left out; elsewhere they stay on one line."""
+    from prunebench.cli import show
+
+    lines: list[str] = []
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("prunebench.cli._output.say", lambda text="", *style: lines.append(text))
+    values = [f"{1 - 0.8**k:.6f}" for k in range(1, 19)]
+    monkeypatch.setattr("sys.stdout", type("Terminal", (), {"isatty": lambda self: True})())
+    show._block("matrix", {"sparsity": values, "seed": [0]})
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= columns
+    assert "".join(lines).replace(" ", "") == "matrix:sparsity[" + ",".join(values) + "]seed[0]"
+    lines.clear()
+    monkeypatch.setattr("sys.stdout", type("Pipe", (), {"isatty": lambda self: False})())
+    show._block("matrix", {"sparsity": values, "seed": [0]})
+    assert len(lines) == 3
