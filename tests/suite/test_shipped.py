@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import re
+import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prunebench.plan.make import make_plan
 from prunebench.suite import Suite, expand, load_suite, shipped_suites
+
+CLAIMS = {
+    "pai": [
+        *(f"P{i}" for i in range(1, 7)),
+        *(f"A{i}" for i in range(1, 10)),
+        "E1",
+        "E2",
+        "E3",
+        "S1",
+        "S2",
+        "S3",
+    ],
+    "pai-after-init": ["T1", "T2", "T3"],
+    "pai-extreme": ["P7"],
+    "pai-lenet": ["K1", "K2", "K3"],
+    "pai-modified-resnet18": [f"L{i}" for i in range(1, 7)],
+    "pai-replication": ["table2", "table3", "table5", "table7"],
+}
+"""The paper's claims that are checks, by suite. S4 (every layer's SynFlow scores sum to the path norm) is a test."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +83,13 @@ def test_the_suite_of_appendix_k(builtin: Any) -> None:
     axes = {matrix.name: grid(suite, builtin, matrix.name) for matrix in suite.matrices}
     assert all(a["density"] == densities and a["seed"] == {0, 1, 2, 3, 4} for a in axes.values())
     assert axes["ablations"]["method"] == {"magnitude", "snip", "grasp", "synflow"}
-    assert axes["ablations"]["ablations"] == {"shuffle", "reinit", "invert"}
+    assert axes["ablations"]["ablations"] == {
+        "shuffle",
+        "reinit",
+        "invert",
+        "fixed-variance",
+        "fixed-variance-scores",
+    }
     assert axes["after-training"]["method"] == {"magnitude-after-training"}
     assert axes["after-training"]["ablations"] == {"shuffle", "reinit"}
     for cell in expand(suite, builtin):
@@ -91,3 +119,24 @@ def test_the_test_size_has_the_same_methods(builtin: Any) -> None:
         assert few["density"] < all_["density"]
         assert (len(few["density"]), few["seed"]) == (3, {0, 1})
     assert {c.recipe.epochs for c in expand(small, builtin)} == {2}
+
+
+@pytest.mark.parametrize("name", sorted(CLAIMS))
+def test_every_claim_of_the_paper_is_a_check(name: str, builtin: Any) -> None:
+    """Each claim has a check in the suite of its setting, and no check belongs to an unlisted claim."""
+    checks = load_suite(name, builtin).checks
+    assert {check.name.split("-")[0] for check in checks} == set(CLAIMS[name])
+
+
+@pytest.mark.parametrize("name", [n for n in sorted(shipped_suites()) if n != "quick"])
+def test_stated_runs_and_costs_are_the_planned_ones(name: str, builtin: Any, tmp_path: Path) -> None:
+    """A suite plans in seconds without any data, and says how many networks it trains and at what cost."""
+    suite = load_suite(name, builtin)
+    started = time.perf_counter()
+    plan = make_plan(suite, builtin, tmp_path)
+    assert time.perf_counter() - started < 30
+    words = " ".join(suite.description.split())
+    found = re.search(r"(\d+) training runs, ([\d.]+) · 10\^(\d+) multiply-adds", words)
+    assert found is not None
+    assert int(found[1]) == sum(job.kind == "train" for job in plan.jobs.values())
+    assert float(found[2]) * 10 ** int(found[3]) == pytest.approx(sum(plan.costs.values()), rel=0.01)
