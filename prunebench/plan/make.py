@@ -23,6 +23,7 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     Raises: SuiteError naming file, key path and cell for all that cannot be planned; DataError.
     """
     from prunebench.suite import expand
+    from prunebench.suite.reported import reported_rows
 
     cells = expand(suite, host)
     described = {
@@ -36,6 +37,8 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
             for label, spelled in sorted({(c.labels["dataset"], c.dataset) for c in cells})
         },
     }
+    if suite.reported:
+        described["reported"] = reported_rows(suite.reported, cells)
     builder = Builder(host, data_root)
     refusals = Refusals(suite, builder)
     planned = plan_cells(builder, cells, refusals.add)

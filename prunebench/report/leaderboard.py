@@ -45,6 +45,7 @@ def _markdown(suite: Mapping[str, Any], found: list[Standing]) -> str:
         title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
         digits=how.get("digits", 2),
         sparsities=how.get("sparsities", ()),
+        reported=suite.get("reported", ()),
     )
     return markdown(shown, found)
 

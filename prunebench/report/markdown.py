@@ -39,6 +39,8 @@ class Shown:
     """Digits of accuracies behind the point."""
     sparsities: Sequence[float] = ()
     """The columns shown; all where none is given. Ranges and places count them all."""
+    reported: Sequence[Mapping[str, Any]] = ()
+    """What others report: rows of `suite.reported.reported_rows`."""
 
 
 def markdown(shown: Shown, found: Sequence[Standing]) -> str:
@@ -124,9 +126,32 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
             ],
         )
     )
+    blocks += _reported(standing, shown, labels, notes)
     blocks += _ranges(standing, [row for row in rows if row["at"] == "range"], variants, labels, seeds, notes)
     remarks = [*notes.lines(), *(f"- {remark}" for remark in _remarks(standing))]
     return [*blocks, "\n".join(remarks)] if remarks else blocks
+
+
+def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], notes: _Footnotes) -> list[str]:
+    """Return the numbers that others report of this setting: a row for each source and method."""
+    by_density = {
+        row["density"]: row["sparsity"] for row in standing.rows.to_dict("records") if row["density"]
+    }
+    found: dict[tuple[str, str], dict[float, str]] = {}
+    for row in shown.reported:
+        sparsity = by_density.get(row["density"])
+        if sparsity is None or any(row[k] != v for k, v in standing.labels.items() if k in row):
+            continue
+        value = "diverged" if row["value"] is None else f"{row['value']:.{notes.digits}f}"
+        number = f" (n = {row['runs']})" if row["runs"] else ""
+        name = variant_name(row["method"], row["ablations"])
+        found.setdefault((name, row["source"]), {})[sparsity] = value + number
+    columns = sorted({s for values in found.values() for s in values if _is_shown(s, shown)})
+    if not columns:
+        return []
+    heads = ["method", "reported by", *(f"{labels[s]} %" for s in columns)]
+    body = [[escape(m), escape(by), *(v.get(s, "") for s in columns)] for (m, by), v in found.items()]
+    return ["Reported by others:", _table(heads, body)]
 
 
 def _ranges(

@@ -268,5 +268,6 @@ class SuiteTable(Table):
     description: str = ""
     matrix: list[dict[str, Any]]
     check: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     baselines: Baselines = Baselines()
     leaderboard: Leaderboard = Leaderboard()

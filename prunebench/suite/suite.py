@@ -18,6 +18,7 @@ from prunebench.suite.expand import expand_matrix
 from prunebench.suite.forms import method_names
 from prunebench.suite.parameters import Components
 from prunebench.suite.problems import Problems
+from prunebench.suite.reported import Reported
 from prunebench.suite.schema import MAX_SEEDS, Baselines, Leaderboard, Matrix
 from prunebench.suite.validate import validate
 
@@ -37,6 +38,7 @@ class Suite:
     """The parsed file."""
     matrices: tuple[Matrix, ...]
     checks: tuple[Check, ...]
+    reported: tuple[Reported, ...]
     baselines: Baselines
     leaderboard: Leaderboard
     digest: str
@@ -48,7 +50,7 @@ def make_suite(content: Mapping[str, Any], file: str, path: Path | None, host: C
 
     Raises: SuiteError with every problem, a line each.
     """
-    table, matrices, checks = validate(content, file, host)
+    table, matrices, checks, reported = validate(content, file, host)
     return Suite(
         name=table.name,
         version=table.version,
@@ -58,6 +60,7 @@ def make_suite(content: Mapping[str, Any], file: str, path: Path | None, host: C
         content=content,
         matrices=tuple(matrices),
         checks=tuple(checks),
+        reported=tuple(reported),
         baselines=table.baselines,
         leaderboard=table.leaderboard,
         digest=digest(content),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,10 +15,12 @@ from prunebench.suite.axes import Axes, Choice, resolve_axes
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check
 from prunebench.suite.expand import expand_matrix
+from prunebench.suite.filters import density_on_grid
 from prunebench.suite.forms import method_names
 from prunebench.suite.parameters import Components
-from prunebench.suite.problems import Location, Problems, at, show
+from prunebench.suite.problems import Location, Problems, at, show, unknown
 from prunebench.suite.references import check_references
+from prunebench.suite.reported import Reported
 from prunebench.suite.schema import PLACEHOLDERS, Matrix, SuiteTable
 
 __all__ = ["SCHEMA", "validate"]
@@ -29,8 +31,8 @@ SCHEMA = 1
 
 def validate(
     content: Mapping[str, Any], file: str, host: Components
-) -> tuple[SuiteTable, list[Matrix], list[Check]]:
-    """Return the file's own table, its matrices and its checks.
+) -> tuple[SuiteTable, list[Matrix], list[Check], list[Reported]]:
+    """Return the file's own table, its matrices, its checks and the numbers it reports.
 
     Raises: SuiteError with every problem of the file, a line each.
     """
@@ -75,9 +77,10 @@ def validate(
         if problems:
             cells = None
     check_references(content, matrices, checks, table, cells, host, problems)
+    reported = _reported(content, cells, problems)
     problems.raise_all()
     assert table is not None
-    return table, [matrix for matrix, _ in matrices], [check for _, check in checks]
+    return table, [matrix for matrix, _ in matrices], [check for _, check in checks], reported
 
 
 def _list(value: Any) -> list[Any]:
@@ -136,6 +139,40 @@ def _check(table: dict[str, Any], index: int, problems: Problems) -> Check | Non
     for location, message in check.contradictions():
         problems.add(("check", index, *location), message)
     return check
+
+
+def _reported(content: Mapping[str, Any], cells: Sequence[Cell] | None, problems: Problems) -> list[Reported]:
+    """Return the reported numbers; each must be of a method, setting and sparsity of the suite."""
+    found = []
+    for i, table in enumerate(_list(content.get("reported"))):
+        if not isinstance(table, dict):
+            continue
+        try:
+            one = Reported.model_validate(table)
+        except ValidationError as error:
+            problems.add_validation(error, Reported, ("reported", i))
+            continue
+        for location, message in one.contradictions():
+            problems.add(("reported", i, *location), message)
+        found.append(one)
+        if cells is None:
+            continue
+        methods = {cell.labels["method"] for cell in cells}
+        if one.method not in methods:
+            problems.add(("reported", i, "method"), unknown(one.method, "method of this suite", methods))
+            continue
+        grid = sorted({cell.density for cell in cells if one.selects(cell)})
+        if not grid:
+            problems.add(("reported", i), "selects no cell of this suite")
+            continue
+        for j, sparsity in enumerate(one.sparsities):
+            if density_on_grid(sparsity, grid, sparsity=True) not in grid:
+                near = min((round(1 - float(d), 12) for d in grid), key=lambda s: abs(s - sparsity))
+                message = (
+                    f"found {show(sparsity)}, which is no sparsity of these cells; the nearest is {near:.12g}"
+                )
+                problems.add(("reported", i, "sparsities", j), message)
+    return found
 
 
 def _names_differ(key: str, names: Iterable[tuple[int, str]], problems: Problems) -> None:
