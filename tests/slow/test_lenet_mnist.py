@@ -42,8 +42,8 @@ ABLATIONS = ["none", "shuffle", "reinit", "invert", "fixed-variance", "fixed-var
 CASES = [
     *(("init", method, ablation) for method in EARLY for ablation in ABLATIONS),
     *((point, method, "none") for point in ("step", "end") for method in EARLY),
-    *((point, m, a) for point in ("step", "end") for m in ("snip", "magnitude") for a in ABLATIONS[1:]),
-    *(("", "ltr", ablation) for ablation in ABLATIONS),
+    *((point, m, a) for point in ("step", "end") for m in ("snip", "magnitude") for a in ABLATIONS[1:4]),
+    *(("", "ltr", ablation) for ablation in ABLATIONS[:4]),
     ("", "magnitude-after-training", "none"),
     ("", "synflow-shuffled", "none"),
     ("", "gradual-magnitude", "none"),
@@ -284,7 +284,7 @@ def without_a_mask_before_training(root: Path, state: Any, method: str) -> None:
 
 
 @pytest.mark.parametrize("step", [STEP_K, STEPS])
-@pytest.mark.parametrize("variance", ["kaiming-normal", "unit-variance"])
+@pytest.mark.parametrize("variance", ["kaiming-normal"])
 def test_the_dense_runs_that_are_scored_are_an_independent_loops(
     ours: Any, data_root: Path, variance: str, step: int
 ) -> None:
