@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prunebench.plan.builder import Builder
 from prunebench.plan.plan import Plan
@@ -26,7 +26,7 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     from prunebench.suite.reported import reported_rows
 
     cells = expand(suite, host)
-    described = {
+    described: dict[str, Any] = {
         "name": suite.name,
         "version": suite.version,
         "digest": suite.digest,
