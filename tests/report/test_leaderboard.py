@@ -252,3 +252,26 @@ def test_a_setting_of_which_nothing_has_been_run_is_one_line(cells: Cells) -> No
     text = leaderboard(cells(missing), suite=SUITE)
     assert "Nothing has been run yet: 6 cells are missing." in text
     assert rows_of(text) == []
+
+
+def test_reported_numbers_stand_below_ours(cells: Cells) -> None:
+    """A row for each source and method, a divergence by its word; other settings' numbers are not shown."""
+    frame = cells(METHODS)
+    first = frame.iloc[0]
+    labels = {k: str(first[k]) for k in ("architecture", "dataset", "recipe", "find", "score_at", "split")}
+    density = {float(row["sparsity"]): row["density"] for row in frame.to_dict("records")}
+    base = {**labels, "method": "snip", "ablations": "", "runs": None, "source": "A | paper"}
+    reported = [
+        {**base, "density": density[0.5], "value": 96.5, "runs": 3},
+        {**base, "density": density[0.8], "value": None},
+        {**base, "density": density[0.8], "value": 11.0, "dataset": "another"},
+    ]
+    text = leaderboard(frame, suite={**SUITE, "reported": reported})
+    assert "Reported by others:" in text
+    assert ["snip", "A ¦ paper", "96.50 (n = 3)", "diverged"] in rows_of(text)
+    assert "11.00" not in text
+    plain = leaderboard(frame, suite=SUITE)
+    assert "Reported" not in plain
+    assert leaderboard(frame, suite={**SUITE, "reported": reported}, format="csv") == leaderboard(
+        frame, suite=SUITE, format="csv"
+    )

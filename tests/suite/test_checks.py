@@ -261,3 +261,26 @@ def test_baselines_and_leaderboard_are_kept(suite: Text, load: Callable[[str], S
     plain = load(suite())
     assert plain.baselines.after_training == "magnitude-after-training"
     assert plain.leaderboard.model_dump() == {"title": "", "margin": None}
+
+
+SIDES = [
+    '{method = "snip", quantity = "diverged"}',
+    '{method = "snip", architecture = "resnet20", dataset = "mnist", recipe = "short"}',
+    '{method = "snip", ablations = "shuffle", find = {lr = 0.05}, score_at = {step = 5}}',
+    '{best = ["random", {method = "snip", quantity = "accuracy"}]}',
+    '{worst = [{method = "snip", architecture = "resnet20", ablations = ["shuffle"]}]}',
+]
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("key", ["of", "against", "reaches"])
+def test_the_grammar_of_selections(key: str, side: str, suite: Text, load: Callable[[str], Suite]) -> None:
+    """Both sides of a check, and the curve that is to be reached, take every key of a selection."""
+    keys = {key: side}
+    if key == "reaches":
+        if "best" in side or "worst" in side:
+            return
+        keys.update(quantity='"crossing"', along='"score_at"', margin="1")
+    (found,) = load(whole(suite, check(**keys))).checks
+    assert getattr(found, key) is not None
+    assert key in {location[0] for location, _ in found.selections}

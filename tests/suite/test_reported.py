@@ -70,6 +70,36 @@ def test_reported_numbers_of_nothing_are_refused(keys: dict[str, Any], message: 
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("keys", "there"),
+    [
+        ({"ablations": []}, True),
+        ({"ablations": ["shuffle"]}, False),
+        ({"find": {"lr": 0.05}}, False),
+        ({"score_at": {"step": 5}}, False),
+        ({"architecture": "lenet-300-100", "dataset": "mnist", "recipe": "pai-lenet"}, True),
+        ({"architecture": "resnet20"}, False),
+        ({"dataset": "cifar10"}, False),
+        ({"recipe": "pai-cifar10"}, False),
+        ({"where": {"matrix": "main", "architecture": "lenet-300-100", "split": "test"}}, True),
+        ({"where": {"matrix": "other"}}, False),
+        ({"where": {"split": "val"}}, False),
+        ({"where": {"recipe": "pai-cifar10"}}, False),
+        ({"where": {"dataset": "cifar10"}}, False),
+        ({"quantity": "diverged"}, False),
+    ],
+)
+def test_reported_numbers_are_of_the_cells_they_select(
+    keys: dict[str, Any], there: bool, builtin: Any
+) -> None:
+    """A selection of other cells than the suite's, or of another quantity than accuracy, is refused."""
+    if there:
+        assert suite_of(builtin, **keys).reported
+    else:
+        with pytest.raises(SuiteError, match=r"selects no cell|reported numbers are accuracies"):
+            suite_of(builtin, **keys)
+
+
 def test_table_3_reports_a_divergence(builtin: Any) -> None:
     """SNIP on VGG-19 at 98 %: 92.1 in GraSP's paper, diverged in the replication."""
     suite = load_suite("pai-replication", builtin)
