@@ -182,5 +182,5 @@ def test_pai_cifar10_is_the_papers_recipe():
 
 def test_every_recipe_is_described():
     """`show` has something to print."""
-    assert set(RECIPES) == {"pai-lenet", "pai-cifar10", "digits"}
-    assert all(len(r.documentation) > 100 for r in RECIPES.values())
+    assert len(RECIPES) == 14
+    assert [name for name, r in RECIPES.items() if len(r.documentation) < 60] == []

@@ -239,9 +239,9 @@ def test_random_masks_are_nested_and_the_seeds() -> None:
 def test_built_in_scorers_declare_what_they_are() -> None:
     """Every built-in scorer has a version, a batch and mode as its source says, and a documented variant."""
     found = {scorer.name: scorer for scorer in prunebench_scorers()}
-    assert list(found) == ["random", "magnitude", "snip", "grasp", "synflow"]
-    assert {name for name, scorer in found.items() if scorer.needs == "batch"} == {"snip", "grasp"}
-    assert {name for name, scorer in found.items() if scorer.mode == "train"} == {"snip", "grasp"}
+    assert list(found) == ["random", "magnitude", "snip", "grasp", "force", "synflow"]
+    assert {name for name, scorer in found.items() if scorer.needs == "batch"} == {"snip", "grasp", "force"}
+    assert {name for name, scorer in found.items() if scorer.mode == "train"} == {"snip", "grasp", "force"}
     assert {name for name, scorer in found.items() if scorer.precision == "float64"} == {"synflow"}
     assert found["grasp"].parameters == {"temperature": 200.0, "chunk": None}
     for scorer in found.values():
