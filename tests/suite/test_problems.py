@@ -202,8 +202,8 @@ HEADS: dict[str, list[str]] = {
         "s.toml: schema: found '1'; allowed: a whole number",
         f"s.toml: name: found 'a b'; {NAME}",
         "s.toml: version: found 1; allowed: a text in quotes",
-        "s.toml: foo: is no key here; allowed: baselines, check, description, leaderboard, matrix, name, schema, "
-        "version",
+        "s.toml: foo: is no key here; allowed: baselines, check, description, leaderboard, matrix, name, "
+        "reported, schema, version",
     ],
     "description = 3": [
         "s.toml: schema: is missing",
