@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from prunebench.canonical import canonical, decimal12
-from prunebench.errors import UsageError
+from prunebench.errors import UsageError, nearest
 from prunebench.host.datasets import spell_dataset
 from prunebench.host.form import Form
 from prunebench.suite.cell import ArchitectureCall
@@ -196,14 +196,26 @@ def _methods(matrix: Matrix, here: Location, host: Components, problems: Problem
     found = []
     for i, item in enumerate(matrix.methods):
         place: Location = (*here, "methods", i)
+        given = {} if isinstance(item, str) else item.changes.get("scorer", {})
+        own = given if isinstance(given, dict) else {}
+        shared = {key: value for key, value in matrix.overrides.scorer.items() if key not in own}
 
-        def report(location: Location, message: str, place: Location = place) -> None:
-            problems.add((*place, *location), message)
+        def report(
+            location: Location, message: str, place: Location = place, shared: dict[str, Any] = shared
+        ) -> None:
+            is_shared = len(location) > 1 and location[0] == "scorer" and location[1] in shared
+            problems.add((*((*here, "overrides") if is_shared else place), *location), message)
 
-        form = method_form(item, host, report)
+        form = method_form(item, host, report, shared)
         if form is not None:
             name = item if isinstance(item, str) else item.method or ""
             found.append(Choice(method_label(item), name, form, i))
+    scorers = {c.value.scorer.name for c in found if c.value.scorer is not None}
+    parameters = {key for name in scorers for key in host.get("scorers", name).parameters}
+    for key in matrix.overrides.scorer:
+        if key not in parameters and len(found) == len(matrix.methods):
+            message = f"is a parameter of no scorer of the matrix{nearest(key, parameters)}"
+            problems.add((*here, "overrides", "scorer", key), message)
     return found
 
 

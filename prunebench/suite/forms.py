@@ -14,7 +14,7 @@ from prunebench.suite.parameters import Components, Report, filled
 from prunebench.suite.problems import Location, at, show, unknown
 from prunebench.suite.schema import POINTS, MethodTable
 
-__all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names"]
+__all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names", "with_shared"]
 
 DENSE = Form()
 """The unpruned network."""
@@ -47,24 +47,45 @@ def intern(form: Form, forms: dict[bytes, Form]) -> Form:
     return forms.setdefault(key, form)
 
 
-def method_form(item: str | MethodTable, host: Components, report: Report) -> Form | None:
-    """Return the resolved form of an entry of `methods`; None where there were problems."""
+def method_form(
+    item: str | MethodTable, host: Components, report: Report, shared: Mapping[str, Any] | None = None
+) -> Form | None:
+    """Return the resolved form of an entry of `methods`; None where there were problems.
+
+    `shared`: parameters for its scorer, as far as that has them and the entry gives none of its own.
+    """
     if isinstance(item, str):
         if item not in method_names(host):
             report((), unknown(item, "method", method_names(host)))
             return None
-        return changed_form(host.method(item).form, {}, host, report)
+        base = host.method(item).form
+        return changed_form(base, with_shared(base, {}, shared or {}, host), host, report)
     if item.method is not None and item.method not in method_names(host):
         report(("method",), unknown(item.method, "method", method_names(host)))
         return None
     if item.as_ is None and (item.changes or item.method is None):
         report(("as",), "is missing: another form than a registered method's needs a label of its own")
     base = DENSE if item.method is None else host.method(item.method).form
-    form = changed_form(base, item.changes, host, report)
+    form = changed_form(base, with_shared(base, item.changes, shared or {}, host), host, report)
     if form is not None and form.scorer is None and (item.method is None or item.changes):
         report(("scorer",), "is missing: a whole form needs a scorer")
         return None
     return form
+
+
+def with_shared(
+    base: Form, changes: Mapping[str, Any], shared: Mapping[str, Any], host: Components
+) -> Mapping[str, Any]:
+    """Return changes to a form, and with them those of the shared parameters that its scorer has."""
+    given = changes.get("scorer", {})
+    own = {"name": given} if isinstance(given, str) else given
+    if not shared or not isinstance(own, dict):
+        return changes
+    name: Any = own.get("name", base.scorer.name if base.scorer is not None else None)
+    if name not in host.names("scorers"):
+        return changes
+    taken = {key: value for key, value in shared.items() if key in host.get("scorers", name).parameters}
+    return {**changes, "scorer": {**taken, **own}} if taken else changes
 
 
 def changed_form(base: Form, changes: Mapping[str, Any], host: Components, report: Report) -> Form | None:

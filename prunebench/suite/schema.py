@@ -175,10 +175,11 @@ class Powers(Table):
 
 
 class Overrides(Table):
-    """Changes to all recipes, and to all architectures, of a matrix."""
+    """Changes to all recipes, to all architectures, and to the methods' scorers, of a matrix."""
 
     recipe: dict[str, Any] = {}
     architecture: dict[str, Any] = {}
+    scorer: dict[str, Any] = {}
 
 
 class Entry(Table):

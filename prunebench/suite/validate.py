@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check
 from prunebench.suite.expand import expand_matrix
 from prunebench.suite.filters import density_on_grid
-from prunebench.suite.forms import method_names
+from prunebench.suite.forms import method_form, method_names
 from prunebench.suite.parameters import Components
 from prunebench.suite.problems import Location, Problems, at, show, unknown
 from prunebench.suite.references import check_references
@@ -191,10 +192,10 @@ def _labels_differ(
     """Refuse one label for two things: in a table they would be one row."""
     first: dict[tuple[str, str], tuple[bytes, str]] = {}
 
-    def refuse(key: str, index: int, choice: Choice[Any], value: Any) -> None:
+    def refuse(key: str, index: int, choice: Choice[Any], value: Any, within: str = "") -> None:
         place: Location = ("matrix", index, key, choice.index)
         same = canonical(value)
-        other, where = first.setdefault((key, choice.label), (same, problems.path(place)))
+        other, where = first.setdefault((key + within, choice.label), (same, problems.path(place)))
         if other != same and where.split(".")[0] != at("matrix", index):
             message = f"the label '{choice.label}' stands for something else in {where}"
             problems.add(place, f"{message}; allowed: another label, with as = …")
@@ -208,7 +209,14 @@ def _labels_differ(
                 message = f"the label '{choice.label}' is a registered method's; allowed: another one"
                 problems.add((*place, "as"), message)
                 continue
-            refuse("methods", i, choice, choice.value.model_dump(mode="json", by_alias=True))
+            # parameters for all scorers of a matrix may differ between settings, which have rows of their own
+            shared = matrices[i][0].overrides.scorer
+            plain = method_form(item, host, lambda *_: None) if shared else choice.value
+            if plain is not None:
+                refuse("methods", i, choice, plain.model_dump(mode="json", by_alias=True))
+            whole = choice.value.model_dump(mode="json", by_alias=True)
+            for setting in product(resolved.architecture, resolved.dataset, resolved.recipe):
+                refuse("methods", i, choice, whole, canonical([c.label for c in setting]).decode())
         for architecture in resolved.architecture:
             call = architecture.value
             refuse("architecture", i, architecture, [call.name, call.parameters])

@@ -196,6 +196,22 @@ def test_what_a_cell_holds(cells: Cells) -> None:
     assert cell.form.alter == ("shuffle", "reinit")
 
 
+def test_shared_parameters_reach_the_scorers_that_have_them(cells: Cells) -> None:
+    """A method's own parameters come first, other scorers are left alone, and the label stays."""
+    methods = '["snip", "grasp", "grasp-inverted", {method = "grasp", as = "g", scorer = {chunk = 3}}]'
+    found = cells(methods=methods, overrides="{scorer = {chunk = 8}}")
+    scorers = {c.labels["method"]: c.form.scorer for c in found if c.form.scorer is not None}
+    assert {label: s.parameters.get("chunk") for label, s in scorers.items()} == {
+        "snip": None,
+        "grasp": 8,
+        "grasp-inverted": 8,
+        "g": 3,
+    }
+    assert {s.parameters["temperature"] for s in scorers.values() if s.name == "grasp"} == {200.0}
+    alone = cells(methods='[{method = "grasp", as = "g", scorer = {chunk = 8}}]')
+    assert alone[-1].form == next(c.form for c in found if c.labels["method"] == "grasp")
+
+
 def test_presets_are_only_other_names(cells: Cells) -> None:
     """`resnet20` and `{name = "resnet", depth = 20}` differ in their labels alone."""
     first, second = cells()[-1], cells(architecture='{name = "resnet", depth = 20}')[-1]

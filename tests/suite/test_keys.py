@@ -85,6 +85,7 @@ EXERCISED = {
     "matrix.overrides": "test_what_a_cell_holds",
     "matrix.overrides.recipe": "test_what_a_cell_holds",
     "matrix.overrides.architecture": "test_what_a_cell_holds",
+    "matrix.overrides.scorer": "test_shared_parameters_reach_the_scorers_that_have_them",
     "matrix.only": "test_only_keeps_and_exclude_drops_what_an_entry_names",
     "matrix.exclude": "test_only_keeps_and_exclude_drops_what_an_entry_names",
     **{

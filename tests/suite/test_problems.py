@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from prunebench.suite import Suite
+
 METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from"
 RECIPE = (
@@ -109,7 +111,9 @@ CASES: list[tuple[str, str, str]] = [
     ("overrides", "{recipe = {lrr = 2}}", ".overrides.recipe.lrr: is no part of a recipe; did you mean 'lr'? "
      f"allowed: {RECIPE}"),
     ("overrides", "{recip = {lr = 2}}", ".overrides.recip: is no key here; did you mean 'recipe'? "
-     "allowed: architecture, recipe"),
+     "allowed: architecture, recipe, scorer"),
+    ("overrides", "{scorer = {chunk = 8}}", ".overrides.scorer.chunk: is a parameter of no scorer of the matrix; "
+     "allowed: nothing"),
     ("dataset", '"mnis"', ".dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
      "allowed: cifar10, folder, mnist"),
     ("dataset", '["mnist", "mnist"]', ".dataset[1]: 'mnist' is matrix[0].dataset[0] 'mnist' again"),
@@ -362,6 +366,23 @@ def test_a_label_means_one_thing_in_a_suite(
     assert problems(text) == [
         f"s.toml: matrix[1].{key}{index}: the label '{label}' stands for something else in matrix[0].{key}{index}; "
         "allowed: another label, with as = …"
+    ]
+
+
+def test_shared_parameters_may_differ_between_settings_alone(
+    suite: Callable[..., str], problems: Callable[[str], list[str]], load: Callable[[str], Suite]
+) -> None:
+    """Chunks of another setting are in another row; in one setting two matrices would mix."""
+    chunked = {"name": '"other"', "overrides": "{scorer = {chunk = 8}}"}
+    load(
+        suite(methods='["grasp"]', more=suite("", methods='["grasp"]', architecture='"resnet32"', **chunked))
+    )
+    assert problems(suite(methods='["grasp"]', more=suite("", methods='["grasp"]', **chunked))) == [
+        "s.toml: matrix[1].methods[0]: the label 'grasp' stands for something else in matrix[0].methods[0]; "
+        "allowed: another label, with as = …"
+    ]
+    assert problems(suite(methods='["grasp"]', overrides='{scorer = {chunk = "x"}}')) == [
+        "s.toml: matrix[0].overrides.scorer.chunk: found 'x'; allowed: a whole number (the default is 0)"
     ]
 
 
