@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from prunebench.errors import DataError
+from prunebench.training.normalize import normalize
 from prunebench.training.stream import Streamed
 from prunebench.training.streams import stream
 
-__all__ = ["Data", "Images", "Normalized", "normalize", "scoring_batch", "validation_indices"]
+__all__ = ["Data", "Images", "Normalized", "scoring_batch", "validation_indices"]
 
 Images = torch.Tensor | Streamed
 Part = tuple[Images, torch.Tensor]
@@ -114,17 +115,6 @@ class Normalized:
     def to(self, device: str | torch.device) -> Normalized:
         """Return the same on a device."""
         return replace(self, images=self.images.to(device))
-
-
-def normalize(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """Return float32 (image / 255 − mean) / std of uint8 images N×C×H×W, in their memory layout.
-
-    Computed as image · a + b with a = 1 / (255 · std) and b = −mean / std, rounded to float32 once.
-    """
-    where = images.device
-    a = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32, device=where).view(1, -1, 1, 1)
-    b = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32, device=where)
-    return images.to(torch.float32).mul_(a).add_(b.view(1, -1, 1, 1))
 
 
 def validation_indices(labels: torch.Tensor, classes: int) -> torch.Tensor:

@@ -20,6 +20,7 @@ from prunebench.errors import DataError, UsageError
 from prunebench.training.augment import Augmentation, make_augmentations
 from prunebench.training.decode import Prepare, open_image
 from prunebench.training.files import ImageFiles
+from prunebench.training.normalize import normalize
 from prunebench.training.recipe import Recipe
 from prunebench.training.streams import Stream, stream
 
@@ -135,8 +136,6 @@ class StreamedEpochs:
 
         Raises: DataError naming a file that holds no whole image.
         """
-        from prunebench.training.data import normalize
-
         epoch, position = divmod(step, self.per_epoch)
         if step != self._next or position == 0:
             self._order = stream(self._seed, "order", epoch).permutation(self.examples)
