@@ -326,6 +326,10 @@ class Diagnostic(Component):
     of: Literal["mask", "state", "course"] = "mask"
     version: str | None = None
     depends: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    """The numbers in the value that a check can ask for, `*` for any name: `share`, `layers.*.kept`.
+
+    With them a suite that asks for another is refused before it runs; () says nothing."""
 
     @property
     def source(self) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from prunebench.errors import nearest
@@ -74,6 +75,7 @@ def check_references(
     for i, check in checks:
         here: Location = ("check", i)
         _check(check, here, spelled, problems)
+        _fields(check, here, host, problems)
         for key in ("all", "any"):
             for j, name in enumerate(getattr(check, f"{key}_") or []):
                 place: Location = (*here, key, j)
@@ -125,6 +127,22 @@ def _check(check: Check, here: Location, spelled: _Spelled, problems: Problems) 
         if quantity is not None and quantity.startswith("measure:"):
             name = quantity.removeprefix("measure:").split(".")[0]
             _known((*here, *location, "quantity"), name, "measure", spelled.measures, problems)
+
+
+def _fields(check: Check, here: Location, host: Components, problems: Problems) -> None:
+    """Note every field of a measure that the diagnostic, by what it says of itself, does not give."""
+    quantities = [((), check.quantity), *((place, s.quantity) for place, s in check.selections)]
+    for location, quantity in quantities:
+        if quantity is None or not quantity.startswith("measure:"):
+            continue
+        name, _, field = quantity.removeprefix("measure:").partition(".")
+        if name not in host.names("diagnostics"):
+            continue
+        allowed = host.get("diagnostics", name).fields
+        if allowed and not any(fnmatchcase(field, pattern) for pattern in allowed):
+            found = f"field '{field}'" if field else "no field"
+            message = f"found {found} of the measure '{name}'{nearest(field, allowed)}"
+            problems.add((*here, *location, "quantity"), message)
 
 
 def _baselines_there(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from prunebench.analysis.measures import fields_of
 from prunebench.canonical import canonical
 from prunebench.host.components import Diagnostic, Scorer
 from prunebench.pruning import Mask, prunable_weights, score_network
@@ -106,7 +108,8 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
     Unless it is a measure of masks, it is also asked about networks without one.
     It must take (net, mask, input_shape), of a course also the course, which here is one of training alone,
     of pruning at initialization and of pruning while training; return plain JSON values with finite numbers,
-    the same when asked again; and leave the network and global states as they were.
+    the same when asked again, none but the declared fields where it declares some; and leave the network and
+    global states as they were.
 
     Raises: AssertionError.
     """
@@ -135,6 +138,13 @@ def _check_answer(
         spelled = canonical(first)
     except (TypeError, ValueError) as error:
         raise AssertionError(f"{who} must return plain JSON values with finite numbers: {error}") from error
+    if diagnostic.fields:
+        others = [
+            name
+            for name, _ in fields_of(first)
+            if not any(fnmatchcase(name, pattern) for pattern in diagnostic.fields)
+        ]
+        ensure(not others, f"{who} gives numbers that its fields do not name: {', '.join(others)}")
     with said(who):
         again = diagnostic.function(network, *arguments)
     ensure(canonical(again) == spelled, f"{who} gives another answer when it is asked again")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from prunebench.errors import SuiteError
 from prunebench.plan.make import make_plan
 from prunebench.suite import Cell, Suite, expand, load_suite, shipped_suites
 
@@ -228,12 +229,11 @@ def test_stated_runs_and_costs_are_the_planned_ones(name: str, builtin: Any, tmp
     assert float(found[2]) * 10 ** int(found[3]) == pytest.approx(sum(plan.costs.values()), rel=0.01)
 
 
-def test_a_field_that_a_measure_does_not_give_is_refused(tmp_path: Path) -> None:
-    """With the nearest that it gives, before anything runs; what it gives passes."""
-    host = Host.load(third_party=False)
-    text = (SUITES / "pai-modified-resnet18.toml").read_text(encoding="utf-8")
-    path = tmp_path / "suite.toml"
+def test_a_field_that_a_measure_does_not_give_is_refused(builtin: Any, tmp_path: Path) -> None:
+    """With the nearest that it gives, before anything runs."""
+    text = shipped_suites()["pai-modified-resnet18"].read_text(encoding="utf-8")
     assert "measure:neuron-sparsity.collapsed" in text
+    path = tmp_path / "suite.toml"
     path.write_text(text.replace("measure:neuron-sparsity.collapsed", "measure:neuron-sparsity.colapsed"))
     with pytest.raises(SuiteError, match=r"field 'colapsed' .*did you mean 'collapsed'"):
-        load_suite(path, host)
+        load_suite(path, builtin)

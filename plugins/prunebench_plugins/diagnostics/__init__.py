@@ -21,17 +21,30 @@ __all__ = [
     "weights_remaining",
 ]
 
+_LAYERS = (
+    *("first", "output", "output_excess", "early", "late", "spread"),
+    *("shortcuts", "shortcut_excess", "shortcuts_collapsed", "layers.*"),
+)
+_NEURONS = ("neurons", "collapsed", "at_least.*")
+_EFFECTIVE = ("density", "effective", "share", "sparsity", "kept", "prunable", "collapsed")
+_AREA = ("steps", "area", "relative", "mean", "final")
+_RETROACTIVE = tuple(f"retroactive.{name}" for name in _AREA[:-1])
+_PARTS = ("", "training.", "scoring.", "relative.")
+_COSTS = tuple(f"{part}{how}" for part in _PARTS for how in ("dense", "sparse"))
+
 
 @hookimpl
 def prunebench_diagnostics() -> Sequence[Diagnostic]:
     """Return the built-in diagnostics."""
     return [
-        Diagnostic("layer-sparsity", layer_sparsity, version="2"),
-        Diagnostic("neuron-sparsity", neuron_sparsity, version="2"),
-        Diagnostic("collapsed-layers", collapsed_layers, version="1"),
-        Diagnostic("effective-density", effective_density, version="1"),
-        Diagnostic("disconnected", disconnected, version="1"),
-        Diagnostic("flops", flops, version="1"),
-        Diagnostic("weights-remaining", weights_remaining, of="course", version="1"),
-        Diagnostic("training-flops", training_flops, of="course", version="1"),
+        Diagnostic("layer-sparsity", layer_sparsity, version="2", fields=_LAYERS),
+        Diagnostic("neuron-sparsity", neuron_sparsity, version="2", fields=_NEURONS),
+        Diagnostic("collapsed-layers", collapsed_layers, version="1", fields=("count", "share")),
+        Diagnostic("effective-density", effective_density, version="1", fields=_EFFECTIVE),
+        Diagnostic("disconnected", disconnected, version="1", fields=("weights", "share", "layers.*")),
+        Diagnostic("flops", flops, version="1", fields=("dense", "sparse", "share", "layers.*")),
+        Diagnostic(
+            "weights-remaining", weights_remaining, of="course", version="1", fields=(*_AREA, *_RETROACTIVE)
+        ),
+        Diagnostic("training-flops", training_flops, of="course", version="1", fields=_COSTS),
     ]
