@@ -94,7 +94,8 @@ class Scorer(Component):
     `net` is a `prunebench.pruning.ScoringNetwork`, a private copy in the declared mode and precision;
     `batch` is (x, y), or None where `needs` is "nothing"; `rng` draws this seed's random numbers.
     Keyword-only arguments of the function are the scorer's parameters. `passes` is what scoring costs, in
-    forward passes for each example (3: forward, gradient of the inputs, gradient of the weights).
+    forward passes for each example (3: forward, gradient of the inputs, gradient of the weights): a number,
+    or a function of the parameters.
     """
 
     kind: ClassVar[str] = "scorer"
@@ -103,7 +104,7 @@ class Scorer(Component):
     mode: Literal["train", "eval"] = "eval"
     precision: Literal["float32", "float64"] = "float32"
     batch: Batch = Batch(per_class=10)  # noqa: RUF009 (it is frozen)
-    passes: float = 3.0
+    passes: float | Callable[[Mapping[str, Any]], float] = 3.0
     version: str | None = None
     depends: tuple[str, ...] = ()
 
@@ -116,6 +117,10 @@ class Scorer(Component):
     def parameters(self) -> dict[str, Any]:
         """The scorer's parameters with their defaults."""
         return _keyword_parameters(self.function)
+
+    def cost(self, parameters: Mapping[str, Any]) -> float:
+        """Return the forward passes that scoring takes for each example with these parameters."""
+        return float(self.passes({**self.parameters, **parameters}) if callable(self.passes) else self.passes)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from prunebench.host.registry import Host
 from prunebench.plan.facts import fingerprint
 from prunebench.plan.job import Job
 from prunebench.store import Artifact, Missing, Store
+from prunebench.training.files import anew
 from prunebench.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -152,39 +153,41 @@ class Context:
 
         Raises: DataError where the files are missing, damaged, or others than the plan was made with.
         """
+        key = (part["name"], part["fingerprint"], part["split"], device)
+        if key not in self._data:
+            if len(self._data) >= 2:
+                self._data.pop(next(iter(self._data)))
+            with anew():
+                self._data[key] = self._load(part, device)
+        return self._data[key]
+
+    def _load(self, part: Mapping[str, Any], device: str) -> Data:
         import torch
 
         from prunebench.training.data import Data
         from prunebench.training.moments import channel_moments
 
-        key = (part["name"], part["fingerprint"], part["split"], device)
-        if key not in self._data:
-            dataset = self.host.dataset(part["name"])
-            found = fingerprint(dataset, self.data_root)
-            if found != part["fingerprint"]:
-                raise DataError(
-                    f"data set '{dataset.name}' has changed since the plan was made "
-                    f"(fingerprint {part['fingerprint'][:8]} then, {found[:8]} now): plan again"
-                )
-            if len(self._data) >= 2:
-                self._data.pop(next(iter(self._data)))
-            held = dataset.description(self.data_root)
-            train, test = (self._part(dataset.load(self.data_root, name)) for name in ("train", "test"))
-            for what, (images, labels), count in (("train", train, held.train), ("test", test, held.test)):
-                if len(images) != count or len(labels) != count or tuple(images.shape[1:]) != held.shape:
-                    raise DataError(
-                        f"data set '{dataset.name}', {what}: found images {tuple(images.shape)} and "
-                        f"{len(labels)} labels, declared are {count} of shape {held.shape}"
-                    )
-            mean, std = held.mean, held.std
-            if mean is None or std is None:
-                if not isinstance(train[0], torch.Tensor):
-                    raise DataError(f"data set '{dataset.name}' streams: it must say its mean and deviation")
-                mean, std = channel_moments(train[0])
-            self._data[key] = Data.prepare(
-                train, test, mean, std, held.classes, split=part["split"], device=device
+        dataset = self.host.dataset(part["name"])
+        found = fingerprint(dataset, self.data_root)
+        if found != part["fingerprint"]:
+            raise DataError(
+                f"data set '{dataset.name}' has changed since the plan was made "
+                f"(fingerprint {part['fingerprint'][:8]} then, {found[:8]} now): plan again"
             )
-        return self._data[key]
+        held = dataset.description(self.data_root)
+        train, test = (self._part(dataset.load(self.data_root, name)) for name in ("train", "test"))
+        for what, (images, labels), count in (("train", train, held.train), ("test", test, held.test)):
+            if len(images) != count or len(labels) != count or tuple(images.shape[1:]) != held.shape:
+                raise DataError(
+                    f"data set '{dataset.name}', {what}: found images {tuple(images.shape)} and "
+                    f"{len(labels)} labels, declared are {count} of shape {held.shape}"
+                )
+        mean, std = held.mean, held.std
+        if mean is None or std is None:
+            if not isinstance(train[0], torch.Tensor):
+                raise DataError(f"data set '{dataset.name}' streams: it must say its mean and deviation")
+            mean, std = channel_moments(train[0])
+        return Data.prepare(train, test, mean, std, held.classes, split=part["split"], device=device)
 
     def _part(self, loaded: Any) -> Any:
         """Return (images, labels) of what a data set loads."""

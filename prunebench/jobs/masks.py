@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prunebench.pruning import Mask
 
-__all__ = ["run_mask", "run_score", "run_shuffle", "scoring_arguments"]
+__all__ = ["has_diverged", "run_mask", "run_score", "run_shuffle", "scoring_arguments"]
 
 
 def run_score(job: Job, context: Context) -> None:
@@ -36,7 +36,7 @@ def run_score(job: Job, context: Context) -> None:
     try:
         scores = score_network(module, **arguments)
     except ComponentError:
-        if not _has_diverged(module, arguments, source):
+        if not _is_to_blame(source, module, arguments):
             raise
         context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(source)})
         return
@@ -74,7 +74,7 @@ def run_mask(job: Job, context: Context) -> None:
                 **arguments,
             )
         except ComponentError:
-            if not _has_diverged(module, arguments, first):
+            if not _is_to_blame(first, module, arguments):
                 raise
             context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(first)})
             return
@@ -106,13 +106,16 @@ def _meta(job: Job, context: Context, inputs: Mapping[str, Artifact]) -> dict[st
     return {**meta, "diverged": diverged} if diverged else meta
 
 
-def _has_diverged(module: nn.Module, arguments: Mapping[str, Any], source: Artifact) -> bool:
-    """Whether it is the trained state's fault that it could not be scored: weights or loss are not finite.
+def _is_to_blame(source: Artifact, module: nn.Module, arguments: Mapping[str, Any]) -> bool:
+    """Whether it is the trained state's fault that it could not be scored.
 
     The run itself has not met a loss that is not finite by then: it would at its next step.
     """
-    if source.meta["step"] == 0:
-        return False
+    return source.meta["step"] > 0 and has_diverged(module, arguments)
+
+
+def has_diverged(module: nn.Module, arguments: Mapping[str, Any]) -> bool:
+    """Whether weights, buffers or the loss on a scoring batch are not finite."""
     if not all(bool(torch.isfinite(tensor).all()) for tensor in (*module.parameters(), *module.buffers())):
         return True
     if arguments["batch"] is None:

@@ -6,11 +6,13 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from prunebench.errors import ComponentError, UsageError
 from prunebench.jobs.context import Context
-from prunebench.jobs.masks import scoring_arguments
+from prunebench.jobs.masks import has_diverged, scoring_arguments
 from prunebench.pruning import Mask, keep_top, prunable_weights, score_network
 from prunebench.training.cubic import Cubic
 from prunebench.training.gradual import GradualMask
+from prunebench.training.policy import DivergedError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +29,12 @@ def gradual_mask(policy: Mapping[str, Any], module: nn.Module, context: Context)
 
     def select(step: int, mask: Mask, kept: int) -> Mask:
         network = copy.deepcopy(module).to(scoring["scorer"]["device"])
-        scores = score_network(network, mask=mask, rng=rng.child("step", step), **arguments)
+        try:
+            scores = score_network(network, mask=mask, rng=rng.child("step", step), **arguments)
+        except (ComponentError, UsageError) as error:
+            if has_diverged(network, arguments):
+                raise DivergedError from error
+            raise
         return keep_top(
             scores,
             kept,

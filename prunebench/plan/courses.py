@@ -9,7 +9,7 @@ from typing import Any
 
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import Job
-from prunebench.plan.masks import passes_of, scoring_examples
+from prunebench.plan.masks import passes_of, regrowth_rounds, scoring_examples
 from prunebench.plan.setting import Setting
 from prunebench.training.course import Phase
 from prunebench.training.cubic import Cubic
@@ -37,7 +37,10 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
             counts = builder.once(
                 "rounds", (), (density, prunable, rounds), partial(round_counts, density, prunable, rounds)
             )
-            found[job.key] = _scored(builder, setting, job.params["scoring"], (prunable, *counts[:-1]))
+            there = (prunable, *counts[:-1])
+            found[job.key] = _scored(builder, setting, job.params["scoring"], there)
+            if "regrowth" in job.params:
+                _regrown(builder, setting, job, found, there)
     phases = tuple(found.values())
     # one object for cells that differ in their seeds alone: a frozen plan writes it once
     return builder.once("phases", (), phases, lambda: {"phases": [phase.plain() for phase in phases]})
@@ -101,10 +104,22 @@ def _policy_scored(builder: Builder, setting: Setting, policy: Mapping[str, Any]
     return _scored(builder, setting, policy["scoring"], before)
 
 
+def _regrown(
+    builder: Builder, setting: Setting, job: Job, found: dict[str, Phase], there: tuple[int, ...]
+) -> None:
+    """Add the scorings of removed weights, where another scorer makes them."""
+    scoring, regrowth = job.params["scoring"], job.params["regrowth"]
+    rounds = regrowth_rounds(scoring["scorer"], regrowth["scorer"], regrowth["every"], job.params["rounds"])
+    if rounds:
+        kept = tuple(there[k - 1] for k in rounds)
+        other = {**scoring, "scorer": regrowth["scorer"]}
+        found[f"{job.key} regrowth"] = _scored(builder, setting, other, kept)
+
+
 def _scored(builder: Builder, setting: Setting, scoring: Mapping[str, Any], kept: tuple[int, ...]) -> Phase:
     one = Phase(
         "score",
         examples=scoring_examples(scoring.get("batch"), setting),
-        passes=passes_of(builder, scoring["scorer"]["name"]),
+        passes=passes_of(builder, scoring["scorer"]["name"], scoring["scorer"]["parameters"]),
     )
     return replace(one, rounds=len(kept), kept=kept)

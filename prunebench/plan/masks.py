@@ -19,6 +19,7 @@ __all__ = [
     "kept_weights",
     "mask_of",
     "passes_of",
+    "regrowth_rounds",
     "scoring_cost",
     "scoring_examples",
     "scoring_of",
@@ -60,12 +61,20 @@ def mask_of(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed
     if isinstance(form.schedule, Rounds):
         # rounds pass through the density's powers: another density with the same count is another mask
         params |= {"rounds": form.schedule.rounds, "density": density, "scoring": scoring}
+        further = 0.0
         if isinstance(form.regrowth, Regrowth):
             params["regrowth"] = {
                 "scorer": _called(builder, form.regrowth.scorer),
                 "every": form.regrowth.every or 1,
             }
-        inputs, cost = (state,), cost * form.schedule.rounds
+            extra = regrowth_rounds(
+                scoring["scorer"],
+                params["regrowth"]["scorer"],
+                params["regrowth"]["every"],
+                form.schedule.rounds,
+            )
+            further = len(extra) * scoring_cost(builder, setting, form, form.regrowth.scorer)
+        inputs, cost = (state,), cost * form.schedule.rounds + further
     else:
         inputs, cost = (builder.add("score", scoring, (state,), cost=cost),), 0.0
     if isinstance(form.allocation, Like):
@@ -134,17 +143,31 @@ def _called(builder: Builder, scorer: ScorerCall) -> dict[str, Any]:
     }
 
 
-def scoring_cost(builder: Builder, setting: Setting, form: Form) -> float:
-    """Return the cost of scoring once, in multiply-accumulates."""
+def scoring_cost(builder: Builder, setting: Setting, form: Form, call: ScorerCall | None = None) -> float:
+    """Return the cost of scoring once, in multiply-accumulates: by the form's scorer, or by another."""
     assert form.scorer is not None
-    batch = form.scorer.batch
+    call = call or form.scorer
+    batch = form.scorer.batch if _reads_data(builder, call.name) else None
     examples = scoring_examples(None if batch is None else batch.model_dump(), setting)
-    return float(setting.network.macs) * passes_of(builder, form.scorer.name) * examples
+    return float(setting.network.macs) * passes_of(builder, call.name, call.parameters) * examples
 
 
-def passes_of(builder: Builder, scorer: str) -> float:
+def regrowth_rounds(
+    scorer: Mapping[str, Any], other: Mapping[str, Any], every: int, rounds: int
+) -> list[int]:
+    """Return the rounds in which removed weights are scored by a scorer of their own."""
+    if (scorer["name"], scorer["parameters"]) == (other["name"], other["parameters"]):
+        return []  # one scoring serves both
+    return [k for k in range(2, rounds + 1) if k % every == 0]
+
+
+def passes_of(builder: Builder, scorer: str, parameters: Mapping[str, Any]) -> float:
     """Return what a scorer costs, in forward passes for each example."""
-    return float(cast(Scorer, builder.host.get("scorers", scorer)).passes)
+    return cast(Scorer, builder.host.get("scorers", scorer)).cost(parameters)
+
+
+def _reads_data(builder: Builder, scorer: str) -> bool:
+    return cast(Scorer, builder.host.get("scorers", scorer)).needs == "batch"
 
 
 def scoring_examples(batch: Mapping[str, Any] | None, setting: Setting) -> int:

@@ -59,14 +59,14 @@ def method_form(
             report((), unknown(item, "method", method_names(host)))
             return None
         base = host.method(item).form
-        return changed_form(base, with_shared(base, {}, shared or {}, host), host, report)
+        return changed_form(base, {}, host, report, shared)
     if item.method is not None and item.method not in method_names(host):
         report(("method",), unknown(item.method, "method", method_names(host)))
         return None
     if item.as_ is None and (item.changes or item.method is None):
         report(("as",), "is missing: another form than a registered method's needs a label of its own")
     base = DENSE if item.method is None else host.method(item.method).form
-    form = changed_form(base, with_shared(base, item.changes, shared or {}, host), host, report)
+    form = changed_form(base, item.changes, host, report, shared)
     if form is not None and form.scorer is None and (item.method is None or item.changes):
         report(("scorer",), "is missing: a whole form needs a scorer")
         return None
@@ -88,8 +88,18 @@ def with_shared(
     return {**changes, "scorer": {**taken, **own}} if taken else changes
 
 
-def changed_form(base: Form, changes: Mapping[str, Any], host: Components, report: Report) -> Form | None:
-    """Return `base` with changes, resolved; None where there were problems."""
+def changed_form(
+    base: Form,
+    changes: Mapping[str, Any],
+    host: Components,
+    report: Report,
+    shared: Mapping[str, Any] | None = None,
+) -> Form | None:
+    """Return `base` with changes, resolved; None where there were problems.
+
+    `shared` are parameters for every scorer that has them: the form's own, and that of a form it is like.
+    """
+    changes = with_shared(base, changes, shared or {}, host)
     problems = 0
 
     def note(location: Location, message: str) -> None:
@@ -121,7 +131,7 @@ def changed_form(base: Form, changes: Mapping[str, Any], host: Components, repor
                 found, text = known["scorer"]["batch"], _BATCH
             note(location, f"found {show(found)}; allowed: {text}")
         return None
-    form = _resolved(form, host, note)
+    form = _resolved(form, host, note, shared)
     unbuilt = form.unbuilt()
     if unbuilt:
         note((), f"{unbuilt} is understood, but not built yet")
@@ -152,7 +162,7 @@ def _holds_wrong_kind(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _resolved(form: Form, host: Components, report: Report) -> Form:
+def _resolved(form: Form, host: Components, report: Report, shared: Mapping[str, Any] | None = None) -> Form:
     changes: dict[str, Any] = {}
     if form.scorer is not None:
         scorer = _filled_scorer(form.scorer, host, report)
@@ -163,7 +173,7 @@ def _resolved(form: Form, host: Components, report: Report) -> Form:
         if grown != form.regrowth.scorer:
             changes["regrowth"] = {**form.regrowth.model_dump(), "scorer": grown}
     if isinstance(form.allocation, Like):
-        other = _donor(form, form.allocation, host, report)
+        other = _donor(form, form.allocation, host, report, shared)
         if other is not None:
             changes["allocation"] = {"like": other.model_dump(mode="json", by_alias=True)}
     return form.changed(**changes) if changes else form
@@ -218,7 +228,13 @@ def _filled_regrowth(form: Form, call: ScorerCall, host: Components, report: Rep
     return filled.model_copy(update={"batch": None, "device": form.scorer.device})
 
 
-def _donor(form: Form, allocation: Like, host: Components, report: Report) -> Form | None:
+def _donor(
+    form: Form,
+    allocation: Like,
+    host: Components,
+    report: Report,
+    shared: Mapping[str, Any] | None,
+) -> Form | None:
     """Return the form whose mask says how many weights each layer keeps."""
 
     def note(location: Location, message: str) -> None:
@@ -230,9 +246,9 @@ def _donor(form: Form, allocation: Like, host: Components, report: Report) -> Fo
         if like not in method_names(host):
             note((), unknown(like, "method", method_names(host)))
             return None
-        other: Form | None = changed_form(host.method(like).form, {"prunable": own}, host, note)
+        other: Form | None = changed_form(host.method(like).form, {"prunable": own}, host, note, shared)
     else:
-        other = changed_form(form.changed(allocation="global", alter=()), like, host, note)
+        other = changed_form(form.changed(allocation="global", alter=()), like, host, note, shared)
     if other is not None and other.scorer is None:
         note((), f"found {show(like)}, which prunes nothing")
         return None

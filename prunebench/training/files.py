@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +12,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ImageFiles"]
+__all__ = ["ImageFiles", "anew", "looks_anew"]
+
+_ANEW: ContextVar[bool] = ContextVar("look at folders anew", default=False)
+
+
+@contextmanager
+def anew() -> Iterator[None]:
+    """Have folders looked at anew, whatever is remembered of them: before results are made of their files."""
+    token = _ANEW.set(True)
+    try:
+        yield
+    finally:
+        _ANEW.reset(token)
+
+
+def looks_anew() -> bool:
+    """Whether what is remembered of a folder must not be used now."""
+    return _ANEW.get()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from prunebench.training.batches import make_batches
 from prunebench.training.data import Data
 from prunebench.training.evaluate import evaluate
 from prunebench.training.numerics import deterministic
-from prunebench.training.policy import FixedMask, MaskPolicy, check_pruned, momentum_of
+from prunebench.training.policy import DivergedError, FixedMask, MaskPolicy, check_pruned, momentum_of
 from prunebench.training.randomness import keep_global_state, seed_torch
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State, new_meter, plain_copy
@@ -56,8 +56,8 @@ def train(
 
     A loss that is not finite ends the run: the state returned has `diverged` set to that step's number and is
     the one before it, with the curve so far (BatchNorm has seen the step's batch). A state that has diverged
-    is returned as it is. Should the loss on the evaluation part be the first not to be finite, the last step
-    made is the one named.
+    is returned as it is. Should the loss on the evaluation part be the first not to be finite, or the weights
+    that a policy is to choose from, the last step made is the one named.
 
     Raises: UsageError where `to_step` lies before the state or beyond the schedule, or state, mask and
     network do not fit; ComponentError where a pruned weight is not zero afterwards.
@@ -148,7 +148,14 @@ class _Run:
     ) -> State:
         """Train to a step, looking at the losses every `block` steps and wherever a state is read."""
         safe = self.snapshot(on_device=True) if block > 1 else None
-        while self.step < to_step and self.make_step(look=safe is None):
+        while self.step < to_step:
+            try:
+                if not self.make_step(look=safe is None):
+                    break
+            except DivergedError:
+                assert safe is not None
+                self.load(safe)  # once more, step by step: perhaps a loss was the first
+                return self.to(to_step, 1, on_step, checkpoint)
             evaluates = self._evaluates[(self.step - 1) % self.batches.per_epoch]
             saves = checkpoint is not None and self.step < to_step and checkpoint.due(self.step)
             read = evaluates or saves or self.step == to_step
@@ -200,7 +207,13 @@ class _Run:
         self.optimizer.param_groups[0]["lr"] = self._rates[position]
         self.optimizer.step()
         self.step += 1
-        self.policy.after_update(self.step)
+        try:
+            self.policy.after_update(self.step)
+        except DivergedError:
+            if not look:
+                raise
+            self.diverged = self.step
+            return False
         if self.policy.mask is not self._mask:
             self.note_change()
         if isinstance(loss, torch.Tensor):

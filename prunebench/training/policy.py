@@ -13,7 +13,11 @@ from prunebench.errors import ComponentError, UsageError, nearest
 if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
 
-__all__ = ["FixedMask", "MaskPolicy", "check_pruned", "momentum_of", "zero_pruned"]
+__all__ = ["DivergedError", "FixedMask", "MaskPolicy", "check_pruned", "momentum_of", "zero_pruned"]
+
+
+class DivergedError(Exception):
+    """Raised by a policy that finds weights, or a loss, that are not finite: the run ends there."""
 
 
 class MaskPolicy(Protocol):
@@ -37,7 +41,7 @@ class MaskPolicy(Protocol):
         """Gradients of the step that starts at `step` are complete and not masked yet."""
 
     def after_update(self, step: int) -> None:
-        """The optimiser has made the step; `step` steps are done."""
+        """The optimiser has made the step; `step` steps are done. Raises: DivergedError."""
 
 
 class FixedMask:

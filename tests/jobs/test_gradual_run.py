@@ -201,3 +201,14 @@ def test_a_diagnostic_that_fails_is_named_with_its_plugin(project: Any, name: st
         engine.make(engine.plan.cells[-1])
     assert said in str(caught.value)
     assert engine.store.has_record(engine.plan.cells[-1].key)
+
+
+def test_weights_that_a_run_blows_up_make_it_diverged_not_failed(project: Any) -> None:
+    """The policy meets them before the next loss does; the record says where, as of the dense cell."""
+    gradual = {**GRADUAL, "schedule": {"gradual": {"from": "init", "to": {"step": 20}, "every": 1}}}
+    path = project.suite([gradual], sparsities=[0.9], epochs=2)
+    text = path.read_text().replace("epochs = 2}", "epochs = 2, lr = 1e16}")
+    path.write_text(text.replace("digits-mlp", "digits-convnet"))
+    engine = project.run(path)
+    outcomes = [engine.store.read_record(cell.key).result for cell in engine.plan.cells]
+    assert [result["outcome"] for result in outcomes] == ["diverged", "diverged"]

@@ -163,3 +163,20 @@ def test_the_cost_of_a_cell_is_what_its_method_needs_alone(project: Any) -> None
     plan = project.session(project.suite(["magnitude-after-training"])).plan
     dense, pruned = plan.cells
     assert pruned.cost == 2 * dense.cost  # magnitudes cost no pass
+
+
+def test_a_scorer_of_regrowth_costs_its_own_scorings(project: Any) -> None:
+    """GraSP (9 passes) beside SNIP (3) in rounds 2 and 4 of four: half as much again as SNIP's, and half."""
+    snip = {"method": "snip", "as": "plain", "schedule": {"rounds": 4}}
+    grown = {**snip, "as": "grown", "regrowth": {"scorer": "grasp", "every": 2}}
+    own = {**snip, "as": "own", "regrowth": {"scorer": "snip"}}
+    plan = project.session(project.suite([snip, grown, own])).plan
+    cost = {
+        cell.labels["method"]: next(
+            plan.costs[key] for key in plan.ancestors(cell.key) if plan.jobs[key].kind == "mask"
+        )
+        for cell in plan.cells
+        if cell.labels["method"] != "none"
+    }
+    assert cost["grown"] == cost["plain"] * (4 * 3 + 2 * 9) / (4 * 3)
+    assert cost["own"] == cost["plain"]

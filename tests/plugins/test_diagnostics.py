@@ -268,3 +268,12 @@ def test_training_flops_of_an_unpruned_cell() -> None:
     found = plain(training_flops(NET, None, SHAPE, Course((train(100, evaluated=True),))))
     assert found["relative"] == {"dense": 1, "sparse": 1}
     assert found["scoring"] == {"dense": 0, "sparse": 0}
+
+
+def test_a_run_that_starts_later_in_the_schedule_is_measured_by_the_whole_schedule() -> None:
+    """Half a schedule dense, pruned to nearly all weights, the second half: one unpruned training."""
+    mask = Mask.full(MASK)
+    half = train(50, start=50, weights="mask", evaluated=True, before=50)
+    course = Course((train(50), half))
+    assert remaining(course, mask)["relative"] == 1.0
+    assert plain(training_flops(NET, mask, SHAPE, course))["relative"]["sparse"] == pytest.approx(1.0)

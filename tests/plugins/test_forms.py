@@ -118,6 +118,19 @@ def test_fixed_variance_trains_the_scored_weights_or_the_usual_ones(name, a, b):
     assert fixed_variance_scores(form) == form.changed(find=UNIT, train_from=b)
 
 
+def test_scoring_alone_on_variance_one_leaves_that_run_whatever_the_form_trains_from():
+    """Weights of a point of the scored run are taken from the same point of the recipe's run instead."""
+    for point, plain in (
+        ({"at": "init", "run": "find"}, "init"),
+        ({"at": "rewind", "run": "find"}, "rewind"),
+        ({"step": 5, "run": "find"}, {"step": 5}),
+    ):
+        form = Form.model_validate({"scorer": "magnitude", "find": {"lr": 0.5}, "train_from": point})
+        expected = form.changed(find={"lr": 0.5, "init": "unit-variance"}, train_from=plain)
+        assert fixed_variance_scores(form) == expected
+        assert fixed_variance(form).train_from == form.train_from
+
+
 def test_fixed_variance_keeps_other_changes_of_the_find_run():
     """A learning rate to find with stays beside the initialisation."""
     form = Form.model_validate({"scorer": "magnitude", "find": {"lr": 0.5}, "score_at": {"step": 9}})

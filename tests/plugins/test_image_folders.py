@@ -20,6 +20,7 @@ from prunebench_plugins.datasets._listing import list_images
 from prunebench.errors import DataError, UsageError
 from prunebench.host import Host
 from prunebench.testing import check_dataset
+from prunebench.training.files import anew
 
 HOST = Host.load(third_party=False)
 SIZES = ((40, 30), (30, 40), (33, 33), (16, 90), (17, 19))
@@ -320,6 +321,17 @@ def test_a_changed_folder_is_listed_again(remembering: Path, monkeypatch: pytest
     second = list_images(folders)
     assert (first.counts["rose"], second.counts["rose"]) == (5, 6)
     assert second.digest != first.digest
+
+
+def test_before_results_are_made_a_folder_is_looked_at_anew(remembering: Path) -> None:
+    """A file that is written over in place leaves its folder's time: planning may miss it, training may not."""
+    folders = {"rose": remembering / "flowers/train/rose"}
+    first = list_images(folders)
+    victim = next((remembering / "flowers/train/rose").iterdir())
+    victim.write_bytes(victim.read_bytes() + b"more")
+    assert list_images(folders).digest == first.digest
+    with anew():
+        assert list_images(folders).digest != first.digest
 
 
 def test_a_folder_changed_just_now_is_not_remembered(

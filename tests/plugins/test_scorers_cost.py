@@ -48,7 +48,7 @@ def passes(scorer: Scorer, **parameters: Any) -> float:
 @pytest.mark.parametrize("name", sorted(SCORERS))
 def test_a_scorer_costs_the_forward_passes_that_it_says(name: str) -> None:
     """Within two per cent: the first layer needs no gradient of its inputs, the rest is counted in whole."""
-    assert passes(SCORERS[name]) == pytest.approx(SCORERS[name].passes, rel=0.02)
+    assert passes(SCORERS[name]) == pytest.approx(SCORERS[name].cost({}), rel=0.02)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("snip", 3), ("force", 3), ("grasp", 12)])
@@ -57,3 +57,4 @@ def test_in_chunks_grasp_computes_the_gradient_once_more_and_the_others_cost_the
 ) -> None:
     """What the scorers' texts say of chunks."""
     assert passes(SCORERS[name], chunk=2) == pytest.approx(expected, rel=0.02)
+    assert SCORERS[name].cost({"chunk": 2}) == expected

@@ -212,6 +212,13 @@ def test_shared_parameters_reach_the_scorers_that_have_them(cells: Cells) -> Non
     assert alone[-1].form == next(c.form for c in found if c.labels["method"] == "grasp")
 
 
+def test_shared_parameters_reach_the_method_that_an_allocation_is_like(cells: Cells) -> None:
+    """The layers' counts are those of the matrix's own GraSP."""
+    methods = '["grasp", {method = "random", as = "like-grasp", allocation = {like = "grasp"}}]'
+    found = cells(methods=methods, overrides="{scorer = {chunk = 8}}")[-1].form.allocation
+    assert found.like["scorer"]["parameters"]["chunk"] == 8
+
+
 def test_presets_are_only_other_names(cells: Cells) -> None:
     """`resnet20` and `{name = "resnet", depth = 20}` differ in their labels alone."""
     first, second = cells()[-1], cells(architecture='{name = "resnet", depth = 20}')[-1]

@@ -18,6 +18,7 @@ from prunebench.training.cubic import Cubic
 from prunebench.training.data import Data
 from prunebench.training.gradual import GradualMask
 from prunebench.training.loop import train
+from prunebench.training.policy import DivergedError
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State
 
@@ -162,3 +163,21 @@ def test_before_its_first_step_it_trains_the_dense_network(watched: Watched) -> 
     dense = train(watched.module, watched.start, RECIPE, watched.data, seed=3, to_step=4)
     gradual: Any = watched.to(4)
     assert all(torch.equal(dense.parameters[name], gradual.parameters[name]) for name in dense.parameters)
+
+
+@pytest.mark.parametrize("block", [1, 50])
+def test_weights_that_are_not_finite_end_the_run(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """However often losses are looked at, the run ends at the step after which there is nothing to choose from."""
+    from prunebench.training import loop
+
+    monkeypatch.setattr(loop, "_block", lambda device: block)
+    policy = watched.policy()
+
+    def refuse(step: int, mask: Mask, kept: int) -> Mask:
+        raise DivergedError
+
+    policy._select = refuse
+    state = train(watched.module, watched.start, RECIPE, watched.data, seed=3, to_step=20, policy=policy)
+    assert state.diverged == 5

@@ -74,6 +74,8 @@ def fixed_variance_scores(form: Form) -> Form:
     changes: dict[str, object] = {"find": {**form.find, "init": _FIXED}}
     if form.train_from == "scored":
         changes["train_from"] = form.score_at
+    elif of_find(form.train_from):
+        changes["train_from"] = _of_recipe(form.train_from)
     return form.changed(**changes)
 
 
@@ -84,3 +86,10 @@ def _of_find(point: Point) -> Point:
     return (
         AtName(at=point, run="find") if isinstance(point, str) else point.model_copy(update={"run": "find"})
     )
+
+
+def _of_recipe(point: Point) -> Point:
+    """Return the same point of the run under the recipe."""
+    if isinstance(point, str):
+        return point
+    return point.at if isinstance(point, AtName) else point.model_copy(update={"run": None})

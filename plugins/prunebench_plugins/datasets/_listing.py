@@ -18,6 +18,7 @@ import platformdirs
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
+from prunebench.training.files import looks_anew
 
 __all__ = ["IMAGES", "REMEMBERED_FROM", "Listing", "cache_folder", "list_images", "write_whole"]
 
@@ -69,10 +70,11 @@ def list_images(folders: Mapping[str, Path]) -> Listing:
     times = {label: _modified(folder) for label, folder in folders.items()}
     settled = max(times.values(), default=0) < (began - _RACY) * 1e9
     known = digest({"folders": _spelled(folders)})
-    if known in _LISTED and _LISTED[known][0] == times:
+    trusted = not looks_anew()  # a file written over in place leaves its folder's time as it was
+    if trusted and known in _LISTED and _LISTED[known][0] == times:
         return _LISTED[known][1]
     where = cache_folder() / f"listing-{known[:32]}.jsonl"
-    listing = _remembered(where, folders, times)
+    listing = _remembered(where, folders, times) if trusted else None
     if listing is None:
         listing = _listed(folders)
         if settled and sum(listing.counts.values()) >= REMEMBERED_FROM:

@@ -44,7 +44,7 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
         Diagnostic("disconnected", disconnected, version="1", fields=("weights", "share", "layers.*")),
         Diagnostic("flops", flops, version="1", fields=("dense", "sparse", "share", "layers.*")),
         Diagnostic(
-            "weights-remaining", weights_remaining, of="course", version="1", fields=(*_AREA, *_RETROACTIVE)
+            "weights-remaining", weights_remaining, of="course", version="2", fields=(*_AREA, *_RETROACTIVE)
         ),
-        Diagnostic("training-flops", training_flops, of="course", version="1", fields=_COSTS),
+        Diagnostic("training-flops", training_flops, of="course", version="2", fields=_COSTS),
     ]

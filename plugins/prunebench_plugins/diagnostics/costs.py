@@ -47,13 +47,13 @@ def weights_remaining(
 
     curve: [step, share] wherever the share changes, steps counted through all trainings that the method
     takes; the last point is the end. steps: of all trainings. area: the sum of the shares over the steps, in
-    steps of the unpruned network. mean: area / steps. relative: area over the steps of the evaluated run, so
+    steps of the unpruned network. mean: area / steps. relative: area over the steps of the whole schedule, so
     that 1 is what training the unpruned network once takes. final: the share at the end.
     retroactive: the same of what leads to the evaluated network alone, as if its mask had been known
     beforehand: the steps that its first weights had behind them, and its own (the figure's dashed line).
     """
     trainings = [phase for phase in course.phases if phase.kind == "train"]
-    evaluated = sum(phase.steps for phase in trainings if phase.evaluated)
+    evaluated = sum(phase.start + phase.steps for phase in trainings if phase.evaluated)
     pieces = [piece for phase in trainings for piece in _pieces(phase, mask, course)]
     own: list[tuple[int, float]] = []
     for phase in trainings:
@@ -140,7 +140,8 @@ def training_flops(
             shares = sum(steps * _sparse(layers, kept) for steps, kept in _stretches(phase, mask, course))
             spent[0] += whole
             spent[1] += phase.examples * phase.passes * shares / phase.steps if phase.steps else 0.0
-            once += whole if phase.evaluated else 0.0
+            if phase.evaluated:  # the schedule, with the steps before the clock that the run starts at
+                once += whole * (phase.start + phase.steps) / phase.steps
         else:
             a_round = phase.examples * phase.passes
             spent[0] += a_round * phase.rounds * dense

@@ -17,8 +17,7 @@ def prunebench_scorers() -> Sequence[Scorer]:
         Scorer("random", random.score, passes=0, version="1"),
         Scorer("magnitude", magnitude.score, passes=0, version="1"),
         Scorer("snip", snip.score, needs="batch", mode="train", version="1"),
-        # two gradients, the second with its graph, and the gradient of their product
-        Scorer("grasp", grasp.score, needs="batch", mode="train", passes=9, version="1"),
+        Scorer("grasp", grasp.score, needs="batch", mode="train", passes=grasp.passes, version="1"),
         Scorer("force", force.score, needs="batch", mode="train", version="1"),
         Scorer("synflow", synflow.score, precision="float64", version="1"),
     ]
