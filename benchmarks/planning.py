@@ -1,4 +1,4 @@
-"""How long planning takes, after imports: 20,000 cells on MNIST, twice, and every shipped suite; nothing is run.
+"""How long planning takes, after imports: 20,000 cells, twice, and every shipped suite; nothing is run.
 
 python benchmarks/planning.py
 """

@@ -215,7 +215,8 @@ def test_every_claim_of_the_paper_is_a_check(name: str, builtin: Any) -> None:
 @pytest.mark.parametrize("name", [n for n in sorted(shipped_suites()) if n != "quick"])
 def test_stated_runs_and_costs_are_the_planned_ones(name: str, builtin: Any, tmp_path: Path) -> None:
     """A suite plans without any data, and says how many networks it trains and at what cost."""
-    plan = make_plan(load_suite(name, builtin), builtin, tmp_path)
+    suite = load_suite(name, builtin)
+    plan = make_plan(suite, builtin, tmp_path)
     words = " ".join(suite.description.split())
     found = re.search(r"(\d+) training runs, ([\d.]+) · 10\^(\d+) multiply-adds", words)
     assert found is not None
