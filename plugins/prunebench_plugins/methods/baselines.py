@@ -94,7 +94,8 @@ linear layers are ranked together (Zhu and Gupta prune each layer to the same de
 are kept by position.
 
 When to begin, to end and how often are choices of the user: `schedule = {gradual = {from = POINT, to = POINT,
-every = n}}`. Half way is where the recipes of Frankle et al. (2021) first lower the learning rate, so that
+every = n}}`. A schedule whose span is shorter than `every` removes everything at its end: give a smaller one
+then. Half way is where the recipes of Frankle et al. (2021) first lower the learning rate, so that
 the network can recover.
 """,
 )
