@@ -24,6 +24,7 @@ check: install
 
 benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/data_path.py
 	$(BIN)/python benchmarks/planning.py
 
 install: $(VENV)/.installed

@@ -1,0 +1,121 @@
+"""Recipes, against the published tables: every number is written down here again."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from prunebench.host.registry import Host
+from prunebench.training.recipe import Recipe
+
+MNIST, CIFAR, TINY, IMAGENET = 60_000, 50_000, 100_000, 1_281_167
+EXAMPLES = {
+    "pai-lenet": MNIST,
+    "pai-cifar10": CIFAR,
+    "pai-cifar10-vgg": CIFAR,
+    "pai-modified-cifar10": CIFAR,
+    "pai-tinyimagenet": TINY,
+    "pai-modified-tinyimagenet": TINY,
+    "pai-imagenet": IMAGENET,
+    "tanaka-cifar-vgg": CIFAR,
+    "tanaka-resnet18-cifar10": CIFAR,
+    "tanaka-resnet18-tinyimagenet": TINY,
+    "tanaka-tinyimagenet-vgg": TINY,
+    "pai-table7-resnet18-cifar10": CIFAR,
+    "pai-table7-resnet18-tinyimagenet": TINY,
+}
+
+PUBLISHED = {
+    # epochs, batch, momentum, weight decay, steps an epoch, {epoch: learning rate from there on}
+    "pai-lenet": (40, 128, 0, 0, 469, {0: 0.1}),
+    "pai-cifar10": (160, 128, 0.9, 1e-4, 391, {0: 0.1, 80: 0.01, 120: 0.001}),
+    "pai-cifar10-vgg": (160, 128, 0.9, 1e-4, 391, {0: 0.1, 80: 0.01, 120: 0.001}),
+    "pai-modified-cifar10": (160, 256, 0.9, 1e-4, 196, {0: 0.2, 80: 0.02, 120: 0.002}),
+    "pai-tinyimagenet": (200, 256, 0.9, 1e-4, 391, {0: 0.2, 100: 0.02, 150: 0.002}),
+    "pai-modified-tinyimagenet": (200, 256, 0.9, 1e-4, 391, {0: 0.2, 100: 0.02, 150: 0.002}),
+    "pai-imagenet": (90, 1024, 0.9, 1e-4, 1251, {0: 0.4, 30: 0.04, 60: 0.004, 80: 0.0004}),
+    "tanaka-cifar-vgg": (160, 128, 0.9, 1e-4, 391, {0: 0.1, 60: 0.01, 120: 0.001}),
+    "tanaka-resnet18-cifar10": (160, 128, 0.9, 5e-4, 391, {0: 0.01, 60: 0.002, 120: 0.0004}),
+    "tanaka-resnet18-tinyimagenet": (100, 128, 0.9, 1e-4, 782, {0: 1e-2, 30: 1e-3, 60: 1e-4, 80: 1e-5}),
+    "tanaka-tinyimagenet-vgg": (100, 128, 0.9, 1e-4, 782, {0: 1e-2, 30: 1e-3, 60: 1e-4, 80: 1e-5}),
+    "pai-table7-resnet18-cifar10": (160, 128, 0.9, 5e-4, 391, {0: 0.01, 60: 0.002, 120: 0.0004}),
+    "pai-table7-resnet18-tinyimagenet": (100, 128, 0.9, 1e-4, 782, {0: 1e-2, 30: 1e-3, 60: 1e-4, 80: 1e-5}),
+}
+INITS = {
+    "tanaka-cifar-vgg": "tanaka-cifar-vgg",
+    "tanaka-resnet18-cifar10": "tanaka-resnet18",
+    "tanaka-resnet18-tinyimagenet": "tanaka-resnet18",
+    "tanaka-tinyimagenet-vgg": "tanaka-tinyimagenet-vgg",
+}
+REWINDS = {
+    "pai-lenet": 0,
+    "pai-cifar10": 1000,
+    "pai-cifar10-vgg": 2000,
+    "pai-tinyimagenet": 1000,
+    "pai-modified-tinyimagenet": 1000,
+    "pai-imagenet": 6255,
+}
+FLIP_AND_SHIFT, PATCH_AND_FLIP = ("flip", "shift4"), ("resized-crop", "flip")
+AUGMENTED = {
+    **dict.fromkeys(PUBLISHED, FLIP_AND_SHIFT),
+    "pai-lenet": (),
+    "pai-tinyimagenet": PATCH_AND_FLIP,
+    "pai-imagenet": PATCH_AND_FLIP,
+}
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host.load(third_party=False)
+
+
+def found(host: Host, name: str) -> Recipe:
+    component = host.get("recipes", name)
+    recipe = component.recipe
+    assert isinstance(recipe, Recipe)
+    return recipe
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_recipe_has_the_published_numbers(host: Host, name: str) -> None:
+    """Epochs, batches, steps an epoch, momentum, weight decay."""
+    epochs, batch, momentum, weight_decay, per_epoch, _ = PUBLISHED[name]
+    recipe = found(host, name)
+    assert (recipe.epochs, recipe.batch) == (epochs, batch)
+    assert (recipe.momentum, recipe.weight_decay, recipe.nesterov) == (momentum, weight_decay, False)
+    assert recipe.steps_per_epoch(EXAMPLES[name]) == per_epoch
+    assert recipe.total_steps(EXAMPLES[name]) == epochs * per_epoch
+    assert (recipe.optimizer, recipe.label_smoothing, recipe.micro_batch) == ("sgd", 0, None)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_learning_rate_falls_where_it_is_published_to_fall(host: Host, name: str) -> None:
+    """The first step has the full rate (no warm-up); each phase to its last step, the next from its first."""
+    epochs, _, _, _, per_epoch, phases = PUBLISHED[name]
+    recipe, examples = found(host, name), EXAMPLES[name]
+    starts = [*phases, epochs]
+    for start, stop in pairwise(starts):
+        for step in (start * per_epoch, stop * per_epoch - 1):
+            assert recipe.learning_rate(step, examples) == pytest.approx(phases[start], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_recipe_begins_and_augments_as_published(host: Host, name: str) -> None:
+    """Kaiming normal but for the recipes of Tanaka et al.; patches on ImageNet and on TinyImageNet alone."""
+    recipe = found(host, name)
+    assert recipe.init == INITS.get(name, "kaiming-normal")
+    assert recipe.augment == AUGMENTED[name]
+
+
+@pytest.mark.parametrize("name", REWINDS)
+def test_rewinding_goes_back_to_the_published_step(host: Host, name: str) -> None:
+    """And 6255 is the end of ImageNet's fifth epoch, as 1,281,167 images make 1251 whole batches."""
+    assert found(host, name).step_of("rewind", EXAMPLES[name]) == REWINDS[name]
+    assert 5 * (1_281_167 // 1024) == 6255
+
+
+def test_every_paper_recipe_is_compared(host: Host) -> None:
+    """A recipe that is added from a paper has to be added here."""
+    names = set(host.names("recipes"))
+    assert {name for name in names if name.startswith(("pai-", "tanaka-"))} == set(PUBLISHED)
