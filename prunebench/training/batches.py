@@ -8,6 +8,7 @@ import torch
 
 from prunebench.training.augment import make_augmentations
 from prunebench.training.data import Data
+from prunebench.training.normalize import Normalization
 from prunebench.training.recipe import Recipe
 from prunebench.training.stream import Streamed, StreamedEpochs
 from prunebench.training.streams import stream
@@ -54,10 +55,7 @@ class Batches:
         pixels = data.images.permute(0, 2, 3, 1) if self._by_pixel else data.images
         self._row_shape = pixels.shape[1:]
         self._rows = pixels.reshape(self.examples, -1)
-        factor = [1 / (255 * s) for s in data.std]
-        offset = [-m / s for m, s in zip(data.mean, data.std, strict=True)]
-        self._factor = torch.tensor(factor, dtype=torch.float32, device=self._device).view(1, -1, 1, 1)
-        self._offset = torch.tensor(offset, dtype=torch.float32, device=self._device).view(1, -1, 1, 1)
+        self._normalized = Normalization(data.mean, data.std, self._device)
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
         self._draws: list[torch.Tensor] = []
@@ -76,8 +74,7 @@ class Batches:
             images = images.permute(0, 3, 1, 2)
             if not self._channels_last:
                 images = images.contiguous()
-        x = images.to(torch.float32).mul_(self._factor).add_(self._offset)
-        return x, self._labels.index_select(0, chosen)
+        return self._normalized(images), self._labels.index_select(0, chosen)
 
     def _start(self, epoch: int) -> None:
         order = stream(self._seed, "order", epoch).permutation(self.examples)

@@ -6,6 +6,7 @@ the number of workers changes nothing.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from prunebench.errors import DataError, UsageError
 from prunebench.training.augment import Augmentation, make_augmentations
 from prunebench.training.decode import Prepare, open_image
 from prunebench.training.files import ImageFiles
-from prunebench.training.normalize import normalize
+from prunebench.training.normalize import Normalization
 from prunebench.training.recipe import Recipe
 from prunebench.training.streams import Stream, stream
 
@@ -122,7 +123,8 @@ class StreamedEpochs:
         layout: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self._images, self._labels, self._recipe, self._seed = images, labels, recipe, seed
-        self._mean, self._std, self._layout = mean, std, layout
+        self._layout = layout
+        self._normalized = Normalization(mean, std, images.device)
         self.examples = len(images)
         self.per_epoch = recipe.steps_per_epoch(self.examples)
         self._augmentations = make_augmentations(recipe.augment)
@@ -145,7 +147,7 @@ class StreamedEpochs:
         images = images.contiguous(memory_format=self._layout)
         self._next = step + 1
         chosen = torch.from_numpy(self._order[self.part(position)]).to(self._labels.device)
-        return normalize(images, self._mean, self._std), self._labels.index_select(0, chosen)
+        return self._normalized(images), self._labels.index_select(0, chosen)
 
     def part(self, position: int) -> slice:
         """Return the positions in the epoch of its batch number `position`."""
@@ -205,6 +207,7 @@ def _read(
     images: Streamed, prepare: Prepare, batches: Sequence[list[_Wanted]] | _Batches, loaders: int
 ) -> Iterator[torch.Tensor]:
     """Yield the images of batches, uint8 n×C×H×W, read ahead by worker processes. Raises: DataError."""
+    importlib.import_module("prunebench.vision")  # once, before workers are forked, not in each of them
     loader: DataLoader[Any] = DataLoader(
         _Items(images, prepare),
         batch_sampler=cast("Any", batches),
