@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from prunebench.errors import ComponentError
+from prunebench.errors import ComponentError, DataError
 from prunebench.host.components import Scorer
 from prunebench.jobs.context import Context
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
@@ -169,7 +169,11 @@ def scoring_arguments(
         # images in floating point take four times the memory of bytes: the built-in scorers that work in
         # chunks make them chunk by chunk; others are promised tensors
         lazy = _in_chunks(call, context) and (other is None or _in_chunks(other, context))
-        x, y = scoring_batch(data, params["seed"], **params["batch"], lazy=lazy)
+        try:
+            x, y = scoring_batch(data, params["seed"], **params["batch"], lazy=lazy)
+        except DataError as error:
+            named = f"data set '{params['data']['name']}', training part ({params['data']['split']} split)"
+            raise DataError(f"{named}: {error}") from error
         batch = x.to(call["device"]), y.to(call["device"])
     prunable = params["prunable"]
     return {

@@ -28,7 +28,7 @@ _ALLOWED = {
     "prunable": "'weights', 'convolutions', 'filters' or {of = …, except = [names]}",
     "schedule": "'one-shot', {rounds = n}, {levels = 0.2} or {gradual = {from = …, to = …, every = n}}",
     "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
-    "train_from": f"'scored', {POINTS}",
+    "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
     "clock": POINTS,
     "alter": "a list with 'shuffle' or 'reinit', each once",
 }

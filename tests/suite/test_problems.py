@@ -52,7 +52,8 @@ METHOD_CASES = {
     f"allowed: {SCHEDULES}",
     '[{method = "snip", as = "x", score_at = "start"}]': f"[0].score_at: found 'start'; allowed: {POINTS}",
     '[{method = "snip", as = "x", clock = "start"}]': f"[0].clock: found 'start'; allowed: {POINTS}",
-    '[{method = "snip", as = "x", train_from = 3}]': f"[0].train_from: found 3; allowed: 'scored', {POINTS}",
+    '[{method = "snip", as = "x", train_from = 3}]': f"[0].train_from: found 3; allowed: 'scored', {POINTS}; "
+    "{at = …, run = 'find'} or {step = k, run = 'find'}",
     '[{method = "snip", as = "x", alter = ["invert"]}]': "[0].alter: found ['invert']; "
     "allowed: a list with 'shuffle' or 'reinit', each once",
     '[{method = "snip", as = "x", prunable = "biases"}]': "[0].prunable: found 'biases'; "

@@ -120,11 +120,19 @@ class TinyFiles:
         problem = self.missing(root, partial=partial)
         if problem is None:
             return
-        if (root / self.folder).is_dir():  # somebody's own: it is for them to say what becomes of it
+        if partial or (root / self.folder).is_dir():  # somebody's own: they say what becomes of it
             raise DataError(problem)
-        fetch(
-            sources(self.urls, self.archive, self.archive), root / self.archive, self.archive_md5, self.name
-        )
+        try:
+            fetch(
+                sources(self.urls, self.archive, self.archive),
+                root / self.archive,
+                self.archive_md5,
+                self.name,
+            )
+        except DataError as error:
+            if (root / self.archive).exists():  # damaged: that is what to know first
+                raise DataError(f"{problem}\n{error}") from error
+            raise
 
     # -- looking -----------------------------------------------------------------------------------------
 
