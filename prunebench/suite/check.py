@@ -1,7 +1,8 @@
 """Checks: claims that a suite puts to its own records; parsed and validated here.
 
 A check takes a number `x` of `of` and a number `y` of `against` at each seed, makes D = x − y − by (or
-D = x / y − by with compare = "ratio"), and claims that D is above zero or the same as zero.
+D = x / y − by with compare = "ratio"), and claims that D is above zero or the same as zero. Where x and y are
+statistics over the seeds, there is one D alone.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, Tag
 from prunebench.suite.labels import ablations_label
 from prunebench.suite.schema import Combination, Listed, Name, PointValue, Sparsity, Table, one_of, wanted
 
-__all__ = ["AXIS_QUANTITIES", "Check", "Extreme", "PaperRange", "Selection", "Span", "Where"]
+__all__ = ["AXIS_QUANTITIES", "Check", "Drop", "Extreme", "PaperRange", "Selection", "Span", "Where"]
 
 RANGES = ("trivial", "matching", "extreme", "all")
-QUANTITIES = ("accuracy", "range-end", "crossing", "slope", "diverged")
+QUANTITIES = ("accuracy", "spread", "range-end", "crossing", "slope", "diverged")
 AXIS_QUANTITIES = ("crossing", "slope")
 """What is read off a whole curve: these need to know along which axis it runs."""
 
@@ -25,9 +26,11 @@ AXIS_QUANTITIES = ("crossing", "slope")
 def _quantity(value: str) -> str:
     if value.startswith("fit:"):
         raise ValueError(f"found '{value}': quantities of a fit are not built yet")
-    measure = value.startswith("measure:") and all(value.removeprefix("measure:").split("."))
+    kind, _, path = value.partition(":")
+    measure = kind in ("measure", "distance") and all(path.split("."))
     if value not in QUANTITIES and not measure:
-        raise wanted(", ".join(f"'{q}'" for q in QUANTITIES) + ", 'measure:NAME' or 'measure:NAME.FIELD'")
+        forms = "'measure:NAME', 'measure:NAME.FIELD' or 'distance:NAME.FIELDS'"
+        raise wanted(", ".join(f"'{q}'" for q in QUANTITIES) + f", {forms}")
     return value
 
 
@@ -76,6 +79,13 @@ class Extreme(Table):
     worst: list[Annotated[Selection, BeforeValidator(_selection)]] | None = None
 
 
+class Drop(Table):
+    """How much lower the number of `to` is than that of `from`: a side of a check, as of two differences."""
+
+    start: Annotated[Selection, BeforeValidator(_selection)] = Field(alias="from")
+    to: Annotated[Selection, BeforeValidator(_selection)]
+
+
 class PaperRange(Table):
     """The sparsities over which the paper makes its claim."""
 
@@ -96,9 +106,10 @@ def _side(value: Any) -> str | None:
 
 def _against(value: Any) -> str | None:
     if isinstance(value, dict):
-        return "<extreme>" if {"best", "worst"} & value.keys() else "<selection>"
-    if isinstance(value, Extreme | Selection):
-        return "<extreme>" if isinstance(value, Extreme) else "<selection>"
+        kinds = {"<extreme>": {"best", "worst"}, "<drop>": {"from", "to"}}
+        return next((tag for tag, keys in kinds.items() if keys & value.keys()), "<selection>")
+    if isinstance(value, Extreme | Drop | Selection):
+        return f"<{type(value).__name__.lower()}>"
     return "<number>" if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -115,12 +126,15 @@ def _range(value: Any) -> str | None:
 Against = Annotated[
     Annotated[float, Tag("<number>")]
     | Annotated[Selection, Tag("<selection>")]
+    | Annotated[Drop, Tag("<drop>")]
     | Annotated[Extreme, Tag("<extreme>")],
-    one_of(_against, "a number, {method = …}, {best = […]} or {worst = […]}"),
+    one_of(_against, "a number, {method = …}, {best = […]}, {worst = […]} or {from = …, to = …}"),
 ]
 Side = Annotated[
-    Annotated[Selection, Tag("<selection>")] | Annotated[Extreme, Tag("<extreme>")],
-    one_of(_side, "{method = …}, {best = […]} or {worst = […]}"),
+    Annotated[Selection, Tag("<selection>")]
+    | Annotated[Drop, Tag("<drop>")]
+    | Annotated[Extreme, Tag("<extreme>")],
+    one_of(_side, "{method = …}, {best = […]}, {worst = […]} or {from = …, to = …}"),
 ]
 Range = Annotated[
     Annotated[str, Tag("<name>")]
@@ -134,19 +148,46 @@ Range = Annotated[
 ]
 
 
+def _listed(one: Range) -> list[tuple[tuple[str | int, ...], float]]:
+    if isinstance(one, PaperRange):
+        return [(("paper", i), s) for i, s in enumerate(one.paper)]
+    if isinstance(one, list):
+        return [((i,), s) for i, s in enumerate(one)]
+    if isinstance(one, Span):
+        return [((key,), s) for key, s in (("from", one.start), ("to", one.to)) if s is not None]
+    return []
+
+
+def _wrong(one: Range) -> str | None:
+    """Return what is wrong with a range by itself."""
+    if one == [] or (isinstance(one, PaperRange) and not one.paper):
+        return "lists no sparsity; allowed: at least one"
+    if isinstance(one, Span):
+        if one.start is None and one.to is None:
+            return "has neither 'from' nor 'to'; allowed: at least one of them"
+        if one.start is not None and one.to is not None and one.start > one.to:
+            return "begins after its end; allowed: 'from' at most 'to'"
+    return None
+
+
 class Check(Table):
     """A claim: `of` is above, or the same as, `against` over a range; or all or any of other checks hold."""
 
     name: Name
+    for_: None = Field(default=None, alias="for")
+    """What makes a family of the table: filled in before (prunebench.suite.families)."""
     quantity: Quantity | None = None
     along: Literal["sparsity", "score_at"] | None = None
     reaches: Selection | None = None
+    reference: Selection | None = None
     of: Side | None = None
     against: Against | None = None
     compare: Literal["difference", "ratio"] = "difference"
     by: float | None = None
     where: Where = Where()
     range: Range | None = None
+    beside: list[Range] = Field(default=[])
+    """Further ranges: the outcome over each is shown beside, and decides nothing."""
     over: Literal["mean", "everywhere", "somewhere"] = "mean"
     settings: Literal["each", "some"] = "each"
     claim: Literal["above", "same"] | None = None
@@ -159,26 +200,27 @@ class Check(Table):
     def selections(self) -> list[tuple[tuple[str | int, ...], Selection]]:
         """Every selection of the check, with its key path."""
         found: list[tuple[tuple[str | int, ...], Selection]] = []
-        for side in ("of", "reaches", "against"):
+        for side in ("of", "reaches", "reference", "against"):
             value = getattr(self, side)
             if isinstance(value, Selection):
                 found.append(((side,), value))
             elif isinstance(value, Extreme):
                 for key in ("best", "worst"):
                     found.extend(((side, key, i), s) for i, s in enumerate(getattr(value, key) or []))
+            elif isinstance(value, Drop):
+                found += [((side, "from"), value.start), ((side, "to"), value.to)]
         return found
 
     @property
+    def ranges(self) -> list[tuple[tuple[str | int, ...], Range]]:
+        """The range, and those beside it, with their key paths."""
+        own = [] if self.range is None else [(("range",), self.range)]
+        return [*own, *((("beside", i), one) for i, one in enumerate(self.beside))]
+
+    @property
     def sparsities(self) -> list[tuple[tuple[str | int, ...], float]]:
-        """The sparsities that the range lists, with their key paths."""
-        if isinstance(self.range, PaperRange):
-            return [(("range", "paper", i), s) for i, s in enumerate(self.range.paper)]
-        if isinstance(self.range, list):
-            return [(("range", i), s) for i, s in enumerate(self.range)]
-        if isinstance(self.range, Span):
-            ends = (("from", self.range.start), ("to", self.range.to))
-            return [(("range", key), s) for key, s in ends if s is not None]
-        return []
+        """The sparsities that the ranges list, with their key paths."""
+        return [((*place, *inner), s) for place, one in self.ranges for inner, s in _listed(one)]
 
     def contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield the key path and message of what does not go together in this check."""
@@ -215,16 +257,10 @@ class Check(Table):
             yield ("against",), "found 0, by which nothing can be divided; allowed: another number"
         if self.compare == "ratio" and self.margin is None and self.quantity == "accuracy":
             yield ("margin",), "is missing: it is needed where compare is 'ratio'"
-        if self.range == [] or (isinstance(self.range, PaperRange) and not self.range.paper):
-            yield ("range",), "lists no sparsity; allowed: at least one"
-        if isinstance(self.range, Span):
-            if self.range.start is None and self.range.to is None:
-                yield ("range",), "has neither 'from' nor 'to'; allowed: at least one of them"
-            elif None not in (self.range.start, self.range.to) and self.range.start > self.range.to:  # type: ignore[operator]
-                yield ("range",), "begins after its end; allowed: 'from' at most 'to'"
+        yield from ((place, text) for place, one in self.ranges if (text := _wrong(one)) is not None)
 
     def _axis(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Yield what is wrong with `along`, `reaches` and `over`."""
+        """Yield what is wrong with `along`, `reaches`, `reference` and `over`."""
         curve = self.quantity in AXIS_QUANTITIES
         if self.quantity is None:
             return
@@ -237,6 +273,12 @@ class Check(Table):
             yield ("reaches",), "is missing: it is needed where the quantity is 'crossing'"
         if self.reaches is not None and self.quantity != "crossing":
             yield ("reaches",), f"stands with the quantity '{self.quantity}'; allowed: with 'crossing'"
+        distance = self.quantity is not None and self.quantity.startswith("distance:")
+        if distance and self.reference is None:
+            yield ("reference",), "is missing: it is needed where the quantity is a distance"
+        if self.reference is not None and not distance:
+            text = f"stands with the quantity '{self.quantity}'; allowed: with 'distance:…'"
+            yield ("reference",), text
         whole = self.quantity == "range-end" or self.along == "sparsity"
         if whole and self.over != "mean":
             yield ("over",), f"found '{self.over}', where the quantity has one value for the range"

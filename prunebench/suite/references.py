@@ -124,8 +124,8 @@ def _check(check: Check, here: Location, spelled: _Spelled, problems: Problems) 
             _known((*here, "where", key, j), name, key, allowed, problems)
     quantities = [((), check.quantity), *((place, s.quantity) for place, s in check.selections)]
     for location, quantity in quantities:
-        if quantity is not None and quantity.startswith("measure:"):
-            name = quantity.removeprefix("measure:").split(".")[0]
+        if quantity is not None and ":" in quantity:
+            name = quantity.partition(":")[2].split(".")[0]
             _known((*here, *location, "quantity"), name, "measure", spelled.measures, problems)
 
 
@@ -133,9 +133,9 @@ def _fields(check: Check, here: Location, host: Components, problems: Problems) 
     """Note every field of a measure that the diagnostic, by what it says of itself, does not give."""
     quantities = [((), check.quantity), *((place, s.quantity) for place, s in check.selections)]
     for location, quantity in quantities:
-        if quantity is None or not quantity.startswith("measure:"):
+        if quantity is None or ":" not in quantity:
             continue
-        name, _, field = quantity.removeprefix("measure:").partition(".")
+        name, _, field = quantity.partition(":")[2].partition(".")
         if name not in host.names("diagnostics"):
             continue
         allowed = host.get("diagnostics", name).fields
@@ -155,10 +155,11 @@ def _baselines_there(
         "matching": (baselines.after_training, baselines.random, baselines.none),
         "extreme": (baselines.after_training, baselines.none),
     }
-    for method in needed.get(check.range, ()) if isinstance(check.range, str) else ():
-        if spelled.methods is not None and method not in spelled.methods:
-            message = f"found '{check.range}', which needs the baseline '{method}' that no matrix has"
-            problems.add((*here, "range"), message)
+    for place, one in check.ranges:
+        for method in needed.get(one, ()) if isinstance(one, str) else ():
+            if spelled.methods is not None and method not in spelled.methods:
+                message = f"found '{one}', which needs the baseline '{method}' that no matrix has"
+                problems.add((*here, *place), message)
 
 
 def _refuse_circles(checks: Sequence[tuple[int, Check]], problems: Problems) -> None:

@@ -268,6 +268,8 @@ class SuiteTable(Table):
     version: str
     description: str = ""
     matrix: list[dict[str, Any]]
+    sets: dict[str, list[Any]] = {}
+    """Lists of values that families of checks share."""
     check: list[dict[str, Any]] = []
     reported: list[dict[str, Any]] = []
     baselines: Baselines = Baselines()

@@ -16,6 +16,7 @@ from prunebench.suite.axes import Axes, Choice, resolve_axes
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check
 from prunebench.suite.expand import expand_matrix
+from prunebench.suite.families import members, name_groups
 from prunebench.suite.filters import density_on_grid
 from prunebench.suite.forms import method_form, method_names
 from prunebench.suite.parameters import Components
@@ -64,8 +65,11 @@ def validate(
     checks = [
         (i, check)
         for i, t in enumerate(_list(content.get("check")))
-        if isinstance(t, dict) and (check := _check(t, i, problems)) is not None
+        if isinstance(t, dict)
+        for member in members(t, i, content.get("sets"), problems)
+        if (check := _check(member, i, problems)) is not None
     ]
+    checks = name_groups(checks, problems)
     _names_differ("check", ((i, c.name) for i, c in checks), problems)
     cells: list[Cell] | None = None
     if not problems:
@@ -131,7 +135,7 @@ def _matrix(table: dict[str, Any], index: int, problems: Problems) -> tuple[Matr
     return Matrix.model_validate({**PLACEHOLDERS, **good}), bad
 
 
-def _check(table: dict[str, Any], index: int, problems: Problems) -> Check | None:
+def _check(table: Mapping[str, Any], index: int, problems: Problems) -> Check | None:
     try:
         check = Check.model_validate(table)
     except ValidationError as error:
@@ -179,7 +183,10 @@ def _reported(content: Mapping[str, Any], cells: Sequence[Cell] | None, problems
 def _names_differ(key: str, names: Iterable[tuple[int, str]], problems: Problems) -> None:
     first: dict[str, int] = {}
     for i, name in names:
-        if name in first:
+        if first.get(name) == i:
+            message = f"is '{name}' more than once; allowed: a name that says every value of 'for'"
+            problems.add((key, i, "name"), message)
+        elif name in first:
             problems.add(
                 (key, i, "name"), f"found '{name}', which is {at(key, first[name])}'s too; allowed: another"
             )

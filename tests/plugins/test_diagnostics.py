@@ -91,8 +91,27 @@ def test_neuron_sparsity_is_the_removed_share_of_incoming_weights() -> None:
     found = plain(neuron_sparsity(NET, MASK, SHAPE))
     assert found["layers"] == {"0.weight": [0.5, 1.0], "2.weight": [0.0, 0.5, 0.0]}
     assert (found["neurons"], found["collapsed"]) == (5, 0.2)
+    assert (found["channels"], found["in_pruned_shortcuts"]) == (0.5, 0)
     shares = [found["at_least"][percent] for percent in ("0", "1", "50", "51", "99", "100")]
     assert shares == [1, 0.6, 0.6, 0.2, 0.2, 0.2]
+
+
+def test_pruned_channels_are_set_apart_that_lie_in_whole_shortcuts() -> None:
+    """ResNet-8 with one shortcut gone, one channel of the other, and one unit of the output: 32 of 33 channels."""
+    net = ARCHITECTURES["resnet8"].build((3, 32, 32), 10, **ARCHITECTURES["resnet8"].parameters)
+    mask = Mask.full(prunable_weights(net))
+    one, two = [name for name in mask if "shortcut" in name]
+    mask[one][:] = False
+    mask[two][0] = False
+    mask["fc.weight"][3] = False
+    found = plain(neuron_sparsity(net, Mask(mask), (3, 32, 32)))
+    channels = sum(len(weight) for name, weight in mask.items() if name != "fc.weight")
+    assert len(mask[one]) == 32
+    assert found["channels"] == 33 / channels
+    assert found["collapsed"] == 34 / (channels + 10)
+    assert found["in_pruned_shortcuts"] == 32 / 33
+    dense = plain(neuron_sparsity(nn.Linear(2, 3), None, (2,)))
+    assert (dense["channels"], dense["in_pruned_shortcuts"]) == (None, None)
 
 
 def test_collapsed_layers_are_named_and_counted() -> None:

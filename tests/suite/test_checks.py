@@ -61,6 +61,15 @@ def whole(suite: Text, text: str) -> str:
         {"range": "{to = 0.36}", "over": '"everywhere"'},
         {"range": "{from = 0.2, to = 0.36}"},
         {"of": '{worst = ["random", "after"]}'},
+        {"of": '{from = "snip", to = {method = "snip", ablations = ["shuffle"]}}', "against": "1.5"},
+        {"against": '{from = {method = "after"}, to = "random"}'},
+        {"quantity": '"spread"', "margin": "0.1", "against": '{method = "after"}', "by": "1.0"},
+        {
+            "quantity": '"distance:layer-sparsity.layers.*.sparsity"',
+            "reference": '{method = "after"}',
+            "margin": "0.01",
+        },
+        {"range": "{to = 0.36}", "beside": '["matching", {paper = [0.2]}, [0.2, 0.36], {from = 0.2}]'},
         {"of": '{method = "snip", architecture = "resnet20", quantity = "diverged"}'},
         {"quantity": '"diverged"', "margin": "0.1"},
         {"against": "97.5"},
@@ -102,8 +111,8 @@ def test_selections_keep_their_ablations_as_cells_label_them(
 
 
 CASES: list[tuple[dict[str, str | None], str]] = [
-    ({"quantity": '"acuracy"'}, ".quantity: found 'acuracy'; allowed: 'accuracy', 'range-end', 'crossing', "
-     "'slope', 'diverged', 'measure:NAME' or 'measure:NAME.FIELD'"),
+    ({"quantity": '"acuracy"'}, ".quantity: found 'acuracy'; allowed: 'accuracy', 'spread', 'range-end', "
+     "'crossing', 'slope', 'diverged', 'measure:NAME', 'measure:NAME.FIELD' or 'distance:NAME.FIELDS'"),
     ({"quantity": '"fit:gamma"'}, ".quantity: found 'fit:gamma': quantities of a fit are not built yet"),
     ({"quantity": '"measure:layers"', "margin": "1"}, ".quantity: found 'layers', which is no measure of this "
      "suite; did you mean 'layer-sparsity'? allowed: layer-sparsity"),
@@ -111,7 +120,8 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"margin": "-1"}, ".margin: found -1; allowed: a number of at least 0"),
     ({"of": '{method = "snap"}'}, ".of.method: found 'snap', which is no method of this suite; "
      "did you mean 'snip'? allowed: after, none, random, snip"),
-    ({"of": '"snip"'}, ".of: found 'snip'; allowed: {method = …}, {best = […]} or {worst = […]}"),
+    ({"of": '"snip"'}, ".of: found 'snip'; allowed: {method = …}, {best = […]}, {worst = […]} or "
+     "{from = …, to = …}"),
     ({"of": '{metod = "snip", method = "snip"}'}, ".of.metod: is no key here; did you mean 'method'? "
      "allowed: ablations, architecture, dataset, find, method, quantity, recipe, score_at"),
     ({"of": '{method = "snip", ablations = ["invert"]}'}, ".of.ablations: found 'invert', which is no "
@@ -125,8 +135,20 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"against": "{best = []}"}, ".against: has no methods; allowed: a list with at least one"),
     ({"against": '{best = ["snip"], worst = ["random"]}'}, ".against: has both 'best' and 'worst'; "
      "allowed: one of them"),
-    ({"against": '"snip"'}, ".against: found 'snip'; allowed: a number, {method = …}, {best = […]} or "
-     "{worst = […]}"),
+    ({"against": '"snip"'}, ".against: found 'snip'; allowed: a number, {method = …}, {best = […]}, "
+     "{worst = […]} or {from = …, to = …}"),
+    ({"of": '{from = "snip"}'}, ".of.to: is missing"),
+    ({"of": '{from = "snip", to = "snop"}'}, ".of.to: found 'snop', which is no method of this suite; "
+     "did you mean 'snip'? allowed: after, none, random, snip"),
+    ({"reference": '{method = "after"}'}, ".reference: stands with the quantity 'accuracy'; allowed: with "
+     "'distance:…'"),
+    ({"quantity": '"distance:layer-sparsity.layers.*.sparsity"', "margin": "1"}, ".reference: is missing: it is "
+     "needed where the quantity is a distance"),
+    ({"beside": '["all", "matchin"]'}, ".beside[1]: found 'matchin'; allowed: 'trivial', 'matching', 'extreme', "
+     "'all', {paper = […]}, {from = …, to = …} or a list of sparsities"),
+    ({"beside": "[{}]"}, ".beside[0]: has neither 'from' nor 'to'; allowed: at least one of them"),
+    ({"beside": '["all", {to = 0.3}]'}, ".beside[1].to: found 0.3, which is no sparsity of this suite; the "
+     "nearest is 0.36"),
     ({"where": '{architecture = "resnet32"}'}, ".where.architecture: found 'resnet32', which is no architecture "
      "of this suite; did you mean 'resnet20'? allowed: resnet20"),
     ({"where": "{epochs = 3}"}, ".where.epochs: is no key here; allowed: architecture, dataset, matrix, recipe, "
@@ -144,9 +166,11 @@ CASES: list[tuple[dict[str, str | None], str]] = [
      "alone"),
     ({"name": '"a b"'}, ".name: found 'a b'; allowed: letters, digits and . _ + - after a letter or digit"),
     ({"claims": '"above"'}, ".claims: is no key here; did you mean 'claim'? allowed: against, all, along, any, "
-     "by, claim, compare, margin, name, not, of, over, quantity, range, reaches, settings, where"),
+     "beside, by, claim, compare, for, margin, name, not, of, over, quantity, range, reaches, reference, settings, "
+     "where"),
     ({"quantity": '"measure:layer-sparsity."', "margin": "1"}, ".quantity: found 'measure:layer-sparsity.'; "
-     "allowed: 'accuracy', 'range-end', 'crossing', 'slope', 'diverged', 'measure:NAME' or 'measure:NAME.FIELD'"),
+     "allowed: 'accuracy', 'spread', 'range-end', 'crossing', 'slope', 'diverged', 'measure:NAME', "
+     "'measure:NAME.FIELD' or 'distance:NAME.FIELDS'"),
     ({"along": '"step"'}, ".along: found 'step'; allowed: score_at, sparsity"),
     ({"quantity": '"crossing"', "margin": "1", "along": '"sparsity"'}, ".reaches: is missing: it is needed where "
      "the quantity is 'crossing'"),
@@ -269,18 +293,21 @@ SIDES = [
     '{method = "snip", ablations = "shuffle", find = {lr = 0.05}, score_at = {step = 5}}',
     '{best = ["random", {method = "snip", quantity = "accuracy"}]}',
     '{worst = [{method = "snip", architecture = "resnet20", ablations = ["shuffle"]}]}',
+    '{from = {method = "snip", find = {lr = 0.05}, score_at = {step = 5}}, to = {method = "snip", recipe = "short"}}',
 ]
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("key", ["of", "against", "reaches"])
+@pytest.mark.parametrize("key", ["of", "against", "reaches", "reference"])
 def test_the_grammar_of_selections(key: str, side: str, suite: Text, load: Callable[[str], Suite]) -> None:
-    """Both sides of a check, and the curve that is to be reached, take every key of a selection."""
+    """Both sides, the curve that is to be reached, and what distances are from, take every key of a selection."""
     keys = {key: side}
-    if key == "reaches":
-        if "best" in side or "worst" in side:
+    if key in ("reaches", "reference"):
+        if "best" in side or "worst" in side or "from" in side:
             return
-        keys.update(quantity='"crossing"', along='"score_at"', margin="1")
+        crossing = {"quantity": '"crossing"', "along": '"score_at"'}
+        distance = {"quantity": '"distance:layer-sparsity.layers.*.sparsity"'}
+        keys.update(crossing if key == "reaches" else distance, margin="1")
     (found,) = load(whole(suite, check(**keys))).checks
     assert getattr(found, key) is not None
     assert key in {location[0] for location, _ in found.selections}

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from prunebench.host.form import Form
-from prunebench.suite.check import Check
+from prunebench.suite.check import Check, Selection
 from prunebench.suite.reported import Reported
 from prunebench.suite.schema import Matrix, SuiteTable
 
@@ -112,17 +112,7 @@ EXERCISED = {
             "name",
             "quantity",
             "of",
-            "of.method",
-            "of.ablations",
-            "of.find",
-            "of.score_at",
             "against",
-            "against.method",
-            "against.ablations",
-            "against.find",
-            "against.score_at",
-            "against.best",
-            "against.worst",
             "where",
             "where.matrix",
             "where.architecture",
@@ -137,62 +127,35 @@ EXERCISED = {
         )
     },
     **{
-        f"check.against.{group}.{key}": "test_the_grammar_of_checks"
-        for group in ("best", "worst")
-        for key in ("method", "ablations", "find", "score_at")
+        f"check.{side}{of}.{key}": "test_the_grammar_of_selections"
+        for side in ("of", "against")
+        for of in ("", ".best", ".worst", ".from", ".to")
+        for key in Selection.model_fields
     },
+    **{
+        f"check.{side}.{key}": "test_the_grammar_of_selections"
+        for side in ("reaches", "reference")
+        for key in Selection.model_fields
+    },
+    **{
+        f"check.{side}.{key}": "test_the_grammar_of_selections"
+        for side in ("of", "against")
+        for key in ("best", "worst", "from", "to")
+    },
+    **{f"check.beside{key}": "test_the_grammar_of_checks" for key in ("", ".paper", ".from", ".to")},
+    "check.for": "test_a_family_is_the_checks_written_out",
+    "check.reference": "test_the_grammar_of_checks",
+    "suite.sets": "test_a_family_is_the_checks_written_out",
     "check.all": "test_a_check_of_other_checks",
     "check.any": "test_a_check_of_other_checks",
     **{f"form.{name}": "test_a_whole_form" for name in Form.model_fields},
-    "check.against.architecture": "test_the_grammar_of_selections",
-    "check.against.best.architecture": "test_the_grammar_of_selections",
-    "check.against.best.dataset": "test_the_grammar_of_selections",
-    "check.against.best.quantity": "test_the_grammar_of_checks",
-    "check.against.best.recipe": "test_the_grammar_of_selections",
-    "check.against.dataset": "test_the_grammar_of_selections",
-    "check.against.quantity": "test_the_grammar_of_checks",
-    "check.against.recipe": "test_the_grammar_of_selections",
-    "check.against.worst.architecture": "test_the_grammar_of_selections",
-    "check.against.worst.dataset": "test_the_grammar_of_selections",
-    "check.against.worst.quantity": "test_the_grammar_of_checks",
-    "check.against.worst.recipe": "test_the_grammar_of_selections",
     "check.along": "test_the_grammar_of_checks",
     "check.by": "test_the_grammar_of_checks",
     "check.compare": "test_the_grammar_of_checks",
-    "check.of.architecture": "test_the_grammar_of_selections",
-    "check.of.best": "test_the_grammar_of_selections",
-    "check.of.best.ablations": "test_the_grammar_of_selections",
-    "check.of.best.architecture": "test_the_grammar_of_selections",
-    "check.of.best.dataset": "test_the_grammar_of_selections",
-    "check.of.best.find": "test_the_grammar_of_selections",
-    "check.of.best.method": "test_the_grammar_of_selections",
-    "check.of.best.quantity": "test_the_grammar_of_checks",
-    "check.of.best.recipe": "test_the_grammar_of_selections",
-    "check.of.best.score_at": "test_the_grammar_of_selections",
-    "check.of.dataset": "test_the_grammar_of_selections",
-    "check.of.quantity": "test_the_grammar_of_checks",
-    "check.of.recipe": "test_the_grammar_of_selections",
-    "check.of.worst": "test_the_grammar_of_selections",
-    "check.of.worst.ablations": "test_the_grammar_of_selections",
-    "check.of.worst.architecture": "test_the_grammar_of_selections",
-    "check.of.worst.dataset": "test_the_grammar_of_selections",
-    "check.of.worst.find": "test_the_grammar_of_selections",
-    "check.of.worst.method": "test_the_grammar_of_selections",
-    "check.of.worst.quantity": "test_the_grammar_of_checks",
-    "check.of.worst.recipe": "test_the_grammar_of_selections",
-    "check.of.worst.score_at": "test_the_grammar_of_selections",
     "check.over": "test_the_grammar_of_checks",
     "check.range.from": "test_the_grammar_of_checks",
     "check.range.to": "test_the_grammar_of_checks",
     "check.reaches": "test_the_grammar_of_checks",
-    "check.reaches.ablations": "test_the_grammar_of_selections",
-    "check.reaches.architecture": "test_the_grammar_of_selections",
-    "check.reaches.dataset": "test_the_grammar_of_selections",
-    "check.reaches.find": "test_the_grammar_of_selections",
-    "check.reaches.method": "test_the_grammar_of_selections",
-    "check.reaches.quantity": "test_the_grammar_of_checks",
-    "check.reaches.recipe": "test_the_grammar_of_selections",
-    "check.reaches.score_at": "test_the_grammar_of_selections",
     "check.settings": "test_the_grammar_of_checks",
     "reported.ablations": "test_reported_numbers_are_of_the_cells_they_select",
     "reported.architecture": "test_reported_numbers_are_of_the_cells_they_select",

@@ -208,7 +208,7 @@ HEADS: dict[str, list[str]] = {
         f"s.toml: name: found 'a b'; {NAME}",
         "s.toml: version: found 1; allowed: a text in quotes",
         "s.toml: foo: is no key here; allowed: baselines, check, description, leaderboard, matrix, name, "
-        "reported, schema, version",
+        "reported, schema, sets, version",
     ],
     "description = 3": [
         "s.toml: schema: is missing",

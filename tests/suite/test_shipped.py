@@ -13,6 +13,7 @@ import pytest
 from prunebench.errors import SuiteError
 from prunebench.plan.make import make_plan
 from prunebench.suite import Cell, Suite, expand, load_suite, shipped_suites
+from prunebench.suite.check import Span
 
 CLAIMS = {
     "pai": [
@@ -25,7 +26,7 @@ CLAIMS = {
         "S2",
         "S3",
     ],
-    "pai-after-init": ["T1", "T2", "T3"],
+    "pai-after-init": ["T1", "T2", "T3", "E1", "E2", "E3"],
     "pai-extreme": ["P7"],
     "pai-lenet": ["K1", "K2", "K3"],
     "pai-modified-resnet18": [f"L{i}" for i in range(1, 7)],
@@ -212,6 +213,37 @@ def test_every_claim_of_the_paper_is_a_check(name: str, builtin: Any) -> None:
     assert {check.name.split("-")[0] for check in checks} == set(CLAIMS[name])
 
 
+def test_claims_are_read_over_the_papers_own_sparsities(builtin: Any) -> None:
+    """Matching sparsities end where the paper says (footnote 2); ours stand beside, and decide nothing."""
+    ends = {"resnet20": 0.738, "vgg16": 0.931, "resnet18": 0.965, "resnet50": 0.672}
+    checks = [c for c in load_suite("pai", builtin).checks if c.where.architecture and "matching" in c.beside]
+    assert {c.name.split("-")[0] for c in checks} >= {
+        "P1",
+        "P2",
+        "P3",
+        "P4",
+        "A1",
+        "A2",
+        "A3",
+        "A4",
+        "A6",
+        "A8",
+    }
+    for check in checks:
+        (network,) = check.where.architecture or []
+        own = [one.to for one in (check.range, *check.beside) if isinstance(one, Span) and one.start is None]
+        assert own == [ends[network]], check.name
+        assert check.range not in ("trivial", "matching", "extreme"), check.name
+
+
+def test_published_tables_are_checks(builtin: Any) -> None:
+    """Every number that the paper's own runs have in Tables 2, 3, 5 and 7 is claimed, unpruned ones too."""
+    checks = [c for c in load_suite("pai-replication", builtin).checks if c.quantity == "accuracy"]
+    claimed = [(c.where.matrix, c.against, c.margin) for c in checks if isinstance(c.against, float)]
+    assert len(claimed) == 5 + 8 + 9 + (5 + 3) + 6
+    assert all(margin is None for _, _, margin in claimed)
+
+
 @pytest.mark.parametrize("name", [n for n in sorted(shipped_suites()) if n != "quick"])
 def test_stated_runs_and_costs_are_the_planned_ones(name: str, builtin: Any, tmp_path: Path) -> None:
     """A suite plans without any data, and says how many networks it trains and at what cost."""
@@ -229,8 +261,8 @@ def test_stated_runs_and_costs_are_the_planned_ones(name: str, builtin: Any, tmp
 def test_a_field_that_a_measure_does_not_give_is_refused(builtin: Any, tmp_path: Path) -> None:
     """With the nearest that it gives, before anything runs."""
     text = shipped_suites()["pai-modified-resnet18"].read_text(encoding="utf-8")
-    assert "measure:neuron-sparsity.collapsed" in text
+    assert "measure:neuron-sparsity.channels" in text
     path = tmp_path / "suite.toml"
-    path.write_text(text.replace("measure:neuron-sparsity.collapsed", "measure:neuron-sparsity.colapsed"))
-    with pytest.raises(SuiteError, match=r"field 'colapsed' .*did you mean 'collapsed'"):
+    path.write_text(text.replace("measure:neuron-sparsity.channels", "measure:neuron-sparsity.chanels"))
+    with pytest.raises(SuiteError, match=r"field 'chanels' .*did you mean 'channels'"):
         load_suite(path, builtin)

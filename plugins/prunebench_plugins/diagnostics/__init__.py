@@ -25,7 +25,7 @@ _LAYERS = (
     *("first", "output", "output_excess", "early", "late", "spread"),
     *("shortcuts", "shortcut_excess", "shortcuts_collapsed", "layers.*"),
 )
-_NEURONS = ("neurons", "collapsed", "at_least.*")
+_NEURONS = ("neurons", "collapsed", "channels", "in_pruned_shortcuts", "at_least.*")
 _EFFECTIVE = ("density", "effective", "share", "sparsity", "kept", "prunable", "collapsed")
 _AREA = ("steps", "area", "relative", "mean", "final")
 _RETROACTIVE = tuple(f"retroactive.{name}" for name in _AREA[:-1])
@@ -38,7 +38,7 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
     """Return the built-in diagnostics."""
     return [
         Diagnostic("layer-sparsity", layer_sparsity, version="2", fields=_LAYERS),
-        Diagnostic("neuron-sparsity", neuron_sparsity, version="2", fields=_NEURONS),
+        Diagnostic("neuron-sparsity", neuron_sparsity, version="3", fields=_NEURONS),
         Diagnostic("collapsed-layers", collapsed_layers, version="1", fields=("count", "share")),
         Diagnostic("effective-density", effective_density, version="1", fields=_EFFECTIVE),
         Diagnostic("disconnected", disconnected, version="1", fields=("weights", "share", "layers.*")),

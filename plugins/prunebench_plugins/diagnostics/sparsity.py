@@ -34,7 +34,7 @@ def layer_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
     """
     layers = prunebench.diagnostics.layer_sparsity(net, mask, input_shape)
     values = {layer["name"]: float(layer["sparsity"]) for layer in layers}
-    shortcuts = [name for name in values if any(word in name for word in _SHORTCUTS)]
+    shortcuts = [name for name in values if _shortcut(name)]
     chain = [name for name in values if name not in shortcuts]
     inner = [values[name] for name in chain[1:-1]]
     third = -(-len(inner) // 3)
@@ -54,6 +54,10 @@ def layer_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
     }
 
 
+def _shortcut(name: str) -> bool:
+    return any(word in name for word in _SHORTCUTS)
+
+
 def _excess(values: Mapping[str, float], shortcuts: Sequence[str]) -> float | None:
     """Return the mean of each shortcut's sparsity less that of the other layers under its parent module."""
     found = []
@@ -70,14 +74,23 @@ def neuron_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int
     """Sparsity of each neuron's incoming weights: output channels of convolutions, units of linear layers.
 
     neurons: how many there are. collapsed: the share of them without any input ("neuron collapse", Frankle et
-    al. 2021, §5). at_least: the share with a sparsity of at least 0, 1, … 100 percent (Fig. 5), by percent.
+    al. 2021, §5); channels: that share of convolutions' output channels alone, as the paper counts them;
+    in_pruned_shortcuts: the share of the collapsed channels that lies in shortcuts of which nothing is kept
+    (footnote 6). at_least: the share with a sparsity of at least 0, 1, … 100 percent, by percent (Fig. 5).
+    A share of nothing is null.
     layers: for each prunable weight the sparsity of every neuron, in order.
     """
     layers = prunebench.diagnostics.neuron_sparsity(net, mask, input_shape)
     share = prunebench.diagnostics.neuron_share
+    weights = dict(net.named_parameters(remove_duplicate=False))
+    channels = {name: values for name, values in layers.items() if weights[name].ndim > 2}
+    collapsed = {name: sum(value == 1 for value in values) for name, values in channels.items()}
+    whole = (n for name, n in collapsed.items() if _shortcut(name) and n == len(channels[name]))
     return {
         "neurons": sum(map(len, layers.values())),
         "collapsed": share(layers, 1.0),
+        "channels": share(channels, 1.0) if channels else None,
+        "in_pruned_shortcuts": sum(whole) / sum(collapsed.values()) if sum(collapsed.values()) else None,
         "at_least": {str(percent): share(layers, percent / 100) for percent in range(101)},
         "layers": layers,
     }
