@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,20 @@ class Task:
                 [_moved(image, *how) for image, *how in zip(images, flips, shifts, strict=True)]
             )
         return normalised(images, self.mean, self.std), self.labels[chosen]
+
+
+class WideTask(Task):
+    """The same in float64."""
+
+    @classmethod
+    def of(cls, task: Task) -> WideTask:
+        """A task's data and hyper-parameters."""
+        return cls(**{f.name: getattr(task, f.name) for f in fields(Task)})
+
+    def examples(self, step: int) -> tuple[Tensor, Tensor]:
+        """The batch of a step, normalised in float32 and only then widened."""
+        x, y = super().examples(step)
+        return x.double(), y
 
 
 def _moved(image: Tensor, flipped: int, corner: tuple[int, int]) -> Tensor:

@@ -1,7 +1,9 @@
 """LeNet-300-100 on MNIST as in Appendix K: every method and ablation against a loop that shares no code.
 
-The reference (tests/reference) reads the files, draws the numbers, makes the masks and trains by itself. Weights
-after 200 steps of each training agree to 1e-5 but for a few, masks to the bit.
+The reference (tests/reference) reads the files, draws the numbers, makes the masks and trains by itself. Masks
+agree to the bit. Of weights after 200 steps that prunebench made in float32 nine in ten agree to 1e-5: where an
+example falls on the other side of a ReLU for a last bit, a neuron's weights move. So each training is made once more
+in float64 by both, from the same weights under the same mask, and there all weights agree to 1e-9.
 """
 
 from __future__ import annotations
@@ -15,10 +17,17 @@ import pytest
 import torch
 from reference import data as reference_data
 from reference import draws, networks, scores
-from reference.training import Run, Task, gradual
+from reference.training import Run, Task, WideTask, gradual
 from reference.training import train as train_reference
 from scipy.special import ndtri
 from torch import Tensor
+
+from prunebench.host.registry import Host
+from prunebench.pruning import Mask
+from prunebench.training.data import Data
+from prunebench.training.loop import train
+from prunebench.training.recipe import Recipe
+from prunebench.training.state import State
 
 pytestmark = [pytest.mark.slow, pytest.mark.realdata]
 
@@ -202,7 +211,7 @@ def mask_of(root: Path, method: str, weights: Tensors, inverted: bool) -> Tensor
 def test_weights_after_200_steps_and_masks_are_an_independent_loops(
     ours: Any, data_root: Path, point: str, method: str, ablation: str
 ) -> None:
-    """Parameters within 1e-5 but for a few, the mask to the bit.
+    """The mask to the bit; parameters within 1e-5 but for a few in float32, all within 1e-9 in float64.
 
     What is scored after some training are prunebench's own weights there, since a last bit that two trainings
     differ in moves a weight over the threshold; the dense runs are compared by themselves.
@@ -237,6 +246,7 @@ def test_weights_after_200_steps_and_masks_are_an_independent_loops(
     else:
         start = dense_state(ours, from_, step)
     expected = trained(data_root, start, mask)
+    assert_same_in_float64(data_root, start, mask)
     if ablation == "fixed-variance":
         assert_near(state.parameters, expected, 0.1)
     else:
@@ -244,7 +254,7 @@ def test_weights_after_200_steps_and_masks_are_an_independent_loops(
 
 
 def assert_close(found: Tensors, expected: Tensors) -> None:
-    """Nine in ten within 1e-5, and all together within 0.002 of the norm.
+    """Nine in ten within 1e-5, and all together within 0.01 of the norm.
 
     Mostly the last bit alone differs. Where an example falls on the other side of a ReLU for it, the weights of
     a neuron move by up to a thousandth.
@@ -252,7 +262,37 @@ def assert_close(found: Tensors, expected: Tensors) -> None:
     apart = torch.cat([(found[name] - tensor).abs().flatten() for name, tensor in expected.items()])
     print(f"at most {float(apart.max()):.1e} apart, {float((apart > 1e-5).double().mean()):.2%} above 1e-5")
     assert float((apart > 1e-5).double().mean()) < 0.1
-    assert_near(found, expected, 2e-3)
+    assert_near(found, expected, 1e-2)
+
+
+def assert_same_in_float64(root: Path, start: Tensors, mask: Tensors | None) -> None:
+    """prunebench's loop and the reference's, 200 steps from the same weights under the same mask."""
+    data, recipe, module = wide(root)
+    state = State(
+        parameters={name: tensor.double() for name, tensor in start.items()},
+        buffers={},
+        mask=None if mask is None else Mask(mask),
+    )
+    ours = train(module, state, recipe, data, seed=0, to_step=STEPS).parameters
+    run = Run.start(dict(state.parameters), {}, mask)
+    theirs = train_reference(networks.lenet, run, WideTask.of(task(root)[0]), range(STEPS)).parameters
+    apart = max(float((ours[name] - theirs[name]).abs().max()) for name in SHAPES)
+    moved = min(float((theirs[name] - state.parameters[name]).norm()) for name in SHAPES)
+    print(f"float64: at most {apart:.1e} apart, moved by {moved:.1e} or more")
+    assert moved > 1e-3
+    assert apart < 1e-9
+
+
+@cache
+def wide(root: Path) -> tuple[Data, Recipe, torch.nn.Module]:
+    """prunebench's data and recipe, and LeNet-300-100 in float64."""
+    host = Host.load(third_party=False)
+    dataset, network = host.get("datasets", "mnist"), host.get("architectures", "lenet-300-100")
+    images, labels = dataset.load(root, "train")
+    data = Data.prepare((images, labels), (images[:10], labels[:10]), dataset.mean, dataset.std, 10)
+    module = network.build((1, 28, 28), 10, **network.parameters).double()
+    module.register_forward_pre_hook(lambda module, inputs: (inputs[0].double(),))
+    return data, host.get("recipes", "pai-lenet").recipe, module
 
 
 def assert_near(found: Tensors, expected: Tensors, share: float) -> None:
@@ -284,19 +324,13 @@ def without_a_mask_before_training(root: Path, state: Any, method: str) -> None:
 
 
 @pytest.mark.parametrize("step", [STEP_K, STEPS])
-@pytest.mark.parametrize("variance", ["kaiming-normal"])
 def test_the_dense_runs_that_are_scored_are_an_independent_loops(
-    ours: Any, data_root: Path, variance: str, step: int
+    ours: Any, data_root: Path, step: int
 ) -> None:
-    """From the usual weights and from those of variance 1, after 50 and 200 steps.
-
-    Weights of variance 1 begin at losses in the hundreds, where a last bit grows: those agree to a tenth.
-    """
-    point = {STEP_K: "step", STEPS: "end"}[step]
-    ours.make(cell_of(ours, point, "magnitude", "fixed-variance" if variance == "unit-variance" else "none"))
-    expected = trained(data_root, initial(variance), steps=step)
-    found = dense_state(ours, variance, step)
-    if variance == "unit-variance":
-        assert_near(found, expected, 0.1)
-    else:
-        assert_close(found, expected)
+    """After 50 and 200 steps. Those from weights of variance 1 diverge: there is nothing to compare."""
+    if step == STEPS:
+        assert_same_in_float64(data_root, initial("kaiming-normal"), None)
+    ours.make(cell_of(ours, {STEP_K: "step", STEPS: "end"}[step], "magnitude", "none"))
+    assert_close(
+        dense_state(ours, "kaiming-normal", step), trained(data_root, initial("kaiming-normal"), steps=step)
+    )

@@ -9,7 +9,7 @@ reference makes one step from prunebench's own state at every tenth step.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ import pytest
 import torch
 from reference import data as reference_data
 from reference import draws, networks, scores
-from reference.training import Run, Task
+from reference.training import Run, Task, WideTask
 from reference.training import train as train_reference
 from torch import Tensor
 
@@ -34,14 +34,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.realdata]
 
 STEPS, LATER, DENSITY, PRUNABLE = 300, 100, 0.2, 270_896
 WIDE = 300  # steps in float64
-
-
-class Wide(Task):
-    """The same batches in float64."""
-
-    def examples(self, step: int) -> tuple[Tensor, Tensor]:
-        x, y = super().examples(step)
-        return x.double(), y
 
 
 @dataclass
@@ -170,8 +162,7 @@ def free_runs_in_float64(ready: Ready, start: State, mask: Mask | None) -> None:
     end = train(wide, begin, ready.recipe, ready.data, seed=0, to_step=WIDE, checkpoint=cast(Any, ours))
     ours.save(end)
     theirs = Run.start(begin.parameters, begin.buffers, None if mask is None else dict(mask))
-    task = Wide(**{f.name: getattr(ready.task, f.name) for f in fields(Task)})
-    train_reference(networks.resnet, theirs, task, range(WIDE))
+    train_reference(networks.resnet, theirs, WideTask.of(ready.task), range(WIDE))
     apart = [abs(a - b) for a, b in zip(ours.losses, theirs.losses, strict=True)]
     print(f"float64, free: {WIDE} losses at most {max(apart):.1e} apart, the first ten {max(apart[:10]):.1e}")
     assert max(apart[:10]) < 1e-9
