@@ -107,11 +107,13 @@ def counted(number: int, noun: str) -> str:
 def duration(seconds: float) -> str:
     """Return a time with the precision that an estimate deserves.
 
-    >>> duration(0.4), duration(42.4), duration(400), duration(9000), duration(200000)
-    ('less than a second', '42 s', '6 min 40 s', '2 h 30 min', '2 d 8 h')
+    >>> duration(0.4), duration(42.4), duration(400), duration(9000), duration(200000), duration(1e11)
+    ('less than a second', '42 s', '6 min 40 s', '2 h 30 min', '2 d 7 h', '3,169 years')
     """
     if seconds < 1:
         return "less than a second"
+    if seconds >= 2 * 31_557_600:
+        return f"{seconds / 31_557_600:,.0f} years"
     whole = round(seconds)
     for big, small, size, part in (("d", "h", 86400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
         if whole >= size:
@@ -123,9 +125,11 @@ def duration(seconds: float) -> str:
 def amount(macs: float) -> str:
     """Return multiply-accumulates in a readable unit.
 
-    >>> amount(0), amount(1.5e9), amount(2e16)
-    ('0 MAC', '1.5 GMAC', '20 PMAC')
+    >>> amount(0), amount(1.5e9), amount(2e16), amount(2.03e21)
+    ('0 MAC', '1.5 GMAC', '20 PMAC', '2,030 EMAC')
     """
+    if macs >= 1e21:
+        return f"{macs / 1e18:,.0f} EMAC"
     for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if macs >= size:
             return f"{macs / size:.3g} {unit}MAC"

@@ -97,9 +97,13 @@ def test_select_refuses(done: tuple[Any, Result]) -> None:
         (duration(400), "6 min 40 s"),
         (duration(9000), "2 h 30 min"),
         (duration(200_000), "2 d 7 h"),
+        (duration(3600 * 24 * 365), "365 d"),
+        (duration(1_173_099 * 86400), "3,212 years"),
         (amount(0), "0 MAC"),
         (amount(1.5e9), "1.5 GMAC"),
         (amount(2e16), "20 PMAC"),
+        (amount(6.56e20), "656 EMAC"),
+        (amount(2.03e21), "2,030 EMAC"),
     ],
 )
 def test_numbers_in_words(found: str, wanted: str) -> None:

@@ -180,3 +180,23 @@ def test_a_scorer_of_regrowth_costs_its_own_scorings(project: Any) -> None:
     }
     assert cost["grown"] == cost["plain"] * (4 * 3 + 2 * 9) / (4 * 3)
     assert cost["own"] == cost["plain"]
+
+
+def test_micro_batches_are_part_of_the_run(project: Any) -> None:
+    """BatchNorm sees them: they make other cells, a value spelled out that is the recipe's own does not."""
+    whole, parts, again = (
+        project.session(project.suite(["snip"], more=more, name=name)).plan
+        for name, more in (
+            ("whole", ""),
+            ("parts", "overrides = {recipe = {micro_batch = 16}}"),
+            ("again", "overrides = {recipe = {batch = 64}}"),
+        )
+    )
+
+    def keys(plan: Any, *kinds: str) -> set[str]:
+        return {key for key, job in plan.jobs.items() if job.kind in kinds}
+
+    batch = next(j.params["run"]["recipe"]["batch"] for j in whole.jobs.values() if j.kind == "train")
+    assert batch == 64
+    assert keys(whole, "record") == keys(again, "record")
+    assert not keys(whole, "record") & keys(parts, "record")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +92,10 @@ def test_an_unknown_augmentation_is_refused_before_anything_is_planned() -> None
     """The message says what was found and what there is."""
     with pytest.raises(ValueError, match="found 'flop'; allowed: 'flip', 'shift4'"):
         Recipe(epochs=1, batch=1, lr=0.1, augment=("flop",))
+
+
+def test_every_field_is_documented() -> None:
+    """docs/recipes.md has a row for each field, and for no other."""
+    text = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    part = text.partition("## Fields")[2].partition("## Augmentations")[0]
+    assert re.findall(r"^\| `([a-z_]+)` \|", part, flags=re.MULTILINE) == list(Recipe.model_fields)
