@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prunebench.errors import ComponentError, PrunebenchError
+from prunebench.errors import ComponentError, PrunebenchError, UsageError
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import Loss, ScoringNetwork
 from prunebench.pruning.product import Product
@@ -87,6 +87,7 @@ def run_scorer(
     shapes = {name: weight.shape for name, weight in net.weights.items()}
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
     with _left_as_it_was(net.device, seed):
+        moved = None
         try:
             moved = (
                 None
@@ -97,8 +98,28 @@ def run_scorer(
         except PrunebenchError:
             raise
         except (Exception, SystemExit) as error:
+            _refuse_inputs(net, moved)
             raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
         return _checked(found, shapes, who)
+
+
+def _refuse_inputs(net: ScoringNetwork, batch: tuple[Any, Any] | None) -> None:
+    """Refuse inputs that the network, as it was given, does not take: then no scorer is to blame."""
+    if not net.restore(net.mask):
+        return
+    try:
+        x = (
+            batch[0]
+            if batch is not None
+            else torch.zeros(1, *net.input_shape, dtype=net.dtype, device=net.device)
+        )
+        with torch.no_grad():
+            net.outputs(x)
+    except PrunebenchError:
+        return
+    except Exception as error:
+        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise UsageError(f"the network does not take inputs of shape {shape}: {error}") from error
 
 
 def _moved(value: Any, net: ScoringNetwork, *, cast: bool) -> Any:
