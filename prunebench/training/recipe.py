@@ -167,9 +167,8 @@ class Recipe(BaseModel):
             assert isinstance(point, AtStep)
             step = point.step
         if step > total:
-            raise UsageError(
-                f"step {step} lies beyond the schedule of {total} steps ({self.epochs:g} epochs)"
-            )
+            epochs = f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}"
+            raise UsageError(f"step {step} lies beyond the schedule of {total} steps ({epochs})")
         return step
 
     def examples_between(self, start: int, stop: int, examples: int) -> int:
