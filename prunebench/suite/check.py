@@ -28,6 +28,8 @@ def _quantity(value: str) -> str:
         raise ValueError(f"found '{value}': quantities of a fit are not built yet")
     kind, _, path = value.partition(":")
     measure = kind in ("measure", "distance") and all(path.split("."))
+    if kind == "measure" and "*" in path:
+        raise wanted("one field; 'distance:…' takes '*'")
     if value not in QUANTITIES and not measure:
         forms = "'measure:NAME', 'measure:NAME.FIELD' or 'distance:NAME.FIELDS'"
         raise wanted(", ".join(f"'{q}'" for q in QUANTITIES) + f", {forms}")
@@ -243,8 +245,7 @@ class Check(Table):
         for key in ("quantity", "of", "against", "range", "claim"):
             if key not in given:
                 yield (key,), "is missing (or give 'all' or 'any' with the names of checks)"
-        if self.quantity not in (None, "accuracy") and self.margin is None:
-            yield (("margin",), f"is missing: it is needed where the quantity is '{self.quantity}'")
+        yield from self._own_quantities()
         yield from self._axis()
         for side in ("of", "against"):
             value = getattr(self, side)
@@ -258,6 +259,20 @@ class Check(Table):
         if self.compare == "ratio" and self.margin is None and self.quantity == "accuracy":
             yield ("margin",), "is missing: it is needed where compare is 'ratio'"
         yield from ((place, text) for place, one in self.ranges if (text := _wrong(one)) is not None)
+
+    def _own_quantities(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield what is wrong with the quantities of sides, and a margin that is missing."""
+        if self.quantity not in (None, "accuracy") and self.margin is None:
+            yield ("margin",), f"is missing: it is needed where the quantity is '{self.quantity}'"
+        measured = (self.quantity or "").startswith("measure:")
+        for place, own in ((place, s.quantity) for place, s in self.selections):
+            if own is None or own == self.quantity:
+                continue
+            if place[0] in ("reaches", "reference"):
+                yield (*place, "quantity"), f"found '{own}'; allowed: the check's own, '{self.quantity}'"
+            elif not (measured and own.startswith("measure:")):
+                text = f"found '{own}' beside '{self.quantity}'"
+                yield (*place, "quantity"), f"{text}; allowed: the check's own, or two fields of measures"
 
     def _axis(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield what is wrong with `along`, `reaches`, `reference` and `over`."""
@@ -273,6 +288,10 @@ class Check(Table):
             yield ("reaches",), "is missing: it is needed where the quantity is 'crossing'"
         if self.reaches is not None and self.quantity != "crossing":
             yield ("reaches",), f"stands with the quantity '{self.quantity}'; allowed: with 'crossing'"
+        if self.along == "score_at":
+            for place, selection in self.selections:
+                if place[0] != "reaches" and selection.score_at is not None:
+                    yield (*place, "score_at"), "is the axis of the curve; allowed: absent"
         distance = self.quantity is not None and self.quantity.startswith("distance:")
         if distance and self.reference is None:
             yield ("reference",), "is missing: it is needed where the quantity is a distance"

@@ -15,6 +15,7 @@ from prunebench.suite.problems import Location, Problems, show
 __all__ = ["members", "name_groups"]
 
 _PLACE = re.compile(r"\{([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\}")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _WILD = "*?["
 _VALUES = "a list of values, or the name of a list in [sets]"
 
@@ -35,7 +36,7 @@ def members(
     here: Location = ("check", index)
     lists = _lists(table["for"], sets, (*here, "for"), problems)
     body = {key: value for key, value in table.items() if key != "for"}
-    if lists is None:
+    if lists is None or any(value is None for values in lists.values() for value in values):
         return
     used = set(_used(body))
     for name in lists:
@@ -69,7 +70,9 @@ def _lists(given: Any, sets: Any, here: Location, problems: Problems) -> dict[st
     known = {k: v for k, v in sets.items() if isinstance(v, list)} if isinstance(sets, Mapping) else {}
     lists: dict[str, list[Any]] = {}
     for name, values in given.items():
-        if isinstance(values, str) and values not in known:
+        if not _NAME.fullmatch(name):
+            problems.add((*here, name), "is no name for a value; allowed: letters, digits, _ and -")
+        elif isinstance(values, str) and values not in known:
             message = f"found {show(values)}, which is no list in [sets]{nearest(values, known)}"
             problems.add((*here, name), message)
         elif isinstance(values, str):
@@ -140,12 +143,16 @@ def name_groups(checks: Sequence[tuple[int, Check]], problems: Problems) -> list
         named: dict[str, list[str]] = {}
         for field, key in (("all_", "all"), ("any_", "any")):
             for j, pattern in enumerate(getattr(check, field) or []):
-                fits = [pattern]
+                place, fits = ("check", index, key, j), [pattern]
                 if any(c in pattern for c in _WILD):
                     fits = [name for name in names if name != check.name and fnmatchcase(name, pattern)]
-                if not fits:
-                    message = f"found {show(pattern)}, which fits no other check"
-                    problems.add(("check", index, key, j), message)
+                    if not fits:
+                        problems.add(place, f"found {show(pattern)}, which fits no other check")
+                elif pattern == check.name:
+                    problems.add(place, "names the check itself")
+                elif pattern not in names:
+                    hint = nearest(pattern, set(names) - {check.name})
+                    problems.add(place, f"found {show(pattern)}, which is no check{hint}")
                 named.setdefault(field, []).extend(fits)
         unique = {field: list(dict.fromkeys(fits)) for field, fits in named.items()}
         found.append((index, check.model_copy(update=unique)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from prunebench.errors import SuiteError, nearest
 
@@ -125,7 +125,7 @@ class Problems:
             inner = tuple(part for part in one["loc"] if not str(part).startswith("<"))
             if inner and isinstance(inner[0], str):
                 bad.add(inner[0])
-            self.add((*location, *inner), translate(one, model, inner))
+            self.add((*location, *inner), translate(one, model, one["loc"]))
         return bad
 
     def __bool__(self) -> bool:
@@ -178,13 +178,25 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [found for inner in get_args(annotation) for found in _models(inner)]
 
 
+def _tagged(annotation: Any, tag: str) -> Any:
+    """Return a union's member with this tag, or None."""
+    if any(isinstance(one, Tag) and one.tag == tag for one in getattr(annotation, "__metadata__", ())):
+        return annotation
+    found = (_tagged(part, tag) for part in get_args(annotation))
+    return next((one for one in found if one is not None), None)
+
+
 def _table_at(model: type[BaseModel], inner: Sequence[str | int]) -> type[BaseModel] | None:
-    """Return the model of the table at `inner`: of several, the one that has all keys on the way."""
-    tables = [model]
+    """Return the model of the table at `inner`; of a union's members the one whose tag is on the way."""
+    found: list[Any] = [model]
     for key in inner:
-        if isinstance(key, str):
-            tables = [found for table in tables for found in _models(_annotation(table, key))]
-    return tables[0] if tables else None
+        if isinstance(key, int):
+            continue
+        if key.startswith("<"):
+            found = [one for part in found if (one := _tagged(part, key)) is not None] or found
+        else:
+            found = [_annotation(table, key) for part in found for table in _models(part)]
+    return next((table for part in found for table in _models(part)), None)
 
 
 def _literals(model: type[BaseModel], inner: Sequence[str | int]) -> list[str]:

@@ -70,21 +70,11 @@ def check_references(
         for key, method in table.baselines.model_dump(by_alias=True).items():
             if key in content.get("baselines", {}):
                 _known(("baselines", key), method, "method", spelled.methods, problems)
-    names = {c.name for _, c in checks}
     clean = not problems
     for i, check in checks:
         here: Location = ("check", i)
         _check(check, here, spelled, problems)
         _fields(check, here, host, problems)
-        for key in ("all", "any"):
-            for j, name in enumerate(getattr(check, f"{key}_") or []):
-                place: Location = (*here, key, j)
-                if name == check.name:
-                    problems.add(place, "names the check itself")
-                elif name not in names:
-                    problems.add(
-                        place, f"found {show(name)}, which is no check{nearest(name, names - {check.name})}"
-                    )
         if table is not None:
             _baselines_there(check, here, table, spelled, problems)
     _refuse_circles(checks, problems)
@@ -182,19 +172,32 @@ def _have_cells(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], prob
     rows = list({id(cell.labels): cell for cell in cells}.values())  # cells of a kind share their labels
     for i, check in checks:
         for location, selection in check.selections:
-            if not any(_selects(selection, check, row) for row in rows):
-                problems.add(
-                    ("check", i, *location), "selects no cell of this suite (with the check's 'where')"
-                )
+            if any(_selects(selection, check, row) for row in rows):
+                continue
+            place = ("check", i, *location)
+            points = {
+                row.labels["score_at"] for row in rows if _selects(selection, check, row, anywhere=True)
+            }
+            if points:
+                message = f"of '{check.name}' is scored at {', '.join(sorted(points))} alone: give score_at"
+            else:
+                message = f"selects no cell of this suite (with the 'where' of '{check.name}')"
+            problems.add(place, message)
 
 
-def _selects(selection: Selection, check: Check, cell: Cell) -> bool:
+def _selects(selection: Selection, check: Check, cell: Cell, *, anywhere: bool = False) -> bool:
+    """Whether a check's selection means a cell; without `score_at` it is of the method's own point.
+
+    Along the axis of points all of them are meant, and with `anywhere`.
+    """
     labels, where = cell.labels, check.where
     if labels["method"] != selection.method or labels["ablations"] != selection.ablations_label:
         return False
     if selection.find is not None and labels["find"] != changes_label(selection.find):
         return False
-    if selection.score_at is not None and labels["score_at"] != point_label(selection.score_at):
+    point = "" if selection.score_at is None else point_label(selection.score_at)
+    every = anywhere or (selection.score_at is None and check.along == "score_at")
+    if labels["score_at"] != point and not every:
         return False
     values = {**labels, "matrix": cell.matrix}
     own = {key: getattr(selection, key) for key in ("architecture", "dataset", "recipe")}
@@ -207,14 +210,19 @@ def _selects(selection: Selection, check: Check, cell: Cell) -> bool:
 
 
 def _sparsities_there(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], problems: Problems) -> None:
-    grid = sorted({cell.density for cell in cells}, key=float, reverse=True)
-    listed: list[tuple[Location, float]] = [
-        (("check", i, *location), s) for i, check in checks for location, s in check.sparsities
-    ]
-    for location, sparsity in listed:
-        if density_on_grid(sparsity, grid, sparsity=True) is None:
-            near = min((round(1 - float(d), 12) for d in grid), key=lambda s: abs(s - sparsity))
-            message = (
-                f"found {show(sparsity)}, which is no sparsity of this suite; the nearest is {near:.12g}"
-            )
-            problems.add(location, message)
+    """Note every sparsity of a range that the cells which the check selects do not have."""
+    kinds: dict[int, tuple[Cell, set[str]]] = {}
+    for cell in cells:
+        kinds.setdefault(id(cell.labels), (cell, set()))[1].add(cell.density)
+    for i, check in checks:
+        if not check.sparsities:
+            continue
+        pruned = [selection for _, selection in check.selections if selection.method != "none"]
+        own = [ds for cell, ds in kinds.values() if any(_selects(one, check, cell) for one in pruned)]
+        grid = sorted(set().union(*own) or {cell.density for cell in cells}, key=float, reverse=True)
+        for location, sparsity in check.sparsities:
+            if density_on_grid(sparsity, grid, sparsity=True) is None:
+                near = min((round(1 - float(d), 12) for d in grid), key=lambda s: abs(s - sparsity))
+                of = f"no sparsity of the cells of '{check.name}'"
+                message = f"found {show(sparsity)}, which is {of}; the nearest is {near:.12g}"
+                problems.add(("check", i, *location), message)

@@ -27,16 +27,31 @@ def check(**keys: str | None) -> str:
     return "\n[[check]]\n" + "\n".join(f"{k} = {v}" for k, v in table.items() if v is not None)
 
 
+STEPS = """
+[[matrix]]
+name = "steps"
+architecture = "resnet20"
+dataset = "mnist"
+recipe = "short"
+methods = ["snip", "random"]
+ablations = ["none", "shuffle"]
+find = [{}, {lr = 0.05}]
+score_at = ["init", {step = 5}]
+sparsities = [0.2, 0.36]
+seeds = 1
+dense = false
+"""
+
+
 def whole(suite: Text, text: str) -> str:
-    """Return a suite with methods, ablations and settings enough for every check here."""
+    """Return a suite with methods, ablations, points and settings enough for every check here."""
     return suite(
         methods='["snip", "random", "after"]',
         ablations='["none", "shuffle"]',
         find="[{}, {lr = 0.05}]",
-        score_at='["init", {step = 5}]',
         sparsities="{keep = 0.8, count = 18}",
         measures='["layer-sparsity"]',
-        more='[baselines]\nafter = "after"' + text,
+        more=STEPS + '[baselines]\nafter = "after"' + text,
     )
 
 
@@ -70,7 +85,12 @@ def whole(suite: Text, text: str) -> str:
             "margin": "0.01",
         },
         {"range": "{to = 0.36}", "beside": '["matching", {paper = [0.2]}, [0.2, 0.36], {from = 0.2}]'},
-        {"of": '{method = "snip", architecture = "resnet20", quantity = "diverged"}'},
+        {"of": '{method = "snip", architecture = "resnet20", quantity = "accuracy"}'},
+        {
+            "quantity": '"measure:layer-sparsity.late"',
+            "against": '{method = "snip", quantity = "measure:layer-sparsity.early"}',
+            "margin": "0.02",
+        },
         {"quantity": '"diverged"', "margin": "0.1"},
         {"against": "97.5"},
         {"against": '{best = ["random", {method = "after", ablations = "shuffle"}]}'},
@@ -147,15 +167,15 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"beside": '["all", "matchin"]'}, ".beside[1]: found 'matchin'; allowed: 'trivial', 'matching', 'extreme', "
      "'all', {paper = […]}, {from = …, to = …} or a list of sparsities"),
     ({"beside": "[{}]"}, ".beside[0]: has neither 'from' nor 'to'; allowed: at least one of them"),
-    ({"beside": '["all", {to = 0.3}]'}, ".beside[1].to: found 0.3, which is no sparsity of this suite; the "
-     "nearest is 0.36"),
+    ({"beside": '["all", {to = 0.3}]'}, ".beside[1].to: found 0.3, which is no sparsity of the cells of "
+     "'c'; the nearest is 0.36"),
     ({"where": '{architecture = "resnet32"}'}, ".where.architecture: found 'resnet32', which is no architecture "
      "of this suite; did you mean 'resnet20'? allowed: resnet20"),
     ({"where": "{epochs = 3}"}, ".where.epochs: is no key here; allowed: architecture, dataset, matrix, recipe, "
      "split"),
     ({"range": '"matchin"'}, ".range: found 'matchin'; allowed: 'trivial', 'matching', 'extreme', 'all', "
      "{paper = […]}, {from = …, to = …} or a list of sparsities"),
-    ({"range": "[0.2, 0.3]"}, ".range[1]: found 0.3, which is no sparsity of this suite; the nearest is 0.36"),
+    ({"range": "[0.2, 0.3]"}, ".range[1]: found 0.3, which is no sparsity of the cells of 'c'; the nearest is 0.36"),
     ({"range": "{paper = [0.2, 1.0]}"}, ".range.paper[1]: found 1.0; allowed: a number from 0 up to, but not "
      "including, 1"),
     ({"range": "[]"}, ".range: lists no sparsity; allowed: at least one"),
@@ -189,10 +209,30 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"compare": '"ratio"'}, ".margin: is missing: it is needed where compare is 'ratio'"),
     ({"range": "{}"}, ".range: has neither 'from' nor 'to'; allowed: at least one of them"),
     ({"range": "{from = 0.36, to = 0.2}"}, ".range: begins after its end; allowed: 'from' at most 'to'"),
-    ({"range": "{to = 0.3}"}, ".range.to: found 0.3, which is no sparsity of this suite; the nearest is 0.36"),
+    ({"range": "{to = 0.3}"}, ".range.to: found 0.3, which is no sparsity of the cells of 'c'; the nearest "
+     "is 0.36"),
+    ({"range": "[0.488]", "of": '{method = "snip", score_at = {step = 5}}', "against": "90"}, ".range[0]: found "
+     "0.488, which is no sparsity of the cells of 'c'; the nearest is 0.36"),
+    ({"of": '{method = "snip", quantity = "diverged"}'}, ".of.quantity: found 'diverged' beside 'accuracy'; "
+     "allowed: the check's own, or two fields of measures"),
+    ({"of": '{method = "snip", quantity = "measure:layer-sparsity.late"}'}, ".of.quantity: found "
+     "'measure:layer-sparsity.late' beside 'accuracy'; allowed: the check's own, or two fields of measures"),
+    ({"quantity": '"measure:layer-sparsity.layers.*.sparsity"', "margin": "1"}, ".quantity: found "
+     "'measure:layer-sparsity.layers.*.sparsity'; allowed: one field; 'distance:…' takes '*'"),
+    ({"quantity": '"slope"', "along": '"score_at"', "margin": "1", "of": '{method = "snip", score_at = "init"}'},
+     ".of.score_at: is the axis of the curve; allowed: absent"),
+    ({"quantity": '"crossing"', "along": '"sparsity"', "margin": "1",
+      "reaches": '{method = "after", quantity = "accuracy"}'}, ".reaches.quantity: found 'accuracy'; allowed: the "
+     "check's own, 'crossing'"),
+    ({"against": '{from = "random", to = "snip", frm = "snip"}'}, ".against.frm: is no key here; did you mean "
+     "'from'? allowed: from, to"),
+    ({"range": "{from = 0.2, frm = 0.3}"}, ".range.frm: is no key here; did you mean 'from'? allowed: from, to"),
+    ({"against": '{best = ["snip"], wurst = ["after"]}'}, ".against.wurst: is no key here; did you mean 'worst'? "
+     "allowed: best, worst"),
     ({"of": '{method = "snip", architecture = "resnet32"}'}, ".of.architecture: found 'resnet32', which is no "
      "architecture of this suite; did you mean 'resnet20'? allowed: resnet20"),
-    ({"of": '{method = "snip", quantity = "measure:layers"}'}, ".of.quantity: found 'layers', which is no "
+    ({"quantity": '"measure:layer-sparsity"', "margin": "1",
+      "of": '{method = "snip", quantity = "measure:layers"}'}, ".of.quantity: found 'layers', which is no "
      "measure of this suite; did you mean 'layer-sparsity'? allowed: layer-sparsity"),
 ]  # fmt: skip
 
@@ -253,8 +293,22 @@ def test_a_selection_needs_cells(suite: Text, problems: Lines) -> None:
         more=check(),
     )
     assert problems(text) == [
-        "s.toml: check[0].against: selects no cell of this suite (with the check's 'where')"
+        "s.toml: check[0].against: selects no cell of this suite (with the 'where' of 'c')"
     ]
+
+
+def test_a_selection_without_a_point_means_the_methods_own(
+    suite: Text, load: Callable[[str], Suite], problems: Lines
+) -> None:
+    """Not the cells of an axis of points: those are told to be named, or are the axis of the curve."""
+    of = {"of": '{method = "snip"}', "against": "90"}
+    alone = {"score_at": '["init", {step = 5}]', "methods": '["snip"]', "sparsities": "[0.2]"}
+    assert problems(suite(**alone, more=check(**of))) == [
+        "s.toml: check[0].of: of 'c' is scored at init, step 5 alone: give score_at"
+    ]
+    along = {"quantity": '"slope"', "along": '"score_at"', "margin": "1"}
+    assert load(suite(**alone, more=check(**of, **along))).checks
+    assert load(whole(suite, check(**of, range="[0.488]"))).checks
 
 
 @pytest.mark.parametrize(
@@ -288,10 +342,10 @@ def test_baselines_and_leaderboard_are_kept(suite: Text, load: Callable[[str], S
 
 
 SIDES = [
-    '{method = "snip", quantity = "diverged"}',
+    '{method = "snip", quantity = QUANTITY}',
     '{method = "snip", architecture = "resnet20", dataset = "mnist", recipe = "short"}',
     '{method = "snip", ablations = "shuffle", find = {lr = 0.05}, score_at = {step = 5}}',
-    '{best = ["random", {method = "snip", quantity = "accuracy"}]}',
+    '{best = ["random", {method = "snip", quantity = QUANTITY}]}',
     '{worst = [{method = "snip", architecture = "resnet20", ablations = ["shuffle"]}]}',
     '{from = {method = "snip", find = {lr = 0.05}, score_at = {step = 5}}, to = {method = "snip", recipe = "short"}}',
 ]
@@ -308,6 +362,7 @@ def test_the_grammar_of_selections(key: str, side: str, suite: Text, load: Calla
         crossing = {"quantity": '"crossing"', "along": '"score_at"'}
         distance = {"quantity": '"distance:layer-sparsity.layers.*.sparsity"'}
         keys.update(crossing if key == "reaches" else distance, margin="1")
+    keys[key] = side.replace("QUANTITY", keys.get("quantity", BASE["quantity"]))
     (found,) = load(whole(suite, check(**keys))).checks
     assert getattr(found, key) is not None
     assert key in {location[0] for location, _ in found.selections}

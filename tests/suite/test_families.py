@@ -99,6 +99,8 @@ any = ["*-{{m}}", "c-?nip"]
          "of a list in [sets]"),
         ('for = {m = "metods"}', "check[0].for.m: found 'metods', which is no list in [sets]; "
          "did you mean 'methods'? allowed: methods"),
+        ('for = {"m x" = ["snip"], m = ["snip"]}', "check[0].for.m x: is no name for a value; allowed: letters, "
+         "digits, _ and -"),
         ("for = {m = 3}", "check[0].for.m: found 3; allowed: a list of values, or the name of a list in [sets]"),
         ("for = {m = []}", "check[0].for.m: has no values; allowed: at least one"),
         ('for = {m = ["snip"], n = ["x"]}', "check[0].for.n: is used nowhere in the check; allowed: as {n} in a "
@@ -139,6 +141,34 @@ def test_a_pattern_must_fit_a_check(suite: Text, problems: Lines) -> None:
     text = f'\n[[check]]\nname = "c"\nof = {{method = "snip"}}\n{REST}\n[[check]]\nname = "d"\nany = ["d*"]\n'
     found = problems(whole(suite, text))
     assert found == ["s.toml: check[1].any[0]: found 'd*', which fits no other check"]
+
+
+def test_names_are_counted_as_the_file_has_them(suite: Text, problems: Lines) -> None:
+    """A pattern before a wrong name does not move its place; members of a family are told apart."""
+    text = f"""
+[[check]]
+for = {{m = ["snip", "grasp"]}}
+name = "c-{{m}}"
+of = {{method = "{{m}}"}}
+{REST}
+[[check]]
+name = "d"
+any = ["c-*", "c-snap"]
+"""
+    hint = "did you mean 'c-snip'? allowed: c-grasp, c-snip"
+    assert problems(whole(suite, text)) == [
+        f"s.toml: check[1].any[1]: found 'c-snap', which is no check; {hint}"
+    ]
+    text = text.replace("c-snap", "c-snip").replace('"{m}"}', '"{m}", ablations = ["shuffle"]}')
+    exclude = '[{method = "grasp", ablation = "shuffle"}]'
+    shared = {
+        "methods": '["snip", "grasp", "random"]',
+        "ablations": '["none", "shuffle"]',
+        "exclude": exclude,
+    }
+    assert problems(suite(**shared, more=text)) == [
+        "s.toml: check[0].of: selects no cell of this suite (with the 'where' of 'c-grasp')"
+    ]
 
 
 def test_placeholders_without_for_are_plain_text(suite: Text, problems: Lines) -> None:
