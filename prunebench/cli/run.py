@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -147,14 +148,20 @@ def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     if outcome.exit_code == 130:
         text = f"Interrupted: {text} The same command goes on where this stopped."
     elif outcome.failed:
-        errors: dict[str, int] = {}
-        for error in outcome.failed.values():
-            errors[first_line(error)] = errors.get(first_line(error), 0) + 1
-        lines = [f"  {counted(count, 'cell')}: {error}" for error, count in list(errors.items())[:10]]
-        lines += [f"  and {len(errors) - 10} more errors"] if len(errors) > 10 else []
+        causes: dict[str, list[str]] = {}
+        for error in map(first_line, outcome.failed.values()):
+            causes.setdefault(_cause(error), []).append(error)
+        lines = [f"  {counted(len(errors), 'cell')}: {errors[0]}" for errors in list(causes.values())[:10]]
+        lines += [f"  and {len(causes) - 10} more errors"] if len(causes) > 10 else []
         again = "The same command with --lf tries those that failed again; `prunebench plan`"
         text = "\n".join([text, *lines, f"{again} with the same options lists them."])
     return text
+
+
+def _cause(error: str) -> str:
+    """Return an error without the job that met it: one damaged file fails many jobs."""
+    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*) \(log: [^)]*\)", error)
+    return found[1] if found else error
 
 
 def _report(overview: Overview, outcome: Outcome, seconds: float, as_json: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -264,3 +265,17 @@ def test_interrupted_is_exit_code_130_and_the_same_command_goes_on(place: Any) -
     assert process.returncode == 130, out + err
     assert "Interrupted: 0 cells made now" in err
     assert place.json("status", long)["running"] == []
+
+
+def test_one_cause_of_many_failures_is_told_once(place: Any, tmp_path: Path) -> None:
+    """A damaged file fails every job that reads it: one line with their number, the first job and its log."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cifar-10-python.tar.gz").write_bytes(b"half of an archive")
+    text = (place.folder / place.suite).read_text(encoding="utf-8").replace('"digits"', '"cifar10"', 1)
+    suite = tmp_path / "damaged.toml"
+    suite.write_text(text, encoding="utf-8")
+    data = ("--data", str(tmp_path / "data"))
+    result = place.call("run", str(suite), "--seeds", "1", *data, *place.plugin, code=1)
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("  ") and " failed: " in line]
+    assert re.match(r"  \d+ cells: \w+ [0-9a-f]{12} failed: .*cifar-10-python\.tar\.gz is damaged", line)
+    assert "log: " in line
