@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prunebench.plan.planner import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session", "freeze", "previous_plan", "read_frozen", "statuses"]
+__all__ = ["Request", "Session", "freeze", "previous_plan", "read_frozen"]
 
 
 @dataclass(frozen=True)
@@ -222,16 +222,3 @@ def previous_plan(store: Store, plan: Plan) -> Plan | None:
             except StoreError:
                 continue
     return None
-
-
-def statuses(plan: Plan, store: Store, cells: Sequence[PlannedCell] | None = None) -> dict[str, str]:
-    """Return each cell's status by its id: "done", "partial" (measures are missing) or "missing"."""
-    records, measures = store.record_keys(), store.measure_keys()
-    have = records | measures
-    found = {}
-    for cell in plan.cells if cells is None else cells:
-        if all(target in have for target in cell.targets):
-            found[cell.id] = "done"
-        else:
-            found[cell.id] = "partial" if cell.key in records else "missing"
-    return found
