@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+TERMINATED = 128 + signal.SIGTERM
+
 _EPILOG = """\b
 Examples:
   prunebench run quick                     everything that is not done yet
@@ -37,9 +43,9 @@ Examples:
   prunebench run quick -x; prunebench run quick --lf
   prunebench run my.toml --plugin mine.py --scorer mine
 
-Stopping (Ctrl-C) loses nothing: the same command goes on where it stopped.
+Stopping (Ctrl-C, SIGTERM) loses nothing: the same command goes on where it stopped.
 \b
-Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 interrupted.
+Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 interrupted, 143 told to stop.
 """
 
 
@@ -113,16 +119,19 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
     session.freeze(store)
     began = time.monotonic()
     say()
-    outcome = run_cells(
-        session,
-        store,
-        keyword=options["keyword"],
-        first_failure=options["first_failure"],
-        last_failed=options["lf"],
-        workers=options["workers"],
-        quiet=options["quiet"],
-        verbose=options["verbose"],
-    )
+    with _told_to_stop() as told:
+        outcome = run_cells(
+            session,
+            store,
+            keyword=options["keyword"],
+            first_failure=options["first_failure"],
+            last_failed=options["lf"],
+            workers=options["workers"],
+            quiet=options["quiet"],
+            verbose=options["verbose"],
+        )
+    if told:
+        outcome = replace(outcome, exit_code=TERMINATED)
     seconds = time.monotonic() - began
     say()
     text = _summary(overview, outcome, seconds)
@@ -133,9 +142,29 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
     return _report(overview, outcome, seconds, as_json), outcome.exit_code
 
 
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[list[int]]:
+    """Let SIGTERM, as from a cluster's scheduler, end a run as Ctrl-C does; yield the signals that came."""
+    told: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield told
+        return
+
+    def stop(number: int, frame: object) -> None:
+        told.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     """Return the paragraph that says how a run came out and how to go on."""
     from prunebench.cli._output import counted, duration, first_line
+    from prunebench.engine.run import INTERRUPTED
 
     store = overview.session.request.store
     parts = [f"{counted(len(outcome.made), 'cell')} made now", f"{len(outcome.before):,} done before"]
@@ -145,7 +174,7 @@ def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     if left > 0:
         parts.append(f"{left:,} not reached")
     text = f"{', '.join(parts)}; {counted(outcome.jobs, 'job')} in {duration(seconds)}. Logs: {store}/logs."
-    if outcome.exit_code == 130:
+    if outcome.exit_code in (INTERRUPTED, TERMINATED):
         text = f"Interrupted: {text} The same command goes on where this stopped."
     elif outcome.failed:
         causes: dict[str, list[str]] = {}
