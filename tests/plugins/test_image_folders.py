@@ -254,6 +254,8 @@ def test_a_folder_that_is_not_whole_is_refused(what: str, root: Path) -> None:
         ({"path": ""}, "wants path"),
         ({"path": "/etc"}, "below the data root"),
         ({"path": "a/../.."}, "without"),
+        ({"path": "./flowers"}, "spell it 'flowers'"),
+        ({"path": "a//flowers/"}, "spell it 'a/flowers'"),
         ({"size": 0}, "size is found 0"),
         ({"evaluate": "dev"}, "'val' or 'test'"),
         ({"mean": [0.1, 0.1, 0.1]}, "both or neither"),

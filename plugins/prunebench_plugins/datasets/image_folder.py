@@ -104,6 +104,8 @@ def _check(*, path: str, size: int, evaluate: str, mean: Numbers, std: Numbers) 
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or Path(path).is_absolute():
         raise UsageError(f"{who} wants path = 'FOLDER', below the data root and without ..; found '{path}'")
+    if str(pure) != path:  # one folder, one key
+        raise UsageError(f"{who}'s path is found '{path}'; spell it '{pure}'")
     if size < 1:
         raise UsageError(f"size is found {size}; allowed: a whole number of at least 1")
     if evaluate not in ("", "val", "test"):
