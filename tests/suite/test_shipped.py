@@ -266,3 +266,43 @@ def test_a_field_that_a_measure_does_not_give_is_refused(builtin: Any, tmp_path:
     path.write_text(text.replace("measure:neuron-sparsity.channels", "measure:neuron-sparsity.chanels"))
     with pytest.raises(SuiteError, match=r"field 'chanels' .*did you mean 'channels'"):
         load_suite(path, builtin)
+
+
+EXAMPLE = """
+schema = 1
+name = "example"
+version = "1"
+[[matrix]]
+name = "main"
+architecture = ["resnet20", "vgg16"]
+dataset = "cifar10"
+recipe = "pai-cifar10"
+methods = ["random", "magnitude", "snip", "grasp", "synflow", "magnitude-after-training", "ltr"]
+ablations = ["none", "shuffle", "reinit"]
+sparsities = {keep = 0.8, count = 18}
+seeds = 1
+measures = ["layer-sparsity", "effective-density"]
+[[matrix]]
+name = "steps"
+architecture = "resnet20"
+dataset = "cifar10"
+recipe = "pai-cifar10"
+methods = ["magnitude", "snip"]
+score_at = ["init", {step = 1000}]
+sparsities = [0.738]
+seeds = 1
+"""
+
+
+def test_the_checks_of_the_docs_load(builtin: Any, tmp_path: Path) -> None:
+    """Each example of docs/suites.md that has checks, below matrices that have what they speak of."""
+    text = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
+    blocks = [
+        block for block in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL) if "[[check]]" in block
+    ]
+    blocks = [block if "schema" in block else EXAMPLE + block for block in blocks]
+    assert len(blocks) == 3
+    for block in blocks:
+        path = tmp_path / "example.toml"
+        path.write_text(block, encoding="utf-8")
+        assert load_suite(path, builtin).checks
