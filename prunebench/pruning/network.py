@@ -20,6 +20,8 @@ __all__ = ["Loss", "ScoringNetwork"]
 Loss = Callable[[Any, Any], Tensor]
 """loss(outputs, targets) → scalar."""
 
+_BLOCK = 1 << 16
+"""Entries of a mask that are looked at together: they stay in the processor's cache."""
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -212,17 +214,17 @@ def _state(tensor: Tensor) -> tuple[int, int]:
 
 def _remask(weight: Tensor, dense: Tensor, old: Tensor, new: Tensor) -> None:
     """Take one mask off absolute weights and put another on: only where they differ is anything written."""
-    before, after = old.numpy().reshape(-1), new.numpy().reshape(-1)
-    found = []
-    for start in range(0, before.size, 1 << 18):  # in pieces that stay in the processor's cache
-        found.append(np.flatnonzero(before[start : start + (1 << 18)] ^ after[start : start + (1 << 18)]))
-        found[-1] += start
-    changed = np.concatenate(found)
-    flat = weight.view(-1)
-    flat.index_fill_(0, torch.from_numpy(changed).to(weight.device), 0)
-    grown = torch.from_numpy(changed[after[changed]]).to(weight.device)
-    if len(grown):
-        flat.index_copy_(0, grown, dense.reshape(-1)[grown].abs())
+    if weight.device.type != "cpu":
+        weight.copy_(dense).abs_().masked_fill_(~new.to(weight.device), 0)
+        return
+    arrays = [tensor.detach().reshape(-1).numpy() for tensor in (weight.view(-1), dense, old, new)]
+    for start in range(0, weight.numel(), _BLOCK):
+        values, whole, before, after = (array[start : start + _BLOCK] for array in arrays)
+        changed = np.flatnonzero(before ^ after)
+        values[changed] = 0
+        grown = changed[after[changed]]
+        if grown.size:
+            values[grown] = np.abs(whole[grown])
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:
