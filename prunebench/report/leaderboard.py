@@ -30,7 +30,7 @@ def leaderboard(
 
     Formats: "md" rounds and explains itself; "csv" and "json" are long, a row for each
     setting, method and sparsity or range (columns: `standings.LONG`), with ten significant digits; absent
-    values are empty or null.
+    values are empty or null. Numbers that others report are in "md" and "json", apart from ours.
 
     Raises: UsageError for another format, or where two different cells stand in one place.
     """
@@ -76,6 +76,10 @@ def _json(suite: Mapping[str, Any], found: list[Standing]) -> str:
             "rows": [
                 {name: _plain(row[name]) for name in LONG if name not in standing.labels}
                 for row in standing.rows.to_dict("records")
+            ],
+            "reported": [
+                {name: _plain(value) for name, value in row.items()}
+                for row in standing.reported(suite.get("reported", ()))
             ],
         }
         for standing in found

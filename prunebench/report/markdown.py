@@ -134,18 +134,12 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
 
 def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], notes: _Footnotes) -> list[str]:
     """Return the numbers that others report of this setting: a row for each source and method."""
-    by_density = {
-        row["density"]: row["sparsity"] for row in standing.rows.to_dict("records") if row["density"]
-    }
     found: dict[tuple[str, str], dict[float, str]] = {}
-    for row in shown.reported:
-        sparsity = by_density.get(row["density"])
-        if sparsity is None or any(row[k] != v for k, v in standing.labels.items() if k in row):
-            continue
+    for row in standing.reported(shown.reported):
         value = "diverged" if row["value"] is None else f"{row['value']:.{notes.digits}f}"
         number = f" (n = {row['runs']})" if row["runs"] else ""
         name = variant_name(row["method"], row["ablations"])
-        found.setdefault((name, row["source"]), {})[sparsity] = value + number
+        found.setdefault((name, row["source"]), {})[row["sparsity"]] = value + number
     columns = sorted({s for values in found.values() for s in values if _is_shown(s, shown)})
     if not columns:
         return []

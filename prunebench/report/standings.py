@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,27 @@ class Standing:
     pooled_df: tuple[float, ...]
     """Degrees of freedom of the pooled spreads, rising; empty where nothing is pooled."""
     baselines: Baselines
+
+    def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return those of others' numbers (`suite.reported.reported_rows`) that are of this setting's cells.
+
+        Each with method, ablations, sparsity, value (None: diverged), source and runs.
+        """
+        by_density = {
+            row["density"]: row["sparsity"] for row in self.rows.to_dict("records") if row["density"]
+        }
+        return [
+            {
+                "method": row["method"],
+                "ablations": row["ablations"],
+                "sparsity": by_density[row["density"]],
+                "value": row["value"],
+                "source": row["source"],
+                "runs": row["runs"],
+            }
+            for row in rows
+            if row["density"] in by_density and all(row.get(k, v) == v for k, v in self.labels.items())
+        ]
 
 
 def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:

@@ -270,6 +270,11 @@ def test_reported_numbers_stand_below_ours(cells: Cells) -> None:
     assert "Reported by others:" in text
     assert ["snip", "A ¦ paper", "96.50 (n = 3)", "diverged"] in rows_of(text)
     assert "11.00" not in text
+    found = json.loads(leaderboard(frame, suite={**SUITE, "reported": reported}, format="json"))
+    assert [(row["sparsity"], row["value"], row["runs"]) for row in found["settings"][0]["reported"]] == [
+        (0.5, 96.5, 3),
+        (0.8, None, None),
+    ]
     plain = leaderboard(frame, suite=SUITE)
     assert "Reported" not in plain
     assert leaderboard(frame, suite={**SUITE, "reported": reported}, format="csv") == leaderboard(
