@@ -1,4 +1,6 @@
-"""How long planning takes, after imports: 20,000 cells, twice, and every shipped suite; nothing is run.
+"""How long planning takes, after imports: 20,000 cells, twice, every shipped suite, and the statistics of as many.
+
+Nothing is run.
 
 python benchmarks/planning.py
 """
@@ -65,6 +67,28 @@ def main() -> None:
             began = time.perf_counter()
             plan = make_plan(load_suite(name, host), host, Path(folder))
             print(f"{name:20} {time.perf_counter() - began:6.2f} s   {len(plan.cells):,} cells")
+    statistics()
+
+
+def statistics() -> None:
+    """Ten methods, twenty sparsities, five seeds, twenty settings: the table, its spreads, pairs and places."""
+    import numpy as np
+
+    from prunebench.analysis import compare, places, summarize, table
+
+    rng = np.random.default_rng(0)
+    rows = [
+        {"architecture": f"net{a}", "dataset": "d", "method": f"m{m}", "density": f"{0.8**k:.12f}", "seed": s}
+        | {"status": "finished", "correct": int(rng.integers(9000, 9900)), "examples": 10_000}
+        for a in range(20)
+        for m in range(10)
+        for k in range(20)
+        for s in range(5)
+    ]
+    began = time.perf_counter()
+    frame = table(rows)
+    places(summarize(frame), compare(frame))
+    print(f"statistics           {time.perf_counter() - began:6.2f} s   {len(rows):,} cells")
 
 
 if __name__ == "__main__":

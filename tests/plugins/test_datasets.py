@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 
 import numpy as np
@@ -149,11 +148,9 @@ def test_real_training_images_have_the_declared_moments(name, data_root):
 
 
 @pytest.mark.realdata
-def test_cifar10_begins_as_published_and_loads_in_about_a_second(data_root):
-    """The first training image is a frog (6), its top left pixel (59, 62, 63); processor time stays low."""
-    started = time.process_time()
+def test_cifar10_begins_as_published(data_root):
+    """The first training image is a frog (6), its top left pixel (59, 62, 63)."""
     images, labels = BUILT_IN["cifar10"].load(data_root, "train")
-    assert time.process_time() - started < 2
     assert int(labels[0]) == 6
     assert images[0, :, 0, 0].tolist() == [59, 62, 63]
 
