@@ -1,4 +1,4 @@
-"""How long planning takes, after imports: 20,000 cells, twice, every shipped suite, and the statistics of as many.
+"""How long planning takes, after imports: 20,000 cells, twice, every shipped suite; statistics of as many.
 
 Nothing is run.
 
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def statistics() -> None:
-    """Ten methods, twenty sparsities, five seeds, twenty settings: the table, its spreads, pairs and places."""
+    """Ten methods, twenty sparsities, five seeds, twenty settings: spreads, pairs, places."""
     import numpy as np
 
     from prunebench.analysis import compare, places, summarize, table
