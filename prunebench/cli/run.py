@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 import sys
 import threading
@@ -164,6 +163,7 @@ def _told_to_stop() -> Iterator[list[int]]:
 def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     """Return the paragraph that says how a run came out and how to go on."""
     from prunebench.cli._output import counted, duration, first_line
+    from prunebench.engine.local import cause_of
     from prunebench.engine.run import INTERRUPTED
 
     store = overview.session.request.store
@@ -179,18 +179,12 @@ def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     elif outcome.failed:
         causes: dict[str, list[str]] = {}
         for error in map(first_line, outcome.failed.values()):
-            causes.setdefault(_cause(error), []).append(error)
+            causes.setdefault(cause_of(error), []).append(error)
         lines = [f"  {counted(len(errors), 'cell')}: {errors[0]}" for errors in list(causes.values())[:10]]
         lines += [f"  and {len(causes) - 10} more errors"] if len(causes) > 10 else []
         again = "The same command with --lf tries those that failed again; `prunebench plan`"
         text = "\n".join([text, *lines, f"{again} with the same options lists them."])
     return text
-
-
-def _cause(error: str) -> str:
-    """Return an error without the job that met it: one damaged file fails many jobs."""
-    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*) \(log: [^)]*\)", error)
-    return found[1] if found else error
 
 
 def _report(overview: Overview, outcome: Outcome, seconds: float, as_json: bool) -> dict[str, Any]:

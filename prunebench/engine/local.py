@@ -8,6 +8,7 @@ doing the same work, and the store from harm where they do.
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -39,6 +40,12 @@ class JobFailed(Exception):
     def __str__(self) -> str:
         where = f" (log: {self.log_path})" if self.log_path else ""
         return f"{self.job.kind} {self.job.key[:12]} failed: {self.message}{where}"
+
+
+def cause_of(error: str) -> str:
+    """Return the text of a `JobFailed` without the job that met it: one damaged file fails many jobs."""
+    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*) \(log: [^)]*\)", error)
+    return found[1] if found else error
 
 
 @dataclass

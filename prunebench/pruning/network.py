@@ -213,7 +213,7 @@ def _state(tensor: Tensor) -> tuple[int, int]:
 
 
 def _remask(weight: Tensor, dense: Tensor, old: Tensor, new: Tensor) -> None:
-    """Take one mask off absolute weights and put another on: only where they differ is anything written."""
+    """Take one mask off absolute weights and put another on: on a CPU only what differs is written."""
     if weight.device.type != "cpu":
         weight.copy_(dense).abs_().masked_fill_(~new.to(weight.device), 0)
         return

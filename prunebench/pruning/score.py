@@ -104,22 +104,25 @@ def run_scorer(
 
 
 def _refuse_inputs(net: ScoringNetwork, batch: tuple[Any, Any] | None) -> None:
-    """Refuse inputs that the network, as it was given, does not take: then no scorer is to blame."""
+    """Refuse inputs that the network, as it was given, does not take: then no scorer is to blame.
+
+    Of inputs that are no tensor, or too many for the memory, nothing is said.
+    """
     if not net.restore(net.mask):
         return
     try:
         x = (
-            batch[0]
-            if batch is not None
-            else torch.zeros(1, *net.input_shape, dtype=net.dtype, device=net.device)
+            torch.zeros(1, *net.input_shape, dtype=net.dtype, device=net.device)
+            if batch is None
+            else batch[0]
         )
-        with torch.no_grad():
-            net.outputs(x)
-    except PrunebenchError:
+        if isinstance(x, Tensor):
+            with torch.no_grad():
+                net.outputs(x)
+    except (PrunebenchError, MemoryError, torch.OutOfMemoryError):
         return
     except Exception as error:
-        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise UsageError(f"the network does not take inputs of shape {shape}: {error}") from error
+        raise UsageError(f"the network does not take inputs of shape {tuple(x.shape)}: {error}") from error
 
 
 def _moved(value: Any, net: ScoringNetwork, *, cast: bool) -> Any:

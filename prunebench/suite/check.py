@@ -7,12 +7,13 @@ statistics over the seeds, there is one D alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Tag
 
-from prunebench.suite.labels import ablations_label
+from prunebench.suite.cell import Cell
+from prunebench.suite.labels import ablations_label, changes_label, point_label
 from prunebench.suite.schema import Combination, Listed, Name, PointValue, Sparsity, Table, one_of, wanted
 
 __all__ = ["AXIS_QUANTITIES", "Check", "Drop", "Extreme", "PaperRange", "Selection", "Span", "Where"]
@@ -59,6 +60,27 @@ class Selection(Table):
         """The ablations as cells' labels spell them: "" or "shuffle+reinit"."""
         return ablations_label(self.ablations)
 
+    @property
+    def setting(self) -> dict[str, str]:
+        """The parts of the setting that are this selection's own."""
+        named = {key: getattr(self, key) for key in ("architecture", "dataset", "recipe")}
+        return {key: name for key, name in named.items() if name is not None}
+
+    def means(self, cell: Cell, *, every_point: bool) -> bool:
+        """Whether a cell is of this method and of the setting's parts named here; its sparsity is not asked.
+
+        Without `score_at` the method's own point is meant, or with `every_point` any.
+        """
+        labels = cell.labels
+        if (labels["method"], labels["ablations"]) != (self.method, self.ablations_label):
+            return False
+        if self.find is not None and labels["find"] != changes_label(self.find):
+            return False
+        point = "" if self.score_at is None else point_label(self.score_at)
+        if labels["score_at"] != point and not every_point:
+            return False
+        return all(labels[key] == name for key, name in self.setting.items())
+
 
 class Where(Table):
     """The settings that a check speaks of: each key a value or a list of values."""
@@ -68,6 +90,12 @@ class Where(Table):
     dataset: Annotated[list[str] | None, Listed] = None
     recipe: Annotated[list[str] | None, Listed] = None
     split: Annotated[list[str] | None, Listed] = None
+
+    def has(self, cell: Cell, but: Container[str] = ()) -> bool:
+        """Whether a cell is in these settings; the keys in `but` are not asked."""
+        values = {**cell.labels, "matrix": cell.matrix}
+        named = ((key, getattr(self, key)) for key in type(self).model_fields if key not in but)
+        return all(names is None or values[key] in names for key, names in named)
 
 
 def _selection(value: Any) -> Any:
@@ -212,6 +240,13 @@ class Check(Table):
             elif isinstance(value, Drop):
                 found += [((side, "from"), value.start), ((side, "to"), value.to)]
         return found
+
+    @property
+    def measures(self) -> list[tuple[tuple[str | int, ...], str, str]]:
+        """The measures that are asked for: key path, name, and field or fields of each."""
+        every = [((), self.quantity), *((place, s.quantity) for place, s in self.selections)]
+        spelled = (((*place, "quantity"), q.partition(":")[2]) for place, q in every if q and ":" in q)
+        return [(place, name, field) for place, path in spelled for name, _, field in [path.partition(".")]]
 
     @property
     def ranges(self) -> list[tuple[tuple[str | int, ...], Range]]:

@@ -12,7 +12,7 @@ from prunebench.suite.labels import ablations_label, changes_label, point_label
 from prunebench.suite.problems import Location, Problems, show
 from prunebench.suite.schema import Entry
 
-__all__ = ["Filter", "density_on_grid", "filters"]
+__all__ = ["Filter", "density_on_grid", "filters", "nearest_on_grid"]
 
 _WHAT = {
     "architecture": "architecture",
@@ -66,6 +66,17 @@ def density_on_grid(value: float, densities: Sequence[str], *, sparsity: bool) -
     best = min(densities, key=lambda d: abs(float(d) - target))
     allowed = 5e-4 if sparsity else 5e-4 * float(best)
     return best if abs(float(best) - target) <= allowed else None
+
+
+def nearest_on_grid(value: float, densities: Sequence[str], *, sparsity: bool) -> str:
+    """Return the end of a message: the sparsity, or density, of a grid that is nearest to a value.
+
+    >>> nearest_on_grid(0.5, ["0.8", "0.64"], sparsity=True)
+    '; the nearest is 0.36'
+    """
+    values = [round(1 - float(d), 12) if sparsity else float(d) for d in densities]
+    near = min(values, key=lambda v: abs(v - value), default=None)
+    return "" if near is None else f"; the nearest is {near:.12g}"
 
 
 def filters(
@@ -145,10 +156,7 @@ def _shown(value: Any) -> str:
 def _allowed(key: str, value: Any, axes: Axes) -> str:
     """Return the nearest value of the axis and a listing."""
     if key in ("sparsity", "density"):
-        grid = [float(d) for d in axes.densities]
-        values = [round(1 - d, 12) for d in grid] if key == "sparsity" else grid
-        near = min(values, key=lambda v: abs(v - value), default=None)
-        return "" if near is None else f"; the nearest is {near:.12g}"
+        return nearest_on_grid(value, axes.densities, sparsity=key == "sparsity")
     labels = {
         "architecture": [c.label for c in axes.architecture],
         "dataset": [c.label for c in axes.dataset],

@@ -14,7 +14,7 @@ from prunebench.suite.parameters import Components, Report, filled
 from prunebench.suite.problems import Location, at, show, unknown
 from prunebench.suite.schema import POINTS, MethodTable
 
-__all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names", "with_shared"]
+__all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names"]
 
 DENSE = Form()
 """The unpruned network."""
@@ -73,7 +73,7 @@ def method_form(
     return form
 
 
-def with_shared(
+def _with_shared(
     base: Form, changes: Mapping[str, Any], shared: Mapping[str, Any], host: Components
 ) -> Mapping[str, Any]:
     """Return changes to a form, and with them those of the shared parameters that its scorer has."""
@@ -99,7 +99,7 @@ def changed_form(
 
     `shared` are parameters for every scorer that has them: the form's own, and that of a form it is like.
     """
-    changes = with_shared(base, changes, shared or {}, host)
+    changes = _with_shared(base, changes, shared or {}, host)
     problems = 0
 
     def note(location: Location, message: str) -> None:

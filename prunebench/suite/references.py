@@ -10,7 +10,7 @@ from prunebench.errors import nearest
 from prunebench.suite.axes import method_label
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check, Selection
-from prunebench.suite.filters import density_on_grid
+from prunebench.suite.filters import density_on_grid, nearest_on_grid
 from prunebench.suite.labels import ablations_label, call_label, changes_label, point_label
 from prunebench.suite.parameters import Components
 from prunebench.suite.problems import Location, Problems, show
@@ -112,27 +112,20 @@ def _check(check: Check, here: Location, spelled: _Spelled, problems: Problems) 
     for key, allowed in spelled.where.items():
         for j, name in enumerate(getattr(check.where, key) or []):
             _known((*here, "where", key, j), name, key, allowed, problems)
-    quantities = [((), check.quantity), *((place, s.quantity) for place, s in check.selections)]
-    for location, quantity in quantities:
-        if quantity is not None and ":" in quantity:
-            name = quantity.partition(":")[2].split(".")[0]
-            _known((*here, *location, "quantity"), name, "measure", spelled.measures, problems)
+    for location, name, _ in check.measures:
+        _known((*here, *location), name, "measure", spelled.measures, problems)
 
 
 def _fields(check: Check, here: Location, host: Components, problems: Problems) -> None:
     """Note every field of a measure that the diagnostic, by what it says of itself, does not give."""
-    quantities = [((), check.quantity), *((place, s.quantity) for place, s in check.selections)]
-    for location, quantity in quantities:
-        if quantity is None or ":" not in quantity:
-            continue
-        name, _, field = quantity.partition(":")[2].partition(".")
+    for location, name, field in check.measures:
         if name not in host.names("diagnostics"):
             continue
         allowed = host.get("diagnostics", name).fields
         if allowed and not any(fnmatchcase(field, pattern) for pattern in allowed):
             found = f"field '{field}'" if field else "no field"
             message = f"found {found} of the measure '{name}'{nearest(field, allowed)}"
-            problems.add((*here, *location, "quantity"), message)
+            problems.add((*here, *location), message)
 
 
 def _baselines_there(
@@ -186,27 +179,10 @@ def _have_cells(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], prob
 
 
 def _selects(selection: Selection, check: Check, cell: Cell, *, anywhere: bool = False) -> bool:
-    """Whether a check's selection means a cell; without `score_at` it is of the method's own point.
-
-    Along the axis of points all of them are meant, and with `anywhere`.
-    """
-    labels, where = cell.labels, check.where
-    if labels["method"] != selection.method or labels["ablations"] != selection.ablations_label:
-        return False
-    if selection.find is not None and labels["find"] != changes_label(selection.find):
-        return False
-    point = "" if selection.score_at is None else point_label(selection.score_at)
-    every = anywhere or (selection.score_at is None and check.along == "score_at")
-    if labels["score_at"] != point and not every:
-        return False
-    values = {**labels, "matrix": cell.matrix}
-    own = {key: getattr(selection, key) for key in ("architecture", "dataset", "recipe")}
-    if any(name is not None and labels[key] != name for key, name in own.items()):
-        return False
-    return all(
-        named is None or own.get(key) is not None or values[key] in named
-        for key, named in ((k, getattr(where, k)) for k in type(where).model_fields)
-    )
+    """Whether a check's selection means a cell: at any point along the axis of points, or with `anywhere`."""
+    along = selection.score_at is None and check.along == "score_at"
+    means = selection.means(cell, every_point=anywhere or along)
+    return means and check.where.has(cell, but=selection.setting)
 
 
 def _sparsities_there(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], problems: Problems) -> None:
@@ -222,7 +198,6 @@ def _sparsities_there(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell]
         grid = sorted(set().union(*own) or {cell.density for cell in cells}, key=float, reverse=True)
         for location, sparsity in check.sparsities:
             if density_on_grid(sparsity, grid, sparsity=True) is None:
-                near = min((round(1 - float(d), 12) for d in grid), key=lambda s: abs(s - sparsity))
-                of = f"no sparsity of the cells of '{check.name}'"
-                message = f"found {show(sparsity)}, which is {of}; the nearest is {near:.12g}"
+                near = nearest_on_grid(sparsity, grid, sparsity=True)
+                message = f"found {show(sparsity)}, which is no sparsity of the cells of '{check.name}'{near}"
                 problems.add(("check", i, *location), message)

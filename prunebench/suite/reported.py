@@ -10,7 +10,6 @@ from pydantic import Field
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Selection, Where
 from prunebench.suite.filters import density_on_grid
-from prunebench.suite.labels import changes_label, point_label
 from prunebench.suite.schema import Sparsity
 
 __all__ = ["Reported", "reported_rows"]
@@ -39,18 +38,7 @@ class Reported(Selection):
 
     def selects(self, cell: Cell) -> bool:
         """Whether a cell is of this method and setting; its sparsity is not asked."""
-        labels = {**cell.labels, "matrix": cell.matrix}
-        if (labels["method"], labels["ablations"]) != (self.method, self.ablations_label):
-            return False
-        if self.find is not None and labels["find"] != changes_label(self.find):
-            return False
-        if self.score_at is not None and labels["score_at"] != point_label(self.score_at):
-            return False
-        own = {k: getattr(self, k) for k in ("architecture", "dataset", "recipe")}
-        if any(name is not None and labels[k] != name for k, name in own.items()):
-            return False
-        named = ((k, getattr(self.where, k)) for k in type(self.where).model_fields)
-        return all(names is None or labels[k] in names for k, names in named)
+        return self.means(cell, every_point=self.score_at is None) and self.where.has(cell)
 
 
 def reported_rows(reported: Sequence[Reported], cells: Sequence[Cell]) -> list[Mapping[str, Any]]:

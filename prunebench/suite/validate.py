@@ -17,7 +17,7 @@ from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check
 from prunebench.suite.expand import expand_matrix
 from prunebench.suite.families import members, name_groups
-from prunebench.suite.filters import density_on_grid
+from prunebench.suite.filters import density_on_grid, nearest_on_grid
 from prunebench.suite.forms import method_form, method_names
 from prunebench.suite.parameters import Components
 from prunebench.suite.problems import Location, Problems, at, show, unknown
@@ -172,10 +172,8 @@ def _reported(content: Mapping[str, Any], cells: Sequence[Cell] | None, problems
             continue
         for j, sparsity in enumerate(one.sparsities):
             if density_on_grid(sparsity, grid, sparsity=True) not in grid:
-                near = min((round(1 - float(d), 12) for d in grid), key=lambda s: abs(s - sparsity))
-                message = (
-                    f"found {show(sparsity)}, which is no sparsity of these cells; the nearest is {near:.12g}"
-                )
+                near = nearest_on_grid(sparsity, grid, sparsity=True)
+                message = f"found {show(sparsity)}, which is no sparsity of these cells{near}"
                 problems.add(("reported", i, "sparsities", j), message)
     return found
 

@@ -255,6 +255,28 @@ def test_a_failing_scorer_is_named() -> None:
     assert isinstance(error.value.__cause__, ZeroDivisionError)
 
 
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_too_little_memory_is_not_the_inputs_shape(error: type[Exception]) -> None:
+    """Where scoring and the plain forward pass both run out of it, the scorer's failure is told."""
+    net = make_net()
+    net.register_forward_pre_hook(lambda module, inputs: (_ for _ in ()).throw(error("full")))
+    with pytest.raises(ComponentError, match=f"scorer 'mine' failed: {error.__name__}: full"):
+        score_network(
+            net, lambda net, batch, rng: net.outputs(batch[0]), batch=make_batch(), who="scorer 'mine'"
+        )
+
+
+def test_inputs_that_are_no_tensor_are_the_scorers_to_open() -> None:
+    """Examples that a scorer is to make chunk by chunk say nothing of the network when the scorer fails."""
+    batch = (["an example", "another"], torch.tensor([0, 1]))
+
+    def failing(batch: Any) -> dict[str, Tensor]:
+        raise ZeroDivisionError("on purpose")
+
+    with pytest.raises(ComponentError, match="scorer 'mine' failed: ZeroDivisionError: on purpose"):
+        score_network(make_net(), lambda net, batch, rng: failing(batch), batch=batch, who="scorer 'mine'")
+
+
 @pytest.mark.parametrize("code", [None, 3, "gone"])
 def test_a_scorer_that_exits_has_failed(code: Any) -> None:
     """A scorer cannot end the program: its exit is a failure with its name."""

@@ -26,6 +26,15 @@ end = 0.2
 """
 
 
+FAMILY = f"""
+[[check]]
+for = {{m = ["snip", "grasp"]}}
+name = "c-{{m}}"
+of = {{method = "{{m}}"}}
+{REST}
+"""
+
+
 def whole(suite: Text, text: str) -> str:
     return suite(methods='["snip", "grasp", "random"]', ablations='["none", "shuffle"]', more=text)
 
@@ -70,21 +79,19 @@ claim = "above"
 
 def test_groups_name_checks_by_pattern(suite: Text, load: Callable[[str], Suite]) -> None:
     """`*` fits the members of families, never the group itself, each once."""
-    text = f"""
-[[check]]
-for = {{m = ["snip", "grasp"]}}
-name = "c-{{m}}"
-of = {{method = "{{m}}"}}
-{REST}
+    text = (
+        FAMILY
+        + """
 [[check]]
 name = "c-group"
 all = ["c-*", "c-snip"]
 
 [[check]]
-for = {{m = ["snip", "grasp"]}}
-name = "{{m}}-or-not"
-any = ["*-{{m}}", "c-?nip"]
+for = {m = ["snip", "grasp"]}
+name = "{m}-or-not"
+any = ["*-{m}", "c-?nip"]
 """
+    )
     checks = {check.name: check for check in load(whole(suite, text)).checks}
     assert checks["c-group"].all_ == ["c-snip", "c-grasp"]
     assert checks["grasp-or-not"].any_ == ["c-grasp", "c-snip"]
@@ -145,16 +152,7 @@ def test_a_pattern_must_fit_a_check(suite: Text, problems: Lines) -> None:
 
 def test_names_are_counted_as_the_file_has_them(suite: Text, problems: Lines) -> None:
     """A pattern before a wrong name does not move its place; members of a family are told apart."""
-    text = f"""
-[[check]]
-for = {{m = ["snip", "grasp"]}}
-name = "c-{{m}}"
-of = {{method = "{{m}}"}}
-{REST}
-[[check]]
-name = "d"
-any = ["c-*", "c-snap"]
-"""
+    text = FAMILY + '[[check]]\nname = "d"\nany = ["c-*", "c-snap"]\n'
     hint = "did you mean 'c-snip'? allowed: c-grasp, c-snip"
     assert problems(whole(suite, text)) == [
         f"s.toml: check[1].any[1]: found 'c-snap', which is no check; {hint}"
