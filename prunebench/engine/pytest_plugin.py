@@ -6,6 +6,7 @@ nothing heavy, and adds only options that begin with `--prunebench-`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,10 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_handlecrashitem(sched: Any) -> None:
     """Write down, for `status` and whoever asks later, what a worker that died was working on."""
     for found in sched.config.stash.get(_SESSIONS, {}).values():
-        found.engine.store.bury()
+        for _ in range(20):  # a killed process closes its pipes a moment before it is gone
+            if found.engine.store.bury():
+                break
+            time.sleep(0.05)
 
 
 class SuiteFile(pytest.File):

@@ -140,3 +140,17 @@ def score(net, batch, rng):
 def prunebench_scorers():
     return [prunebench.Scorer("mine", score)]
 '''
+
+
+def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pipes close a moment before the process is dead: its claim is asked for until it can be taken."""
+    from types import SimpleNamespace
+
+    from prunebench.engine import pytest_plugin
+
+    answers: list[list[str]] = [[], [], ["claim"], ["another"]]
+    store = SimpleNamespace(bury=lambda: answers.pop(0))
+    stash = {pytest_plugin._SESSIONS: {"suite": SimpleNamespace(engine=SimpleNamespace(store=store))}}
+    monkeypatch.setattr(pytest_plugin.time, "sleep", lambda seconds: None)
+    pytest_plugin.pytest_handlecrashitem(SimpleNamespace(config=SimpleNamespace(stash=stash)))
+    assert answers == [["another"]]
