@@ -14,7 +14,7 @@ import orjson
 from prunebench import DataError, Dataset, Description
 from prunebench_plugins.datasets._download import fetch, sources
 from prunebench_plugins.datasets._files import damaged, md5_of, put_there
-from prunebench_plugins.datasets._pixels import decoded, exact, kept
+from prunebench_plugins.datasets._pixels import decoded, kept
 from prunebench_plugins.datasets._trees import FolderTree, Tree, ZipTree
 
 if TYPE_CHECKING:
@@ -88,7 +88,6 @@ class TinyFiles:
                     lambda place: tree.read(images[place].path),
                     lambda place: f"{tree.name}/{images[place].path}",
                     _SIZE,
-                    exact(_SIZE),
                 )
 
         pixels = kept(f"tiny-imagenet {tree.name} {part} {partial}", found.stamp, len(images), _SIZE, make)
