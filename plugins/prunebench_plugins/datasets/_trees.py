@@ -11,7 +11,7 @@ from typing import Protocol
 
 from prunebench.errors import DataError
 from prunebench_plugins.datasets._class_folders import subfolders
-from prunebench_plugins.datasets._listing import IMAGES, list_images
+from prunebench_plugins.datasets._listing import IMAGES, as_text, list_images
 
 __all__ = ["FolderTree", "Tree", "ZipTree"]
 
@@ -55,7 +55,7 @@ class FolderTree:
 
     def text(self, path: str) -> str | None:
         """Return a text file's content, or None where there is none. Raises: DataError."""
-        return self.read(path).decode("utf-8", "replace") if (self.base / path).is_file() else None
+        return self.read(path).decode("utf-8", "surrogateescape") if (self.base / path).is_file() else None
 
     def images(self, folders: Mapping[str, str]) -> tuple[Listed, str]:
         """Return the images by label, and a digest of names, sizes and times. Raises: DataError."""
@@ -116,7 +116,7 @@ class ZipTree:
         """Return a text file's content, or None where there is none. Raises: DataError."""
         place = PurePosixPath(self.inside, path)
         there = place.name in self._folders().get(str(place.parent), {})
-        return self.read(path).decode("utf-8", "replace") if there else None
+        return self.read(path).decode("utf-8", "surrogateescape") if there else None
 
     def images(self, folders: Mapping[str, str]) -> tuple[Listed, str]:
         """Return the images by label, and the file's size and time. Raises: DataError for an empty folder."""
@@ -127,7 +127,7 @@ class ZipTree:
             if not found[label]:
                 raise DataError(f"{self.name}/{path} holds no image")
         status = self.path.stat()
-        return found, f"{self.path.resolve()} {status.st_size} {status.st_mtime_ns}"
+        return found, f"{as_text(str(self.path.resolve()))} {status.st_size} {status.st_mtime_ns}"
 
     def read(self, path: str) -> bytes:
         """Return a file's content, its CRC compared. Raises: DataError."""

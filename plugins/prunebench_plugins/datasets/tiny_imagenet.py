@@ -14,6 +14,7 @@ import orjson
 from prunebench import DataError, Dataset, Description
 from prunebench_plugins.datasets._download import fetch, sources
 from prunebench_plugins.datasets._files import damaged, md5_of, put_there
+from prunebench_plugins.datasets._listing import as_text
 from prunebench_plugins.datasets._pixels import decoded, kept
 from prunebench_plugins.datasets._trees import FolderTree, Tree, ZipTree
 
@@ -48,9 +49,10 @@ class _Found:
     @property
     def fingerprint(self) -> str:
         """The digest of parts, classes, names and sizes: the same for the zip and a folder, sorted or not."""
-        hashed = hashlib.sha256(orjson.dumps(self.classes))
+        hashed = hashlib.sha256(orjson.dumps([as_text(wnid) for wnid in self.classes]))
         for part, images in self.images.items():
-            hashed.update(orjson.dumps([part, [(i.wnid, i.name, i.size) for i in images]]))
+            listed = [(as_text(i.wnid), as_text(i.name), i.size) for i in images]
+            hashed.update(orjson.dumps([part, listed]))
         return hashed.hexdigest()
 
 
@@ -90,7 +92,8 @@ class TinyFiles:
                     _SIZE,
                 )
 
-        pixels = kept(f"tiny-imagenet {tree.name} {part} {partial}", found.stamp, len(images), _SIZE, make)
+        what = f"tiny-imagenet {as_text(tree.name)} {part} {partial}"
+        pixels = kept(what, found.stamp, len(images), _SIZE, make)
         return pixels, torch.tensor([labels[image.wnid] for image in images], dtype=torch.int64)
 
     def fingerprint(self, root: Path, *, partial: bool = False) -> str:
