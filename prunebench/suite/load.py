@@ -10,6 +10,7 @@ from typing import Any
 
 from prunebench.errors import SuiteError, nearest
 from prunebench.suite.parameters import Components
+from prunebench.suite.slips import syntax_hint
 from prunebench.suite.suite import Suite, make_suite
 
 __all__ = ["load_suite", "read_content", "shipped_suites", "suite_path"]
@@ -73,7 +74,8 @@ def read_content(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, line, column = _toml_error(str(error), text)
-        raise SuiteError(f"{path}:{line}:{column}: not TOML: {message}") from None
+        hint = syntax_hint(message, text, line, column)
+        raise SuiteError(f"{path}:{line}:{column}: not TOML: {message}{hint}") from None
     except RecursionError:
         raise SuiteError(f"{path}: not TOML: nested too deeply") from None
 
