@@ -6,6 +6,7 @@ the results of others is put back as well, and the call has failed: hooks that t
 functions, the default device and dtype, modes of torch, handlers of signals.
 """
 
-from prunebench.isolation.bracket import Watch, isolated
+from prunebench.isolation.bracket import Watch, isolated, listed
+from prunebench.isolation.names import settle
 
-__all__ = ["Watch", "isolated"]
+__all__ = ["Watch", "isolated", "listed", "settle"]

@@ -9,7 +9,7 @@ from prunebench.errors import LeakError
 from prunebench.isolation.names import Names
 from prunebench.isolation.settings import QUIET, TELLING, Reading
 
-__all__ = ["Watch", "isolated"]
+__all__ = ["Watch", "isolated", "listed"]
 
 
 class Watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import sys
 from collections.abc import Iterator
 from itertools import chain
@@ -10,7 +11,7 @@ from operator import attrgetter, is_, methodcaller
 from types import FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["Names"]
+__all__ = ["Names", "settle"]
 
 _MODULES = frozenset(
     {
@@ -22,7 +23,15 @@ _MODULES = frozenset(
     }
 )
 _PACKAGES = ("torch.nn.modules", "torch.optim", "prunebench", "prunebench_plugins")
+_BEFORE_PLUGINS = ("torch.optim", "prunebench.pruning", "prunebench.training.loop", "prunebench.jobs.run")
 _MISSING: Any = object()
+
+
+def settle() -> None:
+    """Import what results are made with, where torch is there: what is not imported yet cannot be watched."""
+    if "torch" in sys.modules:
+        for name in _BEFORE_PLUGINS:
+            importlib.import_module(name)
 
 
 class Names:
