@@ -109,7 +109,7 @@ def _first_lost(dense: Floats, baseline: Baseline, margin: float, weights: Float
 def _position(below: npt.NDArray[np.bool_], final: npt.NDArray[np.bool_]) -> Floats:
     """Return the first position that is below together with the next one; the last counts by `final`."""
     lost = np.column_stack([below[:, :-1] & below[:, 1:], final, np.ones(len(below), dtype=bool)])
-    return lost.argmax(axis=1).astype(np.float64)
+    return np.asarray(lost.argmax(axis=1), dtype=np.float64)
 
 
 def _significant(dense: Floats, values: Floats, weights: Floats) -> npt.NDArray[np.bool_]:
@@ -126,4 +126,5 @@ def _significant(dense: Floats, values: Floats, weights: Floats) -> npt.NDArray[
         variance = (weights * there * (drop - mean[:, None]) ** 2).sum(axis=1) / (n - 1)
         spread = np.sqrt(variance / n)
         p = 2 * special.stdtr(np.where(n > 1, n - 1, np.nan), -np.abs(mean) / spread)
-    return (n > 1) & ((p < ALPHA) | ((spread <= _ROUNDING) & (np.abs(mean) > _ROUNDING)))
+    by_value = (spread <= _ROUNDING) & (np.abs(mean) > _ROUNDING)
+    return np.asarray((n > 1) & ((p < ALPHA) | by_value), dtype=np.bool_)

@@ -7,6 +7,7 @@ counts methods counts cells; the other names stand beside the first one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,40 +31,50 @@ def one_name(frame: pd.DataFrame, at: Sequence[str], cell: Sequence[str]) -> pd.
     """
     shared = (frame["key"] != "") & frame.duplicated([*SETTING, *at, *cell, "key"], keep=False)
     if not shared.any():
-        return _with_also(frame, {})
-    group = frame.groupby([*SETTING, *at], sort=False, dropna=False).ngroup().to_numpy()
-    named = frame.groupby([*SETTING, *VARIANT], sort=False, dropna=False).ngroup().to_numpy()
-    involved = pd.Series(list(zip(group, named, strict=True)), index=frame.index)
-    involved = involved[involved.isin(set(involved[shared]))]
-    places = list(frame.loc[involved.index, list(cell)].itertuples(index=False, name=None))
-    found: dict[int, dict[int, dict[tuple[object, ...], str]]] = {}
-    for (g, name), place, key in zip(involved, places, frame.loc[involved.index, "key"], strict=True):
-        found.setdefault(g, {}).setdefault(name, {})[place] = key
-    kept_as = {(g, name): first for g, methods in found.items() for name, first in _merged(methods).items()}
-    texts = dict(
-        zip(
-            named,
-            (variant_name(m, a) for m, a in zip(frame["method"], frame["ablations"], strict=True)),
-            strict=True,
-        )
-    )
+        return frame.assign(**{ALSO: pd.Series([()] * len(frame), index=frame.index, dtype=object)})
+    places = _numbers(frame, [*SETTING, *at])
+    names = _numbers(frame, [*SETTING, *VARIANT])
+    pairs = list(zip(places, names, strict=True))
+    involved = {pair for pair, is_shared in zip(pairs, shared, strict=True) if is_shared}
+    cells = list(frame[[*cell]].itertuples(index=False, name=None))
+    planned: dict[int, dict[int, dict[Any, str]]] = {}
+    for pair, where, key in zip(pairs, cells, frame["key"], strict=True):
+        if pair in involved:
+            planned.setdefault(pair[0], {}).setdefault(pair[1], {})[where] = key
+    counted_as = {
+        (place, name): first
+        for place, methods in planned.items()
+        for name, first in _merged(methods).items()
+        if name != first
+    }
+    shown = dict(zip(names, zip(frame["method"], frame["ablations"], strict=True), strict=True))
     also: dict[tuple[int, int], tuple[str, ...]] = {}
-    for (g, name), first in kept_as.items():
-        if name != first:
-            also[g, first] = (*also.get((g, first), ()), texts[name])
-    first = np.array([kept_as.get(pair, pair[1]) for pair in zip(group, named, strict=True)])
-    again = pd.Series(first != named, index=frame.index)
-    names_of = frame[list(VARIANT)].groupby(named).first()
-    frame = frame.assign(**{name: names_of[name].reindex(first).to_numpy() for name in VARIANT})
-    frame = _with_also(frame, also, list(zip(group, first, strict=True)))
-    repeated = frame.assign(again=again).sort_values("again", kind="stable")
-    repeated = repeated.duplicated([*SETTING, *at, *VARIANT, *cell]).reindex(frame.index)
-    return frame[~(repeated & again)]
+    for (place, name), first in sorted(counted_as.items()):
+        also[place, first] = (*also.get((place, first), ()), variant_name(*shown[name]))
+    ends = [(pair[0], counted_as.get(pair, pair[1])) for pair in pairs]
+    renamed = np.array([pair in counted_as for pair in pairs])
+    there = {(end, where) for end, where, other in zip(ends, cells, renamed, strict=True) if not other}
+    keep = ~renamed
+    for i in np.flatnonzero(renamed):
+        if (ends[i], cells[i]) not in there:
+            there.add((ends[i], cells[i]))
+            keep[i] = True
+    columns = {
+        name: pd.Series([shown[end[1]][i] for end in ends], index=frame.index, dtype=object)
+        for i, name in enumerate(VARIANT)
+    }
+    also_column = pd.Series([also.get(end, ()) for end in ends], index=frame.index, dtype=object)
+    return frame.assign(**columns, **{ALSO: also_column})[keep]
 
 
-def _merged(methods: dict[int, dict[tuple[object, ...], str]]) -> dict[int, int]:
+def _numbers(frame: pd.DataFrame, keys: list[str]) -> list[int]:
+    """Return each row's group as a number, in the order of first appearance."""
+    return [int(n) for n in frame.groupby(keys, sort=False, dropna=False).ngroup()]
+
+
+def _merged(methods: dict[int, dict[Any, str]]) -> dict[int, int]:
     """Return for each method, named by its place in the setting, the one that it counts as."""
-    classes: dict[int, dict[tuple[object, ...], str]] = {}
+    classes: dict[int, dict[Any, str]] = {}
     result = {}
     for name in sorted(methods):
         cells = methods[name]
@@ -77,13 +88,3 @@ def _merged(methods: dict[int, dict[tuple[object, ...], str]]) -> dict[int, int]
             classes[name] = dict(cells)
             result[name] = name
     return result
-
-
-def _with_also(
-    frame: pd.DataFrame,
-    also: dict[tuple[int, int], tuple[str, ...]],
-    places: Sequence[tuple[int, int]] | None = None,
-) -> pd.DataFrame:
-    column = np.empty(len(frame), dtype=object)
-    column[:] = [()] * len(frame) if places is None else [also.get(place, ()) for place in places]
-    return frame.assign(**{ALSO: pd.Series(column, index=frame.index, dtype=object)})

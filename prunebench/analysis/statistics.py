@@ -100,8 +100,8 @@ def compare(
         diverged = np.zeros(len(frame), dtype=bool)
     seed = pd.factorize(frame["seed"])[0]
     parts = [
-        _pairs(number, members, *blocks)
-        for number, members, *blocks in _blocks(group, variant, seed, values, diverged)
+        _pairs(number, members, block, marks)
+        for number, members, block, marks in _blocks(group, variant, seed, values, diverged)
         if len(members) > 1
     ]
     raw = {name: np.concatenate([p[name] for p in parts]) if parts else np.array([]) for name in _PAIR}
@@ -125,8 +125,8 @@ def compare(
         members = raw[side].astype(np.intp)
         for name in VARIANT:
             result[f"{side}_{name}"] = names[name].to_numpy()[members]
-        others = [also.get(place, ()) for place in zip(where, members, strict=True)] if also else ()
-        result[f"{side}_also"] = _texts(others, len(result))
+        others = [also.get(place, ()) for place in zip(where, members, strict=True)]
+        result[f"{side}_{ALSO}"] = pd.Series(others, dtype=object)
     result = result.assign(
         n=n.astype(np.int64),
         diverged=raw["diverged"].astype(np.int64),
@@ -201,14 +201,8 @@ def _stands(comparisons: pd.DataFrame, side: str, name: str | tuple[str, str]) -
     method, ablations = _variant(name)
     rows = (comparisons[f"{side}_method"] == method) & (comparisons[f"{side}_ablations"] == ablations)
     shown = variant_name(method, ablations)
-    return rows.to_numpy(bool) | np.array([shown in also for also in comparisons[f"{side}_also"]], dtype=bool)
-
-
-def _texts(values: Sequence[tuple[str, ...]], count: int) -> pd.Series:
-    """Return a column of tuples; empty ones where there are no values."""
-    column = np.empty(count, dtype=object)
-    column[:] = list(values) if len(values) else [()] * count
-    return pd.Series(column, dtype=object)
+    others = np.array([shown in also for also in comparisons[f"{side}_also"]], dtype=np.bool_)
+    return np.asarray(rows.to_numpy(np.bool_) | others, dtype=np.bool_)
 
 
 _PAIR = ("group", "of", "against", "n", "diverged", "mean", "sd")

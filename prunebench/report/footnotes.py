@@ -36,7 +36,7 @@ class Footnotes:
 
 def diverged_remark(row: Row, *, mixed: bool) -> str:
     """Return how diverged runs count beside a number that is of some; `mixed`: others did not diverge."""
-    if pd.isna(row["guess"]):
+    if bool(pd.isna(row["guess"])):
         return (
             "Diverged runs are out of means, differences and places: how many classes there are is not known."
         )

@@ -130,7 +130,7 @@ def _name(row: Row) -> str:
 
 
 def _setting(standing: Standing, shown: Shown) -> list[str]:
-    rows: list[Row] = standing.rows.to_dict("records")
+    rows: Sequence[Row] = standing.rows.to_dict("records")
     by_sparsity = [row for row in rows if row["at"] == "sparsity"]
     methods = _Methods(rows, standing.baselines.none)
     notes = Footnotes(shown.digits)
@@ -190,8 +190,8 @@ def _ranges(
     else:
         names = ("trivial", "matching", "extreme")
         said = ", ".join(f"{name} {_span(ranges.points(name), labels)}" for name in names)
-        lost = ", ".join(_border(border, labels) for border in ranges.borders)
-        text = f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost to {lost}."
+        lost = ", ".join(f"to {_border(border, labels)}" for border in ranges.borders)
+        text = f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost {lost}."
     baseline = escape(standing.baselines.after_training)
     differs = not all(_absent(row["difference_mean"]) for row in rows if row["at"] == "range")
     headings = [": place", ": difference"] if differs else [": place"]
@@ -220,20 +220,16 @@ def _shown_ranges(standing: Standing) -> list[str]:
 def _border(border: Border, labels: Mapping[float, str]) -> str:
     """Return from where a range is lost to a baseline, and what a bootstrap over seeds makes of it."""
 
-    def of(sparsity: float) -> str:
+    def of(sparsity: float | None) -> str:
+        assert sparsity is not None
         return "nowhere" if math.isinf(sparsity) else f"{labels[sparsity]} %"
 
-    where = of(border.lost_from) + ("" if math.isinf(border.lost_from) else " on")
-    text = f"{escape(border.baseline)} {where if math.isinf(border.lost_from) else f'from {where}'}"
-    if border.low is None or border.high is None:
+    name, where = escape(border.baseline), of(border.lost_from)
+    text = f"{name} {where if math.isinf(border.lost_from) else f'from {where} on'}"
+    if border.low is None:
         return text
-    if border.low == border.high:
-        return (
-            f"{text} (so in 90 % of resamples of the seeds)"
-            if border.low == border.lost_from
-            else (f"{text} ({of(border.low)} in 90 % of resamples of the seeds)")
-        )
-    return f"{text} ({of(border.low)} to {of(border.high)} in 90 % of resamples of the seeds)"
+    ends = dict.fromkeys((of(border.low), of(border.high)))
+    return f"{text} ({' to '.join(ends)} in 90 % of resamples of the seeds)"
 
 
 def _table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
