@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,7 @@ class Baseline:
     planned: npt.NDArray[np.bool_]
 
 
+@cache
 def resamples(seeds: int, count: int = RESAMPLES) -> Floats:
     """Return how often each of `seeds` is drawn in each of `count` bootstrap samples: count × seeds.
 
