@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prunebench.errors import (
         ComponentError,
         DataError,
+        LeakError,
         PluginError,
         PrunebenchError,
         StoreError,
@@ -47,6 +48,7 @@ _WHERE = {
     "prunebench.errors": [
         "ComponentError",
         "DataError",
+        "LeakError",
         "PluginError",
         "PrunebenchError",
         "StoreError",
@@ -87,6 +89,7 @@ __all__ = [
     "Form",
     "ImageFiles",
     "Initialization",
+    "LeakError",
     "Mask",
     "Method",
     "PluginError",

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 __all__ = [
     "ComponentError",
     "DataError",
+    "LeakError",
     "PluginError",
     "PrunebenchError",
     "StoreError",
@@ -47,6 +48,10 @@ class PluginError(PrunebenchError):
 
 class ComponentError(PrunebenchError):
     """A component that breaks its contract at work: wrong shapes, names, values that are not finite."""
+
+
+class LeakError(ComponentError):
+    """A component that changed what others' results are made with; it has been put back."""
 
 
 class DataError(PrunebenchError):

@@ -89,10 +89,12 @@ def _shortened(text: str, room: int) -> str:
 
 
 def problems(host: Host) -> None:
-    """Say on standard error which third-party plugins were not loaded, and why; the rest goes on."""
+    """Say on standard error which plugins of others were not loaded, and why, and which loaded slowly."""
     for problem in host.problems:
         origin = f" ({problem.distribution} {problem.version})" if problem.distribution else ""
         complain(f"plugin {problem.plugin}{origin} is left out: {first_line(problem.error)}", label="Warning")
+    for slow, seconds in host.slow:
+        complain(f"plugin {slow} took {seconds:.1f} s to import", label="Warning")
 
 
 def first_line(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from prunebench.errors import DataError, PluginError, StoreError, UsageError
+from prunebench.host.datasets import parse_dataset
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
@@ -132,7 +133,8 @@ class Session:
             if dataset.download is None or not fetch:
                 continue
             try:
-                dataset.download(Path(self.request.data))
+                with self.host.calling("datasets", parse_dataset(name)[0]):
+                    dataset.download(Path(self.request.data))
             except DataError as error:
                 missing[name] = str(error)
                 continue
