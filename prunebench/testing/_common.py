@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import random
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ from torch import nn
 from prunebench.errors import PluginError, PrunebenchError
 from prunebench.host.components import Component
 from prunebench.host.identity import component_identity
+from prunebench.isolation import isolated
 from prunebench.training.streams import stream
 
 __all__ = [
@@ -99,19 +99,12 @@ def said(who: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched(who: str) -> Iterator[None]:
-    """Assert that what all components share is left as it was: random states, modes, hooks, functions."""
+    """Assert that global random states and torch's modes are left as they were, and all that others share."""
     before = _global_state()
-    yield
-    for (what, old), (_, new) in zip(before, _global_state(), strict=True):
-        ensure(old == new, f"{who} changes {what}{_which(old, new)}")
-
-
-def _which(old: object, new: object) -> str:
-    """Return the names of what differs, where the state is a table of names."""
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        return ""
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    return f": {', '.join(names[:3])}"
+    with isolated(who):
+        yield
+        for (what, old), (_, new) in zip(before, _global_state(), strict=True):
+            ensure(old == new, f"{who} changes {what}")
 
 
 def _global_state() -> list[tuple[str, object]]:
@@ -123,24 +116,7 @@ def _global_state() -> list[tuple[str, object]]:
         ("torch's default type", torch.get_default_dtype()),
         ("torch's gradient mode", torch.is_grad_enabled()),
         ("torch's deterministic mode", torch.are_deterministic_algorithms_enabled()),
-        ("torch's default device", str(torch.get_default_device())),
-        ("torch's number of threads", torch.get_num_threads()),
-        ("torch's hooks of all modules", _hooks_of_all_modules()),
-        (
-            "functions of torch",
-            {f"{m.__name__}.{n}": id(v) for m in _SHARED for n, v in vars(m).items() if callable(v)},
-        ),
-        ("the environment's variables", dict(os.environ)),
-        ("the working directory", os.getcwd()),
     ]
-
-
-_SHARED = (torch, torch.autograd, nn.functional, nn.init)
-
-
-def _hooks_of_all_modules() -> dict[str, int]:
-    held = vars(nn.modules.module)
-    return {n: len(held[n]) for n in held if n.startswith("_global_") and isinstance(held[n], dict)}
 
 
 def sample_networks() -> dict[str, nn.Module]:
