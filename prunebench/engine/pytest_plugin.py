@@ -192,11 +192,11 @@ class CellItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Return a failed job's own error, without a traceback: that is in the job's log and attempt."""
         from prunebench.engine.local import JobFailed
-        from prunebench.errors import PrunebenchError
+        from prunebench.errors import PrunebenchError, readable
 
         if isinstance(excinfo.value, JobFailed | PrunebenchError):
             return str(excinfo.value)
-        return str(super().repr_failure(excinfo, style))
+        return readable(str(super().repr_failure(excinfo, style)))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the cell is defined, for pytest's headings."""
