@@ -125,7 +125,7 @@ def test_a_pack_that_is_cut_short_or_too_large_is_refused(
     bad = tmp_path / "bad.records.tar.xz"
     for content in (b"not a pack", b"", whole.read_bytes()[:-20]):
         bad.write_bytes(content)
-        with pytest.raises(StoreError, match="not a pack|cut short"):
+        with pytest.raises(StoreError, match=r"not a pack|cut short"):
             make.unpack(bad, tmp_path / "a")
     monkeypatch.setattr(make, "_LARGEST", 32 << 20)
     large = packed(tmp_path / "large.records.tar.xz", member("store.json"), content=b"0" * (33 << 20))
