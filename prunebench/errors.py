@@ -10,6 +10,7 @@ __all__ = [
     "DataError",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "StoreError",
     "SuiteError",
     "UsageError",
@@ -46,6 +47,10 @@ class DataError(PrunebenchError):
 
 class StoreError(PrunebenchError):
     """A store that cannot be read or written."""
+
+
+class PruningWarning(UserWarning):
+    """A mask that was made but deserves a look: layers without a weight, weights chosen by position."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

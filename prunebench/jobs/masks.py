@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from prunebench.errors import ComponentError, DataError
+from prunebench.errors import ComponentError, DataError, UsageError
 from prunebench.host.components import Scorer
-from prunebench.jobs.context import Context
+from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
 from prunebench.pruning import Regrow, keep_top, prune_rounds, score_network, shuffle_mask
+from prunebench.pruning.ranking import chosen_by_position, emptied_layers
 from prunebench.store import Artifact
 from prunebench.training.streams import stream
 
@@ -35,7 +36,7 @@ def run_score(job: Job, context: Context) -> None:
     module, arguments = _scoring(job.params, context, source)
     try:
         scores = score_network(module, **arguments)
-    except ComponentError:
+    except (ComponentError, UsageError):
         if not _is_to_blame(source, module, arguments):
             raise
         context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(source)})
@@ -73,13 +74,20 @@ def run_mask(job: Job, context: Context) -> None:
                 regrowth=_regrow(params["regrowth"], context) if "regrowth" in params else None,
                 **arguments,
             )
-        except ComponentError:
+        except (ComponentError, UsageError):
             if not _is_to_blame(first, module, arguments):
                 raise
             context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(first)})
             return
     else:
-        mask = keep_top(first.tensors, params["kept"], keep=params["keep"], allocation=allocation)
+        how: Any = {"keep": params["keep"], "allocation": allocation}
+        mask = keep_top(first.tensors, params["kept"], **how)
+        few = chosen_by_position(first.tensors, mask, who="the scorer", **how)
+        if few:
+            log.warning("%s", few)
+    empty = emptied_layers(mask, "the method")
+    if empty:
+        log.warning("%s", empty)
     _commit(job, context, mask, meta)
 
 
@@ -187,6 +195,7 @@ def scoring_arguments(
         "input_shape": tuple(params["architecture"]["input"]),
         "parameters": call["parameters"],
         "who": _who(context, scorer.name),
+        "warn": log.warning,
     }
 
 
