@@ -247,7 +247,8 @@ def _mask(
             **arguments,
         )
     else:
-        scores = score_network(network.model, **arguments)
+        said: list[str] = []  # equal scores matter as far as they decide, which is told of the mask
+        scores = score_network(network.model, **{**arguments, "warn": said.append})
         how: Any = {"keep": form.keep, "allocation": allocation}
         mask = keep_top(scores, kept_count(density, prunable), **how)
         few = chosen_by_position(scores, mask, who=arguments["who"], **how)

@@ -158,12 +158,15 @@ def _finite(loss: Tensor, outputs: Any, targets: Any) -> Tensor:
     bad = sum(int((~torch.isfinite(t)).sum()) for t in nested.tensors(outputs) if t.is_floating_point())
     if bad:
         size = sum(t.numel() for t in nested.tensors(outputs) if t.is_floating_point())
-        why = f"{bad} of {size} outputs of the network are NaN or infinite"
+        why = (
+            f"{bad} of {size} outputs of the network are NaN or infinite; has it diverged, or does the batch "
+            "hold such numbers?"
+        )
     elif isinstance(targets, Tensor) and not targets.is_floating_point() and bool((targets == IGNORED).all()):
         why = f"all {targets.numel()} labels are {IGNORED}, which cross entropy ignores"
     else:
         why = "the network's outputs are finite"
-    raise UsageError(f"the loss is {float(loss)}, which ranks no weights: {why}")
+    raise UsageError(f"the loss is {float(loss.detach())}, which ranks no weights: {why}")
 
 
 def _kind(outputs: Any) -> str:

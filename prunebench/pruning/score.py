@@ -123,6 +123,8 @@ def _blame(
     said = f"{type(error).__name__}: {error}"
     if in_network:
         return ComponentError(f"the network failed while {who} ran it: {said}")
+    if "does not require grad" in str(error):
+        return _no_gradient(net, batch, who) or ComponentError(f"{who} failed: {said}")
     if any(words in str(error) for words in _NO_DERIVATIVE):
         return ComponentError(
             f"{who} asks for a derivative, perhaps a second one, that an operation of the network lacks: "
@@ -133,6 +135,25 @@ def _blame(
 
 _NO_DERIVATIVE = ("derivative for aten", "once_differentiable", "donated buffers", "double backward")
 """What torch says of an operation that cannot be differentiated (as often)."""
+
+
+def _no_gradient(net: ScoringNetwork, batch: tuple[Any, Any] | None, who: str) -> UsageError | None:
+    """Return what to say where the network's outputs, or the loss of them, have no gradient at all."""
+    try:
+        if batch is None or not net.restore(net.mask):
+            return None
+        outputs = net.outputs(batch[0])
+        if not any(tensor.requires_grad for tensor in nested.tensors(outputs)):
+            found = "the network's outputs are"
+            why = "does its forward run under torch.no_grad, or return class numbers?"
+        elif not net.criterion(outputs, batch[1]).requires_grad:
+            found = "the loss is"
+            why = "does loss= detach the outputs, or leave them out?"
+        else:
+            return None
+    except Exception:
+        return None
+    return UsageError(f"{who} wants a gradient, and {found} cut off from the network's weights: {why}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

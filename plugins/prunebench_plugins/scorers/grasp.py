@@ -55,6 +55,8 @@ def score(
     def derivative(g: list[torch.Tensor], share: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return the part's share of Hg: the gradient of g · (its share of g), with g held constant."""
         along = torch.stack([(a * b).sum() for a, b in zip(g, share, strict=True)]).sum()
+        if not along.requires_grad:  # a loss that is linear in the weights: H is 0
+            return [torch.zeros_like(w) for w in weights]
         return list(torch.autograd.grad(along, weights, materialize_grads=True))
 
     if chunk is None:
