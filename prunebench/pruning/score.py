@@ -94,16 +94,16 @@ def run_scorer(
     """
     shapes = {name: weight.shape for name, weight in net.weights.items()}
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
-    with _left_as_it_was(net.device, seed):
-        moved = None
-        try:
+    moved = None
+    try:
+        with _left_as_it_was(net.device, seed):
             moved = None if batch is None else (net.moved(batch[0]), net.moved(batch[1]))
-            found = function(net, moved, rng, **parameters)
-        except PrunebenchError:
-            raise
-        except (Exception, SystemExit) as error:
+            return _checked(function(net, moved, rng, **parameters), shapes, who)
+    except PrunebenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        with _left_as_it_was(net.device, seed):  # again: the scorer may have changed whatever it likes
             raise _blame(net, moved, error, who) from error
-        return _checked(found, shapes, who)
 
 
 def _blame(
