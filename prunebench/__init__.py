@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prunebench.errors import (
         ComponentError,
         DataError,
+        LeakError,
         PluginError,
         PrunebenchError,
         PruningWarning,
@@ -45,6 +46,7 @@ _WHERE = {
     "prunebench.errors": [
         "ComponentError",
         "DataError",
+        "LeakError",
         "PluginError",
         "PrunebenchError",
         "PruningWarning",
@@ -81,6 +83,7 @@ __all__ = [
     "Diagnostic",
     "Form",
     "Initialization",
+    "LeakError",
     "Mask",
     "Method",
     "PluginError",

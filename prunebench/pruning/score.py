@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
+from prunebench.isolation import isolated
 from prunebench.pruning import nested
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
@@ -50,14 +51,15 @@ def score_network(
 
     The function works on a private copy (`ScoringNetwork`) with gradients on, autocast off, and torch's,
     numpy's and Python's global generators seeded from `rng`, so that dropout or a scorer's own `torch.rand`
-    repeat; all these are put back afterwards. Attention is computed by its plain formula, whose second
+    repeat; all these are put back afterwards (`prunebench.isolation`). Attention is computed by its plain formula, whose second
     derivatives exist. Scores stay in the scorer's own precision (half precisions become float32, exactly).
     `like` are the inputs that a made-up one is like, where there is no `batch`. `warn` is told of scores that
     are all equal.
 
     Raises: ComponentError, naming `who`, where the function fails or returns other names or shapes than the
     weights', numbers that are not finite, or, in a network without a mask, nothing but zeros; UsageError
-    where the loss fails or is not finite, or the network does not take the inputs.
+    where the loss fails or is not finite, or the network does not take the inputs; LeakError where
+    the function changes what others' results are made with.
     """
     net = ScoringNetwork(
         module,
@@ -96,14 +98,20 @@ def run_scorer(
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
     moved = None
     try:
-        with _left_as_it_was(net.device, seed):
+        with isolated(who), _scoring(net.device, seed):
             moved = None if batch is None else (net.moved(batch[0]), net.moved(batch[1]))
             return _checked(function(net, moved, rng, **parameters), shapes, who)
     except PrunebenchError:
         raise
     except (Exception, SystemExit) as error:
-        with _left_as_it_was(net.device, seed):  # again: the scorer may have changed whatever it likes
-            raise _blame(net, moved, error, who) from error
+        with (
+            isolated("the network"),
+            _scoring(net.device, seed),
+        ):  # anew: the scorer may have changed anything
+            blamed = _blame(net, moved, error, who)
+        for note in getattr(error, "__notes__", ()):
+            blamed.add_note(note)
+        raise blamed from error
 
 
 def _blame(
@@ -238,22 +246,15 @@ def _own(score: Tensor | Product, name: str, who: str) -> Tensor:
 
 
 @contextlib.contextmanager
-def _left_as_it_was(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed the global generators and set the modes for scoring; put back all that a scorer may change."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
-    flags = [(owner, name, getattr(owner, name)) for owner, name in _FLAGS]
-    dtype, anomaly = torch.get_default_dtype(), torch.is_anomaly_enabled()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    threads = torch.get_num_threads()
-    fastpath = torch.backends.mha.get_fastpath_enabled()
+def _scoring(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed the global generators and set the modes for scoring; `isolated` puts them back."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(seed)
+    fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with (
@@ -265,30 +266,4 @@ def _left_as_it_was(device: torch.device, seed: int) -> Iterator[None]:
         ):
             yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(cpu)
-        if gpu is not None:
-            torch.cuda.set_rng_state_all(gpu)
-        for owner, name, value in flags:
-            if getattr(owner, name) != value:
-                setattr(owner, name, value)
-        torch.backends.mha.set_fastpath_enabled(fastpath)
-        torch.set_default_dtype(dtype)
-        torch.autograd.set_detect_anomaly(anomaly)
-        if (
-            torch.are_deterministic_algorithms_enabled() != deterministic
-            or torch.is_deterministic_algorithms_warn_only_enabled() != warn_only
-        ):  # its first call takes a second
-            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-
-
-_FLAGS: tuple[tuple[Any, str], ...] = (
-    (torch.backends.cudnn, "enabled"),
-    (torch.backends.cudnn, "benchmark"),
-    (torch.backends.cudnn, "deterministic"),
-    (torch.backends.cudnn, "allow_tf32"),
-    (torch.backends.cuda.matmul, "allow_tf32"),
-)
+        torch.backends.mha.set_fastpath_enabled(fast)
