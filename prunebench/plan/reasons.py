@@ -20,7 +20,7 @@ class Earlier:
         self._read: list[Plan] = []
 
     def having(self, cell: str) -> Plan | None:
-        """Return the newest earlier plan with a cell of this id: the last one may have been of other cells."""
+        """Return the newest earlier plan with this cell: the last one may have been of others."""
         for plan in self._read:
             if cell in plan.by_id:
                 return plan
@@ -34,8 +34,8 @@ class Earlier:
 def reason(cell: PlannedCell, plan: Plan, previous: Plan | None) -> str:
     """Return why a cell that is not done has to run: what changed, or that it was never finished.
 
-    Examples: "scorer snip changed: 1f3a → 9c02"; "scorer mine: identity rule changed", where digests were taken
-    of something else when the previous plan was made.
+    Examples: "scorer snip changed: 1f3a → 9c02"; "scorer mine: identity rule changed", where digests were
+    taken of something else when the previous plan was made.
     """
     before = previous.by_id.get(cell.id) if previous else None
     if previous is None or before is None or before.key == cell.key:
