@@ -6,7 +6,7 @@ import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from torch import Tensor, nn
 
@@ -24,8 +24,9 @@ from prunebench.pruning import (
     uncovered,
 )
 from prunebench.pruning.allocation import keeps_none
-from prunebench.pruning.prunable import prunable_weights
+from prunebench.pruning.prunable import computed_weights, prunable_weights
 from prunebench.pruning.score import ScoringFunction
+from prunebench.pruning.standing import standing_mask
 from prunebench.training.streams import stream
 
 if TYPE_CHECKING:
@@ -48,14 +49,18 @@ def prune(
     seed: int = 0,
     loss: Loss | None = None,
     except_: Iterable[str] = (),
+    mask: Mapping[str, Tensor] | None = None,
+    precision: Literal["own"] | None = None,
     input_shape: Sequence[int] | None = None,
     plugins: Sequence[Path | str] = (),
 ) -> Mask:
     """Return the mask that a method makes of the network at hand; `mask.apply(model)` prunes it.
 
     model: any network. Its weights, buffers, gradients, flags, mode and device, and the global random state
-        are left as they are. Scores are taken on a private copy on the model's device, in float32 (SynFlow:
-        float64); a model in half precision is scored by its own rounded weights.
+        are left as they are. Scores are taken on a private copy on the model's device, in float32 (SynFlow,
+        and any model with parameters in float64: float64); a model in half precision is scored by its own
+        rounded weights. Hooks that were registered on the model or its layers do not run on the copy, but for
+        torch's own (`weight_norm`, `spectral_norm`); a compiled model is scored as what it was compiled from.
     method: the name of a method or scorer ("snip", "synflow", …), a `Form`, a `Scorer`, or a scoring function
         `function(net, batch, rng)`.
     density, sparsity: the share of the prunable weights that is kept, in (0, 1], or removed, in [0, 1); one
@@ -65,6 +70,11 @@ def prune(
     seed: decides random scores, shuffles, and dropout while scoring.
     loss: function(outputs, y) → scalar; unless given, the mean cross entropy of the outputs.
     except_: names of parameters or modules that are not pruned.
+    mask: the mask that is on already. What it removed stays removed, and the new mask is within it; rounds go
+        on from what it keeps. The density is of all prunable weights, as ever. What torch.nn.utils.prune has
+        masked counts without being named. Otherwise weights that are zero, as after `mask.apply`, are
+        weights like others: a scorer whose scores are not zero there may bring them back.
+    precision: "own" scores the network in its own precision, as it is, for networks that work in no other.
     input_shape: the shape of one input, for methods that make their own (SynFlow); taken from a batch.
     plugins: plugin files whose components are wanted too.
 
@@ -79,7 +89,7 @@ def prune(
     """
     share = _share_kept(density, sparsity)
     form, scorer, who = _method(method, batch, tuple(plugins))
-    network = _Network(model, batch, seed, loss, except_, input_shape)
+    network = _Network(model, batch, seed, loss, except_, input_shape, mask, precision)
     return _mask(network, form, scorer, who, share, tuple(plugins))
 
 
@@ -91,6 +101,8 @@ def score(
     seed: int = 0,
     loss: Loss | None = None,
     except_: Iterable[str] = (),
+    mask: Mapping[str, Tensor] | None = None,
+    precision: Literal["own"] | None = None,
     input_shape: Sequence[int] | None = None,
     plugins: Sequence[Path | str] = (),
 ) -> dict[str, Tensor]:
@@ -107,7 +119,7 @@ def score(
     else:
         component = _component(call, batch, "the name of a scorer, a ScorerCall")
         call = ScorerCall(name=component.name)
-    network = _Network(model, batch, seed, loss, except_, input_shape)
+    network = _Network(model, batch, seed, loss, except_, input_shape, mask, precision)
     arguments = network.scoring(component, Form(scorer=call), "score")
     _refuse_not_finite(prunable_weights(model, arguments["of"], arguments["except_"]))
     return score_network(model, **arguments)
@@ -124,6 +136,8 @@ class _Network:
         loss: Loss | None,
         except_: Iterable[str],
         input_shape: Sequence[int] | None,
+        mask: Mapping[str, Tensor] | None = None,
+        precision: Literal["own"] | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise UsageError(f"model must be a torch.nn.Module; found {type(model).__name__}")
@@ -133,7 +147,13 @@ class _Network:
             raise UsageError(f"seed must be a whole number; found {seed!r}") from None
         if loss is not None and not callable(loss):
             raise UsageError(f"loss must be a function of (outputs, y); found {type(loss).__name__}")
+        if precision not in (None, "own"):
+            raise UsageError(
+                f"precision must be \"own\", the network's, or None, the scorer's; found {precision!r}"
+            )
         self.model = model
+        self.mask = mask
+        self.precision = precision
         self.seed = seed
         self.loss = loss
         self.except_ = (except_,) if isinstance(except_, str) else tuple(except_)
@@ -150,6 +170,7 @@ class _Network:
             raise UsageError(
                 f"the network has weights that {doing} does not cover: {', '.join(beyond)}. They would "
                 f"{would}. If that is meant: except_={[*excepted, *beyond]}"
+                + "".join(f"; {reason}" for reason in computed_weights(self.model).values())
             )
         if scorer.needs == "batch" and self.batch is None:
             raise UsageError(
@@ -165,9 +186,10 @@ class _Network:
         return {
             "function": scorer.function,
             "mode": scorer.mode,
-            "precision": scorer.precision,
+            "precision": self.precision or scorer.precision,
             "batch": self.batch if scorer.needs == "batch" else None,
             "rng": stream(self.seed, "scores"),
+            "mask": self.standing(form.prunable.of, excepted),
             "of": form.prunable.of,
             "except_": excepted,
             "loss": self.loss,
@@ -175,6 +197,10 @@ class _Network:
             "parameters": parameters,
             "who": f"scorer '{scorer.name}'",
         }
+
+    def standing(self, of: Any, excepted: Iterable[str]) -> Mask | None:
+        """Return the mask that is on already, of the weights that are pruned."""
+        return standing_mask(self.model, prunable_weights(self.model, of, excepted), self.mask)
 
     def _refuse_lazy(self, scorer: Scorer, parameters: Mapping[str, Any]) -> None:
         """Refuse examples that are made when they are asked for where a scorer would want all at once."""
@@ -198,8 +224,14 @@ def _mask(
     arguments = network.scoring(scorer, form)
     weights = prunable_weights(network.model, arguments["of"], arguments["except_"])
     prunable = sum(weight.numel() for weight in weights.values())
-    if kept_count(density, prunable) < 1:
+    kept, standing = kept_count(density, prunable), arguments["mask"]
+    if kept < 1:
         raise UsageError(keeps_none(density, prunable))
+    if standing is not None and kept > standing.kept:
+        raise UsageError(
+            f"density {density} keeps {kept} of {prunable} prunable weights, and the mask that is on keeps "
+            f"{standing.kept} (density {standing.density:.6g}): what is removed stays removed"
+        )
     _refuse_not_finite(weights)
     allocation: Any = form.allocation
     if isinstance(allocation, Like):
@@ -216,8 +248,8 @@ def _mask(
         )
     else:
         scores = score_network(network.model, **arguments)
-        mask = keep_top(scores, kept_count(density, prunable), keep=form.keep, allocation=allocation)
-    return shuffle_mask(mask, stream(network.seed, "shuffle")) if "shuffle" in form.alter else mask
+        mask = keep_top(scores, kept, keep=form.keep, allocation=allocation, current=standing)
+    return shuffle_mask(mask, stream(network.seed, "shuffle"), standing) if "shuffle" in form.alter else mask
 
 
 def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regrow | None:

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
+from prunebench.pruning.copying import undisturbed
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import Loss, ScoringNetwork
+from prunebench.pruning.precision import Precision
 from prunebench.pruning.product import Product
 from prunebench.pruning.rng import RandomStream
 
@@ -28,7 +30,7 @@ def score_network(
     function: ScoringFunction,
     *,
     mode: Literal["train", "eval"] = "eval",
-    precision: Literal["float32", "float64"] = "float32",
+    precision: Precision = "float32",
     batch: tuple[Any, Any] | None = None,
     rng: RandomStream | None = None,
     mask: Mask | None = None,
@@ -98,19 +100,20 @@ def run_scorer(
         except PrunebenchError:
             raise
         except (Exception, SystemExit) as error:
-            _refuse_inputs(net, moved)
+            _refuse_inputs(net, moved, batch, who)
             raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
         return _checked(found, shapes, who)
 
 
-def _refuse_inputs(net: ScoringNetwork, batch: tuple[Any, Any] | None) -> None:
+def _refuse_inputs(
+    net: ScoringNetwork, batch: tuple[Any, Any] | None, given: tuple[Any, Any] | None, who: str
+) -> None:
     """Refuse inputs that the network, as it was given, does not take: then no scorer is to blame.
 
     Of inputs that are no tensor, or too many for the memory, nothing is said.
     """
-    if not net.restore(net.mask):
-        return
     try:
+        net = net.fresh(net.mask)
         x = (
             torch.zeros(1, *net.input_shape, dtype=net.dtype, device=net.device)
             if batch is None
@@ -122,6 +125,7 @@ def _refuse_inputs(net: ScoringNetwork, batch: tuple[Any, Any] | None) -> None:
     except (PrunebenchError, MemoryError, torch.OutOfMemoryError):
         return
     except Exception as error:
+        net.refuse_precision(x, x if given is None else given[0], who, error)
         raise UsageError(f"the network does not take inputs of shape {tuple(x.shape)}: {error}") from error
 
 
@@ -131,8 +135,7 @@ def _moved(value: Any, net: ScoringNetwork, *, cast: bool) -> Any:
         return value
     if value.is_inference():
         value = value.clone()  # autograd refuses tensors made under inference mode
-    dtype = net.dtype if cast and value.is_floating_point() else value.dtype
-    return value.detach().to(net.device, dtype)
+    return net.cast(value) if cast else value.detach().to(net.device)
 
 
 def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str, Tensor | Product]:
@@ -195,6 +198,7 @@ def _left_as_it_was(device: torch.device, seed: int) -> Iterator[None]:
             torch.cuda.manual_seed(seed)
     try:
         with (
+            undisturbed(),
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.autocast("cpu", enabled=False),
