@@ -285,7 +285,8 @@ def _refuse_parameters(scorer: Scorer, parameters: Iterable[str]) -> None:
 
 def _refuse_not_finite(weights: Mapping[str, Tensor]) -> None:
     for name, weight in weights.items():
-        bad = 0 if weight.is_meta else weight.numel() - int(weight.isfinite().count_nonzero())
+        numbers = weight.float() if weight.element_size() == 1 else weight  # torch knows no finite float8
+        bad = 0 if weight.is_meta else weight.numel() - int(numbers.isfinite().count_nonzero())
         if bad:
             raise UsageError(
                 f"{bad} of {weight.numel()} weights of '{name}' are NaN or infinite: the network cannot be "

@@ -26,8 +26,8 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.overrides import TorchFunctionMode
 
 from prunebench.errors import UsageError
-from prunebench.pruning.prunable import plain_name
-from prunebench.pruning.torch_masks import bake
+from prunebench.pruning.prunable import named_weights, plain_name
+from prunebench.pruning.torch_masks import bake, masked_by_torch
 
 __all__ = ["private_copy", "undisturbed"]
 
@@ -59,15 +59,20 @@ def private_copy(
     stay behind; those of torch's own (weight_norm, spectral_norm) come along. `convert` is applied to every
     tensor that is no parameter. The original is not touched. `purpose` says in a message what it is for.
 
-    Raises: UsageError that names the tensor without values yet, or the attribute that cannot be copied.
+    Raises: UsageError that names the tensor without values yet, the attribute that cannot be copied, or what
+    the copy would share.
     """
     _refuse_lazy(module, purpose)
+    _refuse_half_masked(module)
     memo = _Memo(module)
     try:
         with torch.inference_mode(False), _Tensors(convert):  # else the copy could not be differentiated
             found: nn.Module = copy.deepcopy(module, memo)
         with torch.no_grad():
             bake(found)
+        _refuse_shared(module, found)
+    except UsageError:
+        raise
     except Exception as error:
         raise UsageError(
             f"the network cannot be copied to be {purpose}: {_culprit(module) or error}"
@@ -117,6 +122,43 @@ def _refuse_lazy(module: nn.Module, purpose: str) -> None:
                     f"the network cannot be {purpose}: '{full}' has no values yet; its layer "
                     f"({type(layer).__name__}) takes its shape from its first input, so run the network once"
                 )
+
+
+def _refuse_half_masked(module: nn.Module) -> None:
+    """Refuse a weight of several layers of which torch.nn.utils.prune masks one, or each in another way."""
+    masks: dict[int, list[Tensor | None]] = {}
+    for layer in module.modules():
+        if isinstance(layer, torch.jit.ScriptModule):
+            continue
+        masked = masked_by_torch(layer) is not None
+        for name, parameter in layer._parameters.items():
+            if parameter is not None:
+                own = layer.get_buffer("weight_mask") if masked and name == "weight_orig" else None
+                masks.setdefault(id(parameter), []).append(own)
+    names = {id(parameter): name for name, parameter in named_weights(module).items()}
+    for key, found in masks.items():
+        first = found[0]
+        if any((mask is None) != (first is None) for mask in found) or any(
+            mask is not None and first is not None and not torch.equal(mask, first) for mask in found
+        ):
+            raise UsageError(
+                f"layers share the weight '{names[key]}', and torch.nn.utils.prune masks it differently in "
+                "each: take the masks off with torch.nn.utils.prune.remove, or mask all alike"
+            )
+
+
+def _refuse_shared(module: nn.Module, found: nn.Module) -> None:
+    """Refuse a copy that is in part the original, as a __deepcopy__ of the user's own may make it."""
+    ours = {id(layer) for layer in module.modules()}
+    alive = [*module.parameters(), *module.buffers()]  # else an id could be given again
+    tensors = {id(tensor) for tensor in alive}
+    for name, layer in found.named_modules():
+        own = (*layer._parameters.values(), *layer._buffers.values())
+        if id(layer) in ours or any(t is not None and id(t) in tensors for t in own):
+            raise UsageError(
+                f"the network cannot be copied: its '{plain_name(name) or type(layer).__name__}' (a "
+                f"{type(layer).__name__}) is not copied with it; has it a __deepcopy__ of its own?"
+            )
 
 
 class _Tensors(TorchFunctionMode):

@@ -78,7 +78,7 @@ def read_mask(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{where} is no safetensors file, or is damaged ({error}): a mask is one that mask.save has "
             "written; what torch.save has written is read by torch.load"
         ) from error
-    if not tensors:
+    if not tensors and _ENTRY not in metadata:
         raise UsageError(f"{where} holds no mask: it has no tensors")
     if any(bool((tensor.view(torch.uint8) > 1).any()) for tensor in tensors.values()):
         raise UsageError(f"{where} is damaged: not all of its entries are true or false")

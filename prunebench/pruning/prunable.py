@@ -41,6 +41,7 @@ def prunable_weights(
     """
     if of not in _LAYERS:
         raise UsageError(f"unknown kind of prunable weights '{of}'{nearest(of, _LAYERS)}")
+    _refuse_scripted(module)
     excepted = _excepted(module, except_)
     layers = [layer for layer in module.modules() if isinstance(layer, _LAYERS[of])]
     own = {id(own_weight(layer)) for layer in layers}
@@ -56,8 +57,6 @@ def prunable_weights(
 
 
 def _why_nothing(module: nn.Module, layers: list[nn.Module], of: str, empty: bool) -> str:
-    if isinstance(module, torch.jit.ScriptModule):
-        return "the network is compiled by torch.jit, which hides its layers: give the network it was made of"
     if not layers:
         lacking = "no convolution" if of == "convolutions" else "no convolution and no linear layer"
         return f"the network has {lacking}"
@@ -65,6 +64,13 @@ def _why_nothing(module: nn.Module, layers: list[nn.Module], of: str, empty: boo
         return f"the weights of {len(layers)} convolutions and linear layers have no entries"
     computed = "".join(f"; {reason}" for reason in computed_weights(module).values())
     return f"of {len(layers)} convolutions and linear layers no weight is left{computed}"
+
+
+def _refuse_scripted(module: nn.Module) -> None:
+    if isinstance(module, torch.jit.ScriptModule):
+        raise UsageError(
+            "the network was compiled by torch.jit, which hides its layers: give the network it was made from"
+        )
 
 
 def plain_name(name: str) -> str:
@@ -119,6 +125,7 @@ def uncovered(module: nn.Module, except_: Iterable[str] = ()) -> list[str]:
     Attention's packed projections, embeddings, recurrent weights, re-parametrised layers: a density over
     the prunable weights says nothing of these, so whoever prunes has to know of them.
     """
+    _refuse_scripted(module)
     excepted = _excepted(module, except_)
     covered = {id(own_weight(layer)) for layer in module.modules() if isinstance(layer, _LAYERS["weights"])}
     covered |= {
