@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import torch
 from torch import Tensor, nn
 
 from prunebench.errors import UsageError, nearest
@@ -285,8 +286,9 @@ def _refuse_parameters(scorer: Scorer, parameters: Iterable[str]) -> None:
 
 def _refuse_not_finite(weights: Mapping[str, Tensor]) -> None:
     for name, weight in weights.items():
-        numbers = weight.float() if weight.element_size() == 1 else weight  # torch knows no finite float8
-        bad = 0 if weight.is_meta else weight.numel() - int(numbers.isfinite().count_nonzero())
+        with torch.no_grad():  # isfinite knows no float8
+            numbers = weight.float() if weight.element_size() == 1 else weight
+            bad = 0 if weight.is_meta else weight.numel() - int(numbers.isfinite().count_nonzero())
         if bad:
             raise UsageError(
                 f"{bad} of {weight.numel()} weights of '{name}' are NaN or infinite: the network cannot be "

@@ -352,20 +352,33 @@ def _is_torchs(hook: Any) -> bool:
 
 
 def _culprit(module: nn.Module) -> str | None:
-    """Return which attribute of which module cannot be copied, and why."""
-    for name, layer in module.named_modules():
+    """Return which attribute of which module cannot be copied, or which module, and why."""
+    layers = dict(module.named_modules())
+    for name, layer in reversed(layers.items()):
+        where = f"module '{plain_name(name)}'" if plain_name(name) else "the network"
+        kept = {id(other): other for other in layers.values()}
         for key, value in vars(layer).items():
             if key in ("_parameters", "_buffers", "_modules"):
                 continue
-            memo = _Memo(module)
-            memo.update({id(other): other for other in module.modules()})
-            try:
-                with torch.inference_mode(False), _Tensors(None):
-                    copy.deepcopy(value, memo)
-            except Exception as error:
-                where = f"of module '{plain_name(name)}'" if plain_name(name) else "of the network"
+            error = _fails(value, module, kept)
+            if error is not None:
                 return (
-                    f"attribute '{key}' {where} ({type(value).__name__}) cannot be: {error}. Take it off "
+                    f"attribute '{key}' of {where} ({type(value).__name__}) cannot be: {error}. Take it off "
                     "before, and put it back afterwards"
                 )
+        error = _fails(layer, module, {key: other for key, other in kept.items() if other is not layer})
+        if error is not None:
+            return f"{where} ({type(layer).__name__}) cannot be: {type(error).__name__}: {error}"
+    return None
+
+
+def _fails(value: Any, module: nn.Module, kept: dict[int, nn.Module]) -> Exception | None:
+    """Return what goes wrong as something is copied, these modules being kept."""
+    memo = _Memo(module)
+    memo.update(kept)
+    try:
+        with torch.inference_mode(False), _Tensors(None):
+            copy.deepcopy(value, memo)
+    except Exception as error:
+        return error
     return None

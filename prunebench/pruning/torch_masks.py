@@ -36,7 +36,7 @@ def remove_too(module: nn.Module, masks: Mapping[int, Tensor]) -> None:
     """Narrow the masks of torch.nn.utils.prune to these, by the id of the parameter they are for."""
     for layer in module.modules():
         method = masked_by_torch(layer)
-        mask = masks.get(id(layer._parameters.get("weight_orig")))
+        mask = None if method is None else masks.get(id(layer._parameters["weight_orig"]))
         if method is None or mask is None:
             continue
         own = layer.get_buffer("weight_mask")
