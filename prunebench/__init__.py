@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prunebench.errors import (
         ComponentError,
         DataError,
+        LeakError,
         PluginError,
         PrunebenchError,
         StoreError,
@@ -45,6 +46,7 @@ _WHERE = {
     "prunebench.errors": [
         "ComponentError",
         "DataError",
+        "LeakError",
         "PluginError",
         "PrunebenchError",
         "StoreError",
@@ -80,6 +82,7 @@ __all__ = [
     "Diagnostic",
     "Form",
     "Initialization",
+    "LeakError",
     "Mask",
     "Method",
     "PluginError",
