@@ -12,6 +12,7 @@ __all__ = [
     "LeakError",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "StoreError",
     "SuiteError",
     "UsageError",
@@ -60,6 +61,10 @@ class DataError(PrunebenchError):
 
 class StoreError(PrunebenchError):
     """A store that cannot be read or written."""
+
+
+class PruningWarning(UserWarning):
+    """A mask that was made but deserves a look: layers without a weight, weights chosen by position."""
 
 
 def readable(text: str, *, backslash: str = "\\") -> str:

@@ -15,7 +15,9 @@ from prunebench.errors import UsageError
 
 def make_net() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 4), nn.ReLU(), nn.Linear(4, 3))
+    net = nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 4), nn.ReLU(), nn.Linear(4, 3))
+    nn.init.uniform_(net[1].bias)  # alone it makes outputs that are not constant zeros
+    return net
 
 
 BATCH = (torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 3)
@@ -59,6 +61,7 @@ def test_measures() -> None:
     assert neurons["1.weight"] == [0, 0, 0, 0]
     assert diagnostics.collapsed_layers(net, mask) == []
     assert diagnostics.effective_density(net, mask, (4,)) == 0.5
+    assert diagnostics.flops(net, mask, (4,)) == {"dense": 24, "sparse": 12, "share": 0.5}
     emptied = Mask({**mask, "3.weight": torch.zeros(3, 4, dtype=torch.bool)})
     assert diagnostics.collapsed_layers(net, emptied) == ["3.weight"]
 
