@@ -51,8 +51,9 @@ def score_network(
 
     The function works on a private copy (`ScoringNetwork`) with gradients on, autocast off, and torch's,
     numpy's and Python's global generators seeded from `rng`, so that dropout or a scorer's own `torch.rand`
-    repeat; all these are put back afterwards (`prunebench.isolation`). Attention is computed by its plain formula, whose second
-    derivatives exist. Scores stay in the scorer's own precision (half precisions become float32, exactly).
+    repeat; all these are put back afterwards (`prunebench.isolation`). Attention is computed by its plain
+    formula, whose second derivatives exist. Scores stay in the scorer's own precision (half precisions become
+    float32, exactly).
     `like` are the inputs that a made-up one is like, where there is no `batch`. `warn` is told of scores that
     are all equal.
 
