@@ -6,8 +6,9 @@ import operator
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+import torch
 from torch import Tensor, nn
 
 from prunebench.arguments import (
@@ -39,8 +40,9 @@ from prunebench.pruning import (
 )
 from prunebench.pruning.allocation import keeps_none
 from prunebench.pruning.losses import Loss, Reduction
-from prunebench.pruning.prunable import prunable_weights
+from prunebench.pruning.prunable import computed_weights, prunable_weights
 from prunebench.pruning.ranking import chosen_by_position, emptied_layers
+from prunebench.pruning.standing import standing_mask
 from prunebench.training.streams import stream
 
 __all__ = ["prune", "score"]
@@ -57,14 +59,18 @@ def prune(
     loss: Loss | None = None,
     reduction: Reduction | None = None,
     except_: Iterable[str] = (),
+    mask: Mapping[str, Tensor] | None = None,
+    precision: Literal["own"] | None = None,
     input_shape: Sequence[int] | None = None,
     plugins: Sequence[Path | str] = (),
 ) -> Mask:
     """Return the mask that a method makes of the network at hand; `mask.apply(model)` prunes it.
 
     model: any network. Its weights, buffers, gradients, flags, mode and device, and the global random state
-        are left as they are. Scores are taken on a private copy on the model's device, in float32 (SynFlow:
-        float64); a model in half precision is scored by its own rounded weights.
+        are left as they are. Scores are taken on a private copy on the model's device, in float32 (SynFlow,
+        and any model with parameters in float64: float64); a model in half precision is scored by its own
+        rounded weights. Hooks that were registered on the model or its layers do not run on the copy, but for
+        torch's own (`weight_norm`, `spectral_norm`); a compiled model is scored as what it was compiled from.
     method: the name of a method or scorer ("snip", "synflow", …), a `Form`, a `Scorer`, or a scoring function
         `function(net, batch, rng)`.
     density, sparsity: the share of the prunable weights that is kept, in (0, 1], or removed, in [0, 1); one
@@ -81,6 +87,11 @@ def prune(
         sum over them divided by function(y) (with class weights: the sum of weight[y]). Known of torch's own
         `cross_entropy`, `CrossEntropyLoss`, `mse_loss`, `MSELoss` and their like.
     except_: names of parameters or modules that are not pruned.
+    mask: the mask that is on already. What it removed stays removed, and the new mask is within it; rounds go
+        on from what it keeps. The density is of all prunable weights, as ever. What torch.nn.utils.prune has
+        masked counts without being named. Otherwise weights that are zero, as after `mask.apply`, are
+        weights like others: a scorer whose scores are not zero there may bring them back.
+    precision: "own" scores the network in its own precision, as it is, for networks that work in no other.
     input_shape: the shape of one input, for methods that make their own (SynFlow); taken from a batch.
     plugins: plugin files whose components are wanted too.
 
@@ -97,11 +108,11 @@ def prune(
     """
     share = share_kept(density, sparsity)
     form, scorer, who = method_of(method, batch, tuple(plugins))
-    network = _Network(model, batch, seed, loss, reduction, except_, input_shape)
-    mask = _mask(network, form, scorer, who, share, tuple(plugins))
-    empty = emptied_layers(mask, who)
+    network = _Network(model, batch, seed, loss, reduction, except_, input_shape, mask, precision)
+    made = _mask(network, form, scorer, who, share, tuple(plugins))
+    empty = emptied_layers(made, who)
     _warn([*network.said, empty] if empty else network.said)
-    return mask
+    return made
 
 
 def score(
@@ -113,6 +124,8 @@ def score(
     loss: Loss | None = None,
     reduction: Reduction | None = None,
     except_: Iterable[str] = (),
+    mask: Mapping[str, Tensor] | None = None,
+    precision: Literal["own"] | None = None,
     input_shape: Sequence[int] | None = None,
     plugins: Sequence[Path | str] = (),
 ) -> dict[str, Tensor]:
@@ -129,7 +142,7 @@ def score(
     else:
         component = component_of(call, batch, "the name of a scorer, a ScorerCall")
         call = ScorerCall(name=component.name)
-    network = _Network(model, batch, seed, loss, reduction, except_, input_shape)
+    network = _Network(model, batch, seed, loss, reduction, except_, input_shape, mask, precision)
     arguments = network.scoring(component, Form(scorer=call), "score")
     _refuse_not_finite(prunable_weights(model, arguments["of"], arguments["except_"]))
     scores = score_network(model, **arguments)
@@ -155,6 +168,8 @@ class _Network:
         reduction: Reduction | None,
         except_: Iterable[str],
         input_shape: Sequence[int] | None,
+        mask: Mapping[str, Tensor] | None = None,
+        precision: Literal["own"] | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise UsageError(f"model must be a torch.nn.Module; found {type(model).__name__}")
@@ -168,7 +183,13 @@ class _Network:
             raise UsageError(f'reduction must be "mean", "sum" or a function of y; found {reduction!r}')
         if reduction is not None and loss is None:
             raise UsageError("reduction says what loss= divides by; without a loss of your own leave it out")
+        if precision not in (None, "own"):
+            raise UsageError(
+                f"precision must be \"own\", the network's, or None, the scorer's; found {precision!r}"
+            )
         self.model = model
+        self.mask = mask
+        self.precision = precision
         self.seed = seed
         self.loss = loss
         self.reduction = reduction
@@ -187,6 +208,7 @@ class _Network:
             raise UsageError(
                 f"the network has weights that {doing} does not cover: {', '.join(beyond)}. They would "
                 f"{would}. If that is meant: except_={[*excepted, *beyond]}"
+                + "".join(f"; {reason}" for reason in computed_weights(self.model).values())
             )
         if scorer.needs == "batch" and self.batch is None:
             raise UsageError(
@@ -199,9 +221,10 @@ class _Network:
         return {
             "function": scorer.function,
             "mode": scorer.mode,
-            "precision": scorer.precision,
+            "precision": self.precision or scorer.precision,
             "batch": self.batch if scorer.needs == "batch" else None,
             "rng": stream(self.seed, "scores"),
+            "mask": self.standing(form.prunable.of, excepted),
             "of": form.prunable.of,
             "except_": excepted,
             "loss": self.loss,
@@ -212,6 +235,10 @@ class _Network:
             "parameters": parameters,
             "who": f"scorer '{scorer.name}'",
         }
+
+    def standing(self, of: Any, excepted: Iterable[str]) -> Mask | None:
+        """Return the mask that is on already, of the weights that are pruned."""
+        return standing_mask(self.model, prunable_weights(self.model, of, excepted), self.mask)
 
     def _refuse_lazy(self, scorer: Scorer, parameters: Mapping[str, Any]) -> None:
         """Refuse examples that are made when they are asked for where a scorer would want all at once."""
@@ -235,8 +262,14 @@ def _mask(
     arguments = network.scoring(scorer, form)
     weights = prunable_weights(network.model, arguments["of"], arguments["except_"])
     prunable = sum(weight.numel() for weight in weights.values())
-    if kept_count(density, prunable) < 1:
+    kept, standing = kept_count(density, prunable), arguments["mask"]
+    if kept < 1:
         raise UsageError(keeps_none(density, prunable))
+    if standing is not None and kept > standing.kept:
+        raise UsageError(
+            f"density {density} keeps {kept} of {prunable} prunable weights, and the mask that is on keeps "
+            f"{standing.kept} (density {standing.density:.6g}): what is removed stays removed"
+        )
     _refuse_not_finite(weights)
     allocation: Any = form.allocation
     if isinstance(allocation, Like):
@@ -254,12 +287,12 @@ def _mask(
     else:
         said: list[str] = []  # equal scores matter as far as they decide, which is told of the mask
         scores = score_network(network.model, **{**arguments, "warn": said.append})
-        how: Any = {"keep": form.keep, "allocation": allocation}
-        mask = keep_top(scores, kept_count(density, prunable), **how)
+        how: Any = {"keep": form.keep, "allocation": allocation, "current": standing}
+        mask = keep_top(scores, kept, **how)
         few = chosen_by_position(scores, mask, who=arguments["who"], **how)
         if few:
             network.said.append(few)
-    return shuffle_mask(mask, stream(network.seed, "shuffle")) if "shuffle" in form.alter else mask
+    return shuffle_mask(mask, stream(network.seed, "shuffle"), standing) if "shuffle" in form.alter else mask
 
 
 def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regrow | None:
@@ -288,7 +321,9 @@ def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regr
 
 def _refuse_not_finite(weights: Mapping[str, Tensor]) -> None:
     for name, weight in weights.items():
-        bad = 0 if weight.is_meta else weight.numel() - int(weight.isfinite().count_nonzero())
+        with torch.no_grad():  # isfinite knows no float8
+            numbers = weight.float() if weight.element_size() == 1 else weight
+            bad = 0 if weight.is_meta else weight.numel() - int(numbers.isfinite().count_nonzero())
         if bad:
             raise UsageError(
                 f"{bad} of {weight.numel()} weights of '{name}' are NaN or infinite: the network cannot be "
