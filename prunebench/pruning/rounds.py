@@ -80,10 +80,10 @@ def prune_rounds(
     has in `module`. One round is one-shot pruning. The network is copied once and put back between rounds;
     round 1 draws from `rng`, round k from rng.child("round", k). An `allocation` given as counts is that of
     the last round; the rounds before it share in its proportions, as far as a layer goes. `on_round(k, mask)`
-    is told of each round. Scores that are all zero are an error in the first round; later, when no path may
-    be left, `warn` is told of them, as of scores too few for the last round's count. `mask` is one that is on
-    already: what it removed never returns, by no regrowth either, and the counts fall from what it keeps
-    (`round_counts`).
+    is told of each round. `mask` is one that is on already: what it removed never returns, by no regrowth
+    either, and the counts fall from what it keeps (`round_counts`). Scores that are all zero are an error in
+    the first round of a network that has all its weights; later, when no path may be left, `warn` is told of
+    them, as of scores too few for the last round's count.
 
     Raises: as `score_network` and `keep_top`.
     """
@@ -130,7 +130,7 @@ def prune_rounds(
         current = first if grows else mask
         share = allocation if k == rounds else _share(allocation, current, kept)
         if only_score(scores, current) == 0:
-            if k == 1:
+            if k == 1 and first.kept == first.prunable:
                 raise ComponentError(all_zero(who))
             zero = zero or k
         mask = keep_top(scores, kept, keep=keep, allocation=share, current=current, who=who)

@@ -107,10 +107,7 @@ def run_scorer(
     except PrunebenchError:
         raise
     except (Exception, SystemExit) as error:
-        with (
-            isolated("the network"),
-            _scoring(net.device, seed),
-        ):  # anew: the scorer may have changed anything
+        with isolated("the network"), _scoring(net.device, seed):  # as if the scorer had not run
             blamed = _blame(net, moved, batch, error, who)
         for note in getattr(error, "__notes__", ()):
             blamed.add_note(note)
@@ -125,6 +122,8 @@ def _blame(
     who: str,
 ) -> PrunebenchError:
     """Return what to tell of a scoring that failed: the inputs' fault, the network's, or `who`'s.
+
+    batch, given: the batch as the scorer got it, and as the caller gave it.
 
     Of inputs that are made when they are wanted, or too many for the memory, nothing is said.
     """
