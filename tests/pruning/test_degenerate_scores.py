@@ -111,6 +111,15 @@ def test_ends_whose_sum_depends_on_the_weights_are_scored(end: nn.Module) -> Non
     assert prunebench.score(unit, "synflow", input_shape=(6,))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rounding_noise_in_a_networks_own_precision(dtype: torch.dtype) -> None:
+    """Where a network is scored in less than float64, a constant sum is seen all the same, and a flow as well."""
+    how: dict[str, Any] = {"input_shape": (6,), "precision": "own"}
+    with pytest.raises(UsageError, match="whatever its weights are"):
+        prunebench.score(net(nn.Softmax(1)).to(dtype), "synflow", **how)
+    assert prunebench.score(net().to(dtype), "synflow", **how)
+
+
 @pytest.mark.parametrize("gain", [1e-3, 1e-1, 1.0, 1e2])
 def test_flows_of_any_size_are_scored(gain: float) -> None:
     """A flow of 1e-40 beside a bias of 0.5, or of 1e28, is no rounding noise: each layer's scores sum to it."""

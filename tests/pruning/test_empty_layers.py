@@ -15,7 +15,9 @@ from prunebench.errors import UsageError
 
 def make_net() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 4), nn.ReLU(), nn.Linear(4, 3))
+    net = nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 4), nn.ReLU(), nn.Linear(4, 3))
+    nn.init.uniform_(net[1].bias)  # what is left of its inputs is constant, and not 0
+    return net
 
 
 BATCH = (torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 3)
