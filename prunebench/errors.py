@@ -88,6 +88,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     "; did you mean 'snip'? allowed: grasp, snip"
     """
     names = sorted(set(allowed))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    plain = {_plain(other): other for other in names}
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    hint = f"; did you mean '{plain[close[0]]}'?" if close else ";"
     return f"{hint} allowed: {', '.join(names) if names else 'nothing'}"
+
+
+def _plain(name: str) -> str:
+    """Return a name without what people spell otherwise: capitals, underscores and blanks for hyphens."""
+    return re.sub(r"[\s_]+", "-", name.strip()).casefold()
