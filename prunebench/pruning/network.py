@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from prunebench.pruning import nested
 from prunebench.pruning.copying import private_copy
 from prunebench.pruning.losses import Loss, Reduction, divisor, mean_cross_entropy, own_loss
 from prunebench.pruning.mask import Mask
-from prunebench.pruning.precision import Precision, converted, made_itself, own_dtypes, working_dtype
+from prunebench.pruning.precision import Precision, converted, not_in, own_converted, plain, working_dtype
 from prunebench.pruning.prunable import prunable_weights
 
 __all__ = ["ScoringNetwork"]
@@ -53,22 +53,21 @@ class ScoringNetwork:
         input_shape: Sequence[int] | None = None,
         like: Any = None,
     ) -> None:
-        except_ = (except_,) if isinstance(except_, str) else tuple(except_)
-        weights = prunable_weights(module, of, except_)
-        _refuse_weights(weights)
-        dtype = working_dtype(module, precision)
         self._original = module
         self._arguments: dict[str, Any] = {
             "mode": mode,
             "precision": precision,
             "of": of,
-            "except_": except_,
+            "except_": (except_,) if isinstance(except_, str) else tuple(except_),
             "loss": loss,
             "reduction": reduction,
             "input_shape": input_shape,
             "like": like,
         }
-        self.module = private_copy(module, None if dtype is None else _own_converted(module, dtype))
+        weights = prunable_weights(module, of, self._arguments["except_"])
+        _refuse_weights(weights)
+        dtype = working_dtype(module, precision)
+        self.module = private_copy(module, None if dtype is None else own_converted(module, dtype))
         if dtype is not None:
             self.module._apply(converted(dtype))  # type: ignore[no-untyped-call]
         for parameter in self.module.parameters():
@@ -147,7 +146,7 @@ class ScoringNetwork:
         return nested.mapped(one, self._like)
 
     def moved(self, value: Any) -> Any:
-        """Return inputs or targets on the network's device, floating-point numbers in its precision."""
+        """Return inputs or targets on the network's device, but for whole numbers in its precision."""
 
         def move(tensor: Tensor) -> Tensor:
             if tensor.is_inference():
@@ -164,34 +163,20 @@ class ScoringNetwork:
             self.failed = error
             raise
 
-    def refuse_precision(self, x: Any, given: Any, who: str, error: Exception) -> None:
-        """Refuse inputs that the network takes in its own precision and not in the one it is scored in.
+    def own_precision(self, x: Any, given: Any, who: str, error: Exception) -> UsageError | None:
+        """Return what to say of inputs that the network takes in its own precision but not in this one.
 
         x, given: the inputs as the copy got them, when it failed with `error`, and as the caller gave them.
-
-        Raises: UsageError, where it is so.
         """
-        own = own_dtypes(self._original)
-        if own == {self.dtype}:
-            return
-        module = private_copy(self._original).train(self._mode == "train")
-        first = next(module.get_parameter(name) for name in self.weights)
-        for inputs in (given, nested.mapped(converted(first.dtype), given)):
-            try:
-                with torch.no_grad():
-                    nested.called(module, inputs)
-                break
-            except Exception:
-                continue
-        else:
-            return
-        where = made_itself(lambda: self.outputs(x), self.dtype)
-        raise UsageError(
-            f"{who} works in {_plain(self.dtype)}, and the network works in its own precision "
-            f"({', '.join(sorted(map(_plain, own)))}) but not in {_plain(self.dtype)}"
-            + (f": it makes {where.removeprefix('torch.')}" if where else "")
-            + f' ({str(error).splitlines()[0]}). prune and score take precision="own" for that'
-        ) from error
+
+        def run(dtype: torch.dtype | None) -> None:
+            network = private_copy(self._original).train(self._mode == "train")
+            inputs = nested.mapped(lambda tensor: tensor.detach().to(self.device), given)
+            with torch.no_grad():
+                nested.called(network, inputs if dtype is None else nested.mapped(converted(dtype), inputs))
+
+        why = not_in(self.dtype, self._original, run, lambda: self.outputs(x), error)
+        return None if why is None else UsageError(f"{who} works in {plain(self.dtype)}, and {why}")
 
     def criterion(self, outputs: Any, targets: Any) -> Tensor:
         """Return the loss of these outputs: the user's, or the mean cross entropy of logits.
@@ -274,7 +259,11 @@ class ScoringNetwork:
 
     def fresh(self, mask: Mask | None) -> ScoringNetwork:
         """Return the network under this mask as if nothing had been done to it: the same, or a new copy."""
-        return self if self.restore(mask) else ScoringNetwork(self._original, mask, **self._arguments)
+        if self.restore(mask):
+            return self
+        again = ScoringNetwork(self._original, mask, **self._arguments)
+        again.restored = self.restored + 1
+        return again
 
     def _prepare(self, mask: Mask | None) -> None:
         self.mask = self._on = self._checked(mask)
@@ -299,24 +288,9 @@ def _refuse_weights(weights: Mapping[str, nn.Parameter]) -> None:
         if not weight.is_floating_point():
             kind = "complex" if weight.is_complex() else "no floating-point numbers"
             raise UsageError(
-                f"weight '{name}' is {kind} ({_plain(weight.dtype)}), and scores are of real weights: "
+                f"weight '{name}' is {kind} ({plain(weight.dtype)}), and scores are of real weights: "
                 f"except_=['{name}'] leaves it as it is"
             )
-
-
-def _own_converted(module: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Return what converts those tensors that are in a precision of the network's parameters."""
-    own, convert = own_dtypes(module), converted(dtype)
-
-    def of_its_own(tensor: Tensor) -> Tensor:
-        numbers = tensor.is_floating_point() or tensor.is_complex()
-        return convert(tensor) if numbers and tensor.dtype.to_real() in own else tensor
-
-    return of_its_own
-
-
-def _plain(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _state(tensor: Tensor) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Precision", "converted", "made_itself", "own_dtypes", "working_dtype"]
+__all__ = ["Precision", "converted", "not_in", "own_converted", "plain", "working_dtype"]
 
 Precision = Literal["float32", "float64", "own"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-def own_dtypes(module: nn.Module) -> set[torch.dtype]:
+def plain(dtype: torch.dtype) -> str:
+    """Return a precision's name."""
+    return str(dtype).removeprefix("torch.")
+
+
+def _own_dtypes(module: nn.Module) -> set[torch.dtype]:
     """Return the precisions of a network's parameters: real ones, for complex parameters those of a part."""
     return {p.dtype.to_real() for p in module.parameters() if p.is_floating_point() or p.is_complex()}
 
@@ -28,7 +34,7 @@ def working_dtype(module: nn.Module, precision: Precision) -> torch.dtype | None
 
     What is asked is the least: a network with parameters in float64 is never rounded.
     """
-    own = own_dtypes(module)
+    own = _own_dtypes(module)
     if precision == "own":
         return None
     dtype = torch.float64 if torch.float64 in own else _DTYPES[precision]
@@ -46,15 +52,49 @@ def converted(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     return convert
 
 
-def made_itself(run: Callable[[], Any], dtype: torch.dtype) -> str | None:
-    """Return where a network that runs and fails leaves this precision by itself: how, and in which line."""
+def own_converted(module: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """Return what brings those tensors into a precision that are in one of the network's parameters."""
+    own, convert = _own_dtypes(module), converted(dtype)
+
+    def of_its_own(tensor: Tensor) -> Tensor:
+        numbers = tensor.is_floating_point() or tensor.is_complex()
+        return convert(tensor) if numbers and tensor.dtype.to_real() in own else tensor
+
+    return of_its_own
+
+
+def not_in(
+    dtype: torch.dtype,
+    module: nn.Module,
+    run: Callable[[torch.dtype | None], Any],
+    again: Callable[[], Any],
+    error: Exception,
+) -> str | None:
+    """Return what to say of a network that works in its own precision but not in this one; None otherwise.
+
+    run: runs it in its own precision, on inputs as they were given or in the precision named
+    again: runs it in this one, where it failed with `error`
+    """
+    own = _own_dtypes(module)
+    if own == {dtype}:
+        return None
+    for given in (None, *own):
+        try:
+            run(given)
+            break
+        except Exception:
+            continue
+    else:
+        return None
     sources = _Sources(dtype)
-    try:
-        with sources:
-            run()
-    except Exception:
-        return sources.casts[-1] if sources.casts else sources.made[-1] if sources.made else None
-    return None
+    with contextlib.suppress(Exception), sources:
+        again()
+    made = [*sources.made, *sources.casts][-1:]
+    where = f": it makes {made[0]}" if made else ""
+    return (
+        f"the network works in its own precision ({', '.join(sorted(map(plain, own)))}) but not in "
+        f'{plain(dtype)}{where} ({str(error).splitlines()[0]}). prune and score take precision="own" for that'
+    )
 
 
 class _Sources(TorchFunctionMode):
@@ -74,7 +114,9 @@ class _Sources(TorchFunctionMode):
             given = {value.dtype for value in args if isinstance(value, Tensor)}
             if found.dtype not in given:
                 notes = self.casts if self._dtype in given else self.made
-                notes.append(f"{found.dtype} by {getattr(func, '__name__', 'an operation')} in {_line()}")
+                notes.append(
+                    f"{plain(found.dtype)} by {getattr(func, '__name__', 'an operation')} in {_line()}"
+                )
         return found
 
 

@@ -200,11 +200,8 @@ def _refused_inputs(
                 f"the network takes whole numbers, indices of tokens say, and {who} puts an input of ones in "
                 "floating point in their place: it does not apply to such a network"
             )
-        try:
-            net.refuse_precision(x, x if given is None else given[0], who, error)
-        except UsageError as refused:
-            return refused
-        return UsageError(f"the network does not take inputs {nested.described(x)}: {error}")
+        own = net.own_precision(x, x if given is None else given[0], who, error)
+        return own or UsageError(f"the network does not take inputs {nested.described(x)}: {error}")
     return None
 
 

@@ -16,7 +16,7 @@ from prunebench.errors import UsageError
 def make_net() -> nn.Sequential:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 4), nn.ReLU(), nn.Linear(4, 3))
-    nn.init.uniform_(net[1].bias)  # what is left of its inputs is constant, and not 0
+    nn.init.uniform_(net[1].bias)  # alone it makes outputs that are not constant zeros
     return net
 
 
@@ -61,6 +61,7 @@ def test_measures() -> None:
     assert neurons["1.weight"] == [0, 0, 0, 0]
     assert diagnostics.collapsed_layers(net, mask) == []
     assert diagnostics.effective_density(net, mask, (4,)) == 0.5
+    assert diagnostics.flops(net, mask, (4,)) == {"dense": 24, "sparse": 12, "share": 0.5}
     emptied = Mask({**mask, "3.weight": torch.zeros(3, 4, dtype=torch.bool)})
     assert diagnostics.collapsed_layers(net, emptied) == ["3.weight"]
 
