@@ -90,7 +90,8 @@ def _refuse_constant(net: ScoringNetwork, ones: Any) -> None:
     if abs(flow - float(_flow(other))) <= _rounding(net) * _size(one) > 0:
         raise UsageError(
             f"the network's outputs sum to {flow:.6g} whatever its weights are, so their flow (SynFlow) "
-            "ranks nothing: outputs are normalised, as by a Softmax at the end; score the network without it"
+            "ranks nothing: its outputs are normalised, as by a Softmax or LayerNorm at the end; score it "
+            "without that"
         )
 
 
