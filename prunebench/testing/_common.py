@@ -13,6 +13,7 @@ from torch import nn
 from prunebench.errors import PluginError, PrunebenchError
 from prunebench.host.components import Component
 from prunebench.host.identity import component_identity
+from prunebench.isolation import Watch, listed
 from prunebench.training.streams import stream
 
 __all__ = [
@@ -62,11 +63,13 @@ def said(who: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched(who: str) -> Iterator[None]:
-    """Assert that global random states, torch's default type and its gradient mode are left as they were."""
-    before = _global_state()
+    """Assert that global random states, modes and whatever others' results are made with are left alone."""
+    before, watch = _global_state(), Watch()
     yield
-    for (what, old), (_, new) in zip(before, _global_state(), strict=True):
+    after, changed = _global_state(), watch.put_back()
+    for (what, old), (_, new) in zip(before, after, strict=True):
         ensure(old == new, f"{who} changes {what}")
+    ensure(not changed, f"{who} {listed(changed)}" if changed else "")
 
 
 def _global_state() -> list[tuple[str, object]]:

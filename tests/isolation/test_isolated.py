@@ -110,6 +110,18 @@ LEAKS: dict[str, tuple[Leak, str]] = {
         _patch(prunebench.pruning.remove, "keep_top"),
         r"replaced prunebench\.pruning\.remove\.keep_top",
     ),
+    "a class of prunebench": (
+        _patch(prunebench.pruning.Mask, "apply"),
+        r"replaced prunebench\.pruning\.mask\.Mask\.apply",
+    ),
+    "a module in place of another": (
+        lambda: sys.modules.update({"torch.nn.functional": nn.init}),
+        r"replaced the module torch\.nn\.functional",
+    ),
+    "code of prunebench": (
+        _patch(prunebench.pruning.remove.keep_top, "__code__", (lambda *args, **kwargs: None).__code__),
+        r"replaced the code of prunebench\.pruning\.remove\.keep_top",
+    ),
     "kernel": (_kernel, r"gave torch's operators other kernels \(aten/relu/CPU\)"),
     "default dtype": (
         lambda: torch.set_default_dtype(torch.float64),
@@ -301,6 +313,23 @@ def test_brackets_nest() -> None:
         F.relu = F.gelu
         with isolated("inner"):
             torch.manual_seed(1)
+    assert F.relu is not F.gelu
+
+
+def test_rounds_of_one_are_looked_at_once() -> None:
+    """Within its own bracket a component's settings are put back each time, a leak at the end, by name."""
+    with (
+        pytest.raises(LeakError, match=r"^a scorer replaced torch\.nn\.functional\.relu;"),
+        isolated("a scorer"),
+    ):
+        for _ in range(2):
+            with isolated("a scorer"):
+                torch.set_num_threads(3)
+                F.relu = F.gelu
+            assert torch.get_num_threads() != 3
+        with pytest.raises(LeakError, match=r"^another"), isolated("another"):
+            F.softmax = F.gelu
+        assert F.softmax is not F.gelu
     assert F.relu is not F.gelu
 
 
