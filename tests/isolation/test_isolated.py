@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -203,6 +205,25 @@ def test_everything_is_named_at_once() -> None:
     ):
         LEAKS["forward hook"][0]()
         LEAKS["torch"][0]()
+
+
+@settings(max_examples=25, deadline=None)
+@given(names=st.lists(st.sampled_from(sorted(LEAKS)), min_size=2, max_size=5, unique=True))
+def test_several_leaks_in_any_order_are_all_put_back(names: list[str]) -> None:
+    """Whatever was done on top of what."""
+    before = behaviour()
+    watch = Watch()
+    try:
+        with pytest.raises(LeakError) as error, isolated("a net"):
+            for name in names:
+                with contextlib.suppress(
+                    AttributeError
+                ):  # an earlier one may have deleted what this one patches
+                    LEAKS[name][0]()
+        assert behaviour() == before
+        assert str(error.value).startswith("a net ")
+    finally:
+        watch.put_back()
 
 
 def test_a_leak_is_an_error_of_the_component() -> None:
