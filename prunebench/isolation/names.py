@@ -25,7 +25,7 @@ _MODULES = frozenset(
 _OWN = ("torch", "prunebench.pruning", "prunebench.training", "prunebench_plugins")
 """Packages whose classes are watched too."""
 _CODE = ("torch.nn.functional", "torch.nn.init", *_OWN[1:])
-"""Where functions are watched for another code under the same name."""
+"""Where functions are watched for other code or defaults under the same name."""
 _PACKAGES = ("torch.nn.modules", "torch.optim", "prunebench", "prunebench_plugins")
 _BEFORE_PLUGINS = ("torch.optim", "prunebench.pruning", "prunebench.training.loop", "prunebench.jobs.run")
 _MISSING: Any = object()
@@ -42,8 +42,9 @@ class Names:
     """The meaning of every name in the watched modules and classes at one moment.
 
     Watched are the modules above as far as they are imported, the classes of torch and prunebench in them
-    that compute, and the code of some functions. Names that a module gains are nobody's business
-    unless they hide a builtin; those that a class gains count where they hide what it inherits.
+    that compute, of some functions the code and defaults, so of all constructors. Names that a module gains
+    are nobody's business unless they hide a builtin; those that a class gains count where they hide what it
+    inherits.
     """
 
     _last: Names | None = None
@@ -58,11 +59,10 @@ class Names:
         self._functions = [
             value
             for (_, label), names in zip(self._owners, self._names, strict=True)
-            if label.startswith(_CODE)
-            for value in names.values()
-            if isinstance(value, FunctionType)
+            for name, value in names.items()
+            if isinstance(value, FunctionType) and (label.startswith(_CODE) or name == "__init__")
         ]
-        self._code = list(map(_code, self._functions))
+        self._parts = [list(map(part, self._functions)) for part in _PARTS]
 
     @classmethod
     def now(cls) -> Names:
@@ -77,7 +77,10 @@ class Names:
             all(sys.modules.get(name) is module for name, module in self._imported)
             and sum(map(len, self._live)) == len(self._values)
             and all(map(is_, chain.from_iterable(map(_values, self._live)), self._values))
-            and all(map(is_, map(_code, self._functions), self._code))
+            and all(
+                all(map(is_, map(part, self._functions), was))
+                for part, was in zip(_PARTS, self._parts, strict=True)
+            )
         )
 
     def put_back(self) -> list[str]:
@@ -99,13 +102,14 @@ class Names:
                 if _hides(owner, name) and not _pythons_own(name) and not _torchs_own(_MISSING, live[name]):
                     delattr(owner, name)
                     yield f"{label}.{name}"
-        for function, code in zip(self._functions, self._code, strict=True):
-            if function.__code__ is not code:
-                function.__code__ = code
+        for function, *parts in zip(self._functions, *self._parts, strict=True):
+            if any(part(function) is not was for part, was in zip(_PARTS, parts, strict=True)):
+                function.__code__, function.__defaults__, function.__kwdefaults__ = parts
                 yield f"the code of {function.__module__}.{function.__qualname__}"
 
 
-_code, _values = attrgetter("__code__"), methodcaller("values")
+_PARTS = [attrgetter(name) for name in ("__code__", "__defaults__", "__kwdefaults__")]
+_values = methodcaller("values")
 
 
 def _hides(owner: Any, name: str) -> bool:

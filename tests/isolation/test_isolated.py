@@ -124,6 +124,14 @@ LEAKS: dict[str, tuple[Leak, str]] = {
         _patch(prunebench.pruning.remove.keep_top, "__code__", (lambda *args, **kwargs: None).__code__),
         r"replaced the code of prunebench\.pruning\.remove\.keep_top",
     ),
+    "defaults": (
+        _patch(F.dropout, "__defaults__", (0.9, True, False)),
+        r"replaced the code of torch\.nn\.functional\.dropout",
+    ),
+    "a constructor's defaults": (
+        _patch(nn.BatchNorm2d.__init__, "__defaults__", (1e-5, 0.9, True, True, None, None)),
+        r"replaced the code of torch\.nn\.modules\.batchnorm\._BatchNorm\.__init__",
+    ),
     "kernel": (_kernel, r"gave torch's operators other kernels \(aten/relu/CPU\)"),
     "default dtype": (
         lambda: torch.set_default_dtype(torch.float64),
@@ -152,6 +160,7 @@ def behaviour() -> dict[str, Any]:
         F.cross_entropy(net(x), torch.tensor([0, 1])).backward()
         optimizer.step()
     return {
+        "momentum": nn.BatchNorm2d(2).momentum,
         "weights": [p.tolist() for p in net.parameters()],
         "functions": [
             F.softmax(x, 1).tolist(),
