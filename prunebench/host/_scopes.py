@@ -25,8 +25,10 @@ __all__ = [
 ]
 
 MUTATORS = frozenset(
-    ["add", "append", "clear", "discard", "extend", "insert", "pop", "remove", "reverse", "setdefault"]
-    + ["sort", "update"]
+    {
+        *("add", "append", "clear", "discard", "extend", "insert"),
+        *("pop", "remove", "reverse", "setdefault", "sort", "update"),
+    }
 )
 """Methods that change a list, set or dictionary."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
