@@ -13,7 +13,7 @@ from prunebench.isolation.settings import QUIET, TELLING, Reading
 __all__ = ["Watch", "isolated", "listed"]
 
 
-_running: ContextVar[str | None] = ContextVar("who runs", default=None)
+_running: ContextVar[tuple[str, Watch] | None] = ContextVar("who runs, since when", default=None)
 
 
 class Watch:
@@ -43,12 +43,15 @@ def isolated(who: str) -> Iterator[None]:
     Raises: LeakError, naming `who` and what it changed, where that changes the results of others.
     """
     outer = _running.get()
-    watch = Watch(all_of_it=outer != who)
-    inside = _running.set(who)
+    same = outer is not None and outer[0] == who
+    watch = Watch(all_of_it=not same)
+    inside = _running.set(outer if same else (who, watch))
     try:
         yield
     except BaseException as error:
         changed = watch.put_back()
+        if same and outer is not None:  # whoever asks what was wrong does so where nothing is changed
+            changed += outer[1].put_back()
         if changed:
             error.add_note(f"{who} also {listed(changed)}; this has been put back")
         raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import os
 import random
 from collections.abc import Iterator
 
@@ -20,6 +22,7 @@ __all__ = [
     "CLASSES",
     "SHAPE",
     "ensure",
+    "ensure_callable",
     "ensure_common",
     "sample_batch",
     "sample_networks",
@@ -48,6 +51,39 @@ def ensure_common(component: Component) -> str:
     return who
 
 
+def ensure_callable(who: str, what: str, function: object, *names: str, parameters: bool = False) -> None:
+    """Check that a component's function can be called as the host does: these arguments by position.
+
+    Whatever else it takes are parameters, each with a default; where a suite can set them (`parameters`) by
+    keyword alone. What is wrong is said in the function's own names.
+    """
+    ensure(callable(function), f"{who}: {what} is a {type(function).__name__}; a function is wanted")
+    assert callable(function)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # a builtin, which cannot be asked
+    try:
+        signature.bind(*names)
+    except TypeError as error:
+        spelled = (
+            f"{getattr(function, '__name__', what)}{signature.replace(return_annotation=signature.empty)}"
+        )
+        raise AssertionError(
+            f"{who}: {what} must take ({', '.join(names)}), and parameters by keyword alone, each with a "
+            f"default; it is {spelled} ({error})"
+        ) from error
+    late = [p.name for p in list(signature.parameters.values())[len(names) :] if p.kind in _BY_POSITION]
+    ensure(
+        not (late and parameters),
+        f"{who}: {', '.join(map(repr, late))} of {what} can be given by position, so no suite can set it; "
+        "put a * before it",
+    )
+
+
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 @contextlib.contextmanager
 def said(who: str) -> Iterator[None]:
     """Turn an error of the component's into an AssertionError about it."""
@@ -56,14 +92,15 @@ def said(who: str) -> Iterator[None]:
     except AssertionError:
         raise
     except PrunebenchError as error:
-        raise AssertionError(f"{who}: {error}") from error
+        text = str(error)
+        raise AssertionError(text if text.startswith(who) else f"{who}: {text}") from error
     except Exception as error:
         raise AssertionError(f"{who} fails: {type(error).__name__}: {error}") from error
 
 
 @contextlib.contextmanager
 def untouched(who: str) -> Iterator[None]:
-    """Assert that global random states, modes and whatever others' results are made with are left alone."""
+    """Assert that what all components share is left as it was; put it back before that."""
     before, watch = _global_state(), Watch()
     yield
     after, changed = _global_state(), watch.put_back()
@@ -81,6 +118,10 @@ def _global_state() -> list[tuple[str, object]]:
         ("torch's default type", torch.get_default_dtype()),
         ("torch's gradient mode", torch.is_grad_enabled()),
         ("torch's deterministic mode", torch.are_deterministic_algorithms_enabled()),
+        ("torch's default device", str(torch.get_default_device())),
+        ("torch's number of threads", torch.get_num_threads()),
+        ("the environment's variables", dict(os.environ)),
+        ("the working directory", os.getcwd()),
     ]
 
 

@@ -363,6 +363,19 @@ def test_rounds_of_one_are_looked_at_once() -> None:
     assert F.relu is not F.gelu
 
 
+def test_a_round_that_fails_is_put_back_at_once() -> None:
+    """So that what went wrong is looked for where nothing is changed; it is noted once."""
+    relu = F.relu
+    with pytest.raises(ZeroDivisionError) as error, isolated("a scorer"):
+        try:
+            with isolated("a scorer"):
+                F.relu = F.gelu
+                raise ZeroDivisionError
+        finally:
+            assert F.relu is relu
+    assert len(error.value.__notes__) == 1
+
+
 def _train() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))
     for kind in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
