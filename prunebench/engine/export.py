@@ -195,6 +195,11 @@ def check_components(session: Session, key: str) -> None:
         for kind, name, planned in _components(session.plan.jobs[ancestor].params):
             now = session.host.identity(kind, name)
             if dict(now) != dict(planned):
+                if now.get("rule") != planned.get("rule") and "version" not in now:
+                    raise UsageError(
+                        f"the cell's weights were dropped, and {kind[:-1]} '{name}' is identified by another "
+                        "rule since: run the suite again to make them"
+                    )
                 raise UsageError(
                     f"the cell's weights were dropped, and {kind[:-1]} '{name}' has changed since: "
                     f"{_short(planned)} then, {_short(now)} now; they cannot be made again with this one"

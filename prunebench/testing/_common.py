@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import random
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from torch import nn
 from prunebench.errors import PluginError, PrunebenchError
 from prunebench.host.components import Component
 from prunebench.host.identity import component_identity
-from prunebench.isolation import isolated
+from prunebench.isolation import Watch, listed
 from prunebench.training.streams import stream
 
 __all__ = [
@@ -99,12 +100,13 @@ def said(who: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched(who: str) -> Iterator[None]:
-    """Assert that global random states and torch's modes are left as they were, and all that others share."""
-    before = _global_state()
-    with isolated(who):
-        yield
-        for (what, old), (_, new) in zip(before, _global_state(), strict=True):
-            ensure(old == new, f"{who} changes {what}")
+    """Assert that what all components share is left as it was; put it back before that."""
+    before, watch = _global_state(), Watch()
+    yield
+    after, changed = _global_state(), watch.put_back()
+    for (what, old), (_, new) in zip(before, after, strict=True):
+        ensure(old == new, f"{who} changes {what}")
+    ensure(not changed, f"{who} {listed(changed)}" if changed else "")
 
 
 def _global_state() -> list[tuple[str, object]]:
@@ -116,6 +118,9 @@ def _global_state() -> list[tuple[str, object]]:
         ("torch's default type", torch.get_default_dtype()),
         ("torch's gradient mode", torch.is_grad_enabled()),
         ("torch's deterministic mode", torch.are_deterministic_algorithms_enabled()),
+        ("torch's number of threads", torch.get_num_threads()),
+        ("the environment's variables", dict(os.environ)),
+        ("the working directory", os.getcwd()),
     ]
 
 
