@@ -36,7 +36,7 @@ def source(suite: str, options: dict[str, Any]) -> Source:
     from prunebench.engine.frozen import newest_frozen
 
     request = request_of(suite, options)
-    store = Store.open(request.store, create=False, write=False, absent_ok=True)
+    store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
     if not any(options.get(name) for name in _PLANNING):
         found = newest_frozen(suite, store, seeds=options.get("seeds"))
         if found is not None:
