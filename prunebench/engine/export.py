@@ -18,6 +18,7 @@ from prunebench.engine.binding import record_of
 from prunebench.engine.local import JobFailed
 from prunebench.engine.session import Request, Session, read_frozen
 from prunebench.errors import StoreError, UsageError
+from prunebench.jobs.binding import artifact_of
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.store import Damaged, Missing, Record, Store
 
@@ -166,6 +167,7 @@ def _state(session: Session, store: Store, key: str, cell: PlannedCell) -> tuple
     from prunebench.jobs.states import unpack_state
 
     made: list[Job] = []
+    fits = artifact_of(session.plan.jobs[key])
     if not store.has_artifact(key):
         check_components(session, key)
         session.ready([cell])
@@ -173,14 +175,14 @@ def _state(session: Session, store: Store, key: str, cell: PlannedCell) -> tuple
         engine = session.engine(store)
         try:
             engine.make_key(key)
-            artifact = store.read_artifact(key)
+            artifact = store.read_artifact(key, fits=fits)
         finally:
             made = list(engine.made)
             for job in made:
                 if job.key == key or job.kind == "score":
                     store.drop_artifact(job.key)
     else:
-        artifact = store.read_artifact(key)
+        artifact = store.read_artifact(key, fits=fits)
     if artifact.meta.get("diverged"):
         raise UsageError(
             f"made again, the run diverged at step {artifact.meta['diverged']['step']}: nothing to export"

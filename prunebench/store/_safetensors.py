@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import orjson
@@ -20,7 +20,10 @@ from prunebench.store._errors import Flaw
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["FORMAT", "decode", "encode", "read_header"]
+__all__ = ["FORMAT", "Fits", "decode", "encode", "read_header"]
+
+Fits = Callable[[Mapping[str, Any]], str | None]
+"""Says why an artifact's meta are not those that are wanted, in words; None where they are."""
 
 FORMAT = 1
 """Version of what the metadata hold."""
@@ -188,12 +191,14 @@ def _check_layout(tensors: Mapping[str, _Tensor], size: int) -> None:
         raise Flaw(f"its tensors have {size} bytes, its header says {place}")
 
 
-def read_header(file: BinaryIO, key: str) -> dict[str, Any]:
+def read_header(file: BinaryIO, key: str, fits: Fits | None = None) -> dict[str, Any]:
     """Return an artifact's meta and, as "digest", its digest, from the header alone (imports no torch).
 
-    Raises: Flaw for a file that is cut off or no artifact of this key.
+    Raises: Flaw for a file that is cut off or no artifact of this key, or that does not fit.
     """
     _, _, entry = _header(file, key)
+    if fits is not None and (wrong := fits(entry["meta"])) is not None:
+        raise Flaw(wrong)
     return {**entry["meta"], "digest": entry["digest"]}
 
 

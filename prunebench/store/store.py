@@ -25,6 +25,7 @@ from prunebench.store._commit import (
 from prunebench.store._errors import Flaw, Missing
 from prunebench.store._folder import Folder, SetAside, check_label
 from prunebench.store._process import Owner
+from prunebench.store._safetensors import Fits as MetaFits
 from prunebench.store.artifacts import Artifact, Artifacts
 from prunebench.store.attempts import Attempts
 from prunebench.store.claims import STALE_AFTER, Claim, Claims
@@ -155,19 +156,23 @@ class Store:
         """
         return self._artifacts.write(key, tensors, meta, checkpoint)
 
-    def read_artifact(self, key: str, *, checkpoint: bool = False) -> Artifact:
-        """Return an artifact, its digest verified.
+    def read_artifact(
+        self, key: str, *, checkpoint: bool = False, fits: MetaFits | None = None
+    ) -> Artifact:
+        """Return an artifact, its digest verified; `fits` says why its meta are not those that are wanted.
 
         Raises: Missing; Damaged, once the file has been set aside; StoreError for a newer format.
         """
-        return self._artifacts.read(key, checkpoint)
+        return self._artifacts.read(key, checkpoint, fits)
 
-    def artifact_meta(self, key: str, checkpoint: bool = False) -> dict[str, Any] | None:
+    def artifact_meta(
+        self, key: str, checkpoint: bool = False, fits: MetaFits | None = None
+    ) -> dict[str, Any] | None:
         """Return an artifact's meta and, as "digest", its digest, from the header alone; None where missing.
 
         The meta is verified, the tensors are not; a file found damaged is set aside and counts as missing.
         """
-        return self._artifacts.meta(key, checkpoint)
+        return self._artifacts.meta(key, checkpoint, fits)
 
     def has_artifact(self, key: str, checkpoint: bool = False) -> bool:
         """Whether an artifact's file is there (it is verified when it is read)."""
