@@ -50,6 +50,8 @@ class Snapshot:
     def result(self, key: str) -> Record | None:
         """Return a record or a measure of the plan, verified to be the planned one; None where it is missing.
 
+        A record comes without its curve, which is verified too: a suite's curves would fill the memory.
+
         Raises: StoreError for one that cannot be read, or is of a newer schema.
         """
         if key not in self._results:
@@ -61,7 +63,7 @@ class Snapshot:
             return None
         try:
             if self.plan.jobs[key].kind == "record":
-                return self.store.read_record(key, record_of(self.plan, key))
+                return _without_curve(self.store.read_record(key, record_of(self.plan, key)))
             return self.store.read_measure(key, measure_of(self.plan, key))
         except (Missing, Damaged):
             return None
@@ -120,3 +122,8 @@ class Snapshot:
         return sorted(
             key for key in wanted & self._attempted if not self.have(key) and self.store.attempts(key)
         )
+
+
+def _without_curve(record: Record) -> Record:
+    kept = {name: value for name, value in record.result.items() if name != "curve"}
+    return Record(record.schema, record.key, record.digest, kept, record.provenance, record.seal)

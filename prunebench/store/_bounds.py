@@ -29,31 +29,49 @@ def parse_json(content: bytes, *, longest: int = LONGEST) -> dict[str, Any]:
         raise Flaw(f"not JSON ({error})") from None
     if not isinstance(value, dict):
         raise Flaw("not a JSON object")
-    check_bounds(value, longest=longest)
+    _check_depth(value)
+    if len(content) > longest:
+        _check_texts([value], longest)
     return value
 
 
 def check_bounds(value: Any, *, longest: int = LONGEST) -> None:
-    """Refuse a value that is nested too deep or has too long a text in it; walks level by level.
+    """Refuse a value that is nested too deep or has too long a text in it.
 
     Raises: Flaw.
     """
+    _check_depth(value)
+    _check_texts([value], longest)
+
+
+def _check_depth(value: Any) -> None:
+    """Walks level by level, never into itself."""
     level = [value]
     for _ in range(DEEPEST + 1):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, str):
-                if len(item) > longest:
-                    raise Flaw(f"a text of {len(item):,} characters, at most {longest:,} are read")
-            elif isinstance(item, dict):
-                below.extend(item)
-                below.extend(item.values())
-            elif isinstance(item, list | tuple):
-                below.extend(item)
-        if not below:
+        level = [
+            item
+            for container in level
+            for item in (container.values() if type(container) is dict else container)
+            if type(item) is dict or type(item) is list
+        ]
+        if not level:
             return
-        level = below
     raise Flaw(f"nested more than {DEEPEST} levels deep")
+
+
+def _check_texts(value: Any, longest: int) -> None:
+    level = [value]
+    while level:
+        for container in level:
+            for item in (*container, *container.values()) if type(container) is dict else container:
+                if type(item) is str and len(item) > longest:
+                    raise Flaw(f"a text of {len(item):,} characters, at most {longest:,} are read")
+        level = [
+            item
+            for container in level
+            for item in (container.values() if type(container) is dict else container)
+            if type(item) is dict or type(item) is list
+        ]
 
 
 def shown(text: object, length: int = 200) -> str:

@@ -144,11 +144,12 @@ class _ExactCounts(Counts):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class _ExactPoint(Point):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
+class _ExactPoint(_Whole):
+    step: Count
+    train_loss: Real | None = None
     correct: Count
     examples: Several
+    loss: Real | None = None
 
 
 class _ExactLayer(Layer):
@@ -192,6 +193,8 @@ class CellResult(_Whole):
         _outcome(self.outcome, self.test, self.diverged, "test")
         if (self.test is None) == (self.diverged is None):
             raise ValueError("it both finished and diverged")
+        for point in self.curve:
+            _possible(point.correct, point.examples)
         for before, after in pairwise(self.curve):
             if before.step >= after.step:
                 raise ValueError(f"its curve goes from step {before.step} to step {after.step}")

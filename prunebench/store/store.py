@@ -156,9 +156,7 @@ class Store:
         """
         return self._artifacts.write(key, tensors, meta, checkpoint)
 
-    def read_artifact(
-        self, key: str, *, checkpoint: bool = False, fits: MetaFits | None = None
-    ) -> Artifact:
+    def read_artifact(self, key: str, *, checkpoint: bool = False, fits: MetaFits | None = None) -> Artifact:
         """Return an artifact, its digest verified; `fits` says why its meta are not those that are wanted.
 
         Raises: Missing; Damaged, once the file has been set aside; StoreError for a newer format.
