@@ -1,4 +1,4 @@
-"""Whether an artifact in the store can be what a job of the plan makes: its metadata are complete and its own.
+"""Whether an artifact can be what a job of the plan makes: its metadata are complete and its own.
 
 Its digest says that it is whole. What was made from another state is the context's matter.
 """

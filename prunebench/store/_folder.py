@@ -157,7 +157,9 @@ class Folder:
         return aside
 
     def _note(self, file: str, reason: str, aside: Path | None) -> None:
-        self.found.append(SetAside(file, reason, aside))
+        note = SetAside(file, reason, aside)
+        if note not in self.found:  # what was left where it is may be met again
+            self.found.append(note)
         logger.info("%s: %s; %s", file, reason, f"set aside as {aside}" if aside else "left where it is")
 
     def _move_aside(self, path: Path, reason: str, found: os.stat_result | None) -> Path | None:
