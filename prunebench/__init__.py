@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from prunebench.errors import (
         ComponentError,
         DataError,
+        LeakError,
         PluginError,
         PrunebenchError,
+        PruningWarning,
         StoreError,
         SuiteError,
         UsageError,
@@ -34,9 +36,12 @@ if TYPE_CHECKING:
         RecipeComponent,
         Scorer,
     )
-    from prunebench.host.form import Batch, Form
+    from prunebench.host.form import Batch, Form, ScorerCall
     from prunebench.host.hookspecs import hookimpl
     from prunebench.pruning.mask import Mask
+    from prunebench.pruning.network import ScoringNetwork
+    from prunebench.training.course import Course
+    from prunebench.training.files import ImageFiles
     from prunebench.training.recipe import Recipe
 
 _WHERE = {
@@ -44,8 +49,10 @@ _WHERE = {
     "prunebench.errors": [
         "ComponentError",
         "DataError",
+        "LeakError",
         "PluginError",
         "PrunebenchError",
+        "PruningWarning",
         "StoreError",
         "SuiteError",
         "UsageError",
@@ -61,9 +68,12 @@ _WHERE = {
         "RecipeComponent",
         "Scorer",
     ],
-    "prunebench.host.form": ["Batch", "Form"],
+    "prunebench.host.form": ["Batch", "Form", "ScorerCall"],
     "prunebench.host.hookspecs": ["hookimpl"],
     "prunebench.pruning.mask": ["Mask"],
+    "prunebench.pruning.network": ["ScoringNetwork"],
+    "prunebench.training.course": ["Course"],
+    "prunebench.training.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
@@ -73,19 +83,25 @@ __all__ = [
     "Architecture",
     "Batch",
     "ComponentError",
+    "Course",
     "DataError",
     "Dataset",
     "Description",
     "Diagnostic",
     "Form",
+    "ImageFiles",
     "Initialization",
+    "LeakError",
     "Mask",
     "Method",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "Recipe",
     "RecipeComponent",
     "Scorer",
+    "ScorerCall",
+    "ScoringNetwork",
     "StoreError",
     "SuiteError",
     "UsageError",

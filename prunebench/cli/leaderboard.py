@@ -66,10 +66,10 @@ def command(suite: str, format: str | None, output: str | None, as_json: bool, *
         )
         if format != "json":
             return
-        suite_is = {name: found.plan.suite.get(name) for name in ("name", "version")}
-        import json
+        from prunebench.analysis import table
+        from prunebench.report.leaderboard import leaderboard
 
-        text = json.dumps({"suite": suite_is, "settings": []}, indent=2) + "\n"
+        text = leaderboard(table([]), suite=found.plan.suite, format="json")
     text = visible(text)
     if output is None or output == "-":
         click.echo(text, nl=False)

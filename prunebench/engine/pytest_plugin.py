@@ -100,6 +100,7 @@ def _load(config: pytest.Config, path: Path) -> _Loaded:
         plan = read_frozen(Path(frozen), store)
         if plan is None:
             raise StoreError(f"{frozen}: another prunebench has frozen its plan there: run again")
+        request = request.with_suite_plugins()
         session = Session(request, request.host(), plan, path, Path(frozen))
         session.check_identities()
     else:
@@ -118,9 +119,11 @@ def _load(config: pytest.Config, path: Path) -> _Loaded:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Freeze the plan before a worker of pytest-xdist starts, and tell it where."""
-    from prunebench.errors import PrunebenchError
+    from prunebench.errors import PrunebenchError, readable
 
     config: pytest.Config = node.config
+    told = node.workerinput.get("mainargv", ())  # for show; what is not UTF-8 cannot be sent
+    node.workerinput["mainargv"] = [readable(str(argument)) for argument in told]
     frozen: dict[str, str] = {}
     for arg in config.args:
         path = Path(str(arg).split("::")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from prunebench.engine.snapshot import Snapshot
@@ -18,6 +19,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
     or "missing": so too where its record is damaged or another cell's. `snapshot` saves reading them again.
     """
     snapshot = snapshot or Snapshot(plan, store)
+    classes = plan.suite.get("classes") or {}
     found = []
     for cell in plan.cells:
         labels = cell.labels
@@ -35,6 +37,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
             "sparsity": round(1 - float(cell.density), 12),
             "seed": cell.seed,
             "status": "missing",
+            "classes": classes.get(labels.get("dataset", "")),
         }
         record = snapshot.result(cell.key)
         if record is not None:
@@ -47,7 +50,11 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
 
 def _result(record: Record) -> dict[str, Any]:
     result = record.result
-    row: dict[str, Any] = {"status": result["outcome"], "numerics": record.provenance.get("numerics")}
+    row: dict[str, Any] = {
+        "status": result["outcome"],
+        "numerics": record.provenance.get("numerics"),
+        **_layers(result),
+    }
     if result["outcome"] == "diverged":
         return row | {"diverged_run": result["diverged"]["run"], "diverged_step": result["diverged"]["step"]}
     test = result["test"]
@@ -57,3 +64,16 @@ def _result(record: Record) -> dict[str, Any]:
         "loss": test["loss"],
         "accuracy": 100 * test["correct"] / test["examples"],
     }
+
+
+def _layers(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which layers the mask leaves empty, and which is the output layer where that is known.
+
+    A mask's layers stand in module order; the last one is the output layer unless layers were left out.
+    """
+    layers = (result.get("mask") or {}).get("layers") or []
+    empty = [str(layer.get("name")) for layer in layers if layer.get("kept") == 0]
+    prunable = (result["cell"].get("form") or {}).get("prunable") or {}
+    every = isinstance(prunable, Mapping) and prunable.get("of", "weights") == "weights"
+    output = str(layers[-1].get("name")) if layers and every and not prunable.get("except") else ""
+    return {"empty_layers": empty, "output_layer": output}

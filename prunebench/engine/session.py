@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from prunebench.errors import DataError, PluginError, UsageError
+from prunebench.host.datasets import parse_dataset
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
@@ -43,8 +45,20 @@ class Request:
     threads: int = 1
     keep_states: bool = False
 
+    def with_suite_plugins(self) -> Request:
+        """Return the request with the plugin files that the suite names, before the others.
+
+        A file that is named twice is loaded once.
+
+        Raises: SuiteError for a file that is not there, or a suite that cannot be read.
+        """
+        from prunebench.suite.load import plugin_files
+
+        named = map(str, plugin_files(self.suite))
+        return replace(self, plugins=tuple(dict.fromkeys([*named, *self.plugins])))
+
     def host(self) -> Host:
-        """Load the plugins."""
+        """Load the plugins; those that the suite names are among them after `with_suite_plugins` alone."""
         from prunebench.host.registry import Host
 
         return Host.load(
@@ -65,14 +79,14 @@ class Request:
         return suite
 
     def to_json(self) -> str:
-        """Return the request as text."""
-        return orjson.dumps(self.__dict__).decode()
+        """Return the request as text, in ASCII: paths may hold bytes that are not UTF-8."""
+        return json.dumps(self.__dict__)
 
     @classmethod
     def from_json(cls, text: str) -> Request:
         """Return the request that `to_json` wrote."""
         value: dict[str, Any] = {
-            name: tuple(item) if isinstance(item, list) else item for name, item in orjson.loads(text).items()
+            name: tuple(item) if isinstance(item, list) else item for name, item in json.loads(text).items()
         }
         return cls(**value)
 
@@ -98,6 +112,7 @@ class Session:
         from prunebench.plan.make import make_plan
 
         began = time.perf_counter()
+        request = request.with_suite_plugins()
         host = request.host()
         suite = request.read_suite(host)
         plan = make_plan(suite, host, Path(request.data))
@@ -120,7 +135,8 @@ class Session:
             if dataset.download is None or not fetch:
                 continue
             try:
-                dataset.download(Path(self.request.data))
+                with self.host.calling("datasets", parse_dataset(name)[0]):
+                    dataset.download(Path(self.request.data))
             except DataError as error:
                 missing[name] = str(error)
                 continue

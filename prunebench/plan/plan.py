@@ -25,7 +25,7 @@ class Plan:
     """What a suite takes. Frozen to a file when a run starts, so that everyone works on the same plan."""
 
     suite: Mapping[str, Any]
-    """name, version, digest, what the leaderboard needs (baselines, margins, title, data sets), and how many
+    """name, version, digest, what the leaderboard needs (baselines, margins, classes, title), and how many
     examples networks are evaluated on (`examples`, by data set and split)."""
     cells: Sequence[PlannedCell]
     jobs: Mapping[str, Job]
@@ -170,6 +170,7 @@ class Plan:
         """
         try:
             frozen = _Frozen.model_validate(value)
+            _Suite.model_validate(frozen.suite)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -193,12 +194,50 @@ class Plan:
                 if not all(name in jobs for name in inputs):
                     raise ValueError(f"not a frozen plan: job {key} reads what does not come before it")
                 jobs[key] = Job(key, kind, unpacked(params), tuple(inputs))
+                if not _complete(jobs[key]) or key not in frozen.costs:
+                    raise ValueError(f"not a frozen plan: job {key} is incomplete")
             cells = [_cell(frozen.labels, *cell) for cell in frozen.cells]
         except (IndexError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a frozen plan ({type(error).__name__}: {error})") from None
-        if not all(target in jobs for cell in cells for target in (cell.key, *cell.targets)):
-            raise ValueError("not a frozen plan: a cell asks for what is no job of it")
+        for cell in cells:
+            if not all(target in jobs for target in (cell.key, *cell.targets)):
+                raise ValueError(f"not a frozen plan: cell {cell.id} asks for what is no job of it")
+            if jobs[cell.key].kind != "record":
+                raise ValueError(f"not a frozen plan: cell {cell.id} has no record")
+            named = all(cell.labels.get(name) for name in ("architecture", "dataset", "method"))
+            if not named or not 0 < float(cell.density) <= 1:
+                raise ValueError(f"not a frozen plan: cell {cell.id} does not say what it is")
         return cls(frozen.suite, cells, jobs, frozen.costs, frozen.identities, frozen.missing_data)
+
+
+def _complete(job: Job) -> bool:
+    """Whether a job says what is asked of it before it runs."""
+    params = job.params
+    if job.kind == "train":
+        run, step, key = params.get("run"), params.get("step"), params.get("run_key")
+        start = run.get("start") if isinstance(run, dict) else None
+        return isinstance(step, int) and isinstance(key, str) and isinstance(start, int)
+    if job.kind == "record":
+        return isinstance(params.get("cell"), dict) and bool(job.inputs)
+    if job.kind == "measure":
+        diagnostic = params.get("diagnostic")
+        return isinstance(diagnostic, dict) and isinstance(diagnostic.get("name"), str) and "of" in params
+    return True
+
+
+class _Suite(BaseModel):
+    """What of a plan's suite is read without asking what kind it is."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    name: str
+    version: str
+    digest: str
+    examples: dict[str, dict[str, int]] = {}
+    classes: dict[str, int] = {}
+    baselines: dict[str, str] = {}
+    margins: dict[str, float] = {}
+    leaderboard: dict[str, Any] = {}
 
 
 _Cell = tuple[str, str, str, list[str], int, str, int, int, int, float, list[str]]

@@ -15,7 +15,7 @@ from prunebench.store._folder import Folder
 
 __all__ = ["check_cache"]
 
-_KINDS = {"lastfailed": dict, "nodeids": list}
+_KINDS: dict[str, type[dict[str, Any]] | type[list[Any]]] = {"lastfailed": dict, "nodeids": list}
 _LARGEST = 200_000_000
 
 
@@ -23,7 +23,7 @@ def check_cache(folder: Folder) -> None:
     """Set aside those of the files that pytest could not read. Raises: StoreError."""
     for name, kind in _KINDS.items():
 
-        def parse(file: BinaryIO, kind: type = kind) -> None:
+        def parse(file: BinaryIO, kind: type[Any] = kind) -> None:
             try:
                 found: Any = orjson.loads(file.read())
             except orjson.JSONDecodeError as error:

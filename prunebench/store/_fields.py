@@ -262,6 +262,7 @@ class Provenance(_Known):
 
     suite: dict[Text, Scalar] = {}
     components: dict[Text, dict[Text, Any]] = {}
+    plugins: list[dict[Text, Any]] = []
     software: dict[Text, Text] = {}
     numerics: Text | None = None
     normalization: _Normalization | None = None
