@@ -163,7 +163,7 @@ def _header(file: BinaryIO, key: str) -> tuple[int, dict[str, Any], dict[str, An
         raise StoreError(
             f"artifact {key} has format {version}, this prunebench knows up to {FORMAT}: use a newer one"
         )
-    if version != FORMAT:
+    if type(version) is not int or version != FORMAT:
         raise Flaw("its metadata are not an artifact's")
     try:
         _Entry.model_validate(entry)

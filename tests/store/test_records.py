@@ -177,6 +177,19 @@ def test_what_is_no_record_is_damaged(store: Store, key: str, path: Path, conten
         store.read_record(key)
 
 
+@pytest.mark.parametrize("field", ["result", "key", "schema", "provenance", "digest"])
+def test_a_field_that_is_there_twice(
+    store: Store, key: str, result: dict[str, Any], path: Path, field: str
+) -> None:
+    """The last one counts, as for every reader of JSON: where that is not the written one it is found."""
+    whole = path.read_text().strip()
+    path.write_text(f'{{"{field}":1,{whole[1:]}')
+    assert store.read_record(key).result == result
+    path.write_text(f'{whole[:-1]},"{field}":1}}')
+    with pytest.raises(Damaged):
+        store.read_record(key)
+
+
 def test_a_newer_schema_is_said_and_kept(store: Store, key: str, path: Path) -> None:
     """A record of a newer schema is an error that says to use a newer prunebench; the file stays."""
     edit(path, lambda record: record.update(schema=3, more={"new": "field"}))
