@@ -64,12 +64,12 @@ def command(suite: str, format: str | None, output: str | None, as_json: bool, *
             f"nothing of suite {found.plan.suite['name']} has been run in {found.store.root}; "
             f"`prunebench run {suite}` does that"
         )
-        if format != "json":
+        if format == "md":
             return
         from prunebench.analysis import table
         from prunebench.report.leaderboard import leaderboard
 
-        text = leaderboard(table([]), suite=found.plan.suite, format="json")
+        text = leaderboard(table([]), suite=found.plan.suite, format=format)
     text = visible(text)
     if output is None or output == "-":
         click.echo(text, nl=False)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prunebench.plan.planner import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session", "freeze", "previous_plan", "read_frozen"]
+__all__ = ["Request", "Session", "freeze", "previous_plans", "read_frozen"]
 
 
 @dataclass(frozen=True)
@@ -246,8 +246,8 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def previous_plan(store: Store, plan: Plan) -> Plan | None:
-    """Return the newest frozen plan of this suite that is another than `plan`, or None; for words only."""
+def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
+    """Yield the frozen plans of this suite that are others than `plan`, the newest first; for words only."""
     for path in reversed(store.plans(str(plan.suite["name"]))):
         if path.stem != plan.name:
             try:
@@ -255,5 +255,4 @@ def previous_plan(store: Store, plan: Plan) -> Plan | None:
             except (Missing, Damaged):
                 continue
             if found is not None:
-                return found
-    return None
+                yield found
