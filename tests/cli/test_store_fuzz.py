@@ -119,10 +119,11 @@ def check(whole: Whole, folder: Path, seed: int) -> tuple[str, str]:
         for state in files(place.store, "artifact"):
             if state.stem.endswith("@23"):
                 state.unlink()
+    before = len(files(place.store, "note"))
     done = mutate(place.store, kind, rng)
     try:
         refused = _ask(whole, place, rng, forged=kind == "plan" and "made right" in done)
-        outcome = _run(whole, place)
+        outcome = _run(whole, place, before)
     except AssertionError as error:
         raise AssertionError(f"seed {seed}, {done}: {error}") from error
     return ("refused" if outcome == "unharmed" and refused else outcome), f"{kind}: {done}"
@@ -181,16 +182,18 @@ def _check_means(whole: Whole, board: Any) -> None:
             assert any(abs(row["mean"] - mean) < 1e-3 for mean in means), row
 
 
-def _run(whole: Whole, place: Place) -> str:
-    """Run the suite; return "restored", "unharmed" (nothing was lost) or "refused"."""
-    aside = len(files(place.store, "note"))
+def _run(whole: Whole, place: Place, before: int) -> str:
+    """Run the suite; return "restored", "unharmed" (nothing was lost) or "refused".
+
+    `before` is how many files had been set aside before one was spoilt.
+    """
     result = _call(place, "run", suite(place))
     if result.exit_code:
         return "refused"
     for name in EDITED:
         assert _call(place, name, suite(place)).stdout == whole.said[name], f"another {name}"
     made = "made now" in result.stdout and not result.stdout.startswith("all")
-    return "restored" if made or len(files(place.store, "note")) > aside else "unharmed"
+    return "restored" if made or len(files(place.store, "note")) > before else "unharmed"
 
 
 def _fuzz(whole: Whole, folder: Path, seeds: range) -> Counter[str]:
