@@ -12,6 +12,7 @@ __all__ = [
     "LeakError",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "StoreError",
     "SuiteError",
     "UsageError",
@@ -62,6 +63,10 @@ class StoreError(PrunebenchError):
     """A store that cannot be read or written."""
 
 
+class PruningWarning(UserWarning):
+    """A mask that was made but deserves a look: layers without a weight, weights chosen by position."""
+
+
 def readable(text: str, *, backslash: str = "\\") -> str:
     """Return a text with the bytes of names that are not UTF-8 spelled out; other texts are left as they are.
 
@@ -83,6 +88,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     "; did you mean 'snip'? allowed: grasp, snip"
     """
     names = sorted(set(allowed))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    plain = {_plain(other): other for other in names}
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    hint = f"; did you mean '{plain[close[0]]}'?" if close else ";"
     return f"{hint} allowed: {', '.join(names) if names else 'nothing'}"
+
+
+def _plain(name: str) -> str:
+    """Return a name without what people spell otherwise: capitals, underscores and blanks for hyphens."""
+    return re.sub(r"[\s_]+", "-", name.strip()).casefold()

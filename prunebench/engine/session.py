@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prunebench.plan.planner import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session", "freeze", "previous_plan", "read_frozen"]
+__all__ = ["Request", "Session", "freeze", "previous_plans", "read_frozen"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,20 @@ class Request:
     threads: int = 1
     keep_states: bool = False
 
+    def with_suite_plugins(self) -> Request:
+        """Return the request with the plugin files that the suite names, before the others.
+
+        A file that is named twice is loaded once.
+
+        Raises: SuiteError for a file that is not there, or a suite that cannot be read.
+        """
+        from prunebench.suite.load import plugin_files
+
+        named = map(str, plugin_files(self.suite))
+        return replace(self, plugins=tuple(dict.fromkeys([*named, *self.plugins])))
+
     def host(self) -> Host:
-        """Load the plugins."""
+        """Load the plugins; those that the suite names are among them after `with_suite_plugins` alone."""
         from prunebench.host.registry import Host
 
         return Host.load(
@@ -98,6 +110,7 @@ class Session:
         from prunebench.plan.make import make_plan
 
         began = time.perf_counter()
+        request = request.with_suite_plugins()
         host = request.host()
         suite = request.read_suite(host)
         plan = make_plan(suite, host, Path(request.data))
@@ -216,12 +229,11 @@ def read_frozen(path: Path) -> Plan:
         raise StoreError(f"{path}: not a frozen plan ({error}); `prunebench plan` makes a new one") from error
 
 
-def previous_plan(store: Store, plan: Plan) -> Plan | None:
-    """Return the newest frozen plan of this suite that is another than `plan`, or None."""
+def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
+    """Yield the frozen plans of this suite that are others than `plan`, the newest first."""
     for path in reversed(store.plans(str(plan.suite["name"]))):
         if path.stem != plan.name:
             try:
-                return read_frozen(path)
+                yield read_frozen(path)
             except StoreError:
                 continue
-    return None
