@@ -86,17 +86,17 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
 
 
 def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, Any], int]:
+    from prunebench.cli._damage import say_damaged, say_made_again
     from prunebench.cli._output import complain, problems, say
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome, run_cells
     from prunebench.engine.session import Session
     from prunebench.errors import StoreError
-    from prunebench.store import Store
+    from prunebench.store import Store, now_text
 
+    since = now_text()
     session = Session.prepare(request_of(suite, options))
     problems(session.host)
-    with contextlib.suppress(StoreError):  # no store yet, or one for reading only
-        session.set_damaged_aside(Store.open(session.request.store, create=False))
     overview = Overview.of(
         session,
         keyword=options["keyword"],
@@ -104,6 +104,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
         workers=number_of_workers(options["workers"]),
     )
     if overview.done == len(overview.cells):
+        say_damaged(overview.store)
         count = len(overview.cells)
         whole = "all" if count == len(session.plan.cells) else "selected"
         say(f"{'the cell is' if count == 1 else f'{whole} {count:,} cells are'} done: nothing to do")
@@ -133,6 +134,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
         outcome = replace(outcome, exit_code=TERMINATED)
     seconds = time.monotonic() - began
     say()
+    say_made_again(overview.store, since)
     text = _summary(overview, outcome, seconds)
     if outcome.exit_code:
         complain(text)

@@ -89,16 +89,20 @@ def loaded(config: pytest.Config, path: Path) -> _Loaded:
 
 def _load(config: pytest.Config, path: Path) -> _Loaded:
     from prunebench.engine.session import Session, read_frozen
+    from prunebench.errors import StoreError
     from prunebench.store import Store
 
     request = request_for(config, path)
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     frozen = worker.get("prunebench", {}).get(str(path)) if worker else None
     if frozen:
-        request = request.with_suite_plugins()
-        session = Session(request, request.host(), read_frozen(Path(frozen)), path, Path(frozen))
-        session.check_identities()
         store = Store.open(request.store)
+        plan = read_frozen(Path(frozen), store)
+        if plan is None:
+            raise StoreError(f"{frozen}: another prunebench has frozen its plan there: run again")
+        request = request.with_suite_plugins()
+        session = Session(request, request.host(), plan, path, Path(frozen))
+        session.check_identities()
     else:
         session = Session.prepare(request)
         if config.option.collectonly:  # a listing writes and downloads nothing

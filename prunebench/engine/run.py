@@ -45,6 +45,7 @@ def run_cells(
     Raises: UsageError where the selection matches no cell.
     """
     assert session.path is not None
+    store.check_cache()
     here = Path(__file__).parent
     args = [
         str(session.path),

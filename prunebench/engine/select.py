@@ -65,8 +65,9 @@ class _Matches:
 
 
 def _failed_last_time(store: Path) -> set[str]:
+    path = store / "pytest-cache" / "v" / "cache" / "lastfailed"
     try:
-        found = orjson.loads((store / "pytest-cache" / "v" / "cache" / "lastfailed").read_bytes())
+        found = orjson.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, orjson.JSONDecodeError):
         return set()
     return set(found) if isinstance(found, dict) else set()

@@ -127,12 +127,15 @@ def test_a_newer_artifact_is_no_damage(store: Store, key: str, path: Path) -> No
 def test_damage_is_said_in_the_log(
     store: Store, key: str, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Setting aside is a warning of the logger "prunebench" with the path and the reason."""
+    """Setting aside is in the log of "prunebench", and the store can say it, with the path and the reason."""
     path.write_bytes(b"")
-    with caplog.at_level(logging.WARNING, "prunebench"), pytest.raises(Damaged):
+    with caplog.at_level(logging.INFO, "prunebench"), pytest.raises(Damaged):
         store.read_artifact(key)
-    assert str(path) in caplog.text
+    assert f"artifacts/{key[:2]}/{path.name}" in caplog.text
     assert "cut off" in caplog.text
+    (damaged,) = store.damaged
+    assert damaged.file == f"artifacts/{key[:2]}/{path.name}"
+    assert damaged.reason in caplog.text
 
 
 def test_a_store_for_reading_leaves_damage_alone(store: Store, key: str, path: Path) -> None:
