@@ -41,7 +41,7 @@ def newest_frozen(name_or_path: str, store: Store, *, seeds: int | None = None) 
             plan = read_frozen(path, store, mentions=wanted)
         except (Missing, Damaged):
             continue
-        if plan is not None and plan.suite.get("digest") == wanted:
+        if plan is not None and plan.suite.get("digest") == wanted and "classes" in plan.suite:
             return plan, path
     return None
 
