@@ -104,14 +104,15 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
         workers=number_of_workers(options["workers"]),
     )
     if overview.done == len(overview.cells):
-        say_damaged(overview.store)
         count = len(overview.cells)
         whole = "all" if count == len(session.plan.cells) else "selected"
         say(f"{'the cell is' if count == 1 else f'{whole} {count:,} cells are'} done: nothing to do")
         with contextlib.suppress(StoreError):  # a store for reading only will do
             session.freeze(Store.open(session.request.store))
         outcome = Outcome(0, 0, [], [cell.id for cell in overview.cells], {})
-        return _report(overview, outcome, 0.0, as_json), 0
+        report = _report(overview, outcome, 0.0, as_json)  # reads what was not selected too
+        say_damaged(overview.store)
+        return report, 0
     overview.say_heading(missing=False)
     session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
     store = Store.open(session.request.store)
