@@ -16,6 +16,7 @@ import click
 from prunebench._version import __version__
 from prunebench.cli._output import complain
 from prunebench.errors import PrunebenchError, nearest
+from prunebench.faults import place_of, said
 
 __all__ = ["COMMANDS", "main"]
 
@@ -75,8 +76,12 @@ class _Commands(click.Group):
         except PrunebenchError as error:
             complain(str(error), label="Error")
             sys.exit(USAGE)
-        except Exception:
-            _our_fault()
+        except Exception as error:
+            place = place_of(error)
+            if place is None or not place.own:
+                _our_fault()
+            complain(f"{said(error)}\n  at {place}", label="Error")
+            sys.exit(USAGE)
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from prunebench.cli._output import amount, complain, counted, duration, say
 from prunebench.engine.estimate import Estimate, estimate
 from prunebench.engine.session import Session, previous_plan
-from prunebench.engine.snapshot import Snapshot
+from prunebench.engine.snapshot import Failure, Snapshot
 from prunebench.plan import PlannedCell, reason
 from prunebench.store import Store
 
@@ -86,6 +86,12 @@ class Overview:
         return "train pruned" if job.prunes else "train dense"
 
     @cached_property
+    def failures(self) -> dict[str, Failure]:
+        """The last failure of each selected cell that failed, by its id."""
+        found = {c.id: self.snapshot.failure(c) for c in self.cells if self.statuses[c.id] == "failed"}
+        return {cell: failure for cell, failure in found.items() if failure is not None}
+
+    @cached_property
     def reasons(self) -> dict[str, str]:
         """Why each selected cell that is not done has to run, by its id."""
         previous = previous_plan(self.store, self.session.plan)
@@ -93,7 +99,7 @@ class Overview:
         for cell in self.cells:
             status = self.statuses[cell.id]
             if status == "failed":
-                failure = self.snapshot.failure(cell)
+                failure = self.failures.get(cell.id)
                 found[cell.id] = f"failed ({failure.kind}): {failure.error}" if failure else "failed"
             elif status == "partial":
                 found[cell.id] = "measures are missing"
@@ -143,10 +149,8 @@ class Overview:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        plan, failures = self.session.plan, {}
-        for cell in self.cells:
-            if self.statuses[cell.id] == "failed" and (failure := self.snapshot.failure(cell)):
-                failures[cell.id] = asdict(failure)
+        plan = self.session.plan
+        failures = {cell: asdict(failure) for cell, failure in self.failures.items()}
         return {
             "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
             "plan": plan.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -49,6 +50,7 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
     SUITE is the name of a shipped suite (`prunebench list suites`) or a file. Nothing is written or
     downloaded. "Why" compares with the suite's last run in this store.
     """
+    from prunebench.cli._failures import say_failures
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
     from prunebench.engine.session import Session
@@ -76,6 +78,9 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
         columns = ["matrix", "method", "cells", "done", "to do", "why"]
         say_rows(_groups(overview), columns, as_json=False, shrink="why")
         say(f"(grouped; --cells lists all {len(overview.cells):,} cells)")
+    if overview.failures:
+        say()
+        say_failures([{"cell": cell, **asdict(failure)} for cell, failure in overview.failures.items()])
 
 
 def _cells(overview: Any) -> list[dict[str, Any]]:

@@ -162,7 +162,8 @@ def _told_to_stop() -> Iterator[list[int]]:
 
 def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     """Return the paragraph that says how a run came out and how to go on."""
-    from prunebench.cli._output import counted, duration, first_line
+    from prunebench.cli._failures import brief
+    from prunebench.cli._output import counted, duration
     from prunebench.engine.local import cause_of
     from prunebench.engine.run import INTERRUPTED
 
@@ -178,9 +179,12 @@ def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
         text = f"Interrupted: {text} The same command goes on where this stopped."
     elif outcome.failed:
         causes: dict[str, list[str]] = {}
-        for error in map(first_line, outcome.failed.values()):
+        for error in outcome.failed.values():
             causes.setdefault(cause_of(error), []).append(error)
-        lines = [f"  {counted(len(errors), 'cell')}: {errors[0]}" for errors in list(causes.values())[:10]]
+        lines = []
+        for errors in list(causes.values())[:10]:
+            first, *rest = brief(errors[0])
+            lines += [f"  {counted(len(errors), 'cell')}: {first}", *(f"  {line}" for line in rest)]
         lines += [f"  and {len(causes) - 10} more errors"] if len(causes) > 10 else []
         again = "The same command with --lf tries those that failed again; `prunebench plan`"
         text = "\n".join([text, *lines, f"{again} with the same options lists them."])

@@ -20,9 +20,6 @@ from prunebench.cli._options import (
 
 __all__ = ["command"]
 
-SHOWN = 10
-"""Failures that are printed; JSON has all."""
-
 _EPILOG = """\b
 Examples:
   prunebench status quick
@@ -45,7 +42,8 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
     """
-    from prunebench.cli._output import complain, say, say_json, say_rows
+    from prunebench.cli._failures import say_failures
+    from prunebench.cli._output import say, say_json, say_rows
     from prunebench.cli._source import source
     from prunebench.engine.rows import rows
     from prunebench.engine.snapshot import Snapshot
@@ -90,14 +88,7 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
         say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")
     if failures:
         say()
-        jobs = {failure["job"]: failure for failure in failures}
-        more = f" (the last {SHOWN} of {len(jobs)} jobs)" if len(jobs) > SHOWN else ""
-        complain(f"failed{more}:")
-        for key, failure in list(jobs.items())[-SHOWN:]:
-            waiting = sum(other["job"] == key for other in failures)
-            for_cells = failure["cell"] if waiting == 1 else f"{waiting} cells"
-            complain(f"  {failure['kind']} {key[:12]}, for {for_cells}: {failure['error']}")
-            complain(f"    log: {found.store.root}/logs/{failure['log']}")
+        say_failures(failures)
 
 
 def _status(present: str, outcome: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prunebench.errors import DataError, PrunebenchError
+from prunebench.faults import place_of, said
 from prunebench.jobs.context import Context, InputChanged, InputRefused
 from prunebench.jobs.run import run_job
 from prunebench.plan import Job, Plan, PlannedCell
@@ -31,21 +32,27 @@ REMAKES = 5
 
 
 class JobFailed(Exception):
-    """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback."""
+    """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback.
 
-    def __init__(self, job: Job, message: str, *, log_path: str = "") -> None:
+    As text: the job and the error, the line of the user's own file in which it arose, the log.
+    """
+
+    def __init__(self, job: Job, message: str, *, at: str = "", log_path: str = "") -> None:
         super().__init__(message)
-        self.job, self.message, self.log_path = job, message, log_path
+        self.job, self.message, self.at, self.log_path = job, message, at, log_path
 
     def __str__(self) -> str:
-        where = f" (log: {self.log_path})" if self.log_path else ""
-        return f"{self.job.kind} {self.job.key[:12]} failed: {self.message}{where}"
+        lines = [f"{self.job.kind} {self.job.key[:12]} failed: {self.message}"]
+        if self.at and self.at not in self.message:
+            lines.append(f"  at {self.at}")
+        if self.log_path:
+            lines.append(f"  log: {self.log_path}")
+        return "\n".join(lines)
 
 
 def cause_of(error: str) -> str:
     """Return the text of a `JobFailed` without the job that met it: one damaged file fails many jobs."""
-    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*) \(log: [^)]*\)", error)
-    return found[1] if found else error
+    return re.sub(r"\A\w+ [0-9a-f]{12} failed: |\n  log: .*", "", error)
 
 
 @dataclass
@@ -156,18 +163,17 @@ class LocalEngine:
                 log.warning("interrupted")
                 raise
             except (Exception, SystemExit) as error:  # a component may call sys.exit
-                message = (
-                    str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
-                )
+                message = str(error) if isinstance(error, PrunebenchError | InputRefused) else said(error)
+                at = str(place_of(error) or "")
                 log.error("failed: %s", message)
                 job_log.write(traceback.format_exc())
                 self.store.write_attempt(
                     job.key,
                     error=message,
                     log_tail=job_log.tail(),
-                    job={"kind": job.kind, "traceback": traceback.format_exc()},
+                    job={"kind": job.kind, "at": at, "traceback": traceback.format_exc()},
                 )
-                failed = JobFailed(job, message, log_path=path.name)
+                failed = JobFailed(job, message, at=at, log_path=str(path))
                 self._failed[job.key] = failed
                 raise failed from error
             log.info("done")
@@ -193,11 +199,6 @@ class LocalEngine:
 def _passing(job: Job) -> bool:
     """Whether a job's output is only passed through: scores, and states of pruned runs."""
     return job.kind == "score" or job.prunes
-
-
-def _one_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class _JobLog:

@@ -22,8 +22,10 @@ class Failure:
     kind: str
     error: str
     """The first line of what went wrong."""
+    at: str
+    """The line of the user's own file in which it arose: file:line and the source; "" where there is none."""
     log: str
-    """The log file's name under the store's logs/."""
+    """The log file's whole path."""
     time: str
 
 
@@ -72,7 +74,8 @@ class Snapshot:
             job=key,
             kind=self.plan.jobs[key].kind,
             error=lines[0] if lines else "failed without a message",
-            log=self.store.log_path(key).name,
+            at=_at(found),
+            log=str(self.store.log_path(key)),
             time=str(found.get("time", "")),
         )
 
@@ -87,3 +90,9 @@ class Snapshot:
         for target in cell.targets:
             wanted |= self.plan.ancestors(target)
         return sorted(key for key in wanted & self._attempted if not self.have(key))
+
+
+def _at(attempt: dict[str, Any]) -> str:
+    job = attempt.get("job")
+    at = job.get("at") if isinstance(job, dict) else None
+    return at if isinstance(at, str) else ""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
+from prunebench.faults import failure
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import Loss, ScoringNetwork
 from prunebench.pruning.product import Product
@@ -99,7 +100,7 @@ def run_scorer(
             raise
         except (Exception, SystemExit) as error:
             _refuse_inputs(net, moved)
-            raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
+            raise ComponentError(failure(who, error)) from error
         return _checked(found, shapes, who)
 
 
