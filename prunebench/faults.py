@@ -55,11 +55,6 @@ class Place(NamedTuple):
     line: int
     source: str
 
-    @property
-    def own(self) -> bool:
-        """Whether it is in a file of the user's, rather than in an installed or a built-in plugin."""
-        return _rank(self.file) == _FILE
-
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}"
         return f"{where}: {self.source}" if self.source else where

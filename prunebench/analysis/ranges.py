@@ -169,7 +169,8 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
 
     `accuracy` is the seed's mean over all the range's grid points; columns: SETTING, `range`, VARIANT,
     `seed`, `status`, `accuracy`. A seed that lacks a point (or was never planned there) has no accuracy and
-    takes the status of what it lacks: diverged before failed before missing. Goes into `summarize` and
+    takes the status of what it lacks: diverged before failed before missing
+    before unselected. Goes into `summarize` and
     `compare` with `at=AT_RANGE`. Empty ranges have no rows, nor has the unpruned network.
     """
     frame = distinct(frame)
@@ -188,7 +189,7 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
     rows = rows.assign(order=np.arange(len(rows))).merge(member, on=[*SETTING, "sparsity"])
     rows["rank"] = rows["range"].map({name: i for i, name in enumerate(RANGES)})
     rows = rows.sort_values(["rank", "order"], kind="stable")
-    for status in ("finished", "diverged", "failed"):
+    for status in ("finished", "diverged", "failed", "unselected"):
         rows[status] = rows["status"] == status
     grouped = rows.groupby(keys, sort=False, dropna=False)
     result = grouped.agg(
@@ -196,10 +197,16 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
         finished=("finished", "sum"),
         diverged=("diverged", "any"),
         failed=("failed", "any"),
+        unselected=("unselected", "sum"),
         accuracy=("accuracy", "mean"),
     ).reset_index()
     whole = result["finished"] == result["points"]
-    lacking = np.select([result["diverged"], result["failed"]], ["diverged", "failed"], default="missing")
+    left_out = result["finished"] + result["unselected"] == result["points"]
+    lacking = np.select(
+        [result["diverged"], result["failed"], left_out],
+        ["diverged", "failed", "unselected"],
+        default="missing",
+    )
     result["status"] = np.where(whole, "finished", lacking)
     result["accuracy"] = result["accuracy"].where(whole)
     return result[[*keys, "status", "accuracy"]]

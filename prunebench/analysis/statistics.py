@@ -35,8 +35,8 @@ def summarize(
 
     Columns: those of SETTING, `at`, VARIANT; `planned` (cells), `n` (finished ones, which are averaged),
     `mean`, `sd` (n − 1), `low` and `high` (t interval of the mean at `level`); `diverged`, `missing`,
-    `failed` (cells, all out of the mean). With one seed sd, low and high are NaN, with none the mean is too.
-    Rows are in the order of first appearance.
+    `failed`, `unselected` (cells, all out of the mean). With one seed sd, low and high are NaN, with none the
+    mean is too. Rows are in the order of first appearance.
 
     Raises: UsageError where two different cells stand in one place.
     """

@@ -1,6 +1,7 @@
 """The group of commands, and the one place where errors become messages and exit codes.
 
-0 all done; 1 a job failed, or prunebench itself did; 2 a mistake in what was asked; 130 interrupted.
+0 all there; 1 something asked for is not there, or prunebench itself failed; 2 a mistake in what was asked;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ from typing import Any, NoReturn
 import click
 
 from prunebench._version import __version__
+from prunebench.cli._exit import FAILED, INTERRUPTED, USAGE
 from prunebench.cli._output import complain
 from prunebench.errors import PrunebenchError, nearest
-from prunebench.faults import place_of, said
 
 __all__ = ["COMMANDS", "main"]
-
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
     "run": "prunebench.cli.run",
@@ -76,12 +75,8 @@ class _Commands(click.Group):
         except PrunebenchError as error:
             complain(str(error), label="Error")
             sys.exit(USAGE)
-        except Exception as error:
-            place = place_of(error)
-            if place is None or not place.own:
-                _our_fault()
-            complain(f"{said(error)}\n  at {place}", label="Error")
-            sys.exit(USAGE)
+        except Exception:
+            _our_fault()
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -104,7 +99,7 @@ Examples:
   prunebench show method synflow    the exact variant, its parameters, its source
 
 \b
-Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 interrupted.
+Exit codes: 0 all there, 1 something asked for is not, 2 a mistake in what was asked, 130 interrupted.
 """
 
 

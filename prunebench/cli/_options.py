@@ -25,6 +25,7 @@ __all__ = [
     "selection_options",
     "store_option",
     "suite_argument",
+    "which_options",
     "workers_option",
 ]
 
@@ -109,17 +110,30 @@ def planning_options(function: F) -> F:
     return function
 
 
-def selection_options(function: F) -> F:
-    """-k, --lf, and what is planned: which cells."""
-    function = planning_options(function)
+def which_options(function: F) -> F:
+    """-k, --sparsity: which of the planned cells."""
     for option in (
-        click.option("--lf", is_flag=True, help="Only the cells that failed last time (all, if none did)."),
+        click.option(
+            "--sparsity",
+            metavar="S",
+            multiple=True,
+            help="Only cells of this sparsity, as tables print it: 98.6, '95 %', or 0.95; repeatable.",
+        ),
         click.option(
             "-k", "keyword", metavar="EXPR", help="Only cells that match, as 'snip and not shuffle'."
         ),
     ):
         function = option(function)
     return function
+
+
+def selection_options(function: F) -> F:
+    """-k, --sparsity, --lf, and what is planned: which cells."""
+    function = planning_options(function)
+    function = click.option(
+        "--lf", is_flag=True, help="Only the cells that failed last time (all, if none did)."
+    )(function)
+    return which_options(function)
 
 
 def device_options(function: F) -> F:
@@ -192,6 +206,7 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         load=tuple(options["load"]) if options.get("load") else None,
         scorers=tuple(options.get("scorer", ())),
         seeds=options.get("seeds"),
+        sparsities=tuple(options.get("sparsity", ())),
         device=options.get("device", "cpu"),
         threads=options.get("threads", 1),
         keep_states=options.get("keep_states", False),

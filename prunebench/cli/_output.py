@@ -6,9 +6,12 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -17,6 +20,7 @@ __all__ = [
     "amount",
     "complain",
     "counted",
+    "deliver",
     "duration",
     "first_line",
     "problems",
@@ -40,6 +44,20 @@ def say(text: str = "", style: str | None = None, *, err: bool = False) -> None:
 def complain(text: str, *, label: str | None = None) -> None:
     """Print a message to standard error."""
     say(f"{label}: {text}" if label else text, "bold red" if label else "yellow", err=True)
+
+
+def deliver(text: str, output: str | None) -> None:
+    """Print a text that ends in a newline, or write it to a file.
+
+    Raises: UsageError where the file cannot be written.
+    """
+    if output is None or output == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
 
 
 def say_json(value: Any) -> None:

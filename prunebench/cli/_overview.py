@@ -39,7 +39,14 @@ class Overview:
 
         root = Path(session.request.store)
         store = Store.open(root, create=False, write=False, absent_ok=True)
-        cells = select(session.plan, session.path, keyword=keyword, last_failed=last_failed, store=root)
+        cells = select(
+            session.plan,
+            session.path,
+            keyword=keyword,
+            last_failed=last_failed,
+            store=root,
+            sparsities=session.request.sparsities,
+        )
         return cls(session, store, cells, workers)
 
     @cached_property

@@ -196,15 +196,16 @@ def _report(overview: Overview, outcome: Outcome, seconds: float, as_json: bool)
     from prunebench.cli._board import board
     from prunebench.cli._output import say
 
+    asked = {cell.id for cell in overview.cells}
     if not as_json:
-        text = board(overview.session.plan, overview.store, "md")
+        text = board(overview.session.plan, overview.store, "md", asked=asked)
         if text:
             say()
             say(text.rstrip("\n"))
         return {}
     import json
 
-    text = board(overview.session.plan, overview.store, "json")
+    text = board(overview.session.plan, overview.store, "json", asked=asked)
     return {
         "exit_code": outcome.exit_code,
         "made": list(outcome.made),

@@ -16,6 +16,7 @@ from prunebench.cli._options import (
     plugin_options,
     store_option,
     suite_argument,
+    which_options,
 )
 
 __all__ = ["command"]
@@ -23,25 +24,37 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench status quick
+  prunebench status quick --sparsity 95 -k "snip or synflow"
   prunebench status quick --json
+  prunebench status quick --check && echo done
   watch prunebench status quick      while it runs elsewhere
 """
 
-_COLUMNS = ("cells", "done", "diverged", "failed", "missing")
+_COLUMNS = {
+    "cells": "cells",
+    "done": "done",
+    "diverged": "diverged",
+    "failed": "failed",
+    "missing": "not run",
+}
 
 
 @click.command("status", epilog=_EPILOG, short_help="Show how far a suite is.")
 @suite_argument
+@which_options
 @planning_options
+@click.option("--check", is_flag=True, help="Exit with 1 unless all these cells are done.")
 @store_option
 @data_option
 @plugin_options
 @as_json
-def command(suite: str, as_json: bool, **options: Any) -> None:
-    """Show how far SUITE is: cells done, diverged, failed and missing, what runs now, the last failures.
+@click.pass_context
+def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **options: Any) -> None:
+    """Show how far SUITE is: cells done, diverged, failed and not run yet, what runs now, the last failures.
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
     """
+    from prunebench.cli._exit import INCOMPLETE
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import say, say_json, say_rows
     from prunebench.cli._source import source
@@ -53,7 +66,7 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
     outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, found.store)}
     matrices: dict[str, Counter[str]] = {}
     failures = []
-    for cell in plan.cells:
+    for cell in found.cells:
         status = _status(snapshot.status(cell), outcome[cell.id])
         matrices.setdefault(cell.matrix, Counter()).update(("cells", status))
         if status == "failed" and (last := snapshot.failure(cell)):
@@ -62,6 +75,8 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
     running = [_claim(claim, plan.jobs) for claim in found.store.running()]
     failures.sort(key=lambda failure: failure["time"])
+    whole = total["done"] + total["diverged"] == total["cells"]
+    code = INCOMPLETE if check and not whole else 0
     if as_json:
         say_json(
             {
@@ -74,21 +89,22 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
                 "failures": failures,
             }
         )
-        return
+        ctx.exit(code)
     suite_name, version = plan.suite["name"], plan.suite["version"]
     say(f"suite {suite_name}, version {version} ({found.told}): {total['done'] + total['diverged']:,} of "
-        f"{total['cells']:,} cells done", "bold")  # fmt: skip
+        f"{total['cells']:,} cells done{found.selection}", "bold")  # fmt: skip
     if not found.frozen and not total["done"] + total["diverged"] + total["failed"]:
         say(f"nothing has been run in {found.store.root}; `prunebench run {suite}` does that")
     say()
     say_rows([*table, *([{"matrix": "in all", **_counts(total)}] if len(table) > 1 else [])],
-             ["matrix", *_COLUMNS], as_json=False)  # fmt: skip
+             {"matrix": "matrix", **_COLUMNS}, as_json=False)  # fmt: skip
     if running:
         say()
         say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")
     if failures:
         say()
         say_failures(failures)
+    ctx.exit(code)
 
 
 def _status(present: str, outcome: str) -> str:

@@ -145,14 +145,16 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Collector]:
         """Plan the suite, freeze the plan, and return a collector for each matrix."""
+        from prunebench.engine.sparsities import of_sparsity
         from prunebench.errors import PrunebenchError
 
         try:
-            plan = loaded(self.config, self.path).session.plan
+            session = loaded(self.config, self.path).session
+            chosen = of_sparsity(session.plan.cells, session.request.sparsities)
         except PrunebenchError as error:
             raise self.CollectError(f"{type(error).__name__}: {error}") from error
         matrices: dict[str, list[PlannedCell]] = {}
-        for cell in plan.cells:
+        for cell in chosen:
             matrices.setdefault(cell.matrix, []).append(cell)
         for name, cells in matrices.items():
             yield MatrixCollector.from_parent(self, name=name, cells=cells)

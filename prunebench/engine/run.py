@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prunebench.engine.reporter import RunPlugin
+from prunebench.engine.select import none_matches
 from prunebench.engine.session import Session
 from prunebench.errors import UsageError
 from prunebench.store import Store
@@ -71,9 +72,7 @@ def run_cells(
     if reporter is None:
         raise UsageError(f"the selection was refused by pytest (exit code {code}): see above")
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise UsageError(
-            f"-k '{keyword}' selects none of {len(session.plan.cells)} cells; `prunebench plan` lists them"
-        )
+        raise UsageError(none_matches(keyword or "", len(session.plan.cells)))
     if reporter.interrupted:
         code = INTERRUPTED
     elif reporter.failed:

@@ -1,17 +1,19 @@
-"""Which cells -k and --lf select, as pytest selects them, before anything runs (imports no torch)."""
+"""Which cells --sparsity, --lf and -k select, as pytest does, before anything runs (imports no torch)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 
+from prunebench.engine.sparsities import of_sparsity
 from prunebench.errors import UsageError
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
 
-__all__ = ["select"]
+__all__ = ["none_matches", "select"]
 
 
 def select(
@@ -21,16 +23,18 @@ def select(
     keyword: str | None = None,
     last_failed: bool = False,
     store: Path | None = None,
+    sparsities: Sequence[str] = (),
 ) -> Sequence[PlannedCell]:
-    """Return the cells of a plan that an expression matches and, with `last_failed`, that failed last time.
+    """Return the cells of a plan that are of these sparsities, an expression matches, and failed last time.
 
     `path` is the suite's file, `store` the store's folder. An expression is pytest's: names with and, or, not
     and brackets; a name matches a part of the matrix's or the cell's name or of a label, whatever its case.
+    Of `sparsities` see `of_sparsity`; only with `last_failed` it matters what failed.
 
     Raises: UsageError for an expression that is none, or that matches no cell.
     """
     file = path.name if path else ""
-    cells = list(plan.cells)
+    cells = of_sparsity(plan.cells, sparsities)
     if last_failed and store is not None:
         failed = _failed_last_time(store)
         cells = [cell for cell in cells if f"{file}::{cell.id}" in failed] or cells
@@ -46,8 +50,15 @@ def select(
         ) from error
     found = [cell for cell in cells if expression.evaluate(_Matches(cell, file))]
     if not found:
-        raise UsageError(f"-k '{keyword}' matches none of {len(cells)} cells; `prunebench plan` lists them")
+        raise UsageError(none_matches(keyword, len(cells)))
     return found
+
+
+def none_matches(keyword: str, cells: int) -> str:
+    """Return what is said of an expression that matches no cell."""
+    number = re.fullmatch(r"s?(\d*\.?\d+)", keyword.strip())
+    hint = f"; for a sparsity: --sparsity {number[1]}" if number else ""
+    return f"-k '{keyword}' matches none of {cells:,} cells; `prunebench plan SUITE --cells` lists them{hint}"
 
 
 class _Matches:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,10 @@ from tabulate import tabulate
 
 from prunebench.analysis import POOL_BELOW, variant_name
 from prunebench.report.listing import printable
+from prunebench.report.percent import percent_labels
 from prunebench.report.standings import Standing
 
-__all__ = ["Shown", "escape", "markdown", "percent_labels"]
+__all__ = ["Shown", "escape", "markdown"]
 
 Row = Mapping[Any, Any]
 
@@ -39,6 +40,8 @@ class Shown:
     """Digits of accuracies behind the point."""
     sparsities: Sequence[float] = ()
     """The columns shown; all where none is given. Ranges and places count them all."""
+    absent: str = "missing"
+    """What cells without a result are called: "not run yet" where nobody asked for them now."""
     reported: Sequence[Mapping[str, Any]] = ()
     """What others report: rows of `suite.reported.reported_rows`."""
 
@@ -62,33 +65,11 @@ def escape(text: str) -> str:
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
 
 
-def percent_labels(sparsities: Iterable[float]) -> dict[float, str]:
-    """Return each sparsity in percent, all with as few digits as tell them apart and describe the density.
-
-    At least one digit unless all are whole; the rounded density is within 5 % of the true one.
-
-    >>> list(percent_labels([0.2, 0.5]).values()), list(percent_labels([0.488, 0.99902]).values())
-    (['20', '50'], ['48.8', '99.9'])
-    """
-    values = sorted(set(sparsities))
-    labels: list[str] = []
-    for digits in range(13):
-        labels = [f"{100 * value:.{digits}f}" for value in values]
-        whole = all(abs(float(label) - 100 * v) < 1e-9 for label, v in zip(labels, values, strict=True))
-        near = all(
-            abs(float(label) - 100 * v) <= 0.05 * (100 - 100 * v)
-            for label, v in zip(labels, values, strict=True)
-        )
-        if whole or (digits and near and len(set(labels)) == len(values)):
-            break
-    return {value: label if value else "0" for value, label in zip(values, labels, strict=True)}
-
-
 class _Footnotes:
     """Numbers equal remarks alike, in the order they are first needed; knows how accuracies are written."""
 
-    def __init__(self, digits: int) -> None:
-        self.digits = digits
+    def __init__(self, digits: int, absent: str = "missing") -> None:
+        self.digits, self.absent = digits, absent
         self._numbers: dict[str, int] = {}
 
     def mark(self, remark: str) -> str:
@@ -104,10 +85,10 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     variants = list(dict.fromkeys((row["method"], row["ablations"]) for row in by_sparsity))
     dense = (standing.baselines.none, "")
     variants.sort(key=lambda variant: variant != dense)
-    notes = _Footnotes(shown.digits)
+    notes = _Footnotes(shown.digits, shown.absent)
     heading = f"## {escape(_heading(standing.labels))}"
-    if all(row["missing"] == row["planned"] for row in by_sparsity):
-        count = sum(row["planned"] for row in by_sparsity)
+    if all(row["missing"] + row["unselected"] == row["planned"] for row in by_sparsity):
+        count = sum(row["missing"] for row in by_sparsity)
         return [heading, f"Nothing has been run yet: {count} cells are missing."]
     seeds = max(row["planned"] for row in by_sparsity)
     blocks = [heading, f"Seeds: {seeds}, unless n is given."]
@@ -129,6 +110,8 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     blocks += _reported(standing, shown, labels, notes)
     blocks += _ranges(standing, [row for row in rows if row["at"] == "range"], variants, labels, seeds, notes)
     remarks = [*notes.lines(), *(f"- {remark}" for remark in _remarks(standing))]
+    if any(row["unselected"] for row in by_sparsity):
+        remarks.append("- A dash, or a smaller n, without a note: not selected now, and not run before.")
     return [*blocks, "\n".join(remarks)] if remarks else blocks
 
 
@@ -216,7 +199,8 @@ def _accuracy(row: Row | None, seeds: int, notes: _Footnotes, *, over_range: boo
     if row is None:
         return ""
     n, planned = row["n"], row["planned"]
-    lost = [f"{row[name]} of {planned} {name}" for name in ("diverged", "missing", "failed") if row[name]]
+    said = {"diverged": "diverged", "missing": notes.absent, "failed": "failed"}
+    lost = [f"{row[name]} of {planned} {word}" for name, word in said.items() if row[name]]
     remark = ""
     if lost and over_range:
         remark = f"{', '.join(lost)} at some sparsity of the range: out of the mean"

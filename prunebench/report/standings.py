@@ -43,6 +43,7 @@ LONG = (
     "diverged",
     "missing",
     "failed",
+    "unselected",
     "best",
     "worst",
     "of",

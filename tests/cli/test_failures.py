@@ -43,7 +43,7 @@ def where(place: Place) -> str:
 
 def logs(place: Place, text: str) -> list[Path]:
     """Return the paths that a text gives of logs, and make sure that they can be opened."""
-    found = [Path(path) for path in re.findall(r"log: (.*)$", text, re.MULTILINE)]
+    found = [Path(path) for path in re.findall(r"log: (.*?\.log)\)?$", text, re.MULTILINE)]
     assert found
     assert all("Traceback" in path.read_text("utf-8") for path in found)
     assert all(path.is_absolute() for path in found)
@@ -54,7 +54,7 @@ def test_run_tells_line_and_log(failed: tuple[Place, Any]) -> None:
     """Beside the cell, and in the summary."""
     place, result = failed
     for text in (result.stdout, result.stderr):
-        assert "ValueError: out of luck and of words\n" in text
+        assert "ValueError: out of luck and of words (log: " in text
         assert f"at {where(place)}\n" in text
         logs(place, text)
 

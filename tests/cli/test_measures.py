@@ -69,7 +69,7 @@ def test_measures_that_are_not_made_yet_are_missing(place: Any, measured: Any) -
     """Nothing has been run: each is counted as missing, and nothing is written."""
     place.write("measured.toml", (measured.folder / "measured.toml").read_text())
     before = place.files()
-    result = place.call("measures", "measured.toml", "--format", "csv", *place.plugin)
+    result = place.call("measures", "measured.toml", "--format", "csv", *place.plugin, code=1)
     assert "nothing of suite measured has been measured" in result.stderr
     assert {(r["n"], r["missing"]) for r in csv.DictReader(io.StringIO(result.stdout))} == {("0", "2")}
     assert place.files() == before

@@ -170,7 +170,7 @@ def test_status_counts(done: tuple[Any, Result]) -> None:
     head, table = place.call("status", place.suite).stdout.strip().split("\n\n")
     assert head == "suite tiny, version 3 (as last run): 8 of 8 cells done"
     assert [line.split() for line in table.splitlines()] == [
-        ["matrix", "cells", "done", "diverged", "failed", "missing"],
+        ["matrix", "cells", "done", "diverged", "failed", "not", "run"],
         ["-" * 8, "-" * 7, "-" * 6, "-" * 10, "-" * 8, "-" * 9],
         ["main", "8", "8", "0", "0", "0"],
     ]
@@ -200,9 +200,9 @@ def test_leaderboard_formats(done: tuple[Any, Result], format: str, tmp_path: An
 
 
 def test_leaderboard_of_an_empty_store(place: Any) -> None:
-    """Says that nothing has been run, exit code 0, and writes nothing."""
+    """Says that nothing has been run, exit code 1, and writes nothing."""
     before = place.files()
-    result = place.call("leaderboard", place.suite, *place.plugin)
+    result = place.call("leaderboard", place.suite, *place.plugin, code=1)
     assert result.stdout == ""
     assert "nothing of suite tiny has been run in" in result.stderr
     assert place.files() == before
