@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "amount",
+    "between",
     "complain",
     "counted",
     "deliver",
@@ -138,6 +139,21 @@ def duration(seconds: float) -> str:
             rest = (whole % size) // part
             return f"{whole // size} {big} {rest} {small}" if rest else f"{whole // size} {big}"
     return f"{whole} s"
+
+
+def between(low: float, high: float) -> str:
+    """Return a time that is only known to lie between two, in the unit that fits the longer.
+
+    >>> between(0.2, 0.7), between(20, 90), between(70, 260), between(100, 110), between(3000, 9000)
+    ('less than a second', '20–90 s', '1–4 min', '100–110 s', '50–150 min')
+    """
+    for unit, size, least in (("d", 86400, 3), ("h", 3600, 3), ("min", 60, 2), ("s", 1, 1)):
+        if high >= least * size or unit == "s":
+            first, last = max(1, round(low / size)), max(1, round(high / size))
+            break
+    if high < 1 or high >= 2 * 31_557_600:
+        return duration(high)
+    return f"{last} {unit}" if first == last else f"{first}–{last} {unit}"
 
 
 def amount(macs: float) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from prunebench.cli._output import amount, complain, counted, duration, say
+from prunebench.cli._output import amount, between, complain, counted, say
 from prunebench.engine.estimate import Estimate, estimate
 from prunebench.engine.session import Session, previous_plan
 from prunebench.engine.snapshot import Failure, Snapshot
@@ -134,8 +134,8 @@ class Overview:
         workers = "" if cost.workers == 1 else f" with {cost.workers} workers"
         if to_do:
             lines.append(
-                f"estimated time: {duration(cost.total_seconds)} in all, {duration(cost.remaining_seconds)} "
-                f"to do{workers} ({cost.basis})"
+                f"estimated time: {between(*cost.total_range)} in all, {between(*cost.remaining_range)} to do"
+                f"{workers} ({cost.basis})"
             )
         return lines
 

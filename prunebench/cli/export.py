@@ -73,9 +73,9 @@ def command(
 ) -> None:
     """Write the weights and the mask of a finished cell to a file, or its mask alone.
 
-    KEY is a record's key, its first six or more characters, or matrix::cell with --suite; or -k and --sparsity
-    select one cell of SUITE. Weights of pruned networks are not kept after a run (unless with --keep-states):
-    they are made again, which is said. Masks are kept: --mask trains nothing.
+    KEY is a record's key, its first six or more characters, or matrix::cell with --suite; or -k and
+    --sparsity select one cell of SUITE. Weights of pruned networks are not kept after a run (unless with
+    --keep-states): they are made again, which is said. Masks are kept: --mask trains nothing.
     """
     from prunebench.cli._output import complain, counted, problems, say, say_json
     from prunebench.engine.export import (

@@ -240,9 +240,9 @@ def _stored_mask(found: Found, store: Store) -> dict[str, torch.Tensor]:
     macs = sum(marginal(plan, key) for key in jobs)
     made = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     raise StoreError(
-        f"the mask of {found.cell.id} is not in {store.root} any more. To make it again takes "
-        f"{sum(kinds.values())} job{'s' * (len(jobs) != 1)} ({made}; {macs / 1e9:.3g} GMAC), and the weights the "
-        f"whole training: `prunebench export {found.cell.key[:12]}` without --mask does both"
+        f"the mask of {found.cell.id} is not in {store.root} any more. To make it again takes {len(jobs)} "
+        f"job{'s' * (len(jobs) != 1)} ({made}; {macs / 1e9:.3g} GMAC), and the weights the whole training: "
+        f"`prunebench export {found.cell.key[:12]}` without --mask does both"
     )
 
 
