@@ -95,7 +95,7 @@ def test_no_number_of_workers_beats_the_longest_chain(done: tuple[Any, Result]) 
     alone = estimate(Snapshot(plan, store), cells, machine=machine)
     many = estimate(Snapshot(plan, store), cells, workers=1000, machine=machine)
     chain = many.total_seconds - START
-    assert alone.total_seconds / 2 < chain <= alone.total_seconds
+    assert alone.total_seconds / 2 < chain <= alone.total_seconds * (1 + 1e-9)
 
 
 def test_a_guess_is_a_range_and_says_so(place: Any) -> None:
