@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "ComponentError",
@@ -13,7 +14,9 @@ __all__ = [
     "StoreError",
     "SuiteError",
     "UsageError",
+    "closest",
     "nearest",
+    "nearest_file",
 ]
 
 
@@ -55,6 +58,29 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     "; did you mean 'snip'? allowed: grasp, snip"
     """
     names = sorted(set(allowed))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    close = closest(name, names)
+    hint = f"; did you mean '{close}'?" if close else ";"
     return f"{hint} allowed: {', '.join(names) if names else 'nothing'}"
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that is most like another, whatever the case of its letters, or None.
+
+    >>> closest("SNIP", ["snip", "grasp"]), closest("xyz", ["snip"])
+    ('snip', None)
+    """
+    folded: dict[str, str] = {}
+    for one in names:
+        folded.setdefault(one.casefold(), one)
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return folded[close[0]] if close else None
+
+
+def nearest_file(path: Path) -> str:
+    """Return "; did you mean 'X'?" for the file beside `path` whose name is most like it, else nothing."""
+    try:
+        names = [one.stem for one in path.parent.iterdir() if one.suffix == path.suffix]
+    except OSError:
+        return ""
+    close = closest(path.stem, names)
+    return f"; did you mean '{path.with_name(close + path.suffix)}'?" if close else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -136,6 +137,22 @@ def selection_options(function: F) -> F:
     return which_options(function)
 
 
+if TYPE_CHECKING:
+    _Text = click.ParamType[str]
+else:  # not generic before click 8.5
+    _Text = click.ParamType
+
+
+class _Device(_Text):
+    name = "device"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).lower()
+        if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
+            raise UsageError(f"--device: found '{value}', allowed: cpu, cuda, cuda:N")
+        return text
+
+
 def device_options(function: F) -> F:
     """--device, --threads."""
     for option in (
@@ -147,16 +164,17 @@ def device_options(function: F) -> F:
             show_default=True,
             help="Threads a job.",
         ),
-        click.option("--device", metavar="D", default="cpu", show_default=True, help="cpu, cuda or cuda:N."),
+        click.option(
+            "--device",
+            metavar="D",
+            type=_Device(),
+            default="cpu",
+            show_default=True,
+            help="cpu, cuda or cuda:N.",
+        ),
     ):
         function = option(function)
     return function
-
-
-if TYPE_CHECKING:
-    _Text = click.ParamType[str]
-else:  # not generic before click 8.5
-    _Text = click.ParamType
 
 
 class _Workers(_Text):

@@ -48,7 +48,7 @@ Reading the file:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["safetensors", "pt"]),
+    type=click.Choice(["safetensors", "pt"], case_sensitive=False),
     default="safetensors",
     show_default=True,
     help="safetensors; or pt, a dict of state_dict and mask for torch.load.",

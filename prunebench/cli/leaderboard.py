@@ -30,7 +30,7 @@ Examples:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["md", "csv", "json"]),
+    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
     default=None,
     help="md for people; csv and json have every statistic, a row a method and sparsity.  [default: md]",
 )

@@ -49,7 +49,7 @@ _PARTS = ("layers.", "at_least.")
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["md", "csv", "json"]),
+    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
     default=None,
     help="md for people; csv and json have every statistic.  [default: md]",
 )

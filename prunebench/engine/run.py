@@ -72,7 +72,7 @@ def run_cells(
     if reporter is None:
         raise UsageError(f"the selection was refused by pytest (exit code {code}): see above")
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise UsageError(none_matches(keyword or "", len(session.plan.cells)))
+        raise UsageError(none_matches(keyword or "", session.plan.cells))
     if reporter.interrupted:
         code = INTERRUPTED
     elif reporter.failed:

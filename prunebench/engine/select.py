@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from prunebench.engine.sparsities import of_sparsity
-from prunebench.errors import UsageError
+from prunebench.errors import UsageError, closest
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
 
@@ -50,15 +50,27 @@ def select(
         ) from error
     found = [cell for cell in cells if expression.evaluate(_Matches(cell, file))]
     if not found:
-        raise UsageError(none_matches(keyword, len(cells)))
+        raise UsageError(none_matches(keyword, cells, file))
     return found
 
 
-def none_matches(keyword: str, cells: int) -> str:
-    """Return what is said of an expression that matches no cell."""
+def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> str:
+    """Return what is said of an expression that matches no cell: which of its names is in none of them."""
     number = re.fullmatch(r"s?(\d*\.?\d+)", keyword.strip())
     hint = f"; for a sparsity: --sparsity {number[1]}" if number else ""
-    return f"-k '{keyword}' matches none of {cells:,} cells; `prunebench plan SUITE --cells` lists them{hint}"
+    if not number:
+        matches = [_Matches(cell, file) for cell in cells]
+        for word in re.findall(r"[^\s()]+", keyword):
+            if word in ("and", "or", "not") or any(one(word) for one in matches):
+                continue
+            labels = {value for cell in cells for value in cell.labels.values() if value}
+            near = closest(word, labels | {cell.matrix for cell in cells})
+            hint = f"; none has '{word}'" + (f", did you mean '{near}'?" if near else "")
+            break
+    return (
+        f"-k '{keyword}' matches none of {len(cells):,} cells{hint}; "
+        "`prunebench plan SUITE --cells` lists them"
+    )
 
 
 class _Matches:
