@@ -80,19 +80,26 @@ def say_rows(
     *,
     as_json: bool,
     title: str | None = None,
-    shrink: str | None = None,
+    shrink: Sequence[str] = (),
 ) -> None:
-    """Print a listing, as a table or as JSON; on a terminal the column `shrink` is shortened to what fits."""
-    from prunebench.report.listing import render
+    """Print a listing, as a table or as JSON; on a terminal the columns `shrink` are shortened to fit."""
+    from prunebench.report.listing import render, spelled
 
     text = render(rows, columns=columns, as_json=as_json, title=title)
-    if shrink and rows and not as_json and sys.stdout.isatty():
-        wide = max(map(len, text.splitlines())) - shutil.get_terminal_size().columns
-        if wide > 0:
-            room = max(24, max(len(str(row.get(shrink) or "")) for row in rows) - wide)
-            rows = [{**row, shrink: _shortened(str(row.get(shrink) or ""), room)} for row in rows]
+    if rows and not as_json and sys.stdout.isatty():
+        for name, least in zip(shrink, _LEAST, strict=False):
+            wide = max(map(len, text.splitlines())) - shutil.get_terminal_size().columns
+            if wide <= 0:
+                break
+            shown = [spelled(row.get(name)) for row in rows]
+            room = max(least, max(map(len, shown)) - wide)
+            rows = [{**row, name: _shortened(one, room)} for row, one in zip(rows, shown, strict=True)]
             text = render(rows, columns=columns, as_json=as_json, title=title)
     click.echo(text)
+
+
+_LEAST = (20, 12, 12)
+"""Characters that are left of the first, second and third column that is shortened."""
 
 
 def _shortened(text: str, room: int) -> str:

@@ -73,10 +73,10 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
     one_by_one = all_cells or len(overview.cells) <= FEW
     if one_by_one:
         columns = ["cell", "key", "status", "why"]
-        say_rows(_cells(overview), columns, as_json=False, shrink="why")
+        say_rows(_cells(overview), columns, as_json=False, shrink=["why"])
     else:
         columns = ["matrix", "method", "cells", "done", "to do", "why"]
-        say_rows(_groups(overview), columns, as_json=False, shrink="why")
+        say_rows(_groups(overview), columns, as_json=False, shrink=["why"])
         say(f"(grouped; --cells lists all {len(overview.cells):,} cells)")
     if overview.failures:
         say()

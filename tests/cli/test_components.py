@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import sys
 from typing import Any
 
+import click
 import pytest
 
 from prunebench.cli._kinds import COMPONENTS, PLURAL
+from prunebench.cli.list import command
 
 
 @pytest.mark.parametrize("kind", COMPONENTS)
@@ -171,3 +177,37 @@ def test_a_shown_suite_fits_the_terminal(columns: int, place: Any, monkeypatch: 
     monkeypatch.setattr("sys.stdout", type("Pipe", (), {"isatty": lambda self: False})())
     show._block("matrix", {"sparsity": values, "seed": [0]})
     assert len(lines) == 3
+
+
+@pytest.mark.parametrize("kind", ["methods", "architectures", "datasets", "recipes", "suites", "ablations"])
+def test_a_listing_fits_a_terminal_of_100_columns(
+    place: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Long texts are shortened there; in a file they are whole."""
+    whole = place.call("list", kind).stdout
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((100, 24)))
+    with click.Context(command) as context:
+        context.invoke(command, kind=kind, as_json=False, plugin=(), no_plugins=True, load=())
+    shown = terminal.getvalue()
+    assert max(map(len, shown.splitlines())) <= 100
+    assert len(shown.splitlines()) == len(whole.splitlines())
+    assert "…" in shown
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_show_suite_has_a_line_a_method(place: Any) -> None:
+    """Of each method what differs from an ordinary one; sparsities as tables print them; JSON has all."""
+    text = place.call("show", "suite", "quick").stdout
+    assert re.search(r"^  sparsity +0 %, 80 %, 95 %$", text, re.MULTILINE)
+    assert re.search(r"^  random +scorer random$", text, re.MULTILINE)
+    assert re.search(r"^  ltr +scorer magnitude, score_at = end, train_from = rewind$", text, re.MULTILINE)
+    assert re.search(r"^  synflow +scorer synflow, schedule = \{rounds = 100\}$", text, re.MULTILINE)
+    found = place.json("show", "suite", "quick")
+    assert found["method synflow"]["score_at"] == "init"
+    assert found["matrix methods"]["sparsity"] == [0.0, 0.8, 0.95]
