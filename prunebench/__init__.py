@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prunebench.errors import (
         ComponentError,
         DataError,
+        LeakError,
         PluginError,
         PrunebenchError,
         StoreError,
@@ -44,6 +45,7 @@ _WHERE = {
     "prunebench.errors": [
         "ComponentError",
         "DataError",
+        "LeakError",
         "PluginError",
         "PrunebenchError",
         "StoreError",
@@ -79,6 +81,7 @@ __all__ = [
     "Diagnostic",
     "Form",
     "Initialization",
+    "LeakError",
     "Mask",
     "Method",
     "PluginError",

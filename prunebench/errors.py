@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = [
     "ComponentError",
     "DataError",
+    "LeakError",
     "PluginError",
     "PrunebenchError",
     "StoreError",
@@ -17,11 +19,19 @@ __all__ = [
     "closest",
     "nearest",
     "nearest_file",
+    "readable",
 ]
 
 
 class PrunebenchError(Exception):
-    """Base of every error that is meant for a person: says what was found, where, and what is allowed."""
+    """Base of every error that is meant for a person: says what was found, where, and what is allowed.
+
+    Names of files that are not UTF-8 stand in it with their bytes spelled out (caf\\xe9), so that it can be
+    printed, logged and stored like any text.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(readable(a) if isinstance(a, str) else a for a in arguments))
 
 
 class UsageError(PrunebenchError):
@@ -43,12 +53,30 @@ class ComponentError(PrunebenchError):
     """A component that breaks its contract at work: wrong shapes, names, values that are not finite."""
 
 
+class LeakError(ComponentError):
+    """A component that changed what others' results are made with; it has been put back."""
+
+
 class DataError(PrunebenchError):
     """A data set that is missing, damaged or other than it was when the plan was made."""
 
 
 class StoreError(PrunebenchError):
     """A store that cannot be read or written."""
+
+
+def readable(text: str, *, backslash: str = "\\") -> str:
+    """Return a text with the bytes of names that are not UTF-8 spelled out; other texts are left as they are.
+
+    >>> readable("caf\\udce9.png"), readable("café.png")
+    ('caf\\\\xe9.png', 'café.png')
+    """
+
+    def spelled(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return backslash + (f"x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"u{code:04x}")
+
+    return re.sub("[\ud800-\udfff]", spelled, text)
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunebench.errors import UsageError
+from prunebench.errors import UsageError, readable
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -34,6 +34,7 @@ __all__ = [
 def say(text: str = "", style: str | None = None, *, err: bool = False) -> None:
     """Print a text; in a rich style where the stream is a terminal and NO_COLOR is not set."""
     stream = sys.stderr if err else sys.stdout
+    text = readable(text)
     if style is None or not stream.isatty():
         click.echo(text, err=err)
         return
@@ -61,9 +62,19 @@ def deliver(text: str, output: str | None) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
 
 
-def say_json(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+SCHEMA = 1
+"""The version of what commands print as JSON (docs/outputs.md): new keys leave it, other changes raise it."""
+
+
+def say_json(value: Mapping[str, Any]) -> None:
+    """Print a value as JSON, with the version of its schema."""
+    whole = {"schema": SCHEMA, **value}
+    click.echo(_json_text(json.dumps(whole, indent=2, ensure_ascii=False, default=_plain)))
+
+
+def _json_text(text: str) -> str:
+    """Return JSON with names that are not UTF-8 as `readable` spells them, their backslashes doubled."""
+    return readable(text, backslash="\\\\")
 
 
 def _plain(value: Any) -> Any:
@@ -79,10 +90,14 @@ def say_rows(
     columns: Sequence[str] | Mapping[str, str],
     *,
     as_json: bool,
+    kind: str = "",
     title: str | None = None,
     shrink: Sequence[str] = (),
 ) -> None:
-    """Print a listing, as a table or as JSON; on a terminal the columns `shrink` are shortened to fit."""
+    """Print a listing, as a table or as JSON (with what `kind` it is of).
+
+    On a terminal the columns `shrink` are shortened to what fits.
+    """
     from prunebench.report.listing import render, spelled
 
     text = render(rows, columns=columns, as_json=as_json, title=title)
@@ -95,7 +110,10 @@ def say_rows(
             room = max(least, max(map(len, shown)) - wide)
             rows = [{**row, name: _shortened(one, room)} for row, one in zip(rows, shown, strict=True)]
             text = render(rows, columns=columns, as_json=as_json, title=title)
-    click.echo(text)
+    if as_json:
+        say_json({"kind": kind, "rows": json.loads(text)})
+    else:
+        click.echo(text)
 
 
 _LEAST = (20, 12, 12)
@@ -107,10 +125,12 @@ def _shortened(text: str, room: int) -> str:
 
 
 def problems(host: Host) -> None:
-    """Say on standard error which third-party plugins were not loaded, and why; the rest goes on."""
+    """Say on standard error which plugins of others were not loaded, and why, and which loaded slowly."""
     for problem in host.problems:
         origin = f" ({problem.distribution} {problem.version})" if problem.distribution else ""
         complain(f"plugin {problem.plugin}{origin} is left out: {first_line(problem.error)}", label="Warning")
+    for slow, seconds in host.slow:
+        complain(f"plugin {slow} took {seconds:.1f} s to import", label="Warning")
 
 
 def first_line(text: str) -> str:

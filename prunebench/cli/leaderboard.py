@@ -89,9 +89,9 @@ def command(
         )
         if format != "json":
             ctx.exit(code)
-        import json
+        from prunebench.analysis import table
+        from prunebench.report.leaderboard import leaderboard
 
-        suite_is = {name: found.plan.suite.get(name) for name in ("name", "version")}
-        text = json.dumps({"suite": suite_is, "settings": []}, indent=2) + "\n"
+        text = leaderboard(table([]), suite=found.plan.suite, format="json")
     deliver(text, output)
     ctx.exit(code)

@@ -46,7 +46,9 @@ def command(kind: str, as_json: bool, **options: Any) -> None:
     from prunebench.cli._output import problems, say_rows
 
     if kind == "suites":
-        say_rows(_suites(), ["name", "version", "description"], as_json=as_json, shrink=["description"])
+        say_rows(
+            _suites(), ["name", "version", "description"], as_json=as_json, kind=kind, shrink=["description"]
+        )
         return
     from prunebench.cli._options import request_of
 
@@ -54,12 +56,12 @@ def command(kind: str, as_json: bool, **options: Any) -> None:
     if kind == "plugins":
         rows = _plugins(host)
         columns = ["plugin", "distribution", "version", "problem"]
-        say_rows(rows, columns, as_json=as_json, shrink=["problem"])
+        say_rows(rows, columns, as_json=as_json, kind=kind, shrink=["problem"])
         return
     problems(host)
     rows = components(host, kind)
     if as_json:
-        say_rows(rows, ["name", "summary", "parameters", "origin"], as_json=True)
+        say_rows(rows, ["name", "summary", "parameters", "origin"], as_json=True, kind=kind)
         return
     own = {row["distribution"] for row in rows} == {"prunebench"}
     for row in rows:  # the distribution alone: the whole origin is for programs and `show`

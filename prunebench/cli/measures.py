@@ -83,7 +83,7 @@ def command(
     not.
     """
     from prunebench.cli._exit import INCOMPLETE
-    from prunebench.cli._output import complain, deliver
+    from prunebench.cli._output import SCHEMA, complain, deliver
     from prunebench.cli._source import source
     from prunebench.engine.measures import measure_rows
     from prunebench.errors import UsageError
@@ -105,7 +105,11 @@ def command(
     from prunebench.report.measures import measures_text
 
     frame = _selected(rows, measure, field, everything=format != "md")
-    text = measures_text(_table(frame, ratio, per_seed), format, title=_title(found.plan.suite, ratio))
+    suite_is = {part: found.plan.suite.get(part) for part in ("name", "version", "digest")}
+    title = _title(found.plan.suite, ratio)
+    text = measures_text(
+        _table(frame, ratio, per_seed), format, title=title, about={"schema": SCHEMA, "suite": suite_is}
+    )
     deliver(text, output)
     wanted = [row for row in rows if not measure or row["measure"] in measure]
     ctx.exit(0 if all(row["status"] in ("finished", "diverged") for row in wanted) else INCOMPLETE)

@@ -83,6 +83,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
                 "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
                 "plan": plan.name,
                 "frozen": found.frozen is not None,
+                "cells_planned": len(plan.cells),
                 "total": _counts(total),
                 "matrices": table,
                 "running": running,

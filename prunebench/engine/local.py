@@ -209,7 +209,7 @@ class _JobLog:
         self._level = self._logger.level
 
     def __enter__(self) -> _JobLog:
-        self._handler = logging.FileHandler(self._path, encoding="utf-8")
+        self._handler = logging.FileHandler(self._path, encoding="utf-8", errors="backslashreplace")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._logger.setLevel(logging.INFO)
         self._logger.addHandler(self._handler)

@@ -114,9 +114,11 @@ def _load(config: pytest.Config, path: Path) -> _Loaded:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Freeze the plan before a worker of pytest-xdist starts, and tell it where."""
-    from prunebench.errors import PrunebenchError
+    from prunebench.errors import PrunebenchError, readable
 
     config: pytest.Config = node.config
+    told = node.workerinput.get("mainargv", ())  # for show; what is not UTF-8 cannot be sent
+    node.workerinput["mainargv"] = [readable(str(argument)) for argument in told]
     frozen: dict[str, str] = {}
     for arg in config.args:
         path = Path(str(arg).split("::")[0])

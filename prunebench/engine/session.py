@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from prunebench.errors import DataError, PluginError, StoreError, UsageError
+from prunebench.host.datasets import parse_dataset
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
@@ -65,14 +67,14 @@ class Request:
         return suite
 
     def to_json(self) -> str:
-        """Return the request as text."""
-        return orjson.dumps(self.__dict__).decode()
+        """Return the request as text, in ASCII: paths may hold bytes that are not UTF-8."""
+        return json.dumps(self.__dict__)
 
     @classmethod
     def from_json(cls, text: str) -> Request:
         """Return the request that `to_json` wrote."""
         value: dict[str, Any] = {
-            name: tuple(item) if isinstance(item, list) else item for name, item in orjson.loads(text).items()
+            name: tuple(item) if isinstance(item, list) else item for name, item in json.loads(text).items()
         }
         return cls(**value)
 
@@ -120,7 +122,8 @@ class Session:
             if dataset.download is None or not fetch:
                 continue
             try:
-                dataset.download(Path(self.request.data))
+                with self.host.calling("datasets", parse_dataset(name)[0]):
+                    dataset.download(Path(self.request.data))
             except DataError as error:
                 missing[name] = str(error)
                 continue

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from prunebench.errors import ComponentError, DataError
+from prunebench.errors import ComponentError, DataError, LeakError
 from prunebench.host.components import Scorer
+from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
@@ -35,6 +36,8 @@ def run_score(job: Job, context: Context) -> None:
     module, arguments = _scoring(job.params, context, source)
     try:
         scores = score_network(module, **arguments)
+    except LeakError:
+        raise
     except ComponentError:
         if not _is_to_blame(source, module, arguments):
             raise
@@ -73,6 +76,8 @@ def run_mask(job: Job, context: Context) -> None:
                 regrowth=_regrow(params["regrowth"], context) if "regrowth" in params else None,
                 **arguments,
             )
+        except LeakError:
+            raise
         except ComponentError:
             if not _is_to_blame(first, module, arguments):
                 raise
@@ -116,6 +121,11 @@ def _is_to_blame(source: Artifact, module: nn.Module, arguments: Mapping[str, An
 
 def has_diverged(module: nn.Module, arguments: Mapping[str, Any]) -> bool:
     """Whether weights, buffers or the loss on a scoring batch are not finite."""
+    with isolated("the network's forward pass"):
+        return _is_not_finite(module, arguments)
+
+
+def _is_not_finite(module: nn.Module, arguments: Mapping[str, Any]) -> bool:
     if not all(bool(torch.isfinite(tensor).all()) for tensor in (*module.parameters(), *module.buffers())):
         return True
     if arguments["batch"] is None:
@@ -186,7 +196,7 @@ def scoring_arguments(
         "except_": tuple(prunable["except"]),
         "input_shape": tuple(params["architecture"]["input"]),
         "parameters": call["parameters"],
-        "who": _who(context, scorer.name),
+        "who": context.host.who("scorers", scorer.name),
     }
 
 
@@ -196,12 +206,9 @@ def _in_chunks(call: Mapping[str, Any], context: Context) -> bool:
     return built_in and call["parameters"].get("chunk") is not None
 
 
-def _who(context: Context, scorer: str) -> str:
-    return f"scorer '{scorer}' ({context.host.origin('scorers', scorer)})"
-
-
 def _regrow(params: Mapping[str, Any], context: Context) -> Regrow:
     """Return what a mask's `regrowth` says."""
     call = params["scorer"]
     scorer = cast(Scorer, context.host.get("scorers", call["name"]))
-    return Regrow(scorer.function, call["parameters"], params["every"], _who(context, scorer.name))
+    who = context.host.who("scorers", scorer.name)
+    return Regrow(scorer.function, call["parameters"], params["every"], who)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from prunebench.isolation import isolated
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.policies import gradual_mask
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
@@ -62,18 +63,20 @@ def run_train(job: Job, context: Context) -> None:
         module = context.network(run["architecture"], None, run["seed"])
         data = context.data(run["data"], device)
         provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
-        state = train(
-            module,
-            state,
-            context.recipe(run),
-            data,
-            seed=run["seed"],
-            to_step=step,
-            device=device,
-            policy=gradual_mask(run["policy"], module, context) if "policy" in run else None,
-            on_step=_reporter(job, context),
-            checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
-        )
+        policy = gradual_mask(run["policy"], module, context) if "policy" in run else None
+        with isolated(context.host.who("architectures", run["architecture"]["name"])):
+            state = train(
+                module,
+                state,
+                context.recipe(run),
+                data,
+                seed=run["seed"],
+                to_step=step,
+                device=device,
+                policy=policy,
+                on_step=_reporter(job, context),
+                checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
+            )
     provenance["time"] = {
         "train_seconds": round(time.monotonic() - began, 3),
         "trained_steps": state.step - begun_at,

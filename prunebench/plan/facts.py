@@ -73,16 +73,17 @@ class Facts:
         found = self._data.get((name, split))
         if found is None:
             dataset = self._host.dataset(name)
-            with blamed(f"data set '{name}' ({self._host.origin('datasets', parse_dataset(name)[0])})"):
+            own = parse_dataset(name)[0]
+            with blamed(self._host.who("datasets", own)), self._host.calling("datasets", own):
                 missing = dataset.missing(self._root) if dataset.missing else None
                 described = dataset.description(self._root)
-                digest_of = (_known if missing else fingerprint)(dataset, self._root)
+                printed = (_known if missing else fingerprint)(dataset, self._root)
             found = DataFacts(
                 shape=described.shape,
                 classes=described.classes,
                 examples=training_examples(described.train, split),
                 evaluated=described.train // 10 if split == "val" else described.test,
-                fingerprint=digest_of,
+                fingerprint=printed,
                 missing=missing,
             )
             self._data[name, split] = found
@@ -94,7 +95,8 @@ class Facts:
         found = self._networks.get(key)
         if found is None:
             architecture = cast(Architecture, self._host.get("architectures", call.name))
-            with blamed(f"architecture '{call.name}' ({self._host.origin('architectures', call.name)})"):
+            who = self._host.who("architectures", call.name)
+            with blamed(who), self._host.calling("architectures", call.name):
                 found = _measure(architecture, call.parameters, data, prunable)
             self._networks[key] = found
         return found

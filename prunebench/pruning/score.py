@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
 from prunebench.faults import failure
+from prunebench.isolation import isolated
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import Loss, ScoringNetwork
 from prunebench.pruning.product import Product
@@ -44,11 +45,11 @@ def score_network(
 
     The function works on a private copy (`ScoringNetwork`) with gradients on, autocast off, and torch's,
     numpy's and Python's global generators seeded from `rng`, so that dropout or a scorer's own `torch.rand`
-    repeat; all these are put back afterwards. Scores stay in the scorer's own precision (half precisions
-    become float32, exactly).
+    repeat; all these are put back afterwards (`prunebench.isolation`). Scores stay in the scorer's own
+    precision (half precisions become float32, exactly).
 
     Raises: ComponentError, naming `who`, where the function fails or returns other names or shapes than the
-    weights', or numbers that are not finite.
+    weights', or numbers that are not finite; LeakError where it changes what others' results are made with.
     """
     net = ScoringNetwork(
         module,
@@ -87,7 +88,7 @@ def run_scorer(
     """
     shapes = {name: weight.shape for name, weight in net.weights.items()}
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
-    with _left_as_it_was(net.device, seed):
+    with isolated(who), _scoring(net.device, seed):
         moved = None
         try:
             moved = (
@@ -179,53 +180,18 @@ def _own(score: Tensor | Product, name: str, who: str) -> Tensor:
 
 
 @contextlib.contextmanager
-def _left_as_it_was(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed the global generators and set the modes for scoring; put back all that a scorer may change."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
-    flags = [(owner, name, getattr(owner, name)) for owner, name in _FLAGS]
-    dtype, anomaly = torch.get_default_dtype(), torch.is_anomaly_enabled()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    threads = torch.get_num_threads()
+def _scoring(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed the global generators and set the modes for scoring; `isolated` puts them back."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(seed)
-    try:
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            torch.autocast("cpu", enabled=False),
-            torch.autocast(device.type, enabled=False) if device.type != "cpu" else contextlib.nullcontext(),
-        ):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(cpu)
-        if gpu is not None:
-            torch.cuda.set_rng_state_all(gpu)
-        for owner, name, value in flags:
-            if getattr(owner, name) != value:
-                setattr(owner, name, value)
-        torch.set_default_dtype(dtype)
-        torch.autograd.set_detect_anomaly(anomaly)
-        if (
-            torch.are_deterministic_algorithms_enabled() != deterministic
-            or torch.is_deterministic_algorithms_warn_only_enabled() != warn_only
-        ):  # its first call takes a second
-            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-
-
-_FLAGS: tuple[tuple[Any, str], ...] = (
-    (torch.backends.cudnn, "enabled"),
-    (torch.backends.cudnn, "benchmark"),
-    (torch.backends.cudnn, "deterministic"),
-    (torch.backends.cudnn, "allow_tf32"),
-    (torch.backends.cuda.matmul, "allow_tf32"),
-)
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast("cpu", enabled=False),
+        torch.autocast(device.type, enabled=False) if device.type != "cpu" else contextlib.nullcontext(),
+    ):
+        yield

@@ -40,9 +40,9 @@ def test_measures_as_data_agree_with_what_the_suite_says(measured: Any, tmp_path
 def test_measures_seed_by_seed_and_as_ratios(measured: Any) -> None:
     """Each seed's ratio is that of its own two numbers."""
     chosen = ["-m", "effective-density", "--field", "effective"]
-    seeds = measured.json("measures", "measured.toml", *chosen, "--per-seed")
+    seeds = measured.json("measures", "measured.toml", *chosen, "--per-seed")["rows"]
     found = {(r["method"], r["ablations"], r["seed"]): r["value"] for r in seeds}
-    ratios = measured.json("measures", "measured.toml", *chosen, "--ratio", "shuffle", "--per-seed")
+    ratios = measured.json("measures", "measured.toml", *chosen, "--ratio", "shuffle", "--per-seed")["rows"]
     assert len(ratios) == 4
     for one in ratios:
         below = found[one["method"], "", one["seed"]]

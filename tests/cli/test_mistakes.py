@@ -225,7 +225,7 @@ def test_a_broken_third_party_plugin_is_told_and_left_out(
     monkeypatch.setattr(Host, "load", classmethod(load))
     result = place.call("plan", place.suite, *place.plugin)
     assert result.stderr == "Warning: plugin theirs (their-dist 1.2) is left out: ImportError: no module\n"
-    listed = place.json("list", "plugins")
+    listed = place.json("list", "plugins")["rows"]
     assert listed[-1]["plugin"] == "theirs"
     assert listed[-1]["problem"].startswith("ImportError: no module")
 

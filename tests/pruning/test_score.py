@@ -100,7 +100,6 @@ def vandal(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Tensor]:
     np.random.seed(99)
     random.seed(99)
     torch.set_grad_enabled(False)
-    torch.set_default_dtype(torch.float64)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = True
     torch.set_num_threads(2)

@@ -40,7 +40,7 @@ def long_rows(text: str) -> list[dict[str, str]]:
 
 def test_the_whole_markdown_table(cells: Cells) -> None:
     """Methods in the suite's order with the unpruned network first, mean ± sd, diverged marked."""
-    text = leaderboard(cells(METHODS, recipe="lenet-mnist", split="test"), suite=SUITE)
+    text = leaderboard(cells(METHODS, recipe="lenet-mnist", split="test", classes=10), suite=SUITE)
     assert text.splitlines()[0] == "# quick (version 1): leaderboard"
     assert "## lenet on mnist (recipe lenet-mnist, test split)" in text
     assert "standard deviation over seeds" in text
@@ -49,11 +49,12 @@ def test_the_whole_markdown_table(cells: Cells) -> None:
         ["method", "0 %", "50 %", "80 %"],
         ["none", "98.10 ± 0.10", "", ""],
         ["snip", "", "97.20 ± 0.20", "96.17 ± 0.21"],
-        ["snip + shuffle", "", "97.23 ± 0.23", "96.15 ± 0.07 (n = 2) [1]"],
+        ["snip + shuffle", "", "97.23 ± 0.23", "96.15 ± 0.07 (1 of 3 diverged) [1]"],
         ["magnitude-after-training", "", "98.10 ± 0.10", "98.10 ± 0.17"],
         ["random", "", "95.20 ± 0.20", "91.00 ± 1.00"],
     ]
-    assert "- [1] 1 of 3 diverged: out of the mean" in text
+    assert "- [1] Diverged runs (over a range: seeds with one) are out of the mean shown." in text
+    assert "counts with the accuracy of a guess, 10 %; an interval does not describe such a mixture" in text
 
 
 def test_places_and_differences_over_ranges(cells: Cells) -> None:
@@ -62,24 +63,25 @@ def test_places_and_differences_over_ranges(cells: Cells) -> None:
     assert "(margin 0.2 points): trivial none, matching 50–80 %, extreme none" in text
     found = {row[0]: row[1:] for row in rows_of(text)[6:]}
     assert found["method"] == ["matching", "matching: place", "matching: difference"]
-    assert found["magnitude-after-training"] == ["98.10 ± 0.13", "1 of 4", ""]
-    assert found["random"][1] == "4 of 4"
+    assert found["magnitude-after-training"] == ["98.10 ± 0.13", "1–2 of 4", ""]
+    assert found["random"][1] == "3–4 of 4"
     assert found["snip"][1] == "2–3 of 4"
-    assert found["snip"][2].startswith("-1.42 [-")
+    low, high = stats.ttest_rel([96.5, 96.65, 96.9], [98.0, 98.05, 98.25]).confidence_interval()
+    assert found["snip"][2] == f"-1.42 [{low:.2f}, {high:.2f}]"
     assert "none" not in found
-    assert "spread of paired differences is pooled over the setting's methods" in text
+    assert "each pair's own two-sided t test" in text
 
 
 def test_csv_is_long_and_has_every_statistic(cells: Cells) -> None:
     """One row a method and sparsity or range; the interval is scipy's."""
     found = long_rows(leaderboard(cells(METHODS), suite=SUITE, format="csv"))
-    assert list(found[0]) == ["suite", "version", *LONG]
+    assert list(found[0]) == ["schema", "suite", "version", *LONG]
     (row,) = [r for r in found if (r["method"], r["ablations"], r["sparsity"]) == ("snip", "", "0.5")]
     values = METHODS["snip"][0.5]
     low, high = stats.t.interval(0.95, 2, loc=97.2, scale=stats.sem(values))
     assert (float(row["low"]), float(row["high"])) == pytest.approx((low, high))
     assert float(row["difference_mean"]) == pytest.approx(-0.9)
-    assert row["difference_pooled"] == "True"
+    assert (row["difference_n"], row["difference_df"], row["schema"]) == ("3", "2.0", "1")
     assert {r["range"] for r in found if r["at"] == "range"} == {"matching", "all"}
     (short,) = [r for r in found if r["ablations"] == "shuffle" and r["sparsity"] == "0.8"]
     assert (short["n"], short["planned"], short["diverged"]) == ("2", "3", "1")
@@ -89,14 +91,14 @@ def test_json_says_what_csv_says(cells: Cells) -> None:
     """Both are the same numbers; JSON has the suite, the settings and their ranges too."""
     frame = cells(METHODS)
     whole = json.loads(leaderboard(frame, suite=SUITE, format="json"))
-    assert whole["suite"] == SUITE
+    assert (whole["schema"], whole["suite"]) == (1, SUITE)
     (setting,) = whole["settings"]
     assert (setting["architecture"], setting["margin"]) == ("lenet", 0.2)
     assert setting["ranges"] == {"trivial": [], "matching": [0.5, 0.8], "extreme": [], "all": [0.5, 0.8]}
     flat = long_rows(leaderboard(frame, suite=SUITE, format="csv"))
     assert len(flat) == len(setting["rows"])
     for ours, theirs in zip(setting["rows"], flat, strict=True):
-        assert {name: "" if ours[name] is None else str(ours[name]) for name in ours} == {
+        assert {name: "" if ours[name] in (None, []) else str(ours[name]) for name in ours} == {
             name: theirs[name] for name in ours
         }
 
@@ -122,10 +124,12 @@ def test_an_empty_table_is_no_error(format: str) -> None:
 def test_diverged_and_failed_cells_stand_by_name(cells: Cells) -> None:
     """A method that always diverged has the word in its cell; so has one that always failed."""
     methods = {**METHODS, "snip": {0.5: ["diverged"] * 3, 0.8: ["failed"] * 3}}
-    text = leaderboard(cells(methods), suite=SUITE)
+    text = leaderboard(cells(methods, classes=10), suite=SUITE)
     snip = next(row for row in rows_of(text) if row[0] == "snip")
     assert [cell.split()[0] for cell in snip[2:]] == ["diverged", "failed"]
-    assert "3 of 3 diverged: out of the mean" in text
+    assert (
+        "In differences, places and ranges a diverged run counts with the accuracy of a guess, 10 %." in text
+    )
     assert "3 of 3 failed: out of the mean" in text
 
 
@@ -137,7 +141,6 @@ def test_one_seed_shows_no_error_bar(cells: Cells) -> None:
     assert ["snip", "", "97.00", "96.00"] in rows_of(text)
     found = {row[0]: row[1:] for row in rows_of(text)[6:]}
     assert found["snip"] == ["96.50", "1–4 of 4", "-1.50"]
-    assert "pooled" not in text
 
 
 def test_a_setting_without_the_baseline_still_has_places(cells: Cells) -> None:
@@ -147,15 +150,6 @@ def test_a_setting_without_the_baseline_still_has_places(cells: Cells) -> None:
     assert "magnitude-after-training is not part of this setting" in text
     assert ["method", "all", "all: place"] in rows_of(text)
     assert ["snip", "96.68 ± 0.20", "1 of 2"] in rows_of(text)
-
-
-def test_six_seeds_are_not_said_to_be_pooled(cells: Cells) -> None:
-    """The remark on pooling stands only where something is pooled."""
-    many = {
-        name: {s: [v[0], v[1], v[2], v[0], v[1], v[1]] for s, v in p.items()} for name, p in METHODS.items()
-    }
-    many["snip+shuffle"][0.8] = [96.1, 96.3, 96.2, 96.3, 96.1, 96.0]
-    assert "pooled" not in leaderboard(cells(many), suite=SUITE)
 
 
 def test_mixed_numerics_classes_are_said(cells: Cells) -> None:
