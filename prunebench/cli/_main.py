@@ -91,12 +91,12 @@ def _our_fault() -> NoReturn:
 
 _EPILOG = """\b
 Examples:
-  prunebench run quick              run the quick suite (no download), print its leaderboard
-  prunebench plan quick             what that takes, before it runs
-  prunebench run quick -k snip      only the cells of SNIP
-  prunebench run my-suite.toml -n 4 your own suite, four workers
-  prunebench list methods           what there is to compare
-  prunebench show method synflow    the exact variant, its parameters, its source
+  prunebench run quick              # run the quick suite (no download), print its leaderboard
+  prunebench plan quick             # what that takes, before it runs
+  prunebench run quick -k snip      # only the cells of SNIP
+  prunebench run my-suite.toml -n 4 # your own suite, four workers
+  prunebench list methods           # what there is to compare
+  prunebench show method synflow    # the exact variant, its parameters, its source
 
 \b
 Exit codes: 0 all there, 1 something asked for is not, 2 a mistake in what was asked, 130 interrupted.

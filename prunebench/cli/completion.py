@@ -10,7 +10,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench completion bash > ~/.local/share/bash-completion/completions/prunebench
-  prunebench completion zsh  > ~/.zfunc/_prunebench      (with ~/.zfunc in fpath)
+  prunebench completion zsh  > ~/.zfunc/_prunebench  # with ~/.zfunc in fpath
   prunebench completion fish > ~/.config/fish/completions/prunebench.fish
 """
 

@@ -22,8 +22,7 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
-  prunebench plan quick --cells                   lists cells and their keys
-  prunebench export 3f9a01c2 -o pruned.safetensors
+  prunebench plan quick --cells  # lists cells and their keys
   prunebench export methods::digits-mlp-digits-snip-d0.05-s0 --suite quick
   prunebench export --suite quick -k "methods and snip and s0" --sparsity 95 --mask
 \b

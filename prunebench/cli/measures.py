@@ -130,9 +130,9 @@ def _selected(
             raise UsageError(f"the suite does not measure '{name}'{nearest(name, known)}")
     frame = measures([row for row in rows if not names or row["measure"] in names])
     places = dict.fromkeys(frame["field"])
-    if fields:
+    if fields and any(places):
         wanted = {place for place in places for field in fields if fnmatchcase(place, field)}
-        if not wanted and any(places):
+        if not wanted:
             raise UsageError(f"no number is at '{fields[0]}'{nearest(fields[0], places)}")
     else:
         wanted = {place for place in places if everything or not place.startswith(_PARTS)}

@@ -27,9 +27,9 @@ FEW = 40
 
 _EPILOG = """\b
 Examples:
-  prunebench plan quick                    the quick suite against the store here
-  prunebench plan quick -k snip --cells    every cell of SNIP, with its key
-  prunebench plan quick -n 4               the time with four workers
+  prunebench plan quick                  # the quick suite against the store here
+  prunebench plan quick -k snip --cells  # every cell of SNIP, with its key
+  prunebench plan quick -n 4             # the time with four workers
   prunebench plan quick --scorer mine --plugin mine.py
 """
 

@@ -36,8 +36,8 @@ TERMINATED = 128 + signal.SIGTERM
 
 _EPILOG = """\b
 Examples:
-  prunebench run quick                     everything that is not done yet
-  prunebench run quick -n auto             on all cores
+  prunebench run quick          # everything that is not done yet
+  prunebench run quick -n auto  # on all cores
   prunebench run quick -k "snip and not shuffle"
   prunebench run quick -x; prunebench run quick --lf
   prunebench run my.toml --plugin mine.py --scorer mine

@@ -27,7 +27,7 @@ Examples:
   prunebench status quick --sparsity 95 -k "snip or synflow"
   prunebench status quick --json
   prunebench status quick --check && echo done
-  watch prunebench status quick      while it runs elsewhere
+  watch prunebench status quick  # while it runs elsewhere
 """
 
 _COLUMNS = {
