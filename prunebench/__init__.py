@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LeakError,
         PluginError,
         PrunebenchError,
+        PruningWarning,
         StoreError,
         SuiteError,
         UsageError,
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
         RecipeComponent,
         Scorer,
     )
-    from prunebench.host.form import Batch, Form
+    from prunebench.host.form import Batch, Form, ScorerCall
     from prunebench.host.hookspecs import hookimpl
     from prunebench.pruning.mask import Mask
+    from prunebench.pruning.network import ScoringNetwork
+    from prunebench.training.course import Course
+    from prunebench.training.files import ImageFiles
     from prunebench.training.recipe import Recipe
 
 _WHERE = {
@@ -48,6 +52,7 @@ _WHERE = {
         "LeakError",
         "PluginError",
         "PrunebenchError",
+        "PruningWarning",
         "StoreError",
         "SuiteError",
         "UsageError",
@@ -63,9 +68,12 @@ _WHERE = {
         "RecipeComponent",
         "Scorer",
     ],
-    "prunebench.host.form": ["Batch", "Form"],
+    "prunebench.host.form": ["Batch", "Form", "ScorerCall"],
     "prunebench.host.hookspecs": ["hookimpl"],
     "prunebench.pruning.mask": ["Mask"],
+    "prunebench.pruning.network": ["ScoringNetwork"],
+    "prunebench.training.course": ["Course"],
+    "prunebench.training.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
@@ -75,20 +83,25 @@ __all__ = [
     "Architecture",
     "Batch",
     "ComponentError",
+    "Course",
     "DataError",
     "Dataset",
     "Description",
     "Diagnostic",
     "Form",
+    "ImageFiles",
     "Initialization",
     "LeakError",
     "Mask",
     "Method",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "Recipe",
     "RecipeComponent",
     "Scorer",
+    "ScorerCall",
+    "ScoringNetwork",
     "StoreError",
     "SuiteError",
     "UsageError",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor, nn
 
-from prunebench.errors import UsageError, nearest
+from prunebench.errors import PruningWarning, UsageError, nearest
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Gradual, Like, Rounds, ScorerCall
 from prunebench.pruning import (
@@ -18,13 +19,16 @@ from prunebench.pruning import (
     Regrow,
     keep_top,
     kept_count,
+    nested,
     prune_rounds,
     score_network,
     shuffle_mask,
     uncovered,
 )
 from prunebench.pruning.allocation import keeps_none
+from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.prunable import prunable_weights
+from prunebench.pruning.ranking import chosen_by_position, emptied_layers
 from prunebench.pruning.score import ScoringFunction
 from prunebench.training.streams import stream
 
@@ -35,7 +39,6 @@ __all__ = ["prune", "score"]
 
 Function = ScoringFunction
 Batch = tuple[Any, Any]
-Loss = Callable[[Any, Any], Tensor]
 
 
 def prune(
@@ -47,6 +50,7 @@ def prune(
     batch: Batch | None = None,
     seed: int = 0,
     loss: Loss | None = None,
+    reduction: Reduction | None = None,
     except_: Iterable[str] = (),
     input_shape: Sequence[int] | None = None,
     plugins: Sequence[Path | str] = (),
@@ -60,17 +64,26 @@ def prune(
         `function(net, batch, rng)`.
     density, sparsity: the share of the prunable weights that is kept, in (0, 1], or removed, in [0, 1); one
         of the two. Exactly round(density · prunable) weights are kept.
-    batch: (x, y) for methods that need data: in papers ten examples of every class. Where a scorer has a
-        `chunk`, x may be anything with `len`, `shape` (examples, …) and x[numbers of examples] → tensor.
+    batch: (x, y) for methods that need data: in papers ten examples of every class. Both may hold tensors in
+        dicts, tuples, lists and dataclasses. A tuple x is passed as model(*x) where the model's forward takes
+        so many positional arguments, a dict as model(**x) where forward has arguments of these names, and
+        anything else as model(x). Where a scorer has a `chunk`, x may be anything with `len`, `shape`
+        (examples, …) and x[numbers of examples] → tensor.
     seed: decides random scores, shuffles, and dropout while scoring.
-    loss: function(outputs, y) → scalar; unless given, the mean cross entropy of the outputs.
+    loss: function(outputs, y) → scalar, of whatever the model returns; unless given, the mean cross entropy
+        of logits, without labels of −100.
+    reduction: what `loss` is over the examples, for scorers with a `chunk`: their "mean", their "sum", or a
+        sum over them divided by function(y) (with class weights: the sum of weight[y]). Known of torch's own
+        `cross_entropy`, `CrossEntropyLoss`, `mse_loss`, `MSELoss` and their like.
     except_: names of parameters or modules that are not pruned.
     input_shape: the shape of one input, for methods that make their own (SynFlow); taken from a batch.
     plugins: plugin files whose components are wanted too.
 
     Raises: UsageError for arguments that are wrong or do not fit the model or the method, among them weights
-        that prune does not cover and that are not excepted; ComponentError where a scorer fails, or its
-        scores are not what they should be.
+        that prune does not cover and that are not excepted, or a loss that is not finite; ComponentError
+        where a scorer fails, or its scores are not what they should be or all zero.
+    Warns: PruningWarning that names layers of which no weight is kept, or says that scores rank fewer weights
+        than are kept, so that the rest was chosen by position.
 
     >>> model = nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 3))
     >>> mask = prune(model, "magnitude", density=0.1)
@@ -79,8 +92,11 @@ def prune(
     """
     share = _share_kept(density, sparsity)
     form, scorer, who = _method(method, batch, tuple(plugins))
-    network = _Network(model, batch, seed, loss, except_, input_shape)
-    return _mask(network, form, scorer, who, share, tuple(plugins))
+    network = _Network(model, batch, seed, loss, reduction, except_, input_shape)
+    mask = _mask(network, form, scorer, who, share, tuple(plugins))
+    empty = emptied_layers(mask, who)
+    _warn([*network.said, empty] if empty else network.said)
+    return mask
 
 
 def score(
@@ -90,6 +106,7 @@ def score(
     batch: Batch | None = None,
     seed: int = 0,
     loss: Loss | None = None,
+    reduction: Reduction | None = None,
     except_: Iterable[str] = (),
     input_shape: Sequence[int] | None = None,
     plugins: Sequence[Path | str] = (),
@@ -107,10 +124,18 @@ def score(
     else:
         component = _component(call, batch, "the name of a scorer, a ScorerCall")
         call = ScorerCall(name=component.name)
-    network = _Network(model, batch, seed, loss, except_, input_shape)
+    network = _Network(model, batch, seed, loss, reduction, except_, input_shape)
     arguments = network.scoring(component, Form(scorer=call), "score")
     _refuse_not_finite(prunable_weights(model, arguments["of"], arguments["except_"]))
-    return score_network(model, **arguments)
+    scores = score_network(model, **arguments)
+    _warn(network.said)
+    return scores
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    """Warn whoever called `prune` or `score`."""
+    for sentence in dict.fromkeys(sentences):
+        warnings.warn(sentence, PruningWarning, stacklevel=3)
 
 
 class _Network:
@@ -122,6 +147,7 @@ class _Network:
         batch: Batch | None,
         seed: int,
         loss: Loss | None,
+        reduction: Reduction | None,
         except_: Iterable[str],
         input_shape: Sequence[int] | None,
     ) -> None:
@@ -133,12 +159,18 @@ class _Network:
             raise UsageError(f"seed must be a whole number; found {seed!r}") from None
         if loss is not None and not callable(loss):
             raise UsageError(f"loss must be a function of (outputs, y); found {type(loss).__name__}")
+        if not (reduction in (None, "mean", "sum") or callable(reduction)):
+            raise UsageError(f'reduction must be "mean", "sum" or a function of y; found {reduction!r}')
+        if reduction is not None and loss is None:
+            raise UsageError("reduction says what loss= divides by; without a loss of your own leave it out")
         self.model = model
         self.seed = seed
         self.loss = loss
+        self.reduction = reduction
         self.except_ = (except_,) if isinstance(except_, str) else tuple(except_)
         self.batch = None if batch is None else _checked_batch(batch, loss)
         self.input_shape = _checked_shape(input_shape)
+        self.said: list[str] = []
 
     def scoring(self, scorer: Scorer, form: Form, doing: str = "prune") -> dict[str, Any]:
         """Return the arguments of `score_network`, after asking for what the scorer lacks."""
@@ -159,9 +191,6 @@ class _Network:
         _refuse_parameters(scorer, parameters)
         if scorer.needs == "batch":
             self._refuse_lazy(scorer, parameters)
-        shape = self.input_shape
-        if shape is None and self.batch is not None and hasattr(self.batch[0], "shape"):
-            shape = tuple(int(size) for size in self.batch[0].shape[1:])
         return {
             "function": scorer.function,
             "mode": scorer.mode,
@@ -171,7 +200,10 @@ class _Network:
             "of": form.prunable.of,
             "except_": excepted,
             "loss": self.loss,
-            "input_shape": shape,
+            "reduction": self.reduction,
+            "input_shape": self.input_shape,
+            "like": None if self.batch is None else self.batch[0],
+            "warn": self.said.append,
             "parameters": parameters,
             "who": f"scorer '{scorer.name}'",
         }
@@ -179,7 +211,7 @@ class _Network:
     def _refuse_lazy(self, scorer: Scorer, parameters: Mapping[str, Any]) -> None:
         """Refuse examples that are made when they are asked for where a scorer would want all at once."""
         assert self.batch is not None
-        if self.loss is not None or isinstance(self.batch[0], Tensor):
+        if self.loss is not None or nested.tensors(self.batch[0]):
             return
         found = f"batch: x is a {type(self.batch[0]).__name__}, which makes its examples when they are wanted"
         if "chunk" not in scorer.parameters:
@@ -215,8 +247,13 @@ def _mask(
             **arguments,
         )
     else:
-        scores = score_network(network.model, **arguments)
-        mask = keep_top(scores, kept_count(density, prunable), keep=form.keep, allocation=allocation)
+        said: list[str] = []  # equal scores matter as far as they decide, which is told of the mask
+        scores = score_network(network.model, **{**arguments, "warn": said.append})
+        how: Any = {"keep": form.keep, "allocation": allocation}
+        mask = keep_top(scores, kept_count(density, prunable), **how)
+        few = chosen_by_position(scores, mask, who=arguments["who"], **how)
+        if few:
+            network.said.append(few)
     return shuffle_mask(mask, stream(network.seed, "shuffle")) if "shuffle" in form.alter else mask
 
 
@@ -362,9 +399,13 @@ def _checked_batch(batch: Any, loss: Loss | None) -> Batch:
         if len(x) == 0:
             raise UsageError("batch is empty")
     if loss is None:
-        for name, value in (("x", x), ("y", y)):
-            if not isinstance(value, Tensor) and not (name == "x" and _is_lazy(x)):
-                raise UsageError(f"batch: {name} must be a torch tensor; found {type(value).__name__}")
+        if not nested.tensors(x) and not _is_lazy(x):
+            raise UsageError(f"batch: x must be a torch tensor; found {type(x).__name__} without any")
+        if not isinstance(y, Tensor):
+            raise UsageError(
+                f"batch: y must be a torch tensor; found {type(y).__name__}; for other targets give "
+                "loss=function(outputs, y)"
+            )
         if y.dim() == 1 and str(y.dtype) != "torch.int64":
             raise UsageError(f"batch: y must be class labels in torch.int64; found {y.dtype}")
     return x, y

@@ -13,6 +13,7 @@ __all__ = [
     "LeakError",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "StoreError",
     "SuiteError",
     "UsageError",
@@ -65,6 +66,10 @@ class StoreError(PrunebenchError):
     """A store that cannot be read or written."""
 
 
+class PruningWarning(UserWarning):
+    """A mask that was made but deserves a look: layers without a weight, weights chosen by position."""
+
+
 def readable(text: str, *, backslash: str = "\\") -> str:
     """Return a text with the bytes of names that are not UTF-8 spelled out; other texts are left as they are.
 
@@ -92,16 +97,16 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
-    """Return the name that is most like another, whatever the case of its letters, or None.
+    """Return the name that is most like another, or None; as `nearest` tells it.
 
     >>> closest("SNIP", ["snip", "grasp"]), closest("xyz", ["snip"])
     ('snip', None)
     """
-    folded: dict[str, str] = {}
+    plain: dict[str, str] = {}
     for one in names:
-        folded.setdefault(one.casefold(), one)
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    return folded[close[0]] if close else None
+        plain.setdefault(_plain(one), one)
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    return plain[close[0]] if close else None
 
 
 def nearest_file(path: Path) -> str:
@@ -112,3 +117,8 @@ def nearest_file(path: Path) -> str:
         return ""
     close = closest(path.stem, names)
     return f"; did you mean '{path.with_name(close + path.suffix)}'?" if close else ""
+
+
+def _plain(name: str) -> str:
+    """Return a name without what people spell otherwise: capitals, underscores and blanks for hyphens."""
+    return re.sub(r"[\s_]+", "-", name.strip()).casefold()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from prunebench.errors import ComponentError, PrunebenchError
 
-__all__ = ["Place", "blamed", "failure", "place_of", "said"]
+__all__ = ["Place", "blamed", "failure", "place_of", "said", "told"]
 
 LONGEST = 600
 """Characters of an error's text that are told; the whole is in the log."""
@@ -83,10 +83,15 @@ def said(error: BaseException) -> str:
     return f"{name}: {words}" if words else name
 
 
+def told(error: BaseException) -> str:
+    """Return an error as `said` does and, on a second line, where in the user's own code it arose."""
+    place = place_of(error)
+    return said(error) + (f"\n  at {place}" if place else "")
+
+
 def failure(who: str, error: BaseException) -> str:
     """Return the message that says that a component failed: its error, and the line in which it arose."""
-    place = place_of(error)
-    return f"{who} failed: {said(error)}" + (f"\n  at {place}" if place else "")
+    return f"{who} failed: {told(error)}"
 
 
 @contextmanager

@@ -83,7 +83,8 @@ def compare(
     `low`, `high` (t interval at `level`), `p` (two-sided t test of 0), `p_holm` (over all pairs of the
     setting and `at`).
     NaN: all but mean and n where a pair has one common seed; interval and p where several seeds give one and
-    the same difference other than 0, because a spread of exactly 0 from a few seeds is no knowledge.
+    the same difference other than 0, because a spread of exactly 0 from a few seeds is no knowledge, and
+    where a diverged run cannot count, because those that did not diverge decide nothing.
     Each pair stands once, in the order of first appearance; `against` and `paired` turn it around.
 
     Raises: UsageError where two different cells stand in one place.
@@ -108,7 +109,7 @@ def compare(
     where = raw["group"].astype(np.intp)
     mean, sd, n = raw["mean"], raw["sd"], raw["n"]
     df = np.where(n > 1, n - 1, np.nan)
-    known = (sd > 0) | ((sd == 0) & (mean == 0))
+    known = ((sd > 0) | ((sd == 0) & (mean == 0))) & (raw["uncounted"] == 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.where(known, sd / np.sqrt(n), np.nan)
         half = _t(level, df) * error
@@ -205,7 +206,7 @@ def _stands(comparisons: pd.DataFrame, side: str, name: str | tuple[str, str]) -
     return np.asarray(rows.to_numpy(np.bool_) | others, dtype=np.bool_)
 
 
-_PAIR = ("group", "of", "against", "n", "diverged", "mean", "sd")
+_PAIR = ("group", "of", "against", "n", "diverged", "uncounted", "mean", "sd")
 
 
 def _pairs(number: int, members: Codes, block: Floats, diverged: npt.NDArray[np.bool_]) -> dict[str, Floats]:
@@ -222,7 +223,8 @@ def _pairs(number: int, members: Codes, block: Floats, diverged: npt.NDArray[np.
     mean = np.where(np.abs(mean) < _ROUNDING * scale, 0.0, mean)
     sd = np.where(sd < _ROUNDING * scale, 0.0, sd)
     touched = (common & (diverged[i] | diverged[j])).sum(axis=1) if diverged.any() else np.zeros(len(i))
-    columns = (np.full(len(i), number), members[i], members[j], n, touched, mean, sd)
+    lost = (diverged & np.isnan(block)).any(axis=1)
+    columns = (np.full(len(i), number), members[i], members[j], n, touched, lost[i] | lost[j], mean, sd)
     return {name: column.astype(np.float64) for name, column in zip(_PAIR, columns, strict=True)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def command(
         find_selected,
     )
     from prunebench.engine.frozen import suite_name
-    from prunebench.errors import DataError
+    from prunebench.errors import DataError, SuiteError
     from prunebench.store import Store
 
     _check_choice(key, suite, keyword, sparsity)
@@ -106,6 +107,8 @@ def command(
         if mask_only:
             done = export_mask(found, store, path, format=kind, force=force)
         else:
+            with contextlib.suppress(SuiteError):  # the suite may have gone, its results have not
+                request = request.with_suite_plugins() if suite else request
             host = request.host()
             problems(host)
             if not store.has_artifact(found.record.result.get("state", "")):

@@ -95,6 +95,7 @@ def _load(config: pytest.Config, path: Path) -> _Loaded:
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     frozen = worker.get("prunebench", {}).get(str(path)) if worker else None
     if frozen:
+        request = request.with_suite_plugins()
         session = Session(request, request.host(), read_frozen(Path(frozen)), path, Path(frozen))
         session.check_identities()
         store = Store.open(request.store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,20 @@ class Request:
     threads: int = 1
     keep_states: bool = False
 
+    def with_suite_plugins(self) -> Request:
+        """Return the request with the plugin files that the suite names, before the others.
+
+        A file that is named twice is loaded once.
+
+        Raises: SuiteError for a file that is not there, or a suite that cannot be read.
+        """
+        from prunebench.suite.load import plugin_files
+
+        named = map(str, plugin_files(self.suite))
+        return replace(self, plugins=tuple(dict.fromkeys([*named, *self.plugins])))
+
     def host(self) -> Host:
-        """Load the plugins."""
+        """Load the plugins; those that the suite names are among them after `with_suite_plugins` alone."""
         from prunebench.host.registry import Host
 
         return Host.load(
@@ -100,6 +112,7 @@ class Session:
         from prunebench.plan.make import make_plan
 
         began = time.perf_counter()
+        request = request.with_suite_plugins()
         host = request.host()
         suite = request.read_suite(host)
         plan = make_plan(suite, host, Path(request.data))

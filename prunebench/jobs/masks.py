@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from prunebench.errors import ComponentError, DataError, LeakError
+from prunebench.errors import ComponentError, DataError, LeakError, UsageError
 from prunebench.host.components import Scorer
 from prunebench.isolation import isolated
-from prunebench.jobs.context import Context
+from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
 from prunebench.pruning import Regrow, keep_top, prune_rounds, score_network, shuffle_mask
+from prunebench.pruning.ranking import chosen_by_position, emptied_layers
 from prunebench.store import Artifact
 from prunebench.training.streams import stream
 
@@ -38,7 +39,7 @@ def run_score(job: Job, context: Context) -> None:
         scores = score_network(module, **arguments)
     except LeakError:
         raise
-    except ComponentError:
+    except (ComponentError, UsageError):
         if not _is_to_blame(source, module, arguments):
             raise
         context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(source)})
@@ -78,13 +79,20 @@ def run_mask(job: Job, context: Context) -> None:
             )
         except LeakError:
             raise
-        except ComponentError:
+        except (ComponentError, UsageError):
             if not _is_to_blame(first, module, arguments):
                 raise
             context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(first)})
             return
     else:
-        mask = keep_top(first.tensors, params["kept"], keep=params["keep"], allocation=allocation)
+        how: Any = {"keep": params["keep"], "allocation": allocation}
+        mask = keep_top(first.tensors, params["kept"], **how)
+        few = chosen_by_position(first.tensors, mask, who="the scorer", **how)
+        if few:
+            log.warning("%s", few)
+    empty = emptied_layers(mask, "the method")
+    if empty:
+        log.warning("%s", empty)
     _commit(job, context, mask, meta)
 
 
@@ -197,6 +205,7 @@ def scoring_arguments(
         "input_shape": tuple(params["architecture"]["input"]),
         "parameters": call["parameters"],
         "who": context.host.who("scorers", scorer.name),
+        "warn": log.warning,
     }
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prunebench.errors import UsageError
+from prunebench.pruning import nested
+from prunebench.pruning.losses import Loss, Reduction, divisor, mean_cross_entropy, own_loss
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.prunable import prunable_weights
 
-__all__ = ["Loss", "ScoringNetwork"]
-
-Loss = Callable[[Any, Any], Tensor]
-"""loss(outputs, targets) → scalar."""
+__all__ = ["ScoringNetwork"]
 
 _BLOCK = 1 << 16
 """Entries of a mask that are looked at together: they stay in the processor's cache."""
@@ -34,6 +32,8 @@ class ScoringNetwork:
     module: the copy, on the original's device; all floating-point numbers in `precision`
     weights: the prunable weights by name, in module order; removed ones are zero
     mask: which of them are there
+    restored: how often the copy was put back to be used again: 0 in a first scoring
+    failed: what the network itself raised when its outputs were asked for last, if it did
     """
 
     def __init__(
@@ -46,7 +46,9 @@ class ScoringNetwork:
         of: Literal["weights", "convolutions"] = "weights",
         except_: Iterable[str] = (),
         loss: Loss | None = None,
+        reduction: Reduction | None = None,
         input_shape: Sequence[int] | None = None,
+        like: Any = None,
     ) -> None:
         weights = prunable_weights(module, of, except_)
         if any(weight.is_meta for weight in weights.values()):
@@ -61,7 +63,11 @@ class ScoringNetwork:
             parameter.grad = None
         self._mode = mode
         self._loss = loss
+        self._reduction = reduction
         self._input_shape = None if input_shape is None else tuple(input_shape)
+        self._like = like
+        self.restored = 0
+        self.failed: Exception | None = None
         self.dtype = _DTYPES[precision]
 
         parameters = dict(self.module.named_parameters())
@@ -86,40 +92,85 @@ class ScoringNetwork:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one input: (channels, height, width).
 
-        Raises: UsageError where it is not known.
+        Raises: UsageError where it is not known, or where the network takes several inputs.
         """
-        if self._input_shape is None:
+        if self._input_shape is not None:
+            return self._input_shape
+        if isinstance(self._like, Tensor) or hasattr(self._like, "shape"):
+            return tuple(int(size) for size in self._like.shape[1:])
+        inputs = nested.tensors(self._like)
+        if not inputs:
             raise UsageError(
                 "the shape of the network's input is not known: give input_shape=(channels, height, width), "
                 "or a batch"
             )
-        return self._input_shape
+        if len(inputs) > 1:
+            raise UsageError(
+                f"the network takes {len(inputs)} inputs, {nested.described(self._like)}: there is no one "
+                "shape of its input"
+            )
+        return tuple(inputs[0].shape[1:])
+
+    def ones(self) -> Any:
+        """Return one input of ones in the network's precision, or several as the batch's inputs are nested.
+
+        Raises: UsageError where no shape is known, or where the batch's inputs are whole numbers.
+        """
+        like = nested.tensors(self._like)
+        if self._input_shape is not None or not like:
+            return torch.ones(1, *self.input_shape, dtype=self.dtype, device=self.device)
+        for tensor in like:
+            if not tensor.is_floating_point() and tensor.dtype != torch.bool:
+                raise UsageError(
+                    f"the batch's inputs are whole numbers ({tensor.dtype}), indices of tokens say, and the "
+                    "scorer puts an input of ones in their place: a network that looks numbers up in a table "
+                    "has no such input, so this scorer does not apply to it"
+                )
+
+        def one(tensor: Tensor) -> Tensor:
+            shape = (1, *tensor.shape[1:])[: tensor.dim()]
+            dtype = self.dtype if tensor.is_floating_point() else tensor.dtype
+            return torch.ones(shape, dtype=dtype, device=self.device)
+
+        return nested.mapped(one, self._like)
+
+    def moved(self, value: Any) -> Any:
+        """Return inputs or targets on the network's device, floating-point numbers in its precision."""
+
+        def move(tensor: Tensor) -> Tensor:
+            if tensor.is_inference():
+                tensor = tensor.clone()  # autograd refuses tensors made under inference mode
+            dtype = self.dtype if tensor.is_floating_point() else tensor.dtype
+            return tensor.detach().to(self.device, dtype)
+
+        return nested.mapped(move, value)
 
     def outputs(self, x: Any) -> Any:
-        """Return the network's outputs for the inputs x."""
-        return self.module(x)
+        """Return the network's outputs for the inputs x, which are passed as `nested.called` says."""
+        try:
+            return nested.called(self.module, x)
+        except Exception as error:
+            self.failed = error
+            raise
 
     def criterion(self, outputs: Any, targets: Any) -> Tensor:
         """Return the loss of these outputs: the user's, or the mean cross entropy of logits.
 
-        Raises: UsageError where there is no loss of the user's and the outputs are no logits, or where the
-        user's is not a scalar.
+        Raises: UsageError where there is no loss of the user's and the outputs are no logits, where the
+        user's fails or is not a scalar, and where the loss is not finite.
         """
         if self._loss is None:
-            if not isinstance(outputs, Tensor):
-                raise UsageError(
-                    f"the network returns a {type(outputs).__name__}, not logits: "
-                    "give loss=function(outputs, y)"
-                )
-            try:
-                return F.cross_entropy(outputs, targets)
-            except (RuntimeError, ValueError, IndexError) as error:
-                raise UsageError(_why_no_loss(outputs, targets, error)) from error
-        value = self._loss(outputs, targets)
-        if not isinstance(value, Tensor) or value.numel() != 1:
-            found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise UsageError(f"loss must return a tensor with one number; found {found}")
-        return value.reshape(())
+            return mean_cross_entropy(outputs, targets)
+        return own_loss(self._loss, outputs, targets)
+
+    def divisor(self, targets: Any, examples: int) -> float:
+        """Return what the loss of so many examples is divided by, so that losses of parts can be added up.
+
+        A part's share of the batch's loss is its own loss times its divisor over that of the batch.
+
+        Raises: UsageError for a loss of the user's of which it is not known.
+        """
+        return divisor(self._loss, self._reduction, targets, examples)
 
     def loss(self, batch: tuple[Any, Any]) -> Tensor:
         """Return the loss of the network on a batch (x, y): a scalar."""
@@ -151,6 +202,8 @@ class ScoringNetwork:
         if not _same(self._built, _structure(self.module)):
             return False
         mask = self._checked(mask)
+        self.restored += 1
+        self.failed = None
         steady = {
             id(self.weights[name]): name
             for name, version in self._absolute.items()
@@ -190,21 +243,6 @@ class ScoringNetwork:
                 f"the mask is for {list(mask)}, the network's prunable weights are {list(self.weights)}"
             )
         return mask
-
-
-def _why_no_loss(outputs: Tensor, targets: Any, error: Exception) -> str:
-    """Return why there is no cross entropy of these: labels beyond the classes, or other shapes."""
-    shape = tuple(outputs.shape)
-    if isinstance(targets, Tensor) and outputs.dim() == 2 and targets.shape == shape[:1]:
-        low, high = int(targets.min()), int(targets.max())
-        if low < 0 or high >= shape[1]:
-            return f"labels run from {low} to {high}; the network has {shape[1]} outputs: 0 to {shape[1] - 1}"
-    found = tuple(targets.shape) if isinstance(targets, Tensor) else type(targets).__name__
-    return (
-        f"no cross entropy of outputs of shape {shape} and targets {found} ({str(error).splitlines()[0]}): "
-        "logits of shape (examples, classes) and as many labels are wanted; else give "
-        "loss=function(outputs, y)"
-    )
 
 
 def _state(tensor: Tensor) -> tuple[int, int]:

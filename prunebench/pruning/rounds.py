@@ -10,14 +10,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from prunebench.errors import UsageError
+from prunebench.errors import ComponentError, UsageError
 from prunebench.pruning.allocation import Allocation, keeps_none, round_counts, spread
+from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
-from prunebench.pruning.network import Loss, ScoringNetwork
+from prunebench.pruning.network import ScoringNetwork
 from prunebench.pruning.product import Product
+from prunebench.pruning.ranking import Warn, all_zero, chosen_by_position, only_score, warn_user
 from prunebench.pruning.remove import Keep, keep_top
 from prunebench.pruning.rng import RandomStream
-from prunebench.pruning.score import ScoringFunction, run_scorer, shape_of
+from prunebench.pruning.score import ScoringFunction, run_scorer
 
 __all__ = ["Regrow", "prune_rounds"]
 
@@ -60,9 +62,12 @@ def prune_rounds(
     of: Literal["weights", "convolutions"] = "weights",
     except_: Iterable[str] = (),
     loss: Loss | None = None,
+    reduction: Reduction | None = None,
     input_shape: Sequence[int] | None = None,
+    like: Any = None,
     parameters: Mapping[str, Any] | None = None,
     who: str = "the scorer",
+    warn: Warn = warn_user,
     regrowth: Regrow | None = None,
     on_round: Callable[[int, Mask], None] | None = None,
 ) -> Mask:
@@ -73,12 +78,13 @@ def prune_rounds(
     has in `module`. One round is one-shot pruning. The network is copied once and put back between rounds;
     round 1 draws from `rng`, round k from rng.child("round", k). An `allocation` given as counts is that of
     the last round; the rounds before it share in its proportions, as far as a layer goes. `on_round(k, mask)`
-    is told of each round.
+    is told of each round. Scores that are all zero are an error in the first round; later, when no path may
+    be left, `warn` is told of them, as of scores too few for the last round's count.
 
     Raises: as `score_network` and `keep_top`.
     """
     except_ = tuple((except_,) if isinstance(except_, str) else except_)
-    shape = shape_of(batch) if input_shape is None else input_shape
+    like = like if batch is None else batch[0]
     parameters = parameters or {}
 
     def build(mask: Mask | None) -> ScoringNetwork:
@@ -90,7 +96,9 @@ def prune_rounds(
             of=of,
             except_=except_,
             loss=loss,
-            input_shape=shape,
+            reduction=reduction,
+            input_shape=input_shape,
+            like=like,
         )
 
     net = build(None)
@@ -102,6 +110,7 @@ def prune_rounds(
         raise UsageError(
             f"the allocation keeps {sum(allocation.values())} weights; {counts[-1]} are to be kept"
         )
+    zero: int | None = None
     for k, kept in enumerate(counts, 1):
         draws = rng if rng is None or k == 1 else rng.child("round", k)
         if k > 1:
@@ -121,9 +130,23 @@ def prune_rounds(
             )
             scores = _joined(live, scores, mask)
         share = allocation if k == rounds else _share(allocation, mask, kept, grows)
-        mask = keep_top(scores, kept, keep=keep, allocation=share, current=None if grows else mask, who=who)
+        current = None if grows else mask
+        if only_score(scores, current) == 0:
+            if k == 1:
+                raise ComponentError(all_zero(who))
+            zero = zero or k
+        mask = keep_top(scores, kept, keep=keep, allocation=share, current=current, who=who)
+        if k == rounds and zero is None:
+            few = chosen_by_position(scores, mask, keep=keep, allocation=share, current=current, who=who)
+            if few:
+                warn(few)
         if on_round is not None:
             on_round(k, mask)
+    if zero is not None:
+        warn(
+            f"{who}: in round {zero} of {rounds} every score of what was left was 0: from there on weights "
+            "are kept by position"
+        )
     return mask
 
 

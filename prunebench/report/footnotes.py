@@ -41,7 +41,8 @@ def diverged_remark(row: Row, *, mixed: bool) -> str:
     """Return how diverged runs count beside a number that is of some; `mixed`: others did not diverge."""
     if bool(pd.isna(row["guess"])):
         return (
-            "Diverged runs are out of means, differences and places: how many classes there are is not known."
+            "Diverged runs are out of means and differences, which then decide nothing: the number of "
+            "classes, and so the accuracy of a guess, is not known."
         )
     counts = f"counts with the accuracy of a guess, {row['guess']:.4g} %"
     if not mixed:

@@ -25,9 +25,8 @@ def measures_text(
     seeds, or a row a seed.
     """
     if format == "csv":
-        if "also" in found:  # tuples of names
-            found = found.assign(also=[", ".join(names) for names in found["also"]])
-        return found.to_csv(index=False)
+        flat = found.assign(also=found["also"].map("; ".join)) if "also" in found else found
+        return flat.to_csv(index=False)
     if format == "json":
         rows = json.loads(found.to_json(orient="records", double_precision=15))
         return json.dumps({**(about or {}), "rows": rows}, indent=2, ensure_ascii=False) + "\n"
@@ -49,6 +48,8 @@ def measures_text(
 
 def _row(row: dict[Any, Any]) -> dict[str, str]:
     method = variant_name(str(row["method"]), str(row["ablations"]))
+    if row.get("also"):
+        method += f" (also: {', '.join(row['also'])})"
     start = {"method": escape(method), "sparsity": f"{100 * row['sparsity']:.4g} %", "field": row["field"]}
     if "mean" not in row:
         value = _number(row["value"]) if row["status"] == "finished" else row["status"]

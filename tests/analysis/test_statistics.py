@@ -88,7 +88,7 @@ def test_the_sleep_data_give_the_published_paired_test(cells: Cells) -> None:
 def test_pairs_are_joined_by_seed(cells: Cells) -> None:
     """Only seeds that both have finished count, whatever their order in the table."""
     frame = cells(
-        {"a": {0.5: [90.0, 91.0, None, 93.5, 94.0]}, "b": {0.5: [89.0, 90.5, 91.0, "diverged", 92.0]}}
+        {"a": {0.5: [90.0, 91.0, None, 93.5, 94.0]}, "b": {0.5: [89.0, 90.5, 91.0, "failed", 92.0]}}
     )
     row = compare(frame.iloc[::-1]).pipe(paired, "a", "b").iloc[0]
     expected = stats.ttest_rel([90.0, 91.0, 94.0], [89.0, 90.5, 92.0])
