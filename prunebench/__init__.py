@@ -7,6 +7,7 @@ stay light (no torch).
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from prunebench._version import __version__
@@ -123,3 +124,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if "torch" in sys.modules:  # torch.load is told that a saved Mask is harmless
+    importlib.import_module("prunebench.pruning.mask")

@@ -18,6 +18,8 @@ from prunebench.analysis.multiple import Floats
 
 __all__ = ["ALPHA", "RESAMPLES", "SHARE", "Baseline", "Border", "border", "resamples"]
 
+Bools = npt.NDArray[np.bool_]
+
 RESAMPLES = 2000
 SHARE = 0.9
 ALPHA = 0.05
@@ -46,8 +48,8 @@ class Baseline:
     sparsities: Sequence[float]
     values: Floats
     """Accuracies as they count, sparsities × seeds; NaN where there is none."""
-    diverged: npt.NDArray[np.bool_]
-    planned: npt.NDArray[np.bool_]
+    diverged: Bools
+    planned: Bools
 
 
 @cache
@@ -103,18 +105,19 @@ def _first_lost(dense: Floats, baseline: Baseline, margin: float, weights: Float
     gone = (2 * (weights @ baseline.diverged.T.astype(np.float64)) >= planned) & (planned > 0)
     known = gone | ((n > 0) & ~np.isnan(whole)[:, None])
     below = gone | (low & known)
-    final = below[:, -1] & (gone[:, -1] | _significant(dense, baseline.values[-1], weights))
-    position = _position(below, final)
-    return np.where(position == _position(below | ~known, final | ~known[:, -1]), position, np.nan)
+    final = below[:, -1] & _significant(dense, baseline.values[-1], weights)
+    position = _position(below, final, gone)
+    return np.where(position == _position(below | ~known, final | ~known[:, -1], gone), position, np.nan)
 
 
-def _position(below: npt.NDArray[np.bool_], final: npt.NDArray[np.bool_]) -> Floats:
-    """Return the first position that is below together with the next one; the last counts by `final`."""
-    lost = np.column_stack([below[:, :-1] & below[:, 1:], final, np.ones(len(below), dtype=bool)])
+def _position(below: Bools, final: Bools, gone: Bools) -> Floats:
+    """Return the first position that is gone, or below with the next one (the last one: by `final`)."""
+    lost = np.column_stack([below[:, :-1] & below[:, 1:], final])
+    lost = np.column_stack([lost | gone, np.ones(len(below), dtype=bool)])
     return np.asarray(lost.argmax(axis=1), dtype=np.float64)
 
 
-def _significant(dense: Floats, values: Floats, weights: Floats) -> npt.NDArray[np.bool_]:
+def _significant(dense: Floats, values: Floats, weights: Floats) -> Bools:
     """Say for each sample whether the drop from `dense` to `values`, paired by seed, is significant.
 
     By the two-sided t test; several seeds with one and the same drop have no spread and are decided by it.

@@ -2,10 +2,11 @@
 
 A sparsity is *lost* to a baseline when the baseline's mean accuracy is more than a margin δ below the
 unpruned network's mean, there and at the next grid point, so that one unlucky point ends nothing; the last
-grid point alone is lost only where its drop is significant too. Where half the seeds or more diverged a
-baseline is lost. The matching range ends before the first sparsity lost to magnitude after training, the
-trivial one before the first lost to random pruning; trivial sparsities are not matching ones too, and the
-rest is extreme. A bootstrap over seeds says how sure each border is (`borders`).
+grid point alone is lost only where its drop is significant too. Where half of a baseline's seeds or more
+diverged a sparsity is lost to it, whatever comes next. The matching range ends before the first sparsity
+lost to magnitude after training, the trivial one before the first lost to random pruning; trivial
+sparsities are not matching ones too, and the rest is extreme. A bootstrap over seeds says how sure each
+border is (`borders`).
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ def _pairs(number: int, members: Codes, block: Floats, diverged: npt.NDArray[np.
     mean = np.where(np.abs(mean) < _ROUNDING * scale, 0.0, mean)
     sd = np.where(sd < _ROUNDING * scale, 0.0, sd)
     touched = (common & (diverged[i] | diverged[j])).sum(axis=1) if diverged.any() else np.zeros(len(i))
-    lost = (diverged & np.isnan(block)).any(axis=1)
+    lost = np.asarray((diverged & np.isnan(block)).any(axis=1))
     columns = (np.full(len(i), number), members[i], members[j], n, touched, lost[i] | lost[j], mean, sd)
     return {name: column.astype(np.float64) for name, column in zip(_PAIR, columns, strict=True)}
 

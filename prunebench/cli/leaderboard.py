@@ -87,11 +87,11 @@ def command(
             f"nothing of suite {found.plan.suite['name']} has been run in {found.store.root}; "
             f"`prunebench run {suite}` does that"
         )
-        if format != "json":
+        if format == "md":
             ctx.exit(code)
         from prunebench.analysis import table
         from prunebench.report.leaderboard import leaderboard
 
-        text = leaderboard(table([]), suite=found.plan.suite, format="json")
+        text = leaderboard(table([]), suite=found.plan.suite, format=format)
     deliver(text, output)
     ctx.exit(code)

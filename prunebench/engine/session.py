@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prunebench.plan.planner import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session", "freeze", "previous_plan", "read_frozen"]
+__all__ = ["Request", "Session", "freeze", "previous_plans", "read_frozen"]
 
 
 @dataclass(frozen=True)
@@ -231,12 +231,11 @@ def read_frozen(path: Path) -> Plan:
         raise StoreError(f"{path}: not a frozen plan ({error}); `prunebench plan` makes a new one") from error
 
 
-def previous_plan(store: Store, plan: Plan) -> Plan | None:
-    """Return the newest frozen plan of this suite that is another than `plan`, or None."""
+def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
+    """Yield the frozen plans of this suite that are others than `plan`, the newest first."""
     for path in reversed(store.plans(str(plan.suite["name"]))):
         if path.stem != plan.name:
             try:
-                return read_frozen(path)
+                yield read_frozen(path)
             except StoreError:
                 continue
-    return None

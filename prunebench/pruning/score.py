@@ -16,9 +16,11 @@ from prunebench.errors import ComponentError, PrunebenchError, UsageError
 from prunebench.faults import failure, said, told
 from prunebench.isolation import isolated
 from prunebench.pruning import nested
+from prunebench.pruning.copying import undisturbed
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
+from prunebench.pruning.precision import Precision
 from prunebench.pruning.product import Product
 from prunebench.pruning.ranking import Warn, tell_no_ranking, warn_user
 from prunebench.pruning.rng import RandomStream
@@ -34,7 +36,7 @@ def score_network(
     function: ScoringFunction,
     *,
     mode: Literal["train", "eval"] = "eval",
-    precision: Literal["float32", "float64"] = "float32",
+    precision: Precision = "float32",
     batch: tuple[Any, Any] | None = None,
     rng: RandomStream | None = None,
     mask: Mask | None = None,
@@ -106,20 +108,23 @@ def run_scorer(
     except PrunebenchError:
         raise
     except (Exception, SystemExit) as error:
-        with (
-            isolated("the network"),
-            _scoring(net.device, seed),
-        ):  # anew: the scorer may have changed anything
-            blamed = _blame(net, moved, error, who)
+        with isolated("the network"), _scoring(net.device, seed):  # as if the scorer had not run
+            blamed = _blame(net, moved, batch, error, who)
         for note in getattr(error, "__notes__", ()):
             blamed.add_note(note)
         raise blamed from error
 
 
 def _blame(
-    net: ScoringNetwork, batch: tuple[Any, Any] | None, error: BaseException, who: str
+    net: ScoringNetwork,
+    batch: tuple[Any, Any] | None,
+    given: tuple[Any, Any] | None,
+    error: BaseException,
+    who: str,
 ) -> PrunebenchError:
     """Return what to tell of a scoring that failed: the inputs' fault, the network's, or `who`'s.
+
+    batch, given: the batch as the scorer got it, and as the caller gave it.
 
     Of inputs that are made when they are wanted, or too many for the memory, nothing is said.
     """
@@ -127,7 +132,7 @@ def _blame(
         return ComponentError(failure(who, error))
     failed = net.failed
     in_network = failed is not None and any(cause is failed for cause in _causes(error))
-    refused = _refused_inputs(net, batch, who, in_network)
+    refused = _refused_inputs(net, batch, given, who, in_network)
     if refused is not None:
         return refused
     if in_network:
@@ -150,8 +155,9 @@ _NO_DERIVATIVE = ("derivative for aten", "once_differentiable", "donated buffers
 def _no_gradient(net: ScoringNetwork, batch: tuple[Any, Any] | None, who: str) -> UsageError | None:
     """Return what to say where the network's outputs, or the loss of them, have no gradient at all."""
     try:
-        if batch is None or not net.restore(net.mask):
+        if batch is None:
             return None
+        net = net.fresh(net.mask)
         outputs = net.outputs(batch[0])
         if not any(tensor.requires_grad for tensor in nested.tensors(outputs)):
             found = "the network's outputs are"
@@ -173,13 +179,16 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _refused_inputs(
-    net: ScoringNetwork, batch: tuple[Any, Any] | None, who: str, in_network: bool
+    net: ScoringNetwork,
+    batch: tuple[Any, Any] | None,
+    given: tuple[Any, Any] | None,
+    who: str,
+    in_network: bool,
 ) -> UsageError | None:
     """Return what to say of inputs that the network, as it was given, does not take; None where it does."""
-    if not net.restore(net.mask):
-        return None
     x: Any = None
     try:
+        net = net.fresh(net.mask)
         x = net.ones() if batch is None else batch[0]
         if nested.tensors(x):
             with torch.no_grad():
@@ -192,7 +201,8 @@ def _refused_inputs(
                 f"the network takes whole numbers, indices of tokens say, and {who} puts an input of ones in "
                 "floating point in their place: it does not apply to such a network"
             )
-        return UsageError(f"the network does not take inputs {nested.described(x)}: {told(error)}")
+        own = net.own_precision(x, x if given is None else given[0], who, error)
+        return own or UsageError(f"the network does not take inputs {nested.described(x)}: {told(error)}")
     return None
 
 
@@ -260,6 +270,7 @@ def _scoring(device: torch.device, seed: int) -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with (
+            undisturbed(),
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.autocast("cpu", enabled=False),

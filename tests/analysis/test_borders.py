@@ -26,13 +26,11 @@ def plainly(dense: Sequence[float], points: np.ndarray, diverged: np.ndarray, ma
     for values, gone in zip(points, diverged, strict=True):
         half = 2 * sum(gone) >= len(gone)
         below.append(half or np.mean(values) < np.mean(dense) - margin)
-    for i in range(len(below) - 1):
-        if below[i] and below[i + 1]:
+    for i in range(len(below)):
+        if 2 * sum(diverged[i]) >= len(dense) or (i + 1 < len(below) and below[i] and below[i + 1]):
             return GRID[i]
     if not below[-1]:
         return math.inf
-    if 2 * sum(diverged[-1]) >= len(dense):
-        return GRID[-1]
     drop = np.array(dense) - points[-1]
     if len(drop) < 2:
         return math.inf

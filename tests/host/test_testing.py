@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import time
 
@@ -123,14 +122,14 @@ def by_filter(net, batch, rng):
 @pytest.mark.parametrize(
     ("function", "match"),
     [
-        (zeros, r"every weight the score 0, which ranks nothing"),
-        (ones, r"every weight the score 2\.5, which ranks nothing"),
-        (by_layer, "all weights of a layer the same score, in every layer"),
+        (zeros, ": every score is 0, which ranks nothing"),
+        (ones, r" gives every weight the score 2\.5, which ranks nothing"),
+        (by_layer, " gives all weights of a layer the same score, in every layer"),
     ],
 )
 def test_a_scorer_that_ranks_nothing_is_refused(function, match):
     """The order of the weights in memory would decide."""
-    fails(scorer(function, version="1"), f"scorer 'sample' on a convolutional network gives {match}")
+    fails(scorer(function, version="1"), f"scorer 'sample' on a convolutional network{match}")
 
 
 def test_a_scorer_of_filters_ranks():
@@ -213,25 +212,17 @@ def _patched(net):
     torch.nn.functional.relu = lambda x, inplace=False: relu(x)
 
 
-def _environment(net):
-    os.environ["PRUNEBENCH_TEST_LEAK"] = "1"
-
-
 @pytest.mark.parametrize(
     ("leak", "match"),
     [
-        (_hooked, "changes torch's hooks of all modules: _global_forward_hooks"),
-        (_patched, r"changes functions of torch: torch\.nn\.functional\.relu"),
-        (lambda net: torch.set_default_device("meta"), "changes torch's default device"),
-        (_environment, "changes the environment's variables: PRUNEBENCH_TEST_LEAK"),
-        (lambda net: os.chdir("/"), "changes the working directory"),
+        (_hooked, "left a global forward hook behind"),
+        (_patched, r"replaced torch\.nn\.functional\.relu"),
+        (lambda net: torch.set_default_device("meta"), "set the default device to meta"),
     ],
 )
-def test_a_scorer_that_changes_what_all_share_is_refused(leak, match, monkeypatch, tmp_path):
+def test_a_scorer_that_changes_what_all_share_is_refused(leak, match, monkeypatch):
     """Other components' results would depend on it."""
     monkeypatch.setattr(torch.nn.functional, "relu", torch.nn.functional.relu)  # put back afterwards
-    monkeypatch.setenv("PRUNEBENCH_TEST_LEAK", "0")
-    monkeypatch.chdir(tmp_path)
     hooks = dict(torch.nn.modules.module._global_forward_hooks)
 
     def score(net, batch, rng):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from prunebench.errors import UsageError
+from prunebench.pruning.copying import private_copy, undisturbed
 from prunebench.pruning.diagnostics._beside import UsesBeside
 from prunebench.pruning.diagnostics._masks import checked_mask
 
@@ -72,6 +72,7 @@ def layer_flops(
     convolutions and linear layers are all listed, others where they are multiplied.
     """
     mask = checked_mask(model, mask)
+    model = private_copy(model, purpose="looked at").eval()
     uses = _uses(model, input_shape)
     weights = {name: weight for name, weight in model.named_parameters() if id(weight) in uses}
     every = dict(model.named_parameters(remove_duplicate=False))
@@ -94,45 +95,30 @@ def _uses(model: nn.Module, input_shape: Sequence[int]) -> dict[int, int]:
         if id(weight) not in uses:
             return
         if isinstance(layer, _ConvTransposeNd):  # each input pixel meets the kernel
-            uses[id(weight)] += inputs[0].numel() // layer.in_channels
+            uses[id(weight)] += _positions(inputs[0], layer.in_channels)
         else:
             channels = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
-            uses[id(weight)] += output.numel() // channels
+            uses[id(weight)] += _positions(output, channels)
 
     first = next(model.parameters(), None)
     if first is None:
         raise UsageError("the network has no weights")
-    hooks = [
-        hook
-        for layer in layers
-        for hook in (
-            layer.register_forward_pre_hook(lambda layer, _: beside.enter(layer._parameters.get("weight"))),
-            layer.register_forward_hook(count),
-        )
-    ]
+    for layer in layers:
+        layer.register_forward_pre_hook(lambda layer, _: beside.enter(layer._parameters.get("weight")))
+        layer.register_forward_hook(count)
     try:
-        with torch.no_grad(), _evaluating(model), torch.random.fork_rng(devices=[]), beside:
+        with undisturbed(), torch.no_grad(), torch.random.fork_rng(devices=[]), beside:
             model(torch.zeros((1, *input_shape), device=first.device, dtype=first.dtype))
     except Exception as error:
         raise UsageError(
             f"the network cannot be run on an input of shape {tuple(input_shape)}: "
             f"{type(error).__name__}: {error}"
         ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
     for weight, more in beside.uses().items():
         uses[weight] = uses.get(weight, 0) + more
     return uses
 
 
-@contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in evaluation mode, and back into its own afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def _positions(values: Tensor, channels: int) -> int:
+    """Return how many positions values in so many channels have; without channels there is nothing to use."""
+    return values.numel() // channels if channels else 0
