@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import orjson
-
-from prunebench.errors import UsageError
+from prunebench.errors import StoreError, UsageError
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
+from prunebench.store import replace
 
-__all__ = ["select"]
+__all__ = ["select", "write_last_failed"]
 
 
 def select(
@@ -64,9 +65,24 @@ class _Matches:
         return any(wanted in one for one in self._names)
 
 
+def write_last_failed(store: Path, path: Path, *, failed: Iterable[str], passed: Iterable[str]) -> None:
+    """Note which cells of a suite's file failed, and which have passed since; others stay as noted."""
+    noted = _failed_last_time(store) - {f"{path.name}::{cell}" for cell in passed}
+    noted |= {f"{path.name}::{cell}" for cell in failed}
+    content = json.dumps(dict.fromkeys(sorted(noted), True)).encode()
+    file = _last_failed(store)
+    with contextlib.suppress(OSError, StoreError):  # --lf takes all cells then
+        if file.exists() or noted:
+            replace(file, content)
+
+
+def _last_failed(store: Path) -> Path:
+    return store / "pytest-cache" / "v" / "cache" / "lastfailed"
+
+
 def _failed_last_time(store: Path) -> set[str]:
     try:
-        found = orjson.loads((store / "pytest-cache" / "v" / "cache" / "lastfailed").read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        found = json.loads(_last_failed(store).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return set()
     return set(found) if isinstance(found, dict) else set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,14 +64,14 @@ class Request:
         return suite
 
     def to_json(self) -> str:
-        """Return the request as text."""
-        return orjson.dumps(self.__dict__).decode()
+        """Return the request as text (ASCII: paths may hold bytes that are no characters)."""
+        return json.dumps(self.__dict__)
 
     @classmethod
     def from_json(cls, text: str) -> Request:
         """Return the request that `to_json` wrote."""
         value: dict[str, Any] = {
-            name: tuple(item) if isinstance(item, list) else item for name, item in orjson.loads(text).items()
+            name: tuple(item) if isinstance(item, list) else item for name, item in json.loads(text).items()
         }
         return cls(**value)
 
