@@ -15,7 +15,17 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-__all__ = ["Stopped", "check", "exit_code", "held", "is_listening", "listening", "released", "requested"]
+__all__ = [
+    "Stopped",
+    "check",
+    "exit_code",
+    "held",
+    "is_listening",
+    "is_signal",
+    "listening",
+    "released",
+    "requested",
+]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -40,6 +50,11 @@ def _in_main_thread() -> bool:
 def is_listening() -> bool:
     """Whether signals raise `Stopped` in this process."""
     return _Flag.listener == os.getpid()
+
+
+def is_signal(error: BaseException) -> bool:
+    """Whether an exception comes from a signal, as of Ctrl-C; else it is some component's own."""
+    return isinstance(error, Stopped) or (isinstance(error, KeyboardInterrupt) and not is_listening())
 
 
 def requested() -> bool:

@@ -35,6 +35,9 @@ class Work:
 
     said: dict[str, Any] = field(default_factory=dict)
     """What an earlier process of this run has said with `say`, before it died."""
+    given_up: dict[str, str] = field(default_factory=dict)
+    """The jobs that such processes died of, by key, with the error."""
+    began: float = field(default_factory=time.monotonic)
     pipe: int | None = None
     alone: bool = True
     """Whether nobody watches: then nobody else says "stopping…"."""
@@ -59,7 +62,7 @@ def supervised() -> Work:
         or "torch" in sys.modules
     ):
         return Work()
-    said: dict[str, Any] = {}
+    work = Work(alone=False)
     while True:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -72,7 +75,8 @@ def supervised() -> Work:
             os.close(held)
             threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
             atexit.register(_write, from_child, b"end\n")
-            return Work(said, from_child, alone=False)
+            work.pipe = from_child
+            return work
         os.close(from_child)
         os.close(alive)
         watch = _Watch(child)
@@ -85,8 +89,10 @@ def supervised() -> Work:
             complain("Stopped at once.")
             _exit(-watch.signals[0])
         for line in lines:
-            said |= json.loads(line)
-        if not said or not _bury(said["store"], child):
+            work.said |= json.loads(line)
+        buried = _bury(work.said["store"], child) if work.said else {}
+        work.given_up |= buried
+        if not buried:
             complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")
             _exit(1)
 
@@ -147,16 +153,18 @@ def _kill(process: int) -> None:
                 one.kill()
 
 
-def _bury(store: str, process: int) -> bool:
-    """Write down what a dead process was working on; return whether it was working on something."""
+def _bury(store: str, process: int) -> dict[str, str]:
+    """Write down what a dead process was working on; return it: errors by key."""
     from prunebench.store import Store
 
-    buried = False
     opened = Store.open(Path(store), create=False)
-    for path in opened.bury():
-        attempts = opened.attempts(path.stem)
-        buried |= bool(attempts) and attempts[-1].get("error", "").startswith(f"process {process} died")
-    return buried
+    found = {}
+    for key in (path.stem for path in opened.bury()):
+        for attempt in opened.attempts(key)[-1:]:
+            error = str(attempt.get("error"))
+            if error.startswith(f"process {process} died"):
+                found[key] = error
+    return found
 
 
 def _how(status: int) -> str:

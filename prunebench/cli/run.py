@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import time
@@ -78,7 +79,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     from prunebench.cli._output import complain
     from prunebench.errors import PluginError
 
-    with _plain_warnings(), _diverted(as_json) as say_json, stopping.listening(_teller(work)):
+    with _plain_warnings(), _streams(as_json) as stdout, stopping.listening(_teller(work)):
         try:
             report, code = _run(suite, options, as_json, work)
         except stopping.Stopped:
@@ -90,18 +91,20 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
                 f"which is no way to end a run"
             ) from error
         if as_json:
-            say_json(report)
+            _say_json_to(stdout, report)
     ctx.exit(code)
 
 
 def _teller(work: Work) -> Callable[[], object]:
     """Return what says that the run stops, unless the process that watches this one does."""
-    if not work.alone:
-        return lambda: None
-    if sys.stderr is not sys.__stderr__:
-        return lambda: click.echo("stopping…", err=True)
-    stderr = os.dup(2)  # what a job prints is diverted
-    return lambda: os.write(stderr, "stopping…\n".encode())
+    stream = sys.stderr  # a job's is another
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # in the midst of writing to it
+            stream.write("stopping…\n")
+            stream.flush()
+
+    return tell if work.alone else lambda: None
 
 
 @contextlib.contextmanager
@@ -115,24 +118,43 @@ def _plain_warnings() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _diverted(as_json: bool) -> Iterator[Callable[[Any], None]]:
-    """With --json standard output is for the JSON alone: whatever else is printed goes to standard error.
+def _streams(as_json: bool) -> Iterator[TextIO]:
+    """Yield standard output; with --json, let nothing but what is written to that reach it.
 
-    Yields what prints the JSON. Of a program of its own the descriptor is diverted too, to its very end:
-    foreign code prints where it likes, when it is imported and when Python exits.
+    Of a program of its own, both streams and, with --json, the descriptor are kept to its very end: foreign
+    code prints where it likes, when it is imported and when Python exits, and may close what it finds.
     """
-    from prunebench.cli._output import say_json
-
-    if not as_json:
-        yield say_json
-    elif sys.stdout is not sys.__stdout__:
+    if sys.stdout is not sys.__stdout__ or sys.stdout is None or sys.stderr is None:
         stdout = sys.stdout
-        with contextlib.redirect_stdout(sys.stderr):
-            yield lambda value: _say_json_to(stdout, value)
-    else:
-        with open(os.dup(1), "w", encoding="utf-8") as out:
-            os.dup2(2, 1)
-            yield lambda value: _say_json_to(out, value)
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            yield stdout
+        return
+    encoding = "utf-8" if as_json else sys.stdout.encoding
+    out, sys.stderr = _Lasting(1, encoding), _Lasting(2, sys.stderr.encoding)
+    if as_json:
+        os.dup2(2, 1)
+    sys.stdout = sys.stderr if as_json else out
+    try:
+        yield out
+    finally:
+        out.close()
+        sys.stderr.close()
+
+
+class _Lasting(io.TextIOWrapper):
+    """A copy of a standard stream that closing only flushes."""
+
+    def __init__(self, number: int, encoding: str) -> None:
+        try:
+            copy = os.dup(number)
+        except OSError:  # closed, as a service's may be
+            copy = os.open(os.devnull, os.O_WRONLY)
+        raw = io.BufferedWriter(io.FileIO(copy, "w", closefd=False))
+        super().__init__(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.flush()
 
 
 def _say_json_to(stream: TextIO, value: Any) -> None:
@@ -177,7 +199,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
     earlier = _earlier(overview, work)
     store.sweep()
     session.freeze(store)
-    began = time.monotonic()
+    began = work.began
     if not work.said:
         say()
     outcome = run_cells(
@@ -190,7 +212,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         verbose=options["verbose"] and not work.said,
         earlier=earlier,
     )
-    seconds = time.monotonic() - began + float(work.said.get("seconds", 0.0))
+    seconds = time.monotonic() - began
     say()
     text = _summary(overview, outcome, seconds)
     if outcome.exit_code:
@@ -202,22 +224,15 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
     return _report(overview, outcome, seconds, as_json, table), outcome.exit_code
 
 
-def _earlier(overview: Overview, work: Work) -> Earlier:
+def _earlier(overview: Overview, work: Work) -> Earlier | None:
     """Return what a process of this run that died said of its start; say it for the next one."""
     from prunebench.engine.run import Earlier
 
     if work.said:
-        said = work.said
-        return Earlier(str(said["started"]), frozenset(said["before"]), int(said["jobs"]))
-    new = Earlier()
+        return Earlier(frozenset(work.said["before"]), int(work.said["jobs"]), work.given_up)
     before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]
-    work.say(
-        store=str(overview.session.request.store),
-        started=new.started,
-        before=before,
-        jobs=len(overview.remaining),
-    )
-    return new
+    work.say(store=overview.session.request.store, before=before, jobs=len(overview.remaining))
+    return None
 
 
 def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:

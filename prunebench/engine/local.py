@@ -25,7 +25,7 @@ from prunebench.errors import DataError, PrunebenchError
 from prunebench.jobs.context import Context, InputChanged, InputRefused
 from prunebench.jobs.run import run_job
 from prunebench.plan import Job, Plan, PlannedCell
-from prunebench.store import Claim, Damaged, Missing, Store, Unwritable, now_text, writing
+from prunebench.store import Claim, Damaged, Missing, Store, Unwritable, writing
 
 __all__ = ["JobFailed", "LocalEngine"]
 
@@ -62,8 +62,8 @@ class LocalEngine:
     plan: Plan
     context: Context
     keep_states: bool = False
-    started: str = field(default_factory=now_text)
-    """When the run began: what failed since then is not tried again, what failed before is."""
+    given_up: dict[str, str] = field(default_factory=dict)
+    """Errors of jobs, by key, that ended another process of the same run: they are not tried again in it."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
     on_wait: Callable[[Job], None] | None = None
@@ -131,11 +131,11 @@ class LocalEngine:
         stopping.check()
         if key in self._failed:
             raise self._failed[key]
+        if key in self.given_up:
+            raise self._note_failure(job, self.given_up[key])
         with self._claimed(job, target) as mine:
-            if not mine:
-                return
-            self._check_not_failed(job)
-            self._run(job)
+            if mine:
+                self._run(job)
 
     @contextmanager
     def _claimed(self, job: Job, target: str) -> Iterator[bool]:
@@ -158,12 +158,6 @@ class LocalEngine:
                 with stopping.held():
                     claim.release()
 
-    def _check_not_failed(self, job: Job) -> None:
-        """Raise JobFailed where the job has failed in this run, in another process: one that died, say."""
-        attempts = self.store.attempts(job.key)
-        if attempts and str(attempts[-1].get("time")) >= self.started:
-            raise self._note_failure(job, str(attempts[-1].get("error")))
-
     def _note_failure(self, job: Job, message: str) -> JobFailed:
         failed = JobFailed(job, message, log_path=self.store.log_path(job.key).name)
         self._failed[job.key] = failed
@@ -180,7 +174,7 @@ class LocalEngine:
             except (Missing, Damaged, InputChanged, Unwritable):
                 raise
             except BaseException as error:  # a component may raise anything, SystemExit and its like too
-                if stopping.requested() or _is_interrupt(error):
+                if stopping.requested() or stopping.is_signal(error):
                     log.warning("stopped")
                     raise stopping.Stopped from error
                 if isinstance(error, OSError) and error.errno in FULL:
@@ -221,11 +215,6 @@ class LocalEngine:
 def _passing(job: Job) -> bool:
     """Whether a job's output is only passed through: scores, and states of pruned runs."""
     return job.kind == "score" or job.prunes
-
-
-def _is_interrupt(error: BaseException) -> bool:
-    """Whether it is Ctrl-C where nobody listens to signals; else a KeyboardInterrupt is a component's own."""
-    return isinstance(error, KeyboardInterrupt) and not stopping.is_listening()
 
 
 def _one_line(error: BaseException) -> str:

@@ -182,7 +182,7 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
         frozen = Path(told["frozen"])
         session = Session(request, request.host(), read_frozen(frozen), path, frozen)
         session.check_identities()
-        engine = session.engine(Store.open(request.store), started=told["started"])
+        engine = session.engine(Store.open(request.store), given_up=told["given_up"])
         return Loaded(session, engine, told["chosen"])
     session = Session.prepare(request)
     if config.option.collectonly:  # a listing writes and downloads nothing
@@ -223,7 +223,7 @@ def pytest_configure_node(node: Any) -> None:
             found = loaded(config, path)
             told[str(path)] = {
                 "frozen": str(found.session.frozen),
-                "started": found.engine.started,
+                "given_up": found.engine.given_up,
                 "chosen": found.chosen,
             }
     except PrunebenchError as error:
@@ -263,7 +263,8 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
             attempts = found.engine.store.attempts(key)
             if key in found.session.plan.jobs and attempts:
                 job, log = found.session.plan.jobs[key], found.engine.store.log_path(key).name
-                report.longrepr = str(JobFailed(job, str(attempts[-1]["error"]), log_path=log))
+                error = found.engine.given_up[key] = str(attempts[-1].get("error"))
+                report.longrepr = str(JobFailed(job, error, log_path=log))
 
 
 @pytest.hookimpl

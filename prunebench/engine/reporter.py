@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from prunebench import stopping
 from prunebench.engine.pytest_plugin import Loaded, Notice, summary
-from prunebench.engine.streams import own_stream
 from prunebench.plan import Job, PlannedCell
 
 __all__ = ["CellReporter", "Found"]
@@ -67,7 +67,7 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
         super().__init__(config)
         self._quiet, self._verbose = quiet, verbose
         self._loaded, self._found, self._before = loaded, found, before
-        self._console = Console(highlight=False, file=own_stream())
+        self._console = Console(highlight=False, file=sys.stdout)
         self._progress: Progress | None = None
         self._cells: Any = None
         self._shown: Any = None

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from prunebench.engine.snapshot import Snapshot
 from prunebench.engine.workers import RunPlugin
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.plan import PlannedCell
-from prunebench.store import Store, now_text
+from prunebench.store import Store
 
 __all__ = ["Earlier", "Outcome", "run_cells"]
 
@@ -34,12 +34,12 @@ FAILED = 1
 class Earlier:
     """What of the same run was there before this process: one that died left the rest to it."""
 
-    started: str = field(default_factory=now_text)
-    """When the run began."""
-    before: frozenset[str] | None = None
-    """The cells that were done then; None: those that are done now."""
-    jobs: int | None = None
+    before: frozenset[str]
+    """The cells that were done when the run began."""
+    jobs: int
     """How many jobs were to do then."""
+    given_up: Mapping[str, str]
+    """The errors of the jobs, by key, that processes died of."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,22 @@ def run_cells(
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start.
     """
-    earlier = earlier or Earlier()
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
     wanted = session.plan.cells if cells is None else cells
     first = Snapshot(session.plan, store)
-    if earlier.before is None:
+    if earlier is None:
         before = [cell for cell in wanted if first.done(cell)]
     else:
         before = [cell for cell in wanted if cell.id in earlier.before]
     ids = {cell.id for cell in before}
     to_do = [cell for cell in wanted if cell.id not in ids]
     items = [cell for cell in to_do if not first.done(cell)]
-    loaded = Loaded(session, session.engine(store, started=earlier.started), [cell.id for cell in items])
+    loaded = Loaded(
+        session,
+        session.engine(store, given_up=dict(earlier.given_up) if earlier else {}),
+        [cell.id for cell in items],
+    )
     if session.frozen is None:
         session.freeze(store)
     plugin = RunPlugin(
@@ -101,7 +104,7 @@ def run_cells(
     write_last_failed(store.root, session.path, failed=failed, passed=now_done)
     elsewhere = [cell.id for cell in done if cell.id in found.idle and not found.makes(cell)]
     jobs = found.jobs
-    if earlier.jobs is not None:
+    if earlier is not None:
         jobs += earlier.jobs - len(first.remaining(wanted))
     outcome = Outcome(
         exit_code=0,

@@ -9,9 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
-__all__ = ["own_stream", "printed_to"]
+__all__ = ["printed_to"]
 
 
 @contextlib.contextmanager
@@ -50,16 +49,6 @@ def printed_to(path: Path) -> Iterator[None]:
                 os.dup2(copy, number)
                 os.close(copy)
         os.close(target)
-
-
-def own_stream() -> TextIO:
-    """Return standard output as a stream of one's own, which foreign code can neither close nor divert.
-
-    Where something stands in for standard output (a test's buffer), that.
-    """
-    stream = sys.stdout
-    copy = _duplicate(1) if stream is sys.__stdout__ else None
-    return stream if copy is None else open(copy, "w", encoding=stream.encoding, errors="replace")
 
 
 def _duplicate(number: int) -> int | None:

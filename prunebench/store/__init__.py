@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prunebench.store._commit import replace, writing
 from prunebench.store._errors import Damaged, Missing, Unwritable
-from prunebench.store._folder import now_text
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
 from prunebench.store.records import Record
@@ -18,7 +17,6 @@ __all__ = [
     "Record",
     "Store",
     "Unwritable",
-    "now_text",
     "replace",
     "writing",
 ]
