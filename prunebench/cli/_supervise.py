@@ -37,7 +37,6 @@ class Work:
     """What an earlier process of this run has said with `say`, before it died."""
     given_up: dict[str, str] = field(default_factory=dict)
     """The jobs that such processes died of, by key, with the error."""
-    began: float = field(default_factory=time.monotonic)
     pipe: int | None = None
     alone: bool = True
     """Whether nobody watches: then nobody else says "stopping…"."""
@@ -46,6 +45,14 @@ class Work:
         """Tell the watching process what the next one, should this one die, has to know."""
         if self.pipe is not None:
             os.write(self.pipe, json.dumps(values).encode() + b"\n")
+
+    def end_at_once(self, code: int) -> None:
+        """End a process of its own without Python's goodbye to every module, which takes a second."""
+        if self.pipe is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            _write(self.pipe, b"end\n")
+            os._exit(code)
 
 
 def supervised() -> Work:

@@ -84,7 +84,9 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
             report, code = _run(suite, options, as_json, work)
         except stopping.Stopped:
             complain("Interrupted.")
-            ctx.exit(stopping.exit_code())
+            code = stopping.exit_code()
+            work.end_at_once(code)
+            ctx.exit(code)
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise PluginError(
                 f"a plugin's code raised {type(error).__name__}{f' ({error})' if str(error) else ''}, "
@@ -92,6 +94,8 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
             ) from error
         if as_json:
             _say_json_to(stdout, report)
+        if stopping.requested():
+            work.end_at_once(code)
     ctx.exit(code)
 
 
@@ -196,10 +200,10 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         overview.say_heading(missing=False)
     session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
     store = Store.open(session.request.store)
+    began = float(work.said.get("began", time.monotonic()))
     earlier = _earlier(overview, work)
     store.sweep()
     session.freeze(store)
-    began = work.began
     if not work.said:
         say()
     outcome = run_cells(
@@ -231,7 +235,8 @@ def _earlier(overview: Overview, work: Work) -> Earlier | None:
     if work.said:
         return Earlier(frozenset(work.said["before"]), int(work.said["jobs"]), work.given_up)
     before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]
-    work.say(store=overview.session.request.store, before=before, jobs=len(overview.remaining))
+    jobs = len(overview.remaining)
+    work.say(store=overview.session.request.store, before=before, jobs=jobs, began=time.monotonic())
     return None
 
 

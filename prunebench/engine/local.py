@@ -177,9 +177,9 @@ class LocalEngine:
                 if stopping.requested() or stopping.is_signal(error):
                     log.warning("stopped")
                     raise stopping.Stopped from error
-                if isinstance(error, OSError) and error.errno in FULL:
+                if (full := _full_disk(error)) is not None:
                     with writing(path):
-                        raise
+                        raise full from None
                 message = (
                     str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
                 )
@@ -215,6 +215,15 @@ class LocalEngine:
 def _passing(job: Job) -> bool:
     """Whether a job's output is only passed through: scores, and states of pruned runs."""
     return job.kind == "score" or job.prunes
+
+
+def _full_disk(error: BaseException | None) -> OSError | None:
+    """Return the error of a full disk that an exception comes from, perhaps a component's; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return error
+        error = error.__cause__
+    return None
 
 
 def _one_line(error: BaseException) -> str:

@@ -72,7 +72,8 @@ class RunPlugin:
         if standard is not None:
             config.pluginmanager.unregister(standard)
         reporter = CellReporter(config, self._loaded, self.found, **self._shown)
-        config.pluginmanager.register(reporter, "terminalreporter")
+        # by another name: pytest-xdist would speak of its nodes through a terminal reporter
+        config.pluginmanager.register(reporter, "cellreporter")
 
     # -- workers that cannot start -----------------------------------------------------------------------
 
