@@ -66,6 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker of `prunebench run`, listen to signals from the start to the end."""
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
@@ -74,18 +75,21 @@ def pytest_configure(config: pytest.Config) -> None:
         stack = contextlib.ExitStack()
         stack.enter_context(stopping.listening())
         config.add_cleanup(stack.close)
+        # nobody sees it, and it would spend seconds on the traceback of an interrupt
+        config.pluginmanager.unregister(name="terminalreporter")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Collect the suite that `prunebench run` asks for, whatever its path holds, and nothing else."""
     text = session.config.getoption("--prunebench-request")
     if text:
+        from prunebench.engine.select import node_name
         from prunebench.engine.session import Request
 
         path = Path(Request.from_json(text).suite)
         session.config.args = []
         session.collect = lambda: iter(  # type: ignore[method-assign]
-            [SuiteFile.from_parent(session, path=path, nodeid=path.name)]
+            [SuiteFile.from_parent(session, path=path, nodeid=node_name(path))]
         )
 
 

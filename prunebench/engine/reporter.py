@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from prunebench import stopping
 from prunebench.engine.pytest_plugin import Loaded, Notice, summary
+from prunebench.engine.select import node_name
 from prunebench.plan import Job, PlannedCell
 
 __all__ = ["CellReporter", "Found"]
@@ -73,7 +74,7 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
         self._shown: Any = None
         self._spent: dict[str, float] = {}
         assert loaded.session.path is not None
-        self._prefix = f"{loaded.session.path.name}::"
+        self._prefix = f"{node_name(loaded.session.path)}::"
         self._seen: set[str] = set()
         self._notices: set[str] = set()
         self._number = shown

@@ -12,7 +12,12 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
 from prunebench.store import replace
 
-__all__ = ["select", "write_last_failed"]
+__all__ = ["node_name", "select", "write_last_failed"]
+
+
+def node_name(path: Path) -> str:
+    """Return a suite file's name as ids of pytest's nodes begin: what these give a meaning to is replaced."""
+    return path.name.replace("::", "..").translate(str.maketrans("[]", "()"))
 
 
 def select(
@@ -34,7 +39,8 @@ def select(
     cells = list(plan.cells)
     if last_failed and store is not None:
         failed = _failed_last_time(store)
-        cells = [cell for cell in cells if f"{file}::{cell.id}" in failed] or cells
+        name = node_name(path) if path else ""
+        cells = [cell for cell in cells if f"{name}::{cell.id}" in failed] or cells
     if not keyword:
         return cells
     from _pytest.mark.expression import Expression
@@ -67,8 +73,9 @@ class _Matches:
 
 def write_last_failed(store: Path, path: Path, *, failed: Iterable[str], passed: Iterable[str]) -> None:
     """Note which cells of a suite's file failed, and which have passed since; others stay as noted."""
-    noted = _failed_last_time(store) - {f"{path.name}::{cell}" for cell in passed}
-    noted |= {f"{path.name}::{cell}" for cell in failed}
+    name = node_name(path)
+    noted = _failed_last_time(store) - {f"{name}::{cell}" for cell in passed}
+    noted |= {f"{name}::{cell}" for cell in failed}
     content = json.dumps(dict.fromkeys(sorted(noted), True)).encode()
     file = _last_failed(store)
     with contextlib.suppress(OSError, StoreError):  # --lf takes all cells then

@@ -123,8 +123,9 @@ class RunPlugin:
                 self._stop(session.config, distributed)
 
     def _stop(self, config: pytest.Config, distributed: Any) -> None:
-        alive = {gateway.node for gateway in distributed.nodemanager.group if hasattr(gateway, "node")}
-        for node in alive:
+        nodes = [gateway.node for gateway in distributed.nodemanager.group if hasattr(gateway, "node")]
+        alive = set(nodes)
+        for node in nodes:
             _send(node, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
         while alive and (left := deadline - time.monotonic()) > 0:
@@ -137,8 +138,9 @@ class RunPlugin:
             elif event in ("workerfinished", "errordown"):
                 self.pytest_testnodedown(said["node"], said.get("error"))
                 alive.discard(said["node"])
-        for node in alive:
+        for node in nodes:  # those that have ended too: Python's goodbye to torch takes a second
             _send(node, signal.SIGKILL)
+        distributed.nodemanager.EXIT_TIMEOUT = 0.5  # seconds to wait for what is dead
 
 
 def _send(node: Any, number: int) -> None:

@@ -61,6 +61,14 @@ def test_run_again_does_nothing_and_says_so(done: tuple[Any, Result]) -> None:
     assert leaderboard == first.stdout.split("\n\n")[3:]
 
 
+def test_no_table(done: tuple[Any, Result]) -> None:
+    """--no-table leaves the leaderboard out, of the JSON too."""
+    place, _ = done
+    result = place.call("run", place.suite, "--no-table", *place.plugin)
+    assert result.stdout == "all 8 cells are done: nothing to do\n"
+    assert place.json("run", place.suite, "--no-table", *place.plugin)["leaderboard"] is None
+
+
 def test_run_as_json(done: tuple[Any, Result]) -> None:
     """Standard output is one JSON object: the outcome and the leaderboard."""
     place, _ = done
