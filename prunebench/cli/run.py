@@ -146,7 +146,7 @@ def _streams(as_json: bool) -> Iterator[TextIO]:
 
 
 class _Lasting(io.TextIOWrapper):
-    """A copy of a standard stream that closing only flushes."""
+    """A copy of a standard stream that closing only flushes; nobody at the other end is no reason to stop."""
 
     def __init__(self, number: int, encoding: str) -> None:
         try:
@@ -155,6 +155,15 @@ class _Lasting(io.TextIOWrapper):
             copy = os.open(os.devnull, os.O_WRONLY)
         raw = io.BufferedWriter(io.FileIO(copy, "w", closefd=False))
         super().__init__(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(BrokenPipeError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            super().flush()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
