@@ -7,6 +7,7 @@ stay light (no torch).
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from prunebench._version import __version__
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from prunebench.errors import (
         ComponentError,
         DataError,
+        LeakError,
         PluginError,
         PrunebenchError,
+        PruningWarning,
         StoreError,
         SuiteError,
         UsageError,
@@ -34,9 +37,12 @@ if TYPE_CHECKING:
         RecipeComponent,
         Scorer,
     )
-    from prunebench.host.form import Batch, Form
+    from prunebench.host.form import Batch, Form, ScorerCall
     from prunebench.host.hookspecs import hookimpl
     from prunebench.pruning.mask import Mask
+    from prunebench.pruning.network import ScoringNetwork
+    from prunebench.training.course import Course
+    from prunebench.training.files import ImageFiles
     from prunebench.training.recipe import Recipe
 
 _WHERE = {
@@ -44,8 +50,10 @@ _WHERE = {
     "prunebench.errors": [
         "ComponentError",
         "DataError",
+        "LeakError",
         "PluginError",
         "PrunebenchError",
+        "PruningWarning",
         "StoreError",
         "SuiteError",
         "UsageError",
@@ -61,9 +69,12 @@ _WHERE = {
         "RecipeComponent",
         "Scorer",
     ],
-    "prunebench.host.form": ["Batch", "Form"],
+    "prunebench.host.form": ["Batch", "Form", "ScorerCall"],
     "prunebench.host.hookspecs": ["hookimpl"],
     "prunebench.pruning.mask": ["Mask"],
+    "prunebench.pruning.network": ["ScoringNetwork"],
+    "prunebench.training.course": ["Course"],
+    "prunebench.training.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
@@ -73,19 +84,25 @@ __all__ = [
     "Architecture",
     "Batch",
     "ComponentError",
+    "Course",
     "DataError",
     "Dataset",
     "Description",
     "Diagnostic",
     "Form",
+    "ImageFiles",
     "Initialization",
+    "LeakError",
     "Mask",
     "Method",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "Recipe",
     "RecipeComponent",
     "Scorer",
+    "ScorerCall",
+    "ScoringNetwork",
     "StoreError",
     "SuiteError",
     "UsageError",
@@ -107,3 +124,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if "torch" in sys.modules:  # torch.load is told that a saved Mask is harmless
+    importlib.import_module("prunebench.pruning.mask")

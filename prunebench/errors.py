@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
     "ComponentError",
     "DataError",
+    "LeakError",
     "PluginError",
     "PrunebenchError",
+    "PruningWarning",
     "StoreError",
     "SuiteError",
     "UsageError",
     "nearest",
+    "readable",
 ]
 
 
 class PrunebenchError(Exception):
-    """Base of every error that is meant for a person: says what was found, where, and what is allowed."""
+    """Base of every error that is meant for a person: says what was found, where, and what is allowed.
+
+    Names of files that are not UTF-8 stand in it with their bytes spelled out (caf\\xe9), so that it can be
+    printed, logged and stored like any text.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(readable(a) if isinstance(a, str) else a for a in arguments))
 
 
 class UsageError(PrunebenchError):
@@ -40,12 +51,34 @@ class ComponentError(PrunebenchError):
     """A component that breaks its contract at work: wrong shapes, names, values that are not finite."""
 
 
+class LeakError(ComponentError):
+    """A component that changed what others' results are made with; it has been put back."""
+
+
 class DataError(PrunebenchError):
     """A data set that is missing, damaged or other than it was when the plan was made."""
 
 
 class StoreError(PrunebenchError):
     """A store that cannot be read or written."""
+
+
+class PruningWarning(UserWarning):
+    """A mask that was made but deserves a look: layers without a weight, weights chosen by position."""
+
+
+def readable(text: str, *, backslash: str = "\\") -> str:
+    """Return a text with the bytes of names that are not UTF-8 spelled out; other texts are left as they are.
+
+    >>> readable("caf\\udce9.png"), readable("café.png")
+    ('caf\\\\xe9.png', 'café.png')
+    """
+
+    def spelled(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return backslash + (f"x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"u{code:04x}")
+
+    return re.sub("[\ud800-\udfff]", spelled, text)
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
@@ -55,6 +88,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     "; did you mean 'snip'? allowed: grasp, snip"
     """
     names = sorted(set(allowed))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    plain = {_plain(other): other for other in names}
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    hint = f"; did you mean '{plain[close[0]]}'?" if close else ";"
     return f"{hint} allowed: {', '.join(names) if names else 'nothing'}"
+
+
+def _plain(name: str) -> str:
+    """Return a name without what people spell otherwise: capitals, underscores and blanks for hyphens."""
+    return re.sub(r"[\s_]+", "-", name.strip()).casefold()

@@ -3,9 +3,12 @@
 Everything is a pure function of a pandas DataFrame; docs/statistics.md gives reasons and formulas.
 """
 
+from prunebench.analysis.borders import Border
+from prunebench.analysis.layers import EmptyLayer, empty_layers
 from prunebench.analysis.measures import MEASURE, fields_of, measures, ratios, summarize_measures
 from prunebench.analysis.multiple import holm
 from prunebench.analysis.places import places
+from prunebench.analysis.power import seeds_needed
 from prunebench.analysis.ranges import (
     AT_RANGE,
     RANGES,
@@ -15,7 +18,7 @@ from prunebench.analysis.ranges import (
     margin_of,
     over_ranges,
 )
-from prunebench.analysis.statistics import AT_SPARSITY, POOL_BELOW, against, compare, paired, summarize
+from prunebench.analysis.statistics import AT_SPARSITY, against, compare, paired, summarize
 from prunebench.analysis.table import (
     COLUMNS,
     SETTING,
@@ -31,15 +34,17 @@ __all__ = [
     "AT_SPARSITY",
     "COLUMNS",
     "MEASURE",
-    "POOL_BELOW",
     "RANGES",
     "SETTING",
     "STATUSES",
     "VARIANT",
     "Baselines",
+    "Border",
+    "EmptyLayer",
     "Ranges",
     "against",
     "compare",
+    "empty_layers",
     "fields_of",
     "find_ranges",
     "holm",
@@ -50,6 +55,7 @@ __all__ = [
     "paired",
     "places",
     "ratios",
+    "seeds_needed",
     "summarize",
     "summarize_measures",
     "table",

@@ -23,11 +23,14 @@ def places(
 
     `best` is 1 + the number of methods significantly better, `worst` is `of` − the number significantly
     worse; significant means that Holm's adjusted p is below `alpha`. Methods of one setting and `at` of
-    which at least one seed has finished take places; the others have none (NA).
+    which at least one seed has a result take places; the others have none (NA). A diverged run is a result
+    where the accuracy of a guess is known.
     """
     keys = [*SETTING, *at]
     result = summary.copy()
     seen = result["n"] > 0
+    if "mean_with_diverged" in result:
+        seen |= result["mean_with_diverged"].notna()
     result["of"] = seen.groupby([result[key] for key in keys], sort=False, dropna=False).transform("sum")
     decided = comparisons[comparisons["p_holm"] < alpha]
     of_won = decided["mean"] > 0

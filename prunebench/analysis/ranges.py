@@ -1,10 +1,12 @@
 """Ranges of sparsity that mean the same in every setting: trivial, matching, extreme.
 
 A sparsity is *lost* to a baseline when the baseline's mean accuracy is more than a margin δ below the
-unpruned network's mean, there and at the next grid point (the last grid point: alone), so that one unlucky
-point ends nothing. The matching range ends before the first sparsity lost to magnitude after training, the
-trivial one before the first lost to random pruning; trivial sparsities are not matching ones too, and the
-rest is extreme.
+unpruned network's mean, there and at the next grid point, so that one unlucky point ends nothing; the last
+grid point alone is lost only where its drop is significant too. Where half of a baseline's seeds or more
+diverged a sparsity is lost to it, whatever comes next. The matching range ends before the first sparsity
+lost to magnitude after training, the trivial one before the first lost to random pruning; trivial
+sparsities are not matching ones too, and the rest is extreme. A bootstrap over seeds says how sure each
+border is (`borders`).
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from prunebench.analysis.statistics import summarize
-from prunebench.analysis.table import SETTING, VARIANT, distinct
+from prunebench.analysis.borders import Baseline, Border, border, resamples
+from prunebench.analysis.multiple import Floats
+from prunebench.analysis.names import ALSO, one_name
+from prunebench.analysis.table import SETTING, VARIANT, counted, distinct
 from prunebench.errors import SuiteError, nearest
 
 __all__ = ["AT_RANGE", "RANGES", "Baselines", "Ranges", "find_ranges", "margin_of", "over_ranges"]
@@ -28,7 +31,6 @@ AT_RANGE = ("range",)
 
 _MARGINS = MappingProxyType({"mnist": 0.2, "fashionmnist": 0.2, "tinyimagenet": 1.0, "imagenet": 1.0})
 _DEFAULT_MARGIN = 0.5
-_ROUNDING = 1e-9  # of the difference of two means, so that "exactly δ below" is not "more than δ below"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Baselines:
 class Ranges:
     """The ranges of one setting: sparsities in rising order, of the setting's whole grid.
 
-    `unknown` says why trivial, matching and extreme are not known (yet); they are empty then.
+    `unknown` says why trivial, matching and extreme are not known (yet); they are empty then. `borders` says
+    where accuracy is lost to random pruning and to magnitude after training, in this order.
     """
 
     setting: tuple[str, ...]
@@ -76,6 +79,11 @@ class Ranges:
     matching: tuple[float, ...] = ()
     extreme: tuple[float, ...] = ()
     unknown: str | None = None
+    borders: tuple[Border, ...] = ()
+
+    def border_of(self, name: str) -> Border | None:
+        """Return the border that ends a range of RANGES; None where nothing does, or it is not known."""
+        return dict(zip(RANGES, self.borders, strict=False)).get(name)
 
     def points(self, name: str) -> tuple[float, ...]:
         """Return the sparsities of a range of RANGES; "all" is the whole grid."""
@@ -109,68 +117,76 @@ def find_ranges(
     """Return the ranges of each setting, by its values of SETTING, in order of first appearance.
 
     The grid of a setting is every sparsity above 0 that any of its cells has; a baseline is judged at those
-    it is planned at, by what is finished. Where all its seeds diverged, the sparsity is lost to it.
+    it is planned at, by its results. A diverged run counts with the accuracy of a guess.
     """
     baselines = baselines or Baselines()
-    summary = summarize(frame)
+    frame = distinct(frame)
+    roles = frame["method"].isin([baselines.none, baselines.random, baselines.after_training])
+    judged = frame[roles & (frame["ablations"] == "")]
+    judged = judged.assign(value=counted(judged))
+    by_setting = dict(iter(judged.groupby(list(SETTING), sort=False, dropna=False)))
     found = {}
-    for setting, rows in summary.groupby(list(SETTING), sort=False, dropna=False):
+    for setting, sparsities in frame.groupby(list(SETTING), sort=False, dropna=False)["sparsity"]:
         names = tuple(str(name) for name in setting)
         margin = margin_of(names[SETTING.index("dataset")], margins)
-        grid = tuple(sorted({float(s) for s in rows["sparsity"] if s > 0}))
-        found[names] = _ranges(names, rows, grid, margin, baselines)
+        grid = tuple(sorted({float(s) for s in sparsities.unique() if s > 0}))
+        found[names] = _ranges(names, by_setting.get(setting, judged.iloc[:0]), grid, margin, baselines)
     return found
 
 
 def _ranges(
     setting: tuple[str, ...], rows: pd.DataFrame, grid: tuple[float, ...], margin: float, names: Baselines
 ) -> Ranges:
-    rows = rows[rows["ablations"] == ""]
-    dense = rows[(rows["method"] == names.none) & (rows["sparsity"] == 0) & (rows["n"] > 0)]
-    if dense.empty:
-        return Ranges(setting, margin, grid, unknown=f"no finished cell of {names.none} at sparsity 0")
-    limit = float(dense["mean"].iloc[0]) - margin
-    ends = []
+    def unknown(reason: str) -> Ranges:
+        return Ranges(setting, margin, grid, unknown=reason)
+
+    unpruned = rows[(rows["method"] == names.none) & (rows["sparsity"] == 0)]
+    if unpruned["value"].isna().all():
+        return unknown(f"no finished cell of {names.none} at sparsity 0")
+    if 2 * (unpruned["status"] == "diverged").sum() >= len(unpruned):
+        return unknown(f"half the seeds of {names.none} diverged")
+    parts = {}
     for name in (names.random, names.after_training):
-        own = rows[(rows["method"] == name) & (rows["sparsity"] > 0)].sort_values("sparsity")
-        if own.empty:
-            return Ranges(setting, margin, grid, unknown=f"{name} is not part of this setting")
-        below = [_below(row, limit) for row in own[["n", "mean", "diverged", "planned"]].to_dict("records")]
-        position = _first_lost(below)
-        if position is None:
-            return Ranges(setting, margin, grid, unknown=f"{name} is not finished where its range ends")
-        sparsities = [float(s) for s in own["sparsity"]]
-        ends.append(sparsities[position] if position < len(sparsities) else float("inf"))
+        parts[name] = rows[(rows["method"] == name) & (rows["sparsity"] > 0)]
+        if parts[name].empty:
+            return unknown(f"{name} is not part of this setting")
+    seeds = sorted({int(seed) for part in (unpruned, *parts.values()) for seed in part["seed"]})
+    dense = np.full(len(seeds), np.nan)
+    dense[[seeds.index(seed) for seed in unpruned["seed"]]] = unpruned["value"]
+    weights = resamples(len(seeds)) if len(seeds) > 1 else None
+    borders = []
+    for name, part in parts.items():
+        edge = border(dense, _baseline(name, part, seeds), margin, weights)
+        if edge is None:
+            return unknown(f"{name} is not finished where its range ends")
+        borders.append(edge)
+    ends = [edge.lost_from for edge in borders]
     trivial = tuple(s for s in grid if s < ends[0])
     matching = tuple(s for s in grid if ends[0] <= s < ends[1])
     extreme = tuple(s for s in grid if s >= max(ends))
-    return Ranges(setting, margin, grid, trivial, matching, extreme)
+    return Ranges(setting, margin, grid, trivial, matching, extreme, borders=tuple(borders))
 
 
-def _below(row: Mapping[Any, Any], limit: float) -> bool | None:
-    """Say whether a baseline lies below the limit at one sparsity; None where that is not known yet."""
-    if row["n"] > 0:
-        return bool(row["mean"] < limit - _ROUNDING)
-    return True if row["diverged"] == row["planned"] else None
-
-
-def _first_lost(below: Sequence[bool | None]) -> int | None:
-    """Return the position of the first lost point (len(below): none is), or None where it is not known."""
-    for position, here in enumerate(below):
-        following = below[position + 1] if position + 1 < len(below) else here
-        if here is False or following is False:
-            continue
-        return position if here and following else None
-    return len(below)
+def _baseline(name: str, rows: pd.DataFrame, seeds: Sequence[int]) -> Baseline:
+    sparsities = sorted({float(s) for s in rows["sparsity"]})
+    row, column = [sparsities.index(s) for s in rows["sparsity"]], [seeds.index(s) for s in rows["seed"]]
+    values: Floats = np.full((len(sparsities), len(seeds)), np.nan)
+    diverged, planned = np.zeros(values.shape, dtype=bool), np.zeros(values.shape, dtype=bool)
+    values[row, column] = rows["value"]
+    diverged[row, column] = rows["status"] == "diverged"
+    planned[row, column] = True
+    return Baseline(name, sparsities, values, diverged, planned)
 
 
 def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -> pd.DataFrame:
     """Return a table with a row for each setting, range, method with ablations, and seed.
 
-    `accuracy` is the seed's mean over all the range's grid points; columns: SETTING, `range`, VARIANT,
-    `seed`, `status`, `accuracy`. A seed that lacks a point (or was never planned there) has no accuracy and
-    takes the status of what it lacks: diverged before failed before missing. Goes into `summarize` and
-    `compare` with `at=AT_RANGE`. Empty ranges have no rows, nor has the unpruned network.
+    `accuracy` is the seed's mean over all the range's grid points, `counted` the same with diverged runs at
+    the accuracy of a guess; columns: SETTING, `range`, VARIANT, `also`, `seed`, `status`, `accuracy`,
+    `counted`, `classes`. A seed that lacks a point (or was never planned there) has no accuracy and takes the
+    status of what it lacks: failed before missing; one that has all, and diverged at some, is diverged.
+    Goes into `summarize` and `compare` with `at=AT_RANGE`. Empty ranges have no rows, nor has the unpruned
+    network.
     """
     frame = distinct(frame)
     keys = [*SETTING, "range", *VARIANT, "seed"]
@@ -184,22 +200,30 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
     for name in (*SETTING, "range"):
         member[name] = member[name].astype(object)
     member["sparsity"] = member["sparsity"].astype("float64")
-    rows = frame[[*SETTING, *VARIANT, "sparsity", "seed", "status", "accuracy"]]
-    rows = rows.assign(order=np.arange(len(rows))).merge(member, on=[*SETTING, "sparsity"])
+    rows = frame[["key", *SETTING, *VARIANT, "sparsity", "seed", "status", "accuracy", "classes"]]
+    rows = rows.assign(order=np.arange(len(rows)), counted=counted(frame))
+    rows = rows.merge(member, on=[*SETTING, "sparsity"])
     rows["rank"] = rows["range"].map({name: i for i, name in enumerate(RANGES)})
-    rows = rows.sort_values(["rank", "order"], kind="stable")
+    rows = rows.sort_values(["rank", "order"], kind="stable").reset_index(drop=True)
+    rows = one_name(rows, ("range",), ("sparsity", "seed"))
     for status in ("finished", "diverged", "failed"):
         rows[status] = rows["status"] == status
     grouped = rows.groupby(keys, sort=False, dropna=False)
     result = grouped.agg(
+        also=(ALSO, "first"),
         points=("points", "first"),
         finished=("finished", "sum"),
-        diverged=("diverged", "any"),
+        diverged=("diverged", "sum"),
         failed=("failed", "any"),
         accuracy=("accuracy", "mean"),
+        counted=("counted", "mean"),
+        counts=("counted", "count"),
+        classes=("classes", "first"),
     ).reset_index()
     whole = result["finished"] == result["points"]
-    lacking = np.select([result["diverged"], result["failed"]], ["diverged", "failed"], default="missing")
+    results = result["finished"] + result["diverged"] == result["points"]
+    lacking = np.select([results, result["failed"]], ["diverged", "failed"], default="missing")
     result["status"] = np.where(whole, "finished", lacking)
     result["accuracy"] = result["accuracy"].where(whole)
-    return result[[*keys, "status", "accuracy"]]
+    result["counted"] = result["counted"].where(result["counts"] == result["points"])
+    return result[[*SETTING, "range", *VARIANT, ALSO, "seed", "status", "accuracy", "counted", "classes"]]

@@ -9,7 +9,18 @@ import pandas as pd
 
 from prunebench.errors import UsageError, nearest
 
-__all__ = ["COLUMNS", "SETTING", "STATUSES", "VARIANT", "distinct", "lend_baselines", "table", "variant_name"]
+__all__ = [
+    "COLUMNS",
+    "SETTING",
+    "STATUSES",
+    "VARIANT",
+    "counted",
+    "distinct",
+    "guess",
+    "lend_baselines",
+    "table",
+    "variant_name",
+]
 
 SETTING = ("architecture", "dataset", "recipe", "split", "find", "score_at")
 """A cell less its method, ablations, density and seed: what is held fixed when methods are compared."""
@@ -19,7 +30,7 @@ VARIANT = ("method", "ablations")
 
 STATUSES = ("finished", "diverged", "missing", "failed")
 
-_TEXT, _WHOLE, _MAYBE_WHOLE, _REAL = "text", "int64", "Int64", "float64"
+_TEXT, _TEXTS, _WHOLE, _MAYBE_WHOLE, _REAL = "text", "texts", "int64", "Int64", "float64"
 
 COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("matrix", "cell", "key", *SETTING, *VARIANT, "density"), _TEXT),
@@ -33,8 +44,15 @@ COLUMNS: Mapping[str, str] = {
     "diverged_run": _TEXT,
     "diverged_step": _MAYBE_WHOLE,
     "numerics": _TEXT,
+    "classes": _MAYBE_WHOLE,
+    "empty_layers": _TEXTS,
+    "output_layer": _TEXT,
 }
-"""Every column of the table and its kind; text that is absent is "", never NaN, so that grouping keeps it."""
+"""Every column of the table and its kind; text that is absent is "", never NaN, so that grouping keeps it.
+
+`classes` is how many the data set has, `empty_layers` the layers in which the mask leaves no weight (a tuple
+of names), `output_layer` the last layer's name where that is known.
+"""
 
 _REQUIRED = ("architecture", "dataset", "method", "density", "seed", "status")
 
@@ -76,7 +94,29 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame
 
 
+def guess(frame: pd.DataFrame) -> pd.Series:
+    """Return the accuracy of a guess in percent, 100 / classes; NaN where the classes are not known."""
+    if "classes" not in frame:
+        return pd.Series(float("nan"), index=frame.index)
+    return (100 / frame["classes"].astype("float64")).where(frame["classes"] > 0)
+
+
+def counted(frame: pd.DataFrame) -> pd.Series:
+    """Return each row's accuracy as it counts in differences, places and ranges.
+
+    A finished run counts with its own, a diverged one with that of a guess, or with none (NaN) where the
+    number of classes is not known; missing and failed cells are no results. A column `counted` goes before.
+    """
+    if "counted" in frame:
+        return frame["counted"]
+    finished, diverged = frame["status"] == "finished", frame["status"] == "diverged"
+    values = frame["accuracy"].astype("float64").where(finished)
+    return values.where(~diverged, guess(frame)) if diverged.any() else values
+
+
 def _column(kind: str, values: list[Any]) -> pd.Series:
+    if kind == _TEXTS:
+        return pd.Series([tuple(value or ()) for value in values], dtype=object)
     if kind == _TEXT:
         return pd.Series(["" if value is None else str(value) for value in values], dtype=object)
     return pd.Series(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunebench.errors import readable
+
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
 
@@ -29,6 +31,7 @@ __all__ = [
 def say(text: str = "", style: str | None = None, *, err: bool = False) -> None:
     """Print a text; in a rich style where the stream is a terminal and NO_COLOR is not set."""
     stream = sys.stderr if err else sys.stdout
+    text = readable(text)
     if style is None or not stream.isatty():
         click.echo(text, err=err)
         return
@@ -44,7 +47,12 @@ def complain(text: str, *, label: str | None = None) -> None:
 
 def say_json(value: Any) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    click.echo(_json_text(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
+
+
+def _json_text(text: str) -> str:
+    """Return JSON with names that are not UTF-8 as `readable` spells them, their backslashes doubled."""
+    return readable(text, backslash="\\\\")
 
 
 def _plain(value: Any) -> Any:
@@ -73,7 +81,7 @@ def say_rows(
             room = max(24, max(len(str(row.get(shrink) or "")) for row in rows) - wide)
             rows = [{**row, shrink: _shortened(str(row.get(shrink) or ""), room)} for row in rows]
             text = render(rows, columns=columns, as_json=as_json, title=title)
-    click.echo(text)
+    click.echo(_json_text(text) if as_json else text)
 
 
 def _shortened(text: str, room: int) -> str:
@@ -81,10 +89,12 @@ def _shortened(text: str, room: int) -> str:
 
 
 def problems(host: Host) -> None:
-    """Say on standard error which third-party plugins were not loaded, and why; the rest goes on."""
+    """Say on standard error which plugins of others were not loaded, and why, and which loaded slowly."""
     for problem in host.problems:
         origin = f" ({problem.distribution} {problem.version})" if problem.distribution else ""
         complain(f"plugin {problem.plugin}{origin} is left out: {first_line(problem.error)}", label="Warning")
+    for slow, seconds in host.slow:
+        complain(f"plugin {slow} took {seconds:.1f} s to import", label="Warning")
 
 
 def first_line(text: str) -> str:

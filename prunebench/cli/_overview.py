@@ -11,9 +11,9 @@ from typing import Any
 
 from prunebench.cli._output import amount, complain, counted, duration, say
 from prunebench.engine.estimate import Estimate, estimate
-from prunebench.engine.session import Session, previous_plan
+from prunebench.engine.session import Session, previous_plans
 from prunebench.engine.snapshot import Snapshot
-from prunebench.plan import PlannedCell, reason
+from prunebench.plan import Earlier, PlannedCell, reason
 from prunebench.store import Store
 
 __all__ = ["Overview"]
@@ -88,7 +88,7 @@ class Overview:
     @cached_property
     def reasons(self) -> dict[str, str]:
         """Why each selected cell that is not done has to run, by its id."""
-        previous = previous_plan(self.store, self.session.plan)
+        earlier = Earlier(previous_plans(self.store, self.session.plan))
         found = {}
         for cell in self.cells:
             status = self.statuses[cell.id]
@@ -98,7 +98,7 @@ class Overview:
             elif status == "partial":
                 found[cell.id] = "measures are missing"
             elif status == "missing":
-                found[cell.id] = reason(cell, self.session.plan, previous)
+                found[cell.id] = reason(cell, self.session.plan, earlier.having(cell.id))
         return found
 
     # -- in words ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def command(
     from prunebench.cli._output import complain, counted, problems, say, say_json
     from prunebench.engine.export import JobFailed, export, find_cell
     from prunebench.engine.frozen import suite_name
-    from prunebench.errors import DataError, UsageError
+    from prunebench.errors import DataError, SuiteError, UsageError
     from prunebench.store import Store
 
     request = request_of(suite or "", options)
@@ -80,6 +81,8 @@ def command(
     path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", found.cell.name) + suffix)
     if path.exists() and not force:
         raise UsageError(f"{path} exists: give another name with -o FILE, or --force to replace it")
+    with contextlib.suppress(SuiteError):  # the suite may have gone, its results have not
+        request = request.with_suite_plugins() if suite else request
     host = request.host()
     problems(host)
     if not store.has_artifact(found.record.result.get("state", "")):

@@ -62,12 +62,12 @@ def command(suite: str, format: str | None, output: str | None, as_json: bool, *
             f"nothing of suite {found.plan.suite['name']} has been run in {found.store.root}; "
             f"`prunebench run {suite}` does that"
         )
-        if format != "json":
+        if format == "md":
             return
-        suite_is = {name: found.plan.suite.get(name) for name in ("name", "version")}
-        import json
+        from prunebench.analysis import table
+        from prunebench.report.leaderboard import leaderboard
 
-        text = json.dumps({"suite": suite_is, "settings": []}, indent=2) + "\n"
+        text = leaderboard(table([]), suite=found.plan.suite, format=format)
     if output is None or output == "-":
         click.echo(text, nl=False)
         return

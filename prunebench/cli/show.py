@@ -36,7 +36,8 @@ def command(kind: str, name: str, as_json: bool, **options: Any) -> None:
     from prunebench.cli._options import request_of
     from prunebench.cli._output import problems, say, say_json
 
-    host = request_of("", options).host()
+    request = request_of(name if kind == "suites" else "", options)
+    host = (request.with_suite_plugins() if kind == "suites" else request).host()
     if kind == "plugins":
         shown = _plugin(host, name)
     elif kind == "suites":
@@ -212,6 +213,7 @@ def _suite(host: Host, name: str) -> dict[str, Any]:
         "version": suite.version,
         "documentation": suite.description,
         "file": str(suite.path) if suite.path else None,
+        "plugins": list(suite.content.get("plugins", [])),
         "digest": suite.digest,
         "cells": len(cells),
     }

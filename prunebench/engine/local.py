@@ -236,7 +236,7 @@ class _LogFile(logging.FileHandler):
 
     def __init__(self, path: Path) -> None:
         with writing(path):
-            super().__init__(path, encoding="utf-8", errors="replace")
+            super().__init__(path, encoding="utf-8", errors="backslashreplace")
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Raise Unwritable for an OSError; what a component logs wrongly is its own affair."""

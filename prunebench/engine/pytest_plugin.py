@@ -184,6 +184,7 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     told = json.loads(worker.get("prunebench", "{}")).get(str(path))
     if told:
         frozen = Path(told["frozen"])
+        request = request.with_suite_plugins()
         session = Session(request, request.host(), read_frozen(frozen), path, frozen)
         session.check_identities()
         engine = session.engine(Store.open(request.store), given_up=told["given_up"])
@@ -218,9 +219,11 @@ def _say_waiting(config: pytest.Config, engine: LocalEngine, job: Job) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Freeze the plans before a worker of pytest-xdist starts, and tell it where."""
-    from prunebench.errors import PrunebenchError
+    from prunebench.errors import PrunebenchError, readable
 
     config: pytest.Config = node.config
+    argv = node.workerinput.get("mainargv", ())  # for show; what is not UTF-8 cannot be sent
+    node.workerinput["mainargv"] = [readable(str(argument)) for argument in argv]
     told: dict[str, dict[str, Any]] = {}
     try:
         for path in _suites_of(config):

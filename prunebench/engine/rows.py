@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +20,7 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
     or "missing".
     """
     snapshot = Snapshot(plan, store)
+    classes = plan.suite.get("classes") or {}
     found = []
     for cell in plan.cells:
         labels = cell.labels
@@ -36,6 +38,7 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             "sparsity": round(1 - float(cell.density), 12),
             "seed": cell.seed,
             "status": "missing",
+            "classes": classes.get(labels.get("dataset", "")),
         }
         if snapshot.recorded(cell):
             with suppress(Missing, Damaged):
@@ -49,7 +52,11 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
 def _result(store: Store, key: str) -> dict[str, Any]:
     record = store.read_record(key)
     result = record.result
-    row: dict[str, Any] = {"status": result["outcome"], "numerics": record.provenance.get("numerics")}
+    row: dict[str, Any] = {
+        "status": result["outcome"],
+        "numerics": record.provenance.get("numerics"),
+        **_layers(result),
+    }
     if result["outcome"] == "diverged":
         return row | {"diverged_run": result["diverged"]["run"], "diverged_step": result["diverged"]["step"]}
     test = result["test"]
@@ -59,3 +66,16 @@ def _result(store: Store, key: str) -> dict[str, Any]:
         "loss": test["loss"],
         "accuracy": 100 * test["correct"] / test["examples"],
     }
+
+
+def _layers(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which layers the mask leaves empty, and which is the output layer where that is known.
+
+    A mask's layers stand in module order; the last one is the output layer unless layers were left out.
+    """
+    layers = (result.get("mask") or {}).get("layers") or []
+    empty = [str(layer.get("name")) for layer in layers if layer.get("kept") == 0]
+    prunable = (result["cell"].get("form") or {}).get("prunable") or {}
+    every = isinstance(prunable, Mapping) and prunable.get("of", "weights") == "weights"
+    output = str(layers[-1].get("name")) if layers and every and not prunable.get("except") else ""
+    return {"empty_layers": empty, "output_layer": output}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from prunebench.errors import DataError, PluginError, StoreError, UsageError
+from prunebench.host.datasets import parse_dataset
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from prunebench.plan.planner import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session", "freeze", "previous_plan", "read_frozen"]
+__all__ = ["Request", "Session", "freeze", "previous_plans", "read_frozen"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,20 @@ class Request:
     threads: int = 1
     keep_states: bool = False
 
+    def with_suite_plugins(self) -> Request:
+        """Return the request with the plugin files that the suite names, before the others.
+
+        A file that is named twice is loaded once.
+
+        Raises: SuiteError for a file that is not there, or a suite that cannot be read.
+        """
+        from prunebench.suite.load import plugin_files
+
+        named = map(str, plugin_files(self.suite))
+        return replace(self, plugins=tuple(dict.fromkeys([*named, *self.plugins])))
+
     def host(self) -> Host:
-        """Load the plugins."""
+        """Load the plugins; those that the suite names are among them after `with_suite_plugins` alone."""
         from prunebench.host.registry import Host
 
         return Host.load(
@@ -64,7 +77,7 @@ class Request:
         return suite
 
     def to_json(self) -> str:
-        """Return the request as text (ASCII: paths may hold bytes that are no characters)."""
+        """Return the request as text, in ASCII: paths may hold bytes that are not UTF-8."""
         return json.dumps(self.__dict__)
 
     @classmethod
@@ -97,6 +110,7 @@ class Session:
         from prunebench.plan.make import make_plan
 
         began = time.perf_counter()
+        request = request.with_suite_plugins()
         host = request.host()
         suite = request.read_suite(host)
         plan = make_plan(suite, host, Path(request.data))
@@ -119,7 +133,8 @@ class Session:
             if dataset.download is None or not fetch:
                 continue
             try:
-                dataset.download(Path(self.request.data))
+                with self.host.calling("datasets", parse_dataset(name)[0]):
+                    dataset.download(Path(self.request.data))
             except DataError as error:
                 missing[name] = str(error)
                 continue
@@ -214,12 +229,11 @@ def read_frozen(path: Path) -> Plan:
         raise StoreError(f"{path}: not a frozen plan ({error}); `prunebench plan` makes a new one") from error
 
 
-def previous_plan(store: Store, plan: Plan) -> Plan | None:
-    """Return the newest frozen plan of this suite that is another than `plan`, or None."""
+def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
+    """Yield the frozen plans of this suite that are others than `plan`, the newest first."""
     for path in reversed(store.plans(str(plan.suite["name"]))):
         if path.stem != plan.name:
             try:
-                return read_frozen(path)
+                yield read_frozen(path)
             except StoreError:
                 continue
-    return None

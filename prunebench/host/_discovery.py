@@ -29,6 +29,11 @@ class Found:
         return self.entry.load()
 
     @property
+    def package(self) -> str | None:
+        """The outermost package, or the module, that the plugin is written in."""
+        return self.entry.module.partition(".")[0] if self.entry is not None else None
+
+    @property
     def builtin(self) -> bool:
         """Whether it comes with prunebench itself."""
         return _normal(self.origin.distribution or "") == PROJECT

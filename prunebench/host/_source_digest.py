@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Tree", "closure_digest", "digest_of_text"]
+__all__ = ["Tree", "digest_of_text", "digest_of_tree"]
 
 _SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
@@ -26,10 +26,11 @@ def digest_of_text(source: str | bytes) -> str:
 
     Raises: SyntaxError where this Python cannot read it.
     """
-    return _digest_of_tree(ast.parse(source))
+    return digest_of_tree(ast.parse(source))
 
 
-def _digest_of_tree(tree: ast.AST) -> str:
+def digest_of_tree(tree: ast.AST) -> str:
+    """Return the SHA-256 of what a parsed piece of source does, in hexadecimal."""
     hashed = hashlib.sha256()
     for token in _tokens(tree):
         hashed.update(b"%d:" % len(token))
@@ -142,99 +143,6 @@ class Tree:
         if parts and parts[-1] == "__init__":
             parts.pop()
         return ".".join([self.package, *parts] if self.package else parts)
-
-
-def closure_digest(root: Path, tree: Tree) -> str:
-    """Return the digest of a module and of all that it imports of its tree, directly or not.
-
-    Raises: OSError where a file cannot be read, SyntaxError where one is not Python.
-    """
-    found: dict[str, str] = {}
-    waiting = [root]
-    while waiting:
-        path = waiting.pop()
-        name = "" if path == root else tree.name_of(path)  # renaming a plugin changes nothing that it does
-        if name in found:
-            continue
-        parsed = ast.parse(path.read_bytes(), filename=str(path))
-        found[name] = _digest_of_tree(parsed)
-        own = tree.name_of(path) if path.is_relative_to(tree.folder) else path.stem
-        package = own if path.name == "__init__.py" else own.rpartition(".")[0]
-        waiting += [file for name in _imported(parsed, package, tree) if (file := tree.find(name))]
-    listing = "".join(f"{name} {found[name]}\n" for name in sorted(found))
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def _imported(parsed: ast.AST, package: str, tree: Tree) -> Iterator[str]:
-    """Yield the dotted names of all modules that a module imports, wherever in it."""
-    for node in ast.walk(parsed):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name
-                if alias.asname is None:  # binds the outermost package, and through it the others
-                    yield from _parents(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node.module or "", node.level, package)
-            for alias in node.names:
-                yield from _from(base, alias.name, tree)
-        elif isinstance(node, ast.Call):
-            yield from _called(node, package)
-
-
-def _parents(name: str) -> Iterator[str]:
-    while "." in name:
-        name = name.rpartition(".")[0]
-        yield name
-
-
-def _absolute(module: str, level: int, package: str) -> str:
-    """Resolve a relative import from within `package`."""
-    if not level:
-        return module
-    parts = package.split(".") if package else []
-    kept = parts[: len(parts) - (level - 1)] if level > 1 else parts
-    return ".".join([*kept, *([module] if module else [])])
-
-
-def _from(base: str, name: str, tree: Tree) -> Iterator[str]:
-    """Yield what `from base import name` reads: a submodule, and the package where it gives the name itself.
-
-    A package that only lists its submodules is left out, or a change in one of them would change all.
-    """
-    inner = f"{base}.{name}" if base else name
-    if name == "*" or tree.find(inner) is None:
-        yield base
-        return
-    yield inner
-    file = tree.find(base)
-    if file is not None and name in _bound(ast.parse(file.read_bytes())):
-        yield base
-
-
-def _bound(module: ast.Module) -> set[str]:
-    """Return the names that a module gives itself, other than submodules that it imports as they are."""
-    names: set[str] = set()
-    for node in ast.walk(module):
-        if isinstance(node, ast.ImportFrom):
-            plain = node.level == 1 and not node.module
-            names |= {a.asname or a.name for a in node.names if not (plain and a.asname in (None, a.name))}
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    return names
-
-
-def _called(node: ast.Call, package: str) -> Iterator[str]:
-    """Yield the module of `import_module("name")` and of `__import__("name")`."""
-    function = node.func
-    called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    first = node.args[0] if node.args else None
-    if called in ("import_module", "__import__") and isinstance(first, ast.Constant):
-        name = first.value
-        if isinstance(name, str) and name:
-            bare = name.lstrip(".")
-            yield _absolute(bare, len(name) - len(bare), package)
 
 
 if __name__ == "__main__":

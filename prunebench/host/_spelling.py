@@ -12,7 +12,7 @@ import functools
 import types
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -26,15 +26,23 @@ FILE_MODULE = "prunebench_plugin_file_"
 _SCALARS = (bool, int, float, complex, str, bytes, type(None), type(...))
 
 
+class Code(NamedTuple):
+    """Code that runs: where it is written, its qualified name and, of a function, its compiled form."""
+
+    module: str
+    name: str
+    code: types.CodeType | None = None
+
+
 class Unspellable(Exception):
     """A value without a fixed spelling; the text says which."""
 
 
 class Speller:
-    """Spells values, functions among them; `modules` lists where the code lives that they run."""
+    """Spells values, functions among them; `code` lists the code that they run."""
 
     def __init__(self) -> None:
-        self.modules: list[str] = []
+        self.code: list[Code] = []
         self._within: list[int] = []  # a function may hold itself, a class does so through `super()`
 
     def spell(self, value: Any) -> list[Any]:
@@ -76,18 +84,20 @@ class Speller:
             wrapped is not None
         ):  # of a decorator its plain values count, and its text where it is the plugin's
             inner = self.spell(wrapped)
-            self.modules.append(module)
+            self.code.append(Code(module, function.__code__.co_qualname, function.__code__))
             plain = {name: cell for name, cell in cells.items() if _is_plain(cell)}
             return ["wrapper", _label(module), self.spell(plain), inner]
-        self.modules.append(module)
+        self.code.append(Code(module, function.__code__.co_qualname, function.__code__))
         spelled: list[Any] = ["function", _label(module), function.__qualname__]
+        defaults = [list(function.__defaults__ or ()), function.__kwdefaults__ or {}]
         if "<locals>" in function.__qualname__:
-            defaults = [list(function.__defaults__ or ()), function.__kwdefaults__ or {}]
             spelled += [self.spell(cells), self.spell(defaults)]
+        elif _is_plain(defaults):  # functions made in a loop have one text
+            spelled.append(self.spell(defaults))
         return spelled
 
     def _class(self, cls: type) -> list[Any]:
-        self.modules.append(cls.__module__)
+        self.code.append(Code(cls.__module__, cls.__qualname__))
         spelled: list[Any] = ["class", _label(cls.__module__), cls.__qualname__]
         if (
             "<locals>" in cls.__qualname__

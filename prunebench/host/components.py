@@ -47,6 +47,13 @@ class Origin:
     plugin: str
     distribution: str | None = None
     version: str | None = None
+    digest: str | None = None
+    """Of a plugin file: the SHA-256 of its bytes."""
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it comes with prunebench itself."""
+        return self.distribution == "prunebench"
 
     def __str__(self) -> str:
         if self.distribution:

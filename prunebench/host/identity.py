@@ -17,7 +17,8 @@ from typing import Any
 
 from prunebench.canonical import digest
 from prunebench.errors import PluginError
-from prunebench.host._source_digest import Tree, closure_digest
+from prunebench.host._reach import Root, reach_digest
+from prunebench.host._source_digest import Tree
 from prunebench.host._spelling import FILE_MODULE, Speller, Unspellable
 from prunebench.host.components import Component
 
@@ -28,6 +29,9 @@ _NO_IDENTITY = frozenset(
     {"name", "version", "depends", "text", "margin", "fingerprint", "download", "missing"}
 )
 """Fields that change no number: names and texts, and functions that only find files or look at them."""
+
+RULE = 2
+"""Of what a digest is taken: 1, until 2026-11, of whole modules; 2 of what the component can reach."""
 
 _DECLARE = "declare a version on the component, and change it whenever what the component computes changes"
 
@@ -45,7 +49,7 @@ def component_identity(component: Component, folder: Path | None = None) -> dict
     if version is not None:
         identity["version"] = version
     else:
-        identity["digest"] = component_digest(component, folder)
+        identity |= {"digest": component_digest(component, folder), "rule": RULE}
     depends = {name: _installed(component, name) for name in sorted(getattr(component, "depends", ()))}
     return {**identity, "depends": depends} if depends else identity
 
@@ -93,29 +97,29 @@ def source_digest(source: object, folder: Path | None = None) -> str:
 def _digest_of(source: object, fields: dict[str, Any], folder: Path | None) -> str:
     speller = Speller()
     spelled = speller.spell(source)
-    if not speller.modules:
+    if not speller.code:
         raise Unspellable(f"{source!r} has no Python source")
-    spelled_fields = Speller().spell(fields)
-    modules = [m for m in dict.fromkeys(speller.modules) if m.partition(".")[0] not in _NO_SOURCE]
-    closures = []
-    if modules:
-        own = _file_of(modules[0])
-        tree = _tree_of(modules[0], own, folder)
-        files = [own, *(file for m in modules[1:] if (file := _file_within(m, tree)))]
-        closures = [_closure(file, tree) for file in files]
-    return digest([spelled, spelled_fields, closures])
+    spelled_fields = speller.spell(fields)
+    code = [c for c in dict.fromkeys(speller.code) if c.module.partition(".")[0] not in _NO_SOURCE]
+    reached = ""
+    if code:
+        own = _file_of(code[0].module)
+        tree = _tree_of(code[0].module, own, folder)
+        files = [own, *(_file_within(c.module, tree) for c in code[1:])]
+        roots = [Root(file, c.name, c.code) for file, c in zip(files, code, strict=True) if file is not None]
+        try:
+            reached = reach_digest(roots, tree)
+        except (OSError, SyntaxError, ValueError, RecursionError) as error:
+            raise Unspellable(f"its source cannot be read ({error})") from error
+    return digest([spelled, spelled_fields, reached])
 
 
 def _file_within(module: str, tree: Tree) -> Path | None:
     """Return a further module's file where it belongs to the same tree; others are not the plugin's."""
-    return _file_of(module) if module.startswith(FILE_MODULE) else tree.find(module)
-
-
-def _closure(file: Path, tree: Tree) -> str:
-    try:
-        return closure_digest(file, tree)
-    except (OSError, SyntaxError, ValueError, RecursionError) as error:
-        raise Unspellable(f"its source cannot be read ({error})") from error
+    if module.startswith(FILE_MODULE):
+        return _file_of(module)
+    file = tree.find(module)
+    return None if file is None else file.resolve()
 
 
 def _file_of(module: str) -> Path:

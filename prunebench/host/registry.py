@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +14,7 @@ from typing import Any, NamedTuple
 
 from prunebench import stopping
 from prunebench.errors import PluginError, UsageError, nearest
-from prunebench.host._discovery import chosen, find
+from prunebench.host._discovery import Found, chosen, find
 from prunebench.host._faults import Fault, fault_of
 from prunebench.host._hooks import Refused, collect, new_manager
 from prunebench.host._plugin_file import FileImporter
@@ -18,8 +22,12 @@ from prunebench.host.components import KINDS, Component, Dataset, Method, Origin
 from prunebench.host.datasets import parse_dataset, spell_dataset
 from prunebench.host.form import Form, ScorerCall
 from prunebench.host.identity import component_identity
+from prunebench.isolation import Watch, isolated, listed, settle
 
 __all__ = ["Host", "Problem"]
+
+SLOW = 2.0
+"""An import of somebody else's plugin that takes more seconds than this is told."""
 
 _KIND_OF = {plural: kind.kind for plural, kind in KINDS.items()} | {k.kind: k.kind for k in KINDS.values()}
 
@@ -51,6 +59,32 @@ class _Entry(NamedTuple):
     folder: Path | None
 
 
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:  # loading it says what is wrong
+        return None
+
+
+@contextmanager
+def _leaving_no_trace(package: str | None) -> Iterator[None]:
+    """Import a plugin of others; whatever that sets is put back.
+
+    Raises: Refused where it changed what others' results are made with. The modules of its package are then
+    forgotten, so that loading it again finds the same.
+    """
+    watch = Watch()
+    try:
+        yield
+    except BaseException:
+        watch.put_back()
+        raise
+    if changed := watch.put_back():
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
+        raise Refused(f"importing it {listed(changed)}: others' results would change")
+
+
 class Host:
     """All registered components, by kind ("scorer" or "scorers", …) and name."""
 
@@ -59,6 +93,8 @@ class Host:
         """Every plugin that was loaded, in order: built-in ones, plugin files, others."""
         self.problems: list[Problem] = []
         """Every plugin that was not."""
+        self.slow: list[tuple[Origin, float]] = []
+        """Every plugin of others whose import took long, and how many seconds."""
         self._manager = new_manager()
         self._entries: dict[str, dict[str, _Entry]] = {kind.kind: {} for kind in KINDS.values()}
         self._identities: dict[tuple[str, str], dict[str, Any]] = {}
@@ -92,12 +128,15 @@ class Host:
             )
         for plugin in builtin:
             host._load_or_raise(plugin.origin, plugin.load)
+        if plugins or len(builtin) < len(found):
+            settle()
         importer = FileImporter()
         for path in dict.fromkeys(Path(plugin).expanduser().resolve() for plugin in plugins):
-            host._load_or_raise(Origin(str(path)), partial(importer.load, path), path.parent)
+            origin = Origin(str(path), digest=_digest(path))
+            host._load_or_raise(origin, partial(importer.load, path), path.parent)
         for plugin in found:
             if not plugin.builtin:
-                host._load_or_note(plugin.origin, plugin.load)
+                host._load_or_note(plugin)
         return host
 
     def _load_or_raise(self, origin: Origin, load: Callable[[], object], folder: Path | None = None) -> None:
@@ -107,18 +146,27 @@ class Host:
             error.traceback = fault.traceback
             raise error
 
-    def _load_or_note(self, origin: Origin, load: Callable[[], object]) -> None:
-        fault = self._load(origin, load)
+    def _load_or_note(self, found: Found) -> None:
+        fault = self._load(found.origin, found.load, package=found.package)
         if fault is not None:
-            who = (origin.plugin, origin.distribution, origin.version)
+            who = (found.origin.plugin, found.origin.distribution, found.origin.version)
             self.problems.append(Problem(*who, fault.reason, fault.traceback))
 
-    def _load(self, origin: Origin, load: Callable[[], object], folder: Path | None = None) -> Fault | None:
+    def _load(
+        self,
+        origin: Origin,
+        load: Callable[[], object],
+        folder: Path | None = None,
+        package: str | None = None,
+    ) -> Fault | None:
         """Load one plugin; return what is wrong with it, if anything is."""
-        name = str(origin)
+        name, began = str(origin), time.perf_counter()
         try:
-            plugin = load()
-            components = collect(self._manager, plugin, name)
+            with nullcontext() if origin.builtin else _leaving_no_trace(package):
+                plugin = load()
+                if not origin.builtin and (seconds := time.perf_counter() - began) > SLOW:
+                    self.slow.append((origin, seconds))
+                components = collect(self._manager, plugin, name)
             if folder is not None and not self._manager.get_hookcallers(plugin):
                 raise Refused("it registers nothing: no function of it is marked with @prunebench.hookimpl")
             self._check_free(components)
@@ -178,6 +226,19 @@ class Host:
         """Return where a component came from. Raises: UsageError with the nearest name."""
         return self._entry(kind, name).origin
 
+    def who(self, kind: str, name: str) -> str:
+        """Return a component with its origin, for messages. Raises: UsageError with the nearest name."""
+        return f"{_KIND_OF[kind]} '{name}' ({self.origin(kind, name)})"
+
+    def calling(self, kind: str, name: str) -> AbstractContextManager[None]:
+        """Return the bracket for a call of a component of others while cells are planned; none for built-ins.
+
+        Raises: on leaving, LeakError where it has changed what others' results are made with.
+        """
+        if self.origin(kind, name).builtin:
+            return nullcontext()
+        return isolated(self.who(kind, name))
+
     def method_names(self) -> list[str]:
         """Return the names that `method` knows: registered methods and scorers, sorted."""
         return sorted({*self._of("method"), *self._of("scorer")})
@@ -214,7 +275,8 @@ class Host:
         changes = {key: value for key, value in values.items() if value != defaults[key]}
         found = found.bound(spell_dataset(name, changes), values) if defaults else found
         if found.check is not None:
-            found.check()
+            with self.calling("datasets", name):
+                found.check()
         return found
 
     def identity(self, kind: str, name: str) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prunebench.errors import DataError
 from prunebench.host.components import Architecture, Initialization
+from prunebench.host.datasets import parse_dataset
 from prunebench.host.registry import Host
+from prunebench.isolation import isolated
 from prunebench.plan.facts import fingerprint
 from prunebench.plan.job import Job
 from prunebench.store import Artifact, Missing, Store
@@ -134,15 +136,17 @@ class Context:
         architecture = cast(Architecture, self.host.get("architectures", described["name"]))
 
         def build() -> nn.Module:
-            return architecture.build(
-                tuple(described["input"]), described["classes"], **described["parameters"]
-            )
+            with isolated(self.host.who("architectures", described["name"])):
+                return architecture.build(
+                    tuple(described["input"]), described["classes"], **described["parameters"]
+                )
 
         if initialization is None:
             with torch.random.fork_rng(devices=[]):
                 return build()
         component = cast(Initialization, self.host.get("initializations", initialization["name"]))
-        return make_network(build, component.draw, seed, initialization["purpose"])
+        with isolated(self.host.who("initializations", initialization["name"])):
+            return make_network(build, component.draw, seed, initialization["purpose"])
 
     def recipe(self, run: Mapping[str, Any]) -> Recipe:
         """Return the recipe that a run's key holds."""
@@ -157,7 +161,7 @@ class Context:
         if key not in self._data:
             if len(self._data) >= 2:
                 self._data.pop(next(iter(self._data)))
-            with anew():
+            with anew(), isolated(self.host.who("datasets", parse_dataset(part["name"])[0])):
                 self._data[key] = self._load(part, device)
         return self._data[key]
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from prunebench.errors import ComponentError, DataError
+from prunebench.errors import ComponentError, DataError, LeakError, UsageError
 from prunebench.host.components import Scorer
-from prunebench.jobs.context import Context
+from prunebench.isolation import isolated
+from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
 from prunebench.pruning import Regrow, keep_top, prune_rounds, score_network, shuffle_mask
+from prunebench.pruning.ranking import chosen_by_position, emptied_layers
 from prunebench.store import Artifact
 from prunebench.training.streams import stream
 
@@ -35,7 +37,9 @@ def run_score(job: Job, context: Context) -> None:
     module, arguments = _scoring(job.params, context, source)
     try:
         scores = score_network(module, **arguments)
-    except ComponentError:
+    except LeakError:
+        raise
+    except (ComponentError, UsageError):
         if not _is_to_blame(source, module, arguments):
             raise
         context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(source)})
@@ -73,13 +77,22 @@ def run_mask(job: Job, context: Context) -> None:
                 regrowth=_regrow(params["regrowth"], context) if "regrowth" in params else None,
                 **arguments,
             )
-        except ComponentError:
+        except LeakError:
+            raise
+        except (ComponentError, UsageError):
             if not _is_to_blame(first, module, arguments):
                 raise
             context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(first)})
             return
     else:
-        mask = keep_top(first.tensors, params["kept"], keep=params["keep"], allocation=allocation)
+        how: Any = {"keep": params["keep"], "allocation": allocation}
+        mask = keep_top(first.tensors, params["kept"], **how)
+        few = chosen_by_position(first.tensors, mask, who="the scorer", **how)
+        if few:
+            log.warning("%s", few)
+    empty = emptied_layers(mask, "the method")
+    if empty:
+        log.warning("%s", empty)
     _commit(job, context, mask, meta)
 
 
@@ -116,6 +129,11 @@ def _is_to_blame(source: Artifact, module: nn.Module, arguments: Mapping[str, An
 
 def has_diverged(module: nn.Module, arguments: Mapping[str, Any]) -> bool:
     """Whether weights, buffers or the loss on a scoring batch are not finite."""
+    with isolated("the network's forward pass"):
+        return _is_not_finite(module, arguments)
+
+
+def _is_not_finite(module: nn.Module, arguments: Mapping[str, Any]) -> bool:
     if not all(bool(torch.isfinite(tensor).all()) for tensor in (*module.parameters(), *module.buffers())):
         return True
     if arguments["batch"] is None:
@@ -186,7 +204,8 @@ def scoring_arguments(
         "except_": tuple(prunable["except"]),
         "input_shape": tuple(params["architecture"]["input"]),
         "parameters": call["parameters"],
-        "who": _who(context, scorer.name),
+        "who": context.host.who("scorers", scorer.name),
+        "warn": log.warning,
     }
 
 
@@ -196,12 +215,9 @@ def _in_chunks(call: Mapping[str, Any], context: Context) -> bool:
     return built_in and call["parameters"].get("chunk") is not None
 
 
-def _who(context: Context, scorer: str) -> str:
-    return f"scorer '{scorer}' ({context.host.origin('scorers', scorer)})"
-
-
 def _regrow(params: Mapping[str, Any], context: Context) -> Regrow:
     """Return what a mask's `regrowth` says."""
     call = params["scorer"]
     scorer = cast(Scorer, context.host.get("scorers", call["name"]))
-    return Regrow(scorer.function, call["parameters"], params["every"], _who(context, scorer.name))
+    who = context.host.who("scorers", scorer.name)
+    return Regrow(scorer.function, call["parameters"], params["every"], who)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from prunebench.errors import ComponentError, UsageError
+from prunebench.errors import ComponentError, LeakError, UsageError
 from prunebench.jobs.context import Context
 from prunebench.jobs.masks import has_diverged, scoring_arguments
 from prunebench.pruning import Mask, keep_top, prunable_weights, score_network
@@ -31,6 +31,8 @@ def gradual_mask(policy: Mapping[str, Any], module: nn.Module, context: Context)
         network = copy.deepcopy(module).to(scoring["scorer"]["device"])
         try:
             scores = score_network(network, mask=mask, rng=rng.child("step", step), **arguments)
+        except LeakError:
+            raise
         except (ComponentError, UsageError) as error:
             if has_diverged(network, arguments):
                 raise DivergedError from error

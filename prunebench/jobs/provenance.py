@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
+from pathlib import PurePath
 from typing import Any
 
 from prunebench._version import __version__
+from prunebench.host.components import Origin
 from prunebench.jobs.context import Context
 
 __all__ = ["provenance"]
@@ -20,7 +22,7 @@ _DISTRIBUTIONS = ("torch", "torchvision", "numpy", "scipy", "pandas", "pillow", 
 def provenance(
     context: Context, of_state: Mapping[str, Any], diagnostic: str | None = None
 ) -> dict[str, Any]:
-    """Return suite, components, software, numerics class, normalization, hardware and time of a result.
+    """Return suite, components, plugins, software, numerics class, hardware, time … of a result.
 
     Of the diagnostics that the cell is measured with only the one named is listed: a record has used none.
     """
@@ -34,6 +36,7 @@ def provenance(
     return {
         "suite": {name: context.suite.get(name) for name in ("name", "version", "digest")},
         "components": used,
+        "plugins": _plugins(context.host.plugins),
         "software": _software(),
         "numerics": of_state.get("numerics") or numerics_class(context.device, context.threads),
         "normalization": of_state.get("normalization"),
@@ -44,6 +47,20 @@ def provenance(
         },
         "commit": _commit(),
     }
+
+
+def _plugins(origins: Sequence[Origin]) -> list[dict[str, Any]]:
+    """Return what was loaded: distributions with version and entry points, plugin files with their digest."""
+    found: dict[tuple[str, str | None], dict[str, Any]] = {}
+    for origin in origins:
+        if origin.distribution is None:
+            file = {"file": PurePath(origin.plugin).name, "digest": origin.digest}
+            found[origin.plugin, None] = file
+            continue
+        key = (origin.distribution, origin.version)
+        new: dict[str, Any] = {"distribution": origin.distribution, "version": origin.version, "entries": []}
+        found.setdefault(key, new)["entries"].append(origin.plugin)
+    return list(found.values())
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any, cast
 from prunebench.canonical import canonical
 from prunebench.errors import ComponentError
 from prunebench.host.components import Diagnostic
+from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
 from prunebench.jobs.provenance import provenance
 from prunebench.jobs.states import mask_from, unpack_state
@@ -47,11 +48,12 @@ def _measured(params: Mapping[str, Any], context: Context, source: Artifact) -> 
     arguments: list[Any] = [module, mask, tuple(architecture["input"])]
     if of == "course":
         arguments.append(Course.of(params["course"], source.meta.get("history", [])))
-    who = f"diagnostic '{name}' ({context.host.origin('diagnostics', name)})"
-    try:
-        value = diagnostic.function(*arguments)
-    except Exception as error:  # whatever a plugin does
-        raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
+    who = context.host.who("diagnostics", name)
+    with isolated(who):
+        try:
+            value = diagnostic.function(*arguments)
+        except Exception as error:  # whatever a plugin does
+            raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
     try:
         canonical(value)
     except (TypeError, ValueError) as error:

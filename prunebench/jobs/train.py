@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from prunebench import stopping
+from prunebench.isolation import isolated
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.policies import gradual_mask
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
@@ -73,18 +74,19 @@ def run_train(job: Job, context: Context) -> None:
             policy = gradual_mask(run["policy"], module, context) if "policy" in run else None
             # told to stop, the loop commits a checkpoint of the step that it is at
             stack.enter_context(stopping.held())
-            state = train(
-                module,
-                state,
-                context.recipe(run),
-                data,
-                seed=run["seed"],
-                to_step=step,
-                device=device,
-                policy=policy,
-                on_step=_reporter(job, context),
-                checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
-            )
+            with isolated(context.host.who("architectures", run["architecture"]["name"])):
+                state = train(
+                    module,
+                    state,
+                    context.recipe(run),
+                    data,
+                    seed=run["seed"],
+                    to_step=step,
+                    device=device,
+                    policy=policy,
+                    on_step=_reporter(job, context),
+                    checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
+                )
         provenance["time"] = {
             "train_seconds": round(time.monotonic() - began, 3),
             "trained_steps": state.step - begun_at,

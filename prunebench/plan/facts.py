@@ -11,6 +11,7 @@ from typing import Any, cast
 from prunebench.canonical import digest
 from prunebench.errors import DataError
 from prunebench.host.components import Architecture, Dataset
+from prunebench.host.datasets import parse_dataset
 from prunebench.host.form import Prunable
 from prunebench.host.registry import Host
 from prunebench.plan.cost import forward_macs
@@ -71,14 +72,16 @@ class Facts:
         found = self._data.get((name, split))
         if found is None:
             dataset = self._host.dataset(name)
-            missing = dataset.missing(self._root) if dataset.missing else None
-            described = dataset.description(self._root)
+            with self._host.calling("datasets", parse_dataset(name)[0]):
+                missing = dataset.missing(self._root) if dataset.missing else None
+                described = dataset.description(self._root)
+                printed = (_known if missing else fingerprint)(dataset, self._root)
             found = DataFacts(
                 shape=described.shape,
                 classes=described.classes,
                 examples=training_examples(described.train, split),
                 evaluated=described.train // 10 if split == "val" else described.test,
-                fingerprint=(_known if missing else fingerprint)(dataset, self._root),
+                fingerprint=printed,
                 missing=missing,
             )
             self._data[name, split] = found
@@ -90,7 +93,8 @@ class Facts:
         found = self._networks.get(key)
         if found is None:
             architecture = cast(Architecture, self._host.get("architectures", call.name))
-            found = _measure(architecture, call.parameters, data, prunable)
+            with self._host.calling("architectures", call.name):
+                found = _measure(architecture, call.parameters, data, prunable)
             self._networks[key] = found
         return found
 

@@ -43,4 +43,7 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     refusals = Refusals(suite, builder)
     planned = plan_cells(builder, cells, refusals.add)
     refusals.raise_all()
+    described["classes"] = {
+        c.labels["dataset"]: builder.facts.data(c.dataset, c.split).classes for c in cells
+    }
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)

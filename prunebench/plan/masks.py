@@ -163,7 +163,8 @@ def regrowth_rounds(
 
 def passes_of(builder: Builder, scorer: str, parameters: Mapping[str, Any]) -> float:
     """Return what a scorer costs, in forward passes for each example."""
-    return cast(Scorer, builder.host.get("scorers", scorer)).cost(parameters)
+    with builder.host.calling("scorers", scorer):
+        return cast(Scorer, builder.host.get("scorers", scorer)).cost(parameters)
 
 
 def _reads_data(builder: Builder, scorer: str) -> bool:

@@ -23,7 +23,7 @@ class Plan:
     """What a suite takes. Frozen to a file when a run starts, so that everyone works on the same plan."""
 
     suite: Mapping[str, Any]
-    """name, version, digest, and what the leaderboard needs (baselines, margins, title, data sets)."""
+    """name, version, digest, and what the leaderboard needs (baselines, margins, classes, title)."""
     cells: Sequence[PlannedCell]
     jobs: Mapping[str, Job]
     costs: Mapping[str, float]

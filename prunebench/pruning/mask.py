@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import UsageError
+from prunebench.pruning.mask_files import read_mask, write_mask
+from prunebench.pruning.prunable import named_weights, plain_name
+from prunebench.pruning.torch_masks import remove_too
 
 __all__ = ["Mask"]
 
@@ -19,7 +23,9 @@ M = TypeVar("M", bound=nn.Module)
 class Mask(Mapping[str, Tensor]):
     """A mapping from parameter names to bool tensors: True is kept.
 
-    The tensors are on the CPU, contiguous and the mask's own; they are not meant to be written to.
+    The tensors are on the CPU, contiguous and the mask's own; they are not meant to be written to. A mask can
+    be copied and pickled; `torch.save` and `torch.load` work where prunebench is imported. `save` and `load`
+    need nothing but a file.
 
     >>> mask = Mask({"fc.weight": torch.tensor([[True, False], [True, True]])})
     >>> mask.kept, mask.prunable, mask.density
@@ -69,6 +75,9 @@ class Mask(Mapping[str, Tensor]):
 
     __hash__ = None  # type: ignore[assignment]  # equality is by content, and tensors cannot be hashed
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self._tensors),)  # what torch.load takes without running code
+
     def __repr__(self) -> str:
         return f"<Mask: {self.kept} of {self.prunable} weights kept in {len(self)} layers>"
 
@@ -84,13 +93,13 @@ class Mask(Mapping[str, Tensor]):
 
     @property
     def density(self) -> float:
-        """Kept over prunable."""
-        return self.kept / self.prunable
+        """Kept over prunable; 1 where there is nothing to prune."""
+        return self.kept / self.prunable if self.prunable else 1.0
 
     @property
     def sparsity(self) -> float:
-        """Removed over prunable."""
-        return (self.prunable - self.kept) / self.prunable
+        """Removed over prunable; 0 where there is nothing to prune."""
+        return (self.prunable - self.kept) / self.prunable if self.prunable else 0.0
 
     def kept_in(self, name: str) -> int:
         """How many weights of a layer are kept."""
@@ -106,23 +115,45 @@ class Mask(Mapping[str, Tensor]):
     def apply(self, module: M) -> M:
         """Set the removed weights of `module` to zero, in place, and return it.
 
+        Nothing keeps them there: in a training loop of one's own the mask is applied again after each step of
+        the optimizer. A mask that torch.nn.utils.prune has put on the layer is narrowed to this one, and does
+        keep them there. A compiled module takes the mask of the plain one, and the other way round.
+
         Raises: UsageError, before anything is changed, where the module lacks a weight of the mask or has
         it in another shape.
         """
-        parameters = dict(module.named_parameters(remove_duplicate=False))
-        missing = [name for name in self if name not in parameters]
+        weights = named_weights(module)
+        missing = [name for name in self if plain_name(name) not in weights]
         if missing:
             raise UsageError(f"the network has no weights {', '.join(missing)}, which the mask is for")
+        found = {name: weights[plain_name(name)] for name in self}
         for name, tensor in self.items():
-            if parameters[name].shape != tensor.shape:
+            if found[name].shape != tensor.shape:
                 raise UsageError(
-                    f"weight '{name}' has shape {tuple(parameters[name].shape)}, "
-                    f"the mask {tuple(tensor.shape)}"
+                    f"weight '{name}' has shape {tuple(found[name].shape)}, the mask {tuple(tensor.shape)}"
                 )
         with torch.no_grad():
             for name, tensor in self.items():
-                parameters[name].masked_fill_(~tensor.to(parameters[name].device), 0)
+                found[name].masked_fill_(~tensor.to(found[name].device), 0)
+        remove_too(module, {id(found[name]): tensor for name, tensor in self.items()})
         return module
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the mask to a safetensors file: a bool tensor a layer, by name, in place of what was there.
+
+        Any reader of safetensors reads it; the metadata have the layers' order and a checksum.
+
+        Raises: UsageError where the file cannot be written.
+        """
+        write_mask(path, self._tensors)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Mask:
+        """Return the mask that a file holds: `save`'s, or any safetensors file of bool tensors.
+
+        Raises: UsageError for a file that cannot be read, is damaged or holds anything but bool tensors.
+        """
+        return cls(read_mask(path))
 
     def pack(self) -> dict[str, Tensor]:
         """Return one 1-D uint8 tensor a layer: eight weights a byte, row-major, the first in the high bit."""
@@ -151,3 +182,6 @@ class Mask(Mapping[str, Tensor]):
             bits = np.unpackbits(data.cpu().numpy(), count=count).astype(bool)
             tensors[name] = torch.from_numpy(bits).reshape(tuple(shape))
         return cls(tensors)
+
+
+torch.serialization.add_safe_globals([Mask])

@@ -15,7 +15,7 @@ from prunebench.pruning.mask import Mask
 from prunebench.pruning.product import Product
 from prunebench.pruning.select import NotFiniteError, Part, mark_largest
 
-__all__ = ["KEEP", "Keep", "keep_top"]
+__all__ = ["KEEP", "Keep", "keep_top", "part_of"]
 
 Keep = Literal["high", "low", "far", "near"]
 KEEP: tuple[Keep, ...] = ("high", "low", "far", "near")
@@ -45,7 +45,7 @@ def keep_top(
         raise UsageError(f"unknown keep '{keep}'{nearest(str(keep), KEEP)}")
     if current is not None and list(current) != list(scores):
         raise UsageError(f"the mask has layers {list(current)}, the scores {list(scores)}")
-    parts = [_part(name, tensor, current) for name, tensor in scores.items()]
+    parts = [part_of(name, tensor, current) for name, tensor in scores.items()]
     limits = {part.name: part.left for part in parts}
     left = sum(limits.values())
     if not 1 <= kept <= left:
@@ -71,7 +71,12 @@ def keep_top(
     )
 
 
-def _part(name: str, score: Tensor | Product, current: Mask | None) -> Part:
+def part_of(name: str, score: Tensor | Product, current: Mask | None) -> Part:
+    """Return a layer's scores as they are ranked; weights that `current` has removed take no part.
+
+    Raises: ComponentError for scores that are no floating-point numbers; UsageError for a mask of another
+        shape.
+    """
     tensor, factor = (score.weight, score.factor) if isinstance(score, Product) else (score, None)
     if not torch.is_floating_point(tensor):
         raise ComponentError(f"scores of '{name}' are {tensor.dtype}; floating-point numbers wanted")

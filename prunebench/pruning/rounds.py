@@ -10,14 +10,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from prunebench.errors import UsageError
+from prunebench.errors import ComponentError, UsageError
 from prunebench.pruning.allocation import Allocation, keeps_none, round_counts, spread
+from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
-from prunebench.pruning.network import Loss, ScoringNetwork
+from prunebench.pruning.network import ScoringNetwork
+from prunebench.pruning.precision import Precision
 from prunebench.pruning.product import Product
+from prunebench.pruning.ranking import Warn, all_zero, chosen_by_position, only_score, warn_user
 from prunebench.pruning.remove import Keep, keep_top
 from prunebench.pruning.rng import RandomStream
-from prunebench.pruning.score import ScoringFunction, run_scorer, shape_of
+from prunebench.pruning.score import ScoringFunction, run_scorer
 
 __all__ = ["Regrow", "prune_rounds"]
 
@@ -54,15 +57,19 @@ def prune_rounds(
     keep: Keep = "high",
     allocation: Allocation = "global",
     mode: Literal["train", "eval"] = "eval",
-    precision: Literal["float32", "float64"] = "float32",
+    precision: Precision = "float32",
     batch: tuple[Any, Any] | None = None,
     rng: RandomStream | None = None,
+    mask: Mask | None = None,
     of: Literal["weights", "convolutions"] = "weights",
     except_: Iterable[str] = (),
     loss: Loss | None = None,
+    reduction: Reduction | None = None,
     input_shape: Sequence[int] | None = None,
+    like: Any = None,
     parameters: Mapping[str, Any] | None = None,
     who: str = "the scorer",
+    warn: Warn = warn_user,
     regrowth: Regrow | None = None,
     on_round: Callable[[int, Mask], None] | None = None,
 ) -> Mask:
@@ -73,44 +80,44 @@ def prune_rounds(
     has in `module`. One round is one-shot pruning. The network is copied once and put back between rounds;
     round 1 draws from `rng`, round k from rng.child("round", k). An `allocation` given as counts is that of
     the last round; the rounds before it share in its proportions, as far as a layer goes. `on_round(k, mask)`
-    is told of each round.
+    is told of each round. `mask` is one that is on already: what it removed never returns, by no regrowth
+    either, and the counts fall from what it keeps (`round_counts`). Scores that are all zero are an error in
+    the first round of a network that has all its weights; later, when no path may be left, `warn` is told of
+    them, as of scores too few for the last round's count.
 
     Raises: as `score_network` and `keep_top`.
     """
-    except_ = tuple((except_,) if isinstance(except_, str) else except_)
-    shape = shape_of(batch) if input_shape is None else input_shape
     parameters = parameters or {}
-
-    def build(mask: Mask | None) -> ScoringNetwork:
-        return ScoringNetwork(
-            module,
-            mask,
-            mode=mode,
-            precision=precision,
-            of=of,
-            except_=except_,
-            loss=loss,
-            input_shape=shape,
-        )
-
-    net = build(None)
-    mask = net.mask
-    counts = round_counts(density, mask.prunable, rounds)
+    net = ScoringNetwork(
+        module,
+        mask,
+        mode=mode,
+        precision=precision,
+        of=of,
+        except_=except_,
+        loss=loss,
+        reduction=reduction,
+        input_shape=input_shape,
+        like=like if batch is None else batch[0],
+    )
+    first = mask = net.mask
+    counts = round_counts(density, mask.prunable, rounds, first.kept)
     if counts[-1] < 1:
         raise UsageError(keeps_none(density, mask.prunable))
     if isinstance(allocation, Mapping) and sum(allocation.values()) != counts[-1]:
         raise UsageError(
             f"the allocation keeps {sum(allocation.values())} weights; {counts[-1]} are to be kept"
         )
+    zero: int | None = None
     for k, kept in enumerate(counts, 1):
         draws = rng if rng is None or k == 1 else rng.child("round", k)
         if k > 1:
-            net = _put_back(net, mask, build)
+            net = net.fresh(mask)
         scores = run_scorer(net, function, batch=batch, rng=draws, parameters=parameters, who=who)
         grows = regrowth is not None and k > 1 and k % regrowth.every == 0
         if regrowth is not None and grows and not _one_scoring(regrowth, function, parameters):
             live = {name: _tensor(score).clone() for name, score in scores.items()}
-            net = _put_back(net, mask, build)
+            net = net.fresh(mask)
             scores = run_scorer(
                 net,
                 regrowth.function,
@@ -120,18 +127,25 @@ def prune_rounds(
                 who=regrowth.who,
             )
             scores = _joined(live, scores, mask)
-        share = allocation if k == rounds else _share(allocation, mask, kept, grows)
-        mask = keep_top(scores, kept, keep=keep, allocation=share, current=None if grows else mask, who=who)
+        current = first if grows else mask
+        share = allocation if k == rounds else _share(allocation, current, kept)
+        if only_score(scores, current) == 0:
+            if k == 1 and first.kept == first.prunable:
+                raise ComponentError(all_zero(who))
+            zero = zero or k
+        mask = keep_top(scores, kept, keep=keep, allocation=share, current=current, who=who)
+        if k == rounds and zero is None:
+            few = chosen_by_position(scores, mask, keep=keep, allocation=share, current=current, who=who)
+            if few:
+                warn(few)
         if on_round is not None:
             on_round(k, mask)
+    if zero is not None:
+        warn(
+            f"{who}: in round {zero} of {rounds} every score of what was left was 0: from there on weights "
+            "are kept by position"
+        )
     return mask
-
-
-def _put_back(
-    net: ScoringNetwork, mask: Mask, build: Callable[[Mask | None], ScoringNetwork]
-) -> ScoringNetwork:
-    """Return the network under this mask, as if nothing had been done to it: the same, or a new copy."""
-    return net if net.restore(mask) else build(mask)
 
 
 def _one_scoring(regrowth: Regrow, function: ScoringFunction, parameters: Mapping[str, Any]) -> bool:
@@ -151,11 +165,11 @@ def _tensor(score: Tensor | Product) -> Tensor:
     return score.tensor() if isinstance(score, Product) else score
 
 
-def _share(allocation: Allocation, mask: Mask, kept: int, grows: bool) -> Allocation:
-    """Return the allocation of a round before the last."""
+def _share(allocation: Allocation, mask: Mask, kept: int) -> Allocation:
+    """Return the allocation of a round before the last, of the weights that this mask keeps."""
     if not isinstance(allocation, Mapping):
         return allocation
-    limits = {layer["name"]: layer["prunable" if grows else "kept"] for layer in mask.layers()}
+    limits = {layer["name"]: layer["kept"] for layer in mask.layers()}
     if allocation.keys() != limits.keys() or any(
         not 0 <= count <= math.prod(mask[name].shape) for name, count in allocation.items()
     ):

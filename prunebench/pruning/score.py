@@ -10,11 +10,18 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
+from prunebench.isolation import isolated
+from prunebench.pruning import nested
+from prunebench.pruning.copying import undisturbed
+from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
-from prunebench.pruning.network import Loss, ScoringNetwork
+from prunebench.pruning.network import ScoringNetwork
+from prunebench.pruning.precision import Precision
 from prunebench.pruning.product import Product
+from prunebench.pruning.ranking import Warn, tell_no_ranking, warn_user
 from prunebench.pruning.rng import RandomStream
 
 __all__ = ["ScoringFunction", "run_scorer", "score_network"]
@@ -28,26 +35,34 @@ def score_network(
     function: ScoringFunction,
     *,
     mode: Literal["train", "eval"] = "eval",
-    precision: Literal["float32", "float64"] = "float32",
+    precision: Precision = "float32",
     batch: tuple[Any, Any] | None = None,
     rng: RandomStream | None = None,
     mask: Mask | None = None,
     of: Literal["weights", "convolutions"] = "weights",
     except_: Iterable[str] = (),
     loss: Loss | None = None,
+    reduction: Reduction | None = None,
     input_shape: Sequence[int] | None = None,
+    like: Any = None,
     parameters: Mapping[str, Any] | None = None,
     who: str = "the scorer",
+    warn: Warn = warn_user,
 ) -> dict[str, Tensor]:
     """Return the scores of the prunable weights by name: CPU tensors of the weights' shapes.
 
     The function works on a private copy (`ScoringNetwork`) with gradients on, autocast off, and torch's,
     numpy's and Python's global generators seeded from `rng`, so that dropout or a scorer's own `torch.rand`
-    repeat; all these are put back afterwards. Scores stay in the scorer's own precision (half precisions
-    become float32, exactly).
+    repeat; all these are put back afterwards (`prunebench.isolation`). Attention is computed by its plain
+    formula, whose second derivatives exist. Scores stay in the scorer's own precision (half precisions become
+    float32, exactly).
+    `like` are the inputs that a made-up one is like, where there is no `batch`. `warn` is told of scores that
+    are all equal.
 
     Raises: ComponentError, naming `who`, where the function fails or returns other names or shapes than the
-    weights', or numbers that are not finite.
+    weights', numbers that are not finite, or, in a network without a mask, nothing but zeros; UsageError
+    where the loss fails or is not finite, or the network does not take the inputs; LeakError where
+    the function changes what others' results are made with.
     """
     net = ScoringNetwork(
         module,
@@ -57,17 +72,15 @@ def score_network(
         of=of,
         except_=except_,
         loss=loss,
-        input_shape=shape_of(batch) if input_shape is None else input_shape,
+        reduction=reduction,
+        input_shape=input_shape,
+        like=like if batch is None else batch[0],
     )
     found = run_scorer(net, function, batch=batch, rng=rng, parameters=parameters or {}, who=who)
     with torch.inference_mode(False):
-        return {name: _own(score, name, who) for name, score in found.items()}
-
-
-def shape_of(batch: tuple[Any, Any] | None) -> tuple[int, ...] | None:
-    """Return the shape of one input of a batch (x, y), where it can be told."""
-    shape = None if batch is None else getattr(batch[0], "shape", None)
-    return None if shape is None else tuple(int(size) for size in shape[1:])
+        scores = {name: _own(score, name, who) for name, score in found.items()}
+    tell_no_ranking(scores, net.mask, who, warn)
+    return scores
 
 
 def run_scorer(
@@ -86,53 +99,119 @@ def run_scorer(
     """
     shapes = {name: weight.shape for name, weight in net.weights.items()}
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
-    with _left_as_it_was(net.device, seed):
-        moved = None
-        try:
-            moved = (
-                None
-                if batch is None
-                else (_moved(batch[0], net, cast=True), _moved(batch[1], net, cast=False))
-            )
-            found = function(net, moved, rng, **parameters)
-        except PrunebenchError:
-            raise
-        except (Exception, SystemExit) as error:
-            _refuse_inputs(net, moved)
-            raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
-        return _checked(found, shapes, who)
-
-
-def _refuse_inputs(net: ScoringNetwork, batch: tuple[Any, Any] | None) -> None:
-    """Refuse inputs that the network, as it was given, does not take: then no scorer is to blame.
-
-    Of inputs that are no tensor, or too many for the memory, nothing is said.
-    """
-    if not net.restore(net.mask):
-        return
+    moved = None
     try:
-        x = (
-            torch.zeros(1, *net.input_shape, dtype=net.dtype, device=net.device)
-            if batch is None
-            else batch[0]
+        with isolated(who), _scoring(net.device, seed):
+            moved = None if batch is None else (net.moved(batch[0]), net.moved(batch[1]))
+            return _checked(function(net, moved, rng, **parameters), shapes, who)
+    except PrunebenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        with isolated("the network"), _scoring(net.device, seed):  # as if the scorer had not run
+            blamed = _blame(net, moved, batch, error, who)
+        for note in getattr(error, "__notes__", ()):
+            blamed.add_note(note)
+        raise blamed from error
+
+
+def _blame(
+    net: ScoringNetwork,
+    batch: tuple[Any, Any] | None,
+    given: tuple[Any, Any] | None,
+    error: BaseException,
+    who: str,
+) -> PrunebenchError:
+    """Return what to tell of a scoring that failed: the inputs' fault, the network's, or `who`'s.
+
+    batch, given: the batch as the scorer got it, and as the caller gave it.
+
+    Of inputs that are made when they are wanted, or too many for the memory, nothing is said.
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return ComponentError(f"{who} failed: {type(error).__name__}: {error}")
+    failed = net.failed
+    in_network = failed is not None and any(cause is failed for cause in _causes(error))
+    refused = _refused_inputs(net, batch, given, who, in_network)
+    if refused is not None:
+        return refused
+    said = f"{type(error).__name__}: {error}"
+    if in_network:
+        return ComponentError(f"the network failed while {who} ran it: {said}")
+    if "does not require grad" in str(error):
+        return _no_gradient(net, batch, who) or ComponentError(f"{who} failed: {said}")
+    if any(words in str(error) for words in _NO_DERIVATIVE):
+        return ComponentError(
+            f"{who} asks for a derivative, perhaps a second one, that an operation of the network lacks: "
+            f"{said}"
         )
-        if isinstance(x, Tensor):
+    return ComponentError(f"{who} failed: {said}")
+
+
+_NO_DERIVATIVE = ("derivative for aten", "once_differentiable", "donated buffers", "double backward")
+"""What torch says of an operation that cannot be differentiated (as often)."""
+
+
+def _no_gradient(net: ScoringNetwork, batch: tuple[Any, Any] | None, who: str) -> UsageError | None:
+    """Return what to say where the network's outputs, or the loss of them, have no gradient at all."""
+    try:
+        if batch is None:
+            return None
+        net = net.fresh(net.mask)
+        outputs = net.outputs(batch[0])
+        if not any(tensor.requires_grad for tensor in nested.tensors(outputs)):
+            found = "the network's outputs are"
+            why = "does its forward run under torch.no_grad, or return class numbers?"
+        elif not net.criterion(outputs, batch[1]).requires_grad:
+            found = "the loss is"
+            why = "does loss= detach the outputs, or leave them out?"
+        else:
+            return None
+    except Exception:
+        return None
+    return UsageError(f"{who} wants a gradient, and {found} cut off from the network's weights: {why}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _refused_inputs(
+    net: ScoringNetwork,
+    batch: tuple[Any, Any] | None,
+    given: tuple[Any, Any] | None,
+    who: str,
+    in_network: bool,
+) -> UsageError | None:
+    """Return what to say of inputs that the network, as it was given, does not take; None where it does."""
+    x: Any = None
+    try:
+        net = net.fresh(net.mask)
+        x = net.ones() if batch is None else batch[0]
+        if nested.tensors(x):
             with torch.no_grad():
                 net.outputs(x)
     except (PrunebenchError, MemoryError, torch.OutOfMemoryError):
-        return
+        return None
     except Exception as error:
-        raise UsageError(f"the network does not take inputs of shape {tuple(x.shape)}: {error}") from error
+        if batch is None and in_network and _takes_whole_numbers(net, x):
+            return UsageError(
+                f"the network takes whole numbers, indices of tokens say, and {who} puts an input of ones in "
+                "floating point in their place: it does not apply to such a network"
+            )
+        own = net.own_precision(x, x if given is None else given[0], who, error)
+        return own or UsageError(f"the network does not take inputs {nested.described(x)}: {error}")
+    return None
 
 
-def _moved(value: Any, net: ScoringNetwork, *, cast: bool) -> Any:
-    """Bring a tensor to the network's device; inputs in floating point to its precision as well."""
-    if not isinstance(value, Tensor):
-        return value
-    if value.is_inference():
-        value = value.clone()  # autograd refuses tensors made under inference mode
-    dtype = net.dtype if cast and value.is_floating_point() else value.dtype
-    return value.detach().to(net.device, dtype)
+def _takes_whole_numbers(net: ScoringNetwork, x: Any) -> bool:
+    try:
+        with torch.no_grad():
+            net.outputs(nested.mapped(lambda tensor: torch.zeros_like(tensor, dtype=torch.int64), x))
+    except Exception:
+        return False
+    return True
 
 
 def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str, Tensor | Product]:
@@ -178,53 +257,25 @@ def _own(score: Tensor | Product, name: str, who: str) -> Tensor:
 
 
 @contextlib.contextmanager
-def _left_as_it_was(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed the global generators and set the modes for scoring; put back all that a scorer may change."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
-    flags = [(owner, name, getattr(owner, name)) for owner, name in _FLAGS]
-    dtype, anomaly = torch.get_default_dtype(), torch.is_anomaly_enabled()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    threads = torch.get_num_threads()
+def _scoring(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed the global generators and set the modes for scoring; `isolated` puts them back."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(seed)
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         with (
+            undisturbed(),
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.autocast("cpu", enabled=False),
+            sdpa_kernel(SDPBackend.MATH),  # the fast kernels of attention have no second derivative
             torch.autocast(device.type, enabled=False) if device.type != "cpu" else contextlib.nullcontext(),
         ):
             yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(cpu)
-        if gpu is not None:
-            torch.cuda.set_rng_state_all(gpu)
-        for owner, name, value in flags:
-            if getattr(owner, name) != value:
-                setattr(owner, name, value)
-        torch.set_default_dtype(dtype)
-        torch.autograd.set_detect_anomaly(anomaly)
-        if (
-            torch.are_deterministic_algorithms_enabled() != deterministic
-            or torch.is_deterministic_algorithms_warn_only_enabled() != warn_only
-        ):  # its first call takes a second
-            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-
-
-_FLAGS: tuple[tuple[Any, str], ...] = (
-    (torch.backends.cudnn, "enabled"),
-    (torch.backends.cudnn, "benchmark"),
-    (torch.backends.cudnn, "deterministic"),
-    (torch.backends.cudnn, "allow_tf32"),
-    (torch.backends.cuda.matmul, "allow_tf32"),
-)
+        torch.backends.mha.set_fastpath_enabled(fast)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["NotFiniteError", "Part", "mark_largest"]
+__all__ = ["NotFiniteError", "Part", "mark_largest", "only_value", "ties"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Order = Literal["high", "low", "far", "near"]
@@ -65,6 +65,54 @@ def mark_largest(parts: Sequence[Part], kept: int, order: Order) -> list[Array]:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return _mark_largest(parts, kept, order)
+
+
+def only_value(parts: Sequence[Part]) -> float | None:
+    """Return the number that all which take part are; None where two differ, or fewer than two take part.
+
+    Nothing beyond the first number that differs is looked at.
+    """
+    found: float | None = None
+    if sum(part.left for part in parts) < 2:
+        return None
+    for part in parts:
+        scratch = np.empty(_BLOCK, dtype=part.values.dtype)
+        for start, stop in _blocks(part.values.size):
+            values = part.at(slice(start, stop), scratch[: stop - start])
+            if part.live is not None:
+                values = values[part.live[start:stop]]
+            if not values.size:
+                continue
+            if found is None:
+                found = float(values[0])
+            if not (values == found).all():
+                return None
+    return found
+
+
+def ties(parts: Sequence[Part], marks: Sequence[Array], order: Order) -> tuple[float, int, int]:
+    """Return the number that the last one marked is, how many marked ones are it, and how many are in all.
+
+    `marks` are what `mark_largest` returns for this order. Where nothing is marked: (0, 0, 0).
+    """
+    keys = _Keys(parts, order)
+
+    def blocks() -> Iterator[tuple[Array, Array, Array | None]]:
+        for part, marked in zip(parts, marks, strict=True):
+            scratch = np.empty(_BLOCK, dtype=part.values.dtype)
+            for start, stop in _blocks(part.values.size):
+                live = None if part.live is None else part.live[start:stop]
+                yield keys(part.at(slice(start, stop), scratch[: stop - start])), marked[start:stop], live
+
+    last = min((float(np.min(own, where=marked, initial=math.inf)) for own, marked, _ in blocks()), default=0)
+    if not math.isfinite(last):
+        return 0.0, 0, 0
+    kept = equal = 0
+    for own, marked, live in blocks():
+        same = own == last
+        kept += int(np.count_nonzero(same & marked))
+        equal += int(np.count_nonzero(same if live is None else same & live))
+    return abs(last), kept, equal
 
 
 def _mark_largest(parts: Sequence[Part], kept: int, order: Order) -> list[Array]:

@@ -10,10 +10,18 @@ from prunebench.pruning.rng import RandomStream
 __all__ = ["shuffle_mask"]
 
 
-def shuffle_mask(mask: Mask, rng: RandomStream) -> Mask:
-    """Return a mask with every layer's entries permuted at random (rng.child(layer's name)), counts kept."""
+def shuffle_mask(mask: Mask, rng: RandomStream, within: Mask | None = None) -> Mask:
+    """Return a mask with every layer's entries permuted at random (rng.child(layer's name)), counts kept.
+
+    With `within` they go to places alone that it keeps: those of `mask` are among them.
+    """
     shuffled = {}
     for name, tensor in mask.items():
-        order = torch.from_numpy(rng.child(name).permutation(tensor.numel()))
-        shuffled[name] = tensor.reshape(-1)[order].reshape(tensor.shape)
+        flat = tensor.reshape(-1)
+        live = slice(None) if within is None else within[name].reshape(-1)
+        entries = flat[live]
+        order = torch.from_numpy(rng.child(name).permutation(entries.numel()))
+        found = torch.zeros_like(flat)
+        found[live] = entries[order]
+        shuffled[name] = found.reshape(tensor.shape)
     return Mask(shuffled)

@@ -8,6 +8,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from prunebench.errors import readable
+
 __all__ = ["render"]
 
 
@@ -51,7 +53,7 @@ def render(
 
 def printable(text: str) -> str:
     """Return `text` on one line, what a terminal would act upon replaced by spaces."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(c if c.isprintable() else " " for c in readable(text))
 
 
 def _is_number(value: Any) -> bool:

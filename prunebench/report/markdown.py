@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from prunebench.analysis import POOL_BELOW, variant_name
+from prunebench.analysis import Border, variant_name
+from prunebench.report.footnotes import Footnotes, diverged_remark, empty_remark, lacking_remark
 from prunebench.report.listing import printable
 from prunebench.report.standings import Standing
 
@@ -25,8 +27,8 @@ _LEGEND = (
 _RANGE_LEGEND = (
     "Over a range each seed counts with its mean over the range's sparsities. A place is an interval: from 1 "
     "+ the number of methods significantly better to the number of methods less those significantly "
-    "worse (differences paired by seed, two-sided t tests at 5 % after Holm over all pairs of the "
-    "setting and range)."
+    "worse (differences paired by seed, each pair's own two-sided t test at 5 % after Holm over all pairs "
+    "of the setting and range)."
 )
 
 
@@ -84,27 +86,54 @@ def percent_labels(sparsities: Iterable[float]) -> dict[float, str]:
     return {value: label if value else "0" for value, label in zip(values, labels, strict=True)}
 
 
-class _Footnotes:
-    """Numbers equal remarks alike, in the order they are first needed; knows how accuracies are written."""
+class _Methods:
+    """The rows of a setting's tables: which methods stand in one of their own, and what stands where."""
 
-    def __init__(self, digits: int) -> None:
-        self.digits = digits
-        self._numbers: dict[str, int] = {}
+    def __init__(self, rows: Sequence[Row], dense: str) -> None:
+        self._rows: dict[tuple[str, Any], Row] = {}
+        self._counted_as: dict[tuple[str, Any], Row] = {}
+        others: dict[str, dict[str, None]] = {}
+        own: dict[str, None] = {}
+        for row in rows:
+            place, name = row["range"] or row["sparsity"], _name(row)
+            self._rows[name, place] = row
+            for other in row["also"]:
+                self._counted_as[other, place] = row
+            if row["at"] == "sparsity":
+                own[name] = None
+                for other in row["also"]:
+                    others.setdefault(other, {})[name] = None
+        beside = {name: next(iter(firsts)) for name, firsts in others.items() if len(firsts) == 1}
+        self._also: dict[str, list[str]] = {}
+        for name, first in beside.items():
+            if name not in own:
+                self._also.setdefault(first, []).append(name)
+        own |= dict.fromkeys(name for name in others if name not in beside)
+        self.names = sorted(own, key=lambda name: name != dense)
 
-    def mark(self, remark: str) -> str:
-        return f" [{self._numbers.setdefault(remark, len(self._numbers) + 1)}]" if remark else ""
+    def shown(self, name: str) -> str:
+        """Return a method's name with the others that its cells have."""
+        also = self._also.get(name)
+        return escape(f"{name} (also: {', '.join(also)})" if also else name)
 
-    def lines(self) -> list[str]:
-        return [f"- [{number}] {remark}" for remark, number in self._numbers.items()]
+    def row(self, name: str, place: Any) -> tuple[Row | None, str]:
+        """Return what stands for a method at a sparsity or range, and a remark where it is another's row."""
+        found = self._rows.get((name, place))
+        if found is None and (name, place) in self._counted_as:
+            found = self._counted_as[name, place]
+            return found, f"One cell with {escape(_name(found))}: counted once, under that name."
+        return found, ""
+
+
+def _name(row: Row) -> str:
+    return variant_name(row["method"], row["ablations"])
 
 
 def _setting(standing: Standing, shown: Shown) -> list[str]:
-    rows = standing.rows.to_dict("records")
-    by_sparsity: list[Row] = [row for row in rows if row["at"] == "sparsity"]
-    variants = list(dict.fromkeys((row["method"], row["ablations"]) for row in by_sparsity))
-    dense = (standing.baselines.none, "")
-    variants.sort(key=lambda variant: variant != dense)
-    notes = _Footnotes(shown.digits)
+    rows: Sequence[Row] = standing.rows.to_dict("records")
+    by_sparsity = [row for row in rows if row["at"] == "sparsity"]
+    methods = _Methods(rows, standing.baselines.none)
+    notes = Footnotes(shown.digits)
     heading = f"## {escape(_heading(standing.labels))}"
     if all(row["missing"] == row["planned"] for row in by_sparsity):
         count = sum(row["planned"] for row in by_sparsity)
@@ -112,27 +141,23 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     seeds = max(row["planned"] for row in by_sparsity)
     blocks = [heading, f"Seeds: {seeds}, unless n is given."]
     labels = percent_labels(row["sparsity"] for row in by_sparsity)
-    cells = {(row["method"], row["ablations"], row["sparsity"]): row for row in by_sparsity}
     columns = {s: label for s, label in labels.items() if _is_shown(s, shown)}
     blocks.append(
         _table(
             ["method", *(f"{label} %" for label in columns.values())],
             [
-                [
-                    escape(variant_name(*variant)),
-                    *(_accuracy(cells.get((*variant, s)), seeds, notes) for s in columns),
-                ]
-                for variant in variants
+                [methods.shown(name), *(_accuracy(*methods.row(name, s), seeds, notes) for s in columns)]
+                for name in methods.names
             ],
         )
     )
     blocks += _reported(standing, shown, labels, notes)
-    blocks += _ranges(standing, [row for row in rows if row["at"] == "range"], variants, labels, seeds, notes)
+    blocks += _ranges(standing, rows, methods, labels, seeds, notes)
     remarks = [*notes.lines(), *(f"- {remark}" for remark in _remarks(standing))]
     return [*blocks, "\n".join(remarks)] if remarks else blocks
 
 
-def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], notes: _Footnotes) -> list[str]:
+def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], notes: Footnotes) -> list[str]:
     """Return the numbers that others report of this setting: a row for each source and method."""
     found: dict[tuple[str, str], dict[float, str]] = {}
     for row in standing.reported(shown.reported):
@@ -151,40 +176,60 @@ def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], not
 def _ranges(
     standing: Standing,
     rows: Sequence[Row],
-    variants: Sequence[tuple[str, str]],
+    methods: _Methods,
     labels: Mapping[float, str],
     seeds: int,
-    notes: _Footnotes,
+    notes: Footnotes,
 ) -> list[str]:
     ranges = standing.ranges
     if not ranges.grid:
         return []
+    shown = _shown_ranges(standing)
     if ranges.unknown:
-        shown = ["all"]
         text = f"Trivial, matching and extreme ranges are not known: {escape(ranges.unknown)}."
     else:
         names = ("trivial", "matching", "extreme")
-        shown = [name for name in names if ranges.points(name)]
         said = ", ".join(f"{name} {_span(ranges.points(name), labels)}" for name in names)
-        text = f"Ranges of sparsity (margin {ranges.margin:g} points): {said}."
-    cells = {(row["method"], row["ablations"], row["range"]): row for row in rows}
+        lost = ", ".join(f"to {_border(border, labels)}" for border in ranges.borders)
+        text = f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost {lost}."
     baseline = escape(standing.baselines.after_training)
-    differs = not all(_absent(row["difference_mean"]) for row in rows)
+    differs = not all(_absent(row["difference_mean"]) for row in rows if row["at"] == "range")
     headings = [": place", ": difference"] if differs else [": place"]
     body = []
-    for variant in variants:
-        own = [cells.get((*variant, name)) for name in shown]
-        if any(row is not None for row in own):
-            line = [escape(variant_name(*variant))]
-            for row in own:
-                line += [_accuracy(row, seeds, notes, over_range=True), _place(row)]
-                line += [_difference(row)] if differs else []
+    for name in methods.names:
+        own = [methods.row(name, place) for place in shown]
+        if any(row is not None for row, _ in own):
+            line = [methods.shown(name)]
+            for row, remark in own:
+                line += [_accuracy(row, remark, seeds, notes), _place(row)]
+                line += [_difference(row, notes)] if differs else []
             body.append(line)
     table = _table(["method", *(name + heading for name in shown for heading in ("", *headings))], body)
     legend = _RANGE_LEGEND
     if differs:
         legend += f" A difference is to {baseline}, with its 95 % t interval."
     return [text, table, legend]
+
+
+def _shown_ranges(standing: Standing) -> list[str]:
+    if standing.ranges.unknown:
+        return ["all"]
+    return [name for name in ("trivial", "matching", "extreme") if standing.ranges.points(name)]
+
+
+def _border(border: Border, labels: Mapping[float, str]) -> str:
+    """Return from where a range is lost to a baseline, and what a bootstrap over seeds makes of it."""
+
+    def of(sparsity: float | None) -> str:
+        assert sparsity is not None
+        return "nowhere" if math.isinf(sparsity) else f"{labels[sparsity]} %"
+
+    name, where = escape(border.baseline), of(border.lost_from)
+    text = f"{name} {where if math.isinf(border.lost_from) else f'from {where} on'}"
+    if border.low is None:
+        return text
+    ends = dict.fromkeys((of(border.low), of(border.high)))
+    return f"{text} ({' to '.join(ends)} in 90 % of resamples of the seeds)"
 
 
 def _table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -212,23 +257,23 @@ def _span(points: Sequence[float], labels: Mapping[float, str]) -> str:
     return f"{'–'.join(dict.fromkeys(ends))} %"
 
 
-def _accuracy(row: Row | None, seeds: int, notes: _Footnotes, *, over_range: bool = False) -> str:
+def _accuracy(row: Row | None, remark: str, seeds: int, notes: Footnotes) -> str:
     if row is None:
         return ""
-    n, planned = row["n"], row["planned"]
-    lost = [f"{row[name]} of {planned} {name}" for name in ("diverged", "missing", "failed") if row[name]]
-    remark = ""
-    if lost and over_range:
-        remark = f"{', '.join(lost)} at some sparsity of the range: out of the mean"
-    elif lost:
-        remark = f"{', '.join(lost)}: out of the mean"
+    n, diverged, planned = row["n"], row["diverged"], row["planned"]
+    marks = notes.mark(
+        remark,
+        diverged_remark(row, mixed=n > 0) if diverged else "",
+        lacking_remark(row, over_range=row["at"] == "range"),
+        escape(empty_remark(row["empty_layers"], planned)),
+    )
     if n == 0:
-        if row["diverged"]:
-            return f"diverged{notes.mark(remark)}"
-        return f"{'failed' if row['failed'] else '–'}{notes.mark(remark)}"
+        return f"{'diverged' if diverged else 'failed' if row['failed'] else '–'}{marks}"
     spread = f" ± {row['sd']:.{notes.digits}f}" if not _absent(row["sd"]) else ""
-    number = f" (n = {n})" if n != seeds else ""
-    return f"{row['mean']:.{notes.digits}f}{spread}{number}{notes.mark(remark)}"
+    beside = [f"{diverged} of {planned} diverged"] if diverged else []
+    beside += [f"n = {n}"] if n + diverged != seeds else []
+    number = f" ({', '.join(beside)})" if beside else ""
+    return f"{row['mean']:.{notes.digits}f}{spread}{number}{marks}"
 
 
 def _place(row: Row | None) -> str:
@@ -238,13 +283,15 @@ def _place(row: Row | None) -> str:
     return f"{best} of {row['of']}" if best == worst else f"{best}–{worst} of {row['of']}"
 
 
-def _difference(row: Row | None) -> str:
+def _difference(row: Row | None, notes: Footnotes) -> str:
     if row is None or _absent(row["difference_mean"]):
         return ""
+    mixed = 0 < row["difference_diverged"] < row["difference_n"]
+    marks = notes.mark(diverged_remark(row, mixed=True)) if mixed else ""
     text = _signed(row["difference_mean"])
     if _absent(row["difference_low"]):
-        return text
-    return f"{text} [{_signed(row['difference_low'])}, {_signed(row['difference_high'])}]"
+        return text + marks
+    return f"{text} [{_signed(row['difference_low'])}, {_signed(row['difference_high'])}]{marks}"
 
 
 def _absent(value: Any) -> bool:
@@ -256,13 +303,21 @@ def _signed(value: float) -> str:
     return "0.00" if float(text) == 0 else text
 
 
+def _count(seeds: int) -> str:
+    return f"{seeds}" if seeds <= 1000 else "more than 1000"
+
+
 def _remarks(standing: Standing) -> list[str]:
     remarks = []
-    if standing.pooled_df:
-        ends = [f"{df:g}" for df in (standing.pooled_df[0], standing.pooled_df[-1])]
+    needed = [
+        f"{_count(standing.seeds_needed[name])} over {name}"
+        for name in _shown_ranges(standing)
+        if name in standing.seeds_needed
+    ]
+    if needed:
         remarks.append(
-            f"Fewer than {POOL_BELOW} seeds: the spread of paired differences is pooled over the setting's "
-            f"methods ({' to '.join(dict.fromkeys(ends))} degrees of freedom)."
+            f"Seeds that would tell a difference of {standing.ranges.margin:g} points (the margin) apart: "
+            f"{', '.join(needed)} (at the pairs' median spread, with 80 % power, before Holm)."
         )
     if standing.lent:
         lent = ", ".join(escape(name) for name in standing.lent)

@@ -21,7 +21,8 @@ def measures_text(found: pd.DataFrame, format: str, *, title: str = "measures") 
     field with mean ± standard deviation and the number of seeds, or a row a seed.
     """
     if format == "csv":
-        return found.to_csv(index=False)
+        flat = found.assign(also=found["also"].map("; ".join)) if "also" in found else found
+        return flat.to_csv(index=False)
     if format == "json":
         rows = json.loads(found.to_json(orient="records", double_precision=15))
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
@@ -43,6 +44,8 @@ def measures_text(found: pd.DataFrame, format: str, *, title: str = "measures") 
 
 def _row(row: dict[Any, Any]) -> dict[str, str]:
     method = variant_name(str(row["method"]), str(row["ablations"]))
+    if row.get("also"):
+        method += f" (also: {', '.join(row['also'])})"
     start = {"method": escape(method), "sparsity": f"{100 * row['sparsity']:.4g} %", "field": row["field"]}
     if "mean" not in row:
         value = _number(row["value"]) if row["status"] == "finished" else row["status"]

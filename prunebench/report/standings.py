@@ -17,20 +17,25 @@ from prunebench.analysis import (
     Ranges,
     against,
     compare,
+    empty_layers,
     find_ranges,
     lend_baselines,
     over_ranges,
     places,
+    seeds_needed,
     summarize,
 )
 
-__all__ = ["LONG", "Standing", "standings"]
+__all__ = ["BORDER", "LONG", "Standing", "standings"]
 
-_DIFFERENCE = ("n", "mean", "sd", "own_sd", "df", "pooled", "low", "high", "p", "p_holm")
+_DIFFERENCE = ("n", "diverged", "mean", "sd", "df", "low", "high", "p", "p_holm")
+BORDER = ("lost_from", "lost_from_low", "lost_from_high")
+"""Where the range of a row ends; none where it does not end on the grid."""
 
 LONG = (
     *SETTING,
     *VARIANT,
+    "also",
     "at",
     *AT_SPARSITY,
     "range",
@@ -43,12 +48,16 @@ LONG = (
     "diverged",
     "missing",
     "failed",
+    "guess",
+    "mean_with_diverged",
+    "empty_layers",
     "best",
     "worst",
     "of",
     *(f"difference_{name}" for name in _DIFFERENCE),
+    *BORDER,
 )
-"""The columns of the long format: `at` is "sparsity" or "range", differences are to the trained baseline."""
+"""The columns of the long format: docs/statistics.md says what each one holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,8 @@ class Standing:
     numerics: tuple[str, ...]
     lent: tuple[str, ...]
     """Baselines taken from a sibling setting."""
-    pooled_df: tuple[float, ...]
-    """Degrees of freedom of the pooled spreads, rising; empty where nothing is pooled."""
+    seeds_needed: Mapping[str, int]
+    """For each range, the seeds that would tell the margin apart at its pairs' median spread."""
     baselines: Baselines
 
     def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -98,12 +107,13 @@ def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
         frame, (baselines.none, baselines.after_training, baselines.random), dense=baselines.none
     )
     ranges = find_ranges(full, baselines=baselines, margins=margins)
-    at_sparsity, pooled = _long(full, AT_SPARSITY, baselines)
-    at_range, pooled_too = _long(over_ranges(full, ranges), AT_RANGE, baselines)
+    at_sparsity, _ = _long(full, AT_SPARSITY, baselines)
+    at_range, pairs = _long(over_ranges(full, ranges), AT_RANGE, baselines)
+    at_sparsity = _with_empty_layers(at_sparsity, full).assign(**dict.fromkeys(BORDER))
+    at_range = _with_empty_layers(_with_borders(at_range, ranges), full)
     long = pd.concat([part[list(LONG)] for part in (at_sparsity, at_range) if len(part)] or [at_sparsity])
     keys = list(SETTING)
-    freedom = pd.concat([pooled, pooled_too]).groupby(keys, sort=False)["df"].unique()
-    pooled_df = {_names(names): tuple(sorted(float(df) for df in dfs)) for names, dfs in freedom.items()}
+    needed = _seeds_needed(pairs, ranges)
     by_setting = {_names(names): rows for names, rows in long.groupby(keys, sort=False, dropna=False)}
     cells = {_names(names): rows for names, rows in full.groupby(keys, sort=False, dropna=False)}
     pruned = [names for names in ranges if ranges[names].grid]
@@ -114,7 +124,7 @@ def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
             ranges=ranges[names],
             numerics=tuple(sorted(set(cells[names]["numerics"]) - {""})),
             lent=tuple(cells[names].loc[cells[names]["lent"], "method"].unique()),
-            pooled_df=pooled_df.get(names, ()),
+            seeds_needed=needed.get(names, {}),
             baselines=baselines,
         )
         for names in (pruned or ranges)
@@ -128,7 +138,7 @@ def _names(names: Any) -> tuple[str, ...]:
 def _long(
     frame: pd.DataFrame, at: tuple[str, ...], baselines: Baselines
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the long rows, and the settings and degrees of freedom of what is pooled."""
+    """Return the long rows, and all pairs of methods."""
     summary = summarize(frame, at=at)
     comparisons = compare(frame, at=at)
     placed = places(summary, comparisons, at=at)
@@ -141,9 +151,40 @@ def _long(
     keys = [*SETTING, *at, *VARIANT]
     wanted = differences[[*keys, *(f"difference_{name}" for name in _DIFFERENCE)]]
     long = placed.merge(wanted, on=keys, how="left").assign(at="range" if at == AT_RANGE else "sparsity")
-    long["difference_n"] = long["difference_n"].astype("Int64")
-    long["difference_pooled"] = long["difference_pooled"].astype("boolean")
-    pooled = comparisons.loc[comparisons["pooled"], [*SETTING, "df"]]
+    for name in ("n", "diverged"):
+        long[f"difference_{name}"] = long[f"difference_{name}"].astype("Int64")
     if at == AT_RANGE:
-        return long.assign(density="", sparsity=float("nan")), pooled
-    return long.assign(range="").sort_values("sparsity", kind="stable"), pooled
+        return long.assign(density="", sparsity=float("nan")), comparisons
+    return long.assign(range="").sort_values("sparsity", kind="stable"), comparisons
+
+
+def _with_empty_layers(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    found = empty_layers(frame)
+    keys = [*SETTING, *VARIANT, *AT_SPARSITY]
+    places = long[keys].itertuples(index=False, name=None)
+    return long.assign(
+        empty_layers=pd.Series([found.get(p, ()) for p in places], index=long.index, dtype=object)
+    )
+
+
+def _with_borders(long: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -> pd.DataFrame:
+    """Return the rows over ranges with the border that ends theirs: trivial's and matching's have one."""
+    rows = []
+    for *names, name in long[[*SETTING, "range"]].itertuples(index=False, name=None):
+        found = ranges[_names(names)].border_of(name)
+        rows.append((found.lost_from, found.low, found.high) if found else (None, None, None))
+    columns = zip(BORDER, zip(*rows, strict=True) if rows else ((), (), ()), strict=True)
+    return long.assign(**{name: pd.Series(v, index=long.index, dtype=object) for name, v in columns})
+
+
+def _seeds_needed(
+    pairs: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]
+) -> dict[tuple[str, ...], dict[str, int]]:
+    found: dict[tuple[str, ...], dict[str, int]] = {}
+    spread = pairs[pairs["sd"] > 0]
+    for names, sds in spread.groupby([*SETTING, "range"], sort=False, dropna=False)["sd"]:
+        setting, name = _names(names[:-1]), str(names[-1])
+        needed = seeds_needed(ranges[setting].margin, float(sds.median()))
+        if needed is not None:
+            found.setdefault(setting, {})[name] = needed
+    return found

@@ -246,7 +246,8 @@ class Product:
             form = form.changed(**changes)
         for i, name in enumerate(axes.ablations[b]):
             try:
-                form = self.host.get("ablations", name).function(form)
+                with self.host.calling("ablations", name):
+                    form = self.host.get("ablations", name).function(form)
             except (PrunebenchError, ValidationError) as error:
                 where = f"ablation '{name}' of method '{axes.methods[m].label}': {_told(error)}"
                 self.problems.add((*self.here, "ablations", b, i), where)

@@ -10,9 +10,11 @@ from typing import Any
 
 from prunebench.errors import SuiteError, nearest
 from prunebench.suite.parameters import Components
+from prunebench.suite.slips import syntax_hint
+from prunebench.suite.spelling import at, show
 from prunebench.suite.suite import Suite, make_suite
 
-__all__ = ["load_suite", "read_content", "shipped_suites", "suite_path"]
+__all__ = ["load_suite", "plugin_files", "read_content", "shipped_suites", "suite_path"]
 
 
 def shipped_suites() -> dict[str, Path]:
@@ -73,7 +75,8 @@ def read_content(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, line, column = _toml_error(str(error), text)
-        raise SuiteError(f"{path}:{line}:{column}: not TOML: {message}") from None
+        hint = syntax_hint(message, text, line, column)
+        raise SuiteError(f"{path}:{line}:{column}: not TOML: {message}{hint}") from None
     except RecursionError:
         raise SuiteError(f"{path}: not TOML: nested too deeply") from None
 
@@ -92,8 +95,33 @@ def _toml_error(message: str, text: str) -> tuple[str, int, int]:
     return message.removesuffix(" (at end of document)") + " (the file ends here)", line, column
 
 
+def plugin_files(name_or_path: str | Path) -> list[Path]:
+    """Return the plugin files that a suite names; relative paths are from the folder of the suite's file.
+
+    Names of the wrong kind are left out: validation says what is wrong with them, with all else.
+
+    Raises: SuiteError for a file that is not there or no Python file, or a suite that cannot be parsed.
+    """
+    path = suite_path(name_or_path)
+    named = read_content(path).get("plugins", [])
+    found = []
+    for index, name in enumerate(named if isinstance(named, list) else []):
+        if not isinstance(name, str):
+            continue
+        file = (path.parent / name).resolve()
+        where = f"{path}: {at('plugins', index)}: found {show(name)}"
+        if not file.is_file():
+            raise SuiteError(f"{where}; there is no file {file} (paths are from the suite's folder)")
+        if file.suffix != ".py":
+            raise SuiteError(f"{where}; allowed: Python files, with names that end in .py")
+        found.append(file)
+    return found
+
+
 def load_suite(name_or_path: str | Path, host: Components) -> Suite:
     """Return a suite by a shipped name or by path, validated against what the host has.
+
+    The host is loaded before, with the plugin files that the suite names: see `plugin_files`.
 
     Raises: SuiteError with every problem of the file, a line each: file, key path, what was found, what is
     allowed, the nearest name.

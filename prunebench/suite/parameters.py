@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from prunebench.errors import nearest
 from prunebench.suite.problems import Location, Problems, kinds_differ, show, translate
 from prunebench.suite.schema import POINTS
+from prunebench.suite.slips import meant
 from prunebench.training.recipe import Recipe
 
 __all__ = ["Components", "Report", "changed_recipe", "filled"]
@@ -33,6 +35,9 @@ class Components(Protocol):
     def method(self, name: str) -> Any:
         """Return the method of that name; a scorer is a method too."""
 
+    def calling(self, kind: str, name: str) -> AbstractContextManager[None]:
+        """Return the bracket for a call of that component."""
+
 
 def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, report: Report) -> dict[str, Any]:
     """Return all parameters: the defaults with what is given, numbers of the defaults' own type.
@@ -47,7 +52,8 @@ def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, repo
         default = defaults[key]
         kind = kinds_differ(value, default)
         if kind:
-            report((key,), f"found {show(value)}; allowed: {kind} (the default is {show(default)})")
+            told = f"found {show(value)}; allowed: {kind} (the default is {show(default)})"
+            report((key,), told + meant(value, kind))
         else:
             values[key] = _like(value, default)
     return values
@@ -92,7 +98,7 @@ def changed_recipe(
     for key, value in known.items():
         kind = _kinds_differ(value, values[key])
         if kind:
-            problems.add(where(key), f"found {show(value)}; allowed: {kind}")
+            problems.add(where(key), f"found {show(value)}; allowed: {kind}{meant(value, kind)}")
     if "init" in known and changed.init not in initializations:
         message = (
             f"found {show(changed.init)}, which is no initialization{nearest(changed.init, initializations)}"

@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from prunebench.errors import SuiteError, nearest
+from prunebench.suite.slips import meant
+from prunebench.suite.spelling import at, show
 
 __all__ = ["Problems", "at", "kinds_differ", "show", "translate", "unknown"]
 
@@ -35,37 +37,6 @@ _BOUNDS = {
     "less_than": ("lt", "allowed: a number below {}"),
     "less_than_equal": ("le", "allowed: a number of at most {}"),
 }
-
-
-def show(value: Any) -> str:
-    """Return a value as TOML spells it, on one line, shortened where it is long.
-
-    >>> show({"step": 5}), show(["a", True, 0.5])
-    ('{step = 5}', "['a', true, 0.5]")
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        text = f"'{value}'"
-    elif isinstance(value, dict):
-        text = "{" + ", ".join(f"{k} = {show(v)}" for k, v in value.items()) + "}"
-    elif isinstance(value, list | tuple):
-        text = "[" + ", ".join(show(v) for v in value) + "]"
-    else:
-        text = str(value)
-    return text if len(text) <= 100 else text[:97] + "…" + text[-1]
-
-
-def at(*parts: str | int) -> str:
-    """Return a key path.
-
-    >>> at("matrix", 0, "sparsities", 2)
-    'matrix[0].sparsities[2]'
-    """
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
 
 
 def unknown(value: str, what: str, allowed: Iterable[str]) -> str:
@@ -137,11 +108,27 @@ class Problems:
             raise SuiteError("\n".join(self.lines))
 
 
+_KINDS_OF_LISTS = ("list_type", "tuple_type")
+
+_ALSO = {
+    "model": "architecture",
+    "network": "architecture",
+    "net": "architecture",
+    "pruner": "methods",
+    "pruners": "methods",
+    "data": "dataset",
+    "training": "recipe",
+    "diagnostics": "measures",
+    "metrics": "measures",
+}
+"""What keys are called elsewhere."""
+
+
 def translate(error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[str | int]) -> str:
     """Return the text for one of pydantic's errors, at `inner` in a table of `model`."""
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(str(inner[-1]), _table_at(model, inner[:-1]))
+        return _unknown_key(str(inner[-1]), model, inner[:-1])
     if kind == "missing":
         return "is missing"
     if kind == "literal_error":
@@ -149,19 +136,37 @@ def translate(error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[
         if isinstance(found, str) and allowed:
             return f"found {show(found)}{nearest(found, allowed)}"
         return f"found {show(found)}; allowed: {context['expected']}"
+    if kind in _KINDS_OF_LISTS and isinstance(found, dict) and len(inner) == 1 and inner[0] in _TABLES:
+        return f"is one table; write [[{inner[0]}]], in two brackets, for each"
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
-        return f"found {show(found)}; {text.format(f'{context[key]:g}')}"
-    if kind == "wanted":
-        return f"found {show(found)}; {error['msg']}"
-    if kind in _WANTED:
-        return f"found {show(found)}; {_WANTED[kind]}"
-    return str(error["msg"]).removeprefix("Value error, ")
+        allowed_is = text.format(f"{context[key]:g}")
+    elif kind == "wanted":
+        allowed_is = str(error["msg"])
+    elif kind in _WANTED:
+        allowed_is = _WANTED[kind]
+    else:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return f"found {show(found)}; {allowed_is}{meant(found, allowed_is.removeprefix('allowed: '))}"
 
 
-def _unknown_key(key: str, table: type[BaseModel] | None) -> str:
+_TABLES = ("matrix", "check", "reported", "claim")
+
+
+def _unknown_key(key: str, model: type[BaseModel], inner: Sequence[str | int]) -> str:
+    table = _table_at(model, inner)
     allowed = [info.alias or name for name, info in table.model_fields.items()] if table else []
+    if (other := _ALSO.get(key.lower())) in allowed:
+        return f"is no key here; did you mean '{other}'? allowed: {', '.join(sorted(allowed))}"
+    if not inner and "matrix" in allowed and key in _matrix_keys():
+        return "is no key of the file; it stands below a line [[matrix]]"
     return f"is no key here{nearest(key, allowed)}"
+
+
+def _matrix_keys() -> set[str]:
+    from prunebench.suite.schema import Matrix
+
+    return set(Matrix.model_fields)
 
 
 def _annotation(model: type[BaseModel], key: str) -> Any:

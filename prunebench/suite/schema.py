@@ -267,6 +267,8 @@ class SuiteTable(Table):
     name: Name
     version: str
     description: str = ""
+    plugins: list[str] = []
+    """Plugin files, beside the suite's file: who loads a host for the suite loads them (`plugin_files`)."""
     matrix: list[dict[str, Any]]
     sets: dict[str, list[Any]] = {}
     """Lists of values that families of checks share."""

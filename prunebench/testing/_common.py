@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import os
 import random
 from collections.abc import Iterator
 
@@ -19,6 +21,7 @@ __all__ = [
     "CLASSES",
     "SHAPE",
     "ensure",
+    "ensure_callable",
     "ensure_common",
     "sample_batch",
     "sample_networks",
@@ -47,6 +50,39 @@ def ensure_common(component: Component) -> str:
     return who
 
 
+def ensure_callable(who: str, what: str, function: object, *names: str, parameters: bool = False) -> None:
+    """Check that a component's function can be called as the host does: these arguments by position.
+
+    Whatever else it takes are parameters, each with a default; where a suite can set them (`parameters`) by
+    keyword alone. What is wrong is said in the function's own names.
+    """
+    ensure(callable(function), f"{who}: {what} is a {type(function).__name__}; a function is wanted")
+    assert callable(function)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # a builtin, which cannot be asked
+    try:
+        signature.bind(*names)
+    except TypeError as error:
+        spelled = (
+            f"{getattr(function, '__name__', what)}{signature.replace(return_annotation=signature.empty)}"
+        )
+        raise AssertionError(
+            f"{who}: {what} must take ({', '.join(names)}), and parameters by keyword alone, each with a "
+            f"default; it is {spelled} ({error})"
+        ) from error
+    late = [p.name for p in list(signature.parameters.values())[len(names) :] if p.kind in _BY_POSITION]
+    ensure(
+        not (late and parameters),
+        f"{who}: {', '.join(map(repr, late))} of {what} can be given by position, so no suite can set it; "
+        "put a * before it",
+    )
+
+
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 @contextlib.contextmanager
 def said(who: str) -> Iterator[None]:
     """Turn an error of the component's into an AssertionError about it."""
@@ -55,18 +91,27 @@ def said(who: str) -> Iterator[None]:
     except AssertionError:
         raise
     except PrunebenchError as error:
-        raise AssertionError(f"{who}: {error}") from error
+        text = str(error)
+        raise AssertionError(text if text.startswith(who) else f"{who}: {text}") from error
     except Exception as error:
         raise AssertionError(f"{who} fails: {type(error).__name__}: {error}") from error
 
 
 @contextlib.contextmanager
 def untouched(who: str) -> Iterator[None]:
-    """Assert that global random states, torch's default type and its gradient mode are left as they were."""
+    """Assert that what all components share is left as it was: random states, modes, hooks, functions."""
     before = _global_state()
     yield
     for (what, old), (_, new) in zip(before, _global_state(), strict=True):
-        ensure(old == new, f"{who} changes {what}")
+        ensure(old == new, f"{who} changes {what}{_which(old, new)}")
+
+
+def _which(old: object, new: object) -> str:
+    """Return the names of what differs, where the state is a table of names."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return ""
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return f": {', '.join(names[:3])}"
 
 
 def _global_state() -> list[tuple[str, object]]:
@@ -78,7 +123,24 @@ def _global_state() -> list[tuple[str, object]]:
         ("torch's default type", torch.get_default_dtype()),
         ("torch's gradient mode", torch.is_grad_enabled()),
         ("torch's deterministic mode", torch.are_deterministic_algorithms_enabled()),
+        ("torch's default device", str(torch.get_default_device())),
+        ("torch's number of threads", torch.get_num_threads()),
+        ("torch's hooks of all modules", _hooks_of_all_modules()),
+        (
+            "functions of torch",
+            {f"{m.__name__}.{n}": id(v) for m in _SHARED for n, v in vars(m).items() if callable(v)},
+        ),
+        ("the environment's variables", dict(os.environ)),
+        ("the working directory", os.getcwd()),
     ]
+
+
+_SHARED = (torch, torch.autograd, nn.functional, nn.init)
+
+
+def _hooks_of_all_modules() -> dict[str, int]:
+    held = vars(nn.modules.module)
+    return {n: len(held[n]) for n in held if n.startswith("_global_") and isinstance(held[n], dict)}
 
 
 def sample_networks() -> dict[str, nn.Module]:

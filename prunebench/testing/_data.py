@@ -11,7 +11,7 @@ import torch
 
 from prunebench.errors import DataError
 from prunebench.host.components import Dataset, Description
-from prunebench.testing._common import ensure, ensure_common, said, untouched
+from prunebench.testing._common import ensure, ensure_callable, ensure_common, said, untouched
 from prunebench.training.files import ImageFiles
 
 __all__ = ["check_dataset"]
@@ -34,6 +34,7 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
     Raises: AssertionError.
     """
     who = ensure_common(dataset)
+    ensure_callable(who, "load", dataset.load, "root", "part", parameters=True)
     ensure(all(0 <= value <= 1 for value in dataset.mean or ()), f"{who}: mean is on the scale 0 to 1")
     ensure(all(0 < value <= 1 for value in dataset.std or ()), f"{who}: std is on the scale 0 to 1, above 0")
     ensure(dataset.margin > 0, f"{who}: margin must be above 0 points")

@@ -7,7 +7,7 @@ import math
 from prunebench.errors import PrunebenchError, UsageError
 from prunebench.host.components import Ablation, Method, RecipeComponent
 from prunebench.host.form import Form
-from prunebench.testing._common import ensure, ensure_common, said, untouched
+from prunebench.testing._common import ensure, ensure_callable, ensure_common, said, untouched
 
 __all__ = ["check_ablation", "check_method", "check_recipe"]
 
@@ -42,6 +42,7 @@ def check_ablation(ablation: Ablation) -> None:
     Raises: AssertionError.
     """
     who = ensure_common(ablation)
+    ensure_callable(who, "its function", ablation.function, "form")
     changed = accepted = 0
     for form in _sample_forms():
         before = form.model_dump_json()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 
 from prunebench.analysis.measures import fields_of
 from prunebench.canonical import canonical
+from prunebench.errors import ComponentError, PrunebenchError
 from prunebench.host.components import Diagnostic, Scorer
 from prunebench.pruning import Mask, prunable_weights, score_network
 from prunebench.testing._common import (
     SHAPE,
     ensure,
+    ensure_callable,
     ensure_common,
     said,
     sample_batch,
@@ -33,55 +36,82 @@ def check_scorer(scorer: Scorer) -> None:
     """Check a scorer on a convolutional network with BatchNorm and on a fully connected one.
 
     It must return a finite score of the right shape for every prunable weight, with and without a mask, and
-    the same bits when asked again; the network, its BatchNorm statistics and global states stay as they were.
+    the same bits when asked again; scores must rank: not all zero, not one value for all weights of a layer
+    in every layer. The network, its BatchNorm statistics, the batch and what all components share (random
+    states, torch's modes, hooks of all modules and functions) stay as they were.
 
     Raises: AssertionError.
     """
     who = ensure_common(scorer)
-    ensure(
-        _accepts(scorer.function, 3), f"{who} must take (net, batch, rng), and parameters by keyword alone"
-    )
+    ensure_callable(who, "its function", scorer.function, "net", "batch", "rng", parameters=True)
     for kind, network in sample_networks().items():
         half = _partial_mask(network)
         for mask, which in ((None, ""), (half, " with a mask")):
             where = f"{who} on {kind}{which}"
-            before = _state(network)
-            with said(where), untouched(where):
-                first = _scores(scorer, network, mask)
+            before, batch = _state(network), sample_batch()
+            with said(where), untouched(where), _missing_batch(where, scorer, network):
+                first = _scores(scorer, network, mask, batch, where)
             ensure(
                 _equal(before, _state(network)), f"{where} changes the network or its BatchNorm statistics"
             )
+            ensure(
+                all(map(torch.equal, batch, sample_batch())),
+                f"{where} changes the batch that it is given: the next scorer would see it so; clone x first",
+            )
             with said(where):
-                again = _scores(scorer, network, mask)
+                again = _scores(scorer, network, mask, sample_batch(), where)
             ensure(
                 _equal(first, again), f"{where} gives other scores when it is asked again with the same seed"
             )
+            if mask is None:
+                _ensure_ranks(where, first)
 
 
-def _scores(scorer: Scorer, network: nn.Module, mask: Mask | None) -> Mapping[str, Tensor]:
+def _ensure_ranks(where: str, scores: Mapping[str, Tensor]) -> None:
+    """Scores that are all the same leave the choice to the weights' order."""
+    values = torch.cat([score.flatten().double() for score in scores.values()])
+    ensure(values.any(), f"{where} gives every weight the score 0, which ranks nothing")
+    one = values[0].item()
+    ensure((values != one).any(), f"{where} gives every weight the score {one:g}, which ranks nothing")
+    within = any((score != score.flatten()[0]).any() for score in scores.values())
+    ensure(
+        within,
+        f"{where} gives all weights of a layer the same score, in every layer, which ranks none of them",
+    )
+
+
+@contextlib.contextmanager
+def _missing_batch(where: str, scorer: Scorer, network: nn.Module) -> Iterator[None]:
+    """Say of a scorer that fails without a batch, and works with one, that it declares none."""
+    try:
+        yield
+    except PrunebenchError as error:
+        if scorer.needs == "batch":
+            raise
+        try:
+            _scores(replace(scorer, needs="batch"), network, None, sample_batch(), where)
+        except PrunebenchError:
+            raise error from None
+        raise ComponentError(
+            f'{error}. It gets batch = None, as it declares needs = "nothing"; with needs = "batch" it works'
+        ) from error
+
+
+def _scores(
+    scorer: Scorer, network: nn.Module, mask: Mask | None, batch: tuple[Tensor, Tensor], where: str
+) -> Mapping[str, Tensor]:
     return score_network(
         network,
         scorer.function,
         mode=scorer.mode,
         precision=scorer.precision,
-        batch=sample_batch() if scorer.needs == "batch" else None,
+        batch=batch if scorer.needs == "batch" else None,
         rng=stream(0, "scores"),
         mask=mask,
         input_shape=SHAPE,
         parameters=scorer.parameters,
-        who=f"scorer {scorer.name!r}",
+        who=where,
     )
-
-
-def _accepts(function: object, positional: int) -> bool:
-    """Whether a function can be called with so many positional arguments and nothing else."""
-    if not callable(function):
-        return False
-    try:
-        inspect.signature(function).bind(*range(positional))
-    except TypeError:
-        return False
-    return True
 
 
 def _partial_mask(network: nn.Module) -> Mask:
@@ -115,8 +145,8 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
     """
     who = ensure_common(diagnostic)
     count = 4 if diagnostic.of == "course" else 3
-    wanted = "(net, mask, input_shape, course)" if count == 4 else "(net, mask, input_shape)"
-    ensure(_accepts(diagnostic.function, count), f"{who} must take {wanted}")
+    names = ("net", "mask", "input_shape", "course")[:count]
+    ensure_callable(who, "its function", diagnostic.function, *names)
     for kind, network in sample_networks().items():
         network.eval()
         for mask in _masks(network, diagnostic.of):

@@ -7,7 +7,14 @@ from torch import nn
 
 from prunebench.host.components import Architecture, Initialization
 from prunebench.pruning import prunable_weights
-from prunebench.testing._common import ensure, ensure_common, said, sample_networks, untouched
+from prunebench.testing._common import (
+    ensure,
+    ensure_callable,
+    ensure_common,
+    said,
+    sample_networks,
+    untouched,
+)
 from prunebench.training.initialize import make_network
 
 __all__ = ["check_architecture", "check_initialization"]
@@ -25,6 +32,7 @@ def check_architecture(
     Raises: AssertionError.
     """
     who = ensure_common(architecture)
+    ensure_callable(who, "build", architecture.build, "input_shape", "classes", parameters=True)
 
     def build(wanted: int = classes) -> nn.Module:
         module = architecture.build(input_shape, wanted, **architecture.parameters)
@@ -101,6 +109,8 @@ def check_initialization(initialization: Initialization) -> None:
     Raises: AssertionError.
     """
     who = ensure_common(initialization)
+    if initialization.draw is not None:
+        ensure_callable(who, "draw", initialization.draw, "module", "name", "parameter", "rng")
     for kind, sample in sample_networks().items():
         with said(who), untouched(who):
             first = _drawn(initialization, sample, seed=0)

@@ -10,27 +10,21 @@ import torch
 
 from prunebench.errors import DataError
 from prunebench.training.patches import parse_patch
+from prunebench.training.pictures import open_picture
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["Prepare", "open_image"]
 
-_WIDE = ("I", "I;16", "I;16B", "I;16L", "F")
-"""Pillow's kinds of pixels of more than eight bits, which would be cut off at 255."""
-
 
 def open_image(path: Path, channels: int) -> Image.Image:
     """Return a file's image, in colour (3 channels) or grey (1). Raises: DataError naming the file."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
-            if image.mode in _WIDE:
-                raise ValueError(f"its pixels have more than eight bits ({image.mode})")
-            return image.convert("RGB" if channels == 3 else "L")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is no whole image: {error}") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    return open_picture(content, str(path), "RGB" if channels == 3 else "L")
 
 
 class Prepare:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from scipy import stats
 
 from prunebench.analysis import fields_of, measures, ratios, summarize_measures
 from prunebench.errors import UsageError
+from prunebench.report.measures import measures_text
 
 
 def row(measured: Any, *, status: str = "finished", measure: str = "effective-density", **cell: Any) -> dict[str, Any]:  # fmt: skip
@@ -106,3 +110,20 @@ def test_no_measures_are_an_empty_table() -> None:
     frame = summarize_measures(measures([]))
     assert len(frame) == 0
     assert {"measure", "field", "mean", "n"} <= set(frame.columns)
+
+
+def test_a_cell_under_two_names_is_one_row_of_measures() -> None:
+    """The other name stands beside it, in every format; ratios are found under either."""
+    rows = [row({"x": 2.0}, key="same", method="grasp-inverted")]
+    rows += [row({"x": 2.0}, key="same", method="grasp", ablations="invert")]
+    rows += [row({"x": 1.0}, key="plain", method="grasp")]
+    whole = summarize_measures(measures(rows))
+    assert whole[["method", "also"]].values.tolist() == [
+        ["grasp-inverted", ("grasp + invert",)],
+        ["grasp", ()],
+    ]
+    assert "| grasp-inverted (also: grasp + invert) |" in measures_text(whole, "md")
+    flat = list(csv.DictReader(io.StringIO(measures_text(whole, "csv"))))
+    assert [r["also"] for r in flat] == ["grasp + invert", ""]
+    assert [r["also"] for r in json.loads(measures_text(whole, "json"))] == [["grasp + invert"], []]
+    assert summarize_measures(ratios(measures(rows), "invert"))["mean"].tolist() == [2.0]

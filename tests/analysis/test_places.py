@@ -23,7 +23,7 @@ def test_methods_far_apart_have_single_places(cells: Cells) -> None:
 
 def test_methods_that_tie_share_an_interval(cells: Cells) -> None:
     """Two that cannot be told apart both stand at 1–2, the third at 3."""
-    frame = cells({"a": {0.5: [9.0, 9.2, 9.1]}, "b": {0.5: [9.1, 9.0, 9.2]}, "c": {0.5: [1.0, 1.2, 1.1]}})
+    frame = cells({"a": {0.5: [9.0, 9.2, 9.1]}, "b": {0.5: [9.1, 9.1, 9.2]}, "c": {0.5: [1.0, 1.4, 1.3]}})
     found = places(summarize(frame), compare(frame))
     assert found[["best", "worst"]].to_numpy().tolist() == [[1, 2], [1, 2], [3, 3]]
 

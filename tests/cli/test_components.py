@@ -88,7 +88,7 @@ def test_show_takes_singular_and_plural(place: Any, kind: str) -> None:
 def test_show_a_component_of_a_plugin_file(place: Any) -> None:
     """The whole block: documentation, origin, identity, parameters, what it needs."""
     found = place.json("show", "scorer", "own", *place.plugin)
-    assert set(found["identity"]) == {"name", "digest"}
+    assert set(found["identity"]) == {"name", "digest", "rule"}
     place_of_identity = found["identity"]["digest"]
     assert (
         place.call("show", "scorer", "own", *place.plugin).stdout
@@ -102,6 +102,7 @@ origin: {place.folder / "mine.py"}
 identity:
   name    own
   digest  {place_of_identity}
+  rule    2
 
 parameters:
   power  2

@@ -131,6 +131,31 @@ def test_plan_says_which_component_changed(done: tuple[Any, Result], tmp_path: A
     assert "scorer own changed: " in changed["own"]
 
 
+EXTRA = """
+import prunebench
+
+def score(net, batch, rng):
+    "The size of a weight."
+    return {name: weight.detach().abs() for name, weight in net.weights.items()}
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("obd", score)]
+"""
+
+
+def test_plan_says_what_changed_also_after_a_run_with_other_scorers(place: Any) -> None:
+    """The last plan of the suite did not have the scorer; the one before it had."""
+    options = [place.suite, *place.plugin, "--plugin", place.write("extra.py", EXTRA)]
+    for scorer in ("obd", "snip"):
+        place.call("run", *options, "--scorer", scorer, "-k", "random and s0")
+    place.write("extra.py", EXTRA.replace("abs()", "square()"))
+    found = place.json("plan", *options, "--scorer", "obd")
+    whys = {cell["why"] for cell in found["cells"] if cell["method"] == "obd"}
+    assert len(whys) == 1
+    assert whys.pop().startswith("scorer obd changed: ")
+
+
 def test_k_does_not_match_the_folders_above(tmp_path: Any) -> None:
     """A folder of a selected name does not select everything."""
     (tmp_path / "s0").mkdir()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import shutil
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -60,3 +63,21 @@ def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Di
         file = getattr(sys.modules[module], "__file__", None)
         if file is not None and Path(file).is_relative_to(site):
             del sys.modules[module]
+
+
+@pytest.fixture(scope="session")
+def other_pythons() -> list[str]:
+    """Other Pythons of 3.11 or later that are on this machine."""
+    folders = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"]
+    names = [f"python3.{minor}" for minor in range(11, 16)]
+    found = [path for name in names if (path := shutil.which(name))]
+    found += [str(path) for folder in folders for name in names for path in folder.glob(f"*/bin/{name}")]
+    others = sorted({path for path in found if _minor(path) not in (0, sys.version_info.minor)}, key=_minor)
+    return others or pytest.skip("no second Python of 3.11 or later here")
+
+
+def _minor(python: str) -> int:
+    """Return the minor version of an interpreter that runs, else 0 (a shim of a version that is not set)."""
+    code = "import sys; print(sys.version_info.minor if sys.version_info[0] == 3 else 0)"
+    ran = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    return int(ran.stdout) if ran.returncode == 0 else 0

@@ -6,9 +6,11 @@
   `PRUNEBENCH_UPDATE_IDENTITIES=1 python -m pytest tests/host/test_builtin_identities.py`;
 - it computes the same bits (a renaming, a type hint): say that by
   `PRUNEBENCH_UPDATE_IDENTITIES=same-bits python -m pytest …`, which keeps the older digest under "same_bits".
+- two branches that were each in order have been merged, or digests follow a new rule: record all digests as
+  they are now by `PRUNEBENCH_UPDATE_IDENTITIES=anew python -m pytest …`, which still keeps every version.
 
-The digest is of the component's module and of what that imports in `prunebench_plugins`. What it uses of
-`prunebench` itself is spoken for by the job versions.
+The digest is of what the component can reach in `prunebench_plugins`. What it uses of `prunebench` itself is
+spoken for by the job versions.
 """
 
 from __future__ import annotations
@@ -68,13 +70,29 @@ def refreshed(recorded: Entries, found: Entries, *, same_bits: bool) -> Entries:
     return result
 
 
+def recorded_anew(recorded: Entries, found: Entries) -> Entries:
+    """Return what is found, for the versions that are recorded: a component of another version stays out."""
+    return {
+        kind: {
+            name: new
+            if new["version"] == recorded.get(kind, {}).get(name, new)["version"]
+            else recorded[kind][name]
+            for name, new in entries.items()
+        }
+        for kind, entries in found.items()
+    }
+
+
 def test_built_in_components_change_only_with_their_version():
     """No built-in component has another source than the one recorded for its version."""
     recorded: Entries = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     update = os.environ.get("PRUNEBENCH_UPDATE_IDENTITIES")
     found = current()
     if update:
-        recorded = refreshed(recorded, found, same_bits=update == "same-bits")
+        if update == "anew":
+            recorded = recorded_anew(recorded, found)
+        else:
+            recorded = refreshed(recorded, found, same_bits=update == "same-bits")
         FILE.write_text(json.dumps(recorded, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     assert faults(recorded, found) == []
 
@@ -126,3 +144,10 @@ def test_what_counts_as_a_change(recorded, found, fails):
 def test_refreshing_never_hides_a_change(recorded, found, same_bits, expected):
     """A changed source under the same version is recorded only when it is said to be the same bits."""
     assert refreshed(recorded, found, same_bits=same_bits) == expected
+
+
+def test_recording_anew_keeps_versions():
+    """Digests are taken as found, a version that was not recorded is not."""
+    assert recorded_anew(SAME, ONE) == ONE
+    assert recorded_anew(ONE, RAISED) == ONE
+    assert recorded_anew({}, ONE) == ONE

@@ -47,9 +47,9 @@ def identity(plugin_file):
 
 
 def test_a_component_without_a_version_is_its_name_and_a_digest(identity):
-    """The digest is a SHA-256 in hexadecimal."""
+    """The digest is a SHA-256 in hexadecimal, beside it the number of the rule that it follows."""
     found = identity()
-    assert set(found) == {"name", "digest"}
+    assert set(found) == {"name", "digest", "rule"}
     assert found["name"] == "mine"
     assert len(bytes.fromhex(found["digest"])) == 32
 
@@ -76,7 +76,7 @@ def test_comments_docstrings_layout_and_strangers_do_not_change_it(identity, cha
     [
         {"plugin": PLUGIN.replace("work(net)", "work(net) or {}")},
         {"helper": HELPER.replace("abs()", "neg()")},
-        {"helper": HELPER + "\n    import deeper_helper\n", "deeper_helper": ""},
+        {"helper": HELPER + "\n    import deeper_helper\n", "deeper_helper": "print()"},
         {"plugin": PLUGIN.replace("score)]", "score, mode='train')]")},
     ],
 )

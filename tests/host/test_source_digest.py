@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from prunebench.host import _source_digest
-from prunebench.host._source_digest import Tree, closure_digest, digest_of_text
+from prunebench.host._reach import Root, reach_digest
+from prunebench.host._source_digest import Tree, digest_of_text
 
 TRICKY = Path(__file__).parent / "tricky_source.txt"
 """Python 3.11 source with f-strings, a walrus, match, decorators, async, type hints, nested docstrings."""
@@ -19,33 +18,14 @@ TRICKY = Path(__file__).parent / "tricky_source.txt"
 GOLDEN = "1400a1ffb3a9e0e739c1ecef3868e258f57751071f38a01c763fd0fcdb3da47a"
 
 
-def interpreters() -> list[str]:
-    """Return other Pythons of 3.11 or later that are on this machine."""
-    folders = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"]
-    names = [f"python3.{minor}" for minor in range(11, 16)]
-    found = [path for name in names if (path := shutil.which(name))]
-    found += [str(path) for folder in folders for name in names for path in folder.glob(f"*/bin/{name}")]
-    return sorted({path for path in found if _minor(path) not in (0, sys.version_info.minor)}, key=_minor)
-
-
-def _minor(python: str) -> int:
-    """Return the minor version of an interpreter that runs, else 0 (a shim of a version that is not set)."""
-    code = "import sys; print(sys.version_info.minor if sys.version_info[0] == 3 else 0)"
-    ran = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    return int(ran.stdout) if ran.returncode == 0 else 0
-
-
 def test_the_running_python_finds_the_golden_digest():
     """A digest that was made once, by any Python, is what this one makes."""
     assert digest_of_text(TRICKY.read_bytes()) == GOLDEN
 
 
-def test_other_pythons_find_the_golden_digest():
+def test_other_pythons_find_the_golden_digest(other_pythons):
     """The module runs by itself under other Pythons, standard library only, and agrees."""
-    others = interpreters()
-    if not others:
-        pytest.skip("no second Python of 3.11 or later here")
-    for python in others:
+    for python in other_pythons:
         command = [python, "-I", str(_source_digest.__file__), str(TRICKY)]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
         assert ran.stdout.strip() == GOLDEN, python
@@ -137,7 +117,8 @@ def package(tmp_path):
         write(name, "")
 
     def digest() -> str:
-        return closure_digest(tmp_path / "pkg" / "root.py", Tree(tmp_path / "pkg", "pkg"))
+        root = Root(tmp_path / "pkg" / "root.py", "no name of it: all of it")
+        return reach_digest([root], Tree(tmp_path / "pkg", "pkg"))
 
     return digest, write
 
@@ -215,5 +196,5 @@ def test_the_name_of_a_plugin_file_does_not_count(tmp_path):
     digests = []
     for name in ("one.py", "two.py"):
         (tmp_path / name).write_text("import helper\n")
-        digests.append(closure_digest(tmp_path / name, Tree(tmp_path)))
+        digests.append(reach_digest([Root(tmp_path / name, "nothing")], Tree(tmp_path)))
     assert digests[0] == digests[1]

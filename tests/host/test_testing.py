@@ -81,7 +81,7 @@ def test_a_good_scorer_passes():
         (lambda net, batch, rng: {}, "no scores for"),
         (lambda net, batch, rng: {**magnitudes(net, batch, rng), "x": torch.ones(1)}, "scores for x"),
         (lambda net, batch, rng: None, "NoneType"),
-        (lambda net, batch, rng: magnitudes(net, None, rng)[batch], "'sample' failed"),
+        (lambda net, batch, rng: magnitudes(net, None, rng)[batch], "failed: KeyError: None"),
         (lambda net, batch: magnitudes(net, batch, None), "must take"),
         (lambda net, batch, rng, power: magnitudes(net, batch, rng), "must take"),
         (
@@ -98,6 +98,143 @@ def test_a_good_scorer_passes():
 def test_a_bad_scorer_is_refused(function, match):
     """Names, shapes, finiteness, arguments, and the same scores for the same seed."""
     fails(scorer(function, version="1"), match)
+
+
+def zeros(net, batch, rng):
+    return {n: torch.zeros_like(w).detach() for n, w in net.weights.items()}
+
+
+def ones(net, batch, rng):
+    return {n: torch.full_like(w, 2.5).detach() for n, w in net.weights.items()}
+
+
+def by_layer(net, batch, rng):
+    return {n: torch.full_like(w, i).detach() for i, (n, w) in enumerate(net.weights.items())}
+
+
+def by_filter(net, batch, rng):
+    sums = {n: w.detach().abs().flatten(1).sum(1) for n, w in net.weights.items()}
+    return {
+        n: s.reshape(-1, *[1] * (net.weights[n].dim() - 1)).expand_as(net.weights[n]) for n, s in sums.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "match"),
+    [
+        (zeros, ": every score is 0, which ranks nothing"),
+        (ones, r" gives every weight the score 2\.5, which ranks nothing"),
+        (by_layer, " gives all weights of a layer the same score, in every layer"),
+    ],
+)
+def test_a_scorer_that_ranks_nothing_is_refused(function, match):
+    """The order of the weights in memory would decide."""
+    fails(scorer(function, version="1"), f"scorer 'sample' on a convolutional network{match}")
+
+
+def test_a_scorer_of_filters_ranks():
+    """One score for all weights of a filter is a ranking."""
+    check_component(scorer(by_filter, version="1"))
+
+
+def short(net, batch):
+    return {}
+
+
+def long(net, batch, rng, power):
+    return {}
+
+
+def without_default(net, batch, rng, *, power):
+    return {}
+
+
+def by_position(net, batch, rng, power=2):
+    return {n: w.detach().abs() ** power for n, w in net.weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("function", "match"),
+    [
+        (short, r"take \(net, batch, rng\), .*it is short\(net, batch\) \(too many positional arguments\)"),
+        (long, r"it is long\(net, batch, rng, power\) \(missing a required argument: 'power'\)"),
+        (without_default, r"it is without_default\(net, batch, rng, \*, power\) \(missing .*'power'\)"),
+        (
+            by_position,
+            r"'power' of its function can be given by position, so no suite can set it; put a \* before",
+        ),
+    ],
+)
+def test_wrong_arguments_are_named_as_the_author_wrote_them(function, match):
+    """With the function's name and its own parameters."""
+    fails(scorer(function, version="1"), match)
+
+
+def snip(net, batch, rng):
+    weights = net.weights
+    return dict(zip(weights, torch.autograd.grad(net.loss(batch), list(weights.values())), strict=True))
+
+
+def test_a_scorer_that_uses_its_batch_and_declares_none_is_told_so():
+    """What to write is in the sentence; a scorer that fails with a batch as well is told what fails."""
+    fails(
+        scorer(snip, version="1"),
+        r'batch = None, as it declares needs = "nothing"; with needs = "batch" it w',
+    )
+    check_component(scorer(snip, needs="batch", version="1"))
+    fails(scorer(lambda net, batch, rng: {}[batch], version="1"), r"network failed: KeyError: None$")
+
+
+def spoiling_the_batch(net, batch, rng):
+    scores = snip(net, batch, rng)
+    batch[0].mul_(2)
+    return scores
+
+
+def spoiling_labels(net, batch, rng):
+    scores = snip(net, batch, rng)
+    batch[1][0] = 3
+    return scores
+
+
+@pytest.mark.parametrize("function", [spoiling_the_batch, spoiling_labels])
+def test_a_scorer_that_changes_its_batch_is_refused(function):
+    """The next round, and the next scorer, would score other data."""
+    fails(scorer(function, needs="batch", version="1"), "changes the batch that it is given")
+
+
+def _hooked(net):
+    torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
+
+
+def _patched(net):
+    relu = torch.nn.functional.relu
+    torch.nn.functional.relu = lambda x, inplace=False: relu(x)
+
+
+@pytest.mark.parametrize(
+    ("leak", "match"),
+    [
+        (_hooked, "left a global forward hook behind"),
+        (_patched, r"replaced torch\.nn\.functional\.relu"),
+        (lambda net: torch.set_default_device("meta"), "set the default device to meta"),
+    ],
+)
+def test_a_scorer_that_changes_what_all_share_is_refused(leak, match, monkeypatch):
+    """Other components' results would depend on it."""
+    monkeypatch.setattr(torch.nn.functional, "relu", torch.nn.functional.relu)  # put back afterwards
+    hooks = dict(torch.nn.modules.module._global_forward_hooks)
+
+    def score(net, batch, rng):
+        leak(net)
+        return magnitudes(net, batch, rng)
+
+    try:
+        fails(scorer(score, version="1"), match)
+    finally:
+        torch.set_default_device(None)
+        torch.nn.modules.module._global_forward_hooks.clear()
+        torch.nn.modules.module._global_forward_hooks.update(hooks)
 
 
 def test_a_component_without_documentation_is_refused():

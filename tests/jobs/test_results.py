@@ -6,11 +6,15 @@ import getpass
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import prunebench
 from prunebench.engine.local import JobFailed
+from prunebench.host.components import Origin
+from prunebench.jobs.provenance import provenance
 
 
 @pytest.fixture
@@ -34,6 +38,7 @@ def test_provenance_is_an_allow_list_without_paths_hosts_or_users(project: Any, 
     assert set(record.provenance) == {
         "suite",
         "components",
+        "plugins",
         "software",
         "numerics",
         "normalization",
@@ -46,6 +51,28 @@ def test_provenance_is_an_allow_list_without_paths_hosts_or_users(project: Any, 
     assert str(Path.home()) not in text
     assert socket.gethostname() not in text
     assert f'"{getpass.getuser()}"' not in text
+
+
+def test_provenance_says_which_plugins_were_loaded(run: Any) -> None:
+    """Distributions with version and entry points; a plugin file's name and digest, not where it lies."""
+    host = run.context.host
+    assert run.store.read_record(run.plan.cells[-1].key).provenance["plugins"] == [
+        {
+            "distribution": "prunebench",
+            "version": prunebench.__version__,
+            "entries": [origin.plugin for origin in host.plugins],
+        }
+    ]
+    others = [Origin("/home/somebody/mine.py", digest="ab"), Origin("extra", "my-pruning", "1.2")]
+    run.context.host = SimpleNamespace(plugins=others)
+    try:
+        found = provenance(run.context, {"numerics": "x"})["plugins"]
+    finally:
+        run.context.host = host
+    assert found == [
+        {"file": "mine.py", "digest": "ab"},
+        {"distribution": "my-pruning", "version": "1.2", "entries": ["extra"]},
+    ]
 
 
 def test_provenance_holds_the_mean_and_deviation_in_use(run: Any) -> None:

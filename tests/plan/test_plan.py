@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from prunebench.plan import Plan, reason
+from prunebench.plan import Earlier, Plan, reason
 
 
 def test_remaining_lists_inputs_before_what_reads_them(project: Any) -> None:
@@ -61,6 +62,47 @@ def test_why_a_cell_runs_names_what_changed(project: Any) -> None:
     old, new = before.identities["scorer mine"]["digest"][:8], after.identities["scorer mine"]["digest"][:8]
     assert reason(mine, after, before) == f"scorer mine changed: {old} → {new}"
     assert snip.key in {c.key for c in before.cells}
+
+
+def test_a_cell_is_compared_with_the_last_plan_that_had_it(project: Any) -> None:
+    """What was asked for in between, other scorers, other seeds, hides no change; plans are read as needed."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(PLUGIN)
+    options = {"plugins": (str(plugin),)}
+    path = project.suite(["snip"])
+    first = project.session(path, scorers=("mine",), **options).plan
+    between = project.session(path, **options).plan
+    plugin.write_text(PLUGIN.replace("abs()", "square()"))
+    now = project.session(path, scorers=("mine",), **options).plan
+    read = []
+
+    def newest_first() -> Any:
+        for plan in (between, first, between):
+            read.append(plan)
+            yield plan
+
+    earlier = Earlier(newest_first())
+    snip, mine = (next(c for c in now.cells if c.labels["method"] == name) for name in ("snip", "mine"))
+    assert reason(snip, now, earlier.having(snip.id)) == "not run yet"
+    assert len(read) == 1
+    old, new = first.identities["scorer mine"]["digest"][:8], now.identities["scorer mine"]["digest"][:8]
+    for _ in range(2):
+        assert reason(mine, now, earlier.having(mine.id)) == f"scorer mine changed: {old} → {new}"
+    assert len(read) == 2
+    assert earlier.having("main::nobody") is None
+    assert reason(mine, now, Earlier([]).having(mine.id)) == "not run yet"
+
+
+def test_a_digest_of_an_older_rule_says_so(project: Any) -> None:
+    """Keys of components without a version moved once; that is no change of the component."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(PLUGIN)
+    now = project.session(project.suite(["mine"]), plugins=(str(plugin),)).plan
+    mine = next(c for c in now.cells if c.labels["method"] == "mine")
+    identities = {**now.identities, "scorer mine": {"name": "mine", "digest": "1" * 64}}
+    cells = [replace(cell, key="2" * 64) for cell in now.cells]
+    before = Plan(now.suite, cells, now.jobs, now.costs, identities)
+    assert reason(mine, now, before) == "scorer mine: identity rule changed"
 
 
 PLUGIN = '''

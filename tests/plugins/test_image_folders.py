@@ -184,7 +184,7 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (lambda p: p.write_bytes(photograph(0, (40, 40), "PNG")[:90]), "cannot be used"),
     "text": (lambda p: p.write_bytes(b"<html>"), "no image in a format that is known"),
     "empty": (lambda p: p.write_bytes(b""), "is empty"),
-    "16 bits": (wide, "kind I;16, expected are 8 bits"),
+    "16 bits": (wide, "16 bits for each channel, expected are whole numbers of 8 bits"),
     "loop": (loop, "a link to nothing, or to itself"),
     "dangling": (dangling, "a link to nothing, or to itself"),
     "pipe": (pipe, "is called an image and is no file"),

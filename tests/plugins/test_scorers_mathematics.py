@@ -187,7 +187,12 @@ def test_grasp_takes_the_classes_in_turn() -> None:
         return F.cross_entropy(outputs, targets)
 
     order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
-    arguments: dict[str, Any] = {"precision": "float64", "mode": "train", "parameters": {"chunk": 6}}
+    arguments: dict[str, Any] = {
+        "precision": "float64",
+        "mode": "train",
+        "parameters": {"chunk": 6},
+        "reduction": "mean",
+    }
     sorted_ = score_network(connected(), grasp.score, batch=(x, y), loss=loss, **arguments)
     assert seen == [[0, 0, 1, 1, 2, 2]] * 4  # two chunks, twice
     mixed = score_network(connected(), grasp.score, batch=(x[order], y[order]), loss=loss, **arguments)

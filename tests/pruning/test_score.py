@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -100,7 +101,6 @@ def vandal(net: ScoringNetwork, batch: Any, rng: Any) -> dict[str, Tensor]:
     np.random.seed(99)
     random.seed(99)
     torch.set_grad_enabled(False)
-    torch.set_default_dtype(torch.float64)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = True
     torch.set_num_threads(2)
@@ -258,8 +258,12 @@ def test_a_failing_scorer_is_named() -> None:
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
 def test_too_little_memory_is_not_the_inputs_shape(error: type[Exception]) -> None:
     """Where scoring and the plain forward pass both run out of it, the scorer's failure is told."""
-    net = make_net()
-    net.register_forward_pre_hook(lambda module, inputs: (_ for _ in ()).throw(error("full")))
+
+    class Large(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            raise error("full")
+
+    net = Large()
     with pytest.raises(ComponentError, match=f"scorer 'mine' failed: {error.__name__}: full"):
         score_network(
             net, lambda net, batch, rng: net.outputs(batch[0]), batch=make_batch(), who="scorer 'mine'"
@@ -365,6 +369,6 @@ def test_networks_without_values_or_copies() -> None:
     with pytest.raises(UsageError, match="meta device"):
         ScoringNetwork(nn.Linear(2, 2, device="meta"))
     net = make_net()
-    net.cache = net.fc.weight * 2
+    net.cache = open(os.devnull)  # noqa: SIM115
     with pytest.raises(UsageError, match="cannot be copied"):
         ScoringNetwork(net)

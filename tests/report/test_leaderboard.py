@@ -3,9 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -39,7 +42,7 @@ def long_rows(text: str) -> list[dict[str, str]]:
 
 def test_the_whole_markdown_table(cells: Cells) -> None:
     """Methods in the suite's order with the unpruned network first, mean ± sd, diverged marked."""
-    text = leaderboard(cells(METHODS, recipe="lenet-mnist", split="test"), suite=SUITE)
+    text = leaderboard(cells(METHODS, recipe="lenet-mnist", split="test", classes=10), suite=SUITE)
     assert text.splitlines()[0] == "# quick (version 1): leaderboard"
     assert "## lenet on mnist (recipe lenet-mnist, test split)" in text
     assert "standard deviation over seeds" in text
@@ -48,11 +51,12 @@ def test_the_whole_markdown_table(cells: Cells) -> None:
         ["method", "0 %", "50 %", "80 %"],
         ["none", "98.10 ± 0.10", "", ""],
         ["snip", "", "97.20 ± 0.20", "96.17 ± 0.21"],
-        ["snip + shuffle", "", "97.23 ± 0.23", "96.15 ± 0.07 (n = 2) [1]"],
+        ["snip + shuffle", "", "97.23 ± 0.23", "96.15 ± 0.07 (1 of 3 diverged) [1]"],
         ["magnitude-after-training", "", "98.10 ± 0.10", "98.10 ± 0.17"],
         ["random", "", "95.20 ± 0.20", "91.00 ± 1.00"],
     ]
-    assert "- [1] 1 of 3 diverged: out of the mean" in text
+    assert "- [1] Diverged runs (over a range: seeds with one) are out of the mean shown." in text
+    assert "counts with the accuracy of a guess, 10 %; an interval does not describe such a mixture" in text
 
 
 def test_places_and_differences_over_ranges(cells: Cells) -> None:
@@ -61,24 +65,25 @@ def test_places_and_differences_over_ranges(cells: Cells) -> None:
     assert "(margin 0.2 points): trivial none, matching 50–80 %, extreme none" in text
     found = {row[0]: row[1:] for row in rows_of(text)[6:]}
     assert found["method"] == ["matching", "matching: place", "matching: difference"]
-    assert found["magnitude-after-training"] == ["98.10 ± 0.13", "1 of 4", ""]
-    assert found["random"][1] == "4 of 4"
+    assert found["magnitude-after-training"] == ["98.10 ± 0.13", "1–2 of 4", ""]
+    assert found["random"][1] == "3–4 of 4"
     assert found["snip"][1] == "2–3 of 4"
-    assert found["snip"][2].startswith("-1.42 [-")
+    low, high = stats.ttest_rel([96.5, 96.65, 96.9], [98.0, 98.05, 98.25]).confidence_interval()
+    assert found["snip"][2] == f"-1.42 [{low:.2f}, {high:.2f}]"
     assert "none" not in found
-    assert "spread of paired differences is pooled over the setting's methods" in text
+    assert "each pair's own two-sided t test" in text
 
 
 def test_csv_is_long_and_has_every_statistic(cells: Cells) -> None:
     """One row a method and sparsity or range; the interval is scipy's."""
     found = long_rows(leaderboard(cells(METHODS), suite=SUITE, format="csv"))
-    assert list(found[0]) == ["suite", "version", *LONG]
+    assert list(found[0]) == ["schema", "suite", "version", *LONG]
     (row,) = [r for r in found if (r["method"], r["ablations"], r["sparsity"]) == ("snip", "", "0.5")]
     values = METHODS["snip"][0.5]
     low, high = stats.t.interval(0.95, 2, loc=97.2, scale=stats.sem(values))
     assert (float(row["low"]), float(row["high"])) == pytest.approx((low, high))
     assert float(row["difference_mean"]) == pytest.approx(-0.9)
-    assert row["difference_pooled"] == "True"
+    assert (row["difference_n"], row["difference_df"], row["schema"]) == ("3", "2.0", "1")
     assert {r["range"] for r in found if r["at"] == "range"} == {"matching", "all"}
     (short,) = [r for r in found if r["ablations"] == "shuffle" and r["sparsity"] == "0.8"]
     assert (short["n"], short["planned"], short["diverged"]) == ("2", "3", "1")
@@ -88,14 +93,14 @@ def test_json_says_what_csv_says(cells: Cells) -> None:
     """Both are the same numbers; JSON has the suite, the settings and their ranges too."""
     frame = cells(METHODS)
     whole = json.loads(leaderboard(frame, suite=SUITE, format="json"))
-    assert whole["suite"] == SUITE
+    assert (whole["schema"], whole["suite"]) == (1, SUITE)
     (setting,) = whole["settings"]
     assert (setting["architecture"], setting["margin"]) == ("lenet", 0.2)
     assert setting["ranges"] == {"trivial": [], "matching": [0.5, 0.8], "extreme": [], "all": [0.5, 0.8]}
     flat = long_rows(leaderboard(frame, suite=SUITE, format="csv"))
     assert len(flat) == len(setting["rows"])
     for ours, theirs in zip(setting["rows"], flat, strict=True):
-        assert {name: "" if ours[name] is None else str(ours[name]) for name in ours} == {
+        assert {name: "" if ours[name] in (None, []) else str(ours[name]) for name in ours} == {
             name: theirs[name] for name in ours
         }
 
@@ -121,10 +126,12 @@ def test_an_empty_table_is_no_error(format: str) -> None:
 def test_diverged_and_failed_cells_stand_by_name(cells: Cells) -> None:
     """A method that always diverged has the word in its cell; so has one that always failed."""
     methods = {**METHODS, "snip": {0.5: ["diverged"] * 3, 0.8: ["failed"] * 3}}
-    text = leaderboard(cells(methods), suite=SUITE)
+    text = leaderboard(cells(methods, classes=10), suite=SUITE)
     snip = next(row for row in rows_of(text) if row[0] == "snip")
     assert [cell.split()[0] for cell in snip[2:]] == ["diverged", "failed"]
-    assert "3 of 3 diverged: out of the mean" in text
+    assert (
+        "In differences, places and ranges a diverged run counts with the accuracy of a guess, 10 %." in text
+    )
     assert "3 of 3 failed: out of the mean" in text
 
 
@@ -136,7 +143,6 @@ def test_one_seed_shows_no_error_bar(cells: Cells) -> None:
     assert ["snip", "", "97.00", "96.00"] in rows_of(text)
     found = {row[0]: row[1:] for row in rows_of(text)[6:]}
     assert found["snip"] == ["96.50", "1–4 of 4", "-1.50"]
-    assert "pooled" not in text
 
 
 def test_a_setting_without_the_baseline_still_has_places(cells: Cells) -> None:
@@ -146,15 +152,6 @@ def test_a_setting_without_the_baseline_still_has_places(cells: Cells) -> None:
     assert "magnitude-after-training is not part of this setting" in text
     assert ["method", "all", "all: place"] in rows_of(text)
     assert ["snip", "96.68 ± 0.20", "1 of 2"] in rows_of(text)
-
-
-def test_six_seeds_are_not_said_to_be_pooled(cells: Cells) -> None:
-    """The remark on pooling stands only where something is pooled."""
-    many = {
-        name: {s: [v[0], v[1], v[2], v[0], v[1], v[1]] for s, v in p.items()} for name, p in METHODS.items()
-    }
-    many["snip+shuffle"][0.8] = [96.1, 96.3, 96.2, 96.3, 96.1, 96.0]
-    assert "pooled" not in leaderboard(cells(many), suite=SUITE)
 
 
 def test_mixed_numerics_classes_are_said(cells: Cells) -> None:
@@ -280,3 +277,160 @@ def test_reported_numbers_stand_below_ours(cells: Cells) -> None:
     assert leaderboard(frame, suite={**SUITE, "reported": reported}, format="csv") == leaderboard(
         frame, suite=SUITE, format="csv"
     )
+
+
+GRASP: dict[str, dict[float, list[Any]]] = {
+    **METHODS,
+    "grasp-inverted": {0.5: [90.0, 91.0, 92.5], 0.8: [80.0, 81.0, 82.5]},
+    "grasp+invert": {0.5: [90.0, 91.0, 92.5], 0.8: [80.0, 81.0, 82.5]},
+}
+
+
+def shared(frame: pd.DataFrame, *, at: tuple[float, ...] = (0.5, 0.8)) -> pd.DataFrame:
+    """Let grasp under invert be grasp-inverted's cells, at these sparsities."""
+    there = frame["method"].str.startswith("grasp") & frame["sparsity"].isin(at)
+    key = "g" + frame["sparsity"].astype(str) + frame["seed"].astype(str)
+    return frame.assign(key=frame["key"].where(~there, key))
+
+
+def test_one_cell_under_two_names_is_one_row(cells: Cells) -> None:
+    """In markdown the other name stands beside the first; counts of places, CSV and JSON have one method."""
+    frame = shared(cells(GRASP))
+    found = rows_of(leaderboard(frame, suite=SUITE))
+    assert [row[0] for row in found].count("grasp-inverted (also: grasp + invert)") == 2
+    assert not any(row[0].startswith("grasp + invert") for row in found)
+    assert {row[2].split()[-1] for row in found[8:] if row[0] == "snip"} == {"5"}
+    flat = long_rows(leaderboard(frame, suite=SUITE, format="csv"))
+    assert {(r["method"], r["ablations"]) for r in flat if r["also"]} == {("grasp-inverted", "")}
+    assert {r["also"] for r in flat} == {"", "grasp + invert"}
+    assert {r["of"] for r in flat if r["at"] == "range"} == {"5"}
+    (setting,) = json.loads(leaderboard(frame, suite=SUITE, format="json"))["settings"]
+    assert next(r["also"] for r in setting["rows"] if r["method"] == "grasp-inverted") == ["grasp + invert"]
+    assert {r["of"] for r in setting["rows"] if r["sparsity"] != 0.0} == {5}
+
+
+def test_names_that_meet_at_one_sparsity_have_rows_of_their_own(cells: Cells) -> None:
+    """Where they are one cell the second row says so, and has no place of its own to count."""
+    text = leaderboard(shared(cells(GRASP), at=(0.5,)), suite=SUITE)
+    rows = {row[0]: row for row in rows_of(text)[:8]}
+    assert rows["grasp + invert"][2:] == ["91.17 ± 1.26 [2]", "81.17 ± 1.26"]
+    assert rows["grasp-inverted"][2:] == ["91.17 ± 1.26", "81.17 ± 1.26"]
+    assert "- [2] One cell with grasp-inverted: counted once, under that name." in text
+    flat = long_rows(leaderboard(shared(cells(GRASP), at=(0.5,)), suite=SUITE, format="csv"))
+    assert {r["of"] for r in flat if r["sparsity"] == "0.5"} == {"5"}
+    assert {r["of"] for r in flat if r["sparsity"] == "0.8"} == {"6"}
+
+
+def test_the_baseline_may_have_another_name(cells: Cells) -> None:
+    """Differences are to the baseline's cells, whatever name comes first."""
+    methods = {"trained": METHODS["magnitude-after-training"], **METHODS}
+    frame = cells(methods)
+    trained = frame["method"].isin(["trained", "magnitude-after-training"])
+    key = "t" + frame["sparsity"].astype(str) + frame["seed"].astype(str)
+    text = leaderboard(frame.assign(key=frame["key"].where(~trained, key)), suite=SUITE)
+    found = {row[0]: row for row in rows_of(text)[6:]}
+    plain = {row[0]: row for row in rows_of(leaderboard(cells(METHODS), suite=SUITE))[6:]}
+    assert found["trained (also: magnitude-after-training)"][3] == ""
+    assert found["snip"][1:] == plain["snip"][1:]
+    assert "matching 50–80 %" in text
+
+
+def test_both_means_of_diverged_runs_are_in_the_data(cells: Cells) -> None:
+    """CSV and JSON: the mean of the finished ones, and with the diverged ones at a guess; at ranges too."""
+    frame = cells(METHODS, classes=10)
+    for row in long_rows(leaderboard(frame, suite=SUITE, format="csv")):
+        if row["method"] == "snip" and row["ablations"] and row["sparsity"] == "0.8":
+            assert (float(row["mean"]), row["diverged"], row["guess"]) == (pytest.approx(96.15), "1", "10.0")
+            assert float(row["mean_with_diverged"]) == pytest.approx((96.1 + 96.2 + 10) / 3)
+            assert row["difference_diverged"] == "1"
+            expected = stats.ttest_rel([96.1, 10, 96.2], [98.0, 98.0, 98.3])
+            assert float(row["difference_p"]) == pytest.approx(expected.pvalue)
+    (setting,) = json.loads(leaderboard(frame, suite=SUITE, format="json"))["settings"]
+    (row,) = [r for r in setting["rows"] if r["ablations"] == "shuffle" and r["range"] == "matching"]
+    assert (row["n"], row["diverged"]) == (2, 1)
+    seeds = [(97.1 + 96.1) / 2, (97.1 + 10) / 2, (97.5 + 96.2) / 2]
+    assert row["mean"] == pytest.approx((seeds[0] + seeds[2]) / 2)
+    assert row["mean_with_diverged"] == pytest.approx(sum(seeds) / 3)
+
+
+def test_a_mixture_is_said_beside_its_rows(cells: Cells) -> None:
+    """Beside the mean, the difference, and every difference to a baseline of which some runs diverged."""
+    text = leaderboard(cells(METHODS, classes=10), suite=SUITE)
+    rows = {row[0]: row for row in rows_of(text)[6:]}
+    assert rows["snip + shuffle"][1].endswith("(1 of 3 diverged) [1]")
+    assert rows["snip + shuffle"][3].endswith("] [1]")
+    assert "[1]" not in "".join(rows["snip"])
+    mixed = {**METHODS, "magnitude-after-training": {0.5: [98.0, 98.1, 98.2], 0.8: [98.0, "diverged", 98.3]}}
+    rows = {row[0]: row for row in rows_of(leaderboard(cells(mixed, classes=10), suite=SUITE))[6:]}
+    assert rows["snip"][3].endswith("] [1]")
+
+
+def test_borders_stand_with_their_bootstrap(cells: Cells) -> None:
+    """In markdown behind the ranges, in CSV beside the range that they end, in JSON for each baseline."""
+    points = {0.5: [98.0, 98.1, 98.2], 0.8: [97.0, 97.2, 98.4], 0.9: [90.0, 91.0, 92.0]}
+    methods = {**METHODS, "magnitude-after-training": points, "random": {0.5: [95.0] * 3, 0.9: [80.0] * 3}}
+    text = leaderboard(cells(methods), suite=SUITE)
+    assert (
+        "trivial none, matching 50 %, extreme 80–90 %. Lost to random from 50 % on (50 % in 90 % of resamples of "
+        "the seeds), to magnitude-after-training from 80 % on (80 % to 90 % in 90 % of resamples of the seeds)."
+    ) in text
+    flat = long_rows(leaderboard(cells(methods), suite=SUITE, format="csv"))
+    ends = {
+        r["range"]: (r["lost_from"], r["lost_from_low"], r["lost_from_high"])
+        for r in flat
+        if r["at"] == "range"
+    }
+    assert ends == {"matching": ("0.8", "0.8", "0.9"), "extreme": ("", "", ""), "all": ("", "", "")}
+    (setting,) = json.loads(leaderboard(cells(methods), suite=SUITE, format="json"))["settings"]
+    trained = {"lost_from": 0.8, "lost_from_low": 0.8, "lost_from_high": 0.9, "resampled": True}
+    assert setting["borders"][1] == {"baseline": "magnitude-after-training", **trained}
+
+
+def test_empty_layers_have_a_footnote(cells: Cells) -> None:
+    """The output layer is named first; in CSV and JSON the layers stand with their seeds."""
+    frame = cells(METHODS).assign(output_layer="fc3.weight")
+    there = (frame["method"] == "random") & (frame["sparsity"] == 0.8)
+    layers = [("fc1.weight", "fc3.weight"), ("fc3.weight",), ()]
+    frame.loc[there, "empty_layers"] = pd.Series(layers, index=frame.index[there])
+    text = leaderboard(frame, suite=SUITE)
+    random = next(row for row in rows_of(text) if row[0] == "random")
+    assert random[2:] == ["95.20 ± 0.20", "91.00 ± 1.00 [2]"]
+    assert "[2] No weight is left in the output layer fc3.weight (2 of 3), fc1.weight (1 of 3)." in text
+    flat = long_rows(leaderboard(frame, suite=SUITE, format="csv"))
+    found = {r["empty_layers"] for r in flat if r["method"] == "random" and r["sparsity"] == "0.8"}
+    assert found == {"fc1.weight: 1; fc3.weight (output): 2"}
+    (setting,) = json.loads(leaderboard(frame, suite=SUITE, format="json"))["settings"]
+    assert [r["empty_layers"] for r in setting["rows"] if r["empty_layers"]] == [
+        [
+            {"layer": "fc1.weight", "seeds": 1, "output": False},
+            {"layer": "fc3.weight", "seeds": 2, "output": True},
+        ]
+    ]
+
+
+def test_the_table_says_how_many_seeds_would_do(cells: Cells) -> None:
+    """At the median spread of the range's pairs (here: the one pair), by scipy's power of the paired t test."""
+    methods = {
+        "none": {0.0: [98.0, 98.0, 98.0]},
+        "a": {0.5: [97.0, 96.0, 98.5]},
+        "b": {0.5: [96.0, 96.5, 97.0]},
+    }
+    frame, suite = cells(methods), {**SUITE, "margin": 1.0}
+    (setting,) = json.loads(leaderboard(frame, suite=suite, format="json"))["settings"]
+    n = setting["seeds_needed"]["all"]
+    assert f"tell a difference of 1 points (the margin) apart: {n} over all" in leaderboard(
+        frame, suite=suite
+    )
+    effect = 1 / np.std([1.0, -0.5, 1.5], ddof=1)
+
+    def power(n: int) -> float:
+        return float(stats.nct.sf(stats.t.ppf(0.975, n - 1), n - 1, effect * n**0.5))
+
+    assert power(n) >= 0.8 > power(n - 1)
+
+
+def test_every_column_of_the_data_is_documented() -> None:
+    """Each column has its line in the documentation."""
+    text = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text("utf-8")
+    documented = set(re.findall(r"`([a-z_]+)`", text[text.index("## The data") :]))
+    assert {"schema", "suite", "version", *LONG} <= documented

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,9 @@ class FakeHost:
     def dataset(self, spelled: str) -> Dataset:
         name, given = parse_dataset(spelled)
         return _dataset(spell_dataset(name, given))
+
+    def calling(self, kind: str, name: str) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def method(self, name: str) -> Method:
         found: Method = self.parts["methods"].get(name) or Method(name, Form(scorer=ScorerCall(name=name)))

@@ -181,7 +181,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"range": "[]"}, ".range: lists no sparsity; allowed: at least one"),
     ({"claim": '"over"'}, ".claim: found 'over'; did you mean 'above'? allowed: above, same"),
     ({"claim": None}, ".claim: is missing (or give 'all' or 'any' with the names of checks)"),
-    ({"not_": "1"}, ".not: found 1; allowed: true or false"),
+    ({"not_": "1"}, ".not: found 1; allowed: true or false; write true"),
     ({"all": '["c"]'}, ".all: stands beside quantity, of, against, range, claim; allowed: 'all' and the name "
      "alone"),
     ({"name": '"a b"'}, ".name: found 'a b'; allowed: letters, digits and . _ + - after a letter or digit"),
@@ -317,8 +317,8 @@ def test_a_selection_without_a_point_means_the_methods_own(
         ('after = "aftr"', ["baselines.after: found 'aftr', which is no method of this suite; "
                             "did you mean 'after'? allowed: after, none, random, snip"]),
         ('aftr = "after"', ["baselines.aftr: is no key here; did you mean 'after'? allowed: after, none, random"]),
-        ("random = 1\nnone = 2", ["baselines.random: found 1; allowed: a text in quotes",
-                                  "baselines.none: found 2; allowed: a text in quotes"]),
+        ("random = 1\nnone = 2", ["baselines.random: found 1; allowed: a text in quotes; write '1'",
+                                  "baselines.none: found 2; allowed: a text in quotes; write '2'"]),
     ],
 )  # fmt: skip
 def test_bad_baselines_are_refused(text: str, messages: list[str], suite: Text, problems: Lines) -> None:

@@ -50,6 +50,7 @@ EXERCISED = {
     "suite.schema": "test_bad_keys_of_the_file_are_refused",
     "suite.name": "test_a_suite_by_path_has_its_path",
     "suite.version": "test_a_suite_by_path_has_its_path",
+    "suite.plugins": "test_plugin_files_are_beside_the_suites_file",
     "suite.description": "test_shipped_suites_say_how_large_they_are",
     "suite.matrix": "test_a_suite_needs_matrices",
     "suite.check": "test_the_grammar_of_checks",

@@ -23,11 +23,20 @@ def message(call: Callable[[], Any], tmp_path: Path) -> str:
 
 BAD = [
     (b'schema = 1\nname = "caf\xe9"\n', "x.toml:2:12: not UTF-8: byte 0xe9; save the file as UTF-8"),
-    ('name = "é"\nx = ['.encode(), "x.toml:2:6: not TOML: Invalid value (the file ends here)"),
-    (b"schema = 1\nname = ", "x.toml:2:8: not TOML: Invalid value (the file ends here)"),
-    (b'[[matrix]]\nname == "a"\n', "x.toml:2:7: not TOML: Invalid value"),
-    (b"a = 1\na = 2\n", "x.toml:2:6: not TOML: Cannot overwrite a value"),
-    (b'name = "a\n', "x.toml:1:10: not TOML: Illegal character '\\n'"),
+    (
+        'name = "é"\nx = ['.encode(),
+        "x.toml:2:6: not TOML: Invalid value (the file ends here); the closing ] is missing",
+    ),
+    (
+        b"schema = 1\nname = ",
+        "x.toml:2:8: not TOML: Invalid value (the file ends here); the value after = is missing",
+    ),
+    (b'[[matrix]]\nname == "a"\n', "x.toml:2:7: not TOML: Invalid value; write one ="),
+    (
+        b"a = 1\na = 2\n",
+        "x.toml:2:6: not TOML: Cannot overwrite a value; the key a is there twice (first in line 1): leave one out",
+    ),
+    (b'name = "a\n', "x.toml:1:10: not TOML: Illegal character '\\n'; the closing quote is missing"),
 ]
 
 

@@ -84,7 +84,7 @@ METHOD_CASES = {
     '["snip", "snip"]': "[1]: 'snip' is matrix[0].methods[0] 'snip' again",
     '["snip", {method = "snip", as = "s2"}]': "[1]: 's2' is matrix[0].methods[0] 'snip' again",
     "[3]": "[0]: found 3; allowed: the name of a method, or a table {method = …, as = …} with changes",
-    '"snip"': ": found 'snip'; allowed: a list",
+    '"snip"': ": found 'snip'; allowed: a list; write ['snip']",
     "[]": f": {EMPTY}",
 }
 
@@ -120,7 +120,7 @@ CASES: list[tuple[str, str, str]] = [
     ("dataset", '["mnist", "mnist"]', ".dataset[1]: 'mnist' is matrix[0].dataset[0] 'mnist' again"),
     ("recipe", '"shor"', ".recipe: found 'shor', which is no recipe; did you mean 'short'? allowed: long, short"),
     ("recipe", '{name = "short", lrr = 1}', f".recipe.lrr: is no part of a recipe; did you mean 'lr'? allowed: {RECIPE}"),
-    ("recipe", '{name = "short", lr = "0.1"}', ".recipe.lr: found '0.1'; allowed: a number"),
+    ("recipe", '{name = "short", lr = "0.1"}', ".recipe.lr: found '0.1'; allowed: a number; write 0.1"),
     ("recipe", '{name = "short", lr = 0}', ".recipe.lr: found 0; allowed: a number above 0"),
     ("recipe", '{name = "short", batch = true}', ".recipe.batch: found true; allowed: a whole number"),
     ("recipe", '{name = "short", batch = 1.5}', ".recipe.batch: found 1.5; allowed: a whole number"),
@@ -135,7 +135,7 @@ CASES: list[tuple[str, str, str]] = [
     ("recipe", '["short", {name = "short", lr = 0.1}]', ".recipe[1]: 'short[lr=0.1]' is matrix[0].recipe[0] "
      "'short' again"),
     ("find", "[{lr = 0.05}, {lrr = 3}]", f".find[1].lrr: is no part of a recipe; did you mean 'lr'? allowed: {RECIPE}"),
-    ("find", "{lr = 3}", ".find: found {lr = 3}; allowed: a list"),
+    ("find", "{lr = 3}", ".find: found {lr = 3}; allowed: a list; write [{lr = 3}]"),
     ("find", "[]", f".find: {EMPTY}"),
     ("find", "[{}, {lr = 0.1}]", ": find[1] 'lr=0.1' is the same cell as find[0] '{}'; leave one out, or exclude it"),
     ("score_at", '["init", "begin"]', f".score_at[1]: found 'begin'; allowed: {POINTS}"),
@@ -153,19 +153,21 @@ CASES: list[tuple[str, str, str]] = [
     ("sparsities", "[0.5, 1.0]", f".sparsities[1]: found 1.0; {SPARSITY}"),
     ("sparsities", "[-0.1, 0.5]", f".sparsities[0]: found -0.1; {SPARSITY}"),
     ("sparsities", "[nan]", ".sparsities[0]: found nan; allowed: a finite number"),
-    ("sparsities", '["0.5"]', ".sparsities[0]: found '0.5'; allowed: a number"),
+    ("sparsities", '["0.5"]', ".sparsities[0]: found '0.5'; allowed: a number; write 0.5"),
     ("sparsities", "[0.5, 0.5]", ".sparsities[1]: '0.5' is matrix[0].sparsities[0] '0.5' again"),
-    ("sparsities", "0.5", ".sparsities: found 0.5; allowed: a list of sparsities, or {keep = 0.8, count = 18}"),
+    ("sparsities", "0.5", ".sparsities: found 0.5; allowed: a list of sparsities, or {keep = 0.8, count = 18}; "
+     "write [0.5]"),
     ("sparsities", "[]", f".sparsities: {EMPTY}"),
     ("sparsities", "{keep = 0.8}", ".sparsities.count: is missing"),
-    ("sparsities", "{keep = 1.5, count = 3}", ".sparsities.keep: found 1.5; allowed: a number below 1"),
+    ("sparsities", "{keep = 1.5, count = 3}", ".sparsities.keep: found 1.5; allowed: a number below 1; write 0.015 "
+     "for 1.5 %"),
     ("sparsities", "{keep = 0.8, count = 0}", ".sparsities.count: found 0; allowed: a number of at least 1"),
     ("sparsities", "{keep = 0.1, count = 18}", ".sparsities.count: found 18; allowed: fewer, as 0.1^18 is 0 in "
      "twelve digits"),
     ("sparsities", "{keep = 0.8, count = 3, cont = 2}", ".sparsities.cont: is no key here; did you mean 'count'? "
      "allowed: count, keep"),
     ("densities", "[0.5, 0]", ".densities[1]: found 0; allowed: a number above 0, up to 1"),
-    ("densities", "[1.5]", ".densities[0]: found 1.5; allowed: a number above 0, up to 1"),
+    ("densities", "[1.5]", ".densities[0]: found 1.5; allowed: a number above 0, up to 1; write 0.015 for 1.5 %"),
     ("seeds", "0", f".seeds: found 0; {SEEDS}"),
     ("seeds", "true", f".seeds: found true; {SEEDS}"),
     ("seeds", "[0, -1]", ".seeds[1]: found -1; allowed: a whole number of at least 0"),
@@ -174,7 +176,7 @@ CASES: list[tuple[str, str, str]] = [
     ("measures", '["layer-sparsit"]', ".measures[0]: found 'layer-sparsit', which is no diagnostic; "
      "did you mean 'layer-sparsity'? allowed: layer-sparsity"),
     ("split", '"tes"', ".split: found 'tes'; did you mean 'test'? allowed: test, val"),
-    ("dense", "1", ".dense: found 1; allowed: true or false"),
+    ("dense", "1", ".dense: found 1; allowed: true or false; write true"),
     ("only", '[{method = "snap"}]', ".only[0].method: found 'snap', which is no method of this matrix; "
      "did you mean 'snip'? allowed: snip"),
     ("only", '[{ablations = "none"}]', ".only[0].ablations: is no key here; did you mean 'ablation'? "
@@ -204,17 +206,17 @@ HEADS: dict[str, list[str]] = {
     ],
     "schema = 0": ["s.toml: schema: found 0; prunebench VERSION reads schema 1"],
     'schema = "1"\nname = "a b"\nversion = 1\nfoo = 1': [
-        "s.toml: schema: found '1'; allowed: a whole number",
+        "s.toml: schema: found '1'; allowed: a whole number; write 1",
         f"s.toml: name: found 'a b'; {NAME}",
-        "s.toml: version: found 1; allowed: a text in quotes",
-        "s.toml: foo: is no key here; allowed: baselines, check, description, leaderboard, matrix, name, "
+        "s.toml: version: found 1; allowed: a text in quotes; write '1'",
+        "s.toml: foo: is no key here; allowed: baselines, check, description, leaderboard, matrix, name, plugins, "
         "reported, schema, sets, version",
     ],
     "description = 3": [
         "s.toml: schema: is missing",
         "s.toml: name: is missing",
         "s.toml: version: is missing",
-        "s.toml: description: found 3; allowed: a text in quotes",
+        "s.toml: description: found 3; allowed: a text in quotes; write '3'",
     ],
     'schema = 1\nname = "s"\nversion = 2020-01-01': [
         "s.toml: version: found 2020-01-01; allowed: a text, a number, true or false, a list or a table"
@@ -273,7 +275,10 @@ def test_sparsities_and_densities_are_exclusive(
     [
         ("matrix = []", "s.toml: matrix: is empty; allowed: at least one [[matrix]]"),
         ("", "s.toml: matrix: is missing"),
-        ('[matrix]\nname = "main"', "s.toml: matrix: found {name = 'main'}; allowed: a list"),
+        (
+            '[matrix]\nname = "main"',
+            "s.toml: matrix: is one table; write [[matrix]], in two brackets, for each",
+        ),
         ("matrix = [3]", "s.toml: matrix[0]: found 3; allowed: a table"),
     ],
 )
@@ -291,8 +296,8 @@ def test_all_problems_of_a_file_are_listed_at_once(
     found = problems(suite(more=more, dataset='"mnis"', dense='"yes"', methods='["snap"]'))
     assert found == [
         "s.toml: leaderboard.margin: found -1; allowed: a number of at least 0",
-        "s.toml: matrix[0].dense: found 'yes'; allowed: true or false",
-        f"s.toml: matrix[1].sparsities[0]: found 2.0; {SPARSITY}",
+        "s.toml: matrix[0].dense: found 'yes'; allowed: true or false; write true",
+        f"s.toml: matrix[1].sparsities[0]: found 2.0; {SPARSITY}; write 0.02 for 2 %",
         "s.toml: matrix[1].seeds: is missing",
         "s.toml: matrix[0].dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
         "allowed: cifar10, folder, mnist",

@@ -12,11 +12,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-import orjson
-
 from prunebench.canonical import digest
 from prunebench.errors import DataError
-from prunebench_plugins.datasets._listing import Listing, list_images
+from prunebench_plugins.datasets._listing import Listing, as_text, list_images, row_of
 from prunebench_plugins.datasets._pixels import decoded, fitted, kept
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ class ClassFolders:
 
             return decoded(len(paths), read, lambda place: str(paths[place]), size, fitted(size))
 
-        folders = [str(folder.resolve()) for folder in listing.folders.values()]
+        folders = [as_text(str(folder.resolve())) for folder in listing.folders.values()]
         count = sum(listing.counts.values())
         return kept(f"folders {digest({'folders': folders})} {size}", listing.stamp, count, size, make)
 
@@ -184,7 +182,7 @@ def annotated_folders(train: Path, test: Path, classes: Mapping[str, str], where
         )
     if alone := [name for name, found in grouped.items() if not found]:
         raise DataError(f"class '{alone[0]}' has a folder in {train} and no image in {where}")
-    rows = tuple(orjson.dumps([name, found]) for name, found in grouped.items())
+    rows = tuple(row_of(name, found) for name, found in grouped.items())
     of_rows = hashlib.sha256(b"".join(rows)).hexdigest()  # as if they had been sorted into folders
     listing = replace(
         flat,

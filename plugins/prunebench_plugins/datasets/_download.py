@@ -41,8 +41,16 @@ def sources(urls: Sequence[str], name: str, path: str) -> list[str]:
     return [f"{url.rstrip('/')}/{name}" for url in urls]
 
 
-def fetch(urls: Sequence[str], target: Path, md5: str, dataset: str, *, timeout: float | None = None) -> None:
-    """Fetch one file from the first address that has it whole.
+def fetch(
+    urls: Sequence[str],
+    target: Path,
+    md5: str,
+    dataset: str,
+    *,
+    timeout: float | None = None,
+    most: int = 1 << 30,
+) -> None:
+    """Fetch one file from the first address that has it whole; what sends more than `most` bytes has not.
 
     Raises: DataError where no address does (each named with what went wrong), or the folder is not writable.
     """
@@ -51,7 +59,7 @@ def fetch(urls: Sequence[str], target: Path, md5: str, dataset: str, *, timeout:
         for url in urls:
             part = target.with_name(f".{target.name}.{os.getpid()}.part")
             try:
-                found = _stream(url, part, TIMEOUT if timeout is None else timeout)
+                found = _stream(url, part, TIMEOUT if timeout is None else timeout, most)
                 if found == md5:
                     os.replace(part, target)
                     return
@@ -72,7 +80,7 @@ def fetch(urls: Sequence[str], target: Path, md5: str, dataset: str, *, timeout:
     )
 
 
-def _stream(url: str, part: Path, timeout: float) -> str:
+def _stream(url: str, part: Path, timeout: float, most: int) -> str:
     """Write what an address holds to a file and return its MD5; refuses a shorter content than announced.
 
     A transfer that breaks off goes on where it was when the server says that it can do that.
@@ -88,15 +96,17 @@ def _stream(url: str, part: Path, timeout: float) -> str:
             announced = None if length is None else begun + int(length)
             if begun and not response.headers.get("Content-Range", "").startswith(f"bytes {begun}-"):
                 raise http.client.HTTPException(f"the transfer broke off after {begun} bytes")
+            _refuse_large(announced or 0, most)
             resumes = bool(begun) or response.headers.get("Accept-Ranges") == "bytes"
             part.parent.mkdir(parents=True, exist_ok=True)  # not before there is something to put there
             broken: http.client.HTTPException | None = None
             with part.open("ab" if begun else "wb") as file:
                 try:
                     while chunk := _next(response):
+                        received += len(chunk)
+                        _refuse_large(received, most)
                         file.write(chunk)
                         md5.update(chunk)
-                        received += len(chunk)
                 except http.client.HTTPException as error:
                     broken = error
         if broken is None and announced is not None and received != announced:
@@ -108,6 +118,11 @@ def _stream(url: str, part: Path, timeout: float) -> str:
         if not resumes or not left or received == begun:
             raise broken
     return md5.hexdigest()
+
+
+def _refuse_large(size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"not the published file: it has more than {most:,} bytes")
 
 
 def _open(request: urllib.request.Request, timeout: float) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
+from prunebench_plugins.datasets._bounded import ROOM, TooLarge, read_at_most, size_at_most
 
 __all__ = [
     "Original",
@@ -32,12 +33,14 @@ class Original:
     """A published file: its path under the root, the SHA-256 of its content, the MD5 of its published .gz.
 
     Where its publisher gives an MD5 of the content and no SHA-256 is at hand, `md5` takes the latter's place.
+    `most` is a number of bytes that the content has at most: what is larger is refused before it is read.
     """
 
     path: str
     sha256: str
     archive_md5: str = ""
     md5: str = ""
+    most: int = 1 << 28
 
     @property
     def expected(self) -> tuple[str, str]:
@@ -100,9 +103,12 @@ def _find(root: Path, original: Original) -> Path | None:
 def damaged(path: Path, kind: str, expected: str, found: str, why: str = "") -> DataError:
     """Return the error for a file whose content is not the published one."""
     because = f" ({why})" if why else ""
+    return _not_taken(f"{path} is damaged{because}: expected {kind} {expected}, found {found}")
+
+
+def _not_taken(why: str) -> DataError:
     return DataError(
-        f"{path} is damaged{because}: expected {kind} {expected}, found {found}. Nothing was taken from it: "
-        "delete it, and put the original there or let prunebench fetch it"
+        f"{why}. Nothing was taken from it: delete it, and put the original there or let prunebench fetch it"
     )
 
 
@@ -114,23 +120,23 @@ def read(root: Path, original: Original) -> bytes:
     path = _find(root, original)
     if path is None:
         raise DataError(f"neither {root / original.path} nor that name with .gz is there")
+    compressed = path.suffix == ".gz"
     try:
-        content = path.read_bytes()
+        size_at_most("it", path.stat().st_size, original.most + (ROOM if compressed else 0))
+        with gzip.open(path) if compressed else path.open("rb") as file:
+            content = read_at_most(file, original.most)
+    except TooLarge as error:
+        raise _not_taken(f"{path} is damaged: {error}") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        why = f"{path.stat().st_size} bytes: {error}"
+        raise damaged(path, "MD5", original.archive_md5, md5_of(path), why) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    if path.suffix != ".gz":
-        if not original.is_genuine(content):
-            raise damaged(path, *original.expected, original.found(content))
-        return content
-    try:
-        unpacked = gzip.decompress(content)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        raise damaged(path, "MD5", original.archive_md5, md5, f"{len(content)} bytes: {error}") from error
-    if not original.is_genuine(unpacked):
+    if not original.is_genuine(content):
         kind, expected = original.expected
-        raise damaged(path, f"{kind} of what it holds", expected, original.found(unpacked))
-    return unpacked
+        kind += " of what it holds" if compressed else ""
+        raise damaged(path, kind, expected, original.found(content))
+    return content
 
 
 def usable(root: Path, original: Original) -> bool:

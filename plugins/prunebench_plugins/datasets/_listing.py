@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,16 @@ from prunebench.canonical import digest
 from prunebench.errors import DataError
 from prunebench.training.files import looks_anew
 
-__all__ = ["IMAGES", "REMEMBERED_FROM", "Listing", "cache_folder", "list_images", "write_whole"]
+__all__ = [
+    "IMAGES",
+    "REMEMBERED_FROM",
+    "Listing",
+    "as_text",
+    "cache_folder",
+    "list_images",
+    "row_of",
+    "write_whole",
+]
 
 IMAGES = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp")
 """Names that end so, in any case, are images; others are passed over."""
@@ -48,12 +57,46 @@ class Listing:
     @cached_property
     def files(self) -> Mapping[str, list[tuple[str, int]]]:
         """(name, size in bytes) of each folder's images by label, sorted by name."""
-        rows = map(orjson.loads, self.rows)
-        return {label: [(name, size) for name, size in files] for label, files in rows}
+        return dict(map(_files_of, self.rows))
 
 
 _LISTED: dict[str, tuple[Mapping[str, int], Listing]] = {}
 """What this process listed last: one planning asks several times."""
+
+
+def as_text(name: str) -> str:
+    """Return a name of the file system as text for JSON: itself, unless its bytes are not UTF-8.
+
+    Those are spelled out after a NUL, which no name contains; so no digest of other names moves.
+
+    >>> as_text("café"), as_text("caf\\udce9")
+    ('café', '\\x00636166e9')
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return f"\0{os.fsencode(name).hex()}"
+    return name
+
+
+def from_text(text: str) -> str:
+    """Return the name that `as_text` spelled."""
+    return os.fsdecode(bytes.fromhex(text[1:])) if text.startswith("\0") else text
+
+
+def row_of(label: str, files: Sequence[tuple[Any, ...]]) -> bytes:
+    """Return a folder's label and its files, name and numbers each, as JSON."""
+    try:
+        return orjson.dumps([label, files])
+    except TypeError:  # a name that is not UTF-8
+        return orjson.dumps([as_text(label), [(as_text(name), *numbers) for name, *numbers in files]])
+
+
+def _files_of(row: bytes) -> tuple[str, list[tuple[str, int]]]:
+    label, files = orjson.loads(row)
+    if b"\\u0000" not in row:
+        return label, [(name, size) for name, size in files]
+    return from_text(label), [(from_text(name), size) for name, size in files]
 
 
 def cache_folder() -> Path:
@@ -78,8 +121,10 @@ def list_images(folders: Mapping[str, Path]) -> Listing:
     if listing is None:
         listing = _listed(folders)
         if settled and sum(listing.counts.values()) >= REMEMBERED_FROM:
-            head = {"folders": _spelled(folders), "times": times, "counts": listing.counts}
+            head = {"folders": _spelled(folders), "times": list(times.values())}
+            head |= {"counts": list(listing.counts.values())}
             head |= {"digest": listing.digest, "stamp": listing.stamp}
+            head["check"] = digest(head)
             write_whole(where, b"\n".join([orjson.dumps(head), *listing.rows]))
     if settled:
         if len(_LISTED) >= 8:
@@ -94,14 +139,14 @@ def _listed(folders: Mapping[str, Path]) -> Listing:
     for label, folder in folders.items():
         files = _scan(folder)
         counts[label] = len(files)
-        rows.append(orjson.dumps([label, [(name, size) for name, size, _ in files]]))
+        rows.append(row_of(label, [(name, size) for name, size, _ in files]))
         names.update(rows[-1])
-        stamps.update(orjson.dumps([label, files]))
+        stamps.update(row_of(label, files))
     return Listing(folders, counts, names.hexdigest(), stamps.hexdigest(), tuple(rows))
 
 
 def _spelled(folders: Mapping[str, Path]) -> dict[str, str]:
-    return {label: str(folder.resolve()) for label, folder in folders.items()}
+    return {as_text(label): as_text(str(folder.resolve())) for label, folder in folders.items()}
 
 
 def _modified(folder: Path) -> int:
@@ -116,14 +161,17 @@ def _remembered(where: Path, folders: Mapping[str, Path], times: Mapping[str, in
     try:
         first, *rows = where.read_bytes().split(b"\n")
         head: dict[str, Any] = orjson.loads(first)
-        if head["folders"] != _spelled(folders) or head["times"] != times or len(rows) != len(folders):
+        if head.pop("check", None) != digest(head) or len(rows) != len(folders):
+            return None
+        if head["folders"] != _spelled(folders) or head["times"] != list(times.values()):
             return None
         names = hashlib.sha256()
         for row in rows:
             names.update(row)
         if names.hexdigest() != head["digest"]:  # cut short, or somebody's hand
             return None
-        return Listing(folders, head["counts"], head["digest"], head["stamp"], tuple(rows))
+        counts = dict(zip(folders, head["counts"], strict=True))
+        return Listing(folders, counts, head["digest"], head["stamp"], tuple(rows))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

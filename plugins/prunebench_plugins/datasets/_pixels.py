@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
+from prunebench.training.pictures import open_picture
 from prunebench_plugins.datasets import _listing
 from prunebench_plugins.datasets._listing import cache_folder
 
@@ -22,27 +22,13 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-__all__ = ["decoded", "exact", "fitted", "kept"]
+__all__ = ["decoded", "fitted", "kept"]
 
 _AT_ONCE = 256
 """Images that a thread decodes before it takes the next ones."""
 
-_EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV", "LAB")
-"""Pillow's kinds of pixels that become RGB without loss of range; wider ones would be cut off at 255."""
-
 Shape = Callable[["Image.Image"], "Image.Image"]
-"""Makes an RGB image square and of the wanted size, or raises ValueError saying why it does not."""
-
-
-def exact(size: int) -> Shape:
-    """Return what takes images of size×size as they are and refuses others."""
-
-    def shape(image: Image.Image) -> Image.Image:
-        if image.size != (size, size):
-            raise ValueError(f"it is {image.width}×{image.height} pixels, expected {size}×{size}")
-        return image
-
-    return shape
+"""Makes an RGB image square and of the wanted size."""
 
 
 def fitted(size: int) -> Shape:
@@ -66,7 +52,11 @@ def fitted(size: int) -> Shape:
 
 
 def decoded(
-    count: int, read: Callable[[int], bytes], where: Callable[[int], str], size: int, shape: Shape
+    count: int,
+    read: Callable[[int], bytes],
+    where: Callable[[int], str],
+    size: int,
+    shape: Shape | None = None,
 ) -> torch.Tensor:
     """Return `count` images as uint8 N×3×size×size; grey ones and palettes become RGB, an alpha is dropped.
 
@@ -75,7 +65,7 @@ def decoded(
         read: returns the file's content of the image at a place; called by several threads.
         where: returns what errors call that file.
         size: pixels of a side.
-        shape: makes an image square and of that size.
+        shape: makes an image square and of that size; without one each must be so already.
 
     Raises: DataError naming a file that is no whole image, or of another size.
     """
@@ -92,7 +82,8 @@ def decoded(
 
     def some(start: int) -> None:
         for place in range(start, min(start + _AT_ONCE, count)):
-            pixels[place] = _one(read(place), where(place), shape)
+            image = open_picture(read(place), where(place), "RGB", size=None if shape else (size, size))
+            pixels[place] = np.asarray(shape(image) if shape else image).transpose(2, 0, 1)
 
     pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
     try:
@@ -101,27 +92,6 @@ def decoded(
     finally:
         pool.shutdown(cancel_futures=True)
     return torch.from_numpy(pixels)
-
-
-def _one(content: bytes, where: str, shape: Shape) -> np.ndarray:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.mode not in _EIGHT_BITS:
-                raise ValueError(f"its pixels are of kind {image.mode}, expected are 8 bits for each channel")
-            return np.asarray(shape(image.convert("RGB"))).transpose(2, 0, 1)
-    except Exception as error:  # decoders raise what they like
-        what = "it is no image in a format that is known" if _unknown(error) else str(error)
-        raise DataError(
-            f"{where} ({len(content):,} bytes) cannot be used: {what}; put the whole original there"
-        ) from error
-
-
-def _unknown(error: Exception) -> bool:
-    from PIL import UnidentifiedImageError
-
-    return isinstance(error, UnidentifiedImageError)
 
 
 def kept(what: str, stamp: str, count: int, size: int, make: Callable[[], torch.Tensor]) -> torch.Tensor:

@@ -10,10 +10,19 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from prunebench.errors import DataError
+from prunebench_plugins.datasets._bounded import (
+    TooLarge,
+    read_at_most,
+    refuse_many_members,
+    size_at_most,
+)
 from prunebench_plugins.datasets._class_folders import subfolders
-from prunebench_plugins.datasets._listing import IMAGES, list_images
+from prunebench_plugins.datasets._listing import IMAGES, as_text, list_images
 
 __all__ = ["FolderTree", "Tree", "ZipTree"]
+
+_TEXT = 1 << 24
+"""Bytes of a list of classes or annotations; the longest that is published has a tenth of it."""
 
 Listed = Mapping[str, list[tuple[str, int]]]
 
@@ -34,8 +43,8 @@ class Tree(Protocol):
     def images(self, folders: Mapping[str, str]) -> tuple[Listed, str]:
         """Return (name, size) of the images by label of their folder, and what tells a changed file."""
 
-    def read(self, path: str) -> bytes:
-        """Return a file's content."""
+    def read(self, path: str, most: int) -> bytes:
+        """Return a file's content, of at most so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -55,28 +64,34 @@ class FolderTree:
 
     def text(self, path: str) -> str | None:
         """Return a text file's content, or None where there is none. Raises: DataError."""
-        return self.read(path).decode("utf-8", "replace") if (self.base / path).is_file() else None
+        if not (self.base / path).is_file():
+            return None
+        return self.read(path, _TEXT).decode("utf-8", "surrogateescape")
 
     def images(self, folders: Mapping[str, str]) -> tuple[Listed, str]:
         """Return the images by label, and a digest of names, sizes and times. Raises: DataError."""
         found = list_images({label: self.base / path for label, path in folders.items()})
         return found.files, found.stamp
 
-    def read(self, path: str) -> bytes:
-        """Return a file's content. Raises: DataError."""
+    def read(self, path: str, most: int) -> bytes:
+        """Return a file's content, of at most so many bytes. Raises: DataError."""
         try:
-            return (self.base / path).read_bytes()
+            with (self.base / path).open("rb") as file:
+                return read_at_most(file, most)
         except OSError as error:
             raise DataError(f"{self.base / path} cannot be read: {error.strerror or error}") from error
+        except TooLarge as error:
+            raise DataError(f"{self.base / path} is not the original: {error}") from error
 
 
 @lru_cache(maxsize=2)
 def _members(path: Path, size: int, modified: int) -> dict[str, dict[str, int]]:
     """Return {folder: {name: size}} of a zip file. Raises: DataError where it is not a whole one."""
     try:
+        refuse_many_members(path)
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+    except Exception as error:  # a damaged directory may raise anything
         raise DataError(
             f"{path} ({size:,} bytes) is no whole zip file ({error}): half downloaded? Delete it, and put "
             "the original there or let prunebench fetch it"
@@ -116,7 +131,7 @@ class ZipTree:
         """Return a text file's content, or None where there is none. Raises: DataError."""
         place = PurePosixPath(self.inside, path)
         there = place.name in self._folders().get(str(place.parent), {})
-        return self.read(path).decode("utf-8", "replace") if there else None
+        return self.read(path, _TEXT).decode("utf-8", "surrogateescape") if there else None
 
     def images(self, folders: Mapping[str, str]) -> tuple[Listed, str]:
         """Return the images by label, and the file's size and time. Raises: DataError for an empty folder."""
@@ -127,14 +142,17 @@ class ZipTree:
             if not found[label]:
                 raise DataError(f"{self.name}/{path} holds no image")
         status = self.path.stat()
-        return found, f"{self.path.resolve()} {status.st_size} {status.st_mtime_ns}"
+        return found, f"{as_text(str(self.path.resolve()))} {status.st_size} {status.st_mtime_ns}"
 
-    def read(self, path: str) -> bytes:
-        """Return a file's content, its CRC compared. Raises: DataError."""
+    def read(self, path: str, most: int) -> bytes:
+        """Return a file's content, of at most so many bytes, its CRC compared. Raises: DataError."""
         try:
             if not self._open:
                 self._open.append(zipfile.ZipFile(self.path))
-            return self._open[0].read(f"{self.inside}/{path}")
+            member = self._open[0].getinfo(f"{self.inside}/{path}")
+            size_at_most("it", member.file_size, most)
+            with self._open[0].open(member) as file:
+                return read_at_most(file, most)
         except Exception as error:  # zipfile raises several kinds for what is damaged or unknown to it
             raise DataError(f"{self.name}/{path} cannot be read: {error}") from error
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunebench import DataError, Dataset
+from prunebench_plugins.datasets._bounded import ROOM, members_of_tar
 from prunebench_plugins.datasets._download import fetch, sources
 from prunebench_plugins.datasets._files import (
     Original,
@@ -117,7 +116,9 @@ class Batches:
             return
         archive = root / self.archive
         if not archive.is_file() or md5_of(archive) != self.archive_md5:
-            fetch(sources(self.urls, self.archive, self.archive), archive, self.archive_md5, self.name)
+            addresses = sources(self.urls, self.archive, self.archive)
+            most = sum(o.most for o in wanted) + ROOM
+            fetch(addresses, archive, self.archive_md5, self.name, most=most)
         for original, content in self._unpacked(archive, wanted):
             _write(root / original.path, content, self.name)
 
@@ -136,14 +137,10 @@ class Batches:
     def _unpacked(self, archive: Path, originals: Sequence[Original]) -> Iterator[tuple[Original, bytes]]:
         """Yield the members wanted, in the order wanted; every one is verified before the first is given."""
         wanted = {o.path: o for o in originals}
-        contents: dict[str, bytes] = {}
+        most = {o.path: o.most for of_part in self.parts.values() for o in of_part}
         try:
-            with tarfile.open(archive, "r:gz") as tar:
-                for member in tar:
-                    file = tar.extractfile(member) if member.isfile() and member.name in wanted else None
-                    if file is not None:
-                        contents[member.name] = file.read()
-        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+            contents = members_of_tar(archive, most)
+        except Exception as error:  # a damaged archive may raise anything
             raise damaged(archive, "MD5", self.archive_md5, md5_of(archive), str(error)) from error
         for path, original in wanted.items():
             if path not in contents or not original.is_genuine(contents[path]):
@@ -172,7 +169,7 @@ def _write(path: Path, content: bytes, dataset: str) -> None:
 
 
 def _original(name: str, sha256: str) -> Original:
-    return Original(f"cifar-10-batches-py/{name}", sha256)
+    return Original(f"cifar-10-batches-py/{name}", sha256, most=32 << 20)
 
 
 _FILES = Batches(

@@ -16,7 +16,7 @@ __all__ = ["CIFAR100", "load_cifar100"]
 
 
 def _original(name: str, md5: str) -> Original:
-    return Original(f"cifar-100-python/{name}", "", md5=md5)
+    return Original(f"cifar-100-python/{name}", "", md5=md5, most=160 << 20)
 
 
 _FILES = Batches(

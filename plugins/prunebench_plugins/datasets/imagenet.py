@@ -95,11 +95,13 @@ class Published:
 def _read_list(path: Path) -> dict[str, str]:
     """Return the class of each image by name. Raises: DataError."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")  # as names of files are
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    if "\0" in text:
+        raise DataError(f"{path} cannot be read: it is no text")
     found: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         fields = line.replace(",", " ").split()
         if not fields or fields[0] == "ImageId":
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunebench import DataError, Dataset
+from prunebench_plugins.datasets._bounded import ROOM
 from prunebench_plugins.datasets._download import fetch, sources
 from prunebench_plugins.datasets._files import (
     Original,
@@ -62,7 +63,7 @@ class IdxFiles:
             target = root / f"{original.path}.gz"
             if not (target.is_file() and md5_of(target) == original.archive_md5):
                 addresses = sources(self.urls, target.name, f"{original.path}.gz")
-                fetch(addresses, target, original.archive_md5, self.name)
+                fetch(addresses, target, original.archive_md5, self.name, most=original.most + ROOM)
             set_aside(root / original.path)
 
 
@@ -71,10 +72,18 @@ def _idx_files(
 ) -> IdxFiles:
     kinds = {"images": "idx3", "labels": "idx1"}
     files = {
-        role: Original(f"{folder}/raw/{role}-{kinds[role.rsplit('-', 1)[1]]}-ubyte", sha256, md5)
+        role: Original(
+            f"{folder}/raw/{role}-{kinds[role.rsplit('-', 1)[1]]}-ubyte", sha256, md5, most=_bytes_of(role)
+        )
         for role, (sha256, md5) in digests.items()
     }
     return IdxFiles(name, files, urls)
+
+
+def _bytes_of(role: str) -> int:
+    """Return the size of an idx file: its header, then 28×28 pixels or a label for each image."""
+    count = 60_000 if role.startswith("train") else 10_000
+    return 16 + count * 28 * 28 if role.endswith("images") else 8 + count
 
 
 _MNIST = _idx_files(

@@ -79,7 +79,8 @@ class MatFiles:
         for original in self.files.values():
             if not usable(root, _placed(root, original)):
                 target = root / original.path
-                fetch(sources(self.urls, target.name, original.path), target, original.md5, self.name)
+                addresses = sources(self.urls, target.name, original.path)
+                fetch(addresses, target, original.md5, self.name, most=original.most)
 
     def _absent(self, root: Path, parts: list[str]) -> str | None:
         wanted = [self.files[part] for part in parts]

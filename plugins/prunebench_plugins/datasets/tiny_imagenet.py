@@ -14,7 +14,8 @@ import orjson
 from prunebench import DataError, Dataset, Description
 from prunebench_plugins.datasets._download import fetch, sources
 from prunebench_plugins.datasets._files import damaged, md5_of, put_there
-from prunebench_plugins.datasets._pixels import decoded, exact, kept
+from prunebench_plugins.datasets._listing import as_text
+from prunebench_plugins.datasets._pixels import decoded, kept
 from prunebench_plugins.datasets._trees import FolderTree, Tree, ZipTree
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ __all__ = ["TINY_IMAGENET", "TinyFiles", "load_tiny_imagenet"]
 
 _SIZE = 64
 _SHAPE = (3, _SIZE, _SIZE)
+
+_MOST = 1 << 20
+"""Bytes of an image's file: its pixels are 12,288, and one's own copy may carry profiles and comments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,10 @@ class _Found:
     @property
     def fingerprint(self) -> str:
         """The digest of parts, classes, names and sizes: the same for the zip and a folder, sorted or not."""
-        hashed = hashlib.sha256(orjson.dumps(self.classes))
+        hashed = hashlib.sha256(orjson.dumps([as_text(wnid) for wnid in self.classes]))
         for part, images in self.images.items():
-            hashed.update(orjson.dumps([part, [(i.wnid, i.name, i.size) for i in images]]))
+            listed = [(as_text(i.wnid), as_text(i.name), i.size) for i in images]
+            hashed.update(orjson.dumps([part, listed]))
         return hashed.hexdigest()
 
 
@@ -85,13 +90,13 @@ class TinyFiles:
             with closing(tree) if isinstance(tree, ZipTree) else nullcontext():
                 return decoded(
                     len(images),
-                    lambda place: tree.read(images[place].path),
+                    lambda place: tree.read(images[place].path, _MOST),
                     lambda place: f"{tree.name}/{images[place].path}",
                     _SIZE,
-                    exact(_SIZE),
                 )
 
-        pixels = kept(f"tiny-imagenet {tree.name} {part} {partial}", found.stamp, len(images), _SIZE, make)
+        what = f"tiny-imagenet {as_text(tree.name)} {part} {partial}"
+        pixels = kept(what, found.stamp, len(images), _SIZE, make)
         return pixels, torch.tensor([labels[image.wnid] for image in images], dtype=torch.int64)
 
     def fingerprint(self, root: Path, *, partial: bool = False) -> str:

@@ -50,7 +50,9 @@ def layer_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
         "spread": max(inner) - min(inner) if inner else None,
         "shortcuts": fmean(values[name] for name in shortcuts) if shortcuts else None,
         "shortcut_excess": _excess(values, shortcuts),
-        "shortcuts_collapsed": sum(layer["kept"] == 0 for layer in layers if layer["name"] in shortcuts),
+        "shortcuts_collapsed": sum(
+            layer["kept"] == 0 < layer["prunable"] for layer in layers if layer["name"] in shortcuts
+        ),
     }
 
 

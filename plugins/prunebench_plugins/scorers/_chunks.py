@@ -10,25 +10,34 @@ from torch import Tensor
 
 from prunebench.errors import UsageError
 from prunebench.pruning import ScoringNetwork
+from prunebench.pruning.nested import taken, tensors
 
-Batch = tuple[Any, Tensor]
+Batch = tuple[Any, Any]
 
 
-def chunks(net: ScoringNetwork, batch: Batch, size: int) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """Yield (x, y, share of the batch) for `size` examples at a time, on the network's device.
+def chunks(net: ScoringNetwork, batch: Batch, size: int) -> Iterator[tuple[Any, Any, float]]:
+    """Yield (x, y, share of the batch's loss) for `size` examples at a time, on the network's device.
 
     The first example of each class comes first, then the second of each, …, so that a chunk has all classes
-    or as many as go into it. Of x only `x[part]` is asked, with the examples' numbers: it may be something
-    that makes its examples when they are wanted.
+    or as many as go into it. A chunk's share is what its loss divides by over what the batch's divides by
+    (labels that count, say); a chunk without a share is left out. Of x only the examples of the chunk are
+    asked: it may be something that makes its examples when they are wanted.
+
+    Raises: UsageError where a loss of the user's does not say what it divides by, and where inputs or targets
+    cannot be taken apart by example.
     """
     x, y = batch
     order = _classes_in_turn(y)
-    for start in range(0, len(order), size):
+    examples = len(order)
+    whole = net.divisor(y, examples)
+    if not whole:
+        raise UsageError("what the loss divides by is 0 for the whole batch: does no label count (-100)?")
+    for start in range(0, examples, size):
         part = order[start : start + size]
-        inputs = x[part]
-        if isinstance(inputs, Tensor):
-            inputs = inputs.to(net.device, net.dtype if inputs.is_floating_point() else inputs.dtype)
-        yield inputs, y[part].to(net.device), len(part) / len(order)
+        targets = net.moved(taken(y, part, examples, "y"))
+        share = net.divisor(targets, len(part)) / whole
+        if share:
+            yield net.moved(taken(x, part, examples, "x")), targets, share
 
 
 def total(terms: Iterable[Sequence[Tensor]]) -> list[Tensor]:
@@ -60,8 +69,18 @@ def check_chunk(scorer: str, chunk: int | None) -> None:
         raise UsageError(f"{scorer}: chunk must be positive, a number of examples; found {chunk!r}")
 
 
-def _classes_in_turn(labels: Tensor) -> Tensor:
+def _classes_in_turn(labels: Any) -> Tensor:
     """Order examples: the first of each class, the second of each, …; as they are where y is no labels."""
+    if not isinstance(labels, Tensor):
+        lengths = {len(tensor) for tensor in tensors(labels) if tensor.dim()}
+        if len(lengths) != 1:
+            found = (
+                "no tensor"
+                if not lengths
+                else f"tensors of {' and '.join(map(str, sorted(lengths)))} entries"
+            )
+            raise UsageError(f"chunk: how many examples the batch has cannot be told: y holds {found}")
+        return torch.arange(lengths.pop())
     if labels.dim() != 1 or labels.is_floating_point():
         return torch.arange(len(labels))
     seen: dict[int, int] = {}

@@ -23,8 +23,9 @@ def score(
     factor changes no mask); the network keeps its weights (Lee et al. draw new ones after pruning).
 
     `chunk`: examples worked on at once, where the whole batch does not fit in memory. Chunks take the classes
-    in turn and their gradients are added, weighted by size: without BatchNorm the scores are those of the
-    whole batch. BatchNorm sees a chunk, so the size is part of what is measured. 10,000 images of 224 × 224
+    in turn and their gradients are added, weighted by what the loss divides by (labels that are not ignored):
+    without BatchNorm the scores are those of the whole batch. BatchNorm sees a chunk, so the size is part of
+    what is measured. 10,000 images of 224 × 224
     and a ResNet-50, 8 at once, take 4 GB.
     """
     gradients = loss_gradient("snip", net, batch, chunk)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from prunebench.errors import UsageError, nearest
 from prunebench.pruning.mask import Mask
-from prunebench.pruning.prunable import prunable_weights
+from prunebench.pruning.prunable import named_weights, plain_name, prunable_weights
 
 __all__ = ["checked_mask"]
 
@@ -26,9 +26,11 @@ def checked_mask(model: nn.Module, mask: Mapping[str, Tensor] | None) -> Mask:
             "or None"
         )
     found = mask if isinstance(mask, Mask) else Mask(mask)
+    if any(name != plain_name(name) for name in found):  # one of a compiled module
+        found = Mask({plain_name(name): tensor for name, tensor in found.items()})
     if not found.prunable:
         raise UsageError("the mask is for no weight at all")
-    weights = dict(model.named_parameters(remove_duplicate=False))
+    weights = named_weights(model)
     for name, tensor in found.items():
         if name not in weights:
             hint = nearest(name, list(weights))

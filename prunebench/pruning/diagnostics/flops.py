@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from prunebench.errors import UsageError
+from prunebench.pruning.copying import private_copy, undisturbed
+from prunebench.pruning.diagnostics._beside import UsesBeside
 from prunebench.pruning.diagnostics._masks import checked_mask
 
 __all__ = ["LayerFlops", "flops", "layer_flops"]
@@ -43,12 +44,15 @@ def flops(
 ) -> dict[str, int | float]:
     """Return the FLOPs of a forward pass of one input: dense, sparse (counts) and share (sparse / dense).
 
-    Two FLOPs for each multiply-add of convolutions and linear layers, those with padding included; biases,
-    normalisations, activations, poolings and additions of branches are not counted. `sparse` is what the
-    kept weights alone would take: what hardware that skips every zero could reach, not what masks save on
-    today's. Weights that the mask does not speak of count as kept. `input_shape` is that of one input.
+    Two FLOPs for each multiply-add of a weight: in convolutions (those with padding included) and linear
+    layers, and in whatever else multiplies a parameter as a matrix or a kernel (attention's projections,
+    recurrent layers, a layer's weight used by a function). Biases, normalisations, activations, poolings,
+    products of activations and additions of branches are not counted. `sparse` is what the kept weights alone
+    would take: what hardware that skips every zero could reach, not what masks save on today's. Weights that
+    the mask does not speak of count as kept. `input_shape` is that of one input.
 
-    Raises: UsageError where the mask is not for this model, or the model does not take such inputs.
+    Raises: UsageError where the mask is not for this model, the model does not take such inputs, or it uses a
+    layer's weight in a way that cannot be counted, which is named.
 
     >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 5))
     >>> flops(net, None, (1, 4, 4))["dense"] == 2 * (4 * 18 + 40)
@@ -62,13 +66,14 @@ def flops(
 def layer_flops(
     model: nn.Module, mask: Mapping[str, Tensor] | None, input_shape: Sequence[int]
 ) -> list[LayerFlops]:
-    """Return what `flops` adds up, a layer (a prunable weight) each, in module order.
+    """Return what `flops` adds up, a weight each, in module order.
 
-    A weight that is used by several layers, or several times, stands once with all its uses.
+    A weight that is used by several layers, or several times, stands once with all its uses. Weights of
+    convolutions and linear layers are all listed, others where they are multiplied.
     """
     mask = checked_mask(model, mask)
-    layers = [layer for layer in model.modules() if isinstance(layer, _ConvNd | nn.Linear)]
-    uses = _uses(model, layers, input_shape)
+    model = private_copy(model, purpose="looked at").eval()
+    uses = _uses(model, input_shape)
     weights = {name: weight for name, weight in model.named_parameters() if id(weight) in uses}
     every = dict(model.named_parameters(remove_duplicate=False))
     kept = {id(every[name]): mask.kept_in(name) for name in mask}
@@ -78,45 +83,42 @@ def layer_flops(
     ]
 
 
-def _uses(model: nn.Module, layers: Sequence[Any], input_shape: Sequence[int]) -> dict[int, int]:
+def _uses(model: nn.Module, input_shape: Sequence[int]) -> dict[int, int]:
     """Run one input of zeros through the network and count each weight's uses, by the weight's id."""
+    layers = [layer for layer in model.modules() if isinstance(layer, _ConvNd | nn.Linear)]
     uses = {id(layer._parameters["weight"]): 0 for layer in layers if "weight" in layer._parameters}
+    beside = UsesBeside(model, uses.keys())
 
     def count(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         weight = layer._parameters.get("weight")
+        beside.leave(weight)
         if id(weight) not in uses:
             return
         if isinstance(layer, _ConvTransposeNd):  # each input pixel meets the kernel
-            uses[id(weight)] += inputs[0].numel() // layer.in_channels
+            uses[id(weight)] += _positions(inputs[0], layer.in_channels)
         else:
             channels = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
-            uses[id(weight)] += output.numel() // channels
+            uses[id(weight)] += _positions(output, channels)
 
     first = next(model.parameters(), None)
     if first is None:
         raise UsageError("the network has no weights")
-    hooks = [layer.register_forward_hook(count) for layer in layers]
+    for layer in layers:
+        layer.register_forward_pre_hook(lambda layer, _: beside.enter(layer._parameters.get("weight")))
+        layer.register_forward_hook(count)
     try:
-        with torch.no_grad(), _evaluating(model), torch.random.fork_rng(devices=[]):
+        with undisturbed(), torch.no_grad(), torch.random.fork_rng(devices=[]), beside:
             model(torch.zeros((1, *input_shape), device=first.device, dtype=first.dtype))
     except Exception as error:
         raise UsageError(
             f"the network cannot be run on an input of shape {tuple(input_shape)}: "
             f"{type(error).__name__}: {error}"
         ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for weight, more in beside.uses().items():
+        uses[weight] = uses.get(weight, 0) + more
     return uses
 
 
-@contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in evaluation mode, and back into its own afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def _positions(values: Tensor, channels: int) -> int:
+    """Return how many positions values in so many channels have; without channels there is nothing to use."""
+    return values.numel() // channels if channels else 0

@@ -7,7 +7,6 @@ ResNet-110. Whether there is one is enough: what passes is 1 or 0 after every la
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,9 +16,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from prunebench.errors import UsageError
+from prunebench.pruning.copying import private_copy, undisturbed
 from prunebench.pruning.diagnostics._masks import checked_mask
 from prunebench.pruning.diagnostics._signals import COUNTED, Signals
 from prunebench.pruning.mask import Mask
+from prunebench.pruning.precision import converted
 
 __all__ = ["disconnected", "effective_density", "effective_mask"]
 
@@ -121,6 +122,7 @@ class _Probe:
                 weight.copy_(mask[name])
         self._signals = Signals(self._weights)
         with (
+            undisturbed(),
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.random.fork_rng(devices=[]),
@@ -167,13 +169,11 @@ class _Probe:
 
 
 def _copied(model: nn.Module) -> nn.Module:
-    try:
-        with torch.inference_mode(False):
-            found = copy.deepcopy(model)
-            meta = any(parameter.is_meta for parameter in model.parameters())
-            return (found.to_empty(device="cpu") if meta else found.cpu()).float().eval()
-    except (RuntimeError, TypeError) as error:
-        raise UsageError(f"the network cannot be copied to be looked at: {error}") from error
+    found = private_copy(model, purpose="looked at")
+    meta = any(parameter.is_meta for parameter in model.parameters())
+    found = found.to_empty(device="cpu") if meta else found.cpu()
+    found._apply(converted(torch.float32))  # type: ignore[no-untyped-call]
+    return found.eval()
 
 
 def _floats(value: Any) -> Iterator[Tensor]:

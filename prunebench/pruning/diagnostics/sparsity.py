@@ -10,6 +10,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 
 from prunebench.errors import UsageError
 from prunebench.pruning.diagnostics._masks import checked_mask
+from prunebench.pruning.prunable import named_weights, own_weight
 
 __all__ = ["collapsed_layers", "layer_sparsity", "neuron_share", "neuron_sparsity"]
 
@@ -19,7 +20,8 @@ def layer_sparsity(
 ) -> list[dict[str, Any]]:
     """Return one dict a layer, in module order: name, kept, prunable (counts), sparsity (removed / prunable).
 
-    Frankle et al. 2021, App. J, Fig. 15. `input_shape` is not needed.
+    Frankle et al. 2021, App. J, Fig. 15. The sparsity of a layer without weights is 0: nothing is removed.
+    `input_shape` is not needed.
 
     Raises: UsageError where the mask is not for this model.
     """
@@ -28,7 +30,7 @@ def layer_sparsity(
             "name": layer["name"],
             "kept": layer["kept"],
             "prunable": layer["prunable"],
-            "sparsity": (layer["prunable"] - layer["kept"]) / layer["prunable"],
+            "sparsity": _removed(layer["kept"], layer["prunable"]),
         }
         for layer in checked_mask(model, mask).layers()
     ]
@@ -40,27 +42,34 @@ def neuron_sparsity(
     """Return for each layer the sparsity of each neuron's incoming weights: 1 is a neuron without any.
 
     A neuron is an output channel of a convolution or a unit of a linear layer: the first dimension of its
-    weight, in transposed convolutions the second. Frankle et al. 2021, §5, Fig. 5. `input_shape` is not
-    needed.
+    weight, in transposed convolutions the second. One that has no incoming weights unpruned has lost none: 0.
+    Frankle et al. 2021, §5, Fig. 5. `input_shape` is not needed.
 
     Raises: UsageError where the mask is not for this model.
     """
     groups = {
-        id(layer.weight): layer.groups for layer in model.modules() if isinstance(layer, _ConvTransposeNd)
+        id(own_weight(layer)): layer.groups
+        for layer in model.modules()
+        if isinstance(layer, _ConvTransposeNd)
     }
-    weights = dict(model.named_parameters(remove_duplicate=False))
+    weights = named_weights(model)
     result = {}
     for name, tensor in checked_mask(model, mask).items():
         transposed = groups.get(id(weights[name]))
         rows = tensor.flatten(1) if transposed is None else _by_output(tensor, transposed)
         incoming = rows.shape[1]
-        result[name] = [(incoming - kept) / incoming for kept in rows.sum(dim=1).tolist()]
+        result[name] = [_removed(kept, incoming) for kept in rows.sum(dim=1).tolist()]
     return result
+
+
+def _removed(kept: int, whole: int) -> float:
+    """Return the share removed; of nothing it is 0."""
+    return (whole - kept) / whole if whole else 0.0
 
 
 def _by_output(tensor: Tensor, groups: int) -> Tensor:
     """Turn a transposed convolution's (in, out / groups, …) into (out, incoming weights)."""
-    grouped = tensor.reshape(groups, -1, *tensor.shape[1:])
+    grouped = tensor.reshape(groups, tensor.shape[0] // groups, *tensor.shape[1:])
     return grouped.transpose(1, 2).flatten(0, 1).flatten(1)
 
 
@@ -84,8 +93,14 @@ def neuron_share(neurons: Mapping[str, Sequence[float]], sparsity: float) -> flo
 def collapsed_layers(
     model: nn.Module, mask: Mapping[str, Tensor] | None, input_shape: Sequence[int] | None = None
 ) -> list[str]:
-    """Return the names of the layers of which no weight is kept. `input_shape` is not needed.
+    """Return the names of the layers of which no weight is kept, though they have some.
+
+    `input_shape` is not needed.
 
     Raises: UsageError where the mask is not for this model.
     """
-    return [layer["name"] for layer in checked_mask(model, mask).layers() if layer["kept"] == 0]
+    return [
+        layer["name"]
+        for layer in checked_mask(model, mask).layers()
+        if layer["kept"] == 0 < layer["prunable"]
+    ]

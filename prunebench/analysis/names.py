@@ -1,0 +1,90 @@
+"""One cell under two names is one method: in n, in Holm's count, in places and in tables.
+
+`grasp-inverted` and `grasp` under the ablation `invert` resolve to the same form, so to the same cells. What
+counts methods counts cells; the other names stand beside the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunebench.analysis.table import SETTING, VARIANT, variant_name
+
+__all__ = ["ALSO", "one_name"]
+
+ALSO = "also"
+"""The column with a method's other names, as they are shown: a tuple of texts, empty for most."""
+
+
+def one_name(frame: pd.DataFrame, at: Sequence[str], cell: Sequence[str]) -> pd.DataFrame:
+    """Return the table with every cell under one name within each setting and `at`, and a column `also`.
+
+    `cell` are the columns that tell a method's cells apart within one setting and `at` (its seed, say). Two
+    methods are one there when they share a cell and have the same key wherever both are planned; so they
+    may be one at some sparsities and two at others. The name that comes first in the setting stays; rows of
+    the others that are not the same cell again (more seeds, say) go on under it. Cells without a key are
+    told apart by their names alone.
+    """
+    shared = (frame["key"] != "") & frame.duplicated([*SETTING, *at, *cell, "key"], keep=False)
+    if not shared.any():
+        return frame.assign(**{ALSO: pd.Series([()] * len(frame), index=frame.index, dtype=object)})
+    places = _numbers(frame, [*SETTING, *at])
+    names = _numbers(frame, [*SETTING, *VARIANT])
+    pairs = list(zip(places, names, strict=True))
+    involved = {pair for pair, is_shared in zip(pairs, shared, strict=True) if is_shared}
+    cells = list(frame[[*cell]].itertuples(index=False, name=None))
+    planned: dict[int, dict[int, dict[Any, str]]] = {}
+    for pair, where, key in zip(pairs, cells, frame["key"], strict=True):
+        if pair in involved:
+            planned.setdefault(pair[0], {}).setdefault(pair[1], {})[where] = key
+    counted_as = {
+        (place, name): first
+        for place, methods in planned.items()
+        for name, first in _merged(methods).items()
+        if name != first
+    }
+    shown = dict(zip(names, zip(frame["method"], frame["ablations"], strict=True), strict=True))
+    also: dict[tuple[int, int], tuple[str, ...]] = {}
+    for (place, name), first in sorted(counted_as.items()):
+        also[place, first] = (*also.get((place, first), ()), variant_name(*shown[name]))
+    ends = [(pair[0], counted_as.get(pair, pair[1])) for pair in pairs]
+    renamed = np.array([pair in counted_as for pair in pairs])
+    there = {(end, where) for end, where, other in zip(ends, cells, renamed, strict=True) if not other}
+    keep = ~renamed
+    for i in np.flatnonzero(renamed):
+        if (ends[i], cells[i]) not in there:
+            there.add((ends[i], cells[i]))
+            keep[i] = True
+    columns = {
+        name: pd.Series([shown[end[1]][i] for end in ends], index=frame.index, dtype=object)
+        for i, name in enumerate(VARIANT)
+    }
+    also_column = pd.Series([also.get(end, ()) for end in ends], index=frame.index, dtype=object)
+    return frame.assign(**columns, **{ALSO: also_column})[keep]
+
+
+def _numbers(frame: pd.DataFrame, keys: list[str]) -> list[int]:
+    """Return each row's group as a number, in the order of first appearance."""
+    return [int(n) for n in frame.groupby(keys, sort=False, dropna=False).ngroup()]
+
+
+def _merged(methods: dict[int, dict[Any, str]]) -> dict[int, int]:
+    """Return for each method, named by its place in the setting, the one that it counts as."""
+    classes: dict[int, dict[Any, str]] = {}
+    result = {}
+    for name in sorted(methods):
+        cells = methods[name]
+        for first, known in classes.items():
+            common = cells.keys() & known.keys()
+            if common and all(cells[place] == known[place] != "" for place in common):
+                known.update(cells)
+                result[name] = first
+                break
+        else:
+            classes[name] = dict(cells)
+            result[name] = name
+    return result

@@ -1,0 +1,177 @@
+"""What `prune` and `score` are given, checked: methods, batches, shares and shapes."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import Tensor
+
+from prunebench.errors import UsageError, nearest
+from prunebench.host.components import Scorer
+from prunebench.host.form import Form, Gradual, ScorerCall
+from prunebench.pruning import nested
+from prunebench.pruning.losses import Loss
+from prunebench.pruning.score import ScoringFunction
+
+if TYPE_CHECKING:
+    from prunebench.host.registry import Host
+
+__all__ = [
+    "Batch",
+    "Function",
+    "checked_batch",
+    "checked_shape",
+    "component_of",
+    "host_of",
+    "method_of",
+    "refuse_method",
+    "refuse_parameters",
+    "refuse_training",
+    "share_kept",
+]
+
+Function = ScoringFunction
+Batch = tuple[Any, Any]
+
+
+def refuse_training(form: Form, who: str) -> None:
+    """Refuse forms that need more than the network at hand."""
+    assert form.scorer is not None
+    unbuilt = form.unbuilt()
+    if unbuilt:
+        raise UsageError(f"{who} has {unbuilt}, which is not built yet")
+    if isinstance(form.schedule, Gradual):
+        raise UsageError(
+            f"{who} prunes while the network trains, and prune takes the network as it is: run it in a suite"
+        )
+    if form.score_at != "init" or form.find:
+        raise UsageError(
+            f"{who} trains the network before it scores it, and prune takes the network as it is: for a "
+            f"trained model use the scorer itself, '{form.scorer.name}'; to have it trained, run a suite"
+        )
+    if "reinit" in form.alter:
+        raise UsageError(
+            f"{who} draws new initial weights, and prune only makes the mask: leave out 'reinit'"
+        )
+
+
+def method_of(
+    method: str | Form | Scorer | Function, batch: Batch | None, plugins: tuple[Path | str, ...]
+) -> tuple[Form, Scorer, str]:
+    """Return a method's form, its scorer, and how to call it in a message."""
+    if isinstance(method, str):
+        form, who = host_of(plugins).method(method).form, f"method '{method}'"
+    elif isinstance(method, Form):
+        form, who = method, "the method"
+    else:
+        scorer = component_of(method, batch)
+        return Form(scorer=ScorerCall(name=scorer.name)), scorer, f"scorer '{scorer.name}'"
+    if form.scorer is None:
+        raise UsageError(f"{who} prunes nothing: it has no scorer")
+    return form, cast(Scorer, host_of(plugins).get("scorers", form.scorer.name)), who
+
+
+def refuse_method(name: str, host: Host) -> None:
+    """Say which scorer a method has, where the name of a method is given for a scorer's."""
+    if name in host.names("scorers") or name not in host.names("methods"):
+        return
+    form = host.method(name).form
+    said = f"its scorer is '{form.scorer.name}'" if form.scorer else "it has no scorer"
+    raise UsageError(f"'{name}' is a method, not a scorer; {said}")
+
+
+def component_of(
+    scorer: Scorer | Function, batch: Batch | None, wanted: str = "the name of a method, a Form"
+) -> Scorer:
+    """Return a scorer that was given as itself or as its function."""
+    if isinstance(scorer, Scorer):
+        return scorer
+    if isinstance(scorer, type) or not callable(scorer):
+        raise UsageError(f"expected {wanted}, a Scorer or a scoring function; found {scorer!r}")
+    name = getattr(scorer, "__name__", type(scorer).__name__)
+    return Scorer(name, scorer, needs="nothing" if batch is None else "batch")
+
+
+def share_kept(density: float | str | None, sparsity: float | None) -> float:
+    """Return the share of the weights that is kept, by whichever of the two is given."""
+    if (density is None) == (sparsity is None):
+        found = "neither" if density is None else "both"
+        raise UsageError(f"give density (the share kept) or sparsity (the share removed); found {found}")
+    name, value = ("density", density) if sparsity is None else ("sparsity", sparsity)
+    allowed = "above 0, at most 1" if name == "density" else "at least 0, below 1"
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = float(cast(float, value))
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} must be a number {allowed}; found {value!r}") from None
+    share = number if name == "density" else round(1 - number, 12)
+    if not 0 < share <= 1:
+        raise UsageError(f"{name} must be {allowed}; found {value}")
+    return share
+
+
+def checked_batch(batch: Any, loss: Loss | None) -> Batch:
+    """Return (x, y), refusing what is no batch, or none for cross entropy."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        what = f"{len(batch)} values" if isinstance(batch, tuple | list) else type(batch).__name__
+        raise UsageError(f"batch must be (x, y), inputs and labels; found {what}")
+    x, y = batch
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        if x.dim() == 0 or y.dim() == 0 or len(x) != len(y):
+            raise UsageError(
+                f"batch: x has shape {tuple(x.shape)}, y {tuple(y.shape)}; as many labels as inputs wanted"
+            )
+        if len(x) == 0:
+            raise UsageError("batch is empty")
+    if loss is None:
+        if not nested.tensors(x) and not _is_lazy(x):
+            raise UsageError(f"batch: x must be a torch tensor; found {type(x).__name__} without any")
+        if not isinstance(y, Tensor):
+            raise UsageError(
+                f"batch: y must be a torch tensor; found {type(y).__name__}; for other targets give "
+                "loss=function(outputs, y)"
+            )
+        if y.dim() == 1 and str(y.dtype) != "torch.int64":
+            raise UsageError(f"batch: y must be class labels in torch.int64; found {y.dtype}")
+    return x, y
+
+
+def _is_lazy(x: Any) -> bool:
+    """Whether x has the length, the shape and the indexing of a tensor of examples."""
+    array = type(x).__module__ == "numpy"  # its parts are no tensors
+    return not array and all(hasattr(x, name) for name in ("shape", "__len__", "__getitem__"))
+
+
+def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    """Return the shape of one input as a tuple."""
+    if shape is None:
+        return None
+    found: Any = shape
+    try:
+        sizes = tuple(operator.index(size) for size in found)
+    except TypeError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise UsageError(f"input_shape must be the shape of one input, such as (3, 32, 32); found {found!r}")
+    return sizes
+
+
+@functools.lru_cache(maxsize=8)
+def host_of(plugins: tuple[Path | str, ...] = ()) -> Host:
+    """Return the host with these plugin files, loaded once."""
+    from prunebench.host.registry import Host
+
+    return Host.load(plugins=[Path(path) for path in plugins])
+
+
+def refuse_parameters(scorer: Scorer, parameters: Iterable[str]) -> None:
+    """Refuse parameters that a scorer does not have."""
+    for name in parameters:
+        if name not in scorer.parameters:
+            hint = nearest(name, scorer.parameters)
+            raise UsageError(f"scorer '{scorer.name}' has no parameter '{name}'{hint}")

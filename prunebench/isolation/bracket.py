@@ -1,0 +1,54 @@
+"""The bracket around a call of foreign code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from prunebench.errors import LeakError
+from prunebench.isolation.names import Names
+from prunebench.isolation.settings import QUIET, TELLING, Reading
+
+__all__ = ["Watch", "isolated", "listed"]
+
+
+class Watch:
+    """What there was when it was made: `put_back` restores it and says what had been changed."""
+
+    def __init__(self) -> None:
+        self._telling = [Reading(setting) for setting in TELLING]
+        self._names = Names.now()
+        self._quiet = [Reading(setting) for setting in QUIET]
+
+    def put_back(self) -> list[str]:
+        """Restore everything; return what of it changes others' results, in words, the verb first."""
+        said = [text for reading in self._telling if (text := reading.put_back()) is not None]
+        said += self._names.put_back()
+        for reading in self._quiet:
+            reading.put_back()
+        return said
+
+
+@contextmanager
+def isolated(who: str) -> Iterator[None]:
+    """Run code of others; what it changes outside itself is put back, also when it fails.
+
+    Raises: LeakError, naming `who` and what it changed, where that changes the results of others.
+    """
+    watch = Watch()
+    try:
+        yield
+    except BaseException as error:
+        changed = watch.put_back()
+        if changed:
+            error.add_note(f"{who} also {listed(changed)}; this has been put back")
+        raise
+    changed = watch.put_back()
+    if changed:
+        raise LeakError(f"{who} {listed(changed)}; this has been put back, and what it made is not kept")
+
+
+def listed(phrases: Sequence[str]) -> str:
+    """Return phrases as one: a, b and c."""
+    *first, last = phrases
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,124 @@
+"""Scores that rank nothing, or not enough: what decides then is the weights' position, and that is said."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from prunebench.errors import ComponentError, PruningWarning
+from prunebench.pruning.allocation import Allocation
+from prunebench.pruning.mask import Mask
+from prunebench.pruning.product import Product
+from prunebench.pruning.remove import Keep, part_of
+from prunebench.pruning.select import only_value, ties
+
+__all__ = [
+    "Warn",
+    "all_zero",
+    "chosen_by_position",
+    "emptied_layers",
+    "only_score",
+    "tell_no_ranking",
+    "warn_user",
+]
+
+Warn = Callable[[str], Any]
+"""Who is told of what is no error: takes a sentence."""
+
+_NOTICED = 0.01
+"""The share of the kept weights from which on a choice by position among equal scores is worth a word."""
+
+
+def warn_user(message: str) -> None:
+    """Warn with a `PruningWarning`."""
+    warnings.warn(message, PruningWarning, stacklevel=4)
+
+
+def only_score(scores: Mapping[str, Tensor | Product], mask: Mask | None = None) -> float | None:
+    """Return the score that all weights have which the mask has left; None where they are not all equal."""
+    return only_value([part_of(name, score, mask) for name, score in scores.items()])
+
+
+def all_zero(who: str) -> str:
+    """Return what to tell of scores that are all zero."""
+    return (
+        f"{who}: every score is 0, which ranks nothing: what it scores by does not depend on the weights "
+        "(are outputs or loss constant, all units dead, or all weights 0?)"
+    )
+
+
+def tell_no_ranking(
+    scores: Mapping[str, Tensor | Product], mask: Mask | None, who: str, warn: Warn = warn_user
+) -> None:
+    """Refuse scores that are all zero in a network that has all its weights, and warn of others all equal.
+
+    In a network with a mask zeros are no error: of a network that is pruned to the bone no path may be left.
+
+    Raises: ComponentError.
+    """
+    value = only_score(scores, mask)
+    if value is None:
+        return
+    if value != 0:
+        warn(f"{who}: every score is {value:g}: equal scores rank nothing, weights are kept by position")
+    elif mask is None or mask.kept == mask.prunable:
+        raise ComponentError(all_zero(who))
+    else:
+        warn(
+            f"{who}: every score of the {mask.kept} weights that are left is 0: what it scores by no longer "
+            "depends on them, and they are kept by position"
+        )
+
+
+def chosen_by_position(
+    scores: Mapping[str, Tensor | Product],
+    mask: Mask,
+    *,
+    keep: Keep = "high",
+    allocation: Allocation = "global",
+    current: Mask | None = None,
+    who: str,
+) -> str | None:
+    """Return a sentence where the scores were too few for the mask made of them; None where they sufficed.
+
+    That is where the last weights kept have the score of others that were removed: with a score of 0 it is
+    always told, with another where it concerns more than a hundredth of what is kept. Arguments as of
+    `keep_top`, which made the mask.
+    """
+    parts = [part_of(name, score, current) for name, score in scores.items()]
+    marks = [mask[name].numpy().reshape(-1) for name in scores]
+    together = isinstance(allocation, str) and allocation == "global"
+    groups = [(parts, marks)] if together else [([p], [m]) for p, m in zip(parts, marks, strict=True)]
+    zeros, equals, equal = 0, 0, 0
+    for own, chosen in groups:
+        value, kept, all_ = ties(own, chosen, keep)
+        if kept == all_:
+            continue
+        if value == 0:
+            zeros += kept
+        else:
+            equals, equal = equals + kept, equal + all_
+    if zeros:
+        return (
+            f"{who}: {zeros} of the {mask.kept} weights kept have the score 0, like others that were "
+            f"removed: the scores rank only {mask.kept - zeros}, the rest was chosen by position"
+        )
+    if equals > _NOTICED * mask.kept:
+        return (
+            f"{who}: {equals} of the {mask.kept} weights kept were chosen by position among {equal} with "
+            "equal scores"
+        )
+    return None
+
+
+def emptied_layers(mask: Mask, who: str) -> str | None:
+    """Return a sentence that names the layers of which no weight is kept; None where there is none."""
+    names = [layer["name"] for layer in mask.layers() if layer["prunable"] and not layer["kept"]]
+    if not names:
+        return None
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    layers = f"{len(names)} of {len(mask)} layers"
+    return f"{who} kept {mask.kept} of {mask.prunable} weights and none in {layers}: {shown}"

@@ -1,0 +1,74 @@
+"""What stands under a table because a number in it needs a word: footnotes, each remark once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from prunebench.analysis import EmptyLayer
+
+__all__ = ["Footnotes", "diverged_remark", "empty_remark", "lacking_remark"]
+
+Row = Mapping[Any, Any]
+
+_NAMED = 3
+"""So many empty layers are named; of more, their number is said."""
+
+
+class Footnotes:
+    """Numbers equal remarks alike, in the order they are first needed; knows how accuracies are written."""
+
+    def __init__(self, digits: int) -> None:
+        self.digits = digits
+        self._numbers: dict[str, int] = {}
+
+    def mark(self, *remarks: str) -> str:
+        """Return the marks of these remarks, to stand behind a number; empty remarks have none."""
+        numbers = (self._numbers.setdefault(r, len(self._numbers) + 1) for r in dict.fromkeys(remarks) if r)
+        return "".join(f" [{number}]" for number in numbers)
+
+    def lines(self) -> list[str]:
+        """Return the remarks as a list in markdown."""
+        return [f"- [{number}] {remark}" for remark, number in self._numbers.items()]
+
+
+def diverged_remark(row: Row, *, mixed: bool) -> str:
+    """Return how diverged runs count beside a number that is of some; `mixed`: others did not diverge."""
+    if bool(pd.isna(row["guess"])):
+        return (
+            "Diverged runs are out of means and differences, which then decide nothing: the number of "
+            "classes, and so the accuracy of a guess, is not known."
+        )
+    counts = f"counts with the accuracy of a guess, {row['guess']:.4g} %"
+    if not mixed:
+        return f"In differences, places and ranges a diverged run {counts}."
+    return (
+        "Diverged runs (over a range: seeds with one) are out of the mean shown. In differences, places and "
+        f"ranges each {counts}; an interval does not describe such a mixture."
+    )
+
+
+def lacking_remark(row: Row, *, over_range: bool) -> str:
+    """Return how many seeds are missing or failed; nothing where none is."""
+    lost = [f"{row[name]} of {row['planned']} {name}" for name in ("missing", "failed") if row[name]]
+    if not lost:
+        return ""
+    where = " at some sparsity of the range" if over_range else ""
+    return f"{', '.join(lost)}{where}: out of the mean"
+
+
+def empty_remark(layers: Sequence[EmptyLayer], planned: int) -> str:
+    """Return which layers the masks leave without a weight, the output layer first; nothing where none."""
+    if not layers:
+        return ""
+    ordered = sorted(layers, key=lambda layer: not layer.output)
+    said = [
+        f"{'the output layer ' if layer.output else ''}{layer.layer} ({layer.seeds} of {planned})"
+        for layer in ordered[:_NAMED]
+    ]
+    more = len(ordered) - _NAMED
+    if more > 0:
+        said.append(f"and {more} more {'layer' if more == 1 else 'layers'}")
+    return f"No weight is left in {', '.join(said)}."
