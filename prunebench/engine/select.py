@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import orjson
-
 from prunebench.engine.sparsities import of_sparsity
-from prunebench.errors import UsageError, closest
+from prunebench.errors import StoreError, UsageError, closest
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
+from prunebench.store import replace
 
-__all__ = ["none_matches", "select"]
+__all__ = ["node_name", "select", "write_last_failed"]
+
+
+def node_name(path: Path) -> str:
+    """Return a suite file's name as ids of pytest's nodes begin: what these give a meaning to is replaced."""
+    return path.name.replace("::", "..").translate(str.maketrans("[]", "()"))
 
 
 def select(
@@ -37,7 +43,8 @@ def select(
     cells = of_sparsity(plan.cells, sparsities)
     if last_failed and store is not None:
         failed = _failed_last_time(store)
-        cells = [cell for cell in cells if f"{file}::{cell.id}" in failed] or cells
+        name = node_name(path) if path else ""
+        cells = [cell for cell in cells if f"{name}::{cell.id}" in failed] or cells
     if not keyword:
         return cells
     from _pytest.mark.expression import Expression
@@ -87,9 +94,25 @@ class _Matches:
         return any(wanted in one for one in self._names)
 
 
+def write_last_failed(store: Path, path: Path, *, failed: Iterable[str], passed: Iterable[str]) -> None:
+    """Note which cells of a suite's file failed, and which have passed since; others stay as noted."""
+    name = node_name(path)
+    noted = _failed_last_time(store) - {f"{name}::{cell}" for cell in passed}
+    noted |= {f"{name}::{cell}" for cell in failed}
+    content = json.dumps(dict.fromkeys(sorted(noted), True)).encode()
+    file = _last_failed(store)
+    with contextlib.suppress(OSError, StoreError):  # --lf takes all cells then
+        if file.exists() or noted:
+            replace(file, content)
+
+
+def _last_failed(store: Path) -> Path:
+    return store / "pytest-cache" / "v" / "cache" / "lastfailed"
+
+
 def _failed_last_time(store: Path) -> set[str]:
     try:
-        found = orjson.loads((store / "pytest-cache" / "v" / "cache" / "lastfailed").read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        found = json.loads(_last_failed(store).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return set()
     return set(found) if isinstance(found, dict) else set()

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from prunebench.store._errors import Damaged, Missing
+from prunebench.store._commit import replace, writing
+from prunebench.store._errors import Damaged, Missing, Unwritable
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
 from prunebench.store.records import Record
 from prunebench.store.store import Store
 
-__all__ = ["Artifact", "Claim", "Damaged", "Missing", "Record", "Store"]
+__all__ = [
+    "Artifact",
+    "Claim",
+    "Damaged",
+    "Missing",
+    "Record",
+    "Store",
+    "Unwritable",
+    "replace",
+    "writing",
+]
