@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "ComponentError",
@@ -16,7 +17,9 @@ __all__ = [
     "StoreError",
     "SuiteError",
     "UsageError",
+    "closest",
     "nearest",
+    "nearest_file",
     "readable",
 ]
 
@@ -88,10 +91,32 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     "; did you mean 'snip'? allowed: grasp, snip"
     """
     names = sorted(set(allowed))
-    plain = {_plain(other): other for other in names}
-    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
-    hint = f"; did you mean '{plain[close[0]]}'?" if close else ";"
+    close = closest(name, names)
+    hint = f"; did you mean '{close}'?" if close else ";"
     return f"{hint} allowed: {', '.join(names) if names else 'nothing'}"
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that is most like another, or None; as `nearest` tells it.
+
+    >>> closest("SNIP", ["snip", "grasp"]), closest("xyz", ["snip"])
+    ('snip', None)
+    """
+    plain: dict[str, str] = {}
+    for one in names:
+        plain.setdefault(_plain(one), one)
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    return plain[close[0]] if close else None
+
+
+def nearest_file(path: Path) -> str:
+    """Return "; did you mean 'X'?" for the file beside `path` whose name is most like it, else nothing."""
+    try:
+        names = [one.stem for one in path.parent.iterdir() if one.suffix == path.suffix]
+    except OSError:
+        return ""
+    close = closest(path.stem, names)
+    return f"; did you mean '{path.with_name(close + path.suffix)}'?" if close else ""
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -492,3 +493,17 @@ def test_on_a_gpu(method: str) -> None:
     on_cpu = prunebench.prune(make_model(), method, density=0.3, batch=make_batch())
     both = sum(int((mask[name] & on_cpu[name]).sum()) for name in mask)
     assert both >= 0.95 * mask.kept
+
+
+def test_a_scorer_that_fails_tells_its_line() -> None:
+    """The message has file, line and source of the user's own code; the cause is the scorer's error."""
+
+    def unlucky(net, batch, rng):
+        return torch.zeros(2, 3) @ torch.zeros(2, 3)
+
+    for call in (prunebench.score, functools.partial(prunebench.prune, density=0.5)):
+        with pytest.raises(ComponentError) as caught:
+            call(nn.Linear(3, 4), unlucky, input_shape=(3,))
+        assert isinstance(caught.value.__cause__, RuntimeError)
+        line = unlucky.__code__.co_firstlineno + 1
+        assert f"{__file__}:{line}: return torch.zeros(2, 3) @ torch.zeros(2, 3)" in str(caught.value)

@@ -184,9 +184,9 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
     `accuracy` is the seed's mean over all the range's grid points, `counted` the same with diverged runs at
     the accuracy of a guess; columns: SETTING, `range`, VARIANT, `also`, `seed`, `status`, `accuracy`,
     `counted`, `classes`. A seed that lacks a point (or was never planned there) has no accuracy and takes the
-    status of what it lacks: failed before missing; one that has all, and diverged at some, is diverged.
-    Goes into `summarize` and `compare` with `at=AT_RANGE`. Empty ranges have no rows, nor has the unpruned
-    network.
+    status of what it lacks: failed before missing before unselected; one that has all, and diverged at some,
+    is diverged. Goes into `summarize` and `compare` with `at=AT_RANGE`. Empty ranges have no rows, nor has
+    the unpruned network.
     """
     frame = distinct(frame)
     keys = [*SETTING, "range", *VARIANT, "seed"]
@@ -206,7 +206,7 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
     rows["rank"] = rows["range"].map({name: i for i, name in enumerate(RANGES)})
     rows = rows.sort_values(["rank", "order"], kind="stable").reset_index(drop=True)
     rows = one_name(rows, ("range",), ("sparsity", "seed"))
-    for status in ("finished", "diverged", "failed"):
+    for status in ("finished", "diverged", "failed", "unselected"):
         rows[status] = rows["status"] == status
     grouped = rows.groupby(keys, sort=False, dropna=False)
     result = grouped.agg(
@@ -215,6 +215,7 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
         finished=("finished", "sum"),
         diverged=("diverged", "sum"),
         failed=("failed", "any"),
+        unselected=("unselected", "sum"),
         accuracy=("accuracy", "mean"),
         counted=("counted", "mean"),
         counts=("counted", "count"),
@@ -222,7 +223,10 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
     ).reset_index()
     whole = result["finished"] == result["points"]
     results = result["finished"] + result["diverged"] == result["points"]
-    lacking = np.select([results, result["failed"]], ["diverged", "failed"], default="missing")
+    left_out = result["finished"] + result["diverged"] + result["unselected"] == result["points"]
+    lacking = np.select(
+        [results, result["failed"], left_out], ["diverged", "failed", "unselected"], default="missing"
+    )
     result["status"] = np.where(whole, "finished", lacking)
     result["accuracy"] = result["accuracy"].where(whole)
     result["counted"] = result["counted"].where(result["counts"] == result["points"])

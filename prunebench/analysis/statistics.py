@@ -33,9 +33,9 @@ def summarize(
 
     Columns: those of SETTING, `at`, VARIANT; `also` (the method's other names, a tuple); `planned` (cells),
     `n` (finished ones, which are averaged), `mean`, `sd` (n − 1), `low` and `high` (t interval of the mean at
-    `level`); `diverged`, `missing`, `failed` (cells, all out of the mean). With one seed sd, low and high are
-    NaN, with none the mean is too. Of accuracies there are also `guess` (percent; NaN where the number of
-    classes is not known) and `mean_with_diverged`, in which each diverged run counts with it.
+    `level`); `diverged`, `missing`, `failed`, `unselected` (cells, all out of the mean). With one seed sd,
+    low and high are NaN, with none the mean is too. Of accuracies there are also `guess` (percent; NaN where
+    the number of classes is not known) and `mean_with_diverged`, in which each diverged run counts with it.
     Rows are in the order of first appearance.
 
     Raises: UsageError where two different cells stand in one place.

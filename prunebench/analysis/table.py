@@ -28,7 +28,8 @@ SETTING = ("architecture", "dataset", "recipe", "split", "find", "score_at")
 VARIANT = ("method", "ablations")
 """A row of a leaderboard: a method with its ablations ("" or "shuffle+reinit")."""
 
-STATUSES = ("finished", "diverged", "missing", "failed")
+STATUSES = ("finished", "diverged", "missing", "failed", "unselected")
+"""What became of a cell; "unselected": nothing, and nobody asked (a missing one was asked for)."""
 
 _TEXT, _TEXTS, _WHOLE, _MAYBE_WHOLE, _REAL = "text", "texts", "int64", "Int64", "float64"
 

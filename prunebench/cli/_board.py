@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prunebench.plan import Plan
@@ -11,12 +12,24 @@ if TYPE_CHECKING:
 __all__ = ["board"]
 
 
-def board(plan: Plan, store: Store, format: str) -> str | None:
-    """Return a plan's leaderboard, or None where nothing of it has been run."""
+def board(
+    plan: Plan,
+    store: Store,
+    format: str,
+    *,
+    asked: Collection[str] | None = None,
+    sparsities: Sequence[float] = (),
+) -> str | None:
+    """Return a plan's leaderboard, or None where nothing of it has been run.
+
+    `asked`: ids of the cells that were asked for. Of the others those that have no result are "unselected",
+    not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
+    run. `sparsities`: the columns shown, where not the suite's own.
+    """
     from prunebench.engine.rows import rows
 
     found = rows(plan, store)
-    if not any(row["status"] in ("finished", "diverged") for row in found):
+    if not any(row["status"] in _RESULTS for row in found):
         return None
     from prunebench.analysis import table
     from prunebench.report.leaderboard import leaderboard
@@ -24,4 +37,27 @@ def board(plan: Plan, store: Store, format: str) -> str | None:
     settings = dict(plan.suite)
     own = (settings.get("leaderboard") or {}).get("margin")
     settings["margin"] = settings.get("margins") if own is None else own
+    if asked is None:
+        settings["absent"] = "not run yet"
+    else:
+        found = _of_selection(found, asked)
+    if sparsities:
+        settings["leaderboard"] = {**(settings.get("leaderboard") or {}), "sparsities": list(sparsities)}
     return leaderboard(table(found), suite=settings, format=format)
+
+
+_RESULTS = ("finished", "diverged")
+
+
+def _of_selection(rows: Sequence[Mapping[str, Any]], asked: Collection[str]) -> list[dict[str, Any]]:
+    from prunebench.analysis import SETTING
+
+    keys = {row["key"] for row in rows if f"{row['matrix']}::{row['cell']}" in asked}
+    marked: list[dict[str, Any]] = []
+    shown = set()
+    for row in rows:
+        left_out = row["status"] == "missing" and row["key"] not in keys
+        marked.append({**row, "status": "unselected"} if left_out else dict(row))
+        if not left_out:
+            shown.add(tuple(row[name] for name in SETTING))
+    return [row for row in marked if tuple(row[name] for name in SETTING) in shown]

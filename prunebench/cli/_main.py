@@ -1,6 +1,7 @@
 """The group of commands, and the one place where errors become messages and exit codes.
 
-0 all done; 1 a job failed, or prunebench itself did; 2 a mistake in what was asked; 130 interrupted.
+0 all there; 1 something asked for is not there, or prunebench itself failed; 2 a mistake in what was asked;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from typing import Any, NoReturn
 import click
 
 from prunebench._version import __version__
+from prunebench.cli._exit import FAILED, INTERRUPTED, USAGE
 from prunebench.cli._output import complain
 from prunebench.errors import PrunebenchError, nearest
 
 __all__ = ["COMMANDS", "main"]
-
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
     "run": "prunebench.cli.run",
@@ -91,15 +91,15 @@ def _our_fault() -> NoReturn:
 
 _EPILOG = """\b
 Examples:
-  prunebench run quick              run the quick suite (no download), print its leaderboard
-  prunebench plan quick             what that takes, before it runs
-  prunebench run quick -k snip      only the cells of SNIP
-  prunebench run my-suite.toml -n 4 your own suite, four workers
-  prunebench list methods           what there is to compare
-  prunebench show method synflow    the exact variant, its parameters, its source
+  prunebench run quick              # run the quick suite (no download), print its leaderboard
+  prunebench plan quick             # what that takes, before it runs
+  prunebench run quick -k snip      # only the cells of SNIP
+  prunebench run my-suite.toml -n 4 # your own suite, four workers
+  prunebench list methods           # what there is to compare
+  prunebench show method synflow    # the exact variant, its parameters, its source
 
 \b
-Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 interrupted.
+Exit codes: 0 all there, 1 something asked for is not, 2 a mistake in what was asked, 130 interrupted.
 """
 
 

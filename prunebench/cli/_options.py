@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +26,7 @@ __all__ = [
     "selection_options",
     "store_option",
     "suite_argument",
+    "which_options",
     "workers_option",
 ]
 
@@ -109,17 +111,46 @@ def planning_options(function: F) -> F:
     return function
 
 
-def selection_options(function: F) -> F:
-    """-k, --lf, and what is planned: which cells."""
-    function = planning_options(function)
+def which_options(function: F) -> F:
+    """-k, --sparsity: which of the planned cells."""
     for option in (
-        click.option("--lf", is_flag=True, help="Only the cells that failed last time (all, if none did)."),
+        click.option(
+            "--sparsity",
+            metavar="S",
+            multiple=True,
+            help="Only cells of this sparsity, as tables print it: 98.6, '95 %', or 0.95; repeatable.",
+        ),
         click.option(
             "-k", "keyword", metavar="EXPR", help="Only cells that match, as 'snip and not shuffle'."
         ),
     ):
         function = option(function)
     return function
+
+
+def selection_options(function: F) -> F:
+    """-k, --sparsity, --lf, and what is planned: which cells."""
+    function = planning_options(function)
+    function = click.option(
+        "--lf", is_flag=True, help="Only the cells that failed last time (all, if none did)."
+    )(function)
+    return which_options(function)
+
+
+if TYPE_CHECKING:
+    _Text = click.ParamType[str]
+else:  # not generic before click 8.5
+    _Text = click.ParamType
+
+
+class _Device(_Text):
+    name = "device"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).lower()
+        if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
+            raise UsageError(f"--device: found '{value}', allowed: cpu, cuda, cuda:N")
+        return text
 
 
 def device_options(function: F) -> F:
@@ -133,16 +164,17 @@ def device_options(function: F) -> F:
             show_default=True,
             help="Threads a job.",
         ),
-        click.option("--device", metavar="D", default="cpu", show_default=True, help="cpu, cuda or cuda:N."),
+        click.option(
+            "--device",
+            metavar="D",
+            type=_Device(),
+            default="cpu",
+            show_default=True,
+            help="cpu, cuda or cuda:N.",
+        ),
     ):
         function = option(function)
     return function
-
-
-if TYPE_CHECKING:
-    _Text = click.ParamType[str]
-else:  # not generic before click 8.5
-    _Text = click.ParamType
 
 
 class _Workers(_Text):
@@ -192,6 +224,7 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         load=tuple(options["load"]) if options.get("load") else None,
         scorers=tuple(options.get("scorer", ())),
         seeds=options.get("seeds"),
+        sparsities=tuple(options.get("sparsity", ())),
         device=options.get("device", "cpu"),
         threads=options.get("threads", 1),
         keep_states=options.get("keep_states", False),

@@ -7,19 +7,22 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunebench.errors import readable
+from prunebench.errors import UsageError, readable
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
 
 __all__ = [
     "amount",
+    "between",
     "complain",
     "counted",
+    "deliver",
     "duration",
     "first_line",
     "problems",
@@ -65,9 +68,28 @@ def complain(text: str, *, label: str | None = None) -> None:
     say(f"{label}: {text}" if label else text, "bold red" if label else "yellow", err=True)
 
 
-def say_json(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(_json_text(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
+def deliver(text: str, output: str | None) -> None:
+    """Print a text that ends in a newline, or write it to a file.
+
+    Raises: UsageError where the file cannot be written.
+    """
+    if output is None or output == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
+
+
+SCHEMA = 1
+"""The version of what commands print as JSON (docs/outputs.md): new keys leave it, other changes raise it."""
+
+
+def say_json(value: Mapping[str, Any]) -> None:
+    """Print a value as JSON, with the version of its schema."""
+    whole = {"schema": SCHEMA, **value}
+    click.echo(_json_text(json.dumps(whole, indent=2, ensure_ascii=False, default=_plain)))
 
 
 def _json_text(text: str) -> str:
@@ -88,20 +110,34 @@ def say_rows(
     columns: Sequence[str] | Mapping[str, str],
     *,
     as_json: bool,
+    kind: str = "",
     title: str | None = None,
-    shrink: str | None = None,
+    shrink: Sequence[str] = (),
 ) -> None:
-    """Print a listing, as a table or as JSON; on a terminal the column `shrink` is shortened to what fits."""
-    from prunebench.report.listing import render
+    """Print a listing, as a table or as JSON (with what `kind` it is of).
+
+    On a terminal the columns `shrink` are shortened to what fits.
+    """
+    from prunebench.report.listing import render, spelled
 
     text = render(rows, columns=columns, as_json=as_json, title=title)
-    if shrink and rows and not as_json and sys.stdout.isatty():
-        wide = max(map(len, text.splitlines())) - shutil.get_terminal_size().columns
-        if wide > 0:
-            room = max(24, max(len(str(row.get(shrink) or "")) for row in rows) - wide)
-            rows = [{**row, shrink: _shortened(str(row.get(shrink) or ""), room)} for row in rows]
+    if rows and not as_json and sys.stdout.isatty():
+        for name, least in zip(shrink, _LEAST, strict=False):
+            wide = max(map(len, text.splitlines())) - shutil.get_terminal_size().columns
+            if wide <= 0:
+                break
+            shown = [spelled(row.get(name)) for row in rows]
+            room = max(least, max(map(len, shown)) - wide)
+            rows = [{**row, name: _shortened(one, room)} for row, one in zip(rows, shown, strict=True)]
             text = render(rows, columns=columns, as_json=as_json, title=title)
-    click.echo(_json_text(text) if as_json else visible(text))
+    if as_json:
+        say_json({"kind": kind, "rows": json.loads(text)})
+    else:
+        click.echo(visible(text))
+
+
+_LEAST = (20, 12, 12)
+"""Characters that are left of the first, second and third column that is shortened."""
 
 
 def _shortened(text: str, room: int) -> str:
@@ -150,6 +186,21 @@ def duration(seconds: float) -> str:
             rest = (whole % size) // part
             return f"{whole // size} {big} {rest} {small}" if rest else f"{whole // size} {big}"
     return f"{whole} s"
+
+
+def between(low: float, high: float) -> str:
+    """Return a time that is only known to lie between two, in the unit that fits the longer.
+
+    >>> between(0.2, 0.7), between(20, 90), between(70, 260), between(100, 110), between(3000, 9000)
+    ('less than a second', '20–90 s', '1–4 min', '100–110 s', '50–150 min')
+    """
+    for unit, size, least in (("d", 86400, 3), ("h", 3600, 3), ("min", 60, 2), ("s", 1, 1)):
+        if high >= least * size or unit == "s":
+            first, last = max(1, round(low / size)), max(1, round(high / size))
+            break
+    if high < 1 or high >= 2 * 31_557_600:
+        return duration(high)
+    return f"{last} {unit}" if first == last else f"{first}–{last} {unit}"
 
 
 def amount(macs: float) -> str:

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from prunebench.cli._output import amount, complain, counted, duration, say
+from prunebench.cli._output import amount, between, complain, counted, say
 from prunebench.engine.estimate import Estimate, estimate
 from prunebench.engine.session import Session, previous_plans
-from prunebench.engine.snapshot import Snapshot
+from prunebench.engine.snapshot import Failure, Snapshot
 from prunebench.plan import Earlier, PlannedCell, reason
 from prunebench.store import Store
 
@@ -39,7 +39,14 @@ class Overview:
 
         root = Path(session.request.store)
         store = Store.open(root, create=False, write=False, absent_ok=True, mend=True)
-        cells = select(session.plan, session.path, keyword=keyword, last_failed=last_failed, store=root)
+        cells = select(
+            session.plan,
+            session.path,
+            keyword=keyword,
+            last_failed=last_failed,
+            store=root,
+            sparsities=session.request.sparsities,
+        )
         return cls(session, store, cells, workers)
 
     @cached_property
@@ -86,6 +93,12 @@ class Overview:
         return "train pruned" if job.prunes else "train dense"
 
     @cached_property
+    def failures(self) -> dict[str, Failure]:
+        """The last failure of each selected cell that failed, by its id."""
+        found = {c.id: self.snapshot.failure(c) for c in self.cells if self.statuses[c.id] == "failed"}
+        return {cell: failure for cell, failure in found.items() if failure is not None}
+
+    @cached_property
     def reasons(self) -> dict[str, str]:
         """Why each selected cell that is not done has to run, by its id."""
         earlier = Earlier(previous_plans(self.store, self.session.plan))
@@ -93,7 +106,7 @@ class Overview:
         for cell in self.cells:
             status = self.statuses[cell.id]
             if status == "failed":
-                failure = self.snapshot.failure(cell)
+                failure = self.failures.get(cell.id)
                 found[cell.id] = f"failed ({failure.kind}): {failure.error}" if failure else "failed"
             elif status == "partial":
                 found[cell.id] = "measures are missing"
@@ -121,8 +134,8 @@ class Overview:
         workers = "" if cost.workers == 1 else f" with {cost.workers} workers"
         if to_do:
             lines.append(
-                f"estimated time: {duration(cost.total_seconds)} in all, {duration(cost.remaining_seconds)} "
-                f"to do{workers} ({cost.basis})"
+                f"estimated time: {between(*cost.total_range)} in all, {between(*cost.remaining_range)} to do"
+                f"{workers} ({cost.basis})"
             )
         return lines
 
@@ -143,10 +156,8 @@ class Overview:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        plan, failures = self.session.plan, {}
-        for cell in self.cells:
-            if self.statuses[cell.id] == "failed" and (failure := self.snapshot.failure(cell)):
-                failures[cell.id] = asdict(failure)
+        plan = self.session.plan
+        failures = {cell: asdict(failure) for cell, failure in self.failures.items()}
         return {
             "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
             "plan": plan.name,

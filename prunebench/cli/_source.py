@@ -1,12 +1,14 @@
-"""The plan that `status` and `leaderboard` speak of: the last run's, without torch, or else a new one."""
+"""The plan that `status`, `leaderboard` and `measures` speak of: the last run's, or else a new one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from prunebench.cli._options import request_of
-from prunebench.plan import Plan
+from prunebench.engine.select import select
+from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
 __all__ = ["Source", "source"]
@@ -15,12 +17,19 @@ _PLANNING = ("scorer", "plugin", "no_plugins", "load")
 
 
 class Source(NamedTuple):
-    """A plan, where it came from, and the store to read."""
+    """A plan, the cells of it that were selected, where it came from, and the store to read."""
 
     plan: Plan
+    cells: Sequence[PlannedCell]
     store: Store
     frozen: Path | None
     """The last run's plan; None where it was made just now."""
+
+    @property
+    def selection(self) -> str:
+        """What to add to a number of cells where some were selected; else nothing."""
+        few = len(self.cells) < len(self.plan.cells)
+        return f", selected of {len(self.plan.cells):,}" if few else ""
 
     @property
     def told(self) -> str:
@@ -36,15 +45,17 @@ def source(suite: str, options: dict[str, Any]) -> Source:
     """Return the newest frozen plan of the suite as it stands, or plan it.
 
     The frozen plan is taken where the suite's content is the same and no option asks for another plan.
+    -k and --sparsity select cells of it.
     """
     from prunebench.engine.frozen import newest_frozen
+    from prunebench.suite.load import suite_path
 
     request = request_of(suite, options)
     store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
     if not any(options.get(name) for name in _PLANNING):
         found = newest_frozen(suite, store, seeds=options.get("seeds"))
         if found is not None:
-            return Source(found[0], store, found[1])
+            return Source(found[0], _chosen(found[0], suite_path(suite), options), store, found[1])
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import problems
     from prunebench.engine.session import Session
@@ -57,4 +68,9 @@ def source(suite: str, options: dict[str, Any]) -> Source:
         raise
     problems(session.host)
     last = (path for path in store.plans(session.plan.suite["name"]) if path.stem == session.plan.name)
-    return Source(session.plan, store, next(last, None))
+    cells = _chosen(session.plan, session.path, options)
+    return Source(session.plan, cells, store, next(last, None))
+
+
+def _chosen(plan: Plan, path: Path | None, options: dict[str, Any]) -> Sequence[PlannedCell]:
+    return select(plan, path, keyword=options.get("keyword"), sparsities=options.get("sparsity", ()))

@@ -10,13 +10,13 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench completion bash > ~/.local/share/bash-completion/completions/prunebench
-  prunebench completion zsh  > ~/.zfunc/_prunebench      (with ~/.zfunc in fpath)
+  prunebench completion zsh  > ~/.zfunc/_prunebench  # with ~/.zfunc in fpath
   prunebench completion fish > ~/.config/fish/completions/prunebench.fish
 """
 
 
 @click.command("completion", epilog=_EPILOG, short_help="Print the script for a shell's completion.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"], case_sensitive=False))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
     """Print the completion script for SHELL: bash, zsh or fish.

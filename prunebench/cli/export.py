@@ -16,15 +16,16 @@ from prunebench.cli._options import (
     plugin_options,
     request_of,
     store_option,
+    which_options,
 )
 
 __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
-  prunebench plan quick --cells                   lists cells and their keys
-  prunebench export 3f9a01c2 -o pruned.safetensors
-  prunebench export main::lenet-300-100-digits-snip-d0.1-s0 --suite quick
+  prunebench plan quick --cells  # lists cells and their keys
+  prunebench export methods::digits-mlp-digits-snip-d0.05-s0 --suite quick
+  prunebench export --suite quick -k "methods and snip and s0" --sparsity 95 --mask
 \b
 Reading the file:
   from safetensors.torch import load_file
@@ -35,15 +36,19 @@ Reading the file:
 
 
 @click.command("export", epilog=_EPILOG, short_help="Write a cell's weights and mask to a file.")
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="[KEY]", required=False)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(), help="The file.  [default: the cell's name]"
 )
-@click.option("--suite", metavar="SUITE", help="The suite whose matrix::cell KEY is.")
+@click.option("--suite", metavar="SUITE", help="The suite whose matrix::cell KEY is, or of which -k selects.")
+@which_options
+@click.option(
+    "--mask", "mask_only", is_flag=True, help="The mask alone, as it is in the store: trains nothing."
+)
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["safetensors", "pt"]),
+    type=click.Choice(["safetensors", "pt"], case_sensitive=False),
     default="safetensors",
     show_default=True,
     help="safetensors; or pt, a dict of state_dict and mask for torch.load.",
@@ -55,44 +60,64 @@ Reading the file:
 @device_options
 @as_json
 def command(
-    key: str,
+    key: str | None,
     output: str | None,
     suite: str | None,
+    keyword: str | None,
+    sparsity: tuple[str, ...],
+    mask_only: bool,
     format: str,
     force: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Write the weights and the mask of a finished cell to a file.
+    """Write the weights and the mask of a finished cell to a file, or its mask alone.
 
-    KEY is a record's key, its first six or more characters, or matrix::cell with --suite. Weights of
-    pruned networks are not kept after a run (unless with --keep-states): they are made again, which is said.
+    KEY is a record's key, its first six or more characters, or matrix::cell with --suite; or -k and
+    --sparsity select one cell of SUITE. Weights of pruned networks are not kept after a run (unless with
+    --keep-states): they are made again, which is said. Masks are kept: --mask trains nothing.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import complain, counted, problems, say, say_json
-    from prunebench.engine.export import JobFailed, export, find_cell
+    from prunebench.engine.export import (
+        JobFailed,
+        check_output,
+        export,
+        export_mask,
+        find_cell,
+        find_selected,
+    )
     from prunebench.engine.frozen import suite_name
-    from prunebench.errors import DataError, SuiteError, UsageError
+    from prunebench.errors import DataError, SuiteError
     from prunebench.store import Store
 
+    _check_choice(key, suite, keyword, sparsity)
+    if output is not None:
+        check_output(Path(output), force)
     request = request_of(suite or "", options)
     store = Store.open(request.store, create=False, write=False, mend=True)
     try:
-        found = find_cell(store, key, suite_name(suite) if suite else None)
+        if key is not None:
+            found = find_cell(store, key, suite_name(suite) if suite else None)
+        else:
+            found = find_selected(store, suite_name(str(suite)), keyword=keyword, sparsities=sparsity)
     finally:
         say_damaged(store)
-    suffix = ".pt" if format == "pt" else ".safetensors"
+    suffix = f"{'.mask' if mask_only else ''}.{'pt' if format == 'pt' else 'safetensors'}"
     path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", found.cell.name) + suffix)
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists: give another name with -o FILE, or --force to replace it")
-    with contextlib.suppress(SuiteError):  # the suite may have gone, its results have not
-        request = request.with_suite_plugins() if suite else request
-    host = request.host()
-    problems(host)
-    if not store.has_artifact(found.state):
-        complain(f"the weights of {found.cell.id} were not kept: they are made again")
+    check_output(path, force)
+    kind: Any = format
     try:
-        done = export(found, store, request, host, path, format=format, force=force)  # type: ignore[arg-type]
+        if mask_only:
+            done = export_mask(found, store, path, format=kind, force=force)
+        else:
+            with contextlib.suppress(SuiteError):  # the suite may have gone, its results have not
+                request = request.with_suite_plugins() if suite else request
+            host = request.host()
+            problems(host)
+            if not store.has_artifact(found.state):
+                complain(f"the weights of {found.cell.id} were not kept: they are made again")
+            done = export(found, store, request, host, path, format=kind, force=force)
     except JobFailed as error:
         if isinstance(error.__cause__, DataError):
             raise error.__cause__ from error
@@ -103,7 +128,7 @@ def command(
             "made again, the weights came out with other bits than the record's (another machine?)",
             label="Warning",
         )
-    test = found.record.result["test"]
+    test = found.record.result.get("test") or {"correct": None, "examples": None}
     numerics = found.record.provenance.get("numerics")
     about = {
         "file": str(path),
@@ -116,16 +141,28 @@ def command(
         "correct": test["correct"],
         "examples": test["examples"],
         "numerics": numerics,
+        "parts": ["mask"] if mask_only else ["weights", *(["mask"] if "mask" in found.record.result else [])],
         "jobs_made_again": done.made_again,
         "agrees_with_record": done.agrees,
     }
     if as_json:
         say_json(about)
         return
-    accuracy = 100 * test["correct"] / test["examples"]
+    accuracy = f"{100 * test['correct'] / test['examples']:.2f} %" if test["examples"] else "diverged"
     say(
         f"{path}: {found.cell.id} of suite {found.plan.suite['name']} {found.plan.suite['version']}, "
         f"record {found.cell.key[:12]}, {found.cell.kept:,} of {found.cell.prunable:,} weights kept, "
-        f"{accuracy:.2f} %, {numerics}"
+        f"{accuracy}, {numerics}"
         + (f"; {counted(done.made_again, 'job')} made again" if done.made_again else "")
     )
+
+
+def _check_choice(key: str | None, suite: str | None, keyword: str | None, sparsity: tuple[str, ...]) -> None:
+    """Refuse what does not say which cell. Raises: UsageError."""
+    from prunebench.errors import UsageError
+
+    chosen = keyword is not None or bool(sparsity)
+    if key is not None and chosen:
+        raise UsageError("KEY, or -k and --sparsity: give one of them")
+    if key is None and not (suite and chosen):
+        raise UsageError("say which cell: KEY, or --suite SUITE with -k EXPR and --sparsity S")

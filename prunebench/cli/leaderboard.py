@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +20,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench leaderboard quick
+  prunebench leaderboard quick --sparsity 95
   prunebench leaderboard quick --format csv -o quick.csv
 """
 
@@ -30,34 +30,59 @@ Examples:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["md", "csv", "json"]),
+    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
     default=None,
     help="md for people; csv and json have every statistic, a row a method and sparsity.  [default: md]",
 )
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
 )
+@click.option(
+    "--sparsity",
+    metavar="S",
+    multiple=True,
+    help="Show only this column of the md tables, as they print it: 98.6 or '95 %'; repeatable. Ranges and "
+    "places count all.",
+)
 @planning_options
 @store_option
 @data_option
 @plugin_options
 @as_json
-def command(suite: str, format: str | None, output: str | None, as_json: bool, **options: Any) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    suite: str,
+    format: str | None,
+    output: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Print the leaderboard of SUITE: what has been run of it, with its spread over seeds.
 
-    Reads the plan of the suite's last run where the suite has not changed since; else plans it.
+    Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
+    when all cells are there that it shows, with 1 when some are not.
     """
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
-    from prunebench.cli._output import complain, visible
+    from prunebench.cli._exit import INCOMPLETE
+    from prunebench.cli._output import complain, deliver
     from prunebench.cli._source import source
+    from prunebench.engine.snapshot import Snapshot
+    from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
 
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")
-    found = source(suite, options)
     format = "json" if as_json else format or "md"
-    text = board(found.plan, found.store, format)
+    if options["sparsity"] and format != "md":
+        raise UsageError(f"--sparsity chooses columns of the md tables; {format} has every sparsity in rows")
+    found = source(suite, options)
+    columns = sorted({sparsity_of(cell) for cell in found.cells}) if options["sparsity"] else ()
+    text = board(found.plan, found.store, format, sparsities=columns)
+    snapshot = Snapshot(found.plan, found.store)
+    code = 0 if all(snapshot.recorded(cell) for cell in found.cells) else INCOMPLETE
     say_damaged(found.store)
     if text is None:
         complain(
@@ -65,16 +90,10 @@ def command(suite: str, format: str | None, output: str | None, as_json: bool, *
             f"`prunebench run {suite}` does that"
         )
         if format == "md":
-            return
+            ctx.exit(code)
         from prunebench.analysis import table
         from prunebench.report.leaderboard import leaderboard
 
         text = leaderboard(table([]), suite=found.plan.suite, format=format)
-    text = visible(text)
-    if output is None or output == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
+    deliver(text, output)
+    ctx.exit(code)

@@ -46,40 +46,35 @@ def command(kind: str, as_json: bool, **options: Any) -> None:
     from prunebench.cli._output import problems, say_rows
 
     if kind == "suites":
-        say_rows(_suites(), ["name", "version", "description"], as_json=as_json, shrink="description")
+        say_rows(
+            _suites(), ["name", "version", "description"], as_json=as_json, kind=kind, shrink=["description"]
+        )
         return
     from prunebench.cli._options import request_of
 
     host = request_of("", options).host()
     if kind == "plugins":
         rows = _plugins(host)
-        say_rows(rows, ["plugin", "distribution", "version", "problem"], as_json=as_json)
+        columns = ["plugin", "distribution", "version", "problem"]
+        say_rows(rows, columns, as_json=as_json, kind=kind, shrink=["problem"])
         return
     problems(host)
     rows = components(host, kind)
     if as_json:
-        say_rows(rows, ["name", "summary", "parameters", "origin"], as_json=True)
+        say_rows(rows, ["name", "summary", "parameters", "origin"], as_json=True, kind=kind)
         return
     own = {row["distribution"] for row in rows} == {"prunebench"}
     for row in rows:  # the distribution alone: the whole origin is for programs and `show`
         row["origin"] = " ".join(filter(None, (row["distribution"], row["version"]))) or row["plugin"]
     if kind == "architectures":
-        # numbers first; the origin only where it says something
-        columns = [
-            "name",
-            "input",
-            "prunable",
-            "total",
-            "parameters",
-            "summary",
-            *([] if own else ["origin"]),
-        ]
+        columns = ["name", "input", "prunable", "total", "parameters", "summary"]  # numbers first
         for row in rows:
             for name in ("prunable", "total"):
                 row[name] = row[name] and _Grouped(row[name])
     else:
-        columns = ["name", "summary", *(["parameters"] if _any(rows, "parameters") else []), "origin"]
-    say_rows(rows, columns, as_json=False, shrink="summary")
+        columns = ["name", "summary", *(["parameters"] if _any(rows, "parameters") else [])]
+    columns += [] if own else ["origin"]  # only where it says something
+    say_rows(rows, columns, as_json=False, shrink=["summary", "parameters", "origin"])
 
 
 def _any(rows: list[dict[str, Any]], name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from prunebench.cli._options import (
     plugin_options,
     store_option,
     suite_argument,
+    which_options,
 )
 
 __all__ = ["command"]
@@ -22,6 +22,7 @@ _EPILOG = """\b
 Examples:
   prunebench measures pai-lenet
   prunebench measures pai-lenet -m effective-density --field effective --ratio shuffle
+  prunebench measures pai-lenet -k synflow --sparsity 98.2
   prunebench measures pai-lenet -m layer-sparsity --field 'layers.*' --format csv -o layers.csv
 """
 
@@ -48,19 +49,23 @@ _PARTS = ("layers.", "at_least.")
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["md", "csv", "json"]),
+    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
     default=None,
     help="md for people; csv and json have every statistic.  [default: md]",
 )
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
 )
+@which_options
 @planning_options
 @store_option
 @data_option
 @plugin_options
 @as_json
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     suite: str,
     measure: tuple[str, ...],
     field: tuple[str, ...],
@@ -74,10 +79,12 @@ def command(
     """Print what diagnostics measured of SUITE's cells: layer sparsities, effective densities, FLOPs, ….
 
     Which are measured says `measures = […]` in the suite. Reads the plan of the suite's last run where the
-    suite has not changed since; else plans it.
+    suite has not changed since; else plans it. Exits with 0 when all of them are there, with 1 when some are
+    not.
     """
     from prunebench.cli._damage import say_damaged
-    from prunebench.cli._output import complain, visible
+    from prunebench.cli._exit import INCOMPLETE
+    from prunebench.cli._output import SCHEMA, complain, deliver
     from prunebench.cli._source import source
     from prunebench.engine.measures import measure_rows
     from prunebench.errors import UsageError
@@ -85,11 +92,14 @@ def command(
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")
     found = source(suite, options)
-    rows = measure_rows(found.plan, found.store)
-    say_damaged(found.store)
     name = found.plan.suite["name"]
+    chosen = {cell.id for cell in found.cells}
+    every = measure_rows(found.plan, found.store)
+    say_damaged(found.store)
+    rows = [row for row in every if f"{row['matrix']}::{row['cell']}" in chosen]
     if not rows:
-        raise UsageError(f"suite {name} measures nothing; `measures = […]` in a matrix does")
+        what = "the selected cells measure" if every else f"suite {name} measures"
+        raise UsageError(f"{what} nothing; `measures = […]` in a matrix does")
     format = "json" if as_json else format or "md"
     if not any(row["status"] in ("finished", "diverged") for row in rows):
         complain(f"nothing of suite {name} has been measured in {found.store.root}; "
@@ -97,15 +107,14 @@ def command(
     from prunebench.report.measures import measures_text
 
     frame = _selected(rows, measure, field, everything=format != "md")
-    text = measures_text(_table(frame, ratio, per_seed), format, title=_title(found.plan.suite, ratio))
-    text = visible(text)
-    if output is None or output == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
+    suite_is = {part: found.plan.suite.get(part) for part in ("name", "version", "digest")}
+    title = _title(found.plan.suite, ratio)
+    text = measures_text(
+        _table(frame, ratio, per_seed), format, title=title, about={"schema": SCHEMA, "suite": suite_is}
+    )
+    deliver(text, output)
+    wanted = [row for row in rows if not measure or row["measure"] in measure]
+    ctx.exit(0 if all(row["status"] in ("finished", "diverged") for row in wanted) else INCOMPLETE)
 
 
 def _selected(
@@ -123,9 +132,9 @@ def _selected(
             raise UsageError(f"the suite does not measure '{name}'{nearest(name, known)}")
     frame = measures([row for row in rows if not names or row["measure"] in names])
     places = dict.fromkeys(frame["field"])
-    if fields:
+    if fields and any(places):
         wanted = {place for place in places for field in fields if fnmatchcase(place, field)}
-        if not wanted and any(places):
+        if not wanted:
             raise UsageError(f"no number is at '{fields[0]}'{nearest(fields[0], places)}")
     else:
         wanted = {place for place in places if everything or not place.startswith(_PARTS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -26,9 +27,9 @@ FEW = 40
 
 _EPILOG = """\b
 Examples:
-  prunebench plan quick                    the quick suite against the store here
-  prunebench plan quick -k snip --cells    every cell of SNIP, with its key
-  prunebench plan quick -n 4               the time with four workers
+  prunebench plan quick                  # the quick suite against the store here
+  prunebench plan quick -k snip --cells  # every cell of SNIP, with its key
+  prunebench plan quick -n 4             # the time with four workers
   prunebench plan quick --scorer mine --plugin mine.py
 """
 
@@ -50,6 +51,7 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
     downloaded. "Why" compares with the suite's last run in this store.
     """
     from prunebench.cli._damage import say_damaged
+    from prunebench.cli._failures import say_failures
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
     from prunebench.engine.session import Session
@@ -74,11 +76,14 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
     one_by_one = all_cells or len(overview.cells) <= FEW
     if one_by_one:
         columns = ["cell", "key", "status", "why"]
-        say_rows(_cells(overview), columns, as_json=False, shrink="why")
+        say_rows(_cells(overview), columns, as_json=False, shrink=["why"])
     else:
         columns = ["matrix", "method", "cells", "done", "to do", "why"]
-        say_rows(_groups(overview), columns, as_json=False, shrink="why")
+        say_rows(_groups(overview), columns, as_json=False, shrink=["why"])
         say(f"(grouped; --cells lists all {len(overview.cells):,} cells)")
+    if overview.failures:
+        say()
+        say_failures([{"cell": cell, **asdict(failure)} for cell, failure in overview.failures.items()])
 
 
 def _cells(overview: Any) -> list[dict[str, Any]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import signal
+import io
+import os
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -25,19 +25,18 @@ from prunebench.cli._options import (
     suite_argument,
     workers_option,
 )
+from prunebench.cli._supervise import Work, supervised
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
-    from prunebench.engine.run import Outcome
+    from prunebench.engine.run import Earlier, Outcome
 
 __all__ = ["command"]
 
-TERMINATED = 128 + signal.SIGTERM
-
 _EPILOG = """\b
 Examples:
-  prunebench run quick                     everything that is not done yet
-  prunebench run quick -n auto             on all cores
+  prunebench run quick          # everything that is not done yet
+  prunebench run quick -n auto  # on all cores
   prunebench run quick -k "snip and not shuffle"
   prunebench run quick -x; prunebench run quick --lf
   prunebench run my.toml --plugin mine.py --scorer mine
@@ -64,6 +63,7 @@ Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 inter
 )
 @click.option("-q", "--quiet", is_flag=True, help="No line a cell: the summary and the leaderboard only.")
 @click.option("-v", "--verbose", is_flag=True, help="Also a line for cells that were done before.")
+@click.option("--no-table", is_flag=True, help="Print no leaderboard at the end.")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) -> None:
@@ -74,18 +74,110 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     """
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("-q and -v: give one of them")
-    with contextlib.ExitStack() as stack:
-        if as_json:  # standard output is for the JSON alone
-            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-        report, code = _run(suite, options, as_json)
-    if as_json:
-        from prunebench.cli._output import say_json
+    work = supervised()
+    from prunebench import stopping
+    from prunebench.cli._output import complain
+    from prunebench.errors import PluginError
 
-        say_json(report)
+    with _plain_warnings(), _streams(as_json) as stdout, stopping.listening(_teller(work)):
+        try:
+            report, code = _run(suite, options, as_json, work)
+        except stopping.Stopped:
+            complain("Interrupted.")
+            code = stopping.exit_code()
+            work.end_at_once(code)
+            ctx.exit(code)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+            raise PluginError(
+                f"a plugin's code raised {type(error).__name__}{f' ({error})' if str(error) else ''}, "
+                f"which is no way to end a run"
+            ) from error
+        if as_json:
+            _say_json_to(stdout, report)
+        if stopping.requested():
+            work.end_at_once(code)
     ctx.exit(code)
 
 
-def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, Any], int]:
+def _teller(work: Work) -> Callable[[], object]:
+    """Return what says that the run stops, unless the process that watches this one does."""
+    stream = sys.stderr  # a job's is another
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # in the midst of writing to it
+            stream.write("stopping…\n")
+            stream.flush()
+
+    return tell if work.alone else lambda: None
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Python's own filters: -W error and PYTHONWARNINGS would turn a library's warning into a failure."""
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category, append=True)
+        yield
+
+
+@contextlib.contextmanager
+def _streams(as_json: bool) -> Iterator[TextIO]:
+    """Yield standard output; with --json, let nothing but what is written to that reach it.
+
+    Of a program of its own, both streams and, with --json, the descriptor are kept to its very end: foreign
+    code prints where it likes, when it is imported and when Python exits, and may close what it finds.
+    """
+    if sys.stdout is not sys.__stdout__ or sys.stdout is None or sys.stderr is None:
+        stdout = sys.stdout
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            yield stdout
+        return
+    encoding = "utf-8" if as_json else sys.stdout.encoding
+    out, sys.stderr = _Lasting(1, encoding), _Lasting(2, sys.stderr.encoding)
+    if as_json:
+        os.dup2(2, 1)
+    sys.stdout = sys.stderr if as_json else out
+    try:
+        yield out
+    finally:
+        out.close()
+        sys.stderr.close()
+
+
+class _Lasting(io.TextIOWrapper):
+    """A copy of a standard stream that closing only flushes; nobody at the other end is no reason to stop."""
+
+    def __init__(self, number: int, encoding: str) -> None:
+        try:
+            copy = os.dup(number)
+        except OSError:  # closed, as a service's may be
+            copy = os.open(os.devnull, os.O_WRONLY)
+        raw = io.BufferedWriter(io.FileIO(copy, "w", closefd=False))
+        super().__init__(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(BrokenPipeError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            super().flush()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.flush()
+
+
+def _say_json_to(stream: TextIO, value: Any) -> None:
+    from prunebench.cli._output import say_json
+
+    with contextlib.redirect_stdout(stream):
+        say_json(value)
+
+
+def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tuple[dict[str, Any], int]:
     from prunebench.cli._damage import say_damaged, say_made_again
     from prunebench.cli._output import complain, problems, say
     from prunebench.cli._overview import Overview
@@ -95,44 +187,46 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
     from prunebench.store import Store, now_text
 
     since = now_text()
+    table = not options["no_table"]
     session = Session.prepare(request_of(suite, options))
-    problems(session.host)
+    if not work.said:
+        problems(session.host)
     overview = Overview.of(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
         workers=number_of_workers(options["workers"]),
     )
-    if overview.done == len(overview.cells):
+    if overview.done == len(overview.cells) and not work.said:
         count = len(overview.cells)
         whole = "all" if count == len(session.plan.cells) else "selected"
         say(f"{'the cell is' if count == 1 else f'{whole} {count:,} cells are'} done: nothing to do")
         with contextlib.suppress(StoreError):  # a store for reading only will do
             session.freeze(Store.open(session.request.store))
         outcome = Outcome(0, 0, [], [cell.id for cell in overview.cells], {})
-        report = _report(overview, outcome, 0.0, as_json)  # reads what was not selected too
+        report = _report(overview, outcome, 0.0, as_json, table)  # reads what was not selected too
         say_damaged(overview.store)
         return report, 0
-    overview.say_heading(missing=False)
+    if not work.said:
+        overview.say_heading(missing=False)
     session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
     store = Store.open(session.request.store)
+    began = float(work.said.get("began", time.monotonic()))
+    earlier = _earlier(overview, work)
     store.sweep()
     session.freeze(store)
-    began = time.monotonic()
-    say()
-    with _told_to_stop() as told:
-        outcome = run_cells(
-            session,
-            store,
-            keyword=options["keyword"],
-            first_failure=options["first_failure"],
-            last_failed=options["lf"],
-            workers=options["workers"],
-            quiet=options["quiet"],
-            verbose=options["verbose"],
-        )
-    if told:
-        outcome = replace(outcome, exit_code=TERMINATED)
+    if not work.said:
+        say()
+    outcome = run_cells(
+        session,
+        store,
+        cells=overview.cells,
+        first_failure=options["first_failure"],
+        workers=number_of_workers(options["workers"]) if options["workers"] else None,
+        quiet=options["quiet"],
+        verbose=options["verbose"] and not work.said,
+        earlier=earlier,
+    )
     seconds = time.monotonic() - began
     say()
     say_made_again(overview.store, since)
@@ -141,73 +235,78 @@ def _run(suite: str, options: dict[str, Any], as_json: bool) -> tuple[dict[str, 
         complain(text)
     else:
         say(text)
-    return _report(overview, outcome, seconds, as_json), outcome.exit_code
+    # after an interrupt nobody waits for a table
+    table = table and outcome.exit_code in (0, 1)
+    return _report(overview, outcome, seconds, as_json, table), outcome.exit_code
 
 
-@contextlib.contextmanager
-def _told_to_stop() -> Iterator[list[int]]:
-    """Let SIGTERM, as from a cluster's scheduler, end a run as Ctrl-C does; yield the signals that came."""
-    told: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield told
-        return
+def _earlier(overview: Overview, work: Work) -> Earlier | None:
+    """Return what a process of this run that died said of its start; say it for the next one."""
+    from prunebench.engine.run import Earlier
 
-    def stop(number: int, frame: object) -> None:
-        told.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield told
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    if work.said:
+        return Earlier(frozenset(work.said["before"]), int(work.said["jobs"]), work.given_up)
+    before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]
+    jobs = len(overview.remaining)
+    work.say(store=overview.session.request.store, before=before, jobs=jobs, began=time.monotonic())
+    return None
 
 
 def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     """Return the paragraph that says how a run came out and how to go on."""
-    from prunebench.cli._output import counted, duration, first_line
+    from prunebench.cli._failures import brief
+    from prunebench.cli._output import counted, duration
     from prunebench.engine.local import cause_of
-    from prunebench.engine.run import INTERRUPTED
 
     store = overview.session.request.store
     parts = [f"{counted(len(outcome.made), 'cell')} made now", f"{len(outcome.before):,} done before"]
+    if outcome.elsewhere:
+        parts.append(f"{len(outcome.elsewhere):,} by another run meanwhile")
     if outcome.failed:
         parts.append(f"{len(outcome.failed):,} failed")
-    left = len(overview.cells) - len(outcome.made) - len(outcome.before) - len(outcome.failed)
+    reached = (outcome.made, outcome.before, outcome.elsewhere, outcome.failed)
+    left = len(overview.cells) - sum(map(len, reached))
     if left > 0:
         parts.append(f"{left:,} not reached")
     text = f"{', '.join(parts)}; {counted(outcome.jobs, 'job')} in {duration(seconds)}. Logs: {store}/logs."
-    if outcome.exit_code in (INTERRUPTED, TERMINATED):
+    if outcome.exit_code > 128:
         text = f"Interrupted: {text} The same command goes on where this stopped."
     elif outcome.failed:
         causes: dict[str, list[str]] = {}
-        for error in map(first_line, outcome.failed.values()):
+        for error in outcome.failed.values():
             causes.setdefault(cause_of(error), []).append(error)
-        lines = [f"  {counted(len(errors), 'cell')}: {errors[0]}" for errors in list(causes.values())[:10]]
+        lines = []
+        for errors in list(causes.values())[:10]:
+            first, *rest = brief(errors[0])
+            lines += [f"  {counted(len(errors), 'cell')}: {first}", *(f"  {line}" for line in rest)]
         lines += [f"  and {len(causes) - 10} more errors"] if len(causes) > 10 else []
         again = "The same command with --lf tries those that failed again; `prunebench plan`"
         text = "\n".join([text, *lines, f"{again} with the same options lists them."])
     return text
 
 
-def _report(overview: Overview, outcome: Outcome, seconds: float, as_json: bool) -> dict[str, Any]:
-    """Print the leaderboard, or return all as plain values."""
+def _report(
+    overview: Overview, outcome: Outcome, seconds: float, as_json: bool, table: bool
+) -> dict[str, Any]:
+    """Print the leaderboard where a `table` is wanted, or return all as plain values."""
     from prunebench.cli._board import board
     from prunebench.cli._output import say
 
+    asked = {cell.id for cell in overview.cells}
     if not as_json:
-        text = board(overview.session.plan, overview.store, "md")
+        text = board(overview.session.plan, overview.store, "md", asked=asked) if table else ""
         if text:
             say()
             say(text.rstrip("\n"))
         return {}
     import json
 
-    text = board(overview.session.plan, overview.store, "json")
+    text = board(overview.session.plan, overview.store, "json", asked=asked) if table else ""
     return {
         "exit_code": outcome.exit_code,
         "made": list(outcome.made),
         "before": list(outcome.before),
+        "elsewhere": list(outcome.elsewhere),
         "failed": dict(outcome.failed),
         "jobs": outcome.jobs,
         "seconds": round(seconds, 3),

@@ -50,7 +50,7 @@ def command(kind: str, name: str, as_json: bool, **options: Any) -> None:
         say_json(shown)
         return
     say(f"{shown['kind']} {shown['name']}", "bold")
-    for key, value in shown.items():
+    for key, value in (_in_short(shown) if kind == "suites" else shown).items():
         if key in ("kind", "name") or value in (None, "", {}, []):
             continue
         if key == "documentation":
@@ -60,6 +60,38 @@ def command(kind: str, name: str, as_json: bool, **options: Any) -> None:
         else:
             say()
             _block(key, value)
+
+
+def _in_short(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what there is of a suite with a line a method, of what differs from an ordinary one.
+
+    The whole is in JSON; sparsities are as tables print them.
+    """
+    from prunebench.host.form import Form
+    from prunebench.report.percent import percent_labels
+
+    ordinary = Form(scorer=None).model_dump(mode="json", by_alias=True, exclude_none=True)
+    found: dict[str, Any] = {}
+    methods: dict[str, str] = {}
+    for key, value in shown.items():
+        if key.startswith("method "):
+            form = {name: part for name, part in value.items() if part != ordinary.get(name)}
+            call = dict(form.pop("scorer", {}))
+            name = call.pop("name", "")
+            more = {**call.pop("parameters", {}), **call}
+            more = {p: v for p, v in more.items() if v not in (None, {}) and (p, v) != ("device", "cpu")}
+            scorer = f"{name} {_spell(more)}" if more else name
+            methods[key.removeprefix("method ")] = ", ".join(
+                [f"scorer {scorer}", *(f"{field} = {_spell(part)}" for field, part in form.items())]
+            )
+        elif key.startswith("matrix "):
+            labels = percent_labels(value["sparsity"]).values()
+            found[key] = {**value, "sparsity": ", ".join(f"{label} %" for label in labels)}
+        else:
+            if methods and "methods" not in found:
+                found["methods"] = methods
+            found[key] = value
+    return found
 
 
 def _block(key: str, value: Any) -> None:

@@ -16,37 +16,48 @@ from prunebench.cli._options import (
     plugin_options,
     store_option,
     suite_argument,
+    which_options,
 )
 
 __all__ = ["command"]
 
-SHOWN = 10
-"""Failures that are printed; JSON has all."""
-
 _EPILOG = """\b
 Examples:
   prunebench status quick
+  prunebench status quick --sparsity 95 -k "snip or synflow"
   prunebench status quick --json
-  watch prunebench status quick      while it runs elsewhere
+  prunebench status quick --check && echo done
+  watch prunebench status quick  # while it runs elsewhere
 """
 
-_COLUMNS = ("cells", "done", "diverged", "failed", "missing")
+_COLUMNS = {
+    "cells": "cells",
+    "done": "done",
+    "diverged": "diverged",
+    "failed": "failed",
+    "missing": "not run",
+}
 
 
 @click.command("status", epilog=_EPILOG, short_help="Show how far a suite is.")
 @suite_argument
+@which_options
 @planning_options
+@click.option("--check", is_flag=True, help="Exit with 1 unless all these cells are done.")
 @store_option
 @data_option
 @plugin_options
 @as_json
-def command(suite: str, as_json: bool, **options: Any) -> None:
-    """Show how far SUITE is: cells done, diverged, failed and missing, what runs now, the last failures.
+@click.pass_context
+def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **options: Any) -> None:
+    """Show how far SUITE is: cells done, diverged, failed and not run yet, what runs now, the last failures.
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
     """
     from prunebench.cli._damage import say_damaged, set_aside_so_far
-    from prunebench.cli._output import complain, counted, say, say_json, say_rows
+    from prunebench.cli._exit import INCOMPLETE
+    from prunebench.cli._failures import say_failures
+    from prunebench.cli._output import counted, say, say_json, say_rows
     from prunebench.cli._source import source
     from prunebench.engine.rows import rows
     from prunebench.engine.snapshot import Snapshot
@@ -56,7 +67,7 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
     outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, found.store, snapshot)}
     matrices: dict[str, Counter[str]] = {}
     failures = []
-    for cell in plan.cells:
+    for cell in found.cells:
         status = _status(snapshot.status(cell), outcome[cell.id])
         matrices.setdefault(cell.matrix, Counter()).update(("cells", status))
         if status == "failed" and (last := snapshot.failure(cell)):
@@ -67,12 +78,15 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
     failures.sort(key=lambda failure: failure["time"])
     say_damaged(found.store)
     aside = set_aside_so_far(found.store)
+    whole = total["done"] + total["diverged"] == total["cells"]
+    code = INCOMPLETE if check and not whole else 0
     if as_json:
         say_json(
             {
                 "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
                 "plan": plan.name,
                 "frozen": found.frozen is not None,
+                "cells_planned": len(plan.cells),
                 "total": _counts(total),
                 "matrices": table,
                 "running": running,
@@ -80,15 +94,15 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
                 "set_aside": aside,
             }
         )
-        return
+        ctx.exit(code)
     suite_name, version = plan.suite["name"], plan.suite["version"]
     say(f"suite {suite_name}, version {version} ({found.told}): {total['done'] + total['diverged']:,} of "
-        f"{total['cells']:,} cells done", "bold")  # fmt: skip
+        f"{total['cells']:,} cells done{found.selection}", "bold")  # fmt: skip
     if not found.frozen and not total["done"] + total["diverged"] + total["failed"]:
         say(f"nothing has been run in {found.store.root}; `prunebench run {suite}` does that")
     say()
     say_rows([*table, *([{"matrix": "in all", **_counts(total)}] if len(table) > 1 else [])],
-             ["matrix", *_COLUMNS], as_json=False)  # fmt: skip
+             {"matrix": "matrix", **_COLUMNS}, as_json=False)  # fmt: skip
     if running:
         say()
         say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")
@@ -99,14 +113,8 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
             f"{aside['last']['file']}: {aside['last']['reason']}")  # fmt: skip
     if failures:
         say()
-        jobs = {failure["job"]: failure for failure in failures}
-        more = f" (the last {SHOWN} of {len(jobs)} jobs)" if len(jobs) > SHOWN else ""
-        complain(f"failed{more}:")
-        for key, failure in list(jobs.items())[-SHOWN:]:
-            waiting = sum(other["job"] == key for other in failures)
-            for_cells = failure["cell"] if waiting == 1 else f"{waiting} cells"
-            complain(f"  {failure['kind']} {key[:12]}, for {for_cells}: {failure['error']}")
-            complain(f"    log: {found.store.root}/logs/{failure['log']}")
+        say_failures(failures)
+    ctx.exit(code)
 
 
 def _status(present: str, outcome: str) -> str:

@@ -1,10 +1,12 @@
-"""What a plan will cost, in multiply-accumulates and in time, and on what basis (imports no torch)."""
+"""What a plan will cost, in multiply-accumulates and in time, and what that is worth (imports no torch)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from prunebench.engine.snapshot import Snapshot
@@ -12,13 +14,22 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
 from prunebench.store import Damaged, Missing, Store
 
-__all__ = ["Estimate", "Rate", "estimate", "marginal", "measured_rate"]
+__all__ = ["Estimate", "Machine", "Rate", "estimate", "job_seconds", "marginal", "measured_rate"]
 
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
 """Multiply-accumulates a second: of one thread; of a GPU kept busy by small networks."""
 
 A_STEP, A_JOB = 0.5e-3, 0.1
 """Seconds that a training step and a job are assumed to take beside their arithmetic."""
+
+START = 4.0
+"""Seconds until a worker process has imported torch and read the plan, on a core of its own."""
+
+MEASURED, GUESSED = (0.7, 1.5), (0.5, 3.0)
+"""Between which multiples of an estimate the time is said to lie: from runs in the store, or from nothing."""
+
+BUSIEST = 4.0
+"""How much longer at most a guess says that it may take because other programs keep the cores busy."""
 
 RUNS = 30
 """How many runs a measured rate is taken of: the newest."""
@@ -49,8 +60,34 @@ class Estimate:
     remaining_macs: float
     total_seconds: float
     remaining_seconds: float
+    measured: bool
+    """Whether the times rest on runs in this store; else they are a guess."""
+    total_range: tuple[float, float]
+    remaining_range: tuple[float, float]
+    """Seconds between which each time is expected to lie."""
     workers: int
     basis: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to work with: cores, and how many of them other programs keep busy."""
+
+    cores: int
+    load: float
+
+    @classmethod
+    def here(cls) -> Machine:
+        """Return this machine as it is now."""
+        try:
+            cores = len(os.sched_getaffinity(0))
+        except AttributeError:  # not on every system
+            cores = os.cpu_count() or 1
+        try:
+            load = os.getloadavg()[0]
+        except (AttributeError, OSError):
+            load = 0.0
+        return cls(cores, load)
 
 
 def marginal(plan: Plan, key: str) -> float:
@@ -66,26 +103,61 @@ def estimate(
     workers: int = 1,
     threads: int = 1,
     device: str = "cpu",
+    machine: Machine | None = None,
 ) -> Estimate:
-    """Return the cost of `cells` on `workers` workers."""
-    plan = snapshot.plan
+    """Return the cost of `cells` on `workers` workers.
+
+    The time is the longest of all jobs one after another on as many workers as there are cores for, and of
+    the longest chain of jobs that wait for each other; and the start of the workers. Jobs take what those of
+    their kind took in this store, else what is assumed.
+    """
+    plan, store = snapshot.plan, snapshot.store
+    machine = machine or Machine.here()
     everything = plan.remaining((target for cell in cells for target in cell.targets), lambda key: False)
     remaining = snapshot.remaining(cells)
-    rate = measured_rate(plan, snapshot.store, device) or _assumed(device, threads)
-    if rate.runs:
-        runs = f"{rate.runs} {'run' if rate.runs == 1 else 'runs'}"
-        basis = f"measured: {runs} in this store, {_giga(rate.general)}"
-    else:
-        beside = f"{1000 * rate.step:g} ms a step, {rate.job:g} s a job"
-        basis = f"assumed: {_giga(rate.general)} a worker, {beside}; no run in this store yet"
+    found = measured_rate(plan, store, device)
+    rate = found or _assumed(device, threads)
+    taken = job_seconds(snapshot) if found else {}
+    seconds = {key: _seconds(plan, key, rate, taken) for key in everything}
+    at_once = max(1.0, min(workers, machine.cores / threads)) if device == "cpu" else float(workers)
+    start = START * workers / at_once if workers > 1 else 0.0
+    total, left = (_elapsed(plan, keys, seconds, at_once, start) for keys in (everything, remaining))
+    low, high = MEASURED if found else GUESSED
+    if not found and device == "cpu":
+        high *= min(BUSIEST, max(1.0, (machine.load + at_once * threads) / machine.cores))
     return Estimate(
         total_macs=sum(marginal(plan, key) for key in everything),
         remaining_macs=sum(marginal(plan, key) for key in remaining),
-        total_seconds=_seconds(plan, everything, rate) / workers,
-        remaining_seconds=_seconds(plan, remaining, rate) / workers,
+        total_seconds=total,
+        remaining_seconds=left,
+        measured=found is not None,
+        total_range=(low * total, high * total),
+        remaining_range=(low * left, high * left),
         workers=workers,
-        basis=basis,
+        basis=_basis(rate, workers, at_once),
     )
+
+
+def _basis(rate: Rate, workers: int, at_once: float) -> str:
+    few = f"; cores for {at_once:.3g} of {workers} workers" if at_once < workers else ""
+    if rate.runs:
+        runs = f"{rate.runs} {'run' if rate.runs == 1 else 'runs'}"
+        return f"measured: {runs} in this store, {_giga(rate.general)}{few}"
+    beside = f"{1000 * rate.step:g} ms a step, {rate.job:g} s a job"
+    return f"a guess: nothing was measured here yet; assumed {_giga(rate.general)} a worker, {beside}{few}"
+
+
+def _elapsed(
+    plan: Plan, keys: Sequence[str], seconds: Mapping[str, float], at_once: float, start: float
+) -> float:
+    """Return how long these jobs take together; `keys` has inputs first."""
+    if not keys:
+        return 0.0
+    ready: dict[str, float] = {}
+    for key in keys:
+        before = [*plan.jobs[key].inputs, *([plan.earlier[key]] if key in plan.earlier else [])]
+        ready[key] = seconds[key] + max((ready.get(one, 0.0) for one in before), default=0.0)
+    return start + max(max(ready.values()), sum(seconds[key] for key in keys) / at_once)
 
 
 def _giga(rate: float) -> str:
@@ -99,11 +171,59 @@ def _assumed(device: str, threads: int) -> Rate:
     )
 
 
-def _seconds(plan: Plan, keys: Iterable[str], rate: Rate) -> float:
-    return sum(
-        marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * _steps(plan, key) + rate.job
-        for key in keys
-    )
+def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> float:
+    measured = taken.get(kind_of(plan, key))
+    if measured is not None:
+        return measured
+    return marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * _steps(plan, key) + A_JOB
+
+
+Kind = tuple[str, str | None, int]
+"""Jobs that take about as long as each other: kind, architecture, scoring rounds."""
+
+
+def kind_of(plan: Plan, key: str) -> Kind:
+    """Return which jobs a job's time is like."""
+    job = plan.jobs[key]
+    return job.kind, _architecture(plan, key), int(job.params.get("rounds", 1))
+
+
+def job_seconds(snapshot: Snapshot) -> dict[Kind, float]:
+    """Return how long jobs other than training took in this store on the average, as their logs say."""
+    store, found = snapshot.store, dict[Kind, list[float]]()
+    try:
+        logs = set(os.listdir(store.root / "logs"))
+    except OSError:
+        return {}
+    for key, job in snapshot.plan.jobs.items():
+        log = store.log_path(key)
+        if job.kind == "train" or log.name not in logs:
+            continue
+        of_kind = found.setdefault(kind_of(snapshot.plan, key), [])
+        if len(of_kind) < RUNS and (seconds := logged_seconds(log)) is not None:
+            of_kind.append(seconds)
+    return {kind: sum(times) / len(times) for kind, times in found.items() if times}
+
+
+def logged_seconds(log: Path) -> float | None:
+    """Return how long the last finished job of a log took, or None where it does not say."""
+    try:
+        lines = log.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    began: datetime | None = None
+    seconds = None
+    for line in lines:
+        when, _, said = line.partition(" INFO ")
+        try:
+            time = datetime.strptime(when, "%Y-%m-%d %H:%M:%S,%f")
+        except ValueError:
+            continue
+        if said.endswith(log.stem):
+            began = time
+        elif said == "done" and began is not None:
+            seconds = (time - began).total_seconds()
+    return seconds if seconds is None or seconds >= 0 else None
 
 
 def _steps(plan: Plan, key: str) -> int:

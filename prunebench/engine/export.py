@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ import orjson
 
 from prunebench._version import __version__
 from prunebench.engine.binding import record_of
+from prunebench.engine.estimate import marginal
 from prunebench.engine.local import JobFailed
+from prunebench.engine.select import select
 from prunebench.engine.session import Request, Session, read_frozen
 from prunebench.errors import StoreError, UsageError
 from prunebench.jobs.binding import artifact_of
@@ -27,7 +30,16 @@ if TYPE_CHECKING:
 
     from prunebench.host.registry import Host
 
-__all__ = ["Exported", "Found", "JobFailed", "export", "find_cell"]
+__all__ = [
+    "Exported",
+    "Found",
+    "JobFailed",
+    "check_output",
+    "export",
+    "export_mask",
+    "find_cell",
+    "find_selected",
+]
 
 Format = Literal["safetensors", "pt"]
 _PREFIX = 6
@@ -104,6 +116,32 @@ def find_cell(store: Store, wanted: str, suite: str | None = None) -> Found:
     raise UsageError(f"no frozen plan of suite '{suite}' in {store.root} has a cell {wanted}")
 
 
+def find_selected(
+    store: Store, suite: str, *, keyword: str | None = None, sparsities: Sequence[str] = ()
+) -> Found:
+    """Return the one finished cell that an expression and sparsities select of a suite's newest plan.
+
+    Raises: UsageError where they select none or more than one, or where that one is not finished; StoreError.
+    """
+    for path in reversed(store.plans(suite)):
+        try:
+            plan = read_frozen(path, store)
+        except (Missing, Damaged):
+            continue
+        if plan is None:
+            continue
+        cells = {cell.key: cell for cell in select(plan, None, keyword=keyword, sparsities=sparsities)}
+        if len(cells) > 1:
+            some = ", ".join(cell.id for cell in list(cells.values())[:4])
+            more = ", …" if len(cells) > 4 else ""
+            raise UsageError(
+                f"{len(cells)} cells are selected ({some}{more}), one is exported: say more with -k "
+                "('snip and s0') and --sparsity, or give its key"
+            )
+        return find_cell(store, next(iter(cells)))
+    raise UsageError(f"no frozen plan of suite '{suite}' in {store.root}: `prunebench run` makes one")
+
+
 def _whole_key(store: Store, wanted: str) -> str:
     prefix = wanted.lower()
     if not set(prefix) <= set("0123456789abcdef") or not _PREFIX <= len(prefix) <= 64:
@@ -145,11 +183,7 @@ def export(
     if result["outcome"] == "diverged":
         step = result["diverged"]["step"]
         raise UsageError(f"{found.cell.id} diverged at step {step}: there are no weights to export")
-    if output.exists() and not force:
-        raise UsageError(f"{output} exists: give another name with -o FILE, or --force to replace it")
-    if not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
-        there = "cannot be written to" if output.parent.is_dir() else "does not exist"
-        raise UsageError(f"the folder {output.parent} {there}: give another file with -o FILE")
+    check_output(output, force)
     session = Session(request, host, found.plan, None, found.path)
     state, made = _state(session, store, found.state, found.cell)
     module = _module(session, store, found.state)
@@ -160,6 +194,60 @@ def export(
     metadata = _metadata(found, agrees)
     _write(output, weights, masks, metadata, format, force)
     return Exported(output, found, len(made), agrees, metadata)
+
+
+def check_output(output: Path, force: bool) -> None:
+    """Refuse a file that cannot be written, before anything is made for it. Raises: UsageError."""
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder: give a file in it with -o FILE")
+    if output.exists() and not force:
+        raise UsageError(f"{output} exists: give another name with -o FILE, or --force to replace it")
+    if not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
+        there = "cannot be written to" if output.parent.is_dir() else "does not exist"
+        raise UsageError(f"the folder {output.parent} {there}: give another file with -o FILE")
+
+
+def export_mask(
+    found: Found, store: Store, output: Path, *, format: Format = "safetensors", force: bool = False
+) -> Exported:
+    """Write a cell's mask to a file, atomically, as it is in the store: nothing is made again.
+
+    safetensors: boolean tensors `mask.NAME`, and metadata about the cell; pt: a dict {"mask": {NAME: …}}.
+    A cell that diverged has its mask too.
+
+    Raises: UsageError where the cell is unpruned or the file exists; StoreError where the mask is not in the
+    store, saying what it takes to make it again, or where the file cannot be written.
+    """
+    check_output(output, force)
+    masks = _stored_mask(found, store)
+    metadata = _metadata(found, True)
+    _write(output, {}, masks, metadata, format, force)
+    return Exported(output, found, 0, True, metadata)
+
+
+def _stored_mask(found: Found, store: Store) -> dict[str, torch.Tensor]:
+    """Return the mask that the record names, or that of the end state where that was kept."""
+    from prunebench.jobs.states import mask_from
+
+    about = found.record.result.get("mask")
+    if about is None:
+        raise UsageError(f"{found.cell.id} has no mask: nothing of it was pruned")
+    for key in (about["key"], found.state):
+        with contextlib.suppress(Missing, Damaged):
+            artifact = store.read_artifact(key, fits=artifact_of(found.plan.jobs[key]))
+            if artifact.meta.get("mask_shapes"):
+                mask = mask_from(artifact)
+                return {name: mask[name].clone() for name in mask}
+    plan = found.plan
+    jobs = plan.remaining([about["key"]], store.has_artifact)
+    kinds = Counter(plan.jobs[key].kind for key in jobs)
+    macs = sum(marginal(plan, key) for key in jobs)
+    made = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    raise StoreError(
+        f"the mask of {found.cell.id} is not in {store.root} any more. To make it again takes {len(jobs)} "
+        f"job{'s' * (len(jobs) != 1)} ({made}; {macs / 1e9:.3g} GMAC), and the weights the whole training: "
+        f"`prunebench export {found.cell.key[:12]}` without --mask does both"
+    )
 
 
 def _state(session: Session, store: Store, key: str, cell: PlannedCell) -> tuple[Any, list[Job]]:
@@ -243,7 +331,8 @@ def _metadata(found: Found, agrees: bool) -> dict[str, str]:
         "key": found.cell.key,
         "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
         "resolved": record.result["cell"],
-        "test": record.result["test"],
+        "outcome": record.result["outcome"],
+        "test": record.result.get("test"),
         "made_again_with_other_bits": not agrees,
         "components": record.provenance.get("components"),
         "numerics": record.provenance.get("numerics"),
@@ -264,7 +353,8 @@ def _write(
         import torch
 
         buffer = io.BytesIO()
-        torch.save({"state_dict": dict(weights), "mask": dict(masks)}, buffer)
+        parts = {"state_dict": dict(weights)} if weights else {}
+        torch.save({**parts, "mask": dict(masks)}, buffer)
         content = buffer.getvalue()
     else:
         from safetensors.torch import save

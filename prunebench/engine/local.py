@@ -7,8 +7,11 @@ doing the same work, and the store from harm where they do.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import re
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,48 +19,62 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prunebench import stopping
+from prunebench.engine.streams import printed_to
 from prunebench.errors import DataError, PrunebenchError, readable
+from prunebench.faults import place_of, said
 from prunebench.jobs.context import Context, InputChanged, InputRefused
 from prunebench.jobs.run import run_job
 from prunebench.plan import Job, Plan, PlannedCell
-from prunebench.store import Claim, Damaged, Missing, Store
+from prunebench.store import Claim, Damaged, Missing, Store, Unwritable, writing
 
 __all__ = ["JobFailed", "LocalEngine"]
 
 log = logging.getLogger("prunebench.jobs")
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 REMAKES = 5
 """How often an input may turn out missing, damaged or changed before its job counts as failed."""
 
 
 class JobFailed(Exception):
-    """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback."""
+    """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback.
 
-    def __init__(self, job: Job, message: str, *, log_path: str = "") -> None:
+    As text: the job, the error and the log; then the line of the user's own file in which it arose.
+    """
+
+    def __init__(self, job: Job, message: str, *, at: str = "", log_path: str = "") -> None:
         message = readable(message)  # it travels to the controller, and names of files may be no UTF-8
         super().__init__(message)
-        self.job, self.message, self.log_path = job, message, log_path
+        self.job, self.message, self.at, self.log_path = job, message, at, log_path
 
     def __str__(self) -> str:
+        first, *rest = self.message.splitlines() or [""]
         where = f" (log: {self.log_path})" if self.log_path else ""
-        return f"{self.job.kind} {self.job.key[:12]} failed: {self.message}{where}"
+        at = [f"  at {self.at}"] if self.at and self.at not in self.message else []
+        return "\n".join([f"{self.job.kind} {self.job.key[:12]} failed: {first}{where}", *rest, *at])
 
 
 def cause_of(error: str) -> str:
     """Return the text of a `JobFailed` without the job that met it: one damaged file fails many jobs."""
-    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*) \(log: [^)]*\)", error)
-    return found[1] if found else error
+    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*) \(log: .*\)", error.partition("\n")[0])
+    return found[1] + error.partition("\n")[2] if found else error
 
 
 @dataclass
 class LocalEngine:
-    """Makes cells of one plan. `started` bounds which failed attempts count: asking again tries again."""
+    """Makes cells of one plan."""
 
     plan: Plan
     context: Context
     keep_states: bool = False
+    given_up: dict[str, str] = field(default_factory=dict)
+    """Errors of jobs, by key, that ended another process of the same run: they are not tried again in it."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
+    on_wait: Callable[[Job], None] | None = None
+    """Called when somebody else holds the claim on a job that is next."""
     run: Callable[[Job, Context], None] = run_job
     made: list[Job] = field(default_factory=list)
     """Jobs that this engine ran to the end."""
@@ -118,31 +135,40 @@ class LocalEngine:
 
     def _one(self, key: str, target: str) -> None:
         job = self.plan.jobs[key]
+        stopping.check()
         if key in self._failed:
             raise self._failed[key]
+        if key in self.given_up:
+            raise self._note_failure(job, self.given_up[key])
         with self._claimed(job, target) as mine:
-            if not mine:
-                return
-            self._run(job)
+            if mine:
+                self._run(job)
 
     @contextmanager
     def _claimed(self, job: Job, target: str) -> Iterator[bool]:
         """Wait for this job's claim; yields False where it is not needed any more."""
         claim: Claim | None = None
         waiting = False
-        while self._needed(job.key, target):
-            claim = self.store.claim(job.key)
-            if claim is not None:
-                break
-            if not waiting:
-                log.info("waiting for another worker's %s %s", job.kind, job.key[:12])
+        try:
+            while self._needed(job.key, target):
+                with stopping.held():  # a claim that nobody knows of would be left behind
+                    claim = self.store.claim(job.key)
+                if claim is not None:
+                    break
+                if not waiting and self.on_wait is not None:
+                    self.on_wait(job)
                 waiting = True
-            time.sleep(0.1)
-        if claim is None:
-            yield False
-            return
-        with claim:
-            yield self._needed(job.key, target)
+                time.sleep(0.1)
+            yield claim is not None and self._needed(job.key, target)
+        finally:
+            if claim is not None:
+                with stopping.held():
+                    claim.release()
+
+    def _note_failure(self, job: Job, message: str, at: str = "") -> JobFailed:
+        failed = JobFailed(job, message, at=at, log_path=str(self.store.log_path(job.key)))
+        self._failed[job.key] = failed
+        return failed
 
     def _run(self, job: Job) -> None:
         if self.on_job is not None:
@@ -150,27 +176,28 @@ class LocalEngine:
         path = self.store.log_path(job.key)
         with _JobLog(path) as job_log:
             try:
-                self.run(job, self.context)
-            except (Missing, Damaged, InputChanged):
+                with printed_to(path):
+                    self.run(job, self.context)
+            except (Missing, Damaged, InputChanged, Unwritable):
                 raise
-            except KeyboardInterrupt:
-                log.warning("interrupted")
-                raise
-            except (Exception, SystemExit) as error:  # a component may call sys.exit
-                message = (
-                    str(error) if isinstance(error, PrunebenchError | InputRefused) else _one_line(error)
-                )
+            except BaseException as error:  # a component may raise anything, SystemExit and its like too
+                if stopping.requested() or stopping.is_signal(error):
+                    log.warning("stopped")
+                    raise stopping.Stopped from error
+                if (full := _full_disk(error)) is not None:
+                    with writing(path):
+                        raise full from None
+                message = str(error) if isinstance(error, PrunebenchError | InputRefused) else said(error)
+                at = str(place_of(error) or "")
                 log.error("failed: %s", message)
                 job_log.write(traceback.format_exc())
                 self.store.write_attempt(
                     job.key,
                     error=message,
                     log_tail=job_log.tail(),
-                    job={"kind": job.kind, "traceback": traceback.format_exc()},
+                    job={"kind": job.kind, "at": at, "traceback": traceback.format_exc()},
                 )
-                failed = JobFailed(job, message, log_path=path.name)
-                self._failed[job.key] = failed
-                raise failed from error
+                raise self._note_failure(job, message, at) from error
             log.info("done")
         self.made.append(job)
 
@@ -196,9 +223,34 @@ def _passing(job: Job) -> bool:
     return job.kind == "score" or job.prunes
 
 
-def _one_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def _full_disk(error: BaseException | None) -> OSError | None:
+    """Return the error of a full disk that an exception comes from, perhaps a component's; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return error
+        error = error.__cause__
+    return None
+
+
+class _LogFile(logging.FileHandler):
+    """A file that cannot be written, as on a full disk, is an error, and no traceback on the screen."""
+
+    def __init__(self, path: Path) -> None:
+        with writing(path):
+            super().__init__(path, encoding="utf-8", errors="backslashreplace")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Raise Unwritable for an OSError; what a component logs wrongly is its own affair."""
+        error = sys.exception()
+        if isinstance(error, OSError):
+            with writing(Path(self.baseFilename)):
+                raise error
+        super().handleError(record)
+
+    def close(self) -> None:
+        """Close the file; what cannot be written any more is lost."""
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class _JobLog:
@@ -210,7 +262,7 @@ class _JobLog:
         self._level = self._logger.level
 
     def __enter__(self) -> _JobLog:
-        self._handler = logging.FileHandler(self._path, encoding="utf-8", errors="backslashreplace")
+        self._handler = _LogFile(self._path)
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._logger.setLevel(logging.INFO)
         self._logger.addHandler(self._handler)

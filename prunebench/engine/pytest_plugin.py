@@ -1,13 +1,20 @@
-"""The pytest plugin: suite files named on the command line are collected, one item a cell.
+"""The pytest plugin: suites are collected, one item a cell.
 
-Installed with prunebench, so it is loaded in other people's projects too: it does nothing there, imports
-nothing heavy, and adds only options that begin with `--prunebench-`.
+Collected is a suite file that is named on the command line, and each that lies directly in a folder named
+there. Installed with prunebench, so it is loaded in other people's projects too: it does nothing there,
+imports nothing heavy, and adds only options that begin with `--prunebench-`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import re
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,135 +23,271 @@ import pytest
 if TYPE_CHECKING:
     from prunebench.engine.local import LocalEngine
     from prunebench.engine.session import Request, Session
-    from prunebench.plan import PlannedCell
+    from prunebench.plan import Job, PlannedCell
 
-__all__ = ["CellItem", "MatrixCollector", "SuiteFile"]
+__all__ = ["CellItem", "Loaded", "MatrixCollector", "Notice", "SuiteFile"]
 
-_SESSIONS = pytest.StashKey[dict[str, Any]]()
+
+class Notice(UserWarning):
+    """Something to be said on the screen while cells run: pytest brings warnings from workers."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A suite's session and engine within one pytest process."""
+
+    session: Session
+    engine: LocalEngine
+    chosen: Sequence[str] | None = None
+    """The cells that become items, by id; None: all."""
+
+
+_LOADED = pytest.StashKey[dict[str, Loaded]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that a suite given to pytest itself takes; `prunebench run` sets them."""
+    """Add the options that a suite given to pytest itself takes: those of `prunebench run`."""
     group = parser.getgroup("prunebench", "prunebench: suites of pruning benchmarks")
-    group.addoption("--prunebench-store", metavar="DIR", help="where results are kept (default: .prunebench)")
-    group.addoption("--prunebench-data", metavar="DIR", help="data root (default: the user's cache folder)")
-    group.addoption(
-        "--prunebench-plugin", metavar="FILE", action="append", default=[], help="a plugin file; repeatable"
-    )
-    group.addoption("--prunebench-device", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
-    group.addoption("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
-    group.addoption("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")
+    add = group.addoption
+    add("--prunebench-store", metavar="DIR", help="where results are kept (default: .prunebench)")
+    add("--prunebench-data", metavar="DIR", help="data root (default: the user's cache folder)")
+    for name, what in (
+        ("scorer", "NAME; add this method or scorer to every matrix"),
+        ("plugin", "FILE; load a plugin from a Python file"),
+        ("load", "NAME; load only this third-party plugin"),
+        ("sparsity", "S; only cells of this sparsity, as tables print it"),
+    ):
+        metavar, _, text = what.partition("; ")
+        add(f"--prunebench-{name}", metavar=metavar, action="append", default=[], help=f"{text}; repeatable")
+    add("--prunebench-no-plugins", action="store_true", help="load no third-party plugins")
+    add("--prunebench-seeds", metavar="N", type=int, help="N seeds: 0 to N-1")
+    add("--prunebench-device", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
+    add("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
+    add("--prunebench-keep-states", action="store_true", help="keep the weights of pruned networks")
+    add("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """In a worker of `prunebench run`, listen to signals from the start to the end."""
+    if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
+        from prunebench import stopping
+
+        stack = contextlib.ExitStack()
+        stack.enter_context(stopping.listening())
+        config.add_cleanup(stack.close)
+        # nobody sees it, and it would spend seconds on the traceback of an interrupt
+        config.pluginmanager.unregister(name="terminalreporter")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Collect the suite that `prunebench run` asks for, whatever its path holds, and nothing else."""
+    text = session.config.getoption("--prunebench-request")
+    if text:
+        from prunebench.engine.select import node_name
+        from prunebench.engine.session import Request
+
+        path = Path(Request.from_json(text).suite)
+        session.config.args = []
+        session.collect = lambda: iter(  # type: ignore[method-assign]
+            [SuiteFile.from_parent(session, path=path, nodeid=node_name(path))]
+        )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect a suite file, if it was named on the command line."""
-    if file_path.suffix != ".toml" or not parent.session.isinitpath(file_path):
-        return None
-    if not _looks_like_a_suite(file_path):
+    """Collect a suite file that was named on the command line, or whose folder was."""
+    if file_path.suffix != ".toml" or not _is_named(file_path, parent.session):
         return None
     return SuiteFile.from_parent(parent, path=file_path)
 
 
-def _looks_like_a_suite(path: Path) -> bool:
-    """Whether a TOML file speaks of matrices; anything else named to pytest is somebody else's."""
+def _is_named(path: Path, session: pytest.Session) -> bool:
+    if session.isinitpath(path):
+        return _speaks_of_matrices(path)
+    by_arguments = session.config.args_source == pytest.Config.ArgsSource.ARGS
+    return by_arguments and session.isinitpath(path.parent) and _is_a_suite(path)
+
+
+def _speaks_of_matrices(path: Path) -> bool:
+    """Whether a TOML file has the word; anything else named to pytest is somebody else's."""
+    return b"matrix" in _content(path)
+
+
+def _is_a_suite(path: Path) -> bool:
+    """Whether a TOML file that nobody named has a suite's `schema = …` and `[[matrix]]`, parsed or not."""
+    content = _content(path)
+    return bool(
+        re.search(rb"^schema[ \t]*=", content, re.MULTILINE)
+        and re.search(rb"^\[\[[ \t]*matrix[ \t]*\]\]", content, re.MULTILINE)
+    )
+
+
+def _content(path: Path) -> bytes:
     try:
-        return b"matrix" in path.read_bytes()
+        return path.read_bytes()
     except OSError:
-        return False
+        return b""
 
 
 def request_for(config: pytest.Config, path: Path) -> Request:
-    """Return the request that pytest's options amount to for one suite file."""
+    """Return the request that pytest's options amount to for one suite file. Raises: UsageError."""
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.engine.session import Request
+    from prunebench.errors import UsageError
 
     text = config.getoption("--prunebench-request")
     if text:
         return Request.from_json(text)
+
+    def option(name: str) -> Any:
+        return config.getoption(f"--prunebench-{name}")
+
+    if option("no-plugins") and option("load"):
+        raise UsageError("--prunebench-no-plugins and --prunebench-load: give one of them")
+    for name in ("seeds", "threads"):
+        if option(name) is not None and option(name) < 1:
+            raise UsageError(f"--prunebench-{name}: found {option(name)}, allowed: a number of at least 1")
     return Request(
         suite=str(path),
-        store=str(store_root(config.getoption("--prunebench-store"))),
-        data=str(data_root(config.getoption("--prunebench-data"))),
-        plugins=tuple(config.getoption("--prunebench-plugin")),
-        device=config.getoption("--prunebench-device") or "cpu",
-        threads=config.getoption("--prunebench-threads") or 1,
+        store=str(store_root(option("store"))),
+        data=str(data_root(option("data"))),
+        plugins=tuple(str(Path(file).expanduser().absolute()) for file in option("plugin")),
+        third_party=not option("no-plugins"),
+        load=tuple(option("load")) or None,
+        scorers=tuple(option("scorer")),
+        seeds=option("seeds"),
+        sparsities=tuple(option("sparsity") or ()),
+        device=option("device") or "cpu",
+        threads=option("threads") or 1,
+        keep_states=option("keep-states"),
     )
 
 
-class _Loaded:
-    """A suite's session, store and engine within one pytest process."""
+def use(config: pytest.Config, found: Loaded) -> None:
+    """Let a pytest process work with a suite that is made ready already."""
+    found.engine.on_wait = lambda job: _say_waiting(config, found.engine, job)
+    config.stash.setdefault(_LOADED, {})[str(found.session.path)] = found
 
-    def __init__(self, session: Session, engine: LocalEngine) -> None:
-        self.session, self.engine = session, engine
 
-
-def loaded(config: pytest.Config, path: Path) -> _Loaded:
+def loaded(config: pytest.Config, path: Path) -> Loaded:
     """Return a suite made ready, once per process: planned and frozen here, or thawed in a worker."""
-    sessions = config.stash.setdefault(_SESSIONS, {})
+    sessions = config.stash.setdefault(_LOADED, {})
     if str(path) not in sessions:
-        sessions[str(path)] = _load(config, path)
-    found: _Loaded = sessions[str(path)]
-    return found
+        use(config, _load(config, path))
+    return sessions[str(path)]
 
 
-def _load(config: pytest.Config, path: Path) -> _Loaded:
+def _load(config: pytest.Config, path: Path) -> Loaded:
     from prunebench.engine.session import Session, read_frozen
     from prunebench.errors import StoreError
     from prunebench.store import Store
 
     request = request_for(config, path)
-    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-    frozen = worker.get("prunebench", {}).get(str(path)) if worker else None
-    if frozen:
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    told = json.loads(worker.get("prunebench", "{}")).get(str(path))
+    if told:
+        frozen = Path(told["frozen"])
         store = Store.open(request.store)
-        plan = read_frozen(Path(frozen), store)
+        plan = read_frozen(frozen, store)
         if plan is None:
             raise StoreError(f"{frozen}: another prunebench has frozen its plan there: run again")
         request = request.with_suite_plugins()
-        session = Session(request, request.host(), plan, path, Path(frozen))
+        session = Session(request, request.host(), plan, path, frozen)
         session.check_identities()
-    else:
-        session = Session.prepare(request)
-        if config.option.collectonly:  # a listing writes and downloads nothing
-            store = Store.open(request.store, create=False, write=False, absent_ok=True)
-            return _Loaded(session, session.engine(store))
-        fetched = config.getoption("--prunebench-request")  # `prunebench run` has, for what is selected
-        session.ready(fetch=not fetched)
-        store = Store.open(request.store)
-        session.set_damaged_aside(store)
-        session.freeze(store)
-    return _Loaded(session, session.engine(store))
+        engine = session.engine(store, given_up=told["given_up"])
+        return Loaded(session, engine, told["chosen"])
+    session = Session.prepare(request)
+    if config.option.collectonly:  # a listing writes and downloads nothing
+        store = Store.open(request.store, create=False, write=False, absent_ok=True)
+        return Loaded(session, session.engine(store))
+    session.ready()
+    store = Store.open(request.store)
+    session.set_damaged_aside(store)
+    session.freeze(store)
+    return Loaded(session, session.engine(store))
+
+
+def _say_waiting(config: pytest.Config, engine: LocalEngine, job: Job) -> None:
+    """Say which process of another run holds what is next; workers of this run do not count."""
+    import psutil
+
+    family = {os.getpid()}
+    if hasattr(config, "workerinput"):
+        with contextlib.suppress(psutil.Error):
+            family |= {child.pid for child in psutil.Process(os.getppid()).children()}
+    for claim in engine.store.running():
+        if claim["key"] == job.key and claim["pid"] not in family:
+            text = f"waiting for another run (pid {claim['pid']}) …"
+            message = warnings.WarningMessage(Notice(text), Notice, __file__, 1)
+            kwargs = {"warning_message": message, "when": "runtest", "nodeid": "", "location": None}
+            config.hook.pytest_warning_recorded.call_historic(kwargs=kwargs)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Freeze the plan before a worker of pytest-xdist starts, and tell it where."""
+    """Freeze the plans before a worker of pytest-xdist starts, and tell it where."""
     from prunebench.errors import PrunebenchError, readable
 
     config: pytest.Config = node.config
-    told = node.workerinput.get("mainargv", ())  # for show; what is not UTF-8 cannot be sent
-    node.workerinput["mainargv"] = [readable(str(argument)) for argument in told]
-    frozen: dict[str, str] = {}
+    argv = node.workerinput.get("mainargv", ())  # for show; what is not UTF-8 cannot be sent
+    node.workerinput["mainargv"] = [readable(str(argument)) for argument in argv]
+    told: dict[str, dict[str, Any]] = {}
+    try:
+        for path in _suites_of(config):
+            found = loaded(config, path)
+            told[str(path)] = {
+                "frozen": str(found.session.frozen),
+                "given_up": found.engine.given_up,
+                "chosen": found.chosen,
+            }
+    except PrunebenchError as error:
+        raise pytest.UsageError(str(error)) from error
+    if told:
+        node.workerinput["prunebench"] = json.dumps(told)
+
+
+def _suites_of(config: pytest.Config) -> list[Path]:
+    """Return the suite files that the workers of a pytest process will collect."""
+    if config.getoption("--prunebench-request"):
+        return [Path(path) for path in config.stash.get(_LOADED, {})]
+    found = []
     for arg in config.args:
-        path = Path(str(arg).split("::")[0])
-        path = (config.invocation_params.dir / path).resolve()
-        if path.suffix == ".toml" and path.is_file() and _looks_like_a_suite(path):
-            try:
-                frozen[str(path)] = str(loaded(config, path).session.frozen)
-            except PrunebenchError as error:
-                raise pytest.UsageError(str(error)) from error
-    if frozen:
-        node.workerinput["prunebench"] = frozen
+        path = (config.invocation_params.dir / str(arg).split("::")[0]).resolve()
+        if path.is_dir() and config.args_source == pytest.Config.ArgsSource.ARGS:
+            found += [file for file in sorted(path.glob("*.toml")) if _is_a_suite(file)]
+        elif path.suffix == ".toml" and _speaks_of_matrices(path):
+            found.append(path)
+    return found
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_handlecrashitem(sched: Any) -> None:
-    """Write down, for `status` and whoever asks later, what a worker that died was working on."""
-    for found in sched.config.stash.get(_SESSIONS, {}).values():
+def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
+    """Write down what a worker that died was working on, and let its item say so."""
+    from prunebench.engine.local import JobFailed
+
+    for found in sched.config.stash.get(_LOADED, {}).values():
         for _ in range(20):  # a killed process closes its pipes a moment before it is gone
-            if found.engine.store.bury():
+            buried = found.engine.store.bury()
+            if buried:
                 break
             time.sleep(0.05)
+        else:
+            continue
+        for key in (path.stem for path in buried):
+            attempts = found.engine.store.attempts(key)
+            if key in found.session.plan.jobs and attempts:
+                job, log = found.session.plan.jobs[key], str(found.engine.store.log_path(key))
+                error = found.engine.given_up[key] = str(attempts[-1].get("error"))
+                report.longrepr = str(JobFailed(job, error, log_path=log))
+
+
+@pytest.hookimpl
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker, tell at the end which jobs it ran: it may be told to stop before its item is through."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        made = [job.key for one in session.config.stash.get(_LOADED, {}).values() for job in one.engine.made]
+        output["prunebench_made"] = json.dumps(made)
 
 
 class SuiteFile(pytest.File):
@@ -152,14 +295,19 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Collector]:
         """Plan the suite, freeze the plan, and return a collector for each matrix."""
+        from prunebench.engine.sparsities import of_sparsity
         from prunebench.errors import PrunebenchError
 
         try:
-            plan = loaded(self.config, self.path).session.plan
+            found = loaded(self.config, self.path)
+            cells = of_sparsity(found.session.plan.cells, found.session.request.sparsities)
         except PrunebenchError as error:
             raise self.CollectError(f"{type(error).__name__}: {error}") from error
         matrices: dict[str, list[PlannedCell]] = {}
-        for cell in plan.cells:
+        chosen = None if found.chosen is None else set(found.chosen)
+        for cell in cells:
+            if chosen is not None and cell.id not in chosen:
+                continue
             matrices.setdefault(cell.matrix, []).append(cell)
         for name, cells in matrices.items():
             yield MatrixCollector.from_parent(self, name=name, cells=cells)
@@ -188,8 +336,17 @@ class CellItem(pytest.Item):
 
     def runtest(self) -> None:
         """Make the cell; what it took and how it came out are kept for the report."""
+        from prunebench import stopping
+        from prunebench.store import Unwritable
+
         engine = loaded(self.config, self.path).engine
-        jobs = engine.make(self.cell)
+        try:
+            with stopping.listening():
+                jobs = engine.make(self.cell)
+        except Unwritable as error:  # every other cell would meet the same
+            self.session.shouldstop = str(error)
+            self.user_properties.append(("prunebench_unwritable", str(error)))
+            raise
         self.user_properties.append(("prunebench_jobs", jobs))
         self.user_properties.append(("prunebench_result", summary(engine, self.cell)))
 
@@ -203,8 +360,11 @@ class CellItem(pytest.Item):
         return readable(str(super().repr_failure(excinfo, style)))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Return where the cell is defined, for pytest's headings."""
-        return self.path, None, f"{self.cell.matrix}::{self.cell.name}"
+        """Return where the cell is defined, for pytest's headings.
+
+        pytest reads a name that a node's id ends with as dotted, and would print `d0::5` for `d0.5`.
+        """
+        return self.path, None, f"{self.cell.matrix}: {self.cell.name}"
 
 
 def summary(engine: LocalEngine, cell: PlannedCell) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -12,39 +14,84 @@ from _pytest.timing import Instant
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from prunebench.engine.pytest_plugin import CellItem, loaded
-from prunebench.plan import Job
+from prunebench import stopping
+from prunebench.engine.pytest_plugin import Loaded, Notice, summary
+from prunebench.engine.select import node_name
+from prunebench.plan import Job, PlannedCell
 
-__all__ = ["CellReporter", "RunPlugin"]
+__all__ = ["CellReporter", "Found"]
+
+
+@dataclass
+class Found:
+    """What the reports of a run say."""
+
+    failed: dict[str, str] = field(default_factory=dict)
+    """The error of each failed cell, by its id."""
+    idle: set[str] = field(default_factory=set)
+    """Cells that were there already when their turn came."""
+    made: dict[str, list[str]] = field(default_factory=dict)
+    """The keys of the jobs run, by process, as each said at its end."""
+    reported: dict[str, int] = field(default_factory=dict)
+    """The number of jobs run, by process, as its reports add up: all that is known of one that died."""
+    interrupted: bool = False
+    unwritable: str = ""
+    """Why the store cannot be written, if that ended the run."""
+    problem: str = ""
+    """Why the run could not start or go on, otherwise."""
+
+    @property
+    def jobs(self) -> int:
+        """The number of jobs run."""
+        said = {name: len(keys) for name, keys in self.made.items()}
+        return sum({**self.reported, **said}.values())
+
+    def makes(self, cell: PlannedCell) -> bool:
+        """Whether a process of this run has made a result of this cell (under another name, say)."""
+        return any(target in keys for keys in self.made.values() for target in cell.targets)
 
 
 class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no other way to be replaced
     """Stands in for pytest's own reporter: speaks of cells and jobs instead of tests."""
 
-    def __init__(self, config: pytest.Config, *, quiet: bool, verbose: bool) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        loaded: Loaded,
+        found: Found,
+        *,
+        shown: int,
+        before: Sequence[PlannedCell],
+        quiet: bool,
+        verbose: bool,
+    ) -> None:
         super().__init__(config)
         self._quiet, self._verbose = quiet, verbose
-        self._console = Console(highlight=False)
+        self._loaded, self._found, self._before = loaded, found, before
+        self._console = Console(highlight=False, file=sys.stdout)
         self._progress: Progress | None = None
         self._cells: Any = None
         self._shown: Any = None
-        self._began = time.monotonic()
         self._spent: dict[str, float] = {}
-        self._number = 0
-        self.total = 0
-        self.jobs = 0
-        self.made: list[str] = []
-        self.before: list[str] = []
-        self.failed: dict[str, str] = {}
-        self.interrupted = False
+        assert loaded.session.path is not None
+        self._prefix = f"{node_name(loaded.session.path)}::"
+        self._seen: set[str] = set()
+        self._notices: set[str] = set()
+        self._number = shown
+        self._total = shown + len(loaded.chosen or ())
 
     # -- before and after ------------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Remember the session; no header: the command has said what will run."""
+        """Say, where that was asked for, what is done already; start the display."""
         self._session = session
         self._session_start = Instant()
+        for cell in self._before if self._verbose else ():
+            self._print(f"{cell.id}  {summary(self._loaded.engine, cell):>9}  done before", "dim")
+        self._loaded.engine.on_job = self._on_job
+        self._loaded.engine.context.progress = self._on_step
+        self._start()
 
     def pytest_collection(self) -> None:
         """Say nothing while cells are collected."""
@@ -53,16 +100,20 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
         """Say nothing yet."""
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Say nothing: the number of cells that run is said."""
+        """Say nothing: nothing is deselected here."""
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why a worker could not read the plan."""
+        if report.failed:
+            self._found.problem = self._found.problem or str(report.longrepr)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Start the display when it is known which cells run."""
-        self.total = len(session.items)
-        for item in session.items:
-            if isinstance(item, CellItem):
-                loaded(item.config, item.path).engine.on_job = self._on_job
-                loaded(item.config, item.path).engine.context.progress = self._on_step
-        self._start()
+        """Say nothing: the command has said what will run."""
+
+    def pytest_internalerror(self, excrepr: Any) -> bool:
+        """Keep what went wrong with pytest or its workers; the command says it."""
+        self._found.problem = self._found.problem or str(excrepr)
+        return True
 
     def _start(self) -> None:
         if self._quiet or self._progress is not None or not self._console.is_terminal:
@@ -73,8 +124,10 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
             MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=self._console, transient=True)
-        self._cells = self._progress.add_task("cells", total=self.total or None)
+        self._progress = Progress(
+            *columns, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self._cells = self._progress.add_task("cells", completed=self._number, total=self._total)
         self._progress.start()
 
     def pytest_sessionfinish(self) -> None:  # type: ignore[override]
@@ -82,6 +135,7 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+        self._console.file.flush()
 
     def pytest_terminal_summary(self) -> None:  # type: ignore[override]
         """Say nothing more: the command prints the summary."""
@@ -89,13 +143,16 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that the user stopped the run."""
         # pytest's and pytest-xdist's own ways to stop a session, as -x does, are kinds of KeyboardInterrupt
-        self.interrupted = type(excinfo.value) is KeyboardInterrupt
+        self._found.interrupted = type(excinfo.value) in (KeyboardInterrupt, stopping.Stopped)
 
     def pytest_unconfigure(self) -> None:
         """Print nothing at the end."""
 
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
-        """Warnings of libraries are for the job's log."""
+        """Print our own notices, once; warnings of libraries are for the job's log."""
+        if warning_message.category is Notice and str(warning_message.message) not in self._notices:
+            self._notices.add(str(warning_message.message))
+            self._print(str(warning_message.message), "yellow")
 
     # -- cells -----------------------------------------------------------------------------------------
 
@@ -107,35 +164,38 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Print a cell's line when it is done, found done, or failed."""
-        if report.when != "call" and not report.failed:
+        name = report.nodeid.removeprefix(self._prefix)
+        if (report.when != "call" and not report.failed) or name in self._seen:
             return
-        self._number += 1
-        name = report.nodeid.split("::", 1)[-1]
         properties = dict(report.user_properties)
+        if "prunebench_unwritable" in properties:
+            self._found.unwritable = str(properties["prunebench_unwritable"])
+            return
+        self._seen.add(name)
+        self._number += 1
         jobs = int(str(properties.get("prunebench_jobs", 0)))
-        self.jobs += jobs
+        process = str(getattr(report, "worker_id", ""))
+        self._found.reported[process] = self._found.reported.get(process, 0) + jobs
+        result = f"{properties.get('prunebench_result', ''):>9}"
         if report.failed:
-            self.failed[name] = str(report.longrepr).strip()
-            self._line(name, f"FAILED  {self.failed[name]}", "bold red")
+            self._found.failed[name] = str(report.longrepr).strip()
+            self._line(name, f"FAILED  {self._found.failed[name]}", "bold red")
         elif jobs:
-            self.made.append(name)
-            self._line(name, f"{properties.get('prunebench_result', ''):>9}  {report.duration:.1f} s", None)
+            self._line(name, f"{result}  {report.duration:.1f} s", None)
         else:
-            self.before.append(name)
-            if self._verbose:
-                self._line(name, f"{properties.get('prunebench_result', ''):>9}  done before", "dim")
+            self._found.idle.add(name)
+            self._line(name, f"{result}  made meanwhile", "dim")
         if self._progress is not None and self._cells is not None:
-            self._progress.update(self._cells, completed=self._number, total=max(self.total, self._number))
+            self._progress.update(self._cells, completed=self._number)
 
     def _line(self, name: str, text: str, style: str | None) -> None:
-        if self._quiet and style != "bold red":
-            return
-        of = f"/{self.total}" if self.total else ""
-        line = f"[{self._number}{of}] {name}  {text}"
-        if self._progress is not None:
-            self._progress.console.print(line, style=style, markup=False, soft_wrap=True)
-        else:
-            self._console.print(line, style=style, markup=False, soft_wrap=True)
+        if not self._quiet or style == "bold red":
+            self._print(f"[{self._number}/{self._total}] {name}  {text}", style)
+
+    def _print(self, text: str, style: str | None) -> None:
+        console = self._console if self._progress is None else self._progress.console
+        console.print(text, style=style, markup=False, soft_wrap=True)
+        self._console.file.flush()
 
     # -- jobs ------------------------------------------------------------------------------------------
 
@@ -163,27 +223,3 @@ def _described(job: Job) -> str:
         what = "pruned" if job.prunes else "dense"
         return f"train {run['architecture']['name']} {what} to step {job.params['step']}"
     return job.kind
-
-
-class RunPlugin:
-    """Puts the reporter in place of pytest's own, and learns the number of cells from workers."""
-
-    def __init__(self, *, quiet: bool, verbose: bool) -> None:
-        self._options = {"quiet": quiet, "verbose": verbose}
-        self.reporter: CellReporter | None = None
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Replace the reporter."""
-        standard = config.pluginmanager.getplugin("terminalreporter")
-        if standard is not None:
-            config.pluginmanager.unregister(standard)
-        self.reporter = CellReporter(config, **self._options)
-        config.pluginmanager.register(self.reporter, "terminalreporter")
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        """Learn the number of cells when workers collect."""
-        if self.reporter is not None:
-            self.reporter.total = len(ids)
-            self.reporter._start()

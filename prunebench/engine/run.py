@@ -1,84 +1,185 @@
-"""Runs a suite's cells through pytest, so that -k, -x, --lf and -n mean what they mean there."""
+"""Runs cells through a pytest of our own, so that -x and -n mean what they mean there.
+
+Nothing of the user's pytest reaches it: no variables, settings, conftests or plugins. Suites are passed by
+option: as arguments, `[` and `::` in their paths would mean something to pytest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from prunebench.engine.reporter import RunPlugin
+from prunebench import stopping
+from prunebench.engine.pytest_plugin import Loaded
+from prunebench.engine.select import write_last_failed
 from prunebench.engine.session import Session
-from prunebench.errors import UsageError
+from prunebench.engine.snapshot import Snapshot
+from prunebench.engine.workers import RunPlugin
+from prunebench.errors import PrunebenchError, StoreError
+from prunebench.plan import PlannedCell
 from prunebench.store import Store
 
-__all__ = ["Outcome", "run_cells"]
+__all__ = ["Earlier", "Outcome", "run_cells"]
 
-INTERRUPTED = 130
+FAILED = 1
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What of the same run was there before this process: one that died left the rest to it."""
+
+    before: frozenset[str]
+    """The cells that were done when the run began."""
+    jobs: int
+    """How many jobs were to do then."""
+    given_up: Mapping[str, str]
+    """The errors of the jobs, by key, that processes died of."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run came out: cells made now, found done, failed (with the error), and the exit code."""
+    """How a run came out, by the store's final state. Cells by their id, failed ones with the error."""
 
     exit_code: int
     jobs: int
     made: Sequence[str]
     before: Sequence[str]
     failed: dict[str, str]
+    elsewhere: Sequence[str] = ()
+    """Cells that another run made meanwhile."""
 
 
 def run_cells(
     session: Session,
     store: Store,
     *,
-    keyword: str | None = None,
+    cells: Sequence[PlannedCell] | None = None,
     first_failure: bool = False,
-    last_failed: bool = False,
-    workers: str | None = None,
+    workers: int | None = None,
     quiet: bool = False,
     verbose: bool = False,
+    earlier: Earlier | None = None,
 ) -> Outcome:
-    """Run the selected cells of a frozen plan in this process, or on `workers` processes.
+    """Run the cells (None: all of the plan) that are not done, in this process or on `workers` processes.
 
-    Raises: UsageError where the selection matches no cell.
+    Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start.
     """
-    assert session.path is not None
     store.check_cache()
-    here = Path(__file__).parent
+    if session.path is None:
+        raise StoreError("a thawed plan cannot be run: plan the suite")
+    wanted = session.plan.cells if cells is None else cells
+    first = Snapshot(session.plan, store)
+    if earlier is None:
+        before = [cell for cell in wanted if first.done(cell)]
+    else:
+        before = [cell for cell in wanted if cell.id in earlier.before]
+    ids = {cell.id for cell in before}
+    to_do = [cell for cell in wanted if cell.id not in ids]
+    items = [cell for cell in to_do if not first.done(cell)]
+    loaded = Loaded(
+        session,
+        session.engine(store, given_up=dict(earlier.given_up) if earlier else {}),
+        [cell.id for cell in items],
+    )
+    if session.frozen is None:
+        session.freeze(store)
+    plugin = RunPlugin(
+        loaded, shown=len(to_do) - len(items), before=before, quiet=quiet, verbose=verbose, workers=workers
+    )
+    code = _pytest(session, plugin, first_failure, workers)
+    found = plugin.found
+    if found.unwritable:
+        raise StoreError(found.unwritable)
+    if found.problem:
+        raise PrunebenchError(found.problem)
+    last = Snapshot(session.plan, store)
+    done = [cell for cell in to_do if last.done(cell)]
+    now_done = {cell.id for cell in done}
+    failed = {name: error for name, error in found.failed.items() if name not in now_done}
+    write_last_failed(store.root, session.path, failed=failed, passed=now_done)
+    elsewhere = [cell.id for cell in done if cell.id in found.idle and not found.makes(cell)]
+    jobs = found.jobs
+    if earlier is not None:
+        jobs += earlier.jobs - len(first.remaining(wanted))
+    outcome = Outcome(
+        exit_code=0,
+        jobs=jobs,
+        made=[cell.id for cell in done if cell.id not in elsewhere],
+        before=[cell.id for cell in before],
+        failed=failed,
+        elsewhere=elsewhere,
+    )
+    if stopping.requested() or found.interrupted:
+        return replace(outcome, exit_code=stopping.exit_code())
+    if failed or len(done) < len(to_do):
+        return replace(outcome, exit_code=FAILED)
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        return replace(outcome, exit_code=FAILED)
+    return outcome
+
+
+def _pytest(session: Session, plugin: RunPlugin, first_failure: bool, workers: int | None) -> int:
+    request = replace(session.request, suite=str(session.path))
     args = [
-        str(session.path),
-        "--rootdir", str(session.path.parent),
-        "--confcutdir", str(session.path.parent),  # else -k matches the names of all folders above
-        "-c", str(here / "pytest.ini"),
+        "-c", str(Path(__file__).parent / "pytest.ini"),
         "--noconftest",
-        "-o", f"cache_dir={store.root / 'pytest-cache'}",
-        "--prunebench-request", session.request.to_json(),
-        "-p", "prunebench",  # by its entry point, where autoloading is switched off too
-        "-p", "no:warnings",
+        "--assert=plain",
+        "--capture=no",  # what a job prints goes to its log
+        f"--prunebench-request={request.to_json()}",
+        "-p", "prunebench.engine.pytest_plugin",
+        "-p", "xdist.plugin",
     ]  # fmt: skip
-    if keyword:
-        args += ["-k", keyword]
+    for name in ("cacheprovider", "warnings", "threadexception", "unraisableexception"):
+        args += ["-p", f"no:{name}"]
     if first_failure:
         args += ["-x"]
-    if last_failed:
-        args += ["--lf"]
     if workers:
-        args += ["-n", workers, "--dist", "load", "--maxschedchunk", "1", "--max-worker-restart", "1000"]
-    plugin = RunPlugin(quiet=quiet, verbose=verbose)
-    code = int(pytest.main(args, plugins=[plugin]))
-    reporter = plugin.reporter
-    if reporter is None:
-        raise UsageError(f"the selection was refused by pytest (exit code {code}): see above")
-    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise UsageError(
-            f"-k '{keyword}' selects none of {len(session.plan.cells)} cells; `prunebench plan` lists them"
-        )
-    if reporter.interrupted:
-        code = INTERRUPTED
-    elif reporter.failed:
-        code = int(pytest.ExitCode.TESTS_FAILED)
-    elif code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        code = 2
-    return Outcome(code, reporter.jobs, reporter.made, reporter.before, reporter.failed)
+        # how often a worker is replaced is for our plugin to say
+        args += [
+            "-n",
+            str(workers),
+            "--dist",
+            "load",
+            "--maxschedchunk",
+            "1",
+            "--max-worker-restart",
+            "100000",
+        ]
+    with _surroundings(), plugin.hearing_workers():
+        return int(pytest.main(args, plugins=[plugin]))
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """Keep the user's pytest variables and working directory out of pytest, its workers and theirs."""
+    environment, path = dict(os.environ), list(sys.path)
+    for name in environment:
+        if name.startswith("PYTEST_") or name == "PYTHONWARNINGS":
+            del os.environ[name]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ["PYTHONSAFEPATH"] = "1"  # no '' on the path of python -c, which is how workers start
+    named = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if "PYTHONPATH" in environment:  # an empty entry, as in ":/my/plugins", means the working directory
+        os.environ["PYTHONPATH"] = os.pathsep.join(named)
+    sys.path[:] = [entry for entry in path if entry in named or not _is_here(entry)]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+
+
+def _is_here(entry: str) -> bool:
+    """Whether an entry of sys.path is the working directory."""
+    try:
+        return entry == "" or entry == os.getcwd()
+    except OSError:  # the working directory is gone
+        return entry == ""

@@ -1,17 +1,25 @@
-"""Which cells -k and --lf select, as pytest selects them, before anything runs (imports no torch)."""
+"""Which cells --sparsity, --lf and -k select, as pytest does, before anything runs (imports no torch)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import orjson
-
-from prunebench.errors import UsageError
+from prunebench.engine.sparsities import of_sparsity
+from prunebench.errors import StoreError, UsageError, closest
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
+from prunebench.store import replace
 
-__all__ = ["select"]
+__all__ = ["node_name", "select", "write_last_failed"]
+
+
+def node_name(path: Path) -> str:
+    """Return a suite file's name as ids of pytest's nodes begin: what these give a meaning to is replaced."""
+    return path.name.replace("::", "..").translate(str.maketrans("[]", "()"))
 
 
 def select(
@@ -21,19 +29,22 @@ def select(
     keyword: str | None = None,
     last_failed: bool = False,
     store: Path | None = None,
+    sparsities: Sequence[str] = (),
 ) -> Sequence[PlannedCell]:
-    """Return the cells of a plan that an expression matches and, with `last_failed`, that failed last time.
+    """Return the cells of a plan that are of these sparsities, an expression matches, and failed last time.
 
     `path` is the suite's file, `store` the store's folder. An expression is pytest's: names with and, or, not
     and brackets; a name matches a part of the matrix's or the cell's name or of a label, whatever its case.
+    Of `sparsities` see `of_sparsity`; only with `last_failed` it matters what failed.
 
     Raises: UsageError for an expression that is none, or that matches no cell.
     """
     file = path.name if path else ""
-    cells = list(plan.cells)
+    cells = of_sparsity(plan.cells, sparsities)
     if last_failed and store is not None:
         failed = _failed_last_time(store)
-        cells = [cell for cell in cells if f"{file}::{cell.id}" in failed] or cells
+        name = node_name(path) if path else ""
+        cells = [cell for cell in cells if f"{name}::{cell.id}" in failed] or cells
     if not keyword:
         return cells
     from _pytest.mark.expression import Expression
@@ -46,8 +57,27 @@ def select(
         ) from error
     found = [cell for cell in cells if expression.evaluate(_Matches(cell, file))]
     if not found:
-        raise UsageError(f"-k '{keyword}' matches none of {len(cells)} cells; `prunebench plan` lists them")
+        raise UsageError(none_matches(keyword, cells, file))
     return found
+
+
+def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> str:
+    """Return what is said of an expression that matches no cell: which of its names is in none of them."""
+    number = re.fullmatch(r"s?(\d*\.?\d+)", keyword.strip())
+    hint = f"; for a sparsity: --sparsity {number[1]}" if number else ""
+    if not number:
+        matches = [_Matches(cell, file) for cell in cells]
+        for word in re.findall(r"[^\s()]+", keyword):
+            if word in ("and", "or", "not") or any(one(word) for one in matches):
+                continue
+            labels = {value for cell in cells for value in cell.labels.values() if value}
+            near = closest(word, labels | {cell.matrix for cell in cells})
+            hint = f"; none has '{word}'" + (f", did you mean '{near}'?" if near else "")
+            break
+    return (
+        f"-k '{keyword}' matches none of {len(cells):,} cells{hint}; "
+        "`prunebench plan SUITE --cells` lists them"
+    )
 
 
 class _Matches:
@@ -64,10 +94,26 @@ class _Matches:
         return any(wanted in one for one in self._names)
 
 
+def write_last_failed(store: Path, path: Path, *, failed: Iterable[str], passed: Iterable[str]) -> None:
+    """Note which cells of a suite's file failed, and which have passed since; others stay as noted."""
+    name = node_name(path)
+    noted = _failed_last_time(store) - {f"{name}::{cell}" for cell in passed}
+    noted |= {f"{name}::{cell}" for cell in failed}
+    content = json.dumps(dict.fromkeys(sorted(noted), True)).encode()
+    file = _last_failed(store)
+    with contextlib.suppress(OSError, StoreError):  # --lf takes all cells then
+        if file.exists() or noted:
+            replace(file, content)
+
+
+def _last_failed(store: Path) -> Path:
+    return store / "pytest-cache" / "v" / "cache" / "lastfailed"
+
+
 def _failed_last_time(store: Path) -> set[str]:
-    path = store / "pytest-cache" / "v" / "cache" / "lastfailed"
+    path = _last_failed(store)
     try:
-        found = orjson.loads(path.read_bytes()) if path.is_file() else None
-    except (OSError, orjson.JSONDecodeError):
+        found = json.loads(path.read_bytes()) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return set()
     return set(found) if isinstance(found, dict) else set()

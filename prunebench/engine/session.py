@@ -41,6 +41,8 @@ class Request:
     """Third-party plugins to load, by entry point or distribution; None loads all."""
     scorers: tuple[str, ...] = ()
     seeds: int | None = None
+    sparsities: tuple[str, ...] = ()
+    """Of the plan's cells only those of these sparsities, as tables print them; empty: all."""
     device: str = "cpu"
     threads: int = 1
     keep_states: bool = False

@@ -23,8 +23,10 @@ class Failure:
     kind: str
     error: str
     """The first line of what went wrong."""
+    at: str
+    """The line of the user's own file in which it arose: file:line and the source; "" where there is none."""
     log: str
-    """The log file's name under the store's logs/."""
+    """The log file's whole path."""
     time: str
 
 
@@ -105,7 +107,8 @@ class Snapshot:
             job=key,
             kind=self.plan.jobs[key].kind,
             error=lines[0] if lines else "failed without a message",
-            log=self.store.log_path(key).name,
+            at=_at(found),
+            log=str(self.store.log_path(key)),
             time=str(found.get("time", "")),
         )
 
@@ -127,3 +130,9 @@ class Snapshot:
 def _without_curve(record: Record) -> Record:
     kept = {name: value for name, value in record.result.items() if name != "curve"}
     return Record(record.schema, record.key, record.digest, kept, record.provenance, record.seal)
+
+
+def _at(attempt: dict[str, Any]) -> str:
+    job = attempt.get("job")
+    at = job.get("at") if isinstance(job, dict) else None
+    return at if isinstance(at, str) else ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 from typing import NamedTuple
 
 from prunebench.errors import PluginError
+from prunebench.faults import place_of, said
 from prunebench.host._hooks import Refused
 
 __all__ = ["Fault", "fault_of"]
@@ -20,23 +20,10 @@ class Fault(NamedTuple):
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Return what went wrong, with the file and line in the plugin."""
+    """Return what went wrong, with the line of the plugin in which it arose."""
     if isinstance(error, Refused | PluginError):
         return Fault(str(error), "")
     formatted = "".join(traceback.format_exception(error))
-    name = type(error).__name__
-    if isinstance(error, SyntaxError):
-        return Fault(f"{name}: {error.msg} ({error.filename}, line {error.lineno})", formatted)
-    text = " ".join(str(error).split())
-    return Fault(f"{name}: {text}{_where(error)}" if text else f"{name}{_where(error)}", formatted)
-
-
-def _where(error: BaseException) -> str:
-    """Return the deepest place that is not machinery of the host's or of Python's import."""
-    here = Path(__file__).parent
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        machinery = path.parent == here or "pluggy" in path.parts or "importlib" in path.parts
-        if not machinery and not frame.filename.startswith("<"):
-            return f" ({frame.filename}, line {frame.lineno})"
-    return ""
+    place = place_of(error)
+    text = f"{type(error).__name__}: {error.msg}" if isinstance(error, SyntaxError) and place else said(error)
+    return Fault(f"{text} ({place})" if place else text, formatted)

@@ -11,7 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from prunebench.errors import PluginError
+from prunebench.errors import PluginError, nearest_file
 from prunebench.host._source_digest import Tree
 from prunebench.host._spelling import FILE_MODULE
 
@@ -38,11 +38,11 @@ class FileImporter:
         """
         path = path.expanduser().resolve()
         if not path.is_file():
-            raise PluginError(f"plugin file {path}: there is no such file")
+            raise PluginError(f"there is no such file{nearest_file(path)}")
         name = f"{FILE_MODULE}{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
         spec = spec_from_file_location(name, path)
         if path.suffix != ".py" or spec is None or spec.loader is None:
-            raise PluginError(f"plugin file {path}: a Python file is wanted, with a name that ends in .py")
+            raise PluginError("a Python file is wanted, with a name that ends in .py")
         module = module_from_spec(spec)
         before = self._hide_others(path.parent)
         sys.modules[name] = module

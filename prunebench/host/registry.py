@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from prunebench import stopping
 from prunebench.errors import PluginError, UsageError, nearest
 from prunebench.host._discovery import Found, chosen, find
 from prunebench.host._faults import Fault, fault_of
@@ -169,9 +170,9 @@ class Host:
             if folder is not None and not self._manager.get_hookcallers(plugin):
                 raise Refused("it registers nothing: no function of it is marked with @prunebench.hookimpl")
             self._check_free(components)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # whatever code of others raises
+        except BaseException as error:  # a plugin may raise anything
+            if stopping.is_signal(error):
+                raise
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
             return fault_of(error)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from prunebench.canonical import canonical
 from prunebench.errors import ComponentError
+from prunebench.faults import failure
 from prunebench.host.components import Diagnostic
 from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
@@ -57,7 +58,7 @@ def _measured(params: Mapping[str, Any], context: Context, source: Artifact) -> 
         try:
             value = diagnostic.function(*arguments)
         except Exception as error:  # whatever a plugin does
-            raise ComponentError(f"{who} failed: {type(error).__name__}: {error}") from error
+            raise ComponentError(failure(who, error)) from error
     try:
         canonical(value)
     except (TypeError, ValueError) as error:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from prunebench import stopping
 from prunebench.isolation import isolated
 from prunebench.jobs.binding import state_of
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.policies import gradual_mask
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
 from prunebench.plan.job import Job
-from prunebench.store import Damaged, Missing
+from prunebench.store import Damaged, Missing, Store
 from prunebench.training.loop import train
 from prunebench.training.numerics import numerics_class
 from prunebench.training.state import State
@@ -21,25 +23,30 @@ __all__ = ["run_train"]
 
 
 class _Checkpoints:
-    """Commits a crash checkpoint now and then; only the newest is kept."""
+    """Commits a checkpoint now and then, and when told to stop; only a run's newest is kept."""
 
     def __init__(self, job: Job, context: Context, meta: Mapping[str, Any]) -> None:
         self._job, self._context, self._meta = job, context, meta
         self._last = time.monotonic()
-        self._written: int | None = None
 
     def due(self, step: int) -> bool:
-        return time.monotonic() - self._last >= self._context.checkpoint_seconds
+        return stopping.requested() or time.monotonic() - self._last >= self._context.checkpoint_seconds
 
     def save(self, state: State) -> None:
-        run = self._job.params["run_key"]
+        run, store = self._job.params["run_key"], self._context.store
         tensors, meta = pack_state(state)
-        key = f"{run}@{state.step}"
-        self._context.store.write_artifact(key, tensors, {**self._meta, **meta}, checkpoint=True)
-        if self._written is not None and self._written != state.step:
-            self._context.store.drop_artifact(f"{run}@{self._written}", checkpoint=True)
-        self._written, self._last = state.step, time.monotonic()
+        store.write_artifact(f"{run}@{state.step}", tensors, {**self._meta, **meta}, checkpoint=True)
+        _drop_checkpoints(run, state.step, store)
+        self._last = time.monotonic()
         log.info("checkpoint at step %d", state.step)
+        stopping.check()
+
+
+def _drop_checkpoints(run: str, before: int, store: Store) -> None:
+    """Drop the checkpoints of a run before a step, whoever left them."""
+    for at, is_checkpoint in store.states(run):
+        if is_checkpoint and at < before:
+            store.drop_artifact(f"{run}@{at}", checkpoint=True)
 
 
 def run_train(job: Job, context: Context) -> None:
@@ -60,38 +67,40 @@ def run_train(job: Job, context: Context) -> None:
         return
     log.info("from step %d to step %d", state.step, step)
     began, begun_at = time.monotonic(), state.step
-    if step > state.step:
-        module = context.network(run["architecture"], None, run["seed"])
-        data = context.data(run["data"], device)
-        provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
-        policy = gradual_mask(run["policy"], module, context) if "policy" in run else None
-        with isolated(context.host.who("architectures", run["architecture"]["name"])):
-            state = train(
-                module,
-                state,
-                context.recipe(run),
-                data,
-                seed=run["seed"],
-                to_step=step,
-                device=device,
-                policy=policy,
-                on_step=_reporter(job, context),
-                checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
-            )
-    provenance["time"] = {
-        "train_seconds": round(time.monotonic() - began, 3),
-        "trained_steps": state.step - begun_at,
-    }
-    tensors, packed = pack_state(state)
-    if state.diverged is not None:
-        where = {"run": job.params["run_key"], "step": state.diverged}
-        log.warning("diverged: the loss of step %d is not finite", state.diverged)
-        tensors, meta["diverged"] = {}, where
-        packed = {"curve": state.curve}
-    context.store.write_artifact(job.key, tensors, {**meta, **packed, "step": step, "provenance": provenance})
-    for at, is_checkpoint in context.store.states(job.params["run_key"]):
-        if is_checkpoint and at <= step:
-            context.store.drop_artifact(f"{job.params['run_key']}@{at}", checkpoint=True)
+    with contextlib.ExitStack() as stack:
+        if step > state.step or start.unfinished:
+            module = context.network(run["architecture"], None, run["seed"])
+            data = context.data(run["data"], device)
+            provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
+            policy = gradual_mask(run["policy"], module, context) if "policy" in run else None
+            # told to stop, the loop commits a checkpoint of the step that it is at
+            stack.enter_context(stopping.held())
+            with isolated(context.host.who("architectures", run["architecture"]["name"])):
+                state = train(
+                    module,
+                    state,
+                    context.recipe(run),
+                    data,
+                    seed=run["seed"],
+                    to_step=step,
+                    device=device,
+                    policy=policy,
+                    on_step=_reporter(job, context),
+                    checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
+                )
+        provenance["time"] = {
+            "train_seconds": round(time.monotonic() - began, 3),
+            "trained_steps": state.step - begun_at,
+        }
+        tensors, packed = pack_state(state)
+        if state.diverged is not None:
+            where = {"run": job.params["run_key"], "step": state.diverged}
+            log.warning("diverged: the loss of step %d is not finite", state.diverged)
+            tensors, meta["diverged"] = {}, where
+            packed = {"curve": state.curve}
+        meta |= {**packed, "step": step, "provenance": provenance}
+        context.store.write_artifact(job.key, tensors, meta)
+        _drop_checkpoints(job.params["run_key"], step + 1, context.store)
 
 
 def _reporter(job: Job, context: Context) -> Any:
@@ -109,6 +118,8 @@ class _Start(NamedTuple):
     diverged: Mapping[str, Any] | None = None
     curve: Sequence[Mapping[str, Any]] = ()
     """Of this very run as far as it came; empty where divergence is inherited from another run."""
+    unfinished: bool = False
+    """Whether it is a checkpoint: its step may still lack its evaluation."""
 
 
 def _start(job: Job, context: Context) -> _Start:
@@ -128,7 +139,7 @@ def _start(job: Job, context: Context) -> _Start:
         if found.meta.get("diverged"):
             return _Start(None, made_from, found.meta["diverged"], found.meta["curve"])
         log.info("going on from the %s at step %d", "checkpoint" if is_checkpoint else "state", at)
-        return _Start(unpack_state(found), made_from)
+        return _Start(unpack_state(found), made_from, unfinished=is_checkpoint)
     return _origin(job, context)
 
 

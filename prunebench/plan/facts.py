@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
+from prunebench.faults import blamed
 from prunebench.host.components import Architecture, Dataset
 from prunebench.host.datasets import parse_dataset
 from prunebench.host.form import Prunable
@@ -72,7 +73,8 @@ class Facts:
         found = self._data.get((name, split))
         if found is None:
             dataset = self._host.dataset(name)
-            with self._host.calling("datasets", parse_dataset(name)[0]):
+            own = parse_dataset(name)[0]
+            with blamed(self._host.who("datasets", own)), self._host.calling("datasets", own):
                 missing = dataset.missing(self._root) if dataset.missing else None
                 described = dataset.description(self._root)
                 printed = (_known if missing else fingerprint)(dataset, self._root)
@@ -93,7 +95,8 @@ class Facts:
         found = self._networks.get(key)
         if found is None:
             architecture = cast(Architecture, self._host.get("architectures", call.name))
-            with self._host.calling("architectures", call.name):
+            who = self._host.who("architectures", call.name)
+            with blamed(who), self._host.calling("architectures", call.name):
                 found = _measure(architecture, call.parameters, data, prunable)
             self._networks[key] = found
         return found

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
+from prunebench.faults import failure, said, told
 from prunebench.isolation import isolated
 from prunebench.pruning import nested
 from prunebench.pruning.copying import undisturbed
@@ -128,23 +129,23 @@ def _blame(
     Of inputs that are made when they are wanted, or too many for the memory, nothing is said.
     """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return ComponentError(f"{who} failed: {type(error).__name__}: {error}")
+        return ComponentError(failure(who, error))
     failed = net.failed
     in_network = failed is not None and any(cause is failed for cause in _causes(error))
     refused = _refused_inputs(net, batch, given, who, in_network)
     if refused is not None:
         return refused
-    said = f"{type(error).__name__}: {error}"
     if in_network:
-        return ComponentError(f"the network failed while {who} ran it: {said}")
-    if "does not require grad" in str(error):
-        return _no_gradient(net, batch, who) or ComponentError(f"{who} failed: {said}")
-    if any(words in str(error) for words in _NO_DERIVATIVE):
+        return ComponentError(f"the network failed while {who} ran it: {told(error)}")
+    text = said(error)
+    if "does not require grad" in text:
+        return _no_gradient(net, batch, who) or ComponentError(failure(who, error))
+    if any(words in text for words in _NO_DERIVATIVE):
         return ComponentError(
             f"{who} asks for a derivative, perhaps a second one, that an operation of the network lacks: "
-            f"{said}"
+            f"{told(error)}"
         )
-    return ComponentError(f"{who} failed: {said}")
+    return ComponentError(failure(who, error))
 
 
 _NO_DERIVATIVE = ("derivative for aten", "once_differentiable", "donated buffers", "double backward")
@@ -201,7 +202,7 @@ def _refused_inputs(
                 "floating point in their place: it does not apply to such a network"
             )
         own = net.own_precision(x, x if given is None else given[0], who, error)
-        return own or UsageError(f"the network does not take inputs {nested.described(x)}: {error}")
+        return own or UsageError(f"the network does not take inputs {nested.described(x)}: {told(error)}")
     return None
 
 
@@ -220,9 +221,9 @@ def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str
     missing = [name for name in shapes if name not in found]
     unknown = [str(name) for name in found if name not in shapes]
     if missing or unknown:
-        said = [f"no scores for {', '.join(missing)}"] if missing else []
-        said += [f"scores for {', '.join(unknown)}, which is no prunable weight"] if unknown else []
-        raise ComponentError(f"{who} returned {' and '.join(said)}; expected: {', '.join(shapes)}")
+        words = [f"no scores for {', '.join(missing)}"] if missing else []
+        words += [f"scores for {', '.join(unknown)}, which is no prunable weight"] if unknown else []
+        raise ComponentError(f"{who} returned {' and '.join(words)}; expected: {', '.join(shapes)}")
     scores: dict[str, Tensor | Product] = {}
     for name, shape in shapes.items():
         score = found[name]

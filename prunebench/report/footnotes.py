@@ -18,10 +18,13 @@ _NAMED = 3
 
 
 class Footnotes:
-    """Numbers equal remarks alike, in the order they are first needed; knows how accuracies are written."""
+    """Numbers equal remarks alike, in the order they are first needed; knows how accuracies are written.
 
-    def __init__(self, digits: int) -> None:
-        self.digits = digits
+    `absent` is what cells are called that have no result.
+    """
+
+    def __init__(self, digits: int, absent: str = "missing") -> None:
+        self.digits, self.absent = digits, absent
         self._numbers: dict[str, int] = {}
 
     def mark(self, *remarks: str) -> str:
@@ -50,9 +53,10 @@ def diverged_remark(row: Row, *, mixed: bool) -> str:
     )
 
 
-def lacking_remark(row: Row, *, over_range: bool) -> str:
+def lacking_remark(row: Row, *, over_range: bool, absent: str = "missing") -> str:
     """Return how many seeds are missing or failed; nothing where none is."""
-    lost = [f"{row[name]} of {row['planned']} {name}" for name in ("missing", "failed") if row[name]]
+    words = {"missing": absent, "failed": "failed"}
+    lost = [f"{row[name]} of {row['planned']} {word}" for name, word in words.items() if row[name]]
     if not lost:
         return ""
     where = " at some sparsity of the range" if over_range else ""

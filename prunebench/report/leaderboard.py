@@ -30,7 +30,8 @@ def leaderboard(
     `suite` has `name`, `version`, and may have `baselines` (see `analysis.Baselines.of`) and `margin` (a
     number of points, or numbers by data set), and `leaderboard` (`title`, `digits`, `sparsities`: see
     `markdown.Shown`). Settings and methods stand in the table's order, the unpruned
-    network first, sparsities rising; the same table gives the same bytes.
+    network first, sparsities rising; the same table gives the same bytes. `absent` says what cells without a
+    result are called (see `markdown.Shown`).
 
     Formats: "md" rounds and explains itself; "csv" and "json" are long, a row for each
     setting, method and sparsity or range (columns: `standings.LONG`, explained in docs/statistics.md), with
@@ -50,6 +51,7 @@ def _markdown(suite: Mapping[str, Any], found: list[Standing]) -> str:
         title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
         digits=how.get("digits", 2),
         sparsities=how.get("sparsities", ()),
+        absent=suite.get("absent", "missing"),
         reported=suite.get("reported", ()),
     )
     return markdown(shown, found)

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from prunebench.errors import readable
 
-__all__ = ["render"]
+__all__ = ["printable", "render", "spelled"]
 
 
 def render(
@@ -39,7 +39,7 @@ def render(
     lines = [printable(title)] if title else []
     if not rows:
         return "\n".join([*lines, "nothing"])
-    cells = [[_cell(row.get(name)) for name in headings] for row in rows]
+    cells = [[spelled(row.get(name)) for name in headings] for row in rows]
     numeric = [all(_is_number(row.get(name)) for row in rows) for name in headings]
     text = tabulate(
         cells,
@@ -60,7 +60,8 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _cell(value: Any) -> str:
+def spelled(value: Any) -> str:
+    """Return a value as a listing shows it, on one line."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -68,9 +69,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{printable(str(key))}={_cell(item)}" for key, item in value.items())
+        return ", ".join(f"{printable(str(key))}={spelled(item)}" for key, item in value.items())
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(_cell(item) for item in _ordered(value))
+        return ", ".join(spelled(item) for item in _ordered(value))
     return printable(str(value))
 
 

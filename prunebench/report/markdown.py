@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from tabulate import tabulate
 from prunebench.analysis import Border, variant_name
 from prunebench.report.footnotes import Footnotes, diverged_remark, empty_remark, lacking_remark
 from prunebench.report.listing import printable
+from prunebench.report.percent import percent_labels
 from prunebench.report.standings import Standing
 
-__all__ = ["Shown", "escape", "markdown", "percent_labels"]
+__all__ = ["Shown", "escape", "markdown"]
 
 Row = Mapping[Any, Any]
 
@@ -41,6 +42,8 @@ class Shown:
     """Digits of accuracies behind the point."""
     sparsities: Sequence[float] = ()
     """The columns shown; all where none is given. Ranges and places count them all."""
+    absent: str = "missing"
+    """What cells without a result are called: "not run yet" where nobody asked for them now."""
     reported: Sequence[Mapping[str, Any]] = ()
     """What others report: rows of `suite.reported.reported_rows`."""
 
@@ -62,28 +65,6 @@ def escape(text: str) -> str:
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*|\[\]~])", r"\\\1", text)
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
-
-
-def percent_labels(sparsities: Iterable[float]) -> dict[float, str]:
-    """Return each sparsity in percent, all with as few digits as tell them apart and describe the density.
-
-    At least one digit unless all are whole; the rounded density is within 5 % of the true one.
-
-    >>> list(percent_labels([0.2, 0.5]).values()), list(percent_labels([0.488, 0.99902]).values())
-    (['20', '50'], ['48.8', '99.9'])
-    """
-    values = sorted(set(sparsities))
-    labels: list[str] = []
-    for digits in range(13):
-        labels = [f"{100 * value:.{digits}f}" for value in values]
-        whole = all(abs(float(label) - 100 * v) < 1e-9 for label, v in zip(labels, values, strict=True))
-        near = all(
-            abs(float(label) - 100 * v) <= 0.05 * (100 - 100 * v)
-            for label, v in zip(labels, values, strict=True)
-        )
-        if whole or (digits and near and len(set(labels)) == len(values)):
-            break
-    return {value: label if value else "0" for value, label in zip(values, labels, strict=True)}
 
 
 class _Methods:
@@ -133,10 +114,10 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     rows: Sequence[Row] = standing.rows.to_dict("records")
     by_sparsity = [row for row in rows if row["at"] == "sparsity"]
     methods = _Methods(rows, standing.baselines.none)
-    notes = Footnotes(shown.digits)
+    notes = Footnotes(shown.digits, shown.absent)
     heading = f"## {escape(_heading(standing.labels))}"
-    if all(row["missing"] == row["planned"] for row in by_sparsity):
-        count = sum(row["planned"] for row in by_sparsity)
+    if all(row["missing"] + row["unselected"] == row["planned"] for row in by_sparsity):
+        count = sum(row["missing"] for row in by_sparsity)
         return [heading, f"Nothing has been run yet: {count} cells are missing."]
     seeds = max(row["planned"] for row in by_sparsity)
     blocks = [heading, f"Seeds: {seeds}, unless n is given."]
@@ -154,6 +135,8 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     blocks += _reported(standing, shown, labels, notes)
     blocks += _ranges(standing, rows, methods, labels, seeds, notes)
     remarks = [*notes.lines(), *(f"- {remark}" for remark in _remarks(standing))]
+    if any(row["unselected"] for row in by_sparsity):
+        remarks.append("- A dash, or a smaller n, without a note: not selected now, and not run before.")
     return [*blocks, "\n".join(remarks)] if remarks else blocks
 
 
@@ -264,7 +247,7 @@ def _accuracy(row: Row | None, remark: str, seeds: int, notes: Footnotes) -> str
     marks = notes.mark(
         remark,
         diverged_remark(row, mixed=n > 0) if diverged else "",
-        lacking_remark(row, over_range=row["at"] == "range"),
+        lacking_remark(row, over_range=row["at"] == "range", absent=notes.absent),
         escape(empty_remark(row["empty_layers"], planned)),
     )
     if n == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,18 +15,21 @@ from prunebench.report.markdown import escape
 __all__ = ["measures_text"]
 
 
-def measures_text(found: pd.DataFrame, format: str, *, title: str = "measures") -> str:
+def measures_text(
+    found: pd.DataFrame, format: str, *, title: str = "measures", about: Mapping[str, Any] | None = None
+) -> str:
     """Return a table of measures, summarized or seed by seed, with a newline at its end.
 
-    csv and json hold every column. md has a table for each setting and measure: a row a method, sparsity and
-    field with mean ± standard deviation and the number of seeds, or a row a seed.
+    csv and json hold every column; json is an object of `about` and the `rows`. md has a table for each
+    setting and measure: a row a method, sparsity and field with mean ± standard deviation and the number of
+    seeds, or a row a seed.
     """
     if format == "csv":
         flat = found.assign(also=found["also"].map("; ".join)) if "also" in found else found
         return flat.to_csv(index=False)
     if format == "json":
         rows = json.loads(found.to_json(orient="records", double_precision=15))
-        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps({**(about or {}), "rows": rows}, indent=2, ensure_ascii=False) + "\n"
     blocks = [f"# {escape(title)}"]
     for names, part in found.groupby([*SETTING, "measure"], sort=False):
         setting = ", ".join(str(name) for name in names[:-1] if name)

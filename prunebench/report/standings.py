@@ -48,6 +48,7 @@ LONG = (
     "diverged",
     "missing",
     "failed",
+    "unselected",
     "guess",
     "mean_with_diverged",
     "empty_layers",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from prunebench.errors import StoreError
-from prunebench.store._errors import Flaw
+from prunebench.store._errors import Flaw, Unwritable
 from prunebench.store._process import Owner
 
 __all__ = [
@@ -70,7 +70,7 @@ class Leftover:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError into a StoreError that says what to do."""
+    """Turn an OSError into an Unwritable that says what to do."""
     try:
         yield
     except OSError as error:
@@ -81,7 +81,7 @@ def writing(path: Path) -> Iterator[None]:
             advice = "a file stands where a folder is needed; give another store with --store DIR"
         else:
             advice = "make it writable, or give another store with --store DIR or PRUNEBENCH_STORE"
-        raise StoreError(f"cannot write {path}: {what}; {advice}") from error
+        raise Unwritable(f"cannot write {path}: {what}; {advice}") from error
 
 
 @contextlib.contextmanager

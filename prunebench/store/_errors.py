@@ -6,11 +6,15 @@ from pathlib import Path
 
 from prunebench.errors import StoreError
 
-__all__ = ["Damaged", "Flaw", "Missing"]
+__all__ = ["Damaged", "Flaw", "Missing", "Unwritable"]
 
 
 class Missing(StoreError):
     """What was asked for is not in the store (a fresh listing of its folder was made before saying so)."""
+
+
+class Unwritable(StoreError):
+    """The store cannot be written, as on a full disk: whoever works on it has to stop."""
 
 
 class Damaged(StoreError):

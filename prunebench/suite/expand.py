@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from prunebench.errors import PrunebenchError
+from prunebench.faults import place_of, said
 from prunebench.host.form import Form
 from prunebench.suite.axes import Axes, Choice
 from prunebench.suite.cell import Cell
@@ -248,7 +249,7 @@ class Product:
             try:
                 with self.host.calling("ablations", name):
                     form = self.host.get("ablations", name).function(form)
-            except (PrunebenchError, ValidationError) as error:
+            except (Exception, SystemExit) as error:  # whatever a plugin does
                 where = f"ablation '{name}' of method '{axes.methods[m].label}': {_told(error)}"
                 self.problems.add((*self.here, "ablations", b, i), where)
                 return None
@@ -308,11 +309,14 @@ class Product:
         return " with ".join(text for text, mine, theirs in pairs if mine != theirs)
 
 
-def _told(error: PrunebenchError | ValidationError) -> str:
+def _told(error: BaseException) -> str:
     """Return what an ablation has against a form, or a form against what an ablation makes of it."""
     if isinstance(error, ValidationError):
         return "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
-    return str(error)
+    if isinstance(error, PrunebenchError):
+        return str(error)
+    place = place_of(error)
+    return f"failed: {said(error)}" + (f" ({place})" if place else "")
 
 
 def _match(entries: Sequence[Filter], place: tuple[int, int]) -> bool:

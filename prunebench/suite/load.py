@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from prunebench.errors import SuiteError, nearest
+from prunebench.errors import SuiteError, nearest, nearest_file
 from prunebench.suite.parameters import Components
 from prunebench.suite.slips import syntax_hint
 from prunebench.suite.spelling import at, show
@@ -43,14 +43,16 @@ def suite_path(name_or_path: str | Path) -> Path:
         if path.is_dir():
             raise SuiteError(f"{name_or_path}: is a folder; a suite is a TOML file")
         if not path.exists():
-            raise SuiteError(f"{name_or_path}: no such file")
+            raise SuiteError(f"{name_or_path}: no such file{nearest_file(path)}")
         return path
     shipped = shipped_suites()
     name = str(name_or_path)
     if name not in shipped:
+        file = path.with_suffix(".toml") if path.name else path
+        own = f": '{file}'" if file.is_file() else ""
         raise SuiteError(
             f"no shipped suite '{name}'{nearest(name, shipped)} (in {_folder() or 'no folder'}); "
-            "a suite of your own is given as a path that ends in .toml"
+            f"a suite of your own is given as a path that ends in .toml{own}"
         )
     return shipped[name]
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from prunebench import stopping
 from prunebench.errors import UsageError
 from prunebench.training.batches import make_batches
 from prunebench.training.data import Data
@@ -147,8 +148,10 @@ class _Run:
         checkpoint: Checkpoint | None,
     ) -> State:
         """Train to a step, looking at the losses every `block` steps and wherever a state is read."""
+        if self.lacks_evaluation():
+            self.evaluate_or_stop(checkpoint)
         safe = self.snapshot(on_device=True) if block > 1 else None
-        while self.step < to_step:
+        while self.step < to_step and self.diverged is None:
             try:
                 if not self.make_step(look=safe is None):
                     break
@@ -165,15 +168,13 @@ class _Run:
                 self.load(safe)  # once more, step by step: to stop just before the one that did it
                 return self.to(to_step, 1, on_step, checkpoint)
             if evaluates:
-                self.evaluate()
+                self.evaluate_or_stop(checkpoint)
             if looks:
                 safe = self.snapshot(on_device=True)
             if saves and checkpoint is not None and self.diverged is None:
                 checkpoint.save(self.snapshot())
             if on_step is not None:
                 on_step(self.step, to_step)
-            if self.diverged is not None:
-                break
         if self.policy.mask is not None:
             check_pruned(self.parameters, self.policy.mask)
         self.drop_gradients()  # whoever scores this module next finds no gradients
@@ -250,6 +251,21 @@ class _Run:
             self.count(loss, size)
         self.pending.clear()
         return True
+
+    def lacks_evaluation(self) -> bool:
+        """Whether the state at hand is one that was saved before its step's evaluation was through."""
+        evaluates = self.recipe.evaluates_at(self.step, self.batches.examples)
+        return evaluates and self.meter["examples"] > 0
+
+    def evaluate_or_stop(self, checkpoint: Checkpoint | None) -> None:
+        """Evaluate; told to stop meanwhile, save the state as it was before. Raises: Stopped."""
+        try:
+            with stopping.released():
+                self.evaluate()
+        except stopping.Stopped:
+            if checkpoint is not None:
+                checkpoint.save(self.snapshot())
+            raise
 
     def evaluate(self) -> None:
         """Add a point to the curve, or mark the run as diverged where the evaluation's loss is not finite."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import sys
 from typing import Any
 
+import click
 import pytest
 
 from prunebench.cli._kinds import COMPONENTS, PLURAL
+from prunebench.cli.list import command
 
 
 @pytest.mark.parametrize("kind", COMPONENTS)
 def test_every_kind_can_be_listed(place: Any, kind: str) -> None:
     """A row for each component, with a summary and where it comes from; the text names them all."""
-    rows = place.json("list", kind)
+    rows = place.json("list", kind)["rows"]
     assert rows
     assert all(row["summary"] and row["origin"].startswith("prunebench ") for row in rows)
     assert len({row["name"] for row in rows}) == len(rows)
@@ -22,14 +28,14 @@ def test_every_kind_can_be_listed(place: Any, kind: str) -> None:
 
 def test_scorers_are_methods(place: Any) -> None:
     """A scorer is listed among the methods once, registered methods beside it."""
-    names = [row["name"] for row in place.json("list", "methods", *place.plugin)]
+    names = [row["name"] for row in place.json("list", "methods", *place.plugin)["rows"]]
     assert {"own", "snip", "synflow", "ltr", "none"} <= set(names)
     assert len(names) == len(set(names))
 
 
 def test_a_plugin_file_is_listed_with_its_parameters(place: Any) -> None:
     """Components of a file say so; parameters have their defaults."""
-    rows = {row["name"]: row for row in place.json("list", "scorers", *place.plugin)}
+    rows = {row["name"]: row for row in place.json("list", "scorers", *place.plugin)["rows"]}
     assert rows["own"]["parameters"] == {"power": 2}
     assert rows["own"]["summary"] == "Weights to a power."
     assert "mine.py" in rows["own"]["origin"]
@@ -38,7 +44,7 @@ def test_a_plugin_file_is_listed_with_its_parameters(place: Any) -> None:
 
 def test_architectures_are_listed_with_their_weights(place: Any) -> None:
     """Prunable weights and all parameters, for the data that a network was made for; no network is left out."""
-    rows = {row["name"]: row for row in place.json("list", "architectures")}
+    rows = {row["name"]: row for row in place.json("list", "architectures")["rows"]}
     found = {name: tuple(rows[name][key] for key in ("input", "prunable", "total")) for name in rows}
     assert found["lenet-300-100"] == ("MNIST", 266_200, 266_610)
     assert found["resnet20"] == ("CIFAR-10", 270_896, 272_474)
@@ -69,7 +75,7 @@ def test_show_says_an_architectures_weights_for_every_usual_input(place: Any) ->
 
 def test_suites_are_listed_from_their_files(place: Any) -> None:
     """The shipped suites with version and description."""
-    rows = {row["name"]: row for row in place.json("list", "suites")}
+    rows = {row["name"]: row for row in place.json("list", "suites")["rows"]}
     assert {"quick", "pai-lenet", "pai-lenet-test"} <= set(rows)
     assert all(row["version"] and row["description"] for row in rows.values())
 
@@ -79,7 +85,7 @@ def test_show_takes_singular_and_plural(place: Any, kind: str) -> None:
     """Everything about one, in text and as JSON."""
     singular = {plural: one for one, plural in PLURAL.items()}.get(kind, kind)
     name = {"plugin": "builtin-scorers", "suite": "quick"}.get(singular)
-    name = name or place.json("list", PLURAL[singular])[0]["name"]
+    name = name or place.json("list", PLURAL[singular])["rows"][0]["name"]
     found = place.json("show", kind, name)
     assert (found["kind"], found["name"]) == (singular, name)
     assert place.call("show", kind, name).stdout.startswith(f"{singular} {name}\n")
@@ -172,3 +178,37 @@ def test_a_shown_suite_fits_the_terminal(columns: int, place: Any, monkeypatch: 
     monkeypatch.setattr("sys.stdout", type("Pipe", (), {"isatty": lambda self: False})())
     show._block("matrix", {"sparsity": values, "seed": [0]})
     assert len(lines) == 3
+
+
+@pytest.mark.parametrize("kind", ["methods", "architectures", "datasets", "recipes", "suites", "ablations"])
+def test_a_listing_fits_a_terminal_of_100_columns(
+    place: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Long texts are shortened there; in a file they are whole."""
+    whole = place.call("list", kind).stdout
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((100, 24)))
+    with click.Context(command) as context:
+        context.invoke(command, kind=kind, as_json=False, plugin=(), no_plugins=True, load=())
+    shown = terminal.getvalue()
+    assert max(map(len, shown.splitlines())) <= 100
+    assert len(shown.splitlines()) == len(whole.splitlines())
+    assert "…" in shown
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_show_suite_has_a_line_a_method(place: Any) -> None:
+    """Of each method what differs from an ordinary one; sparsities as tables print them; JSON has all."""
+    text = place.call("show", "suite", "quick").stdout
+    assert re.search(r"^  sparsity +0 %, 80 %, 95 %$", text, re.MULTILINE)
+    assert re.search(r"^  random +scorer random$", text, re.MULTILINE)
+    assert re.search(r"^  ltr +scorer magnitude, score_at = end, train_from = rewind$", text, re.MULTILINE)
+    assert re.search(r"^  synflow +scorer synflow, schedule = \{rounds = 100\}$", text, re.MULTILINE)
+    found = place.json("show", "suite", "quick")
+    assert found["method synflow"]["score_at"] == "init"
+    assert found["matrix methods"]["sparsity"] == [0.0, 0.8, 0.95]

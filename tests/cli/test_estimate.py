@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from prunebench.cli._output import amount, counted, duration, say
-from prunebench.engine.estimate import estimate, measured_rate
+from prunebench.cli._output import amount, between, counted, duration, say
+from prunebench.engine.estimate import START, Machine, estimate, job_seconds, logged_seconds, measured_rate
 from prunebench.engine.frozen import newest_frozen
 from prunebench.engine.select import select
 from prunebench.engine.snapshot import Snapshot
@@ -49,7 +49,7 @@ def test_a_run_that_is_read_at_several_steps_costs_once(place: Any) -> None:
 
 
 def test_the_rate_is_that_of_the_runs_in_the_store(done: tuple[Any, Result]) -> None:
-    """Cost over time of the runs trained in one go; half the time with two workers."""
+    """Cost over time of the runs trained in one go."""
     plan, store = thawed(done[0])
     rate = measured_rate(plan, store)
     assert rate is not None
@@ -62,10 +62,91 @@ def test_the_rate_is_that_of_the_runs_in_the_store(done: tuple[Any, Result]) -> 
             seconds.append(time["train_seconds"])
     assert rate.runs == len(seconds)
     assert rate.general == pytest.approx(WEIGHTS * (3 * 23 * 64 + 355) * len(seconds) / sum(seconds))
-    one, two = (estimate(Snapshot(plan, store), plan.cells, workers=workers) for workers in (1, 2))
-    assert two.total_seconds == pytest.approx(one.total_seconds / 2)
-    assert one.remaining_macs == one.remaining_seconds == 0
+    found = estimate(Snapshot(plan, store), plan.cells)
+    assert found.remaining_macs == found.remaining_seconds == 0
+    assert found.measured
+    assert found.basis.startswith(f"measured: {rate.runs} runs in this store, ")
     assert measured_rate(plan, store, "cuda") is None
+
+
+def test_workers_share_the_work_as_far_as_there_are_cores(done: tuple[Any, Result]) -> None:
+    """More workers than cores are no faster, and take longer to start; threads are cores too."""
+    plan, store = thawed(done[0])
+    snapshot = Snapshot(plan, store)
+
+    def seconds(workers: int, cores: int, threads: int = 1) -> float:
+        machine = Machine(cores, 0.0)
+        found = estimate(snapshot, plan.cells, workers=workers, threads=threads, machine=machine)
+        return found.total_seconds - (START * max(1, workers * threads / cores) if workers > 1 else 0)
+
+    alone = seconds(1, 8)
+    assert seconds(2, 8) == pytest.approx(alone / 2)
+    assert seconds(8, 2) == pytest.approx(alone / 2)
+    assert seconds(4, 4, threads=2) == pytest.approx(alone / 2)
+    few = estimate(snapshot, plan.cells, workers=8, machine=Machine(2, 0.0))
+    assert "cores for 2 of 8 workers" in few.basis
+
+
+def test_no_number_of_workers_beats_the_longest_chain(done: tuple[Any, Result]) -> None:
+    """Jobs that wait for each other take their sum, however many workers there are."""
+    plan, store = thawed(done[0])
+    cells = [cell for cell in plan.cells if cell.labels["method"] == "magnitude-after-training"][:1]
+    machine = Machine(1000, 0.0)
+    alone = estimate(Snapshot(plan, store), cells, machine=machine)
+    many = estimate(Snapshot(plan, store), cells, workers=1000, machine=machine)
+    chain = many.total_seconds - START
+    assert alone.total_seconds / 2 < chain <= alone.total_seconds * (1 + 1e-9)
+
+
+def test_a_guess_is_a_range_and_says_so(place: Any) -> None:
+    """Nothing was run: the range is wide, wider on a busy machine, and the basis says that it is a guess."""
+    found = place.json("plan", place.suite, *place.plugin)["estimate"]
+    assert not found["measured"]
+    low, high = found["total_range"]
+    assert 0 < low < found["total_seconds"] < high
+    assert high >= 5 * low
+    assert found["basis"].startswith("a guess: nothing was measured here yet; assumed ")
+    text = place.call("plan", place.suite, *place.plugin).stdout
+    assert re.search(
+        r"^estimated time: .* to do \(a guess: nothing was measured here yet", text, re.MULTILINE
+    )
+
+
+def test_a_busy_machine_widens_a_guess(done: tuple[Any, Result], tmp_path: Path) -> None:
+    """Other programs may take most of the cores; of what was measured that is part already."""
+    plan, store = thawed(done[0])
+    empty = Store.open(tmp_path / "none", create=False, write=False, absent_ok=True)
+    idle, busy = (
+        estimate(Snapshot(plan, empty), plan.cells, machine=Machine(2, load)).total_range for load in (0, 5)
+    )
+    assert busy == (idle[0], pytest.approx(3 * idle[1]))
+    idle, busy = (
+        estimate(Snapshot(plan, store), plan.cells, machine=Machine(2, load)).total_range for load in (0, 5)
+    )
+    assert busy == idle
+
+
+def test_other_jobs_take_what_they_took(done: tuple[Any, Result], tmp_path: Path) -> None:
+    """The time between the first and the last line of their logs, the mean over their kind."""
+    plan, store = thawed(done[0])
+    taken = job_seconds(Snapshot(plan, store))
+    assert {kind for kind, _, _ in taken} == {"score", "mask", "record"}
+    assert all(0 <= seconds < 60 for seconds in taken.values())
+    log = tmp_path / "abc.log"
+    lines = [
+        "2026-01-01 10:00:00,000 INFO score abc",
+        "2026-01-01 10:00:09,000 ERROR failed: no luck",
+        "Traceback (most recent call last):",
+        "2026-01-02 10:00:00,250 INFO score abc",
+        "2026-01-02 10:00:02,500 INFO done",
+    ]
+    log.write_text("\n".join(lines))
+    assert logged_seconds(log) == 2.25
+    log.write_text("\n".join(lines[:3]))
+    assert logged_seconds(log) is None
+    log.write_bytes(b"\xff\x00 INFO done\n INFO \n")
+    assert logged_seconds(log) is None
+    assert logged_seconds(tmp_path / "none.log") is None
 
 
 @pytest.mark.parametrize(
@@ -99,6 +180,12 @@ def test_select_refuses(done: tuple[Any, Result]) -> None:
         (duration(200_000), "2 d 7 h"),
         (duration(3600 * 24 * 365), "365 d"),
         (duration(1_173_099 * 86400), "3,212 years"),
+        (between(0.1, 0.6), "less than a second"),
+        (between(0.1, 3), "1–3 s"),
+        (between(32, 190), "1–3 min"),
+        (between(60, 61), "60–61 s"),
+        (between(9000, 9100), "150–152 min"),
+        (between(100, 1e11), "3,169 years"),
         (amount(0), "0 MAC"),
         (amount(1.5e9), "1.5 GMAC"),
         (amount(2e16), "20 PMAC"),

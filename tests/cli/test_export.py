@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,79 @@ def test_a_damaged_plan_is_passed_over(copy: Place) -> None:
     (plan,) = (copy.store / "plans").glob("*.json")
     (plan.parent / f"{plan.stem.rsplit('-', 1)[0]}-ffffffffffff.json").write_bytes(plan.read_bytes()[:-9])
     copy.call("export", cell["key"], "-o", "out.safetensors", *copy.plugin)
+
+
+def test_the_mask_alone_trains_nothing(copy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read from the store: no plugin is loaded, no job runs, nothing of the store changes."""
+    cell = cell_of(copy, "own")
+    whole = load_file(copy.folder / made(copy, cell, "whole.safetensors"))
+    monkeypatch.setattr("prunebench.engine.local.LocalEngine.make_key", None)
+    before = {path: path.stat().st_mtime_ns for path in copy.store.rglob("*")}
+    found = copy.json("export", cell["key"][:8], "--mask", "-o", "mask.safetensors")
+    assert found["jobs_made_again"] == 0
+    assert found["parts"] == ["mask"]
+    assert {path: path.stat().st_mtime_ns for path in copy.store.rglob("*")} == before
+    masks = load_file(copy.folder / "mask.safetensors")
+    assert set(masks) == {"mask.1.weight", "mask.4.weight"}
+    assert sum(int(mask.sum()) for mask in masks.values()) == cell["kept"]
+    assert all(torch.equal(mask, whole[name]) for name, mask in masks.items())
+    copy.call("export", cell["key"], "--mask", "--format", "pt")
+    read = torch.load(copy.folder / f"{cell['cell']}.mask.pt", weights_only=True)
+    assert all(torch.equal(mask, masks[f"mask.{name}"]) for name, mask in read["mask"].items())
+    assert set(read) == {"mask"}
+
+
+def made(place: Place, cell: dict[str, Any], name: str) -> str:
+    """Export a cell to a file and return its name."""
+    place.call("export", cell["key"], "-o", name, *place.plugin)
+    return name
+
+
+def test_a_mask_that_is_not_there_is_not_made_unasked(copy: Place) -> None:
+    """It says what making it again takes, and the command that does it; that command does."""
+    cell = cell_of(copy, "own")
+    for path in copy.store.glob("artifacts/*/*.safetensors"):
+        path.unlink()
+    result = copy.call("export", cell["key"], "--mask", "-o", "mask.safetensors", code=2)
+    assert re.search(
+        r"the mask of main::\S+ is not in \S+store any more\. To make it again takes 3 jobs "
+        r"\(1 train, 1 score, 1 mask; [0-9.e-]+ GMAC\)",
+        result.stderr,
+    )
+    assert f"`prunebench export {cell['key'][:12]}` without --mask does both" in result.stderr
+    assert not (copy.folder / "mask.safetensors").exists()
+    copy.call("export", cell["key"][:12], "-o", "whole.safetensors", *copy.plugin)
+    copy.call("export", cell["key"], "--mask", "-o", "mask.safetensors")
+    whole = load_file(copy.folder / "whole.safetensors")
+    masks = load_file(copy.folder / "mask.safetensors")
+    assert all(torch.equal(mask, whole[name]) for name, mask in masks.items())
+
+
+def test_an_unpruned_cell_has_no_mask(copy: Place) -> None:
+    """Said, and nothing is written."""
+    cell = cell_of(copy, "none")
+    assert "has no mask" in copy.call("export", cell["key"], "--mask", code=2).stderr
+
+
+def test_a_cell_is_selected_by_name_and_sparsity(copy: Place) -> None:
+    """-k and --sparsity of one cell; of several some are listed."""
+    chosen = ("export", "--suite", copy.suite, "--mask", "-o", "out.safetensors")
+    result = copy.call(*chosen, "-k", "own", "--sparsity", "50 %", code=2)
+    assert "2 cells are selected (main::tiny-net-digits-own-d0.5-s0, main::tiny-net-digits-own-d0.5-s1)" in (
+        result.stderr
+    )
+    found = copy.json(*chosen, "-k", "own and s1", "--sparsity", "50")
+    assert found["cell"] == "main::tiny-net-digits-own-d0.5-s1"
+    for wrong in ([], ["-k", "own"], ["--suite", copy.suite], ["0123456", "-k", "own"]):
+        assert "KEY" in copy.call("export", *wrong, code=2).stderr
+
+
+@pytest.mark.parametrize("output", ["none/out.safetensors", "tiny.toml/out", "."])
+def test_a_file_that_cannot_be_is_refused_first(copy: Place, output: str) -> None:
+    """Before the store is even looked at: nothing is trained for a file that cannot be written."""
+    before = copy.files()
+    for more in ([], ["--mask"], ["--force"]):
+        copy.call("export", "0123456789", "-o", output, *more, code=2)
+        result = copy.call("export", "0123456789", "-o", output, *more, code=2)
+        assert "-o FILE" in result.stderr
+    assert copy.files() == before

@@ -40,9 +40,9 @@ def test_measures_as_data_agree_with_what_the_suite_says(measured: Any, tmp_path
 def test_measures_seed_by_seed_and_as_ratios(measured: Any) -> None:
     """Each seed's ratio is that of its own two numbers."""
     chosen = ["-m", "effective-density", "--field", "effective"]
-    seeds = measured.json("measures", "measured.toml", *chosen, "--per-seed")
+    seeds = measured.json("measures", "measured.toml", *chosen, "--per-seed")["rows"]
     found = {(r["method"], r["ablations"], r["seed"]): r["value"] for r in seeds}
-    ratios = measured.json("measures", "measured.toml", *chosen, "--ratio", "shuffle", "--per-seed")
+    ratios = measured.json("measures", "measured.toml", *chosen, "--ratio", "shuffle", "--per-seed")["rows"]
     assert len(ratios) == 4
     for one in ratios:
         below = found[one["method"], "", one["seed"]]
@@ -69,7 +69,7 @@ def test_measures_that_are_not_made_yet_are_missing(place: Any, measured: Any) -
     """Nothing has been run: each is counted as missing, and nothing is written."""
     place.write("measured.toml", (measured.folder / "measured.toml").read_text())
     before = place.files()
-    result = place.call("measures", "measured.toml", "--format", "csv", *place.plugin)
+    result = place.call("measures", "measured.toml", "--format", "csv", *place.plugin, code=1)
     assert "nothing of suite measured has been measured" in result.stderr
     assert {(r["n"], r["missing"]) for r in csv.DictReader(io.StringIO(result.stdout))} == {("0", "2")}
     assert place.files() == before

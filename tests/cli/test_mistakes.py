@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import pytest
@@ -224,6 +225,41 @@ def test_a_broken_third_party_plugin_is_told_and_left_out(
     monkeypatch.setattr(Host, "load", classmethod(load))
     result = place.call("plan", place.suite, *place.plugin)
     assert result.stderr == "Warning: plugin theirs (their-dist 1.2) is left out: ImportError: no module\n"
-    listed = place.json("list", "plugins")
+    listed = place.json("list", "plugins")["rows"]
     assert listed[-1]["plugin"] == "theirs"
     assert listed[-1]["problem"].startswith("ImportError: no module")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["plan", "PAI"], "no shipped suite 'PAI'; did you mean 'pai'?"),
+        (["plan", "Quick"], "did you mean 'quick'?"),
+        (["plan", "tiny"], "given as a path that ends in .toml: 'tiny.toml'"),
+        (["plan", "tiny.tml"], "given as a path that ends in .toml: 'tiny.toml'"),
+        (["plan", "Tinny.toml"], "Tinny.toml: no such file; did you mean 'tiny.toml'?"),
+        (["plan", "none/tiny.toml"], "none/tiny.toml: no such file"),
+        (["plan", "quick", "--scorer", "SNIP"], "no method or scorer 'SNIP'; did you mean 'snip'?"),
+        (["plan", "quick", "--scorer", "SynFlow"], "did you mean 'synflow'?"),
+        (["show", "method", "LTR"], "there is no method 'LTR'; did you mean 'ltr'?"),
+        (["show", "architecture", "VGG"], "did you mean '"),
+        (
+            ["plan", "quick", "--plugin", "min.py"],
+            "min.py cannot be loaded: there is no such file; did you mean '",
+        ),
+        (["plan", "quick", "--plugin", "tiny.toml"], "tiny.toml cannot be loaded: a Python file is wanted"),
+        (["status", "quick", "-k", "SNIPP"], "none has 'SNIPP', did you mean 'snip'?"),
+        (["plan", "quick", "-k", "snip and synfow"], "none has 'synfow', did you mean 'synflow'?"),
+        (["measures", "quick", "-m", "Layer-Sparsity"], "did you mean 'layer-sparsity'?"),
+        (["plan", "quick", "--device", "gpu"], "--device: found 'gpu', allowed: cpu, cuda, cuda:N"),
+        (["list", "SCORRERS"], "did you mean 'scorers'?"),
+        (["Plan", "quick"], "did you mean 'plan'?"),
+    ],
+)
+def test_names_that_are_wrong_are_answered_with_the_nearest(place: Any, args: list[str], told: str) -> None:
+    """Whatever the case of their letters; once, and nothing is written."""
+    before = place.files()
+    result = place.call(*args, code=2)
+    assert told in result.stderr
+    assert re.findall(r"Error:", result.stderr) == ["Error:"]
+    assert place.files() == before

@@ -110,6 +110,69 @@ def test_the_plugin_is_silent_in_other_peoples_projects(tmp_path: Path) -> None:
     }
 
 
+def test_a_folder_that_is_named_collects_the_suites_in_it(project: Any) -> None:
+    """Those directly in it; no other TOML files; nothing where pytest merely starts in it."""
+    for name in ("one", "two"):
+        project.suite(["snip"], name=name)
+    (project.folder / "pyproject.toml").write_text(OTHER + "[[tool.other.matrix]]\n")
+    (project.folder / "data.toml").write_text("[[matrix]]\nrows = 3\n")
+    (project.folder / "below").mkdir()
+    (project.folder / "below" / "three.toml").write_text((project.folder / "one.toml").read_text())
+    found = run_pytest(project.folder, ".", "--collect-only", "-q").stdout.splitlines()[:4]
+    assert found == [
+        f"{name}.toml::main::digits-mlp-digits-{cell}-s0"
+        for name in ("one", "two")
+        for cell in ("none-d1", "snip-d0.5")
+    ]
+    assert run_pytest(project.folder, "-q").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_names_with_dots_are_printed_whole(project: Any) -> None:
+    """pytest reads a trailing name as dotted, as of a class in a doctest."""
+    path = project.suite(["snip"])
+    done = run_pytest(project.folder, path.name, "-v", "-k", "snip")
+    assert "tiny.toml::main::digits-mlp-digits-snip-d0.5-s0 PASSED" in done.stdout
+
+
+def test_every_option_of_run_has_its_counterpart() -> None:
+    """Added to pytest under --prunebench-…, but for those that pytest has itself; all are documented."""
+    from prunebench.cli.run import command
+    from prunebench.engine import pytest_plugin
+
+    ours = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    ours -= {"--lf", "--quiet", "--verbose", "--json", "--no-table"}
+    parser = pytest.Parser(_ispytest=True)
+    pytest_plugin.pytest_addoption(parser)
+    theirs = {name for group in parser._groups for option in group.options for name in option.names()}
+    assert {option.replace("--", "--prunebench-", 1) for option in ours} == theirs - {"--prunebench-request"}
+    documented = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert not [name for name in theirs - {"--prunebench-request"} if name not in documented]
+
+
+def test_options_make_the_request_that_run_makes(tmp_path: Path) -> None:
+    """Scorers, seeds, plugins and the rest arrive; what contradicts itself is refused."""
+    from types import SimpleNamespace
+
+    from prunebench.engine.pytest_plugin import request_for
+    from prunebench.errors import UsageError
+
+    def request(**given: Any) -> Any:
+        options = {"scorer": [], "plugin": [], "load": [], "no-plugins": False, "keep-states": False, **given}
+        config = SimpleNamespace(getoption=lambda name: options.get(name.removeprefix("--prunebench-")))
+        return request_for(config, tmp_path / "x.toml")  # type: ignore[arg-type]
+
+    found = request(scorer=["obd", "mine"], seeds=2, load=["other"], threads=3, **{"keep-states": True})
+    assert (found.scorers, found.seeds, found.load, found.threads) == (("obd", "mine"), 2, ("other",), 3)
+    assert found.keep_states
+    assert found.third_party
+    assert not request(**{"no-plugins": True}).third_party
+    assert request().load is None
+    with pytest.raises(UsageError, match="give one of them"):
+        request(load=["other"], **{"no-plugins": True})
+    with pytest.raises(UsageError, match="found 0"):
+        request(seeds=0)
+
+
 def test_a_toml_file_that_is_no_suite_is_left_to_others(tmp_path: Path) -> None:
     """Named on the command line, a file without matrices is not ours to collect."""
     (tmp_path / "other.toml").write_text("[tool.x]\na = 1\n")
@@ -148,9 +211,19 @@ def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.
 
     from prunebench.engine import pytest_plugin
 
-    answers: list[list[str]] = [[], [], ["claim"], ["another"]]
-    store = SimpleNamespace(bury=lambda: answers.pop(0))
-    stash = {pytest_plugin._SESSIONS: {"suite": SimpleNamespace(engine=SimpleNamespace(store=store))}}
+    answers: list[list[Path]] = [[], [], [Path("claims/cafe.json")], [Path("claims/another.json")]]
+    store = SimpleNamespace(
+        bury=lambda: answers.pop(0),
+        attempts=lambda key: [{"error": f"process 7 died while it worked on {key}"}],
+        log_path=lambda key: Path(f"logs/{key}.log"),
+    )
+    engine = SimpleNamespace(store=store, given_up={})
+    session = SimpleNamespace(plan=SimpleNamespace(jobs={"cafe": SimpleNamespace(kind="score", key="cafe")}))
+    stash = {pytest_plugin._LOADED: {"suite": SimpleNamespace(engine=engine, session=session)}}
     monkeypatch.setattr(pytest_plugin.time, "sleep", lambda seconds: None)
-    pytest_plugin.pytest_handlecrashitem(SimpleNamespace(config=SimpleNamespace(stash=stash)))
-    assert answers == [["another"]]
+    report = SimpleNamespace(longrepr="worker 'gw0' crashed")
+    sched = SimpleNamespace(config=SimpleNamespace(stash=stash))
+    pytest_plugin.pytest_handlecrashitem("tiny.toml::main::x", report, sched)
+    assert answers == [[Path("claims/another.json")]]
+    assert report.longrepr == "score cafe failed: process 7 died while it worked on cafe (log: logs/cafe.log)"
+    assert engine.given_up == {"cafe": "process 7 died while it worked on cafe"}

@@ -221,7 +221,7 @@ def test_an_exception_keeps_its_traceback_and_says_the_line(plugin_file):
     path = plugin_file("def f():\n    return {}['missing']\n\nf()\n")
     with pytest.raises(PluginError) as caught:
         Host.load(plugins=[path], third_party=False)
-    assert f"KeyError: 'missing' ({path}, line 2)" in str(caught.value)
+    assert f"KeyError: 'missing' ({path}:2: " in str(caught.value)
     assert "Traceback" in caught.value.traceback
 
 

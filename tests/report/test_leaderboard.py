@@ -16,7 +16,8 @@ from scipy import stats
 from prunebench.analysis import table
 from prunebench.errors import UsageError
 from prunebench.report.leaderboard import leaderboard
-from prunebench.report.markdown import escape, percent_labels
+from prunebench.report.markdown import escape
+from prunebench.report.percent import percent_labels
 from prunebench.report.standings import LONG
 
 Cells = Callable[..., pd.DataFrame]

@@ -1,0 +1,39 @@
+"""Failures as `run`, `status` and `plan` print them: the error, the line of the user's own file, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prunebench.cli._output import complain, counted, first_line
+from prunebench.report.listing import printable
+
+__all__ = ["brief", "say_failures"]
+
+SHOWN = 10
+"""Failures that are printed; JSON has all."""
+
+
+def say_failures(failures: Sequence[Mapping[str, Any]]) -> None:
+    """Print failures, one a job, the newest last (on standard error).
+
+    A failure has `cell` and the fields of `prunebench.engine.snapshot.Failure`.
+    """
+    jobs = {failure["job"]: failure for failure in sorted(failures, key=lambda failure: failure["time"])}
+    if not jobs:
+        return
+    more = f" (the last {SHOWN} of {len(jobs)} jobs)" if len(jobs) > SHOWN else ""
+    complain(f"failed{more}:")
+    for key, failure in list(jobs.items())[-SHOWN:]:
+        waiting = sum(other["job"] == key for other in failures)
+        for_cells = failure["cell"] if waiting == 1 else counted(waiting, "cell")
+        complain(f"  {failure['kind']} {key[:12]}, for {for_cells}: {failure['error']}")
+        if failure["at"]:
+            complain(f"    at {failure['at']}")
+        complain(f"    log: {failure['log']}")
+
+
+def brief(error: str) -> list[str]:
+    """Return what is told of a cell's error: its first line, with the log, and where it arose."""
+    rest = [line for line in error.strip().splitlines()[1:] if line.startswith("  at ")]
+    return [first_line(error), *(printable(line) for line in rest)]

@@ -1,0 +1,186 @@
+"""`run` as two processes: one works, the other sees it end.
+
+Code of plugins runs in the process that works, and may end it with no exception at all: `os._exit`, a crash
+in C, the kernel's answer to too much memory. The other process, which has loaded nothing, then writes down
+which job that was and lets a new one do the rest. It also passes signals on: a second Ctrl-C kills all.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from prunebench.cli._output import complain
+
+__all__ = ["Work", "supervised"]
+
+AGAIN = 0.3
+"""Seconds after the first signal in which a second one is taken for the same: one Ctrl-C may come twice."""
+
+
+@dataclass
+class Work:
+    """What the working process and the one that watches it know of each other."""
+
+    said: dict[str, Any] = field(default_factory=dict)
+    """What an earlier process of this run has said with `say`, before it died."""
+    given_up: dict[str, str] = field(default_factory=dict)
+    """The jobs that such processes died of, by key, with the error."""
+    pipe: int | None = None
+    alone: bool = True
+    """Whether nobody watches: then nobody else says "stopping…"."""
+
+    def say(self, **values: Any) -> None:
+        """Tell the watching process what the next one, should this one die, has to know."""
+        if self.pipe is not None:
+            os.write(self.pipe, json.dumps(values).encode() + b"\n")
+
+    def end_at_once(self, code: int) -> None:
+        """End a process of its own without Python's goodbye to every module, which takes a second."""
+        if self.pipe is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            _write(self.pipe, b"end\n")
+            os._exit(code)
+
+
+def supervised() -> Work:
+    """Go on in a new process that does the work; in the one that watches, return never.
+
+    Where this is no program of its own (called from Python, debugged), or processes cannot be forked,
+    go on here.
+    """
+    if (
+        not hasattr(os, "fork")
+        or sys.stdout is not sys.__stdout__
+        or sys.gettrace() is not None
+        or threading.active_count() > 1
+        or "torch" in sys.modules
+    ):
+        return Work()
+    work = Work(alone=False)
+    while True:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()  # type: ignore[union-attr]
+        to_us, from_child = os.pipe()
+        alive, held = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(to_us)
+            os.close(held)
+            threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
+            atexit.register(_write, from_child, b"end\n")
+            work.pipe = from_child
+            return work
+        os.close(from_child)
+        os.close(alive)
+        watch = _Watch(child)
+        status, lines = watch.until_it_ends(to_us)
+        os.close(to_us)
+        os.close(held)
+        if b"end" in lines:
+            _exit(os.waitstatus_to_exitcode(status))
+        if watch.signals:
+            complain("Stopped at once.")
+            _exit(-watch.signals[0])
+        for line in lines:
+            work.said |= json.loads(line)
+        buried = _bury(work.said["store"], child) if work.said else {}
+        work.given_up |= buried
+        if not buried:
+            complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")
+            _exit(1)
+
+
+def _die_with_parent(alive: int) -> None:
+    """Wait until the other end is closed, as it is when the parent is gone; then end here too."""
+    with contextlib.suppress(OSError):
+        os.read(alive, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _write(pipe: int, line: bytes) -> None:
+    with contextlib.suppress(OSError):
+        os.write(pipe, line)
+
+
+class _Watch:
+    """Passes signals on to a child until it ends."""
+
+    def __init__(self, child: int) -> None:
+        self.child = child
+        self.signals: list[int] = []
+        self._first = 0.0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._pass_on)
+
+    def _pass_on(self, number: int, _frame: object) -> None:
+        if not self.signals:
+            self._first = time.monotonic()
+            click.echo("stopping…", err=True)
+        elif time.monotonic() - self._first > AGAIN:
+            _kill(self.child)
+            return
+        self.signals.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.child, number)
+
+    def until_it_ends(self, pipe: int) -> tuple[int, list[bytes]]:
+        """Return the child's status and the lines that it wrote."""
+        _, status = os.waitpid(self.child, 0)
+        os.set_blocking(pipe, False)  # whatever the child started may hold the other end
+        content = b""
+        with contextlib.suppress(BlockingIOError):
+            while found := os.read(pipe, 1 << 16):
+                content += found
+        return status, [line for line in content.split(b"\n") if line]
+
+
+def _kill(process: int) -> None:
+    """Kill a process and all that it started."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(process)
+        for one in [*root.children(recursive=True), root]:
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+
+
+def _bury(store: str, process: int) -> dict[str, str]:
+    """Write down what a dead process was working on; return it: errors by key."""
+    from prunebench.store import Store
+
+    opened = Store.open(Path(store), create=False)
+    found = {}
+    for key in (path.stem for path in opened.bury()):
+        for attempt in opened.attempts(key)[-1:]:
+            error = str(attempt.get("error"))
+            if error.startswith(f"process {process} died"):
+                found[key] = error
+    return found
+
+
+def _how(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"left with exit code {code} (os._exit) before it was through"
+
+
+def _exit(code: int) -> NoReturn:
+    """End as the child did: with its code, or 128 and the signal."""
+    sys.exit(code if code >= 0 else 128 - code)

@@ -1,0 +1,148 @@
+"""Our part in a session of pytest: the reporter, and what becomes of workers that die or are to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from prunebench import stopping
+from prunebench.engine.pytest_plugin import Loaded, use
+from prunebench.engine.reporter import CellReporter, Found
+
+__all__ = ["RunPlugin"]
+
+STILLBORN = 3
+"""So many workers in a row may die before they have read the plan, while none is at work."""
+
+STILLBORN_BESIDE = 20
+"""So many where others are at work."""
+
+PATIENCE = 4.0
+"""Seconds for workers to commit their checkpoints and end, once they are told to stop."""
+
+
+class RunPlugin:
+    """Puts the reporter in place of pytest's own, and looks after the workers."""
+
+    def __init__(self, loaded: Loaded, *, workers: int | None, **shown: Any) -> None:
+        self.found = Found()
+        self._loaded, self._workers, self._shown = loaded, workers, shown
+        self._at_work: set[Any] = set()
+        self._stillborn = 0
+        self._stderr: Any = None
+
+    @contextlib.contextmanager
+    def hearing_workers(self) -> Iterator[None]:
+        """Keep what workers write to standard error, which they inherit, in case they cannot start."""
+        if not self._workers:
+            yield
+            return
+        with tempfile.TemporaryFile() as file:
+            sys.stderr.flush()
+            kept = os.dup(2)
+            os.dup2(file.fileno(), 2)
+            self._stderr = file
+            try:
+                yield
+            finally:
+                os.dup2(kept, 2)
+                os.close(kept)
+                if self._stillborn and self.found.problem:
+                    self.found.problem += self._last_words()
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()[-12:]
+        return "\n".join([". It wrote:", *(f"  {line}" for line in lines)]) if lines else ""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Replace the reporter; hand over the plan."""
+        use(config, self._loaded)
+        standard = config.pluginmanager.getplugin("terminalreporter")
+        if standard is not None:
+            config.pluginmanager.unregister(standard)
+        reporter = CellReporter(config, self._loaded, self.found, **self._shown)
+        # by another name: pytest-xdist would speak of its nodes through a terminal reporter
+        config.pluginmanager.register(reporter, "cellreporter")
+
+    # -- workers that cannot start -----------------------------------------------------------------------
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any) -> None:
+        """A worker is at work once it has read the plan."""
+        self._at_work.add(node)
+        self._stillborn = 0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """Take in what a worker did; end the run where worker after worker dies before it has begun."""
+        made = getattr(node, "workeroutput", {}).get("prunebench_made")
+        if made is not None:
+            import json
+
+            self.found.made[node.gateway.id] = json.loads(made)
+        begun = node in self._at_work
+        self._at_work.discard(node)
+        if error is None or begun or stopping.requested():
+            return
+        self._stillborn += 1
+        if self._stillborn >= (STILLBORN_BESIDE if self._at_work else STILLBORN):
+            self.found.problem = (
+                f"workers cannot start: {self._stillborn} in a row died before they had read the plan"
+            )
+            pytest.exit(self.found.problem, returncode=1)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """A worker that dies before pytest-xdist knows it is an error of the whole session."""
+        if self._workers and isinstance(excinfo.value, EOFError | OSError) and not self._at_work:
+            self._stillborn += 1
+            self.found.problem = "a worker cannot start"
+
+    # -- workers that are to stop ------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Where the run was told to stop, tell the workers, and wait for what they still have to say."""
+        if not self._workers:
+            self.found.made[""] = [job.key for job in self._loaded.engine.made]
+            return
+        distributed = session.config.pluginmanager.getplugin("dsession")
+        if stopping.requested() and distributed is not None and distributed.nodemanager is not None:
+            with stopping.held():
+                self._stop(session.config, distributed)
+
+    def _stop(self, config: pytest.Config, distributed: Any) -> None:
+        nodes = [gateway.node for gateway in distributed.nodemanager.group if hasattr(gateway, "node")]
+        alive = set(nodes)
+        for node in nodes:
+            _send(node, signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while alive and (left := deadline - time.monotonic()) > 0:
+            try:
+                event, said = distributed.queue.get(timeout=left)
+            except queue.Empty:
+                break
+            if event == "testreport":
+                config.hook.pytest_runtest_logreport(report=said["rep"])
+            elif event in ("workerfinished", "errordown"):
+                self.pytest_testnodedown(said["node"], said.get("error"))
+                alive.discard(said["node"])
+        for node in nodes:  # those that have ended too: Python's goodbye to torch takes a second
+            _send(node, signal.SIGKILL)
+        distributed.nodemanager.EXIT_TIMEOUT = 0.5  # seconds to wait for what is dead
+
+
+def _send(node: Any, number: int) -> None:
+    with contextlib.suppress(OSError, EOFError):
+        os.kill(node.gateway._rinfo().pid, number)

@@ -1,0 +1,133 @@
+"""Being told to stop: a signal sets a flag, and work is given up where nothing is lost by that.
+
+While `listening`, SIGINT, SIGTERM and SIGHUP raise `Stopped` in the main thread, at once or, inside `held`,
+where the work looks at the flag itself (training, which commits a checkpoint first). So a KeyboardInterrupt
+that is no `Stopped` is a component's own exception, and no signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+__all__ = [
+    "Stopped",
+    "check",
+    "exit_code",
+    "held",
+    "is_listening",
+    "is_signal",
+    "listening",
+    "released",
+    "requested",
+]
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class Stopped(KeyboardInterrupt):
+    """The user, or a scheduler, told the run to stop."""
+
+
+class _Flag:
+    """The signal that came first, who holds it off, and the process that listens."""
+
+    signal = 0
+    holds = 0
+    listener = 0
+    """Process number; 0 where nobody listens."""
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def is_listening() -> bool:
+    """Whether signals raise `Stopped` in this process."""
+    return _Flag.listener == os.getpid()
+
+
+def is_signal(error: BaseException) -> bool:
+    """Whether an exception comes from a signal, as of Ctrl-C; else it is some component's own."""
+    return isinstance(error, Stopped) or (isinstance(error, KeyboardInterrupt) and not is_listening())
+
+
+def requested() -> bool:
+    """Whether this process was told to stop."""
+    return is_listening() and _Flag.signal != 0
+
+
+def check() -> None:
+    """Raise Stopped where this process was told to stop."""
+    if requested():
+        raise Stopped
+
+
+def exit_code() -> int:
+    """Return the exit code of a process that was told to stop: 130 after Ctrl-C, 143 after SIGTERM."""
+    return 128 + (_Flag.signal or signal.SIGINT)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let signals only set the flag meanwhile: what is done in here looks at it itself, or is short."""
+    by = int(_in_main_thread())  # others are never interrupted
+    _Flag.holds += by
+    try:
+        yield
+    finally:
+        _Flag.holds -= by
+
+
+@contextlib.contextmanager
+def released() -> Iterator[None]:
+    """Within `held`: let signals raise Stopped again meanwhile, one that has come already at once."""
+    holds = _Flag.holds
+    try:
+        if _in_main_thread():
+            _Flag.holds = 0
+        check()
+        yield
+    finally:
+        if _in_main_thread():
+            _Flag.holds = holds
+
+
+@contextlib.contextmanager
+def listening(told: Callable[[], Any] = lambda: None) -> Iterator[None]:
+    """Listen to signals meanwhile; `told` is called by the first. Does nothing where somebody listens
+    already, or outside the main thread. A signal that is ignored (behind nohup, or a shell's &) stays so.
+    """
+    if is_listening() or not _in_main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if not is_listening():  # a forked child, which has no run to stop
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        if _Flag.signal:  # Ctrl-C reaches a process twice: from the terminal and from its parent
+            return
+        _Flag.signal = number
+        told()
+        if not _Flag.holds:
+            raise Stopped
+
+    before = {}
+    _Flag.signal, _Flag.holds, _Flag.listener = 0, 0, os.getpid()
+    try:
+        for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, stop)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if is_listening():
+            _Flag.listener = 0
