@@ -13,17 +13,20 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import click
 
 from prunebench.cli._output import complain
 
 __all__ = ["Work", "supervised"]
+
+_PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 AGAIN = 0.3
 """Seconds after the first signal in which a second one is taken for the same: one Ctrl-C may come twice."""
@@ -37,21 +40,26 @@ class Work:
     """What an earlier process of this run has said with `say`, before it died."""
     given_up: dict[str, str] = field(default_factory=dict)
     """The jobs that such processes died of, by key, with the error."""
+    notes: IO[bytes] | None = None
+    """Where `say` writes: a file, as a pipe that nobody reads yet would fill up."""
     pipe: int | None = None
+    """Where its end is announced."""
     alone: bool = True
     """Whether nobody watches: then nobody else says "stopping…"."""
 
     def say(self, **values: Any) -> None:
         """Tell the watching process what the next one, should this one die, has to know."""
-        if self.pipe is not None:
-            os.write(self.pipe, json.dumps(values).encode() + b"\n")
+        if self.notes is not None:
+            with contextlib.suppress(OSError):
+                self.notes.write(json.dumps(values).encode())
+                self.notes.flush()
 
     def end_at_once(self, code: int) -> None:
         """End a process of its own without Python's goodbye to every module, which takes a second."""
         if self.pipe is not None:
             sys.stdout.flush()
             sys.stderr.flush()
-            _write(self.pipe, b"end\n")
+            _write(self.pipe, b".")
             os._exit(code)
 
 
@@ -70,33 +78,39 @@ def supervised() -> Work:
     ):
         return Work()
     work = Work(alone=False)
+    handlers = {number: signal.getsignal(number) for number in _PASSED_ON}
     while True:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()  # type: ignore[union-attr]
+        work.notes = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it has been read
         to_us, from_child = os.pipe()
         alive, held = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(to_us)
             os.close(held)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
             threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
-            atexit.register(_write, from_child, b"end\n")
+            atexit.register(_write, from_child, b".")
             work.pipe = from_child
             return work
         os.close(from_child)
         os.close(alive)
         watch = _Watch(child)
-        status, lines = watch.until_it_ends(to_us)
+        status, ended = watch.until_it_ends(to_us)
         os.close(to_us)
         os.close(held)
-        if b"end" in lines:
+        if ended:
             _exit(os.waitstatus_to_exitcode(status))
         if watch.signals:
             complain("Stopped at once.")
             _exit(-watch.signals[0])
-        for line in lines:
-            work.said |= json.loads(line)
+        with work.notes as notes:
+            notes.seek(0)
+            with contextlib.suppress(ValueError):  # it did not come to say all
+                work.said |= json.loads(notes.read())
         buried = _bury(work.said["store"], child) if work.said else {}
         work.given_up |= buried
         if not buried:
@@ -111,9 +125,9 @@ def _die_with_parent(alive: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _write(pipe: int, line: bytes) -> None:
+def _write(pipe: int, sign: bytes) -> None:
     with contextlib.suppress(OSError):
-        os.write(pipe, line)
+        os.write(pipe, sign)
 
 
 class _Watch:
@@ -123,7 +137,7 @@ class _Watch:
         self.child = child
         self.signals: list[int] = []
         self._first = 0.0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _PASSED_ON:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._pass_on)
 
@@ -138,15 +152,14 @@ class _Watch:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.child, number)
 
-    def until_it_ends(self, pipe: int) -> tuple[int, list[bytes]]:
-        """Return the child's status and the lines that it wrote."""
+    def until_it_ends(self, pipe: int) -> tuple[int, bool]:
+        """Return the child's status, and whether it had announced its end."""
         _, status = os.waitpid(self.child, 0)
         os.set_blocking(pipe, False)  # whatever the child started may hold the other end
-        content = b""
-        with contextlib.suppress(BlockingIOError):
-            while found := os.read(pipe, 1 << 16):
-                content += found
-        return status, [line for line in content.split(b"\n") if line]
+        try:
+            return status, bool(os.read(pipe, 1))
+        except BlockingIOError:
+            return status, False
 
 
 def _kill(process: int) -> None:

@@ -80,6 +80,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.unregister(name="terminalreporter")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Stop here if a signal came while plugins were imported: not every import lets an interrupt through."""
+    from prunebench import stopping
+
+    stopping.check()
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Collect the suite that `prunebench run` asks for, whatever its path holds, and nothing else."""
     text = session.config.getoption("--prunebench-request")

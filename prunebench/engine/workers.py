@@ -123,7 +123,8 @@ class RunPlugin:
                 self._stop(session.config, distributed)
 
     def _stop(self, config: pytest.Config, distributed: Any) -> None:
-        nodes = [gateway.node for gateway in distributed.nodemanager.group if hasattr(gateway, "node")]
+        every = [getattr(gateway, "node", None) for gateway in distributed.nodemanager.group]
+        nodes = [node for node in every if node is not None and not node._down]
         alive = set(nodes)
         for node in nodes:
             _send(node, signal.SIGTERM)
@@ -144,5 +145,5 @@ class RunPlugin:
 
 
 def _send(node: Any, number: int) -> None:
-    with contextlib.suppress(OSError, EOFError):
-        os.kill(node.gateway._rinfo().pid, number)
+    with contextlib.suppress(OSError):
+        node.gateway._io.popen.send_signal(number)  # not where it has ended: its number may be another's
