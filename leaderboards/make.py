@@ -22,8 +22,8 @@ from pathlib import Path
 from prunebench.cli._board import board
 from prunebench.engine.frozen import newest_frozen
 from prunebench.engine.session import Request, Session, freeze, read_frozen
+from prunebench.engine.snapshot import Snapshot
 from prunebench.errors import StoreError, UsageError
-from prunebench.plan import Plan
 from prunebench.store import Store
 
 __all__ = ["ENDING", "HERE", "pack", "table_of", "unpack"]
@@ -51,7 +51,8 @@ def pack(suite: str, store: Store, output: Path, *, data: str) -> int:
         plan = Session.prepare(Request(suite=suite, store=str(store.root), data=data)).plan
     else:
         plan = found[0]
-    absent = [cell.id for cell in plan.cells if not store.has_record(cell.key)]
+    snapshot = Snapshot(plan, store)
+    absent = [cell.id for cell in plan.cells if not snapshot.recorded(cell)]
     if absent:
         raise UsageError(f"{len(absent)} cells of {suite} have no record in {store.root}: {absent[0]}, …")
     with tempfile.TemporaryDirectory() as folder:
@@ -61,13 +62,9 @@ def pack(suite: str, store: Store, output: Path, *, data: str) -> int:
             path.relative_to(folder).as_posix(): path for path in [*fresh.plans(), Path(folder, "store.json")]
         }
         for key in sorted({key for cell in plan.cells for key in cell.targets}):
-            part = "records" if plan.jobs[key].kind == "record" else "measures"
-            if part == "records":
-                store.read_record(key)
-            elif store.has_measure(key):
-                store.read_measure(key)
-            else:
+            if not snapshot.have(key):  # a measure that has not been taken
                 continue
+            part = "records" if plan.jobs[key].kind == "record" else "measures"
             name = f"{part}/{key[:2]}/{key}.json"
             files[name] = store.root / name
         content = io.BytesIO()
@@ -110,10 +107,11 @@ def table_of(packed: Path) -> str:
     """Return the table that a pack's records give, as markdown. Raises: StoreError."""
     with tempfile.TemporaryDirectory() as folder:
         store = unpack(packed, Path(folder))
-        plans: list[Plan] = [read_frozen(path) for path in store.plans()]
-        if len(plans) != 1:
-            raise StoreError(f"{packed}: {len(plans)} plans, a pack has one")
-        text = board(plans[0], store, "md")
+        paths = store.plans()
+        plan = read_frozen(paths[0], store) if len(paths) == 1 else None
+        if plan is None:
+            raise StoreError(f"{packed}: it has not one plan that this version reads; pack the suite again")
+        text = board(plan, store, "md")
         if text is None:
             raise StoreError(f"{packed}: no record")
         return text

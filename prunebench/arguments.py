@@ -130,7 +130,9 @@ def checked_batch(batch: Any, loss: Loss | None) -> Batch:
             raise UsageError("batch is empty")
     if loss is None:
         if not nested.tensors(x) and not _is_lazy(x):
-            raise UsageError(f"batch: x must be a torch tensor; found {type(x).__name__} without any")
+            kinds = {type(leaf).__name__ for leaf in nested.leaves(x)} - {type(x).__name__}
+            without = f" of {' and '.join(sorted(kinds))}, without any" if kinds else ""
+            raise UsageError(f"batch: x must be a torch tensor; found {type(x).__name__}{without}")
         if not isinstance(y, Tensor):
             raise UsageError(
                 f"batch: y must be a torch tensor; found {type(y).__name__}; for other targets give "

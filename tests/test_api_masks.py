@@ -140,6 +140,18 @@ def test_a_mask_of_some_layers() -> None:
     assert mask == prunebench.prune(make_net(), "magnitude", density=0.3, mask=whole)
 
 
+def test_shared_weights_go_by_any_of_their_names() -> None:
+    """A mask that names a shared weight by its second name is that of the first."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3))
+    net[1].weight = net[0].weight
+    old = torch.arange(36).reshape(6, 6) % 2 == 0
+    for name in ("0.weight", "1.weight", "_orig_mod.1.weight"):
+        mask = prunebench.prune(net, "magnitude", density=0.3, mask={name: old})
+        assert list(mask) == ["0.weight", "2.weight"]
+        assert not bool((mask["0.weight"] & ~old).any())
+
+
 def test_zeros_alone_are_no_mask() -> None:
     """Without mask= a weight that is zero is a weight: a random method may keep it, as documented."""
     net = make_mask().apply(make_net())

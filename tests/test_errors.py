@@ -7,8 +7,10 @@ import json
 import pytest
 
 from prunebench.cli._output import say, say_json, say_rows
+from prunebench.engine.local import JobFailed
 from prunebench.engine.session import Request
 from prunebench.errors import DataError, PrunebenchError, StoreError, readable
+from prunebench.plan import Job
 
 LATIN = b"/data/caf\xe9".decode("utf-8", "surrogateescape")
 
@@ -48,3 +50,10 @@ def test_a_request_with_such_paths_travels_to_workers() -> None:
     text = request.to_json()
     assert text.isascii()
     assert Request.from_json(text) == request
+
+
+def test_a_failed_jobs_message_is_text() -> None:
+    """Also where a plugin's own error names such a file: it travels between processes."""
+    failed = JobFailed(Job("0" * 64, "train", {}), f"FileNotFoundError: '{LATIN}'")
+    assert failed.message == r"FileNotFoundError: '/data/caf\xe9'"
+    str(failed).encode()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import prunebench
 import prunebench.diagnostics
@@ -56,9 +57,9 @@ def named(text: str) -> set[str]:
 
 
 def there(name: str) -> bool:
-    """Whether a name can be had: dotted ones by import, others from `prunebench` or Python itself."""
+    """Whether a name can be had: dotted ones by import, others from `prunebench`, torch.nn or Python."""
     if not name.startswith("prunebench."):
-        return hasattr(builtins, name) or name in prunebench.__all__
+        return hasattr(builtins, name) or hasattr(torch.nn, name) or name in prunebench.__all__
     module, _, rest = name.rpartition(".")
     try:
         importlib.import_module(name)

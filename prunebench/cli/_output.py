@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,19 +26,38 @@ __all__ = [
     "say",
     "say_json",
     "say_rows",
+    "visible",
 ]
 
 
 def say(text: str = "", style: str | None = None, *, err: bool = False) -> None:
     """Print a text; in a rich style where the stream is a terminal and NO_COLOR is not set."""
     stream = sys.stderr if err else sys.stdout
-    text = readable(text)
+    text = visible(readable(text))
     if style is None or not stream.isatty():
         click.echo(text, err=err)
         return
     from rich.console import Console
 
     Console(file=stream).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """Return a text with all that a terminal would act upon, and half characters, spelled out.
+
+    Names and messages come from records, plans and plugins too. In JSON the spelling is JSON's own.
+
+    >>> visible("two\\nlines, \\x1b[31mred")
+    'two\\nlines, \\\\u001b[31mred'
+    """
+    return _ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+_ACTS = re.compile(
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+    "|\\r(?!\\n)"
+)
+"""Control characters but line ends and tabs, marks that turn the direction of a text, lone surrogates."""
 
 
 def complain(text: str, *, label: str | None = None) -> None:
@@ -52,7 +72,7 @@ def say_json(value: Any) -> None:
 
 def _json_text(text: str) -> str:
     """Return JSON with names that are not UTF-8 as `readable` spells them, their backslashes doubled."""
-    return readable(text, backslash="\\\\")
+    return visible(readable(text, backslash="\\\\"))
 
 
 def _plain(value: Any) -> Any:
@@ -81,7 +101,7 @@ def say_rows(
             room = max(24, max(len(str(row.get(shrink) or "")) for row in rows) - wide)
             rows = [{**row, shrink: _shortened(str(row.get(shrink) or ""), room)} for row in rows]
             text = render(rows, columns=columns, as_json=as_json, title=title)
-    click.echo(_json_text(text) if as_json else text)
+    click.echo(_json_text(text) if as_json else visible(text))
 
 
 def _shortened(text: str, room: int) -> str:

@@ -38,7 +38,7 @@ class Overview:
         from prunebench.engine.select import select
 
         root = Path(session.request.store)
-        store = Store.open(root, create=False, write=False, absent_ok=True)
+        store = Store.open(root, create=False, write=False, absent_ok=True, mend=True)
         cells = select(session.plan, session.path, keyword=keyword, last_failed=last_failed, store=root)
         return cls(session, store, cells, workers)
 

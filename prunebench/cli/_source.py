@@ -25,7 +25,11 @@ class Source(NamedTuple):
     @property
     def told(self) -> str:
         """Where the plan came from, in words."""
-        return "as last run" if self.frozen else "planned now: not run in this store yet as it stands"
+        if self.frozen:
+            return "as last run"
+        if any(found.file.startswith("plans/") for found in self.store.damaged):
+            return "planned anew: the last run's plan is damaged"
+        return "planned now: not run in this store yet as it stands"
 
 
 def source(suite: str, options: dict[str, Any]) -> Source:
@@ -36,15 +40,21 @@ def source(suite: str, options: dict[str, Any]) -> Source:
     from prunebench.engine.frozen import newest_frozen
 
     request = request_of(suite, options)
-    store = Store.open(request.store, create=False, write=False, absent_ok=True)
+    store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
     if not any(options.get(name) for name in _PLANNING):
         found = newest_frozen(suite, store, seeds=options.get("seeds"))
         if found is not None:
             return Source(found[0], store, found[1])
+    from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import problems
     from prunebench.engine.session import Session
+    from prunebench.errors import PrunebenchError
 
-    session = Session.prepare(request)
+    try:
+        session = Session.prepare(request)
+    except PrunebenchError:
+        say_damaged(store)  # a damaged plan may be why it has to be planned
+        raise
     problems(session.host)
     last = (path for path in store.plans(session.plan.suite["name"]) if path.stem == session.plan.name)
     return Source(session.plan, store, next(last, None))

@@ -68,6 +68,7 @@ def command(
     KEY is a record's key, its first six or more characters, or matrix::cell with --suite. Weights of
     pruned networks are not kept after a run (unless with --keep-states): they are made again, which is said.
     """
+    from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import complain, counted, problems, say, say_json
     from prunebench.engine.export import JobFailed, export, find_cell
     from prunebench.engine.frozen import suite_name
@@ -75,8 +76,11 @@ def command(
     from prunebench.store import Store
 
     request = request_of(suite or "", options)
-    store = Store.open(request.store, create=False, write=False)
-    found = find_cell(store, key, suite_name(suite) if suite else None)
+    store = Store.open(request.store, create=False, write=False, mend=True)
+    try:
+        found = find_cell(store, key, suite_name(suite) if suite else None)
+    finally:
+        say_damaged(store)
     suffix = ".pt" if format == "pt" else ".safetensors"
     path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", found.cell.name) + suffix)
     if path.exists() and not force:
@@ -85,7 +89,7 @@ def command(
         request = request.with_suite_plugins() if suite else request
     host = request.host()
     problems(host)
-    if not store.has_artifact(found.record.result.get("state", "")):
+    if not store.has_artifact(found.state):
         complain(f"the weights of {found.cell.id} were not kept: they are made again")
     try:
         done = export(found, store, request, host, path, format=format, force=force)  # type: ignore[arg-type]

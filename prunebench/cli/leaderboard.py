@@ -48,7 +48,8 @@ def command(suite: str, format: str | None, output: str | None, as_json: bool, *
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
     """
     from prunebench.cli._board import board
-    from prunebench.cli._output import complain
+    from prunebench.cli._damage import say_damaged
+    from prunebench.cli._output import complain, visible
     from prunebench.cli._source import source
     from prunebench.errors import UsageError
 
@@ -57,6 +58,7 @@ def command(suite: str, format: str | None, output: str | None, as_json: bool, *
     found = source(suite, options)
     format = "json" if as_json else format or "md"
     text = board(found.plan, found.store, format)
+    say_damaged(found.store)
     if text is None:
         complain(
             f"nothing of suite {found.plan.suite['name']} has been run in {found.store.root}; "
@@ -68,6 +70,7 @@ def command(suite: str, format: str | None, output: str | None, as_json: bool, *
         from prunebench.report.leaderboard import leaderboard
 
         text = leaderboard(table([]), suite=found.plan.suite, format=format)
+    text = visible(text)
     if output is None or output == "-":
         click.echo(text, nl=False)
         return

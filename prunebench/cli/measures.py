@@ -76,7 +76,8 @@ def command(
     Which are measured says `measures = […]` in the suite. Reads the plan of the suite's last run where the
     suite has not changed since; else plans it.
     """
-    from prunebench.cli._output import complain
+    from prunebench.cli._damage import say_damaged
+    from prunebench.cli._output import complain, visible
     from prunebench.cli._source import source
     from prunebench.engine.measures import measure_rows
     from prunebench.errors import UsageError
@@ -85,6 +86,7 @@ def command(
         raise UsageError(f"--json and --format {format}: give one of them")
     found = source(suite, options)
     rows = measure_rows(found.plan, found.store)
+    say_damaged(found.store)
     name = found.plan.suite["name"]
     if not rows:
         raise UsageError(f"suite {name} measures nothing; `measures = […]` in a matrix does")
@@ -96,6 +98,7 @@ def command(
 
     frame = _selected(rows, measure, field, everything=format != "md")
     text = measures_text(_table(frame, ratio, per_seed), format, title=_title(found.plan.suite, ratio))
+    text = visible(text)
     if output is None or output == "-":
         click.echo(text, nl=False)
         return

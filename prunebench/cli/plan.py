@@ -49,6 +49,7 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
     SUITE is the name of a shipped suite (`prunebench list suites`) or a file. Nothing is written or
     downloaded. "Why" compares with the suite's last run in this store.
     """
+    from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
     from prunebench.engine.session import Session
@@ -63,8 +64,10 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
     )
     if as_json:
         say_json(overview.as_dict())
+        say_damaged(overview.store)
         return
     overview.say_heading()
+    say_damaged(overview.store)
     say()
     say_rows(overview.jobs, {"kind": "jobs", "jobs": "in all", "to_do": "to do"}, as_json=False)
     say()

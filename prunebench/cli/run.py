@@ -178,19 +178,19 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
 
 
 def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tuple[dict[str, Any], int]:
+    from prunebench.cli._damage import say_damaged, say_made_again
     from prunebench.cli._output import complain, problems, say
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome, run_cells
     from prunebench.engine.session import Session
     from prunebench.errors import StoreError
-    from prunebench.store import Store
+    from prunebench.store import Store, now_text
 
+    since = now_text()
     table = not options["no_table"]
     session = Session.prepare(request_of(suite, options))
     if not work.said:
         problems(session.host)
-    with contextlib.suppress(StoreError):  # no store yet, or one for reading only
-        session.set_damaged_aside(Store.open(session.request.store, create=False))
     overview = Overview.of(
         session,
         keyword=options["keyword"],
@@ -204,7 +204,9 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         with contextlib.suppress(StoreError):  # a store for reading only will do
             session.freeze(Store.open(session.request.store))
         outcome = Outcome(0, 0, [], [cell.id for cell in overview.cells], {})
-        return _report(overview, outcome, 0.0, as_json, table), 0
+        report = _report(overview, outcome, 0.0, as_json, table)  # reads what was not selected too
+        say_damaged(overview.store)
+        return report, 0
     if not work.said:
         overview.say_heading(missing=False)
     session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
@@ -227,6 +229,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
     )
     seconds = time.monotonic() - began
     say()
+    say_made_again(overview.store, since)
     text = _summary(overview, outcome, seconds)
     if outcome.exit_code:
         complain(text)

@@ -45,14 +45,15 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
     """
-    from prunebench.cli._output import complain, say, say_json, say_rows
+    from prunebench.cli._damage import say_damaged, set_aside_so_far
+    from prunebench.cli._output import complain, counted, say, say_json, say_rows
     from prunebench.cli._source import source
     from prunebench.engine.rows import rows
     from prunebench.engine.snapshot import Snapshot
 
     found = source(suite, options)
     plan, snapshot = found.plan, Snapshot(found.plan, found.store)
-    outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, found.store)}
+    outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, found.store, snapshot)}
     matrices: dict[str, Counter[str]] = {}
     failures = []
     for cell in plan.cells:
@@ -64,6 +65,8 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
     running = [_claim(claim, plan.jobs) for claim in found.store.running()]
     failures.sort(key=lambda failure: failure["time"])
+    say_damaged(found.store)
+    aside = set_aside_so_far(found.store)
     if as_json:
         say_json(
             {
@@ -74,6 +77,7 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
                 "matrices": table,
                 "running": running,
                 "failures": failures,
+                "set_aside": aside,
             }
         )
         return
@@ -88,6 +92,11 @@ def command(suite: str, as_json: bool, **options: Any) -> None:
     if running:
         say()
         say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")
+    if aside is not None:
+        say()
+        say(f"set aside as damaged or unusable: {counted(aside['files'], 'file')} in "
+            f"{found.store.root}/set-aside, {aside['made_again']:,} made again; the last: "
+            f"{aside['last']['file']}: {aside['last']['reason']}")  # fmt: skip
     if failures:
         say()
         jobs = {failure["job"]: failure for failure in failures}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from prunebench._version import __version__
+from prunebench.engine.binding import record_of
 from prunebench.engine.local import JobFailed
 from prunebench.engine.session import Request, Session, read_frozen
 from prunebench.errors import StoreError, UsageError
+from prunebench.jobs.binding import artifact_of
 from prunebench.plan import Job, Plan, PlannedCell
-from prunebench.store import Record, Store
+from prunebench.store import Damaged, Missing, Record, Store
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from prunebench.host.registry import Host
 
 __all__ = ["Exported", "Found", "JobFailed", "export", "find_cell"]
-
-log = logging.getLogger("prunebench")
 
 Format = Literal["safetensors", "pt"]
 _PREFIX = 6
@@ -50,6 +49,11 @@ class Found:
     plan: Plan
     cell: PlannedCell
     record: Record
+
+    @property
+    def state(self) -> str:
+        """The key of the cell's end state."""
+        return self.plan.jobs[self.cell.key].inputs[0]
 
 
 @dataclass(frozen=True)
@@ -77,19 +81,18 @@ def find_cell(store: Store, wanted: str, suite: str | None = None) -> Found:
     key = None if "::" in wanted else _whole_key(store, wanted)
     known = False
     for path in reversed(store.plans(suite)):
-        content = path.read_bytes()
-        if (key or wanted.split("::", 1)[1]).encode() not in content:
-            continue
         try:
-            plan = read_frozen(path)
-        except StoreError as error:
-            log.warning("%s", error)
+            plan = read_frozen(path, store, mentions=key or wanted.split("::", 1)[1])
+        except (Missing, Damaged):
+            continue
+        if plan is None:
             continue
         for cell in plan.cells:
             if cell.key == key or cell.id == wanted:
                 known = True
                 if store.has_record(cell.key):
-                    return Found(path, plan, cell, store.read_record(cell.key))
+                    record = store.read_record(cell.key, record_of(plan, cell.key))
+                    return Found(path, plan, cell, record)
     if known:
         raise UsageError(
             f"{wanted} has no record: it has not been run to the end (`prunebench run` does that)"
@@ -148,8 +151,8 @@ def export(
         there = "cannot be written to" if output.parent.is_dir() else "does not exist"
         raise UsageError(f"the folder {output.parent} {there}: give another file with -o FILE")
     session = Session(request, host, found.plan, None, found.path)
-    state, made = _state(session, store, result["state"], found.cell)
-    module = _module(session, store, result["state"])
+    state, made = _state(session, store, found.state, found.cell)
+    module = _module(session, store, found.state)
     state.load_into(module)
     weights = {name: tensor.detach().contiguous().clone() for name, tensor in module.state_dict().items()}
     masks = {name: state.mask[name].clone() for name in state.mask} if state.mask is not None else {}
@@ -164,6 +167,7 @@ def _state(session: Session, store: Store, key: str, cell: PlannedCell) -> tuple
     from prunebench.jobs.states import unpack_state
 
     made: list[Job] = []
+    fits = artifact_of(session.plan.jobs[key])
     if not store.has_artifact(key):
         check_components(session, key)
         session.ready([cell])
@@ -171,14 +175,14 @@ def _state(session: Session, store: Store, key: str, cell: PlannedCell) -> tuple
         engine = session.engine(store)
         try:
             engine.make_key(key)
-            artifact = store.read_artifact(key)
+            artifact = store.read_artifact(key, fits=fits)
         finally:
             made = list(engine.made)
             for job in made:
                 if job.key == key or job.kind == "score":
                     store.drop_artifact(job.key)
     else:
-        artifact = store.read_artifact(key)
+        artifact = store.read_artifact(key, fits=fits)
     if artifact.meta.get("diverged"):
         raise UsageError(
             f"made again, the run diverged at step {artifact.meta['diverged']['step']}: nothing to export"
@@ -195,6 +199,11 @@ def check_components(session: Session, key: str) -> None:
         for kind, name, planned in _components(session.plan.jobs[ancestor].params):
             now = session.host.identity(kind, name)
             if dict(now) != dict(planned):
+                if now.get("rule") != planned.get("rule") and "version" not in now:
+                    raise UsageError(
+                        f"the cell's weights were dropped, and {kind[:-1]} '{name}' is identified by another "
+                        "rule since: run the suite again to make them"
+                    )
                 raise UsageError(
                     f"the cell's weights were dropped, and {kind[:-1]} '{name}' has changed since: "
                     f"{_short(planned)} then, {_short(now)} now; they cannot be made again with this one"

@@ -8,9 +8,8 @@ from typing import Any
 
 from prunebench.canonical import digest
 from prunebench.engine.session import read_frozen
-from prunebench.errors import StoreError
 from prunebench.plan.plan import Plan
-from prunebench.store import Store
+from prunebench.store import Damaged, Missing, Store
 from prunebench.suite.load import read_content, suite_path
 
 __all__ = ["newest_frozen", "suite_name"]
@@ -28,7 +27,9 @@ def suite_name(name_or_path: str) -> str:
 def newest_frozen(name_or_path: str, store: Store, *, seeds: int | None = None) -> tuple[Plan, Path] | None:
     """Return the newest frozen plan of a suite whose content is the file's, and its path, or None.
 
-    Raises: SuiteError for a suite that is not there or cannot be parsed.
+    A plan that is damaged is set aside; `store.damaged` says so.
+
+    Raises: SuiteError for a suite that is not there or cannot be parsed; StoreError.
     """
     content = read_content(suite_path(name_or_path))
     try:
@@ -37,10 +38,10 @@ def newest_frozen(name_or_path: str, store: Store, *, seeds: int | None = None) 
         return None  # no suite: planning says what is wrong with it
     for path in reversed(store.plans(str(content.get("name")))):
         try:
-            plan = read_frozen(path)
-        except StoreError:
+            plan = read_frozen(path, store, mentions=wanted)
+        except (Missing, Damaged):
             continue
-        if plan.suite.get("digest") == wanted and "classes" in plan.suite:  # without them: plan anew
+        if plan is not None and plan.suite.get("digest") == wanted and "classes" in plan.suite:
             return plan, path
     return None
 

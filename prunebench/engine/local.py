@@ -21,7 +21,7 @@ from pathlib import Path
 
 from prunebench import stopping
 from prunebench.engine.streams import printed_to
-from prunebench.errors import DataError, PrunebenchError
+from prunebench.errors import DataError, PrunebenchError, readable
 from prunebench.jobs.context import Context, InputChanged, InputRefused
 from prunebench.jobs.run import run_job
 from prunebench.plan import Job, Plan, PlannedCell
@@ -41,6 +41,7 @@ class JobFailed(Exception):
     """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback."""
 
     def __init__(self, job: Job, message: str, *, log_path: str = "") -> None:
+        message = readable(message)  # it travels to the controller, and names of files may be no UTF-8
         super().__init__(message)
         self.job, self.message, self.log_path = job, message, log_path
 

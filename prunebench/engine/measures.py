@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from prunebench.engine.rows import rows
 from prunebench.engine.snapshot import Snapshot
 from prunebench.plan.plan import Plan
-from prunebench.store import Damaged, Missing, Store
+from prunebench.store import Store
 
 __all__ = ["measure_rows"]
 
@@ -21,7 +20,7 @@ def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
     """
     snapshot = Snapshot(plan, store)
     found = []
-    for cell, row in zip(plan.cells, rows(plan, store), strict=True):
+    for cell, row in zip(plan.cells, rows(plan, store, snapshot), strict=True):
         about = {
             name: value for name, value in row.items() if name not in ("correct", "examples", "accuracy")
         }
@@ -31,9 +30,8 @@ def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             if job.kind != "measure":
                 continue
             measured: dict[str, Any] = {"status": "failed" if failed else "missing", "measured": None}
-            if snapshot.have(key):
-                with suppress(Missing, Damaged):
-                    result = store.read_measure(key).result
-                    measured = {"status": result["outcome"], "measured": result.get("value")}
+            record = snapshot.result(key)
+            if record is not None:
+                measured = {"status": record.result["outcome"], "measured": record.result.get("value")}
             found.append({**about, "measure": job.params["diagnostic"]["name"], **measured})
     return found

@@ -185,6 +185,7 @@ def loaded(config: pytest.Config, path: Path) -> Loaded:
 
 def _load(config: pytest.Config, path: Path) -> Loaded:
     from prunebench.engine.session import Session, read_frozen
+    from prunebench.errors import StoreError
     from prunebench.store import Store
 
     request = request_for(config, path)
@@ -192,10 +193,14 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     told = json.loads(worker.get("prunebench", "{}")).get(str(path))
     if told:
         frozen = Path(told["frozen"])
+        store = Store.open(request.store)
+        plan = read_frozen(frozen, store)
+        if plan is None:
+            raise StoreError(f"{frozen}: another prunebench has frozen its plan there: run again")
         request = request.with_suite_plugins()
-        session = Session(request, request.host(), read_frozen(frozen), path, frozen)
+        session = Session(request, request.host(), plan, path, frozen)
         session.check_identities()
-        engine = session.engine(Store.open(request.store), given_up=told["given_up"])
+        engine = session.engine(store, given_up=told["given_up"])
         return Loaded(session, engine, told["chosen"])
     session = Session.prepare(request)
     if config.option.collectonly:  # a listing writes and downloads nothing
@@ -352,11 +357,11 @@ class CellItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Return a failed job's own error, without a traceback: that is in the job's log and attempt."""
         from prunebench.engine.local import JobFailed
-        from prunebench.errors import PrunebenchError
+        from prunebench.errors import PrunebenchError, readable
 
         if isinstance(excinfo.value, JobFailed | PrunebenchError):
             return str(excinfo.value)
-        return str(super().repr_failure(excinfo, style))
+        return readable(str(super().repr_failure(excinfo, style)))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the cell is defined, for pytest's headings.

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from prunebench.engine.snapshot import Snapshot
 from prunebench.plan.plan import Plan
-from prunebench.store import Damaged, Missing, Store
+from prunebench.store import Record, Store
 
 __all__ = ["rows"]
 
 
-def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
+def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
     """Return what `prunebench.analysis.table` takes: labels, status and counts of every cell, in plan order.
 
     A cell is "finished", "diverged", "failed" (something that it needs failed, and nothing came out since)
-    or "missing".
+    or "missing": so too where its record is damaged or another cell's. `snapshot` saves reading them again.
     """
-    snapshot = Snapshot(plan, store)
+    snapshot = snapshot or Snapshot(plan, store)
     classes = plan.suite.get("classes") or {}
     found = []
     for cell in plan.cells:
@@ -40,17 +39,16 @@ def rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             "status": "missing",
             "classes": classes.get(labels.get("dataset", "")),
         }
-        if snapshot.recorded(cell):
-            with suppress(Missing, Damaged):
-                row |= _result(store, cell.key)
+        record = snapshot.result(cell.key)
+        if record is not None:
+            row |= _result(record)
         if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
         found.append(row)
     return found
 
 
-def _result(store: Store, key: str) -> dict[str, Any]:
-    record = store.read_record(key)
+def _result(record: Record) -> dict[str, Any]:
     result = record.result
     row: dict[str, Any] = {
         "status": result["outcome"],

@@ -88,8 +88,9 @@ def _last_failed(store: Path) -> Path:
 
 
 def _failed_last_time(store: Path) -> set[str]:
+    path = _last_failed(store)
     try:
-        found = json.loads(_last_failed(store).read_bytes())
+        found = json.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return set()
     return set(found) if isinstance(found, dict) else set()

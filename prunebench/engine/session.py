@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from prunebench.errors import DataError, PluginError, StoreError, UsageError
+from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
@@ -164,24 +166,15 @@ class Session:
                 )
 
     def set_damaged_aside(self, store: Store) -> list[str]:
-        """Read every result of the plan that the store holds; return the keys of those set aside as damaged.
+        """Read every result of the plan that the store holds; return the keys of those set aside.
 
         What is only listed counts as done; without this look a record cut short by a full disk would stay so.
         """
-        found = []
-        for keys, read in (
-            (store.record_keys(), store.read_record),
-            (store.measure_keys(), store.read_measure),
-        ):
-            for cell in self.plan.cells:
-                for key in keys.intersection(cell.targets):
-                    try:
-                        read(key)
-                    except Missing:
-                        continue
-                    except Damaged:
-                        found.append(key)
-        return found
+        from prunebench.engine.snapshot import Snapshot
+
+        snapshot = Snapshot(self.plan, store)
+        targets = dict.fromkeys(target for cell in self.plan.cells for target in cell.targets)
+        return [key for key in targets if snapshot.listed(key) and snapshot.result(key) is None]
 
     def freeze(self, store: Store) -> Path:
         """Write the plan to the store, so that every worker, and `status`, reads the same."""
@@ -220,20 +213,46 @@ def freeze(plan: Plan, store: Store) -> Path:
     return store.write_plan(plan.name, orjson.dumps(plan.frozen()))
 
 
-def read_frozen(path: Path) -> Plan:
-    """Read a frozen plan. Raises: StoreError where the file is not one."""
+def read_frozen(
+    path: Path, store: Store, *, unsealed: bool = False, mentions: str | None = None
+) -> Plan | None:
+    """Read a frozen plan of `store`, its checksum verified.
+
+    None for one of another format: such a plan is made anew. With `unsealed`, plans of format 1 are read too,
+    which have no checksum: to explain what changed, never to make a table of. None as well where the text
+    `mentions` is nowhere in it.
+
+    Raises: Missing; Damaged, once the file has been set aside; StoreError where it cannot be read.
+    """
+
+    def parse(content: bytes) -> Plan | None:
+        if mentions is not None and mentions.encode() not in content:
+            return None
+        return Plan.thaw(orjson.loads(content))
+
+    with _uncollected():
+        return store.read_plan(path, parse, unsealed=unsealed)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: while a plan's million values are made there is none, and it doubles the time."""
+    was = gc.isenabled()
+    gc.disable()
     try:
-        value = orjson.loads(path.read_bytes())
-        return Plan.thaw(value)
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path}: not a frozen plan ({error}); `prunebench plan` makes a new one") from error
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
-    """Yield the frozen plans of this suite that are others than `plan`, the newest first."""
+    """Yield the frozen plans of this suite that are others than `plan`, the newest first; for words only."""
     for path in reversed(store.plans(str(plan.suite["name"]))):
         if path.stem != plan.name:
             try:
-                yield read_frozen(path)
-            except StoreError:
+                found = read_frozen(path, store, unsealed=True)
+            except (Missing, Damaged):
                 continue
+            if found is not None:
+                yield found

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prunebench.engine.binding import measure_of, record_of
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
-from prunebench.store import Store
+from prunebench.store import Damaged, Missing, Record, Store
 
 __all__ = ["Failure", "Snapshot"]
 
@@ -28,18 +29,50 @@ class Failure:
 
 
 class Snapshot:
-    """One look at the store: a listing each of records, measures, artifacts and attempts; opens few files."""
+    """One look at the store: what is listed there, and of results what could be read and is as planned.
+
+    Each result is read once, when it is first asked for. What is damaged, or belongs to another cell, counts
+    as missing; `store.damaged` says what that was.
+    """
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self.plan = plan
         self.store = store
-        self._records = store.record_keys()
-        self._present = self._records | store.measure_keys() | store.artifact_keys()
+        self._listed = {"record": store.record_keys(), "measure": store.measure_keys()}
+        self._artifacts = store.artifact_keys()
         self._attempted = store.attempt_keys()
+        self._results: dict[str, Record | None] = {}
+
+    def listed(self, key: str) -> bool:
+        """Whether a record or a measure is there, whatever it holds."""
+        return key in self._listed.get(self.plan.jobs[key].kind, ())
+
+    def result(self, key: str) -> Record | None:
+        """Return a record or a measure of the plan, verified to be the planned one; None where it is missing.
+
+        A record comes without its curve, which is verified too: a suite's curves would fill the memory.
+
+        Raises: StoreError for one that cannot be read, or is of a newer schema.
+        """
+        if key not in self._results:
+            self._results[key] = self._read(key)
+        return self._results[key]
+
+    def _read(self, key: str) -> Record | None:
+        if not self.listed(key):
+            return None
+        try:
+            if self.plan.jobs[key].kind == "record":
+                return _without_curve(self.store.read_record(key, record_of(self.plan, key)))
+            return self.store.read_measure(key, measure_of(self.plan, key))
+        except (Missing, Damaged):
+            return None
 
     def have(self, key: str) -> bool:
-        """Whether a job's output is in the store."""
-        return key in self._present
+        """Whether a job's output is in the store; a result has been read then."""
+        if self.plan.jobs[key].kind in self._listed:
+            return self.result(key) is not None
+        return key in self._artifacts
 
     def done(self, cell: PlannedCell) -> bool:
         """Whether all that the cell is asked for is in the store."""
@@ -47,7 +80,7 @@ class Snapshot:
 
     def recorded(self, cell: PlannedCell) -> bool:
         """Whether the cell has its record (a measure of it may still be wanted)."""
-        return cell.key in self._records
+        return self.have(cell.key)
 
     def status(self, cell: PlannedCell) -> str:
         """Return "done", "failed" (something that it needs failed last time), "partial" or "missing"."""
@@ -86,4 +119,11 @@ class Snapshot:
         wanted: set[str] = set()
         for target in cell.targets:
             wanted |= self.plan.ancestors(target)
-        return sorted(key for key in wanted & self._attempted if not self.have(key))
+        return sorted(
+            key for key in wanted & self._attempted if not self.have(key) and self.store.attempts(key)
+        )
+
+
+def _without_curve(record: Record) -> Record:
+    kept = {name: value for name, value in record.result.items() if name != "curve"}
+    return Record(record.schema, record.key, record.digest, kept, record.provenance, record.seal)

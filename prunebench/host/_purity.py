@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 
-from prunebench.host._scopes import chain_of
+from prunebench.host._scopes import MUTATORS, chain_of
 
 __all__ = ["Judge"]
 
@@ -38,7 +38,6 @@ _METHODS = _words("""
     capitalize copy count decode difference encode endswith format get index intersection items join
     keys lower lstrip replace rstrip split splitlines startswith strip title union upper values
 """)
-_MUTATORS = _words("add append clear discard extend insert pop remove reverse setdefault sort update")
 _ACTS = ("register", "set_", "seed", "manual_seed", "enable", "disable", "install", "init")
 """How the last part of a name begins that does something to others, wherever it comes from."""
 
@@ -107,7 +106,7 @@ class Judge:
                     base = base.value
             case ast.Expr(
                 value=ast.Call(func=ast.Attribute(value=base, attr=method), args=arguments, keywords=named)
-            ) if method in _MUTATORS:
+            ) if method in MUTATORS:
                 if not all(map(self.expression, (*arguments, *(k.value for k in named)))):
                     return None
                 value = ast.Constant(None)

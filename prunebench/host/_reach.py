@@ -21,6 +21,7 @@ from prunebench.host._scopes import (
     References,
     Scope,
     bindings,
+    changed_inside,
     enclosing,
     is_dynamic,
     references,
@@ -119,6 +120,8 @@ class _Module:
         changed = judge.changed(node)
         if changed is not None:
             scope.bound |= self._held(changed)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            scope.bound |= changed_inside(node, self.package) & self._scope.bound
         return _Item(scope, changed is None and not judge.statement(node), self.package, node)
 
     def gives(self, name: str) -> bool:

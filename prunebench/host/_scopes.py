@@ -18,11 +18,19 @@ __all__ = [
     "absolute",
     "bindings",
     "chain_of",
+    "changed_inside",
     "enclosing",
     "is_dynamic",
     "references",
 ]
 
+MUTATORS = frozenset(
+    {
+        *("add", "append", "clear", "discard", "extend", "insert"),
+        *("pop", "remove", "reverse", "setdefault", "sort", "update"),
+    }
+)
+"""Methods that change a list, set or dictionary."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _DYNAMIC = frozenset({"globals", "locals", "eval", "exec", "__import__", "__builtins__"})
@@ -264,6 +272,30 @@ def _imports_by_name(call: ast.Call, package: str, found: References) -> bool:
     found.runs.add(Imported(name))
     found.imported.add((Imported(name), ()))
     return True
+
+
+def changed_inside(node: ast.AST, package: str) -> set[str]:
+    """Return the names of its module whose meaning or object a function or class may change when it runs."""
+    found: set[str] = set()
+    stack: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]
+    while stack:
+        item, local = stack.pop()
+        if isinstance(item, _FUNCTIONS):
+            scope = _scope_of(item, package)
+            local = (local | scope.bound) - scope.outer
+        changed: ast.AST | None = None
+        if isinstance(item, ast.Global):
+            found.update(item.names)
+        elif isinstance(item, ast.Attribute | ast.Subscript) and not isinstance(item.ctx, ast.Load):
+            changed = item.value
+        elif isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
+            changed = item.func.value if item.func.attr in MUTATORS else None
+        while isinstance(changed, ast.Attribute | ast.Subscript):
+            changed = changed.value
+        if isinstance(changed, ast.Name) and changed.id not in local:
+            found.add(changed.id)
+        stack += [(child, local) for child in ast.iter_child_nodes(item)]
+    return found
 
 
 def is_dynamic(target: Imported, rest: tuple[str, ...]) -> bool:

@@ -22,6 +22,10 @@ _MODULES = frozenset(
         *("torch.nn.parameter", "torch.random", "torch.special", "torch.overrides"),
     }
 )
+_OWN = ("torch", "prunebench.pruning", "prunebench.training", "prunebench_plugins")
+"""Packages whose classes are watched too."""
+_CODE = ("torch.nn.functional", "torch.nn.init", *_OWN[1:])
+"""Where functions are watched for other code or defaults under the same name."""
 _PACKAGES = ("torch.nn.modules", "torch.optim", "prunebench", "prunebench_plugins")
 _BEFORE_PLUGINS = ("torch.optim", "prunebench.pruning", "prunebench.training.loop", "prunebench.jobs.run")
 _MISSING: Any = object()
@@ -37,9 +41,10 @@ def settle() -> None:
 class Names:
     """The meaning of every name in the watched modules and classes at one moment.
 
-    Watched are the modules above as far as they are imported, the classes of torch in them, and of torch's
-    functions the code and defaults as well. Names that a module gains are nobody's business unless they hide
-    a builtin; those that a class gains count where they hide what it inherits.
+    Watched are the modules above as far as they are imported, the classes of torch and prunebench in them
+    that compute, of some functions the code and defaults, so of all constructors. Names that a module gains
+    are nobody's business unless they hide a builtin; those that a class gains count where they hide what it
+    inherits.
     """
 
     _last: Names | None = None
@@ -47,18 +52,17 @@ class Names:
     def __init__(self) -> None:
         self._modules = len(sys.modules)
         self._owners = _owners()
+        self._imported = [(label, owner) for owner, label in self._owners if isinstance(owner, ModuleType)]
         self._live = [vars(owner) for owner, _ in self._owners]
         self._names = [dict(live) for live in self._live]
         self._values = list(chain.from_iterable(map(_values, self._names)))
         self._functions = [
             value
             for (_, label), names in zip(self._owners, self._names, strict=True)
-            if label.startswith("torch")
-            for value in names.values()
-            if isinstance(value, FunctionType)
+            for name, value in names.items()
+            if isinstance(value, FunctionType) and (label.startswith(_CODE) or name == "__init__")
         ]
-        self._code = list(map(_code, self._functions))
-        self._defaults = list(map(_defaults, self._functions))
+        self._parts = [list(map(part, self._functions)) for part in _PARTS]
 
     @classmethod
     def now(cls) -> Names:
@@ -70,10 +74,13 @@ class Names:
     def _hold(self) -> bool:
         """Whether nothing is another object than it was; a fraction of a millisecond for 10,000 names."""
         return (
-            sum(map(len, self._live)) == len(self._values)
+            all(sys.modules.get(name) is module for name, module in self._imported)
+            and sum(map(len, self._live)) == len(self._values)
             and all(map(is_, chain.from_iterable(map(_values, self._live)), self._values))
-            and all(map(is_, map(_code, self._functions), self._code))
-            and all(map(is_, map(_defaults, self._functions), self._defaults))
+            and all(
+                all(map(is_, map(part, self._functions), was))
+                for part, was in zip(_PARTS, self._parts, strict=True)
+            )
         )
 
     def put_back(self) -> list[str]:
@@ -81,23 +88,28 @@ class Names:
         return [] if self._hold() else [f"replaced {name}" for name in self._restored()]
 
     def _restored(self) -> Iterator[str]:
+        for name, module in self._imported:
+            if sys.modules.get(name) is not module:
+                sys.modules[name] = module
+                yield f"the module {name}"
         for (owner, label), live, names in zip(self._owners, self._live, self._names, strict=True):
             for name, was in names.items():
                 now = live.get(name, _MISSING)
-                if now is not was and not _torchs_own(was, now):
+                if now is not was and not _pythons_own(name) and not _torchs_own(was, now):
                     setattr(owner, name, was)
                     yield f"{label}.{name}"
             for name in [name for name in live if name not in names]:
-                if _hides(owner, name) and not _torchs_own(_MISSING, live[name]):
+                if _hides(owner, name) and not _pythons_own(name) and not _torchs_own(_MISSING, live[name]):
                     delattr(owner, name)
                     yield f"{label}.{name}"
-        for function, code, defaults in zip(self._functions, self._code, self._defaults, strict=True):
-            if function.__code__ is not code or function.__defaults__ is not defaults:
-                function.__code__, function.__defaults__ = code, defaults
+        for function, *parts in zip(self._functions, *self._parts, strict=True):
+            if any(part(function) is not was for part, was in zip(_PARTS, parts, strict=True)):
+                function.__code__, function.__defaults__, function.__kwdefaults__ = parts
                 yield f"the code of {function.__module__}.{function.__qualname__}"
 
 
-_code, _defaults, _values = attrgetter("__code__"), attrgetter("__defaults__"), methodcaller("values")
+_PARTS = [attrgetter(name) for name in ("__code__", "__defaults__", "__kwdefaults__")]
+_values = methodcaller("values")
 
 
 def _hides(owner: Any, name: str) -> bool:
@@ -106,6 +118,13 @@ def _hides(owner: Any, name: str) -> bool:
         return any(name in vars(base) for base in owner.__mro__[1:])
     value = vars(owner)[name]
     return name in vars(builtins) and not name.startswith("__") and not isinstance(value, ModuleType)
+
+
+def _pythons_own(name: str) -> bool:
+    """Whether it is a name that Python or pydantic gives a class when it is first looked at closely."""
+    return name.startswith(("__annotations", "__annotate", "__pydantic", "_abc_")) or name in (
+        *("__doc__", "__signature__", "__abstractmethods__", "__static_attributes__", "__class_vars__"),
+    )
 
 
 def _torchs_own(was: Any, now: Any) -> bool:
@@ -124,19 +143,22 @@ def _owners() -> list[tuple[Any, str]]:
         if not isinstance(module, ModuleType) or not _watched(name):
             continue
         found.setdefault(id(module), (module, name))
-        if name.startswith("torch"):
+        if name.startswith(_OWN):
             for value in list(vars(module).values()):
-                if isinstance(value, type) and value.__module__.startswith("torch") and _computes(value):
+                if isinstance(value, type) and value.__module__.startswith(_OWN) and _computes(value):
                     found.setdefault(id(value), (value, f"{value.__module__}.{value.__qualname__}"))
     return list(found.values())
 
 
 def _watched(name: str) -> bool:
-    return name in _MODULES or any(name == package or name.startswith(f"{package}.") for package in _PACKAGES)
+    package = any(name == one or name.startswith(f"{one}.") for one in _PACKAGES)
+    return name in _MODULES or (package and not name.startswith("prunebench.isolation"))
 
 
 def _computes(cls: type) -> bool:
-    """Whether a class of torch is one that networks and training are made of."""
+    """Whether a class is prunebench's, or one of torch's that networks and training are made of."""
+    if not cls.__module__.startswith("torch"):
+        return True
     torch: Any = sys.modules["torch"]
     bases: tuple[type, ...] = (torch.nn.Module, torch.Tensor, torch._C.TensorBase, torch.autograd.Function)
     optimizer = getattr(sys.modules.get("torch.optim"), "Optimizer", None)

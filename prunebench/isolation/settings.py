@@ -62,7 +62,8 @@ def _read(setting: Setting) -> Any:
 
 # -- handlers ------------------------------------------------------------------------------------------------
 
-_SIGNALS = sorted(signal.valid_signals())
+_SIGNALS = sorted(signal.valid_signals() - {getattr(signal, "SIGCHLD", None)})
+"""SIGCHLD is torch's own: its data loader watches the processes that read images by a handler that stays."""
 
 
 def _handlers() -> dict[int, Any]:

@@ -14,6 +14,7 @@ from prunebench.host.components import Architecture, Initialization
 from prunebench.host.datasets import parse_dataset
 from prunebench.host.registry import Host
 from prunebench.isolation import isolated
+from prunebench.jobs.binding import artifact_of
 from prunebench.plan.facts import fingerprint
 from prunebench.plan.job import Job
 from prunebench.store import Artifact, Missing, Store
@@ -68,17 +69,20 @@ class Context:
 
         Raises: Missing or Damaged (it has to be made again), InputRefused, InputChanged.
         """
-        artifact = self.store.read_artifact(key)
+        artifact = self.store.read_artifact(key, fits=self._fits(key))
         self.verify(key, artifact.meta)
         return artifact
 
     def meta(self, key: str) -> Mapping[str, Any]:
         """Return an input's metadata alone, verified like `read`."""
-        meta = self.store.artifact_meta(key)
+        meta = self.store.artifact_meta(key, fits=self._fits(key))
         if meta is None:
             raise Missing(f"artifact {key} is not in the store")
         self.verify(key, meta)
         return meta
+
+    def _fits(self, key: str) -> Callable[[Mapping[str, Any]], str | None] | None:
+        return artifact_of(self.jobs[key]) if key in self.jobs else None
 
     def verify(self, key: str, meta: Mapping[str, Any]) -> None:
         """Compare what an artifact was made from with the plan, and with what the store holds now.

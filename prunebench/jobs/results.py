@@ -31,7 +31,11 @@ def run_measure(job: Job, context: Context) -> None:
         result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
     else:
         result |= {"outcome": "finished", "value": _measured(job.params, context, source)}
-    context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
+    try:
+        context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
+    except ValueError as error:  # what would not be read back: nested too deep, too long
+        who = context.host.who("diagnostics", result["diagnostic"])
+        raise ComponentError(f"{who} returns what no store keeps: {error}") from error
 
 
 def _measured(params: Mapping[str, Any], context: Context, source: Artifact) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from prunebench import stopping
 from prunebench.isolation import isolated
+from prunebench.jobs.binding import state_of
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.policies import gradual_mask
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
@@ -128,7 +129,9 @@ def _start(job: Job, context: Context) -> _Start:
         if at > step:
             continue
         try:
-            found = context.store.read_artifact(f"{run_key}@{at}", checkpoint=is_checkpoint)
+            found = context.store.read_artifact(
+                f"{run_key}@{at}", checkpoint=is_checkpoint, fits=state_of(run_key, at)
+            )
         except (Missing, Damaged) as error:
             log.warning("%s", error)
             continue

@@ -43,7 +43,9 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     refusals = Refusals(suite, builder)
     planned = plan_cells(builder, cells, refusals.add)
     refusals.raise_all()
-    described["classes"] = {
-        c.labels["dataset"]: builder.facts.data(c.dataset, c.split).classes for c in cells
-    }
+    described |= {"classes": {}, "examples": {}}
+    for cell in cells:
+        data = builder.facts.data(cell.dataset, cell.split)
+        described["classes"][cell.labels["dataset"]] = data.classes
+        described["examples"].setdefault(cell.dataset, {})[cell.split] = data.evaluated
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)

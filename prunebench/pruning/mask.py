@@ -24,8 +24,8 @@ class Mask(Mapping[str, Tensor]):
     """A mapping from parameter names to bool tensors: True is kept.
 
     The tensors are on the CPU, contiguous and the mask's own; they are not meant to be written to. A mask can
-    be copied and pickled; `torch.save` and `torch.load` work where prunebench is imported. `save` and `load`
-    need nothing but a file.
+    be copied and pickled. `torch.load` reads what `torch.save` wrote where prunebench was imported after
+    torch, or has been used; what `save` wrote is read anywhere.
 
     >>> mask = Mask({"fc.weight": torch.tensor([[True, False], [True, True]])})
     >>> mask.kept, mask.prunable, mask.density

@@ -137,6 +137,13 @@ class ScoringNetwork:
                     "scorer puts an input of ones in their place: a network that looks numbers up in a table "
                     "has no such input, so this scorer does not apply to it"
                 )
+        lengths = {len(tensor) for tensor in like if tensor.dim()}
+        if len(lengths) > 1:
+            entries = " and ".join(map(str, sorted(lengths)))
+            raise UsageError(
+                f"the shape of one input cannot be told: the batch's hold {entries} entries; give "
+                "input_shape=(channels, height, width)"
+            )
 
         def one(tensor: Tensor) -> Tensor:
             shape = (1, *tensor.shape[1:])[: tensor.dim()]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
+from prunebench.isolation import isolated
 from prunebench.pruning.allocation import Allocation, keeps_none, round_counts, spread
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
@@ -48,6 +51,23 @@ class Regrow:
             raise UsageError(f"regrowth is every 1 or more rounds; found {self.every}")
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _in_one_bracket(function: Callable[P, T]) -> Callable[P, T]:
+    """Look only once at what a scorer's rounds leave behind, unless another scorer runs between them."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        alone = kwargs.get("regrowth") is None
+        with isolated(str(kwargs.get("who", "the scorer"))) if alone else nullcontext():
+            return function(*args, **kwargs)
+
+    return call
+
+
+@_in_one_bracket
 def prune_rounds(
     module: nn.Module,
     function: ScoringFunction,

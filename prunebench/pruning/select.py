@@ -104,7 +104,7 @@ def ties(parts: Sequence[Part], marks: Sequence[Array], order: Order) -> tuple[f
                 live = None if part.live is None else part.live[start:stop]
                 yield keys(part.at(slice(start, stop), scratch[: stop - start])), marked[start:stop], live
 
-    last = min((float(np.min(own, where=marked, initial=math.inf)) for own, marked, _ in blocks()), default=0)
+    last = min((own.compress(marked).min(initial=math.inf) for own, marked, _ in blocks()), default=math.inf)
     if not math.isfinite(last):
         return 0.0, 0, 0
     kept = equal = 0
@@ -112,7 +112,7 @@ def ties(parts: Sequence[Part], marks: Sequence[Array], order: Order) -> tuple[f
         same = own == last
         kept += int(np.count_nonzero(same & marked))
         equal += int(np.count_nonzero(same if live is None else same & live))
-    return abs(last), kept, equal
+    return abs(float(last)), kept, equal
 
 
 def _mark_largest(parts: Sequence[Part], kept: int, order: Order) -> list[Array]:

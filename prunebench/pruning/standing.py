@@ -50,12 +50,15 @@ def _checked(
             f"mask is a {type(mask).__name__}; wanted: a Mask, or a mapping from names of weights to bool "
             "tensors"
         )
-    found = {plain_name(str(name)): tensor for name, tensor in Mask(mask).items()}
     every = named_weights(module)
-    for name, tensor in found.items():
+    first = {id(weight): name for name, weight in weights.items()}
+    found: dict[str, Tensor] = {}
+    for given, tensor in Mask(mask).items():
+        name = plain_name(str(given))
         if name not in every:
             hint = nearest(name, list(weights))
             raise UsageError(f"the network has no weight '{name}', which the mask is for{hint}")
+        name = first.get(id(every[name]), name)  # of a shared weight any of its names will do
         if name not in weights:
             raise UsageError(
                 f"the mask is for '{name}', which is not pruned here: leave it out of mask, or out of except_"
@@ -64,4 +67,5 @@ def _checked(
             raise UsageError(
                 f"weight '{name}' has shape {tuple(weights[name].shape)}, the mask {tuple(tensor.shape)}"
             )
+        found[name] = found[name] & tensor if name in found else tensor
     return found

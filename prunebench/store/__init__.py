@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from prunebench.store._commit import replace, writing
 from prunebench.store._errors import Damaged, Missing, Unwritable
+from prunebench.store._folder import SetAside, now_text
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
-from prunebench.store.records import Record
+from prunebench.store.records import Fits, Record
 from prunebench.store.store import Store
 
 __all__ = [
     "Artifact",
     "Claim",
     "Damaged",
+    "Fits",
     "Missing",
     "Record",
+    "SetAside",
     "Store",
     "Unwritable",
+    "now_text",
     "replace",
     "writing",
 ]

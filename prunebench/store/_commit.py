@@ -14,12 +14,13 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from prunebench.errors import StoreError
-from prunebench.store._errors import Unwritable
+from prunebench.store._errors import Flaw, Unwritable
 from prunebench.store._process import Owner
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "commit",
     "exists",
     "listing",
+    "oddity",
     "open_fresh",
     "reading",
     "replace",
@@ -200,22 +202,53 @@ def replace(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
 
 
-def listing(folder: Path) -> list[str]:
-    """Return a folder's entries as the server has them now (opening a folder ends what a client cached)."""
-    try:
-        return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def listing(folder: Path, *, strict: bool = True) -> list[str]:
+    """Return a folder's entries as the server has them now (opening a folder ends what a client cached).
+
+    Of a folder that is not there: none. Raises: StoreError where it cannot be read, or, with `strict`, where
+    something else stands in its place.
+    """
+    with reading(folder):
+        try:
+            return os.listdir(folder)
+        except FileNotFoundError:
+            return []
+        except NotADirectoryError:
+            if not strict or not os.path.lexists(folder):
+                return []
+            raise StoreError(
+                f"{folder} is no folder, and one is needed there: move it away, or give another store "
+                f"with --store DIR or PRUNEBENCH_STORE"
+            ) from None
 
 
 def _listed(root: Path, path: Path) -> bool:
     """Whether fresh listings from `root` down to `path` have it."""
     folder = root
     for part in path.relative_to(root).parts:
-        if part not in listing(folder):
+        if part not in listing(folder, strict=False):
             return False
         folder = folder / part
     return True
+
+
+def oddity(path: Path) -> str | None:
+    """Return what stands in a file's place and is none; None for a file, or where nothing is.
+
+    Opening a pipe would wait for ever for somebody to write into it.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "a link that leads nowhere stands in its place" if path.is_symlink() else None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "a link that leads to itself stands in its place"
+        raise
+    if stat.S_ISREG(mode):
+        return None
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return f"{kinds.get(stat.S_IFMT(mode), 'a device')} stands in its place"
 
 
 def exists(root: Path, path: Path) -> bool:
@@ -224,8 +257,14 @@ def exists(root: Path, path: Path) -> bool:
 
 
 def open_fresh(root: Path, path: Path) -> BinaryIO | None:
-    """Open a file for reading; None where it is missing in a fresh listing too."""
+    """Open a file for reading; None where it is missing in a fresh listing too.
+
+    Raises: Flaw where something else than a file stands in its place; OSError.
+    """
     for _ in range(3):  # listed, and gone again: somebody is setting it aside
+        odd = oddity(path)
+        if odd is not None:
+            raise Flaw(odd)
         try:
             return path.open("rb")
         except (FileNotFoundError, NotADirectoryError):
@@ -248,7 +287,7 @@ def server_now(folder: Path) -> float:
 
 def being_copied(path: Path) -> bool:
     """Whether a writer that is not certainly dead is filling `path` right now (no hard links there)."""
-    for name in listing(path.parent):
+    for name in listing(path.parent, strict=False):
         leftover = Leftover.parse(name)
         if leftover is None or not leftover.copying or leftover.name != path.name or leftover.owner.dead():
             continue

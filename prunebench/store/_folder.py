@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -19,7 +19,7 @@ from prunebench.errors import StoreError
 from prunebench.store._commit import being_copied, exists, listing, open_fresh, reading, replace, writing
 from prunebench.store._errors import Damaged, Flaw, Missing
 
-__all__ = ["Folder", "check_key", "check_label", "now_text"]
+__all__ = ["Folder", "SetAside", "check_key", "check_label", "now_text"]
 
 T = TypeVar("T")
 
@@ -63,11 +63,26 @@ def _changed(path: Path, found: os.stat_result) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """A file that was found damaged or unusable, and what became of it."""
+
+    file: str
+    """Its path below the store's folder."""
+    reason: str
+    aside: Path | None
+    """Where it is now; None where it could not be moved: it counts as missing all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
     """The root of a store, and whether it may be changed."""
 
     root: Path
     write: bool
+    mend: bool = False
+    """Whether damaged files are set aside, where that can be done, in a store opened for reading."""
+    found: list[SetAside] = field(default_factory=list, compare=False)
+    """What was found damaged or unusable, in the order in which it was found."""
 
     def changing(self) -> None:
         """Raise StoreError in a store that was opened for reading."""
@@ -91,20 +106,26 @@ class Folder:
         with reading(path):
             return exists(self.root, path)
 
-    def read(self, path: Path, parse: Callable[[BinaryIO], T]) -> T:
-        """Return what `parse` makes of a file.
+    def read(self, path: Path, parse: Callable[[BinaryIO], T], *, largest: int | None = None) -> T:
+        """Return what `parse` makes of a file of at most `largest` bytes.
 
         Raises: Missing; Damaged (the file is set aside then); StoreError where it cannot be read.
         """
         give_up = time.monotonic() + 600
         while True:
             with reading(path):
-                file = open_fresh(self.root, path)
+                try:
+                    file = open_fresh(self.root, path)
+                except Flaw as flaw:
+                    reason = str(flaw)
+                    raise Damaged(path, reason, self.set_aside(path, reason)) from None
                 if file is None:
                     raise Missing(f"{path} is not in the store")
                 with file:
                     found = os.fstat(file.fileno())
                     try:
+                        if largest is not None and found.st_size > largest:
+                            raise Flaw(f"{found.st_size:,} bytes long, at most {largest:,} are read")
                         return parse(file)
                     except Flaw as flaw:
                         reason = str(flaw)
@@ -118,12 +139,33 @@ class Folder:
         """Move a file to set-aside/ with a note of the reason; return its new path.
 
         `found` is the file that was judged: another one that has taken its name meanwhile stays. None where
-        nothing was moved (a store opened for reading, a file already gone).
+        nothing was moved (a store that cannot be changed, a file already gone).
         """
-        if not self.write:
-            logger.warning("%s: %s; left where it is (store opened for reading)", path, reason)
+        file = str(path.relative_to(self.root))
+        if not (self.write or self.mend):
+            self._note(file, f"{reason}; the store is only read", None)
             return None
+        try:
+            aside = self._move_aside(path, reason, found)
+        except StoreError:
+            if self.write:
+                raise
+            self._note(file, reason, None)
+            return None
+        if aside is not None:
+            self._note(file, reason, aside)
+        return aside
+
+    def _note(self, file: str, reason: str, aside: Path | None) -> None:
+        note = SetAside(file, reason, aside)
+        if note not in self.found:  # what was left where it is may be met again
+            self.found.append(note)
+        logger.info("%s: %s; %s", file, reason, f"set aside as {aside}" if aside else "left where it is")
+
+    def _move_aside(self, path: Path, reason: str, found: os.stat_result | None) -> Path | None:
         aside = self.root / "set-aside" / f"{now_text()}-{secrets.token_hex(4)}-{path.name}"
+        if path.is_symlink():
+            found = None  # the link is moved, not what it leads to
         with writing(aside):
             aside.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -135,9 +177,8 @@ class Folder:
             if found is not None and not os.path.samestat(found, os.stat(aside)):
                 self._give_back(aside, path)
                 return None
-        note = {"file": str(path.relative_to(self.root)), "reason": reason, "time": now_text()}
+        note = {"file": str(path.relative_to(self.root)), "reason": reason[:2000], "time": now_text()}
         replace(aside.with_name(aside.name + ".note.json"), orjson.dumps(note) + b"\n")
-        logger.warning("%s: %s; set aside as %s", path, reason, aside)
         return aside
 
     @staticmethod

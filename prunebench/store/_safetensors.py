@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from prunebench.canonical import canonical
 from prunebench.errors import StoreError
+from prunebench.store import _fields
+from prunebench.store._bounds import check_bounds, parse_json, shown
 from prunebench.store._errors import Flaw
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["FORMAT", "decode", "encode", "read_header"]
+__all__ = ["FORMAT", "Fits", "decode", "encode", "read_header"]
+
+Fits = Callable[[Mapping[str, Any]], str | None]
+"""Says why an artifact's meta are not those that are wanted, in words; None where they are."""
 
 FORMAT = 1
 """Version of what the metadata hold."""
@@ -26,6 +33,39 @@ _ENTRY = "prunebench"
 
 _LARGEST_HEADER = 100_000_000
 """The bound of the safetensors format itself."""
+
+_BYTES = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E4M3FNUZ", "F8_E5M2", "F8_E5M2FNUZ"), 1),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
+    **dict.fromkeys(("U32", "I32", "F32"), 4),
+    **dict.fromkeys(("U64", "I64", "F64", "C64"), 8),
+}
+"""Bytes of one value of each of the format's types."""
+
+
+class _Tensor(BaseModel):
+    """A tensor's entry in the header."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    dtype: Literal[tuple(_BYTES)]  # type: ignore[valid-type]
+    shape: Annotated[list[_fields.Count], Field(max_length=64)]
+    data_offsets: Annotated[list[_fields.Count], Field(min_length=2, max_length=2)]
+
+
+class _Entry(BaseModel):
+    """Our entry in the header."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    key: str
+    digest: _fields.Hash
+    seal: _fields.Hash
+    order: list[str]
+    meta: dict[str, Any]
+
+
+_TENSORS = TypeAdapter(dict[str, _Tensor])
 
 
 def _digest(meta: Mapping[str, Any], tensors: Mapping[str, Any], data: memoryview) -> str:
@@ -71,6 +111,13 @@ def encode(
         raise ValueError("the entry 'digest' of an artifact's meta is the store's own")
     canonical(meta)  # refuses what has no canonical JSON; stored is the order that was given
     spelled: dict[str, Any] = orjson.loads(orjson.dumps(meta))
+    try:
+        check_bounds(spelled)
+        _fields.Meta.model_validate(spelled)
+    except ValidationError as error:
+        raise ValueError(f"no artifact's meta: {_fields.explained(error)}") from None
+    except Flaw as flaw:
+        raise ValueError(f"no artifact's meta: {flaw}") from None
     plain = _plain(tensors)
     raw = memoryview(save(plain))
     length = int.from_bytes(raw[:8], "little")
@@ -92,42 +139,66 @@ def encode(
     return [len(text).to_bytes(8, "little"), text, data], plain, spelled, digest
 
 
-def _header(head: bytes, size: int, key: str) -> tuple[int, dict[str, Any], dict[str, Any]]:
-    """Return where the tensors' bytes start, the tensors' entries and ours; all is checked but the digest."""
-    length = int.from_bytes(head[:8], "little")
-    if len(head) < 8 or length > _LARGEST_HEADER or len(head) < 8 + length:
+def _header(file: BinaryIO, key: str) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    """Return where the tensors' bytes start, the tensors' entries and ours; all is checked but the digest.
+
+    Nothing is read before its length is known to be possible.
+    """
+    size = os.fstat(file.fileno()).st_size
+    head = file.read(8)
+    length = int.from_bytes(head, "little")
+    if len(head) < 8 or length > min(_LARGEST_HEADER, size - 8):
         raise Flaw(f"cut off in its header, at {size} bytes")
-    try:
-        header = orjson.loads(head[8 : 8 + length])
-        entry = orjson.loads(header.pop("__metadata__")[_ENTRY])
-        version, found, order = entry["format"], entry["key"], entry["order"]
-        meta, digest = entry["meta"], entry["digest"]
-        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise Flaw(f"its header cannot be read ({type(error).__name__}: {error})") from None
-    if isinstance(version, int) and version > FORMAT:
+    text = file.read(length)
+    if len(text) < length:
+        raise Flaw(f"cut off in its header, at {size} bytes")
+    header = parse_json(text, longest=_LARGEST_HEADER)
+    said = header.pop("__metadata__", None)
+    said = said.get(_ENTRY) if isinstance(said, dict) else None
+    if not isinstance(said, str):
+        raise Flaw("its header says nothing of an artifact")
+    entry = parse_json(said.encode())
+    version = entry.get("format")
+    if type(version) is int and version > FORMAT:
         raise StoreError(
             f"artifact {key} has format {version}, this prunebench knows up to {FORMAT}: use a newer one"
         )
-    if version != FORMAT or not isinstance(meta, dict) or not isinstance(digest, str):
+    if type(version) is not int or version != FORMAT:
         raise Flaw("its metadata are not an artifact's")
-    if entry.get("seal") != _seal(found, digest, order, meta):
-        raise Flaw("its metadata were altered")
-    if found != key:
-        raise Flaw(f"it says that it is {found!r}, not {key!r}")
-    if not isinstance(end, int) or size != 8 + length + end:
-        raise Flaw(f"{size} bytes long, its header says {8 + length}+{end}")
+    try:
+        _Entry.model_validate(entry)
+        tensors = _TENSORS.validate_python(header)
+        if entry["seal"] != _seal(entry["key"], entry["digest"], entry["order"], entry["meta"]):
+            raise Flaw("its metadata were altered")
+        _fields.Meta.model_validate(entry["meta"])
+    except ValidationError as error:
+        raise Flaw(f"its header cannot be read ({_fields.explained(error)})") from None
+    if entry["key"] != key:
+        raise Flaw(f"it says that it is {shown(entry['key'])!r}, not {key!r}")
+    _check_layout(tensors, size - 8 - length)
     return 8 + length, header, entry
 
 
-def read_header(file: BinaryIO, key: str) -> dict[str, Any]:
+def _check_layout(tensors: Mapping[str, _Tensor], size: int) -> None:
+    """Refuse tensors that do not lie one after the other in exactly `size` bytes."""
+    place = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
+        begin, end = tensor.data_offsets
+        if begin != place or end - begin != math.prod(tensor.shape) * _BYTES[tensor.dtype]:
+            raise Flaw(f"tensor {shown(name)!r} of shape {tensor.shape} is said to lie at {begin} to {end}")
+        place = end
+    if place != size:
+        raise Flaw(f"its tensors have {size} bytes, its header says {place}")
+
+
+def read_header(file: BinaryIO, key: str, fits: Fits | None = None) -> dict[str, Any]:
     """Return an artifact's meta and, as "digest", its digest, from the header alone (imports no torch).
 
-    Raises: Flaw for a file that is cut off or no artifact of this key.
+    Raises: Flaw for a file that is cut off or no artifact of this key, or that does not fit.
     """
-    head = file.read(8)
-    length = min(int.from_bytes(head, "little"), _LARGEST_HEADER)
-    _, _, entry = _header(head + file.read(length), os.fstat(file.fileno()).st_size, key)
+    _, _, entry = _header(file, key)
+    if fits is not None and (wrong := fits(entry["meta"])) is not None:
+        raise Flaw(wrong)
     return {**entry["meta"], "digest": entry["digest"]}
 
 
@@ -139,16 +210,14 @@ def decode(file: BinaryIO, key: str) -> tuple[dict[str, torch.Tensor], dict[str,
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    start, header, entry = _header(file, key)
+    file.seek(0)
     raw = file.read()
-    start, header, entry = _header(raw, len(raw), key)
-    try:
-        found = _digest(entry["meta"], header, memoryview(raw)[start:])
-    except (KeyError, TypeError, ValueError) as error:
-        raise Flaw(f"its header cannot be read ({type(error).__name__}: {error})") from None
+    found = _digest(entry["meta"], header, memoryview(raw)[start:])
     if found != entry["digest"]:
         raise Flaw(f"its contents have digest {found[:12]}…, it says {entry['digest'][:12]}…")
     order = entry["order"]
-    if not isinstance(order, list) or sorted(order, key=str) != sorted(header):
+    if sorted(order) != sorted(header):
         raise Flaw("its list of tensors is not that of the tensors in it")
     try:
         tensors = load(raw)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from prunebench.errors import StoreError
 from prunebench.store import _safetensors
 from prunebench.store._commit import commit, listing, writing
-from prunebench.store._errors import Damaged, Missing
+from prunebench.store._errors import Damaged, Flaw, Missing
 from prunebench.store._folder import Folder, check_key
 
 if TYPE_CHECKING:
@@ -67,18 +67,24 @@ class Artifacts:
                 continue  # the first one is dropped or set aside by now: ours may stand
         raise StoreError(f"{path} can be neither written nor read: it is there, and gone when it is opened")
 
-    def read(self, key: str, checkpoint: bool) -> Artifact:
-        """Return an artifact; its digest is verified."""
+    def read(self, key: str, checkpoint: bool, fits: _safetensors.Fits | None = None) -> Artifact:
+        """Return an artifact; its digest is verified, and with `fits` that it is the one that is wanted."""
 
         def parse(file: BinaryIO) -> Artifact:
-            return Artifact(key, *_safetensors.decode(file, key))
+            artifact = Artifact(key, *_safetensors.decode(file, key))
+            if fits is not None and (wrong := fits(artifact.meta)) is not None:
+                raise Flaw(wrong)
+            return artifact
 
         return self._folder.read(self.path(key, checkpoint), parse)
 
-    def meta(self, key: str, checkpoint: bool) -> dict[str, Any] | None:
+    def meta(
+        self, key: str, checkpoint: bool, fits: _safetensors.Fits | None = None
+    ) -> dict[str, Any] | None:
         """Return an artifact's meta with its "digest", from the header; None where missing or damaged."""
+        parse = partial(_safetensors.read_header, key=key, fits=fits)
         try:
-            return self._folder.read(self.path(key, checkpoint), partial(_safetensors.read_header, key=key))
+            return self._folder.read(self.path(key, checkpoint), parse)
         except (Missing, Damaged):
             return None
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
+from pydantic import ValidationError
 
+from prunebench.store import _fields
+from prunebench.store._bounds import parse_json
 from prunebench.store._commit import commit, listing
-from prunebench.store._folder import Folder, check_label, logger, now_text
+from prunebench.store._errors import Damaged, Flaw, Missing
+from prunebench.store._folder import Folder, check_label, now_text
 from prunebench.store._process import Owner
 
 __all__ = ["Attempts"]
+
+_LONGEST = 1_000_000
+"""Characters of a text that are kept; of a longer log its end."""
+
+_LARGEST = 32_000_000
+"""Bytes of one failure that are read."""
 
 
 class Attempts:
@@ -35,8 +45,8 @@ class Attempts:
                 "time": time,
                 "host": me.host,
                 "pid": me.pid,
-                "error": error,
-                "log_tail": log_tail,
+                "error": error[:_LONGEST],
+                "log_tail": log_tail[-_LONGEST:],
                 "signal": signal,
                 "job": None if job is None else dict(job),
             }
@@ -50,19 +60,26 @@ class Attempts:
         return {name for name in listing(self._folder.root / "attempts") if not name.startswith(".")}
 
     def of(self, key: str) -> list[dict[str, Any]]:
-        """Return the failures of a key, newest last; files that cannot be read are said and left out."""
+        """Return the failures of a key, newest last; what is damaged is set aside and left out."""
         found = []
         folder = self._folder.root / "attempts" / check_label(key)
-        for name in sorted(listing(folder)):
-            if name.startswith(".") or not name.endswith(".json"):
-                continue
+
+        def parse(file: BinaryIO) -> dict[str, Any]:
+            attempt = parse_json(file.read(), longest=_LONGEST)
             try:
-                attempt = orjson.loads((folder / name).read_bytes())
-            except (OSError, orjson.JSONDecodeError) as error:
-                logger.warning("%s: cannot be read (%s); left out", folder / name, error)
-                continue
-            if isinstance(attempt, dict):
-                found.append(attempt)
+                _fields.AttemptFields.model_validate(attempt)
+            except ValidationError as error:
+                raise Flaw(_fields.explained(error)) from None
+            if attempt["key"] != key:
+                raise Flaw("it is another key's failure")
+            return attempt
+
+        for name in sorted(listing(folder)):
+            if not name.startswith(".") and name.endswith(".json"):
+                try:
+                    found.append(self._folder.read(folder / name, parse, largest=_LARGEST))
+                except (Damaged, Missing):
+                    continue
         return found
 
 

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Annotated
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from prunebench.errors import StoreError
 from prunebench.store._commit import commit, listing, open_fresh, reading, server_now, writing
+from prunebench.store._errors import Flaw
 from prunebench.store._folder import Folder, check_label, logger, now_text
 from prunebench.store._process import Owner
 
@@ -26,6 +29,21 @@ STALE_AFTER = 60.0
 
 _BEAT = 5.0
 """Seconds between heartbeats."""
+
+_LARGEST = 10_000
+"""Bytes of a claim that are read."""
+
+
+class _Said(BaseModel):
+    """What a claim says."""
+
+    model_config = ConfigDict(strict=True)
+
+    host: Annotated[str, StringConstraints(max_length=200)]
+    pid: Annotated[int, Field(ge=0, lt=2**31)]
+    start: Annotated[int, Field(ge=0, lt=2**63)]
+    token: str
+    time: Annotated[str, StringConstraints(max_length=100)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +113,21 @@ class Claim:
 
 def _look(path: Path) -> _Seen | None:
     """Return a claim as it stands, or None where there is none."""
-    file = open_fresh(path.parent, path)
-    if file is None:
-        return None
-    with file:
-        found = os.fstat(file.fileno())
-        content = file.read()
+    with reading(path):
+        try:
+            file = open_fresh(path.parent, path)
+        except Flaw as flaw:
+            raise StoreError(f"{path}: {flaw}; move it away") from None
+        if file is None:
+            return None
+        with file:
+            found = os.fstat(file.fileno())
+            content = file.read(_LARGEST)
     try:
-        said = orjson.loads(content)
-        owner = Owner(str(said["host"]), int(said["pid"]), int(said["start"]))
-        return _Seen(owner, check_label(said["token"]), found.st_mtime, str(said.get("time", "")))
-    except (KeyError, TypeError, ValueError, StoreError):  # being filled, or cut off: only time can tell
+        said = _Said.model_validate_json(content)
+        owner = Owner(said.host, said.pid, said.start)
+        return _Seen(owner, check_label(said.token), found.st_mtime, said.time)
+    except (ValidationError, StoreError):  # being filled, or cut off: only time can tell
         return _Seen(None, f"unreadable-{found.st_ino}", found.st_mtime)
 
 

@@ -1,15 +1,30 @@
-"""Frozen plans: what a run set out to do, so that its parts agree whatever the store says later."""
+"""Frozen plans: what a run set out to do, so that its parts agree whatever the store says later.
+
+A plan's file is one JSON object with a checksum over everything else in it, its own name included.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from prunebench.store._commit import listing, replace
+from prunebench.store._errors import Flaw
 from prunebench.store._folder import Folder, check_label
 
 __all__ = ["Plans"]
+
+T = TypeVar("T")
+
+_WHOLE = re.compile(rb'\{"format":2,"sha256":"([0-9a-f]{64})","plan":(.*)\}\n', re.DOTALL)
+_FORMAT = re.compile(rb'\{"format":([0-9]{1,4}),')
+
+_LARGEST = 2_000_000_000
+"""Bytes of a plan that are read: a cell takes about a thousand."""
 
 
 class Plans:
@@ -19,12 +34,33 @@ class Plans:
         self._folder = folder
         self._plans = folder.root / "plans"
 
-    def write(self, name: str, content: bytes) -> Path:
-        """Write a plan, or replace it whole."""
+    def write(self, name: str, plan: bytes) -> Path:
+        """Write a plan (one JSON value) with its checksum, or replace it whole."""
         self._folder.changing()
         path = self._plans / f"{check_label(name)}.json"
-        replace(path, content)
+        replace(path, b'{"format":2,"sha256":"%s","plan":%s}\n' % (_checksum(name, plan), plan))
         return path
+
+    def read(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
+        """Return what `parse` makes of a plan; it raises ValueError for what is none.
+
+        None for a plan of another format: a newer one, or, unless `unsealed`, one of format 1, which has no
+        checksum. Raises: Missing; Damaged, once the file has been set aside; StoreError.
+        """
+
+        def whole(file: BinaryIO) -> T | None:
+            content = file.read()
+            found = _FORMAT.match(content)
+            if found is not None and int(found[1]) != 2:
+                plan: bytes | None = content if unsealed and int(found[1]) == 1 else None
+            else:
+                plan = _verified(path.stem, content)
+            try:
+                return None if plan is None else parse(plan)
+            except ValueError as error:
+                raise Flaw(str(error)) from None
+
+        return self._folder.read(path, whole, largest=_LARGEST)
 
     def of(self, suite: str | None = None) -> list[Path]:
         """Return the plans of a suite, or all, newest last."""
@@ -33,7 +69,22 @@ class Plans:
         for name in listing(self._plans):
             if not name.startswith(".") and wanted.fullmatch(name):
                 try:
-                    found.append((os.stat(self._plans / name).st_mtime_ns, name))
+                    found.append((os.lstat(self._plans / name).st_mtime_ns, name))
                 except FileNotFoundError:
                     continue
         return [self._plans / name for _, name in sorted(found)]
+
+
+def _checksum(name: str, plan: bytes) -> bytes:
+    sha = hashlib.sha256(name.encode() + b"\n")
+    sha.update(plan)
+    return sha.hexdigest().encode()
+
+
+def _verified(name: str, content: bytes) -> bytes:
+    found = _WHOLE.fullmatch(content)
+    if found is None:
+        raise Flaw("not a frozen plan, or cut off")
+    if found[1] != _checksum(name, found[2]):
+        raise Flaw("its checksum is another: it was altered, or is another plan's")
+    return found[2]

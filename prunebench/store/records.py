@@ -6,27 +6,30 @@ Records are also other people's files: they are parsed strictly, and nothing in 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from prunebench.canonical import canonical, digest
 from prunebench.errors import StoreError
+from prunebench.store import _fields
+from prunebench.store._bounds import check_bounds, parse_json, shown
 from prunebench.store._commit import commit
 from prunebench.store._errors import Damaged, Flaw, Missing
 from prunebench.store._folder import Folder, check_key
 
-__all__ = ["SCHEMA", "Record", "Results", "parse_record"]
+__all__ = ["SCHEMA", "Fits", "Record", "Results", "parse_record"]
 
-SCHEMA = 1
-"""The newest schema of records. Every older one must be readable for ever."""
+SCHEMA = 2
+"""The newest schema of records and measures. Every older one must be readable for ever."""
 
-_Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-_Count = Annotated[int, Field(ge=0)]
+_LARGEST = {"records": 16_000_000, "measures": 64_000_000}
+"""Bytes of one file that are read, or written."""
+
 _Part = Literal["records", "measures"]
 
 
@@ -34,102 +37,69 @@ _Part = Literal["records", "measures"]
 class Record:
     """A finished cell's result, or a measure's: what was found, and how it came about.
 
-    `digest` is the SHA-256 of the canonical `result`; all that may differ from run to run is `provenance`.
+    `digest` is the SHA-256 of the canonical {schema, key, result} (schema 1: of the result alone). All that
+    may differ from run to run is `provenance`; `seal`, which a record may lack, is a checksum with it.
     """
 
     schema: Annotated[int, Field(ge=1)]
-    key: _Hash
-    digest: _Hash
+    key: _fields.Hash
+    digest: _fields.Hash
     result: dict[str, Any]
     provenance: dict[str, Any]
+    seal: _fields.Hash | None = None
 
 
-class _Strict(BaseModel):
-    """Known fields are checked, others are let through: a later schema-1 writer may say more."""
+Fits = Callable[[Record], str | None]
+"""Says why a record is not the one that is wanted, in words; None where it is."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class _Counts(_Strict):
-    correct: _Count
-    examples: Annotated[int, Field(ge=1)]
-    loss: float | None = None
-
-    @model_validator(mode="after")
-    def _possible(self) -> _Counts:
-        if self.correct > self.examples:
-            raise ValueError(f"{self.correct} correct of {self.examples} examples")
-        return self
+_MODELS: Mapping[tuple[_Part, int], type[BaseModel]] = {
+    ("records", 1): _fields.OldCellResult,
+    ("records", 2): _fields.CellResult,
+    ("measures", 1): _fields.OldMeasureResult,
+    ("measures", 2): _fields.MeasureResult,
+}
 
 
-class _Point(_Strict):
-    step: _Count
-    train_loss: float | None = None
-    correct: _Count | None = None
-    examples: _Count | None = None
-    loss: float | None = None
+def _digest(schema: int, key: str, result: Mapping[str, Any]) -> str:
+    return digest(result if schema == 1 else {"schema": schema, "key": key, "result": result})
 
 
-class _Mask(_Strict):
-    key: str | None = None
-    kept: _Count | None = None
-    prunable: _Count | None = None
-    layers: list[dict[str, Any]] | None = None
+def _seal(schema: int, key: str, found: str, provenance: Mapping[str, Any]) -> str:
+    return digest([schema, key, found, provenance])
 
 
-class _CellResult(_Strict):
-    cell: dict[str, Any]
-    outcome: Literal["finished", "diverged"]
-    test: _Counts | None = None
-    curve: list[_Point] = []
-    mask: _Mask | None = None
-    state: str | None = None
-
-    @model_validator(mode="after")
-    def _counted(self) -> _CellResult:
-        if self.outcome == "finished" and self.test is None:
-            raise ValueError("finished, and nothing counted in 'test'")
-        return self
-
-
-def _explained(error: ValidationError) -> str:
-    """Return where the first fault is, what it is, and what was found."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']} (found {first['input']!r:.80})" if where else first["msg"]
-
-
-def _check_result(part: _Part, result: Mapping[str, Any]) -> None:
-    if part == "records":
-        _CellResult.model_validate(result)
+def _check_fields(part: _Part, record: Record) -> None:
+    """Raises: ValidationError."""
+    _MODELS[part, record.schema].model_validate(record.result)
+    _fields.Provenance.model_validate(record.provenance)
 
 
 def parse_record(content: bytes, key: str, part: _Part = "records") -> Record:
-    """Return the record or measure in `content`, verified to be whole, of schema 1, and of this key.
+    """Return the record or measure in `content`, verified to be whole, of a known schema, and of this key.
 
     Raises: StoreError for a schema newer than known; Flaw for anything that is wrong with it.
     """
-    try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise Flaw(f"not JSON ({error})") from None
-    if not isinstance(document, dict):
-        raise Flaw("not a JSON object")
+    document = parse_json(content)
     schema = document.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
+    if type(schema) is int and schema > SCHEMA:
         raise StoreError(
             f"{part[:-1]} {key} has schema {schema}, this prunebench knows up to {SCHEMA}: use a newer one"
         )
     try:
         record = Record(**document)
-        found = digest(record.result)
-        if found != record.digest:
-            raise Flaw(f"its result has digest {found[:12]}…, it says {record.digest[:12]}…")
         if record.key != key:
             raise Flaw(f"it says that it is {record.key}, not {key}")
-        _check_result(part, record.result)
+        found = _digest(record.schema, key, record.result)
+        if found != record.digest:
+            raise Flaw(f"its result has digest {found[:12]}…, it says {record.digest[:12]}…")
+        sealed = record.seal is None or record.seal == _seal(record.schema, key, found, record.provenance)
+        if not sealed:
+            raise Flaw("its provenance was altered")
+        _check_fields(part, record)
     except ValidationError as error:
-        raise Flaw(_explained(error)) from None
+        raise Flaw(_fields.explained(error)) from None
+    except TypeError as error:  # a field's name that is no argument's
+        raise Flaw(shown(error)) from None
     return record
 
 
@@ -147,24 +117,33 @@ class Results:
     def write(self, key: str, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Record:
         """Commit a result, or return the one that was committed first.
 
-        Raises: ValueError or TypeError for values without a canonical JSON (NaN among them).
+        Raises: ValueError or TypeError for values without a canonical JSON (NaN among them), and for what
+        would not be read back.
         """
         path = self.path(key)
         self._folder.changing()
+        canonical(provenance)  # refuses what has no canonical JSON; stored is the order that was given
+        found = _digest(SCHEMA, key, result)
         document = {
             "schema": SCHEMA,
             "key": key,
-            "digest": digest(result),
+            "digest": found,
+            "seal": _seal(SCHEMA, key, found, provenance),
             "result": result,
             "provenance": provenance,
         }
-        canonical(provenance)  # refuses what has no canonical JSON; stored is the order that was given
         content = orjson.dumps(document) + b"\n"
         written = Record(**orjson.loads(content))
+        what = "the result of a cell" if self._part == "records" else "a measure"
         try:
-            _check_result(self._part, written.result)
+            check_bounds([written.result, written.provenance])
+            _check_fields(self._part, written)
         except ValidationError as error:
-            raise ValueError(f"not the result of a cell: {_explained(error)}") from None
+            raise ValueError(f"not {what}: {_fields.explained(error)}") from None
+        except Flaw as flaw:
+            raise ValueError(f"not {what}: {flaw}") from None
+        if len(content) > _LARGEST[self._part]:
+            raise ValueError(f"{len(content):,} bytes of {what}, at most {_LARGEST[self._part]:,} are kept")
         for _ in range(8):
             if commit(path, [content]):
                 return written
@@ -174,13 +153,17 @@ class Results:
                 continue  # the first one is set aside by now: ours may stand
         raise StoreError(f"{path} can be neither written nor read: it is there, and gone when it is opened")
 
-    def read(self, key: str) -> Record:
-        """Return a result, verified."""
+    def read(self, key: str, fits: Fits | None = None) -> Record:
+        """Return a result, verified; with `fits`, also to be the one that is wanted."""
 
         def parse(file: BinaryIO) -> Record:
-            return parse_record(file.read(), key, self._part)
+            record = parse_record(file.read(), key, self._part)
+            wrong = fits(record) if fits is not None else None
+            if wrong is not None:
+                raise Flaw(wrong)
+            return record
 
-        return self._folder.read(self.path(key), parse)
+        return self._folder.read(self.path(key), parse, largest=_LARGEST[self._part])
 
     def has(self, key: str) -> bool:
         """Whether a result is there."""

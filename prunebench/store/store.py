@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
 
 from prunebench.errors import StoreError
-from prunebench.store._commit import being_copied, commit, listing, open_fresh, reading, temporary, writing
-from prunebench.store._errors import Missing
-from prunebench.store._folder import Folder, check_label
+from prunebench.store._aside import aside_since
+from prunebench.store._cache import check_cache
+from prunebench.store._commit import (
+    being_copied,
+    commit,
+    listing,
+    oddity,
+    open_fresh,
+    reading,
+    temporary,
+    writing,
+)
+from prunebench.store._errors import Flaw, Missing
+from prunebench.store._folder import Folder, SetAside, check_label
 from prunebench.store._process import Owner
+from prunebench.store._safetensors import Fits as MetaFits
 from prunebench.store.artifacts import Artifact, Artifacts
 from prunebench.store.attempts import Attempts
 from prunebench.store.claims import STALE_AFTER, Claim, Claims
 from prunebench.store.plans import Plans
-from prunebench.store.records import Record, Results
+from prunebench.store.records import Fits, Record, Results
 from prunebench.store.sweep import OLD, sweep_temporary
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["FORMAT", "Store"]
+
+T = TypeVar("T")
 
 FORMAT = 1
 """The newest layout of a store's folder that this version knows."""
@@ -42,10 +55,10 @@ class Store:
     Several threads, processes and hosts may use one store at the same time.
     """
 
-    def __init__(self, root: Path, *, write: bool) -> None:
+    def __init__(self, root: Path, *, write: bool, mend: bool = False) -> None:
         self.root = root
         self.writable = write
-        self._folder = Folder(root, write)
+        self._folder = Folder(root, write, mend)
         self._artifacts = Artifacts(self._folder)
         self._records = Results(self._folder, "records")
         self._measures = Results(self._folder, "measures")
@@ -55,12 +68,18 @@ class Store:
 
     @classmethod
     def open(
-        cls, root: Path | str, *, create: bool = True, write: bool = True, absent_ok: bool = False
+        cls,
+        root: Path | str,
+        *,
+        create: bool = True,
+        write: bool = True,
+        absent_ok: bool = False,
+        mend: bool = False,
     ) -> Store:
         """Open the store at `root`; with `create`, make it where there is none.
 
         With `write=False` nothing is created or changed; with `absent_ok` too, a store that is not there
-        reads as an empty one.
+        reads as an empty one; with `mend` too, damaged files are set aside all the same, where that can be.
 
         Raises: Missing where there is no store and none is to be made; StoreError where it is a file, a
         folder with something else in it, not writable, damaged, or of a newer format, with what to do.
@@ -83,17 +102,22 @@ class Store:
                 )
         if write:
             _probe(root)
-        return cls(root, write=write)
+        return cls(root, write=write, mend=mend)
 
     @staticmethod
     def _format(root: Path) -> int | None:
         """Return the store's format, or None where there is no store."""
         path = root / "store.json"
-        file = open_fresh(root, path)
+        try:
+            file = open_fresh(root, path)
+        except Flaw as flaw:
+            raise StoreError(
+                f"{path}: {flaw}; move it away, or give another store with --store DIR"
+            ) from None
         if file is None:
             return None
         with file:
-            content = file.read()
+            content = file.read(10_000)
         try:
             found = orjson.loads(content)["format"]
         except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
@@ -133,19 +157,21 @@ class Store:
         """
         return self._artifacts.write(key, tensors, meta, checkpoint)
 
-    def read_artifact(self, key: str, *, checkpoint: bool = False) -> Artifact:
-        """Return an artifact, its digest verified.
+    def read_artifact(self, key: str, *, checkpoint: bool = False, fits: MetaFits | None = None) -> Artifact:
+        """Return an artifact, its digest verified; `fits` says why its meta are not those that are wanted.
 
         Raises: Missing; Damaged, once the file has been set aside; StoreError for a newer format.
         """
-        return self._artifacts.read(key, checkpoint)
+        return self._artifacts.read(key, checkpoint, fits)
 
-    def artifact_meta(self, key: str, checkpoint: bool = False) -> dict[str, Any] | None:
+    def artifact_meta(
+        self, key: str, checkpoint: bool = False, fits: MetaFits | None = None
+    ) -> dict[str, Any] | None:
         """Return an artifact's meta and, as "digest", its digest, from the header alone; None where missing.
 
         The meta is verified, the tensors are not; a file found damaged is set aside and counts as missing.
         """
-        return self._artifacts.meta(key, checkpoint)
+        return self._artifacts.meta(key, checkpoint, fits)
 
     def has_artifact(self, key: str, checkpoint: bool = False) -> bool:
         """Whether an artifact's file is there (it is verified when it is read)."""
@@ -186,6 +212,22 @@ class Store:
             path = (self._records if part == "record" else self._measures).path(key)
         return self._folder.set_aside(path, reason)
 
+    def check_cache(self) -> None:
+        """Set aside what pytest remembers of the last run where pytest could not read it."""
+        check_cache(self._folder)
+
+    @property
+    def damaged(self) -> list[SetAside]:
+        """What this object has found damaged or unusable so far: it counts as missing."""
+        return list(self._folder.found)
+
+    def set_aside_files(self, since: str = "") -> list[SetAside]:
+        """Return what lies in set-aside/, oldest first, whichever process put it there.
+
+        `since` is a time as `now_text` spells it. A file that was set aside twice is there twice.
+        """
+        return aside_since(self._folder, since)
+
     # -- records and measures ----------------------------------------------------------------------------
 
     def write_record(self, key: str, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Record:
@@ -196,12 +238,12 @@ class Store:
         """
         return self._records.write(key, result, provenance)
 
-    def read_record(self, key: str) -> Record:
-        """Return a record, its digest verified.
+    def read_record(self, key: str, fits: Fits | None = None) -> Record:
+        """Return a record, its digest verified; `fits` says why one is not what is wanted, None where it is.
 
         Raises: Missing; Damaged, once the file has been set aside; StoreError for a newer schema.
         """
-        return self._records.read(key)
+        return self._records.read(key, fits)
 
     def has_record(self, key: str) -> bool:
         """Whether a record is there."""
@@ -212,12 +254,12 @@ class Store:
         return self._records.keys()
 
     def write_measure(self, key: str, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Record:
-        """Commit a diagnostic's result; like `write_record`, with any plain JSON as result."""
+        """Commit a diagnostic's result; like `write_record`."""
         return self._measures.write(key, result, provenance)
 
-    def read_measure(self, key: str) -> Record:
+    def read_measure(self, key: str, fits: Fits | None = None) -> Record:
         """Return a measure; like `read_record`."""
-        return self._measures.read(key)
+        return self._measures.read(key, fits)
 
     def has_measure(self, key: str) -> bool:
         """Whether a measure is there."""
@@ -248,9 +290,17 @@ class Store:
         """Return the keys that have failures (one listing, no file is opened)."""
         return self._attempts.keys()
 
-    def write_plan(self, name: str, content: bytes) -> Path:
-        """Write a frozen plan, or replace it whole; return its path."""
-        return self._plans.write(name, content)
+    def write_plan(self, name: str, plan: bytes) -> Path:
+        """Write a frozen plan, one JSON value, or replace it whole; return its path."""
+        return self._plans.write(name, plan)
+
+    def read_plan(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
+        """Return what `parse` makes of a frozen plan, its checksum verified; ValueError says that it is none.
+
+        None for a plan of another format: a newer one, or, unless `unsealed`, one of format 1, which has no
+        checksum and must not be trusted. Raises: Missing; Damaged, once it has been set aside; StoreError.
+        """
+        return self._plans.read(path, parse, unsealed=unsealed)
 
     def plans(self, suite: str | None = None) -> list[Path]:
         """Return the frozen plans of a suite, or all, newest last."""
@@ -262,13 +312,27 @@ class Store:
         if self.writable:
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
+                odd = oddity(path)
+            if odd is not None:
+                self._folder.set_aside(path, odd)
         return path
+
+    def log_tail(self, key: str, lines: int = 50) -> str:
+        """Return the last lines of a job's log; nothing where it cannot be read."""
+        path = self.root / "logs" / f"{check_label(key)}.log"
+        try:
+            if oddity(path) is not None:
+                return ""
+            with path.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 100_000))
+                text = file.read(100_000).decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
 
     def _died(self, key: str, owner: Owner) -> None:
         """Write down that a process died while it worked on a key: otherwise nobody would know why."""
-        tail = ""
-        with contextlib.suppress(OSError):
-            tail = "\n".join(self.log_path(key).read_text("utf-8", errors="replace").splitlines()[-50:])
+        tail = self.log_tail(key)
         error = f"process {owner.pid} died while it worked on this (killed, or out of memory)"
         self._attempts.write(key, error, tail, None, None)
 

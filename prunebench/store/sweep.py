@@ -19,9 +19,9 @@ _FLAT = ("plans", "claims", "set-aside", "logs")
 
 def _files(root: Path) -> list[Path]:
     with reading(root):
-        deep = [root / part / name for part in _DEEP for name in listing(root / part)]
+        deep = [root / part / name for part in _DEEP for name in listing(root / part, strict=False)]
         folders = [root, *(root / part for part in _FLAT), *deep]
-        return [folder / name for folder in folders for name in listing(folder)]
+        return [folder / name for folder in folders for name in listing(folder, strict=False)]
 
 
 def sweep_temporary(folder: Folder, old: float) -> list[Path]:

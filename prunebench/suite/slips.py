@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from prunebench.suite.spelling import show
@@ -59,6 +60,10 @@ def _of_place(message: str, before: str, after: str) -> str:
     digits = re.search(r"[\d.]+$", before)
     if after[:1] and after[0] in _QUOTES:
         return "write straight quotes, \" or '"
+    if after[:1] and after[0] in "−–—":
+        return "write -, the hyphen of the keyboard"
+    if after[:1] and not after[0].isascii() and unicodedata.category(after[0]) in ("Cf", "Zs"):
+        return f"a sign that cannot be seen stands here (U+{ord(after[0]):04X}): write a blank"
     if after.startswith(("//", "/*", "--", ";")) and "Unclosed" not in message:
         return "a comment begins with #, and a line ends without a sign"
     if after.startswith(":") and "'='" in message:

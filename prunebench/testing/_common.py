@@ -15,6 +15,7 @@ from torch import nn
 from prunebench.errors import PluginError, PrunebenchError
 from prunebench.host.components import Component
 from prunebench.host.identity import component_identity
+from prunebench.isolation import Watch, listed
 from prunebench.training.streams import stream
 
 __all__ = [
@@ -99,19 +100,13 @@ def said(who: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched(who: str) -> Iterator[None]:
-    """Assert that what all components share is left as it was: random states, modes, hooks, functions."""
-    before = _global_state()
+    """Assert that what all components share is left as it was; put it back before that."""
+    before, watch = _global_state(), Watch()
     yield
-    for (what, old), (_, new) in zip(before, _global_state(), strict=True):
-        ensure(old == new, f"{who} changes {what}{_which(old, new)}")
-
-
-def _which(old: object, new: object) -> str:
-    """Return the names of what differs, where the state is a table of names."""
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        return ""
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    return f": {', '.join(names[:3])}"
+    after, changed = _global_state(), watch.put_back()
+    for (what, old), (_, new) in zip(before, after, strict=True):
+        ensure(old == new, f"{who} changes {what}")
+    ensure(not changed, f"{who} {listed(changed)}" if changed else "")
 
 
 def _global_state() -> list[tuple[str, object]]:
@@ -123,24 +118,10 @@ def _global_state() -> list[tuple[str, object]]:
         ("torch's default type", torch.get_default_dtype()),
         ("torch's gradient mode", torch.is_grad_enabled()),
         ("torch's deterministic mode", torch.are_deterministic_algorithms_enabled()),
-        ("torch's default device", str(torch.get_default_device())),
         ("torch's number of threads", torch.get_num_threads()),
-        ("torch's hooks of all modules", _hooks_of_all_modules()),
-        (
-            "functions of torch",
-            {f"{m.__name__}.{n}": id(v) for m in _SHARED for n, v in vars(m).items() if callable(v)},
-        ),
         ("the environment's variables", dict(os.environ)),
         ("the working directory", os.getcwd()),
     ]
-
-
-_SHARED = (torch, torch.autograd, nn.functional, nn.init)
-
-
-def _hooks_of_all_modules() -> dict[str, int]:
-    held = vars(nn.modules.module)
-    return {n: len(held[n]) for n in held if n.startswith("_global_") and isinstance(held[n], dict)}
 
 
 def sample_networks() -> dict[str, nn.Module]:

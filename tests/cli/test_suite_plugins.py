@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.session import Request, Session
 from tests.cli.conftest import PLUGIN, TINY, Place
 
 NAMED = TINY.replace('version = "3"', 'version = "3"\nplugins = ["lib/mine.py"]').replace('"tiny"', '"named"')
@@ -65,7 +66,18 @@ def test_a_plugin_file_that_is_not_there_is_a_mistake_and_changes_nothing(named:
     assert named.files() == before
 
 
-@pytest.mark.parametrize("front", ["run", pytest.param("pytest", marks=pytest.mark.slow)])
+def test_what_workers_are_given_names_the_files(named: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole paths, in the request that travels to them: they need not find the suite's folder again."""
+    monkeypatch.chdir(named.folder)
+    asked = Request("suites/named.toml", str(named.store), "data", third_party=False)
+    sent = Request.from_json(Session.prepare(asked).request.to_json())
+    assert sent.plugins == (str((named.folder / "suites" / "lib" / "mine.py").resolve()),)
+    monkeypatch.chdir("/")
+    assert "own" in sent.host().names("scorers")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("front", ["run", "pytest"])
 def test_workers_load_them_too(front: str, named: Place) -> None:
     """`run -n 2` from another folder, and pytest with and without workers."""
     if front == "run":

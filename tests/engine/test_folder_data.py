@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from PIL import Image
 
 from prunebench.engine.run import run_cells
 from prunebench.errors import DataError
+from prunebench.plan import Plan
 from prunebench.plan.facts import ABSENT
 
 MATRIX = """
@@ -163,3 +165,23 @@ def test_a_class_without_enough_images_for_scoring_is_named(project: Any) -> Non
     session.freeze(store)
     outcome = run_cells(session, store, quiet=True)
     assert any("class 0" in error and "8" in error for error in outcome.failed.values())
+
+
+def test_a_folder_whose_names_are_not_utf8_is_planned_frozen_and_trained_on(project: Any) -> None:
+    """Classes and files; what is missing of it is said in text, so that the plan can be written."""
+    folder = flowers(project.folder / "data")
+    latin = b"ros\xe9".decode("utf-8", "surrogateescape")
+    try:
+        for part in ("train", "test"):
+            (folder / part / "rose").rename(folder / part / latin)
+            (folder / part / latin / "00.png").rename(folder / part / latin / f"{latin}.png")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    suite = project.suite(more=matrices("flowers"))
+    engine = project.run(suite)
+    cell = next(cell for cell in engine.plan.cells if cell.matrix == "flowers")
+    assert engine.store.read_record(cell.key).result["test"]["examples"] == 12
+    (folder / "test" / latin).rename(folder / "test" / "other")
+    plan = project.session(suite).plan
+    assert r"class 'ros\xe9' has a folder in" in plan.missing_data["image-folder[path=flowers,size=8]"]
+    Plan.thaw(orjson.loads(orjson.dumps(plan.frozen())))

@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -110,6 +112,26 @@ LEAKS: dict[str, tuple[Leak, str]] = {
         _patch(prunebench.pruning.remove, "keep_top"),
         r"replaced prunebench\.pruning\.remove\.keep_top",
     ),
+    "a class of prunebench": (
+        _patch(prunebench.pruning.Mask, "apply"),
+        r"replaced prunebench\.pruning\.mask\.Mask\.apply",
+    ),
+    "a module in place of another": (
+        lambda: sys.modules.update({"torch.nn.functional": nn.init}),
+        r"replaced the module torch\.nn\.functional",
+    ),
+    "code of prunebench": (
+        _patch(prunebench.pruning.remove.keep_top, "__code__", (lambda *args, **kwargs: None).__code__),
+        r"replaced the code of prunebench\.pruning\.remove\.keep_top",
+    ),
+    "defaults": (
+        _patch(F.dropout, "__defaults__", (0.9, True, False)),
+        r"replaced the code of torch\.nn\.functional\.dropout",
+    ),
+    "a constructor's defaults": (
+        _patch(nn.BatchNorm2d.__init__, "__defaults__", (1e-5, 0.9, True, True, None, None)),
+        r"replaced the code of torch\.nn\.modules\.batchnorm\._BatchNorm\.__init__",
+    ),
     "kernel": (_kernel, r"gave torch's operators other kernels \(aten/relu/CPU\)"),
     "default dtype": (
         lambda: torch.set_default_dtype(torch.float64),
@@ -138,6 +160,7 @@ def behaviour() -> dict[str, Any]:
         F.cross_entropy(net(x), torch.tensor([0, 1])).backward()
         optimizer.step()
     return {
+        "momentum": nn.BatchNorm2d(2).momentum,
         "weights": [p.tolist() for p in net.parameters()],
         "functions": [
             F.softmax(x, 1).tolist(),
@@ -191,6 +214,25 @@ def test_everything_is_named_at_once() -> None:
     ):
         LEAKS["forward hook"][0]()
         LEAKS["torch"][0]()
+
+
+@settings(max_examples=25, deadline=None)
+@given(names=st.lists(st.sampled_from(sorted(LEAKS)), min_size=2, max_size=5, unique=True))
+def test_several_leaks_in_any_order_are_all_put_back(names: list[str]) -> None:
+    """Whatever was done on top of what."""
+    before = behaviour()
+    watch = Watch()
+    try:
+        with pytest.raises(LeakError) as error, isolated("a net"):
+            for name in names:
+                with contextlib.suppress(
+                    AttributeError
+                ):  # an earlier one may have deleted what this one patches
+                    LEAKS[name][0]()
+        assert behaviour() == before
+        assert str(error.value).startswith("a net ")
+    finally:
+        watch.put_back()
 
 
 def test_a_leak_is_an_error_of_the_component() -> None:
@@ -302,6 +344,36 @@ def test_brackets_nest() -> None:
         with isolated("inner"):
             torch.manual_seed(1)
     assert F.relu is not F.gelu
+
+
+def test_rounds_of_one_are_looked_at_once() -> None:
+    """Within its own bracket a component's settings are put back each time, a leak at the end, by name."""
+    with (
+        pytest.raises(LeakError, match=r"^a scorer replaced torch\.nn\.functional\.relu;"),
+        isolated("a scorer"),
+    ):
+        for _ in range(2):
+            with isolated("a scorer"):
+                torch.set_num_threads(3)
+                F.relu = F.gelu
+            assert torch.get_num_threads() != 3
+        with pytest.raises(LeakError, match=r"^another"), isolated("another"):
+            F.softmax = F.gelu
+        assert F.softmax is not F.gelu
+    assert F.relu is not F.gelu
+
+
+def test_a_round_that_fails_is_put_back_at_once() -> None:
+    """So that what went wrong is looked for where nothing is changed; it is noted once."""
+    relu = F.relu
+    with pytest.raises(ZeroDivisionError) as error, isolated("a scorer"):
+        try:
+            with isolated("a scorer"):
+                F.relu = F.gelu
+                raise ZeroDivisionError
+        finally:
+            assert F.relu is relu
+    assert len(error.value.__notes__) == 1
 
 
 def _train() -> None:

@@ -187,3 +187,16 @@ def test_chunks_through_attention() -> None:
     call = ScorerCall(name="grasp", parameters={"chunk": 4})
     for name, score in prunebench.score(made(Attention), call, batch=BATCH).items():
         assert torch.allclose(score, whole[name], rtol=1e-3, atol=1e-5 * float(whole[name].abs().max()))
+
+
+def test_a_compiled_network_is_scored_as_what_it_was_compiled_from() -> None:
+    """Compiled code has no second derivative; the mask is the plain network's, with attention and without."""
+    for build in (
+        Attention,
+        lambda: nn.Sequential(nn.Linear(8, 6), nn.Tanh(), nn.Flatten(), nn.Linear(30, 3)),
+    ):
+        model = made(build)
+        expected = prunebench.score(model, "grasp", batch=BATCH)
+        found = prunebench.score(torch.compile(model), "grasp", batch=BATCH)  # type: ignore[arg-type]
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], score) for name, score in expected.items())

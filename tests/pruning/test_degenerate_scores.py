@@ -111,6 +111,15 @@ def test_ends_whose_sum_depends_on_the_weights_are_scored(end: nn.Module) -> Non
     assert prunebench.score(unit, "synflow", input_shape=(6,))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rounding_noise_in_a_networks_own_precision(dtype: torch.dtype) -> None:
+    """Where a network is scored in less than float64, a constant sum is seen all the same, and a flow as well."""
+    how: dict[str, Any] = {"input_shape": (6,), "precision": "own"}
+    with pytest.raises(UsageError, match="whatever its weights are"):
+        prunebench.score(net(nn.Softmax(1)).to(dtype), "synflow", **how)
+    assert prunebench.score(net().to(dtype), "synflow", **how)
+
+
 @pytest.mark.parametrize("gain", [1e-3, 1e-1, 1.0, 1e2])
 def test_flows_of_any_size_are_scored(gain: float) -> None:
     """A flow of 1e-40 beside a bias of 0.5, or of 1e28, is no rounding noise: each layer's scores sum to it."""
@@ -181,6 +190,26 @@ def test_fewer_scores_than_weights_to_keep_are_told(ranked: int, kept: int, told
         assert f"rank only {ranked}" in said[0]
 
 
+def test_weights_that_no_path_needs_are_told_after_rounds_too() -> None:
+    """A layer that is not used has scores of 0 in every round; 4 of its weights are kept for want of others."""
+
+    class Unused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.unused = nn.Linear(6, 3), nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.used(x)
+
+    for method in ("snip", "iterative-snip", "synflow"):
+        _, said = warned(lambda method=method: prunebench.prune(Unused(), method, density=22 / 27, **BATCH))
+        assert len(said) == 1
+        assert "4 of the 22 weights kept have the score 0: the scores rank only 18" in said[0]
+        assert warned(lambda method=method: prunebench.prune(Unused(), method, density=17 / 27, **BATCH))[
+            1
+        ] == [f"method '{method}' kept 17 of 27 weights and none in 1 of 2 layers: unused.weight"]
+
+
 def test_equal_scores_are_told() -> None:
     """Scores that are all one number, or so coarse that position decides, rank nothing or little."""
     model = constant(0.5, nn.Linear(6, 3, bias=False))
@@ -229,7 +258,8 @@ def test_ties_are_counted_as_a_sort_counts_them(keep: Any, allocation: Any) -> N
                 continue
             last = (sign * values[chosen]).min() * sign
             split = int((values[live] == last).sum()) > int((values[chosen] == last).sum())
-            if split and last == 0:
+            fewer = not bool(live.all()) and keep in ("high", "far")
+            if last == 0 and (split or fewer):
                 zeros += int((values[chosen] == 0).sum())
             elif split:
                 equals += int((values[chosen] == last).sum())

@@ -293,6 +293,50 @@ def test_the_inputs_shapes_come_from_the_batch() -> None:
         _ = net.input_shape
 
 
+def test_a_batch_without_targets_has_chunks_by_its_inputs() -> None:
+    """Where y is None the inputs say how many examples there are."""
+
+    def loss(outputs: Tensor, targets: None) -> Tensor:
+        return (outputs**2).mean()
+
+    how: dict[str, Any] = {"batch": ((U, V), None), "loss": loss, "reduction": "mean"}
+    whole = prunebench.score(made(Two), "snip", **how)
+    parts = prunebench.score(made(Two), ScorerCall(name="snip", parameters={"chunk": 7}), **how)
+    assert all(torch.allclose(parts[name], score, rtol=1e-4, atol=1e-6) for name, score in whole.items())
+
+
+def test_inputs_of_many_sizes_have_no_shape_of_one() -> None:
+    """A list of images is scored with them; an input of ones has to be told its shape."""
+    images = [torch.randn(3 + size % 2, 8) for size in range(4)]
+
+    class Images(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(8, 3)
+
+        def forward(self, images: Any) -> Tensor:
+            return torch.stack([self.a(image).mean(0) for image in images])
+
+    batch = (images, torch.arange(4) % 3)
+    assert prunebench.prune(Images(), "grasp", density=0.5, batch=batch).kept == 12
+    with pytest.raises(
+        UsageError, match=r"shape of one input cannot be told: .* 3 and 4 entries; give input_shape"
+    ):
+        prunebench.prune(Images(), "synflow", density=0.5, batch=batch)
+    with pytest.raises(UsageError, match=r"chunk: x holds a tensor of shape \(3, 8\), the batch has 4"):
+        prunebench.score(Images(), ScorerCall(name="snip", parameters={"chunk": 2}), batch=batch)
+
+
+@pytest.mark.parametrize(
+    ("x", "found"),
+    [({"x": "text"}, "found dict of str, without any"), ("text", "found str$"), ({}, "found dict$")],
+)
+def test_a_batch_without_tensors_is_refused(x: Any, found: str) -> None:
+    """What was found in a tensor's place is said."""
+    with pytest.raises(UsageError, match=f"x must be a torch tensor; {found}"):
+        prunebench.prune(made(Two), "snip", density=0.5, batch=(x, T))
+
+
 @pytest.mark.parametrize(
     ("kind", "x", "message"),
     [

@@ -78,7 +78,7 @@ def test_meta_comes_back_in_its_order(store: Store, key: str) -> None:
     """The meta is read as it was given, key by key in order, with the digest beside it in the header."""
     meta = {
         "kind": "state",
-        "made_from": {"b" * 64: "1", "a" * 64: "2"},
+        "made_from": {"b" * 64: "1" * 64, "a" * 64: "2" * 64},
         "curve": [{"step": 1, "loss": 0.1}],
         "ü": None,
     }

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 from prunebench.store import Store
 
 
@@ -41,12 +39,14 @@ def test_an_attempt_can_always_be_told(store: Store, key: str) -> None:
     assert attempt["job"] == {"loss": None, "path": "PosixPath('x')"}
 
 
-def test_a_damaged_attempt_is_left_out(store: Store, key: str, caplog: pytest.LogCaptureFixture) -> None:
-    """An attempt that cannot be read is said and does not hide the others."""
+def test_a_damaged_attempt_is_left_out(store: Store, key: str) -> None:
+    """An attempt that cannot be read is set aside, said, and does not hide the others."""
     store.write_attempt(key, "first").write_text("{")
     store.write_attempt(key, "second")
     assert [attempt["error"] for attempt in store.attempts(key)] == ["second"]
-    assert "left out" in caplog.text
+    (damaged,) = store.damaged
+    assert damaged.aside is not None
+    assert "not JSON" in damaged.reason
 
 
 def test_attempts_may_belong_to_states(store: Store, key: str) -> None:
@@ -66,7 +66,7 @@ def test_plans_are_replaced_and_listed(store: Store) -> None:
     assert store.plans("pai") == [first, second]
     assert store.write_plan("pai-0123456789ab", b"1 again") == first
     assert store.plans("pai") == [second, first]
-    assert first.read_bytes() == b"1 again"
+    assert store.read_plan(first, bytes) == b"1 again"
     assert len(store.plans()) == 3
     assert store.plans("quick") == []
 

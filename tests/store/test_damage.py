@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from prunebench.canonical import digest
 from prunebench.errors import StoreError
 from prunebench.store import Damaged, Missing, Store
 
@@ -127,12 +130,15 @@ def test_a_newer_artifact_is_no_damage(store: Store, key: str, path: Path) -> No
 def test_damage_is_said_in_the_log(
     store: Store, key: str, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Setting aside is a warning of the logger "prunebench" with the path and the reason."""
+    """Setting aside is in the log of "prunebench", and the store can say it, with the path and the reason."""
     path.write_bytes(b"")
-    with caplog.at_level(logging.WARNING, "prunebench"), pytest.raises(Damaged):
+    with caplog.at_level(logging.INFO, "prunebench"), pytest.raises(Damaged):
         store.read_artifact(key)
-    assert str(path) in caplog.text
+    assert f"artifacts/{key[:2]}/{path.name}" in caplog.text
     assert "cut off" in caplog.text
+    (damaged,) = store.damaged
+    assert damaged.file == f"artifacts/{key[:2]}/{path.name}"
+    assert damaged.reason in caplog.text
 
 
 def test_a_store_for_reading_leaves_damage_alone(store: Store, key: str, path: Path) -> None:
@@ -162,3 +168,65 @@ def test_a_good_file_that_took_the_name_stays(store: Store, key: str, path: Path
     path.write_bytes(whole)
     assert store._folder.set_aside(path, "damaged", found) is None
     assert store.read_artifact(key).meta["kind"] == "state"
+
+
+def reheadered(path: Path, change: Callable[[dict[str, Any]], object], *, seal: bool = True) -> None:
+    """Change an artifact's header, its own seal made right again."""
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    entry = json.loads(header["__metadata__"]["prunebench"])
+    change({"header": header, "entry": entry})
+    if seal:
+        whole = [entry[name] for name in ("key", "digest", "order", "meta")]
+        entry["seal"] = digest(whole)
+    header["__metadata__"]["prunebench"] = json.dumps(entry)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + length :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda h: h["header"]["w"].update(shape=[21]),
+        lambda h: h["header"]["w"].update(shape=[-20]),
+        lambda h: h["header"]["w"].update(shape=[10**30]),
+        lambda h: h["header"]["w"].update(shape="20"),
+        lambda h: h["header"]["w"].update(dtype="F64"),
+        lambda h: h["header"]["w"].update(dtype="X9"),
+        lambda h: h["header"]["w"].update(data_offsets=[0, 10**18]),
+        lambda h: h["header"]["w"].update(data_offsets=[0]),
+        lambda h: h["header"].update(b=h["header"]["w"]),
+        lambda h: h["header"].pop("w"),
+        lambda h: h["entry"].update(order=["w", 1]),
+        lambda h: h["entry"].update(format=True),
+        lambda h: h["entry"]["meta"].update(curve="long"),
+        lambda h: h["entry"]["meta"].update(step=-1),
+        lambda h: h["entry"]["meta"].update(layers=[{"name": 1}]),
+        lambda h: h["entry"]["meta"].update(deep=json.loads("[" * 60 + "]" * 60)),
+        lambda h: h["header"].update(deep=json.loads("[" * 300 + "]" * 300)),
+    ],
+)
+def test_every_field_of_the_header_is_checked(
+    store: Store, key: str, path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    """Types, shapes, places and metadata are refused by the header alone, before a tensor is read."""
+    reheadered(path, change)
+    assert store.artifact_meta(key) is None
+    assert not store.has_artifact(key)
+    assert len(store.damaged) == 1
+
+
+def test_an_untouched_header_is_taken(store: Store, key: str, path: Path) -> None:
+    """Written again as it was, the artifact is read: what the other tests refuse is their change."""
+    reheadered(path, lambda header: None)
+    assert store.read_artifact(key).meta["kind"] == "state"
+
+
+def test_an_impossible_meta_is_not_written(store: Store, key: str) -> None:
+    """What would not be read back is refused with its field's name."""
+    with pytest.raises(ValueError, match="no artifact's meta: step"):
+        store.write_artifact(key, {}, {"step": -1})
+    with pytest.raises(ValueError, match="more than 32 levels"):
+        store.write_artifact(key, {}, {"x": json.loads("[" * 40 + "]" * 40)})
+    assert not store.has_artifact(key)

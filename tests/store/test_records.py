@@ -24,34 +24,53 @@ def path(store: Store, key: str, result: dict[str, Any]) -> Path:
 
 
 def edit(path: Path, change: Any, *, seal: bool = False) -> None:
-    """Change a record's JSON by hand; with `seal` the digest is made right again."""
+    """Change a record's JSON by hand; with `seal` all digests are made right again."""
     document = json.loads(path.read_text())
     change(document)
     if seal:
-        document["digest"] = digest(document["result"])
+        document["digest"] = digest({name: document.get(name) for name in ("schema", "key", "result")})
+        document["seal"] = digest([document.get(n) for n in ("schema", "key", "digest", "provenance")])
     path.write_text(json.dumps(document))
+
+
+def nested(levels: int) -> Any:
+    """Return an empty list within as many others."""
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def measure(value: Any) -> dict[str, Any]:
+    """Return a measure's result."""
+    made_from = {"ab" * 32: "cd" * 32}
+    what = {"diagnostic": "layer-sparsity", "of": "mask", "made_from": made_from}
+    return {**what, "outcome": "finished", "value": value}
 
 
 def test_records_come_back(store: Store, key: str, result: dict[str, Any], path: Path) -> None:
     """A record is read back as it was written, in the order it was written."""
     record = store.read_record(key)
-    assert record == Record(1, key, digest(result), result, PROVENANCE)
+    bound = digest({"schema": 2, "key": key, "result": result})
+    assert record == Record(2, key, bound, result, PROVENANCE, seal=digest([2, key, bound, PROVENANCE]))
     assert json.dumps(record.result) == json.dumps(result)
-    assert list(json.loads(path.read_text())) == ["schema", "key", "digest", "result", "provenance"]
+    assert list(json.loads(path.read_text())) == ["schema", "key", "digest", "seal", "result", "provenance"]
 
 
 def test_digest_can_be_checked_with_the_standard_library(
     key: str, result: dict[str, Any], path: Path
 ) -> None:
-    """The digest is the SHA-256 of the result with sorted keys and no white space."""
+    """The digest is the SHA-256 of schema, key and result with sorted keys and no white space."""
     document = json.loads(path.read_text())
-    spelled = json.dumps(document["result"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    bound = {name: document[name] for name in ("schema", "key", "result")}
+    spelled = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(spelled.encode()).hexdigest() == document["digest"]
 
 
 def test_first_record_wins(store: Store, key: str, result: dict[str, Any], path: Path) -> None:
     """Who writes a record second gets the first one's result and provenance."""
-    other = {**result, "test": {"correct": 1, "examples": 10, "loss": 9.0}}
+    counted = {"correct": 1, "examples": 10, "loss": 9.0}
+    other = {**result, "test": counted, "curve": [{"step": 469, "train_loss": 1.0, **counted}]}
     assert store.write_record(key, other, {"numerics": "cuda"}) == store.read_record(key)
     assert store.read_record(key).result == result
 
@@ -94,6 +113,8 @@ def test_truncated_record_is_set_aside(store: Store, key: str, path: Path, lengt
         (lambda r: r.update(schema=True), "schema"),
         (lambda r: r.update(key="../../x"), "key"),
         (lambda r: r.update(key="0" * 64), "it says that it is 0000"),
+        (lambda r: r.update(schema=1), "its result has digest"),
+        (lambda r: r["provenance"].update(numerics="gpu"), "digest-free: its provenance was altered"),
         (lambda r: r.update(digest="0" * 64), "its result has digest"),
         (lambda r: r.update(result=[]), "result"),
         (lambda r: r["result"].pop("cell"), "cell"),
@@ -103,18 +124,52 @@ def test_truncated_record_is_set_aside(store: Store, key: str, path: Path, lengt
         (lambda r: r["result"]["test"].update(correct=97.31), "test.correct"),
         (lambda r: r["result"]["test"].update(correct=10001), "10001 correct of 10000"),
         (lambda r: r["result"]["test"].update(examples=0), "test.examples"),
+        (lambda r: r["result"].update(more=1), "more"),
+        (lambda r: r["result"]["test"].update(loss=None), "its curve ends with loss"),
         (lambda r: r["result"]["curve"].append({"loss": 1}), "curve.1.step"),
+        (lambda r: r["result"]["curve"].append(r["result"]["curve"][0]), "from step 469 to step 469"),
+        (lambda r: r["result"].update(curve=[]), "its curve has no point"),
+        (
+            lambda r: r["result"].update(state="cd" * 32 + "@470"),
+            "ends at step 469, its state is of step 470",
+        ),
+        (lambda r: r["result"].update(outcome="diverged"), "does not say where"),
+        (lambda r: r["result"].update(diverged={"run": "ab" * 32, "step": 3}), "both finished and diverged"),
+        (lambda r: r["result"]["mask"].update(kept=266201), "266201 kept of 266200"),
+        (lambda r: r["result"]["mask"]["layers"].append({"name": "a", "kept": 1, "prunable": 9}), "have 1 w"),
+        (lambda r: r["result"]["test"].update(examples=2**60), "test.examples"),
+        (lambda r: r["provenance"].update(numerics=["x"]), "numerics"),
+        (lambda r: r["provenance"].update(time={"train_seconds": -1}), "train_seconds"),
+        (lambda r: r["provenance"].update(suite={"name": {"x": 1}}), "suite.name"),
+        (lambda r: r["provenance"].update(notes="x" * 30_000), "a text of 30,000 characters"),
+        (lambda r: r["result"]["cell"].update(deep=nested(40)), "more than 32 levels"),
+        (lambda r: r["result"]["cell"].update(deep=nested(300)), "digest-free: more than 32 levels"),
         (lambda r: r["result"]["mask"].update(kept=-1), "mask.kept"),
     ],
 )
 def test_records_are_parsed_strictly(store: Store, key: str, path: Path, change: Any, said: str) -> None:
     """A record that is not what schema 1 says is damaged, even with the right digest; the fault is named."""
-    edit(path, change, seal="digest" not in said)
-    with pytest.raises(Damaged, match=said):
+    document = json.loads(path.read_text())
+    altered = "digest" in said
+    edit(path, change, seal=not altered)
+    assert json.loads(path.read_text()) != document
+    with pytest.raises(Damaged, match=said.removeprefix("digest-free: ")):
         store.read_record(key)
 
 
-@pytest.mark.parametrize("content", [b"[]", b"null", b"\xff\xfe", b"[" * 5000, b'{"schema": NaN}', b"{}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"[]", b"null", b"\xff\xfe", b"[" * 5000, b'{"schema": NaN}', b"{}", b"", b"\0" * 500),
+        *(
+            b'{"a": ' * 1000 + b"1" + b"}" * 1000,
+            b'{"schema": 1e999}',
+            b'{"key": "\\ud800"}',
+            b" " * 17_000_000,
+        ),
+    ],
+    ids=range(12),
+)
 def test_what_is_no_record_is_damaged(store: Store, key: str, path: Path, content: bytes) -> None:
     """Anything else in a record's place is set aside, not a crash."""
     path.write_bytes(content)
@@ -122,10 +177,23 @@ def test_what_is_no_record_is_damaged(store: Store, key: str, path: Path, conten
         store.read_record(key)
 
 
+@pytest.mark.parametrize("field", ["result", "key", "schema", "provenance", "digest"])
+def test_a_field_that_is_there_twice(
+    store: Store, key: str, result: dict[str, Any], path: Path, field: str
+) -> None:
+    """The last one counts, as for every reader of JSON: where that is not the written one it is found."""
+    whole = path.read_text().strip()
+    path.write_text(f'{{"{field}":1,{whole[1:]}')
+    assert store.read_record(key).result == result
+    path.write_text(f'{whole[:-1]},"{field}":1}}')
+    with pytest.raises(Damaged):
+        store.read_record(key)
+
+
 def test_a_newer_schema_is_said_and_kept(store: Store, key: str, path: Path) -> None:
     """A record of a newer schema is an error that says to use a newer prunebench; the file stays."""
-    edit(path, lambda record: record.update(schema=2, more={"new": "field"}))
-    with pytest.raises(StoreError, match="has schema 2, this prunebench knows up to 1") as caught:
+    edit(path, lambda record: record.update(schema=3, more={"new": "field"}))
+    with pytest.raises(StoreError, match="has schema 3, this prunebench knows up to 2") as caught:
         store.read_record(key)
     assert not isinstance(caught.value, Damaged | Missing)
     assert path.exists()
@@ -164,7 +232,7 @@ def test_a_diverged_record_needs_no_counts(store: Store, key: str, result: dict[
 
 def test_measures_stand_beside_records(store: Store, key: str, result: dict[str, Any], path: Path) -> None:
     """A measure may hold any JSON object, and shares nothing with the record of the same key."""
-    value = {"diagnostic": "layer-sparsity", "value": [0.5, None, {"conv1": 1}]}
+    value = measure([0.5, None, {"conv1": 1}])
     assert not store.has_measure(key)
     store.write_measure(key, value, {"commit": None})
     assert store.read_measure(key).result == value
@@ -178,7 +246,7 @@ def test_measures_stand_beside_records(store: Store, key: str, result: dict[str,
 
 def test_setting_a_record_aside(store: Store, key: str, path: Path) -> None:
     """Records and measures can be set aside by hand like artifacts."""
-    store.write_measure(key, {}, {})
+    store.write_measure(key, measure(1), {})
     assert store.set_aside(key, "wrong", part="record") is not None
     assert store.set_aside(key, "wrong", part="measure") is not None
     assert not store.has_record(key)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunebench import DataError, Dataset, Description
+from prunebench_plugins.datasets._bounded import TooLarge, read_at_most
 from prunebench_plugins.datasets._class_folders import (
     ClassFolders,
     annotated_folders,
@@ -26,6 +27,9 @@ FOLDERS = ("ImageNet", "imagenet", "ILSVRC2012", "ILSVRC/Data/CLS-LOC")
 LISTS = ("LOC_val_solution.csv", "val_annotations.txt")
 """Lists of the validation images' classes, for images that lie in one folder; looked for beside train and
 val and in the root: a line holds an image's name, a comma or blank, its class, and what is not used."""
+
+_LIST = 1 << 26
+"""Bytes of such a list; the longest that is published has two million."""
 
 _SHAPE = (3, 224, 224)
 
@@ -95,9 +99,13 @@ class Published:
 def _read_list(path: Path) -> dict[str, str]:
     """Return the class of each image by name. Raises: DataError."""
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")  # as names of files are
+        with path.open("rb") as file:
+            content = read_at_most(file, _LIST)
+    except TooLarge as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    text = content.decode("utf-8", "surrogateescape")  # as names of files are
     if "\0" in text:
         raise DataError(f"{path} cannot be read: it is no text")
     found: dict[str, str] = {}

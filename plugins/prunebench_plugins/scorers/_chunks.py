@@ -27,7 +27,7 @@ def chunks(net: ScoringNetwork, batch: Batch, size: int) -> Iterator[tuple[Any, 
     cannot be taken apart by example.
     """
     x, y = batch
-    order = _classes_in_turn(y)
+    order = _classes_in_turn(y, x)
     examples = len(order)
     whole = net.divisor(y, examples)
     if not whole:
@@ -69,17 +69,16 @@ def check_chunk(scorer: str, chunk: int | None) -> None:
         raise UsageError(f"{scorer}: chunk must be positive, a number of examples; found {chunk!r}")
 
 
-def _classes_in_turn(labels: Any) -> Tensor:
+def _classes_in_turn(labels: Any, inputs: Any) -> Tensor:
     """Order examples: the first of each class, the second of each, …; as they are where y is no labels."""
     if not isinstance(labels, Tensor):
-        lengths = {len(tensor) for tensor in tensors(labels) if tensor.dim()}
+        name, held = ("y", tensors(labels)) if tensors(labels) else ("x", tensors(inputs))
+        lengths = {len(tensor) for tensor in held if tensor.dim()}
         if len(lengths) != 1:
             found = (
-                "no tensor"
-                if not lengths
-                else f"tensors of {' and '.join(map(str, sorted(lengths)))} entries"
+                f"tensors of {' and '.join(map(str, sorted(lengths)))} entries" if lengths else "no tensor"
             )
-            raise UsageError(f"chunk: how many examples the batch has cannot be told: y holds {found}")
+            raise UsageError(f"chunk: how many examples the batch has cannot be told: {name} holds {found}")
         return torch.arange(lengths.pop())
     if labels.dim() != 1 or labels.is_floating_point():
         return torch.arange(len(labels))

@@ -57,7 +57,7 @@ def _might_be_constant(
     """
     flow, size = float(_flow(outputs).detach()), _size(outputs)
     number = sum(tensor.numel() for tensor in outputs)
-    if 0.5 < flow <= number and abs(flow - round(flow)) < 1e-9:
+    if 0.5 < flow <= number and abs(flow - round(flow)) < number * _rounding(net):
         return True
     weights = net.weights.values()
     sums = [float((w.detach() * g).sum()) for w, g in zip(weights, gradients, strict=True)]
@@ -87,11 +87,17 @@ def _refuse_constant(net: ScoringNetwork, ones: Any) -> None:
             for values in (steady, {**steady, **changed})
         )
     flow = float(_flow(one))
-    if abs(flow - float(_flow(other))) <= 1e-9 * _size(one) > 0:
+    if abs(flow - float(_flow(other))) <= _rounding(net) * _size(one) > 0:
         raise UsageError(
             f"the network's outputs sum to {flow:.6g} whatever its weights are, so their flow (SynFlow) "
-            "ranks nothing: outputs are normalised, as by a Softmax at the end; score the network without it"
+            "ranks nothing: its outputs are normalised, as by a Softmax or LayerNorm at the end; score it "
+            "without that"
         )
+
+
+def _rounding(net: ScoringNetwork) -> float:
+    """Return what a sum may differ by, beside it, and still be the same: far above float64's rounding."""
+    return min(max(1e-9, 64 * torch.finfo(net.dtype).eps), 0.05)
 
 
 def _size(outputs: list[torch.Tensor]) -> float:

@@ -1,0 +1,94 @@
+"""Whether a result in the store is the one that the plan asks for (imports no torch).
+
+A record's digest says that it is whole. That it belongs to this cell, and counts what this data set has, only
+the plan can say. Records of schema 1 are bound by their cell and their counts, later ones by all that they
+were made from too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prunebench.canonical import canonical
+from prunebench.plan.job import Job
+from prunebench.plan.plan import Plan
+from prunebench.store import Fits, Record
+
+__all__ = ["measure_of", "record_of"]
+
+
+def record_of(plan: Plan, key: str) -> Fits:
+    """Return what says why a record is not that of the planned cell."""
+    job = plan.jobs[key]
+    planned: Mapping[str, Any] = job.params["cell"]
+
+    def wrong(record: Record) -> str | None:
+        result = record.result
+        if canonical(result["cell"]) != canonical(planned):
+            return f"it is the record of another cell: {_difference(result['cell'], planned)}"
+        return (
+            _wrong_counts(result, planned, _examples(plan, planned))
+            or (_wrong_sources(result, job) if record.schema > 1 else None)
+        )  # fmt: skip
+
+    return wrong
+
+
+def _examples(plan: Plan, cell: Mapping[str, Any]) -> int | None:
+    """Return how many examples the cell's network is evaluated on, as the plan knows it."""
+    found: int | None = plan.suite.get("examples", {}).get(cell.get("dataset"), {}).get(cell.get("split"))
+    return found
+
+
+def _difference(found: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
+    """Return the first field in which two cells differ, in words."""
+    for name in [*planned, *(name for name in found if name not in planned)]:
+        if canonical(found.get(name)) != canonical(planned.get(name)):
+            return f"its {name!r:.40} is {found.get(name)!r:.60}, planned is {planned.get(name)!r:.60}"
+    return "its fields are others"
+
+
+def _wrong_counts(result: Mapping[str, Any], cell: Mapping[str, Any], examples: int | None) -> str | None:
+    counted = [point.get("examples") for point in result.get("curve", ())]
+    counted += [result["test"]["examples"]] if result.get("test") else []
+    for count in counted:
+        if examples is not None and count is not None and count != examples:
+            return f"it counts {count} examples, its data set has {examples}"
+    mask = result.get("mask") or {}
+    for name in ("kept", "prunable"):
+        if mask.get(name) is not None and name in cell and mask[name] != cell[name]:
+            return f"its mask has {mask[name]} weights {name}, planned are {cell[name]}"
+    return None
+
+
+def _wrong_sources(result: Mapping[str, Any], job: Job) -> str | None:
+    state, *masks = job.inputs
+    if result.get("state") != state:
+        return f"it was made from state {str(result.get('state'))[:12]}, planned is {state[:12]}"
+    mask = result.get("mask")
+    if mask is None:
+        missing = bool(masks) and result["outcome"] == "finished"
+        return "it says nothing of the cell's mask" if missing else None
+    if [mask["key"]] != masks:
+        return f"its mask is {mask['key'][:12]}, planned is {masks[0][:12] if masks else 'none'}"
+    return None
+
+
+def measure_of(plan: Plan, key: str) -> Fits:
+    """Return what says why a measure is not the planned one."""
+    job = plan.jobs[key]
+
+    def wrong(record: Record) -> str | None:
+        result = record.result
+        name = job.params["diagnostic"]["name"]
+        if result["diagnostic"] != name:
+            return f"it is a measure of {result['diagnostic']!r:.60}, planned is {name!r}"
+        if result.get("of", job.params["of"]) != job.params["of"]:
+            return f"it measures a {result['of']!r:.40}, planned is a {job.params['of']}"
+        source = list(result.get("made_from") or job.inputs)
+        if source != list(job.inputs):
+            return f"it was made from {source[0][:12]}, planned is {job.inputs[0][:12]}"
+        return None
+
+    return wrong

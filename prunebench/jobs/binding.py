@@ -1,0 +1,61 @@
+"""Whether an artifact can be what a job of the plan makes: its metadata are complete and its own.
+
+Its digest says that it is whole. What was made from another state is the context's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prunebench.plan.job import Job
+
+__all__ = ["artifact_of", "state_of"]
+
+Fits = Callable[[Mapping[str, Any]], str | None]
+
+_KINDS = {"train": "state", "score": "score", "mask": "mask", "shuffle": "shuffle"}
+_NEEDED = {
+    "state": ("curve", "meter", "made_from"),
+    "score": ("made_from", "scored"),
+    "mask": ("made_from", "scored", "mask_shapes", "kept", "prunable", "layers"),
+    "shuffle": ("made_from", "scored", "mask_shapes", "kept", "prunable", "layers"),
+}
+
+
+def artifact_of(job: Job) -> Fits:
+    """Return what says why an artifact cannot be the job's output."""
+    if job.kind == "train":
+        return state_of(job.params["run_key"], job.params["step"])
+
+    def wrong(meta: Mapping[str, Any]) -> str | None:
+        return _incomplete(meta, _KINDS[job.kind]) or _wrong_counts(meta, job.params)
+
+    return wrong
+
+
+def state_of(run: str, step: int) -> Fits:
+    """Return what says why an artifact cannot be the state of a run at a step."""
+
+    def wrong(meta: Mapping[str, Any]) -> str | None:
+        if (found := (meta.get("run"), meta.get("step"))) != (run, step):
+            return f"it is the state of run {str(found[0])[:12]} at step {found[1]}"
+        return _incomplete(meta, "state")
+
+    return wrong
+
+
+def _incomplete(meta: Mapping[str, Any], kind: str) -> str | None:
+    if meta.get("kind") != kind:
+        return f"it is a {meta.get('kind')!r:.40}, planned is a {kind!r}"
+    needed = ("made_from",) if meta.get("diverged") else _NEEDED[kind]
+    lacking = next((name for name in needed if meta.get(name) is None), None)
+    return f"its metadata say nothing of {lacking!r}" if lacking else None
+
+
+def _wrong_counts(meta: Mapping[str, Any], planned: Mapping[str, Any]) -> str | None:
+    """Compare what a mask keeps with what the plan says, where both say it."""
+    for name in ("kept", "prunable"):
+        if name in planned and meta.get(name) is not None and meta[name] != planned[name]:
+            return f"it has {meta[name]} weights {name}, planned are {planned[name]}"
+    return None
