@@ -111,7 +111,8 @@ def share_kept(density: float | str | None, sparsity: float | None) -> float:
         raise UsageError(f"{name} must be a number {allowed}; found {value!r}") from None
     share = number if name == "density" else round(1 - number, 12)
     if not 0 < share <= 1:
-        raise UsageError(f"{name} must be {allowed}; found {value}")
+        percent = f"; write {number / 100:g} for {number:g} %" if 1 < number < 100 else ""
+        raise UsageError(f"{name} must be {allowed}; found {value}{percent}")
     return share
 
 

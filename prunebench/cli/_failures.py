@@ -34,6 +34,6 @@ def say_failures(failures: Sequence[Mapping[str, Any]]) -> None:
 
 
 def brief(error: str) -> list[str]:
-    """Return what is told of a cell's error: its first line, with the log, and where it arose."""
-    rest = [line for line in error.strip().splitlines()[1:] if line.startswith("  at ")]
+    """Return what is told of a cell's error: its first line, where it arose, and the log."""
+    rest = [line for line in error.strip().splitlines()[1:] if line.startswith(("  at ", "  log: "))]
     return [first_line(error), *(printable(line) for line in rest)]

@@ -50,6 +50,9 @@ class Kind(_Text):
             self.fail(f"there is no kind '{value}'{nearest(text, self._allowed)}", param, ctx)
         return PLURAL[text]
 
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"allowed: {', '.join(self._allowed)}"
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:

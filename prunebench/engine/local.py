@@ -41,7 +41,7 @@ REMAKES = 5
 class JobFailed(Exception):
     """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback.
 
-    As text: the job, the error and the log; then the line of the user's own file in which it arose.
+    As text: the job and the error; the line of the user's own file in which it arose; the log.
     """
 
     def __init__(self, job: Job, message: str, *, at: str = "", log_path: str = "") -> None:
@@ -51,15 +51,15 @@ class JobFailed(Exception):
 
     def __str__(self) -> str:
         first, *rest = self.message.splitlines() or [""]
-        where = f" (log: {self.log_path})" if self.log_path else ""
         at = [f"  at {self.at}"] if self.at and self.at not in self.message else []
-        return "\n".join([f"{self.job.kind} {self.job.key[:12]} failed: {first}{where}", *rest, *at])
+        log = [f"  log: {self.log_path}"] if self.log_path else []
+        return "\n".join([f"{self.job.kind} {self.job.key[:12]} failed: {first}", *rest, *at, *log])
 
 
 def cause_of(error: str) -> str:
     """Return the text of a `JobFailed` without the job that met it: one damaged file fails many jobs."""
-    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*) \(log: .*\)", error.partition("\n")[0])
-    return found[1] + error.partition("\n")[2] if found else error
+    found = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*?)(\n  log: [^\n]*)?", error, re.DOTALL)
+    return found[1] if found else error
 
 
 @dataclass

@@ -72,7 +72,7 @@ def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> 
                 continue
             labels = {value for cell in cells for value in cell.labels.values() if value}
             near = closest(word, labels | {cell.matrix for cell in cells})
-            hint = f"; none has '{word}'" + (f", did you mean '{near}'?" if near else "")
+            hint = f"; none has '{word}'" + (f" (did you mean '{near}'?)" if near else "")
             break
     return (
         f"-k '{keyword}' matches none of {len(cells):,} cells{hint}; "

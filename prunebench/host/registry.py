@@ -208,7 +208,7 @@ class Host:
             return "".join(f"\n{problem}" for problem in self.problems)
         if any(origin.distribution != "prunebench" for origin in self.plugins):
             return ""
-        return "; one of your own comes with --plugin FILE"
+        return "; one of your own comes with --plugin FILE (in Python: plugins=[FILE])"
 
     def get(self, kind: str, name: str) -> Any:
         """Return a component. Raises: UsageError with the nearest name."""

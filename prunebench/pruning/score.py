@@ -145,6 +145,8 @@ def _blame(
             f"{who} asks for a derivative, perhaps a second one, that an operation of the network lacks: "
             f"{told(error)}"
         )
+    if batch is None and "NoneType" in text:
+        return ComponentError(failure(f'{who}, which was given no batch (see needs="batch"),', error))
     return ComponentError(failure(who, error))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
@@ -11,9 +12,11 @@ from prunebench.errors import SuiteError, nearest
 from prunebench.suite.slips import meant
 from prunebench.suite.spelling import at, show
 
-__all__ = ["Problems", "at", "kinds_differ", "show", "translate", "unknown"]
+__all__ = ["Problems", "at", "from_a_file", "kinds_differ", "show", "translate", "unknown"]
 
 Location = tuple[str | int, ...]
+
+_IN_PLUGINS = ("method", "scorer", "ablation", "diagnostic", "architecture", "data set", "recipe")
 
 _WANTED = {
     "string_type": "allowed: a text in quotes",
@@ -42,10 +45,22 @@ _BOUNDS = {
 def unknown(value: str, what: str, allowed: Iterable[str]) -> str:
     """Return the message for a name that is none of those allowed, with the nearest.
 
+    allowed: read twice.
+
     >>> unknown("snap", "method", ["snip", "grasp"])
     "found 'snap', which is no method; did you mean 'snip'? allowed: grasp, snip"
     """
-    return f"found {show(value)}, which is no {what}{nearest(value, allowed)}"
+    return (
+        f"found {show(value)}, which is no {what}{nearest(value, allowed)}{from_a_file(what, value, allowed)}"
+    )
+
+
+def from_a_file(what: str, name: str, allowed: Iterable[str]) -> str:
+    """Return where a component may come from that is none of those there are, misspelt: a plugin file."""
+    known = [one.lower() for one in allowed]
+    if what not in _IN_PLUGINS or difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7):
+        return ""
+    return '; one of your own comes with plugins = ["mine.py"] in the suite, or with --plugin mine.py'
 
 
 class Problems:

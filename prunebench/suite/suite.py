@@ -17,7 +17,7 @@ from prunebench.suite.check import Check
 from prunebench.suite.expand import expand_matrix
 from prunebench.suite.forms import method_names
 from prunebench.suite.parameters import Components
-from prunebench.suite.problems import Problems
+from prunebench.suite.problems import Problems, from_a_file
 from prunebench.suite.reported import Reported
 from prunebench.suite.schema import MAX_SEEDS, Baselines, Leaderboard, Matrix
 from prunebench.suite.validate import validate
@@ -90,7 +90,8 @@ def with_methods(suite: Suite, names: Sequence[str], host: Components) -> Suite:
     known = method_names(host)
     for name in names:
         if name not in known:
-            raise UsageError(f"no method or scorer '{name}'{nearest(name, known)}")
+            hint = from_a_file("method", name, known)
+            raise UsageError(f"no method or scorer '{name}'{nearest(name, known)}{hint}")
     content = copy.deepcopy(dict(suite.content))
     for table, matrix in zip(content["matrix"], suite.matrices, strict=True):
         there = {method_label(item) for item in matrix.methods}

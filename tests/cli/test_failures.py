@@ -54,7 +54,7 @@ def test_run_tells_line_and_log(failed: tuple[Place, Any]) -> None:
     """Beside the cell, and in the summary."""
     place, result = failed
     for text in (result.stdout, result.stderr):
-        assert "ValueError: out of luck and of words (log: " in text
+        assert re.search(r"ValueError: out of luck and of words\n +at .*\n +log: ", text)
         assert f"at {where(place)}\n" in text
         logs(place, text)
 

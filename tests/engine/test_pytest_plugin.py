@@ -225,5 +225,7 @@ def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.
     sched = SimpleNamespace(config=SimpleNamespace(stash=stash))
     pytest_plugin.pytest_handlecrashitem("tiny.toml::main::x", report, sched)
     assert answers == [[Path("claims/another.json")]]
-    assert report.longrepr == "score cafe failed: process 7 died while it worked on cafe (log: logs/cafe.log)"
+    assert (
+        report.longrepr == "score cafe failed: process 7 died while it worked on cafe\n  log: logs/cafe.log"
+    )
     assert engine.given_up == {"cafe": "process 7 died while it worked on cafe"}

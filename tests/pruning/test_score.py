@@ -372,3 +372,14 @@ def test_networks_without_values_or_copies() -> None:
     net.cache = open(os.devnull)  # noqa: SIM115
     with pytest.raises(UsageError, match="cannot be copied"):
         ScoringNetwork(net)
+
+
+@pytest.mark.parametrize("use", [lambda net, batch: net.loss(batch), lambda net, batch: batch[0]])
+def test_a_scorer_that_uses_a_batch_that_it_was_not_given_is_told_so(use: Any) -> None:
+    """Python's own error says only that None is no pair."""
+
+    def undeclared(net: Any, batch: Any, rng: Any) -> Any:
+        return {name: weight * use(net, batch) for name, weight in net.weights.items()}
+
+    with pytest.raises(ComponentError, match=r"given no batch \(see needs=\"batch\"\), failed: TypeError"):
+        score_network(nn.Linear(4, 3), undeclared)

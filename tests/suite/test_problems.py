@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from prunebench.suite import Suite
+from prunebench.suite.problems import unknown
 
 METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from"
@@ -399,3 +400,13 @@ def test_matrices_have_names_of_their_own(
     assert problems(suite(more=suite(""))) == [
         "s.toml: matrix[1].name: found 'main', which is matrix[0]'s too; allowed: another"
     ]
+
+
+def test_a_name_like_no_other_may_come_from_a_plugin_file() -> None:
+    """A slip in a known name is answered with that name alone; of what no plugin gives, files are not spoken of."""
+    hint = '; one of your own comes with plugins = ["mine.py"] in the suite, or with --plugin mine.py'
+    for what, name in (("method", "weight-times-gradient"), ("scorer", "mine"), ("data set", "flowers")):
+        assert unknown(name, what, ["none", "snip", "synflow"]).endswith(hint)
+    for name in ("SNIP", "snap", "synfow"):
+        assert hint not in unknown(name, "method", ["none", "snip", "synflow"])
+    assert hint not in unknown("mine", "check", ["none"])
