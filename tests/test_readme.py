@@ -55,8 +55,9 @@ def test_a_masked_network_stays_masked_where_the_mask_is_applied_after_every_ste
     assert alive == mask.kept if how == "weights" else alive > mask.kept
 
 
-def test_the_example_without_the_harness_runs() -> None:
+def test_the_example_without_the_harness_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands in the README, for a network and a batch."""
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     example = next(block for block in blocks if "prunebench.prune(" in block)
     loop = next(block for block in blocks if "optimizer.step()" in block)
@@ -68,6 +69,19 @@ def test_the_example_without_the_harness_runs() -> None:
     nn.functional.cross_entropy(model(x), y).backward()
     exec(loop, names)
     assert int(model[1].weight.count_nonzero()) == names["mask"].kept == round(0.1 * 3 * 32 * 32 * 4)
+    assert prunebench.Mask.load(tmp_path / "mask.safetensors") == names["mask"]
+    assert all((names["mask"][key] >= kept).all() for key, kept in names["further"].items())
+
+
+def test_the_scorer_of_the_readme_is_a_sound_component(tmp_path: Path) -> None:
+    """The file as it stands there, loaded as `--plugin` loads it."""
+    from prunebench.host import Host
+    from prunebench.testing import check_component
+
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "mine.py").write_text(next(block for block in blocks if "# mine.py" in block), "utf-8")
+    host = Host.load(plugins=[tmp_path / "mine.py"], third_party=False)
+    check_component(host.get("scorer", "weight-times-gradient"))
 
 
 def test_the_door_to_torchvision_is_named() -> None:
