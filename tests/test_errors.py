@@ -37,10 +37,11 @@ def test_output_with_such_a_name_is_printed(capsysbinary: pytest.CaptureFixture[
     said = capsysbinary.readouterr()
     plain, rest = said.out.split(b"\n", 1)
     first, table = rest.split(b"}\n", 1)
-    table, second = table.split(b"[", 1)
+    table, second = table.split(b"{", 1)
     assert plain.endswith(b"caf\\xe9")
     assert b"caf\\xe9" in table
-    assert json.loads(first + b"}") == json.loads(b"[" + second)[0] == {"path": "/data/caf\\xe9"}
+    assert json.loads(first + b"}")["path"] == "/data/caf\\xe9"
+    assert json.loads(b"{" + second)["rows"] == [{"path": "/data/caf\\xe9"}]
     assert b"caf\\xe9" in said.err
 
 

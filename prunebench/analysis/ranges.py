@@ -183,10 +183,10 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
 
     `accuracy` is the seed's mean over all the range's grid points, `counted` the same with diverged runs at
     the accuracy of a guess; columns: SETTING, `range`, VARIANT, `also`, `seed`, `status`, `accuracy`,
-    `counted`, `classes`. A seed that lacks a point (or was never planned there) has no accuracy and takes the
-    status of what it lacks: failed before missing before unselected; one that has all, and diverged at some,
-    is diverged. Goes into `summarize` and `compare` with `at=AT_RANGE`. Empty ranges have no rows, nor has
-    the unpruned network.
+    `counted`, `classes`. A seed that lacks a point has no accuracy and takes the status of what it lacks:
+    failed before missing before unselected (which one that was never planned there is too); one that has all,
+    and diverged at some, is diverged. Goes into `summarize` and `compare` with `at=AT_RANGE`. Empty ranges
+    have no rows, nor has the unpruned network.
     """
     frame = distinct(frame)
     keys = [*SETTING, "range", *VARIANT, "seed"]
@@ -219,11 +219,12 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
         accuracy=("accuracy", "mean"),
         counted=("counted", "mean"),
         counts=("counted", "count"),
+        planned=("status", "size"),
         classes=("classes", "first"),
     ).reset_index()
     whole = result["finished"] == result["points"]
     results = result["finished"] + result["diverged"] == result["points"]
-    left_out = result["finished"] + result["diverged"] + result["unselected"] == result["points"]
+    left_out = result["finished"] + result["diverged"] + result["unselected"] == result["planned"]
     lacking = np.select(
         [results, result["failed"], left_out], ["diverged", "failed", "unselected"], default="missing"
     )

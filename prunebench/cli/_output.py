@@ -73,6 +73,7 @@ def deliver(text: str, output: str | None) -> None:
 
     Raises: UsageError where the file cannot be written.
     """
+    text = visible(text)
     if output is None or output == "-":
         click.echo(text, nl=False)
         return

@@ -70,7 +70,6 @@ def run_cells(
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start.
     """
-    store.check_cache()
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
     wanted = session.plan.cells if cells is None else cells

@@ -54,8 +54,10 @@ def diverged_remark(row: Row, *, mixed: bool) -> str:
 
 
 def lacking_remark(row: Row, *, over_range: bool, absent: str = "missing") -> str:
-    """Return how many seeds are missing or failed; nothing where none is."""
+    """Return how many seeds are missing or failed, or lack part of a range; nothing where none does."""
     words = {"missing": absent, "failed": "failed"}
+    if over_range:
+        words["unselected"] = "not planned or not selected"
     lost = [f"{row[name]} of {row['planned']} {word}" for name, word in words.items() if row[name]]
     if not lost:
         return ""

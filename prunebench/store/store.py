@@ -12,7 +12,6 @@ import orjson
 
 from prunebench.errors import StoreError
 from prunebench.store._aside import aside_since
-from prunebench.store._cache import check_cache
 from prunebench.store._commit import (
     being_copied,
     commit,
@@ -211,10 +210,6 @@ class Store:
         else:
             path = (self._records if part == "record" else self._measures).path(key)
         return self._folder.set_aside(path, reason)
-
-    def check_cache(self) -> None:
-        """Set aside what pytest remembers of the last run where pytest could not read it."""
-        check_cache(self._folder)
 
     @property
     def damaged(self) -> list[SetAside]:

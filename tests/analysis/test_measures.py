@@ -125,5 +125,5 @@ def test_a_cell_under_two_names_is_one_row_of_measures() -> None:
     assert "| grasp-inverted (also: grasp + invert) |" in measures_text(whole, "md")
     flat = list(csv.DictReader(io.StringIO(measures_text(whole, "csv"))))
     assert [r["also"] for r in flat] == ["grasp + invert", ""]
-    assert [r["also"] for r in json.loads(measures_text(whole, "json"))] == [["grasp + invert"], []]
+    assert [r["also"] for r in json.loads(measures_text(whole, "json"))["rows"]] == [["grasp + invert"], []]
     assert summarize_measures(ratios(measures(rows), "invert"))["mean"].tolist() == [2.0]

@@ -186,3 +186,20 @@ def test_an_empty_table_has_no_ranges() -> None:
     empty = over_ranges(table([]), find_ranges(table([])))
     assert find_ranges(table([])) == {}
     assert len(summarize(empty, at=AT_RANGE)) == len(compare(empty, at=AT_RANGE)) == 0
+
+
+def test_a_method_that_was_never_planned_at_a_point_of_a_range_is_not_missing_there(cells):
+    """Nobody waits for it: it has no mean over the range, and is counted as not selected."""
+    frame = cells(
+        {
+            "none": {0.0: [90, 91]},
+            "random": {0.5: [50, 51], 0.8: [40, 41]},
+            "magnitude-after-training": {0.5: [90, 91], 0.8: [90, 91]},
+            "snip": {0.8: [80, 81]},
+            "grasp": {0.5: [80, 81], 0.8: [None, 81]},
+        }
+    )
+    found = over_ranges(frame, find_ranges(frame))
+    found = found[found["range"] == "matching"].set_index(["method", "seed"])["status"]
+    assert found["snip"].tolist() == ["unselected", "unselected"]
+    assert found["grasp"].tolist() == ["missing", "finished"]

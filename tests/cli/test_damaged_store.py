@@ -19,6 +19,8 @@ from prunebench.cli._output import visible
 from .conftest import Place
 
 COMMANDS = ("status", "leaderboard", "plan", "measures", "export")
+INCOMPLETE = {"export": 2, "leaderboard": 1}
+"""Exit codes of those that need a record that is not there."""
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_every_command_says_which_record_is_damaged(place: Place, command: str) 
     result = place.call(
         *(command, str(place.folder / "measured.toml") if command != "export" else path.stem),
         *place.plugin,
-        code=2 if command == "export" else 0,
+        code=INCOMPLETE.get(command, 0),
     )
     assert "Traceback" not in result.output
     if command == "export":
@@ -163,7 +165,7 @@ def test_a_store_that_cannot_be_changed_is_read(
 
     what = path.stem if command == "export" else str(place.folder / "measured.toml")
     monkeypatch.setattr(os, "rename", refuse)
-    result = place.call(command, what, *place.plugin, code=2 if command == "export" else 0)
+    result = place.call(command, what, *place.plugin, code=INCOMPLETE.get(command, 0))
     assert "1 record cannot be used and counts as missing (left in " in result.stderr
     assert path.read_text() == "{"
 
@@ -203,7 +205,7 @@ def test_other_peoples_text_reaches_no_terminal_raw(place: Place, command: str) 
     spoilt["digest"] = digest({name: spoilt[name] for name in ("schema", "key", "result")})
     other.write_text(json.dumps(spoilt))
     for options in ([], ["--json"]) if command != "run" else ([],):
-        result = call(place, command, *options)
+        result = call(place, command, *options, code=INCOMPLETE.get(command, 0) if command != "export" else 0)
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", result.output), command
         if not options:
             assert "<b>" not in result.stdout
@@ -217,17 +219,12 @@ def test_visible_leaves_plain_text_alone() -> None:
     assert json.loads(visible(json.dumps({"a": "\x9b"}, ensure_ascii=False))) == {"a": "\x9b"}
 
 
-CACHE = {
-    "lastfailed": ["[" * 5000, "null"],
-    "nodeids": ["[1, 2]"],
-}
-
-
-@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in CACHE.items() for text in texts])
-def test_a_damaged_list_of_failed_cells_stops_no_run(place: Place, name: str, text: str) -> None:
-    """What pytest remembers of the last run is no result: where it is damaged it is forgotten."""
+@pytest.mark.parametrize("text", ["[" * 5000, "null"])
+def test_a_damaged_list_of_failed_cells_stops_no_run(place: Place, text: str) -> None:
+    """Which cells failed last time is no result: where the list is damaged it is forgotten."""
     first_record(place).unlink()
-    path = place.store / "pytest-cache" / "v" / "cache" / name
+    path = place.store / "pytest-cache" / "v" / "cache" / "lastfailed"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "latin-1")
     result = call(place, "run", "--lf")
     assert "1 cell made now" in result.stdout

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import torch
 
+from prunebench.engine.select import write_last_failed
 from prunebench.engine.session import Request, Session
 from prunebench.store import Store
 
@@ -80,6 +81,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Whole
         content = (place.store / "claims" / f"{records[0]}.json").read_bytes()
     (place.store / "claims" / f"{records[0]}.json").write_bytes(content.replace(b'"pid":', b'"pid":1'))
     shutil.copytree(_interrupted(place), place.store / "artifacts", dirs_exist_ok=True)
+    write_last_failed(place.store, Path(suite(place)), failed=["methods::a-cell"], passed=())
     assert all(files(place.store, kind) for kind in KINDS)
     said = {name: place.call(name, suite(place)).stdout for name in EDITED}
     found: dict[str, list[float]] = {}

@@ -182,7 +182,7 @@ def test_a_scorer_that_uses_its_batch_and_declares_none_is_told_so():
         r'batch = None, as it declares needs = "nothing"; with needs = "batch" it w',
     )
     check_component(scorer(snip, needs="batch", version="1"))
-    fails(scorer(lambda net, batch, rng: {}[batch], version="1"), r"network failed: KeyError: None$")
+    fails(scorer(lambda net, batch, rng: {}[batch], version="1"), r"network failed: KeyError: None\n  at ")
 
 
 def spoiling_the_batch(net, batch, rng):
