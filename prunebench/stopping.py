@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = [
     "Stopped",
     "check",
     "exit_code",
+    "heard",
     "held",
     "is_listening",
     "is_signal",
@@ -34,10 +36,17 @@ class Stopped(KeyboardInterrupt):
     """The user, or a scheduler, told the run to stop."""
 
 
+AGAIN = 0.3
+"""Seconds after the first signal in which another is taken for the same: one Ctrl-C may come twice, from the
+terminal and from the parent."""
+
+
 class _Flag:
-    """The signal that came first, who holds it off, and the process that listens."""
+    """The signal that came first, when, whether work is being given up, who holds it off, who listens."""
 
     signal = 0
+    since = 0.0
+    heard = False
     holds = 0
     listener = 0
     """Process number; 0 where nobody listens."""
@@ -66,6 +75,13 @@ def check() -> None:
     """Raise Stopped where this process was told to stop."""
     if requested():
         raise Stopped
+
+
+def heard() -> None:
+    """Say that work is being given up: later signals change nothing. Until then each raises Stopped anew,
+    as not all code lets an exception through that comes from nowhere.
+    """
+    _Flag.heard = True
 
 
 def exit_code() -> int:
@@ -112,15 +128,16 @@ def listening(told: Callable[[], Any] = lambda: None) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        if _Flag.signal:  # Ctrl-C reaches a process twice: from the terminal and from its parent
+        if not _Flag.signal:
+            _Flag.signal, _Flag.since = number, time.monotonic()
+            told()
+        elif _Flag.heard or time.monotonic() - _Flag.since < AGAIN:
             return
-        _Flag.signal = number
-        told()
         if not _Flag.holds:
             raise Stopped
 
     before = {}
-    _Flag.signal, _Flag.holds, _Flag.listener = 0, 0, os.getpid()
+    _Flag.signal, _Flag.heard, _Flag.holds, _Flag.listener = 0, False, 0, os.getpid()
     try:
         for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):

@@ -142,6 +142,7 @@ class LocalEngine:
             raise self._note_failure(job, self.given_up[key])
         with self._claimed(job, target) as mine:
             if mine:
+                stopping.check()  # a signal that came while the claim was taken has raised nothing
                 self._run(job)
 
     @contextmanager
@@ -182,6 +183,7 @@ class LocalEngine:
                 raise
             except BaseException as error:  # a component may raise anything, SystemExit and its like too
                 if stopping.requested() or stopping.is_signal(error):
+                    stopping.heard()
                     log.warning("stopped")
                     raise stopping.Stopped from error
                 if (full := _full_disk(error)) is not None:

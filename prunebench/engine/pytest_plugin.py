@@ -88,6 +88,22 @@ def pytest_runtestloop() -> None:
     stopping.check()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logfinish() -> None:
+    """Stop here if a signal came in a cell's last job, which then went on to its end: its report is sent."""
+    from prunebench import stopping
+
+    stopping.check()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt() -> None:
+    """From here on the session ends by itself."""
+    from prunebench import stopping
+
+    stopping.heard()
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Collect the suite that `prunebench run` asks for, whatever its path holds, and nothing else."""
     text = session.config.getoption("--prunebench-request")

@@ -29,6 +29,9 @@ STILLBORN_BESIDE = 20
 PATIENCE = 4.0
 """Seconds for workers to commit their checkpoints and end, once they are told to stop."""
 
+AGAIN = 0.5
+"""Seconds after which those that have not ended are told again: not all code lets an interrupt through."""
+
 
 class RunPlugin:
     """Puts the reporter in place of pytest's own, and looks after the workers."""
@@ -126,14 +129,16 @@ class RunPlugin:
         every = [getattr(gateway, "node", None) for gateway in distributed.nodemanager.group]
         nodes = [node for node in every if node is not None and not node._down]
         alive = set(nodes)
-        for node in nodes:
-            _send(node, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
-        while alive and (left := deadline - time.monotonic()) > 0:
+        deadline, next_time = time.monotonic() + PATIENCE, 0.0
+        while alive and (now := time.monotonic()) < deadline:
+            if now >= next_time:
+                next_time = now + AGAIN
+                for node in alive:
+                    _send(node, signal.SIGTERM)
             try:
-                event, said = distributed.queue.get(timeout=left)
+                event, said = distributed.queue.get(timeout=max(0.0, min(deadline, next_time) - now))
             except queue.Empty:
-                break
+                continue
             if event == "testreport":
                 config.hook.pytest_runtest_logreport(report=said["rep"])
             elif event in ("workerfinished", "errordown"):

@@ -166,6 +166,39 @@ def test_whatever_a_component_raises_its_job_has_failed(project: Any, fault: str
     assert engine.store.has_record(engine.plan.cells[2].key)
 
 
+def test_a_signal_while_a_claim_is_taken_stops_before_the_job(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It raises nothing there, and a long job would run to its end."""
+    engine = faulty(project, "pass")
+    claim = type(engine.store).claim
+
+    def interrupted(store: Any, key: str) -> Any:
+        if engine.plan.jobs[key].kind == "score":
+            signal.raise_signal(signal.SIGINT)
+        return claim(store, key)
+
+    monkeypatch.setattr(type(engine.store), "claim", interrupted)
+    with pytest.raises(stopping.Stopped):
+        engine.make(engine.plan.cells[1])
+    assert all(job.kind != "score" for job in engine.made)
+    assert not list((engine.store.root / "claims").iterdir())
+
+
+def test_a_stop_that_was_swallowed_is_raised_by_the_next_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until somebody has heard it: then work is being given up already. One Ctrl-C that comes twice is one."""
+    monkeypatch.setattr(stopping, "AGAIN", 60.0)
+    with pytest.raises(stopping.Stopped):
+        signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGTERM)
+    monkeypatch.setattr(stopping, "AGAIN", 0.0)
+    with pytest.raises(stopping.Stopped):
+        signal.raise_signal(signal.SIGTERM)
+    stopping.heard()
+    signal.raise_signal(signal.SIGTERM)
+    assert stopping.exit_code() == 130
+
+
 def test_without_a_listener_ctrl_c_is_ctrl_c(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Called from Python, a KeyboardInterrupt goes through, and is no failed attempt."""
     monkeypatch.setattr(stopping._Flag, "listener", 0)
