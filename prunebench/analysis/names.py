@@ -75,7 +75,7 @@ def _numbers(frame: pd.DataFrame, keys: list[str]) -> list[int]:
 def _merged(methods: dict[int, dict[Any, str]]) -> dict[int, int]:
     """Return for each method, named by its place in the setting, the one that it counts as."""
     classes: dict[int, dict[Any, str]] = {}
-    result = {}
+    result: dict[int, int] = {}
     for name in sorted(methods):
         cells = methods[name]
         one = dict(cells)
