@@ -116,7 +116,8 @@ def _entries(targets: Any, weights: list[Tensor], summed: bool) -> float | None:
         if weight.dim() and len(weight) > 1 and not weight.dim() < getattr(targets, "ndim", 0):
             raise UsageError(
                 f"chunk: the loss has weights of shape {tuple(weight.shape)}, one an example, which cannot "
-                "be taken apart with the batch: give them with y, to a loss of your own, or leave out the chunk"
+                "be taken apart with the batch: give them with y, to a loss of your own, or leave out the "
+                "chunk"
             )
     return 1.0 if summed else None
 
