@@ -75,16 +75,17 @@ def _numbers(frame: pd.DataFrame, keys: list[str]) -> list[int]:
 def _merged(methods: dict[int, dict[Any, str]]) -> dict[int, int]:
     """Return for each method, named by its place in the setting, the one that it counts as."""
     classes: dict[int, dict[Any, str]] = {}
-    result = {}
+    result: dict[int, int] = {}
     for name in sorted(methods):
         cells = methods[name]
-        for first, known in classes.items():
-            common = cells.keys() & known.keys()
-            if common and all(cells[place] == known[place] != "" for place in common):
-                known.update(cells)
-                result[name] = first
-                break
-        else:
-            classes[name] = dict(cells)
-            result[name] = name
+        one = dict(cells)
+        first = name
+        for other, known in list(classes.items()):  # a name may join two that share no cell themselves
+            common = one.keys() & known.keys()
+            if common and all(one[place] == known[place] != "" for place in common):
+                one = {**classes.pop(other), **one}
+                first = min(first, other)
+        classes[first] = one
+        result = {own: first if end not in classes else end for own, end in result.items()}
+        result[name] = first
     return result

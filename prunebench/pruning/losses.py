@@ -90,6 +90,8 @@ def divisor(loss: Loss | None, reduction: Reduction | None, targets: Any, exampl
     try:
         found = reduction(targets) if callable(reduction) else examples if reduction == "mean" else 1
         return examples if found is None else float(found)
+    except UsageError:
+        raise
     except Exception as error:
         raise UsageError(
             "reduction must return what the loss divides by, a number; it failed: "
@@ -103,6 +105,21 @@ def _labels(targets: Any, weight: Tensor | None = None, ignore_index: int = IGNO
         return None
     used = targets[targets != ignore_index]
     return float(used.numel() if weight is None else weight.to(used.device, torch.float64)[used].sum())
+
+
+def _entries(targets: Any, weights: list[Tensor], summed: bool) -> float | None:
+    """Return what a loss over entries divides by under these weights; None for the number of examples.
+
+    Raises: UsageError for weights by example, which would have to be taken apart with the batch.
+    """
+    for weight in weights:
+        if weight.dim() and len(weight) > 1 and not weight.dim() < getattr(targets, "ndim", 0):
+            raise UsageError(
+                f"chunk: the loss has weights of shape {tuple(weight.shape)}, one an example, which cannot "
+                "be taken apart with the batch: give them with y, to a loss of your own, or leave out the "
+                "chunk"
+            )
+    return 1.0 if summed else None
 
 
 _OVER_LABELS = (F.cross_entropy, F.nll_loss)
@@ -136,10 +153,13 @@ def _known(loss: Loss) -> Reduction | None:
         function, how = _MODULES[type(loss)], {**vars(loss), **dict(loss.named_buffers())}
     if {"size_average", "reduce"} & {name for name, value in how.items() if value is not None}:
         return None
-    if how.get("reduction", "mean") == "sum":
-        return "sum" if function in (*_OVER_LABELS, *_OVER_ENTRIES) else None
+    summed = how.get("reduction", "mean") == "sum"
     if function in _OVER_ENTRIES:
-        return "mean"
+        weights = [how[name] for name in ("weight", "pos_weight") if isinstance(how.get(name), Tensor)]
+        plain: Reduction = "sum" if summed else "mean"
+        return functools.partial(_entries, weights=weights, summed=summed) if weights else plain
+    if summed:
+        return "sum" if function in _OVER_LABELS else None
     if function in _OVER_LABELS:
         return functools.partial(
             _labels, weight=how.get("weight"), ignore_index=how.get("ignore_index", IGNORED)

@@ -147,9 +147,7 @@ def _rebuilt(function: Callable[[Any], Any], value: Any) -> Any:
         new = {key: _rebuilt(function, part) for key, part in value.items()}
         if type(value) is dict or not isinstance(value, dict | UserDict):
             return new
-        made = copy.copy(value)
-        made.update(new)
-        return made
+        return _renewed(value, new)
     if isinstance(value, tuple | list):
         parts = [_rebuilt(function, part) for part in value]
         if hasattr(value, "_fields"):
@@ -163,6 +161,21 @@ def _rebuilt(function: Callable[[Any], Any], value: Any) -> Any:
             object.__setattr__(made, field.name, _rebuilt(function, getattr(value, field.name)))
         return made
     return function(value)
+
+
+def _renewed(value: Any, new: Mapping[Any, Any]) -> Any:
+    """Return a mapping of the same type with these entries; attributes that are entries follow them.
+
+    Entries are set one by one: outputs of transformers refuse `update`.
+    """
+    made = copy.copy(value)
+    for key, part in new.items():
+        made[key] = part
+    names = getattr(value, "__dict__", {})
+    for key, old in value.items():
+        for name in [name for name, held in names.items() if held is old and isinstance(name, str)]:
+            object.__setattr__(made, name, new[key])
+    return made
 
 
 def _parts(value: Any) -> list[Any] | None:

@@ -131,7 +131,8 @@ class ScoringNetwork:
         if self._input_shape is not None or not like:
             return torch.ones(1, *self.input_shape, dtype=self.dtype, device=self.device)
         for tensor in like:
-            if not tensor.is_floating_point() and tensor.dtype != torch.bool:
+            numbers = tensor.is_floating_point() or tensor.is_complex()
+            if not numbers and tensor.dtype != torch.bool:
                 raise UsageError(
                     f"the batch's inputs are whole numbers ({tensor.dtype}), indices of tokens say, and the "
                     "scorer puts an input of ones in their place: a network that looks numbers up in a table "
@@ -147,8 +148,7 @@ class ScoringNetwork:
 
         def one(tensor: Tensor) -> Tensor:
             shape = (1, *tensor.shape[1:])[: tensor.dim()]
-            dtype = self.dtype if tensor.is_floating_point() else tensor.dtype
-            return torch.ones(shape, dtype=dtype, device=self.device)
+            return converted(self.dtype)(torch.ones(shape, dtype=tensor.dtype, device=self.device))
 
         return nested.mapped(one, self._like)
 

@@ -99,6 +99,21 @@ def test_names_that_differ_at_one_common_seed_are_two(cells: Cells) -> None:
     assert summarize(frame)["method"].tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("order", [("a", "c", "b"), ("b", "a", "c"), ("c", "b", "a")])
+def test_a_name_that_joins_two_makes_them_one(cells: Cells, order: Sequence[str]) -> None:
+    """Two names that share no cell, and a third that has those of both: one method, in any order."""
+    frame = same(cells({name: {0.5: LOW} for name in order} | {"d": {0.5: HIGH}}), *order)
+    left_out = ((frame["method"] == "a") & (frame["seed"] > 0)) | (
+        (frame["method"] == "c") & (frame["seed"] == 0)
+    )
+    frame = frame[~left_out].reset_index(drop=True)
+    assert summarize(frame)[["method", "also", "n"]].to_numpy().tolist() == [
+        [order[0], (order[1], order[2]), 3],
+        ["d", (), 3],
+    ]
+    assert len(compare(frame)) == 1
+
+
 def test_three_names_are_one_method_in_its_own_setting_only(cells: Cells) -> None:
     """Any number of names; in another setting nothing is shared."""
     methods = {"a": {0.5: LOW}, "b": {0.5: LOW}, "c+x": {0.5: LOW}}

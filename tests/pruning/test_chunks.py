@@ -126,6 +126,23 @@ def test_chunks_of_losses_over_entries(loss: Any) -> None:
     assert error(flat_net(12), "grasp", 3, batch=(X, y), loss=loss) < 1e-5
 
 
+@pytest.mark.parametrize("summed", [False, True])
+def test_weights_of_entries_go_by_class_or_are_refused(summed: bool) -> None:
+    """Weights of classes hold in every part; those of examples would be put on others: refused."""
+    y = torch.sigmoid(X[:, :, :, 0].flatten(1))
+    how: dict[str, Any] = {"reduction": "sum" if summed else "mean"}
+    for by_class in ({"weight": torch.rand(12) + 0.1}, {"pos_weight": torch.rand(1, 12) + 0.1}):
+        loss = nn.BCEWithLogitsLoss(**by_class, **how)
+        assert error(flat_net(12), "snip", 1, batch=(X, y), loss=loss) < 1e-5
+    by_example = torch.rand(len(X), 1) + 0.1
+    for loss in (
+        nn.BCEWithLogitsLoss(weight=by_example, **how),
+        functools.partial(F.binary_cross_entropy_with_logits, weight=by_example, **how),
+    ):
+        with pytest.raises(UsageError, match=r"weights of shape \(\d+, 1\).*leave out the chunk"):
+            error(flat_net(12), "snip", 1, batch=(X, y), loss=loss)
+
+
 @pytest.mark.parametrize("loss", [weighted, functools.partial(weighted), lambda o, y: o.sum()])
 def test_a_loss_that_does_not_say_what_it_divides_by_has_no_chunks(loss: Any) -> None:
     """The sentence says how to declare it; without a chunk nothing has to be declared."""

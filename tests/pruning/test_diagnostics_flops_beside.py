@@ -138,6 +138,8 @@ def test_a_masked_projection_counts_its_share() -> None:
         (lambda layer, x: (x[:, None] * layer.weight).sum(-1), r"aten\.mul uses it"),
         (lambda layer, x: F.linear(x, F.normalize(layer.weight)), r"aten\.\w+ uses it"),
         (lambda layer, x: F.linear(x, layer.weight[:4]), "not all used equally often"),
+        (lambda layer, x: F.linear(x, torch.cat([layer.weight, layer.weight])), r"aten\.cat uses it"),
+        (lambda layer, x: (x @ torch.stack([layer.weight] * 2)).sum(0), r"aten\.(stack|cat) uses it"),
     ],
 )
 def test_a_weight_that_cannot_be_counted_is_named(function: Any, why: str) -> None:

@@ -261,6 +261,60 @@ def test_outputs_may_be_nested_with_a_loss_of_ones_own(scorer: str, wrap: Any, u
     assert same(found, prunebench.score(net(lambda o: o), scorer, batch=(U, T)))
 
 
+class Guarded(OrderedDict[str, Any]):
+    """Outputs as transformers return them: entries are attributes too, and `update` is refused."""
+
+    def __init__(self, entries: Any = (), /) -> None:
+        super().__init__()
+        for key, value in dict(entries).items():
+            self[key] = value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        super().__setattr__(key, value)
+
+    def update(self, *_: Any, **__: Any) -> None:
+        raise TypeError("update is refused")
+
+
+class Mirrored(OrderedDict[str, Any]):
+    """A dict whose entries were made attributes once."""
+
+    def __init__(self, entries: Any = (), /) -> None:
+        super().__init__(entries)
+        self.__dict__.update(entries)
+
+
+@pytest.mark.parametrize("kind", [Guarded, Mirrored])
+@pytest.mark.parametrize("unwrap", [lambda o: o.logits, lambda o: o["logits"]])
+def test_outputs_with_entries_as_attributes(kind: Any, unwrap: Any) -> None:
+    """GraSP divides outputs by its temperature, under whichever name the loss asks for them."""
+    test_outputs_may_be_nested_with_a_loss_of_ones_own("grasp", lambda o: kind({"logits": o}), unwrap)
+    doubled = nested.mapped(lambda t: 2 * t, kind({"logits": torch.ones(2), "loss": None}))
+    assert type(doubled) is kind
+    assert doubled.loss is None
+    assert torch.equal(unwrap(doubled), torch.full((2,), 2.0))
+
+
+def test_synflow_takes_complex_inputs() -> None:
+    """Ones in complex numbers, as the batch has them: they are not whole numbers."""
+
+    class Magnitude(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(5, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert x.is_complex()
+            return self.layer(x.abs())
+
+    x = torch.randn(12, 5, dtype=torch.complex64)
+    torch.manual_seed(0)
+    net = Magnitude()
+    found = prunebench.score(net, "synflow", batch=(x, T[:12] % 3))
+    assert torch.allclose(found["layer.weight"], net.layer.weight.abs().double())
+
+
 def test_targets_may_be_nested() -> None:
     """A dict of targets is moved, cast, and sliced in chunks like the inputs."""
 

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from prunebench.errors import UsageError
+from prunebench.pruning.nested import tensors
 
 __all__ = ["UsesBeside"]
 
@@ -79,7 +80,7 @@ class UsesBeside(TorchDispatchMode):
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
         operation = function.overloadpacket
-        for value in (*args, *kwargs.values()):
+        for value in tensors([*args, *kwargs.values()]):  # cat and stack take theirs in a list
             weight = self._weight_of(value)
             if weight is None or id(weight) in self._inside or _is_view(result, value):
                 continue
