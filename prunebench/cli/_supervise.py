@@ -2,7 +2,8 @@
 
 Code of plugins runs in the process that works, and may end it with no exception at all: `os._exit`, a crash
 in C, the kernel's answer to too much memory. The other process, which has loaded nothing, then writes down
-which job that was and lets a new one do the rest. It also passes signals on: a second Ctrl-C kills all.
+which job that was and lets a new one do the rest. It also passes signals on, and again until they are heeded,
+since not all code lets an exception through that comes from nowhere. A second Ctrl-C kills all.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ _PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGH
 
 AGAIN = 0.3
 """Seconds after the first signal in which a second one is taken for the same: one Ctrl-C may come twice."""
+
+REMINDER = 1.0
+"""Seconds after which a process that has not ended is told again."""
 
 
 @dataclass
@@ -145,6 +149,8 @@ class _Watch:
         if not self.signals:
             self._first = time.monotonic()
             click.echo("stopping…", err=True)
+            signal.signal(signal.SIGALRM, self._remind)
+            signal.setitimer(signal.ITIMER_REAL, REMINDER, REMINDER)
         elif time.monotonic() - self._first > AGAIN:
             _kill(self.child)
             return
@@ -152,9 +158,14 @@ class _Watch:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.child, number)
 
+    def _remind(self, _number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.child, self.signals[0])
+
     def until_it_ends(self, pipe: int) -> tuple[int, bool]:
         """Return the child's status, and whether it had announced its end."""
         _, status = os.waitpid(self.child, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         os.set_blocking(pipe, False)  # whatever the child started may hold the other end
         try:
             return status, bool(os.read(pipe, 1))

@@ -83,6 +83,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
         try:
             report, code = _run(suite, options, as_json, work)
         except stopping.Stopped:
+            stopping.heard()
             complain("Interrupted.")
             code = stopping.exit_code()
             work.end_at_once(code)

@@ -58,6 +58,59 @@ def test_stopped_it_says_so_and_goes_on_later(
     assert made <= set(records.rglob("*.json"))
 
 
+DEAF = """
+import time
+from pathlib import Path
+import prunebench
+
+def score(net, batch, rng):
+    Path("asleep").touch()
+    try:
+        time.sleep(100)
+    except BaseException:
+        pass
+    time.sleep(100)
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("deaf", score)]
+"""
+
+
+def test_a_run_whose_code_swallows_the_stop_is_told_again(project: Any) -> None:
+    """The first interrupt is lost in a scorer's `except`; the second comes by itself, and nothing is blamed."""
+    (project.folder / "deaf.py").write_text(DEAF)
+    path = project.suite(["deaf"])
+    command = [
+        sys.executable,
+        "-m",
+        "prunebench",
+        "run",
+        path.name,
+        "--plugin",
+        "deaf.py",
+        "--store",
+        "store",
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not (project.folder / "asleep").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "Interrupted: " in err
+    assert "Traceback" not in out + err
+    assert not project.store().attempt_keys()
+
+
 def test_a_failed_cell_makes_it_exit_with_1_and_the_others_are_done(project: Any) -> None:
     """One broken scorer: exit code 1, its error in the summary, every other cell in the leaderboard."""
     plugin = project.folder / "mine.py"
