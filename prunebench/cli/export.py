@@ -25,7 +25,7 @@ _EPILOG = """\b
 Examples:
   prunebench plan quick --cells  # lists cells and their keys
   prunebench export methods::digits-mlp-digits-snip-d0.05-s0 --suite quick
-  prunebench export --suite quick -k "methods and snip and s0" --sparsity 95 --mask
+  prunebench export --suite quick -k "methods and mlp and snip and s0" --sparsity 95 --mask
 \b
 Reading the file:
   from safetensors.torch import load_file

@@ -114,7 +114,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         path = Path(Request.from_json(text).suite)
         session.config.args = []
         session.collect = lambda: iter(  # type: ignore[method-assign]
-            [SuiteFile.from_parent(session, path=path, nodeid=node_name(path))]
+            [SuiteFile.from_parent(session, path=path, name=node_name(path), nodeid=node_name(path))]
         )
 
 
@@ -383,12 +383,15 @@ class CellItem(pytest.Item):
             return str(excinfo.value)
         return readable(str(super().repr_failure(excinfo, style)))
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
+    def reportinfo(self) -> tuple[str, int | None, str]:
         """Return where the cell is defined, for pytest's headings.
 
         pytest reads a name that a node's id ends with as dotted, and would print `d0::5` for `d0.5`.
         """
-        return self.path, None, f"{self.cell.matrix}: {self.cell.name}"
+        from prunebench.errors import readable
+
+        # a worker sends it, and only text goes through
+        return readable(str(self.path)), None, f"{self.cell.matrix}: {self.cell.name}"
 
 
 def summary(engine: LocalEngine, cell: PlannedCell) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prunebench.engine.sparsities import of_sparsity
-from prunebench.errors import StoreError, UsageError, closest
+from prunebench.errors import StoreError, UsageError, closest, readable
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
 from prunebench.store import replace
@@ -19,7 +19,7 @@ __all__ = ["node_name", "select", "write_last_failed"]
 
 def node_name(path: Path) -> str:
     """Return a suite file's name as ids of pytest's nodes begin: what these give a meaning to is replaced."""
-    return path.name.replace("::", "..").translate(str.maketrans("[]", "()"))
+    return readable(path.name).replace("::", "..").translate(str.maketrans("[]", "()"))
 
 
 def select(

@@ -108,6 +108,18 @@ def test_nothing_around_it_reaches_a_run(project: Any, workers: tuple[str, ...])
     assert any("printed while scoring" in log.read_text() for log in (store / "logs").iterdir())
 
 
+@pytest.mark.slow
+def test_workers_take_suites_and_stores_whose_names_are_no_utf_8(project: Any) -> None:
+    """Folder, file and store: what workers report of their cells is text all the same."""
+    folder = project.folder / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    suite = folder / os.fsdecode(b"\xe9t\xe9.toml")
+    shutil.move(project.suite(["snip"]), suite)
+    done = run(project.folder, str(suite), "--store", str(folder / "store"), "-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 cells made now" in done.stdout
+
+
 def test_workers_get_no_empty_entry_of_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty entry of PYTHONPATH, as in ":/mine", means the working directory; what is named stays."""
     from prunebench.engine.run import _surroundings
