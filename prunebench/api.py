@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from prunebench.arguments import (
@@ -338,7 +339,12 @@ def _counts_like(
     if isinstance(like, str):
         other, scorer, who = method_of(like, network.batch, plugins)
     else:
-        changed = form.changed(**{"allocation": "global", "alter": (), **like})
+        try:
+            changed = form.changed(**{"allocation": "global", "alter": (), **like})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(("allocation", "like", *map(str, first["loc"])))
+            raise UsageError(f"{where}: {first['msg']} (found {first['input']!r:.80})") from None
         other, scorer, who = method_of(changed, network.batch, plugins)
     mask = _mask(network, other, scorer, who, density, plugins)
     return {layer["name"]: layer["kept"] for layer in mask.layers()}

@@ -510,3 +510,10 @@ def test_a_scorer_that_fails_tells_its_line() -> None:
         assert isinstance(caught.value.__cause__, RuntimeError)
         line = unlucky.__code__.co_firstlineno + 1
         assert f"{__file__}:{line}: return torch.zeros(2, 3) @ torch.zeros(2, 3)" in str(caught.value)
+
+
+def test_changes_of_a_method_that_are_no_fields_are_refused_by_name():
+    """What `allocation = {like = …}` changes is checked as the form's own fields are, without a traceback."""
+    form = prunebench.Form(scorer="magnitude", allocation={"like": {"method": "snip"}})
+    with pytest.raises(prunebench.UsageError, match=r"allocation\.like\.method"):
+        prunebench.prune(nn.Linear(4, 4), form, density=0.5)

@@ -147,7 +147,19 @@ def _blame(
         )
     if batch is None and "NoneType" in text:
         return ComponentError(failure(f'{who}, which was given no batch (see needs="batch"),', error))
+    if isinstance(error, TypeError) and _is_of_the_call(error):
+        return ComponentError(
+            f"{who} must be a function of (net, batch, rng), and of parameters by keyword: {text}"
+        )
     return ComponentError(failure(who, error))
+
+
+def _is_of_the_call(error: BaseException) -> bool:
+    """True if the error arose as the scoring function was called, not within it."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and frame.tb_frame.f_code is run_scorer.__code__
 
 
 _NO_DERIVATIVE = ("derivative for aten", "once_differentiable", "donated buffers", "double backward")

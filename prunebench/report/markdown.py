@@ -111,7 +111,11 @@ def _name(row: Row) -> str:
 
 
 def _setting(standing: Standing, shown: Shown) -> list[str]:
-    rows: Sequence[Row] = standing.rows.to_dict("records")
+    every: Sequence[Row] = standing.rows.to_dict("records")
+    at_sparsities = [row for row in every if row["at"] == "sparsity"]
+    asked = {_name(row) for row in at_sparsities if row["unselected"] < row["planned"]}
+    rows = [row for row in every if _name(row) in asked] or every
+    left_out = len({_name(row) for row in every} - asked) if asked else 0
     by_sparsity = [row for row in rows if row["at"] == "sparsity"]
     methods = _Methods(rows, standing.baselines.none)
     notes = Footnotes(shown.digits, shown.absent)
@@ -137,6 +141,9 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     remarks = [*notes.lines(), *(f"- {remark}" for remark in _remarks(standing))]
     if any(row["unselected"] for row in by_sparsity):
         remarks.append("- A dash, or a smaller n, without a note: not selected now, and not run before.")
+    if left_out:
+        them = "1 method that was" if left_out == 1 else f"{left_out} methods that were"
+        remarks.append(f"- Left out: {them} not selected now, and not run before.")
     return [*blocks, "\n".join(remarks)] if remarks else blocks
 
 

@@ -383,3 +383,16 @@ def test_a_scorer_that_uses_a_batch_that_it_was_not_given_is_told_so(use: Any) -
 
     with pytest.raises(ComponentError, match=r"given no batch \(see needs=\"batch\"\), failed: TypeError"):
         score_network(nn.Linear(4, 3), undeclared)
+
+
+@pytest.mark.parametrize("function", [lambda net: {}, lambda net, batch, rng, extra: {}, dict])
+def test_a_scorer_of_other_arguments_is_told_which_are_given(function):
+    """The sentence has the arguments that a scoring function takes, and what Python said."""
+    with pytest.raises(ComponentError, match=r"must be a function of \(net, batch, rng\).*argument"):
+        score_network(nn.Linear(2, 2), function)
+
+
+def test_a_type_error_within_a_scorer_is_its_own():
+    """Another call that fails inside is no fault of the scorer's arguments."""
+    with pytest.raises(ComponentError, match="failed: TypeError"):
+        score_network(nn.Linear(2, 2), lambda net, batch, rng: sorted(3))

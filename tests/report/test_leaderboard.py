@@ -435,3 +435,18 @@ def test_every_column_of_the_data_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text("utf-8")
     documented = set(re.findall(r"`([a-z_]+)`", text[text.index("## The data") :]))
     assert {"schema", "suite", "version", *LONG} <= documented
+
+
+def test_methods_that_nobody_selected_have_no_rows_of_dashes(cells):
+    """Their number is said instead; one that was run at some sparsity stays."""
+    frame = cells(
+        {
+            "none": {0.0: [90, 91]},
+            "snip": {0.5: [80, 81], 0.8: ["unselected", "unselected"]},
+            "grasp": {0.5: ["unselected", "unselected"]},
+        }
+    )
+    text = leaderboard(frame, suite={"name": "s", "version": "1"})
+    assert "| snip" in text
+    assert "| grasp" not in text
+    assert "Left out: 1 method that was not selected now, and not run before." in text
