@@ -7,7 +7,9 @@ option: as arguments, `[` and `::` in their paths would mean something to pytest
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -166,7 +168,9 @@ def _surroundings() -> Iterator[None]:
     named = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     if "PYTHONPATH" in environment:  # an empty entry, as in ":/my/plugins", means the working directory
         os.environ["PYTHONPATH"] = os.pathsep.join(named)
-    sys.path[:] = [entry for entry in path if entry in named or not _is_here(entry)]
+    if any(map(_is_here, path)):
+        kept = {*named, *_installed_paths()}
+        sys.path[:] = [entry for entry in path if entry in kept or not _is_here(entry)]
     try:
         yield
     finally:
@@ -174,6 +178,16 @@ def _surroundings() -> Iterator[None]:
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
+
+
+def _installed_paths() -> list[str]:
+    """Return sys.path as Python has it in no folder: an editable install may lie in the working directory."""
+    command = [sys.executable, "-P", "-c", "import json, sys; print(json.dumps(sys.path))"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        return [str(entry) for entry in json.loads(told)]
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
 
 
 def _is_here(entry: str) -> bool:

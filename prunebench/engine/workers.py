@@ -42,6 +42,8 @@ class RunPlugin:
         self._at_work: set[Any] = set()
         self._stillborn = 0
         self._stderr: Any = None
+        self._told = ""
+        """What pytest-xdist says of the last worker that died: not all that fails in one reaches its stderr."""
 
     @contextlib.contextmanager
     def hearing_workers(self) -> Iterator[None]:
@@ -64,7 +66,8 @@ class RunPlugin:
 
     def _last_words(self) -> str:
         self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()[-12:]
+        text = self._stderr.read().decode("utf-8", "replace").strip() or self._told.strip()
+        lines = text.splitlines()[-12:]
         return "\n".join([". It wrote:", *(f"  {line}" for line in lines)]) if lines else ""
 
     @pytest.hookimpl(trylast=True)
@@ -103,6 +106,7 @@ class RunPlugin:
             self.found.problem = (
                 f"workers cannot start: {self._stillborn} in a row died before they had read the plan"
             )
+            self._told = str(error)
             pytest.exit(self.found.problem, returncode=1)
 
     @pytest.hookimpl(tryfirst=True)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import prunebench
+
 ODD = "run[1]::$HOME ..%s 'é' -x"
 
 SHADOWS = ("random", "queue", "json", "torch", "numpy", "pytest", "xdist", "execnet", "select", "pickle")
@@ -60,6 +62,15 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
         timeout=500,
         env={**os.environ, **environment},
     )
+
+
+def test_workers_start_where_prunebench_itself_lies(project: Any) -> None:
+    """An editable install is found through the working directory there, which is no place to import from."""
+    suite = project.suite(["magnitude"])
+    done = run(
+        Path(prunebench.__file__).parents[1], str(suite), "--store", str(project.folder / "s"), "-n", "2"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
