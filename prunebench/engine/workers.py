@@ -43,7 +43,7 @@ class RunPlugin:
         self._stillborn = 0
         self._stderr: Any = None
         self._told = ""
-        """What pytest-xdist says of the last worker that died: not all that fails in one reaches its stderr."""
+        """What pytest-xdist says of the last worker that died: not all of that reaches its stderr."""
 
     @contextlib.contextmanager
     def hearing_workers(self) -> Iterator[None]:
