@@ -121,5 +121,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
 )
 def test_an_example_works_on_results(finished: Place, args: list[str]) -> None:
     """What needs results of the quick suite, or plans a large one."""
+    for exported in finished.folder.glob("*.safetensors"):
+        exported.unlink()
     result = finished.call(*args, code=None)
     assert result.exit_code == 0 or (result.exit_code == 1 and suite_of(args) != "quick"), result.output

@@ -199,7 +199,8 @@ def test_workers_that_cannot_start_end_the_run(project: Any) -> None:
     """After a few tries, with what they wrote."""
     at_import = "if os.environ.get('PYTEST_XDIST_WORKER'): os.write(2, b'no room for me\\n'); os._exit(3)"
     suite, plugin, store = odd_place(project, at_import=at_import)
-    done = run(project.folder, str(suite), "--plugin", str(plugin), "--store", str(store), "-n", "2")
+    arguments = (str(suite), "--plugin", str(plugin), "--store", str(store), "-n", "2")
+    done = run(project.folder, *arguments, PYTEST_XDIST_WORKER="")  # this test may itself run in a worker
     assert done.returncode != 0
     assert "workers cannot start" in done.stderr
     assert "no room for me" in done.stderr
