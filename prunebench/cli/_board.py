@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prunebench.engine.snapshot import Snapshot
     from prunebench.plan import Plan
     from prunebench.store import Store
 
@@ -19,16 +20,17 @@ def board(
     *,
     asked: Collection[str] | None = None,
     sparsities: Sequence[float] = (),
+    snapshot: Snapshot | None = None,
 ) -> str | None:
     """Return a plan's leaderboard, or None where nothing of it has been run.
 
     `asked`: ids of the cells that were asked for. Of the others those that have no result are "unselected",
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
-    run. `sparsities`: the columns shown, where not the suite's own.
+    run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again.
     """
     from prunebench.engine.rows import rows
 
-    found = rows(plan, store)
+    found = rows(plan, store, snapshot)
     if not any(row["status"] in _RESULTS for row in found):
         return None
     from prunebench.analysis import table

@@ -80,8 +80,8 @@ def command(
         raise UsageError(f"--sparsity chooses columns of the md tables; {format} has every sparsity in rows")
     found = source(suite, options)
     columns = sorted({sparsity_of(cell) for cell in found.cells}) if options["sparsity"] else ()
-    text = board(found.plan, found.store, format, sparsities=columns)
     snapshot = Snapshot(found.plan, found.store)
+    text = board(found.plan, found.store, format, sparsities=columns, snapshot=snapshot)
     code = 0 if all(snapshot.recorded(cell) for cell in found.cells) else INCOMPLETE
     say_damaged(found.store)
     if text is None:
