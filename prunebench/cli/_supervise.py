@@ -24,13 +24,11 @@ from typing import IO, Any, NoReturn
 import click
 
 from prunebench.cli._output import complain
+from prunebench.stopping import AGAIN
 
 __all__ = ["Work", "supervised"]
 
 _PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-AGAIN = 0.3
-"""Seconds after the first signal in which a second one is taken for the same: one Ctrl-C may come twice."""
 
 REMINDER = 1.0
 """Seconds after which a process that has not ended is told again."""
