@@ -14,6 +14,15 @@ from prunebench.isolation import isolated
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
+from prunebench.plan.params import (
+    MaskInRounds,
+    MaskOfScores,
+    MaskOfState,
+    RegrowthUse,
+    ScorerUse,
+    Scoring,
+    ShuffleParams,
+)
 from prunebench.pruning import Regrow, keep_top, prune_rounds, score_network, shuffle_mask
 from prunebench.pruning.ranking import chosen_by_position, emptied_layers
 from prunebench.store import Artifact
@@ -34,7 +43,7 @@ def run_score(job: Job, context: Context) -> None:
     if "diverged" in meta:
         context.store.write_artifact(job.key, {}, meta)
         return
-    module, arguments = _scoring(job.params, context, source)
+    module, arguments = _scoring(job.params_as(Scoring), context, source)
     try:
         scores = score_network(module, **arguments)
     except LeakError:
@@ -56,25 +65,26 @@ def run_mask(job: Job, context: Context) -> None:
         return
     params = job.params
     first = inputs[job.inputs[0]]
-    if params.get("taken") == "state":
+    if isinstance(params, MaskOfState):
         _commit(job, context, mask_from(first), {**meta, "history": first.meta.get("history", [])})
         return
-    allocation: Any = params["allocation"]
+    assert isinstance(params, MaskOfScores | MaskInRounds)
+    allocation: Any = params.allocation
     if allocation == "like":
         liked = mask_from(inputs[job.inputs[1]])
         allocation = {layer["name"]: layer["kept"] for layer in liked.layers()}
-    if "rounds" in params:
+    if isinstance(params, MaskInRounds):
         module, arguments = _scoring(
-            params["scoring"], context, first, params.get("regrowth", {}).get("scorer")
+            params.scoring, context, first, params.regrowth.scorer if params.regrowth else None
         )
         try:
             mask = prune_rounds(
                 module,
-                density=params["density"],
-                rounds=params["rounds"],
-                keep=params["keep"],
+                density=params.density,
+                rounds=params.rounds,
+                keep=params.keep,
                 allocation=allocation,
-                regrowth=_regrow(params["regrowth"], context) if "regrowth" in params else None,
+                regrowth=_regrow(params.regrowth, context) if params.regrowth else None,
                 **arguments,
             )
         except LeakError:
@@ -85,8 +95,8 @@ def run_mask(job: Job, context: Context) -> None:
             context.store.write_artifact(job.key, {}, {**meta, "diverged": _where(first)})
             return
     else:
-        how: Any = {"keep": params["keep"], "allocation": allocation}
-        mask = keep_top(first.tensors, params["kept"], **how)
+        how: Any = {"keep": params.keep, "allocation": allocation}
+        mask = keep_top(first.tensors, params.target, **how)
         few = chosen_by_position(first.tensors, mask, who="the scorer", **how)
         if few:
             log.warning("%s", few)
@@ -103,7 +113,8 @@ def run_shuffle(job: Job, context: Context) -> None:
     if "diverged" in meta:
         context.store.write_artifact(job.key, {}, meta)
         return
-    _commit(job, context, shuffle_mask(mask_from(source), stream(job.params["seed"], "shuffle")), meta)
+    rng = stream(job.params_as(ShuffleParams).seed, "shuffle")
+    _commit(job, context, shuffle_mask(mask_from(source), rng), meta)
 
 
 def _meta(job: Job, context: Context, inputs: Mapping[str, Artifact]) -> dict[str, Any]:
@@ -162,62 +173,60 @@ def _commit(job: Job, context: Context, mask: Mask, meta: dict[str, Any]) -> Non
 
 
 def _scoring(
-    params: Mapping[str, Any], context: Context, source: Artifact, other: Mapping[str, Any] | None = None
+    params: Scoring, context: Context, source: Artifact, other: ScorerUse | None = None
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network in the state to be scored, and the arguments of `score_network`."""
-    module = context.network(params["architecture"], None, params["seed"])
+    module = context.network(params.architecture, None, params.seed)
     unpack_state(source).load_into(module)
-    return module.to(params["scorer"]["device"]), scoring_arguments(params, context, other)
+    return module.to(params.scorer.device), scoring_arguments(params, context, other)
 
 
-def scoring_arguments(
-    params: Mapping[str, Any], context: Context, other: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def scoring_arguments(params: Scoring, context: Context, other: ScorerUse | None = None) -> dict[str, Any]:
     """Return the arguments of `score_network`, less the network, that a job's `scoring` says.
 
     `other` is the call of a scorer that gets the same batch.
     """
     from prunebench.training.data import scoring_batch
 
-    call = params["scorer"]
-    scorer = cast(Scorer, context.host.get("scorers", call["name"]))
+    call = params.scorer
+    scorer = cast(Scorer, context.host.get("scorers", call.name))
     batch: tuple[Any, torch.Tensor] | None = None
-    if "batch" in params:
-        data = context.data(params["data"], "cpu")
+    if params.batch and params.data:
+        data = context.data(params.data, "cpu")
         # images in floating point take four times the memory of bytes: the built-in scorers that work in
         # chunks make them chunk by chunk; others are promised tensors
         lazy = _in_chunks(call, context) and (other is None or _in_chunks(other, context))
         try:
-            x, y = scoring_batch(data, params["seed"], **params["batch"], lazy=lazy)
+            x, y = scoring_batch(data, params.seed, **params.batch.model_dump(), lazy=lazy)
         except DataError as error:
-            named = f"data set '{params['data']['name']}', training part ({params['data']['split']} split)"
+            named = f"data set '{params.data.name}', training part ({params.data.split} split)"
             raise DataError(f"{named}: {error}") from error
-        batch = x.to(call["device"]), y.to(call["device"])
-    prunable = params["prunable"]
+        batch = x.to(call.device), y.to(call.device)
+    prunable = params.prunable
     return {
         "function": scorer.function,
         "mode": scorer.mode,
         "precision": scorer.precision,
         "batch": batch,
-        "rng": stream(params["seed"], "scores"),
-        "of": prunable["of"],
-        "except_": tuple(prunable["except"]),
-        "input_shape": tuple(params["architecture"]["input"]),
-        "parameters": call["parameters"],
+        "rng": stream(params.seed, "scores"),
+        "of": prunable.of,
+        "except_": prunable.except_,
+        "input_shape": params.architecture.input,
+        "parameters": call.parameters,
         "who": context.host.who("scorers", scorer.name),
         "warn": log.warning,
     }
 
 
-def _in_chunks(call: Mapping[str, Any], context: Context) -> bool:
+def _in_chunks(call: ScorerUse, context: Context) -> bool:
     """Whether it is a built-in scorer that will ask for its examples in chunks."""
-    built_in = context.host.origin("scorers", call["name"]).distribution == "prunebench"
-    return built_in and call["parameters"].get("chunk") is not None
+    built_in = context.host.origin("scorers", call.name).distribution == "prunebench"
+    return built_in and call.parameters.get("chunk") is not None
 
 
-def _regrow(params: Mapping[str, Any], context: Context) -> Regrow:
+def _regrow(params: RegrowthUse, context: Context) -> Regrow:
     """Return what a mask's `regrowth` says."""
-    call = params["scorer"]
-    scorer = cast(Scorer, context.host.get("scorers", call["name"]))
+    call = params.scorer
+    scorer = cast(Scorer, context.host.get("scorers", call.name))
     who = context.host.who("scorers", scorer.name)
-    return Regrow(scorer.function, call["parameters"], params["every"], who)
+    return Regrow(scorer.function, call.parameters, params.every, who)
