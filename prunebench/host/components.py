@@ -210,7 +210,7 @@ class Dataset(Component):
     """Labelled images: in memory, or (`stream`) as files that are read while training.
 
     `load(root, part)` with part "train" or "test" returns (uint8 images N×C×H×W, int64 labels N), or with
-    `stream` a `prunebench.training.files.ImageFiles`; it raises `prunebench.errors.DataError` with what to
+    `stream` a `prunebench.ImageFiles`; it raises `prunebench.DataError` with what to
     put where. Keyword-only arguments of `load` are the data set's parameters; each of the other functions is
     given those that it takes. `fingerprint(root)` returns a hexadecimal digest of the files without decoding
     them; without one the loaded tensors are hashed. `mean` and `std` are of the training images, per channel,

@@ -177,7 +177,7 @@ def scoring_arguments(
 
     `other` is the call of a scorer that gets the same batch.
     """
-    from prunebench.training.data import scoring_batch
+    from prunebench.training.images.data import scoring_batch
 
     call = params["scorer"]
     scorer = cast(Scorer, context.host.get("scorers", call["name"]))

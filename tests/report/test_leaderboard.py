@@ -15,9 +15,9 @@ from scipy import stats
 
 from prunebench.analysis import table
 from prunebench.errors import UsageError
+from prunebench.percent import percent_labels
 from prunebench.report.leaderboard import leaderboard
 from prunebench.report.markdown import escape
-from prunebench.report.percent import percent_labels
 from prunebench.report.standings import LONG
 
 Cells = Callable[..., pd.DataFrame]
