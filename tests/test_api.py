@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from prunebench_plugins.scorers import snip
 from torch import Tensor, nn
 
 import prunebench
 from prunebench.errors import ComponentError, UsageError
 from prunebench.host.form import ScorerCall
-from prunebench_plugins.scorers import snip
 
 METHODS = ["random", "magnitude", "snip", "grasp", "synflow", "iterative-snip", "grasp-inverted", "force"]
 

@@ -33,7 +33,7 @@ def test_every_dependency_is_pinned_to_a_version_that_is_allowed(script: ModuleT
     wanted = [Requirement(text) for text in project["dependencies"]]
     wanted += [Requirement(text) for text in project["optional-dependencies"]["test"]]
     pins = dict(line.split("==") for line in script.constraints())
-    assert list(pins) == sorted(requirement.name for requirement in wanted)
+    assert sorted(pins) == sorted(requirement.name for requirement in wanted)
     for requirement in wanted:
         assert Version(pins[requirement.name]) in requirement.specifier
 

@@ -132,7 +132,7 @@ class Scorer(Component):
         return _keyword_parameters(self.function)
 
     def takes_lazy(self, parameters: Mapping[str, Any]) -> bool:
-        """Return True if the scorer, with these parameters, makes do with examples that are made on demand."""
+        """Return True if the scorer, with these parameters, takes examples that are made on demand."""
         return self.examples == "lazy" and {**self.parameters, **parameters}.get("chunk", 1) is not None
 
     def cost(self, parameters: Mapping[str, Any]) -> float:

@@ -38,8 +38,9 @@ def check_scorer(scorer: Scorer) -> None:
 
     It must return a finite score of the right shape for every prunable weight, with and without a mask, and
     the same bits when asked again; scores must rank: not all zero, not one value for all weights of a layer
-    in every layer. One that takes examples lazily gives the same bits for them. The network, its BatchNorm statistics, the batch and what all components share (random
-    states, torch's modes, hooks of all modules and functions) stay as they were.
+    in every layer. One that takes examples lazily gives the same bits for them. The network, its BatchNorm
+    statistics, the batch and what all components share (random states, torch's modes, hooks of all modules
+    and functions) stay as they were.
 
     Raises: AssertionError.
     """
