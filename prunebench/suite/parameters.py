@@ -90,7 +90,7 @@ def changed_recipe(
         else:
             problems.add(where(key), f"is no part of a recipe{nearest(key, Recipe.model_fields)}")
     try:
-        changed = Recipe.model_validate({**recipe.model_dump(mode="json"), **known})
+        changed = recipe.changed(known)
     except ValidationError as error:
         _report(error, known, where, problems)
         return None
