@@ -233,8 +233,7 @@ class Product:
         """Return what the ablations make of a method's form, one after the other."""
         for name in ablations.value:
             try:
-                with self.host.calling("ablations", name):
-                    form = self.host.get("ablations", name).function(form)
+                form = self.host.ablated(form, name)
             except (Exception, SystemExit) as error:  # whatever a plugin does
                 told = f"ablation '{name}' of method '{method.label}': {_told(error)}"
                 ablations.here.problem(told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -34,8 +33,8 @@ class Components(Protocol):
     def method(self, name: str) -> Any:
         """Return the method of that name; a scorer is a method too."""
 
-    def calling(self, kind: str, name: str) -> AbstractContextManager[None]:
-        """Return the bracket for a call of that component."""
+    def ablated(self, form: Any, name: str) -> Any:
+        """Return the form that the ablation of that name makes of a form."""
 
 
 def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, here: Cursor) -> dict[str, Any]:
@@ -82,7 +81,7 @@ def changed_recipe(
         else:
             (here / key).problem(f"is no part of a recipe{nearest(key, Recipe.model_fields)}")
     try:
-        changed = Recipe.model_validate({**recipe.model_dump(mode="json"), **known})
+        changed = recipe.changed(known)
     except ValidationError as error:
         _not_valid(error, known, here)
         return None

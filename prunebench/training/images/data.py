@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from prunebench.errors import DataError
-from prunebench.training.normalize import normalize
-from prunebench.training.stream import Streamed
+from prunebench.training.images.normalize import normalize
+from prunebench.training.images.reading import ImagesOnDisk
 from prunebench.training.streams import stream
+from prunebench.training.tasks import CLASSIFICATION
 
 __all__ = ["Data", "Images", "Normalized", "scoring_batch", "validation_indices"]
 
-Images = torch.Tensor | Streamed
+Images = torch.Tensor | ImagesOnDisk
 Part = tuple[Images, torch.Tensor]
 
 
@@ -25,7 +26,7 @@ Part = tuple[Images, torch.Tensor]
 class Data:
     """Images as they are in the files and their labels, of a run's own training part and its evaluation part.
 
-    Images are uint8 N×C×H×W, held or (`Streamed`) read from their files when they are wanted; they are
+    Images are uint8 N×C×H×W, held or (`ImagesOnDisk`) read from their files when they are wanted; they are
     normalised batch by batch with `mean` and `std`, per channel on the scale 0–1, by `normalize`.
     """
 
@@ -37,6 +38,8 @@ class Data:
     std: tuple[float, ...]
     shape: tuple[int, int, int]
     classes: int
+    task: str = CLASSIFICATION
+    """What networks are trained for on them: a name of `TASKS`."""
 
     @classmethod
     def prepare(
@@ -48,6 +51,7 @@ class Data:
         classes: int,
         split: Literal["test", "val"] = "test",
         device: str | torch.device = "cpu",
+        task: str = CLASSIFICATION,
     ) -> Data:
         """Return the data of a run on the device.
 
@@ -72,8 +76,8 @@ class Data:
         other = tuple(test[0].shape[1:])
         if shape != other:
             raise DataError(f"test images have shape {other}, training images {shape}")
-        data = cls(*train, *test, tuple(mean), tuple(std), shape=(channels, height, width), classes=classes)
-        return data.to(device)
+        shape = (channels, height, width)
+        return cls(*train, *test, tuple(mean), tuple(std), shape, classes, task).to(device)
 
     def to(self, device: str | torch.device) -> Data:
         """Return the data on a device; tensors that are there already are shared."""
@@ -197,7 +201,7 @@ def _first_of_each_class(
 
 def _chosen(images: Images, which: torch.Tensor) -> Images:
     """Return some images, by number or by a bool for each; those in files are not read yet."""
-    return images.take(which) if isinstance(images, Streamed) else images[which]
+    return images.take(which) if isinstance(images, ImagesOnDisk) else images[which]
 
 
 def _check(images: Images, labels: torch.Tensor, channels: int, classes: int, part: str) -> None:
