@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+LOWEST := .venv-lowest
 
-.PHONY: run test test-all check install benchmark clean
+.PHONY: run test test-all test-lowest check install benchmark clean
 .DEFAULT_GOAL := run
 
 run: install  ## environment, install, the quick suite, its table
@@ -15,6 +16,9 @@ test: install check  ## what CI runs: linters, types, layers, the quick tests
 
 test-all: install check  ## also slow tests, and those on real images (PRUNEBENCH_DATA names the data root)
 	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+test-lowest: $(LOWEST)/.installed  ## the quick tests with the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -q -n $(WORKERS) -m "not slow and not realdata"
 
 check: install
 	$(BIN)/ruff check .
@@ -34,5 +38,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
+$(LOWEST)/.installed: pyproject.toml constraints.txt tools/lowest_versions.py
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet packaging
+	$(LOWEST)/bin/python tools/lowest_versions.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/pip install --quiet --constraint $(LOWEST)/constraints.txt --editable ".[test]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

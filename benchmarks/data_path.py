@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from prunebench.training.batches import Batches
-from prunebench.training.data import Data
+from prunebench.training.images.batches import Batches
+from prunebench.training.images.data import Data
 from prunebench.training.recipe import Recipe
 from prunebench.vision import torchvision
 

@@ -21,8 +21,8 @@ from torch import nn
 from torch.nn import functional
 
 from prunebench.pruning.mask import Mask
-from prunebench.training.batches import Batches
-from prunebench.training.data import Data
+from prunebench.training.images.batches import Batches
+from prunebench.training.images.data import Data
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prunebench.cli._board import board
-from prunebench.engine.frozen import newest_frozen
-from prunebench.engine.session import Request, Session, freeze, read_frozen
-from prunebench.engine.snapshot import Snapshot
+from prunebench.engine.session import Request, Session
 from prunebench.errors import StoreError, UsageError
+from prunebench.results.frozen import freeze, newest_frozen, read_frozen
+from prunebench.results.snapshot import Snapshot
 from prunebench.store import Store
 
 __all__ = ["ENDING", "HERE", "pack", "table_of", "unpack"]

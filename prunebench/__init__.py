@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
     from prunebench.pruning.network import ScoringNetwork
     from prunebench.training.course import Course
-    from prunebench.training.files import ImageFiles
+    from prunebench.training.images.files import ImageFiles
     from prunebench.training.recipe import Recipe
 
 _WHERE = {
@@ -78,7 +78,7 @@ _WHERE = {
     "prunebench.pruning.mask": ["Mask"],
     "prunebench.pruning.network": ["ScoringNetwork"],
     "prunebench.training.course": ["Course"],
-    "prunebench.training.files": ["ImageFiles"],
+    "prunebench.training.images.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}

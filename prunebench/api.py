@@ -79,8 +79,8 @@ def prune(
     batch: (x, y) for methods that need data: in papers ten examples of every class. Both may hold tensors in
         dicts, tuples, lists and dataclasses. A tuple x is passed as model(*x) where the model's forward takes
         so many positional arguments, a dict as model(**x) where forward has arguments of these names, and
-        anything else as model(x). Where a scorer has a `chunk`, x may be anything with `len`, `shape`
-        (examples, …) and x[numbers of examples] → tensor.
+        anything else as model(x). For a scorer with `examples = "lazy"` (in a `chunk`, where it has one), x
+        may be anything with `len`, `shape` (examples, …) and x[numbers of examples] → tensor.
     seed: decides random scores, shuffles, and dropout while scoring.
     loss: function(outputs, y) → scalar, of whatever the model returns; unless given, the mean cross entropy
         of logits, without labels of −100.
@@ -246,12 +246,12 @@ class _Network:
         assert self.batch is not None
         if self.loss is not None or nested.tensors(self.batch[0]):
             return
-        found = f"batch: x is a {type(self.batch[0]).__name__}, which makes its examples when they are wanted"
-        if "chunk" not in scorer.parameters:
-            raise UsageError(f"{found}; scorer '{scorer.name}' wants a torch tensor")
-        if parameters.get("chunk") is None:
+        given = f"batch: x is a {type(self.batch[0]).__name__}, which makes its examples when they are wanted"
+        if scorer.examples != "lazy":
+            raise UsageError(f"{given}; scorer '{scorer.name}' wants a torch tensor")
+        if not scorer.takes_lazy(parameters):
             raise UsageError(
-                f"{found}; for scorer '{scorer.name}' say how many at a time: "
+                f"{given}; for scorer '{scorer.name}' say how many at a time: "
                 f'ScorerCall(name="{scorer.name}", parameters={{"chunk": 100}})'
             )
 

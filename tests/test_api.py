@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from prunebench_plugins.scorers import snip
 from torch import Tensor, nn
 
 import prunebench
@@ -446,6 +447,9 @@ def test_examples_that_are_made_when_wanted(scorer: str) -> None:
         prunebench.score(make_model(), scorer, batch=(lazy, y))
     with pytest.raises(UsageError, match="scorer 'whole' wants a torch tensor"):
         prunebench.score(make_model(), prunebench.Scorer("whole", whole, needs="batch"), batch=(lazy, y))
+    own = prunebench.Scorer("own", snip.score, needs="batch", mode="train", examples="lazy")
+    with pytest.raises(UsageError, match="for scorer 'own' say how many at a time"):
+        prunebench.score(make_model(), own, batch=(lazy, y))
     assert prunebench.score(make_model(), "synflow", batch=(lazy, y)).keys() == found.keys()
 
 

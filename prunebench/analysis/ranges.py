@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -24,13 +23,13 @@ from prunebench.analysis.names import ALSO, one_name
 from prunebench.analysis.table import SETTING, VARIANT, counted, distinct
 from prunebench.errors import SuiteError, nearest
 
-__all__ = ["AT_RANGE", "RANGES", "Baselines", "Ranges", "find_ranges", "margin_of", "over_ranges"]
+__all__ = ["AT_RANGE", "MARGIN", "RANGES", "Baselines", "Ranges", "find_ranges", "margin_of", "over_ranges"]
 
 RANGES = ("trivial", "matching", "extreme", "all")
 AT_RANGE = ("range",)
 
-_MARGINS = MappingProxyType({"mnist": 0.2, "fashionmnist": 0.2, "tinyimagenet": 1.0, "imagenet": 1.0})
-_DEFAULT_MARGIN = 0.5
+MARGIN = 0.5
+"""Points of accuracy that do not matter, where nobody says another number; a data set declares its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +92,15 @@ class Ranges:
 def margin_of(dataset: str, margins: float | Mapping[str, float] | None = None) -> float:
     """Return the margin δ in points of accuracy: differences below it do not matter to a user.
 
-    The caller's own `margins` (one for all, or by data set) come first; else 0.2 on MNIST and Fashion-MNIST,
-    1.0 on TinyImageNet and ImageNet, 0.5 elsewhere.
+    `margins` is one number for all data sets, or a number by data set, as a plan's `suite["margins"]` has
+    those that the data sets declare. A data set that it does not name, and every one without it, has MARGIN.
 
-    >>> margin_of("cifar10"), margin_of("mnist"), margin_of("mnist", {"mnist": 0.1}), margin_of("mnist", 2)
-    (0.5, 0.2, 0.1, 2.0)
+    >>> margin_of("mnist"), margin_of("mnist", {"mnist": 0.2}), margin_of("mnist", {}), margin_of("mnist", 2)
+    (0.5, 0.2, 0.5, 2.0)
     """
     if isinstance(margins, Mapping):
-        if dataset in margins:
-            return float(margins[dataset])
-    elif margins is not None:
-        return float(margins)
-    plain = "".join(c for c in dataset.lower() if c.isalnum())
-    return _MARGINS.get(plain, _DEFAULT_MARGIN)
+        return float(margins.get(dataset, MARGIN))
+    return MARGIN if margins is None else float(margins)
 
 
 def find_ranges(
@@ -116,7 +111,8 @@ def find_ranges(
 ) -> dict[tuple[str, ...], Ranges]:
     """Return the ranges of each setting, by its values of SETTING, in order of first appearance.
 
-    The grid of a setting is every sparsity above 0 that any of its cells has; a baseline is judged at those
+    `margins` are as of `margin_of`: without them every data set has the margin MARGIN. The grid of a setting
+    is every sparsity above 0 that any of its cells has; a baseline is judged at those
     it is planned at, by its results. A diverged run counts with the accuracy of a guess.
     """
     baselines = baselines or Baselines()

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.cli._output import amount, between, complain, counted, say
-from prunebench.engine.estimate import Estimate, estimate
-from prunebench.engine.session import Session, previous_plans
-from prunebench.engine.snapshot import Failure, Snapshot
+from prunebench.engine.session import Session
 from prunebench.plan import Earlier, PlannedCell, reason
+from prunebench.results.estimate import Estimate, estimate
+from prunebench.results.frozen import previous_plans
+from prunebench.results.snapshot import Failure, Snapshot
 from prunebench.store import Store
 
 __all__ = ["Overview"]
@@ -35,7 +36,7 @@ class Overview:
         cls, session: Session, *, keyword: str | None = None, last_failed: bool = False, workers: int = 1
     ) -> Overview:
         """Select cells and look at the store, which may not be there yet; nothing is written."""
-        from prunebench.engine.select import select
+        from prunebench.engine.selection import select
 
         root = Path(session.request.store)
         store = Store.open(root, create=False, write=False, absent_ok=True, mend=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prunebench.cli._options import request_of
-from prunebench.engine.select import select
+from prunebench.engine.selection import select
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
@@ -47,7 +47,7 @@ def source(suite: str, options: dict[str, Any]) -> Source:
     The frozen plan is taken where the suite's content is the same and no option asks for another plan.
     -k and --sparsity select cells of it.
     """
-    from prunebench.engine.frozen import newest_frozen
+    from prunebench.results.frozen import newest_frozen
     from prunebench.suite.load import suite_path
 
     request = request_of(suite, options)

@@ -79,16 +79,14 @@ def command(
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import complain, counted, problems, say, say_json
-    from prunebench.engine.export import (
-        JobFailed,
-        check_output,
-        export,
-        export_mask,
-        find_cell,
-        find_selected,
-    )
-    from prunebench.engine.frozen import suite_name
+    from prunebench.engine.local import JobFailed
+    from prunebench.engine.remake import weights
+    from prunebench.engine.selection import select
+    from prunebench.engine.session import Session
     from prunebench.errors import DataError, SuiteError
+    from prunebench.results.export import check_output, export, export_mask
+    from prunebench.results.finished import find_cell, find_selected
+    from prunebench.results.frozen import suite_name
     from prunebench.store import Store
 
     _check_choice(key, suite, keyword, sparsity)
@@ -100,16 +98,21 @@ def command(
         if key is not None:
             found = find_cell(store, key, suite_name(suite) if suite else None)
         else:
-            found = find_selected(store, suite_name(str(suite)), keyword=keyword, sparsities=sparsity)
+            found = find_selected(
+                store,
+                suite_name(str(suite)),
+                lambda plan: select(plan, None, keyword=keyword, sparsities=sparsity),
+            )
     finally:
         say_damaged(store)
     suffix = f"{'.mask' if mask_only else ''}.{'pt' if format == 'pt' else 'safetensors'}"
     path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", found.cell.name) + suffix)
     check_output(path, force)
     kind: Any = format
+    made_again, agrees = 0, True
     try:
         if mask_only:
-            done = export_mask(found, store, path, format=kind, force=force)
+            export_mask(found, store, path, format=kind, force=force)
         else:
             with contextlib.suppress(SuiteError):  # the suite may have gone, its results have not
                 request = request.with_suite_plugins() if suite else request
@@ -117,13 +120,15 @@ def command(
             problems(host)
             if not store.has_artifact(found.state):
                 complain(f"the weights of {found.cell.id} were not kept: they are made again")
-            done = export(found, store, request, host, path, format=kind, force=force)
+            made = weights(Session(request, host, found.plan, None, found.path), store, found)
+            made_again = made.made_again
+            agrees = export(found, made.network, made.state, path, format=kind, force=force)
     except JobFailed as error:
         if isinstance(error.__cause__, DataError):
             raise error.__cause__ from error
         complain(str(error), label="Error")
         raise click.exceptions.Exit(1) from error
-    if not done.agrees:
+    if not agrees:
         complain(
             "made again, the weights came out with other bits than the record's (another machine?)",
             label="Warning",
@@ -142,8 +147,8 @@ def command(
         "examples": test["examples"],
         "numerics": numerics,
         "parts": ["mask"] if mask_only else ["weights", *(["mask"] if "mask" in found.record.result else [])],
-        "jobs_made_again": done.made_again,
-        "agrees_with_record": done.agrees,
+        "jobs_made_again": made_again,
+        "agrees_with_record": agrees,
     }
     if as_json:
         say_json(about)
@@ -152,8 +157,7 @@ def command(
     say(
         f"{path}: {found.cell.id} of suite {found.plan.suite['name']} {found.plan.suite['version']}, "
         f"record {found.cell.key[:12]}, {found.cell.kept:,} of {found.cell.prunable:,} weights kept, "
-        f"{accuracy}, {numerics}"
-        + (f"; {counted(done.made_again, 'job')} made again" if done.made_again else "")
+        f"{accuracy}, {numerics}" + (f"; {counted(made_again, 'job')} made again" if made_again else "")
     )
 
 

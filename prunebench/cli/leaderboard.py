@@ -69,9 +69,9 @@ def command(
     from prunebench.cli._exit import INCOMPLETE
     from prunebench.cli._output import complain, deliver
     from prunebench.cli._source import source
-    from prunebench.engine.snapshot import Snapshot
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
+    from prunebench.results.snapshot import Snapshot
 
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")

@@ -86,8 +86,8 @@ def command(
     from prunebench.cli._exit import INCOMPLETE
     from prunebench.cli._output import SCHEMA, complain, deliver
     from prunebench.cli._source import source
-    from prunebench.engine.measures import measure_rows
     from prunebench.errors import UsageError
+    from prunebench.results.rows import measure_rows
 
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")

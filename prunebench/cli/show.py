@@ -68,7 +68,7 @@ def _in_short(shown: Mapping[str, Any]) -> dict[str, Any]:
     The whole is in JSON; sparsities are as tables print them.
     """
     from prunebench.host.form import Form
-    from prunebench.report.percent import percent_labels
+    from prunebench.percent import percent_labels
 
     ordinary = Form(scorer=None).model_dump(mode="json", by_alias=True, exclude_none=True)
     found: dict[str, Any] = {}

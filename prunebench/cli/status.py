@@ -59,8 +59,8 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import counted, say, say_json, say_rows
     from prunebench.cli._source import source
-    from prunebench.engine.rows import rows
-    from prunebench.engine.snapshot import Snapshot
+    from prunebench.results.rows import rows
+    from prunebench.results.snapshot import Snapshot
 
     found = source(suite, options)
     plan, snapshot = found.plan, Snapshot(found.plan, found.store)

@@ -108,7 +108,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Collect the suite that `prunebench run` asks for, whatever its path holds, and nothing else."""
     text = session.config.getoption("--prunebench-request")
     if text:
-        from prunebench.engine.select import node_name
+        from prunebench.engine.selection import node_name
         from prunebench.engine.session import Request
 
         path = Path(Request.from_json(text).suite)
@@ -202,8 +202,9 @@ def loaded(config: pytest.Config, path: Path) -> Loaded:
 
 
 def _load(config: pytest.Config, path: Path) -> Loaded:
-    from prunebench.engine.session import Session, read_frozen
+    from prunebench.engine.session import Session
     from prunebench.errors import StoreError
+    from prunebench.results.frozen import read_frozen
     from prunebench.store import Store
 
     request = request_for(config, path)

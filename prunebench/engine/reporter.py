@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from prunebench import stopping
 from prunebench.engine.pytest_plugin import Loaded, Notice, summary
-from prunebench.engine.select import node_name
+from prunebench.engine.selection import node_name
 from prunebench.plan import Job, PlannedCell
 
 __all__ = ["CellReporter", "Found"]

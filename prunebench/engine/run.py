@@ -19,12 +19,12 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.pytest_plugin import Loaded
-from prunebench.engine.select import write_last_failed
+from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
-from prunebench.engine.snapshot import Snapshot
 from prunebench.engine.workers import RunPlugin
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.plan import PlannedCell
+from prunebench.results.snapshot import Snapshot
 from prunebench.store import Store
 
 __all__ = ["Earlier", "Outcome", "run_cells"]

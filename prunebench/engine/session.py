@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
-from prunebench.store import Damaged, Missing, Store
+from prunebench.results.frozen import freeze
+from prunebench.store import Store
 
 if TYPE_CHECKING:
     from prunebench.engine.local import LocalEngine
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     from prunebench.plan.planner import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session", "freeze", "previous_plans", "read_frozen"]
+__all__ = ["Request", "Session"]
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ class Session:
 
         What is only listed counts as done; without this look a record cut short by a full disk would stay so.
         """
-        from prunebench.engine.snapshot import Snapshot
+        from prunebench.results.snapshot import Snapshot
 
         snapshot = Snapshot(self.plan, store)
         targets = dict.fromkeys(target for cell in self.plan.cells for target in cell.targets)
@@ -208,53 +205,3 @@ def _check_device(device: str) -> None:
         raise UsageError(f"--device: found '{device}', allowed: cpu, cuda, cuda:N")
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device: cuda was asked for, and this torch sees no GPU")
-
-
-def freeze(plan: Plan, store: Store) -> Path:
-    """Write a plan to the store's plans and return its path."""
-    return store.write_plan(plan.name, orjson.dumps(plan.frozen()))
-
-
-def read_frozen(
-    path: Path, store: Store, *, unsealed: bool = False, mentions: str | None = None
-) -> Plan | None:
-    """Read a frozen plan of `store`, its checksum verified.
-
-    None for one of another format: such a plan is made anew. With `unsealed`, plans of format 1 are read too,
-    which have no checksum: to explain what changed, never to make a table of. None as well where the text
-    `mentions` is nowhere in it.
-
-    Raises: Missing; Damaged, once the file has been set aside; StoreError where it cannot be read.
-    """
-
-    def parse(content: bytes) -> Plan | None:
-        if mentions is not None and mentions.encode() not in content:
-            return None
-        return Plan.thaw(orjson.loads(content))
-
-    with _uncollected():
-        return store.read_plan(path, parse, unsealed=unsealed)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage: while a plan's million values are made there is none, and it doubles the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
-    """Yield the frozen plans of this suite that are others than `plan`, the newest first; for words only."""
-    for path in reversed(store.plans(str(plan.suite["name"]))):
-        if path.stem != plan.name:
-            try:
-                found = read_frozen(path, store, unsealed=True)
-            except (Missing, Damaged):
-                continue
-            if found is not None:
-                yield found

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from prunebench.errors import UsageError
+from prunebench.percent import percent_labels
 from prunebench.plan.planner import PlannedCell
-from prunebench.report.percent import percent_labels
 
 __all__ = ["of_sparsity", "sparsity_of"]
 

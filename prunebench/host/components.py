@@ -104,6 +104,11 @@ class Scorer(Component):
     Keyword-only arguments of the function are the scorer's parameters. `passes` is what scoring costs, in
     forward passes for each example (3: forward, gradient of the inputs, gradient of the weights): a number,
     or a function of the parameters.
+
+    `examples` says what x of the batch must be. "tensors": a tensor. "lazy": the scorer may be given examples
+    that are made when it asks for them; it has their `len`, their `shape` and x[numbers] → tensor. That keeps
+    a large batch out of memory, and changes no number. A lazy scorer with a parameter `chunk` is given them
+    where `chunk` is not None, and tensors otherwise.
     """
 
     kind: ClassVar[str] = "scorer"
@@ -112,6 +117,7 @@ class Scorer(Component):
     mode: Literal["train", "eval"] = "eval"
     precision: Literal["float32", "float64"] = "float32"
     batch: Batch = Batch(per_class=10)  # noqa: RUF009 (it is frozen)
+    examples: Literal["tensors", "lazy"] = "tensors"
     passes: float | Callable[[Mapping[str, Any]], float] = 3.0
     version: str | None = None
     depends: tuple[str, ...] = ()
@@ -125,6 +131,10 @@ class Scorer(Component):
     def parameters(self) -> dict[str, Any]:
         """The scorer's parameters with their defaults."""
         return _keyword_parameters(self.function)
+
+    def takes_lazy(self, parameters: Mapping[str, Any]) -> bool:
+        """Return True if the scorer, with these parameters, takes examples that are made on demand."""
+        return self.examples == "lazy" and {**self.parameters, **parameters}.get("chunk", 1) is not None
 
     def cost(self, parameters: Mapping[str, Any]) -> float:
         """Return the forward passes that scoring takes for each example with these parameters."""
@@ -201,12 +211,12 @@ class Dataset(Component):
     """Labelled images: in memory, or (`stream`) as files that are read while training.
 
     `load(root, part)` with part "train" or "test" returns (uint8 images N×C×H×W, int64 labels N), or with
-    `stream` a `prunebench.training.files.ImageFiles`; it raises `prunebench.errors.DataError` with what to
+    `stream` a `prunebench.ImageFiles`; it raises `prunebench.DataError` with what to
     put where. Keyword-only arguments of `load` are the data set's parameters; each of the other functions is
     given those that it takes. `fingerprint(root)` returns a hexadecimal digest of the files without decoding
     them; without one the loaded tensors are hashed. `mean` and `std` are of the training images, per channel,
     on the scale 0–1; None has them computed from the loaded training images. `margin` is the difference in
-    accuracy, in points, that does not matter to a user (δ, DESIGN §8).
+    accuracy, in points, that does not matter to a user.
     """
 
     kind: ClassVar[str] = "dataset"

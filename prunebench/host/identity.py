@@ -26,9 +26,10 @@ __all__ = ["component_digest", "component_identity", "source_digest"]
 
 _NO_SOURCE = frozenset({"prunebench", "torch", "numpy"})
 _NO_IDENTITY = frozenset(
-    {"name", "version", "depends", "text", "margin", "fingerprint", "download", "missing"}
+    {"name", "version", "depends", "text", "margin", "fingerprint", "download", "missing", "examples"}
 )
-"""Fields that change no number: names and texts, and functions that only find files or look at them."""
+"""Fields that change no number: names and texts, functions that only find files or look at them, and how
+examples are handed over."""
 
 RULE = 2
 """Of what a digest is taken: 1, until 2026-11, of whole modules; 2 of what the component can reach."""

@@ -18,13 +18,13 @@ from prunebench.jobs.binding import artifact_of
 from prunebench.plan.facts import fingerprint
 from prunebench.plan.job import Job
 from prunebench.store import Artifact, Missing, Store
-from prunebench.training.files import anew
+from prunebench.training.images.files import anew
 from prunebench.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from prunebench.training.data import Data
+    from prunebench.training.images.data import Data
 
 __all__ = ["Context", "InputChanged", "InputRefused"]
 
@@ -172,8 +172,8 @@ class Context:
     def _load(self, part: Mapping[str, Any], device: str) -> Data:
         import torch
 
-        from prunebench.training.data import Data
-        from prunebench.training.moments import channel_moments
+        from prunebench.training.images.data import Data
+        from prunebench.training.images.moments import channel_moments
 
         dataset = self.host.dataset(part["name"])
         found = fingerprint(dataset, self.data_root)
@@ -199,12 +199,12 @@ class Context:
 
     def _part(self, loaded: Any) -> Any:
         """Return (images, labels) of what a data set loads."""
-        from prunebench.training.files import ImageFiles
-        from prunebench.training.stream import Streamed, default_loaders
+        from prunebench.training.images.files import ImageFiles
+        from prunebench.training.images.reading import ImagesOnDisk, default_loaders
 
         if isinstance(loaded, ImageFiles):
             loaders = default_loaders() if self.loaders is None else self.loaders
-            return Streamed(loaded, loaders=loaders), loaded.labels
+            return ImagesOnDisk(loaded, loaders=loaders), loaded.labels
         return loaded
 
     @contextmanager

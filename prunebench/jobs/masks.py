@@ -177,16 +177,15 @@ def scoring_arguments(
 
     `other` is the call of a scorer that gets the same batch.
     """
-    from prunebench.training.data import scoring_batch
+    from prunebench.training.images.data import scoring_batch
 
     call = params["scorer"]
     scorer = cast(Scorer, context.host.get("scorers", call["name"]))
     batch: tuple[Any, torch.Tensor] | None = None
     if "batch" in params:
         data = context.data(params["data"], "cpu")
-        # images in floating point take four times the memory of bytes: the built-in scorers that work in
-        # chunks make them chunk by chunk; others are promised tensors
-        lazy = _in_chunks(call, context) and (other is None or _in_chunks(other, context))
+        # images in floating point take four times the memory of bytes: a scorer may make them chunk by chunk
+        lazy = _takes_lazy(call, context) and (other is None or _takes_lazy(other, context))
         try:
             x, y = scoring_batch(data, params["seed"], **params["batch"], lazy=lazy)
         except DataError as error:
@@ -209,10 +208,9 @@ def scoring_arguments(
     }
 
 
-def _in_chunks(call: Mapping[str, Any], context: Context) -> bool:
-    """Whether it is a built-in scorer that will ask for its examples in chunks."""
-    built_in = context.host.origin("scorers", call["name"]).distribution == "prunebench"
-    return built_in and call["parameters"].get("chunk") is not None
+def _takes_lazy(call: Mapping[str, Any], context: Context) -> bool:
+    scorer = cast(Scorer, context.host.get("scorers", call["name"]))
+    return scorer.takes_lazy(call["parameters"])
 
 
 def _regrow(params: Mapping[str, Any], context: Context) -> Regrow:

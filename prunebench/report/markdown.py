@@ -12,9 +12,9 @@ import pandas as pd
 from tabulate import tabulate
 
 from prunebench.analysis import Border, variant_name
+from prunebench.percent import percent_labels
 from prunebench.report.footnotes import Footnotes, diverged_remark, empty_remark, lacking_remark
 from prunebench.report.listing import printable
-from prunebench.report.percent import percent_labels
 from prunebench.report.standings import Standing
 
 __all__ = ["Shown", "escape", "markdown"]

@@ -21,6 +21,7 @@ from prunebench.training.streams import stream
 __all__ = [
     "CLASSES",
     "SHAPE",
+    "MadeWhenAsked",
     "ensure",
     "ensure_callable",
     "ensure_common",
@@ -155,3 +156,17 @@ def sample_batch() -> tuple[torch.Tensor, torch.Tensor]:
     labels = torch.arange(CLASSES).repeat_interleave(3)
     images = torch.from_numpy(stream(0, "conformance").normal((len(labels), *SHAPE)))
     return images, labels
+
+
+class MadeWhenAsked:
+    """Examples as a lazy scorer gets them: `len`, `shape` and x[numbers], nothing else of a tensor's."""
+
+    def __init__(self, x: torch.Tensor) -> None:
+        self._x = x
+        self.shape = x.shape
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, numbers: slice | torch.Tensor) -> torch.Tensor:
+        return self._x[numbers]

@@ -12,7 +12,7 @@ import torch
 from prunebench.errors import DataError
 from prunebench.host.components import Dataset, Description
 from prunebench.testing._common import ensure, ensure_callable, ensure_common, said, untouched
-from prunebench.training.files import ImageFiles
+from prunebench.training.images.files import ImageFiles
 
 __all__ = ["check_dataset"]
 

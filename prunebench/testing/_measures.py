@@ -18,6 +18,7 @@ from prunebench.host.components import Diagnostic, Scorer
 from prunebench.pruning import Mask, prunable_weights, score_network
 from prunebench.testing._common import (
     SHAPE,
+    MadeWhenAsked,
     ensure,
     ensure_callable,
     ensure_common,
@@ -37,8 +38,9 @@ def check_scorer(scorer: Scorer) -> None:
 
     It must return a finite score of the right shape for every prunable weight, with and without a mask, and
     the same bits when asked again; scores must rank: not all zero, not one value for all weights of a layer
-    in every layer. The network, its BatchNorm statistics, the batch and what all components share (random
-    states, torch's modes, hooks of all modules and functions) stay as they were.
+    in every layer. One that takes examples lazily gives the same bits for them. The network, its BatchNorm
+    statistics, the batch and what all components share (random states, torch's modes, hooks of all modules
+    and functions) stay as they were.
 
     Raises: AssertionError.
     """
@@ -65,6 +67,7 @@ def check_scorer(scorer: Scorer) -> None:
             )
             if mask is None:
                 _ensure_ranks(where, first)
+                _ensure_lazy(where, scorer, network)
 
 
 def _ensure_ranks(where: str, scores: Mapping[str, Tensor]) -> None:
@@ -74,6 +77,18 @@ def _ensure_ranks(where: str, scores: Mapping[str, Tensor]) -> None:
         within,
         f"{where} gives all weights of a layer the same score, in every layer, which ranks none of them",
     )
+
+
+def _ensure_lazy(where: str, scorer: Scorer, network: nn.Module) -> None:
+    """Examples that are made when they are asked for are the same examples."""
+    if scorer.examples != "lazy":
+        return
+    chunked = {"chunk": 5} if "chunk" in scorer.parameters else {}
+    images, labels = sample_batch()
+    with said(f"{where} with lazy examples"):
+        held = _scores(scorer, network, None, (images, labels), where, chunked)
+        lazy = _scores(scorer, network, None, (MadeWhenAsked(images), labels), where, chunked)
+    ensure(_equal(held, lazy), f"{where} gives other scores for lazy examples than for tensors")
 
 
 def _refuse(sentence: str) -> None:
@@ -99,7 +114,12 @@ def _missing_batch(where: str, scorer: Scorer, network: nn.Module) -> Iterator[N
 
 
 def _scores(
-    scorer: Scorer, network: nn.Module, mask: Mask | None, batch: tuple[Tensor, Tensor], where: str
+    scorer: Scorer,
+    network: nn.Module,
+    mask: Mask | None,
+    batch: tuple[Any, Tensor],
+    where: str,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Tensor]:
     return score_network(
         network,
@@ -110,7 +130,7 @@ def _scores(
         rng=stream(0, "scores"),
         mask=mask,
         input_shape=SHAPE,
-        parameters=scorer.parameters,
+        parameters={**scorer.parameters, **(parameters or {})},
         who=where,
         warn=_refuse,
     )

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from prunebench.training.data import Images
-from prunebench.training.normalize import normalize
+from prunebench.training.images.data import Images
+from prunebench.training.images.normalize import normalize
 
 __all__ = ["evaluate"]
 

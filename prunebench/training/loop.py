@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from prunebench import stopping
 from prunebench.errors import UsageError
-from prunebench.training.batches import make_batches
-from prunebench.training.data import Data
 from prunebench.training.evaluate import evaluate
+from prunebench.training.images.batches import make_batches
+from prunebench.training.images.data import Data
 from prunebench.training.numerics import deterministic
 from prunebench.training.policy import DivergedError, FixedMask, MaskPolicy, check_pruned, momentum_of
 from prunebench.training.randomness import keep_global_state, seed_torch

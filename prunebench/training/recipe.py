@@ -70,7 +70,7 @@ def _check_augmentation(name: str) -> None:
     if re.fullmatch(r"flip|shift[1-9][0-9]*", name):
         return
     if name.startswith("resized-crop"):
-        from prunebench.training.patches import parse_patch  # numpy only where it is wanted
+        from prunebench.training.images.patches import parse_patch  # numpy only where it is wanted
 
         try:
             if parse_patch(name):

@@ -64,8 +64,7 @@ def test_the_last_point_is_judged_alone(cells: Cells) -> None:
 def test_exactly_the_margin_below_is_not_lost(cells: Cells) -> None:
     """More than δ below is lost, δ itself is not, whatever floats make of 98 − 0.2."""
     methods = {"none": {0.0: [98.0] * 2}, "magnitude-after-training": curve(97.8, 97.8, 97.8, 97.8, 97.79)}
-    found = only(cells({**methods, "random": curve(97, 96, 95, 94, 93)}))
-    assert found.margin == 0.2
+    found = only(cells({**methods, "random": curve(97, 96, 95, 94, 93)}), margins=0.2)
     assert found.matching == GRID[:4]
 
 
@@ -134,12 +133,14 @@ def test_a_suite_may_name_its_own_baselines(cells: Cells) -> None:
         Baselines.of({"randm": "x"})
 
 
-def test_margins_come_from_the_suite_and_else_from_the_data_set() -> None:
-    """Defaults: 0.5, on MNIST 0.2, on TinyImageNet and ImageNet 1."""
-    found = [margin_of(d) for d in ("cifar10", "mnist", "tiny-imagenet", "imagenet", "digits")]
-    assert found == [0.5, 0.2, 1.0, 1.0, 0.5]
+def test_margins_come_from_the_caller_and_know_no_data_set(cells: Cells) -> None:
+    """One number for all, or one by data set; without any it is half a point, whatever the data set is."""
+    assert [margin_of(name) for name in ("cifar10", "mnist", "mine")] == [0.5, 0.5, 0.5]
     assert margin_of("mnist", 0.7) == 0.7
-    assert margin_of("mnist", {"cifar10": 0.7}) == 0.2
+    assert [margin_of(name, {"mine": 0.7}) for name in ("mine", "mnist")] == [0.7, 0.5]
+    frame = cells({"none": {0.0: [98.0]}}, dataset="mine")
+    assert only(frame).margin == 0.5
+    assert only(frame, margins={"mine": 0.2}).margin == 0.2
 
 
 def test_a_range_averages_each_seeds_points_first(cells: Cells) -> None:

@@ -12,12 +12,12 @@ import pytest
 from click.testing import Result
 
 from prunebench.cli._output import amount, between, counted, duration, say
-from prunebench.engine.estimate import START, Machine, estimate, job_seconds, logged_seconds, measured_rate
-from prunebench.engine.frozen import newest_frozen
-from prunebench.engine.select import select
-from prunebench.engine.snapshot import Snapshot
+from prunebench.engine.selection import select
 from prunebench.errors import UsageError
 from prunebench.plan import Plan
+from prunebench.results.estimate import START, Machine, estimate, job_seconds, logged_seconds, measured_rate
+from prunebench.results.frozen import newest_frozen
+from prunebench.results.snapshot import Snapshot
 from prunebench.store import Store
 
 WEIGHTS = 64 * 4 + 4 * 10

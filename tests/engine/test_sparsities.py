@@ -8,8 +8,8 @@ import pytest
 
 from prunebench.engine.sparsities import of_sparsity, sparsity_of
 from prunebench.errors import UsageError
+from prunebench.percent import percent_labels
 from prunebench.plan.planner import PlannedCell
-from prunebench.report.percent import percent_labels
 
 
 def cells(grids: dict[str, Sequence[str]]) -> list[PlannedCell]:

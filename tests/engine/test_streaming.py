@@ -1,4 +1,4 @@
-"""Streamed images through the whole harness: readers change nothing, an interruption neither, faults are named."""
+"""ImagesOnDisk images through the whole harness: readers change nothing, an interruption neither, faults are named."""
 
 from __future__ import annotations
 

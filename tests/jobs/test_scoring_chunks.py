@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from prunebench.jobs.states import mask_from
-from prunebench.training.data import Normalized
+from prunebench.training.images.data import Normalized
 
 ROWS = """[
     "{method}",

@@ -10,7 +10,7 @@ from prunebench_plugins.datasets.digits import DIGITS
 from prunebench_plugins.initializations import kaiming_normal
 from prunebench_plugins.recipes.quick import DIGITS as RECIPE
 
-from prunebench.training.data import Data
+from prunebench.training.images.data import Data
 from prunebench.training.initialize import make_network
 from prunebench.training.loop import train
 from prunebench.training.state import State

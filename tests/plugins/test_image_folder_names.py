@@ -18,7 +18,7 @@ from prunebench_plugins.datasets.imagenet import Published
 from prunebench.errors import DataError
 from prunebench.host import Host
 from prunebench.testing import check_dataset
-from prunebench.training.stream import Streamed
+from prunebench.training.images.reading import ImagesOnDisk
 
 HOST = Host.load(third_party=False)
 
@@ -147,7 +147,7 @@ def test_a_damaged_file_whose_name_is_not_utf8_is_named_in_text(name: str, tmp_p
     data = HOST.dataset(f'{name}[path="flowers",size=8]')
     with pytest.raises(DataError) as caught:
         if data.stream:
-            list(Streamed(data.load(root, "train")).split(6))
+            list(ImagesOnDisk(data.load(root, "train")).split(6))
         else:
             data.load(root, "train")
     assert r"train/caf\xe9/caf\xe91.png (40 bytes) cannot be used" in str(caught.value)

@@ -20,7 +20,7 @@ from prunebench_plugins.datasets._listing import list_images
 from prunebench.errors import DataError, UsageError
 from prunebench.host import Host
 from prunebench.testing import check_dataset
-from prunebench.training.files import anew
+from prunebench.training.images.files import anew
 
 HOST = Host.load(third_party=False)
 SIZES = ((40, 30), (30, 40), (33, 33), (16, 90), (17, 19))

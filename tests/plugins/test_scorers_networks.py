@@ -21,7 +21,7 @@ from torch import Tensor
 
 import prunebench
 from prunebench.host.registry import Host
-from prunebench.training.data import Data, scoring_batch
+from prunebench.training.images.data import Data, scoring_batch
 from prunebench.training.initialize import make_network
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe

@@ -15,13 +15,13 @@ from scipy import stats
 
 from prunebench.analysis import table
 from prunebench.errors import UsageError
+from prunebench.percent import percent_labels
 from prunebench.report.leaderboard import leaderboard
 from prunebench.report.markdown import escape
-from prunebench.report.percent import percent_labels
 from prunebench.report.standings import LONG
 
 Cells = Callable[..., pd.DataFrame]
-SUITE = {"name": "quick", "version": "1"}
+SUITE = {"name": "quick", "version": "1", "margins": {"mnist": 0.2}}
 METHODS: dict[str, dict[float, list[Any]]] = {
     "snip": {0.5: [97.0, 97.2, 97.4], 0.8: [96.0, 96.1, 96.4]},
     "snip+shuffle": {0.5: [97.1, 97.1, 97.5], 0.8: [96.1, "diverged", 96.2]},
@@ -94,7 +94,7 @@ def test_json_says_what_csv_says(cells: Cells) -> None:
     """Both are the same numbers; JSON has the suite, the settings and their ranges too."""
     frame = cells(METHODS)
     whole = json.loads(leaderboard(frame, suite=SUITE, format="json"))
-    assert (whole["schema"], whole["suite"]) == (1, SUITE)
+    assert (whole["schema"], whole["suite"]) == (1, {"name": "quick", "version": "1"})
     (setting,) = whole["settings"]
     assert (setting["architecture"], setting["margin"]) == ("lenet", 0.2)
     assert setting["ranges"] == {"trivial": [], "matching": [0.5, 0.8], "extreme": [], "all": [0.5, 0.8]}

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from prunebench.host.registry import Host
 from prunebench.pruning import Mask
-from prunebench.training.data import Data
+from prunebench.training.images.data import Data
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from prunebench.pruning.mask import Mask
-from prunebench.training.data import Data
+from prunebench.training.images.data import Data
 
 CLASSES = 4
 

@@ -14,8 +14,8 @@ from torch.nn import functional
 from prunebench.errors import ComponentError, UsageError
 from prunebench.pruning.mask import Mask
 from prunebench.training import loop
-from prunebench.training.data import Data
 from prunebench.training.evaluate import evaluate
+from prunebench.training.images.data import Data
 from prunebench.training.loop import train
 from prunebench.training.policy import FixedMask, check_pruned
 from prunebench.training.recipe import Recipe

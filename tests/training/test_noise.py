@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from prunebench.training.data import Data
+from prunebench.training.images.data import Data
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State

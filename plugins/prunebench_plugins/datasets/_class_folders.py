@@ -20,7 +20,7 @@ from prunebench_plugins.datasets._pixels import decoded, fitted, kept
 if TYPE_CHECKING:
     import torch
 
-    from prunebench.training.files import ImageFiles
+    from prunebench.training.images.files import ImageFiles
 
 __all__ = ["ClassFolders", "annotated_folders", "class_folders", "subfolders"]
 
@@ -84,7 +84,7 @@ class ClassFolders:
 
     def files(self, part: str, shape: tuple[int, int, int]) -> ImageFiles:
         """Return a part as files to read while training."""
-        from prunebench.training.files import ImageFiles
+        from prunebench.training.images.files import ImageFiles
 
         return ImageFiles(_Paths(self._part(part)), self.labels(part), shape)
 

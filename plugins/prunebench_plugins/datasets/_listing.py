@@ -18,7 +18,7 @@ import platformdirs
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
-from prunebench.training.files import looks_anew
+from prunebench.training.images.files import looks_anew
 
 __all__ = [
     "IMAGES",

@@ -14,7 +14,7 @@ import numpy as np
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
-from prunebench.training.pictures import open_picture
+from prunebench.training.images.decode import decode_image
 from prunebench_plugins.datasets import _listing
 from prunebench_plugins.datasets._listing import cache_folder
 
@@ -82,7 +82,7 @@ def decoded(
 
     def some(start: int) -> None:
         for place in range(start, min(start + _AT_ONCE, count)):
-            image = open_picture(read(place), where(place), "RGB", size=None if shape else (size, size))
+            image = decode_image(read(place), where(place), "RGB", size=None if shape else (size, size))
             pixels[place] = np.asarray(shape(image) if shape else image).transpose(2, 0, 1)
 
     pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))

@@ -13,7 +13,7 @@ from prunebench_plugins.datasets._class_folders import ClassFolders, class_folde
 if TYPE_CHECKING:
     import torch
 
-    from prunebench.training.files import ImageFiles
+    from prunebench.training.images.files import ImageFiles
 
 __all__ = ["IMAGE_FOLDER", "IMAGE_FOLDER_STREAM", "load_image_folder", "load_image_folder_stream"]
 

@@ -17,7 +17,7 @@ from prunebench_plugins.datasets._class_folders import (
 from prunebench_plugins.datasets.image_folder import IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:
-    from prunebench.training.files import ImageFiles
+    from prunebench.training.images.files import ImageFiles
 
 __all__ = ["IMAGENET", "Published", "load_imagenet"]
 

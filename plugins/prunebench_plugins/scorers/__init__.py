@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from prunebench import Scorer, hookimpl
 from prunebench_plugins.scorers import force, grasp, magnitude, random, snip, synflow
 
 __all__ = ["prunebench_scorers"]
+
+_ON_DATA: Any = {"needs": "batch", "mode": "train", "examples": "lazy"}
 
 
 @hookimpl
@@ -16,8 +19,8 @@ def prunebench_scorers() -> Sequence[Scorer]:
     return [
         Scorer("random", random.score, passes=0, version="1"),
         Scorer("magnitude", magnitude.score, passes=0, version="1"),
-        Scorer("snip", snip.score, needs="batch", mode="train", version="1"),
-        Scorer("grasp", grasp.score, needs="batch", mode="train", passes=grasp.passes, version="1"),
-        Scorer("force", force.score, needs="batch", mode="train", version="1"),
+        Scorer("snip", snip.score, **_ON_DATA, version="1"),
+        Scorer("grasp", grasp.score, **_ON_DATA, passes=grasp.passes, version="1"),
+        Scorer("force", force.score, **_ON_DATA, version="1"),
         Scorer("synflow", synflow.score, precision="float64", version="1"),
     ]

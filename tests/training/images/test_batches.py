@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from prunebench.errors import UsageError
-from prunebench.training.augment import make_augmentations
-from prunebench.training.batches import Batches
-from prunebench.training.data import Data
+from prunebench.training.images.augment import make_augmentations
+from prunebench.training.images.batches import Batches
+from prunebench.training.images.data import Data
 from prunebench.training.recipe import Recipe
 from prunebench.training.streams import stream
 

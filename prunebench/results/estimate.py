@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prunebench.engine.snapshot import Snapshot
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
+from prunebench.results.snapshot import Snapshot
 from prunebench.store import Damaged, Missing, Store
 
 __all__ = ["Estimate", "Machine", "Rate", "estimate", "job_seconds", "marginal", "measured_rate"]

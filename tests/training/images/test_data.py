@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from prunebench.errors import DataError
-from prunebench.training.data import Data, Normalized, scoring_batch, validation_indices
-from prunebench.training.normalize import normalize
+from prunebench.training.images.data import Data, Normalized, scoring_batch, validation_indices
+from prunebench.training.images.normalize import normalize
 
 
 def labelled(counts: list[int], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

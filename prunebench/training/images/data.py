@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from prunebench.errors import DataError
-from prunebench.training.normalize import normalize
-from prunebench.training.stream import Streamed
+from prunebench.training.images.normalize import normalize
+from prunebench.training.images.reading import ImagesOnDisk
 from prunebench.training.streams import stream
 
 __all__ = ["Data", "Images", "Normalized", "scoring_batch", "validation_indices"]
 
-Images = torch.Tensor | Streamed
+Images = torch.Tensor | ImagesOnDisk
 Part = tuple[Images, torch.Tensor]
 
 
@@ -25,7 +25,7 @@ Part = tuple[Images, torch.Tensor]
 class Data:
     """Images as they are in the files and their labels, of a run's own training part and its evaluation part.
 
-    Images are uint8 N×C×H×W, held or (`Streamed`) read from their files when they are wanted; they are
+    Images are uint8 N×C×H×W, held or (`ImagesOnDisk`) read from their files when they are wanted; they are
     normalised batch by batch with `mean` and `std`, per channel on the scale 0–1, by `normalize`.
     """
 
@@ -197,7 +197,7 @@ def _first_of_each_class(
 
 def _chosen(images: Images, which: torch.Tensor) -> Images:
     """Return some images, by number or by a bool for each; those in files are not read yet."""
-    return images.take(which) if isinstance(images, Streamed) else images[which]
+    return images.take(which) if isinstance(images, ImagesOnDisk) else images[which]
 
 
 def _check(images: Images, labels: torch.Tensor, channels: int, classes: int, part: str) -> None:

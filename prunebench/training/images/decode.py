@@ -15,7 +15,7 @@ from prunebench.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["FORMATS", "MOST_PIXELS", "open_picture"]
+__all__ = ["FORMATS", "MOST_PIXELS", "decode_image"]
 
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Pillow's names of the formats that are read, whatever a file is called: it is known of each where it says
@@ -39,7 +39,7 @@ _one_at_a_time = threading.Lock()
 """Held while an image of more pixels than that is decoded, so that no number of threads fills the memory."""
 
 
-def open_picture(
+def decode_image(
     content: bytes, where: str, mode: str, *, size: tuple[int, int] | None = None
 ) -> Image.Image:
     """Return the image in a file's content, decoded and converted to Pillow's `mode` ("RGB" or "L").

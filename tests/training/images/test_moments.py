@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunebench.training import moments
-from prunebench.training.moments import channel_moments
+from prunebench.training.images import moments
+from prunebench.training.images.moments import channel_moments
 
 
 def exactly(images: torch.Tensor) -> tuple[list[float], list[float]]:

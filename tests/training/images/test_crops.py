@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunebench.errors import UsageError
-from prunebench.training.augment import make_augmentations
-from prunebench.training.crops import _cut_at_once, cut
-from prunebench.training.patches import DRAWS, Patch, parse_patch
+from prunebench.training.images.augment import make_augmentations
+from prunebench.training.images.crops import _cut_at_once, cut
+from prunebench.training.images.patches import DRAWS, Patch, parse_patch
 from prunebench.training.streams import stream
 from prunebench.vision import torchvision
 

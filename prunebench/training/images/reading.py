@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from prunebench.errors import DataError, UsageError
-from prunebench.training.augment import Augmentation, make_augmentations
-from prunebench.training.decode import Prepare, open_image
-from prunebench.training.files import ImageFiles
-from prunebench.training.normalize import Normalization
+from prunebench.training.images.augment import Augmentation, make_augmentations
+from prunebench.training.images.files import ImageFiles
+from prunebench.training.images.normalize import Normalization
+from prunebench.training.images.prepare import Prepare, open_image
 from prunebench.training.recipe import Recipe
 from prunebench.training.streams import Stream, stream
 
-__all__ = ["Streamed", "StreamedEpochs", "default_loaders"]
+__all__ = ["ImagesOnDisk", "BatchesFromDisk", "default_loaders"]
 
 _Wanted = tuple[int, tuple[Any, ...]]
 """An image's number, and its row of each augmentation's draws."""
@@ -47,7 +47,7 @@ def default_loaders() -> int:
     return int(said)
 
 
-class Streamed:
+class ImagesOnDisk:
     """Images N×C×H×W that lie in files; some of them are read when they are asked for.
 
     files: where they lie, and the shape that they get
@@ -77,14 +77,14 @@ class Streamed:
         """(N, C, H, W)."""
         return torch.Size((len(self), *self.files.shape))
 
-    def to(self, device: str | torch.device) -> Streamed:
+    def to(self, device: str | torch.device) -> ImagesOnDisk:
         """Return the same images for another device."""
-        return Streamed(self.files, loaders=self.loaders, device=device, chosen=self._chosen)
+        return ImagesOnDisk(self.files, loaders=self.loaders, device=device, chosen=self._chosen)
 
-    def take(self, which: torch.Tensor) -> Streamed:
+    def take(self, which: torch.Tensor) -> ImagesOnDisk:
         """Return some of the images, by number or by a bool for each; nothing is read."""
         chosen = self._chosen[which.cpu().numpy()]
-        return Streamed(self.files, loaders=self.loaders, device=self.device, chosen=chosen)
+        return ImagesOnDisk(self.files, loaders=self.loaders, device=self.device, chosen=chosen)
 
     def __getitem__(self, part: slice | torch.Tensor) -> torch.Tensor:
         """Return some images as uint8 n×C×H×W, scaled and cropped in the middle. Raises: DataError."""
@@ -105,7 +105,7 @@ class Streamed:
         return self.files.paths[int(self._chosen[number])]
 
 
-class StreamedEpochs:
+class BatchesFromDisk:
     """The training batches of a run, by step, like `Batches`: of images that lie in files.
 
     Epoch e goes through the images in the order of stream(seed, "order", e); the draws of an augmentation are
@@ -114,7 +114,7 @@ class StreamedEpochs:
 
     def __init__(
         self,
-        images: Streamed,
+        images: ImagesOnDisk,
         labels: torch.Tensor,
         recipe: Recipe,
         seed: int,
@@ -175,7 +175,7 @@ def _skip(augmentation: Augmentation, draws: Stream, examples: int) -> None:
 class _Batches:
     """What the data loader asks for the images of its batches."""
 
-    def __init__(self, epochs: StreamedEpochs, epoch: int, position: int) -> None:
+    def __init__(self, epochs: BatchesFromDisk, epoch: int, position: int) -> None:
         self._epochs, self._epoch, self._position = epochs, epoch, position
 
     def __iter__(self) -> Iterator[list[_Wanted]]:
@@ -185,7 +185,7 @@ class _Batches:
 class _Items(Dataset[Any]):
     """Images by (number, draws): uint8 C×H×W, or a text that says why there is none."""
 
-    def __init__(self, images: Streamed, prepare: Prepare) -> None:
+    def __init__(self, images: ImagesOnDisk, prepare: Prepare) -> None:
         self._images, self._prepare = images, prepare
 
     def __getitem__(self, wanted: _Wanted) -> torch.Tensor | str:
@@ -204,7 +204,7 @@ def _together(images: list[torch.Tensor | str]) -> torch.Tensor | str:
 
 
 def _read(
-    images: Streamed, prepare: Prepare, batches: Sequence[list[_Wanted]] | _Batches, loaders: int
+    images: ImagesOnDisk, prepare: Prepare, batches: Sequence[list[_Wanted]] | _Batches, loaders: int
 ) -> Iterator[torch.Tensor]:
     """Yield the images of batches, uint8 n×C×H×W, read ahead by worker processes. Raises: DataError."""
     importlib.import_module("prunebench.vision")  # once, before workers are forked, not in each of them

@@ -1,15 +1,15 @@
-"""A row per cell: the plan's labels joined with the store's records (imports no torch)."""
+"""A row per cell, or per cell and measure: the plan's labels joined with the store (imports no torch)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from prunebench.engine.snapshot import Snapshot
 from prunebench.plan.plan import Plan
+from prunebench.results.snapshot import Snapshot
 from prunebench.store import Record, Store
 
-__all__ = ["rows"]
+__all__ = ["measure_rows", "rows"]
 
 
 def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
@@ -45,6 +45,31 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
         if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
         found.append(row)
+    return found
+
+
+def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
+    """Return what `prunebench.analysis.measures` takes, cell by cell in plan order, measures in the suite's.
+
+    A measure is "finished", "diverged" (what it is of diverged), "failed" (something that it needs failed,
+    and nothing came out since) or "missing". Unpruned cells have none of their masks.
+    """
+    snapshot = Snapshot(plan, store)
+    found = []
+    for cell, row in zip(plan.cells, rows(plan, store, snapshot), strict=True):
+        about = {
+            name: value for name, value in row.items() if name not in ("correct", "examples", "accuracy")
+        }
+        failed = snapshot.status(cell) == "failed"
+        for key in cell.targets[1:]:
+            job = plan.jobs[key]
+            if job.kind != "measure":
+                continue
+            measured: dict[str, Any] = {"status": "failed" if failed else "missing", "measured": None}
+            record = snapshot.result(key)
+            if record is not None:
+                measured = {"status": record.result["outcome"], "measured": record.result.get("value")}
+            found.append({**about, "measure": job.params["diagnostic"]["name"], **measured})
     return found
 
 

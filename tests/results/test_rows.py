@@ -7,10 +7,9 @@ from typing import Any
 import orjson
 
 from prunebench.analysis import EmptyLayer, compare, empty_layers, summarize, table
-from prunebench.engine.frozen import newest_frozen
-from prunebench.engine.rows import _layers, rows
-from prunebench.engine.session import freeze
 from prunebench.plan import Plan
+from prunebench.results.frozen import freeze, newest_frozen
+from prunebench.results.rows import _layers, rows
 
 
 def test_records_say_which_layers_are_empty_and_plans_how_many_classes(project: Any) -> None:

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from prunebench.errors import UsageError
-from prunebench.training.crops import cut
-from prunebench.training.patches import DRAWS, parse_patch
+from prunebench.training.images.crops import cut
+from prunebench.training.images.patches import DRAWS, parse_patch
 from prunebench.training.streams import Stream
 
 __all__ = ["Augmentation", "Draws", "flip", "make_augmentations", "shift"]

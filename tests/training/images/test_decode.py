@@ -16,8 +16,8 @@ import torch
 from PIL import Image, features
 
 from prunebench.errors import DataError
-from prunebench.training.decode import open_image
-from prunebench.training.pictures import MOST_PIXELS, _avif_bits, open_picture
+from prunebench.training.images.decode import MOST_PIXELS, _avif_bits, decode_image
+from prunebench.training.images.prepare import open_image
 
 DRAWS = np.random.default_rng(0).integers(0, 256, (8, 12, 4), dtype=np.uint8)
 COLOURS = {0: 1, 2: 3, 4: 2, 6: 4}
@@ -157,7 +157,7 @@ def test_more_than_eight_bits_are_refused_by_what_the_file_says(name: str) -> No
     """In colour too, where Pillow opens the file in a kind of eight bits; the file is named."""
     can(name)
     with pytest.raises(DataError, match=r"^x\.png .*cannot be used: it ") as caught:
-        open_picture(WIDE[name](), "x.png", "RGB")
+        decode_image(WIDE[name](), "x.png", "RGB")
     assert "8 bits" in str(caught.value) or "begin with its header" in str(caught.value)
 
 
@@ -170,7 +170,7 @@ def test_eight_bits_and_fewer_are_what_pillow_converts_them_to(name: str, mode: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of palettes with transparency
         theirs = Image.open(io.BytesIO(content)).convert(mode)
-    assert np.array_equal(np.asarray(open_picture(content, "x", mode)), np.asarray(theirs))
+    assert np.array_equal(np.asarray(decode_image(content, "x", mode)), np.asarray(theirs))
 
 
 @pytest.mark.parametrize("name", ["png colour", "tiff colour", "ppm"])
@@ -202,7 +202,7 @@ def test_every_way_of_reading_has_the_rule(name: str, tmp_path: Path) -> None:
 def test_what_is_no_whole_image_of_a_known_format_is_named(content: bytes, message: str) -> None:
     """Nothing else is tried: some of Pillow's formats start programs or drop bits."""
     with pytest.raises(DataError, match=f"^x \\(.*cannot be used: .*({message})"):
-        open_picture(content, "x", "RGB")
+        decode_image(content, "x", "RGB")
 
 
 @pytest.mark.parametrize(
@@ -223,28 +223,28 @@ def test_an_image_that_claims_too_many_pixels_is_refused_before_they_are_decoded
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(DataError, match=message):
-            open_picture(png(1, 0, size, pixels=zlib.compress(b"\0" * 1000)), "bomb.png", "RGB")
+            decode_image(png(1, 0, size, pixels=zlib.compress(b"\0" * 1000)), "bomb.png", "RGB")
 
 
 def test_an_image_of_another_size_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a data set says how large its images are."""
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
     with pytest.raises(DataError, match="it is 4000×4000 pixels, expected 64×64"):
-        open_picture(png(8, 2, (4000, 4000)), "x", "RGB", size=(64, 64))
+        decode_image(png(8, 2, (4000, 4000)), "x", "RGB", size=(64, 64))
 
 
 def test_large_images_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that decode share the memory; small images do not wait for each other."""
-    from prunebench.training import pictures
+    from prunebench.training.images import decode
 
-    monkeypatch.setattr(pictures, "_LARGE", 95)
+    monkeypatch.setattr(decode, "_LARGE", 95)
     content, seen = saved("PNG"), []
     real = Image.Image.convert
     monkeypatch.setattr(
-        Image.Image, "convert", lambda *a: (seen.append(pictures._one_at_a_time.locked()), real(*a))[1]
+        Image.Image, "convert", lambda *a: (seen.append(decode._one_at_a_time.locked()), real(*a))[1]
     )
-    open_picture(content, "x", "RGB")
-    open_picture(png(8, 2), "x", "RGB")
+    decode_image(content, "x", "RGB")
+    decode_image(png(8, 2), "x", "RGB")
     assert seen == [True, False]
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from prunebench.errors import DataError
-from prunebench.training.patches import parse_patch
-from prunebench.training.pictures import open_picture
+from prunebench.training.images.decode import decode_image
+from prunebench.training.images.patches import parse_patch
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,7 +24,7 @@ def open_image(path: Path, channels: int) -> Image.Image:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    return open_picture(content, str(path), "RGB" if channels == 3 else "L")
+    return decode_image(content, str(path), "RGB" if channels == 3 else "L")
 
 
 class Prepare:

@@ -6,11 +6,11 @@ from typing import Protocol
 
 import torch
 
-from prunebench.training.augment import make_augmentations
-from prunebench.training.data import Data
-from prunebench.training.normalize import Normalization
+from prunebench.training.images.augment import make_augmentations
+from prunebench.training.images.data import Data
+from prunebench.training.images.normalize import Normalization
+from prunebench.training.images.reading import BatchesFromDisk, ImagesOnDisk
 from prunebench.training.recipe import Recipe
-from prunebench.training.stream import Streamed, StreamedEpochs
 from prunebench.training.streams import stream
 
 __all__ = ["Batches", "BatchesOf", "make_batches"]
@@ -28,9 +28,9 @@ class BatchesOf(Protocol):
 
 def make_batches(data: Data, recipe: Recipe, seed: int, *, channels_last: bool = False) -> BatchesOf:
     """Return the batches of a run on some data: held on the device, or read from files."""
-    if isinstance(data.images, Streamed):
+    if isinstance(data.images, ImagesOnDisk):
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        return StreamedEpochs(data.images, data.labels, recipe, seed, data.mean, data.std, layout)
+        return BatchesFromDisk(data.images, data.labels, recipe, seed, data.mean, data.std, layout)
     return Batches(data, recipe, seed, channels_last=channels_last)
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from prunebench.canonical import digest
-from prunebench.engine.measures import measure_rows
-from prunebench.engine.rows import rows
-from prunebench.engine.snapshot import Snapshot
+from prunebench.results.rows import measure_rows, rows
+from prunebench.results.snapshot import Snapshot
 from prunebench.store import Store
 
 

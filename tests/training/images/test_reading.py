@@ -13,14 +13,14 @@ from PIL import Image
 from torch import nn
 
 from prunebench.errors import DataError, UsageError
-from prunebench.training.batches import make_batches
-from prunebench.training.data import Data, scoring_batch
-from prunebench.training.files import ImageFiles
+from prunebench.training.images.batches import make_batches
+from prunebench.training.images.data import Data, scoring_batch
+from prunebench.training.images.files import ImageFiles
+from prunebench.training.images.patches import DRAWS, Patch
+from prunebench.training.images.reading import ImagesOnDisk, default_loaders
 from prunebench.training.loop import train
-from prunebench.training.patches import DRAWS, Patch
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State
-from prunebench.training.stream import Streamed, default_loaders
 from prunebench.training.streams import stream
 from prunebench.vision import torchvision
 
@@ -52,8 +52,8 @@ def data(folder: Path, loaders: int = 0, split: Any = "test") -> Data:
     """Thirty training images (three full batches of eight and one of six), twelve test images."""
     train_files, test_files = files(folder, slice(0, 30)), files(folder, slice(30, 42))
     return Data.prepare(
-        (Streamed(train_files, loaders=loaders), train_files.labels),
-        (Streamed(test_files, loaders=loaders), test_files.labels),
+        (ImagesOnDisk(train_files, loaders=loaders), train_files.labels),
+        (ImagesOnDisk(test_files, loaders=loaders), test_files.labels),
         MEAN,
         STD,
         3,
@@ -144,7 +144,7 @@ def test_evaluation_sees_the_middle_of_the_scaled_image(folder: Path) -> None:
 
 def test_a_scoring_batch_reads_no_more_than_its_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of each of three classes are six files; lazily, none until they are asked for."""
-    from prunebench.training import stream as module
+    from prunebench.training.images import reading as module
 
     opened: list[Path] = []
     real = module.open_image
@@ -190,7 +190,7 @@ def test_a_file_that_holds_no_whole_image_is_named(
     bad = ImageFiles([*sorted(folder.iterdir())[:11], path], torch.arange(12) % 3, SHAPE)
     good = files(folder, slice(30, 42))
     both = Data.prepare(
-        (Streamed(bad, loaders=loaders), bad.labels), (Streamed(good), good.labels), MEAN, STD, 3
+        (ImagesOnDisk(bad, loaders=loaders), bad.labels), (ImagesOnDisk(good), good.labels), MEAN, STD, 3
     )
     module = network()
     with pytest.raises(DataError, match=r"bad\.png .*cannot be (used|read)") as caught:

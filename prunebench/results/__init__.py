@@ -1,0 +1,1 @@
+"""What of a plan is there: snapshots, rows, estimates, exports."""

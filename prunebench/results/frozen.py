@@ -1,0 +1,109 @@
+"""Frozen plans: written, read and found, without planning, plugins or torch."""
+
+from __future__ import annotations
+
+import copy
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from prunebench.canonical import digest
+from prunebench.plan.plan import Plan
+from prunebench.store import Damaged, Missing, Store
+from prunebench.suite.load import read_content, suite_path
+
+__all__ = ["freeze", "newest_frozen", "previous_plans", "read_frozen", "suite_name"]
+
+
+def suite_name(name_or_path: str) -> str:
+    """Return a suite's name, which its frozen plans are filed under: its file's, else the text itself."""
+    try:
+        content = read_content(suite_path(name_or_path))
+    except Exception:  # a suite that is no longer there may still have plans in a store
+        return name_or_path
+    return str(content.get("name", name_or_path))
+
+
+def newest_frozen(name_or_path: str, store: Store, *, seeds: int | None = None) -> tuple[Plan, Path] | None:
+    """Return the newest frozen plan of a suite whose content is the file's, and its path, or None.
+
+    A plan that is damaged is set aside; `store.damaged` says so.
+
+    Raises: SuiteError for a suite that is not there or cannot be parsed; StoreError.
+    """
+    content = read_content(suite_path(name_or_path))
+    try:
+        wanted = _digest(content, seeds)
+    except (TypeError, ValueError):
+        return None  # no suite: planning says what is wrong with it
+    for path in reversed(store.plans(str(content.get("name")))):
+        try:
+            plan = read_frozen(path, store, mentions=wanted)
+        except (Missing, Damaged):
+            continue
+        if plan is not None and plan.suite.get("digest") == wanted and "classes" in plan.suite:
+            return plan, path
+    return None
+
+
+def _digest(content: dict[str, Any], seeds: int | None) -> str:
+    """Return the digest that a suite of this content has (see `prunebench.suite.Suite.digest`)."""
+    if seeds is not None:
+        content = copy.deepcopy(content)
+        for table in content.get("matrix", ()):
+            table["seeds"] = seeds
+    return digest(content)
+
+
+def freeze(plan: Plan, store: Store) -> Path:
+    """Write a plan to the store's plans and return its path."""
+    return store.write_plan(plan.name, orjson.dumps(plan.frozen()))
+
+
+def read_frozen(
+    path: Path, store: Store, *, unsealed: bool = False, mentions: str | None = None
+) -> Plan | None:
+    """Read a frozen plan of `store`, its checksum verified.
+
+    None for one of another format: such a plan is made anew. With `unsealed`, plans of format 1 are read too,
+    which have no checksum: to explain what changed, never to make a table of. None as well where the text
+    `mentions` is nowhere in it.
+
+    Raises: Missing; Damaged, once the file has been set aside; StoreError where it cannot be read.
+    """
+
+    def parse(content: bytes) -> Plan | None:
+        if mentions is not None and mentions.encode() not in content:
+            return None
+        return Plan.thaw(orjson.loads(content))
+
+    with _uncollected():
+        return store.read_plan(path, parse, unsealed=unsealed)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: while a plan's million values are made there is none, and it doubles the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
+    """Yield the frozen plans of this suite that are others than `plan`, the newest first; for words only."""
+    for path in reversed(store.plans(str(plan.suite["name"]))):
+        if path.stem != plan.name:
+            try:
+                found = read_frozen(path, store, unsealed=True)
+            except (Missing, Damaged):
+                continue
+            if found is not None:
+                yield found
