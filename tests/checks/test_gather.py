@@ -62,7 +62,7 @@ def test_a_table_becomes_one_set_of_curves_for_each_method_and_setting() -> None
     np.testing.assert_equal(snip.diverged, [[0.0, NAN], [0.0, 1.0], [0.0, NAN]])
     assert snip.planned.tolist() == [[True, False], [True, True], [True, True]]
     assert snip.dense.tolist() == [98.0, 99.0]
-    assert (snip.margin, snip.weights.tolist()) == (0.2, [[1.0, 1.0]])
+    assert (snip.margin, snip.weights.tolist()) == (0.5, [[1.0, 1.0]])
 
 
 def test_only_the_fields_that_are_asked_for_are_gathered() -> None:

@@ -13,7 +13,8 @@ import pytest
 from prunebench.analysis import compare, find_ranges, measures, summarize, table
 from prunebench.analysis.statistics import paired
 from prunebench.checks.curves import Curves
-from prunebench.checks.gather import Line, gather
+from prunebench.checks.gather import Line, step_of
+from prunebench.checks.gather import gather as gather_curves
 from prunebench.checks.quantities import numbers
 from prunebench.host import Host
 
@@ -25,9 +26,8 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="leaderboards/ is no
 
 def unpacked(name: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of cells and of measures of a published leaderboard."""
-    from prunebench.engine.session import read_frozen
-    from prunebench.results.measures import measure_rows
-    from prunebench.results.rows import rows
+    from prunebench.results.frozen import read_frozen
+    from prunebench.results.rows import measure_rows, rows
 
     spec = importlib.util.spec_from_file_location("make_leaderboards", FOLDER / "make.py")
     assert spec is not None
@@ -46,13 +46,19 @@ def lenet(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.Da
     return unpacked("pai-lenet-test", tmp_path_factory.mktemp("lenet"))
 
 
+def gather(frame: pd.DataFrame, **more: Any) -> dict[Line, Curves]:
+    """Return the curves of the table; its recipe ends after two epochs of 469 steps."""
+    return gather_curves(frame, step=lambda label, cell: 938.0 if label == "end" else step_of(label), **more)
+
+
 def ask(name: str, curves: Curves, **parameters: Any) -> Any:
     return numbers(HOST.get("quantity", name), curves, parameters)
 
 
 def named(found: dict[Line, Curves], method: str, ablations: str = "") -> Curves:
+    """Return a method's curves at its own point."""
     (one,) = [c for line, c in found.items() if (line.method, line.ablations) == (method, ablations)]
-    return one
+    return one.at(np.flatnonzero(np.isnan(one.steps)))
 
 
 def test_accuracy_over_seeds_is_what_the_table_compares(lenet: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -74,7 +80,7 @@ def test_accuracy_over_seeds_is_what_the_table_compares(lenet: tuple[pd.DataFram
 def test_range_end_is_where_the_table_ends_its_ranges(lenet: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     """Of the two baselines: the trivial range ends with random's, the matching one with magnitude's."""
     frame, _ = lenet
-    (ranges,) = find_ranges(frame).values()
+    ranges = find_ranges(frame)[("lenet-300-100", "mnist", frame["recipe"].iloc[0], "test", "", "")]
     assert ranges.unknown is None
     found = gather(frame, count=2000)
     for edge in ranges.borders:
@@ -86,13 +92,17 @@ def test_range_end_is_where_the_table_ends_its_ranges(lenet: tuple[pd.DataFrame,
 
 
 def test_runs_that_diverged_are_counted(lenet: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    """None of the published ones did; every run of every method is counted."""
+    """Every run of every method once; none of the published ones did, so three are taken for it."""
     frame, _ = lenet
-    counts = {line: ask("diverged", curves) for line, curves in gather(frame).items()}
-    assert sum(np.nansum(each) for each in counts.values()) == (frame["status"] == "diverged").sum()
-    assert sum((~np.isnan(each)).sum() for each in counts.values()) == len(
-        frame.drop_duplicates(["method", "ablations", "density", "seed"])
-    )
+    snip = frame[(frame["method"] == "snip") & (frame["ablations"] == "") & (frame["score_at"] == "")]
+    worse = frame.copy()
+    worse.loc[snip.index[:3], "status"] = "diverged"
+    for table_, count in ((frame, 0), (worse, 3)):
+        runs = {line: ask("diverged", curves) for line, curves in gather(table_).items()}
+        assert np.nansum(ask("diverged", named(gather(table_), "snip"))) == count
+        assert sum(np.nansum(each) for each in runs.values()) == count
+        every = frame.drop_duplicates(["method", "ablations", "score_at", "density", "seed"])
+        assert sum((~np.isnan(each)).sum() for each in runs.values()) == len(every)
 
 
 def test_measures_are_those_of_the_table(lenet: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -103,7 +113,10 @@ def test_measures_are_those_of_the_table(lenet: tuple[pd.DataFrame, pd.DataFrame
     path = f"{name}.{field}" if field else name
     one = named(gather(frame, measures=numbers_of, fields=[path]), "snip")
     rows = numbers_of[
-        (numbers_of["measure"] == name) & (numbers_of["field"] == field) & (numbers_of["method"] == "snip")
+        (numbers_of["score_at"] == "")
+        & (numbers_of["measure"] == name)
+        & (numbers_of["field"] == field)
+        & (numbers_of["method"] == "snip")
     ]
     wanted = rows[rows["ablations"] == ""].groupby("seed")["value"].mean()
     np.testing.assert_allclose(ask("measure", one, of=path), wanted)
@@ -121,4 +134,6 @@ def test_crossing_on_a_published_table(lenet: tuple[pd.DataFrame, pd.DataFrame])
     reached = [one.sparsities[i] for i in order if ahead[i] >= 0]
     assert end <= reached[0] if reached else end == float("inf")
     wide = gather(frame, margins=100.0)
-    assert ask("crossing", named(wide, "random"), along="sparsity", reaches=named(wide, "snip")) == min(one.sparsities)
+    assert ask("crossing", named(wide, "random"), along="sparsity", reaches=named(wide, "snip")) == min(
+        one.sparsities
+    )

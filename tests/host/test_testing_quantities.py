@@ -62,7 +62,11 @@ def fills_in(curves: Curves) -> Any:
         (lambda curves: 3.0, "seeds", r"must return 5 numbers, one a seed .*; found a single one"),
         (lambda curves: top(curves), "seeds", r"must return 5 numbers, one a seed .*; found 7"),
         (lambda curves: best(curves), "curve", r"must return 7 numbers, one a resample .*; found 5"),
-        (lambda curves: best(curves), "counts", r"must return 4 × 5 numbers, one a place and seed .*; found 5"),
+        (
+            lambda curves: best(curves),
+            "counts",
+            r"must return 4 × 5 numbers, one a place and seed .*; found 5",
+        ),
         (lambda curves: curves.accuracy, "counts", "must return 1, 0 or NaN for each"),
         (lambda curves: "high", "seeds", "must return numbers, found str"),
         (lambda curves: best(curves) + next(CALLS), "seeds", "other numbers when it is asked again"),
