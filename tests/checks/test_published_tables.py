@@ -92,17 +92,12 @@ def test_range_end_is_where_the_table_ends_its_ranges(lenet: tuple[pd.DataFrame,
 
 
 def test_runs_that_diverged_are_counted(lenet: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    """Every run of every method once; none of the published ones did, so three are taken for it."""
+    """Every run of every method once; those that diverged are those of which the table says so."""
     frame, _ = lenet
-    snip = frame[(frame["method"] == "snip") & (frame["ablations"] == "") & (frame["score_at"] == "")]
-    worse = frame.copy()
-    worse.loc[snip.index[:3], "status"] = "diverged"
-    for table_, count in ((frame, 0), (worse, 3)):
-        runs = {line: ask("diverged", curves) for line, curves in gather(table_).items()}
-        assert np.nansum(ask("diverged", named(gather(table_), "snip"))) == count
-        assert sum(np.nansum(each) for each in runs.values()) == count
-        every = frame.drop_duplicates(["method", "ablations", "score_at", "density", "seed"])
-        assert sum((~np.isnan(each)).sum() for each in runs.values()) == len(every)
+    every = frame.drop_duplicates(["method", "ablations", "score_at", "density", "seed"])
+    runs = [ask("diverged", curves) for curves in gather(frame).values()]
+    assert sum((~np.isnan(each)).sum() for each in runs) == len(every)
+    assert sum(np.nansum(each) for each in runs) == (every["status"] == "diverged").sum() > 0
 
 
 def test_measures_are_those_of_the_table(lenet: tuple[pd.DataFrame, pd.DataFrame]) -> None:
