@@ -100,13 +100,13 @@ def test_an_evaluation_that_is_given_up_is_made_first_thing_later(
     project: Any, monkeypatch: pytest.MonkeyPatch, which: int
 ) -> None:
     """In the middle of a run or at its last step: the curve has every point, and the same ones."""
-    from prunebench.training import loop
+    from prunebench.training import evaluate as module
 
     path = evaluated(project)
     whole = project.engine(path, "whole")
     whole.make(whole.plan.cells[0])
     calls = []
-    evaluate = loop.evaluate
+    evaluate = module.evaluate
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
@@ -114,7 +114,7 @@ def test_an_evaluation_that_is_given_up_is_made_first_thing_later(
             signal.raise_signal(signal.SIGTERM)
         return evaluate(*arguments, **options)
 
-    monkeypatch.setattr(loop, "evaluate", interrupted)
+    monkeypatch.setattr(module, "evaluate", interrupted)
     engine = project.engine(path, "stopped")
     with pytest.raises(stopping.Stopped):
         engine.make(engine.plan.cells[0])
