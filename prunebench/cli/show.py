@@ -218,10 +218,10 @@ def _plugin(host: Host, name: str) -> dict[str, Any]:
 def _suite(host: Host, name: str) -> dict[str, Any]:
     from collections import Counter
 
-    from prunebench.suite import expand, load_suite
+    from prunebench.suite import load_suite
 
     suite = load_suite(name, host)
-    cells = expand(suite, host)
+    cells = suite.cells
     matrices: dict[str, dict[str, Any]] = {}
     for cell in cells:
         shown = matrices.setdefault(cell.matrix, {"cells": 0, "axes": {}})
