@@ -36,7 +36,7 @@ class Refusals:
 
     def raise_all(self) -> None:
         """Raise everything noted as one SuiteError, if there is anything."""
-        problems = Problems(str(self._suite.path or self._suite.name), self._suite.content)
+        problems = Problems(self._suite.file, self._suite.content)
         for (place, told), cells in self._found.items():
             more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
             problems.add(place, f"{told} (cell {cells[0]}{more})")
