@@ -7,7 +7,7 @@ import json
 import pytest
 
 from prunebench.cli._output import say, say_json, say_rows
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 from prunebench.engine.session import Request
 from prunebench.errors import DataError, PrunebenchError, StoreError, readable
 from prunebench.plan import Job

@@ -58,7 +58,7 @@ def weights(session: Session, store: Store, finished: FinishedCell) -> Weights:
         )
     state = unpack_state(artifact)
     run = session.plan.jobs[finished.state].params["run"]
-    network = session.engine(store).context.network(run["architecture"], None, run["seed"])
+    network = session.worker(store).context.network(run["architecture"], None, run["seed"])
     state.load_into(network)
     return Weights(network, state, made_again)
 
@@ -71,12 +71,12 @@ def _end_state(session: Session, store: Store, key: str, cell: PlannedCell) -> t
     check_components(session, key)
     session.ready([cell])
     store = Store.open(store.root, create=False)
-    engine = session.engine(store)
+    worker = session.worker(store)
     try:
-        engine.make_key(key)
-        return store.read_artifact(key, fits=fits), len(engine.made)
+        worker.make_key(key)
+        return store.read_artifact(key, fits=fits), len(worker.made)
     finally:
-        for job in engine.made:
+        for job in worker.made:
             if job.key == key or job.kind == "score":
                 store.drop_artifact(job.key)
 

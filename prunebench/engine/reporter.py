@@ -88,9 +88,9 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
         self._session = session
         self._session_start = Instant()
         for cell in self._before if self._verbose else ():
-            self._print(f"{cell.id}  {summary(self._loaded.engine, cell):>9}  done before", "dim")
-        self._loaded.engine.on_job = self._on_job
-        self._loaded.engine.context.progress = self._on_step
+            self._print(f"{cell.id}  {summary(self._loaded.worker, cell):>9}  done before", "dim")
+        self._loaded.worker.on_job = self._on_job
+        self._loaded.worker.context.progress = self._on_step
         self._start()
 
     def pytest_collection(self) -> None:

@@ -18,6 +18,7 @@ from prunebench.host.components import KINDS, Component, Dataset
 from prunebench.host.form import Form
 from prunebench.host.hookspecs import PROJECT
 from prunebench.training.recipe import Recipe
+from prunebench.training.tasks import TASKS
 
 __all__ = ["HOOKS", "Refused", "collect", "new_manager"]
 
@@ -151,6 +152,8 @@ def _preset_faults(preset: object) -> Iterator[str]:
 
 
 def _dataset_faults(dataset: Dataset) -> Iterator[str]:
+    if isinstance(dataset.task, str) and dataset.task not in TASKS:
+        yield f"task = {dataset.task!r}{nearest(dataset.task, TASKS)}"
     shape = dataset.shape
     if not (
         isinstance(shape, tuple) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)

@@ -66,8 +66,9 @@ class FileImporter:
     def _note_helpers(self, folder: Path, before: set[str]) -> None:
         clash = None
         for name in set(sys.modules) - before:
-            if not _is_beside(name, folder):
-                continue
+            package = name.partition(".")[0]
+            if not _is_beside(name, folder) or (package in before and package not in _beside):
+                continue  # a part of a package that was there before is no helper of this file's
             _beside.add(name)
             if name in self._helpers and self._helpers[name][0] != folder:
                 clash = clash or (name, self._helpers[name][0])
@@ -83,11 +84,9 @@ class FileImporter:
 
 
 def _is_beside(name: str, folder: Path) -> bool:
-    """Whether an imported module is a file of this folder, and not of prunebench or an environment within."""
+    """Return True if an imported module is a file of this folder, and not of an environment within it."""
     file = getattr(sys.modules[name], "__file__", None)
-    if file is None or name.partition(".")[0] in ("prunebench", "prunebench_plugins"):
-        return False
-    return Tree(folder).find(name) == Path(file).resolve()
+    return file is not None and Tree(folder).find(name) == Path(file).resolve()
 
 
 @contextmanager

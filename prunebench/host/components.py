@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prunebench.host.form import Batch, Form
 from prunebench.training.recipe import Recipe
+from prunebench.training.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,7 +242,9 @@ class Dataset(Component):
     check: Callable[..., None] | None = None
     """Raises UsageError for values of parameters that cannot be; called before any file is looked at."""
     stream: bool = False
-    """Whether `load` returns files to read while training, not tensors."""
+    """True if `load` returns files to read while training, not tensors."""
+    task: str = CLASSIFICATION
+    """What networks are trained for on it, which decides the loss and the evaluation."""
 
     @property
     def source(self) -> object:

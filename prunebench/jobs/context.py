@@ -195,7 +195,9 @@ class Context:
             if not isinstance(train[0], torch.Tensor):
                 raise DataError(f"data set '{dataset.name}' streams: it must say its mean and deviation")
             mean, std = channel_moments(train[0])
-        return Data.prepare(train, test, mean, std, held.classes, split=part["split"], device=device)
+        return Data.prepare(
+            train, test, mean, std, held.classes, split=part["split"], device=device, task=dataset.task
+        )
 
     def _part(self, loaded: Any) -> Any:
         """Return (images, labels) of what a data set loads."""

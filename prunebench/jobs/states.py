@@ -33,10 +33,12 @@ def mask_from(artifact: Artifact, part: str = "mask") -> Mask:
 
 
 def pack_state(state: State) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return a state's tensors, named parameters/…, buffers/…, momentum/…, mask/…, and its metadata."""
-    tensors: dict[str, torch.Tensor] = {}
-    for prefix in ("parameters", "buffers", "momentum"):
-        tensors |= {f"{prefix}/{name}": tensor for name, tensor in getattr(state, prefix).items()}
+    """Return a state's tensors and its metadata.
+
+    The tensors are named parameters/…, buffers/…, mask/…, and by the optimiser's slots: momentum/….
+    """
+    parts = {"parameters": state.parameters, "buffers": state.buffers, **state.slots}
+    tensors = {f"{part}/{name}": tensor for part, held in parts.items() for name, tensor in held.items()}
     meta: dict[str, Any] = {"step": state.step, "curve": state.curve, "meter": state.meter}
     if state.history:
         meta["history"] = state.history
@@ -50,17 +52,16 @@ def pack_state(state: State) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 def unpack_state(artifact: Artifact) -> State:
     """Return the state that `pack_state` wrote (of a finished part of a run, not of a diverged one)."""
 
-    def part(prefix: str) -> dict[str, Any]:
-        cut = len(prefix) + 1
-        return {
-            name[cut:]: tensor for name, tensor in artifact.tensors.items() if name.startswith(prefix + "/")
-        }
-
+    parts: dict[str, dict[str, torch.Tensor]] = {"parameters": {}, "buffers": {}, "mask": {}}
+    for path, tensor in artifact.tensors.items():
+        part, _, name = path.partition("/")
+        parts.setdefault(part, {})[name] = tensor
+    del parts["mask"]  # packed: `mask_from`
     meta: Mapping[str, Any] = artifact.meta
     return State(
-        parameters=part("parameters"),
-        buffers=part("buffers"),
-        momentum=part("momentum"),
+        parameters=parts.pop("parameters"),
+        buffers=parts.pop("buffers"),
+        slots=parts,
         mask=mask_from(artifact) if meta.get("mask_shapes") else None,
         step=meta["step"],
         curve=list(meta["curve"]),

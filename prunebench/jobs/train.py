@@ -160,7 +160,7 @@ def _origin(job: Job, context: Context) -> _Start:
         state = State(
             parameters=before.parameters,
             buffers=before.buffers,
-            momentum=before.momentum if run["carry_momentum"] else {},
+            slots=before.slots if run["carry_momentum"] else {},
             mask=mask,
             step=run["start"],
         )

@@ -163,8 +163,13 @@ def regrowth_rounds(
 
 def passes_of(builder: Builder, scorer: str, parameters: Mapping[str, Any]) -> float:
     """Return what a scorer costs, in forward passes for each example."""
-    with builder.host.calling("scorers", scorer):
-        return cast(Scorer, builder.host.get("scorers", scorer)).cost(parameters)
+    component = cast(Scorer, builder.host.get("scorers", scorer))
+
+    def ask() -> float:
+        with builder.host.calling("scorers", scorer):
+            return component.cost(parameters)
+
+    return builder.once("passes", (parameters,), (scorer,), ask)
 
 
 def _reads_data(builder: Builder, scorer: str) -> bool:

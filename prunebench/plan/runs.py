@@ -91,9 +91,7 @@ def find_recipe(builder: Builder, form: Form, recipe: Recipe) -> Recipe:
     """Return the recipe under which the scored network trains (find / eval)."""
     if not form.find:
         return recipe
-    return builder.once(
-        "find", (form, recipe), (), lambda: Recipe.model_validate({**recipe.model_dump(), **form.find})
-    )
+    return builder.once("find", (form, recipe), (), lambda: recipe.changed(form.find))
 
 
 def _initial(builder: Builder, recipe: Recipe, purpose: str) -> dict[str, Any]:

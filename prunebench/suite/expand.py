@@ -247,8 +247,7 @@ class Product:
             form = form.changed(**changes)
         for i, name in enumerate(axes.ablations[b]):
             try:
-                with self.host.calling("ablations", name):
-                    form = self.host.get("ablations", name).function(form)
+                form = self.host.ablated(form, name)
             except (Exception, SystemExit) as error:  # whatever a plugin does
                 where = f"ablation '{name}' of method '{axes.methods[m].label}': {_told(error)}"
                 self.problems.add((*self.here, "ablations", b, i), where)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -35,8 +34,8 @@ class Components(Protocol):
     def method(self, name: str) -> Any:
         """Return the method of that name; a scorer is a method too."""
 
-    def calling(self, kind: str, name: str) -> AbstractContextManager[None]:
-        """Return the bracket for a call of that component."""
+    def ablated(self, form: Any, name: str) -> Any:
+        """Return the form that the ablation of that name makes of a form."""
 
 
 def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, report: Report) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def changed_recipe(
         else:
             problems.add(where(key), f"is no part of a recipe{nearest(key, Recipe.model_fields)}")
     try:
-        changed = Recipe.model_validate({**recipe.model_dump(mode="json"), **known})
+        changed = recipe.changed(known)
     except ValidationError as error:
         _report(error, known, where, problems)
         return None

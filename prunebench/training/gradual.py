@@ -24,7 +24,7 @@ class GradualMask:
     """A mask that loses weights on a cubic schedule (Zhu and Gupta 2018); what is removed stays removed.
 
     After the optimiser's step t of `schedule.steps`, `select` chooses which `schedule.kept_at(t)` of the
-    weights stay; the others and their momentum are zero from then on. `full` is the mask before the first.
+    weights stay; the others and their slots are zero from then on. `full` is the mask before the first.
     """
 
     def __init__(self, schedule: Cubic, full: Mask, select: Select) -> None:
@@ -44,9 +44,9 @@ class GradualMask:
         self._parameters, self._optimizer = parameters, optimizer
         self._fixed.start(parameters, optimizer, self._full if mask is None else mask)
 
-    def before_update(self, step: int) -> None:
+    def before_update(self, step: int) -> bool:
         """Zero the gradients of what is removed."""
-        self._fixed.before_update(step)
+        return self._fixed.before_update(step)
 
     def after_update(self, step: int) -> None:
         """Remove what the schedule says."""

@@ -13,7 +13,7 @@ from prunebench.errors import ComponentError, UsageError, nearest
 if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
 
-__all__ = ["DivergedError", "FixedMask", "MaskPolicy", "check_pruned", "momentum_of", "zero_pruned"]
+__all__ = ["DivergedError", "FixedMask", "MaskPolicy", "check_pruned", "zero_pruned"]
 
 
 class DivergedError(Exception):
@@ -25,7 +25,7 @@ class MaskPolicy(Protocol):
 
     A policy keeps nothing between calls of `start` that is not in the mask or follows from the step: the mask
     is part of the state, and a run goes on from a state as if it had never stopped. Where it removes a weight
-    it zeroes the weight and its momentum at once (`zero_pruned`).
+    it zeroes the weight, and what the optimiser keeps of it, at once (`zero_pruned`).
     """
 
     @property
@@ -37,11 +37,15 @@ class MaskPolicy(Protocol):
     ) -> None:
         """Take up a state's mask; the parameters (on the device) and the optimiser hold that state."""
 
-    def before_update(self, step: int) -> None:
-        """Gradients of the step that starts at `step` are complete and not masked yet."""
+    def before_update(self, step: int) -> bool:
+        """Gradients of the step that starts at `step` are complete and not masked yet.
+
+        Return True if the optimiser is to make the step. Else weights and slots stay as they are; the step
+        counts all the same, for the data, the learning rate and the curve. Raises: DivergedError.
+        """
 
     def after_update(self, step: int) -> None:
-        """The optimiser has made the step; `step` steps are done. Raises: DivergedError."""
+        """The step is through, made or not; `step` steps are done. Raises: DivergedError."""
 
 
 class FixedMask:
@@ -60,7 +64,7 @@ class FixedMask:
     def start(
         self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
     ) -> None:
-        """Zero the pruned weights and their momentum: masked gradients keep them zero from here on."""
+        """Zero the pruned weights and their slots: masked gradients keep them zero from here on."""
         self._mask, self._weights, self._factors = mask, [], []
         if mask is None:
             return
@@ -70,7 +74,7 @@ class FixedMask:
             self._weights.append(weight)
             self._factors.append(torch.empty_like(weight, requires_grad=False).copy_(kept))
 
-    def before_update(self, step: int) -> None:
+    def before_update(self, step: int) -> bool:
         """Zero the gradients of pruned weights, in one fused multiplication."""
         gradients, factors = [], []
         for weight, factor in zip(self._weights, self._factors, strict=True):
@@ -79,6 +83,7 @@ class FixedMask:
                 factors.append(factor)
         if gradients:
             torch._foreach_mul_(gradients, factors)
+        return True
 
     def after_update(self, step: int) -> None:
         """Nothing changes."""
@@ -87,7 +92,7 @@ class FixedMask:
 def zero_pruned(
     parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mapping[str, torch.Tensor]
 ) -> None:
-    """Set pruned weights and their momentum to exactly zero.
+    """Set pruned weights, and what the optimiser keeps for each of them, to exactly zero.
 
     Raises: UsageError where the mask names no parameter, or one of another shape.
     """
@@ -102,17 +107,10 @@ def zero_pruned(
                 )
             pruned = ~kept.to(weight.device)
             weight.masked_fill_(pruned, 0.0)
-            momentum = momentum_of(optimizer, weight)
-            if momentum is not None:
-                momentum.masked_fill_(pruned, 0.0)
-
-
-def momentum_of(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> torch.Tensor | None:
-    """Return the optimiser's own momentum of a parameter, or None where it has none."""
-    if parameter not in optimizer.state:  # asking for the entry would make it
-        return None
-    momentum: torch.Tensor | None = optimizer.state[parameter].get("momentum_buffer")
-    return momentum
+            if weight in optimizer.state:  # asking for the entry would make it
+                for kept_value in optimizer.state[weight].values():
+                    if isinstance(kept_value, torch.Tensor) and kept_value.shape == weight.shape:
+                        kept_value.masked_fill_(pruned, 0.0)
 
 
 def check_pruned(parameters: Mapping[str, torch.Tensor], mask: Mapping[str, torch.Tensor]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -11,11 +12,13 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
 
-from prunebench.errors import UsageError
+from prunebench.errors import UsageError, nearest
+from prunebench.training.optimizers import OPTIMIZERS
 
 __all__ = ["AtEpoch", "AtName", "AtShare", "AtStep", "Named", "Point", "Recipe", "of_find"]
 
@@ -83,6 +86,14 @@ def _check_augmentation(name: str) -> None:
     )
 
 
+def _optimizer_fields() -> set[str]:
+    """Return the fields that some optimiser takes and others may not."""
+    return {name for optimizer in OPTIMIZERS.values() for name in optimizer.takes}
+
+
+_Share = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Recipe(BaseModel):
     """How a network is trained: everything that training reads, as plain values.
 
@@ -94,10 +105,15 @@ class Recipe(BaseModel):
 
     epochs: Annotated[float, Field(gt=0, le=100_000)]
     batch: Annotated[int, Field(ge=1)]
-    optimizer: Literal["sgd"] = "sgd"
+    optimizer: str = "sgd"
+    """A name of `OPTIMIZERS`; a field that only others take has its default."""
     lr: Annotated[float, Field(gt=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     nesterov: bool = False
+    betas: tuple[_Share, _Share] | None = None
+    """AdamW's: how much of the running means of gradients and of their squares stays at each step."""
+    eps: Annotated[float, Field(ge=1e-30)] | None = None
+    """AdamW's, added to the root of the mean square."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     decay: Literal["drops", "cosine"] = "drops"
     drops: tuple[float, ...] = ()
@@ -119,8 +135,31 @@ class Recipe(BaseModel):
     micro_batch: Annotated[int, Field(ge=1)] | None = None
     """Examples per forward pass where a batch does not fit; BatchNorm sees it, so it is part of the run."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _resolved(cls, values: Any) -> Any:
+        """Write down what the optimiser takes where nothing is said: keys hold resolved values."""
+        if not isinstance(values, Mapping):
+            return values
+        optimizer = OPTIMIZERS.get(str(values.get("optimizer", "sgd")))
+        takes = optimizer.takes if optimizer else {}
+        unsaid = [name for name in takes if values.get(name, cls.model_fields[name].default) is None]
+        return {**values, **{name: takes[name] for name in unsaid}}
+
+    @field_validator("optimizer")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in OPTIMIZERS:
+            raise ValueError(f"found '{name}'{nearest(name, OPTIMIZERS)}")
+        return name
+
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
+        takes = OPTIMIZERS[self.optimizer].takes
+        for name in _optimizer_fields() - takes.keys():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                allowed = ", ".join(["lr", "weight_decay", *takes])
+                raise ValueError(f"{self.optimizer} takes no {name}; allowed: {allowed}")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         if list(self.drops) != sorted(set(self.drops)):
@@ -135,6 +174,16 @@ class Recipe(BaseModel):
                 "{share = x}"
             )
         return self
+
+    def changed(self, changes: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with changes, validated anew; another optimiser begins with its own defaults.
+
+        Raises: pydantic.ValidationError.
+        """
+        values = self.model_dump(mode="json")
+        if changes.get("optimizer", self.optimizer) != self.optimizer:
+            values = {name: value for name, value in values.items() if name not in _optimizer_fields()}
+        return type(self).model_validate({**values, **changes})
 
     def steps_per_epoch(self, examples: int) -> int:
         """Return the optimiser steps in a pass over `examples` training examples."""

@@ -24,7 +24,7 @@ def new_meter() -> dict[str, Any]:
 
 @dataclass(eq=False)
 class State:
-    """Weights, buffers, momentum, mask, the position in the schedule and the curve so far.
+    """Weights, buffers, the optimiser's slots, mask, the position in the schedule and the curve so far.
 
     Tensors are on the CPU, contiguous and the state's own; names are those of `named_parameters` and
     `named_buffers` (tied ones once, under the first name).
@@ -32,8 +32,8 @@ class State:
 
     parameters: dict[str, torch.Tensor]
     buffers: dict[str, torch.Tensor]
-    momentum: dict[str, torch.Tensor] = field(default_factory=dict)
-    """The optimiser's momentum by parameter; empty before the first step and without momentum."""
+    slots: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
+    """What the optimiser keeps, {slot: {parameter: tensor}}, as "momentum"; empty before the first step."""
     mask: Mask | None = None
     step: int = 0
     """Steps of the schedule that are done."""
@@ -48,7 +48,7 @@ class State:
 
     @classmethod
     def of(cls, module: nn.Module, mask: Mask | None = None, step: int = 0) -> State:
-        """Return the state of a network as it stands, without momentum or curve; the tensors are copied."""
+        """Return the state of a network as it stands, without slots or curve; the tensors are copied."""
         return cls(
             parameters={name: plain_copy(p) for name, p in module.named_parameters()},
             buffers={name: plain_copy(b) for name, b in module.named_buffers()},

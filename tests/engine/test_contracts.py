@@ -166,7 +166,7 @@ from prunebench.engine.session import Request, Session
 from prunebench.store import Store
 
 request = Request(suite=sys.argv[1], store=sys.argv[2], data=sys.argv[3], third_party=False)
-engine = Session.prepare(request).engine(Store.open(request.store))
+engine = Session.prepare(request).worker(Store.open(request.store))
 engine.context.checkpoint_seconds = 0.0
 import os, signal
 def progress(job, step, to_step):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 from prunebench.engine.run import run_cells
 from prunebench.errors import StoreError
 
@@ -100,13 +100,13 @@ def test_an_evaluation_that_is_given_up_is_made_first_thing_later(
     project: Any, monkeypatch: pytest.MonkeyPatch, which: int
 ) -> None:
     """In the middle of a run or at its last step: the curve has every point, and the same ones."""
-    from prunebench.training import loop
+    from prunebench.training import evaluate as module
 
     path = evaluated(project)
     whole = project.engine(path, "whole")
     whole.make(whole.plan.cells[0])
     calls = []
-    evaluate = loop.evaluate
+    evaluate = module.evaluate
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
@@ -114,7 +114,7 @@ def test_an_evaluation_that_is_given_up_is_made_first_thing_later(
             signal.raise_signal(signal.SIGTERM)
         return evaluate(*arguments, **options)
 
-    monkeypatch.setattr(loop, "evaluate", interrupted)
+    monkeypatch.setattr(module, "evaluate", interrupted)
     engine = project.engine(path, "stopped")
     with pytest.raises(stopping.Stopped):
         engine.make(engine.plan.cells[0])
@@ -289,7 +289,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
 
 def _fill(monkeypatch: pytest.MonkeyPatch, module: Any, part: str, room: int) -> None:
     """Let writing to a part of the store fail as on a full disk, after `room` files."""
-    from prunebench.engine import local
+    from prunebench.engine import attempt
 
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     left = [room]
@@ -308,7 +308,7 @@ def _fill(monkeypatch: pytest.MonkeyPatch, module: Any, part: str, room: int) ->
             except OSError:
                 self.handleError(record)
 
-        monkeypatch.setattr(local._LogFile, "emit", fails)
+        monkeypatch.setattr(attempt._LogFile, "emit", fails)
         return
     write = module._write_temporary
 

@@ -32,17 +32,22 @@ def test_a_mask_of_any_bits_comes_back_as_it_was(layers: list[list[bool]]) -> No
 
 
 def test_a_state_comes_back_whole() -> None:
-    """Weights, buffers, momentum, mask, step, curve and meter: what went in comes out, bit for bit."""
+    """Weights, buffers, the optimiser's slots, mask, step, curve and meter: what went in comes out, bit for bit."""
     module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2))
     mask = Mask({"0.weight": torch.rand(3, 1, 3, 3) > 0.5, "3.weight": torch.rand(2, 12) > 0.5})
     state = State.of(module, mask, step=7)
-    state.momentum = {"0.weight": torch.rand(3, 1, 3, 3)}
+    state.slots = {"momentum": {"0.weight": torch.rand(3, 1, 3, 3)}, "steps": {"0.weight": torch.tensor(7.0)}}
     state.curve = [{"step": 5, "train_loss": 0.1, "correct": 3, "examples": 4, "loss": 0.2}]
     state.meter = {"loss": 1 / 3, "examples": 2}
     tensors, meta = pack_state(state)
     again = unpack_state(artifact(tensors, meta))
-    for part in ("parameters", "buffers", "momentum"):
-        before, after = getattr(state, part), getattr(again, part)
+    assert again.slots.keys() == state.slots.keys()
+    pairs = [(state.slots[slot], again.slots[slot]) for slot in state.slots]
+    for before, after in (
+        (state.parameters, again.parameters),
+        (state.buffers, again.buffers),
+        *pairs,
+    ):
         assert before.keys() == after.keys()
         assert all(torch.equal(before[name], after[name]) for name in before)
     assert again.mask == mask

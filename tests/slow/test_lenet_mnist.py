@@ -109,7 +109,7 @@ def ours(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
         third_party=False,
         keep_states=True,
     )
-    return Session.prepare(request).engine(Store.open(request.store))
+    return Session.prepare(request).worker(Store.open(request.store))
 
 
 def cell_of(engine: Any, point: str, method: str, ablation: str) -> Any:

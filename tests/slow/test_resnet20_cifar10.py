@@ -135,7 +135,7 @@ def compare(ready: Ready, ours: Recorder, start: State, mask: Mask | None) -> No
     for step in range(10, STEPS, 10):
         state = ours.states[step]
         run = Run.start(state.parameters, state.buffers, kept)
-        run.momentum = {name: tensor.clone() for name, tensor in state.momentum.items()}
+        run.momentum = {name: tensor.clone() for name, tensor in state.slots["momentum"].items()}
         train_reference(networks.resnet, run, ready.task, range(step, step + 1))
         apart.append(abs(run.losses[0] - ours.losses[step]))
     first = Run.start(start.parameters, start.buffers, kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,8 +106,9 @@ class FakeHost:
         name, given = parse_dataset(spelled)
         return _dataset(spell_dataset(name, given))
 
-    def calling(self, kind: str, name: str) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    def ablated(self, form: Form, name: str) -> Form:
+        altered: Form = self.parts["ablations"][name].function(form)
+        return altered
 
     def method(self, name: str) -> Method:
         found: Method = self.parts["methods"].get(name) or Method(name, Form(scorer=ScorerCall(name=name)))

@@ -12,8 +12,8 @@ from prunebench.suite.problems import unknown
 METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from"
 RECIPE = (
-    "augment, batch, decay, drop_factor, drops, epochs, evaluate, init, label_smoothing, last_batch, lr, "
-    "micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
+    "augment, batch, betas, decay, drop_factor, drops, epochs, eps, evaluate, init, label_smoothing, last_batch, "
+    "lr, micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
 )
 KEYS = (
     "ablations, architecture, dataset, dense, densities, exclude, find, measures, methods, name, only, overrides, "

@@ -112,8 +112,8 @@ def test_what_is_removed_has_neither_weight_nor_momentum(watched: Watched) -> No
         assert state.mask is not None
         for name, kept in state.mask.items():
             assert not state.parameters[name][~kept].any()
-            assert not state.momentum[name][~kept].any()
-            assert state.momentum[name][kept].any()
+            assert not state.slots["momentum"][name][~kept].any()
+            assert state.slots["momentum"][name][kept].any()
 
 
 def test_the_smallest_weights_that_are_left_are_removed(watched: Watched) -> None:
@@ -140,7 +140,10 @@ def test_going_on_from_any_state_gives_the_same_bits(watched: Watched, at: int) 
     """Weights, momentum, mask, curve and the mask's history are those of a run that never stopped."""
     whole, half = watched.to(20), watched.to(at)
     parts = watched.to(20, half)
-    for one, other in ((whole.parameters, parts.parameters), (whole.momentum, parts.momentum)):
+    for one, other in (
+        (whole.parameters, parts.parameters),
+        (whole.slots["momentum"], parts.slots["momentum"]),
+    ):
         assert all(torch.equal(one[name], other[name]) for name in one)
     assert whole.mask is not None
     assert parts.mask is not None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from states import Keeper, same
 from torch import nn
 from torch.nn import functional
 
@@ -73,28 +74,6 @@ def plain(
                     velocity[name] = 0.9 * velocity[name] + gradient
                     w -= lr * (gradient + 0.9 * velocity[name] if nesterov else velocity[name])
             done += 1
-
-
-def same(a: State, b: State) -> bool:
-    """Whether two states hold the same bits."""
-    for one, other in ((a.parameters, b.parameters), (a.buffers, b.buffers), (a.momentum, b.momentum)):
-        if one.keys() != other.keys() or not all(torch.equal(one[k], other[k]) for k in one):
-            return False
-    rest = [(s.step, s.curve, s.meter, s.diverged, s.mask) for s in (a, b)]
-    return rest[0] == rest[1]
-
-
-class Keeper:
-    """A checkpoint that keeps every state it is asked for."""
-
-    def __init__(self, *steps: int) -> None:
-        self.steps, self.states = steps, {}
-
-    def due(self, step: int) -> bool:
-        return step in self.steps
-
-    def save(self, state: State) -> None:
-        self.states[state.step] = state
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -229,7 +208,7 @@ def test_pruned_weights_and_their_momentum_are_exactly_zero(
     state = train(net, dense, recipe(), data, seed=0, to_step=30)
     for name, kept in dense.mask.items():
         assert int(state.parameters[name][~kept].count_nonzero()) == 0
-        assert int(state.momentum[name][~kept].count_nonzero()) == 0
+        assert int(state.slots["momentum"][name][~kept].count_nonzero()) == 0
         assert int(state.parameters[name][kept].count_nonzero()) == int(kept.sum())
     assert state.mask == dense.mask
 
@@ -237,8 +216,8 @@ def test_pruned_weights_and_their_momentum_are_exactly_zero(
 class Leaky(FixedMask):
     """A policy that forgets the gradients."""
 
-    def before_update(self, step: int) -> None:
-        pass
+    def before_update(self, step: int) -> bool:
+        return True
 
 
 def test_a_policy_that_lets_pruned_weights_move_is_caught(make_data: MakeData, make_mlp: Make, make_mask):
@@ -279,12 +258,13 @@ def test_momentum_is_saved_and_decides(make_data: MakeData, make_mlp: Make):
     """Without it, going on gives other weights; without momentum in the recipe there is none."""
     data, net = make_data(EXAMPLES), make_mlp()
     half = train(net, State.of(net), recipe(), data, seed=0, to_step=10)
-    assert half.momentum.keys() == half.parameters.keys()
+    assert half.slots.keys() == {"momentum"}
+    assert half.slots["momentum"].keys() == half.parameters.keys()
     end = train(net, half, recipe(), data, seed=0, to_step=12)
-    half.momentum = {}
+    half.slots = {}
     assert not same(train(net, half, recipe(), data, seed=0, to_step=12), end)
     none = train(net, State.of(net), recipe(momentum=0.0), data, seed=0, to_step=2)
-    assert none.momentum == {}
+    assert none.slots == {}
 
 
 def test_the_curve_says_what_happened(make_data: MakeData, make_mlp: Make):

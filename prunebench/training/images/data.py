@@ -14,6 +14,7 @@ from prunebench.errors import DataError
 from prunebench.training.images.normalize import normalize
 from prunebench.training.images.reading import ImagesOnDisk
 from prunebench.training.streams import stream
+from prunebench.training.tasks import CLASSIFICATION
 
 __all__ = ["Data", "Images", "Normalized", "scoring_batch", "validation_indices"]
 
@@ -37,6 +38,8 @@ class Data:
     std: tuple[float, ...]
     shape: tuple[int, int, int]
     classes: int
+    task: str = CLASSIFICATION
+    """What networks are trained for on them: a name of `TASKS`."""
 
     @classmethod
     def prepare(
@@ -48,6 +51,7 @@ class Data:
         classes: int,
         split: Literal["test", "val"] = "test",
         device: str | torch.device = "cpu",
+        task: str = CLASSIFICATION,
     ) -> Data:
         """Return the data of a run on the device.
 
@@ -72,8 +76,8 @@ class Data:
         other = tuple(test[0].shape[1:])
         if shape != other:
             raise DataError(f"test images have shape {other}, training images {shape}")
-        data = cls(*train, *test, tuple(mean), tuple(std), shape=(channels, height, width), classes=classes)
-        return data.to(device)
+        shape = (channels, height, width)
+        return cls(*train, *test, tuple(mean), tuple(std), shape, classes, task).to(device)
 
     def to(self, device: str | torch.device) -> Data:
         """Return the data on a device; tensors that are there already are shared."""

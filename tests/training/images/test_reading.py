@@ -121,7 +121,8 @@ def test_the_number_of_workers_changes_nothing(folder: Path) -> None:
     for loaders in (1, 3):
         other = trained(folder, loaders)
         assert all(torch.equal(alone.parameters[name], other.parameters[name]) for name in alone.parameters)
-        assert all(torch.equal(alone.momentum[name], other.momentum[name]) for name in alone.momentum)
+        one, two = alone.slots["momentum"], other.slots["momentum"]
+        assert all(torch.equal(one[name], two[name]) for name in one)
         assert alone.curve == other.curve
 
 

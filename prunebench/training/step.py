@@ -1,0 +1,198 @@
+"""A run on its device: its steps, one at a time, its evaluations, and its states."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from prunebench.training.images.batches import make_batches
+from prunebench.training.images.data import Data
+from prunebench.training.optimizers import OPTIMIZERS, load_slots, slots_of
+from prunebench.training.policy import DivergedError, MaskPolicy
+from prunebench.training.randomness import seed_torch
+from prunebench.training.recipe import Recipe
+from prunebench.training.state import State, new_meter, plain_copy
+from prunebench.training.streams import stream
+from prunebench.training.tasks import TASKS
+
+__all__ = ["Stepper"]
+
+
+class Stepper:
+    """A network, its optimiser and its mask policy on the device, after `step` steps of a run."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        state: State,
+        recipe: Recipe,
+        data: Data,
+        seed: int,
+        device: torch.device,
+        policy: MaskPolicy,
+    ) -> None:
+        self.recipe, self.data, self.seed, self.device, self.policy = recipe, data, seed, device, policy
+        self.channels_last = any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules())
+        self.module = module.to(device)
+        if self.channels_last:
+            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module.train()
+        self.batches = make_batches(data, recipe, seed, channels_last=self.channels_last)
+        self.parameters = dict(self.module.named_parameters())
+        self._task = TASKS[data.task]
+        self._loss = self._task.loss(recipe)
+        self._slots = OPTIMIZERS[recipe.optimizer].slots(recipe)
+        self._epoch = -1
+        self.load(state)
+
+    # -- states ------------------------------------------------------------------------------------------
+
+    def load(self, state: State) -> None:
+        """Take up a state: everything that a step reads."""
+        state.load_into(self.module)
+        self.step, self.diverged = state.step, state.diverged
+        self.curve = [dict(point) for point in state.curve]
+        self.meter = dict(state.meter)
+        self.history = list(state.history)
+        self.pending: list[tuple[torch.Tensor, int]] = []
+        trained = [p for p in self.parameters.values() if p.requires_grad]
+        self.optimizer = OPTIMIZERS[self.recipe.optimizer].make(trained, self.recipe)
+        load_slots(self.optimizer, self._slots, self.parameters, state.slots)
+        self.policy.start(self.parameters, self.optimizer, state.mask)
+        self._mask = self.policy.mask
+
+    def snapshot(self, *, on_device: bool = False) -> State:
+        """Return the state as it stands, its tensors its own: on the CPU, or left on the device."""
+        copy = torch.Tensor.clone if on_device else plain_copy
+        slots = slots_of(self.optimizer, self._slots, self.parameters)
+        with torch.no_grad():
+            return State(
+                parameters={name: copy(p) for name, p in self.parameters.items()},
+                buffers={name: copy(b) for name, b in self.module.named_buffers()},
+                slots={slot: {n: copy(value) for n, value in held.items()} for slot, held in slots.items()},
+                mask=self.policy.mask,
+                step=self.step,
+                curve=[dict(point) for point in self.curve],
+                meter=dict(self.meter),
+                history=list(self.history),
+                diverged=self.diverged,
+            )
+
+    # -- one step ----------------------------------------------------------------------------------------
+
+    def make_step(self, *, look: bool) -> bool:
+        """Make one step. False where it cannot be made: loss, or what a policy chooses from, is not finite.
+
+        With `look` the loss is looked at before the update, and the step is noted in `diverged`; without, it
+        is left `pending` (`settle`).
+        """
+        epoch, position = divmod(self.step, self.batches.per_epoch)
+        if epoch != self._epoch:
+            self._start_epoch(epoch)
+        # for dropout: a step's noise is its own, wherever a run starts
+        seed_torch(self._noise[position], self.device)
+        x, y = self.batches(self.step)
+        loss = self._backward(x, y, look)
+        if loss is None or not self._update(self._rates[position]):
+            if look:
+                self.diverged = epoch * self.batches.per_epoch + position + 1
+            return False
+        if self.policy.mask is not self._mask:
+            self._note_change()
+        if isinstance(loss, torch.Tensor):
+            self.pending.append((loss, len(y)))
+        else:
+            self._count(loss, len(y))
+        return True
+
+    def _backward(self, x: torch.Tensor, y: torch.Tensor, look: bool) -> float | torch.Tensor | None:
+        """Return a batch's loss, the gradients made; with `look` None where it is not finite."""
+        size = len(y)
+        micro = min(self.recipe.micro_batch or size, size)
+        self.drop_gradients()
+        loss: float | torch.Tensor = 0.0
+        for start in range(0, size, micro):
+            inputs, targets = (
+                (x, y) if micro == size else (x[start : start + micro], y[start : start + micro])
+            )
+            part = self._loss(self.module(inputs), targets)
+            if micro < size:
+                part = part * (len(targets) / size)  # the sum of the parts is the mean over the batch
+            loss = loss + (part.item() if look else part.detach().double())
+            if look and not math.isfinite(loss):
+                return None
+            part.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    def _update(self, rate: float) -> bool:
+        """Let the policy and the optimiser act on the gradients; False where the policy finds no numbers."""
+        try:
+            if self.policy.before_update(self.step):
+                self.optimizer.param_groups[0]["lr"] = rate
+                self.optimizer.step()
+            self.step += 1
+            self.policy.after_update(self.step)
+        except DivergedError:
+            return False
+        return True
+
+    def _note_change(self) -> None:
+        """Add what the policy's mask has become to the history."""
+        self._mask = self.policy.mask
+        if self._mask is not None:
+            kept = {layer["name"]: layer["kept"] for layer in self._mask.layers()}
+            self.history.append({"step": self.step, "kept": kept})
+
+    def drop_gradients(self) -> None:
+        """As the optimiser's zero_grad does, without its profiling, which small networks feel."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def _start_epoch(self, epoch: int) -> None:
+        """Work out what its steps need, all at once: between two steps each of them would cost more."""
+        n, per_epoch = self.batches.examples, self.batches.per_epoch
+        steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
+        self._epoch = epoch
+        self._noise = (stream(self.seed, "noise", epoch).raw(per_epoch) >> 1).tolist()  # dropout's seeds
+        self._rates = [self.recipe.learning_rate(step, n) for step in steps]
+        self._evaluates = [self.recipe.evaluates_at(step + 1, n) for step in steps]
+
+    # -- losses and evaluations --------------------------------------------------------------------------
+
+    def _count(self, loss: float, examples: int) -> None:
+        """Add the mean loss of a batch to the meter."""
+        self.meter["loss"] += loss * examples
+        self.meter["examples"] += examples
+
+    def settle(self) -> bool:
+        """Add the losses not counted yet to the meter. False if one of them is not finite."""
+        if not self.pending:
+            return True
+        losses = torch.stack([loss for loss, _ in self.pending]).tolist()
+        for loss, (_, size) in zip(losses, self.pending, strict=True):
+            if not math.isfinite(loss):
+                return False
+            self._count(loss, size)
+        self.pending.clear()
+        return True
+
+    def evaluates(self) -> bool:
+        """True if the split is evaluated after the step just made."""
+        return self._evaluates[(self.step - 1) % self.batches.per_epoch]
+
+    def lacks_evaluation(self) -> bool:
+        """True if the state at hand was saved before its step's evaluation was through."""
+        evaluates = self.recipe.evaluates_at(self.step, self.batches.examples)
+        return evaluates and self.meter["examples"] > 0
+
+    def evaluate(self) -> None:
+        """Add a point to the curve, or mark the run as diverged where the evaluation's loss is not finite."""
+        measured = self._task.evaluate(self.module, self.data, self.channels_last)
+        if not math.isfinite(measured["loss"]):
+            self.diverged = self.step
+            return
+        train_loss = self.meter["loss"] / self.meter["examples"]
+        self.curve.append({"step": self.step, "train_loss": train_loss, **measured})
+        self.meter = new_meter()
