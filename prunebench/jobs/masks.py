@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
 
+from prunebench.host.components import Scorer
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.scoring import blaming_divergence, network_of, scoring_of
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
+from prunebench.plan.params import MaskInRounds, MaskOfScores, MaskOfState, RegrowthUse, ShuffleParams
+from prunebench.plan.params import Scoring as ScoreParams
 from prunebench.pruning import Mask, MaskForm, Regrow, make_mask, score_network, shuffle_mask
 from prunebench.pruning.degenerate import emptied_layers
 from prunebench.store import Artifact
@@ -58,9 +62,9 @@ def _commit(job: Job, context: Context, make: Callable[[Job, Context, Inputs], O
 
 
 def _scores(job: Job, context: Context, inputs: Inputs) -> Output:
-    state = unpack_state(inputs[0])
-    module, scoring = network_of(job.params, context, state), scoring_of(job.params, context)
-    rng = stream(job.params["seed"], "scores")
+    params, state = job.params_as(ScoreParams), unpack_state(inputs[0])
+    module, scoring = network_of(params, context, state), scoring_of(params, context)
+    rng = stream(params.seed, "scores")
     with blaming_divergence(module, scoring, state.step):
         scores = score_network(module, scoring, mask=state.mask, rng=rng, warn=log.warning)
     bits, meta = _outer(state.mask)
@@ -69,22 +73,15 @@ def _scores(job: Job, context: Context, inputs: Inputs) -> Output:
 
 def _mask(job: Job, context: Context, inputs: Inputs) -> Output:
     first, params = inputs[0], job.params
-    if params.get("taken") == "state":
+    if isinstance(params, MaskOfState):
         tensors, meta = _packed(mask_from(first))
         return tensors, {"history": first.meta.get("history", []), **meta}
-    form = _form(params, context, inputs)
-    if form.rounds is None:
-        outer = _outer_of(first)
+    if isinstance(params, MaskInRounds):
+        mask, outer = _in_rounds(params, context, inputs)
+    else:
+        form, outer = _form(job.params_as(MaskOfScores), inputs), _outer_of(first)
         scores = {name: tensor for name, tensor in first.tensors.items() if not name.startswith(f"{_OUTER}/")}
         mask = make_mask(scores, form, mask=outer, warn=log.warning)
-    else:
-        asked, state = params["scoring"], unpack_state(first)
-        outer = state.mask
-        module = network_of(asked, context, state)
-        scoring = scoring_of(asked, context, params.get("regrowth", {}).get("scorer"))
-        rng = stream(asked["seed"], "scores")
-        with blaming_divergence(module, scoring, state.step):
-            mask = make_mask(module, form, scoring, mask=outer, rng=rng, warn=log.warning)
     empty = emptied_layers(mask, "the method")
     if empty:
         log.warning("%s", empty)
@@ -93,29 +90,37 @@ def _mask(job: Job, context: Context, inputs: Inputs) -> Output:
     return tensors | bits, meta | shapes
 
 
+def _in_rounds(params: MaskInRounds, context: Context, inputs: Inputs) -> tuple[Mask, Mask | None]:
+    """Return the mask of a state that is scored again and again, and the mask that the state had."""
+    state, regrowth = unpack_state(inputs[0]), params.regrowth
+    module = network_of(params.scoring, context, state)
+    scoring = scoring_of(params.scoring, context, None if regrowth is None else regrowth.scorer)
+    form = replace(
+        _form(params, inputs),
+        rounds=params.rounds,
+        density=params.density,
+        regrowth=None if regrowth is None else _regrow(regrowth, context),
+    )
+    rng = stream(params.scoring.seed, "scores")
+    with blaming_divergence(module, scoring, state.step):
+        return make_mask(module, form, scoring, mask=state.mask, rng=rng, warn=log.warning), state.mask
+
+
 def _shuffled(job: Job, context: Context, inputs: Inputs) -> Output:
-    rng = stream(job.params["seed"], "shuffle")
+    rng = stream(job.params_as(ShuffleParams).seed, "shuffle")
     return _packed(shuffle_mask(mask_from(inputs[0]), rng, _outer_of(inputs[0])))
 
 
-def _form(params: Mapping[str, Any], context: Context, inputs: Inputs) -> MaskForm:
-    """Return the mask's part of the form that a job's parameters hold."""
-    regrowth = params.get("regrowth")
-    return MaskForm(
-        params["kept"],
-        keep=params["keep"],
-        allocation=mask_from(inputs[1]).counts() if params["allocation"] == "like" else params["allocation"],
-        rounds=params.get("rounds"),
-        density=params.get("density"),
-        regrowth=None if regrowth is None else _regrow(regrowth, context),
-    )
+def _form(params: MaskOfScores | MaskInRounds, inputs: Inputs) -> MaskForm:
+    allocation: Any = mask_from(inputs[1]).counts() if params.allocation == "like" else params.allocation
+    return MaskForm(params.target, keep=cast(Any, params.keep), allocation=allocation)
 
 
-def _regrow(params: Mapping[str, Any], context: Context) -> Regrow:
-    """Return what a mask's `regrowth` says."""
-    call = params["scorer"]
-    scorer, who = context.host.get("scorers", call["name"]), context.host.who("scorers", call["name"])
-    return Regrow(scorer.function, call["parameters"], params["every"], who)
+def _regrow(regrowth: RegrowthUse, context: Context) -> Regrow:
+    """Return what lets removed weights return between rounds."""
+    name = regrowth.scorer.name
+    scorer, who = cast(Scorer, context.host.get("scorers", name)), context.host.who("scorers", name)
+    return Regrow(scorer.function, regrowth.scorer.parameters, regrowth.every, who)
 
 
 def _packed(mask: Mask) -> Output:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +13,8 @@ from prunebench.errors import ComponentError, DataError, LeakError, UsageError
 from prunebench.host.components import Scorer
 from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
+from prunebench.plan.params import ScorerUse
+from prunebench.plan.params import Scoring as ScoreParams
 from prunebench.pruning import Scoring
 from prunebench.training.policy import DivergedError
 
@@ -24,45 +26,44 @@ if TYPE_CHECKING:
 __all__ = ["blaming_divergence", "network_of", "scoring_of"]
 
 
-def network_of(params: Mapping[str, Any], context: Context, state: State) -> nn.Module:
+def network_of(params: ScoreParams, context: Context, state: State) -> nn.Module:
     """Return the network that is scored, in this state, on the scorer's device."""
-    module = context.network(params["architecture"], None, params["seed"])
+    module = context.network(params.architecture, None, params.seed)
     state.load_into(module)
-    return module.to(params["scorer"]["device"])
+    return module.to(params.scorer.device)
 
 
-def scoring_of(
-    params: Mapping[str, Any], context: Context, other: Mapping[str, Any] | None = None
-) -> Scoring:
-    """Return how the network is scored; `other` is the call of a scorer that gets the same batch."""
-    call = params["scorer"]
-    scorer = cast(Scorer, context.host.get("scorers", call["name"]))
+def scoring_of(params: ScoreParams, context: Context, other: ScorerUse | None = None) -> Scoring:
+    """Return how the network is scored; `other` is a scorer that gets the same batch."""
+    scorer = cast(Scorer, context.host.get("scorers", params.scorer.name))
     return Scoring(
         scorer.function,
-        parameters=call["parameters"],
+        parameters=params.scorer.parameters,
         mode=scorer.mode,
         precision=scorer.precision,
-        batch=_batch(params, context, [call, other or call]) if "batch" in params else None,
-        of=params["prunable"]["of"],
-        except_=tuple(params["prunable"]["except"]),
-        input_shape=tuple(params["architecture"]["input"]),
+        batch=_batch(params, context, [params.scorer, other or params.scorer]),
+        of=cast(Any, params.prunable.of),
+        except_=params.prunable.except_,
+        input_shape=params.architecture.input,
         who=context.host.who("scorers", scorer.name),
     )
 
 
 def _batch(
-    params: Mapping[str, Any], context: Context, calls: list[Mapping[str, Any]]
-) -> tuple[Any, torch.Tensor]:
-    """Return the scoring batch on the scorer's device."""
+    params: ScoreParams, context: Context, scorers: list[ScorerUse]
+) -> tuple[Any, torch.Tensor] | None:
+    """Return the scoring batch on the scorer's device, where the scorer reads one."""
     from prunebench.training.images.data import scoring_batch
 
-    data, device = context.data(params["data"], "cpu"), params["scorer"]["device"]
+    if params.batch is None or params.data is None:
+        return None
+    data, device = context.data(params.data, "cpu"), params.scorer.device
     # images in floating point take four times the memory of bytes: a scorer may make them chunk by chunk
-    lazy = all(context.host.get("scorers", call["name"]).takes_lazy(call["parameters"]) for call in calls)
+    lazy = all(context.host.get("scorers", use.name).takes_lazy(use.parameters) for use in scorers)
     try:
-        x, y = scoring_batch(data, params["seed"], **params["batch"], lazy=lazy)
+        x, y = scoring_batch(data, params.seed, **params.batch.model_dump(), lazy=lazy)
     except DataError as error:
-        named = f"data set '{params['data']['name']}', training part ({params['data']['split']} split)"
+        named = f"data set '{params.data.name}', training part ({params.data.split} split)"
         raise DataError(f"{named}: {error}") from error
     return x.to(device), y.to(device)
 
