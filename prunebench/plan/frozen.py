@@ -105,8 +105,8 @@ def _jobs(read: _Frozen) -> dict[str, Job]:
             raise ValueError(f"not a frozen plan: job {key} reads what does not come before it")
         try:
             asked = reader.one_of(PARAMS[kind], params)
-        except (IndexError, KeyError, TypeError, AttributeError, ValueError):
-            raise ValueError(f"not a frozen plan: job {key} is incomplete") from None
+        except (IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"not a frozen plan: job {key} is incomplete") from error
         if key not in read.costs or (kind == "record" and not inputs):
             raise ValueError(f"not a frozen plan: job {key} is incomplete")
         jobs[key] = Job(key, asked, tuple(inputs))

@@ -120,7 +120,7 @@ class MaskOfScores(Plain):
     target: int = field(metadata=called("kept"))
     """How many weights are asked for."""
     prunable: int
-    allocation: Shares | Literal["like"]
+    allocation: Literal[Shares, "like"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class MaskInRounds(Plain):
     keep: Keep
     target: int = field(metadata=called("kept"))
     prunable: int
-    allocation: Shares | Literal["like"]
+    allocation: Literal[Shares, "like"]
     rounds: int
     density: str
     """Rounds pass through its powers: another density with the same count is another mask."""
