@@ -52,7 +52,7 @@ def _checked(
         )
     every = named_weights(module)
     first = {id(weight): name for name, weight in weights.items()}
-    found: dict[str, Tensor] = {}
+    masks: dict[str, Tensor] = {}
     for given, tensor in Mask(mask).items():
         name = plain_name(str(given))
         if name not in every:
@@ -67,5 +67,5 @@ def _checked(
             raise UsageError(
                 f"weight '{name}' has shape {tuple(weights[name].shape)}, the mask {tuple(tensor.shape)}"
             )
-        found[name] = found[name] & tensor if name in found else tensor
-    return found
+        masks[name] = masks[name] & tensor if name in masks else tensor
+    return masks

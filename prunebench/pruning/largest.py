@@ -72,7 +72,7 @@ def only_value(parts: Sequence[Part]) -> float | None:
 
     Nothing beyond the first number that differs is looked at.
     """
-    found: float | None = None
+    only: float | None = None
     if sum(part.left for part in parts) < 2:
         return None
     for part in parts:
@@ -83,11 +83,11 @@ def only_value(parts: Sequence[Part]) -> float | None:
                 values = values[part.live[start:stop]]
             if not values.size:
                 continue
-            if found is None:
-                found = float(values[0])
-            if not (values == found).all():
+            if only is None:
+                only = float(values[0])
+            if not (values == only).all():
                 return None
-    return found
+    return only
 
 
 def ties(parts: Sequence[Part], marks: Sequence[Array], order: Order) -> tuple[float, int, int]:
@@ -125,16 +125,16 @@ def _mark_largest(parts: Sequence[Part], kept: int, order: Order) -> list[Array]
     keys = _Keys(parts, order)
     low, high = _bracket(parts, kept, left, keys)
     if low == high:
-        found = _Pass(parts, keys, kept).ties(low)
+        reading = _Pass(parts, keys, kept).ties(low)
     else:
-        found = _Pass(parts, keys, kept).between(low, high)
-        if found.above > kept:
-            found = _Pass(parts, keys, kept).ties(high)
-        elif found.above + found.inside < kept:
-            found.take_ties(low)
-    if not found.above <= kept <= found.above + found.inside:  # the sample was far off
-        found = _Pass(parts, keys, kept).between(-math.inf, math.inf)
-    return found.finish()
+        reading = _Pass(parts, keys, kept).between(low, high)
+        if reading.above > kept:
+            reading = _Pass(parts, keys, kept).ties(high)
+        elif reading.above + reading.inside < kept:
+            reading.take_ties(low)
+    if not reading.above <= kept <= reading.above + reading.inside:  # the sample was far off
+        reading = _Pass(parts, keys, kept).between(-math.inf, math.inf)
+    return reading.finish()
 
 
 class _Keys:

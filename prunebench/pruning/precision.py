@@ -109,15 +109,15 @@ class _Sources(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        found = func(*args, **(kwargs or {}))
-        if isinstance(found, Tensor) and found.is_floating_point() and found.dtype != self._dtype:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.is_floating_point() and result.dtype != self._dtype:
             given = {value.dtype for value in args if isinstance(value, Tensor)}
-            if found.dtype not in given:
+            if result.dtype not in given:
                 notes = self.casts if self._dtype in given else self.made
                 notes.append(
-                    f"{plain(found.dtype)} by {getattr(func, '__name__', 'an operation')} in {_line()}"
+                    f"{plain(result.dtype)} by {getattr(func, '__name__', 'an operation')} in {_line()}"
                 )
-        return found
+        return result
 
 
 def _line() -> str:
