@@ -123,10 +123,6 @@ class Context:
             job = self.jobs[job.inputs[0]]
         return job.key
 
-    def made_from(self, job: Job, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        """Return {input key: digest} in the job's order, for the output's metadata."""
-        return {key: inputs[key]["digest"] for key in job.inputs}
-
     # -- building ----------------------------------------------------------------------------------------
 
     def network(self, described: NetworkUse, initialization: InitUse | None, seed: int) -> nn.Module:

@@ -109,7 +109,7 @@ _GLOBAL = (
 
 
 def _eager() -> AbstractContextManager[Any]:
-    """Return what makes torch.compile do nothing; where it was never used, it would be slow to import."""
+    """Return a context in which torch.compile does nothing; it is not imported where it was never used."""
     return torch.compiler.set_stance("force_eager") if _dynamo() else nullcontext()
 
 
@@ -125,7 +125,7 @@ def _refuse_lazy(module: nn.Module, purpose: str) -> None:
 
 
 def _refuse_half_masked(module: nn.Module) -> None:
-    """Refuse a weight of several layers of which torch.nn.utils.prune masks one, or each in another way."""
+    """Refuse a weight of several layers that torch.nn.utils.prune masks in some of them, or differently."""
     masks: dict[int, list[Tensor | None]] = {}
     for layer in module.modules():
         if isinstance(layer, torch.jit.ScriptModule):
@@ -148,7 +148,7 @@ def _refuse_half_masked(module: nn.Module) -> None:
 
 
 def _refuse_shared(module: nn.Module, copied: nn.Module) -> None:
-    """Refuse a copy that is in part the original, as a __deepcopy__ of the user's own may make it."""
+    """Refuse a copy that shares layers or tensors with the original, as the user's own __deepcopy__ may."""
     ours = {id(layer) for layer in module.modules()}
     alive = [*module.parameters(), *module.buffers()]  # else an id could be given again
     tensors = {id(tensor) for tensor in alive}
@@ -186,7 +186,7 @@ class _Tensors(TorchFunctionMode):
 
 
 class _Memo(dict[Any, Any]):
-    """What deepcopy has copied, by id; for what it would do wrong, how to do it, done when it is met."""
+    """What deepcopy has copied, by id. What it would copy wrongly is copied here when it asks for it."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -373,7 +373,7 @@ def _culprit(module: nn.Module) -> str | None:
 
 
 def _fails(value: Any, module: nn.Module, kept: dict[int, nn.Module]) -> Exception | None:
-    """Return what goes wrong as something is copied, these modules being kept."""
+    """Return the error that copying a value raises, where `kept` modules are not copied; None without one."""
     memo = _Memo(module)
     memo.update(kept)
     try:

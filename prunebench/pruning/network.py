@@ -301,7 +301,7 @@ def _refuse_weights(weights: Mapping[str, nn.Parameter]) -> None:
 
 
 def _state(tensor: Tensor) -> tuple[int, int]:
-    """Return what tells whether a tensor was written to by ordinary means since."""
+    """Return a tensor's version and address: they differ once it was written to by ordinary means."""
     return tensor._version, tensor.data_ptr()
 
 

@@ -25,7 +25,7 @@ def plain(dtype: torch.dtype) -> str:
 
 
 def _own_dtypes(module: nn.Module) -> set[torch.dtype]:
-    """Return the precisions of a network's parameters: real ones, for complex parameters those of a part."""
+    """Return the precisions of a network's parameters; of complex ones the precision of their real part."""
     return {p.dtype.to_real() for p in module.parameters() if p.is_floating_point() or p.is_complex()}
 
 
@@ -42,7 +42,7 @@ def working_dtype(module: nn.Module, precision: Precision) -> torch.dtype | None
 
 
 def converted(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Return what brings a tensor into a precision: complex numbers keep both parts, others stay."""
+    """Return a function that converts tensors to a precision: of complex numbers both parts, others stay."""
 
     def convert(tensor: Tensor) -> Tensor:
         if tensor.is_complex():
@@ -53,7 +53,7 @@ def converted(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
 
 
 def own_converted(module: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Return what brings those tensors into a precision that are in one of the network's parameters."""
+    """Return a function that converts tensors in a precision of the network's parameters, and no others."""
     own, convert = _own_dtypes(module), converted(dtype)
 
     def of_its_own(tensor: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def plain_name(name: str) -> str:
 
 
 def own_weight(layer: nn.Module) -> nn.Parameter | None:
-    """Return the parameter that is a layer's weight, if it has one; else the weight is computed of others."""
+    """Return the parameter that is a layer's weight; None where the weight is computed from others."""
     return layer._parameters.get("weight_orig" if masked_by_torch(layer) else "weight")
 
 
@@ -93,7 +93,7 @@ def named_weights(module: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def computed_weights(module: nn.Module) -> dict[str, str]:
-    """Return, by layer, why its weight is no parameter that could be pruned: what computes it, what to do."""
+    """Return by layer why its weight cannot be pruned: what computes it from others, and what to do."""
     reasons = {}
     for name, layer in module.named_modules():
         if not isinstance(layer, _LAYERS["weights"]) or own_weight(layer) is not None:

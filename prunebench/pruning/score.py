@@ -137,7 +137,7 @@ def _blame(
     error: BaseException,
     who: str,
 ) -> PrunebenchError:
-    """Return what to tell of a scoring that failed: the inputs' fault, the network's, or `who`'s.
+    """Return the error to raise for a scoring that failed: by the inputs' fault, the network's, or `who`'s.
 
     batch, given: the batch as the scorer got it, and as the caller gave it.
 
@@ -170,7 +170,7 @@ def _blame(
 
 
 def _is_of_the_call(error: BaseException) -> bool:
-    """True if the error arose as the scoring function was called, not within it."""
+    """Return True if the error arose as the scoring function was called, not within it."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

@@ -146,7 +146,7 @@ class _Probe:
         }
 
     def beside(self, name: str) -> Tensor:
-        """Return whether a weight's input and output channel were both connected, as the last signals ran.
+        """Return True for weights whose input and output channels were both connected when signals last ran.
 
         True for all of a layer that they did not pass, and for all of one that is no convolution: it meets
         no padding.
