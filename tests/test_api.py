@@ -168,6 +168,17 @@ def test_forms_with_allocations() -> None:
     assert counts(like) == counts({"scorer": "snip", "keep": "low"})
 
 
+def test_a_default_that_is_written_out_is_the_same_call() -> None:
+    """One scorer for removed weights and the others is asked once, however its parameters are spelled."""
+    masks = []
+    for call in ({"name": "force"}, {"name": "force", "parameters": {"chunk": None}}):
+        form = prunebench.Form.model_validate(
+            {"scorer": "force", "schedule": {"rounds": 6}, "regrowth": {"scorer": call}}
+        )
+        masks.append(prunebench.prune(make_model(), form, density=0.1, batch=make_batch()))
+    assert masks[0] == masks[1]
+
+
 def test_convolutions_only() -> None:
     """A form that prunes convolutions counts them alone."""
     form = prunebench.Form.model_validate({"scorer": "magnitude", "prunable": "convolutions"})
