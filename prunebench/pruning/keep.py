@@ -11,9 +11,9 @@ from torch import Tensor
 
 from prunebench.errors import ComponentError, UsageError, nearest
 from prunebench.pruning.allocation import Allocation, layer_counts
+from prunebench.pruning.largest import NotFiniteError, Part, mark_largest
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.product import Product
-from prunebench.pruning.select import NotFiniteError, Part, mark_largest
 
 __all__ = ["KEEP", "Keep", "keep_top", "part_of"]
 
@@ -72,7 +72,7 @@ def keep_top(
 
 
 def part_of(name: str, score: Tensor | Product, current: Mask | None) -> Part:
-    """Return a layer's scores as they are ranked; weights that `current` has removed take no part.
+    """Return a layer's scores, ready to be ranked; weights that `current` has removed take no part.
 
     Raises: ComponentError for scores that are no floating-point numbers; UsageError for a mask of another
         shape.
