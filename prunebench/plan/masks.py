@@ -12,7 +12,7 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.params import MaskInRounds, MaskOfScores, RegrowthUse, ScorerUse, Scoring
 from prunebench.plan.runs import find_recipe, scored_state
 from prunebench.plan.setting import Setting
-from prunebench.suite.forms import fill_scorer
+from prunebench.suite.methods import fill_scorer
 from prunebench.training.recipe import Recipe
 
 __all__ = [

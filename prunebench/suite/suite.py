@@ -15,8 +15,8 @@ from prunebench.reading.messages import from_a_file
 from prunebench.suite.cell import Cell
 from prunebench.suite.changes import Changes
 from prunebench.suite.check import Check
-from prunebench.suite.forms import method_names
 from prunebench.suite.matrices import cells_of, read_matrices
+from prunebench.suite.methods import method_names
 from prunebench.suite.parameters import Components
 from prunebench.suite.reported import Reported
 from prunebench.suite.schema import MAX_SEEDS, Leaderboard, Matrix
