@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunebench.checks.frozen import frozen_checks
+from prunebench.checks.reported import reported_rows
 from prunebench.plan.builder import Builder
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import plan_cells
 from prunebench.plan.refusals import Refusals
+from prunebench.suite.references import kinds_of
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -22,8 +25,6 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
 
     Raises: SuiteError naming file, key path and cell for all that cannot be planned; DataError.
     """
-    from prunebench.suite.reported import reported_rows
-
     cells = suite.cells
     described: dict[str, Any] = {
         "name": suite.name,
@@ -36,8 +37,9 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
             for label, spelled in sorted({(c.labels["dataset"], c.dataset) for c in cells})
         },
     }
+    described |= frozen_checks(suite.checks, suite.claims)
     if suite.reported:
-        described["reported"] = reported_rows(suite.reported, cells)
+        described["reported"] = reported_rows(suite.reported, kinds_of(cells))
     builder = Builder(host, data_root)
     refusals = Refusals(suite, builder)
     planned = plan_cells(builder, cells, refusals.add)
