@@ -13,14 +13,29 @@ from prunebench.analysis import AT_SPARSITY, SETTING, VARIANT, margin_of
 from prunebench.analysis.borders import resamples
 from prunebench.analysis.table import counted, distinct
 from prunebench.checks.curves import Curves, Floats
+from prunebench.checks.frozen import STEP
 
-__all__ = ["FAMILY", "Line", "gather", "step_of"]
+__all__ = ["FAMILY", "Line", "gather", "step_of", "steps_of"]
 
 FAMILY = tuple(name for name in SETTING if name not in ("find", "score_at"))
 """Cells that agree in these have the same unpruned network, seeds and margin."""
 
 
 Step = Callable[[str, Mapping[str, Any]], float]
+
+
+def steps_of(suite: Mapping[str, Any]) -> Step:
+    """Return the steps of a plan's suite: those looked up when it was planned, else those that labels say.
+
+    Plans look them up where the suite has checks.
+    """
+    known = {tuple(labels): float(step) for *labels, step in suite.get("steps", ())}
+
+    def step(label: str, cell: Mapping[str, Any]) -> float:
+        found = known.get(tuple(cell[name] for name in STEP))
+        return step_of(label) if found is None else found
+
+    return step
 
 
 class Line(NamedTuple):
@@ -71,7 +86,7 @@ def gather(
         fields: the fields that are wanted of those, such as "layer-sparsity.layers.*.sparsity".
         margins: as `analysis.margin_of` takes them.
         dense: the method that is no pruning.
-        step: the step of a pruning point, from its label and the row of a cell that has it (`step_of`).
+        step: the step of a pruning point, from its label and the row of a cell that has it (`steps_of`).
         count: how many bootstrap samples of the seeds there are beside the seeds as they are; None for none.
 
     Raises: UsageError where two different cells stand in one place; ValueError where a step is not known.
