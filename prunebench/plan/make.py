@@ -56,7 +56,7 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
 
 
 def _steps(cells: Iterable[Cell], builder: Builder) -> list[list[str | int]]:
-    """Return the steps of an axis of pruning points: which "end" or {epoch = k} is, the recipe knows alone."""
+    """Return the steps of an axis of pruning points: what "end" or {epoch = k} is, recipes know."""
     rows: dict[tuple[str, ...], int] = {}
     for cell in {id(cell.labels): cell for cell in cells if cell.labels["score_at"]}.values():
         examples = builder.facts.data(cell.dataset, cell.split).examples
