@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Tag
 
-from prunebench.checks.curves import AXES
+from prunebench.checks.axes import AXES
 from prunebench.errors import nearest
 from prunebench.reading.messages import kinds_differ, unknown
 from prunebench.reading.slips import meant
