@@ -7,9 +7,9 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Tag
 
-from prunebench.checks.curves import AXES
+from prunebench.checks.axes import AXES
 from prunebench.errors import nearest
-from prunebench.reading.messages import kinds_differ
+from prunebench.reading.messages import kinds_differ, unknown
 from prunebench.reading.slips import meant
 from prunebench.reading.spelling import show
 from prunebench.reading.tables import OpenTable, one_of
@@ -101,8 +101,7 @@ def wrong(asked: str | QuantityTable, host: Components) -> Faults:
         if name == "fit":
             yield at, f"found {show(spelled)}: quantities of a fit are not built yet"
         else:
-            known = host.names("quantities")
-            yield at, f"found {show(name)}, which is no quantity{nearest(name, known)}"
+            yield at, unknown(name, "quantity", host.names("quantities"))
         return
     quantity = host.get("quantities", name)
     values, given = parameters_of(asked, quantity), _given(asked)

@@ -147,6 +147,7 @@ class _Suite(BaseModel):
     leaderboard: dict[str, Any] = {}
     checks: list[Check] = []
     claims: list[Claim] = []
+    steps: list[list[str | int]] = []
 
 
 _Cell = tuple[str, str, str, list[str], int, str, int, int, int, float, list[str]]

@@ -49,3 +49,21 @@ def test_a_frozen_check_that_is_none_is_refused(change: dict[str, Any], message:
     frozen["suite"] = {**frozen["suite"], "checks": [{**frozen["suite"]["checks"][0], **change}]}
     with pytest.raises(ValueError, match=rf"^not a frozen plan: {message}"):
         Plan.thaw(orjson.loads(orjson.dumps(frozen)))
+
+
+def test_a_plan_looks_up_the_steps_of_pruning_points(project: Any) -> None:
+    """What labels do not say: the end of 160 epochs of CIFAR-10, in 391 batches of 128 (the last one smaller)."""
+    from prunebench.checks.gather import steps_of
+
+    plan = project.session(SUITES / "pai-after-init.toml").plan
+    step = steps_of(Plan.thaw(orjson.loads(orjson.dumps(plan.frozen()))).suite)
+    cell = next(
+        dict(c.labels)
+        for c in plan.cells
+        if (c.labels["architecture"], c.labels["score_at"]) == ("resnet20", "end")
+    )
+    assert step("end", cell) == 160 * 391
+    assert step("step 1000", {**cell, "score_at": "step 1000"}) == 1000
+    assert step("init", {**cell, "score_at": "init"}) == 0
+    every = {c.labels["score_at"] for c in plan.cells}
+    assert {row[-2] for row in plan.suite["steps"]} == every - {""}

@@ -123,11 +123,48 @@ def test_a_suite_reports_what_it_reported(name: str) -> None:
     assert spelled(rows) == spelled(RECORDED[name]["reported"])
 
 
-def test_the_translation_tells_checks_apart() -> None:
-    """Of the recorded checks no two are the same but for their names, or the comparison would see nothing."""
-    every = [before(check) for each in RECORDED.values() for check in each["checks"]]
-    assert len(every) == 780
-    claims = [json.dumps({**check, "name": ""}, sort_keys=True) for check in every if "expect" in check]
-    again = {claim for claim in claims if claims.count(claim) > 1}
-    assert len(claims) == 730
-    assert len(again) < 40
+CHANGES: dict[str, Any] = {
+    "not": lambda value: not value,
+    "claim": lambda value: {"same": "above", "above": "same"}[value],
+    "margin": lambda value: (value or 0) + 0.1,
+    "by": lambda value: (value or 0) + 0.1,
+    "over": lambda value: "somewhere" if value == "everywhere" else "everywhere",
+    "settings": lambda value: "some",
+    "range": lambda value: "extreme",
+    "beside": lambda value: [*(value or []), "trivial"],
+    "where": lambda value: {**(value or {}), "split": ["val"]},
+    "compare": lambda value: "ratio",
+    "against": lambda value: 12.5,
+    "of": lambda value: {"method": "another"},
+}
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_the_comparison_sees_every_key(key: str) -> None:
+    """A check that is recorded otherwise, in any key, is another one: of every shipped suite's."""
+    single = [check for each in RECORDED.values() for check in each["checks"] if "claim" in check]
+    assert len(single) == 730
+    changed = [check for check in single if check.get(key) != CHANGES[key](check.get(key))]
+    assert len(changed) > 600
+    assert all(before({**check, key: CHANGES[key](check.get(key))}) != before(check) for check in changed)
+
+
+def test_the_comparison_sees_quantities_and_their_parameters() -> None:
+    """The name, a field, the axis, what is reached, a reference, and both ends of a fall."""
+    single = [check for each in RECORDED.values() for check in each["checks"] if "claim" in check]
+    other = {"method": "another"}
+    for key, value in (
+        ("along", "training"),
+        ("reaches", other),
+        ("reference", other),
+        ("quantity", "spread"),
+    ):
+        mine = [check for check in single if key in check and not isinstance(check["of"].get("from"), dict)]
+        assert len(mine) > 2
+        assert all(before({**check, key: value}) != before(check) for check in mine if check[key] != value)
+    falls = [check for check in single if "from" in check["of"]]
+    assert len(falls) == 12
+    for check in falls:
+        for side in ("of", "against"):
+            for end in ("from", "to"):
+                assert before({**check, side: {**check[side], end: other}}) != before(check)
