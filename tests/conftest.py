@@ -107,7 +107,7 @@ class Project:
 
     def engine(self, path: Path, store: str = "store", **options: Any) -> Any:
         """Return an engine on a suite and a store."""
-        return self.session(path, store, **options).engine(self.store(store))
+        return self.session(path, store, **options).worker(self.store(store))
 
     def run(self, path: Path, store: str = "store", *, reverse: bool = False, **options: Any) -> Any:
         """Make all cells of a suite, in the file's order or backwards; return the engine."""

@@ -45,7 +45,7 @@ def test_the_same_store_gives_the_same_pack(project: Any, make: ModuleType, tmp_
     session = project.session(path)
     store = project.store()
     session.freeze(store)
-    engine = session.engine(store)
+    engine = session.worker(store)
     for cell in session.plan.cells:
         engine.make(cell)
     one, two = tmp_path / "one.records.tar.xz", tmp_path / "two.records.tar.xz"

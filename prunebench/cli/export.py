@@ -79,7 +79,7 @@ def command(
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import complain, counted, problems, say, say_json
-    from prunebench.engine.local import JobFailed
+    from prunebench.engine.failures import JobFailed
     from prunebench.engine.remake import weights
     from prunebench.engine.selection import select
     from prunebench.engine.session import Session

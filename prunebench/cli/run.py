@@ -257,7 +257,7 @@ def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     """Return the paragraph that says how a run came out and how to go on."""
     from prunebench.cli._failures import brief
     from prunebench.cli._output import counted, duration
-    from prunebench.engine.local import cause_of
+    from prunebench.engine.failures import cause_of
 
     store = overview.session.request.store
     parts = [f"{counted(len(outcome.made), 'cell')} made now", f"{len(outcome.before):,} done before"]

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from prunebench.engine.local import LocalEngine
     from prunebench.engine.session import Request, Session
+    from prunebench.engine.worker import Worker
     from prunebench.plan import Job, PlannedCell
 
 __all__ = ["CellItem", "Loaded", "MatrixCollector", "Notice", "SuiteFile"]
@@ -34,10 +34,10 @@ class Notice(UserWarning):
 
 @dataclass(frozen=True)
 class Loaded:
-    """A suite's session and engine within one pytest process."""
+    """A suite's session and worker within one pytest process."""
 
     session: Session
-    engine: LocalEngine
+    worker: Worker
     chosen: Sequence[str] | None = None
     """The cells that become items, by id; None: all."""
 
@@ -189,7 +189,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
 
 def use(config: pytest.Config, found: Loaded) -> None:
     """Let a pytest process work with a suite that is made ready already."""
-    found.engine.on_wait = lambda job: _say_waiting(config, found.engine, job)
+    found.worker.on_wait = lambda job: _say_waiting(config, found.worker, job)
     config.stash.setdefault(_LOADED, {})[str(found.session.path)] = found
 
 
@@ -208,8 +208,8 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     from prunebench.store import Store
 
     request = request_for(config, path)
-    worker: dict[str, Any] = getattr(config, "workerinput", {})
-    told = json.loads(worker.get("prunebench", "{}")).get(str(path))
+    told_to_worker: dict[str, Any] = getattr(config, "workerinput", {})
+    told = json.loads(told_to_worker.get("prunebench", "{}")).get(str(path))
     if told:
         frozen = Path(told["frozen"])
         store = Store.open(request.store)
@@ -219,20 +219,20 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
         request = request.with_suite_plugins()
         session = Session(request, request.host(), plan, path, frozen)
         session.check_identities()
-        engine = session.engine(store, given_up=told["given_up"])
-        return Loaded(session, engine, told["chosen"])
+        worker = session.worker(store, given_up=told["given_up"])
+        return Loaded(session, worker, told["chosen"])
     session = Session.prepare(request)
     if config.option.collectonly:  # a listing writes and downloads nothing
         store = Store.open(request.store, create=False, write=False, absent_ok=True)
-        return Loaded(session, session.engine(store))
+        return Loaded(session, session.worker(store))
     session.ready()
     store = Store.open(request.store)
     session.set_damaged_aside(store)
     session.freeze(store)
-    return Loaded(session, session.engine(store))
+    return Loaded(session, session.worker(store))
 
 
-def _say_waiting(config: pytest.Config, engine: LocalEngine, job: Job) -> None:
+def _say_waiting(config: pytest.Config, worker: Worker, job: Job) -> None:
     """Say which process of another run holds what is next; workers of this run do not count."""
     import psutil
 
@@ -240,7 +240,7 @@ def _say_waiting(config: pytest.Config, engine: LocalEngine, job: Job) -> None:
     if hasattr(config, "workerinput"):
         with contextlib.suppress(psutil.Error):
             family |= {child.pid for child in psutil.Process(os.getppid()).children()}
-    for claim in engine.store.running():
+    for claim in worker.store.running():
         if claim["key"] == job.key and claim["pid"] not in family:
             text = f"waiting for another run (pid {claim['pid']}) …"
             message = warnings.WarningMessage(Notice(text), Notice, __file__, 1)
@@ -262,7 +262,7 @@ def pytest_configure_node(node: Any) -> None:
             found = loaded(config, path)
             told[str(path)] = {
                 "frozen": str(found.session.frozen),
-                "given_up": found.engine.given_up,
+                "given_up": found.worker.given_up,
                 "chosen": found.chosen,
             }
     except PrunebenchError as error:
@@ -288,21 +288,21 @@ def _suites_of(config: pytest.Config) -> list[Path]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
     """Write down what a worker that died was working on, and let its item say so."""
-    from prunebench.engine.local import JobFailed
+    from prunebench.engine.failures import JobFailed
 
     for found in sched.config.stash.get(_LOADED, {}).values():
         for _ in range(20):  # a killed process closes its pipes a moment before it is gone
-            buried = found.engine.store.bury()
+            buried = found.worker.store.bury()
             if buried:
                 break
             time.sleep(0.05)
         else:
             continue
         for key in (path.stem for path in buried):
-            attempts = found.engine.store.attempts(key)
+            attempts = found.worker.store.attempts(key)
             if key in found.session.plan.jobs and attempts:
-                job, log = found.session.plan.jobs[key], str(found.engine.store.log_path(key))
-                error = found.engine.given_up[key] = str(attempts[-1].get("error"))
+                job, log = found.session.plan.jobs[key], str(found.worker.store.log_path(key))
+                error = found.worker.given_up[key] = str(attempts[-1].get("error"))
                 report.longrepr = str(JobFailed(job, error, log_path=log))
 
 
@@ -311,7 +311,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a worker, tell at the end which jobs it ran: it may be told to stop before its item is through."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        made = [job.key for one in session.config.stash.get(_LOADED, {}).values() for job in one.engine.made]
+        made = [job.key for one in session.config.stash.get(_LOADED, {}).values() for job in one.worker.made]
         output["prunebench_made"] = json.dumps(made)
 
 
@@ -364,20 +364,20 @@ class CellItem(pytest.Item):
         from prunebench import stopping
         from prunebench.store import Unwritable
 
-        engine = loaded(self.config, self.path).engine
+        worker = loaded(self.config, self.path).worker
         try:
             with stopping.listening():
-                jobs = engine.make(self.cell)
+                jobs = worker.make(self.cell)
         except Unwritable as error:  # every other cell would meet the same
             self.session.shouldstop = str(error)
             self.user_properties.append(("prunebench_unwritable", str(error)))
             raise
         self.user_properties.append(("prunebench_jobs", jobs))
-        self.user_properties.append(("prunebench_result", summary(engine, self.cell)))
+        self.user_properties.append(("prunebench_result", summary(worker, self.cell)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Return a failed job's own error, without a traceback: that is in the job's log and attempt."""
-        from prunebench.engine.local import JobFailed
+        from prunebench.engine.failures import JobFailed
         from prunebench.errors import PrunebenchError, readable
 
         if isinstance(excinfo.value, JobFailed | PrunebenchError):
@@ -395,9 +395,9 @@ class CellItem(pytest.Item):
         return readable(str(self.path)), None, f"{self.cell.matrix}: {self.cell.name}"
 
 
-def summary(engine: LocalEngine, cell: PlannedCell) -> str:
+def summary(worker: Worker, cell: PlannedCell) -> str:
     """Return how a cell came out, in a few words: "96.39 %" or "diverged at step 120"."""
-    result = engine.store.read_record(cell.key).result
+    result = worker.store.read_record(cell.key).result
     if result["outcome"] == "diverged":
         return f"diverged at step {result['diverged']['step']}"
     return f"{100 * result['test']['correct'] / result['test']['examples']:.2f} %"

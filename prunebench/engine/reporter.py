@@ -18,6 +18,7 @@ from prunebench import stopping
 from prunebench.engine.pytest_plugin import Loaded, Notice, summary
 from prunebench.engine.selection import node_name
 from prunebench.plan import Job, PlannedCell
+from prunebench.plan.params import TrainParams
 
 __all__ = ["CellReporter", "Found"]
 
@@ -88,9 +89,9 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
         self._session = session
         self._session_start = Instant()
         for cell in self._before if self._verbose else ():
-            self._print(f"{cell.id}  {summary(self._loaded.engine, cell):>9}  done before", "dim")
-        self._loaded.engine.on_job = self._on_job
-        self._loaded.engine.context.progress = self._on_step
+            self._print(f"{cell.id}  {summary(self._loaded.worker, cell):>9}  done before", "dim")
+        self._loaded.worker.on_job = self._on_job
+        self._loaded.worker.context.progress = self._on_step
         self._start()
 
     def pytest_collection(self) -> None:
@@ -218,8 +219,7 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
 
 
 def _described(job: Job) -> str:
-    if job.kind == "train":
-        run = job.params["run"]
+    if isinstance(job.params, TrainParams):
         what = "pruned" if job.prunes else "dense"
-        return f"train {run['architecture']['name']} {what} to step {job.params['step']}"
+        return f"train {job.params.run.architecture.name} {what} to step {job.params.step}"
     return job.kind

@@ -19,9 +19,9 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.pytest_plugin import Loaded
+from prunebench.engine.run_plugin import RunPlugin
 from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
-from prunebench.engine.workers import RunPlugin
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.plan import PlannedCell
 from prunebench.results.snapshot import Snapshot
@@ -85,7 +85,7 @@ def run_cells(
     items = [cell for cell in to_do if not first.done(cell)]
     loaded = Loaded(
         session,
-        session.engine(store, given_up=dict(earlier.given_up) if earlier else {}),
+        session.worker(store, given_up=dict(earlier.given_up) if earlier else {}),
         [cell.id for cell in items],
     )
     if session.frozen is None:

@@ -17,7 +17,7 @@ from prunebench.results.frozen import freeze
 from prunebench.store import Store
 
 if TYPE_CHECKING:
-    from prunebench.engine.local import LocalEngine
+    from prunebench.engine.worker import Worker
     from prunebench.host.registry import Host
     from prunebench.plan.planner import PlannedCell
     from prunebench.suite import Suite
@@ -74,7 +74,7 @@ class Request:
         if self.scorers:
             suite = with_methods(suite, list(self.scorers), host)
         if self.seeds is not None:
-            suite = with_seeds(suite, self.seeds)
+            suite = with_seeds(suite, self.seeds, host)
         return suite
 
     def to_json(self) -> str:
@@ -180,9 +180,9 @@ class Session:
         self.frozen = freeze(self.plan, store)
         return self.frozen
 
-    def engine(self, store: Store, **options: Any) -> LocalEngine:
-        """Return an engine that works on this plan."""
-        from prunebench.engine.local import LocalEngine
+    def worker(self, store: Store, **options: Any) -> Worker:
+        """Return a worker on this plan."""
+        from prunebench.engine.worker import Worker
         from prunebench.jobs.context import Context
 
         context = Context(
@@ -194,7 +194,7 @@ class Session:
             threads=self.request.threads,
             suite=self.plan.suite,
         )
-        return LocalEngine(self.plan, context, keep_states=self.request.keep_states, **options)
+        return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
 
 
 def _check_device(device: str) -> None:

@@ -178,7 +178,7 @@ def test_the_mask_alone_trains_nothing(copy: Place, monkeypatch: pytest.MonkeyPa
     """It is read from the store: no plugin is loaded, no job runs, nothing of the store changes."""
     cell = cell_of(copy, "own")
     whole = load_file(copy.folder / made(copy, cell, "whole.safetensors"))
-    monkeypatch.setattr("prunebench.engine.local.LocalEngine.make_key", None)
+    monkeypatch.setattr("prunebench.engine.worker.Worker.make_key", None)
     before = {path: path.stat().st_mtime_ns for path in copy.store.rglob("*")}
     found = copy.json("export", cell["key"][:8], "--mask", "-o", "mask.safetensors")
     assert found["jobs_made_again"] == 0

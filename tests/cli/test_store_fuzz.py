@@ -95,7 +95,7 @@ def _interrupted(place: Place) -> Path:
     """Stop the first training after some steps, in another store; return where its checkpoint is."""
     request = Request(suite(place), str(place.folder / "other"), "data")
     session = Session.prepare(request)
-    engine = session.engine(Store.open(request.store))
+    engine = session.worker(Store.open(request.store))
 
     def stop(job: Any, step: int, to_step: int) -> None:
         if step == 7:

@@ -63,7 +63,7 @@ def test_a_claim_that_comes_after_the_record_is_given_back(project: Any) -> None
     cell = engine.plan.cells[-1]
     end = engine.plan.jobs[cell.key].inputs[0]
     assert not engine.have(end)
-    engine._one(end, cell.key)
+    engine._take(engine.plan.jobs[end], cell.key)
     assert not engine.have(end)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 
 BROKEN = '''
 import torch

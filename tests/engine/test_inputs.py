@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 from prunebench.jobs.context import InputChanged
 
 

@@ -107,7 +107,7 @@ def test_what_was_fetched_is_planned_again_with_its_fingerprint(mixed: Any) -> N
     assert {name for name in before if before[name] != after[name]} == {
         n for n in before if n.startswith("other")
     }
-    engine = session.engine(mixed.store())
+    engine = session.worker(mixed.store())
     for cell in session.plan.cells:
         engine.make(cell)
 
@@ -119,12 +119,10 @@ def test_a_mean_that_is_not_declared_is_that_of_the_training_images(mixed: Any) 
     session = mixed.session(mixed.suite(more=OTHER.format("blobs")))
     dataset = session.host.dataset("blobs")
     images = dataset.load(Path(session.request.data), "train")[0].double() / 255
-    context = session.engine(mixed.store()).context
+    context = session.worker(mixed.store()).context
     job = next(
-        j
-        for j in session.plan.jobs.values()
-        if j.kind == "train" and j.params["run"]["data"]["name"] == "blobs"
+        j for j in session.plan.jobs.values() if j.kind == "train" and j.params.run.data.name == "blobs"
     )
-    data = context.data(job.params["run"]["data"], "cpu")
+    data = context.data(job.params.run.data, "cpu")
     assert data.mean == pytest.approx([float(images.mean())], abs=1e-12)
     assert data.std == pytest.approx([float(images.std(correction=0))], abs=1e-12)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.local import LocalEngine
 from prunebench.engine.run import run_cells
+from prunebench.engine.worker import Worker
 from prunebench.errors import StoreError
 
 
@@ -28,16 +28,16 @@ def test_cells_are_counted_one_by_one_whoever_makes_them(
     path = project.suite(["snip", "magnitude"])
     first = project.engine(path)
     first.make(first.plan.cells[0])
-    make, began = LocalEngine.make, []
+    make, began = Worker.make, []
 
-    def made_by_another_meanwhile(self: LocalEngine, cell: Any) -> int:
+    def made_by_another_meanwhile(self: Worker, cell: Any) -> int:
         if not began:
             began.append(cell)
             other = project.engine(path)
             make(other, other.plan.cells[2])
         return make(self, cell)
 
-    monkeypatch.setattr(LocalEngine, "make", made_by_another_meanwhile)
+    monkeypatch.setattr(Worker, "make", made_by_another_meanwhile)
     outcome = run_cells(project.session(path), project.store(), verbose=True)
     none, snip, magnitude = (cell.id for cell in first.plan.cells)
     assert (outcome.before, outcome.made, outcome.elsewhere) == ([none], [snip], [magnitude])
@@ -76,16 +76,16 @@ def test_a_cell_that_is_not_there_in_the_end_is_no_success(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 0 is what the store says, not what was reported."""
-    make = LocalEngine.make
+    make = Worker.make
 
-    def forgets(self: LocalEngine, cell: Any) -> int:
+    def forgets(self: Worker, cell: Any) -> int:
         jobs = make(self, cell)
         self.store._folder.path("records", cell.key, ".json").unlink()
-        monkeypatch.setattr(LocalEngine, "make", make)
+        monkeypatch.setattr(Worker, "make", make)
         return jobs
 
     monkeypatch.setattr("prunebench.engine.pytest_plugin.summary", lambda engine, cell: "")
-    monkeypatch.setattr(LocalEngine, "make", forgets)
+    monkeypatch.setattr(Worker, "make", forgets)
     outcome = run_cells(project.session(project.suite(["snip"])), project.store())
     assert outcome.exit_code == 1
     assert len(outcome.made) == 1

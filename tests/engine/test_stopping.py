@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 from prunebench.engine.run import run_cells
 from prunebench.errors import StoreError
 
@@ -289,7 +289,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
 
 def _fill(monkeypatch: pytest.MonkeyPatch, module: Any, part: str, room: int) -> None:
     """Let writing to a part of the store fail as on a full disk, after `room` files."""
-    from prunebench.engine import local
+    from prunebench.engine import attempt
 
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     left = [room]
@@ -308,7 +308,7 @@ def _fill(monkeypatch: pytest.MonkeyPatch, module: Any, part: str, room: int) ->
             except OSError:
                 self.handleError(record)
 
-        monkeypatch.setattr(local._LogFile, "emit", fails)
+        monkeypatch.setattr(attempt._LogFile, "emit", fails)
         return
     write = module._write_temporary
 

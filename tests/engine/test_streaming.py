@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 
 SUITE = """
 schema = 1

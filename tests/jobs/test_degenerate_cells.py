@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 
 PLUGIN = """
 import torch

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import prunebench
-from prunebench.engine.local import JobFailed
+from prunebench.engine.failures import JobFailed
 from prunebench.host.components import Origin
 from prunebench.jobs.provenance import provenance
 

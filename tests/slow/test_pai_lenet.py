@@ -243,7 +243,7 @@ def ours(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
         third_party=False,
         keep_states=True,
     )
-    engine = Session.prepare(request).engine(Store.open(request.store))
+    engine = Session.prepare(request).worker(Store.open(request.store))
     for cell in engine.plan.cells:
         engine.make(cell)
     return engine
@@ -333,7 +333,7 @@ def test_whole_runs_of_the_shipped_suite_reach_their_accuracies(
     from prunebench.store import Store
 
     request = Request(suite="pai-lenet", store=whole_store, data=str(data_root), third_party=False)
-    engine = Session.prepare(request).engine(Store.open(request.store))
+    engine = Session.prepare(request).worker(Store.open(request.store))
     density = "1" if method == "none" else "0.1073741824"
     cell = next(
         c

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from prunebench.reading.messages import unknown
 from prunebench.suite import Suite
-from prunebench.suite.problems import unknown
 
 METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from"
@@ -16,7 +16,7 @@ RECIPE = (
     "lr, micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
 )
 KEYS = (
-    "ablations, architecture, dataset, dense, densities, exclude, find, measures, methods, name, only, overrides, "
+    "ablations, architecture, dataset, dense, densities, exclude, find, for, measures, methods, name, only, overrides, "
     "recipe, score_at, seeds, sparsities, split"
 )
 POINTS = "'init', 'end', 'rewind', {step = k}, {epoch = k} or {share = x}"

@@ -122,7 +122,7 @@ class RunPlugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Where the run was told to stop, tell the workers, and wait for what they still have to say."""
         if not self._workers:
-            self.found.made[""] = [job.key for job in self._loaded.engine.made]
+            self.found.made[""] = [job.key for job in self._loaded.worker.made]
             return
         distributed = session.config.pluginmanager.getplugin("dsession")
         if stopping.requested() and distributed is not None and distributed.nodemanager is not None:

@@ -1,0 +1,34 @@
+"""What is said of a job that failed."""
+
+from __future__ import annotations
+
+import re
+
+from prunebench.errors import readable
+from prunebench.plan import Job
+
+__all__ = ["JobFailed", "cause_of"]
+
+
+class JobFailed(Exception):
+    """A job failed; what descends from it cannot be made. The attempt is in the store, with the traceback.
+
+    As text: the job and the error; the line of the user's own file in which it arose; the log.
+    """
+
+    def __init__(self, job: Job, message: str, *, at: str = "", log_path: str = "") -> None:
+        message = readable(message)  # it travels to the controller, and names of files may be no UTF-8
+        super().__init__(message)
+        self.job, self.message, self.at, self.log_path = job, message, at, log_path
+
+    def __str__(self) -> str:
+        first, *rest = self.message.splitlines() or [""]
+        at = [f"  at {self.at}"] if self.at and self.at not in self.message else []
+        log = [f"  log: {self.log_path}"] if self.log_path else []
+        return "\n".join([f"{self.job.kind} {self.job.key[:12]} failed: {first}", *rest, *at, *log])
+
+
+def cause_of(error: str) -> str:
+    """Return the text of a `JobFailed` without the job that met it: one damaged file fails many jobs."""
+    spoken = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*?)(\n  log: [^\n]*)?", error, re.DOTALL)
+    return spoken[1] if spoken else error
