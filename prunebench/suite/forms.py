@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
+from prunebench import schedules
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.spelling import show
@@ -27,8 +28,9 @@ _ALLOWED = {
     "find": "a table of changes to the recipe",
     "keep": "'high', 'low', 'far' or 'near'",
     "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions', 'filters' or {of = …, except = [names]}",
-    "schedule": "'one-shot', {rounds = n}, {levels = 0.2} or {gradual = {from = …, to = …, every = n}}",
+    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
+    "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
+    "schedule": schedules.allowed(),
     "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
     "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
     "clock": POINTS,
