@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from prunebench.errors import ComponentError, LeakError, UsageError
-from prunebench.jobs.context import Context
-from prunebench.jobs.masks import has_diverged, scoring_arguments
+from prunebench.jobs.context import Context, log
+from prunebench.jobs.scoring import blaming_divergence, scoring_of
 from prunebench.plan.params import GradualPolicy
-from prunebench.pruning import Mask, keep_top, prunable_weights, score_network
+from prunebench.pruning import Mask, MaskForm, make_mask, prunable_weights, score_network
 from prunebench.training.gradual import GradualMask
-from prunebench.training.policy import DivergedError
+from prunebench.training.streams import stream
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,27 +20,16 @@ __all__ = ["gradual_mask"]
 
 def gradual_mask(policy: GradualPolicy, module: nn.Module, context: Context) -> GradualMask:
     """Return the policy that prunes `module` while it trains, by scores of what is left."""
-    arguments = scoring_arguments(policy.scoring, context)
-    rng = arguments.pop("rng")
-    prunable = prunable_weights(module, arguments["of"], arguments["except_"])
+    scoring = scoring_of(policy.scoring, context)
+    rng = stream(policy.scoring.seed, "scores")
 
     def select(step: int, mask: Mask, kept: int) -> Mask:
         network = copy.deepcopy(module).to(policy.scoring.scorer.device)
-        try:
-            scores = score_network(network, mask=mask, rng=rng.child("step", step), **arguments)
-        except LeakError:
-            raise
-        except (ComponentError, UsageError) as error:
-            if has_diverged(network, arguments):
-                raise DivergedError from error
-            raise
-        return keep_top(
-            scores,
-            kept,
-            keep=policy.keep,
-            allocation=policy.allocation,
-            current=mask,
-            who=arguments["who"],
-        )
+        draws = rng.child("step", step)
+        with blaming_divergence(network, scoring, step):
+            scores = score_network(network, scoring, mask=mask, rng=draws, warn=log.warning)
+        form = MaskForm(kept, keep=cast(Any, policy.keep), allocation=cast(Any, policy.allocation))
+        return make_mask(scores, form, scoring, mask=mask)
 
-    return GradualMask(policy.cubic(), Mask.full(prunable), select)
+    full = Mask.full(prunable_weights(module, scoring.of, scoring.except_))
+    return GradualMask(policy.cubic(), full, select)
