@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import Job
-from prunebench.plan.masks import passes_of, scoring_examples
 from prunebench.plan.params import FromState, MaskInRounds, Run, Scoring, TrainParams
+from prunebench.plan.scoring import passes_of, scoring_examples
 from prunebench.plan.setting import Setting
 from prunebench.training.course import Phase
 
@@ -29,7 +30,7 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
             found[job.key] = _scored(builder, setting, params, (setting.network.prunable,))
         elif isinstance(params, MaskInRounds):
             counted = (params.density, params.prunable, params.rounds)
-            there = builder.once("rounds", (), counted, lambda asked=params: asked.weights_there)
+            there = builder.once("rounds", (), counted, partial(getattr, params, "weights_there"))
             found[job.key] = _scored(builder, setting, params.scoring, there)
             if params.regrowth is not None:
                 other = replace(params.scoring, scorer=params.regrowth.scorer)
@@ -78,9 +79,7 @@ def _trained(
             before=_steps_before(builder, run),
         )
         if run.policy:
-            found[f"{key} scores"] = _scored(
-                builder, setting, run.policy.scoring, run.policy.weights_there
-            )
+            found[f"{key} scores"] = _scored(builder, setting, run.policy.scoring, run.policy.weights_there)
 
 
 def _steps_before(builder: Builder, run: Run) -> int:

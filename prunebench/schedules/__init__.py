@@ -1,7 +1,7 @@
 """Schedules: when a method scores and removes, one module each. `SCHEDULES` is all that there are.
 
-They stand below the host, for a form holds a schedule, and below planning, which gives a schedule what it plans
-with (`Planning`): so that all that a schedule is stands in its one module.
+They stand below the host, for a form holds a schedule, and below planning, which gives a schedule what it
+plans with (`Planning`): so that all that a schedule is stands in its one module.
 """
 
 from __future__ import annotations

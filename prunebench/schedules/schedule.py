@@ -58,11 +58,17 @@ class Planning(Protocol):
     Every call adds jobs and returns keys; a job that is there already is not added again.
     """
 
-    prunable: int
-    target: int
-    """How many of the prunable weights are to stay."""
-    clock: int
-    """The step of the recipe's schedule at which the pruned network begins to train."""
+    @property
+    def prunable(self) -> int:
+        """How many weights can be pruned."""
+
+    @property
+    def target(self) -> int:
+        """How many of them are to stay. Raises: UsageError where none is."""
+
+    @property
+    def clock(self) -> int:
+        """The step of the recipe's schedule at which the pruned network begins to train."""
 
     def step_of(self, point: Point) -> int:
         """Return a point's step in the training of the pruned network. Raises: UsageError beyond its end."""

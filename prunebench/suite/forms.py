@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
-from prunebench import schedules
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.spelling import show

@@ -12,6 +12,7 @@ import pytest
 
 from prunebench import PluginError, Scorer, UsageError
 from prunebench.host import KINDS, Host
+from prunebench.schedules import OneShot
 
 GOOD = """
     import prunebench
