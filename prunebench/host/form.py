@@ -170,7 +170,7 @@ class Form(_Value):
         """Leave out a field that keys and records do not know, where it has the value that they imply."""
         written: dict[str, Any] = write(self)
         if self.unit == "weight":
-            del written["unit"]
+            written.pop("unit", None)
         return written
 
     def changed(self, **changes: Any) -> Form:
