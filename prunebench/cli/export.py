@@ -135,13 +135,15 @@ def command(
         )
     test = found.record.result.get("test") or {"correct": None, "examples": None}
     numerics = found.record.provenance.get("numerics")
+    mask = found.record.result.get("mask", {})
+    kept = mask.get("kept", found.cell.target)
     about = {
         "file": str(path),
         "format": format,
         "key": found.cell.key,
         "cell": found.cell.id,
         "suite": {name: found.plan.suite.get(name) for name in ("name", "version", "digest")},
-        "kept": found.cell.kept,
+        "kept": kept,
         "prunable": found.cell.prunable,
         "correct": test["correct"],
         "examples": test["examples"],
@@ -156,7 +158,7 @@ def command(
     accuracy = f"{100 * test['correct'] / test['examples']:.2f} %" if test["examples"] else "diverged"
     say(
         f"{path}: {found.cell.id} of suite {found.plan.suite['name']} {found.plan.suite['version']}, "
-        f"record {found.cell.key[:12]}, {found.cell.kept:,} of {found.cell.prunable:,} weights kept, "
+        f"record {found.cell.key[:12]}, {kept:,} of {found.cell.prunable:,} weights kept, "
         f"{accuracy}, {numerics}" + (f"; {counted(made_again, 'job')} made again" if made_again else "")
     )
 

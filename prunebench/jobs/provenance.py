@@ -80,14 +80,14 @@ def _hardware(device: str) -> dict[str, Any]:
 
     import torch
 
-    hardware: dict[str, Any] = {
+    machine: dict[str, Any] = {
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "device": device.split(":")[0],
     }
     if device.startswith("cuda"):
-        hardware["gpu"] = torch.cuda.get_device_name(device)
-    return hardware
+        machine["gpu"] = torch.cuda.get_device_name(device)
+    return machine
 
 
 @cache
@@ -100,7 +100,7 @@ def _commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        answer = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
@@ -109,4 +109,4 @@ def _commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
+    return described.stdout.strip()

@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
+from prunebench.host.borrowed import clash, donor, regrowth_call
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.spelling import show
@@ -27,13 +29,20 @@ _ALLOWED = {
     "find": "a table of changes to the recipe",
     "keep": "'high', 'low', 'far' or 'near'",
     "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions', 'filters' or {of = …, except = [names]}",
-    "schedule": "'one-shot', {rounds = n}, {levels = 0.2} or {gradual = {from = …, to = …, every = n}}",
+    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
+    "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
     "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
     "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
     "clock": POINTS,
     "alter": "a list with 'shuffle' or 'reinit', each once",
 }
+
+
+def _allowed(key: str) -> str:
+    """Return the values that a field of a form takes, in words."""
+    return schedules.allowed() if key == "schedule" else _ALLOWED.get(key, "")
+
+
 _BATCH = "{per_class = n} or {examples = n}"
 _DEVICES = ("cpu", "cuda")
 
@@ -112,7 +121,7 @@ def changed_form(
         known["scorer"] = {**base.scorer.model_dump(), **scorer}  # further parameters of the same scorer
     for key, value in known.items():
         if key != "scorer" and _holds_wrong_kind(value):
-            (here / key).problem(f"found {show(value)}; allowed: {_ALLOWED[key]}")
+            (here / key).problem(f"found {show(value)}; allowed: {_allowed(key)}")
     if here.noted > before:
         return None
     try:
@@ -122,7 +131,7 @@ def changed_form(
             if not location:  # what does not go together
                 here.problem("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
                 continue
-            found, text = known.get(location[0]), _ALLOWED.get(location[0], "")
+            found, text = known.get(location[0]), _allowed(location[0])
             if location == ("scorer", "batch"):
                 found, text = known["scorer"]["batch"], _BATCH
             here.at(*location).problem(f"found {show(found)}; allowed: {text}")
@@ -165,7 +174,7 @@ def _resolved(form: Form, host: Components, here: Cursor, shared: Mapping[str, A
         if scorer != form.scorer:
             changes["scorer"] = scorer
     if isinstance(form.regrowth, Regrowth):
-        grown = _filled_regrowth(form, form.regrowth.scorer, host, here)
+        grown = _filled_regrowth(form, host, here)
         if grown != form.regrowth.scorer:
             changes["regrowth"] = {**form.regrowth.model_dump(), "scorer": grown}
     if isinstance(form.allocation, Like):
@@ -198,23 +207,18 @@ def _filled_scorer(call: ScorerCall, host: Components, here: Cursor) -> ScorerCa
     return call.model_copy(update={"parameters": parameters, "batch": batch})
 
 
-def _filled_regrowth(form: Form, call: ScorerCall, host: Components, here: Cursor) -> ScorerCall:
+def _filled_regrowth(form: Form, host: Components, here: Cursor) -> ScorerCall:
     """Return the call that scores removed weights, with all parameters: on the same network and batch."""
     here = here / "regrowth"
-    if form.scorer is not None and form.scorer.name == call.name:  # one scorer for both is one call
-        call = call.model_copy(update={"parameters": {**form.scorer.parameters, **call.parameters}})
+    call = regrowth_call(form)
     filled = _filled_scorer(call, host, here)
     names = host.names("scorers")
     if form.scorer is None or form.scorer.name not in names or call.name not in names:
         return filled
     own, other = host.get("scorers", form.scorer.name), host.get("scorers", call.name)
-    if (own.mode, own.precision) != (other.mode, other.precision):
-        (here / "scorer").problem(
-            f"'{call.name}' works in {other.mode} mode and {other.precision}, '{form.scorer.name}' in "
-            f"{own.mode} mode and {own.precision}; they score one network: take two that agree",
-        )
-    if other.needs == "batch" and own.needs != "batch":
-        (here / "scorer").problem(f"'{call.name}' needs data, which '{form.scorer.name}' has none of")
+    why = clash(own, other)
+    if why:
+        (here / "scorer").problem(why)
     if call.batch is not None:
         here.at("scorer", "batch").problem(
             "is given, but removed weights are scored on the scorer's own batch"
@@ -230,16 +234,12 @@ def _donor(
     shared: Mapping[str, Any] | None,
 ) -> Form | None:
     """Return the form whose mask says how many weights each layer keeps."""
-    here = here.at("allocation", "like")
-    like = allocation.like
-    own = form.prunable.model_dump(by_alias=True)
-    if isinstance(like, str):
-        if like not in method_names(host):
-            here.unknown(like, "method", method_names(host))
-            return None
-        other: Form | None = changed_form(host.method(like).form, {"prunable": own}, host, here, shared)
-    else:
-        other = changed_form(form.changed(allocation="global", alter=()), like, host, here, shared)
+    here, like = here.at("allocation", "like"), allocation.like
+    if isinstance(like, str) and like not in method_names(host):
+        here.unknown(like, "method", method_names(host))
+        return None
+    base, changes = donor(form, allocation, host)
+    other = changed_form(base, changes, host, here, shared)
     if other is not None and other.scorer is None:
         here.problem(f"found {show(like)}, which prunes nothing")
         return None
