@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from prunebench import stopping
-from prunebench.engine.pytest_plugin import Loaded
+from prunebench.engine.pytest_suites import Loaded
 from prunebench.engine.run_plugin import RunPlugin
 from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
