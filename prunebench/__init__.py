@@ -15,6 +15,7 @@ from prunebench._version import __version__
 if TYPE_CHECKING:
     from prunebench import diagnostics
     from prunebench.api import prune, score
+    from prunebench.checks.curves import Curves
     from prunebench.errors import (
         ComponentError,
         DataError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Diagnostic,
         Initialization,
         Method,
+        Quantity,
         RecipeComponent,
         Scorer,
     )
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "prunebench.api": ["prune", "score"],
+    "prunebench.checks.curves": ["Curves"],
     "prunebench.errors": [
         "ComponentError",
         "DataError",
@@ -66,6 +69,7 @@ _WHERE = {
         "Diagnostic",
         "Initialization",
         "Method",
+        "Quantity",
         "RecipeComponent",
         "Scorer",
     ],
@@ -85,6 +89,7 @@ __all__ = [
     "Batch",
     "ComponentError",
     "Course",
+    "Curves",
     "DataError",
     "Dataset",
     "Description",
@@ -98,6 +103,7 @@ __all__ = [
     "PluginError",
     "PrunebenchError",
     "PruningWarning",
+    "Quantity",
     "Recipe",
     "RecipeComponent",
     "Scorer",

@@ -16,7 +16,7 @@ from scipy import special
 
 from prunebench.analysis.multiple import Floats
 
-__all__ = ["ALPHA", "RESAMPLES", "SHARE", "Baseline", "Border", "border", "resamples"]
+__all__ = ["ALPHA", "RESAMPLES", "SHARE", "Baseline", "Border", "border", "first_lost", "resamples"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -71,14 +71,14 @@ def border(dense: Floats, baseline: Baseline, margin: float, weights: Floats | N
     `dense` are the unpruned network's accuracies at the setting's seeds (NaN where there is none), `weights`
     the bootstrap samples, None for no bootstrap.
     """
-    position = _first_lost(dense, baseline, margin, np.ones((1, len(dense))))[0]
+    position = first_lost(dense, baseline, margin, np.ones((1, len(dense))))[0]
     if math.isnan(position):
         return None
     ends = np.array([*baseline.sparsities, math.inf])
     lost_from = float(ends[int(position)])
     if weights is None:
         return Border(baseline.name, lost_from)
-    positions = _first_lost(dense, baseline, margin, weights)
+    positions = first_lost(dense, baseline, margin, weights)
     positions = np.sort(positions[~np.isnan(positions)])
     if not len(positions):
         return Border(baseline.name, lost_from)
@@ -89,7 +89,7 @@ def border(dense: Floats, baseline: Baseline, margin: float, weights: Floats | N
     return Border(baseline.name, lost_from, low, high)
 
 
-def _first_lost(dense: Floats, baseline: Baseline, margin: float, weights: Floats) -> Floats:
+def first_lost(dense: Floats, baseline: Baseline, margin: float, weights: Floats) -> Floats:
     """Return for each sample the position of the first lost sparsity (their number: none is lost).
 
     NaN where that depends on what is missing.

@@ -20,6 +20,7 @@ PLURAL = {
     "recipe": "recipes",
     "initialization": "initializations",
     "diagnostic": "diagnostics",
+    "quantity": "quantities",
     "suite": "suites",
     "plugin": "plugins",
 }

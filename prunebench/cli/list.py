@@ -16,7 +16,7 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Kinds: scorers, methods, architectures, datasets, ablations, recipes,
-       initializations, diagnostics, suites, plugins
+       initializations, diagnostics, quantities, suites, plugins
 \b
 Examples:
   prunebench list methods

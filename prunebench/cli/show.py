@@ -17,7 +17,7 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Kinds: scorer, method, architecture, dataset, ablation, recipe,
-       initialization, diagnostic, suite, plugin (or the plural of each)
+       initialization, diagnostic, quantity, suite, plugin (or the plural of each)
 \b
 Examples:
   prunebench show method synflow
@@ -151,7 +151,7 @@ def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
     component: Any = host.method(name) if kind == "methods" else host.get(kind, name)
     home = kind if name in host.names(kind) else "scorers"
     shown: dict[str, Any] = {
-        "kind": kind[:-1],
+        "kind": component.kind,
         "name": name,
         "documentation": component.documentation,
         "origin": str(host.origin(home, name)),
@@ -180,6 +180,9 @@ def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
         shown["fields"]["can be downloaded"] = component.download is not None
     elif kind == "diagnostics":
         shown["measures"] = {"of": component.of}
+    elif kind == "quantities":
+        shown["needs"] = list(component.required)
+        shown["judged by"] = component.inference
     return shown
 
 
@@ -215,10 +218,10 @@ def _plugin(host: Host, name: str) -> dict[str, Any]:
 def _suite(host: Host, name: str) -> dict[str, Any]:
     from collections import Counter
 
-    from prunebench.suite import expand, load_suite
+    from prunebench.suite import load_suite
 
     suite = load_suite(name, host)
-    cells = expand(suite, host)
+    cells = suite.cells
     matrices: dict[str, dict[str, Any]] = {}
     for cell in cells:
         shown = matrices.setdefault(cell.matrix, {"cells": 0, "axes": {}})

@@ -74,7 +74,7 @@ class Request:
         if self.scorers:
             suite = with_methods(suite, list(self.scorers), host)
         if self.seeds is not None:
-            suite = with_seeds(suite, self.seeds)
+            suite = with_seeds(suite, self.seeds, host)
         return suite
 
     def to_json(self) -> str:

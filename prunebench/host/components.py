@@ -1,4 +1,4 @@
-"""What a plugin registers: eight kinds of component, each a small frozen value (imports no torch).
+"""What a plugin registers: nine kinds of component, each a small frozen value (imports no torch).
 
 Every component has a `name`, unique within its kind. One with a `version` is identified by its name, that
 version and the versions of the distributions that it `depends` on; one without by a digest of its source
@@ -36,6 +36,7 @@ __all__ = [
     "Initialization",
     "Method",
     "Origin",
+    "Quantity",
     "RecipeComponent",
     "Scorer",
 ]
@@ -64,7 +65,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Component:
-    """Base of the eight kinds. `source` is what the identity's digest is taken of (a function, class, …)."""
+    """Base of the nine kinds. `source` is what the identity's digest is taken of (a function, class, …)."""
 
     kind: ClassVar[str]
     name: str
@@ -362,6 +363,63 @@ class Diagnostic(Component):
         return self.function
 
 
+@dataclass(frozen=True)
+class Quantity(Component):
+    """What a check compares: numbers read off a method's curves in one setting.
+
+    `function(curves, **parameters)` gets a `prunebench.Curves` of the places that the check speaks of: P
+    places × S seeds, with R resamples of the seeds. It returns float64 numbers; NaN where a missing result
+    decides.
+    `inference` says which numbers, and so how a claim about them is judged:
+
+    - "seeds": S numbers, one a seed, over all the places (paired t test);
+    - "curve": R numbers, one a resample, such as the end of its mean curve; each depends on that row of
+      `curves.weights` alone (bounds by bootstrap);
+    - "counts": P × S numbers, yes (1) or no (0) for each run (exact binomial).
+
+    Keyword-only arguments of the function are the quantity's parameters; those without a default have to be
+    given. Those in `selections` name cells, as a side of a check does, and arrive as the curves of these.
+    """
+
+    kind: ClassVar[str] = "quantity"
+    function: Callable[..., Any]
+    inference: Literal["seeds", "curve", "counts"]
+    axis: str = ""
+    """What the curve is read along, "sparsity" or "score_at", or the parameter that says which of them.
+
+    Along "sparsity" there is one number for a whole range; along "score_at" every pruning step is meant."""
+    selections: tuple[str, ...] = ()
+    field: str = ""
+    """The parameter that names one field of a measure; suites may spell it behind a colon, `NAME:FIELD`."""
+    fields: str = ""
+    """The same for a parameter that names several fields, `*` standing for any name."""
+    points: bool = False
+    """True if the numbers are points of accuracy: the margin of a check is the setting's δ unless given."""
+    version: str | None = None
+    depends: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> object:
+        """The function."""
+        return self.function
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that have defaults."""
+        return _keyword_parameters(self.function)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that have to be given."""
+        given = inspect.signature(self.function).parameters.values()
+        return tuple(p.name for p in given if p.kind is p.KEYWORD_ONLY and p.default is p.empty)
+
+    @property
+    def path(self) -> str:
+        """The parameter that names a field, or fields, of a measure; "" where there is none."""
+        return self.field or self.fields
+
+
 KINDS: dict[str, type[Component]] = {
     "scorers": Scorer,
     "architectures": Architecture,
@@ -371,5 +429,6 @@ KINDS: dict[str, type[Component]] = {
     "recipes": RecipeComponent,
     "methods": Method,
     "diagnostics": Diagnostic,
+    "quantities": Quantity,
 }
 """The hook (less its prefix) and what it returns a list of."""

@@ -68,3 +68,9 @@ def prunebench_methods() -> Sequence[components.Method]:
 def prunebench_diagnostics() -> Sequence[components.Diagnostic]:
     """Return diagnostics: measures of masks and trained networks, kept beside the records."""
     return []
+
+
+@hookspec
+def prunebench_quantities() -> Sequence[components.Quantity]:
+    """Return quantities: what checks compare, functions of a method's curves in one setting."""
+    return []

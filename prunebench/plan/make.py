@@ -22,10 +22,9 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
 
     Raises: SuiteError naming file, key path and cell for all that cannot be planned; DataError.
     """
-    from prunebench.suite import expand
     from prunebench.suite.reported import reported_rows
 
-    cells = expand(suite, host)
+    cells = suite.cells
     described: dict[str, Any] = {
         "name": suite.name,
         "version": suite.version,

@@ -12,9 +12,8 @@ from prunebench.host.form import Gradual
 from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting, setting_of
+from prunebench.reading.cursor import Cursor, Location, Problems
 from prunebench.suite.cell import Cell
-from prunebench.suite.places import place_of
-from prunebench.suite.problems import Location, Problems
 from prunebench.training.recipe import AtName, Point, Recipe, of_find
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Refusals:
 
     def add(self, cell: Cell, error: UsageError | ValidationError) -> None:
         """Note that a cell cannot be planned."""
-        key = (self._place(cell), _told(error))
+        key = (self._place(cell).location, _told(error))
         self._found.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
 
     def raise_all(self) -> None:
@@ -43,19 +42,20 @@ class Refusals:
             problems.add(place, f"{told} (cell {cells[0]}{more})")
         problems.raise_all()
 
-    def _place(self, cell: Cell) -> Location:
+    def _place(self, cell: Cell) -> Cursor:
+        place = cell.place
         try:
             setting = setting_of(self._builder, cell)
         except UsageError:
-            return place_of(self._suite, cell, "architecture")
+            return place.architecture
         if cell.form.scorer is not None and round(float(cell.density) * setting.network.prunable) < 1:
-            return place_of(self._suite, cell, "sparsities")
+            return cell.density_place
         for key, point, recipe in _points(self._builder, cell):
             if _lies_beyond(point, recipe, setting):
                 if _named(point) == "rewind":
-                    return place_of(self._suite, cell, "recipe", "rewind")
-                return place_of(self._suite, cell, "methods", key)
-        return place_of(self._suite, cell, "methods")
+                    return place.recipe.spelled("rewind")
+                return place.score_at if key == "score_at" else place.method.spelled(key)
+        return place.method
 
 
 def _points(builder: Builder, cell: Cell) -> Iterator[tuple[str, Point, Recipe]]:

@@ -1,20 +1,17 @@
-"""The file format, and its cells: `load_suite`, `expand` (imports no torch)."""
+"""The file format, and its cells: `load_suite` (imports no torch)."""
 
 from __future__ import annotations
 
 from prunebench.suite.cell import ArchitectureCall, Cell
 from prunebench.suite.check import Check
-from prunebench.suite.filters import density_on_grid
 from prunebench.suite.load import load_suite, shipped_suites
-from prunebench.suite.suite import Suite, expand, with_methods, with_seeds
+from prunebench.suite.suite import Suite, with_methods, with_seeds
 
 __all__ = [
     "ArchitectureCall",
     "Cell",
     "Check",
     "Suite",
-    "density_on_grid",
-    "expand",
     "load_suite",
     "shipped_suites",
     "with_methods",

@@ -1,15 +1,16 @@
-"""A cell: one measured network, fully resolved (DESIGN §1; imports no torch)."""
+"""A cell: one measured network, fully resolved (imports no torch)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from prunebench.host.form import Form
+from prunebench.reading.cursor import Cursor
 from prunebench.training.recipe import Recipe
 
-__all__ = ["ArchitectureCall", "Cell"]
+__all__ = ["ArchitectureCall", "Cell", "Place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,17 @@ class ArchitectureCall:
 
     name: str
     parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its suite's file the values of some cells stand."""
+
+    architecture: Cursor
+    recipe: Cursor
+    method: Cursor
+    score_at: Cursor
+    """The axis' value where it has one, else the method's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,8 @@ class Cell:
     labels: Mapping[str, str]
     """As spelled in the suite: architecture, dataset, recipe, method, ablations ("" or "shuffle+reinit"),
     find ("" or "lr=0.05"), score_at ("" or "step 1000"), split."""
+    place: Place = field(compare=False, repr=False)
+    density_place: Cursor = field(compare=False, repr=False)
 
     @property
     def sparsity(self) -> float:

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Tag
 
+from prunebench.reading.labels import ablations_label, changes_label, point_label
+from prunebench.reading.tables import Combination, Listed, Name, PointValue, Sparsity, Table, one_of, wanted
 from prunebench.suite.cell import Cell
-from prunebench.suite.labels import ablations_label, changes_label, point_label
-from prunebench.suite.schema import Combination, Listed, Name, PointValue, Sparsity, Table, one_of, wanted
 
 __all__ = ["AXIS_QUANTITIES", "Check", "Drop", "Extreme", "PaperRange", "Selection", "Span", "Where"]
 

@@ -2,56 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from prunebench.errors import PrunebenchError
 from prunebench.faults import place_of, said
 from prunebench.host.form import Form
+from prunebench.reading.cursor import Cursor
 from prunebench.suite.axes import Axes, Choice
-from prunebench.suite.cell import Cell
-from prunebench.suite.filters import Filter, filters
+from prunebench.suite.cell import Cell, Place
 from prunebench.suite.forms import DENSE, changed_form, intern
-from prunebench.suite.labels import (
-    ablations_label,
-    changes_label,
-    numbered,
-    point_label,
-    slug,
-)
-from prunebench.suite.names import NameParts, name_parts
+from prunebench.suite.names import NameParts, name_parts, numbered, slug
+from prunebench.suite.only import Selector, selectors
 from prunebench.suite.parameters import Components, changed_recipe
-from prunebench.suite.problems import Location, Problems
 from prunebench.suite.schema import Matrix
 from prunebench.training.recipe import Recipe
 
-__all__ = ["Product", "expand_matrix"]
+__all__ = ["expand_all"]
 
 Combination = tuple[int, int, int, int]
-"""Places on the axes find, score_at, methods and ablations: what makes a form."""
+"""Positions on the axes find, score_at, methods and ablations: what makes a form."""
+Setting = tuple[int, int, int]
+"""Positions on the axes architecture, dataset and recipe."""
 
 
-def expand_matrix(
-    matrix: Matrix,
-    axes: Axes,
-    index: int,
-    host: Components,
-    problems: Problems,
-    forms: dict[bytes, Form],
-    *,
-    strict: bool,
+def expand_all(
+    matrices: Iterable[tuple[Matrix, Axes, Cursor]], host: Components, *, strict: bool
 ) -> list[Cell]:
-    """Return the cells of the matrix at `index` of the file.
+    """Return the cells of matrices with their axes and places; equal forms are one object.
+
+    `strict` notes entries of `only` and `exclude` that match nothing.
+    """
+    forms: dict[bytes, Form] = {}
+    return [
+        cell
+        for matrix, axes, here in matrices
+        for cell in _expand(matrix, axes, here, host, forms, strict=strict)
+    ]
+
+
+def _expand(
+    matrix: Matrix, axes: Axes, here: Cursor, host: Components, forms: dict[bytes, Form], *, strict: bool
+) -> list[Cell]:
+    """Return the cells of the matrix that stands at `here`.
 
     The axes are nested as architecture, dataset, recipe, find, pruning step, method, ablation, sparsity,
     seed. The unpruned cells of an architecture, data set and recipe come before its others.
     `strict` notes entries of `only` and `exclude` that match nothing.
     """
-    return Product(matrix, axes, ("matrix", index), host, problems, forms).cells(strict=strict)
+    before, entries = here.noted, here if strict else here.aside()
+    only = selectors(matrix.only, axes, entries / "only")
+    exclude = selectors(matrix.exclude, axes, entries / "exclude")
+    if here.noted > before:
+        return []
+    product_of = Product(matrix, axes, here, host, forms, name_parts(axes), only, exclude)
+    cells = [cell for setting in product_of.settings() for cell in product_of.cells_of(setting)]
+    for entry in (*only, *exclude):
+        if not entry.used:
+            entry.here.problem("matches no cell of the matrix")
+    if not cells and here.noted == before:
+        keys = " and ".join(key for key, given in (("only", only), ("exclude", exclude)) if given)
+        reason = f": {keys} {'leave' if ' ' in keys else 'leaves'} none" if keys else ""
+        here.problem(f"matrix '{matrix.name}' has no cells{reason}")
+    distinct = numbered([cell.name for cell in cells])
+    return [
+        cell if cell.name == name else replace(cell, name=name)
+        for cell, name in zip(cells, distinct, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What cells that differ in density and seed alone share."""
+
+    form: Form
+    labels: Mapping[str, str]
+    start: str
+    """Their names as far as the density."""
+    place: Place
 
 
 @dataclass
@@ -60,52 +92,24 @@ class Product:
 
     matrix: Matrix
     axes: Axes
-    here: Location
+    here: Cursor
     host: Components
-    problems: Problems
     forms: dict[bytes, Form]
+    names: NameParts
+    only: Sequence[Selector]
+    exclude: Sequence[Selector]
     _resolved: dict[tuple[int, Combination], Form | None] = field(default_factory=dict)
 
-    def cells(self, *, strict: bool) -> list[Cell]:
-        """Return the cells; notes an empty product, and two spellings of one cell."""
-        noted = self.problems if strict else None
-        only = filters(self.matrix.only, self.axes, (*self.here, "only"), noted)
-        exclude = filters(self.matrix.exclude, self.axes, (*self.here, "exclude"), noted)
-        if self.problems:
-            return []
-        axes, names = self.axes, name_parts(self.axes)
-        cells: list[Cell] = []
-        for a, architecture in enumerate(axes.architecture):
-            for d, dataset in enumerate(axes.dataset):
-                for r, recipe in enumerate(axes.recipe):
-                    setting = (architecture, dataset, recipe)
-                    cells += self._setting((a, d, r), setting, names, only, exclude)
-        if strict:
-            for key, entries in (("only", only), ("exclude", exclude)):
-                for i, entry in enumerate(entries):
-                    if not entry.used:
-                        self.problems.add((*self.here, key, i), "matches no cell of the matrix")
-        if not cells and not self.problems:
-            both = "only and exclude leave none" if only and exclude else ""
-            one = "only leaves none" if only else "exclude leaves none" if exclude else ""
-            reason = f": {both or one}" if both or one else ""
-            self.problems.add(self.here, f"matrix '{self.matrix.name}' has no cells{reason}")
-        distinct = numbered([cell.name for cell in cells])
-        if any(name != cell.name for name, cell in zip(distinct, cells, strict=True)):
-            cells = [replace(cell, name=name) for cell, name in zip(cells, distinct, strict=True)]
-        return cells
-
-    def _setting(
-        self,
-        places: tuple[int, int, int],
-        setting: tuple[Choice[Any], Choice[str], Choice[Recipe]],
-        names: NameParts,
-        only: Sequence[Filter],
-        exclude: Sequence[Filter],
-    ) -> list[Cell]:
+    def settings(self) -> Iterable[Setting]:
+        """Return the positions of the settings, in the file's order."""
         axes = self.axes
-        found: list[Cell] = []
-        unpruned: set[int] = set()  # places of the seeds with a dense cell
+        return product(range(len(axes.architecture)), range(len(axes.dataset)), range(len(axes.recipe)))
+
+    def cells_of(self, setting: Setting) -> list[Cell]:
+        """Return the cells of a setting; notes two spellings of one cell."""
+        axes = self.axes
+        pruned: list[Cell] = []
+        unpruned: set[int] = set()  # positions of the seeds with a dense cell
         seen: dict[int, dict[tuple[int, int], Combination]] = {}
         for combination in product(
             range(len(axes.find)),
@@ -113,116 +117,92 @@ class Product:
             range(len(axes.methods)),
             range(len(axes.ablations)),
         ):
-            kept = self._kept((*places, *combination), only, exclude)
-            if not kept:
-                continue
-            if self.matrix.dense:
-                unpruned.update(s for _, s in kept)
+            kept = self._kept((*setting, *combination))
             dense = axes.methods[combination[2]].value.scorer is None
-            unpruned.update(s for k, s in kept if dense or axes.densities[k] == "1")
-            if dense:
-                continue
-            form = self._form(places[2], combination)
+            whole = {s for k, s in kept if dense or axes.densities[k].value == "1"}
+            unpruned |= {s for _, s in kept} if self.matrix.dense else whole
+            form = self._form(setting[2], combination) if kept and not dense else None
             if form is None:
                 continue
-            kept = [(k, s) for k, s in kept if axes.densities[k] != "1"]
+            kept = [(k, s) for k, s in kept if axes.densities[k].value != "1"]
             self._refuse_repeats(seen.setdefault(id(form), {}), kept, combination)
-            found += self._combination(places, setting, combination, form, kept, names)
-        return self._dense(places, setting, sorted(unpruned), names) + found
+            pruned += self._cells(
+                setting,
+                self._pruned(setting, combination, form),
+                ((axes.densities[k], self.names.density[k], axes.seeds[s].value) for k, s in kept),
+            )
+        seeds = (axes.seeds[s].value for s in sorted(unpruned))
+        whole_net = Choice("", "", "1", self.here / "sparsities")
+        return self._cells(setting, self._dense(setting), ((whole_net, "1", s) for s in seeds)) + pruned
 
-    def _kept(
-        self, outer: tuple[int, ...], only: Sequence[Filter], exclude: Sequence[Filter]
-    ) -> list[tuple[int, int]]:
-        """Return the places of density and seed that only and exclude leave at a place of the outer axes."""
-        wanted = [entry for entry in only if entry.allows(outer)]
-        if only and not wanted:
+    def _kept(self, outer: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Return the positions of density and seed that only and exclude leave, given the outer axes'."""
+        wanted = [entry for entry in self.only if entry.allows(outer)]
+        if self.only and not wanted:
             return []
-        unwanted = [entry for entry in exclude if entry.allows(outer)]
+        unwanted = [entry for entry in self.exclude if entry.allows(outer)]
         kept = list(product(range(len(self.axes.densities)), range(len(self.axes.seeds))))
         if wanted:
-            kept = [p for p in kept if _match(wanted, p)]
+            kept = [place for place in kept if _matches(wanted, place)]
         if unwanted:
-            kept = [p for p in kept if not _match(unwanted, p)]
+            kept = [place for place in kept if not _matches(unwanted, place)]
         return kept
 
-    def _combination(
-        self,
-        places: tuple[int, int, int],
-        setting: tuple[Choice[Any], Choice[str], Choice[Recipe]],
-        combination: Combination,
-        form: Form,
-        kept: Sequence[tuple[int, int]],
-        names: NameParts,
+    def _cells(
+        self, setting: Setting, kind: _Kind, points: Iterable[tuple[Choice[str], str, int]]
     ) -> list[Cell]:
-        f, p, m, b = combination
-        architecture, dataset, recipe = setting
-        axes, matrix, measures = self.axes, self.matrix.name, tuple(self.matrix.measures)
-        ablations = ablations_label(axes.ablations[b])
-        labels = self._labels(setting, axes.methods[m].label, ablations)
-        point = axes.score_at[p]
-        labels["find"] = changes_label(axes.find[f])
-        labels["score_at"] = "" if point is None else point_label(point)
-        middle = f"-{slug(ablations)}" if ablations else ""
-        start = f"{names.setting[places]}-{names.method[m]}{middle}{names.point[p]}{names.find[f]}-d"
-        split: Literal["test", "val"] = self.matrix.split
-        call, values, densities, seeds = architecture.value, recipe.value, axes.densities, axes.seeds
-        return [
-            Cell(
-                matrix,
-                f"{start}{names.density[k]}-s{seeds[s]}",
-                call,
-                dataset.value,
-                split,
-                values,
-                form,
-                densities[k],
-                seeds[s],
-                measures,
-                labels,
-            )
-            for k, s in kept
-        ]
-
-    def _dense(
-        self,
-        places: tuple[int, int, int],
-        setting: tuple[Choice[Any], Choice[str], Choice[Recipe]],
-        seeds: Sequence[int],
-        names: NameParts,
-    ) -> list[Cell]:
-        architecture, dataset, recipe = setting
-        form = intern(DENSE, self.forms)
-        labels = self._labels(setting, "none", "")
-        start = f"{names.setting[places]}-none-d1-s"
+        """Return the cells of a kind; `points` are the density, its token in names, and the seed of each."""
+        a, d, r = setting
+        axes, place, measures = self.axes, kind.place, tuple(self.matrix.measures)
         return [
             Cell(
                 self.matrix.name,
-                f"{start}{self.axes.seeds[s]}",
-                architecture.value,
-                dataset.value,
+                f"{kind.start}{token}-s{seed}",
+                axes.architecture[a].value,
+                axes.dataset[d].value,
                 self.matrix.split,
-                recipe.value,
-                form,
-                "1",
-                self.axes.seeds[s],
-                tuple(self.matrix.measures),
-                labels,
+                axes.recipe[r].value,
+                kind.form,
+                density.value,
+                seed,
+                measures,
+                kind.labels,
+                place,
+                density.here,
             )
-            for s in seeds
+            for density, token, seed in points
         ]
 
-    def _labels(
-        self, setting: tuple[Choice[Any], Choice[str], Choice[Recipe]], method: str, ablations: str
-    ) -> dict[str, str]:
-        architecture, dataset, recipe = setting
+    def _pruned(self, setting: Setting, combination: Combination, form: Form) -> _Kind:
+        f, p, m, b = combination
+        axes, names = self.axes, self.names
+        method, point, ablations = axes.methods[m], axes.score_at[p], axes.ablations[b].label
+        labels = self._labels(setting, method.label, ablations, axes.find[f].label, point.label)
+        middle = f"-{slug(ablations)}" if ablations else ""
+        start = f"{names.setting[setting]}-{names.method[m]}{middle}{names.point[p]}{names.find[f]}-d"
+        return _Kind(form, labels, start, self._place(setting, method.here, point))
+
+    def _dense(self, setting: Setting) -> _Kind:
+        labels = self._labels(setting, "none", "", "", "")
+        method = next((c.here for c in self.axes.methods if c.label == "none"), self.here / "methods")
+        place = self._place(setting, method, Choice("", "", None, method))
+        return _Kind(intern(DENSE, self.forms), labels, f"{self.names.setting[setting]}-none-d", place)
+
+    def _place(self, setting: Setting, method: Cursor, point: Choice[Any]) -> Place:
+        a, _, r = setting
+        score_at = method.spelled("score_at") if point.value is None else point.here
+        return Place(self.axes.architecture[a].here, self.axes.recipe[r].here, method, score_at)
+
+    def _labels(self, setting: Setting, method: str, ablations: str, find: str, point: str) -> dict[str, str]:
+        a, d, r = setting
         return {
-            "architecture": architecture.label,
-            "dataset": dataset.label,
-            "recipe": recipe.label,
+            "architecture": self.axes.architecture[a].label,
+            "dataset": self.axes.dataset[d].label,
+            "recipe": self.axes.recipe[r].label,
             "method": method,
             "ablations": ablations,
-            "find": "",
-            "score_at": "",
+            "find": find,
+            "score_at": point,
             "split": self.matrix.split,
         }
 
@@ -235,46 +215,39 @@ class Product:
 
     def _make_form(self, recipe: Recipe, combination: Combination) -> Form | None:
         f, p, m, b = combination
-        axes = self.axes
-        place: Location = (*self.here, "methods", axes.methods[m].index)
-        form: Form | None = axes.methods[m].value
-        assert form is not None
-        point = axes.score_at[p]
+        method, point, more = self.axes.methods[m], self.axes.score_at[p].value, self.axes.find[f].value
         changes: dict[str, Any] = {} if point is None else {"score_at": point}
-        if axes.find[f]:
-            changes["find"] = {**form.find, **axes.find[f]}
-        if changes:
-            form = form.changed(**changes)
-        for i, name in enumerate(axes.ablations[b]):
+        if more:
+            changes["find"] = {**method.value.find, **more}
+        form = method.value.changed(**changes) if changes else method.value
+        altered = self._altered(form, method, self.axes.ablations[b])
+        find = None if altered is None else self._find(recipe, altered, method.here)
+        if altered is None or find is None:
+            return None
+        if find != altered.find:
+            altered = altered.changed(find=find)
+        whole = changed_form(altered, {}, self.host, method.here)
+        return None if whole is None else intern(whole, self.forms)
+
+    def _altered(self, form: Form, method: Choice[Form], ablations: Choice[Sequence[str]]) -> Form | None:
+        """Return what the ablations make of a method's form, one after the other."""
+        for name in ablations.value:
             try:
                 form = self.host.ablated(form, name)
             except (Exception, SystemExit) as error:  # whatever a plugin does
-                where = f"ablation '{name}' of method '{axes.methods[m].label}': {_told(error)}"
-                self.problems.add((*self.here, "ablations", b, i), where)
+                told = f"ablation '{name}' of method '{method.label}': {_told(error)}"
+                ablations.here.problem(told)
                 return None
-        assert form is not None
-        find = self._find(recipe, form, place)
-        if find is None:
-            return None
-        if find != form.find:
-            form = form.changed(find=find)
-        form = changed_form(form, {}, self.host, lambda loc, text: self.problems.add((*place, *loc), text))
-        return None if form is None else intern(form, self.forms)
+        return form
 
-    def _find(self, recipe: Recipe, form: Form, place: Location) -> dict[str, Any] | None:
+    def _find(self, recipe: Recipe, form: Form, method: Cursor) -> dict[str, Any] | None:
         """Return a form's changes to a recipe in one spelling; None where there were problems.
 
         What is as in the recipe is no change: find = {lr = 0.1} of a recipe with lr = 0.1.
         """
         if not form.find:
             return {}
-        trained = changed_recipe(
-            recipe,
-            form.find,
-            lambda key: (*place, "find", key) if key else (*place, "find"),
-            self.problems,
-            self.host.names("initializations"),
-        )
+        trained = changed_recipe(recipe, form.find, method / "find", self.host)
         if trained is None:
             return None
         before, after = recipe.model_dump(mode="json"), trained.model_dump(mode="json")
@@ -291,21 +264,20 @@ class Product:
             if other != combination:
                 first, second = self._spelled(combination, other), self._spelled(other, combination)
                 message = f"{first} is the same cell as {second}; leave one out, or exclude it"
-                self.problems.add(self.here, message)
+                self.here.problem(message)
 
     def _spelled(self, combination: Combination, other: Combination) -> str:
         """Return where a combination stands in the file, on the axes on which it differs from another."""
-        axes = self.axes
-        f, p, m, b = combination
-        point = axes.score_at[p]
-        spelled = (
-            f"find[{f}] '{changes_label(axes.find[f]) or '{}'}'",
-            f"score_at[{p}] '{'' if point is None else point_label(point)}'",
-            f"methods[{axes.methods[m].index}] '{axes.methods[m].label}'",
-            f"ablations[{b}] '{ablations_label(axes.ablations[b]) or 'none'}'",
+        axes: Sequence[tuple[str, Sequence[Choice[Any]], str]] = (
+            ("find", self.axes.find, "{}"),
+            ("score_at", self.axes.score_at, ""),
+            ("methods", self.axes.methods, ""),
+            ("ablations", self.axes.ablations, "none"),
         )
-        pairs = zip(spelled, combination, other, strict=True)
-        return " with ".join(text for text, mine, theirs in pairs if mine != theirs)
+        differ = ((*axis, i) for axis, i, j in zip(axes, combination, other, strict=True) if i != j)
+        return " with ".join(
+            f"{key}[{axis[i].here.location[-1]}] '{axis[i].label or blank}'" for key, axis, blank, i in differ
+        )
 
 
 def _told(error: BaseException) -> str:
@@ -318,6 +290,6 @@ def _told(error: BaseException) -> str:
     return f"failed: {said(error)}" + (f" ({place})" if place else "")
 
 
-def _match(entries: Sequence[Filter], place: tuple[int, int]) -> bool:
-    """Whether any entry matches; all are asked, so that each notes whether it was used."""
+def _matches(entries: Sequence[Selector], place: tuple[int, int]) -> bool:
+    """Return whether any entry matches; all are asked, so that each notes whether it was used."""
     return sum(entry.matches(*place) for entry in entries) > 0

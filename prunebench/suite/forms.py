@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
-from prunebench.suite.parameters import Components, Report, filled
-from prunebench.suite.problems import Location, at, show, unknown
-from prunebench.suite.schema import POINTS, MethodTable
+from prunebench.reading.cursor import Cursor, Problems
+from prunebench.reading.spelling import show
+from prunebench.reading.tables import POINTS
+from prunebench.suite.parameters import Components, filled
+from prunebench.suite.schema import MethodTable
 
 __all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names"]
 
@@ -48,7 +50,7 @@ def intern(form: Form, forms: dict[bytes, Form]) -> Form:
 
 
 def method_form(
-    item: str | MethodTable, host: Components, report: Report, shared: Mapping[str, Any] | None = None
+    item: str | MethodTable, host: Components, here: Cursor, shared: Mapping[str, Any] | None = None
 ) -> Form | None:
     """Return the resolved form of an entry of `methods`; None where there were problems.
 
@@ -56,19 +58,19 @@ def method_form(
     """
     if isinstance(item, str):
         if item not in method_names(host):
-            report((), unknown(item, "method", method_names(host)))
+            here.unknown(item, "method", method_names(host))
             return None
         base = host.method(item).form
-        return changed_form(base, {}, host, report, shared)
+        return changed_form(base, {}, host, here, shared)
     if item.method is not None and item.method not in method_names(host):
-        report(("method",), unknown(item.method, "method", method_names(host)))
+        (here / "method").unknown(item.method, "method", method_names(host))
         return None
     if item.as_ is None and (item.changes or item.method is None):
-        report(("as",), "is missing: another form than a registered method's needs a label of its own")
+        (here / "as").problem("is missing: another form than a registered method's needs a label of its own")
     base = DENSE if item.method is None else host.method(item.method).form
-    form = changed_form(base, item.changes, host, report, shared)
+    form = changed_form(base, item.changes, host, here, shared)
     if form is not None and form.scorer is None and (item.method is None or item.changes):
-        report(("scorer",), "is missing: a whole form needs a scorer")
+        (here / "scorer").problem("is missing: a whole form needs a scorer")
         return None
     return form
 
@@ -92,7 +94,7 @@ def changed_form(
     base: Form,
     changes: Mapping[str, Any],
     host: Components,
-    report: Report,
+    here: Cursor,
     shared: Mapping[str, Any] | None = None,
 ) -> Form | None:
     """Return `base` with changes, resolved; None where there were problems.
@@ -100,42 +102,36 @@ def changed_form(
     `shared` are parameters for every scorer that has them: the form's own, and that of a form it is like.
     """
     changes = _with_shared(base, changes, shared or {}, host)
-    problems = 0
-
-    def note(location: Location, message: str) -> None:
-        nonlocal problems
-        problems += 1
-        report(location, message)
-
+    before = here.noted
     known = {key: value for key, value in changes.items() if key in Form.model_fields}
     for key in changes.keys() - known.keys():
         allowed = [*Form.model_fields, "method", "as"]
-        note((key,), f"is no key of a method{nearest(key, allowed)}")
+        (here / key).problem(f"is no key of a method{nearest(key, allowed)}")
     scorer = known.get("scorer")
     if isinstance(scorer, dict) and "name" not in scorer and base.scorer is not None:
         known["scorer"] = {**base.scorer.model_dump(), **scorer}  # further parameters of the same scorer
     for key, value in known.items():
         if key != "scorer" and _holds_wrong_kind(value):
-            note((key,), f"found {show(value)}; allowed: {_ALLOWED[key]}")
-    if problems:
+            (here / key).problem(f"found {show(value)}; allowed: {_ALLOWED[key]}")
+    if here.noted > before:
         return None
     try:
         form = base.changed(**known)
     except ValidationError as error:
         for location in dict.fromkeys(_field(one["loc"]) for one in error.errors(include_url=False)):
             if not location:  # what does not go together
-                note((), "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
+                here.problem("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
                 continue
             found, text = known.get(location[0]), _ALLOWED.get(location[0], "")
             if location == ("scorer", "batch"):
                 found, text = known["scorer"]["batch"], _BATCH
-            note(location, f"found {show(found)}; allowed: {text}")
+            here.at(*location).problem(f"found {show(found)}; allowed: {text}")
         return None
-    form = _resolved(form, host, note, shared)
+    form = _resolved(form, host, here, shared)
     unbuilt = form.unbuilt()
     if unbuilt:
-        note((), f"{unbuilt} is understood, but not built yet")
-    return None if problems else form
+        here.problem(f"{unbuilt} is understood, but not built yet")
+    return None if here.noted > before else form
 
 
 def _field(location: tuple[str | int, ...]) -> tuple[str, ...]:
@@ -162,69 +158,67 @@ def _holds_wrong_kind(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _resolved(form: Form, host: Components, report: Report, shared: Mapping[str, Any] | None = None) -> Form:
+def _resolved(form: Form, host: Components, here: Cursor, shared: Mapping[str, Any] | None = None) -> Form:
     changes: dict[str, Any] = {}
     if form.scorer is not None:
-        scorer = _filled_scorer(form.scorer, host, report)
+        scorer = _filled_scorer(form.scorer, host, here)
         if scorer != form.scorer:
             changes["scorer"] = scorer
     if isinstance(form.regrowth, Regrowth):
-        grown = _filled_regrowth(form, form.regrowth.scorer, host, report)
+        grown = _filled_regrowth(form, form.regrowth.scorer, host, here)
         if grown != form.regrowth.scorer:
             changes["regrowth"] = {**form.regrowth.model_dump(), "scorer": grown}
     if isinstance(form.allocation, Like):
-        other = _donor(form, form.allocation, host, report, shared)
+        other = _donor(form, form.allocation, host, here, shared)
         if other is not None:
             changes["allocation"] = {"like": other.model_dump(mode="json", by_alias=True)}
     return form.changed(**changes) if changes else form
 
 
-def _filled_scorer(call: ScorerCall, host: Components, report: Report) -> ScorerCall:
+def _filled_scorer(call: ScorerCall, host: Components, here: Cursor) -> ScorerCall:
     """Return the call with all parameters, and the scoring batch where the scorer needs one."""
     if call.name not in host.names("scorers"):
-        report(("scorer",), unknown(call.name, "scorer", host.names("scorers")))
+        (here / "scorer").unknown(call.name, "scorer", host.names("scorers"))
         return call
     component = host.get("scorers", call.name)
     if call.device not in _DEVICES:
         allowed = " or ".join(f"'{d}'" for d in _DEVICES)
-        report(("scorer", "device"), f"found {show(call.device)}; allowed: {allowed}")
+        here.at("scorer", "device").problem(f"found {show(call.device)}; allowed: {allowed}")
     batch = call.batch
     if component.needs == "batch":
         batch = batch or component.batch
     elif batch is not None:
-        report(("scorer", "batch"), f"is given, but scorer '{call.name}' reads no data")
+        here.at("scorer", "batch").problem(f"is given, but scorer '{call.name}' reads no data")
     parameters = filled(
         call.parameters,
         component.parameters,
         f"scorer '{call.name}'",
-        lambda location, message: report(("scorer", *location), message),
+        here / "scorer",
     )
     return call.model_copy(update={"parameters": parameters, "batch": batch})
 
 
-def _filled_regrowth(form: Form, call: ScorerCall, host: Components, report: Report) -> ScorerCall:
+def _filled_regrowth(form: Form, call: ScorerCall, host: Components, here: Cursor) -> ScorerCall:
     """Return the call that scores removed weights, with all parameters: on the same network and batch."""
-
-    def note(location: Location, message: str) -> None:
-        report(("regrowth", *location), message)
-
+    here = here / "regrowth"
     if form.scorer is not None and form.scorer.name == call.name:  # one scorer for both is one call
         call = call.model_copy(update={"parameters": {**form.scorer.parameters, **call.parameters}})
-    filled = _filled_scorer(call, host, note)
+    filled = _filled_scorer(call, host, here)
     names = host.names("scorers")
     if form.scorer is None or form.scorer.name not in names or call.name not in names:
         return filled
     own, other = host.get("scorers", form.scorer.name), host.get("scorers", call.name)
     if (own.mode, own.precision) != (other.mode, other.precision):
-        note(
-            ("scorer",),
+        (here / "scorer").problem(
             f"'{call.name}' works in {other.mode} mode and {other.precision}, '{form.scorer.name}' in "
             f"{own.mode} mode and {own.precision}; they score one network: take two that agree",
         )
     if other.needs == "batch" and own.needs != "batch":
-        note(("scorer",), f"'{call.name}' needs data, which '{form.scorer.name}' has none of")
+        (here / "scorer").problem(f"'{call.name}' needs data, which '{form.scorer.name}' has none of")
     if call.batch is not None:
-        note(("scorer", "batch"), "is given, but removed weights are scored on the scorer's own batch")
+        here.at("scorer", "batch").problem(
+            "is given, but removed weights are scored on the scorer's own batch"
+        )
     return filled.model_copy(update={"batch": None, "device": form.scorer.device})
 
 
@@ -232,25 +226,22 @@ def _donor(
     form: Form,
     allocation: Like,
     host: Components,
-    report: Report,
+    here: Cursor,
     shared: Mapping[str, Any] | None,
 ) -> Form | None:
     """Return the form whose mask says how many weights each layer keeps."""
-
-    def note(location: Location, message: str) -> None:
-        report(("allocation", "like", *location), message)
-
+    here = here.at("allocation", "like")
     like = allocation.like
     own = form.prunable.model_dump(by_alias=True)
     if isinstance(like, str):
         if like not in method_names(host):
-            note((), unknown(like, "method", method_names(host)))
+            here.unknown(like, "method", method_names(host))
             return None
-        other: Form | None = changed_form(host.method(like).form, {"prunable": own}, host, note, shared)
+        other: Form | None = changed_form(host.method(like).form, {"prunable": own}, host, here, shared)
     else:
-        other = changed_form(form.changed(allocation="global", alter=()), like, host, note, shared)
+        other = changed_form(form.changed(allocation="global", alter=()), like, host, here, shared)
     if other is not None and other.scorer is None:
-        note((), f"found {show(like)}, which prunes nothing")
+        here.problem(f"found {show(like)}, which prunes nothing")
         return None
     # what is done to the evaluated network does not touch the mask's layers
     return other.changed(alter=()) if other is not None and other.alter else other
@@ -261,8 +252,8 @@ def fill_scorer(form: Form, host: Components) -> Form:
 
     Raises: UsageError for unknown names and parameters.
     """
-
-    def refuse(location: Location, message: str) -> None:
-        raise UsageError(f"{at(*location)}: {message}" if location else message)
-
-    return _resolved(form, host, refuse)
+    here = Cursor(Problems())
+    form = _resolved(form, host, here)
+    for line in here.problems.lines:
+        raise UsageError(line)
+    return form

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.errors import SuiteError, nearest, nearest_file
+from prunebench.reading.slips import syntax_hint
+from prunebench.reading.spelling import at, show
 from prunebench.suite.parameters import Components
-from prunebench.suite.slips import syntax_hint
-from prunebench.suite.spelling import at, show
 from prunebench.suite.suite import Suite, make_suite
 
 __all__ = ["load_suite", "plugin_files", "read_content", "shipped_suites", "suite_path"]

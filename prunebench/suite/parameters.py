@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from prunebench.errors import nearest
-from prunebench.suite.problems import Location, Problems, kinds_differ, show, translate
-from prunebench.suite.schema import POINTS
-from prunebench.suite.slips import meant
+from prunebench.reading.cursor import Cursor
+from prunebench.reading.messages import kinds_differ, translate
+from prunebench.reading.slips import meant
+from prunebench.reading.spelling import show
+from prunebench.reading.tables import POINTS
 from prunebench.training.recipe import Recipe
 
-__all__ = ["Components", "Report", "changed_recipe", "filled"]
-
-Report = Callable[[Location, str], None]
-"""Notes a problem at a key path below the table that is looked at."""
+__all__ = ["Components", "changed_recipe", "filled"]
 
 
 class Components(Protocol):
@@ -38,7 +37,7 @@ class Components(Protocol):
         """Return the form that the ablation of that name makes of a form."""
 
 
-def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, report: Report) -> dict[str, Any]:
+def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, here: Cursor) -> dict[str, Any]:
     """Return all parameters: the defaults with what is given, numbers of the defaults' own type.
 
     So 1 and 1.0 for a parameter whose default is 10.0 are one value, and one key.
@@ -46,13 +45,13 @@ def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, repo
     values = {key: _like(default, default) for key, default in defaults.items()}
     for key, value in given.items():
         if key not in defaults:
-            report((key,), f"is no parameter of {who}{nearest(key, defaults)}")
+            (here / key).problem(f"is no parameter of {who}{nearest(key, defaults)}")
             continue
         default = defaults[key]
         kind = kinds_differ(value, default)
         if kind:
             told = f"found {show(value)}; allowed: {kind} (the default is {show(default)})"
-            report((key,), told + meant(value, kind))
+            (here / key).problem(told + meant(value, kind))
         else:
             values[key] = _like(value, default)
     return values
@@ -71,44 +70,32 @@ def _like(value: Any, default: Any) -> Any:
 
 
 def changed_recipe(
-    recipe: Recipe,
-    changes: Mapping[str, Any],
-    where: Callable[[str], Location],
-    problems: Problems,
-    initializations: Any,
+    recipe: Recipe, changes: Mapping[str, Any], here: Cursor, host: Components
 ) -> Recipe | None:
-    """Return a recipe with changes, validated anew; None where there were problems.
-
-    `where(key)` is the key path of a change; of "" that of the whole.
-    """
-    before = len(problems.lines)
+    """Return a recipe with the changes at `here`, validated anew; None where there were problems."""
+    before = here.noted
     known = {}
     for key, value in changes.items():
         if key in Recipe.model_fields:
             known[key] = value
         else:
-            problems.add(where(key), f"is no part of a recipe{nearest(key, Recipe.model_fields)}")
+            (here / key).problem(f"is no part of a recipe{nearest(key, Recipe.model_fields)}")
     try:
         changed = recipe.changed(known)
     except ValidationError as error:
-        _report(error, known, where, problems)
+        _not_valid(error, known, here)
         return None
     values = changed.model_dump(mode="json")
     for key, value in known.items():
         kind = _kinds_differ(value, values[key])
         if kind:
-            problems.add(where(key), f"found {show(value)}; allowed: {kind}{meant(value, kind)}")
-    if "init" in known and changed.init not in initializations:
-        message = (
-            f"found {show(changed.init)}, which is no initialization{nearest(changed.init, initializations)}"
-        )
-        problems.add(where("init"), message)
-    return changed if len(problems.lines) == before else None
+            (here / key).problem(f"found {show(value)}; allowed: {kind}{meant(value, kind)}")
+    if "init" in known and changed.init not in host.names("initializations"):
+        (here / "init").unknown(changed.init, "initialization", host.names("initializations"))
+    return changed if here.noted == before else None
 
 
-def _report(
-    error: ValidationError, known: Mapping[str, Any], where: Callable[[str], Location], problems: Problems
-) -> None:
+def _not_valid(error: ValidationError, known: Mapping[str, Any], here: Cursor) -> None:
     """Translate, one line a key: an union of spellings has several errors and is one problem."""
     seen = set()
     for one in error.errors(include_url=False):
@@ -118,9 +105,10 @@ def _report(
         seen.add(key)
         if key == "rewind" or (key == "" and "rewind" in str(one["msg"])):
             allowed = POINTS.replace("'rewind', ", "")
-            problems.add(where("rewind"), f"found {show(known.get('rewind'))}; allowed: {allowed}")
+            (here / "rewind").problem(f"found {show(known.get('rewind'))}; allowed: {allowed}")
         else:
-            problems.add(where(key), translate(one, Recipe, tuple(one["loc"])))
+            place = here / key if key else here
+            place.problem(translate(one, Recipe, tuple(one["loc"])))
 
 
 def _kinds_differ(given: Any, value: Any) -> str | None:

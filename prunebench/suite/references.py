@@ -7,20 +7,16 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from prunebench.errors import nearest
-from prunebench.suite.axes import method_label
+from prunebench.reading.cursor import Cursor
+from prunebench.reading.grid import density_on_grid, nearest_on_grid
+from prunebench.reading.labels import ablations_label, changes_label, point_label
+from prunebench.reading.spelling import show
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check, Selection
-from prunebench.suite.filters import density_on_grid, nearest_on_grid
-from prunebench.suite.labels import ablations_label, call_label, changes_label, point_label
 from prunebench.suite.parameters import Components
-from prunebench.suite.problems import Location, Problems, show
-from prunebench.suite.schema import Call, Matrix, SuiteTable
+from prunebench.suite.schema import Matrix, SuiteTable, label_of
 
 __all__ = ["check_references"]
-
-
-def _call_label(item: str | Call) -> str:
-    return item if isinstance(item, str) else item.as_ or call_label(item.name, item.changes)
 
 
 class _Spelled:
@@ -33,9 +29,9 @@ class _Spelled:
             return {name for matrix, _ in matrices for name in names(matrix)}
 
         def calls(key: str) -> Callable[[Matrix], Iterable[str]]:
-            return lambda matrix: (_call_label(item) for item in getattr(matrix, key))
+            return lambda matrix: (label_of(item) for item in getattr(matrix, key))
 
-        self.methods = every("methods", lambda m: map(method_label, m.methods))
+        self.methods = every("methods", lambda m: map(label_of, m.methods))
         if self.methods is not None and any(m.dense for m, _ in matrices):
             self.methods.add("none")
         self.ablations = every("ablations", lambda m: (ablations_label(a) or "none" for a in m.ablations))
@@ -52,13 +48,13 @@ class _Spelled:
 
 
 def check_references(
+    here: Cursor,
     content: Mapping[str, Any],
     matrices: Sequence[tuple[Matrix, set[str]]],
-    checks: Sequence[tuple[int, Check]],
+    checks: Sequence[tuple[Cursor, Check]],
     table: SuiteTable | None,
     cells: Sequence[Cell] | None,
     host: Components,
-    problems: Problems,
 ) -> None:
     """Note every method, ablation, setting, sparsity, measure and check that is spoken of and is not there.
 
@@ -69,54 +65,45 @@ def check_references(
     if table is not None:
         for key, method in table.baselines.model_dump(by_alias=True).items():
             if key in content.get("baselines", {}):
-                _known(("baselines", key), method, "method", spelled.methods, problems)
-    clean = not problems
-    for i, check in checks:
-        here: Location = ("check", i)
-        _check(check, here, spelled, problems)
-        _fields(check, here, host, problems)
+                _known(here.at("baselines", key), method, "method", spelled.methods)
+    for place, check in checks:
+        _check(check, place, spelled)
+        _fields(check, place, host)
         if table is not None:
-            _baselines_there(check, here, table, spelled, problems)
-    _refuse_circles(checks, problems)
-    if cells is not None and clean and not problems:
-        _have_cells(checks, cells, problems)
-        _sparsities_there(checks, cells, problems)
+            _baselines_there(check, place, table, spelled)
+    _refuse_circles(checks)
+    if cells is not None and not here.noted:
+        _have_cells(checks, cells)
+        _sparsities_there(checks, cells)
 
 
-def _known(
-    place: Location,
-    name: str,
-    what: str,
-    allowed: set[str] | None,
-    problems: Problems,
-    whose: str = "this suite",
-) -> None:
+def _known(here: Cursor, name: str, what: str, allowed: set[str] | None) -> None:
     if allowed is not None and name not in allowed:
-        problems.add(place, f"found '{name}', which is no {what} of {whose}{nearest(name, allowed)}")
+        here.problem(f"found '{name}', which is no {what} of this suite{nearest(name, allowed)}")
 
 
-def _check(check: Check, here: Location, spelled: _Spelled, problems: Problems) -> None:
+def _check(check: Check, here: Cursor, spelled: _Spelled) -> None:
     for location, selection in check.selections:
-        place: Location = (*here, *location)
-        _known((*place, "method"), selection.method, "method", spelled.methods, problems)
+        place = here.at(*location)
+        _known(place / "method", selection.method, "method", spelled.methods)
         label = selection.ablations_label or "none"
-        _known((*place, "ablations"), label, "combination of ablations", spelled.ablations, problems)
+        _known(place / "ablations", label, "combination of ablations", spelled.ablations)
         if selection.find is not None:
-            _known((*place, "find"), changes_label(selection.find) or "{}", "find", spelled.find, problems)
+            _known(place / "find", changes_label(selection.find) or "{}", "find", spelled.find)
         if selection.score_at is not None:
             point = point_label(selection.score_at)
-            _known((*place, "score_at"), point, "pruning step", spelled.score_at, problems)
+            _known(place / "score_at", point, "pruning step", spelled.score_at)
         for key in ("architecture", "dataset", "recipe"):
             if getattr(selection, key) is not None:
-                _known((*place, key), getattr(selection, key), key, spelled.where[key], problems)
+                _known(place / key, getattr(selection, key), key, spelled.where[key])
     for key, allowed in spelled.where.items():
         for j, name in enumerate(getattr(check.where, key) or []):
-            _known((*here, "where", key, j), name, key, allowed, problems)
+            _known(here.at("where", key, j), name, key, allowed)
     for location, name, _ in check.measures:
-        _known((*here, *location), name, "measure", spelled.measures, problems)
+        _known(here.at(*location), name, "measure", spelled.measures)
 
 
-def _fields(check: Check, here: Location, host: Components, problems: Problems) -> None:
+def _fields(check: Check, here: Cursor, host: Components) -> None:
     """Note every field of a measure that the diagnostic, by what it says of itself, does not give."""
     for location, name, field in check.measures:
         if name not in host.names("diagnostics"):
@@ -125,12 +112,10 @@ def _fields(check: Check, here: Location, host: Components, problems: Problems) 
         if allowed and not any(fnmatchcase(field, pattern) for pattern in allowed):
             found = f"field '{field}'" if field else "no field"
             message = f"found {found} of the measure '{name}'{nearest(field, allowed)}"
-            problems.add((*here, *location), message)
+            here.at(*location).problem(message)
 
 
-def _baselines_there(
-    check: Check, here: Location, table: SuiteTable, spelled: _Spelled, problems: Problems
-) -> None:
+def _baselines_there(check: Check, here: Cursor, table: SuiteTable, spelled: _Spelled) -> None:
     """A range of ours is found with the baselines' accuracies: they must be in the suite."""
     baselines = table.baselines
     needed = {
@@ -142,32 +127,30 @@ def _baselines_there(
         for method in needed.get(one, ()) if isinstance(one, str) else ():
             if spelled.methods is not None and method not in spelled.methods:
                 message = f"found '{one}', which needs the baseline '{method}' that no matrix has"
-                problems.add((*here, *place), message)
+                here.at(*place).problem(message)
 
 
-def _refuse_circles(checks: Sequence[tuple[int, Check]], problems: Problems) -> None:
+def _refuse_circles(checks: Sequence[tuple[Cursor, Check]]) -> None:
     uses = {c.name: [*(c.all_ or []), *(c.any_ or [])] for _, c in checks}
-    for i, check in checks:
+    for here, check in checks:
         reached, todo = set(), [n for n in uses[check.name] if n != check.name]
         while todo:
             name = todo.pop()
             if name == check.name:
-                problems.add(
-                    ("check", i), f"'{check.name}' rests on itself, by way of the checks that it names"
-                )
+                here.problem(f"'{check.name}' rests on itself, by way of the checks that it names")
                 break
             if name not in reached:
                 reached.add(name)
                 todo += [n for n in uses.get(name, []) if n != name]
 
 
-def _have_cells(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], problems: Problems) -> None:
+def _have_cells(checks: Sequence[tuple[Cursor, Check]], cells: Sequence[Cell]) -> None:
     rows = list({id(cell.labels): cell for cell in cells}.values())  # cells of a kind share their labels
-    for i, check in checks:
+    for here, check in checks:
         for location, selection in check.selections:
             if any(_selects(selection, check, row) for row in rows):
                 continue
-            place = ("check", i, *location)
+            place = here.at(*location)
             points = {
                 row.labels["score_at"] for row in rows if _selects(selection, check, row, anywhere=True)
             }
@@ -175,7 +158,7 @@ def _have_cells(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], prob
                 message = f"of '{check.name}' is scored at {', '.join(sorted(points))} alone: give score_at"
             else:
                 message = f"selects no cell of this suite (with the 'where' of '{check.name}')"
-            problems.add(place, message)
+            place.problem(message)
 
 
 def _selects(selection: Selection, check: Check, cell: Cell, *, anywhere: bool = False) -> bool:
@@ -185,12 +168,12 @@ def _selects(selection: Selection, check: Check, cell: Cell, *, anywhere: bool =
     return means and check.where.has(cell, but=selection.setting)
 
 
-def _sparsities_there(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell], problems: Problems) -> None:
+def _sparsities_there(checks: Sequence[tuple[Cursor, Check]], cells: Sequence[Cell]) -> None:
     """Note every sparsity of a range that the cells which the check selects do not have."""
     kinds: dict[int, tuple[Cell, set[str]]] = {}
     for cell in cells:
         kinds.setdefault(id(cell.labels), (cell, set()))[1].add(cell.density)
-    for i, check in checks:
+    for here, check in checks:
         if not check.sparsities:
             continue
         pruned = [selection for _, selection in check.selections if selection.method != "none"]
@@ -200,4 +183,4 @@ def _sparsities_there(checks: Sequence[tuple[int, Check]], cells: Sequence[Cell]
             if density_on_grid(sparsity, grid, sparsity=True) is None:
                 near = nearest_on_grid(sparsity, grid, sparsity=True)
                 message = f"found {show(sparsity)}, which is no sparsity of the cells of '{check.name}'{near}"
-                problems.add(("check", i, *location), message)
+                here.at(*location).problem(message)

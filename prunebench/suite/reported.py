@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from prunebench.reading.grid import density_on_grid
+from prunebench.reading.tables import Sparsity
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Selection, Where
-from prunebench.suite.filters import density_on_grid
-from prunebench.suite.schema import Sparsity
 
 __all__ = ["Reported", "reported_rows"]
 

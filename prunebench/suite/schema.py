@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
+from pydantic import BaseModel, BeforeValidator, Field, Tag
+
+from prunebench.reading.labels import call_label
+from prunebench.reading.tables import (
+    Combination,
+    Density,
+    Listed,
+    Name,
+    OpenTable,
+    PointValue,
+    Seed,
+    Sparsity,
+    Table,
+    is_whole,
+    one_of,
+    wanted,
 )
-from pydantic_core import PydanticCustomError
-
-from prunebench.training.recipe import AtEpoch, AtShare, AtStep, Point
 
 __all__ = [
-    "POINTS",
     "Baselines",
     "Call",
     "Entry",
@@ -29,107 +31,18 @@ __all__ = [
     "MethodTable",
     "Overrides",
     "Powers",
+    "label_of",
 ]
 
-POINTS = "'init', 'end', 'rewind', {step = k}, {epoch = k} or {share = x}"
 MAX_SEEDS = 10_000
-
-
-class Table(BaseModel):
-    """A table of a suite file: no unknown keys, no conversions."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _OpenTable(BaseModel):
-    """A table whose further keys are looked up later: parameters, changes."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        """The further keys, in the file's order."""
-        return dict(self.model_extra or {})
-
-
-def wanted(text: str) -> PydanticCustomError:
-    """Return the error "found …; allowed: `text`"."""
-    return PydanticCustomError("wanted", "{text}", {"text": f"allowed: {text}"})
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", value):
-        raise wanted("letters, digits and . _ + - after a letter or digit")
-    return value
-
-
-def _sparsity(value: float) -> float:
-    if not 0 <= value < 1 or 1 - value < 5e-13:
-        raise wanted("a number from 0 up to, but not including, 1")
-    return value
-
-
-def _density(value: float) -> float:
-    if not 5e-13 <= value <= 1:
-        raise wanted("a number above 0, up to 1")
-    return value
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _point(value: Any) -> Point:
-    if isinstance(value, AtStep | AtEpoch | AtShare) or value in ("init", "end", "rewind"):
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, dict) and len(value) == 1:
-        ((key, k),) = value.items()
-        if key == "step" and _whole(k) and k >= 0:
-            return AtStep(step=k)
-        if key == "epoch" and (_whole(k) or isinstance(k, float)) and k >= 0:
-            return AtEpoch(epoch=int(k) if float(k).is_integer() else k)
-        if key == "share" and (_whole(k) or isinstance(k, float)) and 0 <= k <= 1:
-            return AtShare(share=k)
-    raise wanted(POINTS)
 
 
 def _seeds(value: Any) -> Any:
     if isinstance(value, list):
         return value
-    if not _whole(value) or not 1 <= value <= MAX_SEEDS:
+    if not is_whole(value) or not 1 <= value <= MAX_SEEDS:
         raise wanted(f"a whole number n from 1 to {MAX_SEEDS} for the seeds 0 … n−1, or a list of seeds")
     return list(range(value))
-
-
-def _seed(value: int) -> int:
-    if value < 0:
-        raise wanted("a whole number of at least 0")
-    return value
-
-
-def _combination(value: Any) -> Any:
-    """Spell a combination of ablations as a list: "none" is the empty one, "shuffle+reinit" has two."""
-    if isinstance(value, str):
-        value = value.split("+")
-    if value == ["none"]:
-        return []
-    if isinstance(value, list) and "none" in value:
-        raise wanted("'none' alone, or the names of ablations")
-    if not isinstance(value, list):
-        raise wanted("the name of an ablation, or a list of names that are applied one after the other")
-    return value
-
-
-def one_of(tag: Callable[[Any], str | None], text: str) -> Discriminator:
-    """Return what chooses a union's member by `tag`; where there is none the error says what is allowed.
-
-    Tags are written in angle brackets, so that key paths leave them out.
-    """
-    return Discriminator(tag, custom_error_type="wanted", custom_error_message=f"allowed: {text}")
 
 
 def _call(value: Any) -> str | None:
@@ -144,27 +57,33 @@ def _sparsities(value: Any) -> str | None:
     return "<list>" if isinstance(value, list) else None
 
 
-Name = Annotated[str, AfterValidator(_name)]
-Sparsity = Annotated[float, AfterValidator(_sparsity)]
-Density = Annotated[float, AfterValidator(_density)]
-Seed = Annotated[int, AfterValidator(_seed)]
-PointValue = Annotated[Point, BeforeValidator(_point)]
-Combination = Annotated[list[str], BeforeValidator(_combination)]
-Listed: Callable[[Any], Any] = BeforeValidator(_listed)  # type: ignore[assignment]
-
-
-class Call(_OpenTable):
+class Call(OpenTable):
     """An architecture, a data set or a recipe by name; further keys are its parameters, or changes to it."""
 
     name: str
     as_: Name | None = Field(default=None, alias="as")
 
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.as_ or call_label(self.name, self.changes)
 
-class MethodTable(_OpenTable):
+
+class MethodTable(OpenTable):
     """A method with changes to its form, or (without `method`) a whole form."""
 
     method: str | None = None
     as_: Name | None = Field(default=None, alias="as")
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.as_ or self.method or ""
+
+
+def label_of(item: str | Call | MethodTable) -> str:
+    """Return what tables call an entry of `architecture`, `dataset`, `recipe` or `methods`."""
+    return item if isinstance(item, str) else item.label
 
 
 class Powers(Table):
@@ -177,9 +96,9 @@ class Powers(Table):
 class Overrides(Table):
     """Changes to all recipes, to all architectures, and to the methods' scorers, of a matrix."""
 
-    recipe: dict[str, Any] = {}
-    architecture: dict[str, Any] = {}
-    scorer: dict[str, Any] = {}
+    recipe: dict[str, Any] = Field(default={})
+    architecture: dict[str, Any] = Field(default={})
+    scorer: dict[str, Any] = Field(default={})
 
 
 class Entry(Table):
@@ -218,10 +137,10 @@ class Matrix(Table):
     architecture: Annotated[list[CallItem], Listed]
     dataset: Annotated[list[CallItem], Listed]
     recipe: Annotated[list[CallItem], Listed]
-    find: list[dict[str, Any]] = [{}]
+    find: list[dict[str, Any]] = Field(default=[{}])
     score_at: list[PointValue] | None = None
     methods: list[MethodItem]
-    ablations: list[Combination] = [[]]
+    ablations: list[Combination] = Field(default=[[]])
     sparsities: Sparsities | None = None
     densities: list[Density] | None = None
     seeds: Annotated[list[Seed], BeforeValidator(_seeds)]
@@ -229,7 +148,7 @@ class Matrix(Table):
     overrides: Overrides = Overrides()
     only: list[Entry] | None = None
     exclude: list[Entry] | None = None
-    measures: list[str] = []
+    measures: list[str] = Field(default=[])
     split: Literal["test", "val"] = "test"
 
 
@@ -263,16 +182,19 @@ class Leaderboard(Table):
 class SuiteTable(Table):
     """The file's own keys; matrices and checks are looked at one by one."""
 
+    below: ClassVar[dict[str, type[Table]]] = {"matrix": Matrix}
+    """Tables whose keys are often written one level too high."""
+
     schema_: int = Field(alias="schema")
     name: Name
     version: str
     description: str = ""
-    plugins: list[str] = []
+    plugins: list[str] = Field(default=[])
     """Plugin files, beside the suite's file: who loads a host for the suite loads them (`plugin_files`)."""
     matrix: list[dict[str, Any]]
-    sets: dict[str, list[Any]] = {}
+    sets: dict[str, list[Any]] = Field(default={})
     """Lists of values that families of checks share."""
-    check: list[dict[str, Any]] = []
-    reported: list[dict[str, Any]] = []
+    check: list[dict[str, Any]] = Field(default=[])
+    reported: list[dict[str, Any]] = Field(default=[])
     baselines: Baselines = Baselines()
     leaderboard: Leaderboard = Leaderboard()

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from prunebench.canonical import digest
 from prunebench.errors import UsageError, nearest
-from prunebench.host.form import Form
-from prunebench.suite.axes import method_label, resolve_axes
+from prunebench.reading.cursor import Cursor, Problems
+from prunebench.reading.messages import from_a_file
+from prunebench.suite.axes import resolve_axes
 from prunebench.suite.cell import Cell
 from prunebench.suite.check import Check
-from prunebench.suite.expand import expand_matrix
+from prunebench.suite.expand import expand_all
 from prunebench.suite.forms import method_names
 from prunebench.suite.parameters import Components
-from prunebench.suite.problems import Problems, from_a_file
 from prunebench.suite.reported import Reported
-from prunebench.suite.schema import MAX_SEEDS, Baselines, Leaderboard, Matrix
+from prunebench.suite.schema import MAX_SEEDS, Baselines, Leaderboard, Matrix, label_of
 from prunebench.suite.validate import validate
 
-__all__ = ["Suite", "expand", "make_suite", "with_methods", "with_seeds"]
+__all__ = ["Suite", "make_suite", "with_methods", "with_seeds"]
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite as its file says it; names are looked up again, and cells made, by `expand`."""
+    """A suite as its file says it, and the cells that it makes with a host's components."""
 
     name: str
     version: str
@@ -37,6 +37,8 @@ class Suite:
     content: Mapping[str, Any]
     """The parsed file."""
     matrices: tuple[Matrix, ...]
+    cells: tuple[Cell, ...]
+    """In the file's order; equal forms, recipes and calls are one object."""
     checks: tuple[Check, ...]
     reported: tuple[Reported, ...]
     baselines: Baselines
@@ -50,36 +52,22 @@ def make_suite(content: Mapping[str, Any], file: str, path: Path | None, host: C
 
     Raises: SuiteError with every problem, a line each.
     """
-    table, matrices, checks, reported = validate(content, file, host)
+    read = validate(content, file, host)
     return Suite(
-        name=table.name,
-        version=table.version,
-        schema=table.schema_,
-        description=table.description,
+        name=read.table.name,
+        version=read.table.version,
+        schema=read.table.schema_,
+        description=read.table.description,
         path=path,
         content=content,
-        matrices=tuple(matrices),
-        checks=tuple(checks),
-        reported=tuple(reported),
-        baselines=table.baselines,
-        leaderboard=table.leaderboard,
+        matrices=tuple(read.matrices),
+        cells=tuple(read.cells),
+        checks=tuple(read.checks),
+        reported=tuple(read.reported),
+        baselines=read.table.baselines,
+        leaderboard=read.table.leaderboard,
         digest=digest(content),
     )
-
-
-def expand(suite: Suite, host: Components) -> list[Cell]:
-    """Return the cells of a suite in the file's order; equal forms, recipes and calls are one object.
-
-    Raises: SuiteError where a matrix has no cells, or a name is no longer there.
-    """
-    problems = Problems(str(suite.path or suite.name), suite.content)
-    forms: dict[bytes, Form] = {}
-    cells: list[Cell] = []
-    for index, matrix in enumerate(suite.matrices):
-        axes = resolve_axes(matrix, index, host, problems)
-        cells += expand_matrix(matrix, axes, index, host, problems, forms, strict=False)
-    problems.raise_all()
-    return cells
 
 
 def with_methods(suite: Suite, names: Sequence[str], host: Components) -> Suite:
@@ -94,22 +82,28 @@ def with_methods(suite: Suite, names: Sequence[str], host: Components) -> Suite:
             raise UsageError(f"no method or scorer '{name}'{nearest(name, known)}{hint}")
     content = copy.deepcopy(dict(suite.content))
     for table, matrix in zip(content["matrix"], suite.matrices, strict=True):
-        there = {method_label(item) for item in matrix.methods}
+        there = {label_of(item) for item in matrix.methods}
         table["methods"] = [*table["methods"], *(n for n in dict.fromkeys(names) if n not in there)]
     return make_suite(content, str(suite.path or suite.name), suite.path, host)
 
 
-def with_seeds(suite: Suite, n: int) -> Suite:
+def with_seeds(suite: Suite, n: int, host: Components) -> Suite:
     """Return the suite with the seeds 0 … n−1 in every matrix.
 
     Entries of `only` and `exclude` that name other seeds then match nothing, which is no error here.
 
-    Raises: UsageError for n below 1.
+    Raises: UsageError for n below 1, SuiteError where a matrix has no cells then.
     """
     if not 1 <= n <= MAX_SEEDS:
         raise UsageError(f"found {n} seeds; allowed: a number from 1 to {MAX_SEEDS}")
     content = copy.deepcopy(dict(suite.content))
     for table in content["matrix"]:
         table["seeds"] = n
+    here = Cursor(Problems(str(suite.path or suite.name), content))
     matrices = tuple(m.model_copy(update={"seeds": list(range(n))}) for m in suite.matrices)
-    return Suite(**{**vars(suite), "content": content, "matrices": matrices, "digest": digest(content)})
+    places = [here.at("matrix", i) for i in range(len(matrices))]
+    tables = zip(matrices, content["matrix"], places, strict=True)
+    resolved = [(m, resolve_axes(m, table, place, host), place) for m, table, place in tables]
+    cells = tuple(expand_all(resolved, host, strict=False))
+    here.problems.raise_all()
+    return replace(suite, content=content, matrices=matrices, cells=cells, digest=digest(content))

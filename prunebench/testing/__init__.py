@@ -20,6 +20,7 @@ from prunebench.host.components import (
     Diagnostic,
     Initialization,
     Method,
+    Quantity,
     RecipeComponent,
     Scorer,
 )
@@ -27,6 +28,7 @@ from prunebench.testing._data import check_dataset
 from prunebench.testing._forms import check_ablation, check_method, check_recipe
 from prunebench.testing._measures import check_diagnostic, check_scorer
 from prunebench.testing._networks import check_architecture, check_initialization
+from prunebench.testing._quantities import check_quantity
 
 __all__ = [
     "check_ablation",
@@ -36,6 +38,7 @@ __all__ = [
     "check_diagnostic",
     "check_initialization",
     "check_method",
+    "check_quantity",
     "check_recipe",
     "check_scorer",
 ]
@@ -63,5 +66,7 @@ def check_component(component: Component, *, root: Path | None = None) -> None:
             check_method(component)
         case Diagnostic():
             check_diagnostic(component)
+        case Quantity():
+            check_quantity(component)
         case _:
             raise AssertionError(f"{component!r} is a component of no kind")

@@ -98,10 +98,12 @@ def test_built_in_components_change_only_with_their_version():
 
 
 def test_every_built_in_component_that_computes_has_a_version():
-    """Scorers, architectures, initializations, data sets and diagnostics declare one."""
+    """Scorers, architectures, initializations, data sets, diagnostics and quantities declare one."""
     host = Host.load(third_party=False)
     kinds = [kind for kind, component in KINDS.items() if hasattr(component, "version")]
-    assert kinds == ["scorers", "architectures", "initializations", "datasets", "diagnostics"]
+    assert kinds == [
+        "scorers", "architectures", "initializations", "datasets", "diagnostics", "quantities"
+    ]  # fmt: skip
     assert [f"{kind} {n}" for kind in kinds for n, c in host.all(kind).items() if c.version is None] == []
 
 

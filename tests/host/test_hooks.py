@@ -225,3 +225,23 @@ def prunebench_diagnostics():
     diagnostic = host.get("diagnostic", "kept")
     assert diagnostic.of == "mask"
     assert diagnostic.function(None, SimpleNamespace(kept=3)) == 3
+
+
+def test_prunebench_quantities_registers_a_quantity(plugin_file):
+    """A quantity's parameters are its keyword-only arguments; those without a default have to be given."""
+    host = load(
+        plugin_file,
+        """
+def above(curves, *, other, by=0.5):
+    "How far above another method, less something."
+    return (curves.accuracy - other.accuracy).mean(axis=0) - by
+
+@prunebench.hookimpl
+def prunebench_quantities():
+    return [prunebench.Quantity("above", above, "seeds", selections=("other",), points=True)]
+""",
+    )
+    quantity = host.get("quantity", "above")
+    assert (quantity.parameters, quantity.required) == ({"by": 0.5}, ("other",))
+    assert (quantity.selections, quantity.points, quantity.axis) == (("other",), True, "")
+    assert host.identity("quantity", "above")["name"] == "above"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.suite import Cell, Suite, expand
+from prunebench.suite import Cell, Suite
 
 Text = Callable[..., str]
 Cells = Callable[..., list[Cell]]
@@ -16,7 +16,7 @@ Cells = Callable[..., list[Cell]]
 @pytest.fixture
 def cells(suite: Text, load: Callable[[str], Suite], host: Any) -> Cells:
     """The cells of a suite of one matrix, with keys changed."""
-    return lambda **keys: expand(load(suite(**keys)), host)
+    return lambda **keys: list(load(suite(**keys)).cells)
 
 
 def test_a_data_set_is_spelled_by_name_and_what_differs_from_its_defaults(cells: Cells) -> None:

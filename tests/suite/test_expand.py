@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.suite import Cell, Suite, expand
+from prunebench.suite import Cell, Suite
 
 Text = Callable[..., str]
 Cells = Callable[..., list[Cell]]
@@ -19,7 +19,7 @@ Cells = Callable[..., list[Cell]]
 @pytest.fixture
 def cells(suite: Text, load: Callable[[str], Suite], host: Any) -> Cells:
     """The cells of a suite of one matrix, with keys changed."""
-    return lambda **keys: expand(load(suite(**keys)), host)
+    return lambda **keys: list(load(suite(**keys)).cells)
 
 
 def test_product_order_is_the_files(cells: Cells) -> None:
@@ -235,7 +235,7 @@ def test_equal_values_are_one_object(cells: Cells) -> None:
 
 def test_two_matrices_may_share_cells(suite: Text, load: Callable[[str], Suite], host: Any) -> None:
     """The same cell in two matrices is in both, under its own id, with one form object."""
-    found = expand(load(suite(more=suite("", name='"again"'))), host)
+    found = load(suite(more=suite("", name='"again"'))).cells
     assert [(c.matrix, c.name) for c in found] == [
         (m, f"resnet20-mnist-{n}-s0") for m in ("main", "again") for n in ("none-d1", "snip-d0.5")
     ]
@@ -255,7 +255,7 @@ def test_twenty_thousand_cells_share_what_is_equal(
         seeds="10",
         exclude='[{method = "random", ablation = "invert", sparsity = 0.2}]',
     )
-    found = expand(load(text), host)
+    found = load(text).cells
     assert len(found) == 2 * 2 * 10 * (5 * 4 * 25 + 1 - 1)
     assert len({id(cell.form) for cell in found}) <= 5 * 4 + 1
     assert len({id(cell.recipe) for cell in found}) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from prunebench.errors import UsageError
 from prunebench.host.form import Batch, Form, ScorerCall
-from prunebench.suite import Suite, expand
+from prunebench.suite import Suite
 from prunebench.suite.forms import fill_scorer
 
 FormOf = Callable[..., Form]
@@ -18,7 +18,7 @@ FormOf = Callable[..., Form]
 @pytest.fixture
 def form(suite: Callable[..., str], load: Callable[[str], Suite], host: Any) -> FormOf:
     """The form of the only pruned cell of a suite of one matrix."""
-    return lambda **keys: expand(load(suite(**keys)), host)[-1].form
+    return lambda **keys: load(suite(**keys)).cells[-1].form
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from prunebench.reading.messages import unknown
 from prunebench.suite import Suite
-from prunebench.suite.problems import unknown
 
 METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from"

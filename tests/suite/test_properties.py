@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunebench.suite import expand, with_seeds
+from prunebench.suite import with_seeds
 from prunebench.suite.suite import make_suite
 
 
@@ -90,7 +90,7 @@ def test_a_random_suite_round_trips(axes: dict[str, Any], grid: dict[str, Any], 
     assert suite.content == content
     assert suite.digest == make_suite(content, "t.toml", None, host).digest
 
-    cells = expand(suite, host)
+    cells = suite.cells
     sizes = {key: len(value) for key, value in axes.items() if isinstance(value, list)}
     seeds = sizes.pop("seeds", None) or axes["seeds"]
     (values,) = grid.values()
@@ -114,4 +114,4 @@ def test_a_random_suite_round_trips(axes: dict[str, Any], grid: dict[str, Any], 
         for c in cells
     }
     assert len(resolved) == len(cells)
-    assert {c.seed for c in expand(with_seeds(suite, 2), host)} == {0, 1}
+    assert {c.seed for c in with_seeds(suite, 2, host).cells} == {0, 1}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunebench.errors import SuiteError
-from prunebench.suite import expand, load_suite
+from prunebench.suite import load_suite
 from prunebench.suite.check import Check
 from prunebench.suite.reported import reported_rows
 from prunebench.suite.suite import make_suite
@@ -42,7 +42,7 @@ def suite_of(host: Any, **reported: Any) -> Any:
 def test_reported_numbers_become_rows_of_the_settings_they_are_of(builtin: Any) -> None:
     """A value is a row of its setting; a diverged run has no value."""
     suite = suite_of(builtin, sparsities=[0.5, 0.75], values=[91.5, "diverged"], runs=3)
-    rows = reported_rows(suite.reported, expand(suite, builtin))
+    rows = reported_rows(suite.reported, suite.cells)
     assert [(r["density"], r["value"], r["runs"], r["dataset"]) for r in rows] == [
         ("0.5", 91.5, 3, "mnist"),
         ("0.25", None, 3, "mnist"),
@@ -103,7 +103,7 @@ def test_reported_numbers_are_of_the_cells_they_select(
 def test_table_3_reports_a_divergence(builtin: Any) -> None:
     """SNIP on VGG-19 at 98 %: 92.1 in GraSP's paper, diverged in the replication."""
     suite = load_suite("pai-replication", builtin)
-    rows = reported_rows(suite.reported, expand(suite, builtin))
+    rows = reported_rows(suite.reported, suite.cells)
     found = {
         r["source"]: r["value"]
         for r in rows

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prunebench.errors import SuiteError, UsageError
-from prunebench.suite import Suite, expand, with_methods, with_seeds
+from prunebench.suite import Suite, with_methods, with_seeds
 
 Text = Callable[..., str]
 Load = Callable[[str], Suite]
@@ -16,7 +16,7 @@ Load = Callable[[str], Suite]
 
 def methods_of(suite: Suite, host: Any) -> list[tuple[str, str]]:
     """Return matrix and method of the pruned cells of the first seed, in their order."""
-    cells = [c for c in expand(suite, host) if c.seed == 0 and c.labels["method"] != "none"]
+    cells = [c for c in suite.cells if c.seed == 0 and c.labels["method"] != "none"]
     return [(c.matrix, c.labels["method"]) for c in cells]
 
 
@@ -59,29 +59,28 @@ def test_a_method_that_does_not_fit_is_refused(suite: Text, load: Load, host: An
 def test_seeds_are_replaced(suite: Text, load: Load, host: Any) -> None:
     """Seeds 0 … n−1 in every matrix; only the digest of a suite with other seeds changes."""
     own = load(suite(seeds="[7, 8]", more=suite("", name='"other"', seeds="5")))
-    changed = with_seeds(own, 2)
-    assert [(c.matrix, c.seed) for c in expand(changed, host) if c.labels["method"] == "none"] == [
+    changed = with_seeds(own, 2, host)
+    assert [(c.matrix, c.seed) for c in changed.cells if c.labels["method"] == "none"] == [
         ("main", 0),
         ("main", 1),
         ("other", 0),
         ("other", 1),
     ]
     assert changed.digest != own.digest
-    assert with_seeds(changed, 2).digest == changed.digest
+    assert with_seeds(changed, 2, host).digest == changed.digest
     assert own.matrices[0].seeds == [7, 8]
 
 
 def test_fewer_seeds_than_the_entries_name(suite: Text, load: Load, host: Any) -> None:
     """An entry for a seed that is no longer there is no error; a matrix without cells is."""
-    changed = with_seeds(load(suite(seeds="5", exclude="[{seed = 4}]")), 1)
-    assert [c.seed for c in expand(changed, host)] == [0, 0]
-    empty = with_seeds(load(suite(seeds="5", only="[{seed = 4}]")), 1)
+    changed = with_seeds(load(suite(seeds="5", exclude="[{seed = 4}]")), 1, host)
+    assert [c.seed for c in changed.cells] == [0, 0]
     with pytest.raises(SuiteError, match=r"matrix\[0\]: matrix 'main' has no cells: only leaves none"):
-        expand(empty, host)
+        with_seeds(load(suite(seeds="5", only="[{seed = 4}]")), 1, host)
 
 
-def test_no_seeds_are_refused(suite: Text, load: Load) -> None:
+def test_no_seeds_are_refused(suite: Text, load: Load, host: Any) -> None:
     """At least one."""
     with pytest.raises(UsageError) as caught:
-        with_seeds(load(suite()), 0)
+        with_seeds(load(suite()), 0, host)
     assert str(caught.value) == "found 0 seeds; allowed: a number from 1 to 10000"

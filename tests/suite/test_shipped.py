@@ -12,7 +12,7 @@ import pytest
 
 from prunebench.errors import SuiteError
 from prunebench.plan.make import make_plan
-from prunebench.suite import Cell, Suite, expand, load_suite, shipped_suites
+from prunebench.suite import Cell, Suite, load_suite, shipped_suites
 from prunebench.suite.check import Span
 
 CLAIMS = {
@@ -45,7 +45,7 @@ def builtin() -> Any:
 
 def grid(suite: Suite, host: Any, matrix: str) -> dict[str, set[Any]]:
     """Return what the pruned cells of a matrix have on each axis."""
-    return axes_of(c for c in expand(suite, host) if c.matrix == matrix)
+    return axes_of(c for c in suite.cells if c.matrix == matrix)
 
 
 def axes_of(cells: Iterable[Cell]) -> dict[str, set[Any]]:
@@ -64,7 +64,7 @@ def test_shipped_suites_say_how_large_they_are(name: str, builtin: Any) -> None:
     """A description states the number of cells, all of it or in parts, and the name is the file's."""
     suite = load_suite(name, builtin)
     stated = [int(n) for n in re.findall(r"(\d+)\s(?:cells|more)", suite.description)]
-    cells = expand(suite, builtin)
+    cells = suite.cells
     assert sum(stated) == len(cells)
     assert suite.name == name
     assert len({(c.matrix, c.name) for c in cells}) == len(cells)
@@ -79,8 +79,8 @@ def test_the_quick_suite(builtin: Any) -> None:
         "density": {"0.2", "0.05"},
         "seed": {0, 1, 2},
     }
-    assert {c.dataset for c in expand(suite, builtin)} == {"digits"}
-    assert len({c.architecture.name for c in expand(suite, builtin)}) == 2
+    assert {c.dataset for c in suite.cells} == {"digits"}
+    assert len({c.architecture.name for c in suite.cells}) == 2
 
 
 def test_the_suite_of_appendix_k(builtin: Any) -> None:
@@ -99,7 +99,7 @@ def test_the_suite_of_appendix_k(builtin: Any) -> None:
     }
     assert axes["after-training"]["method"] == {"magnitude-after-training"}
     assert axes["after-training"]["ablations"] == {"shuffle", "reinit"}
-    for cell in expand(suite, builtin):
+    for cell in suite.cells:
         assert (cell.architecture.name, dict(cell.architecture.parameters)) == (
             "lenet-300-100",
             {"width": 1.0},
@@ -125,12 +125,12 @@ def test_the_test_size_has_the_same_methods(builtin: Any) -> None:
         assert (few["method"], few["ablations"]) == (all_["method"], all_["ablations"])
         assert few["density"] < all_["density"]
         assert (len(few["density"]), few["seed"]) == (3, {0, 1})
-    assert {c.recipe.epochs for c in expand(small, builtin)} == {2}
+    assert {c.recipe.epochs for c in small.cells} == {2}
 
 
 def test_the_test_size_has_every_method_and_ablation(builtin: Any) -> None:
     """What comes with prunebench runs in it, one way or another."""
-    cells = expand(load_suite("pai-lenet-test", builtin), builtin)
+    cells = load_suite("pai-lenet-test", builtin).cells
     registered = set(builtin.names("methods")) | {"random", "magnitude", "snip", "grasp"}
     assert {c.labels["method"] for c in cells} == registered
     assert {a for c in cells for a in c.labels["ablations"].split("+")} - {""} == set(
@@ -141,7 +141,7 @@ def test_the_test_size_has_every_method_and_ablation(builtin: Any) -> None:
 def test_the_test_size_after_initialisation(builtin: Any) -> None:
     """Before training, at two steps and at the end, with every ablation."""
     suite = load_suite("pai-after-init-test", builtin)
-    cells = [c for c in expand(suite, builtin) if c.density != "1"]
+    cells = [c for c in suite.cells if c.density != "1"]
     points = {c.labels["score_at"]: set[str]() for c in cells}
     for cell in cells:
         points[cell.labels["score_at"]].add(cell.labels["ablations"])
@@ -166,7 +166,7 @@ def test_the_settings_of_the_paper(network: str, builtin: Any) -> None:
     """Each is chosen by its matrices' names, with the paper's grid, seeds and figures (3, 4, 8, 9, 11 to 14)."""
     dataset, recipe, count, seeds, rewind = SETTINGS[network]
     suite = load_suite("pai", builtin)
-    of_setting = [c for c in expand(suite, builtin) if c.matrix.startswith(f"{network}-")]
+    of_setting = [c for c in suite.cells if c.matrix.startswith(f"{network}-")]
     densities = {f"{round(Decimal('0.8') ** k, 12).normalize():f}" for k in range(1, count + 1)}
     names = dict.fromkeys(c.matrix for c in of_setting)
     cells = {n.removeprefix(f"{network}-"): axes_of(c for c in of_setting if c.matrix == n) for n in names}
@@ -190,7 +190,7 @@ def test_the_settings_of_the_paper(network: str, builtin: Any) -> None:
 def test_scoring_batches_that_do_not_fit_are_taken_in_chunks(builtin: Any) -> None:
     """ImageNet's 10,000 images 8 at once; 2,000 of TinyImageNet one of each class at once, without a max-pool."""
     for name in sorted(CLAIMS):
-        for cell in expand(load_suite(name, builtin), builtin):
+        for cell in load_suite(name, builtin).cells:
             scorer = cell.form.scorer
             if scorer is None or "chunk" not in scorer.parameters:
                 continue

@@ -6,11 +6,11 @@ import re
 import unicodedata
 from typing import Any
 
-from prunebench.suite.spelling import show
+from prunebench.reading.spelling import show
 
-__all__ = ["meant", "syntax_hint"]
+__all__ = ["IN_TWO_BRACKETS", "meant", "syntax_hint"]
 
-_TABLES = ("matrix", "check", "reported", "claim")
+IN_TWO_BRACKETS = ("matrix", "check", "reported", "claim")
 """Keys of a suite whose tables are written in two brackets."""
 
 _QUOTES = "“”„‟«»‘’‚‛`´′″"
@@ -38,7 +38,7 @@ def _of_message(message: str, lines: list[str], line: int, column: int) -> str:
         return "the closing quote is missing"
     name = re.search(r"^\s*\[+\s*([\w-]+)", whole)
     if name and any(word in message for word in ("twice", "overwrite", "Expected ']", "mutate")):
-        many = name[1] in _TABLES or whole.lstrip().startswith("[[")
+        many = name[1] in IN_TWO_BRACKETS or whole.lstrip().startswith("[[")
         return f"write [[{name[1]}]], in two brackets, for each" if many else "each table stands there once"
     key = _KEY.match(whole)
     if "overwrite" in message and key:

@@ -1,4 +1,4 @@
-"""All problems of a suite file at once: a line each, with key path, what was found and what is allowed."""
+"""What is said of a value that is wrong: what was found, what is allowed, the nearest name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import BaseModel, Tag
 
-from prunebench.errors import SuiteError, nearest
-from prunebench.suite.slips import meant
-from prunebench.suite.spelling import at, show
+from prunebench.errors import nearest
+from prunebench.reading.slips import IN_TWO_BRACKETS, meant
+from prunebench.reading.spelling import show
 
-__all__ = ["Problems", "at", "from_a_file", "kinds_differ", "show", "translate", "unknown"]
-
-Location = tuple[str | int, ...]
+__all__ = ["from_a_file", "kinds_differ", "translate", "unknown"]
 
 _IN_PLUGINS = ("method", "scorer", "ablation", "diagnostic", "architecture", "data set", "recipe")
 
@@ -63,66 +61,6 @@ def from_a_file(what: str, name: str, allowed: Iterable[str]) -> str:
     return '; one of your own comes with plugins = ["mine.py"] in the suite, or with --plugin mine.py'
 
 
-class Problems:
-    """Collects what is wrong with one file; raises everything together."""
-
-    def __init__(self, file: str, content: Any = None) -> None:
-        self.file = file
-        self.content = content
-        self.lines: list[str] = []
-        self._settled: set[str] = set()
-
-    def settle(self, location: Location) -> None:
-        """Take no further problems of a value, nor of the tables and lists that it is directly in."""
-        self._settled |= {self.path(location[:n]) for n in range(min(len(location), 3), len(location) + 1)}
-
-    def add(self, location: Location, message: str) -> None:
-        """Note a problem at a location; an index into a single value that stands for a list is left out."""
-        path = self.path(location)
-        if path in self._settled:
-            return
-        line = f"{self.file}: {path}: {message}" if path else f"{self.file}: {message}"
-        if line not in self.lines:
-            self.lines.append(line)
-
-    def path(self, location: Location) -> str:
-        """Return the key path of a location, as the file spells it."""
-        return at(*self._spelled(location))
-
-    def _spelled(self, location: Location) -> Location:
-        """Keep the parts of a location that are there: no tags of unions, no index into a single value."""
-        node = self.content
-        spelled: list[str | int] = []
-        for place, part in enumerate(location):
-            last = place == len(location) - 1
-            if isinstance(part, int):
-                if isinstance(node, list):
-                    spelled.append(part)
-                    node = node[part] if part < len(node) else None
-            elif isinstance(node, dict) and (part in node or last) and not part.startswith("<"):
-                spelled.append(part)
-                node = node.get(part)
-        return tuple(spelled)
-
-    def add_validation(self, error: ValidationError, model: type[BaseModel], location: Location) -> set[str]:
-        """Translate pydantic's errors about the table at `location`; return the keys that are bad."""
-        bad: set[str] = set()
-        for one in error.errors(include_url=False):
-            inner = tuple(part for part in one["loc"] if not str(part).startswith("<"))
-            if inner and isinstance(inner[0], str):
-                bad.add(inner[0])
-            self.add((*location, *inner), translate(one, model, one["loc"]))
-        return bad
-
-    def __bool__(self) -> bool:
-        return bool(self.lines)
-
-    def raise_all(self) -> None:
-        """Raise all problems as one SuiteError, if there are any."""
-        if self.lines:
-            raise SuiteError("\n".join(self.lines))
-
-
 _KINDS_OF_LISTS = ("list_type", "tuple_type")
 
 _ALSO = {
@@ -151,7 +89,12 @@ def translate(error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[
         if isinstance(found, str) and allowed:
             return f"found {show(found)}{nearest(found, allowed)}"
         return f"found {show(found)}; allowed: {context['expected']}"
-    if kind in _KINDS_OF_LISTS and isinstance(found, dict) and len(inner) == 1 and inner[0] in _TABLES:
+    if (
+        kind in _KINDS_OF_LISTS
+        and isinstance(found, dict)
+        and len(inner) == 1
+        and inner[0] in IN_TWO_BRACKETS
+    ):
         return f"is one table; write [[{inner[0]}]], in two brackets, for each"
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
@@ -165,23 +108,15 @@ def translate(error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[
     return f"found {show(found)}; {allowed_is}{meant(found, allowed_is.removeprefix('allowed: '))}"
 
 
-_TABLES = ("matrix", "check", "reported", "claim")
-
-
 def _unknown_key(key: str, model: type[BaseModel], inner: Sequence[str | int]) -> str:
     table = _table_at(model, inner)
     allowed = [info.alias or name for name, info in table.model_fields.items()] if table else []
     if (other := _ALSO.get(key.lower())) in allowed:
         return f"is no key here; did you mean '{other}'? allowed: {', '.join(sorted(allowed))}"
-    if not inner and "matrix" in allowed and key in _matrix_keys():
-        return "is no key of the file; it stands below a line [[matrix]]"
+    for name, below in getattr(table, "below", {}).items():
+        if not inner and key in below.model_fields:
+            return f"is no key of the file; it stands below a line [[{name}]]"
     return f"is no key here{nearest(key, allowed)}"
-
-
-def _matrix_keys() -> set[str]:
-    from prunebench.suite.schema import Matrix
-
-    return set(Matrix.model_fields)
 
 
 def _annotation(model: type[BaseModel], key: str) -> Any:

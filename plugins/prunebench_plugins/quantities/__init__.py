@@ -1,0 +1,38 @@
+"""Built-in quantities: what checks compare (docs/suites.md lists them, docs/statistics.md judges them)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunebench import Quantity, hookimpl
+from prunebench_plugins.quantities.lines import crossing, range_end, slope
+from prunebench_plugins.quantities.runs import accuracy, distance, diverged, drop, measure, spread
+
+__all__ = [
+    "accuracy",
+    "crossing",
+    "distance",
+    "diverged",
+    "drop",
+    "measure",
+    "prunebench_quantities",
+    "range_end",
+    "slope",
+    "spread",
+]
+
+
+@hookimpl
+def prunebench_quantities() -> Sequence[Quantity]:
+    """Return the built-in quantities."""
+    return [
+        Quantity("accuracy", accuracy, "seeds", points=True, version="1"),
+        Quantity("measure", measure, "seeds", field="of", version="1"),
+        Quantity("spread", spread, "seeds", version="1"),
+        Quantity("range-end", range_end, "curve", axis="sparsity", version="1"),
+        Quantity("crossing", crossing, "curve", axis="along", selections=("reaches",), version="1"),
+        Quantity("slope", slope, "seeds", axis="along", version="1"),
+        Quantity("diverged", diverged, "counts", version="1"),
+        Quantity("distance", distance, "seeds", fields="of", selections=("reference",), version="1"),
+        Quantity("drop", drop, "seeds", selections=("to",), points=True, version="1"),
+    ]

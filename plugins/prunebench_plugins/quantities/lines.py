@@ -1,0 +1,92 @@
+"""Quantities that are read off a whole curve: along sparsities, or along the steps that are scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prunebench import Curves
+    from prunebench.checks.curves import Axis
+
+__all__ = ["crossing", "range_end", "slope"]
+
+
+def range_end(curves: Curves) -> Any:
+    """The last sparsity up to which the accuracy stays within δ of the unpruned network's; 0 where none does.
+
+    By the rule that ends the matching range: a sparsity is lost when the mean is more than δ below the
+    unpruned mean there and at the next sparsity, or when half of the runs diverged.
+    """
+    import numpy as np
+
+    found = [_end(curves.at(line)) for _, line in curves.lines("sparsity")]
+    return np.mean(found, axis=0) if found else np.full(len(curves.weights), np.nan)
+
+
+def _end(curves: Curves) -> Any:
+    """Return each resample's last sparsity before the first lost one; `curves` are of rising sparsities."""
+    import numpy as np
+
+    from prunebench.analysis.borders import Baseline, first_lost
+
+    at = curves.at(np.flatnonzero(curves.sparsities > 0))
+    if not len(at.sparsities):
+        return np.full(len(curves.weights), np.nan)
+    line = Baseline("", at.sparsities.tolist(), at.accuracy, at.diverged == 1, at.planned)
+    first = first_lost(at.dense, line, at.margin, at.weights)
+    ends = np.array([0.0, *at.sparsities])
+    return np.where(np.isnan(first), np.nan, ends[np.nan_to_num(first).astype(np.intp)])
+
+
+def crossing(curves: Curves, *, along: Axis, reaches: Curves) -> Any:
+    """Where the mean accuracy first reaches that of `reaches` less δ: a sparsity, or a training step.
+
+    Between two neighbours on the axis `along` both curves are straight lines. Infinite where the curve never
+    reaches the other one; of several curves (one for each sparsity, along "score_at") the mean.
+    """
+    import numpy as np
+
+    places = reaches.places_of(curves)
+    other = np.where(places < 0, np.nan, reaches.mean()[:, places])
+    ahead = curves.mean() - other + curves.margin
+    found = [_first_root(at, ahead[:, line]) for at, line in curves.lines(along)]
+    return np.mean(found, axis=0) if found else np.full(len(ahead), np.nan)
+
+
+def _first_root(at: Any, ahead: Any) -> Any:
+    """Return where each row of `ahead`, linear between the positions `at`, is first at least 0.
+
+    Infinite where it never is, NaN where a missing value stands before the first such position.
+    """
+    import numpy as np
+
+    rows = np.arange(len(ahead))
+    decided = np.isnan(ahead) | (ahead >= -_ROUNDING)
+    first = decided.argmax(axis=1)
+    before = np.maximum(first - 1, 0)
+    low, high = ahead[rows, before], ahead[rows, first]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(first == 0, 1.0, np.clip(-low / (high - low), 0.0, 1.0))
+    root = np.where(np.isnan(high), np.nan, at[before] + share * (at[first] - at[before]))
+    return np.where(decided.any(axis=1), root, np.inf)
+
+
+_ROUNDING = 1e-9
+"""Points of accuracy, so that "exactly δ below" is reached."""
+
+
+def slope(curves: Curves, *, along: Axis) -> Any:
+    """The least-squares slope of a seed's accuracy: points for each unit of sparsity, or for 1,000 steps.
+
+    Of several curves (one for each sparsity, along "score_at") the mean; NaN where one has a single place.
+    """
+    import numpy as np
+
+    unit = 1.0 if along == "sparsity" else 1000.0
+    unknown = np.full(len(curves.seeds), np.nan)
+    slopes = []
+    for at, line in curves.lines(along):
+        apart = (at - at.mean()) / unit
+        square = (apart**2).sum()
+        slopes.append(apart @ curves.accuracy[line] / square if square else unknown)
+    return np.mean(slopes, axis=0) if slopes else unknown

@@ -1,0 +1,60 @@
+"""The labels that choices have in tables, and by which checks speak of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prunebench.training.recipe import AtEpoch, AtName, AtShare, AtStep, Point
+
+__all__ = ["ablations_label", "call_label", "changes_label", "point_label"]
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value:.12g}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_spelled(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + changes_label(value) + "}"
+    return str(value)
+
+
+def changes_label(changes: Mapping[str, Any]) -> str:
+    """Return the label of a table of changes.
+
+    >>> changes_label({"lr": 0.05, "drops": [80, 120]}), changes_label({})
+    ('lr=0.05,drops=[80,120]', '')
+    """
+    return ",".join(f"{key}={_spelled(value)}" for key, value in changes.items())
+
+
+def call_label(name: str, changes: Mapping[str, Any]) -> str:
+    """Return the label of a name with changes.
+
+    >>> call_label("cifar-resnet", {"depth": 20})
+    'cifar-resnet[depth=20]'
+    """
+    return f"{name}[{changes_label(changes)}]" if changes else name
+
+
+def ablations_label(names: Sequence[str]) -> str:
+    """Return the label of a combination of ablations: "" for none, "shuffle+reinit" for two."""
+    return "+".join(names)
+
+
+def point_label(point: Point) -> str:
+    """Return the label of a point of a run.
+
+    >>> point_label("end"), point_label(AtStep(step=1000)), point_label(AtEpoch(epoch=2.0))
+    ('end', 'step 1000', 'epoch 2')
+    """
+    if isinstance(point, AtStep):
+        return f"step {point.step}"
+    if isinstance(point, AtEpoch):
+        return f"epoch {point.epoch:.12g}"
+    if isinstance(point, AtShare):
+        return f"share {point.share:.12g}"
+    return point.at if isinstance(point, AtName) else point
