@@ -102,13 +102,13 @@ def check_components(session: Session, key: str) -> None:
 
 
 def _components(value: Any, inside: str = "") -> Sequence[tuple[str, str, Mapping[str, Any]]]:
-    found: list[tuple[str, str, Mapping[str, Any]]] = []
+    components: list[tuple[str, str, Mapping[str, Any]]] = []
     if isinstance(value, Mapping):
         if inside in _KIND_OF and isinstance(value.get("identity"), Mapping):
-            found.append((_KIND_OF[inside], str(value["name"]), value["identity"]))
+            components.append((_KIND_OF[inside], str(value["name"]), value["identity"]))
         for name, item in value.items():
-            found.extend(_components(item, name))
-    return found
+            components.extend(_components(item, name))
+    return components
 
 
 def _short(identity: Mapping[str, Any]) -> str:

@@ -18,11 +18,11 @@ from prunebench.engine.pytest_suites import Loaded, Notice
 from prunebench.engine.selection import node_name
 from prunebench.plan import Job, PlannedCell
 
-__all__ = ["CellReporter", "Found"]
+__all__ = ["CellReporter", "RunReport"]
 
 
 @dataclass
-class Found:
+class RunReport:
     """What the reports of a run say."""
 
     failed: dict[str, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Found:
         return sum({**self.reported, **said}.values())
 
     def makes(self, cell: PlannedCell) -> bool:
-        """Whether a process of this run has made a result of this cell (under another name, say)."""
+        """True if a process of this run has made a result of this cell (under another name, say)."""
         return any(target in keys for keys in self.made.values() for target in cell.targets)
 
 
@@ -56,7 +56,7 @@ class CellReporter:
     def __init__(
         self,
         loaded: Loaded,
-        found: Found,
+        report: RunReport,
         *,
         shown: int,
         before: Sequence[PlannedCell],
@@ -64,7 +64,7 @@ class CellReporter:
         verbose: bool,
     ) -> None:
         self._quiet, self._verbose = quiet, verbose
-        self._loaded, self._found, self._before = loaded, found, before
+        self._loaded, self._report, self._before = loaded, report, before
         self._console = Console(highlight=False, file=sys.stdout)
         self._progress: Progress | None = None
         self._cells: Any = None
@@ -91,11 +91,11 @@ class CellReporter:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a worker could not read the plan."""
         if report.failed:
-            self._found.problem = self._found.problem or str(report.longrepr)
+            self._report.problem = self._report.problem or str(report.longrepr)
 
     def pytest_internalerror(self, excrepr: Any) -> bool:
         """Keep what went wrong with pytest or its workers; the command says it."""
-        self._found.problem = self._found.problem or str(excrepr)
+        self._report.problem = self._report.problem or str(excrepr)
         return True
 
     def _start(self) -> None:
@@ -123,7 +123,7 @@ class CellReporter:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that the user stopped the run."""
         # pytest's and pytest-xdist's own ways to stop a session, as -x does, are kinds of KeyboardInterrupt
-        self._found.interrupted = type(excinfo.value) in (KeyboardInterrupt, stopping.Stopped)
+        self._report.interrupted = type(excinfo.value) in (KeyboardInterrupt, stopping.Stopped)
 
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
         """Print our own notices, once; warnings of libraries are for the job's log."""
@@ -140,21 +140,21 @@ class CellReporter:
             return
         properties = dict(report.user_properties)
         if "prunebench_unwritable" in properties:
-            self._found.unwritable = str(properties["prunebench_unwritable"])
+            self._report.unwritable = str(properties["prunebench_unwritable"])
             return
         self._seen.add(name)
         self._number += 1
         jobs = int(str(properties.get("prunebench_jobs", 0)))
         process = str(getattr(report, "worker_id", ""))
-        self._found.reported[process] = self._found.reported.get(process, 0) + jobs
+        self._report.reported[process] = self._report.reported.get(process, 0) + jobs
         result = f"{properties.get('prunebench_result', ''):>9}"
         if report.failed:
-            self._found.failed[name] = str(report.longrepr).strip()
-            self._line(name, f"FAILED  {self._found.failed[name]}", "bold red")
+            self._report.failed[name] = str(report.longrepr).strip()
+            self._line(name, f"FAILED  {self._report.failed[name]}", "bold red")
         elif jobs:
             self._line(name, f"{result}  {report.duration:.1f} s", None)
         else:
-            self._found.idle.add(name)
+            self._report.idle.add(name)
             self._line(name, f"{result}  made meanwhile", "dim")
         if self._progress is not None and self._cells is not None:
             self._progress.update(self._cells, completed=self._number)

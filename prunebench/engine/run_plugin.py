@@ -18,7 +18,7 @@ from prunebench import stopping
 from prunebench.engine import pytest_private
 from prunebench.engine.pytest_private import hurry_exit, live_nodes, next_event, send_signal, silence
 from prunebench.engine.pytest_suites import Loaded, use
-from prunebench.engine.reporter import CellReporter, Found
+from prunebench.engine.reporter import CellReporter, RunReport
 
 __all__ = ["RunPlugin"]
 
@@ -39,7 +39,7 @@ class RunPlugin:
     """Puts the reporter in place of pytest's own, and looks after the workers."""
 
     def __init__(self, loaded: Loaded, *, workers: int | None, **shown: Any) -> None:
-        self.found = Found()
+        self.report = RunReport()
         self._loaded, self._workers, self._shown = loaded, workers, shown
         self._at_work: set[Any] = set()
         self._stillborn = 0
@@ -63,8 +63,8 @@ class RunPlugin:
             finally:
                 os.dup2(kept, 2)
                 os.close(kept)
-                if self._stillborn and self.found.problem:
-                    self.found.problem += self._last_words()
+                if self._stillborn and self.report.problem:
+                    self.report.problem += self._last_words()
 
     def _last_words(self) -> str:
         self._stderr.seek(0)
@@ -77,7 +77,7 @@ class RunPlugin:
         """Replace the reporter; hand over the plan."""
         use(config, self._loaded)
         silence(config)
-        reporter = CellReporter(self._loaded, self.found, **self._shown)
+        reporter = CellReporter(self._loaded, self.report, **self._shown)
         # by another name: pytest-xdist would speak of its nodes through a terminal reporter
         config.pluginmanager.register(reporter, "cellreporter")
 
@@ -96,25 +96,25 @@ class RunPlugin:
         if made is not None:
             import json
 
-            self.found.made[node.gateway.id] = json.loads(made)
+            self.report.made[node.gateway.id] = json.loads(made)
         begun = node in self._at_work
         self._at_work.discard(node)
         if error is None or begun or stopping.requested():
             return
         self._stillborn += 1
         if self._stillborn >= (STILLBORN_BESIDE if self._at_work else STILLBORN):
-            self.found.problem = (
+            self.report.problem = (
                 f"workers cannot start: {self._stillborn} in a row died before they had read the plan"
             )
             self._told = str(error)
-            pytest.exit(self.found.problem, returncode=1)
+            pytest.exit(self.report.problem, returncode=1)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """A worker that dies before pytest-xdist knows it is an error of the whole session."""
         if self._workers and isinstance(excinfo.value, EOFError | OSError) and not self._at_work:
             self._stillborn += 1
-            self.found.problem = "a worker cannot start"
+            self.report.problem = "a worker cannot start"
 
     # -- workers that are to stop ------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class RunPlugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Where the run was told to stop, tell the workers, and wait for what they still have to say."""
         if not self._workers:
-            self.found.made[""] = [job.key for job in self._loaded.worker.made]
+            self.report.made[""] = [job.key for job in self._loaded.worker.made]
             return
         distributed = pytest_private.distributed(session.config)
         if stopping.requested() and distributed is not None:

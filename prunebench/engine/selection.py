@@ -80,7 +80,7 @@ def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> 
 
 
 class _Matches:
-    """Whether a name of the expression is part of any of a cell's names, as pytest's -k asks of an item."""
+    """Says if a name of the expression is part of any of a cell's names, as pytest's -k asks of an item."""
 
     def __init__(self, cell: PlannedCell, file: str) -> None:
         labels = (value for value in cell.labels.values() if value)
@@ -112,7 +112,7 @@ def _last_failed(store: Path) -> Path:
 def _failed_last_time(store: Path) -> set[str]:
     path = _last_failed(store)
     try:
-        found = json.loads(path.read_bytes()) if path.is_file() else None
+        noted = json.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return set()
-    return set(found) if isinstance(found, dict) else set()
+    return set(noted) if isinstance(noted, dict) else set()
