@@ -1,4 +1,4 @@
-"""One spelling for every value that is hashed: keys, digests, identities (DESIGN §2)."""
+"""One spelling for every value that is hashed: keys, digests, identities."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from prunebench.engine.pytest_items import summary
 from prunebench.engine.pytest_suites import Loaded, Notice
 from prunebench.engine.selection import node_name
 from prunebench.plan import Job, PlannedCell
+from prunebench.plan.params import TrainParams
 
 __all__ = ["CellReporter", "RunReport"]
 
@@ -189,8 +190,7 @@ class CellReporter:
 
 
 def _described(job: Job) -> str:
-    if job.kind == "train":
-        run = job.params["run"]
+    if isinstance(job.params, TrainParams):
         what = "pruned" if job.prunes else "dense"
-        return f"train {run['architecture']['name']} {what} to step {job.params['step']}"
+        return f"train {job.params.run.architecture.name} {what} to step {job.params.step}"
     return job.kind

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from prunebench.errors import PrunebenchError, UsageError
+from prunebench.errors import PrunebenchError, SuiteError, UsageError
 from prunebench.host.form import Gradual
 from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting, setting_of
-from prunebench.reading.cursor import Cursor, Location, Problems
+from prunebench.reading.cursor import Cursor
 from prunebench.suite.cell import Cell
 from prunebench.training.recipe import AtName, Point, Recipe, of_find
 
@@ -27,20 +27,21 @@ class Refusals:
 
     def __init__(self, suite: Suite, builder: Builder) -> None:
         self._suite, self._builder = suite, builder
-        self._found: dict[tuple[Location, str], list[str]] = {}
+        self._cells: dict[tuple[str, str], list[str]] = {}
 
     def add(self, cell: Cell, error: UsageError | ValidationError) -> None:
         """Note that a cell cannot be planned."""
-        key = (self._place(cell).location, _told(error))
-        self._found.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
+        key = (self._place(cell).path, _told(error))
+        self._cells.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
 
     def raise_all(self) -> None:
         """Raise everything noted as one SuiteError, if there is anything."""
-        problems = Problems(str(self._suite.path or self._suite.name), self._suite.content)
-        for (place, told), cells in self._found.items():
+        lines = []
+        for (path, told), cells in self._cells.items():
             more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
-            problems.add(place, f"{told} (cell {cells[0]}{more})")
-        problems.raise_all()
+            lines.append(f"{self._suite.file}: {path}: {told} (cell {cells[0]}{more})")
+        if lines:
+            raise SuiteError("\n".join(lines))
 
     def _place(self, cell: Cell) -> Cursor:
         place = cell.place

@@ -30,6 +30,7 @@ class Problems:
         """How many were noted, repeats and those of settled values included."""
         self._members: dict[tuple[str, str], list[str]] = {}
         self._settled: set[str] = set()
+        self._filled: dict[str, tuple[Location, Any]] = {}
 
     def settle(self, location: Location) -> None:
         """Take no further problems of a value, nor of the tables and lists that it is directly in."""
@@ -41,24 +42,30 @@ class Problems:
         `member` says which of those that one table stands for has the problem.
         """
         self.noted += 1
-        path = self.path(location)
+        path = self.path(location, member)
         if path in self._settled:
             return
         members = self._members.setdefault((path, message), [])
         if member and member not in members:
             members.append(member)
 
-    def path(self, location: Location) -> str:
-        """Return the key path of a location, as the file spells it."""
-        return at(*self._spelled(location))
+    def path(self, location: Location, member: str = "") -> str:
+        """Return the key path of a location, as the file spells it, or the member's filled table."""
+        return at(*self._spelled(location, self._filled.get(member)))
 
-    def _spelled(self, location: Location) -> Location:
+    def fill(self, location: Location, member: str, table: Any) -> None:
+        """Take a table for what stands at a location, for one of those that the table there stands for."""
+        self._filled[member] = (location, table)
+
+    def _spelled(self, location: Location, filled: tuple[Location, Any] | None = None) -> Location:
         """Keep the parts of a location that are there: no tags of unions, no index into a single value."""
         if self.content is None:
             return location
         node = self.content
         spelled: list[str | int] = []
         for place, part in enumerate(location):
+            if filled is not None and location[:place] == filled[0]:
+                node = filled[1]
             last = place == len(location) - 1
             if isinstance(part, int):
                 if isinstance(node, list):
@@ -69,10 +76,12 @@ class Problems:
                 node = node.get(part)
         return tuple(spelled)
 
-    def has(self, location: Location) -> bool:
-        """Return whether the file spells something at a location."""
-        node = self.content
-        for part in location:
+    def has(self, location: Location, member: str = "") -> bool:
+        """Return whether the file spells something at a location, or the member's table there."""
+        node, filled = self.content, self._filled.get(member)
+        for place, part in enumerate(location):
+            if filled is not None and location[:place] == filled[0]:
+                node = filled[1]
             if isinstance(part, int) and not isinstance(node, list):
                 continue  # a single value that stands for a list
             there = part in node if isinstance(node, dict) else isinstance(part, int) and part < len(node)
@@ -134,8 +143,9 @@ class Cursor:
         """Return this place with keys that stand elsewhere in the file: `here / key` is `keys[key]` then."""
         return replace(self, _moved={**self._moved, **keys})
 
-    def of(self, member: str) -> Cursor:
-        """Return this place as it is read for one of those that its table stands for."""
+    def of(self, member: str, table: Any) -> Cursor:
+        """Return this place as it is read for one of those that its table stands for, filled in."""
+        self.problems.fill(self.location, member, table)
         return replace(self, member=member)
 
     def aside(self) -> Cursor:
@@ -143,9 +153,14 @@ class Cursor:
         return Cursor(Problems(self.problems.file, self.problems.content), self.location, self.member)
 
     @property
+    def whole(self) -> Cursor:
+        """This place as the file has it, whatever its table stands for."""
+        return replace(self, member="")
+
+    @property
     def path(self) -> str:
         """The key path, as the file spells it."""
-        return self.problems.path(self.location)
+        return self.problems.path(self.location, self.member)
 
     @property
     def noted(self) -> int:
@@ -154,7 +169,7 @@ class Cursor:
 
     def spelled(self, key: str) -> Cursor:
         """Return the place of a key of the table here; where the file does not spell it, the table's own."""
-        return self / key if self.problems.has((self / key).location) else self
+        return self / key if self.problems.has((self / key).location, self.member) else self
 
     def problem(self, message: str) -> None:
         """Note what is wrong here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -11,11 +11,19 @@ from prunebench.errors import nearest
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.spelling import show
 
-__all__ = ["members"]
+__all__ = ["members", "names_differ", "tables"]
 
 _PLACE = re.compile(r"\{([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _VALUES = "a list of values, or the name of a list in [sets]"
+
+
+def tables(content: Mapping[str, Any], key: str, here: Cursor) -> Iterator[tuple[Cursor, dict[str, Any]]]:
+    """Yield the tables of a key that is written in two brackets, with their places."""
+    given = content.get(key)
+    for i, table in enumerate(given if isinstance(given, list) else []):
+        if isinstance(table, dict):
+            yield here.at(key, i), table
 
 
 def members(table: Mapping[str, Any], here: Cursor, sets: Any, what: str) -> Iterator[Mapping[str, Any]]:
@@ -126,3 +134,17 @@ def _looked_up(path: str, chosen: Mapping[str, Any], here: Cursor, what: str) ->
         value = value[part]
         reached.append(part)
     return value
+
+
+def names_differ(names: Iterable[tuple[Cursor, str]]) -> None:
+    """Note every name, of the table at its place, that an earlier one has."""
+    first: dict[str, Cursor] = {}
+    for here, name in names:
+        other = first.get(name)
+        if other is None:
+            first[name] = here
+        elif other.location == here.location:
+            message = f"is '{name}' more than once; allowed: a name that says every value of 'for'"
+            (here / "name").problem(message)
+        else:
+            (here / "name").problem(f"found '{name}', which is {other.path}'s too; allowed: another")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from prunebench.canonical import digest
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
+from prunebench.suite.changes import Changes
 from prunebench.suite.load import read_content, suite_path
 
 __all__ = ["freeze", "newest_frozen", "previous_plans", "read_frozen", "suite_name"]
@@ -37,7 +36,7 @@ def newest_frozen(name_or_path: str, store: Store, *, seeds: int | None = None) 
     """
     content = read_content(suite_path(name_or_path))
     try:
-        wanted = _digest(content, seeds)
+        wanted = digest(Changes(seeds=seeds).content(content))
     except (TypeError, ValueError):
         return None  # no suite: planning says what is wrong with it
     for path in reversed(store.plans(str(content.get("name")))):
@@ -48,15 +47,6 @@ def newest_frozen(name_or_path: str, store: Store, *, seeds: int | None = None) 
         if plan is not None and plan.suite.get("digest") == wanted and "classes" in plan.suite:
             return plan, path
     return None
-
-
-def _digest(content: dict[str, Any], seeds: int | None) -> str:
-    """Return the digest that a suite of this content has (see `prunebench.suite.Suite.digest`)."""
-    if seeds is not None:
-        content = copy.deepcopy(content)
-        for table in content.get("matrix", ()):
-            table["seeds"] = seeds
-    return digest(content)
 
 
 def freeze(plan: Plan, store: Store) -> Path:

@@ -22,7 +22,7 @@ from prunebench.suite.parameters import Components, changed_recipe
 from prunebench.suite.schema import Matrix
 from prunebench.training.recipe import Recipe
 
-__all__ = ["expand_all"]
+__all__ = ["expand_matrix"]
 
 Combination = tuple[int, int, int, int]
 """Positions on the axes find, score_at, methods and ablations: what makes a form."""
@@ -30,22 +30,7 @@ Setting = tuple[int, int, int]
 """Positions on the axes architecture, dataset and recipe."""
 
 
-def expand_all(
-    matrices: Iterable[tuple[Matrix, Axes, Cursor]], host: Components, *, strict: bool
-) -> list[Cell]:
-    """Return the cells of matrices with their axes and places; equal forms are one object.
-
-    `strict` notes entries of `only` and `exclude` that match nothing.
-    """
-    forms: dict[bytes, Form] = {}
-    return [
-        cell
-        for matrix, axes, here in matrices
-        for cell in _expand(matrix, axes, here, host, forms, strict=strict)
-    ]
-
-
-def _expand(
+def expand_matrix(
     matrix: Matrix, axes: Axes, here: Cursor, host: Components, forms: dict[bytes, Form], *, strict: bool
 ) -> list[Cell]:
     """Return the cells of the matrix that stands at `here`.

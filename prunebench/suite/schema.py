@@ -134,6 +134,8 @@ class Matrix(Table):
     """Axes whose product is cells."""
 
     name: Name
+    for_: None = Field(default=None, alias="for")
+    """What makes a family of the table: filled in before (prunebench.reading.families)."""
     architecture: Annotated[list[CallItem], Listed]
     dataset: Annotated[list[CallItem], Listed]
     recipe: Annotated[list[CallItem], Listed]
@@ -193,7 +195,7 @@ class SuiteTable(Table):
     """Plugin files, beside the suite's file: who loads a host for the suite loads them (`plugin_files`)."""
     matrix: list[dict[str, Any]]
     sets: dict[str, list[Any]] = Field(default={})
-    """Lists of values that families of checks share."""
+    """Lists of values that families share."""
     check: list[dict[str, Any]] = Field(default=[])
     reported: list[dict[str, Any]] = Field(default=[])
     baselines: Baselines = Baselines()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,14 +11,14 @@ from prunebench.canonical import digest
 from prunebench.errors import UsageError, nearest
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.messages import from_a_file
-from prunebench.suite.axes import resolve_axes
 from prunebench.suite.cell import Cell
+from prunebench.suite.changes import Changes
 from prunebench.suite.check import Check
-from prunebench.suite.expand import expand_all
 from prunebench.suite.forms import method_names
+from prunebench.suite.matrices import cells_of, read_matrices
 from prunebench.suite.parameters import Components
 from prunebench.suite.reported import Reported
-from prunebench.suite.schema import MAX_SEEDS, Baselines, Leaderboard, Matrix, label_of
+from prunebench.suite.schema import MAX_SEEDS, Baselines, Leaderboard, Matrix
 from prunebench.suite.validate import validate
 
 __all__ = ["Suite", "make_suite", "with_methods", "with_seeds"]
@@ -36,6 +35,8 @@ class Suite:
     path: Path | None
     content: Mapping[str, Any]
     """The parsed file."""
+    changes: Changes
+    """What was asked for beyond it."""
     matrices: tuple[Matrix, ...]
     cells: tuple[Cell, ...]
     """In the file's order; equal forms, recipes and calls are one object."""
@@ -44,15 +45,27 @@ class Suite:
     baselines: Baselines
     leaderboard: Leaderboard
     digest: str
-    """SHA-256 of the parsed content: comments, layout and the order of keys do not matter."""
+    """SHA-256 of the content with its changes: comments, layout and the order of keys do not matter."""
+
+    @property
+    def file(self) -> str:
+        """What messages call it."""
+        return str(self.path or self.name)
 
 
-def make_suite(content: Mapping[str, Any], file: str, path: Path | None, host: Components) -> Suite:
+def make_suite(
+    content: Mapping[str, Any],
+    file: str,
+    path: Path | None,
+    host: Components,
+    changes: Changes | None = None,
+) -> Suite:
     """Return the suite of a parsed file; `file` is what messages call it.
 
     Raises: SuiteError with every problem, a line each.
     """
-    read = validate(content, file, host)
+    changes = changes or Changes()
+    read = validate(content, file, host, changes)
     return Suite(
         name=read.table.name,
         version=read.table.version,
@@ -60,13 +73,14 @@ def make_suite(content: Mapping[str, Any], file: str, path: Path | None, host: C
         description=read.table.description,
         path=path,
         content=content,
+        changes=changes,
         matrices=tuple(read.matrices),
         cells=tuple(read.cells),
         checks=tuple(read.checks),
         reported=tuple(read.reported),
         baselines=read.table.baselines,
         leaderboard=read.table.leaderboard,
-        digest=digest(content),
+        digest=digest(changes.content(content)),
     )
 
 
@@ -80,11 +94,9 @@ def with_methods(suite: Suite, names: Sequence[str], host: Components) -> Suite:
         if name not in known:
             hint = from_a_file("method", name, known)
             raise UsageError(f"no method or scorer '{name}'{nearest(name, known)}{hint}")
-    content = copy.deepcopy(dict(suite.content))
-    for table, matrix in zip(content["matrix"], suite.matrices, strict=True):
-        there = {label_of(item) for item in matrix.methods}
-        table["methods"] = [*table["methods"], *(n for n in dict.fromkeys(names) if n not in there)]
-    return make_suite(content, str(suite.path or suite.name), suite.path, host)
+    methods = tuple(dict.fromkeys([*suite.changes.methods, *names]))
+    changes = replace(suite.changes, methods=methods)
+    return make_suite(suite.content, suite.file, suite.path, host, changes)
 
 
 def with_seeds(suite: Suite, n: int, host: Components) -> Suite:
@@ -96,14 +108,15 @@ def with_seeds(suite: Suite, n: int, host: Components) -> Suite:
     """
     if not 1 <= n <= MAX_SEEDS:
         raise UsageError(f"found {n} seeds; allowed: a number from 1 to {MAX_SEEDS}")
-    content = copy.deepcopy(dict(suite.content))
-    for table in content["matrix"]:
-        table["seeds"] = n
-    here = Cursor(Problems(str(suite.path or suite.name), content))
-    matrices = tuple(m.model_copy(update={"seeds": list(range(n))}) for m in suite.matrices)
-    places = [here.at("matrix", i) for i in range(len(matrices))]
-    tables = zip(matrices, content["matrix"], places, strict=True)
-    resolved = [(m, resolve_axes(m, table, place, host), place) for m, table, place in tables]
-    cells = tuple(expand_all(resolved, host, strict=False))
+    changes = replace(suite.changes, seeds=n)
+    here = Cursor(Problems(suite.file, suite.content))
+    matrices = read_matrices(suite.content, here, host, changes)
+    cells = cells_of(matrices, host, strict=False)
     here.problems.raise_all()
-    return replace(suite, content=content, matrices=matrices, cells=cells, digest=digest(content))
+    return replace(
+        suite,
+        changes=changes,
+        matrices=tuple(one.matrix for one in matrices),
+        cells=tuple(cells),
+        digest=digest(changes.content(suite.content)),
+    )

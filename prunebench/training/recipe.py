@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
     model_validator,
@@ -31,10 +30,14 @@ class _Point(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     run: Literal["find"] | None = None
 
-    @model_serializer(mode="wrap")
-    def _spelled(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Write down a run only where one is named: keys of points without one are as they always were."""
-        return {key: value for key, value in plain(self).items() if key != "run" or value is not None}
+    @model_serializer
+    def _spelled(self) -> dict[str, Any]:
+        """Write down the values as they were given: pydantic 2.8 would write the epoch 1 as 1.0, another key.
+
+        A run is written down only where one is named: keys of points without one are as they always were.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in values.items() if name != "run" or value is not None}
 
 
 class AtName(_Point):

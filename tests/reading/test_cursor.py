@@ -53,8 +53,8 @@ def test_a_problem_is_told_once_and_counted_each_time(here: Cursor) -> None:
 def test_one_problem_of_several_members_names_the_first(here: Cursor) -> None:
     """A table that stands for several says in which of them something is wrong."""
     for member in ("matrix 'a'", "matrix 'b'", "matrix 'c'"):
-        (here / "lr").of(member).problem("is bad")
-    (here / "schema").of("matrix 'b'").problem("is missing")
+        here.of(member, CONTENT).at("lr").problem("is bad")
+    here.of("matrix 'b'", CONTENT).at("schema").problem("is missing")
     assert here.problems.lines == [
         "s.toml: lr: is bad (matrix 'a' and 2 more)",
         "s.toml: schema: is missing (matrix 'b')",

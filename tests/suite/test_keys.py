@@ -61,6 +61,7 @@ EXERCISED = {
     "suite.leaderboard": "test_baselines_and_leaderboard_are_kept",
     "suite.leaderboard.title": "test_baselines_and_leaderboard_are_kept",
     "suite.leaderboard.margin": "test_baselines_and_leaderboard_are_kept",
+    "matrix.for": "test_a_family_of_matrices_is_the_matrices_written_out",
     "matrix.name": "test_matrices_have_names_of_their_own",
     "matrix.architecture": "test_what_a_cell_holds",
     "matrix.architecture.name": "test_presets_are_only_other_names",

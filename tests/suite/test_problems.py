@@ -16,7 +16,7 @@ RECIPE = (
     "lr, micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
 )
 KEYS = (
-    "ablations, architecture, dataset, dense, densities, exclude, find, measures, methods, name, only, overrides, "
+    "ablations, architecture, dataset, dense, densities, exclude, find, for, measures, methods, name, only, overrides, "
     "recipe, score_at, seeds, sparsities, split"
 )
 POINTS = "'init', 'end', 'rewind', {step = k}, {epoch = k} or {share = x}"

@@ -1,0 +1,33 @@
+"""What is asked of a suite beyond its file: methods added to every matrix, and other seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Changes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Methods that every matrix gets where it does not have them, and seeds 0 … n−1 in place of its own."""
+
+    methods: tuple[str, ...] = ()
+    seeds: int | None = None
+
+    def made(self, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a [[matrix]] table with the changes."""
+        changed = dict(table)
+        if self.methods:
+            given = table["methods"] if isinstance(table["methods"], list) else [table["methods"]]
+            labels = {one if isinstance(one, str) else one.get("as") or one.get("method") for one in given}
+            changed["methods"] = [*given, *(name for name in self.methods if name not in labels)]
+        if self.seeds is not None:
+            changed["seeds"] = self.seeds
+        return changed
+
+    def content(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the content of a suite's file with the changes, which its digest is of."""
+        tables = [self.made(table) for table in content.get("matrix", ())]
+        return {**content, "matrix": tables} if self != Changes() else content
