@@ -44,7 +44,7 @@ def board(
     else:
         shown = _of_selection(shown, asked)
     if sparsities:
-        settings["leaderboard"] = {**(settings.get("leaderboard") or {}), "sparsities": list(sparsities)}
+        settings["sparsities"] = list(sparsities)
     return leaderboard(table(shown), suite=settings, format=format)
 
 
