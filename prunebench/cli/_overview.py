@@ -177,7 +177,7 @@ class Overview:
                     **{name: cell.labels.get(name, "") for name in cell.labels},
                     "density": cell.density,
                     "seed": cell.seed,
-                    "kept": cell.kept,
+                    "kept": cell.target,
                     "prunable": cell.prunable,
                     "macs": cell.cost,
                     "failure": failures.get(cell.id),

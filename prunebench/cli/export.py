@@ -136,6 +136,7 @@ def command(
     cell, suite_is, record = finished.cell, finished.plan.suite, finished.record
     test = record.result.get("test") or {"correct": None, "examples": None}
     numerics = record.provenance.get("numerics")
+    kept = (record.result.get("mask") or {}).get("kept", cell.target)
     if as_json:
         weights_and_mask = ["weights", *(["mask"] if "mask" in record.result else [])]
         say_json(
@@ -145,7 +146,7 @@ def command(
                 "key": cell.key,
                 "cell": cell.id,
                 "suite": {name: suite_is.get(name) for name in ("name", "version", "digest")},
-                "kept": cell.kept,
+                "kept": kept,
                 "prunable": cell.prunable,
                 "correct": test["correct"],
                 "examples": test["examples"],
@@ -159,7 +160,7 @@ def command(
     accuracy = f"{100 * test['correct'] / test['examples']:.2f} %" if test["examples"] else "diverged"
     say(
         f"{path}: {cell.id} of suite {suite_is['name']} {suite_is['version']}, record {cell.key[:12]}, "
-        f"{cell.kept:,} of {cell.prunable:,} weights kept, {accuracy}, {numerics}"
+        f"{kept:,} of {cell.prunable:,} weights kept, {accuracy}, {numerics}"
         + (f"; {counted(made_again, 'job')} made again" if made_again else "")
     )
 
