@@ -12,6 +12,7 @@ import pytest
 
 from prunebench import PluginError, Scorer, UsageError
 from prunebench.host import KINDS, Host
+from prunebench.schedules import OneShot
 
 GOOD = """
     import prunebench
@@ -168,6 +169,14 @@ BROKEN = {
         good().replace("score)]", "score, mode='training')]"),
         "mode = 'training'; did you mean 'train'",
     ),
+    "task": (
+        good()
+        .replace(
+            "Scorer('mine', score)", "Dataset('mine', score, (1, 2, 2), 2, 9, 9, None, None, task='classify')"
+        )
+        .replace("_scorers", "_datasets"),
+        "task = 'classify'; did you mean 'classification'",
+    ),
     "function": (good().replace("'mine', score", "'mine', 3"), "a function is wanted"),
     "version": (good().replace("score)]", "score, version=1)]"), "version must be a string"),
     "depends": (
@@ -300,7 +309,7 @@ def test_a_scorer_is_a_one_shot_method_at_initialisation(plugin_file):
     host = Host.load(plugins=[plugin_file(good())], third_party=False)
     method = host.method("mine")
     assert (method.name, method.form.scorer.name, method.form.score_at) == ("mine", "mine", "init")
-    assert (method.form.schedule, method.form.alter) == ("one-shot", ())
+    assert (method.form.schedule, method.form.alter) == (OneShot(), ())
     assert "mine" in host.method_names()
     assert method.documentation.endswith("A score.")
 
