@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from prunebench.pruning import Mask, keep_top, prune_rounds
+from prunebench.pruning import Mask, MaskForm, Scoring, keep_top, kept_count, make_mask
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 METHODS = ("random", "magnitude", "snip", "grasp", "synflow", "force", "iterative-snip")
@@ -101,15 +101,10 @@ def rounds(density: float, count: int) -> None:
             passes.append(plain.seconds(mask))
         started = time.process_time()
 
-    mask = prune_rounds(
-        net,
-        synflow.score,
-        density=density,
-        rounds=count,
-        precision="float64",
-        input_shape=(3, 32, 32),
-        on_round=on_round,
-    )
+    prunable = sum(weight.numel() for weight in plain.weights.values())
+    form = MaskForm(kept_count(density, prunable), rounds=count, density=density)
+    scoring = Scoring(synflow.score, precision="float64", input_shape=(3, 32, 32))
+    mask = make_mask(net, form, scoring, on_round=on_round)
     print(
         f"synflow, {count} rounds on VGG-16 to density {density}: {mask.kept:,} of {mask.prunable:,} kept; "
         f"passes alone {sum(passes):.1f} s, whole {sum(whole):.1f} s, ratio {sum(whole) / sum(passes):.2f} "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -26,24 +27,26 @@ from prunebench.arguments import (
     share_kept,
 )
 from prunebench.errors import PruningWarning, UsageError
+from prunebench.host.borrowed import clash, donor, regrowth_call
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Rounds, ScorerCall
 from prunebench.pruning import (
     Mask,
+    MaskForm,
     Regrow,
-    keep_top,
+    Scoring,
     kept_count,
+    make_mask,
     nested,
-    prune_rounds,
+    prunable_weights,
     score_network,
     shuffle_mask,
     uncovered,
 )
-from prunebench.pruning.allocation import keeps_none
+from prunebench.pruning.degenerate import emptied_layers
+from prunebench.pruning.existing import existing_mask
 from prunebench.pruning.losses import Loss, Reduction
-from prunebench.pruning.prunable import computed_weights, prunable_weights
-from prunebench.pruning.ranking import chosen_by_position, emptied_layers
-from prunebench.pruning.standing import standing_mask
+from prunebench.pruning.prunable import computed_weights
 from prunebench.training.streams import stream
 
 __all__ = ["prune", "score"]
@@ -109,8 +112,10 @@ def prune(
     """
     share = share_kept(density, sparsity)
     form, scorer, who = method_of(method, batch, tuple(plugins))
-    network = _Network(model, batch, seed, loss, reduction, except_, input_shape, mask, precision)
-    made = _mask(network, form, scorer, who, share, tuple(plugins))
+    network = _Network(
+        model, batch, seed, loss, reduction, except_, input_shape, mask, precision, tuple(plugins)
+    )
+    made = _mask(network, form, scorer, who, share)
     empty = emptied_layers(made, who)
     _warn([*network.said, empty] if empty else network.said)
     return made
@@ -143,10 +148,14 @@ def score(
     else:
         component = component_of(call, batch, "the name of a scorer, a ScorerCall")
         call = ScorerCall(name=component.name)
-    network = _Network(model, batch, seed, loss, reduction, except_, input_shape, mask, precision)
-    arguments = network.scoring(component, Form(scorer=call), "score")
-    _refuse_not_finite(prunable_weights(model, arguments["of"], arguments["except_"]))
-    scores = score_network(model, **arguments)
+    network = _Network(
+        model, batch, seed, loss, reduction, except_, input_shape, mask, precision, tuple(plugins)
+    )
+    scoring = network.scoring(component, Form(scorer=call), "score")
+    there, _ = network.there(scoring)
+    scores = score_network(
+        model, scoring, mask=there, rng=stream(network.seed, "scores"), warn=network.said.append
+    )
     _warn(network.said)
     return scores
 
@@ -157,50 +166,46 @@ def _warn(sentences: Iterable[str]) -> None:
         warnings.warn(sentence, PruningWarning, stacklevel=3)
 
 
+@dataclass
 class _Network:
     """The caller's network and what comes with it, checked."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        batch: Batch | None,
-        seed: int,
-        loss: Loss | None,
-        reduction: Reduction | None,
-        except_: Iterable[str],
-        input_shape: Sequence[int] | None,
-        mask: Mapping[str, Tensor] | None = None,
-        precision: Literal["own"] | None = None,
-    ) -> None:
-        if not isinstance(model, nn.Module):
-            raise UsageError(f"model must be a torch.nn.Module; found {type(model).__name__}")
+    model: nn.Module
+    batch: Batch | None
+    seed: int
+    loss: Loss | None
+    reduction: Reduction | None
+    except_: Iterable[str]
+    input_shape: Sequence[int] | None
+    mask: Mapping[str, Tensor] | None
+    precision: Literal["own"] | None
+    plugins: tuple[Path | str, ...]
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        loss, reduction = self.loss, self.reduction
+        if not isinstance(self.model, nn.Module):
+            raise UsageError(f"model must be a torch.nn.Module; found {type(self.model).__name__}")
         try:
-            seed = operator.index(seed)
+            self.seed = operator.index(self.seed)
         except TypeError:
-            raise UsageError(f"seed must be a whole number; found {seed!r}") from None
+            raise UsageError(f"seed must be a whole number; found {self.seed!r}") from None
         if loss is not None and not callable(loss):
             raise UsageError(f"loss must be a function of (outputs, y); found {type(loss).__name__}")
         if not (reduction in (None, "mean", "sum") or callable(reduction)):
             raise UsageError(f'reduction must be "mean", "sum" or a function of y; found {reduction!r}')
         if reduction is not None and loss is None:
             raise UsageError("reduction says what loss= divides by; without a loss of your own leave it out")
-        if precision not in (None, "own"):
+        if self.precision not in (None, "own"):
             raise UsageError(
-                f"precision must be \"own\", the network's, or None, the scorer's; found {precision!r}"
+                f"precision must be \"own\", the network's, or None, the scorer's; found {self.precision!r}"
             )
-        self.model = model
-        self.mask = mask
-        self.precision = precision
-        self.seed = seed
-        self.loss = loss
-        self.reduction = reduction
-        self.except_ = (except_,) if isinstance(except_, str) else tuple(except_)
-        self.batch = None if batch is None else checked_batch(batch, loss)
-        self.input_shape = checked_shape(input_shape)
-        self.said: list[str] = []
+        self.except_ = (self.except_,) if isinstance(self.except_, str) else tuple(self.except_)
+        self.batch = None if self.batch is None else checked_batch(self.batch, loss)
+        self.input_shape = checked_shape(self.input_shape)
 
-    def scoring(self, scorer: Scorer, form: Form, doing: str = "prune") -> dict[str, Any]:
-        """Return the arguments of `score_network`, after asking for what the scorer lacks."""
+    def scoring(self, scorer: Scorer, form: Form, doing: str = "prune") -> Scoring:
+        """Return how a form's scorer scores the network, after asking for what it lacks."""
         assert form.scorer is not None
         excepted = (*self.except_, *form.prunable.except_)
         beyond = uncovered(self.model, excepted)
@@ -219,27 +224,32 @@ class _Network:
         refuse_parameters(scorer, parameters)
         if scorer.needs == "batch":
             self._refuse_lazy(scorer, parameters)
-        return {
-            "function": scorer.function,
-            "mode": scorer.mode,
-            "precision": self.precision or scorer.precision,
-            "batch": self.batch if scorer.needs == "batch" else None,
-            "rng": stream(self.seed, "scores"),
-            "mask": self.standing(form.prunable.of, excepted),
-            "of": form.prunable.of,
-            "except_": excepted,
-            "loss": self.loss,
-            "reduction": self.reduction,
-            "input_shape": self.input_shape,
-            "like": None if self.batch is None else self.batch[0],
-            "warn": self.said.append,
-            "parameters": parameters,
-            "who": f"scorer '{scorer.name}'",
-        }
+        if form.regrowth != "none":  # written out, for it is told by them whether one scorer serves both
+            parameters = {**scorer.parameters, **parameters}
+        return Scoring(
+            scorer.function,
+            parameters=parameters,
+            mode=scorer.mode,
+            precision=self.precision or scorer.precision,
+            batch=self.batch if scorer.needs == "batch" else None,
+            of=cast(Any, form.prunable.of),
+            except_=excepted,
+            loss=self.loss,
+            reduction=self.reduction,
+            input_shape=self.input_shape,
+            like=None if self.batch is None else self.batch[0],
+            who=f"scorer '{scorer.name}'",
+        )
 
-    def standing(self, of: Any, excepted: Iterable[str]) -> Mask | None:
-        """Return the mask that is on already, of the weights that are pruned."""
-        return standing_mask(self.model, prunable_weights(self.model, of, excepted), self.mask)
+    def there(self, scoring: Scoring) -> tuple[Mask | None, int]:
+        """Return the mask that is on already, if there is one, and how many weights are prunable.
+
+        Raises: UsageError for a mask that does not fit, and for weights that are not finite.
+        """
+        weights = prunable_weights(self.model, scoring.of, scoring.except_)
+        mask = existing_mask(self.model, weights, self.mask)
+        _refuse_not_finite(weights)
+        return mask, sum(weight.numel() for weight in weights.values())
 
     def _refuse_lazy(self, scorer: Scorer, parameters: Mapping[str, Any]) -> None:
         """Refuse examples that are made when they are asked for where a scorer would want all at once."""
@@ -256,67 +266,44 @@ class _Network:
             )
 
 
-def _mask(
-    network: _Network, form: Form, scorer: Scorer, who: str, density: float, plugins: tuple[Path | str, ...]
-) -> Mask:
+def _mask(network: _Network, form: Form, scorer: Scorer, who: str, density: float) -> Mask:
+    """Return a form's mask of the network at hand."""
     refuse_training(form, who)
-    arguments = network.scoring(scorer, form)
-    weights = prunable_weights(network.model, arguments["of"], arguments["except_"])
-    prunable = sum(weight.numel() for weight in weights.values())
-    kept, standing = kept_count(density, prunable), arguments["mask"]
-    if kept < 1:
-        raise UsageError(keeps_none(density, prunable))
-    if standing is not None and kept > standing.kept:
-        raise UsageError(
-            f"density {density} keeps {kept} of {prunable} prunable weights, and the mask that is on keeps "
-            f"{standing.kept} (density {standing.density:.6g}): what is removed stays removed"
-        )
-    _refuse_not_finite(weights)
+    scoring = network.scoring(scorer, form)
+    there, prunable = network.there(scoring)
     allocation: Any = form.allocation
     if isinstance(allocation, Like):
-        allocation = _counts_like(network, form, allocation.like, density, plugins)
-    if isinstance(form.schedule, Rounds):
-        mask = prune_rounds(
-            network.model,
-            density=density,
-            rounds=form.schedule.rounds,
-            keep=form.keep,
-            allocation=allocation,
-            regrowth=_regrow(form, scorer, plugins),
-            **arguments,
-        )
-    else:
-        said: list[str] = []  # equal scores matter as far as they decide, which is told of the mask
-        scores = score_network(network.model, **{**arguments, "warn": said.append})
-        how: Any = {"keep": form.keep, "allocation": allocation, "current": standing}
-        mask = keep_top(scores, kept, **how)
-        few = chosen_by_position(scores, mask, who=arguments["who"], **how)
-        if few:
-            network.said.append(few)
-    return shuffle_mask(mask, stream(network.seed, "shuffle"), standing) if "shuffle" in form.alter else mask
+        allocation = _counts_like(network, form, allocation, density)
+    mask_form = MaskForm(
+        kept_count(density, prunable),
+        keep=form.keep,
+        allocation=allocation,
+        rounds=form.schedule.rounds if isinstance(form.schedule, Rounds) else None,
+        density=density,
+        regrowth=_regrow(form, scorer, network.plugins),
+    )
+    made = make_mask(
+        network.model,
+        mask_form,
+        scoring,
+        mask=there,
+        rng=stream(network.seed, "scores"),
+        warn=network.said.append,
+    )
+    return shuffle_mask(made, stream(network.seed, "shuffle"), there) if "shuffle" in form.alter else made
 
 
 def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regrow | None:
     """Return what lets removed weights return between rounds, where a form says so."""
     if form.regrowth == "none":
         return None
-    call = form.regrowth.scorer
+    call = regrowth_call(form)
     other = cast(Scorer, host_of(plugins).get("scorers", call.name))
-    parameters = call.parameters
-    if form.scorer is not None and form.scorer.name == call.name:  # one scorer for both is one call
-        parameters = {**form.scorer.parameters, **parameters}
-    refuse_parameters(other, parameters)
-    if (other.mode, other.precision) != (scorer.mode, scorer.precision):
-        raise UsageError(
-            f"regrowth: scorer '{other.name}' works in {other.mode} mode and {other.precision}, "
-            f"'{scorer.name}' in {scorer.mode} mode and {scorer.precision}; they score one network: "
-            "take two that agree"
-        )
-    if other.needs == "batch" and scorer.needs != "batch":
-        raise UsageError(
-            f"regrowth: scorer '{other.name}' needs data and '{scorer.name}' has none: turn them round, or "
-            "take two that agree"
-        )
+    refuse_parameters(other, call.parameters)
+    why = clash(scorer, other)
+    if why:
+        raise UsageError(f"regrowth: scorer {why}")
+    parameters = {**other.parameters, **call.parameters}
     return Regrow(other.function, parameters, form.regrowth.every or 1, f"scorer '{other.name}'")
 
 
@@ -332,19 +319,15 @@ def _refuse_not_finite(weights: Mapping[str, Tensor]) -> None:
             )
 
 
-def _counts_like(
-    network: _Network, form: Form, like: str | dict[str, Any], density: float, plugins: tuple[Path | str, ...]
-) -> dict[str, int]:
+def _counts_like(network: _Network, form: Form, like: Like, density: float) -> dict[str, int]:
     """Return how many weights each layer keeps under another method, or this one with changes."""
-    if isinstance(like, str):
-        other, scorer, who = method_of(like, network.batch, plugins)
-    else:
-        try:
-            changed = form.changed(**{"allocation": "global", "alter": (), **like})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(("allocation", "like", *map(str, first["loc"])))
-            raise UsageError(f"{where}: {first['msg']} (found {first['input']!r:.80})") from None
-        other, scorer, who = method_of(changed, network.batch, plugins)
-    mask = _mask(network, other, scorer, who, density, plugins)
-    return {layer["name"]: layer["kept"] for layer in mask.layers()}
+    base, changes = donor(form, like, host_of(network.plugins))
+    try:
+        other = base.changed(**changes)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(("allocation", "like", *map(str, first["loc"])))
+        raise UsageError(f"{where}: {first['msg']} (found {first['input']!r:.80})") from None
+    called = f"method '{like.like}'" if isinstance(like.like, str) else "the method"
+    other, scorer, who = method_of(other, network.batch, network.plugins, called)
+    return _mask(network, other, scorer, who, density).counts()

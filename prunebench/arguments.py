@@ -60,13 +60,16 @@ def refuse_training(form: Form, who: str) -> None:
 
 
 def method_of(
-    method: str | Form | Scorer | Function, batch: Batch | None, plugins: tuple[Path | str, ...]
+    method: str | Form | Scorer | Function,
+    batch: Batch | None,
+    plugins: tuple[Path | str, ...],
+    called: str = "the method",
 ) -> tuple[Form, Scorer, str]:
-    """Return a method's form, its scorer, and how to call it in a message."""
+    """Return a method's form, its scorer, and how to call it in a message: a form is `called` so."""
     if isinstance(method, str):
         form, who = host_of(plugins).method(method).form, f"method '{method}'"
     elif isinstance(method, Form):
-        form, who = method, "the method"
+        form, who = method, called
     else:
         scorer = component_of(method, batch)
         return Form(scorer=ScorerCall(name=scorer.name)), scorer, f"scorer '{scorer.name}'"

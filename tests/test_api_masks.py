@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.utils.prune as torch_prune
+from shorthand import prune_rounds
 from torch import Tensor, nn
 
 import prunebench
@@ -100,8 +101,6 @@ def test_rounds_go_on_from_what_is_kept() -> None:
         return {name: weight.detach().abs() for name, weight in net.weights.items()}
 
     old = Mask({"weight": torch.arange(2000).reshape(20, 100) % 2 == 0})
-    from prunebench.pruning import prune_rounds
-
     prune_rounds(nn.Linear(100, 20), note, density=1 / 16, rounds=3, mask=old)
     assert counts == [1000, 500, 250]
 

@@ -11,6 +11,7 @@ from prunebench.engine.failures import JobFailed
 from prunebench.engine.session import Request
 from prunebench.errors import DataError, PrunebenchError, StoreError, readable
 from prunebench.plan import Job
+from prunebench.plan.params import ShuffleParams
 
 LATIN = b"/data/caf\xe9".decode("utf-8", "surrogateescape")
 
@@ -55,6 +56,6 @@ def test_a_request_with_such_paths_travels_to_workers() -> None:
 
 def test_a_failed_jobs_message_is_text() -> None:
     """Also where a plugin's own error names such a file: it travels between processes."""
-    failed = JobFailed(Job("0" * 64, "train", {}), f"FileNotFoundError: '{LATIN}'")
+    failed = JobFailed(Job("0" * 64, ShuffleParams(seed=0)), f"FileNotFoundError: '{LATIN}'")
     assert failed.message == r"FileNotFoundError: '/data/caf\xe9'"
     str(failed).encode()

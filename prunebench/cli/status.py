@@ -129,10 +129,12 @@ def _counts(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _claim(claim: Mapping[str, Any], jobs: Mapping[str, Any]) -> dict[str, Any]:
+    from prunebench.plan.params import TrainParams
+
     job = jobs.get(claim["key"])
     what = "of another plan"
     if job is not None:
-        what = f"{job.kind} to step {job.params['step']}" if job.kind == "train" else job.kind
+        what = f"{job.kind} to step {job.params.step}" if isinstance(job.params, TrainParams) else job.kind
     return {
         "job": str(claim["key"])[:12],
         "what": what,

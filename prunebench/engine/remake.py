@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from prunebench.engine.session import Session
 from prunebench.errors import UsageError
 from prunebench.jobs.binding import artifact_of
 from prunebench.plan import PlannedCell
+from prunebench.plan.params import TrainParams, components
 from prunebench.results.finished import FinishedCell
 from prunebench.store import Artifact, Store
 
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
     from prunebench.training.state import State
 
 __all__ = ["Weights", "check_components", "weights"]
-
-_KIND_OF = {
-    "architecture": "architectures",
-    "init": "initializations",
-    "data": "datasets",
-    "scorer": "scorers",
-}
-"""Where a job's parameters name a component, and which kind it is."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +50,8 @@ def weights(session: Session, store: Store, finished: FinishedCell) -> Weights:
             f"made again, the run diverged at step {artifact.meta['diverged']['step']}: nothing to export"
         )
     state = unpack_state(artifact)
-    run = session.plan.jobs[finished.state].params["run"]
-    network = session.worker(store).context.network(run["architecture"], None, run["seed"])
+    run = session.plan.jobs[finished.state].params_as(TrainParams).run
+    network = session.worker(store).context.network(run.architecture, None, run.seed)
     state.load_into(network)
     return Weights(network, state, made_again)
 
@@ -87,7 +80,7 @@ def check_components(session: Session, key: str) -> None:
     Raises: UsageError, naming the component and both identities.
     """
     for ancestor in session.plan.ancestors(key):
-        for kind, name, planned in _components(session.plan.jobs[ancestor].params):
+        for kind, name, planned in components(session.plan.jobs[ancestor].params):
             now = session.host.identity(kind, name)
             if dict(now) != dict(planned):
                 if now.get("rule") != planned.get("rule") and "version" not in now:
@@ -99,16 +92,6 @@ def check_components(session: Session, key: str) -> None:
                     f"the cell's weights were dropped, and {kind[:-1]} '{name}' has changed since: "
                     f"{_short(planned)} then, {_short(now)} now; they cannot be made again with this one"
                 )
-
-
-def _components(value: Any, inside: str = "") -> Sequence[tuple[str, str, Mapping[str, Any]]]:
-    found: list[tuple[str, str, Mapping[str, Any]]] = []
-    if isinstance(value, Mapping):
-        if inside in _KIND_OF and isinstance(value.get("identity"), Mapping):
-            found.append((_KIND_OF[inside], str(value["name"]), value["identity"]))
-        for name, item in value.items():
-            found.extend(_components(item, name))
-    return found
 
 
 def _short(identity: Mapping[str, Any]) -> str:

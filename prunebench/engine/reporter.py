@@ -18,6 +18,7 @@ from prunebench import stopping
 from prunebench.engine.pytest_plugin import Loaded, Notice, summary
 from prunebench.engine.selection import node_name
 from prunebench.plan import Job, PlannedCell
+from prunebench.plan.params import TrainParams
 
 __all__ = ["CellReporter", "Found"]
 
@@ -218,8 +219,7 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
 
 
 def _described(job: Job) -> str:
-    if job.kind == "train":
-        run = job.params["run"]
+    if isinstance(job.params, TrainParams):
         what = "pruned" if job.prunes else "dense"
-        return f"train {run['architecture']['name']} {what} to step {job.params['step']}"
+        return f"train {job.params.run.architecture.name} {what} to step {job.params.step}"
     return job.kind

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prunebench.plan.job import Job
+from prunebench.plan.params import MaskInRounds, MaskOfScores, Params, TrainParams
 
 __all__ = ["artifact_of", "state_of"]
 
@@ -25,8 +26,8 @@ _NEEDED = {
 
 def artifact_of(job: Job) -> Fits:
     """Return what says why an artifact cannot be the job's output."""
-    if job.kind == "train":
-        return state_of(job.params["run_key"], job.params["step"])
+    if isinstance(job.params, TrainParams):
+        return state_of(job.params.run_key, job.params.step)
 
     def wrong(meta: Mapping[str, Any]) -> str | None:
         return _incomplete(meta, _KINDS[job.kind]) or _wrong_counts(meta, job.params)
@@ -53,9 +54,11 @@ def _incomplete(meta: Mapping[str, Any], kind: str) -> str | None:
     return f"its metadata say nothing of {lacking!r}" if lacking else None
 
 
-def _wrong_counts(meta: Mapping[str, Any], planned: Mapping[str, Any]) -> str | None:
-    """Compare what a mask keeps with what the plan says, where both say it."""
-    for name in ("kept", "prunable"):
-        if name in planned and meta.get(name) is not None and meta[name] != planned[name]:
-            return f"it has {meta[name]} weights {name}, planned are {planned[name]}"
+def _wrong_counts(meta: Mapping[str, Any], params: Params) -> str | None:
+    """Compare what a mask keeps with what the plan asks for, where both say it."""
+    if not isinstance(params, MaskOfScores | MaskInRounds):
+        return None
+    for name, planned in (("kept", params.target), ("prunable", params.prunable)):
+        if meta.get(name) is not None and meta[name] != planned:
+            return f"it has {meta[name]} weights {name}, planned are {planned}"
     return None

@@ -17,9 +17,9 @@ from prunebench.isolation import isolated
 from prunebench.jobs.binding import artifact_of
 from prunebench.plan.facts import fingerprint
 from prunebench.plan.job import Job
+from prunebench.plan.params import DataUse, InitUse, NetworkUse
 from prunebench.store import Artifact, Missing, Store
 from prunebench.training.images.files import anew
-from prunebench.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -129,58 +129,50 @@ class Context:
 
     # -- building ----------------------------------------------------------------------------------------
 
-    def network(
-        self, described: Mapping[str, Any], initialization: Mapping[str, Any] | None, seed: int
-    ) -> nn.Module:
+    def network(self, described: NetworkUse, initialization: InitUse | None, seed: int) -> nn.Module:
         """Build a network on the CPU, with initial values drawn where an initialization is given."""
         import torch
 
         from prunebench.training.initialize import make_network
 
-        architecture = cast(Architecture, self.host.get("architectures", described["name"]))
+        architecture = cast(Architecture, self.host.get("architectures", described.name))
 
         def build() -> nn.Module:
-            with isolated(self.host.who("architectures", described["name"])):
-                return architecture.build(
-                    tuple(described["input"]), described["classes"], **described["parameters"]
-                )
+            with isolated(self.host.who("architectures", described.name)):
+                return architecture.build(described.input, described.classes, **described.parameters)
 
         if initialization is None:
             with torch.random.fork_rng(devices=[]):
                 return build()
-        component = cast(Initialization, self.host.get("initializations", initialization["name"]))
-        with isolated(self.host.who("initializations", initialization["name"])):
-            return make_network(build, component.draw, seed, initialization["purpose"])
+        component = cast(Initialization, self.host.get("initializations", initialization.name))
+        with isolated(self.host.who("initializations", initialization.name)):
+            return make_network(build, component.draw, seed, initialization.purpose)
 
-    def recipe(self, run: Mapping[str, Any]) -> Recipe:
-        """Return the recipe that a run's key holds."""
-        return Recipe.model_validate(dict(run["recipe"]))
-
-    def data(self, part: Mapping[str, Any], device: str) -> Data:
+    def data(self, part: DataUse, device: str) -> Data:
         """Return a data set's split on a device, verified against the plan's fingerprint; kept in memory.
 
         Raises: DataError where the files are missing, damaged, or others than the plan was made with.
         """
-        key = (part["name"], part["fingerprint"], part["split"], device)
+        key = (part.name, part.fingerprint, part.split, device)
         if key not in self._data:
             if len(self._data) >= 2:
                 self._data.pop(next(iter(self._data)))
-            with anew(), isolated(self.host.who("datasets", parse_dataset(part["name"])[0])):
+            with anew(), isolated(self.host.who("datasets", parse_dataset(part.name)[0])):
                 self._data[key] = self._load(part, device)
         return self._data[key]
 
-    def _load(self, part: Mapping[str, Any], device: str) -> Data:
+    def _load(self, part: DataUse, device: str) -> Data:
         import torch
 
         from prunebench.training.images.data import Data
         from prunebench.training.images.moments import channel_moments
 
-        dataset = self.host.dataset(part["name"])
+        dataset = self.host.dataset(part.name)
         found = fingerprint(dataset, self.data_root)
-        if found != part["fingerprint"]:
+        if found != part.fingerprint:
             raise DataError(
                 f"data set '{dataset.name}' has changed since the plan was made "
-                f"(fingerprint {part['fingerprint'][:8]} then, {found[:8]} now): plan again"
+                f"(fingerprint {part.fingerprint[:8]} then, {found[:8]} now): plan again"
             )
         held = dataset.description(self.data_root)
         train, test = (self._part(dataset.load(self.data_root, name)) for name in ("train", "test"))
@@ -196,7 +188,7 @@ class Context:
                 raise DataError(f"data set '{dataset.name}' streams: it must say its mean and deviation")
             mean, std = channel_moments(train[0])
         return Data.prepare(
-            train, test, mean, std, held.classes, split=part["split"], device=device, task=dataset.task
+            train, test, mean, std, held.classes, split=part.split, device=device, task=dataset.task
         )
 
     def _part(self, loaded: Any) -> Any:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from prunebench.errors import ComponentError, LeakError, UsageError
-from prunebench.jobs.context import Context
-from prunebench.jobs.masks import has_diverged, scoring_arguments
-from prunebench.pruning import Mask, keep_top, prunable_weights, score_network
-from prunebench.training.cubic import Cubic
+from prunebench.jobs.context import Context, log
+from prunebench.jobs.scoring import blaming_divergence, scoring_of
+from prunebench.plan.params import GradualPolicy
+from prunebench.pruning import Mask, MaskForm, make_mask, prunable_weights, score_network
 from prunebench.training.gradual import GradualMask
-from prunebench.training.policy import DivergedError
+from prunebench.training.streams import stream
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,30 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["gradual_mask"]
 
 
-def gradual_mask(policy: Mapping[str, Any], module: nn.Module, context: Context) -> GradualMask:
+def gradual_mask(policy: GradualPolicy, module: nn.Module, context: Context) -> GradualMask:
     """Return the policy that prunes `module` while it trains, by scores of what is left."""
-    scoring = policy["scoring"]
-    arguments = scoring_arguments(scoring, context)
-    rng = arguments.pop("rng")
-    prunable = prunable_weights(module, arguments["of"], arguments["except_"])
+    scoring = scoring_of(policy.scoring, context)
+    rng = stream(policy.scoring.seed, "scores")
 
     def select(step: int, mask: Mask, kept: int) -> Mask:
-        network = copy.deepcopy(module).to(scoring["scorer"]["device"])
-        try:
-            scores = score_network(network, mask=mask, rng=rng.child("step", step), **arguments)
-        except LeakError:
-            raise
-        except (ComponentError, UsageError) as error:
-            if has_diverged(network, arguments):
-                raise DivergedError from error
-            raise
-        return keep_top(
-            scores,
-            kept,
-            keep=policy["keep"],
-            allocation=policy["allocation"],
-            current=mask,
-            who=arguments["who"],
-        )
+        network = copy.deepcopy(module).to(policy.scoring.scorer.device)
+        draws = rng.child("step", step)
+        with blaming_divergence(network, scoring, step):
+            scores = score_network(network, scoring, mask=mask, rng=draws, warn=log.warning)
+        form = MaskForm(kept, keep=cast(Any, policy.keep), allocation=cast(Any, policy.allocation))
+        return make_mask(scores, form, scoring, mask=mask)
 
-    return GradualMask(Cubic.of(policy), Mask.full(prunable), select)
+    full = Mask.full(prunable_weights(module, scoring.of, scoring.except_))
+    return GradualMask(policy.cubic(), full, select)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 from prunebench.canonical import canonical
@@ -14,6 +13,7 @@ from prunebench.jobs.context import Context
 from prunebench.jobs.provenance import provenance
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.job import Job
+from prunebench.plan.params import MeasureParams, RecordParams
 from prunebench.store import Artifact
 from prunebench.training.course import Course
 
@@ -22,16 +22,16 @@ __all__ = ["run_measure", "run_record"]
 
 def run_measure(job: Job, context: Context) -> None:
     """Commit a diagnostic of a mask, a state or a course, beside the records."""
-    source = context.read(job.inputs[0])
+    params, source = job.params_as(MeasureParams), context.read(job.inputs[0])
     result: dict[str, Any] = {
-        "diagnostic": job.params["diagnostic"]["name"],
-        "of": job.params["of"],
+        "diagnostic": params.diagnostic.name,
+        "of": params.of,
         "made_from": {source.key: source.digest},
     }
     if source.meta.get("diverged"):
         result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
     else:
-        result |= {"outcome": "finished", "value": _measured(job.params, context, source)}
+        result |= {"outcome": "finished", "value": _measured(params, context, source)}
     try:
         context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
     except ValueError as error:  # what would not be read back: nested too deep, too long
@@ -39,20 +39,20 @@ def run_measure(job: Job, context: Context) -> None:
         raise ComponentError(f"{who} returns what no store keeps: {error}") from error
 
 
-def _measured(params: Mapping[str, Any], context: Context, source: Artifact) -> Any:
+def _measured(params: MeasureParams, context: Context, source: Artifact) -> Any:
     """Return what a diagnostic says of a mask or a state.
 
     Raises: ComponentError naming the diagnostic and its plugin where it fails or returns no plain JSON.
     """
-    name, of, architecture = params["diagnostic"]["name"], params["of"], params["architecture"]
+    name, of, architecture = params.diagnostic.name, params.of, params.architecture
     diagnostic = cast(Diagnostic, context.host.get("diagnostics", name))
     module = context.network(architecture, None, 0).eval()
     mask = mask_from(source) if source.meta.get("mask_shapes") else None
     if of == "state":
         unpack_state(source).load_into(module)
-    arguments: list[Any] = [module, mask, tuple(architecture["input"])]
-    if of == "course":
-        arguments.append(Course.of(params["course"], source.meta.get("history", [])))
+    arguments: list[Any] = [module, mask, architecture.input]
+    if params.course is not None:
+        arguments.append(Course.of(params.course, source.meta.get("history", [])))
     who = context.host.who("diagnostics", name)
     with isolated(who):
         try:
@@ -71,7 +71,7 @@ def run_record(job: Job, context: Context) -> None:
     state_key = job.inputs[0]
     state = context.meta(state_key)
     result: dict[str, Any] = {
-        "cell": job.params["cell"],
+        "cell": job.params_as(RecordParams).cell.plain(),
         "state": state_key,
         "curve": list(state.get("curve", [])),
     }

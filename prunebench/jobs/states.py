@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["mask_from", "mask_layers", "mask_tensors", "pack_state", "unpack_state"]
 
 
-def mask_tensors(mask: Mask) -> tuple[dict[str, torch.Tensor], dict[str, list[int]]]:
-    """Return a mask's bits, eight weights a byte, and its layers' shapes."""
-    tensors = {f"mask/{name}": packed for name, packed in mask.pack().items()}
+def mask_tensors(mask: Mask, part: str = "mask") -> tuple[dict[str, torch.Tensor], dict[str, list[int]]]:
+    """Return a mask's bits, named part/layer, eight weights a byte, and its layers' shapes."""
+    tensors = {f"{part}/{name}": packed for name, packed in mask.pack().items()}
     return tensors, {name: list(mask[name].shape) for name in mask}
 
 
@@ -26,11 +26,10 @@ def mask_layers(mask: Mask) -> list[dict[str, Any]]:
     return [{name: layer[name] for name in ("name", "kept", "prunable")} for layer in mask.layers()]
 
 
-def mask_from(artifact: Artifact) -> Mask:
-    """Return the mask of a mask artifact or of a pruned state."""
-    packed = {name[5:]: tensor for name, tensor in artifact.tensors.items() if name.startswith("mask/")}
-    shapes = artifact.meta["mask_shapes"]
-    return Mask.unpack({name: packed[name] for name in shapes}, shapes)
+def mask_from(artifact: Artifact, part: str = "mask") -> Mask:
+    """Return the mask of a mask artifact or of a pruned state, or another that it holds."""
+    shapes = artifact.meta[f"{part}_shapes"]
+    return Mask.unpack({name: artifact.tensors[f"{part}/{name}"] for name in shapes}, shapes)
 
 
 def pack_state(state: State) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -14,6 +14,7 @@ from prunebench.jobs.context import Context, log
 from prunebench.jobs.policies import gradual_mask
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
 from prunebench.plan.job import Job
+from prunebench.plan.params import FromInit, TrainParams
 from prunebench.store import Damaged, Missing, Store
 from prunebench.training.loop import train
 from prunebench.training.numerics import numerics_class
@@ -26,14 +27,14 @@ class _Checkpoints:
     """Commits a checkpoint now and then, and when told to stop; only a run's newest is kept."""
 
     def __init__(self, job: Job, context: Context, meta: Mapping[str, Any]) -> None:
-        self._job, self._context, self._meta = job, context, meta
+        self._run, self._context, self._meta = job.params_as(TrainParams).run_key, context, meta
         self._last = time.monotonic()
 
     def due(self, step: int) -> bool:
         return stopping.requested() or time.monotonic() - self._last >= self._context.checkpoint_seconds
 
     def save(self, state: State) -> None:
-        run, store = self._job.params["run_key"], self._context.store
+        run, store = self._run, self._context.store
         tensors, meta = pack_state(state)
         store.write_artifact(f"{run}@{state.step}", tensors, {**self._meta, **meta}, checkpoint=True)
         _drop_checkpoints(run, state.step, store)
@@ -50,14 +51,15 @@ def _drop_checkpoints(run: str, before: int, store: Store) -> None:
 
 
 def run_train(job: Job, context: Context) -> None:
-    """Commit the state of `job.params["run"]` at `job.params["step"]`.
+    """Commit the state of a run at a step.
 
     A loss that is not finite ends the run; its state is committed as diverged, without tensors, naming run
     and step, and everything that is made from it is diverged too.
     """
-    run, step, device = job.params["run"], job.params["step"], context.device
+    params, device = job.params_as(TrainParams), context.device
+    run, step = params.run, params.step
     provenance: dict[str, Any] = {"numerics": numerics_class(device, context.threads)}
-    meta: dict[str, Any] = {"kind": "state", "run": job.params["run_key"], "step": step}
+    meta: dict[str, Any] = {"kind": "state", "run": params.run_key, "step": step}
     start = _start(job, context)
     state, meta["made_from"] = start.state, start.made_from
     if state is None:
@@ -69,19 +71,19 @@ def run_train(job: Job, context: Context) -> None:
     began, begun_at = time.monotonic(), state.step
     with contextlib.ExitStack() as stack:
         if step > state.step or start.unfinished:
-            module = context.network(run["architecture"], None, run["seed"])
-            data = context.data(run["data"], device)
+            module = context.network(run.architecture, None, run.seed)
+            data = context.data(run.data, device)
             provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
-            policy = gradual_mask(run["policy"], module, context) if "policy" in run else None
+            policy = gradual_mask(run.policy, module, context) if run.policy else None
             # told to stop, the loop commits a checkpoint of the step that it is at
             stack.enter_context(stopping.held())
-            with isolated(context.host.who("architectures", run["architecture"]["name"])):
+            with isolated(context.host.who("architectures", run.architecture.name)):
                 state = train(
                     module,
                     state,
-                    context.recipe(run),
+                    run.recipe,
                     data,
-                    seed=run["seed"],
+                    seed=run.seed,
                     to_step=step,
                     device=device,
                     policy=policy,
@@ -94,13 +96,13 @@ def run_train(job: Job, context: Context) -> None:
         }
         tensors, packed = pack_state(state)
         if state.diverged is not None:
-            where = {"run": job.params["run_key"], "step": state.diverged}
+            where = {"run": params.run_key, "step": state.diverged}
             log.warning("diverged: the loss of step %d is not finite", state.diverged)
             tensors, meta["diverged"] = {}, where
             packed = {"curve": state.curve}
         meta |= {**packed, "step": step, "provenance": provenance}
         context.store.write_artifact(job.key, tensors, meta)
-        _drop_checkpoints(job.params["run_key"], step + 1, context.store)
+        _drop_checkpoints(params.run_key, step + 1, context.store)
 
 
 def _reporter(job: Job, context: Context) -> Any:
@@ -124,7 +126,8 @@ class _Start(NamedTuple):
 
 def _start(job: Job, context: Context) -> _Start:
     """Return the latest state of the run that the store holds, or its origin."""
-    run_key, step = job.params["run_key"], job.params["step"]
+    params = job.params_as(TrainParams)
+    run_key, step = params.run_key, params.step
     for at, is_checkpoint in reversed(context.store.states(run_key)):
         if at > step:
             continue
@@ -144,24 +147,23 @@ def _start(job: Job, context: Context) -> _Start:
 
 
 def _origin(job: Job, context: Context) -> _Start:
-    run = job.params["run"]
-    origin = run["origin"]
+    run = job.params_as(TrainParams).run
     inputs = {key: context.read(key) for key in job.inputs}
     made_from = {key: artifact.digest for key, artifact in inputs.items()}
     for artifact in inputs.values():
         if artifact.meta.get("diverged"):
             return _Start(None, made_from, artifact.meta["diverged"])
-    mask = mask_from(inputs[run["mask"]]) if "mask" in run else None
-    if "init" in origin:
-        module = context.network(run["architecture"], origin["init"], run["seed"])
-        state = State.of(module, mask=mask, step=run["start"])
+    mask = mask_from(inputs[run.mask]) if run.mask else None
+    if isinstance(run.origin, FromInit):
+        module = context.network(run.architecture, run.origin.init, run.seed)
+        state = State.of(module, mask=mask, step=run.start)
     else:
-        before = unpack_state(inputs[origin["state"]])
+        before = unpack_state(inputs[run.origin.state])
         state = State(
             parameters=before.parameters,
             buffers=before.buffers,
-            slots=before.slots if run["carry_momentum"] else {},
+            slots=before.slots if run.carry_momentum else {},
             mask=mask,
-            step=run["start"],
+            step=run.start,
         )
     return _Start(state, made_from)

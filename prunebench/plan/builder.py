@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from prunebench.canonical import digest
 from prunebench.host.registry import Host
 from prunebench.plan.facts import Facts
-from prunebench.plan.job import JOB_VERSIONS, Job, Kind
+from prunebench.plan.job import JOB_VERSIONS, Job, kind_of
+from prunebench.plan.params import Params, TrainParams
 
 __all__ = ["FORWARD_AND_BACKWARD", "Builder"]
 
@@ -37,20 +38,18 @@ class Builder:
     def __post_init__(self) -> None:
         self.facts = Facts(self.host, self.data_root)
 
-    def add(
-        self, kind: Kind, params: Mapping[str, Any], inputs: tuple[str, ...], *, cost: float = 0.0
-    ) -> str:
+    def add(self, params: Params, inputs: tuple[str, ...], *, cost: float = 0.0) -> str:
         """Add a job under the digest of all that it is, and return its key."""
-        key = digest({"kind": kind, "version": JOB_VERSIONS[kind], "params": params, "inputs": inputs})
+        kind = kind_of(params)
+        asked = {"kind": kind, "version": JOB_VERSIONS[kind], "params": params.plain(), "inputs": inputs}
+        key = digest(asked)
         if key not in self.jobs:
-            self.add_under(key, kind, params, inputs, cost=cost)
+            self.add_under(key, params, inputs, cost=cost)
         return key
 
-    def add_under(
-        self, key: str, kind: Kind, params: Mapping[str, Any], inputs: tuple[str, ...], *, cost: float
-    ) -> None:
+    def add_under(self, key: str, params: Params, inputs: tuple[str, ...], *, cost: float) -> None:
         """Add a job under a key that was made elsewhere (a state's: its run's and the step)."""
-        self.jobs[key] = Job(key, kind, params, inputs)
+        self.jobs[key] = Job(key, params, inputs)
         self.costs[key] = cost
 
     def part(self, kind: str, name: str) -> tuple[str, Mapping[str, Any]]:
@@ -89,8 +88,8 @@ class Builder:
             seen.add(current)
             job = self.jobs[current]
             stack.extend(job.inputs)
-            if job.kind == "train":
-                run = job.params["run_key"]
+            if isinstance(job.params, TrainParams):
+                run = job.params.run_key
                 furthest[run] = max(furthest.get(run, 0.0), self.costs[current])
             else:
                 cost += self.costs[current]

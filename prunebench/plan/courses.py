@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import Job
-from prunebench.plan.masks import passes_of, regrowth_rounds, scoring_examples
+from prunebench.plan.masks import passes_of, scoring_examples
+from prunebench.plan.params import FromState, GradualPolicy, MaskInRounds, Run, Scoring, TrainParams
 from prunebench.plan.setting import Setting
 from prunebench.training.course import Phase
-from prunebench.training.cubic import Cubic
-from prunebench.training.recipe import Recipe
 
 __all__ = ["course_of"]
 
@@ -27,20 +25,23 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
 
     found: dict[str, Phase] = {}
     for job in _in_order(builder, end, mask):
-        if job.kind == "train":
-            _trained(builder, setting, job, found, evaluated=job.key == end)
-        elif job.kind == "score":
-            found[job.key] = _scored(builder, setting, job.params, (setting.network.prunable,))
-        elif job.kind == "mask" and "rounds" in job.params:
-            prunable = setting.network.prunable
-            density, rounds = job.params["density"], job.params["rounds"]
+        params = job.params
+        if isinstance(params, TrainParams):
+            _trained(builder, setting, params, found, evaluated=job.key == end)
+        elif isinstance(params, Scoring):
+            found[job.key] = _scored(builder, setting, params, (setting.network.prunable,))
+        elif isinstance(params, MaskInRounds):
+            density, prunable, rounds = params.density, params.prunable, params.rounds
             counts = builder.once(
                 "rounds", (), (density, prunable, rounds), partial(round_counts, density, prunable, rounds)
             )
             there = (prunable, *counts[:-1])
-            found[job.key] = _scored(builder, setting, job.params["scoring"], there)
-            if "regrowth" in job.params:
-                _regrown(builder, setting, job, found, there)
+            found[job.key] = _scored(builder, setting, params.scoring, there)
+            if params.regrowth is not None:
+                other = replace(params.scoring, scorer=params.regrowth.scorer)
+                kept = tuple(there[k - 1] for k in params.regrowth_rounds)
+                if kept:
+                    found[f"{job.key} regrowth"] = _scored(builder, setting, other, kept)
     phases = tuple(found.values())
     # one object for cells that differ in their seeds alone: a frozen plan writes it once
     return builder.once("phases", (), phases, lambda: {"phases": [phase.plain() for phase in phases]})
@@ -65,61 +66,45 @@ def _in_order(builder: Builder, end: str, mask: str | None) -> list[Job]:
 
 
 def _trained(
-    builder: Builder, setting: Setting, job: Job, found: dict[str, Phase], *, evaluated: bool
+    builder: Builder, setting: Setting, params: TrainParams, found: dict[str, Phase], *, evaluated: bool
 ) -> None:
-    run, key, stop = job.params["run"], job.params["run_key"], job.params["step"]
-    start = run["start"]
-    recipe = builder.once("recipe of", (run["recipe"],), (), lambda: Recipe.model_validate(run["recipe"]))
+    run, key, stop = params.run, params.run_key, params.step
+    start = run.start
     known = found.get(key)
     stop = max(stop, known.start + known.steps if known else 0)
     if stop > start:
-        policy = run.get("policy")
         found[key] = Phase(
             "train",
-            examples=recipe.examples_between(start, stop, setting.data.examples),
+            examples=run.recipe.examples_between(start, stop, setting.data.examples),
             passes=float(FORWARD_AND_BACKWARD),
             start=start,
             steps=stop - start,
-            weights="history" if policy else "mask" if "mask" in run else "dense",
+            weights="history" if run.policy else "mask" if run.mask else "dense",
             evaluated=evaluated or bool(known and known.evaluated),
-            before=_steps_before(builder, job),
+            before=_steps_before(builder, run),
         )
-        if policy:
-            found[f"{key} scores"] = _policy_scored(builder, setting, policy)
+        if run.policy:
+            found[f"{key} scores"] = _policy_scored(builder, setting, run.policy)
 
 
-def _steps_before(builder: Builder, job: Job) -> int:
+def _steps_before(builder: Builder, run: Run) -> int:
     """Return how many steps of other runs the weights had seen that a run starts from."""
-    origin = job.params["run"]["origin"].get("state")
-    if origin is None:
+    if not isinstance(run.origin, FromState):
         return 0
-    state = builder.jobs[origin]
-    own: int = state.params["step"] - state.params["run"]["start"]
-    return own + _steps_before(builder, state)
+    state = builder.jobs[run.origin.state].params_as(TrainParams)
+    return state.step - state.run.start + _steps_before(builder, state.run)
 
 
-def _policy_scored(builder: Builder, setting: Setting, policy: Mapping[str, Any]) -> Phase:
-    schedule = Cubic.of(policy)
-    before = (schedule.prunable, *map(schedule.kept_at, schedule.steps[:-1]))
-    return _scored(builder, setting, policy["scoring"], before)
+def _policy_scored(builder: Builder, setting: Setting, policy: GradualPolicy) -> Phase:
+    cubic = policy.cubic()
+    before = (cubic.prunable, *map(cubic.kept_at, cubic.steps[:-1]))
+    return _scored(builder, setting, policy.scoring, before)
 
 
-def _regrown(
-    builder: Builder, setting: Setting, job: Job, found: dict[str, Phase], there: tuple[int, ...]
-) -> None:
-    """Add the scorings of removed weights, where another scorer makes them."""
-    scoring, regrowth = job.params["scoring"], job.params["regrowth"]
-    rounds = regrowth_rounds(scoring["scorer"], regrowth["scorer"], regrowth["every"], job.params["rounds"])
-    if rounds:
-        kept = tuple(there[k - 1] for k in rounds)
-        other = {**scoring, "scorer": regrowth["scorer"]}
-        found[f"{job.key} regrowth"] = _scored(builder, setting, other, kept)
-
-
-def _scored(builder: Builder, setting: Setting, scoring: Mapping[str, Any], kept: tuple[int, ...]) -> Phase:
+def _scored(builder: Builder, setting: Setting, scoring: Scoring, kept: tuple[int, ...]) -> Phase:
     one = Phase(
         "score",
-        examples=scoring_examples(scoring.get("batch"), setting),
-        passes=passes_of(builder, scoring["scorer"]["name"], scoring["scorer"]["parameters"]),
+        examples=scoring_examples(scoring.batch, setting),
+        passes=passes_of(builder, scoring.scorer.name, scoring.scorer.parameters),
     )
     return replace(one, rounds=len(kept), kept=kept)

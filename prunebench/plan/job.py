@@ -1,23 +1,23 @@
-"""A job: one piece of work with a key. What it is, not where or when it runs (imports no torch).
-
-Kinds and their `params` (all resolved; `inputs` lists the keys that a job reads, in the order named here):
-
-train    {run: {...}, step}                    reads the origin state, the mask (where the run has them)
-score    {scorer, prunable, data, seed}        reads a state
-mask     {keep, allocation, kept, prunable, …} reads scores, or a state (rounds); for `like` also a mask
-mask     {taken: "state"}                      reads a state pruned while training: its mask
-shuffle  {seed}                                reads a mask
-measure  {diagnostic, …}                       reads a mask or a state
-record   {cell}                                reads the end state, and the mask where there is one
-"""
+"""A job: one piece of work with a key. What it is, not where or when it runs (imports no torch)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
-__all__ = ["JOB_VERSIONS", "Job", "Kind", "state_key"]
+from prunebench.plan.params import (
+    MaskInRounds,
+    MaskOfScores,
+    MaskOfState,
+    MeasureParams,
+    Params,
+    RecordParams,
+    Scoring,
+    ShuffleParams,
+    TrainParams,
+)
+
+__all__ = ["JOB_VERSIONS", "PARAMS", "Job", "Kind", "kind_of", "state_key"]
 
 Kind = Literal["train", "score", "mask", "shuffle", "measure", "record"]
 
@@ -31,20 +31,51 @@ JOB_VERSIONS: dict[str, int] = {
 }
 """Raised when what a kind of job computes changes: its keys, and those of its descendants, change then."""
 
+PARAMS: dict[str, tuple[type[Params], ...]] = {
+    "train": (TrainParams,),
+    "score": (Scoring,),
+    "mask": (MaskOfScores, MaskInRounds, MaskOfState),
+    "shuffle": (ShuffleParams,),
+    "measure": (MeasureParams,),
+    "record": (RecordParams,),
+}
+"""What the jobs of each kind are asked."""
+
+_KINDS = {params: kind for kind, shapes in PARAMS.items() for params in shapes}
+
+P = TypeVar("P", bound=Params)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work: `key` names its output in the store, `inputs` the keys of what it reads."""
+    """One piece of work: `key` names its output in the store, `inputs` the keys that it reads, in order."""
 
     key: str
-    kind: Kind
-    params: Mapping[str, Any]
+    params: Params
     inputs: tuple[str, ...] = ()
 
     @property
+    def kind(self) -> Kind:
+        """What is done, as its key says it."""
+        return kind_of(self.params)
+
+    @property
     def prunes(self) -> bool:
-        """Whether this trains a pruned network: with a mask, or with a policy that makes one."""
-        return self.kind == "train" and ("mask" in self.params["run"] or "policy" in self.params["run"])
+        """True if this trains a pruned network: with a mask, or with a policy that makes one."""
+        if not isinstance(self.params, TrainParams):
+            return False
+        return self.params.run.mask is not None or self.params.run.policy is not None
+
+    def params_as(self, kind: type[P]) -> P:
+        """Return the parameters, which are of this kind. Raises: TypeError where they are not."""
+        if not isinstance(self.params, kind):
+            raise TypeError(f"{self.kind} job {self.key[:12]} has no {kind.__name__}")
+        return self.params
+
+
+def kind_of(params: Params) -> Kind:
+    """Return the kind of the jobs that take these parameters."""
+    return _KINDS[type(params)]  # type: ignore[return-value]
 
 
 def state_key(run: str, step: int) -> str:

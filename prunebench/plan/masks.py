@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from prunebench.errors import UsageError
 from prunebench.host.components import Scorer
-from prunebench.host.form import Form, Like, Regrowth, Rounds, ScorerCall
+from prunebench.host.form import Batch, Form, Like, Regrowth, Rounds, ScorerCall
 from prunebench.plan.builder import Builder
+from prunebench.plan.params import MaskInRounds, MaskOfScores, RegrowthUse, ScorerUse, Scoring
 from prunebench.plan.runs import find_recipe, scored_state
 from prunebench.plan.setting import Setting
 from prunebench.suite.forms import fill_scorer
@@ -19,7 +20,6 @@ __all__ = [
     "kept_weights",
     "mask_of",
     "passes_of",
-    "regrowth_rounds",
     "scoring_cost",
     "scoring_examples",
     "scoring_of",
@@ -49,38 +49,30 @@ def mask_of(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed
     if unbuilt:
         raise UsageError(f"{unbuilt} is not built yet")
     state = scored_state(builder, setting, form, recipe, seed)
-    scoring = {**scoring_of(builder, setting, form), "seed": seed}
+    scoring = scoring_of(builder, setting, form, seed)
     cost = scoring_cost(builder, setting, form)
-    params: dict[str, Any] = {
+    asked: Any = {
         "keep": form.keep,
-        "kept": kept_weights(setting, density),
+        "target": kept_weights(setting, density),
         "prunable": setting.network.prunable,
         "allocation": "like" if isinstance(form.allocation, Like) else form.allocation,
     }
-    inputs: tuple[str, ...]
+    params: MaskOfScores | MaskInRounds
     if isinstance(form.schedule, Rounds):
-        # rounds pass through the density's powers: another density with the same count is another mask
-        params |= {"rounds": form.schedule.rounds, "density": density, "scoring": scoring}
-        further = 0.0
+        rounds, regrowth = form.schedule.rounds, _regrowing(builder, form)
+        params = MaskInRounds(**asked, rounds=rounds, density=density, scoring=scoring, regrowth=regrowth)
+        source, cost = state, cost * rounds
         if isinstance(form.regrowth, Regrowth):
-            params["regrowth"] = {
-                "scorer": _called(builder, form.regrowth.scorer),
-                "every": form.regrowth.every or 1,
-            }
-            extra = regrowth_rounds(
-                scoring["scorer"],
-                params["regrowth"]["scorer"],
-                params["regrowth"]["every"],
-                form.schedule.rounds,
-            )
-            further = len(extra) * scoring_cost(builder, setting, form, form.regrowth.scorer)
-        inputs, cost = (state,), cost * form.schedule.rounds + further
+            further = scoring_cost(builder, setting, form, form.regrowth.scorer)
+            cost += len(params.regrowth_rounds) * further
     else:
-        inputs, cost = (builder.add("score", scoring, (state,), cost=cost),), 0.0
+        params = MaskOfScores(**asked)
+        source, cost = builder.add(scoring, (state,), cost=cost), 0.0
+    inputs: tuple[str, ...] = (source,)
     if isinstance(form.allocation, Like):
         other = _liked(builder, form, form.allocation)
-        inputs = (*inputs, mask_of(builder, setting, other, recipe, seed, density))
-    return builder.add("mask", params, inputs, cost=cost)
+        inputs = (source, mask_of(builder, setting, other, recipe, seed, density))
+    return builder.add(params, inputs, cost=cost)
 
 
 def components_of(builder: Builder, form: Form, recipe: Recipe) -> tuple[str, ...]:
@@ -116,31 +108,40 @@ def _liked(builder: Builder, form: Form, allocation: Like) -> Form:
     return builder.once("like", (form,), (), make)
 
 
-def scoring_of(builder: Builder, setting: Setting, form: Form) -> Mapping[str, Any]:
-    """Return what decides a form's scores, but the state and the seed."""
+def scoring_of(builder: Builder, setting: Setting, form: Form, seed: int) -> Scoring:
+    """Return what decides a form's scores, but the state."""
     scorer = form.scorer
     assert scorer is not None
 
-    def make() -> Mapping[str, Any]:
-        found = {
-            "scorer": _called(builder, scorer),
-            "prunable": form.prunable.model_dump(mode="json", by_alias=True),
-            "architecture": setting.architecture,
-        }
-        if scorer.batch:
-            found |= {"batch": scorer.batch.model_dump(exclude_none=True), "data": setting.dataset}
-        return found
+    def make() -> Scoring:
+        return Scoring(
+            scorer=_called(builder, scorer),
+            prunable=form.prunable,
+            architecture=setting.architecture,
+            batch=scorer.batch,
+            data=setting.dataset if scorer.batch else None,
+            seed=seed,
+        )
 
-    return builder.once("scoring", (setting, form), (), make)
+    return builder.once("scoring", (setting, form), (seed,), make)
 
 
-def _called(builder: Builder, scorer: ScorerCall) -> dict[str, Any]:
-    return {
-        "name": scorer.name,
-        "identity": builder.part("scorers", scorer.name)[1],
-        "parameters": scorer.parameters,
-        "device": scorer.device,
-    }
+def _regrowing(builder: Builder, form: Form) -> RegrowthUse | None:
+    def make() -> RegrowthUse | None:
+        regrowth = form.regrowth
+        if not isinstance(regrowth, Regrowth):
+            return None
+        return RegrowthUse(scorer=_called(builder, regrowth.scorer), every=regrowth.every or 1)
+
+    return builder.once("regrowth", (form,), (), make)
+
+
+def _called(builder: Builder, call: ScorerCall) -> ScorerUse:
+    def make() -> ScorerUse:
+        identity = builder.part("scorers", call.name)[1]
+        return ScorerUse(name=call.name, identity=identity, parameters=call.parameters, device=call.device)
+
+    return builder.once("scorer", (call,), (), make)
 
 
 def scoring_cost(builder: Builder, setting: Setting, form: Form, call: ScorerCall | None = None) -> float:
@@ -148,17 +149,8 @@ def scoring_cost(builder: Builder, setting: Setting, form: Form, call: ScorerCal
     assert form.scorer is not None
     call = call or form.scorer
     batch = form.scorer.batch if _reads_data(builder, call.name) else None
-    examples = scoring_examples(None if batch is None else batch.model_dump(), setting)
+    examples = scoring_examples(batch, setting)
     return float(setting.network.macs) * passes_of(builder, call.name, call.parameters) * examples
-
-
-def regrowth_rounds(
-    scorer: Mapping[str, Any], other: Mapping[str, Any], every: int, rounds: int
-) -> list[int]:
-    """Return the rounds in which removed weights are scored by a scorer of their own."""
-    if (scorer["name"], scorer["parameters"]) == (other["name"], other["parameters"]):
-        return []  # one scoring serves both
-    return [k for k in range(2, rounds + 1) if k % every == 0]
 
 
 def passes_of(builder: Builder, scorer: str, parameters: Mapping[str, Any]) -> float:
@@ -176,8 +168,11 @@ def _reads_data(builder: Builder, scorer: str) -> bool:
     return cast(Scorer, builder.host.get("scorers", scorer)).needs == "batch"
 
 
-def scoring_examples(batch: Mapping[str, Any] | None, setting: Setting) -> int:
+def scoring_examples(batch: Batch | None, setting: Setting) -> int:
     """Return how many examples a scoring batch holds; 1, an input of the scorer's own, without one."""
     if batch is None:
         return 1
-    return int(batch.get("examples") or batch["per_class"] * setting.data.classes)
+    if batch.examples is not None:
+        return batch.examples
+    assert batch.per_class is not None
+    return batch.per_class * setting.data.classes

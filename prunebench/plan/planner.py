@@ -15,6 +15,14 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
 from prunebench.plan.gradual import gradual_policy
 from prunebench.plan.masks import components_of, kept_weights, mask_of
+from prunebench.plan.params import (
+    DiagnosticUse,
+    MaskOfState,
+    MeasureParams,
+    RecordedCell,
+    RecordParams,
+    ShuffleParams,
+)
 from prunebench.plan.runs import dense_state, pruned_state
 from prunebench.plan.setting import Setting, setting_of
 from prunebench.suite.cell import Cell
@@ -76,21 +84,21 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         kept = kept_weights(setting, cell.density)
         policy, cost = gradual_policy(builder, setting, form, recipe, seed, kept)
         end = pruned_state(builder, setting, form, recipe, seed, policy=policy, extra=cost)
-        mask = builder.add("mask", {"taken": "state"}, (end,))  # it stays when the state goes
+        mask = builder.add(MaskOfState(), (end,))  # it stays when the state goes
     else:
         kept = kept_weights(setting, cell.density)
         mask = mask_of(builder, setting, form, recipe, seed, cell.density)
         if "shuffle" in form.alter:
-            mask = builder.add("shuffle", {"seed": seed}, (mask,))
+            mask = builder.add(ShuffleParams(seed=seed), (mask,))
         end = pruned_state(builder, setting, form, recipe, seed, mask=mask)
-    resolved = {
+    recorded = RecordedCell(
         **_described(builder, cell),
-        "density": cell.density,
-        "kept": kept,
-        "prunable": setting.network.prunable,
-        "seed": seed,
-    }
-    record = builder.add("record", {"cell": resolved}, (end, mask) if mask else (end,))
+        density=cell.density,
+        target=kept,
+        prunable=setting.network.prunable,
+        seed=seed,
+    )
+    record = builder.add(RecordParams(cell=recorded), (end, mask) if mask else (end,))
     measures = (_measure(builder, setting, name, end, mask) for name in cell.measures)
     return PlannedCell(
         matrix=cell.matrix,
@@ -139,17 +147,20 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
     """
     diagnostic = builder.host.get("diagnostics", name)
     assert isinstance(diagnostic, Diagnostic)
-    params: dict[str, Any] = {
-        "diagnostic": {"name": name, "identity": builder.part("diagnostics", name)[1]},
-        "of": diagnostic.of,
-        "architecture": setting.architecture,
-    }
-    if diagnostic.of == "state":
-        return builder.add("measure", params, (end,))
     if diagnostic.of == "mask" and mask is None:
         return None
+    course = None
     if diagnostic.of == "course":
-        params["course"] = builder.once(
-            "course", (), (end, mask or ""), lambda: course_of(builder, setting, end, mask)
-        )
-    return builder.add("measure", params, (mask or end,))
+        course = builder.once("course", (), (end, mask or ""), lambda: course_of(builder, setting, end, mask))
+    params = builder.once(
+        "measure",
+        (setting, course),
+        (name,),
+        lambda: MeasureParams(
+            diagnostic=DiagnosticUse(name=name, identity=builder.part("diagnostics", name)[1]),
+            of=diagnostic.of,
+            architecture=setting.architecture,
+            course=course,
+        ),
+    )
+    return builder.add(params, (end,) if diagnostic.of == "state" else (mask or end,))

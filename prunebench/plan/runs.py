@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 from prunebench.canonical import digest
 from prunebench.errors import UsageError
 from prunebench.host.form import Form
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import JOB_VERSIONS, state_key
+from prunebench.plan.params import FromInit, FromState, GradualPolicy, InitUse, Run, TrainParams
 from prunebench.plan.setting import Setting
 from prunebench.training.recipe import Recipe, of_find
 
@@ -20,7 +20,7 @@ def dense_state(builder: Builder, setting: Setting, recipe: Recipe, seed: int, s
     """Add the job that trains the unpruned network to a step, and return the state's key."""
 
     def make() -> str:
-        origin = {"init": _initial(builder, recipe, "init")}
+        origin = _drawn(builder, recipe, "init")
         return _train(builder, setting, recipe, seed, step, origin=origin, inputs=())
 
     return builder.once("dense", (setting, recipe), (seed, step), make)
@@ -41,7 +41,7 @@ def pruned_state(
     seed: int,
     *,
     mask: str | None = None,
-    policy: Mapping[str, Any] | None = None,
+    policy: GradualPolicy | None = None,
     extra: float = 0.0,
 ) -> str:
     """Add the job that trains the pruned network to the end of the schedule, and return the state's key.
@@ -62,14 +62,14 @@ def pruned_state(
     if form.train_from == "scored" or of_find(form.train_from):
         source = find_recipe(builder, form, recipe)
     if "reinit" in form.alter:
-        origin: dict[str, Any] = {"init": _initial(builder, source, "fresh")}
+        origin: FromInit | FromState = _drawn(builder, source, "fresh")
         inputs: tuple[str, ...] = ()
         carry = False
     else:
         point = form.score_at if form.train_from == "scored" else form.train_from
         step = source.step_of(point, examples)
         state = dense_state(builder, setting, source, seed, step)
-        origin, inputs = {"state": state}, (state,)
+        origin, inputs = FromState(state=state), (state,)
         carry = clock > 0 and step == clock
     return _train(
         builder,
@@ -94,9 +94,12 @@ def find_recipe(builder: Builder, form: Form, recipe: Recipe) -> Recipe:
     return builder.once("find", (form, recipe), (), lambda: recipe.changed(form.find))
 
 
-def _initial(builder: Builder, recipe: Recipe, purpose: str) -> dict[str, Any]:
-    _, identity = builder.part("initializations", recipe.init)
-    return {"name": recipe.init, "identity": identity, "purpose": purpose}
+def _drawn(builder: Builder, recipe: Recipe, purpose: Literal["init", "fresh"]) -> FromInit:
+    def make() -> FromInit:
+        _, identity = builder.part("initializations", recipe.init)
+        return FromInit(init=InitUse(name=recipe.init, identity=identity, purpose=purpose))
+
+    return builder.once("drawn", (recipe,), (purpose,), make)
 
 
 def _train(
@@ -106,32 +109,31 @@ def _train(
     seed: int,
     step: int,
     *,
-    origin: Mapping[str, Any],
+    origin: FromInit | FromState,
     inputs: tuple[str, ...],
     mask: str | None = None,
-    policy: Mapping[str, Any] | None = None,
+    policy: GradualPolicy | None = None,
     start: int = 0,
     carry: bool = False,
     extra: float = 0.0,
 ) -> str:
     """Add the job "train this run to this step"; the run's key holds all that decides its bits."""
-    run = {
-        "architecture": setting.architecture,
-        "origin": origin,
-        **({"mask": mask} if mask else {}),
-        **({"policy": policy} if policy else {}),
-        "start": start,
-        "carry_momentum": carry,
-        "recipe": builder.once("run fields", (recipe,), (), recipe.run_fields),
-        "data": setting.dataset,
-        "seed": seed,
-    }
-    run_key = digest({"kind": "run", "version": JOB_VERSIONS["train"], **run})
+    run = Run(
+        architecture=setting.architecture,
+        origin=origin,
+        mask=mask,
+        policy=policy,
+        start=start,
+        carry_momentum=carry,
+        recipe=recipe,
+        data=setting.dataset,
+        seed=seed,
+    )
+    run_key = digest({"kind": "run", "version": JOB_VERSIONS["train"], **run.plain()})
     key = state_key(run_key, step)
     if key not in builder.jobs:
         cost = float(setting.network.macs) * _passes(builder, setting, recipe, start, step) + extra
-        params = {"run": run, "run_key": run_key, "step": step}
-        builder.add_under(key, "train", params, inputs, cost=cost)
+        builder.add_under(key, TrainParams(run=run, run_key=run_key, step=step), inputs, cost=cost)
     return key
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from prunebench.canonical import digest
 from prunebench.host.datasets import parse_dataset
 from prunebench.plan.builder import Builder
 from prunebench.plan.facts import DataFacts, NetworkFacts
+from prunebench.plan.params import DataUse, NetworkUse
 from prunebench.suite.cell import Cell
 
 __all__ = ["Setting", "setting_of"]
@@ -21,10 +20,8 @@ class Setting:
 
     data: DataFacts
     network: NetworkFacts
-    architecture: Mapping[str, Any]
-    """The network as keys spell it: identity, name, parameters, input, classes."""
-    dataset: Mapping[str, Any]
-    """The data as keys spell it: name, fingerprint, identity, split."""
+    architecture: NetworkUse
+    dataset: DataUse
     parts: tuple[str, ...]
     """Names in the table of identities that every one of these cells depends on."""
 
@@ -52,18 +49,18 @@ def _look_up(builder: Builder, cell: Cell) -> Setting:
     return Setting(
         data=data,
         network=builder.facts.network(cell.architecture, data, cell.form.prunable),
-        architecture={
-            "identity": network_identity,
-            "name": cell.architecture.name,
-            "parameters": dict(cell.architecture.parameters),
-            "input": list(data.shape),
-            "classes": data.classes,
-        },
-        dataset={
-            "name": cell.dataset,
-            "fingerprint": data.fingerprint,
-            "identity": dataset_identity,
-            "split": cell.split,
-        },
+        architecture=NetworkUse(
+            identity=network_identity,
+            name=cell.architecture.name,
+            parameters=dict(cell.architecture.parameters),
+            input=data.shape,
+            classes=data.classes,
+        ),
+        dataset=DataUse(
+            name=cell.dataset,
+            fingerprint=data.fingerprint,
+            identity=dataset_identity,
+            split=cell.split,
+        ),
         parts=(network_label, dataset_label, recipe_label, data_label),
     )

@@ -1,27 +1,29 @@
 """Masks, scores to masks, allocation, rounds, diagnostics: tensors only."""
 
 from prunebench.pruning.allocation import kept_count, layer_counts, round_counts
+from prunebench.pruning.keep import keep_top
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
 from prunebench.pruning.product import Product
 from prunebench.pruning.prunable import prunable_weights, uncovered
-from prunebench.pruning.remove import keep_top
+from prunebench.pruning.prune import MaskForm, Regrow, make_mask
 from prunebench.pruning.rng import RandomStream
-from prunebench.pruning.rounds import Regrow, prune_rounds
-from prunebench.pruning.score import score_network
+from prunebench.pruning.score import Scoring, score_network
 from prunebench.pruning.shuffle import shuffle_mask
 
 __all__ = [
     "Mask",
+    "MaskForm",
     "Product",
     "RandomStream",
     "Regrow",
+    "Scoring",
     "ScoringNetwork",
     "keep_top",
     "kept_count",
     "layer_counts",
+    "make_mask",
     "prunable_weights",
-    "prune_rounds",
     "round_counts",
     "score_network",
     "shuffle_mask",

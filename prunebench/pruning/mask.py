@@ -37,8 +37,8 @@ class Mask(Mapping[str, Tensor]):
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         for name, tensor in tensors.items():
             if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
-                found = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-                raise UsageError(f"a mask holds bool tensors; '{name}' is {found}")
+                kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+                raise UsageError(f"a mask holds bool tensors; '{name}' is {kind}")
         self._tensors = {
             name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
         }
@@ -105,6 +105,10 @@ class Mask(Mapping[str, Tensor]):
         """How many weights of a layer are kept."""
         return self._kept[name]
 
+    def counts(self) -> dict[str, int]:
+        """Return how many weights of each layer are kept, in module order."""
+        return dict(self._kept)
+
     def layers(self) -> list[dict[str, Any]]:
         """Return one dict a layer, in module order: name, shape (list), kept and prunable (counts)."""
         return [
@@ -126,16 +130,16 @@ class Mask(Mapping[str, Tensor]):
         missing = [name for name in self if plain_name(name) not in weights]
         if missing:
             raise UsageError(f"the network has no weights {', '.join(missing)}, which the mask is for")
-        found = {name: weights[plain_name(name)] for name in self}
-        for name, tensor in self.items():
-            if found[name].shape != tensor.shape:
+        pairs = [(name, weights[plain_name(name)], tensor) for name, tensor in self.items()]
+        for name, weight, tensor in pairs:
+            if weight.shape != tensor.shape:
                 raise UsageError(
-                    f"weight '{name}' has shape {tuple(found[name].shape)}, the mask {tuple(tensor.shape)}"
+                    f"weight '{name}' has shape {tuple(weight.shape)}, the mask {tuple(tensor.shape)}"
                 )
         with torch.no_grad():
-            for name, tensor in self.items():
-                found[name].masked_fill_(~tensor.to(found[name].device), 0)
-        remove_too(module, {id(found[name]): tensor for name, tensor in self.items()})
+            for _, weight, tensor in pairs:
+                weight.masked_fill_(~tensor.to(weight.device), 0)
+        remove_too(module, {id(weight): tensor for _, weight, tensor in pairs})
         return module
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -17,38 +18,70 @@ from prunebench.faults import failure, said, told
 from prunebench.isolation import isolated
 from prunebench.pruning import nested
 from prunebench.pruning.copying import undisturbed
+from prunebench.pruning.degenerate import Warn, tell_no_ranking
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
 from prunebench.pruning.precision import Precision
 from prunebench.pruning.product import Product
-from prunebench.pruning.ranking import Warn, tell_no_ranking, warn_user
 from prunebench.pruning.rng import RandomStream
 
-__all__ = ["ScoringFunction", "run_scorer", "score_network"]
+__all__ = ["Scoring", "ScoringFunction", "run_scorer", "score_network"]
 
 ScoringFunction = Callable[..., Mapping[str, Tensor] | Mapping[str, Product]]
 """function(net, batch, rng, **parameters) → {parameter name: scores}."""
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """How a network is scored: a function, and what is to be known of the network and its inputs.
+
+    function, parameters: the scorer's; who: its name, for messages
+    mode, precision: the network's while it is scored (`ScoringNetwork`)
+    batch: (x, y), or None for a scorer that reads no data
+    of, except_: which weights are prunable (`prunable_weights`)
+    loss, reduction: the user's own loss, and what it is over the examples; unless given, cross entropy
+    input_shape: the shape of one input, where it is known
+    like: the inputs that one made up by the scorer is like, where there is no batch
+    """
+
+    function: ScoringFunction
+    _: KW_ONLY
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    mode: Literal["train", "eval"] = "eval"
+    precision: Precision = "float32"
+    batch: tuple[Any, Any] | None = None
+    of: Literal["weights", "convolutions"] = "weights"
+    except_: Sequence[str] = ()
+    loss: Loss | None = None
+    reduction: Reduction | None = None
+    input_shape: Sequence[int] | None = None
+    like: Any = None
+    who: str = "the scorer"
+
+    def network(self, module: nn.Module, mask: Mask | None = None) -> ScoringNetwork:
+        """Return the private copy of a network that the function works on, under a mask."""
+        return ScoringNetwork(
+            module,
+            mask,
+            mode=self.mode,
+            precision=self.precision,
+            of=self.of,
+            except_=self.except_,
+            loss=self.loss,
+            reduction=self.reduction,
+            input_shape=self.input_shape,
+            like=self.like if self.batch is None else self.batch[0],
+        )
+
+
 def score_network(
     module: nn.Module,
-    function: ScoringFunction,
+    scoring: Scoring,
     *,
-    mode: Literal["train", "eval"] = "eval",
-    precision: Precision = "float32",
-    batch: tuple[Any, Any] | None = None,
-    rng: RandomStream | None = None,
     mask: Mask | None = None,
-    of: Literal["weights", "convolutions"] = "weights",
-    except_: Iterable[str] = (),
-    loss: Loss | None = None,
-    reduction: Reduction | None = None,
-    input_shape: Sequence[int] | None = None,
-    like: Any = None,
-    parameters: Mapping[str, Any] | None = None,
-    who: str = "the scorer",
-    warn: Warn = warn_user,
+    rng: RandomStream | None = None,
+    warn: Warn | None = None,
 ) -> dict[str, Tensor]:
     """Return the scores of the prunable weights by name: CPU tensors of the weights' shapes.
 
@@ -56,42 +89,23 @@ def score_network(
     numpy's and Python's global generators seeded from `rng`, so that dropout or a scorer's own `torch.rand`
     repeat; all these are put back afterwards (`prunebench.isolation`). Attention is computed by its plain
     formula, whose second derivatives exist. Scores stay in the scorer's own precision (half precisions become
-    float32, exactly).
-    `like` are the inputs that a made-up one is like, where there is no `batch`. `warn` is told of scores that
-    are all equal.
+    float32, exactly). `warn` is told of scores that are all equal.
 
-    Raises: ComponentError, naming `who`, where the function fails or returns other names or shapes than the
-    weights', numbers that are not finite, or, in a network without a mask, nothing but zeros; UsageError
-    where the loss fails or is not finite, or the network does not take the inputs; LeakError where
+    Raises: ComponentError, naming `scoring.who`, where the function fails or returns other names or shapes
+    than the weights', numbers that are not finite, or, in a network without a mask, nothing but zeros;
+    UsageError where the loss fails or is not finite, or the network does not take the inputs; LeakError where
     the function changes what others' results are made with.
     """
-    net = ScoringNetwork(
-        module,
-        mask,
-        mode=mode,
-        precision=precision,
-        of=of,
-        except_=except_,
-        loss=loss,
-        reduction=reduction,
-        input_shape=input_shape,
-        like=like if batch is None else batch[0],
-    )
-    found = run_scorer(net, function, batch=batch, rng=rng, parameters=parameters or {}, who=who)
+    net = scoring.network(module, mask)
+    returned = run_scorer(net, scoring, rng)
     with torch.inference_mode(False):
-        scores = {name: _own(score, name, who) for name, score in found.items()}
-    tell_no_ranking(scores, net.mask, who, warn)
+        scores = {name: _own(score, name, scoring.who) for name, score in returned.items()}
+    tell_no_ranking(scores, net.mask, scoring.who, warn)
     return scores
 
 
 def run_scorer(
-    net: ScoringNetwork,
-    function: ScoringFunction,
-    *,
-    batch: tuple[Any, Any] | None,
-    rng: RandomStream | None,
-    parameters: Mapping[str, Any],
-    who: str,
+    net: ScoringNetwork, scoring: Scoring, rng: RandomStream | None
 ) -> dict[str, Tensor | Product]:
     """Run a scoring function on a network made for it and check names, shapes and types of what it returns.
 
@@ -100,16 +114,17 @@ def run_scorer(
     """
     shapes = {name: weight.shape for name, weight in net.weights.items()}
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
-    moved = None
+    given, moved = scoring.batch, None
     try:
-        with isolated(who), _scoring(net.device, seed):
-            moved = None if batch is None else (net.moved(batch[0]), net.moved(batch[1]))
-            return _checked(function(net, moved, rng, **parameters), shapes, who)
+        with isolated(scoring.who), _seeded(net.device, seed):
+            moved = None if given is None else (net.moved(given[0]), net.moved(given[1]))
+            returned = scoring.function(net, moved, rng, **scoring.parameters)
+            return _checked(returned, shapes, scoring.who)
     except PrunebenchError:
         raise
     except (Exception, SystemExit) as error:
-        with isolated("the network"), _scoring(net.device, seed):  # as if the scorer had not run
-            blamed = _blame(net, moved, batch, error, who)
+        with isolated("the network"), _seeded(net.device, seed):  # as if the scorer had not run
+            blamed = _blame(net, moved, given, error, scoring.who)
         for note in getattr(error, "__notes__", ()):
             blamed.add_note(note)
         raise blamed from error
@@ -272,7 +287,7 @@ def _own(score: Tensor | Product, name: str, who: str) -> Tensor:
 
 
 @contextlib.contextmanager
-def _scoring(device: torch.device, seed: int) -> Iterator[None]:
+def _seeded(device: torch.device, seed: int) -> Iterator[None]:
     """Seed the global generators and set the modes for scoring; `isolated` puts them back."""
     random.seed(seed)
     np.random.seed(seed % 2**32)

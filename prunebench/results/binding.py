@@ -12,6 +12,7 @@ from typing import Any
 
 from prunebench.canonical import canonical
 from prunebench.plan.job import Job
+from prunebench.plan.params import MeasureParams, RecordedCell, RecordParams
 from prunebench.plan.plan import Plan
 from prunebench.store import Fits, Record
 
@@ -21,23 +22,24 @@ __all__ = ["measure_of", "record_of"]
 def record_of(plan: Plan, key: str) -> Fits:
     """Return what says why a record is not that of the planned cell."""
     job = plan.jobs[key]
-    planned: Mapping[str, Any] = job.params["cell"]
+    asked = job.params_as(RecordParams).cell
+    planned = asked.plain()
 
     def wrong(record: Record) -> str | None:
         result = record.result
         if canonical(result["cell"]) != canonical(planned):
             return f"it is the record of another cell: {_difference(result['cell'], planned)}"
         return (
-            _wrong_counts(result, planned, _examples(plan, planned))
+            _wrong_counts(result, asked, _examples(plan, asked))
             or (_wrong_sources(result, job) if record.schema > 1 else None)
         )  # fmt: skip
 
     return wrong
 
 
-def _examples(plan: Plan, cell: Mapping[str, Any]) -> int | None:
+def _examples(plan: Plan, cell: RecordedCell) -> int | None:
     """Return how many examples the cell's network is evaluated on, as the plan knows it."""
-    found: int | None = plan.suite.get("examples", {}).get(cell.get("dataset"), {}).get(cell.get("split"))
+    found: int | None = plan.suite.get("examples", {}).get(cell.dataset, {}).get(cell.split)
     return found
 
 
@@ -49,16 +51,16 @@ def _difference(found: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
     return "its fields are others"
 
 
-def _wrong_counts(result: Mapping[str, Any], cell: Mapping[str, Any], examples: int | None) -> str | None:
+def _wrong_counts(result: Mapping[str, Any], cell: RecordedCell, examples: int | None) -> str | None:
     counted = [point.get("examples") for point in result.get("curve", ())]
     counted += [result["test"]["examples"]] if result.get("test") else []
     for count in counted:
         if examples is not None and count is not None and count != examples:
             return f"it counts {count} examples, its data set has {examples}"
     mask = result.get("mask") or {}
-    for name in ("kept", "prunable"):
-        if mask.get(name) is not None and name in cell and mask[name] != cell[name]:
-            return f"its mask has {mask[name]} weights {name}, planned are {cell[name]}"
+    for name, planned in (("kept", cell.target), ("prunable", cell.prunable)):
+        if mask.get(name) is not None and mask[name] != planned:
+            return f"its mask has {mask[name]} weights {name}, planned are {planned}"
     return None
 
 
@@ -78,14 +80,15 @@ def _wrong_sources(result: Mapping[str, Any], job: Job) -> str | None:
 def measure_of(plan: Plan, key: str) -> Fits:
     """Return what says why a measure is not the planned one."""
     job = plan.jobs[key]
+    params = job.params_as(MeasureParams)
 
     def wrong(record: Record) -> str | None:
         result = record.result
-        name = job.params["diagnostic"]["name"]
+        name = params.diagnostic.name
         if result["diagnostic"] != name:
             return f"it is a measure of {result['diagnostic']!r:.60}, planned is {name!r}"
-        if result.get("of", job.params["of"]) != job.params["of"]:
-            return f"it measures a {result['of']!r:.40}, planned is a {job.params['of']}"
+        if result.get("of", params.of) != params.of:
+            return f"it measures a {result['of']!r:.40}, planned is a {params.of}"
         source = list(result.get("made_from") or job.inputs)
         if source != list(job.inputs):
             return f"it was made from {source[0][:12]}, planned is {job.inputs[0][:12]}"

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from prunebench.plan.params import MaskInRounds, MeasureParams, Scoring, TrainParams
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import PlannedCell
 from prunebench.results.snapshot import Snapshot
@@ -185,7 +186,8 @@ Kind = tuple[str, str | None, int]
 def kind_of(plan: Plan, key: str) -> Kind:
     """Return which jobs a job's time is like."""
     job = plan.jobs[key]
-    return job.kind, _architecture(plan, key), int(job.params.get("rounds", 1))
+    rounds = job.params.rounds if isinstance(job.params, MaskInRounds) else 1
+    return job.kind, _architecture(plan, key), rounds
 
 
 def job_seconds(snapshot: Snapshot) -> dict[Kind, float]:
@@ -229,19 +231,21 @@ def logged_seconds(log: Path) -> float | None:
 def _steps(plan: Plan, key: str) -> int:
     """Return the steps that a training job takes from its run's earlier state on; 0 for other jobs."""
     job = plan.jobs[key]
-    if job.kind != "train":
+    if not isinstance(job.params, TrainParams):
         return 0
     earlier = plan.earlier.get(key)
-    start: int = plan.jobs[earlier].params["step"] if earlier else job.params["run"]["start"]
-    return max(0, int(job.params["step"]) - start)
+    start = plan.jobs[earlier].params_as(TrainParams).step if earlier else job.params.run.start
+    return max(0, job.params.step - start)
 
 
 def _architecture(plan: Plan, key: str) -> str | None:
     """Return the architecture that a job works on, where its parameters say so."""
     params = plan.jobs[key].params
-    part = params.get("run") or params.get("scoring") or params
-    found = part.get("architecture")
-    return found["name"] if found else None
+    if isinstance(params, TrainParams):
+        return params.run.architecture.name
+    if isinstance(params, MaskInRounds):
+        return params.scoring.architecture.name
+    return params.architecture.name if isinstance(params, Scoring | MeasureParams) else None
 
 
 def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
@@ -259,9 +263,10 @@ def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
         except (Missing, Damaged):
             continue
         state = plan.jobs[plan.jobs[cell.key].inputs[0]]
+        trained = state.params_as(TrainParams)
         time: dict[str, Any] = provenance.get("time") or {}
         seconds, steps = time.get("train_seconds"), time.get("trained_steps")
-        if not seconds or steps != state.params["step"] - state.params["run"]["start"]:
+        if not seconds or steps != trained.step - trained.run.start:
             continue
         if (provenance.get("hardware") or {}).get("device", "cpu") != device.split(":")[0]:
             continue

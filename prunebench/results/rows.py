@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from prunebench.plan.params import MeasureParams
 from prunebench.plan.plan import Plan
 from prunebench.results.snapshot import Snapshot
 from prunebench.store import Record, Store
@@ -63,13 +64,13 @@ def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
         failed = snapshot.status(cell) == "failed"
         for key in cell.targets[1:]:
             job = plan.jobs[key]
-            if job.kind != "measure":
+            if not isinstance(job.params, MeasureParams):
                 continue
             measured: dict[str, Any] = {"status": "failed" if failed else "missing", "measured": None}
             record = snapshot.result(key)
             if record is not None:
                 measured = {"status": record.result["outcome"], "measured": record.result.get("value")}
-            found.append({**about, "measure": job.params["diagnostic"]["name"], **measured})
+            found.append({**about, "measure": job.params.diagnostic.name, **measured})
     return found
 
 

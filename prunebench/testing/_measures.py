@@ -15,7 +15,7 @@ from prunebench.analysis.measures import fields_of
 from prunebench.canonical import canonical
 from prunebench.errors import ComponentError, PrunebenchError
 from prunebench.host.components import Diagnostic, Scorer
-from prunebench.pruning import Mask, prunable_weights, score_network
+from prunebench.pruning import Mask, Scoring, prunable_weights, score_network
 from prunebench.testing._common import (
     SHAPE,
     MadeWhenAsked,
@@ -121,19 +121,16 @@ def _scores(
     where: str,
     parameters: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Tensor]:
-    return score_network(
-        network,
+    scoring = Scoring(
         scorer.function,
+        parameters={**scorer.parameters, **(parameters or {})},
         mode=scorer.mode,
         precision=scorer.precision,
         batch=batch if scorer.needs == "batch" else None,
-        rng=stream(0, "scores"),
-        mask=mask,
         input_shape=SHAPE,
-        parameters={**scorer.parameters, **(parameters or {})},
         who=where,
-        warn=_refuse,
     )
+    return score_network(network, scoring, mask=mask, rng=stream(0, "scores"), warn=_refuse)
 
 
 def _partial_mask(network: nn.Module) -> Mask:

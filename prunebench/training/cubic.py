@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 from prunebench.errors import UsageError
 
@@ -38,11 +36,6 @@ class Cubic:
                 f"schedule = {{gradual = …}} goes from step {self.start} to step {self.stop}: "
                 "its end must lie behind its beginning"
             )
-
-    @classmethod
-    def of(cls, policy: Mapping[str, Any]) -> Cubic:
-        """Return the schedule that a run's key holds."""
-        return cls(policy["from"], policy["to"], policy["every"], policy["kept"][0], policy["kept"][1])
 
     @cached_property
     def steps(self) -> tuple[int, ...]:

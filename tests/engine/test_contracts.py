@@ -63,7 +63,7 @@ def test_a_run_continued_from_any_snapshot_gives_the_same_bits(project: Any, ste
     by_way = project.run(path, "by-way")
     dense = at_once.plan.jobs[at_once.plan.cells[0].key].inputs[0]
     assert project.results(by_way) == project.results(at_once)
-    assert any(job.params["step"] == step for job in passing.made if job.kind == "train")
+    assert any(job.params.step == step for job in passing.made if job.kind == "train")
     assert same_tensors(at_once.store.read_artifact(dense), by_way.store.read_artifact(dense))
 
 
@@ -146,7 +146,7 @@ def test_states_of_pruned_runs_and_scores_go_when_nobody_needs_them(project: Any
     assert left == {"train", "mask"}
     for key in engine.store.artifact_keys():
         if engine.plan.jobs[key].kind == "train":
-            assert "mask" not in engine.plan.jobs[key].params["run"]
+            assert engine.plan.jobs[key].params.run.mask is None
 
 
 def test_keep_states_keeps_them(project: Any) -> None:

@@ -121,10 +121,8 @@ def test_a_mean_that_is_not_declared_is_that_of_the_training_images(mixed: Any) 
     images = dataset.load(Path(session.request.data), "train")[0].double() / 255
     context = session.worker(mixed.store()).context
     job = next(
-        j
-        for j in session.plan.jobs.values()
-        if j.kind == "train" and j.params["run"]["data"]["name"] == "blobs"
+        j for j in session.plan.jobs.values() if j.kind == "train" and j.params.run.data.name == "blobs"
     )
-    data = context.data(job.params["run"]["data"], "cpu")
+    data = context.data(job.params.run.data, "cpu")
     assert data.mean == pytest.approx([float(images.mean())], abs=1e-12)
     assert data.std == pytest.approx([float(images.std(correction=0))], abs=1e-12)

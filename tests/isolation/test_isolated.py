@@ -25,7 +25,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import prunebench.pruning.remove
+import prunebench.pruning.keep
 from prunebench.errors import ComponentError, LeakError
 from prunebench.isolation import Watch, isolated
 
@@ -109,8 +109,8 @@ LEAKS: dict[str, tuple[Leak, str]] = {
     "hides a builtin": (_patch(F, "len"), r"replaced torch\.nn\.functional\.len"),
     "numpy": (_patch(np.random, "permutation"), r"replaced numpy\.random\.permutation"),
     "prunebench": (
-        _patch(prunebench.pruning.remove, "keep_top"),
-        r"replaced prunebench\.pruning\.remove\.keep_top",
+        _patch(prunebench.pruning.keep, "keep_top"),
+        r"replaced prunebench\.pruning\.keep\.keep_top",
     ),
     "a class of prunebench": (
         _patch(prunebench.pruning.Mask, "apply"),
@@ -121,8 +121,8 @@ LEAKS: dict[str, tuple[Leak, str]] = {
         r"replaced the module torch\.nn\.functional",
     ),
     "code of prunebench": (
-        _patch(prunebench.pruning.remove.keep_top, "__code__", (lambda *args, **kwargs: None).__code__),
-        r"replaced the code of prunebench\.pruning\.remove\.keep_top",
+        _patch(prunebench.pruning.keep.keep_top, "__code__", (lambda *args, **kwargs: None).__code__),
+        r"replaced the code of prunebench\.pruning\.keep\.keep_top",
     ),
     "defaults": (
         _patch(F.dropout, "__defaults__", (0.9, True, False)),
@@ -172,7 +172,7 @@ def behaviour() -> dict[str, Any]:
         "device": str(torch.ones(1).device),
         "builtins": (sum([1, 2]), F.len([1]) if hasattr(F, "len") else None),
         "numpy": sorted(np.random.permutation(4).tolist()),
-        "ours": prunebench.pruning.remove.keep_top is prunebench.pruning.keep_top,
+        "ours": prunebench.pruning.keep.keep_top is prunebench.pruning.keep_top,
         "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
         "timer": signal.getitimer(signal.ITIMER_REAL)[0],
         "hooks": [len(value) for value in vars(nn.modules.module).values() if isinstance(value, dict)][:20],

@@ -9,6 +9,7 @@ import pytest
 
 from prunebench.jobs.binding import artifact_of, state_of
 from prunebench.plan.job import Job
+from prunebench.plan.params import MaskOfScores
 
 RUN = "ab" * 32
 STATE = {
@@ -59,7 +60,7 @@ def test_a_state_is_of_its_run_and_step(change: Mapping[str, Any], said: str | N
 )
 def test_a_mask_keeps_what_is_planned(change: Mapping[str, Any], said: str | None) -> None:
     """A mask of other counts, or without its layers, is refused by name."""
-    job = Job(RUN, "mask", {"kept": 5, "prunable": 10}, ())
+    job = Job(RUN, MaskOfScores(keep="high", target=5, prunable=10, allocation="global"))
     found = artifact_of(job)({**MASK, **change})
     assert (found is None) if said is None else (found is not None and said in found)
 

@@ -130,7 +130,7 @@ def masks_of(project: Any, method: Any, ablations: list[Any], **options: Any) ->
         record = engine.plan.jobs[cell.key]
         end = engine.plan.jobs[record.inputs[0]]
         mask = mask_from(engine.store.read_artifact(record.inputs[1]))
-        found[cell.labels["ablations"]] = (end.params["run"], mask, engine)
+        found[cell.labels["ablations"]] = (end.params.run, mask, engine)
     return found
 
 
@@ -138,12 +138,10 @@ def test_fixed_variance_scores_weights_of_variance_one_and_trains_them(project: 
     """Reading (a): the trained network begins at the unit-variance weights whose magnitudes made the mask."""
     found = masks_of(project, "magnitude", ["none", "fixed-variance"], sparsities=[0.9])
     (plain, before, engine), (fixed, mask, _) = found[""], found["fixed-variance"]
-    start = engine.plan.jobs[fixed["origin"]["state"]].params["run"]["origin"]["init"]
-    assert start["name"] == "unit-variance"
-    assert (
-        engine.plan.jobs[plain["origin"]["state"]].params["run"]["origin"]["init"]["name"] != "unit-variance"
-    )
-    weights = unpack_state(engine.store.read_artifact(fixed["origin"]["state"])).parameters
+    start = engine.plan.jobs[fixed.origin.state].params.run.origin.init
+    assert start.name == "unit-variance"
+    assert engine.plan.jobs[plain.origin.state].params.run.origin.init.name != "unit-variance"
+    weights = unpack_state(engine.store.read_artifact(fixed.origin.state)).parameters
     sizes = torch.cat([weights[name].abs().flatten() for name in mask])
     kept = torch.cat([mask[name].flatten() for name in mask])
     assert sizes[kept].min() >= sizes[~kept].max()
@@ -160,7 +158,7 @@ def test_fixed_variance_scores_alone_changes_the_mask_and_not_the_weights(projec
     plain, a, b = (found[name] for name in ("", "fixed-variance", "fixed-variance-scores"))
     assert b[1] == a[1]
     assert b[1] != plain[1]
-    assert b[0]["origin"] == plain[0]["origin"] != a[0]["origin"]
+    assert b[0].origin == plain[0].origin != a[0].origin
 
 
 @pytest.mark.parametrize("at", ['["end"]', "[{step = 5}]"])
@@ -171,10 +169,10 @@ def test_fixed_variance_at_a_later_point_takes_the_weights_of_that_point(project
     )
     plain, a, b = (found[name] for name in ("", "fixed-variance", "fixed-variance-scores"))
     jobs = plain[2].plan.jobs
-    steps = {jobs[run["origin"]["state"]].params["step"] for run, _, _ in (plain, a, b)}
+    steps = {jobs[run.origin.state].params.step for run, _, _ in (plain, a, b)}
     assert len(steps) == 1
-    assert b[0]["origin"] == plain[0]["origin"] != a[0]["origin"]
-    assert jobs[a[0]["origin"]["state"]].params["run"]["origin"]["init"]["name"] == "unit-variance"
+    assert b[0].origin == plain[0].origin != a[0].origin
+    assert jobs[a[0].origin.state].params.run.origin.init.name == "unit-variance"
 
 
 def test_ltr_under_fixed_variance_rewinds_in_the_run_of_variance_one(project: Any) -> None:
@@ -182,9 +180,9 @@ def test_ltr_under_fixed_variance_rewinds_in_the_run_of_variance_one(project: An
     method = {"method": "ltr", "as": "rewound", "train_from": {"step": 3}}
     found = masks_of(project, method, ["fixed-variance", "fixed-variance-scores"])
     (a, _, engine), (b, _, _) = found["fixed-variance"], found["fixed-variance-scores"]
-    states = [engine.plan.jobs[run["origin"]["state"]].params for run in (a, b)]
-    assert [state["step"] for state in states] == [3, 3]
-    names = [state["run"]["origin"]["init"]["name"] for state in states]
+    states = [engine.plan.jobs[run.origin.state].params for run in (a, b)]
+    assert [state.step for state in states] == [3, 3]
+    names = [state.run.origin.init.name for state in states]
     assert names[0] == "unit-variance" != names[1]
 
 

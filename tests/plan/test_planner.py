@@ -47,7 +47,7 @@ def test_rounds_score_inside_the_mask_job(project: Any) -> None:
     """SynFlow's hundred rounds are one job for each density, with no scores stored."""
     plan = project.session(project.suite(["synflow"], sparsities=[0.5, 0.9])).plan
     assert kinds(plan)["score"] == 0
-    assert [j.params["rounds"] for j in plan.jobs.values() if j.kind == "mask"] == [100, 100]
+    assert [j.params.rounds for j in plan.jobs.values() if j.kind == "mask"] == [100, 100]
 
 
 def test_a_list_and_a_formula_of_the_same_sparsities_are_the_same_cells(project: Any) -> None:
@@ -109,8 +109,8 @@ def test_find_scores_a_network_trained_otherwise(project: Any) -> None:
     more = 'find = [{lr = 0.03}]\nscore_at = ["end"]'
     plan = project.session(project.suite(["magnitude-after-training"], more=more)).plan
     score = next(job for job in plan.jobs.values() if job.kind == "score")
-    scored = plan.jobs[score.inputs[0]].params["run"]["recipe"]["lr"]
-    evaluated = plan.jobs[plan.jobs[plan.cells[-1].key].inputs[0]].params["run"]["recipe"]["lr"]
+    scored = plan.jobs[score.inputs[0]].params.run.recipe.lr
+    evaluated = plan.jobs[plan.jobs[plan.cells[-1].key].inputs[0]].params.run.recipe.lr
     assert scored == 0.03
     assert evaluated != 0.03
 
@@ -119,7 +119,7 @@ def test_reinit_starts_from_another_draw_and_reads_no_state(project: Any) -> Non
     """The evaluated network of reinit is drawn anew; only the mask is read."""
     plan = project.session(project.suite(ablations=["reinit"])).plan
     job = plan.jobs[plan.jobs[plan.cells[-1].key].inputs[0]]
-    assert job.params["run"]["origin"]["init"]["purpose"] == "fresh"
+    assert job.params.run.origin.init.purpose == "fresh"
     assert [plan.jobs[key].kind for key in job.inputs] == ["mask"]
 
 
@@ -127,8 +127,8 @@ def test_clock_that_goes_on_carries_the_momentum(project: Any) -> None:
     """Rewound to a step and going on with the schedule there, a run keeps that state's momentum."""
     method = {"method": "ltr", "as": "rewound", "train_from": {"step": 3}, "clock": {"step": 3}}
     plan = project.session(project.suite([method])).plan
-    run = plan.jobs[plan.jobs[plan.cells[-1].key].inputs[0]].params["run"]
-    assert (run["start"], run["carry_momentum"]) == (3, True)
+    run = plan.jobs[plan.jobs[plan.cells[-1].key].inputs[0]].params.run
+    assert (run.start, run.carry_momentum) == (3, True)
 
 
 def test_layer_shares_like_another_methods_read_its_mask(project: Any) -> None:
@@ -196,7 +196,7 @@ def test_micro_batches_are_part_of_the_run(project: Any) -> None:
     def keys(plan: Any, *kinds: str) -> set[str]:
         return {key for key, job in plan.jobs.items() if job.kind in kinds}
 
-    batch = next(j.params["run"]["recipe"]["batch"] for j in whole.jobs.values() if j.kind == "train")
+    batch = next(j.params.run.recipe.batch for j in whole.jobs.values() if j.kind == "train")
     assert batch == 64
     assert keys(whole, "record") == keys(again, "record")
     assert not keys(whole, "record") & keys(parts, "record")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import prunebench
 from prunebench.host import Host
+from prunebench.plan.params import FromState
 from prunebench.pruning import Mask, shuffle_mask
 from prunebench.training.initialize import make_network
 from prunebench.training.streams import stream
@@ -117,8 +118,8 @@ def test_reinit_trains_the_same_mask_from_other_weights(project: Any, method: st
     ends = [plan.jobs[plan.jobs[cells[name].key].inputs[0]] for name in ("", "reinit")]
     masks = [plan.jobs[cells[name].key].inputs[1] for name in ("", "reinit")]
     assert masks[0] == masks[1]
-    assert "state" in ends[0].params["run"]["origin"]
-    assert ends[1].params["run"]["origin"]["init"]["purpose"] == "fresh"
+    assert isinstance(ends[0].params.run.origin, FromState)
+    assert ends[1].params.run.origin.init.purpose == "fresh"
 
 
 @pytest.mark.parametrize("method", ["magnitude", "snip", "grasp"])

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 from prunebench_plugins.scorers import prunebench_scorers
+from shorthand import score_network
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunebench import Scorer
-from prunebench.pruning import score_network
 from prunebench.training.streams import stream
 
 SCORERS = {scorer.name: scorer for scorer in prunebench_scorers()}

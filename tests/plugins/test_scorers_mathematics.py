@@ -9,11 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from prunebench_plugins.scorers import force, grasp, snip, synflow
+from shorthand import score_network
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from prunebench.errors import UsageError
-from prunebench.pruning import score_network
 
 
 def initialised(model: nn.Module) -> nn.Module:

@@ -9,13 +9,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from prunebench_plugins.scorers import grasp
+from shorthand import score_network
 from torch import Tensor, nn
 from torch.func import functional_call
 
 import prunebench
 from prunebench.errors import ComponentError
 from prunebench.host.form import ScorerCall
-from prunebench.pruning import score_network
 
 
 class Attention(nn.Module):

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from prunebench_plugins.architectures import vgg
 from prunebench_plugins.scorers import snip, synflow
+from shorthand import prune_rounds, score_network
 from torch import Tensor, nn
 
 import prunebench
 from prunebench.errors import ComponentError, PruningWarning, UsageError
-from prunebench.pruning import Mask, keep_top, prune_rounds, score_network
-from prunebench.pruning.ranking import chosen_by_position, emptied_layers, only_score
+from prunebench.pruning import Mask, keep_top
+from prunebench.pruning.degenerate import chosen_by_position, emptied_layers, only_score
 
 X = torch.randn(12, 6, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(12) % 3

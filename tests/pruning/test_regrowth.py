@@ -10,10 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from prunebench_plugins.scorers import force, snip
+from shorthand import prune_rounds, score_network
 from torch import Tensor, nn
 
 from prunebench.errors import UsageError
-from prunebench.pruning import Mask, Regrow, prune_rounds, score_network
+from prunebench.pruning import Mask, Regrow
 
 ROUNDS = 10
 DENSITY = 0.05

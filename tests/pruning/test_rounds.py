@@ -7,18 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from shorthand import prune_rounds, score_network
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
-from prunebench.pruning import (
-    Mask,
-    Product,
-    ScoringNetwork,
-    keep_top,
-    prune_rounds,
-    round_counts,
-    score_network,
-)
+from prunebench.pruning import Mask, Product, ScoringNetwork, keep_top, round_counts
 from prunebench.training.streams import stream
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from shorthand import score_network
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
-from prunebench.pruning import Mask, Product, ScoringNetwork, score_network
+from prunebench.pruning import Mask, Product, ScoringNetwork
 from prunebench.training.streams import stream
 
 

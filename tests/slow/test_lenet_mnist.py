@@ -128,12 +128,13 @@ def cell_of(engine: Any, point: str, method: str, ablation: str) -> Any:
 def dense_state(engine: Any, variance: str, step: int) -> Any:
     """prunebench's own state of the dense run from these initial weights."""
     from prunebench.jobs.states import unpack_state
+    from prunebench.plan.params import FromInit, TrainParams
 
     for key, job in engine.plan.jobs.items():
-        run = job.params.get("run", {}) if job.kind == "train" else {}
-        init = run.get("origin", {}).get("init", {})
-        named = (init.get("name"), init.get("purpose"), job.params.get("step"))
-        if named == (variance, "init", step) and not run.get("mask") and not run.get("policy"):
+        if not isinstance(job.params, TrainParams) or job.params.step != step or job.prunes:
+            continue
+        origin = job.params.run.origin
+        if isinstance(origin, FromInit) and (origin.init.name, origin.init.purpose) == (variance, "init"):
             return unpack_state(engine.store.read_artifact(key)).parameters
     raise AssertionError(f"the plan has no dense state at step {step} from {variance}")
 

@@ -253,7 +253,7 @@ def test_stated_runs_and_costs_are_the_planned_ones(name: str, builtin: Any, tmp
     found = re.search(r"(\d+) training runs, ([\d.]+) · 10\^(\d+) multiply-adds", words)
     assert found is not None
     # a run may be several jobs, one after the other; one without steps is only its initial weights
-    trained = {j.params["run_key"] for j in plan.jobs.values() if j.kind == "train" and plan.costs[j.key] > 0}
+    trained = {j.params.run_key for j in plan.jobs.values() if j.kind == "train" and plan.costs[j.key] > 0}
     assert int(found[1]) == len(trained)
     assert float(found[2]) * 10 ** int(found[3]) == pytest.approx(sum(plan.costs.values()), rel=0.01)
 

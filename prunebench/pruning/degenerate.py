@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
 
-from prunebench.errors import ComponentError, PruningWarning
+from prunebench.errors import ComponentError
 from prunebench.pruning.allocation import Allocation
+from prunebench.pruning.keep import Keep, part_of
+from prunebench.pruning.largest import only_value, ties
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.product import Product
-from prunebench.pruning.remove import Keep, part_of
-from prunebench.pruning.select import only_value, ties
 
 __all__ = [
     "Warn",
@@ -22,7 +21,6 @@ __all__ = [
     "emptied_layers",
     "only_score",
     "tell_no_ranking",
-    "warn_user",
 ]
 
 Warn = Callable[[str], Any]
@@ -30,11 +28,6 @@ Warn = Callable[[str], Any]
 
 _NOTICED = 0.01
 """The share of the kept weights from which on a choice by position among equal scores is worth a word."""
-
-
-def warn_user(message: str) -> None:
-    """Warn with a `PruningWarning`."""
-    warnings.warn(message, PruningWarning, stacklevel=4)
 
 
 def only_score(scores: Mapping[str, Tensor | Product], mask: Mask | None = None) -> float | None:
@@ -51,9 +44,9 @@ def all_zero(who: str) -> str:
 
 
 def tell_no_ranking(
-    scores: Mapping[str, Tensor | Product], mask: Mask | None, who: str, warn: Warn = warn_user
+    scores: Mapping[str, Tensor | Product], mask: Mask | None, who: str, warn: Warn | None = None
 ) -> None:
-    """Refuse scores that are all zero in a network that has all its weights, and warn of others all equal.
+    """Refuse scores that are all zero in a network that has all its weights, and tell of others all equal.
 
     In a network with a mask zeros are no error: of a network that is pruned to the bone no path may be left.
 
@@ -63,14 +56,16 @@ def tell_no_ranking(
     if value is None:
         return
     if value != 0:
-        warn(f"{who}: every score is {value:g}: equal scores rank nothing, weights are kept by position")
+        equal = f"{who}: every score is {value:g}: equal scores rank nothing, weights are kept by position"
     elif mask is None or mask.kept == mask.prunable:
         raise ComponentError(all_zero(who))
     else:
-        warn(
+        equal = (
             f"{who}: every score of the {mask.kept} weights that are left is 0: what it scores by no longer "
             "depends on them, and they are kept by position"
         )
+    if warn is not None:
+        warn(equal)
 
 
 def chosen_by_position(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from prunebench.errors import ComponentError, UsageError
-from prunebench.pruning import Mask, keep_top, layer_counts, select
+from prunebench.pruning import Mask, keep_top, largest, layer_counts
 
 Entry = tuple[float, str, int]
 
@@ -211,8 +211,8 @@ def test_blocks_and_samples_of_any_size_give_the_same_mask(
     for kept in range(1, live + 1):
         with pytest.MonkeyPatch.context() as patch:
             expected = keep_top(scores, kept, keep=keep, allocation=allocation, current=current)
-            patch.setattr(select, "_BLOCK", block)
-            patch.setattr(select, "_SAMPLE", sample)
+            patch.setattr(largest, "_BLOCK", block)
+            patch.setattr(largest, "_SAMPLE", sample)
             assert keep_top(scores, kept, keep=keep, allocation=allocation, current=current) == expected
 
 

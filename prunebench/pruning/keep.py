@@ -11,9 +11,9 @@ from torch import Tensor
 
 from prunebench.errors import ComponentError, UsageError, nearest
 from prunebench.pruning.allocation import Allocation, layer_counts
+from prunebench.pruning.largest import NotFiniteError, Part, mark_largest
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.product import Product
-from prunebench.pruning.select import NotFiniteError, Part, mark_largest
 
 __all__ = ["KEEP", "Keep", "keep_top", "part_of"]
 

@@ -12,10 +12,10 @@ from prunebench.pruning.mask import Mask
 from prunebench.pruning.prunable import named_weights, plain_name
 from prunebench.pruning.torch_masks import torch_masks
 
-__all__ = ["standing_mask"]
+__all__ = ["existing_mask"]
 
 
-def standing_mask(
+def existing_mask(
     module: nn.Module, weights: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor] | None
 ) -> Mask | None:
     """Return the mask over these prunable weights that is on: the given one, and torch.nn.utils.prune's.

@@ -1,0 +1,285 @@
+"""What jobs are asked: the parameters of each kind of job, all resolved (imports no torch).
+
+The plain form of each is what its job's key is made of, and what a frozen plan holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from prunebench.host.form import Batch, Prunable
+from prunebench.plan.plain import Plain, called
+from prunebench.training.cubic import Cubic
+from prunebench.training.recipe import Recipe
+
+__all__ = [
+    "DataUse",
+    "DiagnosticUse",
+    "FromInit",
+    "FromState",
+    "GradualPolicy",
+    "InitUse",
+    "MaskInRounds",
+    "MaskOfScores",
+    "MaskOfState",
+    "MeasureParams",
+    "NetworkUse",
+    "Params",
+    "RecordParams",
+    "RecordedCell",
+    "RegrowthUse",
+    "Run",
+    "ScorerUse",
+    "Scoring",
+    "ShuffleParams",
+    "TrainParams",
+    "components",
+]
+
+Identity = Mapping[str, Any]
+Keep = Literal["high", "low", "far", "near"]
+Shares = Literal["global", "uniform", "erk"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkUse(Plain):
+    """A network as keys spell it."""
+
+    identity: Identity
+    name: str
+    parameters: Mapping[str, Any]
+    input: tuple[int, ...]
+    classes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataUse(Plain):
+    """A split of a data set as keys spell it."""
+
+    name: str
+    fingerprint: str
+    identity: Identity
+    split: Literal["test", "val"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitUse(Plain):
+    """An initialization, and the stream that it draws from: "init", or "fresh" for weights drawn again."""
+
+    name: str
+    identity: Identity
+    purpose: Literal["init", "fresh"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerUse(Plain):
+    """A scorer with its parameters, and the device that it works on."""
+
+    name: str
+    identity: Identity
+    parameters: Mapping[str, Any]
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosticUse(Plain):
+    """A diagnostic as keys spell it."""
+
+    name: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring(Plain):
+    """What decides the scores of a state: all that a score job is asked."""
+
+    scorer: ScorerUse
+    prunable: Prunable
+    architecture: NetworkUse
+    batch: Batch | None = None
+    data: DataUse | None = None
+    """Where the batch comes from."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegrowthUse(Plain):
+    """What scores removed weights between rounds, and after every how many rounds."""
+
+    scorer: ScorerUse
+    every: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskOfScores(Plain):
+    """A mask of scores. Reads the scores, and for the allocation "like" another mask."""
+
+    keep: Keep
+    target: int = field(metadata=called("kept"))
+    """How many weights are asked for."""
+    prunable: int
+    allocation: Literal[Shares, "like"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskInRounds(Plain):
+    """A mask made by scoring again and again. Reads the state scored, and for "like" another mask."""
+
+    keep: Keep
+    target: int = field(metadata=called("kept"))
+    prunable: int
+    allocation: Literal[Shares, "like"]
+    rounds: int
+    density: str
+    """Rounds pass through its powers: another density with the same count is another mask."""
+    scoring: Scoring
+    regrowth: RegrowthUse | None = None
+
+    @property
+    def regrowth_rounds(self) -> list[int]:
+        """The rounds in which removed weights are scored by a scorer of their own."""
+        if self.regrowth is None:
+            return []
+        own, other = self.scoring.scorer, self.regrowth.scorer
+        if (own.name, own.parameters) == (other.name, other.parameters):
+            return []  # one scoring serves both
+        return [k for k in range(2, self.rounds + 1) if k % self.regrowth.every == 0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskOfState(Plain):
+    """The mask of a network that was pruned while it trained. Reads the state."""
+
+    taken: Literal["state"] = "state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShuffleParams(Plain):
+    """A mask with each layer's entries permuted. Reads the mask."""
+
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromInit(Plain):
+    """A run begins at weights that are drawn."""
+
+    init: InitUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromState(Plain):
+    """A run begins at the weights of a state."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradualPolicy(Plain):
+    """Weights are removed while the run trains: from step to step, every so many steps."""
+
+    kind: Literal["gradual"] = "gradual"
+    start: int = field(metadata=called("from"))
+    stop: int = field(metadata=called("to"))
+    every: int
+    counts: tuple[int, ...] = field(metadata=called("kept"))
+    """How many weights there are before, and how many are asked for at the end."""
+    keep: Keep
+    allocation: Shares
+    scoring: Scoring
+
+    def cubic(self) -> Cubic:
+        """Return how many weights there are when."""
+        return Cubic(self.start, self.stop, self.every, *self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Plain):
+    """One training from its origin on: all that decides its bits."""
+
+    architecture: NetworkUse
+    origin: FromInit | FromState
+    mask: str | None = None
+    """The key of the mask that it trains with."""
+    policy: GradualPolicy | None = None
+    start: int
+    """The step of the recipe's schedule at which it begins."""
+    carry_momentum: bool
+    recipe: Recipe
+    """Its initialisation and its rewind point are not the run's, and not in its plain form."""
+    data: DataUse
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainParams(Plain):
+    """Train a run to a step. Reads the state that it begins at and the mask, where the run has them."""
+
+    run: Run
+    run_key: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureParams(Plain):
+    """A diagnostic of a mask, a state or a course. Reads the mask, or the state."""
+
+    diagnostic: DiagnosticUse
+    of: str
+    architecture: NetworkUse
+    course: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCell(Plain):
+    """A cell as its record says it."""
+
+    architecture: Mapping[str, Any]
+    dataset: str
+    split: str
+    recipe: Mapping[str, Any]
+    form: Mapping[str, Any] | None = None
+    """None of the unpruned network."""
+    density: str
+    target: int = field(metadata=called("kept"))
+    prunable: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordParams(Plain):
+    """The record of a cell. Reads the end state, and the mask where there is one."""
+
+    cell: RecordedCell
+
+
+_COMPONENTS = {
+    NetworkUse: "architectures",
+    InitUse: "initializations",
+    DataUse: "datasets",
+    ScorerUse: "scorers",
+    DiagnosticUse: "diagnostics",
+}
+
+
+def components(value: Plain) -> Iterator[tuple[str, str, Identity]]:
+    """Yield kind, name and identity of every component in some parameters."""
+    if isinstance(value, NetworkUse | InitUse | DataUse | ScorerUse | DiagnosticUse):
+        yield _COMPONENTS[type(value)], value.name, value.identity
+    for part in fields(value):  # type: ignore[arg-type]
+        if isinstance(inner := getattr(value, part.name), Plain):
+            yield from components(inner)
+
+
+Params = (
+    TrainParams
+    | Scoring
+    | MaskOfScores
+    | MaskInRounds
+    | MaskOfState
+    | ShuffleParams
+    | MeasureParams
+    | RecordParams
+)

@@ -1,0 +1,214 @@
+"""From a network, or from its scores, to a mask: in one shot, or in rounds on what is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prunebench.errors import ComponentError, UsageError
+from prunebench.isolation import isolated
+from prunebench.pruning.allocation import Allocation, keeps_none, round_counts, spread
+from prunebench.pruning.degenerate import Warn, all_zero, chosen_by_position, only_score
+from prunebench.pruning.keep import Keep, keep_top
+from prunebench.pruning.mask import Mask
+from prunebench.pruning.network import ScoringNetwork
+from prunebench.pruning.product import Product
+from prunebench.pruning.rng import RandomStream
+from prunebench.pruning.score import Scoring, ScoringFunction, run_scorer
+
+__all__ = ["MaskForm", "Regrow", "make_mask"]
+
+Scores = Mapping[str, Tensor | Product]
+
+
+@dataclass(frozen=True)
+class Regrow:
+    """Removed weights may return: they are ranked with the others, at the same count.
+
+    function: what scores removed weights. It sees the network with them at zero, in the same mode and
+        precision and on the same batch as the other scorer; `net.dense` has the values they would return with
+    parameters: the function's
+    every: they may return in each n-th round; in the others what is removed stays removed
+    who: the function's name, for messages
+    """
+
+    function: ScoringFunction
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
+    who: str = "the scorer of regrowth"
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise UsageError(f"regrowth is every 1 or more rounds; found {self.every}")
+
+    def in_round(self, k: int) -> bool:
+        """Return True if removed weights may return in round k."""
+        return k > 1 and k % self.every == 0
+
+
+@dataclass(frozen=True)
+class MaskForm:
+    """Which weights a mask keeps: the part of a method's general form that makes it.
+
+    kept: how many weights, in all
+    keep: which scores are kept (`keep_top`)
+    allocation: how many each layer keeps (`layer_counts`); given as counts, they are those of the last round,
+        and the rounds before it share in their proportions, as far as a layer goes
+    rounds: how often the network is scored, each time on what is left; None is one shot
+    density: `kept` before it was rounded, whose powers the rounds pass through; unless given, kept / prunable
+    regrowth: what lets removed weights return between rounds
+    """
+
+    kept: int
+    keep: Keep = "high"
+    allocation: Allocation = "global"
+    rounds: int | None = None
+    density: float | str | None = None
+    regrowth: Regrow | None = None
+
+    def counts(self, there: Mask) -> list[int]:
+        """Return how many weights are kept after each scoring of a network under this mask.
+
+        Raises: UsageError where that is none, more than the mask keeps, or not the sum of the layers' counts.
+        """
+        density = self.kept / there.prunable if self.density is None else self.density
+        if self.kept < 1:
+            raise UsageError(keeps_none(density, there.prunable))
+        if self.kept > there.kept:
+            raise UsageError(
+                f"density {density} keeps {self.kept} of {there.prunable} prunable weights, and the mask "
+                f"that is on keeps {there.kept} (density {there.density:.6g}): what is removed stays removed"
+            )
+        if self.rounds is None:
+            return [self.kept]
+        if isinstance(self.allocation, Mapping) and sum(self.allocation.values()) != self.kept:
+            raise UsageError(
+                f"the allocation keeps {sum(self.allocation.values())} weights; {self.kept} are to be kept"
+            )
+        return [*round_counts(density, there.prunable, self.rounds, there.kept)[:-1], self.kept]
+
+
+def make_mask(
+    scored: nn.Module | Scores,
+    form: MaskForm,
+    scoring: Scoring | None = None,
+    *,
+    mask: Mask | None = None,
+    rng: RandomStream | None = None,
+    warn: Warn | None = None,
+    on_round: Callable[[int, Mask], None] | None = None,
+) -> Mask:
+    """Return the mask that a form makes of a network, or, in one shot, of the scores that it was given.
+
+    scored: the network; or its scores as `score_network` returned them, of the network under the same `mask`
+    scoring: how the network is scored
+    mask: the one that is on already. What it removed never returns, by no regrowth either, and the counts of
+        the rounds fall from what it keeps (`round_counts`)
+    rng: round 1 draws from it, round k from rng.child("round", k)
+    warn: is told of scores too few for the last count, or, in rounds, all zero in a network of which weights
+        are removed: no path may be left then
+    on_round: is told of each round's number and mask
+
+    In rounds a weight that is removed stays removed, unless there is `regrowth` (de Jorge et al. 2021): then
+    all weights are ranked in each round, the removed ones by its function, and one that returns has the value
+    it has in the network. One round is one-shot pruning. The network is copied once and put back between
+    rounds.
+
+    Raises: as `score_network` and `keep_top`; UsageError for counts that cannot be kept.
+    """
+    if not isinstance(scored, nn.Module):
+        return _selected(scored, form, mask, "the scorer" if scoring is None else scoring.who, warn)
+    assert scoring is not None
+    alone = form.regrowth is None  # then it is looked once at what the scorer's rounds leave behind
+    with isolated(scoring.who) if alone else nullcontext():
+        return _in_rounds(scored, form, scoring, mask, rng, warn, on_round)
+
+
+def _in_rounds(
+    module: nn.Module,
+    form: MaskForm,
+    scoring: Scoring,
+    mask: Mask | None,
+    rng: RandomStream | None,
+    warn: Warn | None,
+    on_round: Callable[[int, Mask], None] | None,
+) -> Mask:
+    net = scoring.network(module, mask)
+    first = mask = net.mask
+    counts = form.counts(first)
+    zero: int | None = None
+    for k, kept in enumerate(counts, 1):
+        draws = rng if rng is None or k == 1 else rng.child("round", k)
+        regrowth = form.regrowth if form.regrowth is not None and form.regrowth.in_round(k) else None
+        net, scores = _scored(net if k == 1 else net.fresh(mask), scoring, regrowth, draws)
+        current = mask if regrowth is None else first
+        last = k == len(counts)
+        share = form.allocation if last else _share(form.allocation, current, kept)
+        if only_score(scores, current) == 0:
+            if k == 1 and first.kept == first.prunable:
+                raise ComponentError(all_zero(scoring.who))
+            zero = zero or k
+        told = warn if last and (zero is None or form.rounds is None) else None
+        mask = _selected(scores, replace(form, kept=kept, allocation=share), current, scoring.who, told)
+        if on_round is not None:
+            on_round(k, mask)
+    if zero is not None and form.rounds is not None and warn is not None:
+        warn(
+            f"{scoring.who}: in round {zero} of {form.rounds} every score of what was left was 0: from there "
+            "on weights are kept by position"
+        )
+    return mask
+
+
+def _selected(scores: Scores, form: MaskForm, current: Mask | None, who: str, warn: Warn | None) -> Mask:
+    """Return the mask that one scoring makes: all masks are made here."""
+    how: Any = {"keep": form.keep, "allocation": form.allocation, "current": current, "who": who}
+    mask = keep_top(scores, form.kept, **how)
+    few = None if warn is None else chosen_by_position(scores, mask, **how)
+    if few and warn is not None:
+        warn(few)
+    return mask
+
+
+def _scored(
+    net: ScoringNetwork, scoring: Scoring, regrowth: Regrow | None, rng: RandomStream | None
+) -> tuple[ScoringNetwork, Scores]:
+    """Return the scores of a round: with regrowth, those of removed weights are its function's."""
+    live = run_scorer(net, scoring, rng)
+    if regrowth is None or _is_same(regrowth, scoring):
+        return net, live
+    copied = {name: _tensor(score).clone() for name, score in live.items()}
+    net = net.fresh(net.mask)
+    other = replace(scoring, function=regrowth.function, parameters=regrowth.parameters, who=regrowth.who)
+    removed = run_scorer(net, other, None if rng is None else rng.child("regrowth"))
+    return net, {
+        name: torch.where(net.mask[name].to(score.device), score, _tensor(removed[name]))
+        for name, score in copied.items()
+    }
+
+
+def _is_same(regrowth: Regrow, scoring: Scoring) -> bool:
+    """Return True if one function scores removed weights and the others alike: then it is asked once."""
+    return regrowth.function is scoring.function and dict(regrowth.parameters) == dict(scoring.parameters)
+
+
+def _tensor(score: Tensor | Product) -> Tensor:
+    return score.tensor() if isinstance(score, Product) else score
+
+
+def _share(allocation: Allocation, mask: Mask, kept: int) -> Allocation:
+    """Return the allocation of a round before the last, of the weights that this mask keeps."""
+    if not isinstance(allocation, Mapping):
+        return allocation
+    limits = mask.counts()
+    if allocation.keys() != limits.keys() or any(
+        not 0 <= count <= math.prod(mask[name].shape) for name, count in allocation.items()
+    ):
+        return allocation  # keep_top says what is wrong with it
+    return spread(allocation, limits, kept)

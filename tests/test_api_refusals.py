@@ -1,0 +1,195 @@
+"""What prunebench.prune and prunebench.score refuse, and what they say."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from somebodys import make_batch, make_model
+from torch import nn
+
+import prunebench
+from prunebench.errors import ComponentError, UsageError
+from prunebench.host.form import ScorerCall
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give density .* found neither"),
+        ({"density": 0.1, "sparsity": 0.9}, "found both"),
+        ({"density": 0}, "density must be above 0, at most 1; found 0"),
+        ({"density": 1.2}, "density must be"),
+        ({"density": 10}, "density must be above 0, at most 1; found 10; write 0.1 for 10 %"),
+        ({"sparsity": 97.5}, "sparsity must be at least 0, below 1; found 97.5; write 0.975 for 97.5 %"),
+        ({"sparsity": 100}, "sparsity must be at least 0, below 1; found 100$"),
+        ({"density": "half"}, "density must be a number"),
+        ({"density": True}, "density must be a number"),
+        ({"density": float("nan")}, "density must be"),
+        ({"sparsity": 1}, "sparsity must be at least 0, below 1; found 1"),
+        ({"sparsity": -0.1}, "sparsity must be"),
+        ({"density": 0.1, "seed": 1.5}, "seed must be a whole number"),
+        ({"density": 0.1, "loss": 3}, "loss must be a function"),
+        ({"density": 0.1, "except_": ["hed"]}, "did you mean 'head'"),
+        ({"density": 0.1, "except_": ["conv", "one", "head"]}, "nothing to prune"),
+        ({"density": 1e-5}, "density 1e-05 keeps none of [0-9]+ prunable weights; at least .* keeps one"),
+        ({"sparsity": 0.99999}, "density 1e-05 keeps none of"),
+        (
+            {"density": 0.1, "batch": (torch.ones(2, 2, 6, 6), torch.tensor([0, 99]))},
+            "labels run from 0 to 99",
+        ),
+        ({"density": 0.1, "batch": None}, r"scorer 'snip' needs data: give batch=\(x, y\)"),
+        ({"density": 0.1, "batch": torch.ones(3)}, r"batch must be \(x, y\).* found Tensor"),
+        ({"density": 0.1, "batch": (torch.ones(3),)}, "found 1 values"),
+        ({"density": 0.1, "batch": (np.ones(3), torch.ones(3))}, "x must be a torch tensor; found ndarray"),
+        ({"density": 0.1, "batch": (torch.ones(3, 2, 6, 6), torch.ones(2))}, "as many labels as inputs"),
+        ({"density": 0.1, "batch": (torch.ones(0, 2, 6, 6), torch.ones(0))}, "batch is empty"),
+        (
+            {"density": 0.1, "batch": (torch.ones(2, 2, 6, 6), torch.zeros(2, dtype=torch.int32))},
+            "int64; found torch.int32",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
+    """Each wrong argument is an error that says what was found and what is allowed."""
+    with pytest.raises(UsageError, match=message):
+        prunebench.prune(make_model(), "snip", **{"batch": make_batch(), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("snap", "'snap'; did you mean 'snip'"),
+        ("magnitude-after-training", "for a trained model use the scorer itself, 'magnitude'"),
+        ("ltr", "for a trained model use the scorer itself, 'magnitude'"),
+        ("none", "prunes nothing"),
+        ({"find": {"lr": 0.5}, "scorer": "snip"}, "trains the network before it scores it"),
+        ({"alter": ["reinit"], "scorer": "snip"}, "leave out 'reinit'"),
+        ({"schedule": {"levels": 0.2}, "scorer": "snip"}, "not built yet"),
+        ({"prunable": "filters", "scorer": "snip"}, "not built yet"),
+        ({"scorer": "snap"}, "did you mean 'snip'"),
+        (
+            {"scorer": {"name": "grasp", "temprature": 1}},
+            "no parameter 'temprature'; did you mean 'temperature'",
+        ),
+        (3, "expected the name of a method"),
+    ],
+)
+def test_methods_that_prune_cannot_do(method: Any, message: str) -> None:
+    """Unknown methods, and those that need training or more than a mask, are refused in words."""
+    if isinstance(method, dict):
+        method = prunebench.Form.model_validate(method)
+    with pytest.raises(UsageError, match=message):
+        prunebench.prune(make_model(), method, density=0.1, batch=make_batch())
+
+
+def test_not_a_module() -> None:
+    """A model is a torch module."""
+    with pytest.raises(UsageError, match=r"torch\.nn\.Module; found dict"):
+        prunebench.prune({}, "magnitude", density=0.1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        (nn.TransformerEncoderLayer(8, 2, 16), ["self_attn.in_proj_weight"]),
+        (nn.Sequential(nn.MultiheadAttention(8, 2)), ["0.in_proj_weight"]),
+        (nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 9)), ["0.weight"]),
+    ],
+)
+def test_weights_that_prune_does_not_cover(model: nn.Module, named: list[str]) -> None:
+    """Packed projections and embeddings are named, with what to write to except them; then it works."""
+    for function in (
+        lambda **how: prunebench.prune(model, "magnitude", density=0.5, **how),
+        score_magnitude(model),
+    ):
+        with pytest.raises(UsageError, match="does not cover") as error:
+            function()
+        assert f"except_={named}" in str(error.value)
+        assert named[0] not in function(except_=named)
+
+
+def score_magnitude(model: nn.Module) -> Any:
+    return lambda **how: prunebench.score(model, "magnitude", **how)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        ("snap", "'snap'; did you mean 'snip'"),
+        ("iterative-snip", "'iterative-snip' is a method, not a scorer; its scorer is 'snip'"),
+        ("none", "'none' is a method, not a scorer; it has no scorer"),
+        (3, "expected the name of a scorer, a ScorerCall, a Scorer or a scoring function; found 3"),
+        (ScorerCall(name="snip", parameters={"chunks": 3}), "no parameter 'chunks'; did you mean 'chunk'"),
+    ],
+)
+def test_what_score_takes(scorer: Any, message: str) -> None:
+    """Errors of score speak of scorers."""
+    with pytest.raises(UsageError, match=message):
+        prunebench.score(make_model(), scorer, batch=make_batch())
+
+
+def test_score_names_what_it_does_not_cover() -> None:
+    """Weights that get no scores are named, with what to write to except them."""
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(UsageError, match=r"that score does not cover: 0\.weight.*get no scores.*except_="):
+        prunebench.score(model, "magnitude")
+
+
+def test_networks_without_prunable_weights() -> None:
+    """A network with nothing to prune is refused in words, by prune and by score."""
+    model = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.LayerNorm(4))
+    with pytest.raises(UsageError, match="no convolution and no linear layer"):
+        prunebench.prune(model, "magnitude", density=0.5)
+    with pytest.raises(UsageError, match="no convolution and no linear layer"):
+        prunebench.score(model, "magnitude")
+
+
+@pytest.mark.parametrize("method", ["snip", "grasp", "synflow"])
+def test_inputs_that_the_network_does_not_take(method: str) -> None:
+    """Their shape is said and why; no scorer is blamed, and no traceback is shown."""
+    model = make_model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(
+        UsageError, match=r"the network does not take inputs of shape \(\d, 5, 6, 6\): .*channels"
+    ):
+        prunebench.prune(model, method, density=0.1, batch=(torch.ones(2, 5, 6, 6), torch.arange(2)))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(value: float) -> None:
+    """A network with NaN or infinite weights is refused before it is scored, with the layer's name."""
+    model = make_model()
+    with torch.no_grad():
+        model.head.weight[0, 0] = value
+    message = r"1 of 18 weights of 'head\.weight' are NaN or infinite.*diverged"
+    with pytest.raises(UsageError, match=message):
+        prunebench.prune(model, "random", density=0.1)
+    with pytest.raises(UsageError, match=message):
+        prunebench.score(model, "magnitude")
+    assert prunebench.prune(model, "magnitude", density=0.1, except_=["head"]).kept > 0
+
+
+def test_a_scorer_that_fails_tells_its_line() -> None:
+    """The message has file, line and source of the user's own code; the cause is the scorer's error."""
+
+    def unlucky(net, batch, rng):
+        return torch.zeros(2, 3) @ torch.zeros(2, 3)
+
+    for call in (prunebench.score, functools.partial(prunebench.prune, density=0.5)):
+        with pytest.raises(ComponentError) as caught:
+            call(nn.Linear(3, 4), unlucky, input_shape=(3,))
+        assert isinstance(caught.value.__cause__, RuntimeError)
+        line = unlucky.__code__.co_firstlineno + 1
+        assert f"{__file__}:{line}: return torch.zeros(2, 3) @ torch.zeros(2, 3)" in str(caught.value)
+
+
+def test_changes_of_a_method_that_are_no_fields_are_refused_by_name():
+    """What `allocation = {like = …}` changes is checked as the form's own fields are, without a traceback."""
+    form = prunebench.Form(scorer="magnitude", allocation={"like": {"method": "snip"}})
+    with pytest.raises(prunebench.UsageError, match=r"allocation\.like\.method"):
+        prunebench.prune(nn.Linear(4, 4), form, density=0.5)
