@@ -54,7 +54,7 @@ class Origin:
 
     @property
     def builtin(self) -> bool:
-        """Whether it comes with prunebench itself."""
+        """True if it comes with prunebench itself."""
         return self.distribution == "prunebench"
 
     def __str__(self) -> str:

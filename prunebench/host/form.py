@@ -1,4 +1,4 @@
-"""The general form: every pruning method is one value of `Form` (DESIGN §2; imports no torch).
+"""The general form: every pruning method is one value of `Form` (imports no torch).
 
 Later work adds values to fields, never fields. `Form.unbuilt` names the values that are understood here
 and not built yet; planning refuses them by name.

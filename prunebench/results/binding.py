@@ -1,4 +1,4 @@
-"""Whether a result in the store is the one that the plan asks for (imports no torch).
+"""True if a result in the store is the one that the plan asks for (imports no torch).
 
 A record's digest says that it is whole. That it belongs to this cell, and counts what this data set has, only
 the plan can say. Records of schema 1 are bound by their cell and their counts, later ones by all that they

@@ -62,7 +62,7 @@ class Estimate:
     total_seconds: float
     remaining_seconds: float
     measured: bool
-    """Whether the times rest on runs in this store; else they are a guess."""
+    """True if the times rest on runs in this store; else they are a guess."""
     total_range: tuple[float, float]
     remaining_range: tuple[float, float]
     """Seconds between which each time is expected to lie."""

@@ -46,7 +46,7 @@ class Snapshot:
         self._results: dict[str, Record | None] = {}
 
     def listed(self, key: str) -> bool:
-        """Whether a record or a measure is there, whatever it holds."""
+        """True if a record or a measure is there, whatever it holds."""
         return key in self._listed.get(self.plan.jobs[key].kind, ())
 
     def result(self, key: str) -> Record | None:
@@ -71,17 +71,17 @@ class Snapshot:
             return None
 
     def have(self, key: str) -> bool:
-        """Whether a job's output is in the store; a result has been read then."""
+        """True if a job's output is in the store; a result has been read then."""
         if self.plan.jobs[key].kind in self._listed:
             return self.result(key) is not None
         return key in self._artifacts
 
     def done(self, cell: PlannedCell) -> bool:
-        """Whether all that the cell is asked for is in the store."""
+        """True if all that the cell is asked for is in the store."""
         return self.plan.done(cell, self.have)
 
     def recorded(self, cell: PlannedCell) -> bool:
-        """Whether the cell has its record (a measure of it may still be wanted)."""
+        """True if the cell has its record (a measure of it may still be wanted)."""
         return self.have(cell.key)
 
     def status(self, cell: PlannedCell) -> str:
