@@ -94,22 +94,22 @@ class Snapshot:
 
     def failure(self, cell: PlannedCell) -> Failure | None:
         """Return the newest failed attempt at anything that the cell still needs, or None."""
-        found: dict[str, Any] | None = None
+        newest: dict[str, Any] | None = None
         for key in self._failed_jobs(cell):
             attempts = self.store.attempts(key)
-            if attempts and (found is None or str(attempts[-1].get("time")) > str(found.get("time"))):
-                found = {**attempts[-1], "key": key}
-        if found is None:
+            if attempts and (newest is None or str(attempts[-1].get("time")) > str(newest.get("time"))):
+                newest = {**attempts[-1], "key": key}
+        if newest is None:
             return None
-        lines = str(found.get("error") or "").strip().splitlines()
-        key = str(found["key"])
+        lines = str(newest.get("error") or "").strip().splitlines()
+        key = str(newest["key"])
         return Failure(
             job=key,
             kind=self.plan.jobs[key].kind,
             error=lines[0] if lines else "failed without a message",
-            at=_at(found),
+            at=_at(newest),
             log=str(self.store.log_path(key)),
-            time=str(found.get("time", "")),
+            time=str(newest.get("time", "")),
         )
 
     def remaining(self, cells: Sequence[PlannedCell]) -> list[str]:
