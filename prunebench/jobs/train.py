@@ -121,7 +121,7 @@ class _Start(NamedTuple):
     curve: Sequence[Mapping[str, Any]] = ()
     """Of this very run as far as it came; empty where divergence is inherited from another run."""
     unfinished: bool = False
-    """Whether it is a checkpoint: its step may still lack its evaluation."""
+    """True if it is a checkpoint: its step may still lack its evaluation."""
 
 
 def _start(job: Job, context: Context) -> _Start:
