@@ -67,7 +67,7 @@ class Selection(Table):
         return {key: name for key, name in named.items() if name is not None}
 
     def means(self, cell: Cell, *, every_point: bool) -> bool:
-        """Whether a cell is of this method and of the setting's parts named here; its sparsity is not asked.
+        """True if a cell is of this method and of the setting's parts named here; its sparsity is not asked.
 
         Without `score_at` the method's own point is meant, or with `every_point` any.
         """
@@ -92,7 +92,7 @@ class Where(Table):
     split: Annotated[list[str] | None, Listed] = None
 
     def has(self, cell: Cell, but: Container[str] = ()) -> bool:
-        """Whether a cell is in these settings; the keys in `but` are not asked."""
+        """True if a cell is in these settings; the keys in `but` are not asked."""
         values = {**cell.labels, "matrix": cell.matrix}
         named = ((key, getattr(self, key)) for key in type(self).model_fields if key not in but)
         return all(names is None or values[key] in names for key, names in named)

@@ -162,7 +162,7 @@ def _have_cells(checks: Sequence[tuple[Cursor, Check]], cells: Sequence[Cell]) -
 
 
 def _selects(selection: Selection, check: Check, cell: Cell, *, anywhere: bool = False) -> bool:
-    """Whether a check's selection means a cell: at any point along the axis of points, or with `anywhere`."""
+    """True if a check's selection means a cell: at any point along the axis of points, or with `anywhere`."""
     along = selection.score_at is None and check.along == "score_at"
     means = selection.means(cell, every_point=anywhere or along)
     return means and check.where.has(cell, but=selection.setting)

@@ -37,7 +37,7 @@ class Reported(Selection):
             yield ("quantity",), "is no key here: reported numbers are accuracies"
 
     def selects(self, cell: Cell) -> bool:
-        """Whether a cell is of this method and setting; its sparsity is not asked."""
+        """True if a cell is of this method and setting; its sparsity is not asked."""
         return self.means(cell, every_point=self.score_at is None) and self.where.has(cell)
 
 
