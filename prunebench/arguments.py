@@ -102,8 +102,8 @@ def component_of(
 def share_kept(density: float | str | None, sparsity: float | None) -> float:
     """Return the share of the weights that is kept, by whichever of the two is given."""
     if (density is None) == (sparsity is None):
-        found = "neither" if density is None else "both"
-        raise UsageError(f"give density (the share kept) or sparsity (the share removed); found {found}")
+        given = "neither" if density is None else "both"
+        raise UsageError(f"give density (the share kept) or sparsity (the share removed); found {given}")
     name, value = ("density", density) if sparsity is None else ("sparsity", sparsity)
     allowed = "above 0, at most 1" if name == "density" else "at least 0, below 1"
     try:
@@ -148,7 +148,7 @@ def checked_batch(batch: Any, loss: Loss | None) -> Batch:
 
 
 def _is_lazy(x: Any) -> bool:
-    """Whether x has the length, the shape and the indexing of a tensor of examples."""
+    """Return True if x has the length, the shape and the indexing of a tensor of examples."""
     array = type(x).__module__ == "numpy"  # its parts are no tensors
     return not array and all(hasattr(x, name) for name in ("shape", "__len__", "__getitem__"))
 
@@ -157,13 +157,13 @@ def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
     """Return the shape of one input as a tuple."""
     if shape is None:
         return None
-    found: Any = shape
+    given: Any = shape
     try:
-        sizes = tuple(operator.index(size) for size in found)
+        sizes = tuple(operator.index(size) for size in given)
     except TypeError:
         sizes = ()
     if not sizes or min(sizes) < 1:
-        raise UsageError(f"input_shape must be the shape of one input, such as (3, 32, 32); found {found!r}")
+        raise UsageError(f"input_shape must be the shape of one input, such as (3, 32, 32); found {given!r}")
     return sizes
 
 

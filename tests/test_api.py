@@ -15,6 +15,7 @@ from somebodys import PRUNABLE, make_batch, make_model
 from torch import Tensor, nn
 
 import prunebench
+import prunebench.pruning.prune
 from prunebench.errors import ComponentError, UsageError
 from prunebench.host.form import ScorerCall
 
@@ -166,6 +167,26 @@ def test_forms_with_allocations() -> None:
     assert counts({"scorer": "random", "allocation": {"like": "snip"}}) == counts({"scorer": "snip"})
     like = {"scorer": "random", "allocation": {"like": {"scorer": "snip", "keep": "low"}}}
     assert counts(like) == counts({"scorer": "snip", "keep": "low"})
+
+
+@pytest.mark.parametrize("parameters", [{}, {"chunk": None}])
+def test_one_scorer_for_all_weights_is_asked_once_a_round(
+    parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where removed weights are scored as the others are, also if a default is written out for them."""
+    asked, run = [], prunebench.pruning.prune.run_scorer
+
+    def counted(net: Any, scoring: Any, rng: Any) -> Any:
+        asked.append(scoring.who)
+        return run(net, scoring, rng)
+
+    monkeypatch.setattr(prunebench.pruning.prune, "run_scorer", counted)
+    call = {"name": "force", "parameters": parameters}
+    form = prunebench.Form.model_validate(
+        {"scorer": "force", "schedule": {"rounds": 6}, "regrowth": {"scorer": call}}
+    )
+    prunebench.prune(make_model(), form, density=0.1, batch=make_batch())
+    assert asked == ["scorer 'force'"] * 6
 
 
 def test_convolutions_only() -> None:

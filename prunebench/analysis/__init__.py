@@ -12,7 +12,6 @@ from prunebench.analysis.power import seeds_needed
 from prunebench.analysis.ranges import (
     AT_RANGE,
     RANGES,
-    Baselines,
     Ranges,
     find_ranges,
     margin_of,
@@ -38,7 +37,6 @@ __all__ = [
     "SETTING",
     "STATUSES",
     "VARIANT",
-    "Baselines",
     "Border",
     "EmptyLayer",
     "Ranges",

@@ -21,46 +21,15 @@ from prunebench.analysis.borders import Baseline, Border, border, resamples
 from prunebench.analysis.multiple import Floats
 from prunebench.analysis.names import ALSO, one_name
 from prunebench.analysis.table import SETTING, VARIANT, counted, distinct
-from prunebench.errors import SuiteError, nearest
+from prunebench.baselines import Baselines
 
-__all__ = ["AT_RANGE", "MARGIN", "RANGES", "Baselines", "Ranges", "find_ranges", "margin_of", "over_ranges"]
+__all__ = ["AT_RANGE", "MARGIN", "RANGES", "Ranges", "find_ranges", "margin_of", "over_ranges"]
 
 RANGES = ("trivial", "matching", "extreme", "all")
 AT_RANGE = ("range",)
 
 MARGIN = 0.5
 """Points of accuracy that do not matter, where nobody says another number; a data set declares its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Baselines:
-    """Which methods stand for magnitude after training, random pruning, and no pruning."""
-
-    after_training: str = "magnitude-after-training"
-    random: str = "random"
-    none: str = "none"
-
-    @classmethod
-    def of(cls, names: Mapping[str, str] | None) -> Baselines:
-        """Return the baselines of a suite: a mapping with any of after-training, random, none.
-
-        "magnitude-after-training" (or with underscores) is another spelling of the first key.
-
-        Raises: SuiteError for another key.
-        """
-        spellings = {
-            "after-training": "after_training",
-            "magnitude-after-training": "after_training",
-            "random": "random",
-            "none": "none",
-        }
-        found: dict[str, str] = {}
-        for key, method in (names or {}).items():
-            role = spellings.get(key.replace("_", "-"))
-            if role is None:
-                raise SuiteError(f"baselines has no {key!r}{nearest(key, spellings)}")
-            found[role] = method
-        return cls(**found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def board(
     else:
         found = _of_selection(found, asked)
     if sparsities:
-        settings["leaderboard"] = {**(settings.get("leaderboard") or {}), "sparsities": list(sparsities)}
+        settings["sparsities"] = list(sparsities)
     return leaderboard(table(found), suite=settings, format=format)
 
 

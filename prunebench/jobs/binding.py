@@ -1,6 +1,6 @@
-"""Whether an artifact can be what a job of the plan makes: its metadata are complete and its own.
+"""Checks that an artifact can be what a job of the plan makes: its metadata are complete and its own.
 
-Its digest says that it is whole. What was made from another state is the context's matter.
+Its digest says that it is whole. That it was made from the state of the plan is checked by the context.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def state_of(run: str, step: int) -> Fits:
     """Return what says why an artifact cannot be the state of a run at a step."""
 
     def wrong(meta: Mapping[str, Any]) -> str | None:
-        if (found := (meta.get("run"), meta.get("step"))) != (run, step):
-            return f"it is the state of run {str(found[0])[:12]} at step {found[1]}"
+        if (own := (meta.get("run"), meta.get("step"))) != (run, step):
+            return f"it is the state of run {str(own[0])[:12]} at step {own[1]}"
         return _incomplete(meta, "state")
 
     return wrong

@@ -123,10 +123,6 @@ class Context:
             job = self.jobs[job.inputs[0]]
         return job.key
 
-    def made_from(self, job: Job, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        """Return {input key: digest} in the job's order, for the output's metadata."""
-        return {key: inputs[key]["digest"] for key in job.inputs}
-
     # -- building ----------------------------------------------------------------------------------------
 
     def network(self, described: NetworkUse, initialization: InitUse | None, seed: int) -> nn.Module:
@@ -168,11 +164,11 @@ class Context:
         from prunebench.training.images.moments import channel_moments
 
         dataset = self.host.dataset(part.name)
-        found = fingerprint(dataset, self.data_root)
-        if found != part.fingerprint:
+        now = fingerprint(dataset, self.data_root)
+        if now != part.fingerprint:
             raise DataError(
                 f"data set '{dataset.name}' has changed since the plan was made "
-                f"(fingerprint {part.fingerprint[:8]} then, {found[:8]} now): plan again"
+                f"(fingerprint {part.fingerprint[:8]} then, {now[:8]} now): plan again"
             )
         held = dataset.description(self.data_root)
         train, test = (self._part(dataset.load(self.data_root, name)) for name in ("train", "test"))

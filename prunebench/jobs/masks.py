@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -26,52 +27,46 @@ Output = tuple[dict[str, Any], dict[str, Any]]
 """Tensors and metadata."""
 
 
-def run_score(job: Job, context: Context) -> None:
+def _committed(make: Callable[[Job, Context, Inputs], Output]) -> Callable[[Job, Context], None]:
+    """Commit what `make` makes of a job's inputs; or that one of them diverged, or is found to have."""
+
+    @functools.wraps(make)
+    def run(job: Job, context: Context) -> None:
+        inputs = [context.read(key) for key in job.inputs]
+        first = inputs[0]
+        meta: dict[str, Any] = {
+            "kind": job.kind,
+            "made_from": {source.key: source.digest for source in inputs},
+            "scored": first.meta.get("scored") or {"key": first.key, "digest": first.digest},
+        }
+        tensors: dict[str, Any] = {}
+        diverged = next((source.meta["diverged"] for source in inputs if source.meta.get("diverged")), None)
+        if diverged is None:
+            try:
+                tensors, more = make(job, context, inputs)
+                meta |= more
+            except DivergedError:
+                diverged = {"run": first.meta["run"], "step": first.meta["step"]}
+        context.store.write_artifact(job.key, tensors, {**meta, "diverged": diverged} if diverged else meta)
+
+    return run
+
+
+@_committed
+def run_score(job: Job, context: Context, inputs: Inputs) -> Output:
     """Commit the scores of every prunable weight of a state."""
-    _commit(job, context, _scores)
-
-
-def run_mask(job: Job, context: Context) -> None:
-    """Commit the mask that keeps exactly `kept` weights: of scores, by rounds, or a state's own."""
-    _commit(job, context, _mask)
-
-
-def run_shuffle(job: Job, context: Context) -> None:
-    """Commit a mask with each layer's entries permuted at random."""
-    _commit(job, context, _shuffled)
-
-
-def _commit(job: Job, context: Context, make: Callable[[Job, Context, Inputs], Output]) -> None:
-    """Commit what is made of a job's inputs; or that one of them diverged, or is found to have."""
-    inputs = [context.read(key) for key in job.inputs]
-    first = inputs[0]
-    meta: dict[str, Any] = {
-        "kind": job.kind,
-        "made_from": {source.key: source.digest for source in inputs},
-        "scored": first.meta.get("scored") or {"key": first.key, "digest": first.digest},
-    }
-    tensors: dict[str, Any] = {}
-    diverged = next((source.meta["diverged"] for source in inputs if source.meta.get("diverged")), None)
-    if diverged is None:
-        try:
-            tensors, more = make(job, context, inputs)
-            meta |= more
-        except DivergedError:
-            diverged = {"run": first.meta["run"], "step": first.meta["step"]}
-    context.store.write_artifact(job.key, tensors, {**meta, "diverged": diverged} if diverged else meta)
-
-
-def _scores(job: Job, context: Context, inputs: Inputs) -> Output:
     params, state = job.params_as(ScoreParams), unpack_state(inputs[0])
     module, scoring = network_of(params, context, state), scoring_of(params, context)
     rng = stream(params.seed, "scores")
     with blaming_divergence(module, scoring, state.step):
         scores = score_network(module, scoring, mask=state.mask, rng=rng, warn=log.warning)
-    bits, meta = _outer(state.mask)
-    return {name: score.cpu().contiguous() for name, score in scores.items()} | bits, meta
+    bits, shapes = _outer(state.mask)
+    return {name: score.cpu().contiguous() for name, score in scores.items()} | bits, shapes
 
 
-def _mask(job: Job, context: Context, inputs: Inputs) -> Output:
+@_committed
+def run_mask(job: Job, context: Context, inputs: Inputs) -> Output:
+    """Commit the mask that keeps exactly the weights wanted: of scores, by rounds, or a state's own."""
     first, params = inputs[0], job.params
     if isinstance(params, MaskOfState):
         tensors, meta = _packed(mask_from(first))
@@ -90,6 +85,13 @@ def _mask(job: Job, context: Context, inputs: Inputs) -> Output:
     return tensors | bits, meta | shapes
 
 
+@_committed
+def run_shuffle(job: Job, context: Context, inputs: Inputs) -> Output:
+    """Commit a mask with each layer's entries permuted at random."""
+    rng = stream(job.params_as(ShuffleParams).seed, "shuffle")
+    return _packed(shuffle_mask(mask_from(inputs[0]), rng, _outer_of(inputs[0])))
+
+
 def _in_rounds(params: MaskInRounds, context: Context, inputs: Inputs) -> tuple[Mask, Mask | None]:
     """Return the mask of a state that is scored again and again, and the mask that the state had."""
     state, regrowth = unpack_state(inputs[0]), params.regrowth
@@ -104,11 +106,6 @@ def _in_rounds(params: MaskInRounds, context: Context, inputs: Inputs) -> tuple[
     rng = stream(params.scoring.seed, "scores")
     with blaming_divergence(module, scoring, state.step):
         return make_mask(module, form, scoring, mask=state.mask, rng=rng, warn=log.warning), state.mask
-
-
-def _shuffled(job: Job, context: Context, inputs: Inputs) -> Output:
-    rng = stream(job.params_as(ShuffleParams).seed, "shuffle")
-    return _packed(shuffle_mask(mask_from(inputs[0]), rng, _outer_of(inputs[0])))
 
 
 def _form(params: MaskOfScores | MaskInRounds, inputs: Inputs) -> MaskForm:

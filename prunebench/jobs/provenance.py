@@ -51,27 +51,27 @@ def provenance(
 
 def _plugins(origins: Sequence[Origin]) -> list[dict[str, Any]]:
     """Return what was loaded: distributions with version and entry points, plugin files with their digest."""
-    found: dict[tuple[str, str | None], dict[str, Any]] = {}
+    plugins: dict[tuple[str, str | None], dict[str, Any]] = {}
     for origin in origins:
         if origin.distribution is None:
             file = {"file": PurePath(origin.plugin).name, "digest": origin.digest}
-            found[origin.plugin, None] = file
+            plugins[origin.plugin, None] = file
             continue
         key = (origin.distribution, origin.version)
         new: dict[str, Any] = {"distribution": origin.distribution, "version": origin.version, "entries": []}
-        found.setdefault(key, new)["entries"].append(origin.plugin)
-    return list(found.values())
+        plugins.setdefault(key, new)["entries"].append(origin.plugin)
+    return list(plugins.values())
 
 
 @cache
 def _software() -> dict[str, str]:
-    found = {"prunebench": __version__, "python": platform.python_version()}
+    versions = {"prunebench": __version__, "python": platform.python_version()}
     for name in _DISTRIBUTIONS:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache
@@ -80,14 +80,14 @@ def _hardware(device: str) -> dict[str, Any]:
 
     import torch
 
-    found: dict[str, Any] = {
+    machine: dict[str, Any] = {
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "device": device.split(":")[0],
     }
     if device.startswith("cuda"):
-        found["gpu"] = torch.cuda.get_device_name(device)
-    return found
+        machine["gpu"] = torch.cuda.get_device_name(device)
+    return machine
 
 
 @cache
@@ -100,7 +100,7 @@ def _commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        found = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
@@ -109,4 +109,4 @@ def _commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return described.stdout.strip()

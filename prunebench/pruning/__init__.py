@@ -1,4 +1,7 @@
-"""Masks, scores to masks, allocation, rounds, diagnostics: tensors only."""
+"""Masks, and how they are made of networks and scores; diagnostics of masks: tensors only.
+
+`make_mask` is the one way from a network to a mask.
+"""
 
 from prunebench.pruning.allocation import kept_count, layer_counts, round_counts
 from prunebench.pruning.keep import keep_top

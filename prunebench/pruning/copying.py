@@ -67,17 +67,17 @@ def private_copy(
     memo = _Memo(module)
     try:
         with torch.inference_mode(False), _Tensors(convert):  # else the copy could not be differentiated
-            found: nn.Module = copy.deepcopy(module, memo)
+            copied: nn.Module = copy.deepcopy(module, memo)
         with torch.no_grad():
-            bake(found)
-        _refuse_shared(module, found)
+            bake(copied)
+        _refuse_shared(module, copied)
     except UsageError:
         raise
     except Exception as error:
         raise UsageError(
             f"the network cannot be copied to be {purpose}: {_culprit(module) or error}"
         ) from error
-    return found
+    return copied
 
 
 @contextmanager
@@ -109,7 +109,7 @@ _GLOBAL = (
 
 
 def _eager() -> AbstractContextManager[Any]:
-    """Return what makes torch.compile do nothing; where it was never used, it would be slow to import."""
+    """Return a context in which torch.compile does nothing; it is not imported where it was never used."""
     return torch.compiler.set_stance("force_eager") if _dynamo() else nullcontext()
 
 
@@ -125,7 +125,7 @@ def _refuse_lazy(module: nn.Module, purpose: str) -> None:
 
 
 def _refuse_half_masked(module: nn.Module) -> None:
-    """Refuse a weight of several layers of which torch.nn.utils.prune masks one, or each in another way."""
+    """Refuse a weight of several layers that torch.nn.utils.prune masks in some of them, or differently."""
     masks: dict[int, list[Tensor | None]] = {}
     for layer in module.modules():
         if isinstance(layer, torch.jit.ScriptModule):
@@ -136,10 +136,10 @@ def _refuse_half_masked(module: nn.Module) -> None:
                 own = layer.get_buffer("weight_mask") if masked and name == "weight_orig" else None
                 masks.setdefault(id(parameter), []).append(own)
     names = {id(parameter): name for name, parameter in named_weights(module).items()}
-    for key, found in masks.items():
-        first = found[0]
-        if any((mask is None) != (first is None) for mask in found) or any(
-            mask is not None and first is not None and not torch.equal(mask, first) for mask in found
+    for key, of_layers in masks.items():
+        first = of_layers[0]
+        if any((mask is None) != (first is None) for mask in of_layers) or any(
+            mask is not None and first is not None and not torch.equal(mask, first) for mask in of_layers
         ):
             raise UsageError(
                 f"layers share the weight '{names[key]}', and torch.nn.utils.prune masks it differently in "
@@ -147,12 +147,12 @@ def _refuse_half_masked(module: nn.Module) -> None:
             )
 
 
-def _refuse_shared(module: nn.Module, found: nn.Module) -> None:
-    """Refuse a copy that is in part the original, as a __deepcopy__ of the user's own may make it."""
+def _refuse_shared(module: nn.Module, copied: nn.Module) -> None:
+    """Refuse a copy that shares layers or tensors with the original, as the user's own __deepcopy__ may."""
     ours = {id(layer) for layer in module.modules()}
     alive = [*module.parameters(), *module.buffers()]  # else an id could be given again
     tensors = {id(tensor) for tensor in alive}
-    for name, layer in found.named_modules():
+    for name, layer in copied.named_modules():
         own = (*layer._parameters.values(), *layer._buffers.values())
         if id(layer) in ours or any(t is not None and id(t) in tensors for t in own):
             raise UsageError(
@@ -174,19 +174,19 @@ class _Tensors(TorchFunctionMode):
         if func is not Tensor.__deepcopy__ or id(args[0]) in args[1]:
             return func(*args, **(kwargs or {}))
         tensor, memo = args
-        found = (
+        value = (
             func(tensor, memo)  # type: ignore[no-untyped-call]
             if tensor.is_leaf
             else tensor.detach().clone()
         )
         if self._convert is not None:
-            found = self._convert(found)
-        memo[id(tensor)] = found
-        return found
+            value = self._convert(value)
+        memo[id(tensor)] = value
+        return value
 
 
 class _Memo(dict[Any, Any]):
-    """What deepcopy has copied, by id; for what it would do wrong, how to do it, done when it is met."""
+    """What deepcopy has copied, by id. What it would copy wrongly is copied here when it asks for it."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -198,8 +198,8 @@ class _Memo(dict[Any, Any]):
     def get(self, key: Any, default: Any = None) -> Any:
         make = self._instead.pop(key, None)
         if make is not None:
-            found = make()
-            self.setdefault(key, found)
+            made = make()
+            self.setdefault(key, made)
         return super().get(key, default)
 
     def _look(self, start: Any) -> None:
@@ -275,23 +275,23 @@ class _Memo(dict[Any, Any]):
         """Return the function over copies of what it closes over, and of what it names of the network."""
         names = {**function.__globals__}
         cells = tuple(types.CellType() for _ in function.__closure__ or ())
-        found = types.FunctionType(
+        copied = types.FunctionType(
             function.__code__,
             names,
             function.__name__,
             copy.deepcopy(function.__defaults__, self),
             cells,
         )
-        self[id(function)] = found  # before the cells: it may close over itself
+        self[id(function)] = copied  # before the cells: it may close over itself
         for name, value in _globals(function).items():
             if _is_own(value, self._ours, changed=False):
                 names[name] = copy.deepcopy(value, self)
-        found.__kwdefaults__ = copy.deepcopy(function.__kwdefaults__, self)
-        found.__dict__.update(function.__dict__)
+        copied.__kwdefaults__ = copy.deepcopy(function.__kwdefaults__, self)
+        copied.__dict__.update(function.__dict__)
         for cell, own in zip(cells, function.__closure__ or (), strict=True):
             if own != types.CellType():
                 cell.cell_contents = copy.deepcopy(own.cell_contents, self)
-        return found
+        return copied
 
     def _copy_instead(self, value: Any, plain: Any) -> None:
         self._alive.append(plain)
@@ -323,7 +323,7 @@ def _globals(function: types.FunctionType) -> dict[str, Any]:
 
 
 def _is_own(value: Any, ours: set[int], *, changed: bool = True, depth: int = 3) -> bool:
-    """Whether a function that holds this could reach one of these modules.
+    """Return True if a function that holds this could reach one of these modules.
 
     changed: or could change something else, a tensor or a container.
     """
@@ -341,7 +341,7 @@ def _is_own(value: Any, ours: set[int], *, changed: bool = True, depth: int = 3)
 
 
 def _is_torchs(hook: Any) -> bool:
-    """Whether a hook is part of how torch computes a layer, and none of the user's."""
+    """Return True if a hook is part of how torch computes a layer, and none of the user's."""
     hook = getattr(hook, "hook", hook)  # as torch wraps those of load_state_dict
     if isinstance(hook, BasePruningMethod):
         return True
@@ -373,7 +373,7 @@ def _culprit(module: nn.Module) -> str | None:
 
 
 def _fails(value: Any, module: nn.Module, kept: dict[int, nn.Module]) -> Exception | None:
-    """Return what goes wrong as something is copied, these modules being kept."""
+    """Return the error that copying a value raises, where `kept` modules are not copied; None without one."""
     memo = _Memo(module)
     memo.update(kept)
     try:

@@ -1,4 +1,4 @@
-"""Scores that rank nothing, or not enough: what decides then is the weights' position, and that is said."""
+"""Scores that rank nothing, or too few weights: the sentences that say so, as position decides then."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOTICED = 0.01
 
 
 def only_score(scores: Mapping[str, Tensor | Product], mask: Mask | None = None) -> float | None:
-    """Return the score that all weights have which the mask has left; None where they are not all equal."""
+    """Return the one score of all weights that the mask keeps; None where they have several."""
     return only_value([part_of(name, score, mask) for name, score in scores.items()])
 
 

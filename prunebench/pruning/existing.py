@@ -18,9 +18,9 @@ __all__ = ["existing_mask"]
 def existing_mask(
     module: nn.Module, weights: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor] | None
 ) -> Mask | None:
-    """Return the mask over these prunable weights that is on: the given one, and torch.nn.utils.prune's.
+    """Return the mask that these prunable weights have already: the given one and torch.nn.utils.prune's.
 
-    Layers that neither speaks of are whole. None where nothing is on. Weights that are zero by themselves are
+    Layers that are in neither are whole. None where nothing is on. Weights that are zero by themselves are
     not removed: nothing says that they have to stay so.
 
     Raises: UsageError for a mask of other names, shapes or types.
@@ -52,7 +52,7 @@ def _checked(
         )
     every = named_weights(module)
     first = {id(weight): name for name, weight in weights.items()}
-    found: dict[str, Tensor] = {}
+    masks: dict[str, Tensor] = {}
     for given, tensor in Mask(mask).items():
         name = plain_name(str(given))
         if name not in every:
@@ -67,5 +67,5 @@ def _checked(
             raise UsageError(
                 f"weight '{name}' has shape {tuple(weights[name].shape)}, the mask {tuple(tensor.shape)}"
             )
-        found[name] = found[name] & tensor if name in found else tensor
-    return found
+        masks[name] = masks[name] & tensor if name in masks else tensor
+    return masks

@@ -72,7 +72,7 @@ def keep_top(
 
 
 def part_of(name: str, score: Tensor | Product, current: Mask | None) -> Part:
-    """Return a layer's scores as they are ranked; weights that `current` has removed take no part.
+    """Return a layer's scores, ready to be ranked; weights that `current` has removed take no part.
 
     Raises: ComponentError for scores that are no floating-point numbers; UsageError for a mask of another
         shape.

@@ -39,7 +39,7 @@ class Part:
     factor: Array | None = None
 
     def at(self, places: Array | slice, out: Array | None = None) -> Array:
-        """Return the numbers at these places, made in `out` where they have to be made."""
+        """Return the numbers at these places; products are written to `out`."""
         if self.factor is None:
             return self.values[places]
         product = np.multiply(self.values[places], self.factor[places], out=out)
@@ -68,11 +68,11 @@ def mark_largest(parts: Sequence[Part], kept: int, order: Order) -> list[Array]:
 
 
 def only_value(parts: Sequence[Part]) -> float | None:
-    """Return the number that all which take part are; None where two differ, or fewer than two take part.
+    """Return the value of all numbers that take part; None where two differ, or fewer than two take part.
 
     Nothing beyond the first number that differs is looked at.
     """
-    found: float | None = None
+    only: float | None = None
     if sum(part.left for part in parts) < 2:
         return None
     for part in parts:
@@ -83,15 +83,15 @@ def only_value(parts: Sequence[Part]) -> float | None:
                 values = values[part.live[start:stop]]
             if not values.size:
                 continue
-            if found is None:
-                found = float(values[0])
-            if not (values == found).all():
+            if only is None:
+                only = float(values[0])
+            if not (values == only).all():
                 return None
-    return found
+    return only
 
 
 def ties(parts: Sequence[Part], marks: Sequence[Array], order: Order) -> tuple[float, int, int]:
-    """Return the number that the last one marked is, how many marked ones are it, and how many are in all.
+    """Return the value of the last number marked, how many marked numbers have it, and how many of all.
 
     `marks` are what `mark_largest` returns for this order. Where nothing is marked: (0, 0, 0).
     """
@@ -125,16 +125,16 @@ def _mark_largest(parts: Sequence[Part], kept: int, order: Order) -> list[Array]
     keys = _Keys(parts, order)
     low, high = _bracket(parts, kept, left, keys)
     if low == high:
-        found = _Pass(parts, keys, kept).ties(low)
+        reading = _Pass(parts, keys, kept).ties(low)
     else:
-        found = _Pass(parts, keys, kept).between(low, high)
-        if found.above > kept:
-            found = _Pass(parts, keys, kept).ties(high)
-        elif found.above + found.inside < kept:
-            found.take_ties(low)
-    if not found.above <= kept <= found.above + found.inside:  # the sample was far off
-        found = _Pass(parts, keys, kept).between(-math.inf, math.inf)
-    return found.finish()
+        reading = _Pass(parts, keys, kept).between(low, high)
+        if reading.above > kept:
+            reading = _Pass(parts, keys, kept).ties(high)
+        elif reading.above + reading.inside < kept:
+            reading.take_ties(low)
+    if not reading.above <= kept <= reading.above + reading.inside:  # the sample was far off
+        reading = _Pass(parts, keys, kept).between(-math.inf, math.inf)
+    return reading.finish()
 
 
 class _Keys:
@@ -266,7 +266,7 @@ class _Pass:
 
 
 def _bracket(parts: Sequence[Part], kept: int, left: int, keys: _Keys) -> tuple[Any, Any]:
-    """Return two keys between which the last kept one lies, by a sample: 4.5 standard deviations each way."""
+    """Estimate by a sample two keys that the last kept one lies between: 4.5 standard deviations each way."""
     ends = np.cumsum([part.values.size for part in parts])
     if left <= _SAMPLE:
         return -math.inf, math.inf

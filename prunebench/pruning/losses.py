@@ -65,8 +65,8 @@ def own_loss(loss: Loss, outputs: Any, targets: Any) -> Tensor:
             f"({_kind(outputs)}): {type(error).__name__}: {error}"
         ) from error
     if not isinstance(value, Tensor) or value.numel() != 1:
-        found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise UsageError(f"loss must return a tensor with one number; found {found}")
+        kind = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise UsageError(f"loss must return a tensor with one number; found {kind}")
     return _finite(value.reshape(()), outputs, None)
 
 
@@ -88,8 +88,8 @@ def divisor(loss: Loss | None, reduction: Reduction | None, targets: Any, exampl
             "or leave out the chunk"
         )
     try:
-        found = reduction(targets) if callable(reduction) else examples if reduction == "mean" else 1
-        return examples if found is None else float(found)
+        count = reduction(targets) if callable(reduction) else examples if reduction == "mean" else 1
+        return examples if count is None else float(count)
     except UsageError:
         raise
     except Exception as error:
@@ -205,9 +205,9 @@ def _why_no_loss(outputs: Tensor, targets: Any, error: Exception) -> str:
         low, high = (int(used.min()), int(used.max())) if used.numel() else (0, 0)
         if low < 0 or high >= shape[1]:
             return f"labels run from {low} to {high}; the network has {shape[1]} outputs: 0 to {shape[1] - 1}"
-    found = tuple(targets.shape) if isinstance(targets, Tensor) else type(targets).__name__
+    labels = tuple(targets.shape) if isinstance(targets, Tensor) else type(targets).__name__
     return (
-        f"no cross entropy of outputs of shape {shape} and targets {found} ({str(error).splitlines()[0]}): "
+        f"no cross entropy of outputs of shape {shape} and targets {labels} ({str(error).splitlines()[0]}): "
         "logits of shape (examples, classes) and as many labels are wanted; else give "
         "loss=function(outputs, y)"
     )

@@ -115,9 +115,9 @@ def arguments(network: nn.Module, x: Any) -> tuple[tuple[Any, ...], dict[str, An
         if takes_more or kinds.keys() >= x.keys():
             return (), dict(x)
     if not _binds(signature, x):
-        found = f"a tuple of {len(x)}" if isinstance(x, tuple) else f"a dict of {', '.join(map(str, x))}"
+        given = f"a tuple of {len(x)}" if isinstance(x, tuple) else f"a dict of {', '.join(map(str, x))}"
         raise UsageError(
-            f"batch: x is {found}, and the network's forward takes {signature}: give a tuple with a value "
+            f"batch: x is {given}, and the network's forward takes {signature}: give a tuple with a value "
             "for each positional argument, or a dict by the arguments' names"
         )
     return one
@@ -125,11 +125,13 @@ def arguments(network: nn.Module, x: Any) -> tuple[tuple[Any, ...], dict[str, An
 
 def described(value: Any) -> str:
     """Return the shapes of the tensors inside, for messages."""
-    found = tensors(value)
-    if len(found) == 1:
-        return f"of shape {tuple(found[0].shape)}"
+    inputs = tensors(value)
+    if len(inputs) == 1:
+        return f"of shape {tuple(inputs[0].shape)}"
     return (
-        f"of shapes {', '.join(str(tuple(tensor.shape)) for tensor in found)}" if found else "without tensors"
+        f"of shapes {', '.join(str(tuple(tensor.shape)) for tensor in inputs)}"
+        if inputs
+        else "without tensors"
     )
 
 
@@ -211,6 +213,6 @@ def _length(leaf: Any) -> int | None:
 
 
 def _is_dataclass(value: Any) -> bool:
-    """Whether it is walked through as a dataclass: one that is indexed by example is a leaf."""
+    """Return True if a value is walked through as a dataclass: one that is indexed by example is a leaf."""
     as_a_tensor = all(hasattr(value, name) for name in ("shape", "__len__", "__getitem__"))
     return dataclasses.is_dataclass(value) and not isinstance(value, type) and not as_a_tensor

@@ -301,7 +301,7 @@ def _refuse_weights(weights: Mapping[str, nn.Parameter]) -> None:
 
 
 def _state(tensor: Tensor) -> tuple[int, int]:
-    """Return what tells whether a tensor was written to by ordinary means since."""
+    """Return a tensor's version and address: they differ once it was written to by ordinary means."""
     return tensor._version, tensor.data_ptr()
 
 
@@ -326,16 +326,16 @@ def _tensors(module: nn.Module) -> list[Tensor]:
 
 def _structure(module: nn.Module) -> dict[tuple[str, ...], object]:
     """List the objects that modules hold (tensors, hooks, submodules, attributes), but for their mode."""
-    found: dict[tuple[str, ...], object] = {}
+    held: dict[tuple[str, ...], object] = {}
     for name, layer in module.named_modules():
         for key, value in vars(layer).items():
             if key == "training":
                 continue
             if isinstance(value, dict):
-                found.update({(name, key, str(k)): v for k, v in value.items()})
+                held.update({(name, key, str(k)): v for k, v in value.items()})
             else:
-                found[(name, key)] = value
-    return found
+                held[(name, key)] = value
+    return held
 
 
 def _same(one: dict[tuple[str, ...], object], two: dict[tuple[str, ...], object]) -> bool:

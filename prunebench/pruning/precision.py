@@ -25,7 +25,7 @@ def plain(dtype: torch.dtype) -> str:
 
 
 def _own_dtypes(module: nn.Module) -> set[torch.dtype]:
-    """Return the precisions of a network's parameters: real ones, for complex parameters those of a part."""
+    """Return the precisions of a network's parameters; of complex ones the precision of their real part."""
     return {p.dtype.to_real() for p in module.parameters() if p.is_floating_point() or p.is_complex()}
 
 
@@ -42,7 +42,7 @@ def working_dtype(module: nn.Module, precision: Precision) -> torch.dtype | None
 
 
 def converted(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Return what brings a tensor into a precision: complex numbers keep both parts, others stay."""
+    """Return a function that converts tensors to a precision: of complex numbers both parts, others stay."""
 
     def convert(tensor: Tensor) -> Tensor:
         if tensor.is_complex():
@@ -53,7 +53,7 @@ def converted(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
 
 
 def own_converted(module: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Return what brings those tensors into a precision that are in one of the network's parameters."""
+    """Return a function that converts tensors in a precision of the network's parameters, and no others."""
     own, convert = _own_dtypes(module), converted(dtype)
 
     def of_its_own(tensor: Tensor) -> Tensor:
@@ -109,15 +109,15 @@ class _Sources(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        found = func(*args, **(kwargs or {}))
-        if isinstance(found, Tensor) and found.is_floating_point() and found.dtype != self._dtype:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.is_floating_point() and result.dtype != self._dtype:
             given = {value.dtype for value in args if isinstance(value, Tensor)}
-            if found.dtype not in given:
+            if result.dtype not in given:
                 notes = self.casts if self._dtype in given else self.made
                 notes.append(
-                    f"{plain(found.dtype)} by {getattr(func, '__name__', 'an operation')} in {_line()}"
+                    f"{plain(result.dtype)} by {getattr(func, '__name__', 'an operation')} in {_line()}"
                 )
-        return found
+        return result
 
 
 def _line() -> str:

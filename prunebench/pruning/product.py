@@ -33,7 +33,7 @@ class Product:
 
     @property
     def plain(self) -> bool:
-        """Whether both are of one shape and type, floating-point numbers of single or double precision."""
+        """True if both are of one shape and type: floating-point numbers of single or double precision."""
         return (
             self.weight.shape == self.factor.shape
             and self.weight.dtype == self.factor.dtype

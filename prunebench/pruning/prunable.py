@@ -46,8 +46,8 @@ def prunable_weights(
     layers = [layer for layer in module.modules() if isinstance(layer, _LAYERS[of])]
     own = {id(own_weight(layer)) for layer in layers}
     names = {id(parameter): name for name, parameter in reversed(named_weights(module).items())}
-    found = [p for p in module.parameters() if id(p) in own and id(p) not in excepted]
-    weights = {names[id(parameter)]: parameter for parameter in found}
+    chosen = [p for p in module.parameters() if id(p) in own and id(p) not in excepted]
+    weights = {names[id(parameter)]: parameter for parameter in chosen}
     for name, weight in weights.items():
         if is_lazy(weight):
             raise UsageError(f"weight '{name}' has no values yet: give the network its weights first")
@@ -79,7 +79,7 @@ def plain_name(name: str) -> str:
 
 
 def own_weight(layer: nn.Module) -> nn.Parameter | None:
-    """Return the parameter that is a layer's weight, if it has one; else the weight is computed of others."""
+    """Return the parameter that is a layer's weight; None where the weight is computed from others."""
     return layer._parameters.get("weight_orig" if masked_by_torch(layer) else "weight")
 
 
@@ -93,8 +93,8 @@ def named_weights(module: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def computed_weights(module: nn.Module) -> dict[str, str]:
-    """Return, by layer, why its weight is no parameter that could be pruned: what computes it, what to do."""
-    found = {}
+    """Return by layer why its weight cannot be pruned: what computes it from others, and what to do."""
+    reasons = {}
     for name, layer in module.named_modules():
         if not isinstance(layer, _LAYERS["weights"]) or own_weight(layer) is not None:
             continue
@@ -108,12 +108,12 @@ def computed_weights(module: nn.Module) -> dict[str, str]:
         elif old is not None:
             by, undo = old, f"torch.nn.utils.remove_{old}(layer)"
         else:
-            found[name] = f"the weight of layer '{name}' is no parameter"
+            reasons[name] = f"the weight of layer '{name}' is no parameter"
             continue
-        found[name] = (
+        reasons[name] = (
             f"the weight of layer '{name}' is no parameter, {by} computes it from others: {undo} makes it one"
         )
-    return found
+    return reasons
 
 
 _OLD = {"WeightNorm": "weight_norm", "SpectralNorm": "spectral_norm"}
@@ -151,13 +151,13 @@ def _excepted(module: nn.Module, names: Iterable[str]) -> set[int]:
     parameters = {plain_name(n): p for n, p in module.named_parameters(remove_duplicate=False)}
     parameters |= named_weights(module)
     modules = {plain_name(name) for name, _ in module.named_modules(remove_duplicate=False)} - {""}
-    found: set[int] = set()
+    ids: set[int] = set()
     for name in map(plain_name, names):
         if name in parameters:
-            found.add(id(parameters[name]))
+            ids.add(id(parameters[name]))
         elif name in modules:
-            found |= {id(p) for n, p in parameters.items() if n.startswith(f"{name}.")}
+            ids |= {id(p) for n, p in parameters.items() if n.startswith(f"{name}.")}
         else:
             hint = nearest(name, [*parameters, *modules])
             raise UsageError(f"no parameter or module is called '{name}', which is to be excepted{hint}")
-    return found
+    return ids

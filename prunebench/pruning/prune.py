@@ -139,6 +139,7 @@ def _in_rounds(
     warn: Warn | None,
     on_round: Callable[[int, Mask], None] | None,
 ) -> Mask:
+    """Score and select as often as the form says; one shot is one round with words of its own."""
     net = scoring.network(module, mask)
     first = mask = net.mask
     counts = form.counts(first)

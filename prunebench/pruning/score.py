@@ -137,7 +137,7 @@ def _blame(
     error: BaseException,
     who: str,
 ) -> PrunebenchError:
-    """Return what to tell of a scoring that failed: the inputs' fault, the network's, or `who`'s.
+    """Return the error to raise for a scoring that failed: by the inputs' fault, the network's, or `who`'s.
 
     batch, given: the batch as the scorer got it, and as the caller gave it.
 
@@ -170,7 +170,7 @@ def _blame(
 
 
 def _is_of_the_call(error: BaseException) -> bool:
-    """True if the error arose as the scoring function was called, not within it."""
+    """Return True if the error arose as the scoring function was called, not within it."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -189,16 +189,16 @@ def _no_gradient(net: ScoringNetwork, batch: tuple[Any, Any] | None, who: str) -
         net = net.fresh(net.mask)
         outputs = net.outputs(batch[0])
         if not any(tensor.requires_grad for tensor in nested.tensors(outputs)):
-            found = "the network's outputs are"
+            what = "the network's outputs are"
             why = "does its forward run under torch.no_grad, or return class numbers?"
         elif not net.criterion(outputs, batch[1]).requires_grad:
-            found = "the loss is"
+            what = "the loss is"
             why = "does loss= detach the outputs, or leave them out?"
         else:
             return None
     except Exception:
         return None
-    return UsageError(f"{who} wants a gradient, and {found} cut off from the network's weights: {why}")
+    return UsageError(f"{who} wants a gradient, and {what} cut off from the network's weights: {why}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -244,18 +244,18 @@ def _takes_whole_numbers(net: ScoringNetwork, x: Any) -> bool:
     return True
 
 
-def _checked(found: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str, Tensor | Product]:
-    if not isinstance(found, Mapping):
-        raise ComponentError(f"{who} returned a {type(found).__name__}; a mapping name → tensor wanted")
-    missing = [name for name in shapes if name not in found]
-    unknown = [str(name) for name in found if name not in shapes]
+def _checked(returned: Any, shapes: Mapping[str, torch.Size], who: str) -> dict[str, Tensor | Product]:
+    if not isinstance(returned, Mapping):
+        raise ComponentError(f"{who} returned a {type(returned).__name__}; a mapping name → tensor wanted")
+    missing = [name for name in shapes if name not in returned]
+    unknown = [str(name) for name in returned if name not in shapes]
     if missing or unknown:
         words = [f"no scores for {', '.join(missing)}"] if missing else []
         words += [f"scores for {', '.join(unknown)}, which is no prunable weight"] if unknown else []
         raise ComponentError(f"{who} returned {' and '.join(words)}; expected: {', '.join(shapes)}")
     scores: dict[str, Tensor | Product] = {}
     for name, shape in shapes.items():
-        score = found[name]
+        score = returned[name]
         if isinstance(score, Product):
             if score.plain and score.weight.shape == shape:
                 scores[name] = score

@@ -21,7 +21,7 @@ def shuffle_mask(mask: Mask, rng: RandomStream, within: Mask | None = None) -> M
         live = slice(None) if within is None else within[name].reshape(-1)
         entries = flat[live]
         order = torch.from_numpy(rng.child(name).permutation(entries.numel()))
-        found = torch.zeros_like(flat)
-        found[live] = entries[order]
-        shuffled[name] = found.reshape(tensor.shape)
+        permuted = torch.zeros_like(flat)
+        permuted[live] = entries[order]
+        shuffled[name] = permuted.reshape(tensor.shape)
     return Mask(shuffled)

@@ -18,13 +18,13 @@ _NAMED = 3
 
 
 class Footnotes:
-    """Numbers equal remarks alike, in the order they are first needed; knows how accuracies are written.
+    """Numbers equal remarks alike, in the order they are first needed.
 
     `absent` is what cells are called that have no result.
     """
 
-    def __init__(self, digits: int, absent: str = "missing") -> None:
-        self.digits, self.absent = digits, absent
+    def __init__(self, absent: str = "missing") -> None:
+        self.absent = absent
         self._numbers: dict[str, int] = {}
 
     def mark(self, *remarks: str) -> str:

@@ -27,8 +27,8 @@ def leaderboard(
 ) -> str:
     """Return the leaderboard of a table of cells (`prunebench.analysis.table`), ending in a newline.
 
-    `suite` has `name`, `version`, and may have `baselines` (see `analysis.Baselines.of`) and `margin` (a
-    number of points, or numbers by data set), and `leaderboard` (`title`, `digits`, `sparsities`: see
+    `suite` has `name`, `version`, and may have `baselines` (see `prunebench.baselines`) and `margin` (a
+    number of points, or numbers by data set), and `leaderboard` (its `title`) and `sparsities` (see
     `markdown.Shown`). Settings and methods stand in the table's order, the unpruned
     network first, sparsities rising; the same table gives the same bytes. `absent` says what cells without a
     result are called (see `markdown.Shown`).
@@ -49,8 +49,7 @@ def _markdown(suite: Mapping[str, Any], found: list[Standing]) -> str:
     how = suite.get("leaderboard") or {}
     shown = Shown(
         title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
-        digits=how.get("digits", 2),
-        sparsities=how.get("sparsities", ()),
+        sparsities=suite.get("sparsities", ()),
         absent=suite.get("absent", "missing"),
         reported=suite.get("reported", ()),
     )

@@ -38,8 +38,6 @@ class Shown:
     """What a suite says of how its leaderboard is shown."""
 
     title: str
-    digits: int = 2
-    """Digits of accuracies behind the point."""
     sparsities: Sequence[float] = ()
     """The columns shown; all where none is given. Ranges and places count them all."""
     absent: str = "missing"
@@ -118,7 +116,7 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
     left_out = len({_name(row) for row in every} - asked) if asked else 0
     by_sparsity = [row for row in rows if row["at"] == "sparsity"]
     methods = _Methods(rows, standing.baselines.none)
-    notes = Footnotes(shown.digits, shown.absent)
+    notes = Footnotes(shown.absent)
     heading = f"## {escape(_heading(standing.labels))}"
     if all(row["missing"] + row["unselected"] == row["planned"] for row in by_sparsity):
         count = sum(row["missing"] for row in by_sparsity)
@@ -151,7 +149,7 @@ def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], not
     """Return the numbers that others report of this setting: a row for each source and method."""
     found: dict[tuple[str, str], dict[float, str]] = {}
     for row in standing.reported(shown.reported):
-        value = "diverged" if row["value"] is None else f"{row['value']:.{notes.digits}f}"
+        value = "diverged" if row["value"] is None else f"{row['value']:.2f}"
         number = f" (n = {row['runs']})" if row["runs"] else ""
         name = variant_name(row["method"], row["ablations"])
         found.setdefault((name, row["source"]), {})[row["sparsity"]] = value + number
@@ -259,11 +257,11 @@ def _accuracy(row: Row | None, remark: str, seeds: int, notes: Footnotes) -> str
     )
     if n == 0:
         return f"{'diverged' if diverged else 'failed' if row['failed'] else '–'}{marks}"
-    spread = f" ± {row['sd']:.{notes.digits}f}" if not _absent(row["sd"]) else ""
+    spread = f" ± {row['sd']:.2f}" if not _absent(row["sd"]) else ""
     beside = [f"{diverged} of {planned} diverged"] if diverged else []
     beside += [f"n = {n}"] if n + diverged != seeds else []
     number = f" ({', '.join(beside)})" if beside else ""
-    return f"{row['mean']:.{notes.digits}f}{spread}{number}{marks}"
+    return f"{row['mean']:.2f}{spread}{number}{marks}"
 
 
 def _place(row: Row | None) -> str:

@@ -13,7 +13,6 @@ from prunebench.analysis import (
     AT_SPARSITY,
     SETTING,
     VARIANT,
-    Baselines,
     Ranges,
     against,
     compare,
@@ -25,6 +24,7 @@ from prunebench.analysis import (
     seeds_needed,
     summarize,
 )
+from prunebench.baselines import Baselines
 
 __all__ = ["BORDER", "LONG", "Standing", "standings"]
 

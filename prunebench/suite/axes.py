@@ -34,7 +34,6 @@ _NEVER_EMPTY = (
     "densities",
     "seeds",
     "only",
-    "exclude",
 )
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
+from prunebench.host.borrowed import clash, donor, regrowth_call
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.spelling import show
@@ -165,7 +166,7 @@ def _resolved(form: Form, host: Components, here: Cursor, shared: Mapping[str, A
         if scorer != form.scorer:
             changes["scorer"] = scorer
     if isinstance(form.regrowth, Regrowth):
-        grown = _filled_regrowth(form, form.regrowth.scorer, host, here)
+        grown = _filled_regrowth(form, host, here)
         if grown != form.regrowth.scorer:
             changes["regrowth"] = {**form.regrowth.model_dump(), "scorer": grown}
     if isinstance(form.allocation, Like):
@@ -198,23 +199,18 @@ def _filled_scorer(call: ScorerCall, host: Components, here: Cursor) -> ScorerCa
     return call.model_copy(update={"parameters": parameters, "batch": batch})
 
 
-def _filled_regrowth(form: Form, call: ScorerCall, host: Components, here: Cursor) -> ScorerCall:
+def _filled_regrowth(form: Form, host: Components, here: Cursor) -> ScorerCall:
     """Return the call that scores removed weights, with all parameters: on the same network and batch."""
     here = here / "regrowth"
-    if form.scorer is not None and form.scorer.name == call.name:  # one scorer for both is one call
-        call = call.model_copy(update={"parameters": {**form.scorer.parameters, **call.parameters}})
+    call = regrowth_call(form)
     filled = _filled_scorer(call, host, here)
     names = host.names("scorers")
     if form.scorer is None or form.scorer.name not in names or call.name not in names:
         return filled
     own, other = host.get("scorers", form.scorer.name), host.get("scorers", call.name)
-    if (own.mode, own.precision) != (other.mode, other.precision):
-        (here / "scorer").problem(
-            f"'{call.name}' works in {other.mode} mode and {other.precision}, '{form.scorer.name}' in "
-            f"{own.mode} mode and {own.precision}; they score one network: take two that agree",
-        )
-    if other.needs == "batch" and own.needs != "batch":
-        (here / "scorer").problem(f"'{call.name}' needs data, which '{form.scorer.name}' has none of")
+    why = clash(own, other)
+    if why:
+        (here / "scorer").problem(why)
     if call.batch is not None:
         here.at("scorer", "batch").problem(
             "is given, but removed weights are scored on the scorer's own batch"
@@ -230,16 +226,12 @@ def _donor(
     shared: Mapping[str, Any] | None,
 ) -> Form | None:
     """Return the form whose mask says how many weights each layer keeps."""
-    here = here.at("allocation", "like")
-    like = allocation.like
-    own = form.prunable.model_dump(by_alias=True)
-    if isinstance(like, str):
-        if like not in method_names(host):
-            here.unknown(like, "method", method_names(host))
-            return None
-        other: Form | None = changed_form(host.method(like).form, {"prunable": own}, host, here, shared)
-    else:
-        other = changed_form(form.changed(allocation="global", alter=()), like, host, here, shared)
+    here, like = here.at("allocation", "like"), allocation.like
+    if isinstance(like, str) and like not in method_names(host):
+        here.unknown(like, "method", method_names(host))
+        return None
+    base, changes = donor(form, allocation, host)
+    other = changed_form(base, changes, host, here, shared)
     if other is not None and other.scorer is None:
         here.problem(f"found {show(like)}, which prunes nothing")
         return None

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, Tag
 
+from prunebench.baselines import Baselines
 from prunebench.reading.labels import call_label
 from prunebench.reading.tables import (
     Combination,
@@ -23,7 +24,6 @@ from prunebench.reading.tables import (
 )
 
 __all__ = [
-    "Baselines",
     "Call",
     "Entry",
     "Leaderboard",
@@ -163,14 +163,6 @@ PLACEHOLDERS: dict[str, Any] = {
     "seeds": [],
 }
 """Stand in for what is missing or bad, so that the rest of a matrix can still be looked at."""
-
-
-class Baselines(Table):
-    """Which methods stand for magnitude after training, random pruning, and no pruning."""
-
-    after_training: str = Field(default="magnitude-after-training", alias="after")
-    random: str = "random"
-    none: str = "none"
 
 
 class Leaderboard(Table):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from prunebench.baselines import Baselines
 from prunebench.canonical import digest
 from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
@@ -19,7 +20,7 @@ from prunebench.suite.changes import Changes
 from prunebench.suite.forms import method_names
 from prunebench.suite.matrices import cells_of, read_matrices
 from prunebench.suite.parameters import Components
-from prunebench.suite.schema import MAX_SEEDS, Baselines, Leaderboard, Matrix
+from prunebench.suite.schema import MAX_SEEDS, Leaderboard, Matrix
 from prunebench.suite.validate import validate
 
 __all__ = ["Suite", "make_suite", "with_methods", "with_seeds"]

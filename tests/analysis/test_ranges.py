@@ -7,7 +7,6 @@ import pytest
 
 from prunebench.analysis import (
     AT_RANGE,
-    Baselines,
     Ranges,
     compare,
     find_ranges,
@@ -16,6 +15,7 @@ from prunebench.analysis import (
     summarize,
     table,
 )
+from prunebench.baselines import Baselines
 from prunebench.errors import SuiteError
 
 Cells = Callable[..., pd.DataFrame]

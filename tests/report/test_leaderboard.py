@@ -232,15 +232,15 @@ def test_an_unknown_format_is_refused() -> None:
         leaderboard(table([]), suite=SUITE, format="mdd")
 
 
-def test_a_suite_says_title_digits_and_columns(cells: Cells) -> None:
-    """Its title stands in the heading, accuracies have its digits, other sparsities' columns are left out."""
-    how = {"title": "Small nets", "digits": 1, "sparsities": [0.8]}
-    text = leaderboard(cells(METHODS), suite={**SUITE, "leaderboard": how})
+def test_a_suite_says_title_and_columns(cells: Cells) -> None:
+    """Its title stands in the heading; columns of sparsities that were not asked for are left out."""
+    how = {"leaderboard": {"title": "Small nets"}, "sparsities": [0.8]}
+    text = leaderboard(cells(METHODS), suite={**SUITE, **how})
     assert text.splitlines()[0] == "# Small nets (version 1): leaderboard"
     assert rows_of(text)[:3] == [
         ["method", "0 %", "80 %"],
-        ["none", "98.1 ± 0.1", ""],
-        ["snip", "", "96.2 ± 0.2"],
+        ["none", "98.10 ± 0.10", ""],
+        ["snip", "", "96.17 ± 0.21"],
     ]
 
 

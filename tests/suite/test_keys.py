@@ -16,6 +16,7 @@ from prunebench.checks.reported import Reported
 from prunebench.host.form import Form
 from prunebench.suite.schema import Matrix, SuiteTable
 
+OF_FILES = ("prunebench.suite.", "prunebench.checks.", "prunebench.baselines")
 HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs" / "suites.md"
 
@@ -23,9 +24,7 @@ DOCS = HERE.parent.parent / "docs" / "suites.md"
 def models(annotation: Any) -> list[type[BaseModel]]:
     """Return the models of suite files in an annotation."""
     if isinstance(annotation, type) and not get_args(annotation):
-        ours = issubclass(annotation, BaseModel) and annotation.__module__.startswith(
-            ("prunebench.suite.", "prunebench.checks.")
-        )
+        ours = issubclass(annotation, BaseModel) and annotation.__module__.startswith(OF_FILES)
         return [annotation] if ours else []
     return [found for part in get_args(annotation) for found in models(part)]
 

@@ -219,6 +219,13 @@ def test_what_a_bad_family_has_is_not_missed(problems: Callable[[str], list[str]
 EXPECT = 'quantity = "accuracy"\nexpect = "above"\n'
 
 
+def test_an_empty_exclude_leaves_out_nothing(load: Callable[[str], Suite]) -> None:
+    """So that entries of a set can say that they exclude nothing."""
+    text = HEAD + SETS.replace('exclude = [{method = "random", seed = 5}]', "exclude = []") + FAMILY
+    of_mlp = [cell for cell in load(text).cells if cell.labels["architecture"] == "mlp"]
+    assert len(of_mlp) == 2 * (2 + 2 * 2)
+
+
 def test_a_cell_knows_its_place(family: Suite, plain: Suite) -> None:
     """Messages about a cell stand at the values that it was made of."""
     for suite in (plain, family):

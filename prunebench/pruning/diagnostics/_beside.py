@@ -111,15 +111,15 @@ class UsesBeside(TorchDispatchMode):
                     f"the FLOPs of weight '{self._names[own]}' cannot be counted: beside its layer's call, "
                     f"{operation} uses it, which is no matrix product and no convolution"
                 )
-        found = {}
+        counts = {}
         for own, multiplied in self._multiplied.items():
-            found[own], rest = divmod(multiplied, self._sizes[own])
+            counts[own], rest = divmod(multiplied, self._sizes[own])
             if rest:
                 raise UsageError(
                     f"the FLOPs of weight '{self._names[own]}' cannot be counted: its entries are not all "
                     "used equally often"
                 )
-        return found
+        return counts
 
     def _weight_of(self, value: Any) -> nn.Parameter | None:
         """Return the parameter in whose numbers a tensor lies."""
@@ -138,6 +138,6 @@ def _storage(tensor: Tensor) -> int:
 
 
 def _is_view(result: Any, value: Tensor) -> bool:
-    """Whether an operation only looked at a value another way."""
-    found = result if isinstance(result, tuple | list) else (result,)
-    return any(isinstance(one, Tensor) and _storage(one) == _storage(value) for one in found)
+    """Return True if an operation only looked at a value another way."""
+    results = result if isinstance(result, tuple | list) else (result,)
+    return any(isinstance(one, Tensor) and _storage(one) == _storage(value) for one in results)

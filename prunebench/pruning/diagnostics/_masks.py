@@ -25,13 +25,13 @@ def checked_mask(model: nn.Module, mask: Mapping[str, Tensor] | None) -> Mask:
             f"mask is a {type(mask).__name__}; wanted: a mapping from names of weights to bool tensors, "
             "or None"
         )
-    found = mask if isinstance(mask, Mask) else Mask(mask)
-    if any(name != plain_name(name) for name in found):  # one of a compiled module
-        found = Mask({plain_name(name): tensor for name, tensor in found.items()})
-    if not found.prunable:
+    plain = mask if isinstance(mask, Mask) else Mask(mask)
+    if any(name != plain_name(name) for name in plain):  # one of a compiled module
+        plain = Mask({plain_name(name): tensor for name, tensor in plain.items()})
+    if not plain.prunable:
         raise UsageError("the mask is for no weight at all")
     weights = named_weights(model)
-    for name, tensor in found.items():
+    for name, tensor in plain.items():
         if name not in weights:
             hint = nearest(name, list(weights))
             raise UsageError(f"the network has no weight '{name}', which the mask is for{hint}")
@@ -39,4 +39,4 @@ def checked_mask(model: nn.Module, mask: Mapping[str, Tensor] | None) -> Mask:
             raise UsageError(
                 f"weight '{name}' has shape {tuple(weights[name].shape)}, the mask {tuple(tensor.shape)}"
             )
-    return found
+    return plain

@@ -80,8 +80,8 @@ class Signals(TorchFunctionMode):
     @staticmethod
     def _note(notes: dict[str, Tensor], name: str, values: Tensor, dimensions: int) -> None:
         channels = values if values.dim() == dimensions else values[None]  # with a batch
-        found = channels.transpose(0, 1).flatten(1).gt(0).any(dim=1)
-        notes[name] = notes[name] | found if name in notes else found
+        alive = channels.transpose(0, 1).flatten(1).gt(0).any(dim=1)
+        notes[name] = notes[name] | alive if name in notes else alive
 
 
 def _name(func: Any) -> str:
@@ -130,11 +130,11 @@ def _dilated(
     edges = [side for p, s in zip(_listed(padding, spatial), strides, strict=True) for side in (p, p + s)]
     around = [edges[i + j] for i in range(len(edges) - 2, -1, -2) for j in (0, 1)]  # the last dimension first
     convolve = (F.conv1d, F.conv2d, F.conv3d)[spatial - 1]
-    found = convolve(
+    padded = convolve(
         F.pad(maps, around), x.new_ones((1, 1, *sizes)), None, strides, 0, _listed(dilation, spatial)
     )
     inside = tuple(slice(0, n) for n in size[-spatial:])
-    return found[(slice(None), slice(None), *inside)].reshape(size)
+    return padded[(slice(None), slice(None), *inside)].reshape(size)
 
 
 def _listed(value: Any, count: int) -> list[int]:
@@ -177,8 +177,8 @@ def _product(func: Any, input: Any, other: Any, *args: Any, **kwargs: Any) -> An
 
 def _counted(func: Any, *args: Any, **kwargs: Any) -> Any:
     """Sums of products: 1 or 0 again, or the counts would grow."""
-    found = func(*args, **kwargs)
-    return _live(found) if isinstance(found, Tensor) and found.is_floating_point() else found
+    result = func(*args, **kwargs)
+    return _live(result) if isinstance(result, Tensor) and result.is_floating_point() else result
 
 
 def _spread(func: Any, input: Tensor, dim: Any = None, *_: Any, keepdim: bool = False, **__: Any) -> Tensor:
@@ -194,9 +194,9 @@ def _extreme(func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
         return func(input, *args, **kwargs)
     if not args and not kwargs:
         return _live(input.sum())
-    found = func(input, *args, **kwargs)
+    result = func(input, *args, **kwargs)
     values = _live(input.sum(*args, **kwargs))
-    return values if isinstance(found, Tensor) else type(found)((values, found[1]))
+    return values if isinstance(result, Tensor) else type(result)((values, result[1]))
 
 
 def _gated(func: Any, input: Tensor, dim: int = -1) -> Tensor:

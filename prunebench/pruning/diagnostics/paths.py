@@ -137,16 +137,16 @@ class _Probe:
                     f"{type(error).__name__}: {error}"
                 ) from error
             total = sum((tensor.sum() for tensor in _floats(outputs)), torch.zeros(()))
-            found: Sequence[Tensor | None] = [None] * len(self._weights)
+            gradients: Sequence[Tensor | None] = [None] * len(self._weights)
             if total.requires_grad:
-                found = torch.autograd.grad(total, list(self._weights.values()), allow_unused=True)
+                gradients = torch.autograd.grad(total, list(self._weights.values()), allow_unused=True)
         return {
             name: torch.zeros(mask[name].shape, dtype=torch.bool) if gradient is None else gradient > COUNTED
-            for name, gradient in zip(self._weights, found, strict=True)
+            for name, gradient in zip(self._weights, gradients, strict=True)
         }
 
     def beside(self, name: str) -> Tensor:
-        """Return whether a weight's input and output channel were both connected, as the last signals ran.
+        """Return True for weights whose input and output channels were both connected when signals last ran.
 
         True for all of a layer that they did not pass, and for all of one that is no convolution: it meets
         no padding.
@@ -169,11 +169,11 @@ class _Probe:
 
 
 def _copied(model: nn.Module) -> nn.Module:
-    found = private_copy(model, purpose="looked at")
+    copied = private_copy(model, purpose="looked at")
     meta = any(parameter.is_meta for parameter in model.parameters())
-    found = found.to_empty(device="cpu") if meta else found.cpu()
-    found._apply(converted(torch.float32))  # type: ignore[no-untyped-call]
-    return found.eval()
+    copied = copied.to_empty(device="cpu") if meta else copied.cpu()
+    copied._apply(converted(torch.float32))  # type: ignore[no-untyped-call]
+    return copied.eval()
 
 
 def _floats(value: Any) -> Iterator[Tensor]:
