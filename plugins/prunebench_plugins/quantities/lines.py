@@ -49,8 +49,8 @@ def crossing(curves: Curves, *, along: Axis, reaches: Curves) -> Any:
     places = reaches.places_of(curves)
     other = np.where(places < 0, np.nan, reaches.mean()[:, places])
     ahead = curves.mean() - other + curves.margin
-    roots = [_first_root(at, ahead[:, line]) for at, line in curves.lines(along)]
-    return np.mean(roots, axis=0) if roots else np.full(len(ahead), np.nan)
+    crossings = [_first_root(at, ahead[:, line]) for at, line in curves.lines(along)]
+    return np.mean(crossings, axis=0) if crossings else np.full(len(ahead), np.nan)
 
 
 def _first_root(at: Any, ahead: Any) -> Any:
