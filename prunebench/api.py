@@ -29,7 +29,7 @@ from prunebench.arguments import (
 from prunebench.errors import PruningWarning, UsageError
 from prunebench.host.borrowed import clash, donor, regrowth_call
 from prunebench.host.components import Scorer
-from prunebench.host.form import Form, Like, Rounds, ScorerCall
+from prunebench.host.form import Form, Like, ScorerCall
 from prunebench.pruning import (
     Mask,
     MaskForm,
@@ -278,7 +278,7 @@ def _mask(network: _Network, form: Form, scorer: Scorer, who: str, density: floa
         kept_count(density, prunable),
         keep=form.keep,
         allocation=allocation,
-        rounds=form.schedule.rounds if isinstance(form.schedule, Rounds) else None,
+        rounds=form.schedule.in_rounds(),
         density=density,
         regrowth=_regrow(form, scorer, network.plugins),
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from prunebench.errors import UsageError, nearest
 from prunebench.host.components import Scorer
-from prunebench.host.form import Form, Gradual, ScorerCall
+from prunebench.host.form import Form, ScorerCall
 from prunebench.pruning import nested
 from prunebench.pruning.losses import Loss
 from prunebench.pruning.score import ScoringFunction
@@ -44,7 +44,7 @@ def refuse_training(form: Form, who: str) -> None:
     unbuilt = form.unbuilt()
     if unbuilt:
         raise UsageError(f"{who} has {unbuilt}, which is not built yet")
-    if isinstance(form.schedule, Gradual):
+    if form.schedule.prunes_in_training:
         raise UsageError(
             f"{who} prunes while the network trains, and prune takes the network as it is: run it in a suite"
         )

@@ -30,8 +30,8 @@ def board(
     """
     from prunebench.results.rows import rows
 
-    found = rows(plan, store, snapshot)
-    if not any(row["status"] in _RESULTS for row in found):
+    shown = rows(plan, store, snapshot)
+    if not any(row["status"] in _RESULTS for row in shown):
         return None
     from prunebench.analysis import table
     from prunebench.report.leaderboard import leaderboard
@@ -42,10 +42,10 @@ def board(
     if asked is None:
         settings["absent"] = "not run yet"
     else:
-        found = _of_selection(found, asked)
+        shown = _of_selection(shown, asked)
     if sparsities:
         settings["sparsities"] = list(sparsities)
-    return leaderboard(table(found), suite=settings, format=format)
+    return leaderboard(table(shown), suite=settings, format=format)
 
 
 _RESULTS = ("finished", "diverged")

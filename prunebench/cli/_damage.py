@@ -24,50 +24,50 @@ _NOUNS = {
 
 def say_damaged(store: Store) -> None:
     """Say on standard error what this command found damaged, how many of what kind, and the first reason."""
-    found = store.damaged
-    if not found:
+    damaged = store.damaged
+    if not damaged:
         return
-    moved = sum(one.aside is not None for one in found)
-    if moved == len(found):
+    moved = sum(one.aside is not None for one in damaged)
+    if moved == len(damaged):
         where = f"set aside in {store.root}/set-aside"
     elif moved:
-        where = f"{moved:,} set aside in {store.root}/set-aside, {len(found) - moved:,} left where they are"
+        where = f"{moved:,} set aside in {store.root}/set-aside, {len(damaged) - moved:,} left where they are"
     else:
         where = f"left in {store.root}, which cannot be changed"
     complain(
-        f"{_kinds(found)} cannot be used and {'counts' if len(found) == 1 else 'count'} as missing "
-        f"({where}). {_first(found)}",
+        f"{_kinds(damaged)} cannot be used and {'counts' if len(damaged) == 1 else 'count'} as missing "
+        f"({where}). {_first(damaged)}",
         label="Warning",
     )
 
 
 def say_made_again(store: Store, since: str) -> None:
     """Say what any process has set aside in this store since a moment, and how much of it was made again."""
-    found = store.set_aside_files(since)
+    moved = store.set_aside_files(since)
     lost = [one for one in store.damaged if one.aside is None]
-    if found or lost:
-        again = made_again(store, found)
+    if moved or lost:
+        again = made_again(store, moved)
         complain(
-            f"{_kinds([*found, *lost])} could not be used: {len(found):,} set aside in "
-            f"{store.root}/set-aside, {again:,} made again. {_first([*found, *lost])}",
+            f"{_kinds([*moved, *lost])} could not be used: {len(moved):,} set aside in "
+            f"{store.root}/set-aside, {again:,} made again. {_first([*moved, *lost])}",
             label="Warning",
         )
 
 
-def made_again(store: Store, found: Sequence[SetAside]) -> int:
+def made_again(store: Store, moved: Sequence[SetAside]) -> int:
     """Return how many of the files that were set aside are there again."""
-    return sum(_inside(name) and (store.root / name).is_file() for name in {one.file for one in found})
+    return sum(_inside(name) and (store.root / name).is_file() for name in {one.file for one in moved})
 
 
 def set_aside_so_far(store: Store) -> dict[str, Any] | None:
     """Return what lies set aside in a store: files, how many are made again, the last; None for nothing."""
-    found = store.set_aside_files()
-    if not found:
+    moved = store.set_aside_files()
+    if not moved:
         return None
-    last = found[-1]
+    last = moved[-1]
     return {
-        "files": len(found),
-        "made_again": made_again(store, found),
+        "files": len(moved),
+        "made_again": made_again(store, moved),
         "last": {"file": last.file, "reason": last.reason},
     }
 
@@ -77,11 +77,11 @@ def _inside(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts
 
 
-def _kinds(found: Sequence[SetAside]) -> str:
+def _kinds(files: Sequence[SetAside]) -> str:
     """Return "2 records, 1 plan"."""
-    counts = Counter(_NOUNS.get(PurePosixPath(one.file).parts[0], "file") for one in found)
+    counts = Counter(_NOUNS.get(PurePosixPath(one.file).parts[0], "file") for one in files)
     return ", ".join(counted(count, noun) for noun, count in counts.items())
 
 
-def _first(found: Sequence[SetAside]) -> str:
-    return f"{'The first, ' if len(found) > 1 else ''}{found[0].file}: {found[0].reason}"
+def _first(files: Sequence[SetAside]) -> str:
+    return f"{'The first, ' if len(files) > 1 else ''}{files[0].file}: {files[0].reason}"

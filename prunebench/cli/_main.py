@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from prunebench._version import __version__
-from prunebench.cli._exit import FAILED, INTERRUPTED, USAGE
+from prunebench.cli._exit_codes import FAILED, INTERRUPTED, USAGE
 from prunebench.cli._output import complain
 from prunebench.errors import PrunebenchError, nearest
 

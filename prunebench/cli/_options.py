@@ -40,11 +40,11 @@ def _complete_suite(_ctx: click.Context, _param: click.Parameter, incomplete: st
     names = [CompletionItem(name, help="shipped") for name in shipped_suites() if name.startswith(incomplete)]
     folder, _, start = incomplete.rpartition("/")
     try:
-        found = sorted(Path(folder or ("/" if incomplete.startswith("/") else ".")).iterdir())
+        paths = sorted(Path(folder or ("/" if incomplete.startswith("/") else ".")).iterdir())
     except OSError:
-        found = []
+        paths = []
     prefix = incomplete[: len(incomplete) - len(start)]
-    for path in found:
+    for path in paths:
         if path.name.startswith(start) and (
             path.suffix == ".toml" or (path.is_dir() and path.name[0] != ".")
         ):

@@ -96,24 +96,24 @@ class Overview:
     @cached_property
     def failures(self) -> dict[str, Failure]:
         """The last failure of each selected cell that failed, by its id."""
-        found = {c.id: self.snapshot.failure(c) for c in self.cells if self.statuses[c.id] == "failed"}
-        return {cell: failure for cell, failure in found.items() if failure is not None}
+        failures = {c.id: self.snapshot.failure(c) for c in self.cells if self.statuses[c.id] == "failed"}
+        return {cell: failure for cell, failure in failures.items() if failure is not None}
 
     @cached_property
     def reasons(self) -> dict[str, str]:
         """Why each selected cell that is not done has to run, by its id."""
         earlier = Earlier(previous_plans(self.store, self.session.plan))
-        found = {}
+        reasons = {}
         for cell in self.cells:
             status = self.statuses[cell.id]
             if status == "failed":
                 failure = self.failures.get(cell.id)
-                found[cell.id] = f"failed ({failure.kind}): {failure.error}" if failure else "failed"
+                reasons[cell.id] = f"failed ({failure.kind}): {failure.error}" if failure else "failed"
             elif status == "partial":
-                found[cell.id] = "measures are missing"
+                reasons[cell.id] = "measures are missing"
             elif status == "missing":
-                found[cell.id] = reason(cell, self.session.plan, earlier.having(cell.id))
-        return found
+                reasons[cell.id] = reason(cell, self.session.plan, earlier.having(cell.id))
+        return reasons
 
     # -- in words ----------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Overview:
                     **{name: cell.labels.get(name, "") for name in cell.labels},
                     "density": cell.density,
                     "seed": cell.seed,
-                    "kept": cell.kept,
+                    "kept": cell.target,
                     "prunable": cell.prunable,
                     "macs": cell.cost,
                     "failure": failures.get(cell.id),

@@ -47,7 +47,7 @@ class Work:
     pipe: int | None = None
     """Where its end is announced."""
     alone: bool = True
-    """Whether nobody watches: then nobody else says "stopping…"."""
+    """True if nobody watches: then nobody else says "stopping…"."""
 
     def say(self, **values: Any) -> None:
         """Tell the watching process what the next one, should this one die, has to know."""
@@ -161,7 +161,7 @@ class _Watch:
             os.kill(self.child, self.signals[0])
 
     def until_it_ends(self, pipe: int) -> tuple[int, bool]:
-        """Return the child's status, and whether it had announced its end."""
+        """Return the child's status, and True if it had announced its end."""
         _, status = os.waitpid(self.child, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         os.set_blocking(pipe, False)  # whatever the child started may hold the other end
@@ -187,13 +187,13 @@ def _bury(store: str, process: int) -> dict[str, str]:
     from prunebench.store import Store
 
     opened = Store.open(Path(store), create=False)
-    found = {}
+    errors = {}
     for key in (path.stem for path in opened.bury()):
         for attempt in opened.attempts(key)[-1:]:
             error = str(attempt.get("error"))
             if error.startswith(f"process {process} died"):
-                found[key] = error
-    return found
+                errors[key] = error
+    return errors
 
 
 def _how(status: int) -> str:

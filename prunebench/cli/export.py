@@ -96,9 +96,9 @@ def command(
     store = Store.open(request.store, create=False, write=False, mend=True)
     try:
         if key is not None:
-            found = find_cell(store, key, suite_name(suite) if suite else None)
+            finished = find_cell(store, key, suite_name(suite) if suite else None)
         else:
-            found = find_selected(
+            finished = find_selected(
                 store,
                 suite_name(str(suite)),
                 lambda plan: select(plan, None, keyword=keyword, sparsities=sparsity),
@@ -106,23 +106,23 @@ def command(
     finally:
         say_damaged(store)
     suffix = f"{'.mask' if mask_only else ''}.{'pt' if format == 'pt' else 'safetensors'}"
-    path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", found.cell.name) + suffix)
+    path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", finished.cell.name) + suffix)
     check_output(path, force)
     kind: Any = format
     made_again, agrees = 0, True
     try:
         if mask_only:
-            export_mask(found, store, path, format=kind, force=force)
+            export_mask(finished, store, path, format=kind, force=force)
         else:
             with contextlib.suppress(SuiteError):  # the suite may have gone, its results have not
                 request = request.with_suite_plugins() if suite else request
             host = request.host()
             problems(host)
-            if not store.has_artifact(found.state):
-                complain(f"the weights of {found.cell.id} were not kept: they are made again")
-            made = weights(Session(request, host, found.plan, None, found.path), store, found)
+            if not store.has_artifact(finished.state):
+                complain(f"the weights of {finished.cell.id} were not kept: they are made again")
+            made = weights(Session(request, host, finished.plan, None, finished.path), store, finished)
             made_again = made.made_again
-            agrees = export(found, made.network, made.state, path, format=kind, force=force)
+            agrees = export(finished, made.network, made.state, path, format=kind, force=force)
     except JobFailed as error:
         if isinstance(error.__cause__, DataError):
             raise error.__cause__ from error
@@ -133,31 +133,35 @@ def command(
             "made again, the weights came out with other bits than the record's (another machine?)",
             label="Warning",
         )
-    test = found.record.result.get("test") or {"correct": None, "examples": None}
-    numerics = found.record.provenance.get("numerics")
-    about = {
-        "file": str(path),
-        "format": format,
-        "key": found.cell.key,
-        "cell": found.cell.id,
-        "suite": {name: found.plan.suite.get(name) for name in ("name", "version", "digest")},
-        "kept": found.cell.kept,
-        "prunable": found.cell.prunable,
-        "correct": test["correct"],
-        "examples": test["examples"],
-        "numerics": numerics,
-        "parts": ["mask"] if mask_only else ["weights", *(["mask"] if "mask" in found.record.result else [])],
-        "jobs_made_again": made_again,
-        "agrees_with_record": agrees,
-    }
+    cell, suite_is, record = finished.cell, finished.plan.suite, finished.record
+    test = record.result.get("test") or {"correct": None, "examples": None}
+    numerics = record.provenance.get("numerics")
+    kept = (record.result.get("mask") or {}).get("kept", cell.target)
     if as_json:
-        say_json(about)
+        weights_and_mask = ["weights", *(["mask"] if "mask" in record.result else [])]
+        say_json(
+            {
+                "file": str(path),
+                "format": format,
+                "key": cell.key,
+                "cell": cell.id,
+                "suite": {name: suite_is.get(name) for name in ("name", "version", "digest")},
+                "kept": kept,
+                "prunable": cell.prunable,
+                "correct": test["correct"],
+                "examples": test["examples"],
+                "numerics": numerics,
+                "parts": ["mask"] if mask_only else weights_and_mask,
+                "jobs_made_again": made_again,
+                "agrees_with_record": agrees,
+            }
+        )
         return
     accuracy = f"{100 * test['correct'] / test['examples']:.2f} %" if test["examples"] else "diverged"
     say(
-        f"{path}: {found.cell.id} of suite {found.plan.suite['name']} {found.plan.suite['version']}, "
-        f"record {found.cell.key[:12]}, {found.cell.kept:,} of {found.cell.prunable:,} weights kept, "
-        f"{accuracy}, {numerics}" + (f"; {counted(made_again, 'job')} made again" if made_again else "")
+        f"{path}: {cell.id} of suite {suite_is['name']} {suite_is['version']}, record {cell.key[:12]}, "
+        f"{kept:,} of {cell.prunable:,} weights kept, {accuracy}, {numerics}"
+        + (f"; {counted(made_again, 'job')} made again" if made_again else "")
     )
 
 

@@ -66,9 +66,9 @@ def command(
     """
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
-    from prunebench.cli._exit import INCOMPLETE
+    from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._output import complain, deliver
-    from prunebench.cli._source import source
+    from prunebench.cli._suite_plan import suite_plan
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
     from prunebench.results.snapshot import Snapshot
@@ -78,15 +78,15 @@ def command(
     format = "json" if as_json else format or "md"
     if options["sparsity"] and format != "md":
         raise UsageError(f"--sparsity chooses columns of the md tables; {format} has every sparsity in rows")
-    found = source(suite, options)
-    columns = sorted({sparsity_of(cell) for cell in found.cells}) if options["sparsity"] else ()
-    snapshot = Snapshot(found.plan, found.store)
-    text = board(found.plan, found.store, format, sparsities=columns, snapshot=snapshot)
-    code = 0 if all(snapshot.recorded(cell) for cell in found.cells) else INCOMPLETE
-    say_damaged(found.store)
+    shown = suite_plan(suite, options)
+    columns = sorted({sparsity_of(cell) for cell in shown.cells}) if options["sparsity"] else ()
+    snapshot = Snapshot(shown.plan, shown.store)
+    text = board(shown.plan, shown.store, format, sparsities=columns, snapshot=snapshot)
+    code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
+    say_damaged(shown.store)
     if text is None:
         complain(
-            f"nothing of suite {found.plan.suite['name']} has been run in {found.store.root}; "
+            f"nothing of suite {shown.plan.suite['name']} has been run in {shown.store.root}; "
             f"`prunebench run {suite}` does that"
         )
         if format == "md":
@@ -94,6 +94,6 @@ def command(
         from prunebench.analysis import table
         from prunebench.report.leaderboard import leaderboard
 
-        text = leaderboard(table([]), suite=found.plan.suite, format=format)
+        text = leaderboard(table([]), suite=shown.plan.suite, format=format)
     deliver(text, output)
     ctx.exit(code)

@@ -160,8 +160,8 @@ def weights_of(architecture: Any) -> dict[str, dict[str, int]]:
     left out. Nothing is allocated.
     """
     inputs = {_spelled(architecture.made_for): architecture.made_for, **INPUTS}
-    found = {name: _weights(architecture, *given) for name, given in inputs.items()}
-    return {name: counts for name, counts in found.items() if counts}
+    weights = {name: _weights(architecture, *given) for name, given in inputs.items()}
+    return {name: counts for name, counts in weights.items() if counts}
 
 
 def _spelled(given: tuple[tuple[int, int, int], int]) -> str:

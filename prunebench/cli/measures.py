@@ -83,32 +83,32 @@ def command(
     not.
     """
     from prunebench.cli._damage import say_damaged
-    from prunebench.cli._exit import INCOMPLETE
+    from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._output import SCHEMA, complain, deliver
-    from prunebench.cli._source import source
+    from prunebench.cli._suite_plan import suite_plan
     from prunebench.errors import UsageError
     from prunebench.results.rows import measure_rows
 
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")
-    found = source(suite, options)
-    name = found.plan.suite["name"]
-    chosen = {cell.id for cell in found.cells}
-    every = measure_rows(found.plan, found.store)
-    say_damaged(found.store)
+    shown = suite_plan(suite, options)
+    name = shown.plan.suite["name"]
+    chosen = {cell.id for cell in shown.cells}
+    every = measure_rows(shown.plan, shown.store)
+    say_damaged(shown.store)
     rows = [row for row in every if f"{row['matrix']}::{row['cell']}" in chosen]
     if not rows:
         what = "the selected cells measure" if every else f"suite {name} measures"
         raise UsageError(f"{what} nothing; `measures = […]` in a matrix does")
     format = "json" if as_json else format or "md"
     if not any(row["status"] in ("finished", "diverged") for row in rows):
-        complain(f"nothing of suite {name} has been measured in {found.store.root}; "
+        complain(f"nothing of suite {name} has been measured in {shown.store.root}; "
                  f"`prunebench run {suite}` does that")  # fmt: skip
     from prunebench.report.measures import measures_text
 
     frame = _selected(rows, measure, field, everything=format != "md")
-    suite_is = {part: found.plan.suite.get(part) for part in ("name", "version", "digest")}
-    title = _title(found.plan.suite, ratio)
+    suite_is = {part: shown.plan.suite.get(part) for part in ("name", "version", "digest")}
+    title = _title(shown.plan.suite, ratio)
     text = measures_text(
         _table(frame, ratio, per_seed), format, title=title, about={"schema": SCHEMA, "suite": suite_is}
     )

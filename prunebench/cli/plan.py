@@ -99,20 +99,20 @@ def _cells(overview: Any) -> list[dict[str, Any]]:
 
 
 def _groups(overview: Any) -> list[dict[str, Any]]:
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
     whys: dict[tuple[str, str], dict[str, None]] = {}
     for cell in overview.cells:
         ablations = cell.labels.get("ablations", "")
         method = cell.labels.get("method", "") + (f" + {ablations.replace('+', ' + ')}" if ablations else "")
         group = (cell.matrix, method)
-        row = found.setdefault(
+        row = groups.setdefault(
             group, {"matrix": cell.matrix, "method": method, "cells": 0, "done": 0, "to do": 0}
         )
         row["cells"] += 1
         row["done" if overview.statuses[cell.id] == "done" else "to do"] += 1
         if why := overview.reasons.get(cell.id):
             whys.setdefault(group, {})[why] = None
-    for group, row in found.items():
+    for group, row in groups.items():
         reasons = list(whys.get(group, {}))
         row["why"] = "; ".join(reasons[:2]) + (f"; and {len(reasons) - 2} more" if len(reasons) > 2 else "")
-    return list(found.values())
+    return list(groups.values())

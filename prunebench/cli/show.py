@@ -71,7 +71,7 @@ def _in_short(shown: Mapping[str, Any]) -> dict[str, Any]:
     from prunebench.percent import percent_labels
 
     ordinary = Form(scorer=None).model_dump(mode="json", by_alias=True, exclude_none=True)
-    found: dict[str, Any] = {}
+    short: dict[str, Any] = {}
     methods: dict[str, str] = {}
     for key, value in shown.items():
         if key.startswith("method "):
@@ -86,12 +86,12 @@ def _in_short(shown: Mapping[str, Any]) -> dict[str, Any]:
             )
         elif key.startswith("matrix "):
             labels = percent_labels(value["sparsity"]).values()
-            found[key] = {**value, "sparsity": ", ".join(f"{label} %" for label in labels)}
+            short[key] = {**value, "sparsity": ", ".join(f"{label} %" for label in labels)}
         else:
-            if methods and "methods" not in found:
-                found["methods"] = methods
-            found[key] = value
-    return found
+            if methods and "methods" not in short:
+                short["methods"] = methods
+            short[key] = value
+    return short
 
 
 def _block(key: str, value: Any) -> None:

@@ -55,29 +55,29 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
     """
     from prunebench.cli._damage import say_damaged, set_aside_so_far
-    from prunebench.cli._exit import INCOMPLETE
+    from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import counted, say, say_json, say_rows
-    from prunebench.cli._source import source
+    from prunebench.cli._suite_plan import suite_plan
     from prunebench.results.rows import rows
     from prunebench.results.snapshot import Snapshot
 
-    found = source(suite, options)
-    plan, snapshot = found.plan, Snapshot(found.plan, found.store)
-    outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, found.store, snapshot)}
+    shown = suite_plan(suite, options)
+    plan, snapshot = shown.plan, Snapshot(shown.plan, shown.store)
+    outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, shown.store, snapshot)}
     matrices: dict[str, Counter[str]] = {}
     failures = []
-    for cell in found.cells:
+    for cell in shown.cells:
         status = _status(snapshot.status(cell), outcome[cell.id])
         matrices.setdefault(cell.matrix, Counter()).update(("cells", status))
         if status == "failed" and (last := snapshot.failure(cell)):
             failures.append({"cell": cell.id, **asdict(last)})
     total = sum(matrices.values(), Counter[str]())
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
-    running = [_claim(claim, plan.jobs) for claim in found.store.running()]
+    running = [_claim(claim, plan.jobs) for claim in shown.store.running()]
     failures.sort(key=lambda failure: failure["time"])
-    say_damaged(found.store)
-    aside = set_aside_so_far(found.store)
+    say_damaged(shown.store)
+    aside = set_aside_so_far(shown.store)
     whole = total["done"] + total["diverged"] == total["cells"]
     code = INCOMPLETE if check and not whole else 0
     if as_json:
@@ -85,7 +85,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
             {
                 "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
                 "plan": plan.name,
-                "frozen": found.frozen is not None,
+                "frozen": shown.frozen is not None,
                 "cells_planned": len(plan.cells),
                 "total": _counts(total),
                 "matrices": table,
@@ -96,10 +96,10 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
         )
         ctx.exit(code)
     suite_name, version = plan.suite["name"], plan.suite["version"]
-    say(f"suite {suite_name}, version {version} ({found.told}): {total['done'] + total['diverged']:,} of "
-        f"{total['cells']:,} cells done{found.selection}", "bold")  # fmt: skip
-    if not found.frozen and not total["done"] + total["diverged"] + total["failed"]:
-        say(f"nothing has been run in {found.store.root}; `prunebench run {suite}` does that")
+    say(f"suite {suite_name}, version {version} ({shown.told}): {total['done'] + total['diverged']:,} of "
+        f"{total['cells']:,} cells done{shown.selection}", "bold")  # fmt: skip
+    if not shown.frozen and not total["done"] + total["diverged"] + total["failed"]:
+        say(f"nothing has been run in {shown.store.root}; `prunebench run {suite}` does that")
     say()
     say_rows([*table, *([{"matrix": "in all", **_counts(total)}] if len(table) > 1 else [])],
              {"matrix": "matrix", **_COLUMNS}, as_json=False)  # fmt: skip
@@ -109,7 +109,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     if aside is not None:
         say()
         say(f"set aside as damaged or unusable: {counted(aside['files'], 'file')} in "
-            f"{found.store.root}/set-aside, {aside['made_again']:,} made again; the last: "
+            f"{shown.store.root}/set-aside, {aside['made_again']:,} made again; the last: "
             f"{aside['last']['file']}: {aside['last']['reason']}")  # fmt: skip
     if failures:
         say()

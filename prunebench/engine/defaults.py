@@ -17,6 +17,6 @@ def store_root(given: str | None = None) -> Path:
 
 def data_root(given: str | None = None) -> Path:
     """Return the data root: as given, else PRUNEBENCH_DATA, else the user's cache folder."""
-    found = given or os.environ.get("PRUNEBENCH_DATA")
-    path = Path(found) if found else platformdirs.user_cache_path("prunebench") / "data"
+    root = given or os.environ.get("PRUNEBENCH_DATA")
+    path = Path(root) if root else platformdirs.user_cache_path("prunebench") / "data"
     return path.expanduser().absolute()

@@ -9,22 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from _pytest.terminal import TerminalReporter
-from _pytest.timing import Instant
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prunebench import stopping
-from prunebench.engine.pytest_plugin import Loaded, Notice, summary
+from prunebench.engine.pytest_items import summary
+from prunebench.engine.pytest_suites import Loaded, Notice
 from prunebench.engine.selection import node_name
 from prunebench.plan import Job, PlannedCell
 from prunebench.plan.params import TrainParams
 
-__all__ = ["CellReporter", "Found"]
+__all__ = ["CellReporter", "RunReport"]
 
 
 @dataclass
-class Found:
+class RunReport:
     """What the reports of a run say."""
 
     failed: dict[str, str] = field(default_factory=dict)
@@ -48,27 +47,25 @@ class Found:
         return sum({**self.reported, **said}.values())
 
     def makes(self, cell: PlannedCell) -> bool:
-        """Whether a process of this run has made a result of this cell (under another name, say)."""
+        """True if a process of this run has made a result of this cell (under another name, say)."""
         return any(target in keys for keys in self.made.values() for target in cell.targets)
 
 
-class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no other way to be replaced
+class CellReporter:
     """Stands in for pytest's own reporter: speaks of cells and jobs instead of tests."""
 
     def __init__(
         self,
-        config: pytest.Config,
         loaded: Loaded,
-        found: Found,
+        report: RunReport,
         *,
         shown: int,
         before: Sequence[PlannedCell],
         quiet: bool,
         verbose: bool,
     ) -> None:
-        super().__init__(config)
         self._quiet, self._verbose = quiet, verbose
-        self._loaded, self._found, self._before = loaded, found, before
+        self._loaded, self._report, self._before = loaded, report, before
         self._console = Console(highlight=False, file=sys.stdout)
         self._progress: Progress | None = None
         self._cells: Any = None
@@ -84,36 +81,22 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
     # -- before and after ------------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
+    def pytest_sessionstart(self) -> None:
         """Say, where that was asked for, what is done already; start the display."""
-        self._session = session
-        self._session_start = Instant()
         for cell in self._before if self._verbose else ():
             self._print(f"{cell.id}  {summary(self._loaded.worker, cell):>9}  done before", "dim")
         self._loaded.worker.on_job = self._on_job
         self._loaded.worker.context.progress = self._on_step
         self._start()
 
-    def pytest_collection(self) -> None:
-        """Say nothing while cells are collected."""
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Say nothing yet."""
-
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Say nothing: nothing is deselected here."""
-
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a worker could not read the plan."""
         if report.failed:
-            self._found.problem = self._found.problem or str(report.longrepr)
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Say nothing: the command has said what will run."""
+            self._report.problem = self._report.problem or str(report.longrepr)
 
     def pytest_internalerror(self, excrepr: Any) -> bool:
         """Keep what went wrong with pytest or its workers; the command says it."""
-        self._found.problem = self._found.problem or str(excrepr)
+        self._report.problem = self._report.problem or str(excrepr)
         return True
 
     def _start(self) -> None:
@@ -131,23 +114,17 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
         self._cells = self._progress.add_task("cells", completed=self._number, total=self._total)
         self._progress.start()
 
-    def pytest_sessionfinish(self) -> None:  # type: ignore[override]
+    def pytest_sessionfinish(self) -> None:
         """Take the display down."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
         self._console.file.flush()
 
-    def pytest_terminal_summary(self) -> None:  # type: ignore[override]
-        """Say nothing more: the command prints the summary."""
-
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that the user stopped the run."""
         # pytest's and pytest-xdist's own ways to stop a session, as -x does, are kinds of KeyboardInterrupt
-        self._found.interrupted = type(excinfo.value) in (KeyboardInterrupt, stopping.Stopped)
-
-    def pytest_unconfigure(self) -> None:
-        """Print nothing at the end."""
+        self._report.interrupted = type(excinfo.value) in (KeyboardInterrupt, stopping.Stopped)
 
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
         """Print our own notices, once; warnings of libraries are for the job's log."""
@@ -157,12 +134,6 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
 
     # -- cells -----------------------------------------------------------------------------------------
 
-    def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
-        """Show nothing when a cell begins."""
-
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Show nothing when a cell ends: its report has been shown."""
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Print a cell's line when it is done, found done, or failed."""
         name = report.nodeid.removeprefix(self._prefix)
@@ -170,21 +141,21 @@ class CellReporter(TerminalReporter):  # type: ignore[misc]  # pytest has no oth
             return
         properties = dict(report.user_properties)
         if "prunebench_unwritable" in properties:
-            self._found.unwritable = str(properties["prunebench_unwritable"])
+            self._report.unwritable = str(properties["prunebench_unwritable"])
             return
         self._seen.add(name)
         self._number += 1
         jobs = int(str(properties.get("prunebench_jobs", 0)))
         process = str(getattr(report, "worker_id", ""))
-        self._found.reported[process] = self._found.reported.get(process, 0) + jobs
+        self._report.reported[process] = self._report.reported.get(process, 0) + jobs
         result = f"{properties.get('prunebench_result', ''):>9}"
         if report.failed:
-            self._found.failed[name] = str(report.longrepr).strip()
-            self._line(name, f"FAILED  {self._found.failed[name]}", "bold red")
+            self._report.failed[name] = str(report.longrepr).strip()
+            self._line(name, f"FAILED  {self._report.failed[name]}", "bold red")
         elif jobs:
             self._line(name, f"{result}  {report.duration:.1f} s", None)
         else:
-            self._found.idle.add(name)
+            self._report.idle.add(name)
             self._line(name, f"{result}  made meanwhile", "dim")
         if self._progress is not None and self._cells is not None:
             self._progress.update(self._cells, completed=self._number)

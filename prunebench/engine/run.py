@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from prunebench import stopping
-from prunebench.engine.pytest_plugin import Loaded
+from prunebench.engine.pytest_suites import Loaded
 from prunebench.engine.run_plugin import RunPlugin
 from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
@@ -94,18 +94,18 @@ def run_cells(
         loaded, shown=len(to_do) - len(items), before=before, quiet=quiet, verbose=verbose, workers=workers
     )
     code = _pytest(session, plugin, first_failure, workers)
-    found = plugin.found
-    if found.unwritable:
-        raise StoreError(found.unwritable)
-    if found.problem:
-        raise PrunebenchError(found.problem)
+    report = plugin.report
+    if report.unwritable:
+        raise StoreError(report.unwritable)
+    if report.problem:
+        raise PrunebenchError(report.problem)
     last = Snapshot(session.plan, store)
     done = [cell for cell in to_do if last.done(cell)]
     now_done = {cell.id for cell in done}
-    failed = {name: error for name, error in found.failed.items() if name not in now_done}
+    failed = {name: error for name, error in report.failed.items() if name not in now_done}
     write_last_failed(store.root, session.path, failed=failed, passed=now_done)
-    elsewhere = [cell.id for cell in done if cell.id in found.idle and not found.makes(cell)]
-    jobs = found.jobs
+    elsewhere = [cell.id for cell in done if cell.id in report.idle and not report.makes(cell)]
+    jobs = report.jobs
     if earlier is not None:
         jobs += earlier.jobs - len(first.remaining(wanted))
     outcome = Outcome(
@@ -116,7 +116,7 @@ def run_cells(
         failed=failed,
         elsewhere=elsewhere,
     )
-    if stopping.requested() or found.interrupted:
+    if stopping.requested() or report.interrupted:
         return replace(outcome, exit_code=stopping.exit_code())
     if failed or len(done) < len(to_do):
         return replace(outcome, exit_code=FAILED)
@@ -191,7 +191,7 @@ def _installed_paths() -> list[str]:
 
 
 def _is_here(entry: str) -> bool:
-    """Whether an entry of sys.path is the working directory."""
+    """True if an entry of sys.path is the working directory."""
     try:
         return entry == "" or entry == os.getcwd()
     except OSError:  # the working directory is gone

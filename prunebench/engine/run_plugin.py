@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
-from prunebench.engine.pytest_plugin import Loaded, use
-from prunebench.engine.reporter import CellReporter, Found
+from prunebench.engine import pytest_private
+from prunebench.engine.pytest_private import hurry_exit, live_nodes, next_event, send_signal, silence
+from prunebench.engine.pytest_suites import Loaded, use
+from prunebench.engine.reporter import CellReporter, RunReport
 
 __all__ = ["RunPlugin"]
 
@@ -37,7 +39,7 @@ class RunPlugin:
     """Puts the reporter in place of pytest's own, and looks after the workers."""
 
     def __init__(self, loaded: Loaded, *, workers: int | None, **shown: Any) -> None:
-        self.found = Found()
+        self.report = RunReport()
         self._loaded, self._workers, self._shown = loaded, workers, shown
         self._at_work: set[Any] = set()
         self._stillborn = 0
@@ -61,8 +63,8 @@ class RunPlugin:
             finally:
                 os.dup2(kept, 2)
                 os.close(kept)
-                if self._stillborn and self.found.problem:
-                    self.found.problem += self._last_words()
+                if self._stillborn and self.report.problem:
+                    self.report.problem += self._last_words()
 
     def _last_words(self) -> str:
         self._stderr.seek(0)
@@ -74,10 +76,8 @@ class RunPlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Replace the reporter; hand over the plan."""
         use(config, self._loaded)
-        standard = config.pluginmanager.getplugin("terminalreporter")
-        if standard is not None:
-            config.pluginmanager.unregister(standard)
-        reporter = CellReporter(config, self._loaded, self.found, **self._shown)
+        silence(config)
+        reporter = CellReporter(self._loaded, self.report, **self._shown)
         # by another name: pytest-xdist would speak of its nodes through a terminal reporter
         config.pluginmanager.register(reporter, "cellreporter")
 
@@ -96,25 +96,25 @@ class RunPlugin:
         if made is not None:
             import json
 
-            self.found.made[node.gateway.id] = json.loads(made)
+            self.report.made[node.gateway.id] = json.loads(made)
         begun = node in self._at_work
         self._at_work.discard(node)
         if error is None or begun or stopping.requested():
             return
         self._stillborn += 1
         if self._stillborn >= (STILLBORN_BESIDE if self._at_work else STILLBORN):
-            self.found.problem = (
+            self.report.problem = (
                 f"workers cannot start: {self._stillborn} in a row died before they had read the plan"
             )
             self._told = str(error)
-            pytest.exit(self.found.problem, returncode=1)
+            pytest.exit(self.report.problem, returncode=1)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """A worker that dies before pytest-xdist knows it is an error of the whole session."""
         if self._workers and isinstance(excinfo.value, EOFError | OSError) and not self._at_work:
             self._stillborn += 1
-            self.found.problem = "a worker cannot start"
+            self.report.problem = "a worker cannot start"
 
     # -- workers that are to stop ------------------------------------------------------------------------
 
@@ -122,25 +122,24 @@ class RunPlugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Where the run was told to stop, tell the workers, and wait for what they still have to say."""
         if not self._workers:
-            self.found.made[""] = [job.key for job in self._loaded.worker.made]
+            self.report.made[""] = [job.key for job in self._loaded.worker.made]
             return
-        distributed = session.config.pluginmanager.getplugin("dsession")
-        if stopping.requested() and distributed is not None and distributed.nodemanager is not None:
+        distributed = pytest_private.distributed(session.config)
+        if stopping.requested() and distributed is not None:
             with stopping.held():
                 self._stop(session.config, distributed)
 
     def _stop(self, config: pytest.Config, distributed: Any) -> None:
-        every = [getattr(gateway, "node", None) for gateway in distributed.nodemanager.group]
-        nodes = [node for node in every if node is not None and not node._down]
+        nodes = live_nodes(distributed)
         alive = set(nodes)
         deadline, next_time = time.monotonic() + PATIENCE, 0.0
         while alive and (now := time.monotonic()) < deadline:
             if now >= next_time:
                 next_time = now + AGAIN
                 for node in alive:
-                    _send(node, signal.SIGTERM)
+                    send_signal(node, signal.SIGTERM)
             try:
-                event, said = distributed.queue.get(timeout=max(0.0, min(deadline, next_time) - now))
+                event, said = next_event(distributed, max(0.0, min(deadline, next_time) - now))
             except queue.Empty:
                 continue
             if event == "testreport":
@@ -149,10 +148,5 @@ class RunPlugin:
                 self.pytest_testnodedown(said["node"], said.get("error"))
                 alive.discard(said["node"])
         for node in nodes:  # those that have ended too: Python's goodbye to torch takes a second
-            _send(node, signal.SIGKILL)
-        distributed.nodemanager.EXIT_TIMEOUT = 0.5  # seconds to wait for what is dead
-
-
-def _send(node: Any, number: int) -> None:
-    with contextlib.suppress(OSError):
-        node.gateway._io.popen.send_signal(number)  # not where it has ended: its number may be another's
+            send_signal(node, signal.SIGKILL)
+        hurry_exit(distributed, 0.5)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from prunebench.engine.pytest_private import compiled_keyword
 from prunebench.engine.sparsities import of_sparsity
 from prunebench.errors import StoreError, UsageError, closest, readable
 from prunebench.plan.plan import Plan
@@ -47,18 +48,16 @@ def select(
         cells = [cell for cell in cells if f"{name}::{cell.id}" in failed] or cells
     if not keyword:
         return cells
-    from _pytest.mark.expression import Expression
-
     try:
-        expression = Expression.compile(keyword)
-    except SyntaxError as error:
+        selects = compiled_keyword(keyword)
+    except ValueError as error:
         raise UsageError(
-            f"-k '{keyword}': not an expression ({error.msg}); allowed: names with and, or, not and brackets"
+            f"-k '{keyword}': not an expression ({error}); allowed: names with and, or, not and brackets"
         ) from error
-    found = [cell for cell in cells if expression.evaluate(_Matches(cell, file))]
-    if not found:
+    selected = [cell for cell in cells if selects(_Matches(cell, file))]
+    if not selected:
         raise UsageError(none_matches(keyword, cells, file))
-    return found
+    return selected
 
 
 def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> str:
@@ -81,7 +80,7 @@ def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> 
 
 
 class _Matches:
-    """Whether a name of the expression is part of any of a cell's names, as pytest's -k asks of an item."""
+    """Says if a name of the expression is part of any of a cell's names, as pytest's -k asks of an item."""
 
     def __init__(self, cell: PlannedCell, file: str) -> None:
         labels = (value for value in cell.labels.values() if value)
@@ -113,7 +112,7 @@ def _last_failed(store: Path) -> Path:
 def _failed_last_time(store: Path) -> set[str]:
     path = _last_failed(store)
     try:
-        found = json.loads(path.read_bytes()) if path.is_file() else None
+        noted = json.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return set()
-    return set(found) if isinstance(found, dict) else set()
+    return set(noted) if isinstance(noted, dict) else set()

@@ -29,10 +29,10 @@ def of_sparsity(cells: Sequence[PlannedCell], wanted: Iterable[str]) -> list[Pla
     if not spelled:
         return list(cells)
     labels = _labels(cells)
-    found: set[tuple[tuple[str, ...], float]] = set()
+    places: set[tuple[tuple[str, ...], float]] = set()
     for text in spelled:
-        found |= _meant(text, labels)
-    return [cell for cell in cells if (_setting(cell), sparsity_of(cell)) in found]
+        places |= _meant(text, labels)
+    return [cell for cell in cells if (_setting(cell), sparsity_of(cell)) in places]
 
 
 def sparsity_of(cell: PlannedCell) -> float:
@@ -84,14 +84,14 @@ def _meant(text: str, labels: dict[tuple[tuple[str, ...], float], str]) -> set[t
 
 def _percent(text: str) -> tuple[Decimal, int]:
     """Return a sparsity in percent and the digits behind the point that it was given with."""
-    found = _SPELLED.fullmatch(text.strip())
-    if found is None:
+    spelled = _SPELLED.fullmatch(text.strip())
+    if spelled is None:
         raise UsageError(
             f"--sparsity: found '{text}', allowed: a share below 1 as 0.95, or percent as 95, 98.6 or '95 %'"
         )
-    value = Decimal(found[1])
-    digits = len(found[1].partition(".")[2])
-    if not found[2] and value < 1:
+    value = Decimal(spelled[1])
+    digits = len(spelled[1].partition(".")[2])
+    if not spelled[2] and value < 1:
         value, digits = value * 100, max(0, digits - 2)
     if value >= 100:
         raise UsageError(f"--sparsity {text}: a sparsity is below 100 %: the share of weights removed")

@@ -1,4 +1,4 @@
-"""The general form: every pruning method is one value of `Form` (DESIGN §2; imports no torch).
+"""The general form: every pruning method is one value of `Form` (imports no torch).
 
 Later work adds values to fields, never fields. `Form.unbuilt` names the values that are understood here
 and not built yet; planning refuses them by name.
@@ -8,20 +8,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from prunebench.schedules import OneShot, Schedule, parsed, regrowing
 from prunebench.training.recipe import AtName, Point, of_find
 
 __all__ = [
     "Batch",
     "Form",
-    "Gradual",
-    "GradualSpan",
-    "Levels",
     "Like",
+    "Pattern",
     "Prunable",
     "Regrowth",
-    "Rounds",
     "ScorerCall",
 ]
 
@@ -74,47 +82,30 @@ class Like(_Value):
 
 
 class Prunable(_Value):
-    """Which weights can be pruned: of convolutions and linear layers, of convolutions, or whole filters."""
+    """Which weights can be pruned: of convolutions and linear layers, or of convolutions."""
 
-    of: Literal["weights", "convolutions", "filters"] = "weights"
+    of: Literal["weights", "convolutions"] = "weights"
     except_: tuple[str, ...] = Field(default=(), alias="except")
 
     @model_validator(mode="before")
     @classmethod
     def _spellings(cls, value: Any) -> Any:
+        if value == "filters":
+            raise ValueError("prunable = 'filters' is spelled unit = 'filter'")
         return {"of": value} if isinstance(value, str) else value
 
 
-class Rounds(_Value):
-    """Scored again in each of n rounds; after round k the density is d^(k/n)."""
+class Pattern(_Value):
+    """Of every m neighbouring weights, along the inputs, n stay."""
 
-    rounds: Annotated[int, Field(ge=1)]
-
-
-class Levels(_Value):
-    """Trained between levels; each removes this share of what is left (iterative magnitude pruning)."""
-
-    levels: Annotated[float, Field(gt=0, lt=1)] | dict[str, Any]
-
-
-class GradualSpan(_Value):
-    """Points of the run between which weights are removed, and every how many steps."""
-
-    from_: Point = Field(alias="from")
-    to: Point
-    every: Annotated[int, Field(ge=1)]
+    n: Annotated[int, Field(ge=1, strict=True)]
+    m: Annotated[int, Field(ge=2, strict=True)]
 
     @model_validator(mode="after")
-    def _of_this_run(self) -> GradualSpan:
-        if of_find(self.from_) or of_find(self.to):
-            raise ValueError("from and to are points of the run that is pruned")
+    def _some_go(self) -> Pattern:
+        if self.n >= self.m:
+            raise ValueError(f"n must be below m; found n = {self.n}, m = {self.m}")
         return self
-
-
-class Gradual(_Value):
-    """Pruned while training, on the cubic schedule of Zhu and Gupta (2018)."""
-
-    gradual: GradualSpan
 
 
 class Regrowth(_Value):
@@ -134,7 +125,9 @@ class Form(_Value):
     keep: Literal["high", "low", "far", "near"] = "high"
     allocation: Literal["global", "uniform", "erk"] | Like = "global"
     prunable: Prunable = Prunable()
-    schedule: Literal["one-shot"] | Rounds | Levels | Gradual = "one-shot"
+    unit: Literal["weight", "filter"] | Pattern = "weight"
+    """What is removed at once."""
+    schedule: Annotated[SerializeAsAny[Schedule], BeforeValidator(parsed)] = OneShot()
     regrowth: Literal["none"] | Regrowth = "none"
     train_from: Literal["scored"] | Point = "scored"
     clock: Point = "init"
@@ -167,16 +160,18 @@ class Form(_Value):
 
     @model_validator(mode="after")
     def _fits_its_schedule(self) -> Form:
-        if isinstance(self.schedule, Gradual):
-            if self.alter:
-                raise ValueError(
-                    f"schedule = {{gradual = …}} has no mask before it trains: {self.alter[0]} alters one"
-                )
-            if isinstance(self.allocation, Like):
-                raise ValueError("schedule = {gradual = …} takes allocation 'global', 'uniform' or 'erk'")
-        if isinstance(self.regrowth, Regrowth) and not isinstance(self.schedule, Rounds):
-            raise ValueError("regrowth takes schedule = {rounds = n}")
+        self.schedule.check(self)
+        if isinstance(self.regrowth, Regrowth) and not self.schedule.regrows:
+            raise ValueError(f"regrowth takes {regrowing()}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a field that keys and records do not know, where it has the value that they imply."""
+        written: dict[str, Any] = write(self)
+        if self.unit == "weight":
+            written.pop("unit", None)
+        return written
 
     def changed(self, **changes: Any) -> Form:
         """Return this form with some fields replaced, validated anew."""
@@ -184,10 +179,12 @@ class Form(_Value):
 
     def unbuilt(self) -> str | None:
         """Return what of this form is understood and not built yet, as "field = value", or None."""
-        if self.prunable.of == "filters":
-            return "prunable = 'filters'"
-        if isinstance(self.schedule, Levels):
-            return "schedule = {levels = …}"
+        if isinstance(self.unit, Pattern):
+            return f"unit = {{n = {self.unit.n}, m = {self.unit.m}}}"
+        if self.unit != "weight":
+            return f"unit = {self.unit!r}"
+        if unbuilt := self.schedule.unbuilt():
+            return unbuilt
         if isinstance(self.regrowth, Regrowth) and self.regrowth.fraction is not None:
             return "regrowth = {fraction = …}"
         return None

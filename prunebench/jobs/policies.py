@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.scoring import blaming_divergence, scoring_of
-from prunebench.plan.params import GradualPolicy
+from prunebench.plan.params import Policy
 from prunebench.pruning import Mask, MaskForm, make_mask, prunable_weights, score_network
 from prunebench.training.gradual import GradualMask
 from prunebench.training.streams import stream
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["gradual_mask"]
 
 
-def gradual_mask(policy: GradualPolicy, module: nn.Module, context: Context) -> GradualMask:
+def gradual_mask(policy: Policy, module: nn.Module, context: Context) -> GradualMask:
     """Return the policy that prunes `module` while it trains, by scores of what is left."""
     scoring = scoring_of(policy.scoring, context)
     rng = stream(policy.scoring.seed, "scores")
@@ -32,4 +32,4 @@ def gradual_mask(policy: GradualPolicy, module: nn.Module, context: Context) -> 
         return make_mask(scores, form, scoring, mask=mask)
 
     full = Mask.full(prunable_weights(module, scoring.of, scoring.except_))
-    return GradualMask(policy.cubic(), full, select)
+    return GradualMask(policy.shrinking, full, select)

@@ -8,8 +8,8 @@ from typing import Any
 
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import Job
-from prunebench.plan.masks import passes_of, scoring_examples
-from prunebench.plan.params import FromState, GradualPolicy, MaskInRounds, Run, Scoring, TrainParams
+from prunebench.plan.params import FromState, MaskInRounds, Run, Scoring, TrainParams
+from prunebench.plan.scoring import passes_of, scoring_examples
 from prunebench.plan.setting import Setting
 from prunebench.training.course import Phase
 
@@ -21,8 +21,6 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
 
     A run that is left at several steps (to be scored, to be rewound to) counts as far as it is trained.
     """
-    from prunebench.pruning.allocation import round_counts
-
     found: dict[str, Phase] = {}
     for job in _in_order(builder, end, mask):
         params = job.params
@@ -31,11 +29,8 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
         elif isinstance(params, Scoring):
             found[job.key] = _scored(builder, setting, params, (setting.network.prunable,))
         elif isinstance(params, MaskInRounds):
-            density, prunable, rounds = params.density, params.prunable, params.rounds
-            counts = builder.once(
-                "rounds", (), (density, prunable, rounds), partial(round_counts, density, prunable, rounds)
-            )
-            there = (prunable, *counts[:-1])
+            counted = (params.density, params.prunable, params.rounds)
+            there = builder.once("rounds", (), counted, partial(getattr, params, "weights_there"))
             found[job.key] = _scored(builder, setting, params.scoring, there)
             if params.regrowth is not None:
                 other = replace(params.scoring, scorer=params.regrowth.scorer)
@@ -84,7 +79,7 @@ def _trained(
             before=_steps_before(builder, run),
         )
         if run.policy:
-            found[f"{key} scores"] = _policy_scored(builder, setting, run.policy)
+            found[f"{key} scores"] = _scored(builder, setting, run.policy.scoring, run.policy.weights_there)
 
 
 def _steps_before(builder: Builder, run: Run) -> int:
@@ -93,12 +88,6 @@ def _steps_before(builder: Builder, run: Run) -> int:
         return 0
     state = builder.jobs[run.origin.state].params_as(TrainParams)
     return state.step - state.run.start + _steps_before(builder, state.run)
-
-
-def _policy_scored(builder: Builder, setting: Setting, policy: GradualPolicy) -> Phase:
-    cubic = policy.cubic()
-    before = (cubic.prunable, *map(cubic.kept_at, cubic.steps[:-1]))
-    return _scored(builder, setting, policy.scoring, before)
 
 
 def _scored(builder: Builder, setting: Setting, scoring: Scoring, kept: tuple[int, ...]) -> Phase:

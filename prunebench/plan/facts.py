@@ -139,9 +139,7 @@ def _measure(
 
     with torch.device("meta"):
         module = architecture.build(data.shape, data.classes, **parameters)
-    weights = prunable_weights(
-        module, of="convolutions" if prunable.of == "convolutions" else "weights", except_=prunable.except_
-    )
+    weights = prunable_weights(module, of=prunable.of, except_=prunable.except_)
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     total = sum(parameter.numel() for parameter in module.parameters())
     return NetworkFacts(

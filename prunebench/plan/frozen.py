@@ -57,7 +57,7 @@ def frozen(plan: Plan) -> dict[str, Any]:
         "cells": [
             [
                 *(c.matrix, c.name, c.key, c.targets, labels.place(c.labels)),
-                *(c.density, c.seed, c.kept, c.prunable, c.cost, c.parts),
+                *(c.density, c.seed, c.target, c.prunable, c.cost, c.parts),
             ]
             for c in plan.cells
         ],

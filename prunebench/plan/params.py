@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from prunebench.host.form import Batch, Prunable
-from prunebench.plan.plain import Plain, called
-from prunebench.training.cubic import Cubic
+from prunebench.plan.plain import Plain, Reader, called
+from prunebench.schedules import Shrinking, shrinking
+from prunebench.schedules.rounds import weights_there
 from prunebench.training.recipe import Recipe
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
     "DiagnosticUse",
     "FromInit",
     "FromState",
-    "GradualPolicy",
+    "Policy",
     "InitUse",
     "MaskInRounds",
     "MaskOfScores",
@@ -138,6 +139,11 @@ class MaskInRounds(Plain):
     regrowth: RegrowthUse | None = None
 
     @property
+    def weights_there(self) -> tuple[int, ...]:
+        """How many weights are there in each round, when it is scored."""
+        return weights_there(self.density, self.prunable, self.rounds)
+
+    @property
     def regrowth_rounds(self) -> list[int]:
         """The rounds in which removed weights are scored by a scorer of their own."""
         if self.regrowth is None:
@@ -177,22 +183,35 @@ class FromState(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GradualPolicy(Plain):
-    """Weights are removed while the run trains: from step to step, every so many steps."""
+class Policy(Plain):
+    """Weights are removed while the run trains. Beside these fields a key holds those of `shrinking`."""
 
-    kind: Literal["gradual"] = "gradual"
-    start: int = field(metadata=called("from"))
-    stop: int = field(metadata=called("to"))
-    every: int
-    counts: tuple[int, ...] = field(metadata=called("kept"))
-    """How many weights there are before, and how many are asked for at the end."""
+    shrinking: Shrinking
+    """How many weights are left when: a schedule's own value."""
     keep: Keep
     allocation: Shares
     scoring: Scoring
 
-    def cubic(self) -> Cubic:
-        """Return how many weights there are when."""
-        return Cubic(self.start, self.stop, self.every, *self.counts)
+    @property
+    def weights_there(self) -> tuple[int, ...]:
+        """How many weights are there each time that they are scored."""
+        left = self.shrinking
+        return (left.prunable, *map(left.kept_at, left.steps[:-1]))
+
+    def _written(self) -> dict[str, Any]:
+        own = {"keep": self.keep, "allocation": self.allocation, "scoring": self.scoring.plain()}
+        return {**self.shrinking.plain(), **own}
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any], reader: Reader) -> Policy:
+        """Return the policy that JSON holds. Raises: ValueError, TypeError or KeyError for another shape."""
+        own = {"keep", "allocation", "scoring"}
+        return cls(
+            shrinking=shrinking({name: part for name, part in value.items() if name not in own}),
+            keep=value["keep"],
+            allocation=value["allocation"],
+            scoring=reader.read(Scoring, value["scoring"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +222,7 @@ class Run(Plain):
     origin: FromInit | FromState
     mask: str | None = None
     """The key of the mask that it trains with."""
-    policy: GradualPolicy | None = None
+    policy: Policy | None = None
     start: int
     """The step of the recipe's schedule at which it begins."""
     carry_momentum: bool

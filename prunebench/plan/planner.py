@@ -1,4 +1,4 @@
-"""Cells to jobs: where a cell becomes work (DESIGN §2)."""
+"""Cells to jobs: where a cell becomes work."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from pydantic import ValidationError
 
 from prunebench.errors import UsageError
 from prunebench.host.components import Diagnostic
-from prunebench.host.form import Gradual
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
-from prunebench.plan.gradual import gradual_policy
-from prunebench.plan.masks import components_of, kept_weights, mask_of
+from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
     DiagnosticUse,
-    MaskOfState,
     MeasureParams,
     RecordedCell,
     RecordParams,
-    ShuffleParams,
 )
-from prunebench.plan.runs import dense_state, pruned_state
+from prunebench.plan.runs import dense_state
+from prunebench.plan.scoring import components_of
 from prunebench.plan.setting import Setting, setting_of
 from prunebench.suite.cell import Cell
 
@@ -41,7 +38,8 @@ class PlannedCell:
     labels: Mapping[str, str]
     density: str
     seed: int
-    kept: int
+    target: int
+    """How many weights are asked for; how many a mask keeps is known when it is made."""
     prunable: int
     cost: float
     """Multiply-accumulates that the method would need alone, everything it descends from included."""
@@ -77,24 +75,17 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
     setting = setting_of(builder, cell)
     form, recipe, seed = cell.form, cell.recipe, cell.seed
     mask: str | None = None
-    kept = setting.network.prunable
+    target = setting.network.prunable
     if form.scorer is None:
         end = dense_state(builder, setting, recipe, seed, recipe.total_steps(setting.data.examples))
-    elif isinstance(form.schedule, Gradual):
-        kept = kept_weights(setting, cell.density)
-        policy, cost = gradual_policy(builder, setting, form, recipe, seed, kept)
-        end = pruned_state(builder, setting, form, recipe, seed, policy=policy, extra=cost)
-        mask = builder.add(MaskOfState(), (end,))  # it stays when the state goes
     else:
-        kept = kept_weights(setting, cell.density)
-        mask = mask_of(builder, setting, form, recipe, seed, cell.density)
-        if "shuffle" in form.alter:
-            mask = builder.add(ShuffleParams(seed=seed), (mask,))
-        end = pruned_state(builder, setting, form, recipe, seed, mask=mask)
+        method = MethodPlanning(builder, setting, form, recipe, seed, cell.density)
+        target = method.target
+        end, mask = method.plan()
     recorded = RecordedCell(
         **_described(builder, cell),
         density=cell.density,
-        target=kept,
+        target=target,
         prunable=setting.network.prunable,
         seed=seed,
     )
@@ -108,7 +99,7 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         labels=cell.labels,
         density=cell.density,
         seed=seed,
-        kept=kept,
+        target=target,
         prunable=setting.network.prunable,
         cost=builder.cost_alone(record),
         parts=(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from prunebench.errors import PrunebenchError, SuiteError, UsageError
-from prunebench.host.form import Gradual
 from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting, setting_of
@@ -67,9 +66,8 @@ def _points(builder: Builder, cell: Cell) -> Iterator[tuple[str, Point, Recipe]]
     if form.train_from != "scored":
         yield "train_from", form.train_from, found if of_find(form.train_from) else recipe
     yield "clock", form.clock, recipe
-    if isinstance(form.schedule, Gradual):
-        yield "schedule", form.schedule.gradual.from_, recipe
-        yield "schedule", form.schedule.gradual.to, recipe
+    for point in form.schedule.points():
+        yield "schedule", point, recipe
 
 
 def _named(point: Point) -> str:

@@ -9,7 +9,7 @@ from prunebench.errors import UsageError
 from prunebench.host.form import Form
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import JOB_VERSIONS, state_key
-from prunebench.plan.params import FromInit, FromState, GradualPolicy, InitUse, Run, TrainParams
+from prunebench.plan.params import FromInit, FromState, InitUse, Policy, Run, TrainParams
 from prunebench.plan.setting import Setting
 from prunebench.training.recipe import Recipe, of_find
 
@@ -41,7 +41,7 @@ def pruned_state(
     seed: int,
     *,
     mask: str | None = None,
-    policy: GradualPolicy | None = None,
+    policy: Policy | None = None,
     extra: float = 0.0,
 ) -> str:
     """Add the job that trains the pruned network to the end of the schedule, and return the state's key.
@@ -112,7 +112,7 @@ def _train(
     origin: FromInit | FromState,
     inputs: tuple[str, ...],
     mask: str | None = None,
-    policy: GradualPolicy | None = None,
+    policy: Policy | None = None,
     start: int = 0,
     carry: bool = False,
     extra: float = 0.0,

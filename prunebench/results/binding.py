@@ -1,4 +1,4 @@
-"""Whether a result in the store is the one that the plan asks for (imports no torch).
+"""Tells whether a result in the store is the one that the plan asks for (imports no torch).
 
 A record's digest says that it is whole. That it belongs to this cell, and counts what this data set has, only
 the plan can say. Records of schema 1 are bound by their cell and their counts, later ones by all that they
@@ -39,15 +39,15 @@ def record_of(plan: Plan, key: str) -> Fits:
 
 def _examples(plan: Plan, cell: RecordedCell) -> int | None:
     """Return how many examples the cell's network is evaluated on, as the plan knows it."""
-    found: int | None = plan.suite.get("examples", {}).get(cell.dataset, {}).get(cell.split)
-    return found
+    examples: int | None = plan.suite.get("examples", {}).get(cell.dataset, {}).get(cell.split)
+    return examples
 
 
-def _difference(found: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
+def _difference(recorded: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
     """Return the first field in which two cells differ, in words."""
-    for name in [*planned, *(name for name in found if name not in planned)]:
-        if canonical(found.get(name)) != canonical(planned.get(name)):
-            return f"its {name!r:.40} is {found.get(name)!r:.60}, planned is {planned.get(name)!r:.60}"
+    for name in [*planned, *(name for name in recorded if name not in planned)]:
+        if canonical(recorded.get(name)) != canonical(planned.get(name)):
+            return f"its {name!r:.40} is {recorded.get(name)!r:.60}, planned is {planned.get(name)!r:.60}"
     return "its fields are others"
 
 

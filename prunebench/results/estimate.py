@@ -62,7 +62,7 @@ class Estimate:
     total_seconds: float
     remaining_seconds: float
     measured: bool
-    """Whether the times rest on runs in this store; else they are a guess."""
+    """True if the times rest on runs in this store; else they are a guess."""
     total_range: tuple[float, float]
     remaining_range: tuple[float, float]
     """Seconds between which each time is expected to lie."""
@@ -116,22 +116,22 @@ def estimate(
     machine = machine or Machine.here()
     everything = plan.remaining((target for cell in cells for target in cell.targets), lambda key: False)
     remaining = snapshot.remaining(cells)
-    found = measured_rate(plan, store, device)
-    rate = found or _assumed(device, threads)
-    taken = job_seconds(snapshot) if found else {}
+    measured = measured_rate(plan, store, device)
+    rate = measured or _assumed(device, threads)
+    taken = job_seconds(snapshot) if measured else {}
     seconds = {key: _seconds(plan, key, rate, taken) for key in everything}
     at_once = max(1.0, min(workers, machine.cores / threads)) if device == "cpu" else float(workers)
     start = START * workers / at_once if workers > 1 else 0.0
     total, left = (_elapsed(plan, keys, seconds, at_once, start) for keys in (everything, remaining))
-    low, high = MEASURED if found else GUESSED
-    if not found and device == "cpu":
+    low, high = MEASURED if measured else GUESSED
+    if not measured and device == "cpu":
         high *= min(BUSIEST, max(1.0, (machine.load + at_once * threads) / machine.cores))
     return Estimate(
         total_macs=sum(marginal(plan, key) for key in everything),
         remaining_macs=sum(marginal(plan, key) for key in remaining),
         total_seconds=total,
         remaining_seconds=left,
-        measured=found is not None,
+        measured=measured is not None,
         total_range=(low * total, high * total),
         remaining_range=(low * left, high * left),
         workers=workers,
@@ -192,7 +192,7 @@ def kind_of(plan: Plan, key: str) -> Kind:
 
 def job_seconds(snapshot: Snapshot) -> dict[Kind, float]:
     """Return how long jobs other than training took in this store on the average, as their logs say."""
-    store, found = snapshot.store, dict[Kind, list[float]]()
+    store, times = snapshot.store, dict[Kind, list[float]]()
     try:
         logs = set(os.listdir(store.root / "logs"))
     except OSError:
@@ -201,10 +201,10 @@ def job_seconds(snapshot: Snapshot) -> dict[Kind, float]:
         log = store.log_path(key)
         if job.kind == "train" or log.name not in logs:
             continue
-        of_kind = found.setdefault(kind_of(snapshot.plan, key), [])
+        of_kind = times.setdefault(kind_of(snapshot.plan, key), [])
         if len(of_kind) < RUNS and (seconds := logged_seconds(log)) is not None:
             of_kind.append(seconds)
-    return {kind: sum(times) / len(times) for kind, times in found.items() if times}
+    return {kind: sum(seconds) / len(seconds) for kind, seconds in times.items() if seconds}
 
 
 def logged_seconds(log: Path) -> float | None:
@@ -287,12 +287,12 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
 
 def _newest_first(plan: Plan, store: Store) -> list[PlannedCell]:
     present = store.record_keys()
-    found: dict[str, tuple[float, PlannedCell]] = {}
+    dated: dict[str, tuple[float, PlannedCell]] = {}
     for cell in plan.cells:
-        if cell.key in present and cell.key not in found:
+        if cell.key in present and cell.key not in dated:
             path = store.root / "records" / cell.key[:2] / f"{cell.key}.json"
             try:
-                found[cell.key] = (os.stat(path).st_mtime, cell)
+                dated[cell.key] = (os.stat(path).st_mtime, cell)
             except OSError:
                 continue
-    return [cell for _, cell in sorted(found.values(), key=lambda pair: pair[0], reverse=True)]
+    return [cell for _, cell in sorted(dated.values(), key=lambda pair: pair[0], reverse=True)]

@@ -92,8 +92,8 @@ def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
     for path in reversed(store.plans(str(plan.suite["name"]))):
         if path.stem != plan.name:
             try:
-                found = read_frozen(path, store, unsealed=True)
+                previous = read_frozen(path, store, unsealed=True)
             except (Missing, Damaged):
                 continue
-            if found is not None:
-                yield found
+            if previous is not None:
+                yield previous

@@ -21,7 +21,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
     """
     snapshot = snapshot or Snapshot(plan, store)
     classes = plan.suite.get("classes") or {}
-    found = []
+    table = []
     for cell in plan.cells:
         labels = cell.labels
         row: dict[str, Any] = {
@@ -45,8 +45,8 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
             row |= _result(record)
         if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
-        found.append(row)
-    return found
+        table.append(row)
+    return table
 
 
 def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
     and nothing came out since) or "missing". Unpruned cells have none of their masks.
     """
     snapshot = Snapshot(plan, store)
-    found = []
+    table = []
     for cell, row in zip(plan.cells, rows(plan, store, snapshot), strict=True):
         about = {
             name: value for name, value in row.items() if name not in ("correct", "examples", "accuracy")
@@ -70,8 +70,8 @@ def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             record = snapshot.result(key)
             if record is not None:
                 measured = {"status": record.result["outcome"], "measured": record.result.get("value")}
-            found.append({**about, "measure": job.params.diagnostic.name, **measured})
-    return found
+            table.append({**about, "measure": job.params.diagnostic.name, **measured})
+    return table
 
 
 def _result(record: Record) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Snapshot:
         self._results: dict[str, Record | None] = {}
 
     def listed(self, key: str) -> bool:
-        """Whether a record or a measure is there, whatever it holds."""
+        """True if a record or a measure is there, whatever it holds."""
         return key in self._listed.get(self.plan.jobs[key].kind, ())
 
     def result(self, key: str) -> Record | None:
@@ -71,17 +71,17 @@ class Snapshot:
             return None
 
     def have(self, key: str) -> bool:
-        """Whether a job's output is in the store; a result has been read then."""
+        """True if a job's output is in the store; a result has been read then."""
         if self.plan.jobs[key].kind in self._listed:
             return self.result(key) is not None
         return key in self._artifacts
 
     def done(self, cell: PlannedCell) -> bool:
-        """Whether all that the cell is asked for is in the store."""
+        """True if all that the cell is asked for is in the store."""
         return self.plan.done(cell, self.have)
 
     def recorded(self, cell: PlannedCell) -> bool:
-        """Whether the cell has its record (a measure of it may still be wanted)."""
+        """True if the cell has its record (a measure of it may still be wanted)."""
         return self.have(cell.key)
 
     def status(self, cell: PlannedCell) -> str:
@@ -94,22 +94,22 @@ class Snapshot:
 
     def failure(self, cell: PlannedCell) -> Failure | None:
         """Return the newest failed attempt at anything that the cell still needs, or None."""
-        found: dict[str, Any] | None = None
+        newest: dict[str, Any] | None = None
         for key in self._failed_jobs(cell):
             attempts = self.store.attempts(key)
-            if attempts and (found is None or str(attempts[-1].get("time")) > str(found.get("time"))):
-                found = {**attempts[-1], "key": key}
-        if found is None:
+            if attempts and (newest is None or str(attempts[-1].get("time")) > str(newest.get("time"))):
+                newest = {**attempts[-1], "key": key}
+        if newest is None:
             return None
-        lines = str(found.get("error") or "").strip().splitlines()
-        key = str(found["key"])
+        lines = str(newest.get("error") or "").strip().splitlines()
+        key = str(newest["key"])
         return Failure(
             job=key,
             kind=self.plan.jobs[key].kind,
             error=lines[0] if lines else "failed without a message",
-            at=_at(found),
+            at=_at(newest),
             log=str(self.store.log_path(key)),
-            time=str(found.get("time", "")),
+            time=str(newest.get("time", "")),
         )
 
     def remaining(self, cells: Sequence[PlannedCell]) -> list[str]:

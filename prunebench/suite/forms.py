@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
 from prunebench.host.borrowed import clash, donor, regrowth_call
@@ -28,13 +29,20 @@ _ALLOWED = {
     "find": "a table of changes to the recipe",
     "keep": "'high', 'low', 'far' or 'near'",
     "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions', 'filters' or {of = …, except = [names]}",
-    "schedule": "'one-shot', {rounds = n}, {levels = 0.2} or {gradual = {from = …, to = …, every = n}}",
+    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
+    "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
     "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
     "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
     "clock": POINTS,
     "alter": "a list with 'shuffle' or 'reinit', each once",
 }
+
+
+def _allowed(key: str) -> str:
+    """Return the values that a field of a form takes, in words."""
+    return schedules.allowed() if key == "schedule" else _ALLOWED.get(key, "")
+
+
 _BATCH = "{per_class = n} or {examples = n}"
 _DEVICES = ("cpu", "cuda")
 
@@ -113,7 +121,7 @@ def changed_form(
         known["scorer"] = {**base.scorer.model_dump(), **scorer}  # further parameters of the same scorer
     for key, value in known.items():
         if key != "scorer" and _holds_wrong_kind(value):
-            (here / key).problem(f"found {show(value)}; allowed: {_ALLOWED[key]}")
+            (here / key).problem(f"found {show(value)}; allowed: {_allowed(key)}")
     if here.noted > before:
         return None
     try:
@@ -123,7 +131,7 @@ def changed_form(
             if not location:  # what does not go together
                 here.problem("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
                 continue
-            found, text = known.get(location[0]), _ALLOWED.get(location[0], "")
+            found, text = known.get(location[0]), _allowed(location[0])
             if location == ("scorer", "batch"):
                 found, text = known["scorer"]["batch"], _BATCH
             here.at(*location).problem(f"found {show(found)}; allowed: {text}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from prunebench.training.policy import FixedMask
 
@@ -12,22 +12,33 @@ if TYPE_CHECKING:
     from torch import nn
 
     from prunebench.pruning.mask import Mask
-    from prunebench.training.cubic import Cubic
 
 __all__ = ["GradualMask", "Select"]
+
+
+class Shrinking(Protocol):
+    """How many weights are left when."""
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The steps after which weights are removed, in order."""
+
+    def kept_at(self, step: int) -> int:
+        """Return how many weights are left when `step` steps are done."""
+
 
 Select = Callable[[int, "Mask", int], "Mask"]
 """select(step, mask, kept): which `kept` of the mask's weights stay when `step` steps are done."""
 
 
 class GradualMask:
-    """A mask that loses weights on a cubic schedule (Zhu and Gupta 2018); what is removed stays removed.
+    """A mask that loses weights while its network trains; what is removed stays removed.
 
     After the optimiser's step t of `schedule.steps`, `select` chooses which `schedule.kept_at(t)` of the
     weights stay; the others and their slots are zero from then on. `full` is the mask before the first.
     """
 
-    def __init__(self, schedule: Cubic, full: Mask, select: Select) -> None:
+    def __init__(self, schedule: Shrinking, full: Mask, select: Select) -> None:
         self._schedule, self._full, self._select = schedule, full, select
         self._steps = frozenset(schedule.steps)
         self._fixed = FixedMask()

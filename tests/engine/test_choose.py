@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from prunebench.engine.choose import Wait, Work, choose
 from prunebench.plan import Job, Plan
+from prunebench.plan.params import ShuffleParams
 
 Graph = Mapping[str, Collection[str]]
 """For each job what it reads."""
@@ -28,8 +28,7 @@ CHAIN: Graph = {
 
 def plan_of(graph: Graph) -> Plan:
     """Return a plan of these jobs, which are never run."""
-    params: Any = {}
-    jobs = {key: Job(key, "shuffle", params, tuple(inputs)) for key, inputs in graph.items()}
+    jobs = {key: Job(key, ShuffleParams(seed=0), tuple(inputs)) for key, inputs in graph.items()}
     return Plan(suite={}, cells=[], jobs=jobs, costs={}, identities={})
 
 

@@ -252,7 +252,7 @@ def test_pruned_weights_of_a_stored_state_are_exactly_zero(project: Any) -> None
     for cell in engine.plan.cells[1:]:
         state = unpack_state(engine.store.read_artifact(engine.plan.jobs[cell.key].inputs[0]))
         assert state.mask is not None
-        assert state.mask.kept == cell.kept
+        assert state.mask.kept == cell.target
         for name, kept in state.mask.items():
             assert not state.parameters[name][~kept].any()
             assert state.parameters[name][kept].any()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,9 +142,9 @@ def test_every_option_of_run_has_its_counterpart() -> None:
 
     ours = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
     ours -= {"--lf", "--quiet", "--verbose", "--json", "--no-table"}
-    parser = pytest.Parser(_ispytest=True)
-    pytest_plugin.pytest_addoption(parser)
-    theirs = {name for group in parser._groups for option in group.options for name in option.names()}
+    theirs: set[str] = set()
+    group = SimpleNamespace(addoption=lambda name, **_: theirs.add(name))
+    pytest_plugin.pytest_addoption(SimpleNamespace(getgroup=lambda *_: group))  # type: ignore[arg-type]
     assert {option.replace("--", "--prunebench-", 1) for option in ours} == theirs - {"--prunebench-request"}
     documented = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     assert not [name for name in theirs - {"--prunebench-request"} if name not in documented]
@@ -151,9 +152,7 @@ def test_every_option_of_run_has_its_counterpart() -> None:
 
 def test_options_make_the_request_that_run_makes(tmp_path: Path) -> None:
     """Scorers, seeds, plugins and the rest arrive; what contradicts itself is refused."""
-    from types import SimpleNamespace
-
-    from prunebench.engine.pytest_plugin import request_for
+    from prunebench.engine.pytest_suites import request_for
     from prunebench.errors import UsageError
 
     def request(**given: Any) -> Any:
@@ -207,9 +206,7 @@ def prunebench_scorers():
 
 def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pipes close a moment before the process is dead: its claim is asked for until it can be taken."""
-    from types import SimpleNamespace
-
-    from prunebench.engine import pytest_plugin
+    from prunebench.engine import pytest_plugin, pytest_suites
 
     answers: list[list[Path]] = [[], [], [Path("claims/cafe.json")], [Path("claims/another.json")]]
     store = SimpleNamespace(
@@ -217,9 +214,9 @@ def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.
         attempts=lambda key: [{"error": f"process 7 died while it worked on {key}"}],
         log_path=lambda key: Path(f"logs/{key}.log"),
     )
-    engine = SimpleNamespace(store=store, given_up={})
+    worker = SimpleNamespace(store=store, given_up={})
     session = SimpleNamespace(plan=SimpleNamespace(jobs={"cafe": SimpleNamespace(kind="score", key="cafe")}))
-    stash = {pytest_plugin._LOADED: {"suite": SimpleNamespace(engine=engine, session=session)}}
+    stash = {pytest_suites._LOADED: {"suite": SimpleNamespace(worker=worker, session=session)}}
     monkeypatch.setattr(pytest_plugin.time, "sleep", lambda seconds: None)
     report = SimpleNamespace(longrepr="worker 'gw0' crashed")
     sched = SimpleNamespace(config=SimpleNamespace(stash=stash))
@@ -228,4 +225,4 @@ def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.
     assert (
         report.longrepr == "score cafe failed: process 7 died while it worked on cafe\n  log: logs/cafe.log"
     )
-    assert engine.given_up == {"cafe": "process 7 died while it worked on cafe"}
+    assert worker.given_up == {"cafe": "process 7 died while it worked on cafe"}

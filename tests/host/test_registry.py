@@ -12,6 +12,7 @@ import pytest
 
 from prunebench import PluginError, Scorer, UsageError
 from prunebench.host import KINDS, Host
+from prunebench.schedules import OneShot
 
 GOOD = """
     import prunebench
@@ -300,7 +301,7 @@ def test_a_scorer_is_a_one_shot_method_at_initialisation(plugin_file):
     host = Host.load(plugins=[plugin_file(good())], third_party=False)
     method = host.method("mine")
     assert (method.name, method.form.scorer.name, method.form.score_at) == ("mine", "mine", "init")
-    assert (method.form.schedule, method.form.alter) == ("one-shot", ())
+    assert (method.form.schedule, method.form.alter) == (OneShot(), ())
     assert "mine" in host.method_names()
     assert method.documentation.endswith("A score.")
 

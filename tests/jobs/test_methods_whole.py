@@ -56,7 +56,7 @@ def test_every_method_and_ablation_plans_at_every_point(project: Any) -> None:
     wanted = sum(1 + len(ABLATIONS) - len(REFUSED.get(m, ())) for m in METHODS) * len(POINTS)
     cells = list(pruned(plan))
     assert len(cells) == wanted
-    assert {cell.kept for cell in cells} == {round((1 - SPARSITY) * PRUNABLE)}
+    assert {cell.target for cell in cells} == {round((1 - SPARSITY) * PRUNABLE)}
 
 
 def is_dead(engine: Any, state: str) -> bool:

@@ -47,7 +47,7 @@ def form_of(method: str, **changes: Any) -> Any:
         if method in HOST.names("methods")
         else prunebench.Form.model_validate({"scorer": method})
     )
-    if form.schedule != "one-shot":
+    if form.schedule.in_rounds():
         changes["schedule"] = {"rounds": 3}
     return form.changed(**changes)
 

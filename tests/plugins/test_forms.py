@@ -16,7 +16,7 @@ from prunebench_plugins.recipes import prunebench_recipes
 
 from prunebench import Form
 from prunebench.errors import UsageError
-from prunebench.host.form import Rounds
+from prunebench.schedules import Rounds
 
 METHODS = {m.name: m for m in prunebench_methods()}
 ABLATIONS = {a.name: a for a in prunebench_ablations()}

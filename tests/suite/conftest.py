@@ -21,7 +21,8 @@ from prunebench.host.components import (
     Scorer,
 )
 from prunebench.host.datasets import parse_dataset, spell_dataset
-from prunebench.host.form import Batch, Form, Rounds, ScorerCall
+from prunebench.host.form import Batch, Form, ScorerCall
+from prunebench.schedules import Rounds
 from prunebench.suite import Suite, load_suite
 from prunebench.training.recipe import AtStep, Recipe
 

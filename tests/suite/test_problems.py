@@ -10,7 +10,7 @@ from prunebench.reading.messages import unknown
 from prunebench.suite import Suite
 
 METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
-FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from"
+FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from, unit"
 RECIPE = (
     "augment, batch, betas, decay, drop_factor, drops, epochs, eps, evaluate, init, label_smoothing, last_batch, "
     "lr, micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
@@ -58,7 +58,7 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", alter = ["invert"]}]': "[0].alter: found ['invert']; "
     "allowed: a list with 'shuffle' or 'reinit', each once",
     '[{method = "snip", as = "x", prunable = "biases"}]': "[0].prunable: found 'biases'; "
-    "allowed: 'weights', 'convolutions', 'filters' or {of = …, except = [names]}",
+    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
     '[{method = "snip", as = "x", allocation = "locl"}]': "[0].allocation: found 'locl'; "
     "allowed: 'global', 'uniform', 'erk' or {like = …}",
     '[{method = "snip", as = "x", allocation = {like = "snap"}}]': "[0].allocation.like: found 'snap', which is "
@@ -75,8 +75,17 @@ METHOD_CASES = {
     "not built yet",
     '[{method = "snip", as = "x", schedule = {gradual = {from = "init"}}}]': "[0].schedule: found "
     f"{{gradual = {{from = 'init'}}}}; allowed: {SCHEDULES}",
-    '[{method = "snip", as = "x", prunable = "filters"}]': "[0]: prunable = 'filters' is understood, but not "
+    '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
+    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
+    '[{method = "snip", as = "x", unit = "filter"}]': "[0]: unit = 'filter' is understood, but not built yet",
+    '[{method = "snip", as = "x", unit = {n = 2, m = 4}}]': "[0]: unit = {n = 2, m = 4} is understood, but not "
     "built yet",
+    '[{method = "snip", as = "x", unit = {n = 4, m = 4}}]': "[0].unit: found {n = 4, m = 4}; allowed: 'weight', "
+    "'filter' or {n = 2, m = 4}, n below m",
+    '[{method = "snip", as = "x", unit = {n = 1.5, m = 4}}]': "[0].unit: found {n = 1.5, m = 4}; allowed: "
+    "'weight', 'filter' or {n = 2, m = 4}, n below m",
+    '[{method = "snip", as = "x", unit = "filters"}]': "[0].unit: found 'filters'; allowed: 'weight', 'filter' "
+    "or {n = 2, m = 4}, n below m",
     '[{method = "snip", as = "x", regrowth = {scorer = "random"}}]': "[0]: regrowth takes schedule = {rounds = n}",
     '[{method = "snip", as = "magnitude", keep = "low"}]': "[0].as: the label 'magnitude' is a registered "
     "method's; allowed: another one",

@@ -14,7 +14,7 @@ from torch import nn
 
 from prunebench.errors import UsageError
 from prunebench.pruning import Mask, keep_top, prunable_weights
-from prunebench.training.cubic import Cubic
+from prunebench.schedules.gradual import Cubic
 from prunebench.training.gradual import GradualMask
 from prunebench.training.images.data import Data
 from prunebench.training.loop import train

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prunebench import Form
 from prunebench.errors import UsageError
-from prunebench.host.form import Gradual
 from prunebench.training.recipe import AtName, Point, of_find
 
 __all__ = ["fixed_variance", "fixed_variance_scores", "invert", "reinit", "shuffle"]
@@ -14,8 +13,8 @@ _MIRRORED = {"high": "low", "low": "high", "far": "near", "near": "far"}
 
 
 def _altered(form: Form, how: str) -> Form:
-    if isinstance(form.schedule, Gradual):
-        raise UsageError(f"'{how}' alters a mask before training, and gradual pruning makes its mask in it")
+    if why := form.schedule.lacks("mask"):
+        raise UsageError(f"'{how}' alters a mask before training, and {why}")
     return form if how in form.alter else form.changed(alter=(*form.alter, how))
 
 
@@ -67,10 +66,8 @@ def fixed_variance_scores(form: Form) -> Form:
     The scored network begins at initial weights of variance 1; the pruned network takes its weights from the
     run under the recipe, at the same point (Frankle et al. 2021, §5, the other reading of `fixed-variance`).
     """
-    if isinstance(form.schedule, Gradual):
-        raise UsageError(
-            "'fixed-variance-scores' trains other weights than it scores; gradual pruning has but one network"
-        )
+    if why := form.schedule.lacks("scored network"):
+        raise UsageError(f"'fixed-variance-scores' trains other weights than it scores; {why}")
     changes: dict[str, object] = {"find": {**form.find, "init": _FIXED}}
     if form.train_from == "scored":
         changes["train_from"] = form.score_at

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from prunebench import Form, Method
-from prunebench.host.form import Rounds, ScorerCall
+from prunebench.host.form import ScorerCall
+from prunebench.schedules import Rounds
 
 __all__ = ["GRASP_INVERTED", "GRASP_MAGNITUDE", "ITERATIVE_SNIP", "SYNFLOW"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from prunebench import Form, Method
-from prunebench.host.form import Gradual, Regrowth, Rounds, ScorerCall
+from prunebench.host.form import Regrowth, ScorerCall
+from prunebench.schedules import Gradual, Rounds
 from prunebench_plugins.methods.at_initialization import SYNFLOW
 
 __all__ = [

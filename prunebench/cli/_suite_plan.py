@@ -11,12 +11,12 @@ from prunebench.engine.selection import select
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
-__all__ = ["Source", "source"]
+__all__ = ["SuitePlan", "suite_plan"]
 
 _PLANNING = ("scorer", "plugin", "no_plugins", "load")
 
 
-class Source(NamedTuple):
+class SuitePlan(NamedTuple):
     """A plan, the cells of it that were selected, where it came from, and the store to read."""
 
     plan: Plan
@@ -36,12 +36,12 @@ class Source(NamedTuple):
         """Where the plan came from, in words."""
         if self.frozen:
             return "as last run"
-        if any(found.file.startswith("plans/") for found in self.store.damaged):
+        if any(damaged.file.startswith("plans/") for damaged in self.store.damaged):
             return "planned anew: the last run's plan is damaged"
         return "planned now: not run in this store yet as it stands"
 
 
-def source(suite: str, options: dict[str, Any]) -> Source:
+def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     """Return the newest frozen plan of the suite as it stands, or plan it.
 
     The frozen plan is taken where the suite's content is the same and no option asks for another plan.
@@ -53,9 +53,9 @@ def source(suite: str, options: dict[str, Any]) -> Source:
     request = request_of(suite, options)
     store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
     if not any(options.get(name) for name in _PLANNING):
-        found = newest_frozen(suite, store, seeds=options.get("seeds"))
-        if found is not None:
-            return Source(found[0], _chosen(found[0], suite_path(suite), options), store, found[1])
+        frozen = newest_frozen(suite, store, seeds=options.get("seeds"))
+        if frozen is not None:
+            return SuitePlan(frozen[0], _chosen(frozen[0], suite_path(suite), options), store, frozen[1])
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import problems
     from prunebench.engine.session import Session
@@ -69,7 +69,7 @@ def source(suite: str, options: dict[str, Any]) -> Source:
     problems(session.host)
     last = (path for path in store.plans(session.plan.suite["name"]) if path.stem == session.plan.name)
     cells = _chosen(session.plan, session.path, options)
-    return Source(session.plan, cells, store, next(last, None))
+    return SuitePlan(session.plan, cells, store, next(last, None))
 
 
 def _chosen(plan: Plan, path: Path | None, options: dict[str, Any]) -> Sequence[PlannedCell]:

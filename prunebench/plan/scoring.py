@@ -1,4 +1,4 @@
-"""Masks: the jobs that score and select."""
+"""What scores weights, how keys spell it, and what it costs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from prunebench.errors import UsageError
 from prunebench.host.components import Scorer
-from prunebench.host.form import Batch, Form, Like, Regrowth, Rounds, ScorerCall
+from prunebench.host.form import Batch, Form, Like, Regrowth, ScorerCall
 from prunebench.plan.builder import Builder
-from prunebench.plan.params import MaskInRounds, MaskOfScores, RegrowthUse, ScorerUse, Scoring
-from prunebench.plan.runs import find_recipe, scored_state
+from prunebench.plan.params import RegrowthUse, ScorerUse, Scoring
+from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting
 from prunebench.suite.forms import fill_scorer
 from prunebench.training.recipe import Recipe
@@ -18,8 +18,9 @@ from prunebench.training.recipe import Recipe
 __all__ = [
     "components_of",
     "kept_weights",
-    "mask_of",
+    "liked",
     "passes_of",
+    "regrowth_of",
     "scoring_cost",
     "scoring_examples",
     "scoring_of",
@@ -40,41 +41,6 @@ def kept_weights(setting: Setting, density: str) -> int:
     return kept
 
 
-def mask_of(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed: int, density: str) -> str:
-    """Add the jobs that make a form's mask (unshuffled) at a density, and return the mask's key.
-
-    Raises: UsageError where the form is not built yet, or no weight is kept.
-    """
-    unbuilt = form.unbuilt()
-    if unbuilt:
-        raise UsageError(f"{unbuilt} is not built yet")
-    state = scored_state(builder, setting, form, recipe, seed)
-    scoring = scoring_of(builder, setting, form, seed)
-    cost = scoring_cost(builder, setting, form)
-    asked: Any = {
-        "keep": form.keep,
-        "target": kept_weights(setting, density),
-        "prunable": setting.network.prunable,
-        "allocation": "like" if isinstance(form.allocation, Like) else form.allocation,
-    }
-    params: MaskOfScores | MaskInRounds
-    if isinstance(form.schedule, Rounds):
-        rounds, regrowth = form.schedule.rounds, _regrowing(builder, form)
-        params = MaskInRounds(**asked, rounds=rounds, density=density, scoring=scoring, regrowth=regrowth)
-        source, cost = state, cost * rounds
-        if isinstance(form.regrowth, Regrowth):
-            further = scoring_cost(builder, setting, form, form.regrowth.scorer)
-            cost += len(params.regrowth_rounds) * further
-    else:
-        params = MaskOfScores(**asked)
-        source, cost = builder.add(scoring, (state,), cost=cost), 0.0
-    inputs: tuple[str, ...] = (source,)
-    if isinstance(form.allocation, Like):
-        other = _liked(builder, form, form.allocation)
-        inputs = (source, mask_of(builder, setting, other, recipe, seed, density))
-    return builder.add(params, inputs, cost=cost)
-
-
 def components_of(builder: Builder, form: Form, recipe: Recipe) -> tuple[str, ...]:
     """Return the names in the table of identities that a form's masks and weights depend on."""
 
@@ -86,13 +52,13 @@ def components_of(builder: Builder, form: Form, recipe: Recipe) -> tuple[str, ..
                 found.append(builder.part("scorers", form.regrowth.scorer.name)[0])
             found.append(builder.part("initializations", find_recipe(builder, form, recipe).init)[0])
         if isinstance(form.allocation, Like):
-            found += components_of(builder, _liked(builder, form, form.allocation), recipe)
+            found += components_of(builder, liked(builder, form, form.allocation), recipe)
         return tuple(dict.fromkeys(found))
 
     return builder.once("components", (form, recipe), (), make)
 
 
-def _liked(builder: Builder, form: Form, allocation: Like) -> Form:
+def liked(builder: Builder, form: Form, allocation: Like) -> Form:
     """Return the form whose masks' layer counts are taken."""
 
     def make() -> Form:
@@ -126,7 +92,9 @@ def scoring_of(builder: Builder, setting: Setting, form: Form, seed: int) -> Sco
     return builder.once("scoring", (setting, form), (seed,), make)
 
 
-def _regrowing(builder: Builder, form: Form) -> RegrowthUse | None:
+def regrowth_of(builder: Builder, form: Form) -> RegrowthUse | None:
+    """Return what lets removed weights return, where a form says so."""
+
     def make() -> RegrowthUse | None:
         regrowth = form.regrowth
         if not isinstance(regrowth, Regrowth):

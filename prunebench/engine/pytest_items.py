@@ -1,0 +1,104 @@
+"""What pytest collects: a suite file, its matrices, an item for each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prunebench.engine.pytest_suites import loaded
+
+if TYPE_CHECKING:
+    from prunebench.engine.worker import Worker
+    from prunebench.plan import PlannedCell
+
+__all__ = ["CellItem", "MatrixCollector", "SuiteFile", "summary"]
+
+
+class SuiteFile(pytest.File):
+    """A suite: its matrices."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """Plan the suite, freeze the plan, and return a collector for each matrix."""
+        from prunebench.engine.sparsities import of_sparsity
+        from prunebench.errors import PrunebenchError
+
+        try:
+            suite = loaded(self.config, self.path)
+            cells = of_sparsity(suite.session.plan.cells, suite.session.request.sparsities)
+        except PrunebenchError as error:
+            raise self.CollectError(f"{type(error).__name__}: {error}") from error
+        matrices: dict[str, list[PlannedCell]] = {}
+        chosen = None if suite.chosen is None else set(suite.chosen)
+        for cell in cells:
+            if chosen is not None and cell.id not in chosen:
+                continue
+            matrices.setdefault(cell.matrix, []).append(cell)
+        for name, cells in matrices.items():
+            yield MatrixCollector.from_parent(self, name=name, cells=cells)
+
+
+class MatrixCollector(pytest.Collector):
+    """A matrix: its cells, in the file's order."""
+
+    def __init__(self, *, cells: list[PlannedCell], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cells = cells
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Return an item for each cell."""
+        for cell in self.cells:
+            yield CellItem.from_parent(self, name=cell.name, cell=cell)
+
+
+class CellItem(pytest.Item):
+    """A cell: running it makes whatever it lacks, up to its record and measures."""
+
+    def __init__(self, *, cell: PlannedCell, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.extra_keyword_matches.update(value for value in cell.labels.values() if value)
+
+    def runtest(self) -> None:
+        """Make the cell; what it took and how it came out are kept for the report."""
+        from prunebench import stopping
+        from prunebench.store import Unwritable
+
+        worker = loaded(self.config, self.path).worker
+        try:
+            with stopping.listening():
+                jobs = worker.make(self.cell)
+        except Unwritable as error:  # every other cell would meet the same
+            self.session.shouldstop = str(error)
+            self.user_properties.append(("prunebench_unwritable", str(error)))
+            raise
+        self.user_properties.append(("prunebench_jobs", jobs))
+        self.user_properties.append(("prunebench_result", summary(worker, self.cell)))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """Return a failed job's own error, without a traceback: that is in the job's log and attempt."""
+        from prunebench.engine.failures import JobFailed
+        from prunebench.errors import PrunebenchError, readable
+
+        if isinstance(excinfo.value, JobFailed | PrunebenchError):
+            return str(excinfo.value)
+        return readable(str(super().repr_failure(excinfo, style)))
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """Return where the cell is defined, for pytest's headings.
+
+        pytest reads a name that a node's id ends with as dotted, and would print `d0::5` for `d0.5`.
+        """
+        from prunebench.errors import readable
+
+        # a worker sends it, and only text goes through
+        return readable(str(self.path)), None, f"{self.cell.matrix}: {self.cell.name}"
+
+
+def summary(worker: Worker, cell: PlannedCell) -> str:
+    """Return how a cell came out, in a few words: "96.39 %" or "diverged at step 120"."""
+    result = worker.store.read_record(cell.key).result
+    if result["outcome"] == "diverged":
+        return f"diverged at step {result['diverged']['step']}"
+    return f"{100 * result['test']['correct'] / result['test']['examples']:.2f} %"

@@ -1,0 +1,104 @@
+"""Parts of pytest and pytest-xdist that are not their public interface: all that prunebench uses of them.
+
+Each says why there is no other way. They are the same in pytest 8.4 to 9.2 and pytest-xdist 3.6 to 3.8 but
+where said otherwise; a newer version that fails fails here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = [
+    "Matcher",
+    "collect_instead",
+    "compiled_keyword",
+    "config_of",
+    "distributed",
+    "hurry_exit",
+    "live_nodes",
+    "make_mainargv_sendable",
+    "next_event",
+    "send_signal",
+    "silence",
+]
+
+
+Matcher = Callable[..., bool]
+"""Says whether a name of an expression is one of an item's."""
+
+
+def compiled_keyword(keyword: str) -> Callable[[Matcher], bool]:
+    """Return what decides an expression of -k: pytest offers no other reader of its own grammar.
+
+    Raises: ValueError, saying what is wrong. Up to pytest 8 the error is a kind of its own, then SyntaxError.
+    """
+    from _pytest.mark import expression
+
+    try:
+        return expression.Expression.compile(keyword).evaluate
+    except getattr(expression, "ParseError", SyntaxError) as error:
+        raise ValueError(getattr(error, "message", None) or getattr(error, "msg", str(error))) from error
+
+
+def collect_instead(session: pytest.Session, collectors: Callable[[], Iterable[pytest.Collector]]) -> None:
+    """Let a session collect these and not its arguments: there `[` and `::` in a path mean something."""
+    session.config.args = []
+    session.collect = lambda: iter(collectors())  # type: ignore[method-assign]
+
+
+def silence(config: pytest.Config) -> None:
+    """Take pytest's reporter away: it prints tests, and options only change how it does."""
+    if config.pluginmanager.hasplugin("terminalreporter"):
+        config.pluginmanager.unregister(name="terminalreporter")
+
+
+def make_mainargv_sendable(node: Any, readable: Callable[[str], str]) -> None:
+    """Let a worker's input be sent: pytest-xdist adds sys.argv for show, and text that is no UTF-8 fails."""
+    argv = node.workerinput.get("mainargv", ())
+    node.workerinput["mainargv"] = [readable(str(argument)) for argument in argv]
+
+
+def config_of(scheduler: Any) -> pytest.Config:
+    """Return the configuration of a scheduler: the hook that tells of a worker's death gives no other way."""
+    config: pytest.Config = scheduler.config
+    return config
+
+
+def distributed(config: pytest.Config) -> Any:
+    """Return pytest-xdist's own plugin once it has workers, else None: by itself it ends them unheard."""
+    plugin = config.pluginmanager.getplugin("dsession")
+    return None if plugin is None or plugin.nodemanager is None else plugin
+
+
+def live_nodes(distributed: Any) -> list[Any]:
+    """Return the workers that have not ended: those that a session has lost since are in no public list."""
+    every = [getattr(gateway, "node", None) for gateway in distributed.nodemanager.group]
+    return [node for node in every if node is not None and not node._down]
+
+
+def next_event(distributed: Any, timeout: float) -> tuple[str, dict[str, Any]]:
+    """Return what a worker sends next: when a session ends, pytest-xdist no longer reads it.
+
+    Raises: queue.Empty after `timeout` seconds.
+    """
+    event: tuple[str, dict[str, Any]] = distributed.queue.get(timeout=timeout)
+    return event
+
+
+def send_signal(node: Any, number: int) -> None:
+    """Send a worker's process a signal, not where it has ended: its number may be another's by then.
+
+    execnet itself only kills, and that would leave no time for a checkpoint.
+    """
+    with contextlib.suppress(OSError):
+        node.gateway._io.popen.send_signal(number)
+
+
+def hurry_exit(distributed: Any, seconds: float) -> None:
+    """Let pytest-xdist wait only so long for workers that are dead already, instead of ten seconds."""
+    distributed.nodemanager.EXIT_TIMEOUT = seconds

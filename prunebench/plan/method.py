@@ -1,0 +1,141 @@
+"""A method in one setting, at one density, with one seed: the jobs that its schedule asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prunebench.errors import UsageError
+from prunebench.host.form import Form, Like, Regrowth
+from prunebench.plan.builder import Builder
+from prunebench.plan.params import MaskInRounds, MaskOfScores, MaskOfState, Policy, ShuffleParams
+from prunebench.plan.runs import pruned_state, scored_state
+from prunebench.plan.scoring import kept_weights, liked, regrowth_of, scoring_cost, scoring_of
+from prunebench.plan.setting import Setting
+from prunebench.schedules import Shrinking
+from prunebench.training.recipe import Point, Recipe
+
+__all__ = ["MethodPlanning"]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPlanning:
+    """What a schedule plans with: `prunebench.schedules.Planning`."""
+
+    builder: Builder
+    setting: Setting
+    form: Form
+    recipe: Recipe
+    seed: int
+    density: str
+
+    @property
+    def prunable(self) -> int:
+        """How many weights can be pruned."""
+        return self.setting.network.prunable
+
+    @property
+    def target(self) -> int:
+        """How many of them are to stay. Raises: UsageError where none is."""
+        return kept_weights(self.setting, self.density)
+
+    @property
+    def clock(self) -> int:
+        """The step of the recipe's schedule at which the pruned network begins to train."""
+        return self.step_of(self.form.clock)
+
+    def step_of(self, point: Point) -> int:
+        """Return a point's step in the training of the pruned network. Raises: UsageError beyond its end."""
+        return self.recipe.step_of(point, self.setting.data.examples)
+
+    def mask(self) -> str:
+        """Add the jobs that make the method's mask, unaltered, and return its key.
+
+        Raises: UsageError where the method is not built yet, or has no mask before it trains.
+        """
+        self._refuse_unbuilt()
+        return self.form.schedule.mask(self)
+
+    def plan(self) -> tuple[str, str]:
+        """Add the jobs of the whole method; return the keys of its end state and its mask.
+
+        Raises: UsageError where the method is not built yet, or a point does not fit the recipe.
+        """
+        self._refuse_unbuilt()
+        return self.form.schedule.plan(self)
+
+    def _refuse_unbuilt(self) -> None:
+        if unbuilt := self.form.unbuilt():
+            raise UsageError(f"{unbuilt} is not built yet")
+
+    def mask_of_scores(self) -> str:
+        """Add the jobs that score the network once and make the mask."""
+        cost = scoring_cost(self.builder, self.setting, self.form)
+        scores = self.builder.add(self._scoring(), (self._scored(),), cost=cost)
+        return self._add_mask(MaskOfScores(**self._asked()), scores, 0.0)
+
+    def mask_in_rounds(self, rounds: int) -> str:
+        """Add the job that scores and prunes so many times."""
+        state, form = self._scored(), self.form
+        params = MaskInRounds(
+            **self._asked(),
+            rounds=rounds,
+            density=self.density,
+            scoring=self._scoring(),
+            regrowth=regrowth_of(self.builder, form),
+        )
+        cost = rounds * scoring_cost(self.builder, self.setting, form)
+        if isinstance(form.regrowth, Regrowth):
+            further = scoring_cost(self.builder, self.setting, form, form.regrowth.scorer)
+            cost += len(params.regrowth_rounds) * further
+        return self._add_mask(params, state, cost)
+
+    def mask_of_state(self, state: str) -> str:
+        """Add the job that takes a state's mask: it stays when the state goes."""
+        return self.builder.add(MaskOfState(), (state,))
+
+    def trained(self, mask: str) -> tuple[str, str]:
+        """Add the jobs that alter a mask and train with it; return the keys of the end state and the mask."""
+        if "shuffle" in self.form.alter:
+            mask = self.builder.add(ShuffleParams(seed=self.seed), (mask,))
+        return self._end(mask=mask), mask
+
+    def trained_while(self, shrinking: Shrinking) -> tuple[str, str]:
+        """Add the jobs that train and prune on the way; return the keys of the end state and its mask."""
+        assert isinstance(self.form.allocation, str)
+        policy = Policy(
+            shrinking=shrinking,
+            keep=self.form.keep,
+            allocation=self.form.allocation,
+            scoring=self._scoring(),
+        )
+        cost = len(policy.weights_there) * scoring_cost(self.builder, self.setting, self.form)
+        end = self._end(policy=policy, extra=cost)
+        return end, self.mask_of_state(end)
+
+    def _scored(self) -> str:
+        return scored_state(self.builder, self.setting, self.form, self.recipe, self.seed)
+
+    def _scoring(self) -> Any:
+        return scoring_of(self.builder, self.setting, self.form, self.seed)
+
+    def _end(self, **how: Any) -> str:
+        return pruned_state(self.builder, self.setting, self.form, self.recipe, self.seed, **how)
+
+    def _asked(self) -> dict[str, Any]:
+        """Return what every job is asked that makes a mask of scores."""
+        like = isinstance(self.form.allocation, Like)
+        return {
+            "keep": self.form.keep,
+            "target": self.target,
+            "prunable": self.prunable,
+            "allocation": "like" if like else self.form.allocation,
+        }
+
+    def _add_mask(self, params: MaskOfScores | MaskInRounds, source: str, cost: float) -> str:
+        """Add the job that makes a mask, and those of the mask whose layers' counts it takes."""
+        inputs: tuple[str, ...] = (source,)
+        if isinstance(self.form.allocation, Like):
+            other = liked(self.builder, self.form, self.form.allocation)
+            inputs = (source, replace(self, form=other).mask())
+        return self.builder.add(params, inputs, cost=cost)

@@ -1,0 +1,139 @@
+"""What every schedule says of itself, and what planning gives it to plan with (imports no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from prunebench.training.recipe import Point
+
+__all__ = ["Fields", "Planned", "Planning", "Schedule", "Shrinking"]
+
+Planned = tuple[str, str]
+"""The keys of a method's end state and of the mask that its record names."""
+
+
+class Fields(Protocol):
+    """What a schedule looks at in a form."""
+
+    @property
+    def alter(self) -> Sequence[str]:
+        """What is done to the evaluated network before it trains."""
+
+    @property
+    def allocation(self) -> Any:
+        """How many weights each layer keeps: a word, or `Like` another method."""
+
+
+class Shrinking(Protocol):
+    """How many weights a network has left while it trains: part of its run's key."""
+
+    kind: ClassVar[str]
+    """Its name in keys, unlike any other schedule's."""
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The steps after which weights are removed, in order."""
+
+    @property
+    def prunable(self) -> int:
+        """How many weights there are before the first of them."""
+
+    def kept_at(self, step: int) -> int:
+        """Return how many weights are left when `step` steps are done."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain JSON values, with its `kind`."""
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Self:
+        """Return what `plain` wrote. Raises: ValueError, TypeError or KeyError for anything else."""
+
+
+class Planning(Protocol):
+    """What a schedule plans with: one method in one setting, at one density, with one seed.
+
+    Every call adds jobs and returns keys; a job that is there already is not added again.
+    """
+
+    @property
+    def prunable(self) -> int:
+        """How many weights can be pruned."""
+
+    @property
+    def target(self) -> int:
+        """How many of them are to stay. Raises: UsageError where none is."""
+
+    @property
+    def clock(self) -> int:
+        """The step of the recipe's schedule at which the pruned network begins to train."""
+
+    def step_of(self, point: Point) -> int:
+        """Return a point's step in the training of the pruned network. Raises: UsageError beyond its end."""
+
+    def mask_of_scores(self) -> str:
+        """Score the network once; the mask keeps the `target` of these scores."""
+
+    def mask_in_rounds(self, rounds: int) -> str:
+        """Score and prune the network so many times, in equal ratios."""
+
+    def mask_of_state(self, state: str) -> str:
+        """Take the mask of a state whose network was pruned while it trained."""
+
+    def trained(self, mask: str) -> Planned:
+        """Alter the mask as the form says, and train the network with it."""
+
+    def trained_while(self, shrinking: Shrinking) -> Planned:
+        """Train the network and prune it on the way, scored anew for each removal."""
+
+
+class Schedule(BaseModel):
+    """When a method scores and removes: before training, once, unless a subclass says otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    spelling: ClassVar[str]
+    """How a suite spells it, for messages."""
+    regrows: ClassVar[bool] = False
+    """True if removed weights may return (a form's `regrowth`)."""
+    prunes_in_training: ClassVar[bool] = False
+    """True if there is no mask before the network trains."""
+    shrinking: ClassVar[type[Shrinking] | None] = None
+    """What its runs' keys hold, where it prunes in training."""
+
+    @classmethod
+    def is_spelled(cls, value: Any) -> bool:
+        """Return True if a suite's value is meant to be this schedule: a table with its first key."""
+        return isinstance(value, dict) and next(iter(cls.model_fields)) in value
+
+    def check(self, form: Fields) -> None:
+        """Look at the other fields of a form. Raises: ValueError where one does not go with this schedule."""
+
+    def unbuilt(self) -> str | None:
+        """Return this schedule as "field = value" where it is understood and not built yet, else None."""
+        return None
+
+    def points(self) -> tuple[Point, ...]:
+        """Return the points of the recipe's schedule that it names."""
+        return ()
+
+    def in_rounds(self) -> int | None:
+        """Return in how many rounds a mask is made, scored anew in each; None where it is scored once."""
+        return None
+
+    def lacks(self, changed: Literal["mask", "scored network"]) -> str | None:
+        """Return why a method of this schedule has not what an ablation changes; None where it has.
+
+        "mask": one that is there before the network trains; "scored network": another one than that trains.
+        """
+        return None
+
+    def mask(self, planning: Planning) -> str:
+        """Plan the mask alone. Raises: UsageError where there is none before training."""
+        return planning.mask_of_scores()
+
+    def plan(self, planning: Planning) -> Planned:
+        """Plan the mask and the training of the pruned network. Raises: UsageError."""
+        return planning.trained(self.mask(planning))
