@@ -99,7 +99,8 @@ class Names:
                     setattr(owner, name, was)
                     yield f"{label}.{name}"
             for name in [name for name in live if name not in names]:
-                if _hides(owner, name) and not _pythons_own(name) and not _torchs_own(_MISSING, live[name]):
+                hidden = _inherited(owner, name)
+                if _hides(owner, name) and not _pythons_own(name) and not _torchs_own(hidden, live[name]):
                     delattr(owner, name)
                     yield f"{label}.{name}"
         for function, *parts in zip(self._functions, *self._parts, strict=True):
@@ -118,6 +119,12 @@ def _hides(owner: Any, name: str) -> bool:
         return any(name in vars(base) for base in owner.__mro__[1:])
     value = vars(owner)[name]
     return name in vars(builtins) and not name.startswith("__") and not isinstance(value, ModuleType)
+
+
+def _inherited(owner: Any, name: str) -> Any:
+    """Return what a name would mean in a class that did not have it itself."""
+    bases = owner.__mro__[1:] if isinstance(owner, type) else ()
+    return next((vars(base)[name] for base in bases if name in vars(base)), _MISSING)
 
 
 def _pythons_own(name: str) -> bool:

@@ -1,11 +1,16 @@
-"""Train a run to a step, from the latest state of that run that the store holds."""
+"""Train a run to a step, from the latest state of that run that the store holds.
+
+`start`, `advance` and `commit` are three calls with a plain value between them, so that another loop can
+stand in the middle: whatever brings a run's state to the job's step by the same arithmetic commits the same
+artifact.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from prunebench import stopping
 from prunebench.isolation import isolated
@@ -20,14 +25,130 @@ from prunebench.training.loop import train
 from prunebench.training.numerics import numerics_class
 from prunebench.training.state import State
 
-__all__ = ["run_train"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Progress", "advance", "commit", "run_train", "start"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come: a state; or where it, or what it descends from, diverged before."""
+
+    state: State | None
+    made_from: Mapping[str, str]
+    """{key: digest} of what it began with."""
+    diverged: Mapping[str, Any] | None = None
+    """Run and step, where there is no state."""
+    curve: Sequence[Mapping[str, Any]] = ()
+    """Where there is no state: of this very run; empty where another run diverged."""
+    unfinished: bool = False
+    """True if the state is a checkpoint: its step may still lack its evaluation."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """What is said of how the state was made: numerics class, normalization, time."""
+
+
+def run_train(job: Job, context: Context) -> None:
+    """Commit the state of a run at a step.
+
+    A loss that is not finite ends the run; its state is committed as diverged, without tensors, naming run
+    and step, and everything that is made from it is diverged too.
+    """
+    progress = start(job, context)
+    with stopping.held():  # told to stop in its last step, the run is committed all the same
+        commit(job, context, advance(job, context, progress))
+
+
+def start(job: Job, context: Context) -> Progress:
+    """Return the latest state of the job's run that the store holds, or its origin.
+
+    Raises: Missing, Damaged, InputRefused or InputChanged where what the run begins with cannot be read.
+    """
+    params = job.params_as(TrainParams)
+    progress = _stored(params.run_key, params.step, context) or _origin(job, context)
+    return replace(progress, provenance={"numerics": numerics_class(context.device, context.threads)})
+
+
+def advance(job: Job, context: Context, progress: Progress, to_step: int | None = None) -> Progress:
+    """Train a run on from where it is to a step, by default the job's, leaving checkpoints on the way.
+
+    A run that has diverged is returned as it is. Raises: Stopped, after a checkpoint, when told to stop.
+    """
+    state, params = progress.state, job.params_as(TrainParams)
+    step = params.step if to_step is None else to_step
+    if state is None:
+        return progress
+    log.info("from step %d to step %d", state.step, step)
+    began, provenance = time.monotonic(), dict(progress.provenance)
+    if step > state.step or progress.unfinished:
+        run = params.run
+        with stopping.released():
+            module = context.network(run.architecture, None, run.seed)
+            data = context.data(run.data, context.device)
+            policy = gradual_mask(run.policy, module, context) if run.policy else None
+        provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
+        # told to stop, the loop commits a checkpoint of the step that it is at
+        with stopping.held(), isolated(context.host.who("architectures", run.architecture.name)):
+            state = train(
+                module,
+                state,
+                run.recipe,
+                data,
+                seed=run.seed,
+                to_step=step,
+                device=context.device,
+                policy=policy,
+                on_step=_reporter(job, context),
+                checkpoint=_Checkpoints(job, context, replace(progress, provenance=provenance)),
+            )
+    spent = provenance.get("time", {"train_seconds": 0.0, "trained_steps": 0})
+    assert progress.state is not None
+    provenance["time"] = {
+        "train_seconds": round(spent["train_seconds"] + time.monotonic() - began, 3),
+        "trained_steps": spent["trained_steps"] + state.step - progress.state.step,
+    }
+    return replace(progress, state=state, unfinished=False, provenance=provenance)
+
+
+def commit(job: Job, context: Context, progress: Progress) -> None:
+    """Write the job's artifact: the state that its run has come to, or where it diverged.
+
+    Raises: ValueError where the state is not at the job's step.
+    """
+    params, state = job.params_as(TrainParams), progress.state
+    tensors: dict[str, torch.Tensor] = {}
+    meta: dict[str, Any]
+    if state is None:
+        log.info("diverged: %s", progress.diverged)
+        meta = {"diverged": progress.diverged, "curve": progress.curve}
+    elif state.diverged is not None:
+        log.warning("diverged: the loss of step %d is not finite", state.diverged)
+        where = {"run": params.run_key, "step": state.diverged}
+        meta = {"diverged": where, "curve": state.curve}
+    elif state.step != params.step:
+        raise ValueError(f"a state at step {state.step} is not the one at step {params.step}")
+    else:
+        tensors, meta = pack_state(state)
+    context.store.write_artifact(job.key, tensors, {**_meta(params, progress), **meta, "step": params.step})
+    _drop_checkpoints(params.run_key, params.step + 1, context.store)
+
+
+def _meta(params: TrainParams, progress: Progress) -> dict[str, Any]:
+    """Return what the metadata of every state of a run hold."""
+    return {
+        "kind": "state",
+        "run": params.run_key,
+        "made_from": progress.made_from,
+        "provenance": dict(progress.provenance),
+    }
 
 
 class _Checkpoints:
     """Commits a checkpoint now and then, and when told to stop; only a run's newest is kept."""
 
-    def __init__(self, job: Job, context: Context, meta: Mapping[str, Any]) -> None:
-        self._run, self._context, self._meta = job.params_as(TrainParams).run_key, context, meta
+    def __init__(self, job: Job, context: Context, progress: Progress) -> None:
+        params = job.params_as(TrainParams)
+        self._run, self._context, self._meta = params.run_key, context, _meta(params, progress)
         self._last = time.monotonic()
 
     def due(self, step: int) -> bool:
@@ -50,61 +171,6 @@ def _drop_checkpoints(run: str, before: int, store: Store) -> None:
             store.drop_artifact(f"{run}@{at}", checkpoint=True)
 
 
-def run_train(job: Job, context: Context) -> None:
-    """Commit the state of a run at a step.
-
-    A loss that is not finite ends the run; its state is committed as diverged, without tensors, naming run
-    and step, and everything that is made from it is diverged too.
-    """
-    params, device = job.params_as(TrainParams), context.device
-    run, step = params.run, params.step
-    provenance: dict[str, Any] = {"numerics": numerics_class(device, context.threads)}
-    meta: dict[str, Any] = {"kind": "state", "run": params.run_key, "step": step}
-    start = _start(job, context)
-    state, meta["made_from"] = start.state, start.made_from
-    if state is None:
-        log.info("diverged: %s", start.diverged)
-        inherited = {"diverged": start.diverged, "curve": start.curve, "provenance": provenance}
-        context.store.write_artifact(job.key, {}, {**meta, **inherited})
-        return
-    log.info("from step %d to step %d", state.step, step)
-    began, begun_at = time.monotonic(), state.step
-    with contextlib.ExitStack() as stack:
-        if step > state.step or start.unfinished:
-            module = context.network(run.architecture, None, run.seed)
-            data = context.data(run.data, device)
-            provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
-            policy = gradual_mask(run.policy, module, context) if run.policy else None
-            # told to stop, the loop commits a checkpoint of the step that it is at
-            stack.enter_context(stopping.held())
-            with isolated(context.host.who("architectures", run.architecture.name)):
-                state = train(
-                    module,
-                    state,
-                    run.recipe,
-                    data,
-                    seed=run.seed,
-                    to_step=step,
-                    device=device,
-                    policy=policy,
-                    on_step=_reporter(job, context),
-                    checkpoint=_Checkpoints(job, context, {**meta, "provenance": dict(provenance)}),
-                )
-        provenance["time"] = {
-            "train_seconds": round(time.monotonic() - began, 3),
-            "trained_steps": state.step - begun_at,
-        }
-        tensors, packed = pack_state(state)
-        if state.diverged is not None:
-            where = {"run": params.run_key, "step": state.diverged}
-            log.warning("diverged: the loss of step %d is not finite", state.diverged)
-            tensors, meta["diverged"] = {}, where
-            packed = {"curve": state.curve}
-        meta |= {**packed, "step": step, "provenance": provenance}
-        context.store.write_artifact(job.key, tensors, meta)
-        _drop_checkpoints(params.run_key, step + 1, context.store)
-
-
 def _reporter(job: Job, context: Context) -> Any:
     if context.progress is None:
         return None
@@ -112,58 +178,44 @@ def _reporter(job: Job, context: Context) -> Any:
     return lambda step, to_step: progress(job, step, to_step)
 
 
-class _Start(NamedTuple):
-    """What a run goes on from: a state; or where it, or what it descends from, diverged."""
-
-    state: State | None
-    made_from: dict[str, str]
-    diverged: Mapping[str, Any] | None = None
-    curve: Sequence[Mapping[str, Any]] = ()
-    """Of this very run as far as it came; empty where divergence is inherited from another run."""
-    unfinished: bool = False
-    """Whether it is a checkpoint: its step may still lack its evaluation."""
-
-
-def _start(job: Job, context: Context) -> _Start:
-    """Return the latest state of the run that the store holds, or its origin."""
-    params = job.params_as(TrainParams)
-    run_key, step = params.run_key, params.step
-    for at, is_checkpoint in reversed(context.store.states(run_key)):
+def _stored(run: str, step: int, context: Context) -> Progress | None:
+    """Return the latest state of a run up to a step that the store holds whole, or None."""
+    for at, is_checkpoint in reversed(context.store.states(run)):
         if at > step:
             continue
         try:
-            found = context.store.read_artifact(
-                f"{run_key}@{at}", checkpoint=is_checkpoint, fits=state_of(run_key, at)
+            artifact = context.store.read_artifact(
+                f"{run}@{at}", checkpoint=is_checkpoint, fits=state_of(run, at)
             )
         except (Missing, Damaged) as error:
             log.warning("%s", error)
             continue
-        made_from = dict(found.meta.get("made_from", {}))
-        if found.meta.get("diverged"):
-            return _Start(None, made_from, found.meta["diverged"], found.meta["curve"])
+        made_from = dict(artifact.meta.get("made_from", {}))
+        if artifact.meta.get("diverged"):
+            return Progress(None, made_from, artifact.meta["diverged"], artifact.meta["curve"])
         log.info("going on from the %s at step %d", "checkpoint" if is_checkpoint else "state", at)
-        return _Start(unpack_state(found), made_from, unfinished=is_checkpoint)
-    return _origin(job, context)
+        return Progress(unpack_state(artifact), made_from, unfinished=is_checkpoint)
+    return None
 
 
-def _origin(job: Job, context: Context) -> _Start:
+def _origin(job: Job, context: Context) -> Progress:
+    """Return the state that the job's run begins with."""
     run = job.params_as(TrainParams).run
     inputs = {key: context.read(key) for key in job.inputs}
     made_from = {key: artifact.digest for key, artifact in inputs.items()}
     for artifact in inputs.values():
         if artifact.meta.get("diverged"):
-            return _Start(None, made_from, artifact.meta["diverged"])
+            return Progress(None, made_from, artifact.meta["diverged"])
     mask = mask_from(inputs[run.mask]) if run.mask else None
     if isinstance(run.origin, FromInit):
         module = context.network(run.architecture, run.origin.init, run.seed)
-        state = State.of(module, mask=mask, step=run.start)
-    else:
-        before = unpack_state(inputs[run.origin.state])
-        state = State(
-            parameters=before.parameters,
-            buffers=before.buffers,
-            slots=before.slots if run.carry_momentum else {},
-            mask=mask,
-            step=run.start,
-        )
-    return _Start(state, made_from)
+        return Progress(State.of(module, mask=mask, step=run.start), made_from)
+    before = unpack_state(inputs[run.origin.state])
+    state = State(
+        parameters=before.parameters,
+        buffers=before.buffers,
+        slots=before.slots if run.carry_momentum else {},
+        mask=mask,
+        step=run.start,
+    )
+    return Progress(state, made_from)

@@ -17,6 +17,7 @@ from prunebench.host.form import Prunable
 from prunebench.host.registry import Host
 from prunebench.plan.cost import forward_macs
 from prunebench.suite.cell import ArchitectureCall
+from prunebench.training.tasks import CLASSIFICATION
 
 __all__ = ["ABSENT", "DataFacts", "Facts", "NetworkFacts", "training_examples"]
 
@@ -48,6 +49,7 @@ class DataFacts:
     fingerprint: str
     missing: str | None
     """What to put where, when the files are not there."""
+    task: str = CLASSIFICATION
 
 
 def training_examples(train: int, split: str) -> int:
@@ -85,6 +87,7 @@ class Facts:
                 evaluated=described.train // 10 if split == "val" else described.test,
                 fingerprint=printed,
                 missing=missing,
+                task=dataset.task,
             )
             self._data[name, split] = found
         return found

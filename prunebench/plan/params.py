@@ -63,6 +63,8 @@ class DataUse(Plain):
     fingerprint: str
     identity: Identity
     split: Literal["test", "val"]
+    task: str | None = None
+    """What networks are trained for on it; None: classification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

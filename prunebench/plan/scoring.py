@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prunebench.errors import UsageError
+from prunebench.host.borrowed import donor
 from prunebench.host.components import Scorer
 from prunebench.host.form import Batch, Form, Like, Regrowth, ScorerCall
 from prunebench.plan.builder import Builder
@@ -62,11 +63,8 @@ def liked(builder: Builder, form: Form, allocation: Like) -> Form:
     """Return the form whose masks' layer counts are taken."""
 
     def make() -> Form:
-        if isinstance(allocation.like, str):
-            other = builder.host.method(allocation.like).form
-            other = other.changed(prunable=form.prunable.model_dump(by_alias=True))
-        else:
-            other = form.changed(**{"allocation": "global", **allocation.like})
+        base, changes = donor(form, allocation, builder.host)
+        other = base.changed(**changes)
         if other.scorer is None:
             raise UsageError(f"allocation = {{like = {allocation.like!r}}}: that method prunes nothing")
         return fill_scorer(other, builder.host)

@@ -10,6 +10,7 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.facts import DataFacts, NetworkFacts
 from prunebench.plan.params import DataUse, NetworkUse
 from prunebench.suite.cell import Cell
+from prunebench.training.tasks import CLASSIFICATION
 
 __all__ = ["Setting", "setting_of"]
 
@@ -61,6 +62,7 @@ def _look_up(builder: Builder, cell: Cell) -> Setting:
             fingerprint=data.fingerprint,
             identity=dataset_identity,
             split=cell.split,
+            task=None if data.task == CLASSIFICATION else data.task,
         ),
         parts=(network_label, dataset_label, recipe_label, data_label),
     )

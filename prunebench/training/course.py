@@ -33,7 +33,7 @@ class Phase:
     """All weights; those of the cell's mask; or those of the course's `history` (pruned while training)."""
     kept: tuple[int, ...] = ()
     evaluated: bool = False
-    """Whether this is (the end of) the run whose accuracy is recorded."""
+    """True if this is (the end of) the run whose accuracy is recorded."""
     before: int = 0
     """Steps of training, in other runs, that the weights which it starts from had behind them."""
 

@@ -1,4 +1,4 @@
-"""A network with its initial weights: every parameter from a stream of its own (DESIGN §3, §7)."""
+"""A network with its initial weights: every parameter from a stream of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which machine arithmetic a result belongs to, and the switches that make it repeatable (DESIGN §7)."""
+"""Which machine arithmetic a result belongs to, and the switches that make it repeatable."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ Point = Named | AtName | AtStep | AtEpoch | AtShare
 
 
 def of_find(point: Point) -> bool:
-    """Whether a point is of the run under `find`."""
+    """True if a point is of the run under `find`."""
     return isinstance(point, _Point) and point.run == "find"
 
 
@@ -248,7 +248,7 @@ class Recipe(BaseModel):
         return self.lr * self.drop_factor**passed
 
     def evaluates_at(self, step: int, examples: int) -> bool:
-        """Whether the split is evaluated when `step` steps are done."""
+        """True if the split is evaluated when `step` steps are done."""
         if step == 0:
             return False
         return (

@@ -169,6 +169,14 @@ BROKEN = {
         good().replace("score)]", "score, mode='training')]"),
         "mode = 'training'; did you mean 'train'",
     ),
+    "task": (
+        good()
+        .replace(
+            "Scorer('mine', score)", "Dataset('mine', score, (1, 2, 2), 2, 9, 9, None, None, task='classify')"
+        )
+        .replace("_scorers", "_datasets"),
+        "task = 'classify'; did you mean 'classification'",
+    ),
     "function": (good().replace("'mine', score", "'mine', 3"), "a function is wanted"),
     "version": (good().replace("score)]", "score, version=1)]"), "version must be a string"),
     "depends": (

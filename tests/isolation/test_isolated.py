@@ -384,6 +384,20 @@ def _train() -> None:
         optimizer.step()
 
 
+def test_torch_may_wrap_a_step_that_an_optimizer_inherits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AdamW has Adam's, until one is made: whichever of the two a process uses first."""
+    step = vars(torch.optim.Adam)["step"]
+    monkeypatch.setattr(torch.optim.Adam, "step", step.__wrapped__ if hasattr(step, "hooked") else step)
+    if "step" in vars(torch.optim.AdamW):
+        monkeypatch.delattr(torch.optim.AdamW, "step")
+    with isolated("an architecture"):
+        torch.optim.AdamW(nn.Linear(2, 2).parameters())
+    assert "step" in vars(torch.optim.AdamW)
+    replaced = pytest.raises(ComponentError, match=r"replaced torch\.optim\.adamw\.AdamW\.zero_grad")
+    with replaced, isolated("an architecture"):
+        torch.optim.AdamW.zero_grad = lambda self: None
+
+
 ORDINARY: dict[str, Leak] = {
     "training": _train,
     "attention": lambda: nn.TransformerEncoderLayer(16, 2, batch_first=True)(torch.randn(2, 3, 16)),

@@ -143,7 +143,7 @@ def test_a_job_and_prune_make_the_same_mask(made: Callable[[str], Made], name: s
     one = made(name)
     mask = one.mask()
     assert mask == one.pruned()
-    assert mask.kept == one.cell.kept
+    assert mask.kept == one.cell.target
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -160,7 +160,7 @@ def test_a_state_with_a_mask_is_pruned_within_it(made: Callable[[str], Made], na
     one.begin_with(before)
     mask = one.mask()
     assert not any((kept & ~before[layer]).any() for layer, kept in mask.items())
-    assert mask.kept == one.cell.kept < before.kept
+    assert mask.kept == one.cell.target < before.kept
     assert mask == one.pruned(before)
 
 
@@ -196,5 +196,5 @@ def test_gradual_pruning_goes_the_same_way(
 
     monkeypatch.setattr(prunebench.pruning.prune, "_selected", counted)
     one = made("gradual")
-    assert one.mask().kept == calls[-1] == one.cell.kept
+    assert one.mask().kept == calls[-1] == one.cell.target
     assert len(calls) == 4

@@ -138,6 +138,14 @@ CASES: list[tuple[str, str, str]] = [
     ("recipe", '{name = "short", decay = "cosin"}', ".recipe.decay: found 'cosin'; did you mean 'cosine'? "
      "allowed: cosine, drops"),
     ("recipe", '{name = "short", nesterov = true}', ".recipe: nesterov needs a momentum above 0"),
+    ("recipe", '{name = "short", optimizer = "adam"}', ".recipe.optimizer: found 'adam'; did you mean 'adamw'? "
+     "allowed: adamw, sgd"),
+    ("recipe", '{name = "short", optimizer = "adamw", momentum = 0.9}', ".recipe: adamw takes no momentum; "
+     "allowed: lr, weight_decay, betas, eps"),
+    ("recipe", '{name = "short", betas = [0.9, 0.99]}', ".recipe: sgd takes no betas; "
+     "allowed: lr, weight_decay, momentum, nesterov"),
+    ("recipe", '{name = "short", optimizer = "adamw", betas = [0.9, 1]}', ".recipe.betas: found 1; "
+     "allowed: a number below 1"),
     ("recipe", '{name = "short", init = "kaiming"}', ".recipe.init: found 'kaiming', which is no initialization; "
      "did you mean 'kaiming-normal'? allowed: kaiming-normal, unit-variance"),
     ("recipe", '{name = "short", rewind = {step = -1}}', ".recipe.rewind: found {step = -1}; "

@@ -18,18 +18,18 @@ def cut(images: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
         return _cut_at_once(images, boxes)
     height, width, channels = images.shape[1:]
     images = images.contiguous()
-    found = torch.empty_like(images)
+    patches = torch.empty_like(images)
     row, size = width * channels, height * width * channels
     # the kernel for bytes is so quick that a call for each image costs less than one for all in float32, if
     # a patch is one view
     scale = torch.ops.aten._upsample_bilinear2d_aa.out
     strides, whole, start = (size, 1, row, channels), [height, width], images.storage_offset()
-    targets = found.permute(0, 3, 1, 2).split(1)  # type: ignore[no-untyped-call]
+    targets = patches.permute(0, 3, 1, 2).split(1)  # type: ignore[no-untyped-call]
     for (top, left, high, wide), target in zip(boxes.tolist(), targets, strict=True):
         place = start + top * row + left * channels
         scale(images.as_strided((1, channels, high, wide), strides, place), whole, False, out=target)
         start += size
-    return found
+    return patches
 
 
 def _cut_at_once(images: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:

@@ -91,13 +91,13 @@ def _refused(where: str, content: bytes, why: str) -> DataError:
     return DataError(f"{where} ({len(content):,} bytes) cannot be used: {why}; put the whole original there")
 
 
-def _refuse_size(found: tuple[int, int], wanted: tuple[int, int] | None) -> None:
-    width, height = found
-    if wanted is not None and found != wanted:
+def _refuse_size(size: tuple[int, int], wanted: tuple[int, int] | None) -> None:
+    width, height = size
+    if wanted is not None and size != wanted:
         raise _NotTaken(f"it is {width}×{height} pixels, expected {wanted[0]}×{wanted[1]}")
     if width * height > MOST_PIXELS:
         raise _NotTaken(f"it says that it has {width:,}×{height:,} pixels, allowed are {MOST_PIXELS:,}")
-    if max(found) > _LONGEST * min(found):
+    if max(size) > _LONGEST * min(size):
         raise _NotTaken(f"it is {width:,}×{height:,} pixels: more than {_LONGEST:,} times as long as wide")
 
 
@@ -108,10 +108,10 @@ def _refuse_wide(image: Image.Image, content: bytes) -> None:
     wide = next((text for text in sorted(tiles) if _WIDE_TILE.search(text)), "")
     if bits <= 8 and not kind and not wide and image.mode in _MODES:
         return
-    found = f"{bits} bits for each channel" if bits > 8 else f"pixels of kind {wide or image.mode}"
+    samples = f"{bits} bits for each channel" if bits > 8 else f"pixels of kind {wide or image.mode}"
     if kind:
-        found = f"{kind} of {bits} bits"
-    raise _NotTaken(f"it has {found}, expected are whole numbers of 8 bits at most; convert it first")
+        samples = f"{kind} of {bits} bits"
+    raise _NotTaken(f"it has {samples}, expected are whole numbers of 8 bits at most; convert it first")
 
 
 def _parts(arguments: object) -> tuple[object, ...]:

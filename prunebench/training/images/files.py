@@ -28,7 +28,7 @@ def anew() -> Iterator[None]:
 
 
 def looks_anew() -> bool:
-    """Whether what is remembered of a folder must not be used now."""
+    """True if what is remembered of a folder must not be used now."""
     return _ANEW.get()
 
 

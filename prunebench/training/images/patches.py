@@ -39,12 +39,12 @@ class Patch:
         wide, high = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))
         fits = (wide > 0) & (wide <= width) & (high > 0) & (high <= height)
         each, first = np.arange(len(draws)), fits.argmax(axis=1)
-        found = np.empty((len(draws), 4), dtype=np.int64)
-        found[:, 2], found[:, 3] = high[each, first], wide[each, first]
-        found[:, 0] = draws[:, -2] * (height - found[:, 2] + 1)
-        found[:, 1] = draws[:, -1] * (width - found[:, 3] + 1)
-        found[~fits.any(axis=1)] = self._central(height, width)
-        return found
+        boxes = np.empty((len(draws), 4), dtype=np.int64)
+        boxes[:, 2], boxes[:, 3] = high[each, first], wide[each, first]
+        boxes[:, 0] = draws[:, -2] * (height - boxes[:, 2] + 1)
+        boxes[:, 1] = draws[:, -1] * (width - boxes[:, 3] + 1)
+        boxes[~fits.any(axis=1)] = self._central(height, width)
+        return boxes
 
     def _central(self, height: int, width: int) -> tuple[int, int, int, int]:
         high, wide = height, width

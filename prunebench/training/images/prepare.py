@@ -58,8 +58,8 @@ class Prepare:
                 height, width = image.height, image.width
                 framed = functional.pad(image, [reach])
                 image = functional.crop(framed, int(row[0]), int(row[1]), height, width)
-        found: torch.Tensor = functional.pil_to_tensor(image)
-        return found
+        pixels: torch.Tensor = functional.pil_to_tensor(image)
+        return pixels
 
     def _fitted(self, image: Image.Image) -> Image.Image:
         from prunebench.vision import torchvision

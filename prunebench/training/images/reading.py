@@ -216,7 +216,7 @@ def _read(
         pin_memory=images.device.type == "cuda",
         generator=torch.Generator(),  # else it would draw from the training's own noise
     )
-    for found in loader:
-        if isinstance(found, str):
-            raise DataError(found)
-        yield found
+    for images_or_why in loader:
+        if isinstance(images_or_why, str):
+            raise DataError(images_or_why)
+        yield images_or_why
