@@ -116,9 +116,9 @@ def place_of(error: BaseException) -> Place | None:
     an error that says nothing of the kind itself that of its cause; of a group that of its first error.
     """
     for one in _told_by(error, set()):
-        found = _unparsed(one) or _innermost(one)
-        if found is not None:
-            return found
+        place = _unparsed(one) or _innermost(one)
+        if place is not None:
+            return place
     return None
 
 

@@ -57,17 +57,17 @@ def _in_main_thread() -> bool:
 
 
 def is_listening() -> bool:
-    """Whether signals raise `Stopped` in this process."""
+    """True if signals raise `Stopped` in this process."""
     return _Flag.listener == os.getpid()
 
 
 def is_signal(error: BaseException) -> bool:
-    """Whether an exception comes from a signal, as of Ctrl-C; else it is some component's own."""
+    """True if an exception comes from a signal, as of Ctrl-C; else it is some component's own."""
     return isinstance(error, Stopped) or (isinstance(error, KeyboardInterrupt) and not is_listening())
 
 
 def requested() -> bool:
-    """Whether this process was told to stop."""
+    """True if this process was told to stop."""
     return is_listening() and _Flag.signal != 0
 
 

@@ -20,19 +20,19 @@ class EmptyLayer(NamedTuple):
     seeds: int
     """How many seeds' masks."""
     output: bool
-    """Whether it is known to be the output layer: the network then says the same of every example."""
+    """True if it is known to be the output layer: the network then says the same of every example."""
 
 
 def empty_layers(frame: pd.DataFrame) -> dict[tuple[Any, ...], tuple[EmptyLayer, ...]]:
     """Return the empty layers, by the values of SETTING, VARIANT and AT_SPARSITY, where there are some."""
     frame = one_name(distinct(frame), AT_SPARSITY, ("seed",))
-    found: dict[tuple[Any, ...], dict[str, EmptyLayer]] = {}
+    by_place: dict[tuple[Any, ...], dict[str, EmptyLayer]] = {}
     some = frame[frame["empty_layers"].astype(bool)]
     for *place, layers, output in some[
         [*SETTING, *VARIANT, *AT_SPARSITY, "empty_layers", "output_layer"]
     ].itertuples(index=False, name=None):
-        mine = found.setdefault(tuple(place), {})
+        mine = by_place.setdefault(tuple(place), {})
         for layer in layers:
             seeds = mine[layer].seeds if layer in mine else 0
             mine[layer] = EmptyLayer(layer, seeds + 1, layer == output)
-    return {place: tuple(layers.values()) for place, layers in found.items()}
+    return {place: tuple(layers.values()) for place, layers in by_place.items()}

@@ -56,16 +56,16 @@ def measures(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Raises: ValueError as `table` does.
     """
-    found: dict[str, dict[str, None]] = {}
+    fields: dict[str, dict[str, None]] = {}
     numbers = []
     for row in rows:
         mine = dict(fields_of(row.get("measured"))) if row["status"] == "finished" else {}
-        found.setdefault(row["measure"], {}).update(dict.fromkeys(mine))
+        fields.setdefault(row["measure"], {}).update(dict.fromkeys(mine))
         numbers.append(mine)
     cells = table([{k: v for k, v in row.items() if k in _CELL} for row in rows])[list(_CELL)]
     where, measure, field, value = [], [], [], []
     for i, (row, mine) in enumerate(zip(rows, numbers, strict=True)):
-        names = mine if row["status"] == "finished" else found[row["measure"]] or {"": None}
+        names = mine if row["status"] == "finished" else fields[row["measure"]] or {"": None}
         for name in names:
             where.append(i)
             measure.append(row["measure"])

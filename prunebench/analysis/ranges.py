@@ -90,13 +90,13 @@ def find_ranges(
     judged = frame[roles & (frame["ablations"] == "")]
     judged = judged.assign(value=counted(judged))
     by_setting = dict(iter(judged.groupby(list(SETTING), sort=False, dropna=False)))
-    found = {}
+    by_names = {}
     for setting, sparsities in frame.groupby(list(SETTING), sort=False, dropna=False)["sparsity"]:
         names = tuple(str(name) for name in setting)
         margin = margin_of(names[SETTING.index("dataset")], margins)
         grid = tuple(sorted({float(s) for s in sparsities.unique() if s > 0}))
-        found[names] = _ranges(names, by_setting.get(setting, judged.iloc[:0]), grid, margin, baselines)
-    return found
+        by_names[names] = _ranges(names, by_setting.get(setting, judged.iloc[:0]), grid, margin, baselines)
+    return by_names
 
 
 def _ranges(
@@ -156,10 +156,10 @@ def over_ranges(frame: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) -
     frame = distinct(frame)
     keys = [*SETTING, "range", *VARIANT, "seed"]
     members = [
-        (*setting, name, sparsity, len(found.points(name)))
-        for setting, found in ranges.items()
+        (*setting, name, sparsity, len(its_ranges.points(name)))
+        for setting, its_ranges in ranges.items()
         for name in RANGES
-        for sparsity in found.points(name)
+        for sparsity in its_ranges.points(name)
     ]
     member = pd.DataFrame(members, columns=[*SETTING, "range", "sparsity", "points"])
     for name in (*SETTING, "range"):

@@ -174,8 +174,8 @@ def paired(
     if first == second:
         raise UsageError(f"{variant_name(*first)} cannot be compared with itself")
     oriented = against(comparisons, second)
-    found = oriented[_stands(oriented, "of", first)]
-    if found.empty:
+    chosen = oriented[_stands(oriented, "of", first)]
+    if chosen.empty:
         wanted = [variant_name(*first), variant_name(*second)]
         one = comparisons.attrs.get(_ONE_CELL, ())
         if any(set(wanted) <= set(names) for names in one):
@@ -187,7 +187,7 @@ def paired(
         for name in wanted:
             if name not in known:
                 raise UsageError(f"{name!r} is compared with nothing{nearest(name, known)}")
-    return found
+    return chosen
 
 
 _ONE_CELL = "one_cell"

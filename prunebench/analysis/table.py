@@ -72,10 +72,10 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     >>> table([cell])[["method", "sparsity", "accuracy"]].to_dict("records")
     [{'method': 'snip', 'sparsity': 0.8, 'accuracy': 97.5}]
     """
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for row in rows:
-        found.update(dict.fromkeys(row))
-    for name in found:
+        names.update(dict.fromkeys(row))
+    for name in names:
         if name not in COLUMNS:
             raise ValueError(f"no column {name!r} in the table of cells{nearest(name, COLUMNS)}")
     for name in _REQUIRED:

@@ -35,7 +35,7 @@ class Found:
 
     @property
     def builtin(self) -> bool:
-        """Whether it comes with prunebench itself."""
+        """True if it comes with prunebench itself."""
         return _normal(self.origin.distribution or "") == PROJECT
 
     @property
@@ -55,7 +55,7 @@ def find() -> list[Found]:
     A distribution that is found twice along the path counts once, as in an import: the first one.
     """
     seen: set[str] = set()
-    found: list[Found] = []
+    plugins: list[Found] = []
     for distribution in distributions():
         try:
             text = distribution.read_text("entry_points.txt")
@@ -66,8 +66,8 @@ def find() -> list[Found]:
             continue
         if name not in seen:
             seen.add(name)
-            found += _of(distribution)
-    return sorted(found, key=lambda f: (not f.builtin, f.names[1], f.names[0]))
+            plugins += _of(distribution)
+    return sorted(plugins, key=lambda f: (not f.builtin, f.names[1], f.names[0]))
 
 
 def _of(distribution: Distribution) -> Iterator[Found]:
@@ -79,17 +79,17 @@ def _of(distribution: Distribution) -> Iterator[Found]:
         yield Found(Origin("entry_points.txt", name, version), None, error)
 
 
-def chosen(found: Iterable[Found], *, third_party: bool, only: Sequence[str] | None) -> list[Found]:
+def chosen(installed: Iterable[Found], *, third_party: bool, only: Sequence[str] | None) -> list[Found]:
     """Return the built-in plugins and those of others that are wanted.
 
     Raises: UsageError for a name in `only` that is neither an entry point nor a distribution.
     """
-    found = list(found)
+    installed = list(installed)
     if only is None:
-        return [f for f in found if f.builtin or third_party]
-    known = {name for f in found if not f.builtin for name in f.names}
+        return [f for f in installed if f.builtin or third_party]
+    known = {name for f in installed if not f.builtin for name in f.names}
     for name in only:
         if name not in known and _normal(name) not in known:
             raise UsageError(f"no plugin {name!r} is installed{nearest(name, known)}")
     wanted = {*only, *map(_normal, only)}
-    return [f for f in found if f.builtin or wanted.intersection(f.names)]
+    return [f for f in installed if f.builtin or wanted.intersection(f.names)]

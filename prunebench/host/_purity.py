@@ -1,6 +1,6 @@
 """Which statements of a module only give names their meaning, and do nothing else when it is imported.
 
-Standard library only. What is not surely harmless counts as code that runs (DESIGN §2).
+Standard library only. What is not surely harmless counts as code that runs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Judge:
         self._judging: set[int] = set()
 
     def statement(self, node: ast.AST, *, local: bool = False) -> bool:
-        """Whether a statement only binds names; in a function (`local`) it may also return."""
+        """True if a statement only binds names; in a function (`local`) it may also return."""
         match node:
             case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Raise() | ast.Delete() | ast.Nonlocal():
                 return True
@@ -132,7 +132,7 @@ class Judge:
         return all(self.expression(d) for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None)
 
     def _decorator(self, node: ast.expr) -> bool:
-        """Whether putting a decorator on something does nothing else."""
+        """True if putting a decorator on something does nothing else."""
         called = node.func if isinstance(node, ast.Call) else node
         if isinstance(node, ast.Call) and not self._given(node):
             return False
@@ -147,7 +147,7 @@ class Judge:
         return self._call(chain) or chain[0] not in self._bound
 
     def _class(self, node: ast.ClassDef) -> bool:
-        """Whether defining a class does nothing else: no metaclass, nor a base that notices."""
+        """True if defining a class does nothing else: no metaclass, nor a base that notices."""
         if any(keyword.arg == "metaclass" for keyword in node.keywords) or not all(
             map(self._decorator, node.decorator_list)
         ):
@@ -159,7 +159,7 @@ class Judge:
         return self._all(node.body, local=False)
 
     def _notices(self, base: ast.expr, seen: set[str]) -> bool:
-        """Whether a class of the plugin's own does something when another is made of it."""
+        """True if a class of the plugin's own does something when another is made of it."""
         chain = chain_of(base)
         if chain is None or self._dotted(chain) is not None:
             return False
@@ -167,17 +167,17 @@ class Judge:
             return chain[0] in self._bound
         if chain[0] in seen:
             return False
-        for found in self._definitions[chain[0]]:
-            if isinstance(found, ast.ClassDef):
-                names = {getattr(statement, "name", "") for statement in found.body}
-                if names & {"__init_subclass__", "__set_name__"} or found.keywords:
+        for definition in self._definitions[chain[0]]:
+            if isinstance(definition, ast.ClassDef):
+                names = {getattr(statement, "name", "") for statement in definition.body}
+                if names & {"__init_subclass__", "__set_name__"} or definition.keywords:
                     return True
-                if any(self._notices(b, {*seen, chain[0]}) for b in found.bases):
+                if any(self._notices(b, {*seen, chain[0]}) for b in definition.bases):
                     return True
         return False
 
     def expression(self, node: ast.AST) -> bool:
-        """Whether evaluating an expression does nothing but give its value."""
+        """True if evaluating an expression does nothing but give its value."""
         stack: list[ast.AST] = [node]
         while stack:
             item = stack.pop()
@@ -200,7 +200,7 @@ class Judge:
         return all(map(self.expression, (*call.args, *(keyword.value for keyword in call.keywords))))
 
     def _called(self, call: ast.Call) -> bool:
-        """Whether calling this does nothing else; its arguments are looked at elsewhere."""
+        """True if calling this does nothing else; its arguments are looked at elsewhere."""
         chain = chain_of(call.func)
         if chain is None:
             return isinstance(call.func, ast.Attribute) and (
@@ -218,9 +218,9 @@ class Judge:
         return self._call(chain)
 
     def _call(self, chain: tuple[str, ...]) -> bool:
-        """Whether calling a function or class of this module only makes its value."""
-        found = self._definitions.get(chain[0], ()) if len(chain) == 1 else ()
-        return bool(found) and all(map(self._makes, found))
+        """True if calling a function or class of this module only makes its value."""
+        definitions = self._definitions.get(chain[0], ()) if len(chain) == 1 else ()
+        return bool(definitions) and all(map(self._makes, definitions))
 
     def _makes(self, node: ast.AST) -> bool:
         if id(node) in self._judging:

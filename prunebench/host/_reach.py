@@ -1,4 +1,4 @@
-"""What a function can reach: the code that decides what it computes (DESIGN §2; standard library only).
+"""What a function can reach: the code that decides what it computes (standard library only).
 
 From a function the names that it means are followed, through definitions of its module and of the modules
 beside it. With them counts all code that runs when these modules are imported; definitions that nothing
@@ -66,7 +66,7 @@ class _Item:
     scope: Scope
     """What it binds."""
     acts: bool
-    """Whether it does something else as well when it runs."""
+    """True if it does something else as well when it runs."""
     package: str
     node: ast.AST | None = None
     text: str = ""
@@ -112,7 +112,7 @@ class _Module:
 
     def _import(self, node: ast.stmt) -> _Item:
         scope = bindings([node], self.package)
-        targets = [(name, *target) for name, found in scope.imports.items() for target in found]
+        targets = [(name, *target) for name, meanings in scope.imports.items() for target in meanings]
         return _Item(scope, False, self.package, text=f"import {targets or scope.stars}")
 
     def _statement(self, node: ast.stmt, judge: Judge) -> _Item:
@@ -125,7 +125,7 @@ class _Module:
         return _Item(scope, changed is None and not judge.statement(node), self.package, node)
 
     def gives(self, name: str) -> bool:
-        """Whether a package gives a name itself: not one that is a module within, imported as it is."""
+        """True if a package gives a name itself: not one that is a module within, imported as it is."""
         targets = self._scope.imports.get(name, ())
         plain = any(target == (self.package, name) for target in targets)
         return name in self._scope.bound and not plain
@@ -139,16 +139,16 @@ class _Module:
 
     def _held(self, name: str) -> set[str]:
         """Return a name and those whose objects it may hold: changing it may change them."""
-        found: set[str] = set()
+        holders: set[str] = set()
         waiting = [name]
         while waiting:
             one = waiting.pop()
-            if one not in found:
-                found.add(one)
+            if one not in holders:
+                holders.add(one)
                 for node in self._statements:
                     if isinstance(node, ast.Assign | ast.AnnAssign) and one in bindings([node], "").bound:
                         waiting += [chain[0] for chain in references(node, "").chains]
-        return found & self._scope.bound
+        return holders & self._scope.bound
 
 
 def _single(node: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
@@ -168,7 +168,7 @@ def _running(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _is_never(test: ast.expr) -> bool:
-    """Whether a condition is false in a module that is imported."""
+    """True if a condition is false in a module that is imported."""
     match test:
         case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
             return True
@@ -182,15 +182,17 @@ def _function_node(parsed: ast.Module, root: Root) -> ast.AST | None:
     if root.code is None:
         return None
     line, name = root.code.co_firstlineno, root.code.co_name
-    found: list[ast.AST] = []
+    candidates: list[ast.AST] = []
     for node in ast.walk(parsed):
         if isinstance(node, ast.Lambda) and name == "<lambda>" and node.lineno == line:
-            found.append(node)
+            candidates.append(node)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-            found += [node] if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == line else []
-    if len(found) > 1:
-        found = _around(found, root.code)
-    return found[0] if len(found) == 1 else None
+            candidates += (
+                [node] if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == line else []
+            )
+    if len(candidates) > 1:
+        candidates = _around(candidates, root.code)
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _around(nodes: list[ast.AST], code: CodeType) -> list[ast.AST]:
@@ -308,11 +310,11 @@ class _Reach:
                 dynamic += [self._imported(target, ()) for target in scope.spelled.get(chain[0], ())]
             if any(dynamic):
                 self._take_whole(module)
-        found = bool(places)
+        there = bool(places)
         for star in module.stars:
             if (path := self._find(star)) is not None:
-                found |= self._name(self._module(path), chain)
-        return found
+                there |= self._name(self._module(path), chain)
+        return there
 
     def _imported(self, target: Imported, rest: tuple[str, ...]) -> bool:
         """Reach what was imported; return whether it looks names up that nobody spells."""

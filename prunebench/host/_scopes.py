@@ -75,7 +75,7 @@ class References:
     runs: set[Imported] = field(default_factory=set)
     """What it imports itself, whatever is read of it."""
     dynamic: bool = False
-    """Whether it may look names up that it does not spell."""
+    """True if it may look names up that it does not spell."""
 
 
 def absolute(module: str, level: int, package: str) -> str:
@@ -193,7 +193,7 @@ def enclosing(tree: ast.AST, wanted: ast.AST, package: str) -> tuple[Scope, ...]
 
 def references(node: ast.AST, package: str, around: tuple[Scope, ...] = ()) -> References:
     """Return what a statement or function means outside itself and the scopes `around` it."""
-    found = References()
+    outside = References()
     own: list[Scope] = []
     stack: list[tuple[ast.AST, tuple[Scope, ...]]] = [(node, around)]
     while stack:
@@ -201,7 +201,7 @@ def references(node: ast.AST, package: str, around: tuple[Scope, ...] = ()) -> R
         if isinstance(item, (*_FUNCTIONS, ast.ClassDef)):
             stack += [(part, scopes) for part in _evaluated_outside(item)]
             inner = (*_functions(scopes), _scope_of(item, package))
-            found.runs.update(inner[-1].runs)
+            outside.runs.update(inner[-1].runs)
             own.append(inner[-1])
             body = item.body if isinstance(item.body, list) else [item.body]
             stack += [(part, inner) for part in (*body, *getattr(item, "type_params", []))]
@@ -212,21 +212,21 @@ def references(node: ast.AST, package: str, around: tuple[Scope, ...] = ()) -> R
             chain = chain_of(item)
             if chain is None:
                 assert isinstance(item, ast.Attribute)
-                found.dynamic |= item.attr in _DYNAMIC_ATTRIBUTES
+                outside.dynamic |= item.attr in _DYNAMIC_ATTRIBUTES
                 stack.append((item.value, scopes))
             else:
-                found.dynamic |= any(name in _DYNAMIC_ATTRIBUTES for name in chain[1:])
-                _note(chain, scopes, found)
+                outside.dynamic |= any(name in _DYNAMIC_ATTRIBUTES for name in chain[1:])
+                _note(chain, scopes, outside)
         else:
-            plain = isinstance(item, ast.Call) and _imports_by_name(item, package, found)
+            plain = isinstance(item, ast.Call) and _imports_by_name(item, package, outside)
             parts = (*item.args, *item.keywords) if plain else ast.iter_child_nodes(item)  # type: ignore[attr-defined]
             stack += [(part, scopes) for part in parts]
-    used = {target for target, _ in found.imported}
+    used = {target for target, _ in outside.imported}
     for scope in own:  # a function that imports what it does not use wants what importing it does: all of it
         for name, targets in scope.imports.items():
             if not used.intersection(targets):
-                found.imported.update((target, ()) for target in scope.spelled[name])
-    return found
+                outside.imported.update((target, ()) for target in scope.spelled[name])
+    return outside
 
 
 def _functions(scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
@@ -276,7 +276,7 @@ def _imports_by_name(call: ast.Call, package: str, found: References) -> bool:
 
 def changed_inside(node: ast.AST, package: str) -> set[str]:
     """Return the names of its module whose meaning or object a function or class may change when it runs."""
-    found: set[str] = set()
+    changed_names: set[str] = set()
     stack: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]
     while stack:
         item, local = stack.pop()
@@ -285,7 +285,7 @@ def changed_inside(node: ast.AST, package: str) -> set[str]:
             local = (local | scope.bound) - scope.outer
         changed: ast.AST | None = None
         if isinstance(item, ast.Global):
-            found.update(item.names)
+            changed_names.update(item.names)
         elif isinstance(item, ast.Attribute | ast.Subscript) and not isinstance(item.ctx, ast.Load):
             changed = item.value
         elif isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
@@ -293,12 +293,12 @@ def changed_inside(node: ast.AST, package: str) -> set[str]:
         while isinstance(changed, ast.Attribute | ast.Subscript):
             changed = changed.value
         if isinstance(changed, ast.Name) and changed.id not in local:
-            found.add(changed.id)
+            changed_names.add(changed.id)
         stack += [(child, local) for child in ast.iter_child_nodes(item)]
-    return found
+    return changed_names
 
 
 def is_dynamic(target: Imported, rest: tuple[str, ...]) -> bool:
-    """Whether something of another library, as `sys.modules`, looks names up that nobody spells."""
+    """True if something of another library, as `sys.modules`, looks names up that nobody spells."""
     dotted = (*target.module.split("."), *([target.name] if target.name else []), *rest)
     return any(dotted[: len(chain)] == chain for chain in _DYNAMIC_CHAINS)

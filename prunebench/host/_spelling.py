@@ -163,7 +163,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _keeps_more(cls: type) -> bool:
-    """Whether objects of this class may keep state outside their attributes (tensors, generators, files)."""
+    """True if objects of this class may keep state outside their attributes (tensors, generators, files)."""
     own_pickling = any(
         "__reduce__" in vars(base) or "__reduce_ex__" in vars(base) for base in cls.__mro__[:-1]
     )

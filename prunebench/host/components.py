@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from prunebench.host._component import Component, Origin, keyword_parameters
 from prunebench.host.form import Batch, Form
 from prunebench.training.recipe import Recipe
 from prunebench.training.tasks import CLASSIFICATION
@@ -40,59 +41,6 @@ __all__ = [
     "RecipeComponent",
     "Scorer",
 ]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a component came from: the distribution and its version, or a plugin file."""
-
-    plugin: str
-    distribution: str | None = None
-    version: str | None = None
-    digest: str | None = None
-    """Of a plugin file: the SHA-256 of its bytes."""
-
-    @property
-    def builtin(self) -> bool:
-        """Whether it comes with prunebench itself."""
-        return self.distribution == "prunebench"
-
-    def __str__(self) -> str:
-        if self.distribution:
-            return f"{self.distribution} {self.version} ({self.plugin})"
-        return self.plugin
-
-
-@dataclass(frozen=True)
-class Component:
-    """Base of the nine kinds. `source` is what the identity's digest is taken of (a function, class, …)."""
-
-    kind: ClassVar[str]
-    name: str
-
-    @property
-    def source(self) -> object:
-        """The object whose module is digested where no version is declared."""
-        raise NotImplementedError
-
-    @property
-    def documentation(self) -> str:
-        """The text that `prunebench show` prints: the source's docstring."""
-        return inspect.getdoc(self.source) or ""
-
-    @property
-    def summary(self) -> str:
-        """The first line of the documentation."""
-        return self.documentation.strip().split("\n")[0]
-
-
-def _keyword_parameters(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the keyword-only arguments that have defaults: a component's parameters."""
-    return {
-        p.name: p.default
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
-    }
 
 
 @dataclass(frozen=True)
@@ -131,7 +79,7 @@ class Scorer(Component):
     @property
     def parameters(self) -> dict[str, Any]:
         """The scorer's parameters with their defaults."""
-        return _keyword_parameters(self.function)
+        return keyword_parameters(self.function)
 
     def takes_lazy(self, parameters: Mapping[str, Any]) -> bool:
         """Return True if the scorer, with these parameters, takes examples that are made on demand."""
@@ -166,7 +114,7 @@ class Architecture(Component):
     @property
     def parameters(self) -> dict[str, Any]:
         """The architecture's parameters with their defaults (a preset's own values among them)."""
-        return {**_keyword_parameters(self.build), **(self.preset[1] if self.preset else {})}
+        return {**keyword_parameters(self.build), **(self.preset[1] if self.preset else {})}
 
 
 @dataclass(frozen=True)
@@ -260,7 +208,7 @@ class Dataset(Component):
     @property
     def parameters(self) -> dict[str, Any]:
         """The data set's parameters with their defaults (after `bound`: with the values given)."""
-        return _keyword_parameters(self.load)
+        return keyword_parameters(self.load)
 
     def bound(self, spelled: str, parameters: Mapping[str, Any]) -> Dataset:
         """Return this data set under a spelled name, with values for its parameters."""
@@ -406,7 +354,7 @@ class Quantity(Component):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that have defaults."""
-        return _keyword_parameters(self.function)
+        return keyword_parameters(self.function)
 
     @property
     def required(self) -> tuple[str, ...]:

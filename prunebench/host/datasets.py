@@ -63,8 +63,8 @@ def _unreadable(spelled: str) -> UsageError:
 def _spelled(value: Any) -> str:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     if isinstance(value, str) and _BARE.fullmatch(value):
-        found, end = _value(f"{value}]", 0)
-        if found == value and end == len(value):
+        read, end = _value(f"{value}]", 0)
+        if read == value and end == len(value):
             return value
     return text
 

@@ -1,4 +1,4 @@
-"""What a component is, for keys: a declared version, or a digest of its source (DESIGN §2).
+"""What a component is, for keys: a declared version, or a digest of its source.
 
 A component with a `version` is {"name", "version", "depends": {distribution: installed version}}. One
 without is {"name", "digest"}: a digest of the module that its function or class is written in, of what that

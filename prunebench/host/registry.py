@@ -121,21 +121,21 @@ class Host:
         `only` that is not installed.
         """
         host = cls()
-        found = chosen(find(), third_party=third_party, only=only)
-        builtin = [f for f in found if f.builtin]
+        installed = chosen(find(), third_party=third_party, only=only)
+        builtin = [f for f in installed if f.builtin]
         if not builtin:
             raise PluginError(
                 "prunebench is not installed here, so it has no plugins: `pip install -e .` does that"
             )
         for plugin in builtin:
             host._load_or_raise(plugin.origin, plugin.load)
-        if plugins or len(builtin) < len(found):
+        if plugins or len(builtin) < len(installed):
             settle()
         importer = FileImporter()
         for path in dict.fromkeys(Path(plugin).expanduser().resolve() for plugin in plugins):
             origin = Origin(str(path), digest=_digest(path))
             host._load_or_raise(origin, partial(importer.load, path), path.parent)
-        for plugin in found:
+        for plugin in installed:
             if not plugin.builtin:
                 host._load_or_note(plugin)
         return host
@@ -279,18 +279,18 @@ class Host:
         Raises: UsageError for an unknown name or parameter, or a value that cannot be.
         """
         name, given = parse_dataset(spelled)
-        found: Dataset = self.get("datasets", name)
-        defaults = found.parameters
+        dataset: Dataset = self.get("datasets", name)
+        defaults = dataset.parameters
         for key in given:
             if key not in defaults:
                 raise UsageError(f"'{key}' is no parameter of data set '{name}'{nearest(key, defaults)}")
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in {**defaults, **given}.items()}
         changes = {key: value for key, value in values.items() if value != defaults[key]}
-        found = found.bound(spell_dataset(name, changes), values) if defaults else found
-        if found.check is not None:
+        dataset = dataset.bound(spell_dataset(name, changes), values) if defaults else dataset
+        if dataset.check is not None:
             with self.calling("datasets", name):
-                found.check()
-        return found
+                dataset.check()
+        return dataset
 
     def identity(self, kind: str, name: str) -> dict[str, Any]:
         """Return what a component is, for keys: its version, or a digest of its source.

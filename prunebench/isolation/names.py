@@ -72,7 +72,7 @@ class Names:
         return cls._last
 
     def _hold(self) -> bool:
-        """Whether nothing is another object than it was; a fraction of a millisecond for 10,000 names."""
+        """True if nothing is another object than it was; a fraction of a millisecond for 10,000 names."""
         return (
             all(sys.modules.get(name) is module for name, module in self._imported)
             and sum(map(len, self._live)) == len(self._values)
@@ -114,7 +114,7 @@ _values = methodcaller("values")
 
 
 def _hides(owner: Any, name: str) -> bool:
-    """Whether a name that is new here stands before one that code here has meant until now."""
+    """True if a name that is new here stands before one that code here has meant until now."""
     if isinstance(owner, type):
         return any(name in vars(base) for base in owner.__mro__[1:])
     value = vars(owner)[name]
@@ -128,14 +128,14 @@ def _inherited(owner: Any, name: str) -> Any:
 
 
 def _pythons_own(name: str) -> bool:
-    """Whether it is a name that Python or pydantic gives a class when it is first looked at closely."""
+    """True if it is a name that Python or pydantic gives a class when it is first looked at closely."""
     return name.startswith(("__annotations", "__annotate", "__pydantic", "_abc_")) or name in (
         *("__doc__", "__signature__", "__abstractmethods__", "__static_attributes__", "__class_vars__"),
     )
 
 
 def _torchs_own(was: Any, now: Any) -> bool:
-    """Whether torch itself has put this there: its compiler and its optimizers wrap methods at first use."""
+    """True if torch itself has put this there: its compiler and its optimizers wrap methods at first use."""
     home = str(getattr(now, "__globals__", {}).get("__name__"))
     wraps = getattr(now, "__wrapped__", _MISSING) is was and was is not _MISSING
     return home.startswith(("torch._dynamo.", "torch._compile")) or (
@@ -145,16 +145,16 @@ def _torchs_own(was: Any, now: Any) -> bool:
 
 def _owners() -> list[tuple[Any, str]]:
     """Return the modules and classes to watch, and what they are called."""
-    found: dict[int, tuple[Any, str]] = {}
+    owners: dict[int, tuple[Any, str]] = {}
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType) or not _watched(name):
             continue
-        found.setdefault(id(module), (module, name))
+        owners.setdefault(id(module), (module, name))
         if name.startswith(_OWN):
             for value in list(vars(module).values()):
                 if isinstance(value, type) and value.__module__.startswith(_OWN) and _computes(value):
-                    found.setdefault(id(value), (value, f"{value.__module__}.{value.__qualname__}"))
-    return list(found.values())
+                    owners.setdefault(id(value), (value, f"{value.__module__}.{value.__qualname__}"))
+    return list(owners.values())
 
 
 def _watched(name: str) -> bool:
@@ -163,7 +163,7 @@ def _watched(name: str) -> bool:
 
 
 def _computes(cls: type) -> bool:
-    """Whether a class is prunebench's, or one of torch's that networks and training are made of."""
+    """True if a class is prunebench's, or one of torch's that networks and training are made of."""
     if not cls.__module__.startswith("torch"):
         return True
     torch: Any = sys.modules["torch"]

@@ -104,24 +104,24 @@ def _kernels() -> frozenset[str]:
     impls = getattr(sys.modules.get("torch.library"), "_impls", ())
     if _seen_kernels[0] != len(impls):
         _seen_kernels[:] = len(impls), frozenset(n for n in impls if n.startswith("aten/") and _runs(n))
-    found: frozenset[str] = _seen_kernels[1]
-    return found
+    kernels: frozenset[str] = _seen_kernels[1]
+    return kernels
 
 
 _seen_kernels: list[Any] = [0, frozenset()]
 
 
 def _runs(kernel: str) -> bool:
-    """Whether a kernel is one that runs on a device; torch gives operators others itself, part by part."""
+    """True if a kernel is one that runs on a device; torch gives operators others itself, part by part."""
     return kernel.rpartition("/")[2] in ("CPU", "CUDA", "Autograd", "AutogradCPU", "AutogradCUDA")
 
 
 def _put_kernels(was: frozenset[str]) -> None:
     new = _kernels() - was
     kind = _torch().library.Library
-    for found in gc.get_objects():
-        if type(found) is kind and getattr(found, "_op_impls", set()) & new:
-            found._destroy()
+    for library in gc.get_objects():
+        if type(library) is kind and getattr(library, "_op_impls", set()) & new:
+            library._destroy()
 
 
 TELLING: list[tuple[Callable[..., Any], ...]] = [
@@ -159,10 +159,10 @@ def _path(*names: str) -> tuple[Callable[..., Any], ...]:
     *owners, name = names
 
     def owner() -> Any:
-        found = _torch()
+        part_of = _torch()
         for part in owners:
-            found = getattr(found, part)
-        return found
+            part_of = getattr(part_of, part)
+        return part_of
 
     return lambda: getattr(owner(), name), lambda value: setattr(owner(), name, value)
 
@@ -171,10 +171,10 @@ def _call(get: str, put: str) -> tuple[Callable[..., Any], ...]:
     """Return the setting that two functions of torch read and write, by their dotted names."""
 
     def function(dotted: str) -> Any:
-        found = _torch()
+        member = _torch()
         for part in dotted.split("."):
-            found = getattr(found, part)
-        return found
+            member = getattr(member, part)
+        return member
 
     return lambda: function(get)(), lambda value: function(put)(value)
 

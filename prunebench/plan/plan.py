@@ -110,7 +110,7 @@ class Plan:
         return seen
 
     def done(self, cell: PlannedCell, have: Callable[[str], bool]) -> bool:
-        """Whether all that the cell is asked for is in the store."""
+        """True if all that the cell is asked for is in the store."""
         return all(have(target) for target in cell.targets)
 
     def lacks(self, cell: PlannedCell) -> str | None:

@@ -43,7 +43,7 @@ class Shown:
     absent: str = "missing"
     """What cells without a result are called: "not run yet" where nobody asked for them now."""
     reported: Sequence[Mapping[str, Any]] = ()
-    """What others report: rows of `suite.reported.reported_rows`."""
+    """What others report: rows of `checks.reported.reported_rows`."""
 
 
 def markdown(shown: Shown, found: Sequence[Standing]) -> str:
@@ -97,11 +97,11 @@ class _Methods:
 
     def row(self, name: str, place: Any) -> tuple[Row | None, str]:
         """Return what stands for a method at a sparsity or range, and a remark where it is another's row."""
-        found = self._rows.get((name, place))
-        if found is None and (name, place) in self._counted_as:
-            found = self._counted_as[name, place]
-            return found, f"One cell with {escape(_name(found))}: counted once, under that name."
-        return found, ""
+        row = self._rows.get((name, place))
+        if row is None and (name, place) in self._counted_as:
+            row = self._counted_as[name, place]
+            return row, f"One cell with {escape(_name(row))}: counted once, under that name."
+        return row, ""
 
 
 def _name(row: Row) -> str:
@@ -147,17 +147,17 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
 
 def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], notes: Footnotes) -> list[str]:
     """Return the numbers that others report of this setting: a row for each source and method."""
-    found: dict[tuple[str, str], dict[float, str]] = {}
+    by_source: dict[tuple[str, str], dict[float, str]] = {}
     for row in standing.reported(shown.reported):
         value = "diverged" if row["value"] is None else f"{row['value']:.2f}"
         number = f" (n = {row['runs']})" if row["runs"] else ""
         name = variant_name(row["method"], row["ablations"])
-        found.setdefault((name, row["source"]), {})[row["sparsity"]] = value + number
-    columns = sorted({s for values in found.values() for s in values if _is_shown(s, shown)})
+        by_source.setdefault((name, row["source"]), {})[row["sparsity"]] = value + number
+    columns = sorted({s for values in by_source.values() for s in values if _is_shown(s, shown)})
     if not columns:
         return []
     heads = ["method", "reported by", *(f"{labels[s]} %" for s in columns)]
-    body = [[escape(m), escape(by), *(v.get(s, "") for s in columns)] for (m, by), v in found.items()]
+    body = [[escape(m), escape(by), *(v.get(s, "") for s in columns)] for (m, by), v in by_source.items()]
     return ["Reported by others:", _table(heads, body)]
 
 

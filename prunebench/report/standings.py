@@ -76,7 +76,7 @@ class Standing:
     baselines: Baselines
 
     def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return those of others' numbers (`suite.reported.reported_rows`) that are of this setting's cells.
+        """Return those of others' numbers (`checks.reported.reported_rows`) that are of this setting's cells.
 
         Each with method, ablations, sparsity, value (None: diverged), source and runs.
         """
@@ -160,11 +160,11 @@ def _long(
 
 
 def _with_empty_layers(long: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    found = empty_layers(frame)
+    empty = empty_layers(frame)
     keys = [*SETTING, *VARIANT, *AT_SPARSITY]
     places = long[keys].itertuples(index=False, name=None)
     return long.assign(
-        empty_layers=pd.Series([found.get(p, ()) for p in places], index=long.index, dtype=object)
+        empty_layers=pd.Series([empty.get(p, ()) for p in places], index=long.index, dtype=object)
     )
 
 
@@ -172,8 +172,8 @@ def _with_borders(long: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) 
     """Return the rows over ranges with the border that ends theirs: trivial's and matching's have one."""
     rows = []
     for *names, name in long[[*SETTING, "range"]].itertuples(index=False, name=None):
-        found = ranges[_names(names)].border_of(name)
-        rows.append((found.lost_from, found.low, found.high) if found else (None, None, None))
+        border = ranges[_names(names)].border_of(name)
+        rows.append((border.lost_from, border.low, border.high) if border else (None, None, None))
     columns = zip(BORDER, zip(*rows, strict=True) if rows else ((), (), ()), strict=True)
     return long.assign(**{name: pd.Series(v, index=long.index, dtype=object) for name, v in columns})
 
@@ -181,11 +181,11 @@ def _with_borders(long: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) 
 def _seeds_needed(
     pairs: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]
 ) -> dict[tuple[str, ...], dict[str, int]]:
-    found: dict[tuple[str, ...], dict[str, int]] = {}
+    by_setting: dict[tuple[str, ...], dict[str, int]] = {}
     spread = pairs[pairs["sd"] > 0]
     for names, sds in spread.groupby([*SETTING, "range"], sort=False, dropna=False)["sd"]:
         setting, name = _names(names[:-1]), str(names[-1])
         needed = seeds_needed(ranges[setting].margin, float(sds.median()))
         if needed is not None:
-            found.setdefault(setting, {})[name] = needed
-    return found
+            by_setting.setdefault(setting, {})[name] = needed
+    return by_setting

@@ -17,7 +17,7 @@ _NOTE = ".note.json"
 def aside_since(folder: Folder, since: str) -> list[SetAside]:
     """Return what was set aside since a moment, oldest first; notes that cannot be read are left out."""
     aside = folder.root / "set-aside"
-    found = []
+    notes = []
     for name in sorted(listing(aside)):
         if name.startswith(".") or not name.endswith(_NOTE) or name < since:
             continue
@@ -25,8 +25,8 @@ def aside_since(folder: Folder, since: str) -> list[SetAside]:
             file, reason = folder.read(aside / name, _said, largest=100_000)
         except (Missing, Damaged):
             continue
-        found.append(SetAside(file, reason, aside / name.removesuffix(_NOTE)))
-    return found
+        notes.append(SetAside(file, reason, aside / name.removesuffix(_NOTE)))
+    return notes
 
 
 def _said(file: BinaryIO) -> tuple[str, str]:

@@ -223,7 +223,7 @@ def listing(folder: Path, *, strict: bool = True) -> list[str]:
 
 
 def _listed(root: Path, path: Path) -> bool:
-    """Whether fresh listings from `root` down to `path` have it."""
+    """True if fresh listings from `root` down to `path` have it."""
     folder = root
     for part in path.relative_to(root).parts:
         if part not in listing(folder, strict=False):
@@ -252,7 +252,7 @@ def oddity(path: Path) -> str | None:
 
 
 def exists(root: Path, path: Path) -> bool:
-    """Whether a file is there. Network file systems cache absence: a fresh listing says no."""
+    """True if a file is there. Network file systems cache absence: a fresh listing says no."""
     return os.path.exists(path) or _listed(root, path)
 
 
@@ -286,7 +286,7 @@ def server_now(folder: Path) -> float:
 
 
 def being_copied(path: Path) -> bool:
-    """Whether a writer that is not certainly dead is filling `path` right now (no hard links there)."""
+    """True if a writer that is not certainly dead is filling `path` right now (no hard links there)."""
     for name in listing(path.parent, strict=False):
         leftover = Leftover.parse(name)
         if leftover is None or not leftover.copying or leftover.name != path.name or leftover.owner.dead():

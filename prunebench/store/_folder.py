@@ -51,7 +51,7 @@ def now_text() -> str:
 
 
 def _changed(path: Path, found: os.stat_result) -> bool:
-    """Whether a file is another one, or longer, than when it was read: its writer has finished meanwhile."""
+    """True if a file is another one, or longer, than when it was read: its writer has finished meanwhile."""
     try:
         now = os.stat(path)
     except FileNotFoundError:
@@ -80,7 +80,7 @@ class Folder:
     root: Path
     write: bool
     mend: bool = False
-    """Whether damaged files are set aside, where that can be done, in a store opened for reading."""
+    """True if damaged files are set aside, where that can be done, in a store opened for reading."""
     found: list[SetAside] = field(default_factory=list, compare=False)
     """What was found damaged or unusable, in the order in which it was found."""
 
@@ -102,7 +102,7 @@ class Folder:
                     yield from listing(top / prefix)
 
     def has(self, path: Path) -> bool:
-        """Whether a file is there, after a fresh listing where it seems not to be."""
+        """True if a file is there, after a fresh listing where it seems not to be."""
         with reading(path):
             return exists(self.root, path)
 
@@ -122,18 +122,18 @@ class Folder:
                 if file is None:
                     raise Missing(f"{path} is not in the store")
                 with file:
-                    found = os.fstat(file.fileno())
+                    status = os.fstat(file.fileno())
                     try:
-                        if largest is not None and found.st_size > largest:
-                            raise Flaw(f"{found.st_size:,} bytes long, at most {largest:,} are read")
+                        if largest is not None and status.st_size > largest:
+                            raise Flaw(f"{status.st_size:,} bytes long, at most {largest:,} are read")
                         return parse(file)
                     except Flaw as flaw:
                         reason = str(flaw)
-                unfinished = being_copied(path) or _changed(path, found)
+                unfinished = being_copied(path) or _changed(path, status)
             if unfinished and time.monotonic() < give_up:
                 time.sleep(0.05)
                 continue
-            raise Damaged(path, reason, self.set_aside(path, reason, found))
+            raise Damaged(path, reason, self.set_aside(path, reason, status))
 
     def set_aside(self, path: Path, reason: str, found: os.stat_result | None = None) -> Path | None:
         """Move a file to set-aside/ with a note of the reason; return its new path.
@@ -162,19 +162,19 @@ class Folder:
             self.found.append(note)
         logger.info("%s: %s; %s", file, reason, f"set aside as {aside}" if aside else "left where it is")
 
-    def _move_aside(self, path: Path, reason: str, found: os.stat_result | None) -> Path | None:
+    def _move_aside(self, path: Path, reason: str, expected: os.stat_result | None) -> Path | None:
         aside = self.root / "set-aside" / f"{now_text()}-{secrets.token_hex(4)}-{path.name}"
         if path.is_symlink():
-            found = None  # the link is moved, not what it leads to
+            expected = None  # the link is moved, not what it leads to
         with writing(aside):
             aside.parent.mkdir(parents=True, exist_ok=True)
             try:
-                if found is not None and not os.path.samestat(found, os.stat(path)):
+                if expected is not None and not os.path.samestat(expected, os.stat(path)):
                     return None
                 os.rename(path, aside)
             except FileNotFoundError:
                 return None
-            if found is not None and not os.path.samestat(found, os.stat(aside)):
+            if expected is not None and not os.path.samestat(expected, os.stat(aside)):
                 self._give_back(aside, path)
                 return None
         note = {"file": str(path.relative_to(self.root)), "reason": reason[:2000], "time": now_text()}

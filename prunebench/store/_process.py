@@ -75,11 +75,11 @@ class Owner:
 
     @property
     def here(self) -> bool:
-        """Whether its process number means something on this host."""
+        """True if its process number means something on this host."""
         return self.host == _host()
 
     def dead(self) -> bool:
-        """Whether it is certainly dead. Of a process of another host nothing is certain."""
+        """True if it is certainly dead. Of a process of another host nothing is certain."""
         if not self.here:
             return False
         started = _started(self.pid)

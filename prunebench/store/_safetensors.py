@@ -213,9 +213,9 @@ def decode(file: BinaryIO, key: str) -> tuple[dict[str, torch.Tensor], dict[str,
     start, header, entry = _header(file, key)
     file.seek(0)
     raw = file.read()
-    found = _digest(entry["meta"], header, memoryview(raw)[start:])
-    if found != entry["digest"]:
-        raise Flaw(f"its contents have digest {found[:12]}…, it says {entry['digest'][:12]}…")
+    computed = _digest(entry["meta"], header, memoryview(raw)[start:])
+    if computed != entry["digest"]:
+        raise Flaw(f"its contents have digest {computed[:12]}…, it says {entry['digest'][:12]}…")
     order = entry["order"]
     if sorted(order) != sorted(header):
         raise Flaw("its list of tensors is not that of the tensors in it")

@@ -61,7 +61,7 @@ class Attempts:
 
     def of(self, key: str) -> list[dict[str, Any]]:
         """Return the failures of a key, newest last; what is damaged is set aside and left out."""
-        found = []
+        failures = []
         folder = self._folder.root / "attempts" / check_label(key)
 
         def parse(file: BinaryIO) -> dict[str, Any]:
@@ -77,10 +77,10 @@ class Attempts:
         for name in sorted(listing(folder)):
             if not name.startswith(".") and name.endswith(".json"):
                 try:
-                    found.append(self._folder.read(folder / name, parse, largest=_LARGEST))
+                    failures.append(self._folder.read(folder / name, parse, largest=_LARGEST))
                 except (Damaged, Missing):
                     continue
-        return found
+        return failures
 
 
 def _sayable(value: Any) -> Any:

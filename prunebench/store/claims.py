@@ -121,14 +121,14 @@ def _look(path: Path) -> _Seen | None:
         if file is None:
             return None
         with file:
-            found = os.fstat(file.fileno())
+            status = os.fstat(file.fileno())
             content = file.read(_LARGEST)
     try:
         said = _Said.model_validate_json(content)
         owner = Owner(said.host, said.pid, said.start)
-        return _Seen(owner, check_label(said.token), found.st_mtime, said.time)
+        return _Seen(owner, check_label(said.token), status.st_mtime, said.time)
     except (ValidationError, StoreError):  # being filled, or cut off: only time can tell
-        return _Seen(None, f"unreadable-{found.st_ino}", found.st_mtime)
+        return _Seen(None, f"unreadable-{status.st_ino}", status.st_mtime)
 
 
 class Claims:
@@ -158,7 +158,7 @@ class Claims:
         return None  # others are quicker every time: one of them works on it
 
     def _stale(self, path: Path, seen: _Seen, after: float) -> bool:
-        """Whether a claimant is certainly dead, or of another host and silent for over `after` seconds."""
+        """True if a claimant is certainly dead, or of another host and silent for over `after` seconds."""
         if seen.owner is not None and seen.owner.here:
             return seen.owner.dead()
         known = self._ages.get(path)
@@ -174,7 +174,7 @@ class Claims:
 
         So other hosts' claims are judged by this host's clock, not by the file server's.
         """
-        found: list[dict[str, object]] = []
+        claims: list[dict[str, object]] = []
         with reading(self._claims):
             names = [name for name in listing(self._claims) if not name.startswith(".")]
         for name in names:
@@ -185,8 +185,8 @@ class Claims:
             dead = owner.dead() if owner.here else time.time() - seen.touched > stale_after
             if not dead:
                 key = name.removesuffix(".json")
-                found.append({"key": key, "host": owner.host, "pid": owner.pid, "time": seen.time})
-        return sorted(found, key=lambda claim: (str(claim["time"]), str(claim["key"])))
+                claims.append({"key": key, "host": owner.host, "pid": owner.pid, "time": seen.time})
+        return sorted(claims, key=lambda claim: (str(claim["time"]), str(claim["key"])))
 
     def sweep(self, stale_after: float) -> list[Path]:
         """Remove stale claims; return their paths."""

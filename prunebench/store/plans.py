@@ -50,9 +50,9 @@ class Plans:
 
         def whole(file: BinaryIO) -> T | None:
             content = file.read()
-            found = _FORMAT.match(content)
-            if found is not None and int(found[1]) != 2:
-                plan: bytes | None = content if unsealed and int(found[1]) == 1 else None
+            head = _FORMAT.match(content)
+            if head is not None and int(head[1]) != 2:
+                plan: bytes | None = content if unsealed and int(head[1]) == 1 else None
             else:
                 plan = _verified(path.stem, content)
             try:
@@ -65,14 +65,14 @@ class Plans:
     def of(self, suite: str | None = None) -> list[Path]:
         """Return the plans of a suite, or all, newest last."""
         wanted = re.compile((".+" if suite is None else re.escape(suite)) + r"-[0-9a-f]{6,64}\.json")
-        found = []
+        dated = []
         for name in listing(self._plans):
             if not name.startswith(".") and wanted.fullmatch(name):
                 try:
-                    found.append((os.lstat(self._plans / name).st_mtime_ns, name))
+                    dated.append((os.lstat(self._plans / name).st_mtime_ns, name))
                 except FileNotFoundError:
                     continue
-        return [self._plans / name for _, name in sorted(found)]
+        return [self._plans / name for _, name in sorted(dated)]
 
 
 def _checksum(name: str, plan: bytes) -> bytes:
@@ -82,9 +82,9 @@ def _checksum(name: str, plan: bytes) -> bytes:
 
 
 def _verified(name: str, content: bytes) -> bytes:
-    found = _WHOLE.fullmatch(content)
-    if found is None:
+    parts = _WHOLE.fullmatch(content)
+    if parts is None:
         raise Flaw("not a frozen plan, or cut off")
-    if found[1] != _checksum(name, found[2]):
+    if parts[1] != _checksum(name, parts[2]):
         raise Flaw("its checksum is another: it was altered, or is another plan's")
-    return found[2]
+    return parts[2]

@@ -89,10 +89,10 @@ def parse_record(content: bytes, key: str, part: _Part = "records") -> Record:
         record = Record(**document)
         if record.key != key:
             raise Flaw(f"it says that it is {record.key}, not {key}")
-        found = _digest(record.schema, key, record.result)
-        if found != record.digest:
-            raise Flaw(f"its result has digest {found[:12]}…, it says {record.digest[:12]}…")
-        sealed = record.seal is None or record.seal == _seal(record.schema, key, found, record.provenance)
+        computed = _digest(record.schema, key, record.result)
+        if computed != record.digest:
+            raise Flaw(f"its result has digest {computed[:12]}…, it says {record.digest[:12]}…")
+        sealed = record.seal is None or record.seal == _seal(record.schema, key, computed, record.provenance)
         if not sealed:
             raise Flaw("its provenance was altered")
         _check_fields(part, record)
@@ -123,12 +123,12 @@ class Results:
         path = self.path(key)
         self._folder.changing()
         canonical(provenance)  # refuses what has no canonical JSON; stored is the order that was given
-        found = _digest(SCHEMA, key, result)
+        digest = _digest(SCHEMA, key, result)
         document = {
             "schema": SCHEMA,
             "key": key,
-            "digest": found,
-            "seal": _seal(SCHEMA, key, found, provenance),
+            "digest": digest,
+            "seal": _seal(SCHEMA, key, digest, provenance),
             "result": result,
             "provenance": provenance,
         }
@@ -166,7 +166,7 @@ class Results:
         return self._folder.read(self.path(key), parse, largest=_LARGEST[self._part])
 
     def has(self, key: str) -> bool:
-        """Whether a result is there."""
+        """True if a result is there."""
         return self._folder.has(self.path(key))
 
     def keys(self) -> set[str]:

@@ -89,8 +89,8 @@ class Store:
                 raise StoreError(
                     f"the store {root} is a file; give a folder with --store DIR or PRUNEBENCH_STORE"
                 )
-            found = cls._format(root)
-        if found is None:
+            format = cls._format(root)
+        if format is None:
             if write and create:
                 _refuse_other_folder(root)
                 commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
@@ -118,10 +118,10 @@ class Store:
         with file:
             content = file.read(10_000)
         try:
-            found = orjson.loads(content)["format"]
+            format = orjson.loads(content)["format"]
         except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-            found = None
-        if type(found) is not int or found < 1:
+            format = None
+        if type(format) is not int or format < 1:
             if being_copied(path):
                 time.sleep(0.05)
                 return Store._format(root)
@@ -129,12 +129,12 @@ class Store:
                 f'{path} is damaged; if {root} is a store, write {{"format": {FORMAT}}} into it, '
                 f"else give another store with --store DIR"
             )
-        if found > FORMAT:
+        if format > FORMAT:
             raise StoreError(
-                f"the store {root} has format {found}, this prunebench knows up to {FORMAT}: "
+                f"the store {root} has format {format}, this prunebench knows up to {FORMAT}: "
                 f"use a newer prunebench, or give another store with --store DIR"
             )
-        return found
+        return format
 
     # -- artifacts ---------------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Store:
         return self._artifacts.meta(key, checkpoint, fits)
 
     def has_artifact(self, key: str, checkpoint: bool = False) -> bool:
-        """Whether an artifact's file is there (it is verified when it is read)."""
+        """True if an artifact's file is there (it is verified when it is read)."""
         return self._folder.has(self._artifacts.path(key, checkpoint))
 
     def artifact_path(self, key: str, checkpoint: bool = False) -> Path:
@@ -241,7 +241,7 @@ class Store:
         return self._records.read(key, fits)
 
     def has_record(self, key: str) -> bool:
-        """Whether a record is there."""
+        """True if a record is there."""
         return self._records.has(key)
 
     def record_keys(self) -> set[str]:
@@ -257,7 +257,7 @@ class Store:
         return self._measures.read(key, fits)
 
     def has_measure(self, key: str) -> bool:
-        """Whether a measure is there."""
+        """True if a measure is there."""
         return self._measures.has(key)
 
     def measure_keys(self) -> set[str]:

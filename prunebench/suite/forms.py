@@ -150,7 +150,7 @@ def _field(location: tuple[str | int, ...]) -> tuple[str, ...]:
 
 
 def _holds_wrong_kind(value: Any) -> bool:
-    """Whether a value holds true, false or a number in quotes, which no field of a form takes.
+    """True if a value holds true, false or a number in quotes, which no field of a form takes.
 
     (The form itself converts them; a suite says what it means.)
     """

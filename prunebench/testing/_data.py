@@ -77,9 +77,9 @@ def _ensure_loads(who: str, dataset: Dataset, root: Path) -> None:
                 _ensure_scale(who, held, images)
         ensure(labels.dtype == torch.int64, f"{where}: labels are int64, found {labels.dtype}")
         ensure(labels.shape == (size,), f"{where}: {size} labels declared, found shape {tuple(labels.shape)}")
-        found, declared = set(labels.tolist()), set(range(held.classes))
-        right = found == declared if part == "train" else found <= declared
-        ensure(right, f"{where}: {held.classes} classes declared, found {sorted(found)}")
+        classes, declared = set(labels.tolist()), set(range(held.classes))
+        right = classes == declared if part == "train" else classes <= declared
+        ensure(right, f"{where}: {held.classes} classes declared, found {sorted(classes)}")
         ensure(same, f"{where}: loading again gives other images or labels, or another order")
 
 
@@ -108,11 +108,11 @@ def _ensure_scale(who: str, held: Description, images: torch.Tensor) -> None:
         counts = torch.bincount(images[:, channel].flatten().int(), minlength=256).double()
         values = torch.arange(256, dtype=torch.float64) / 255
         share = counts / counts.sum()
-        found = float((values * share).sum())
-        spread = float(((values - found) ** 2 * share).sum().sqrt())
+        average = float((values * share).sum())
+        spread = float(((values - average) ** 2 * share).sum().sqrt())
         ensure(
-            abs(found - mean) < _TOLERANCE,
-            f"{who}: mean {mean} declared for channel {channel}, found {found:.6f}",
+            abs(average - mean) < _TOLERANCE,
+            f"{who}: mean {mean} declared for channel {channel}, found {average:.6f}",
         )
         ensure(
             abs(spread - std) < _TOLERANCE,

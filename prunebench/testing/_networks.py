@@ -73,9 +73,9 @@ def _ensure_outputs(who: str, network: nn.Module, inputs: torch.Tensor, classes:
         mode = "training" if training else "evaluation"
         with said(f"{who} in {mode} mode"), torch.no_grad():
             outputs = network(inputs)
-        found = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        shape = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
         wanted = (len(inputs), classes)
-        ensure(found == wanted, f"{who} gives outputs of shape {found} in {mode} mode, expected {wanted}")
+        ensure(shape == wanted, f"{who} gives outputs of shape {shape} in {mode} mode, expected {wanted}")
         ensure(
             outputs.dtype == torch.float32, f"{who} gives outputs of {outputs.dtype}, expected torch.float32"
         )

@@ -40,9 +40,9 @@ def sides(
     """
     _, height, width = input_shape
     if min(height, width) < least or (most is not None and max(height, width) > most):
-        found = "×".join(map(str, input_shape))
+        given = "×".join(map(str, input_shape))
         allowed = f"sides of at least {least}" if most is None else f"sides of {least} to {most}"
-        raise UsageError(f"{who}: images of {found} (channels×height×width); allowed: {allowed} ({why})")
+        raise UsageError(f"{who}: images of {given} (channels×height×width); allowed: {allowed} ({why})")
     return height, width
 
 

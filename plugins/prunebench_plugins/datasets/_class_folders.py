@@ -140,8 +140,8 @@ def class_folders(train: Path, test: Path) -> ClassFolders:
     Raises: DataError naming a folder that is not there, holds no image, or a class that one part alone has.
     """
     names = {part: subfolders(part) for part in (train, test)}
-    for part, found in names.items():
-        if not found:
+    for part, classes in names.items():
+        if not classes:
             raise DataError(f"{part} has no folders; expected is one for each class, with its images")
     for here, there in ((train, test), (test, train)):
         if alone := [name for name in names[here] if name not in set(names[there])]:
@@ -180,14 +180,14 @@ def annotated_folders(train: Path, test: Path, classes: Mapping[str, str], where
         raise DataError(
             f"{where} lists {next(iter(left))} (of {len(left)}), not there in {test}: half unpacked?"
         )
-    if alone := [name for name, found in grouped.items() if not found]:
+    if alone := [name for name, listed in grouped.items() if not listed]:
         raise DataError(f"class '{alone[0]}' has a folder in {train} and no image in {where}")
-    rows = tuple(row_of(name, found) for name, found in grouped.items())
+    rows = tuple(row_of(name, listed) for name, listed in grouped.items())
     of_rows = hashlib.sha256(b"".join(rows)).hexdigest()  # as if they had been sorted into folders
     listing = replace(
         flat,
         folders=dict.fromkeys(grouped, test),
-        counts={name: len(found) for name, found in grouped.items()},
+        counts={name: len(listed) for name, listed in grouped.items()},
         digest=of_rows,
         stamp=digest({"files": flat.stamp, "classes": of_rows}),
         rows=rows,

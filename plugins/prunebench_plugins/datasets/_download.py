@@ -59,11 +59,11 @@ def fetch(
         for url in urls:
             part = target.with_name(f".{target.name}.{os.getpid()}.part")
             try:
-                found = _stream(url, part, TIMEOUT if timeout is None else timeout, most)
-                if found == md5:
+                computed = _stream(url, part, TIMEOUT if timeout is None else timeout, most)
+                if computed == md5:
                     os.replace(part, target)
                     return
-                failures.append(f"{url}: not the published file: expected MD5 {md5}, found {found}")
+                failures.append(f"{url}: not the published file: expected MD5 {md5}, found {computed}")
             except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ValueError) as error:
                 failures.append(f"{url}: {getattr(error, 'reason', None) or error}")
             finally:

@@ -54,7 +54,7 @@ class Original:
         return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
     def is_genuine(self, content: bytes) -> bool:
-        """Whether a content is the published one."""
+        """True if a content is the published one."""
         return self.found(content) == self.expected[1]
 
 
@@ -140,7 +140,7 @@ def read(root: Path, original: Original) -> bytes:
 
 
 def usable(root: Path, original: Original) -> bool:
-    """Whether an original is under the root and whole."""
+    """True if an original is under the root and whole."""
     try:
         read(root, original)
     except DataError:

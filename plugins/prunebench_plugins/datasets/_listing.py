@@ -179,12 +179,12 @@ def _remembered(where: Path, folders: Mapping[str, Path], times: Mapping[str, in
 def _scan(folder: Path) -> list[tuple[str, int, int]]:
     """Return (name, size, time of change) of a folder's images, sorted by name."""
     try:
-        found = sorted(_images(folder))
+        images = sorted(_images(folder))
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror or error}") from error
-    if not found:
+    if not images:
         raise DataError(f"{folder} holds no image (names end in {', '.join(IMAGES)})")
-    return found
+    return images
 
 
 def _images(folder: Path) -> Iterator[tuple[str, int, int]]:

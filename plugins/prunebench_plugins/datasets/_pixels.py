@@ -107,11 +107,11 @@ def kept(what: str, stamp: str, count: int, size: int, make: Callable[[], torch.
 
     key = digest({"what": what, "stamp": stamp, "pillow": PIL.__version__})
     path = cache_folder() / f"pixels-{digest({'what': what})[:32]}.safetensors"
-    found = _read(path, key, (count, 3, size, size))
-    if found is None:
-        found = make()
-        _write(path, key, found)
-    return found
+    pixels = _read(path, key, (count, 3, size, size))
+    if pixels is None:
+        pixels = make()
+        _write(path, key, pixels)
+    return pixels
 
 
 def _sha256(pixels: torch.Tensor) -> str:

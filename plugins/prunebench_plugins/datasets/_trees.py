@@ -70,8 +70,8 @@ class FolderTree:
 
     def images(self, folders: Mapping[str, str]) -> tuple[Listed, str]:
         """Return the images by label, and a digest of names, sizes and times. Raises: DataError."""
-        found = list_images({label: self.base / path for label, path in folders.items()})
-        return found.files, found.stamp
+        listed = list_images({label: self.base / path for label, path in folders.items()})
+        return listed.files, listed.stamp
 
     def read(self, path: str, most: int) -> bytes:
         """Return a file's content, of at most so many bytes. Raises: DataError."""
@@ -96,12 +96,12 @@ def _members(path: Path, size: int, modified: int) -> dict[str, dict[str, int]]:
             f"{path} ({size:,} bytes) is no whole zip file ({error}): half downloaded? Delete it, and put "
             "the original there or let prunebench fetch it"
         ) from error
-    found: dict[str, dict[str, int]] = {}
+    folders: dict[str, dict[str, int]] = {}
     for info in infos:
         if not info.is_dir():
             place = PurePosixPath(info.filename)
-            found.setdefault(str(place.parent), {})[place.name] = info.file_size
-    return found
+            folders.setdefault(str(place.parent), {})[place.name] = info.file_size
+    return folders
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,14 @@ class ZipTree:
 
     def images(self, folders: Mapping[str, str]) -> tuple[Listed, str]:
         """Return the images by label, and the file's size and time. Raises: DataError for an empty folder."""
-        members, found = self._folders(), {}
+        members, listed = self._folders(), {}
         for label, path in folders.items():
             files = members.get(f"{self.inside}/{path}", {})
-            found[label] = sorted((n, size) for n, size in files.items() if n.lower().endswith(IMAGES))
-            if not found[label]:
+            listed[label] = sorted((n, size) for n, size in files.items() if n.lower().endswith(IMAGES))
+            if not listed[label]:
                 raise DataError(f"{self.name}/{path} holds no image")
         status = self.path.stat()
-        return found, f"{as_text(str(self.path.resolve()))} {status.st_size} {status.st_mtime_ns}"
+        return listed, f"{as_text(str(self.path.resolve()))} {status.st_size} {status.st_mtime_ns}"
 
     def read(self, path: str, most: int) -> bytes:
         """Return a file's content, of at most so many bytes, its CRC compared. Raises: DataError."""

@@ -29,10 +29,10 @@ def _arrays() -> tuple[np.ndarray, np.ndarray]:
     resource = files("prunebench_plugins.datasets") / "digits.npz"
     with resource.open("rb") as file:
         content = file.read()
-    found = hashlib.sha256(content).hexdigest()
-    if found != _FILE_SHA256:
+    computed = hashlib.sha256(content).hexdigest()
+    if computed != _FILE_SHA256:
         raise DataError(
-            f"the embedded digits are damaged: expected SHA-256 {_FILE_SHA256}, found {found}; "
+            f"the embedded digits are damaged: expected SHA-256 {_FILE_SHA256}, found {computed}; "
             "install prunebench again"
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
@@ -40,7 +40,7 @@ def _arrays() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_test(labels: np.ndarray) -> np.ndarray:
-    """Whether each image is a test image: the fifth, tenth, … of its class, in file order."""
+    """True for each image that is a test image: the fifth, tenth, … of its class, in file order."""
     chosen = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         chosen[np.flatnonzero(labels == label)[4::5]] = True

@@ -40,8 +40,8 @@ def load_image_folder(
     shorter side is scaled to `size` and the middle square cropped, once, on loading; grey images become RGB;
     orientation tags are not followed. Mean and deviation are computed from the training images unless given.
     """
-    found = _found(root, path, evaluate)
-    return found.images(part, size), found.labels(part)
+    folders = _found(root, path, evaluate)
+    return folders.images(part, size), folders.labels(part)
 
 
 def load_image_folder_stream(
@@ -93,10 +93,10 @@ def _missing(root: Path, *, path: str = "", evaluate: str = "") -> str | None:
 def _describe(root: Path, *, path: str, size: int, evaluate: str, mean: Numbers, std: Numbers) -> Description:
     both = (None if mean is None else tuple(mean), None if std is None else tuple(std))
     try:
-        found = _found(root, path, evaluate)
+        folders = _found(root, path, evaluate)
     except DataError:  # planned as if there were so many; it cannot run
         return Description((3, size, size), 10, 1000, 100, *both)
-    return Description((3, size, size), found.classes, *found.sizes(), *both)
+    return Description((3, size, size), folders.classes, *folders.sizes(), *both)
 
 
 def _check(*, path: str, size: int, evaluate: str, mean: Numbers, std: Numbers) -> None:

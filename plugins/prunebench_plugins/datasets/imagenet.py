@@ -60,18 +60,18 @@ class Published:
                     f"{base / 'val'} has no class folders: sort the validation images into one for each "
                     f"class, or put {LISTS[0]}, the list of their classes, into {base} (docs/data.md)"
                 )
-            found = annotated_folders(base / "train", base / "val", _read_list(listed), listed)
+            folders = annotated_folders(base / "train", base / "val", _read_list(listed), listed)
         else:
-            found = class_folders(base / "train", base / "val")
-        train, test = found.sizes()
-        if not partial and (found.classes, train, test) != (self.classes, self.train, self.test):
-            fewest, count = min(found.train.counts.items(), key=lambda item: item[1])
+            folders = class_folders(base / "train", base / "val")
+        train, test = folders.sizes()
+        if not partial and (folders.classes, train, test) != (self.classes, self.train, self.test):
+            fewest, count = min(folders.train.counts.items(), key=lambda item: item[1])
             raise DataError(
-                f"{base} holds {train:,} training and {test:,} validation images of {found.classes:,} "
+                f"{base} holds {train:,} training and {test:,} validation images of {folders.classes:,} "
                 f"classes, published are {self.train:,} and {self.test:,} of {self.classes:,}: half "
                 f"unpacked (class {fewest} has the fewest, {count:,})? partial = true takes it as it is"
             )
-        return found
+        return folders
 
     def missing(self, root: Path, *, partial: bool = False) -> str | None:
         """Return what is missing under the root and what to put where, or None."""
@@ -89,8 +89,8 @@ class Published:
         """Return the sizes found; the published ones where the files are missing."""
         classes, sizes = self.classes, (self.train, self.test)
         try:
-            found = self.found(root, partial=partial)
-            classes, sizes = found.classes, found.sizes()
+            folders = self.found(root, partial=partial)
+            classes, sizes = folders.classes, folders.sizes()
         except DataError:
             pass
         return Description(_SHAPE, classes, *sizes, IMAGENET_MEAN, IMAGENET_STD)
@@ -108,16 +108,16 @@ def _read_list(path: Path) -> dict[str, str]:
     text = content.decode("utf-8", "surrogateescape")  # as names of files are
     if "\0" in text:
         raise DataError(f"{path} cannot be read: it is no text")
-    found: dict[str, str] = {}
+    classes: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.replace(",", " ").split()
         if not fields or fields[0] == "ImageId":
             continue
         if len(fields) < 2:
             raise DataError(f"{path}, line {number}: a class is missing after {fields[0]}")
-        if found.setdefault(fields[0], fields[1]) != fields[1]:
+        if classes.setdefault(fields[0], fields[1]) != fields[1]:
             raise DataError(f"{path}, line {number}: {fields[0]} has a second class, {fields[1]}")
-    return found
+    return classes
 
 
 _PUBLISHED = Published()

@@ -28,10 +28,10 @@ def parse_mat(content: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
     from scipy.io import loadmat
 
     try:
-        found = loadmat(
+        matrices = loadmat(
             cast(Any, io.BytesIO(content)), variable_names=["X", "y"]
         )  # the stubs know paths alone
-        images, labels = found["X"], found["y"].reshape(-1)
+        images, labels = matrices["X"], matrices["y"].reshape(-1)
     except Exception as error:  # what a damaged file raises is nowhere listed
         raise DataError(f"{where}: not a file of house numbers: {type(error).__name__}: {error}") from error
     if images.dtype != np.uint8 or images.shape != (32, 32, 3, len(labels)):

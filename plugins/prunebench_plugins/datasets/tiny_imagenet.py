@@ -77,10 +77,10 @@ class TinyFiles:
         """Return a part's images N×3×64×64 (uint8) and labels N (int64), or raise DataError."""
         import torch
 
-        found = self._found(root, partial)
-        images = found.images[part]
-        labels = {wnid: label for label, wnid in enumerate(found.classes)}
-        tree = found.tree
+        held = self._found(root, partial)
+        images = held.images[part]
+        labels = {wnid: label for label, wnid in enumerate(held.classes)}
+        tree = held.tree
 
         def make() -> torch.Tensor:
             if isinstance(tree, ZipTree) and not partial:
@@ -96,7 +96,7 @@ class TinyFiles:
                 )
 
         what = f"tiny-imagenet {as_text(tree.name)} {part} {partial}"
-        pixels = kept(what, found.stamp, len(images), _SIZE, make)
+        pixels = kept(what, held.stamp, len(images), _SIZE, make)
         return pixels, torch.tensor([labels[image.wnid] for image in images], dtype=torch.int64)
 
     def fingerprint(self, root: Path, *, partial: bool = False) -> str:
@@ -114,11 +114,11 @@ class TinyFiles:
     def describe(self, root: Path, *, partial: bool = False) -> Description:
         """Return the sizes found; the published ones where the files are missing."""
         try:
-            found = self._found(root, partial)
+            held = self._found(root, partial)
         except DataError:
             return Description(_SHAPE, self.classes, self.classes * self.train, self.classes * self.test)
-        sizes = (len(found.images["train"]), len(found.images["test"]))
-        return Description(_SHAPE, len(found.classes), *sizes)
+        sizes = (len(held.images["train"]), len(held.images["test"]))
+        return Description(_SHAPE, len(held.classes), *sizes)
 
     def download(self, root: Path, *, partial: bool = False) -> None:
         """Fetch the zip file unless a whole copy is there, verified, or raise DataError."""
@@ -192,11 +192,11 @@ class TinyFiles:
     def _by_class(self, tree: Tree, part: str, classes: tuple[str, ...]) -> tuple[list[_Image], str]:
         """Return the images of class folders, in a folder `images` of each or directly in it."""
         inner = {wnid: "/images" if "images" in tree.folders(f"{part}/{wnid}") else "" for wnid in classes}
-        found, stamp = tree.images({wnid: f"{part}/{wnid}{inner[wnid]}" for wnid in classes})
+        by_class, stamp = tree.images({wnid: f"{part}/{wnid}{inner[wnid]}" for wnid in classes})
         images = [
             _Image(wnid, name, size, f"{part}/{wnid}{inner[wnid]}/{name}")
             for wnid in classes
-            for name, size in found[wnid]
+            for name, size in by_class[wnid]
         ]
         return images, stamp
 
@@ -212,8 +212,8 @@ class TinyFiles:
             return self._by_class(tree, "val", classes)
         if "images" not in folders:
             raise DataError(f"{tree.name}/val has neither images nor class folders: half unpacked?")
-        found, stamp = tree.images({"": "val/images"})
-        sizes = dict(found[""])
+        listed, stamp = tree.images({"": "val/images"})
+        sizes = dict(listed[""])
         annotated = self._annotations(tree, classes, sizes)
         if unlabelled := [name for name in sizes if name not in annotated]:
             raise DataError(
@@ -229,7 +229,7 @@ class TinyFiles:
         text = tree.text("val/val_annotations.txt")
         if text is None:
             raise DataError(f"{where} is not there: it says the validation images' classes. Half unpacked?")
-        known, found = set(classes), dict[str, str]()
+        known, classes_of = set(classes), dict[str, str]()
         for number, line in enumerate(text.splitlines(), 1):
             fields = line.split()
             if not fields:
@@ -239,9 +239,9 @@ class TinyFiles:
                 raise DataError(f"{where}, line {number}: class '{wnid}' of {name} is not in wnids.txt")
             if name not in sizes:
                 raise DataError(f"{where}, line {number}: {name} is not in val/images: half unpacked?")
-            if found.setdefault(name, wnid) != wnid:
+            if classes_of.setdefault(name, wnid) != wnid:
                 raise DataError(f"{where}, line {number}: {name} has a second class, {wnid}")
-        return found
+        return classes_of
 
     def _whole(
         self, tree: Tree, part: str, images: list[_Image], classes: tuple[str, ...], published: int

@@ -62,14 +62,14 @@ def _shortcut(name: str) -> bool:
 
 def _excess(values: Mapping[str, float], shortcuts: Sequence[str]) -> float | None:
     """Return the mean of each shortcut's sparsity less that of the other layers under its parent module."""
-    found = []
+    excesses = []
     for name in shortcuts:
         at = min(name.find(word) for word in _SHORTCUTS if word in name)
         block = name[:at]
         beside = [value for n, value in values.items() if n.startswith(block) and n not in shortcuts]
         if beside:
-            found.append(values[name] - fmean(beside))
-    return fmean(found) if found else None
+            excesses.append(values[name] - fmean(beside))
+    return fmean(excesses) if excesses else None
 
 
 def neuron_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]) -> dict[str, Any]:

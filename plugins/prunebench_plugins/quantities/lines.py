@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prunebench import Curves
-    from prunebench.checks.curves import Axis
+    from prunebench.checks.axes import Axis
 
 __all__ = ["crossing", "range_end", "slope"]
 
@@ -19,8 +19,8 @@ def range_end(curves: Curves) -> Any:
     """
     import numpy as np
 
-    found = [_end(curves.at(line)) for _, line in curves.lines("sparsity")]
-    return np.mean(found, axis=0) if found else np.full(len(curves.weights), np.nan)
+    ends = [_end(curves.at(line)) for _, line in curves.lines("sparsity")]
+    return np.mean(ends, axis=0) if ends else np.full(len(curves.weights), np.nan)
 
 
 def _end(curves: Curves) -> Any:
@@ -49,8 +49,8 @@ def crossing(curves: Curves, *, along: Axis, reaches: Curves) -> Any:
     places = reaches.places_of(curves)
     other = np.where(places < 0, np.nan, reaches.mean()[:, places])
     ahead = curves.mean() - other + curves.margin
-    found = [_first_root(at, ahead[:, line]) for at, line in curves.lines(along)]
-    return np.mean(found, axis=0) if found else np.full(len(ahead), np.nan)
+    crossings = [_first_root(at, ahead[:, line]) for at, line in curves.lines(along)]
+    return np.mean(crossings, axis=0) if crossings else np.full(len(ahead), np.nan)
 
 
 def _first_root(at: Any, ahead: Any) -> Any:

@@ -42,10 +42,10 @@ def chunks(net: ScoringNetwork, batch: Batch, size: int) -> Iterator[tuple[Any, 
 
 def total(terms: Iterable[Sequence[Tensor]]) -> list[Tensor]:
     """Return the sum of lists of tensors, entry by entry."""
-    found: list[Tensor] = []
+    sums: list[Tensor] = []
     for term in terms:
-        found = [a + b for a, b in zip(found, term, strict=True)] if found else list(term)
-    return found
+        sums = [a + b for a, b in zip(sums, term, strict=True)] if sums else list(term)
+    return sums
 
 
 def loss_gradient(scorer: str, net: ScoringNetwork, batch: Batch, chunk: int | None) -> list[Tensor]:
@@ -75,10 +75,12 @@ def _classes_in_turn(labels: Any, inputs: Any) -> Tensor:
         name, held = ("y", tensors(labels)) if tensors(labels) else ("x", tensors(inputs))
         lengths = {len(tensor) for tensor in held if tensor.dim()}
         if len(lengths) != 1:
-            found = (
+            contents = (
                 f"tensors of {' and '.join(map(str, sorted(lengths)))} entries" if lengths else "no tensor"
             )
-            raise UsageError(f"chunk: how many examples the batch has cannot be told: {name} holds {found}")
+            raise UsageError(
+                f"chunk: how many examples the batch has cannot be told: {name} holds {contents}"
+            )
         return torch.arange(lengths.pop())
     if labels.dim() != 1 or labels.is_floating_point():
         return torch.arange(len(labels))

@@ -51,7 +51,8 @@ def _flow(outputs: list[torch.Tensor]) -> torch.Tensor:
 def _might_be_constant(
     net: ScoringNetwork, outputs: list[torch.Tensor], gradients: Sequence[torch.Tensor]
 ) -> bool:
-    """Whether to look closer: no layer's scores amount to anything beside the outputs, or these are shares.
+    """True if it is worth a closer look: no layer's scores amount to anything beside the outputs, or these
+    are shares.
 
     Where R is flow alone, the scores of each layer that all paths cross sum to R.
     """
