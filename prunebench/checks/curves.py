@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AXES", "Axis", "Bools", "Curves", "Floats"]
+from prunebench.checks.axes import Axis
+
+__all__ = ["Bools", "Curves", "Floats"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Axis = Literal["sparsity", "score_at"]
-
-AXES: tuple[Axis, ...] = ("sparsity", "score_at")
-"""Along which a curve can be read: sparsities, or the steps whose networks are scored."""
 
 
 @dataclass(frozen=True, eq=False)

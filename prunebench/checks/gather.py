@@ -13,14 +13,29 @@ from prunebench.analysis import AT_SPARSITY, SETTING, VARIANT, margin_of
 from prunebench.analysis.borders import resamples
 from prunebench.analysis.table import counted, distinct
 from prunebench.checks.curves import Curves, Floats
+from prunebench.checks.frozen import STEP
 
-__all__ = ["FAMILY", "Line", "gather", "step_of"]
+__all__ = ["FAMILY", "Line", "gather", "step_of", "steps_of"]
 
 FAMILY = tuple(name for name in SETTING if name not in ("find", "score_at"))
 """Cells that agree in these have the same unpruned network, seeds and margin."""
 
 
 Step = Callable[[str, Mapping[str, Any]], float]
+
+
+def steps_of(suite: Mapping[str, Any]) -> Step:
+    """Return the steps of a plan's suite: those looked up when it was planned, else those that labels say.
+
+    Plans look them up where the suite has checks.
+    """
+    known = {tuple(labels): float(step) for *labels, step in suite.get("steps", ())}
+
+    def step(label: str, cell: Mapping[str, Any]) -> float:
+        looked_up = known.get(tuple(cell[name] for name in STEP))
+        return step_of(label) if looked_up is None else looked_up
+
+    return step
 
 
 class Line(NamedTuple):
@@ -71,7 +86,7 @@ def gather(
         fields: the fields that are wanted of those, such as "layer-sparsity.layers.*.sparsity".
         margins: as `analysis.margin_of` takes them.
         dense: the method that is no pruning.
-        step: the step of a pruning point, from its label and the row of a cell that has it (`step_of`).
+        step: the step of a pruning point, from its label and the row of a cell that has it (`steps_of`).
         count: how many bootstrap samples of the seeds there are beside the seeds as they are; None for none.
 
     Raises: UsageError where two different cells stand in one place; ValueError where a step is not known.
@@ -79,7 +94,7 @@ def gather(
     frame = distinct(frame)
     frame = frame.assign(counted=counted(frame))
     numbers = _wanted(measures, fields)
-    found: dict[Line, Curves] = {}
+    gathered: dict[Line, Curves] = {}
     for family, rows in frame.groupby(list(FAMILY), sort=False, dropna=False):
         seeds = sorted(int(seed) for seed in rows["seed"].unique())
         unpruned = rows[(rows["method"] == dense) & (rows["sparsity"] == 0)]
@@ -94,8 +109,8 @@ def gather(
         }
         for names, cells in rows.groupby(["find", *VARIANT], sort=False, dropna=False):
             line = Line(*map(str, family), *map(str, names))
-            found[line] = _curves(cells, numbers.get(line, {}), step, shared)
-    return found
+            gathered[line] = _curves(cells, numbers.get(line, {}), step, shared)
+    return gathered
 
 
 def _weights(seeds: int, count: int | None) -> Floats:
@@ -109,17 +124,17 @@ _Numbers = dict[str, dict[tuple[str, str, int], float]]
 
 def _wanted(measures: pd.DataFrame | None, fields: Collection[str]) -> dict[Line, _Numbers]:
     """Return the numbers of the fields that are asked for."""
-    found: dict[Line, _Numbers] = {}
+    by_line: dict[Line, _Numbers] = {}
     if measures is None or not fields:
-        return found
+        return by_line
     names = measures["measure"] + ("." + measures["field"]).where(measures["field"] != "", "")
     wanted = {name for name in names.unique() if any(fnmatchcase(name, each) for each in fields)}
     mine = measures[names.isin(wanted)].assign(name=names)
     columns = [*Line._fields, "name", AT_SPARSITY[0], "score_at", "seed", "value"]
     for *line, name, density, point, seed, value in mine[columns].itertuples(index=False, name=None):
-        of_line = found.setdefault(Line(*line), {})
+        of_line = by_line.setdefault(Line(*line), {})
         of_line.setdefault(name, {})[density, point, int(seed)] = value
-    return found
+    return by_line
 
 
 def _curves(

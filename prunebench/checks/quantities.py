@@ -39,7 +39,7 @@ def numbers(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any
         warnings.simplefilter("ignore", RuntimeWarning)  # of a mean over nothing: the answer, NaN, says so
         answer = quantity.function(curves, **parameters)
     try:
-        found = np.asarray(answer, dtype=np.float64)
+        array = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
         raise ComponentError(f"{who} must return numbers, found {type(answer).__name__}") from None
     wanted: tuple[int, ...]
@@ -48,14 +48,14 @@ def numbers(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any
         "curve": ("one a resample", (len(curves.weights),)),
         "counts": ("one a place and seed", curves.accuracy.shape),
     }[quantity.inference]
-    if found.shape != wanted:
+    if array.shape != wanted:
         raise ComponentError(
             f"{who} must return {_spelled(wanted)} numbers, {each} (inference = {quantity.inference!r}); "
-            f"found {_spelled(found.shape)}"
+            f"found {_spelled(array.shape)}"
         )
-    if quantity.inference == "counts" and not np.isin(found[~np.isnan(found)], (0.0, 1.0)).all():
+    if quantity.inference == "counts" and not np.isin(array[~np.isnan(array)], (0.0, 1.0)).all():
         raise ComponentError(f"{who} counts runs: it must return 1, 0 or NaN for each; found other numbers")
-    return found
+    return array
 
 
 def _spelled(shape: tuple[int, ...]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
+from prunebench.checks.claims import Claim
+from prunebench.checks.grammar import Check
 from prunebench.plan.job import PARAMS, Job, Kind
 from prunebench.plan.plain import Reader
 from prunebench.plan.planner import PlannedCell
@@ -143,6 +145,9 @@ class _Suite(BaseModel):
     baselines: dict[str, str] = {}
     margins: dict[str, float] = {}
     leaderboard: dict[str, Any] = {}
+    checks: list[Check] = []
+    claims: list[Claim] = []
+    steps: list[list[str | int]] = []
 
 
 _Cell = tuple[str, str, str, list[str], int, str, int, int, int, float, list[str]]

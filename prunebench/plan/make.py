@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunebench.checks.frozen import STEP, frozen_checks
+from prunebench.checks.reported import reported_rows
 from prunebench.plan.builder import Builder
 from prunebench.plan.plan import Plan
 from prunebench.plan.planner import plan_cells
 from prunebench.plan.refusals import Refusals
+from prunebench.suite.references import kinds_of
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
-    from prunebench.suite import Suite
+    from prunebench.suite import Cell, Suite
 
 __all__ = ["make_plan"]
 
@@ -22,8 +26,6 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
 
     Raises: SuiteError naming file, key path and cell for all that cannot be planned; DataError.
     """
-    from prunebench.suite.reported import reported_rows
-
     cells = suite.cells
     described: dict[str, Any] = {
         "name": suite.name,
@@ -36,8 +38,9 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
             for label, spelled in sorted({(c.labels["dataset"], c.dataset) for c in cells})
         },
     }
+    described |= frozen_checks(suite.checks, suite.claims)
     if suite.reported:
-        described["reported"] = reported_rows(suite.reported, cells)
+        described["reported"] = reported_rows(suite.reported, kinds_of(cells))
     builder = Builder(host, data_root)
     refusals = Refusals(suite, builder)
     planned = plan_cells(builder, cells, refusals.add)
@@ -47,4 +50,17 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         data = builder.facts.data(cell.dataset, cell.split)
         described["classes"][cell.labels["dataset"]] = data.classes
         described["examples"].setdefault(cell.dataset, {})[cell.split] = data.evaluated
+    if suite.checks:
+        described["steps"] = _steps(cells, builder)
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)
+
+
+def _steps(cells: Iterable[Cell], builder: Builder) -> list[list[str | int]]:
+    """Return the steps of an axis of pruning points: what "end" or {epoch = k} is, recipes know."""
+    rows: dict[tuple[str, ...], int] = {}
+    for cell in {id(cell.labels): cell for cell in cells if cell.labels["score_at"]}.values():
+        examples = builder.facts.data(cell.dataset, cell.split).examples
+        recipe = cell.recipe.changed(cell.form.find)
+        labels = tuple(cell.labels[name] for name in STEP)
+        rows[labels] = recipe.step_of(cell.form.score_at, examples)
+    return [[*labels, step] for labels, step in rows.items()]

@@ -136,8 +136,8 @@ def _looked_up(path: str, chosen: Mapping[str, Any], here: Cursor, what: str) ->
     return value
 
 
-def names_differ(names: Iterable[tuple[Cursor, str]]) -> None:
-    """Note every name, of the table at its place, that an earlier one has."""
+def names_differ(names: Iterable[tuple[Cursor, str]], key: str = "name") -> None:
+    """Note every name, of the table at its place, that an earlier one has; `key` is the name's key."""
     first: dict[str, Cursor] = {}
     for here, name in names:
         other = first.get(name)
@@ -145,6 +145,6 @@ def names_differ(names: Iterable[tuple[Cursor, str]]) -> None:
             first[name] = here
         elif other.location == here.location:
             message = f"is '{name}' more than once; allowed: a name that says every value of 'for'"
-            (here / "name").problem(message)
+            (here / key).problem(message)
         else:
-            (here / "name").problem(f"found '{name}', which is {other.path}'s too; allowed: another")
+            (here / key).problem(f"found '{name}', which is {other.path}'s too; allowed: another")

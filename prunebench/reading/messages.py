@@ -14,7 +14,7 @@ from prunebench.reading.spelling import show
 
 __all__ = ["from_a_file", "kinds_differ", "translate", "unknown"]
 
-_IN_PLUGINS = ("method", "scorer", "ablation", "diagnostic", "architecture", "data set", "recipe")
+_IN_PLUGINS = ("method", "scorer", "ablation", "diagnostic", "architecture", "data set", "recipe", "quantity")
 
 _WANTED = {
     "string_type": "allowed: a text in quotes",

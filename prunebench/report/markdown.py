@@ -43,7 +43,7 @@ class Shown:
     absent: str = "missing"
     """What cells without a result are called: "not run yet" where nobody asked for them now."""
     reported: Sequence[Mapping[str, Any]] = ()
-    """What others report: rows of `suite.reported.reported_rows`."""
+    """What others report: rows of `checks.reported.reported_rows`."""
 
 
 def markdown(shown: Shown, found: Sequence[Standing]) -> str:

@@ -76,7 +76,7 @@ class Standing:
     baselines: Baselines
 
     def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return those of others' numbers (`suite.reported.reported_rows`) that are of this setting's cells.
+        """Return those of others' numbers (`checks.reported.reported_rows`) that are of this setting's cells.
 
         Each with method, ablations, sparsity, value (None: diverged), source and runs.
         """

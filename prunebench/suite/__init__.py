@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from prunebench.checks.grammar import Check
 from prunebench.suite.cell import ArchitectureCall, Cell
-from prunebench.suite.check import Check
 from prunebench.suite.load import load_suite, shipped_suites
 from prunebench.suite.suite import Suite, with_methods, with_seeds
 

@@ -188,6 +188,7 @@ class SuiteTable(Table):
     matrix: list[dict[str, Any]]
     sets: dict[str, list[Any]] = Field(default={})
     """Lists of values that families share."""
+    claim: list[dict[str, Any]] = Field(default=[])
     check: list[dict[str, Any]] = Field(default=[])
     reported: list[dict[str, Any]] = Field(default=[])
     baselines: Baselines = Baselines()

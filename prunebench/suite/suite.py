@@ -9,16 +9,17 @@ from typing import Any
 
 from prunebench.baselines import Baselines
 from prunebench.canonical import digest
+from prunebench.checks.claims import Claim
+from prunebench.checks.grammar import Check
+from prunebench.checks.reported import Reported
 from prunebench.errors import UsageError, nearest
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.messages import from_a_file
 from prunebench.suite.cell import Cell
 from prunebench.suite.changes import Changes
-from prunebench.suite.check import Check
 from prunebench.suite.forms import method_names
 from prunebench.suite.matrices import cells_of, read_matrices
 from prunebench.suite.parameters import Components
-from prunebench.suite.reported import Reported
 from prunebench.suite.schema import MAX_SEEDS, Leaderboard, Matrix
 from prunebench.suite.validate import validate
 
@@ -42,6 +43,8 @@ class Suite:
     cells: tuple[Cell, ...]
     """In the file's order; equal forms, recipes and calls are one object."""
     checks: tuple[Check, ...]
+    """Families filled in; those that reported numbers make come last."""
+    claims: tuple[Claim, ...]
     reported: tuple[Reported, ...]
     baselines: Baselines
     leaderboard: Leaderboard
@@ -77,8 +80,9 @@ def make_suite(
         changes=changes,
         matrices=tuple(read.matrices),
         cells=tuple(read.cells),
-        checks=tuple(read.checks),
-        reported=tuple(read.reported),
+        checks=tuple(check for _, check in read.checks.checks),
+        claims=tuple(read.checks.claims),
+        reported=tuple(one for _, one in read.checks.reported),
         baselines=read.table.baselines,
         leaderboard=read.table.leaderboard,
         digest=digest(changes.content(content)),

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from prunebench.checks.curves import AXES, Curves, Floats
+from prunebench.checks.axes import AXES
+from prunebench.checks.curves import Curves, Floats
 from prunebench.checks.quantities import numbers
 from prunebench.host.components import Quantity
 from prunebench.testing._common import ensure, ensure_callable, ensure_common, said, untouched

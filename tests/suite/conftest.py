@@ -10,11 +10,13 @@ import pytest
 
 from prunebench.errors import SuiteError, UsageError
 from prunebench.host.components import (
+    KINDS,
     Ablation,
     Architecture,
     Dataset,
     Diagnostic,
     Method,
+    Quantity,
     RecipeComponent,
     Scorer,
 )
@@ -31,6 +33,12 @@ def _resnet(shape: Any, classes: int, *, depth: int = 20, width: float = 1.0) ->
 def _mlp(shape: Any, classes: int, *, hidden: Any = (100,)) -> Any: ...
 def _plain(net: Any, batch: Any, rng: Any) -> Any: ...
 def _grasp(net: Any, batch: Any, rng: Any, *, temperature: float = 200.0, chunk: int = 0) -> Any: ...
+def _accuracy(curves: Any) -> Any: ...
+def _field(curves: Any, *, of: str) -> Any: ...
+def _slope(curves: Any, *, along: str, power: float = 1.0) -> Any: ...
+def _crossing(curves: Any, *, along: str, reaches: Any) -> Any: ...
+def _distance(curves: Any, *, of: str, reference: Any) -> Any: ...
+def _drop(curves: Any, *, to: Any) -> Any: ...
 def _images(root: Any, part: str) -> Any: ...
 def _pictures(root: Any, part: str, *, path: str = "", size: int = 64) -> Any: ...
 def _dataset(name: str, load: Any = _images) -> Dataset:
@@ -81,6 +89,15 @@ class FakeHost:
             Ablation("invert", _invert),
             Ablation("only-global", _only_global),
             Diagnostic("layer-sparsity", _plain),
+            Quantity("accuracy", _accuracy, "seeds", points=True),
+            Quantity("spread", _accuracy, "seeds"),
+            Quantity("diverged", _accuracy, "counts"),
+            Quantity("range-end", _accuracy, "curve", axis="sparsity"),
+            Quantity("measure", _field, "seeds", field="of"),
+            Quantity("slope", _slope, "seeds", axis="along"),
+            Quantity("crossing", _crossing, "curve", axis="along", selections=("reaches",)),
+            Quantity("distance", _distance, "seeds", fields="of", selections=("reference",)),
+            Quantity("drop", _drop, "seeds", selections=("to",), points=True),
             *(_dataset(name) for name in ("mnist", "cifar10")),
             _dataset("folder", _pictures),
         ]
@@ -91,11 +108,13 @@ class FakeHost:
             "recipes": {},
             "ablations": {},
             "diagnostics": {},
+            "quantities": {},
             "datasets": {},
             "initializations": {"kaiming-normal": None, "unit-variance": None},
         }
         for part in found:
-            self.parts[f"{part.kind}s"][part.name] = part
+            plural = next(kind for kind, component in KINDS.items() if isinstance(part, component))
+            self.parts[plural][part.name] = part
 
     def get(self, kind: str, name: str) -> Any:
         return self.parts[kind][name]

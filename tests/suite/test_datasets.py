@@ -50,7 +50,7 @@ def test_only_and_exclude_name_data_sets_by_label_or_name(cells: Cells) -> None:
     assert left(exclude='[{dataset = "folder[path=b]"}]') == {"mnist", "flowers"}
 
 
-CHECK = '[[check]]\nname = "c"\nof = {method = "snip"}\nagainst = 1\nclaim = "above"\nquantity = "accuracy"\nrange = "all"\n'
+CHECK = '[[check]]\nname = "c"\nof = {method = "snip"}\nagainst = 1\nexpect = "above"\nrange = "all"\n'
 
 
 def test_the_settings_of_a_check_are_named_by_label(load: Callable[[str], Suite], suite: Text) -> None:

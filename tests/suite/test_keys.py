@@ -9,12 +9,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from prunebench.checks.cells import Selection
+from prunebench.checks.claims import Claim
+from prunebench.checks.grammar import Check
+from prunebench.checks.reported import Reported
 from prunebench.host.form import Form
-from prunebench.suite.check import Check, Selection
-from prunebench.suite.reported import Reported
 from prunebench.suite.schema import Matrix, SuiteTable
 
-OF_FILES = ("prunebench.suite.", "prunebench.baselines")
+OF_FILES = ("prunebench.suite.", "prunebench.checks.", "prunebench.baselines")
 HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs" / "suites.md"
 
@@ -43,6 +45,7 @@ ALL = {
     **keys(SuiteTable, "suite"),
     **keys(Matrix, "matrix"),
     **keys(Check, "check"),
+    **keys(Claim, "claim"),
     **keys(Reported, "reported"),
     **{f"form.{name}": name for name in Form.model_fields},
 }
@@ -55,6 +58,7 @@ EXERCISED = {
     "suite.description": "test_shipped_suites_say_how_large_they_are",
     "suite.matrix": "test_a_suite_needs_matrices",
     "suite.check": "test_the_grammar_of_checks",
+    "suite.claim": "test_claims_are_kept_and_checks_name_them",
     "suite.baselines": "test_baselines_and_leaderboard_are_kept",
     "suite.baselines.after": "test_baselines_and_leaderboard_are_kept",
     "suite.baselines.random": "test_bad_baselines_are_refused",
@@ -125,40 +129,34 @@ EXERCISED = {
             "range",
             "range.paper",
             "claim",
-            "not",
+            "expect",
             "margin",
+            "quantity.name",
         )
     },
     **{
         f"check.{side}{of}.{key}": "test_the_grammar_of_selections"
         for side in ("of", "against")
-        for of in ("", ".best", ".worst", ".from", ".to")
-        for key in Selection.model_fields
+        for of in ("", ".best", ".worst")
+        for key in (*Selection.model_fields, "quantity.name")
     },
-    **{
-        f"check.{side}.{key}": "test_the_grammar_of_selections"
-        for side in ("reaches", "reference")
-        for key in Selection.model_fields
-    },
+    **{f"claim.{key}": "test_claims_are_kept_and_checks_name_them" for key in Claim.model_fields},
     **{
         f"check.{side}.{key}": "test_the_grammar_of_selections"
         for side in ("of", "against")
-        for key in ("best", "worst", "from", "to")
+        for key in ("best", "worst")
     },
     **{f"check.beside{key}": "test_the_grammar_of_checks" for key in ("", ".paper", ".from", ".to")},
     "check.for": "test_a_family_is_the_checks_written_out",
-    "check.reference": "test_the_grammar_of_checks",
     "suite.sets": "test_a_family_is_the_checks_written_out",
     "check.all": "test_a_check_of_other_checks",
     "check.any": "test_a_check_of_other_checks",
     **{f"form.{name}": "test_a_whole_form" for name in Form.model_fields},
-    "check.along": "test_the_grammar_of_checks",
     "check.by": "test_the_grammar_of_checks",
     "check.compare": "test_the_grammar_of_checks",
     "check.over": "test_the_grammar_of_checks",
     "check.range.from": "test_the_grammar_of_checks",
     "check.range.to": "test_the_grammar_of_checks",
-    "check.reaches": "test_the_grammar_of_checks",
     "check.settings": "test_the_grammar_of_checks",
     "reported.ablations": "test_reported_numbers_are_of_the_cells_they_select",
     "reported.architecture": "test_reported_numbers_are_of_the_cells_they_select",
@@ -178,6 +176,19 @@ EXERCISED = {
     "reported.where.matrix": "test_reported_numbers_are_of_the_cells_they_select",
     "reported.where.recipe": "test_reported_numbers_are_of_the_cells_they_select",
     "reported.where.split": "test_reported_numbers_are_of_the_cells_they_select",
+    "reported.agrees": "test_a_reported_number_that_should_agree_is_a_check",
+    "reported.claim": "test_a_reported_number_that_should_agree_is_a_check",
+    "reported.name": "test_names_of_reported_checks",
+    "reported.for": "test_families_of_reported_numbers",
+    "reported.compare": "test_reported_ratios_and_range_ends",
+    "reported.quantity.name": "test_reported_ratios_and_range_ends",
+    "reported.range": "test_reported_ratios_and_range_ends",
+    **{f"reported.range.{key}": "test_reported_ratios_and_range_ends" for key in ("paper", "from", "to")},
+    "reported.against": "test_reported_ratios_and_range_ends",
+    **{
+        f"reported.against.{key}": "test_reported_ratios_and_range_ends"
+        for key in (*Selection.model_fields, "quantity.name")
+    },
     "suite.reported": "test_reported_numbers_become_rows_of_the_settings_they_are_of",
 }
 
@@ -208,7 +219,7 @@ def test_every_key_is_exercised() -> None:
     assert sorted(EXERCISED) == sorted(ALL)
     there = {
         name
-        for path in HERE.glob("test_*.py")
+        for path in (*HERE.glob("test_*.py"), *(HERE.parent / "checks").glob("test_*.py"))
         for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     }
     assert set(EXERCISED.values()) <= there

@@ -208,7 +208,7 @@ def test_what_a_bad_family_has_is_not_missed(problems: Callable[[str], list[str]
     """A check of a method that the family has is right, though the family cannot be told apart yet."""
     check = (
         '\n[[check]]\nname = "c"\nof = {method = "snip"}\nagainst = {method = "random"}\nrange = "all"\n'
-        + CLAIM
+        + EXPECT
     )
     found = problems(HEAD + SETS + FAMILY.replace('n = "networks"', "n = 3") + check)
     assert found == [
@@ -216,7 +216,7 @@ def test_what_a_bad_family_has_is_not_missed(problems: Callable[[str], list[str]
     ]
 
 
-CLAIM = 'quantity = "accuracy"\nclaim = "above"\n'
+EXPECT = 'quantity = "accuracy"\nexpect = "above"\n'
 
 
 def test_an_empty_exclude_leaves_out_nothing(load: Callable[[str], Suite]) -> None:

@@ -227,7 +227,7 @@ HEADS: dict[str, list[str]] = {
         "s.toml: schema: found '1'; allowed: a whole number; write 1",
         f"s.toml: name: found 'a b'; {NAME}",
         "s.toml: version: found 1; allowed: a text in quotes; write '1'",
-        "s.toml: foo: is no key here; allowed: baselines, check, description, leaderboard, matrix, name, plugins, "
+        "s.toml: foo: is no key here; allowed: baselines, check, claim, description, leaderboard, matrix, name, plugins, "
         "reported, schema, sets, version",
     ],
     "description = 3": [

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from prunebench.checks.grammar import Span
 from prunebench.errors import SuiteError
 from prunebench.plan.make import make_plan
 from prunebench.suite import Cell, Suite, load_suite, shipped_suites
-from prunebench.suite.check import Span
 
 CLAIMS = {
     "pai": [
@@ -114,7 +114,7 @@ def test_claims_of_appendix_k_are_checks(builtin: Any) -> None:
     """K1, K2 and K3 have checks, and every selection of them has cells (or the suite would not load)."""
     checks = load_suite("pai-lenet", builtin).checks
     assert {check.name.split("-")[0] for check in checks} == {"K1", "K2", "K3"}
-    assert {c.claim for c in checks} == {"above", "same", None}
+    assert {c.expect for c in checks} == {"above", "not-above", "same", "not-same", None}
 
 
 def test_the_test_size_has_the_same_methods(builtin: Any) -> None:
@@ -301,7 +301,7 @@ def test_the_checks_of_the_docs_load(builtin: Any, tmp_path: Path) -> None:
         block for block in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL) if "[[check]]" in block
     ]
     blocks = [block if "schema" in block else EXAMPLE + block for block in blocks]
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         path = tmp_path / "example.toml"
         path.write_text(block, encoding="utf-8")

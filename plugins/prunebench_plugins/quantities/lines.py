@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prunebench import Curves
-    from prunebench.checks.curves import Axis
+    from prunebench.checks.axes import Axis
 
 __all__ = ["crossing", "range_end", "slope"]
 

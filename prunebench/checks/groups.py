@@ -1,16 +1,16 @@
-"""Groups of checks: `all` and `any` name checks, by patterns too."""
+"""Checks that are about other checks: patterns of names, and circles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from prunebench.checks.grammar import Check
 from prunebench.errors import nearest
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.spelling import show
-from prunebench.suite.check import Check
 
-__all__ = ["name_groups"]
+__all__ = ["name_groups", "refuse_circles"]
 
 _WILD = "*?["
 
@@ -21,7 +21,8 @@ def name_groups(checks: Sequence[tuple[Cursor, Check]]) -> list[tuple[Cursor, Ch
     `*` stands for any characters, `?` for one, `[ab]` for one of these; the check itself is never meant.
     """
     names = [check.name for _, check in checks]
-    found = []
+    known = set(names)
+    result = []
     for here, check in checks:
         named: dict[str, list[str]] = {}
         for field, key in (("all_", "all"), ("any_", "any")):
@@ -33,10 +34,26 @@ def name_groups(checks: Sequence[tuple[Cursor, Check]]) -> list[tuple[Cursor, Ch
                         place.problem(f"found {show(pattern)}, which fits no other check")
                 elif pattern == check.name:
                     place.problem("names the check itself")
-                elif pattern not in names:
-                    hint = nearest(pattern, set(names) - {check.name})
+                elif pattern not in known:
+                    hint = nearest(pattern, known - {check.name})
                     place.problem(f"found {show(pattern)}, which is no check{hint}")
                 named.setdefault(field, []).extend(fits)
         unique = {field: list(dict.fromkeys(fits)) for field, fits in named.items()}
-        found.append((here, check.model_copy(update=unique)))
-    return found
+        result.append((here, check.model_copy(update=unique)))
+    return result
+
+
+def refuse_circles(checks: Sequence[tuple[Cursor, Check]]) -> None:
+    """Note every check that rests on itself."""
+    uses = {c.name: [*(c.all_ or []), *(c.any_ or [])] for _, c in checks}
+    for here, check in checks:
+        reached: set[str] = set()
+        todo = [name for name in uses[check.name] if name != check.name]
+        while todo:
+            name = todo.pop()
+            if name == check.name:
+                here.problem(f"'{check.name}' rests on itself, by way of the checks that it names")
+                break
+            if name not in reached:
+                reached.add(name)
+                todo += [n for n in uses.get(name, []) if n != name]

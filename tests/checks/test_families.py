@@ -12,7 +12,7 @@ from prunebench.suite import Suite
 Text = Callable[..., str]
 Lines = Callable[[str], list[str]]
 
-REST = 'quantity = "accuracy"\nagainst = {method = "random"}\nrange = "all"\nclaim = "above"\n'
+REST = 'quantity = "accuracy"\nagainst = {method = "random"}\nrange = "all"\nexpect = "above"\n'
 SETS = """
 [[sets.networks]]
 name = "small"
@@ -52,7 +52,7 @@ of = {method = "{m}"}
 against = {method = "{m}", ablations = ["shuffle"]}
 where = "{n.where}"
 range = {to = "{n.end}"}
-claim = "above"
+expect = "above"
 """
     )
     wheres = {"small": '{architecture = "resnet20"}', "other": '{matrix = "main"}'}
@@ -67,7 +67,7 @@ of = {{method = "{m}"}}
 against = {{method = "{m}", ablations = ["shuffle"]}}
 where = {wheres[n]}
 range = {{to = {ends[n]}}}
-claim = "above"
+expect = "above"
 """
     grid = "{keep = 0.8, count = 3}"
     shared = {"methods": '["snip", "grasp"]', "ablations": '["none", "shuffle"]', "sparsities": grid}

@@ -17,15 +17,23 @@ BASE = {
     "of": '{method = "snip"}',
     "against": '{method = "snip", ablations = ["shuffle"]}',
     "range": '"all"',
-    "claim": '"above"',
+    "expect": '"above"',
 }
 
 
 def check(**keys: str | None) -> str:
-    """Return a [[check]] table: BASE with other keys; None leaves one out, `not_` is `not`."""
+    """Return a [[check]] table: BASE with other keys; None leaves one out."""
     table = {**BASE, **{key.rstrip("_"): value for key, value in keys.items()}}
     return "\n[[check]]\n" + "\n".join(f"{k} = {v}" for k, v in table.items() if v is not None)
 
+
+CLAIM = """
+[[claim]]
+id = "C1"
+says = "Shuffling loses nothing."
+source = "§5, Fig. 4"
+kind = "every"
+"""
 
 STEPS = """
 [[matrix]]
@@ -59,29 +67,33 @@ def whole(suite: Text, text: str) -> str:
     "keys",
     [
         {},
-        {"claim": '"same"', "not_": "true", "margin": "0.5"},
+        {"expect": '"not-same"', "margin": "0.5"},
         {"quantity": '"measure:layer-sparsity"', "margin": "1"},
         {"quantity": '"range-end"', "margin": "0.1", "range": '"matching"'},
         {
-            "quantity": '"crossing"',
+            "quantity": '{name = "crossing", along = "score_at", reaches = {method = "snip"}}',
             "margin": "0.1",
             "range": '"trivial"',
-            "along": '"score_at"',
-            "reaches": '{method = "snip"}',
         },
-        {"quantity": '"slope"', "margin": "0.1", "range": '"extreme"', "along": '"sparsity"'},
+        {"quantity": '{name = "slope", along = "sparsity"}', "margin": "0.1", "range": '"extreme"'},
+        {"quantity": '{name = "slope", along = "sparsity", power = 2}', "margin": "0.1"},
+        {"quantity": None},
+        {"quantity": '{name = "accuracy"}', "claim": '"C1"'},
+        {"quantity": '{name = "measure", of = "layer-sparsity.early"}', "margin": "1", "against": "0.3"},
         {"quantity": '"measure:layer-sparsity.early"', "margin": "1", "against": "0.3"},
         {"compare": '"ratio"', "margin": "0.01", "by": "1.0026"},
         {"by": "-0.4", "over": '"somewhere"', "settings": '"some"'},
         {"range": "{to = 0.36}", "over": '"everywhere"'},
         {"range": "{from = 0.2, to = 0.36}"},
         {"of": '{worst = ["random", "after"]}'},
-        {"of": '{from = "snip", to = {method = "snip", ablations = ["shuffle"]}}', "against": "1.5"},
-        {"against": '{from = {method = "after"}, to = "random"}'},
+        {"quantity": '{name = "drop", to = {ablations = ["shuffle"]}}', "against": "1.5"},
+        {
+            "quantity": '{name = "drop", to = {ablations = ["shuffle"]}}',
+            "against": '{method = "after", quantity = {name = "drop", to = {method = "random"}}}',
+        },
         {"quantity": '"spread"', "margin": "0.1", "against": '{method = "after"}', "by": "1.0"},
         {
-            "quantity": '"distance:layer-sparsity.layers.*.sparsity"',
-            "reference": '{method = "after"}',
+            "quantity": '{name = "distance:layer-sparsity.layers.*.sparsity", reference = {method = "after"}}',
             "margin": "0.01",
         },
         {"range": "{to = 0.36}", "beside": '["matching", {paper = [0.2]}, [0.2, 0.36], {from = 0.2}]'},
@@ -105,10 +117,10 @@ def whole(suite: Text, text: str) -> str:
 )
 def test_the_grammar_of_checks(keys: dict[str, str], suite: Text, load: Callable[[str], Suite]) -> None:
     """Every form that a check can have is read and kept."""
-    (found,) = load(whole(suite, check(**keys))).checks
+    (found,) = load(whole(suite, CLAIM + check(**keys))).checks
     dumped = found.model_dump(by_alias=True)
     assert dumped["name"] == "c"
-    assert dumped["not"] is ("not_" in keys)
+    assert dumped["expect"] == keys.get("expect", '"above"').strip('"')
     assert (found.margin is None) == ("margin" not in keys)
 
 
@@ -116,10 +128,10 @@ def test_a_check_of_other_checks(suite: Text, load: Callable[[str], Suite]) -> N
     """`all` and `any` name checks, those that come later too."""
     text = (
         '\n[[check]]\nname = "both"\nall = ["a", "b"]' + '\n[[check]]\nname = "one"\nany = ["a", "both"]'
-    ) + (check(name='"a"') + check(name='"b"', not_="true"))
+    ) + (check(name='"a"') + check(name='"b"', expect='"not-above"'))
     both, one, a, b = load(whole(suite, text)).checks
     assert (both.all_, both.any_, one.all_, one.any_) == (["a", "b"], None, None, ["a", "both"])
-    assert (a.not_, b.not_) == (False, True)
+    assert (a.expect, b.expect) == ("above", "not-above")
 
 
 def test_selections_keep_their_ablations_as_cells_label_them(
@@ -127,21 +139,30 @@ def test_selections_keep_their_ablations_as_cells_label_them(
 ) -> None:
     """What a check selects can be compared with a cell's labels."""
     (found,) = load(whole(suite, check())).checks
-    assert [(s.method, s.ablations_label) for _, s in found.selections] == [("snip", ""), ("snip", "shuffle")]
+    assert [(s.method, s.ablations_label) for _, s in found.sides] == [("snip", ""), ("snip", "shuffle")]
 
 
 CASES: list[tuple[dict[str, str | None], str]] = [
-    ({"quantity": '"acuracy"'}, ".quantity: found 'acuracy'; allowed: 'accuracy', 'spread', 'range-end', "
-     "'crossing', 'slope', 'diverged', 'measure:NAME', 'measure:NAME.FIELD' or 'distance:NAME.FIELDS'"),
+    ({"quantity": '"acuracy"'}, ".quantity: found 'acuracy', which is no quantity; did you mean 'accuracy'? "
+     "allowed: accuracy, crossing, distance, diverged, drop, measure, range-end, slope, spread"),
+    ({"quantity": '{nam = "slope"}'}, ".quantity.name: is missing"),
+    ({"quantity": "3"}, ".quantity: found 3; allowed: the name of a quantity, or a table {name = …} with its "
+     "parameters"),
+    ({"quantity": '"accuracy:top5"'}, ".quantity: found 'accuracy:top5'; allowed: 'accuracy'"),
+    ({"quantity": '{name = "accuracy", of = "top5"}'}, ".quantity.of: is no parameter of the quantity 'accuracy'; "
+     "allowed: nothing"),
+    ({"quantity": '{name = "slope", along = "sparsity", powr = 2}', "margin": "1"}, ".quantity.powr: is no parameter "
+     "of the quantity 'slope'; did you mean 'power'? allowed: along, power"),
+    ({"quantity": '{name = "slope", along = "sparsity", power = "2"}', "margin": "1"}, ".quantity.power: found '2'; "
+     "allowed: a number (the default is 1.0); write 2"),
     ({"quantity": '"fit:gamma"'}, ".quantity: found 'fit:gamma': quantities of a fit are not built yet"),
     ({"quantity": '"measure:layers"', "margin": "1"}, ".quantity: found 'layers', which is no measure of this "
      "suite; did you mean 'layer-sparsity'? allowed: layer-sparsity"),
-    ({"quantity": '"slope"', "along": '"sparsity"'}, ".margin: is missing: it is needed where the quantity is 'slope'"),
+    ({"quantity": '{name = "slope", along = "sparsity"}'}, ".margin: is missing: it is needed where the quantity is 'slope'"),
     ({"margin": "-1"}, ".margin: found -1; allowed: a number of at least 0"),
     ({"of": '{method = "snap"}'}, ".of.method: found 'snap', which is no method of this suite; "
      "did you mean 'snip'? allowed: after, none, random, snip"),
-    ({"of": '"snip"'}, ".of: found 'snip'; allowed: {method = …}, {best = […]}, {worst = […]} or "
-     "{from = …, to = …}"),
+    ({"of": '"snip"'}, ".of: found 'snip'; allowed: {method = …}, {best = […]} or {worst = […]}"),
     ({"of": '{metod = "snip", method = "snip"}'}, ".of.metod: is no key here; did you mean 'method'? "
      "allowed: ablations, architecture, dataset, find, method, quantity, recipe, score_at"),
     ({"of": '{method = "snip", ablations = ["invert"]}'}, ".of.ablations: found 'invert', which is no "
@@ -155,15 +176,20 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"against": "{best = []}"}, ".against: has no methods; allowed: a list with at least one"),
     ({"against": '{best = ["snip"], worst = ["random"]}'}, ".against: has both 'best' and 'worst'; "
      "allowed: one of them"),
-    ({"against": '"snip"'}, ".against: found 'snip'; allowed: a number, {method = …}, {best = […]}, "
-     "{worst = […]} or {from = …, to = …}"),
-    ({"of": '{from = "snip"}'}, ".of.to: is missing"),
-    ({"of": '{from = "snip", to = "snop"}'}, ".of.to: found 'snop', which is no method of this suite; "
-     "did you mean 'snip'? allowed: after, none, random, snip"),
-    ({"reference": '{method = "after"}'}, ".reference: stands with the quantity 'accuracy'; allowed: with "
-     "'distance:…'"),
-    ({"quantity": '"distance:layer-sparsity.layers.*.sparsity"', "margin": "1"}, ".reference: is missing: it is "
-     "needed where the quantity is a distance"),
+    ({"against": '"snip"'}, ".against: found 'snip'; allowed: a number, {method = …}, {best = […]} "
+     "or {worst = […]}"),
+    ({"quantity": '{name = "drop", to = {method = "snop"}}'}, ".quantity.to.method: found 'snop', which is no "
+     "method of this suite; did you mean 'snip'? allowed: after, none, random, snip"),
+    ({"quantity": '{name = "drop", to = {ablations = ["invert"]}}'}, ".quantity.to.ablations: found 'invert', "
+     "which is no combination of ablations of this suite; allowed: none, shuffle"),
+    ({"quantity": '{name = "drop", to = {mthod = "snip"}}'}, ".quantity.to.mthod: is no key here; did you mean "
+     "'method'? allowed: ablations, architecture, dataset, find, method, recipe, score_at"),
+    ({"quantity": '{name = "drop", to = "snip"}'}, ".quantity.to: found 'snip'; allowed: {method = …}"),
+    ({"quantity": '{name = "drop"}'}, ".quantity.to: is missing: it is needed where the quantity is 'drop'"),
+    ({"quantity": '"drop"'}, ".quantity: found 'drop', which needs 'to': write {name = 'drop', to = …}"),
+    ({"quantity": '"distance:layer-sparsity.layers.*.sparsity"', "margin": "1"}, ".quantity: found "
+     "'distance:layer-sparsity.layers.*.sparsity', which needs 'reference': write {name = "
+     "'distance:layer-sparsity.layers.*.sparsity', reference = …}"),
     ({"beside": '["all", "matchin"]'}, ".beside[1]: found 'matchin'; allowed: 'trivial', 'matching', 'extreme', "
      "'all', {paper = […]}, {from = …, to = …} or a list of sparsities"),
     ({"beside": "[{}]"}, ".beside[0]: has neither 'from' nor 'to'; allowed: at least one of them"),
@@ -179,26 +205,24 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"range": "{paper = [0.2, 1.0]}"}, ".range.paper[1]: found 1.0; allowed: a number from 0 up to, but not "
      "including, 1"),
     ({"range": "[]"}, ".range: lists no sparsity; allowed: at least one"),
-    ({"claim": '"over"'}, ".claim: found 'over'; did you mean 'above'? allowed: above, same"),
-    ({"claim": None}, ".claim: is missing (or give 'all' or 'any' with the names of checks)"),
-    ({"not_": "1"}, ".not: found 1; allowed: true or false; write true"),
-    ({"all": '["c"]'}, ".all: stands beside quantity, of, against, range, claim; allowed: 'all' and the name "
-     "alone"),
+    ({"expect": '"over"'}, ".expect: found 'over'; did you mean 'above'? allowed: above, not-above, not-same, same"),
+    ({"expect": None}, ".expect: is missing (or give 'all' or 'any' with the names of checks)"),
+    ({"claim": '"C2"'}, ".claim: found 'C2', which is no claim of this suite; did you mean 'C1'? allowed: C1"),
+    ({"all": '["c"]'}, ".all: stands beside quantity, of, against, range, expect; allowed: 'all', the name "
+     "and the claim alone"),
     ({"name": '"a b"'}, ".name: found 'a b'; allowed: letters, digits and . _ + - after a letter or digit"),
-    ({"claims": '"above"'}, ".claims: is no key here; did you mean 'claim'? allowed: against, all, along, any, "
-     "beside, by, claim, compare, for, margin, name, not, of, over, quantity, range, reaches, reference, settings, "
-     "where"),
+    ({"claims": '"C1"'}, ".claims: is no key here; did you mean 'claim'? allowed: against, all, any, beside, by, "
+     "claim, compare, expect, for, margin, name, of, over, quantity, range, settings, where"),
     ({"quantity": '"measure:layer-sparsity."', "margin": "1"}, ".quantity: found 'measure:layer-sparsity.'; "
-     "allowed: 'accuracy', 'spread', 'range-end', 'crossing', 'slope', 'diverged', 'measure:NAME', "
-     "'measure:NAME.FIELD' or 'distance:NAME.FIELDS'"),
-    ({"along": '"step"'}, ".along: found 'step'; allowed: score_at, sparsity"),
-    ({"quantity": '"crossing"', "margin": "1", "along": '"sparsity"'}, ".reaches: is missing: it is needed where "
-     "the quantity is 'crossing'"),
-    ({"quantity": '"slope"', "margin": "1"}, ".along: is missing: it is needed where the quantity is 'slope'; "
-     "allowed: 'sparsity' or 'score_at'"),
-    ({"along": '"sparsity"'}, ".along: stands with the quantity 'accuracy'; allowed: with 'crossing', 'slope'"),
-    ({"reaches": '{method = "after"}'}, ".reaches: stands with the quantity 'accuracy'; allowed: with "
-     "'crossing'"),
+     "allowed: 'measure:NAME' or 'measure:NAME.FIELD'"),
+    ({"quantity": '"measure"', "margin": "1"}, ".quantity: found 'measure'; allowed: 'measure:NAME' or "
+     "'measure:NAME.FIELD'"),
+    ({"quantity": '{name = "slope", along = "step"}', "margin": "1"}, ".quantity.along: found 'step'; allowed: "
+     "score_at, sparsity"),
+    ({"quantity": '{name = "crossing", along = "sparsity"}', "margin": "1"}, ".quantity.reaches: is missing: it is "
+     "needed where the quantity is 'crossing'"),
+    ({"quantity": '{name = "slope", power = 2}', "margin": "1"}, ".quantity.along: is missing: it is needed where "
+     "the quantity is 'slope'; allowed: 'sparsity' or 'score_at'"),
     ({"quantity": '"range-end"', "margin": "1", "over": '"somewhere"'}, ".over: found 'somewhere', where the "
      "quantity has one value for the range"),
     ({"over": '"anywhere"'}, ".over: found 'anywhere'; did you mean 'everywhere'? allowed: everywhere, mean, "
@@ -214,18 +238,16 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"range": "[0.488]", "of": '{method = "snip", score_at = {step = 5}}', "against": "90"}, ".range[0]: found "
      "0.488, which is no sparsity of the cells of 'c'; the nearest is 0.36"),
     ({"of": '{method = "snip", quantity = "diverged"}'}, ".of.quantity: found 'diverged' beside 'accuracy'; "
-     "allowed: the check's own, or two fields of measures"),
+     "allowed: the check's own, or the same with other parameters"),
     ({"of": '{method = "snip", quantity = "measure:layer-sparsity.late"}'}, ".of.quantity: found "
-     "'measure:layer-sparsity.late' beside 'accuracy'; allowed: the check's own, or two fields of measures"),
+     "'measure:layer-sparsity.late' beside 'accuracy'; allowed: the check's own, or the same with other parameters"),
     ({"quantity": '"measure:layer-sparsity.layers.*.sparsity"', "margin": "1"}, ".quantity: found "
      "'measure:layer-sparsity.layers.*.sparsity'; allowed: one field; 'distance:…' takes '*'"),
-    ({"quantity": '"slope"', "along": '"score_at"', "margin": "1", "of": '{method = "snip", score_at = "init"}'},
+    ({"quantity": '{name = "slope", along = "score_at"}', "margin": "1", "of": '{method = "snip", score_at = "init"}'},
      ".of.score_at: is the axis of the curve; allowed: absent"),
-    ({"quantity": '"crossing"', "along": '"sparsity"', "margin": "1",
-      "reaches": '{method = "after", quantity = "accuracy"}'}, ".reaches.quantity: found 'accuracy'; allowed: the "
-     "check's own, 'crossing'"),
-    ({"against": '{from = "random", to = "snip", frm = "snip"}'}, ".against.frm: is no key here; did you mean "
-     "'from'? allowed: from, to"),
+    ({"quantity": '{name = "crossing", along = "sparsity", reaches = {method = "after", quantity = "accuracy"}}',
+      "margin": "1"}, ".quantity.reaches.quantity: is no key here; allowed: ablations, architecture, dataset, find, "
+     "method, recipe, score_at"),
     ({"range": "{from = 0.2, frm = 0.3}"}, ".range.frm: is no key here; did you mean 'from'? allowed: from, to"),
     ({"against": '{best = ["snip"], wurst = ["after"]}'}, ".against.wurst: is no key here; did you mean 'worst'? "
      "allowed: best, worst"),
@@ -242,7 +264,7 @@ def test_bad_checks_are_refused(
     keys: dict[str, str | None], message: str, suite: Text, problems: Lines
 ) -> None:
     """Each mistake in a check begins its message with the key path, and says what is allowed."""
-    found = problems(whole(suite, check(**keys)))
+    found = problems(whole(suite, CLAIM + check(**keys)))
     assert f"s.toml: check[0]{message}" in found
     assert len(found) == 1 or "all" in keys
 
@@ -251,7 +273,10 @@ GROUPS = [
     ('all = ["x"]', ["check[0].all[0]: found 'x', which is no check; allowed: c"]),
     ('any = ["d"]', ["check[0].any[0]: names the check itself"]),
     ("all = []", ["check[0].all: found []; allowed: a list with at least one name of a check"]),
-    ('all = ["c"]\nany = ["c"]', ["check[0].all: stands beside any; allowed: 'all' and the name alone"]),
+    (
+        'all = ["c"]\nany = ["c"]',
+        ["check[0].all: stands beside any; allowed: 'all', the name and the claim alone"],
+    ),
     (
         'all = ["e"]\n[[check]]\nname = "e"\nany = ["d", "c"]',
         [
@@ -306,7 +331,7 @@ def test_a_selection_without_a_point_means_the_methods_own(
     assert problems(suite(**alone, more=check(**of))) == [
         "s.toml: check[0].of: of 'c' is scored at init, step 5 alone: give score_at"
     ]
-    along = {"quantity": '"slope"', "along": '"score_at"', "margin": "1"}
+    along = {"quantity": '{name = "slope", along = "score_at"}', "margin": "1"}
     assert load(suite(**alone, more=check(**of, **along))).checks
     assert load(whole(suite, check(**of, range="[0.488]"))).checks
 
@@ -347,22 +372,89 @@ SIDES = [
     '{method = "snip", ablations = "shuffle", find = {lr = 0.05}, score_at = {step = 5}}',
     '{best = ["random", {method = "snip", quantity = QUANTITY}]}',
     '{worst = [{method = "snip", architecture = "resnet20", ablations = ["shuffle"]}]}',
-    '{from = {method = "snip", find = {lr = 0.05}, score_at = {step = 5}}, to = {method = "snip", recipe = "short"}}',
 ]
 
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("key", ["of", "against", "reaches", "reference"])
 def test_the_grammar_of_selections(key: str, side: str, suite: Text, load: Callable[[str], Suite]) -> None:
-    """Both sides, the curve that is to be reached, and what distances are from, take every key of a selection."""
+    """Both sides take every key of a selection; parameters that name cells all but its quantity."""
     keys = {key: side}
     if key in ("reaches", "reference"):
-        if "best" in side or "worst" in side or "from" in side:
+        if "best" in side or "worst" in side or "quantity" in side:
             return
-        crossing = {"quantity": '"crossing"', "along": '"score_at"'}
-        distance = {"quantity": '"distance:layer-sparsity.layers.*.sparsity"'}
-        keys.update(crossing if key == "reaches" else distance, margin="1")
-    keys[key] = side.replace("QUANTITY", keys.get("quantity", BASE["quantity"]))
+        name = (
+            'crossing", along = "score_at'
+            if key == "reaches"
+            else "distance:layer-sparsity.layers.*.sparsity"
+        )
+        keys = {"quantity": f'{{name = "{name}", {key} = {side}}}', "margin": "1"}
+    keys = {k: value.replace("QUANTITY", BASE["quantity"]) for k, value in keys.items()}
     (found,) = load(whole(suite, check(**keys))).checks
-    assert getattr(found, key) is not None
-    assert key in {location[0] for location, _ in found.selections}
+    if key in ("of", "against"):
+        assert key in {location[0] for location, _ in found.sides}
+    else:
+        assert found.quantity.changes[key]["method"] == "snip"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"claim": '"above"', "expect": None}, ": claim = 'above' is now expect = 'above'"),
+        ({"claim": '"same"', "expect": None}, ": claim = 'same' is now expect = 'same'"),
+        (
+            {"claim": '"above"', "not": "true", "expect": None},
+            ": claim = 'above' with not = true is now expect = 'not-above'",
+        ),
+        (
+            {"claim": '"same"', "not": "false", "expect": None},
+            ": claim = 'same' with not = false is now expect = 'same'",
+        ),
+        ({"not": "true"}, ": not = true is now expect = 'not-above'"),
+        (
+            {"quantity": '"slope"', "along": '"sparsity"', "margin": "1"},
+            ".along: is a parameter of the quantity now: quantity = {name = 'slope', along = 'sparsity'}",
+        ),
+        (
+            {"quantity": '"distance:layer-sparsity.*"', "reference": '{method = "after"}'},
+            ".reference: is a parameter of the quantity now: quantity = {name = 'distance:layer-sparsity.*', "
+            "reference = {method = 'after'}}",
+        ),
+        (
+            {"of": '{from = "snip", to = {method = "snip", ablations = ["shuffle"]}}'},
+            ".of: a fall from one to the other is the quantity 'drop' now: of = {method = …}, with quantity = "
+            "{name = 'drop', to = {…}}",
+        ),
+    ],
+)
+def test_earlier_spellings_are_refused_with_what_they_are_now(
+    keys: dict[str, str | None], message: str, suite: Text, problems: Lines
+) -> None:
+    """One line each; a group that names such a check is not refused as well."""
+    group = '\n[[check]]\nname = "g"\nall = ["c"]'
+    assert problems(whole(suite, check(**keys) + group)) == [f"s.toml: check[0]{message}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CLAIM.replace('"every"', '"all"'), "claim[0].kind: found 'all'; allowed: every, most, some"),
+        (CLAIM.replace("source", "sorce"), "claim[0].source: is missing"),
+        (CLAIM.replace('"C1"', '"above"'), "claim[0].id: found 'above'; allowed: another id, as a check's "
+         "claim = \"above\" or \"same\" was what is now 'expect'"),
+        (CLAIM + CLAIM, "claim[1].id: found 'C1', which is claim[0]'s too; allowed: another"),
+    ],
+)  # fmt: skip
+def test_bad_claims_are_refused(text: str, message: str, suite: Text, problems: Lines) -> None:
+    """A claim says its id, what it says, where, and of how many cases."""
+    assert f"s.toml: {message}" in problems(whole(suite, text))
+
+
+def test_claims_are_kept_and_checks_name_them(suite: Text, load: Callable[[str], Suite]) -> None:
+    """A group may name one too."""
+    group = '\n[[check]]\nname = "g"\nclaim = "C1"\nall = ["c"]'
+    loaded = load(whole(suite, CLAIM + check(claim='"C1"') + group))
+    assert [claim.model_dump() for claim in loaded.claims] == [
+        {"id": "C1", "says": "Shuffling loses nothing.", "source": "§5, Fig. 4", "kind": "every"}
+    ]
+    assert [one.claim for one in loaded.checks] == ["C1", "C1"]

@@ -1,0 +1,158 @@
+"""The quantity that a check asks for: a name, with a field behind a colon, or a table with its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Protocol
+
+from pydantic import Tag
+
+from prunebench.checks.axes import AXES
+from prunebench.errors import nearest
+from prunebench.reading.messages import kinds_differ, unknown
+from prunebench.reading.slips import meant
+from prunebench.reading.spelling import show
+from prunebench.reading.tables import OpenTable, one_of
+
+__all__ = [
+    "Asked",
+    "Components",
+    "QuantityTable",
+    "axis_of",
+    "field_of",
+    "name_of",
+    "parameters_of",
+    "selections_of",
+    "wrong",
+]
+
+Faults = Iterator[tuple[tuple[str | int, ...], str]]
+"""Key paths below the quantity, and what is wrong there."""
+
+
+class Components(Protocol):
+    """What checks ask of the host."""
+
+    def get(self, kind: str, name: str) -> Any:
+        """Return the component of that kind and name."""
+
+    def names(self, kind: str) -> Any:
+        """Return the names of that kind."""
+
+
+class QuantityTable(OpenTable):
+    """A quantity with its parameters."""
+
+    name: str
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, dict | QuantityTable):
+        return "<table>"
+    return "<name>" if isinstance(value, str) else None
+
+
+Asked = Annotated[
+    Annotated[str, Tag("<name>")] | Annotated[QuantityTable, Tag("<table>")],
+    one_of(_kind, "the name of a quantity, or a table {name = …} with its parameters"),
+]
+
+
+def _spelled(asked: str | QuantityTable) -> str:
+    return asked if isinstance(asked, str) else asked.name
+
+
+def name_of(asked: str | QuantityTable) -> str:
+    """Return the name of the component."""
+    return _spelled(asked).partition(":")[0]
+
+
+def _given(asked: str | QuantityTable) -> dict[str, Any]:
+    return {} if isinstance(asked, str) else asked.changes
+
+
+def parameters_of(asked: str | QuantityTable, quantity: Any) -> dict[str, Any]:
+    """Return the parameters that are given, the one behind the colon among them."""
+    _, colon, path = _spelled(asked).partition(":")
+    return {quantity.path: path, **_given(asked)} if colon else _given(asked)
+
+
+def axis_of(asked: str | QuantityTable, quantity: Any) -> str:
+    """Return what the curve is read along: "sparsity", "score_at", or "" where it is no curve."""
+    if quantity.axis in ("", *AXES):
+        return str(quantity.axis)
+    return str({**quantity.parameters, **parameters_of(asked, quantity)}.get(quantity.axis, ""))
+
+
+def field_of(asked: str | QuantityTable, quantity: Any) -> tuple[str, str] | None:
+    """Return the measure and the field, or fields, that are asked for; None where it asks for none."""
+    path = parameters_of(asked, quantity).get(quantity.path) if quantity.path else None
+    if not isinstance(path, str):
+        return None
+    measure, _, field = path.partition(".")
+    return measure, field
+
+
+def wrong(asked: str | QuantityTable, host: Components) -> Faults:
+    """Yield what is wrong with a quantity by itself: its name, a field, its parameters."""
+    spelled, name = _spelled(asked), name_of(asked)
+    at: tuple[str, ...] = () if isinstance(asked, str) else ("name",)
+    if name not in host.names("quantities"):
+        if name == "fit":
+            yield at, f"found {show(spelled)}: quantities of a fit are not built yet"
+        else:
+            yield at, unknown(name, "quantity", host.names("quantities"))
+        return
+    quantity = host.get("quantities", name)
+    values, given = parameters_of(asked, quantity), _given(asked)
+    if ":" in spelled and (not quantity.path or quantity.path in given):
+        yield at, f"found {show(spelled)}; allowed: {show(name)}"
+        return
+    if quantity.path and (fault := _wrong_path(values.get(quantity.path), quantity)):
+        yield (quantity.path,) if quantity.path in given else at, fault
+    defaults = quantity.parameters
+    known = {*defaults, *quantity.required}
+    for key in quantity.required:
+        if key not in values and key != quantity.path:
+            yield from _missing(asked, key, quantity)
+    for key, value in given.items():
+        if key not in known:
+            yield (key,), f"is no parameter of the quantity '{name}'{nearest(key, known)}"
+        elif key == quantity.axis:
+            if value not in AXES:
+                hint = nearest(value, AXES) if isinstance(value, str) else f"; allowed: {', '.join(AXES)}"
+                yield (key,), f"found {show(value)}{hint}"
+        elif key in quantity.selections:
+            if not isinstance(value, dict):
+                yield (key,), f"found {show(value)}; allowed: {{method = …}}"
+        elif key != quantity.path and (kind := kinds_differ(value, defaults.get(key))):
+            told = f"found {show(value)}; allowed: {kind} (the default is {show(defaults.get(key))})"
+            yield (key,), told + meant(value, kind)
+
+
+def _missing(asked: str | QuantityTable, key: str, quantity: Any) -> Faults:
+    """A parameter that has to be given; of a quantity that is named alone, how it is given."""
+    name = quantity.name
+    allowed = f"; allowed: {' or '.join(map(repr, AXES))}" if key == quantity.axis else ""
+    if isinstance(asked, str):
+        yield (), f"found {show(asked)}, which needs '{key}': write {{name = '{asked}', {key} = …}}{allowed}"
+    else:
+        yield (key,), f"is missing: it is needed where the quantity is '{name}'{allowed}"
+
+
+def _wrong_path(path: Any, quantity: Any) -> str:
+    """Return what is wrong with the field, or fields, of a measure that a quantity asks for."""
+    name = quantity.name
+    if isinstance(path, str) and "*" in path and not quantity.fields:
+        return f"found '{name}:{path}'; allowed: one field; 'distance:…' takes '*'"
+    if not isinstance(path, str) or not all(path.split(".")):
+        shown = f"{name}:{path}" if isinstance(path, str) else name if path is None else path
+        forms = f"'{name}:NAME.FIELDS'" if quantity.fields else f"'{name}:NAME' or '{name}:NAME.FIELD'"
+        return f"found {show(shown)}; allowed: {forms}"
+    return ""
+
+
+def selections_of(asked: str | QuantityTable, quantity: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Return the tables of the parameters that name cells."""
+    given = parameters_of(asked, quantity)
+    return {key: given[key] for key in quantity.selections if isinstance(given.get(key), dict)}

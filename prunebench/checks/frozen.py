@@ -1,0 +1,36 @@
+"""Checks and claims as plain JSON, as a frozen plan holds them: a leaderboard needs no suite's file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from prunebench.checks.claims import Claim
+from prunebench.checks.grammar import Check
+
+__all__ = ["STEP", "frozen_checks", "thawed_checks"]
+
+STEP = ("dataset", "recipe", "split", "find", "score_at")
+"""The labels that say which step a pruning point is: a plan's `steps` are rows of these and the step."""
+
+
+def frozen_checks(checks: Sequence[Check], claims: Sequence[Claim]) -> dict[str, Any]:
+    """Return checks, families filled in, and claims; keys of which there is nothing are absent."""
+    whole = {"checks": [_plain(check) for check in checks], "claims": [_plain(claim) for claim in claims]}
+    return {key: tables for key, tables in whole.items() if tables}
+
+
+def _plain(one: BaseModel) -> dict[str, Any]:
+    """Return every value, defaults written out, so that these can change and old plans say the same."""
+    return one.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def thawed_checks(suite: Mapping[str, Any]) -> tuple[list[Check], list[Claim]]:
+    """Return the checks and claims of a plan's suite; a plan made before it froze them has none.
+
+    Raises: pydantic.ValidationError for what is none; `Plan.thaw` has looked at it.
+    """
+    checks, claims = suite.get("checks", []), suite.get("claims", [])
+    return [Check.model_validate(one) for one in checks], [Claim.model_validate(one) for one in claims]

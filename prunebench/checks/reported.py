@@ -1,0 +1,162 @@
+"""Numbers that a paper or another program reports: shown beside ours, and checks of what should agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from prunebench.checks.asked import Components, axis_of, name_of, wrong
+from prunebench.checks.cells import Kind, Labels, Selection, Where
+from prunebench.checks.grammar import Place, Range
+from prunebench.reading.grid import density_on_grid
+from prunebench.reading.labels import point_label
+from prunebench.reading.tables import Name, Sparsity, wanted
+
+__all__ = ["Reported", "reported_rows"]
+
+SETTING = ("architecture", "dataset", "recipe", "find", "score_at", "split")
+
+
+def _agrees(value: Any) -> Any:
+    if value is None or value is True:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise wanted("a number of at least 0, or true for the setting's own margin")
+
+
+class Reported(Selection):
+    """The numbers that a source gives for a method, one for each sparsity: percent, or of another quantity.
+
+    With `agrees` each of them is a check: ours is the same within so much.
+    """
+
+    source: str
+    name: Name | None = None
+    """Begins the names of its checks; without it they begin with the setting and the method."""
+    for_: None = Field(default=None, alias="for")
+    where: Where = Where()
+    sparsities: Annotated[list[Sparsity], Field(min_length=1)] | None = None
+    range: Range | None = None
+    """Instead of sparsities, where one value is of a whole range."""
+    values: Annotated[list[float | Literal["diverged"]], Field(min_length=1)]
+    runs: Annotated[int, Field(ge=1)] | None = None
+    against: Selection | None = None
+    """What is reported is the difference from these cells, or the ratio to them."""
+    compare: Literal["difference", "ratio"] = "difference"
+    agrees: Annotated[float | bool | None, BeforeValidator(_agrees)] = None
+    """The margin of these checks; true for the setting's own, δ."""
+    claim: Name | None = None
+
+    def contradictions(self, host: Components) -> Iterator[tuple[Place, str]]:
+        """Yield the key path and message of what does not go together."""
+        asked = self.quantity or "accuracy"
+        faults = list(wrong(asked, host))
+        yield from ((("quantity", *place), message) for place, message in faults)
+        if faults:
+            return
+        whole = axis_of(asked, host.get("quantities", name_of(asked))) == "sparsity"
+        if not self.accuracies and self.agrees is None:
+            yield ("quantity",), "needs 'agrees', as tables show reported accuracies alone"
+        if (self.sparsities is None) != whole or (self.range is None) == whole:
+            key, other = ("range", "sparsities") if whole else ("sparsities", "range")
+            of = f"where the quantity is '{name_of(asked)}'"
+            if getattr(self, key) is None:
+                yield (key,), f"is missing: it is needed {of}"
+            else:
+                yield (other,), f"stands beside '{key}'; allowed: '{key}' alone {of}"
+            return
+        places = 1 if self.sparsities is None else len(self.sparsities)
+        if len(self.values) != places:
+            of = "the range" if self.sparsities is None else f"each of {places} sparsities"
+            yield ("values",), f"has {len(self.values)} values; allowed: one for {of}"
+        if self.accuracies:
+            for i, value in enumerate(self.values):
+                if isinstance(value, float) and not 0 <= value <= 100:
+                    bound = "at least 0" if value < 0 else "at most 100"
+                    yield ("values", i), f"found {value:g}; allowed: a number of {bound}"
+        if self.agrees is None:
+            for key in ("name", "claim"):
+                if getattr(self, key) is not None:
+                    yield (key,), "needs 'agrees', which makes a check of each value"
+
+    @property
+    def accuracies(self) -> bool:
+        """True if the values are accuracies, which tables show beside ours."""
+        return self.quantity in (None, "accuracy") and self.against is None
+
+    def selects(self, labels: Labels) -> bool:
+        """Return True if cells of these labels are of this method and setting; sparsity is not asked."""
+        return self.means(labels, every_point=self.score_at is None) and self.where.has(labels)
+
+    def checks(self) -> Iterator[dict[str, Any]]:
+        """Yield the [[check]] tables that the values make where `agrees` is given; none of "diverged"."""
+        if self.agrees is None:
+            return
+        side = {key: getattr(self, key) for key in Selection.model_fields if key in self.model_fields_set}
+        side.pop("quantity", None)
+        for i, value in enumerate(self.values):
+            if value == "diverged":
+                continue
+            within: Any = self.range
+            if self.sparsities is not None:  # of the unpruned network alone there is no range of the paper's
+                sparsity = self.sparsities[i]
+                within = {"paper": [sparsity]} if sparsity else [sparsity]
+            table: dict[str, Any] = {"name": self._name(i), "of": side, "range": within}
+            if self.against is None:
+                table["against"] = value
+            else:
+                table |= {"against": self.against, "compare": self.compare, "by": value}
+            table |= {"where": self.where, "expect": "same"}
+            if self.agrees is not True:
+                table["margin"] = self.agrees
+            for key in ("quantity", "claim"):
+                if getattr(self, key) is not None:
+                    table[key] = getattr(self, key)
+            yield table
+
+    def _name(self, i: int) -> str:
+        """Return the name of the check of the i-th value: what is given, or the setting and the method."""
+        point = [] if self.score_at is None else [point_label(self.score_at)]
+        settings = [name for key in type(self.where).model_fields for name in getattr(self.where, key) or []]
+        parts = [*settings, *self.setting.values(), self.method, *self.ablations, *point]
+        asked = self.quantity
+        parts += [] if asked is None else [asked if isinstance(asked, str) else asked.name]
+        parts = [self.name] if self.name else parts
+        if self.sparsities is not None and (self.name is None or len(self.sparsities) > 1):
+            parts.append(f"{100 * self.sparsities[i]:.4g}")
+        return "-".join(_word(part) for part in parts)
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-")
+
+
+def reported_rows(reported: Sequence[Reported], kinds: Sequence[Kind]) -> list[Mapping[str, Any]]:
+    """Return a row for each accuracy that is reported, and setting: labels, density, value, source, runs.
+
+    The value of a run that diverged is None.
+    """
+    rows: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for one in reported:
+        if not one.accuracies or one.sparsities is None:
+            continue
+        mine = [kind for kind in kinds if one.selects(kind.labels)]
+        settings = {tuple(kind.labels[k] for k in SETTING): None for kind in mine}
+        grid = sorted(set().union(*(kind.densities for kind in mine)))
+        for setting in settings:
+            for sparsity, value in zip(one.sparsities, one.values, strict=True):
+                row = {
+                    **dict(zip(SETTING, setting, strict=True)),
+                    "method": one.method,
+                    "ablations": one.ablations_label,
+                    "density": density_on_grid(sparsity, grid, sparsity=True),
+                    "value": None if value == "diverged" else value,
+                    "source": one.source,
+                    "runs": one.runs,
+                }
+                rows[(*setting, one.source, one.method, one.ablations_label, row["density"])] = row
+    return list(rows.values())
