@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "prunebench").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
 
-MOST_FOUND = 40
+MOST_FOUND = 30
 """Functions that assign a local named `found`. Lower it with every one that goes; a new one needs a better name."""
 
 pytestmark = pytest.mark.skipif(not (ROOT / "plugins").is_dir(), reason="the sources are not there")

@@ -83,8 +83,9 @@ def _check(table: Mapping[str, Any], here: Cursor) -> Check | None:
     earlier = list(earlier_spellings(table))
     for location, message in earlier:
         here.at(*location).problem(message)
-    if earlier:  # stands for the check, so that others which name it are not refused as well
-        return Check.model_construct(name=str(table.get("name")), all_=[])
+    if earlier:  # what stands for the check keeps others that name it from being refused as well
+        name = table.get("name")
+        return Check.model_construct(name=name, all_=[]) if isinstance(name, str) else None
     check = here.validate(Check, table)
     for location, message in check.contradictions() if check is not None else ():
         here.at(*location).problem(message)

@@ -6,18 +6,26 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from prunebench.checks.asked import Components, axis_of, name_of, wrong
 from prunebench.checks.cells import Kind, Labels, Selection, Where
 from prunebench.checks.grammar import Place, Range
 from prunebench.reading.grid import density_on_grid
 from prunebench.reading.labels import point_label
-from prunebench.reading.tables import Name, Sparsity
+from prunebench.reading.tables import Name, Sparsity, wanted
 
 __all__ = ["Reported", "reported_rows"]
 
 SETTING = ("architecture", "dataset", "recipe", "find", "score_at", "split")
+
+
+def _agrees(value: Any) -> Any:
+    if value is None or value is True:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise wanted("a number of at least 0, or true for the setting's own margin")
 
 
 class Reported(Selection):
@@ -39,7 +47,8 @@ class Reported(Selection):
     against: Selection | None = None
     """What is reported is the difference from these cells, or the ratio to them."""
     compare: Literal["difference", "ratio"] = "difference"
-    agrees: Annotated[float, Field(ge=0)] | None = None
+    agrees: Annotated[float | bool | None, BeforeValidator(_agrees)] = None
+    """The margin of these checks; true for the setting's own, δ."""
     claim: Name | None = None
 
     def contradictions(self, host: Components) -> Iterator[tuple[Place, str]]:
@@ -92,13 +101,18 @@ class Reported(Selection):
         for i, value in enumerate(self.values):
             if value == "diverged":
                 continue
-            within: Any = self.range if self.sparsities is None else {"paper": [self.sparsities[i]]}
+            within: Any = self.range
+            if self.sparsities is not None:  # of the unpruned network alone there is no range of the paper's
+                sparsity = self.sparsities[i]
+                within = {"paper": [sparsity]} if sparsity else [sparsity]
             table: dict[str, Any] = {"name": self._name(i), "of": side, "range": within}
             if self.against is None:
                 table["against"] = value
             else:
                 table |= {"against": self.against, "compare": self.compare, "by": value}
-            table |= {"where": self.where, "expect": "same", "margin": self.agrees}
+            table |= {"where": self.where, "expect": "same"}
+            if self.agrees is not True:
+                table["margin"] = self.agrees
             for key in ("quantity", "claim"):
                 if getattr(self, key) is not None:
                     table[key] = getattr(self, key)
@@ -109,7 +123,8 @@ class Reported(Selection):
         point = [] if self.score_at is None else [point_label(self.score_at)]
         settings = [name for key in type(self.where).model_fields for name in getattr(self.where, key) or []]
         parts = [*settings, *self.setting.values(), self.method, *self.ablations, *point]
-        parts += [] if self.quantity is None else [name_of(self.quantity)]
+        asked = self.quantity
+        parts += [] if asked is None else [asked if isinstance(asked, str) else asked.name]
         parts = [self.name] if self.name else parts
         if self.sparsities is not None and (self.name is None or len(self.sparsities) > 1):
             parts.append(f"{100 * self.sparsities[i]:.4g}")

@@ -16,6 +16,9 @@ __all__ = ["Plain", "Reader", "called"]
 
 T = TypeVar("T")
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, dict, tuple})
+"""Kinds that JSON has: looked up, for asking `isinstance` of pydantic's is slow."""
+
 
 class Plain:
     """A value that JSON writes as an object of its fields; those that are None are left out.
@@ -31,22 +34,32 @@ class Plain:
         try:
             return self._plain
         except AttributeError:
-            object.__setattr__(self, "_plain", self._written())
-            return self._plain
+            written = self._written()
+            object.__setattr__(self, "_plain", written)
+            return written
 
     def _written(self) -> dict[str, Any]:
         kind: Any = type(self)
-        values = ((key, getattr(self, name)) for name, key in _keys(kind).items())
-        return {key: _plain_of(value) for key, value in values if value is not None}
+        written: dict[str, Any] = {}
+        for name, key in _keys(kind).items():
+            value = getattr(self, name)
+            if value.__class__ in _AS_THEY_ARE:
+                written[key] = value
+            elif isinstance(value, Plain):
+                written[key] = value.plain()
+            elif value is not None:
+                written[key] = _dumped(value) if isinstance(value, BaseModel) else value
+        return written
 
     @classmethod
     def read(cls, value: Mapping[str, Any], reader: Reader) -> Self:
         """Return the value that JSON holds. Raises: ValueError, TypeError or KeyError for another shape."""
         kind: Any = cls
-        read, keys = _readers(kind), _keys(kind)
-        if not value.keys() <= set(keys.values()):
-            raise ValueError(f"{cls.__name__} has no {sorted(value.keys() - set(keys.values()))}")
-        given = {name: read[name](value[key], reader) for name, key in keys.items() if key in value}
+        read = _readers(kind)
+        given = {}
+        for key, part in value.items():
+            name, read_part = read[key]
+            given[name] = read_part(part, reader)
         return cls(**given)
 
 
@@ -101,12 +114,6 @@ def _kind_of_shape(kinds: tuple[Any, ...], names: frozenset[str]) -> type:
     raise ValueError(f"no {' or '.join(kind.__name__ for kind in kinds)} has {sorted(names)}")
 
 
-def _plain_of(value: Any) -> Any:
-    if isinstance(value, Plain):
-        return value.plain()
-    return _dumped(value) if isinstance(value, BaseModel) else value
-
-
 @lru_cache(maxsize=4096)
 def _dumped(value: BaseModel) -> dict[str, Any]:
     """Return the plain form of a validated value, one object for equal ones."""
@@ -122,10 +129,10 @@ def _keys(kind: Any) -> dict[str, str]:
 
 
 @cache
-def _readers(kind: Any) -> dict[str, Callable[[Any, Reader], Any]]:
-    """Return what reads each field of a value, by its annotation."""
+def _readers(kind: Any) -> dict[str, tuple[str, Callable[[Any, Reader], Any]]]:
+    """Return the field for each of a value's names in JSON, and what reads it, by its annotation."""
     hints = get_type_hints(kind)
-    return {name: _reader(hints[name]) for name in _keys(kind)}
+    return {key: (name, _reader(hints[name])) for name, key in _keys(kind).items()}
 
 
 def _reader(hint: Any) -> Callable[[Any, Reader], Any]:

@@ -110,13 +110,17 @@ def _called(builder: Builder, call: ScorerCall) -> ScorerUse:
     return builder.once("scorer", (call,), (), make)
 
 
-def scoring_cost(builder: Builder, setting: Setting, form: Form, call: ScorerCall | None = None) -> float:
+def scoring_cost(builder: Builder, setting: Setting, form: Form, other: ScorerCall | None = None) -> float:
     """Return the cost of scoring once, in multiply-accumulates: by the form's scorer, or by another."""
-    assert form.scorer is not None
-    call = call or form.scorer
-    batch = form.scorer.batch if _reads_data(builder, call.name) else None
-    examples = scoring_examples(batch, setting)
-    return float(setting.network.macs) * passes_of(builder, call.name, call.parameters) * examples
+    scorer = form.scorer
+    assert scorer is not None
+    call = other or scorer
+
+    def make() -> float:
+        examples = scoring_examples(scorer.batch if _reads_data(builder, call.name) else None, setting)
+        return float(setting.network.macs) * passes_of(builder, call.name, call.parameters) * examples
+
+    return builder.once("scoring cost", (setting, form, call), (), make)
 
 
 def passes_of(builder: Builder, scorer: str, parameters: Mapping[str, Any]) -> float:

@@ -183,10 +183,21 @@ def test_a_reported_number_that_should_agree_is_a_check(builtin: Any) -> None:
     assert len(reported_rows(suite.reported, kinds_of(suite.cells))) == 2
 
 
+def test_agreement_within_the_margin_of_the_setting(builtin: Any) -> None:
+    """`agrees = true` leaves the margin open; of the unpruned network there is one sparsity, none of a range."""
+    suite = suite_of(builtin, agrees=True, method="none", sparsities=[0.0], values=[98])
+    (check,) = checks_of(suite)
+    assert (check["range"], check["against"], "margin" in check) == ([0.0], 98, False)
+    with pytest.raises(SuiteError, match="margin: is missing: it is needed where the quantity is 'measure:"):
+        suite_of(builtin, agrees=True, quantity="measure:effective-density.effective")
+
+
 def test_names_of_reported_checks(builtin: Any) -> None:
     """A name of one's own is whole for one value, and ends with the sparsity for several."""
     one = suite_of(builtin, name="t2-snip", agrees=0.3)
     assert [check.name for check in one.checks] == ["t2-snip"]
+    measured = suite_of(builtin, quantity="measure:effective-density.effective", agrees=0.3)
+    assert [check.name for check in measured.checks] == ["snip-measure-effective-density.effective-50"]
     two = suite_of(builtin, name="t2-snip", agrees=0.3, sparsities=[0.5, 0.75], values=[91.5, 90])
     assert [check.name for check in two.checks] == ["t2-snip-50", "t2-snip-75"]
 
@@ -228,7 +239,7 @@ def test_reported_ratios_and_range_ends(builtin: Any) -> None:
         ({"range": "all"}, "reported[0].range: stands beside 'sparsities'; allowed: 'sparsities' alone"),
         ({"quantity": "range-end", "agrees": 1}, "reported[0].range: is missing: it is needed where the quantity"),
         ({"quantity": "acuracy"}, "reported[0].quantity: found 'acuracy', which is no quantity; did you mean"),
-        ({"agrees": -1}, "reported[0].agrees: found -1; allowed: a number of at least 0"),
+        ({"agrees": -1}, "reported[0].agrees: found -1; allowed: a number of at least 0, or true for"),
         ({"agrees": 1, "values": [90.0, 91.0], "sparsities": [0.5, 0.5]}, "is 'snip-50' more than once"),
     ],
 )  # fmt: skip

@@ -139,7 +139,7 @@ def test_a_record_of_schema_2_says_what_it_was_made_from(copied: Copy, forgery: 
 def test_the_mask_of_an_unpruned_cell_is_refused(copied: Copy) -> None:
     """A dense cell has none."""
     mask = json.loads(copied.path(copied.pruned.key).read_text())["result"]["mask"]
-    dense = {**mask, "kept": copied.dense.kept, "prunable": copied.dense.prunable, "layers": []}
+    dense = {**mask, "kept": copied.dense.target, "prunable": copied.dense.prunable, "layers": []}
     copied.forge(copied.dense.key, lambda record: record["result"].update(mask=dense))
     assert "planned is none" in copied.refused(copied.dense.key)
 
