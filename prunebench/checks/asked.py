@@ -84,9 +84,14 @@ def axis_of(asked: str | QuantityTable, quantity: Any) -> str:
     return str({**quantity.parameters, **parameters_of(asked, quantity)}.get(quantity.axis, ""))
 
 
+def _path_of(asked: str | QuantityTable, quantity: Any) -> Any:
+    """Return the field, or fields, of a measure that are given, else the function's default."""
+    return {**quantity.parameters, **parameters_of(asked, quantity)}.get(quantity.path)
+
+
 def field_of(asked: str | QuantityTable, quantity: Any) -> tuple[str, str] | None:
     """Return the measure and the field, or fields, that are asked for; None where it asks for none."""
-    path = parameters_of(asked, quantity).get(quantity.path) if quantity.path else None
+    path = _path_of(asked, quantity)
     if not isinstance(path, str):
         return None
     measure, _, field = path.partition(".")
@@ -108,7 +113,7 @@ def wrong(asked: str | QuantityTable, host: Components) -> Faults:
     if ":" in spelled and (not quantity.path or quantity.path in given):
         yield at, f"found {show(spelled)}; allowed: {show(name)}"
         return
-    if quantity.path and (fault := _wrong_path(values.get(quantity.path), quantity)):
+    if quantity.path and (fault := _wrong_path(_path_of(asked, quantity), quantity)):
         yield (quantity.path,) if quantity.path in given else at, fault
     defaults = quantity.parameters
     known = {*defaults, *quantity.required}

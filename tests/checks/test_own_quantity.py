@@ -79,3 +79,20 @@ def test_its_numbers_are_those_of_the_formula(mine: Path) -> None:
     )
     np.testing.assert_allclose(numbers(quantity, curves, {}), [0.4, 1.2])
     np.testing.assert_allclose(numbers(quantity, curves, {"beyond": 0.6}), [0.0, 0.0])
+
+
+def test_the_field_of_a_measure_may_have_a_default(tmp_path: Path) -> None:
+    """It is the one that is read where a check gives none, so the suite has to have its measure."""
+    (tmp_path / "mine.py").write_text(
+        "import prunebench\n\n\n"
+        "def early(curves, *, of='layer-sparsity.early'):\n    return curves.measures[of].mean(axis=0)\n\n\n"
+        "@prunebench.hookimpl\ndef prunebench_quantities():\n"
+        "    return [prunebench.Quantity('early', early, 'seeds', field='of')]\n"
+    )
+    path, host = tmp_path / "mine.toml", Host.load(plugins=[tmp_path / "mine.py"], third_party=False)
+    suite = SUITE.replace('{name = "area-lost", beyond = 0.5}', '"early"')
+    path.write_text(suite)
+    with pytest.raises(SuiteError, match="found 'layer-sparsity', which is no measure of this suite"):
+        load_suite(path, host)
+    path.write_text(suite.replace("seeds = 2", 'seeds = 2\nmeasures = ["layer-sparsity"]'))
+    assert load_suite(path, host).checks[0].quantity == "early"
