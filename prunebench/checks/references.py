@@ -1,4 +1,4 @@
-"""What checks and reported numbers speak of must be there: methods, settings, measures, cells, sparsities."""
+"""What checks and reported numbers name must be there: methods, settings, measures, cells, sparsities."""
 
 from __future__ import annotations
 
@@ -45,28 +45,26 @@ def known(here: Cursor, name: str, what: str, allowed: Names) -> None:
 
 
 def are_there(
-    checks: Sequence[tuple[Cursor, Check]], claims: Iterable[Claim], spelled: Spelled, host: Components
+    check: Check, here: Cursor, claims: Iterable[Claim], spelled: Spelled, host: Components
 ) -> None:
-    """Note every method, ablation, setting, measure, baseline and claim that a check speaks of in vain."""
-    ids = {claim.id for claim in claims}
-    for here, check in checks:
-        if check.claim is not None:
-            known(here / "claim", check.claim, "claim", ids)
-        if check.group:
-            continue
-        for location, cells in every_cells(check, host):
-            _cells(cells, here.at(*location), spelled)
-        for key, allowed in spelled.where.items():
-            for j, name in enumerate(getattr(check.where, key) or []):
-                known(here.at("where", key, j), name, key, allowed)
-        for location, name, field_ in measures(check, host):
-            known(here.at(*location), name, "measure", spelled.measures)
-            _field(name, field_, here.at(*location), host)
-        for location, one in check.ranges:
-            for method in spelled.needed.get(one, ()) if isinstance(one, str) else ():
-                if spelled.methods is not None and method not in spelled.methods:
-                    message = f"found '{one}', which needs the baseline '{method}' that no matrix has"
-                    here.at(*location).problem(message)
+    """Note every method, ablation, setting, measure, baseline and claim of a check that is not there."""
+    if check.claim is not None:
+        known(here / "claim", check.claim, "claim", {claim.id for claim in claims})
+    if check.group:
+        return
+    for location, cells in every_cells(check, host):
+        _cells(cells, here.at(*location), spelled)
+    for key, allowed in spelled.where.items():
+        for j, name in enumerate(getattr(check.where, key) or []):
+            known(here.at("where", key, j), name, key, allowed)
+    for location, name, field_ in measures(check, host):
+        known(here.at(*location), name, "measure", spelled.measures)
+        _field(name, field_, here.at(*location), host)
+    for location, one in check.ranges:
+        for method in spelled.needed.get(one, ()) if isinstance(one, str) else ():
+            if spelled.methods is not None and method not in spelled.methods:
+                message = f"found '{one}', which needs the baseline '{method}' that no matrix has"
+                here.at(*location).problem(message)
 
 
 def _cells(cells: Cells, here: Cursor, spelled: Spelled) -> None:
@@ -134,14 +132,18 @@ def _sparsities_there(check: Check, here: Cursor, kinds: Sequence[Kind], host: C
             here.at(*location).problem(message)
 
 
-def reported_there(one: Reported, here: Cursor, kinds: Sequence[Kind]) -> None:
-    """Note a reported method, setting or sparsity that the suite does not have."""
+def reported_there(one: Reported, here: Cursor, kinds: Sequence[Kind], *, named: bool) -> None:
+    """Note a reported method, setting or sparsity that the suite does not have.
+
+    Without `named` a name that is not there was noted already.
+    """
     methods = {kind.labels["method"] for kind in kinds}
     if one.method not in methods:
-        (here / "method").unknown(one.method, "method of this suite", methods)
+        if named:
+            (here / "method").unknown(one.method, "method of this suite", methods)
         return
     grid = sorted(set().union(*(kind.densities for kind in kinds if one.selects(kind.labels))))
-    if not grid:
+    if not grid and named:
         here.problem("selects no cell of this suite")
     for i, sparsity in enumerate((one.sparsities or []) if grid else []):
         if density_on_grid(sparsity, grid, sparsity=True) not in grid:

@@ -13,6 +13,7 @@ from prunebench.checks.cells import Kind, Labels, Selection, Where
 from prunebench.checks.grammar import Place, Range
 from prunebench.reading.grid import density_on_grid
 from prunebench.reading.labels import point_label
+from prunebench.reading.spelling import show
 from prunebench.reading.tables import Name, Sparsity, wanted
 
 __all__ = ["Reported", "reported_rows"]
@@ -61,6 +62,10 @@ class Reported(Selection):
         whole = axis_of(asked, host.get("quantities", name_of(asked))) == "sparsity"
         if not self.accuracies and self.agrees is None:
             yield ("quantity",), "needs 'agrees', as tables show reported accuracies alone"
+        if self.compare == "ratio" and self.against is None:
+            yield ("compare",), "needs 'against', the cells to which the values are ratios"
+        if self.agrees is True and (own := self._no_margin(host)):
+            yield ("agrees",), f"found true; allowed: a number where {own}"
         if (self.sparsities is None) != whole or (self.range is None) == whole:
             key, other = ("range", "sparsities") if whole else ("sparsities", "range")
             of = f"where the quantity is '{name_of(asked)}'"
@@ -78,10 +83,28 @@ class Reported(Selection):
                 if isinstance(value, float) and not 0 <= value <= 100:
                     bound = "at least 0" if value < 0 else "at most 100"
                     yield ("values", i), f"found {value:g}; allowed: a number of {bound}"
+        for i, sparsity in enumerate(self.sparsities or []) if self.agrees is not None else ():
+            if sparsity in (self.sparsities or [])[:i]:
+                yield ("sparsities", i), f"found {show(sparsity)} once more; allowed: each once with 'agrees'"
         if self.agrees is None:
             for key in ("name", "claim"):
                 if getattr(self, key) is not None:
                     yield (key,), "needs 'agrees', which makes a check of each value"
+
+    def _no_margin(self, host: Components) -> str:
+        """Return where the setting's margin, points of accuracy, is no margin: for these values, or ""."""
+        asked = self.quantity or "accuracy"
+        if not host.get("quantities", name_of(asked)).points:
+            return f"the quantity is '{asked if isinstance(asked, str) else asked.name}'"
+        return "compare is 'ratio'" if self.compare == "ratio" and self.against is not None else ""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the checks that the sparsities make where `agrees` is given."""
+        if self.agrees is None:
+            return []
+        places = range(len(self.values) if self.sparsities is None else len(self.sparsities))
+        return list(dict.fromkeys(map(self._name, places)))
 
     @property
     def accuracies(self) -> bool:

@@ -57,21 +57,22 @@ def validate(content: Mapping[str, Any], file: str, host: Components, changes: C
         content = _without(content)
 
     table = here.validate(SuiteTable, content)
+    before = problems.noted
     matrices = read_matrices(content, here, host, changes)
+    well = problems.noted == before
     checks = read_checks(content, here, host)
     cells: list[Cell] | None = None
-    if not problems:
+    if well:
+        before = problems.noted
         cells = cells_of(matrices, host, strict=True)
-        if problems:
+        if problems.noted > before:
             cells = None
     names = spelled([(m.matrix, m.bad) for m in matrices], table)
     baselines_there(table, content, names, here)
-    checks.look_up(names, host)
+    there = checks.look_up(names, host)
     if cells is not None:
         kinds = kinds_of(cells)
-        if not problems:
-            checks.find_cells(kinds, host)
-        checks.find_reported(kinds)
+        checks.find_cells(there, kinds, host)
     problems.raise_all()
     assert table is not None
     assert cells is not None

@@ -188,7 +188,9 @@ def test_agreement_within_the_margin_of_the_setting(builtin: Any) -> None:
     suite = suite_of(builtin, agrees=True, method="none", sparsities=[0.0], values=[98])
     (check,) = checks_of(suite)
     assert (check["range"], check["against"], "margin" in check) == ([0.0], 98, False)
-    with pytest.raises(SuiteError, match="margin: is missing: it is needed where the quantity is 'measure:"):
+    with pytest.raises(
+        SuiteError, match="agrees: found true; allowed: a number where the quantity is 'measure:"
+    ):
         suite_of(builtin, agrees=True, quantity="measure:effective-density.effective")
 
 
@@ -240,7 +242,7 @@ def test_reported_ratios_and_range_ends(builtin: Any) -> None:
         ({"quantity": "range-end", "agrees": 1}, "reported[0].range: is missing: it is needed where the quantity"),
         ({"quantity": "acuracy"}, "reported[0].quantity: found 'acuracy', which is no quantity; did you mean"),
         ({"agrees": -1}, "reported[0].agrees: found -1; allowed: a number of at least 0, or true for"),
-        ({"agrees": 1, "values": [90.0, 91.0], "sparsities": [0.5, 0.5]}, "is 'snip-50' more than once"),
+        ({"agrees": 1, "values": [90.0, 91.0], "sparsities": [0.5, 0.5]}, "sparsities[1]: found 0.5 once more"),
     ],
 )  # fmt: skip
 def test_reported_numbers_that_make_no_sense_are_refused(

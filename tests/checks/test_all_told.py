@@ -1,0 +1,130 @@
+"""A file with several mistakes is told each of them, once, in one go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prunebench.errors import SuiteError
+from prunebench.suite.suite import make_suite
+
+MATRIX = {
+    "name": "main",
+    "architecture": "mlp",
+    "dataset": "mnist",
+    "recipe": "short",
+    "methods": ["snip", "random"],
+    "measures": ["layer-sparsity"],
+    "sparsities": [0.5, 0.75],
+    "seeds": 2,
+}
+CHECK = {
+    "name": "c",
+    "of": {"method": "snip"},
+    "against": {"method": "random"},
+    "range": "all",
+    "expect": "above",
+}
+REPORTED = {"source": "A paper", "method": "snip", "sparsities": [0.5], "values": [91.5]}
+
+ONLY = {"only": [{"method": "snip", "seed": 7}]}
+NO_SEED = "matrix[0].only[0].seed: found 7, which is no seed of this matrix"
+NO_SPARSITY = "check[0].range[0]: found 0.6, which is no sparsity of the cells of 'c'"
+
+
+def told(
+    host: Any,
+    matrix: dict[str, Any] | None = None,
+    check: list[dict[str, Any]] | None = None,
+    reported: dict[str, Any] | None = None,
+    **top: Any,
+) -> list[str]:
+    """Return what is said of a small suite with these keys, without the file's name."""
+    content = {"schema": 1, "name": "s", "version": "1", "matrix": [{**MATRIX, **(matrix or {})}], **top}
+    if check is not None:
+        content["check"] = [keys if "all" in keys else {**CHECK, **keys} for keys in check]
+    if reported is not None:
+        table = {**REPORTED, **reported}
+        content["reported"] = [{key: value for key, value in table.items() if value is not None}]
+    with pytest.raises(SuiteError) as error:
+        make_suite(content, "s.toml", None, host)
+    return [line.removeprefix("s.toml: ") for line in str(error.value).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("keys", "messages"),
+    [
+        (
+            {"matrix": ONLY, "reported": {"values": [1.0, 2.0]}},
+            ["reported[0].values: has 2 values; allowed: one for each of 1 sparsities", NO_SEED],
+        ),
+        (
+            {"matrix": ONLY, "reported": {"values": [1.0, 2.0], "agrees": 1.0}},
+            ["reported[0].values: has 2 values; allowed: one for each of 1 sparsities", NO_SEED],
+        ),
+        ({"matrix": ONLY, "check": [{"range": {"from": 0.9, "to": 0.5}}]}, ["check[0].range: begins", NO_SEED]),
+        ({"matrix": ONLY, "check": [{}, {}]}, ["check[1].name: found 'c', which is check[0]'s too", NO_SEED]),
+        ({"matrix": ONLY, "zzz": 1}, ["zzz: is no key here", NO_SEED]),
+        (
+            {"matrix": ONLY, "check": [{"of": {"method": "snap"}}]},
+            [NO_SEED, "check[0].of.method: found 'snap', which is no method of this suite"],
+        ),
+        (
+            {"check": [{"range": [0.6]}, {"name": "d", "of": {"method": "snap"}}]},
+            ["check[1].of.method: found 'snap', which is no method of this suite", NO_SPARSITY],
+        ),
+        (
+            {"check": [{"range": [0.6]}], "reported": {"values": [101.0]}},
+            ["reported[0].values[0]: found 101; allowed: a number of at most 100", NO_SPARSITY],
+        ),
+        (
+            {"check": [{"range": [0.6]}], "reported": {"sparsities": [0.6]}},
+            [NO_SPARSITY, "reported[0].sparsities[0]: found 0.6, which is no sparsity of these cells"],
+        ),
+        (
+            {"check": [{"range": [0.6]}, {"name": "d", "quantity": "acuracy"}]},
+            ["check[1].quantity: found 'acuracy', which is no quantity", NO_SPARSITY],
+        ),
+    ],
+)  # fmt: skip
+def test_mistakes_of_different_kinds_hide_none_of_each_other(
+    keys: dict[str, Any], messages: list[str], host: Any
+) -> None:
+    """In the matrices, in checks and in reported numbers, at every stage of reading."""
+    lines = told(host, **keys)
+    assert [line[: len(message)] for line, message in zip(lines, messages, strict=True)] == messages
+
+
+@pytest.mark.parametrize(
+    ("reported", "message"),
+    [
+        ({"sparsities": [0.6]}, "sparsities[0]: found 0.6, which is no sparsity of these cells; the nearest is 0.5"),
+        ({"sparsities": None}, "sparsities: is missing: it is needed where the quantity is 'accuracy'"),
+        ({"where": {"dataset": "cifar"}}, "where.dataset: found 'cifar', which is no dataset of this suite"),
+        ({"method": "snap"}, "method: found 'snap', which is no method of this suite"),
+        ({"against": {"method": "snap"}}, "against.method: found 'snap', which is no method of this suite"),
+        ({"values": [1.0, 2.0]}, "values: has 2 values; allowed: one for each of 1 sparsities"),
+        ({"claim": "above"}, "claim: found 'above', which is no claim of this suite"),
+        ({"compare": "ratio"}, "compare: needs 'against', the cells to which the values are ratios"),
+        (
+            {"quantity": "measure:layer-sparsity.x", "agrees": True},
+            "agrees: found true; allowed: a number where the quantity is 'measure:layer-sparsity.x'",
+        ),
+        (
+            {"against": {"method": "random"}, "compare": "ratio", "agrees": True},
+            "agrees: found true; allowed: a number where compare is 'ratio'",
+        ),
+        (
+            {"sparsities": [0.5, 0.5], "values": [1.0, 2.0]},
+            "sparsities[1]: found 0.5 once more; allowed: each once with 'agrees'",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_numbers_that_should_agree_is_told_once(
+    reported: dict[str, Any], message: str, host: Any
+) -> None:
+    """At a key of the reported table, though it is its checks that cannot be made; a group of them is right."""
+    group = {"name": "g", "all": ["r*"]}
+    (line,) = told(host, check=[group], reported={"name": "r", "agrees": 1.0, **reported})
+    assert line.startswith(f"reported[0].{message}")
