@@ -103,17 +103,14 @@ def wrong(asked: str | QuantityTable, host: Components) -> Faults:
     spelled, name = _spelled(asked), name_of(asked)
     at: tuple[str, ...] = () if isinstance(asked, str) else ("name",)
     if name not in host.names("quantities"):
-        if name == "fit":
-            yield at, f"found {show(spelled)}: quantities of a fit are not built yet"
-        else:
-            yield at, unknown(name, "quantity", host.names("quantities"))
+        yield at, unknown(name, "quantity", host.names("quantities"))
         return
     quantity = host.get("quantities", name)
     values, given = parameters_of(asked, quantity), _given(asked)
     if ":" in spelled and (not quantity.path or quantity.path in given):
         yield at, f"found {show(spelled)}; allowed: {show(name)}"
         return
-    if quantity.path and (fault := _wrong_path(_path_of(asked, quantity), quantity)):
+    if quantity.path and (fault := _wrong_path(_path_of(asked, quantity), quantity, host)):
         yield (quantity.path,) if quantity.path in given else at, fault
     defaults = quantity.parameters
     known = {*defaults, *quantity.required}
@@ -145,11 +142,13 @@ def _missing(asked: str | QuantityTable, key: str, quantity: Any) -> Faults:
         yield (key,), f"is missing: it is needed where the quantity is '{name}'{allowed}"
 
 
-def _wrong_path(path: Any, quantity: Any) -> str:
+def _wrong_path(path: Any, quantity: Any, host: Components) -> str:
     """Return what is wrong with the field, or fields, of a measure that a quantity asks for."""
     name = quantity.name
     if isinstance(path, str) and "*" in path and not quantity.fields:
-        return f"found '{name}:{path}'; allowed: one field; 'distance:…' takes '*'"
+        several = [f"'{one}:…'" for one in host.names("quantities") if host.get("quantities", one).fields]
+        take = f"; {' and '.join(several)} take{'' if several[1:] else 's'} '*'" if several else ""
+        return f"found '{name}:{path}'; allowed: one field{take}"
     if not isinstance(path, str) or not all(path.split(".")):
         shown = f"{name}:{path}" if isinstance(path, str) else name if path is None else path
         forms = f"'{name}:NAME.FIELDS'" if quantity.fields else f"'{name}:NAME' or '{name}:NAME.FIELD'"

@@ -10,6 +10,7 @@ import numpy as np
 
 from prunebench.checks.curves import Curves, Floats
 from prunebench.errors import ComponentError
+from prunebench.faults import blamed
 
 __all__ = ["QuantityLike", "numbers"]
 
@@ -31,17 +32,14 @@ def numbers(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any
     They are S (one a seed), R (one a resample of the seeds) or P × S (1 or 0 for each run), as the quantity's
     inference is "seeds", "curve" or "counts". NaN is what a missing result decides.
 
-    Raises: ComponentError where what the function returns has another shape, is no number, or is not 0 or 1
-    where it counts.
+    Raises: ComponentError where the function fails, or what it returns has another shape, is no number, or is
+    not 0 or 1 where it counts.
     """
     who = f"quantity {quantity.name!r}"
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with blamed(who), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a mean over nothing: the answer, NaN, says so
         answer = quantity.function(curves, **parameters)
-    try:
-        array = np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ComponentError(f"{who} must return numbers, found {type(answer).__name__}") from None
+    array = _floats(answer, who)
     wanted: tuple[int, ...]
     each, wanted = {
         "seeds": ("one a seed", (len(curves.seeds),)),
@@ -56,6 +54,18 @@ def numbers(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any
     if quantity.inference == "counts" and not np.isin(array[~np.isnan(array)], (0.0, 1.0)).all():
         raise ComponentError(f"{who} counts runs: it must return 1, 0 or NaN for each; found other numbers")
     return array
+
+
+def _floats(answer: Any, who: str) -> Floats:
+    """Return an answer as float64; complex numbers and texts are none."""
+    try:
+        array = np.asarray(answer)
+        if array.dtype.kind in "biufO":
+            return array.astype(np.float64)
+        what = "complex numbers" if array.dtype.kind == "c" else type(answer).__name__
+    except Exception:  # whatever an object of somebody's own does when it is asked for its numbers
+        what = type(answer).__name__
+    raise ComponentError(f"{who} must return numbers, found {what}")
 
 
 def _spelled(shape: tuple[int, ...]) -> str:

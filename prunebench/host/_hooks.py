@@ -14,7 +14,7 @@ import pluggy
 
 from prunebench.errors import nearest
 from prunebench.host import hookspecs
-from prunebench.host.components import KINDS, Component, Dataset
+from prunebench.host.components import KINDS, Component, Dataset, Quantity
 from prunebench.host.form import Form
 from prunebench.host.hookspecs import PROJECT
 from prunebench.training.recipe import Recipe
@@ -25,6 +25,7 @@ __all__ = ["HOOKS", "Refused", "collect", "new_manager"]
 HOOKS: dict[str, type[Component]] = {f"{PROJECT}_{kind}": component for kind, component in KINDS.items()}
 """Every hook and what it returns a list of."""
 
+_AXES = ("sparsity", "score_at")  # as prunebench.checks.axes: neither of these packages imports the other
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
@@ -133,6 +134,8 @@ def _faults(component: Component) -> Iterator[str]:
     yield from _preset_faults(getattr(component, "preset", None))
     if isinstance(component, Dataset):
         yield from _dataset_faults(component)
+    if isinstance(component, Quantity) and callable(component.function):
+        yield from _quantity_faults(component)
 
 
 def _hints(kind: type[Component]) -> dict[str, Any]:
@@ -168,6 +171,28 @@ def _dataset_faults(dataset: Dataset) -> Iterator[str]:
         yield "mean and std are given both or neither"
     if dataset.stream and dataset.fingerprint is None:
         yield "a data set that streams needs a fingerprint: its tensors cannot be hashed"
+
+
+def _quantity_faults(quantity: Quantity) -> Iterator[str]:
+    parameters = {*quantity.parameters, *quantity.required}
+    none = "is no keyword-only parameter of the function"
+    if quantity.axis not in ("", *_AXES, *parameters):
+        hint = nearest(quantity.axis, {*_AXES, *parameters})
+        yield f"axis = {quantity.axis!r} {none}, nor what a curve can be read along{hint}"
+    for key in ("field", "fields"):
+        if (name := getattr(quantity, key)) and name not in parameters:
+            yield f"{key} = {name!r} {none}{nearest(name, parameters)}"
+    if quantity.field and quantity.fields:
+        yield "field and fields are both given; allowed: one of them"
+    if not isinstance(quantity.selections, tuple | list):
+        yield f"selections must be a tuple of parameters' names, found {quantity.selections!r}"
+    else:
+        for name in quantity.selections:
+            if name not in parameters:
+                hint = nearest(name, parameters) if isinstance(name, str) else ""
+                yield f"selections has {name!r}, which {none}{hint}"
+    if not isinstance(quantity.points, bool):
+        yield f"points must be True or False, found {quantity.points!r}"
 
 
 def _check_twice(components: list[Component]) -> None:

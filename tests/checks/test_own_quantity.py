@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from prunebench import Curves
+from prunebench import Curves, Quantity
 from prunebench.checks.quantities import numbers
-from prunebench.errors import SuiteError
+from prunebench.errors import ComponentError, PluginError, SuiteError
 from prunebench.host import Host
 from prunebench.suite import load_suite
 
@@ -96,3 +98,73 @@ def test_the_field_of_a_measure_may_have_a_default(tmp_path: Path) -> None:
         load_suite(path, host)
     path.write_text(suite.replace("seeds = 2", 'seeds = 2\nmeasures = ["layer-sparsity"]'))
     assert load_suite(path, host).checks[0].quantity == "early"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ('axis="x"', "axis = 'x' is no keyword-only parameter of the function, nor what a curve can be read along; "
+         "allowed: along, of, score_at, sparsity, to"),
+        ('axis="Sparsity"', "axis = 'Sparsity' .*did you mean 'sparsity'"),
+        ('selections="to"', "selections must be a tuple of parameters' names, found 'to'"),
+        ('selections=("zz",)', "selections has 'zz', which is no keyword-only parameter of the function; allowed: "),
+        ("selections=(1,)", "selections has 1, which is no keyword-only parameter"),
+        ('field="off"', "field = 'off' is no keyword-only parameter of the function; did you mean 'of'"),
+        ('field="of", fields="of"', "field and fields are both given; allowed: one of them"),
+        ('points="yes"', "points must be True or False, found 'yes'"),
+    ],
+)  # fmt: skip
+def test_a_quantity_that_says_what_its_function_does_not_is_refused(
+    fields: str, message: str, tmp_path: Path
+) -> None:
+    """When it is registered, in a sentence."""
+    text = (
+        "import prunebench\n"
+        "def mean(curves, *, of='x.y', along='sparsity', to=None):\n    return curves.accuracy.mean(axis=0)\n"
+        "@prunebench.hookimpl\ndef prunebench_quantities():\n"
+        "    return [prunebench.Quantity('mine', mean, 'seeds', {})]\n"
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(text.format('axis="along", field="of", selections=("to",), points=True'), encoding="utf-8")
+    Host.load(plugins=[path], third_party=False)
+    path.write_text(text.format(fields), encoding="utf-8")
+    with pytest.raises(PluginError, match=f"quantity 'mine': {message}"):
+        Host.load(plugins=[path], third_party=False)
+
+
+CURVES = Curves(
+    sparsities=np.array([0.5]),
+    steps=np.full(1, np.nan),
+    seeds=(0, 1),
+    accuracy=np.array([[97.0, 95.0]]),
+    diverged=np.zeros((1, 2)),
+    planned=np.ones((1, 2), dtype=bool),
+    dense=np.full(2, 98.0),
+    margin=0.5,
+    weights=np.ones((1, 2)),
+)
+
+
+def _fails(curves: Curves) -> object:
+    return {}["absent"]
+
+
+def _leaves(curves: Curves) -> object:
+    sys.exit("left")
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (_fails, r"^quantity 'mine' failed: KeyError: 'absent'\n  at .*test_own_quantity.py:\d+: return {}"),
+        (_leaves, r"^quantity 'mine' failed: SystemExit: left\n  at .*test_own_quantity.py:\d+: sys.exit"),
+        (lambda curves: curves.accuracy[0] * 1j, "^quantity 'mine' must return numbers, found complex numbers$"),
+        (lambda curves: [1j, 2.0], "^quantity 'mine' must return numbers, found complex numbers$"),
+        (lambda curves: ["1.5", "2"], "^quantity 'mine' must return numbers, found list$"),
+        (lambda curves: [[1.0], [1.0, 2.0]], "^quantity 'mine' must return numbers, found list$"),
+    ],
+)  # fmt: skip
+def test_a_quantity_that_fails_is_told_by_its_name(function: Any, message: str) -> None:
+    """With the line in which it failed, as other components; what is no real number is none of its answers."""
+    with pytest.raises(ComponentError, match=message):
+        numbers(Quantity("mine", function, "seeds"), CURVES, {})
