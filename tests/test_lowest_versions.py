@@ -49,3 +49,25 @@ def test_torch_is_taken_as_it_is_tested(script: ModuleType) -> None:
     """Its lowest version has no small build for CPUs."""
     tested = script.pinned((ROOT / "constraints.txt").read_text("utf-8"))
     assert script.lowest(Requirement("torch>=2.9"), tested) == f"torch=={tested['torch']}"
+
+
+def test_a_marker_stays_with_its_constraint(script: ModuleType) -> None:
+    """What is needed on one system alone is pinned there alone."""
+    requirement = Requirement("other>=1.2,<3; sys_platform == 'win32'")
+    assert script.lowest(requirement, {}) == 'other==1.2 ; sys_platform == "win32"'
+    assert Requirement(script.lowest(requirement, {})).marker == requirement.marker
+    torch = Requirement("torch>=2; sys_platform == 'linux'")
+    assert script.lowest(torch, {"torch": "2.9.1"}) == 'torch==2.9.1 ; sys_platform == "linux"'
+
+
+@pytest.mark.parametrize("line", ["-i https://example.org", "a>=1", "a==1.*", "a===1", "a==1==2"])
+def test_a_line_that_pins_nothing_is_refused_with_its_number(script: ModuleType, line: str) -> None:
+    """Comments, blanks and markers are none of it."""
+    assert script.pinned("# x\n\nSome_Name==1.2 # why\nb == 2 ; python_version > '3'") == {
+        "some-name": "1.2",
+        "b": "2",
+    }
+    with pytest.raises(ValueError, match=r"constraints.txt:2: found '.*'; allowed: NAME==VERSION"):
+        script.pinned(f"b==2\n{line}\n")
+    with pytest.raises(ValueError, match="constraints.txt has no version of torch"):
+        script.lowest(Requirement("torch>=2"), {})

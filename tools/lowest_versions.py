@@ -7,6 +7,8 @@ versions come with gigabytes of CUDA packages. `make test-lowest` runs the quick
 
 from __future__ import annotations
 
+import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_TESTED = ("torch", "torchvision")
+_PIN = re.compile(r"([A-Za-z0-9._-]+) *== *([^\s=*]+)")
 
 
 def declared(project: dict[str, Any]) -> list[Requirement]:
@@ -28,22 +31,33 @@ def lowest(requirement: Requirement, tested: dict[str, str]) -> str:
 
     `tested` has the versions of constraints.txt, by name.
 
-    Raises: ValueError where the requirement has no lower bound.
+    Raises: ValueError where the requirement has no lower bound, or `tested` lacks one that is taken from it.
     """
     name = canonicalize_name(requirement.name)
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
     if name in AS_TESTED:
-        return f"{name}=={tested[name]}"
+        if name not in tested:
+            raise ValueError(f"constraints.txt has no version of {name}; one is wanted, such as {name}==1.2")
+        return f"{name}=={tested[name]}{marker}"
     bounds = [bound.version for bound in requirement.specifier if bound.operator in (">=", "==", "~=")]
     if len(bounds) != 1:
         raise ValueError(f"{requirement}: one lower bound is wanted, such as {name}>=1.2")
-    return f"{name}=={bounds[0]}"
+    return f"{name}=={bounds[0]}{marker}"
 
 
 def pinned(text: str) -> dict[str, str]:
-    """Return the versions in a file of constraints, by name."""
-    lines = [line.split("#")[0].strip() for line in text.splitlines()]
-    pairs = (line.split("==") for line in lines if line)
-    return {canonicalize_name(name): version for name, version in pairs}
+    """Return the versions in a file of constraints, by name; markers are left out.
+
+    Raises: ValueError, with the line, for anything but NAME==VERSION.
+    """
+    versions = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if constraint := line.split("#")[0].split(";")[0].strip():
+            match = _PIN.fullmatch(constraint)
+            if match is None:
+                raise ValueError(f"constraints.txt:{number}: found {constraint!r}; allowed: NAME==VERSION")
+            versions[canonicalize_name(match[1])] = match[2]
+    return versions
 
 
 def constraints(root: Path = ROOT) -> list[str]:
@@ -54,4 +68,7 @@ def constraints(root: Path = ROOT) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(constraints()))
+    try:
+        print("\n".join(constraints()))
+    except ValueError as error:
+        sys.exit(f"lowest_versions.py: {error}")

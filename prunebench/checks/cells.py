@@ -1,4 +1,4 @@
-"""Which cells a check speaks of, by their labels in the table: a method, and the settings it is in."""
+"""Which cells a check compares, by their labels in the table: a method, and the settings it is in."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Selection(Cells):
 
 
 class Where(Table):
-    """The settings that a check speaks of: each key a value or a list of values."""
+    """The settings that a check is about: each key a value or a list of values."""
 
     matrix: Annotated[list[str] | None, Listed] = None
     architecture: Annotated[list[str] | None, Listed] = None

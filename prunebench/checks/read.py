@@ -1,4 +1,4 @@
-"""The checks of a file: families filled in, every table validated, and what they speak of looked up."""
+"""The checks of a file: families filled in, every table validated, and all that they name looked up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan that `status`, `leaderboard` and `measures` speak of: the last run's, or else a new one."""
+"""The plan that `status`, `leaderboard` and `measures` are about: the last run's, or else a new one."""
 
 from __future__ import annotations
 

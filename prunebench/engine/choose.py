@@ -71,10 +71,9 @@ class Work:
 
     def ready(self, first: Collection[str] = ()) -> Iterator[str]:
         """Yield the keys of jobs that have all they need: those of `first`, then in the order of targets."""
-        if not first:
-            return (self._order[place] for place in self._ready)
-        preferred = sorted(self._place[key] for key in first if self._lacking.get(key) == 0)
-        return (self._order[place] for place in dict.fromkeys(chain(preferred, self._ready)))
+        preferred = {self._place[key] for key in first if self._lacking.get(key) == 0}
+        others = (place for place in self._ready if place not in preferred) if preferred else self._ready
+        return (self._order[place] for place in chain(sorted(preferred), others))
 
     def made(self, key: str) -> None:
         """Take in that a job's output is there; that of a job which is not asked for changes nothing."""

@@ -52,7 +52,7 @@ class RunReport:
 
 
 class CellReporter:
-    """Stands in for pytest's own reporter: speaks of cells and jobs instead of tests."""
+    """Stands in for pytest's own reporter: tells of cells and jobs instead of tests."""
 
     def __init__(
         self,

@@ -315,7 +315,7 @@ class Diagnostic(Component):
 class Quantity(Component):
     """What a check compares: numbers read off a method's curves in one setting.
 
-    `function(curves, **parameters)` gets a `prunebench.Curves` of the places that the check speaks of: P
+    `function(curves, **parameters)` gets a `prunebench.Curves` of the places in the check's range: P
     places × S seeds, with R resamples of the seeds. It returns float64 numbers; NaN where a missing result
     decides.
     `inference` says which numbers, and so how a claim about them is judged:

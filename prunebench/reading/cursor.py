@@ -77,7 +77,7 @@ class Problems:
         return tuple(spelled)
 
     def has(self, location: Location, member: str = "") -> bool:
-        """Return whether the file spells something at a location, or the member's table there."""
+        """True if the file spells something at a location, or the member's table there."""
         node, filled = self.content, self._filled.get(member)
         for place, part in enumerate(location):
             if filled is not None and location[:place] == filled[0]:

@@ -1,4 +1,4 @@
-"""The labels that choices have in tables, and by which checks speak of them."""
+"""The labels that choices have in tables, and by which checks select them."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _annotation(model: type[BaseModel], key: str) -> Any:
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Return the models that an annotation speaks of, unions and lists opened."""
+    """Return the models in an annotation, unions and lists opened."""
     if isinstance(annotation, type) and not get_args(annotation):
         return [annotation] if issubclass(annotation, BaseModel) else []
     return [model for inner in get_args(annotation) for model in _models(inner)]

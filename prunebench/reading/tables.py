@@ -75,7 +75,7 @@ def _density(value: float) -> float:
 
 
 def is_whole(value: Any) -> bool:
-    """Return whether a value is a whole number; true and false are none."""
+    """True if a value is a whole number; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

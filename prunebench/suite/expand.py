@@ -276,5 +276,5 @@ def _told(error: BaseException) -> str:
 
 
 def _matches(entries: Sequence[Selector], place: tuple[int, int]) -> bool:
-    """Return whether any entry matches; all are asked, so that each notes whether it was used."""
+    """True if any entry matches; all are asked, so that each notes whether it was used."""
     return sum(entry.matches(*place) for entry in entries) > 0

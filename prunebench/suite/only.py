@@ -46,11 +46,11 @@ class Selector:
     used: bool = False
 
     def allows(self, outer: Sequence[int]) -> bool:
-        """Return whether the entry selects these positions on the outer axes."""
+        """True if the entry selects these positions on the outer axes."""
         return all(named is None or i in named for named, i in zip(self.outer, outer, strict=True))
 
     def matches(self, density: int, seed: int) -> bool:
-        """Return whether it then selects this density and seed; notes that it was used."""
+        """True if it then selects this density and seed; notes that it was used."""
         selected = (self.density is None or density in self.density) and (
             self.seed is None or seed in self.seed
         )

@@ -1,4 +1,4 @@
-"""What checks can speak of: the names that a suite's matrices spell, and its cells by their labels."""
+"""What checks can name: the names that a suite's matrices spell, and its cells by their labels."""
 
 from __future__ import annotations
 

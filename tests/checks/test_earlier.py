@@ -101,7 +101,9 @@ def test_who_follows_what_is_said_has_a_check_that_is_read(
                 without["expect"] = "above"
             known = problems(without, host)
             if "margin" not in table and table.get("quantity", "accuracy") != "accuracy":
-                known |= {line for line in problems(new, host) if line.startswith("check[0].margin: is missing")}
+                known |= {
+                    line for line in problems(new, host) if line.startswith("check[0].margin: is missing")
+                }
             assert problems(new, host) <= known, (table, messages, new)
             followed += 1
     assert followed > 10

@@ -125,7 +125,9 @@ def test_a_quantity_that_says_what_its_function_does_not_is_refused(
         "    return [prunebench.Quantity('mine', mean, 'seeds', {})]\n"
     )
     path = tmp_path / "mine.py"
-    path.write_text(text.format('axis="along", field="of", selections=("to",), points=True'), encoding="utf-8")
+    path.write_text(
+        text.format('axis="along", field="of", selections=("to",), points=True'), encoding="utf-8"
+    )
     Host.load(plugins=[path], third_party=False)
     path.write_text(text.format(fields), encoding="utf-8")
     with pytest.raises(PluginError, match=f"quantity 'mine': {message}"):
