@@ -146,7 +146,7 @@ def _spell(value: Any) -> str:
 
 def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
     from prunebench.cli.list import weights_of
-    from prunebench.suite.forms import fill_scorer
+    from prunebench.suite.methods import fill_scorer
 
     component: Any = host.method(name) if kind == "methods" else host.get(kind, name)
     home = kind if name in host.names(kind) else "scorers"

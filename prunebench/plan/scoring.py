@@ -14,7 +14,7 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.params import RegrowthUse, ScorerUse, Scoring
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting
-from prunebench.suite.forms import fill_scorer
+from prunebench.suite.methods import fill_scorer
 from prunebench.training.recipe import Recipe
 
 __all__ = [

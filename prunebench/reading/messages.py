@@ -130,45 +130,46 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     """Return the models that an annotation speaks of, unions and lists opened."""
     if isinstance(annotation, type) and not get_args(annotation):
         return [annotation] if issubclass(annotation, BaseModel) else []
-    return [found for inner in get_args(annotation) for found in _models(inner)]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
 
 
 def _tagged(annotation: Any, tag: str) -> Any:
     """Return a union's member with this tag, or None."""
     if any(isinstance(one, Tag) and one.tag == tag for one in getattr(annotation, "__metadata__", ())):
         return annotation
-    found = (_tagged(part, tag) for part in get_args(annotation))
-    return next((one for one in found if one is not None), None)
+    members = (_tagged(part, tag) for part in get_args(annotation))
+    return next((one for one in members if one is not None), None)
 
 
 def _table_at(model: type[BaseModel], inner: Sequence[str | int]) -> type[BaseModel] | None:
     """Return the model of the table at `inner`; of a union's members the one whose tag is on the way."""
-    found: list[Any] = [model]
+    annotations: list[Any] = [model]
     for key in inner:
         if isinstance(key, int):
             continue
         if key.startswith("<"):
-            found = [one for part in found if (one := _tagged(part, key)) is not None] or found
+            tagged = (_tagged(one, key) for one in annotations)
+            annotations = [one for one in tagged if one is not None] or annotations
         else:
-            found = [_annotation(table, key) for part in found for table in _models(part)]
-    return next((table for part in found for table in _models(part)), None)
+            annotations = [_annotation(table, key) for one in annotations for table in _models(one)]
+    return next((table for one in annotations for table in _models(one)), None)
 
 
 def _literals(model: type[BaseModel], inner: Sequence[str | int]) -> list[str]:
     keys = [key for key in inner if isinstance(key, str)]
     table = _table_at(model, keys[:-1]) if keys else None
-    found: list[str] = []
+    values: list[str] = []
 
     def walk(annotation: Any) -> None:
         if get_origin(annotation) is Literal:
-            found.extend(str(value) for value in get_args(annotation))
+            values.extend(str(value) for value in get_args(annotation))
         else:
             for part in get_args(annotation):
                 walk(part)
 
     if table is not None:
         walk(_annotation(table, keys[-1]))
-    return found
+    return values
 
 
 def kinds_differ(given: Any, default: Any) -> str | None:

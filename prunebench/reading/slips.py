@@ -49,8 +49,8 @@ def _of_message(message: str, lines: list[str], line: int, column: int) -> str:
 
 
 def _key_of(line: str) -> str:
-    found = _KEY.match(line)
-    return found[1] if found else ""
+    key = _KEY.match(line)
+    return key[1] if key else ""
 
 
 def _of_place(message: str, before: str, after: str) -> str:
@@ -147,7 +147,7 @@ def _share(percent: str) -> str:
         return "a share of 1"
 
 
-def meant(found: Any, wanted: str) -> str:
+def meant(value: Any, wanted: str) -> str:
     """Return "; write …" where it is plain what a value of the wrong kind stands for, or nothing.
 
     >>> meant("95%", "a number from 0 up to 1"), meant(95, "a number from 0 up to, but not including, 1")
@@ -155,37 +155,37 @@ def meant(found: Any, wanted: str) -> str:
     >>> meant("snip, grasp", "a list"), meant("True", "true or false"), meant("x", "a number")
     ("; write ['snip', 'grasp']", '; write true', '')
     """
-    value = _meant(found, wanted)
-    return f"; write {value}" if value else ""
+    text = _meant(value, wanted)
+    return f"; write {text}" if text else ""
 
 
-def _meant(found: Any, wanted: str) -> str:
-    text = found.strip() if isinstance(found, str) else ""
-    if "number" in wanted and (text or isinstance(found, float) or not re.search(r"\ba list\b", wanted)):
-        return _meant_number(found, text, wanted)
-    if re.search(r"\ba list\b", wanted) and not isinstance(found, list | bool):
+def _meant(value: Any, wanted: str) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if "number" in wanted and (text or isinstance(value, float) or not re.search(r"\ba list\b", wanted)):
+        return _meant_number(value, text, wanted)
+    if re.search(r"\ba list\b", wanted) and not isinstance(value, list | bool):
         of_numbers = "sparsities" in wanted
-        parts: list[Any] = [found] if not text else [part.strip() for part in text.split(",")]
+        parts: list[Any] = [value] if not text else [part.strip() for part in text.split(",")]
         if of_numbers and text:
             parts = [_number(part) for part in parts]
-        unclear = None in parts or "number" in wanted or (of_numbers and isinstance(found, dict))
+        unclear = None in parts or "number" in wanted or (of_numbers and isinstance(value, dict))
         return "" if unclear else show(parts)
     if wanted.startswith("true or false"):
-        if isinstance(found, int):
-            return {1: "true", 0: "false"}.get(found, "")
+        if isinstance(value, int):
+            return {1: "true", 0: "false"}.get(value, "")
         return _CONSTANTS.get(text.lower(), "")
-    if wanted.startswith("a text") and isinstance(found, int | float) and not isinstance(found, bool):
-        return show(str(found))
+    if wanted.startswith("a text") and isinstance(value, int | float) and not isinstance(value, bool):
+        return show(str(value))
     return ""
 
 
-def _meant_number(found: Any, text: str, wanted: str) -> str:
+def _meant_number(value: Any, text: str, wanted: str) -> str:
     share = re.search(r"\b(up to|below|at most)\b.*\b1$", wanted)
-    if isinstance(found, float | int) and not isinstance(found, bool):
-        if share and 1 < found <= 100:
-            return f"{found / 100:.12g} for {found:g} %"
-        whole = "whole" in wanted and isinstance(found, float) and found.is_integer()
-        return f"{int(found)}" if whole else ""
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        if share and 1 < value <= 100:
+            return f"{value / 100:.12g} for {value:g} %"
+        whole = "whole" in wanted and isinstance(value, float) and value.is_integer()
+        return f"{int(value)}" if whole else ""
     number = _number(text)
     if number is None or ("whole" in wanted and number != int(number)):
         return ""

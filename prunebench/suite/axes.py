@@ -13,7 +13,7 @@ from prunebench.host.form import Form
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.labels import ablations_label, changes_label, point_label
 from prunebench.suite.cell import ArchitectureCall
-from prunebench.suite.forms import method_form
+from prunebench.suite.methods import method_form
 from prunebench.suite.parameters import Components, changed_recipe, filled
 from prunebench.suite.schema import Matrix, Powers, label_of
 from prunebench.training.recipe import Point, Recipe

@@ -15,8 +15,8 @@ from prunebench.host.form import Form
 from prunebench.reading.cursor import Cursor
 from prunebench.suite.axes import Axes, Choice
 from prunebench.suite.cell import Cell, Place
-from prunebench.suite.forms import DENSE, changed_form, intern
-from prunebench.suite.names import NameParts, name_parts, numbered, slug
+from prunebench.suite.cell_names import NameParts, name_parts, numbered, slug
+from prunebench.suite.methods import DENSE, changed_form, intern
 from prunebench.suite.only import Selector, selectors
 from prunebench.suite.parameters import Components, changed_recipe
 from prunebench.suite.schema import Matrix

@@ -24,8 +24,8 @@ def shipped_suites() -> dict[str, Path]:
 
 
 def _folder() -> Path | None:
-    found = importlib.util.find_spec("prunebench_plugins")
-    for location in (found.submodule_search_locations or ()) if found else ():
+    plugins = importlib.util.find_spec("prunebench_plugins")
+    for location in (plugins.submodule_search_locations or ()) if plugins else ():
         package = Path(location)
         for folder in (package / "suites", package.parent.parent / "suites"):
             if folder.is_dir():
@@ -106,7 +106,7 @@ def plugin_files(name_or_path: str | Path) -> list[Path]:
     """
     path = suite_path(name_or_path)
     named = read_content(path).get("plugins", [])
-    found = []
+    files = []
     for index, name in enumerate(named if isinstance(named, list) else []):
         if not isinstance(name, str):
             continue
@@ -116,8 +116,8 @@ def plugin_files(name_or_path: str | Path) -> list[Path]:
             raise SuiteError(f"{where}; there is no file {file} (paths are from the suite's folder)")
         if file.suffix != ".py":
             raise SuiteError(f"{where}; allowed: Python files, with names that end in .py")
-        found.append(file)
-    return found
+        files.append(file)
+    return files
 
 
 def load_suite(name_or_path: str | Path, host: Components) -> Suite:

@@ -17,7 +17,7 @@ from prunebench.suite.axes import Axes, Choice, resolve_axes
 from prunebench.suite.cell import Cell
 from prunebench.suite.changes import Changes
 from prunebench.suite.expand import expand_matrix
-from prunebench.suite.forms import method_form, method_names
+from prunebench.suite.methods import method_form, method_names
 from prunebench.suite.parameters import Components
 from prunebench.suite.schema import PLACEHOLDERS, Matrix
 

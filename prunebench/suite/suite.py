@@ -17,8 +17,8 @@ from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.messages import from_a_file
 from prunebench.suite.cell import Cell
 from prunebench.suite.changes import Changes
-from prunebench.suite.forms import method_names
 from prunebench.suite.matrices import cells_of, read_matrices
+from prunebench.suite.methods import method_names
 from prunebench.suite.parameters import Components
 from prunebench.suite.schema import MAX_SEEDS, Leaderboard, Matrix
 from prunebench.suite.validate import validate

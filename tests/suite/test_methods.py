@@ -10,7 +10,7 @@ import pytest
 from prunebench.errors import UsageError
 from prunebench.host.form import Batch, Form, ScorerCall
 from prunebench.suite import Suite
-from prunebench.suite.forms import fill_scorer
+from prunebench.suite.methods import fill_scorer
 
 FormOf = Callable[..., Form]
 
