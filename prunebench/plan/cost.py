@@ -25,7 +25,7 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
     import torch
 
     try:
-        module = meta._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
+        module = cast(Any, meta)._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
         for layer in _counted(module):
             layer.forward = _shape_alone(layer)
         return _run(module, shape)
