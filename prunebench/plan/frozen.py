@@ -151,7 +151,7 @@ class _Suite(BaseModel):
 
 
 _Cell = tuple[str, str, str, list[str], int, str, int, int, int, float, list[str]]
-_Job = tuple[str, Kind, dict[str, Any], list[str]]
+_Job = tuple[str, Kind, Any, list[str]]  # whoever reads the parameters looks at them
 
 
 class _Frozen(BaseModel):

@@ -40,16 +40,11 @@ class Plain:
 
     def _written(self) -> dict[str, Any]:
         kind: Any = type(self)
-        written: dict[str, Any] = {}
-        for name, key in _keys(kind).items():
-            value = getattr(self, name)
-            if value.__class__ in _AS_THEY_ARE:
-                written[key] = value
-            elif isinstance(value, Plain):
-                written[key] = value.plain()
-            elif value is not None:
-                written[key] = _dumped(value) if isinstance(value, BaseModel) else value
-        return written
+        return {
+            key: value if value.__class__ in _AS_THEY_ARE else _plain(value)
+            for name, key in _keys(kind).items()
+            if (value := getattr(self, name)) is not None
+        }
 
     @classmethod
     def read(cls, value: Mapping[str, Any], reader: Reader) -> Self:
@@ -92,6 +87,8 @@ class Reader:
 
     def one_of(self, kinds: Sequence[type[T]], value: Any) -> T:
         """Return the value of the one of these kinds that has this shape."""
+        if len(kinds) == 1:
+            return self.read(kinds[0], value)
         names = frozenset(self.shared(value))
         return self.read(_kind_of_shape(tuple(kinds), names), value)
 
@@ -112,6 +109,12 @@ def _kind_of_shape(kinds: tuple[Any, ...], names: frozenset[str]) -> type:
         if needed <= names <= set(keys.values()):
             return cast(type, kind)
     raise ValueError(f"no {' or '.join(kind.__name__ for kind in kinds)} has {sorted(names)}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Plain):
+        return value.plain()
+    return _dumped(value) if isinstance(value, BaseModel) else value
 
 
 @lru_cache(maxsize=4096)

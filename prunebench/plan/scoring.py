@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from prunebench.canonical import canonical
 from prunebench.errors import UsageError
 from prunebench.host.borrowed import donor
 from prunebench.host.components import Scorer
@@ -131,7 +132,7 @@ def passes_of(builder: Builder, scorer: str, parameters: Mapping[str, Any]) -> f
         with builder.host.calling("scorers", scorer):
             return component.cost(parameters)
 
-    return builder.once("passes", (parameters,), (scorer,), ask)
+    return builder.once("passes", (), (scorer, canonical(parameters)), ask)
 
 
 def _reads_data(builder: Builder, scorer: str) -> bool:
