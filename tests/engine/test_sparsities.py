@@ -23,7 +23,7 @@ def cells(grids: dict[str, Sequence[str]]) -> list[PlannedCell]:
             labels={"architecture": "a", "dataset": "d", "recipe": recipe},
             density=density,
             seed=0,
-            kept=1,
+            target=1,
             prunable=2,
             cost=0.0,
             parts=(),
