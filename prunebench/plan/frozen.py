@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
 from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
+from prunebench.plan.cells import PlannedCell
 from prunebench.plan.job import PARAMS, Job, Kind
 from prunebench.plan.plain import Reader
-from prunebench.plan.planner import PlannedCell
 
 if TYPE_CHECKING:
     from prunebench.plan.plan import Plan

@@ -53,8 +53,8 @@ class Plain:
         read = _readers(kind)
         given = {}
         for key, part in value.items():
-            name, read_part = read[key]
-            given[name] = read_part(part, reader)
+            name, hint, read_part = read[key]
+            given[name] = part if part.__class__ is hint else read_part(part, reader)
         return cls(**given)
 
 
@@ -132,10 +132,10 @@ def _keys(kind: Any) -> dict[str, str]:
 
 
 @cache
-def _readers(kind: Any) -> dict[str, tuple[str, Callable[[Any, Reader], Any]]]:
-    """Return the field for each of a value's names in JSON, and what reads it, by its annotation."""
+def _readers(kind: Any) -> dict[str, tuple[str, Any, Callable[[Any, Reader], Any]]]:
+    """Return for each of a value's names in JSON the field, its annotation, and what reads it by that."""
     hints = get_type_hints(kind)
-    return {key: (name, _reader(hints[name])) for name, key in _keys(kind).items()}
+    return {key: (name, hints[name], _reader(hints[name])) for name, key in _keys(kind).items()}
 
 
 def _reader(hint: Any) -> Callable[[Any, Reader], Any]:

@@ -9,7 +9,7 @@ import pytest
 from prunebench.engine.sparsities import of_sparsity, sparsity_of
 from prunebench.errors import UsageError
 from prunebench.percent import percent_labels
-from prunebench.plan.planner import PlannedCell
+from prunebench.plan.cells import PlannedCell
 
 
 def cells(grids: dict[str, Sequence[str]]) -> list[PlannedCell]:
