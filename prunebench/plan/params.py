@@ -33,7 +33,7 @@ __all__ = [
     "RegrowthUse",
     "Run",
     "ScorerUse",
-    "Scoring",
+    "ScoreParams",
     "ShuffleParams",
     "TrainParams",
     "components",
@@ -95,7 +95,7 @@ class DiagnosticUse(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scoring(Plain):
+class ScoreParams(Plain):
     """What decides the scores of a state: all that a score job is asked."""
 
     scorer: ScorerUse
@@ -137,7 +137,7 @@ class MaskInRounds(Plain):
     rounds: int
     density: str
     """Rounds pass through its powers: another density with the same count is another mask."""
-    scoring: Scoring
+    scoring: ScoreParams
     regrowth: RegrowthUse | None = None
 
     @property
@@ -192,7 +192,7 @@ class Policy(Plain):
     """How many weights are left when: a schedule's own value."""
     keep: Keep
     allocation: Shares
-    scoring: Scoring
+    scoring: ScoreParams
 
     @property
     def weights_there(self) -> tuple[int, ...]:
@@ -212,7 +212,7 @@ class Policy(Plain):
             shrinking=shrinking({name: part for name, part in value.items() if name not in own}),
             keep=value["keep"],
             allocation=value["allocation"],
-            scoring=reader.read(Scoring, value["scoring"]),
+            scoring=reader.read(ScoreParams, value["scoring"]),
         )
 
 
@@ -296,7 +296,7 @@ def components(value: Plain) -> Iterator[tuple[str, str, Identity]]:
 
 Params = (
     TrainParams
-    | Scoring
+    | ScoreParams
     | MaskOfScores
     | MaskInRounds
     | MaskOfState

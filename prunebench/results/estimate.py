@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prunebench.plan.params import MaskInRounds, MeasureParams, Scoring, TrainParams
+from prunebench.plan.cells import PlannedCell
+from prunebench.plan.params import MaskInRounds, MeasureParams, ScoreParams, TrainParams
 from prunebench.plan.plan import Plan
-from prunebench.plan.planner import PlannedCell
 from prunebench.results.snapshot import Snapshot
 from prunebench.store import Damaged, Missing, Store
 
@@ -245,7 +245,7 @@ def _architecture(plan: Plan, key: str) -> str | None:
         return params.run.architecture.name
     if isinstance(params, MaskInRounds):
         return params.scoring.architecture.name
-    return params.architecture.name if isinstance(params, Scoring | MeasureParams) else None
+    return params.architecture.name if isinstance(params, ScoreParams | MeasureParams) else None
 
 
 def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
