@@ -174,7 +174,7 @@ def _rank(file: str) -> int:
             return _NOBODY
         return _FILE if linecache.getline(file, 1) else _TEXT  # a notebook's cell has its source
     parts = Path(file).parts
-    if "prunebench_plugins" in parts:
+    if "prunebench_plugins" in parts:  # in a checkout they lie in no folder of installed packages
         return _BUILTIN
     if any(name in parts for name in _INSTALLED):
         return _NOBODY if _package(file) in {*_LIBRARIES, "prunebench"} else _PLUGIN

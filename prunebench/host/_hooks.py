@@ -184,14 +184,15 @@ def _quantity_faults(quantity: Quantity) -> Iterator[str]:
             yield f"{key} = {name!r} {none}{nearest(name, parameters)}"
     if quantity.field and quantity.fields:
         yield "field and fields are both given; allowed: one of them"
-    if not isinstance(quantity.selections, tuple | list):
-        yield f"selections must be a tuple of parameters' names, found {quantity.selections!r}"
+    selections: Any = quantity.selections
+    if not isinstance(selections, tuple | list):
+        yield f"selections must be a tuple of parameters' names, found {selections!r}"
     else:
-        for name in quantity.selections:
+        for name in selections:
             if name not in parameters:
                 hint = nearest(name, parameters) if isinstance(name, str) else ""
                 yield f"selections has {name!r}, which {none}{hint}"
-    if not isinstance(quantity.points, bool):
+    if quantity.points not in (True, False):
         yield f"points must be True or False, found {quantity.points!r}"
 
 

@@ -23,7 +23,11 @@ _MODULES = frozenset(
     }
 )
 _OWN = ("torch", "prunebench.pruning", "prunebench.training", "prunebench_plugins")
-"""Packages whose classes are watched too."""
+"""Packages whose classes are watched too.
+
+Plugins of others are not: they may keep in names of their own modules what they have computed, which a change
+cannot be told from. The built-in ones keep nothing there.
+"""
 _CODE = ("torch.nn.functional", "torch.nn.init", *_OWN[1:])
 """Where functions are watched for other code or defaults under the same name."""
 _PACKAGES = ("torch.nn.modules", "torch.optim", "prunebench", "prunebench_plugins")

@@ -9,7 +9,7 @@ from typing import Any
 
 from prunebench.errors import nearest
 from prunebench.reading.cursor import Cursor
-from prunebench.reading.spelling import show
+from prunebench.reading.spelling import at, show
 
 __all__ = ["entries", "members", "names_differ", "tables"]
 
@@ -74,16 +74,40 @@ def members(table: Mapping[str, Any], here: Cursor, sets: Any, what: str) -> Ite
         try:
             yield {key: _filled(value, chosen, here / key, what) for key, value in body.items()}
         except _Unknown as error:
-            error.place.problem(str(error))
+            error.place.problem(str(error) + _entry(error.path, chosen, lists, table["for"]))
             return
 
 
 class _Unknown(Exception):
-    """A text asks for what no value of the family has."""
+    """A text asks for what a value of the family does not have."""
 
-    def __init__(self, place: Cursor, message: str) -> None:
+    def __init__(self, place: Cursor, message: str, path: str = "") -> None:
         super().__init__(message)
         self.place = place
+        self.path = path
+
+
+def _entry(
+    path: str, chosen: Mapping[str, Any], lists: Mapping[str, list[Any]], given: Mapping[str, Any]
+) -> str:
+    """Return which entry of a list lacks what a text asks for, where another one has it."""
+    name, *keys = path.split(".")
+    values = lists.get(name, [])
+    if not keys or not any(_has(value, keys) for value in values):
+        return ""
+    number = next(i for i, value in enumerate(values) if value is chosen[name])
+    spelled = given[name]
+    place = at("sets", spelled, number) if isinstance(spelled, str) else at("for", name, number)
+    own = values[number].get("name") if isinstance(values[number], Mapping) else None
+    return f" ({place}{f', {show(own)},' if isinstance(own, str) else ''} lacks it)"
+
+
+def _has(value: Any, keys: list[str]) -> bool:
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
+            return False
+        value = value[key]
+    return True
 
 
 def _lists(given: Any, sets: Any, here: Cursor) -> dict[str, list[Any]] | None:
@@ -147,10 +171,11 @@ def _looked_up(path: str, chosen: Mapping[str, Any], here: Cursor, what: str) ->
     reached: list[str] = []
     for part in path.split("."):
         if not isinstance(value, Mapping):
-            raise _Unknown(here, f"found '{{{path}}}', but '{'.'.join(reached)}' is {show(value)}, no table")
+            message = f"found '{{{path}}}', but '{'.'.join(reached)}' is {show(value)}, no table"
+            raise _Unknown(here, message, path)
         if part not in value:
             where = f"key of '{'.'.join(reached)}'" if reached else f"name of this {what}'s 'for'"
-            raise _Unknown(here, f"found '{{{path}}}': '{part}' is no {where}{nearest(part, value)}")
+            raise _Unknown(here, f"found '{{{path}}}': '{part}' is no {where}{nearest(part, value)}", path)
         value = value[part]
         reached.append(part)
     return value

@@ -93,7 +93,8 @@ def _labels_differ(matrices: Sequence[Resolved], host: Components) -> None:
         same = canonical(value)
         known, other, where = first.setdefault((key + within, choice.label), (same, choice.here, matrix))
         if known != same and where != matrix:
-            message = f"the label '{choice.label}' stands for something else in {other.path}"
+            member = f" of {other.member}" if other.member else ""
+            message = f"the label '{choice.label}' stands for something else in {other.path}{member}"
             choice.here.problem(f"{message}; allowed: another label, with as = …")
 
     registered = method_names(host)

@@ -78,3 +78,22 @@ def test_a_state_on_the_brink_is_diverged_for_every_method(project: Any, method:
     for cell in engine.plan.cells:
         assert engine.store.read_record(cell.key).result["outcome"] == "diverged"
     assert project.run(path).made == []
+
+
+def test_a_target_that_comes_while_the_store_is_looked_at_leaves_nothing_to_do(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is not there yet when the list of jobs is begun, and its state is gone when that is asked for."""
+    engine = project.run(project.suite(["snip"]))
+    cell = engine.plan.cells[-1]
+    end = engine.plan.jobs[cell.key].inputs[0]
+    there, looks = engine.have, []
+
+    def have(key: str) -> bool:
+        looks.append(key)
+        return there(key) and (key != cell.key or looks.count(key) > 1)
+
+    monkeypatch.setattr(engine, "have", have)
+    assert list(engine._work(cell.key).ready()) == []
+    assert end in looks
+    assert not there(end)

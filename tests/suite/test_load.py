@@ -12,6 +12,7 @@ import pytest
 
 from prunebench.errors import SuiteError
 from prunebench.suite import Suite, load_suite, shipped_suites
+from prunebench.suite.load import suite_path
 
 
 def message(call: Callable[[], Any], tmp_path: Path) -> str:
@@ -99,6 +100,26 @@ def test_shipped_suites_of_a_wheel_come_before_the_checkouts(
     assert shipped_suites() == {tmp_path.name: beside / f"{tmp_path.name}.toml"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert shipped_suites() == {}
+
+
+def test_another_distributions_suites_are_known_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They lie in the package of its entry point, which is not imported; prunebench's own names stay its own."""
+    folder, data = tmp_path / "lending_suites" / "suites", tmp_path / "lending_suites-1.0.dist-info"
+    folder.mkdir(parents=True)
+    data.mkdir()
+    (folder.parent / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
+    for name in ("lent", "quick"):
+        (folder / f"{name}.toml").touch()
+    (data / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: lending-suites\nVersion: 1.0\n", encoding="utf-8"
+    )
+    (data / "entry_points.txt").write_text("[prunebench]\nlent = lending_suites.plugin\n", encoding="utf-8")
+    own = shipped_suites()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert shipped_suites() == {**own, "lent": folder / "lent.toml"}
+    assert suite_path("lent") == folder / "lent.toml"
 
 
 def test_the_digest_is_of_the_parsed_content(suite: Callable[..., str], load: Callable[[str], Suite]) -> None:

@@ -216,6 +216,44 @@ def test_what_a_bad_family_has_is_not_missed(problems: Callable[[str], list[str]
     ]
 
 
+def test_of_a_bad_family_nothing_is_said_but_that(problems: Callable[[str], list[str]]) -> None:
+    """What its other keys are missing may be in the values that are not known."""
+    family = FAMILY.replace('n = "networks"', "n = 3").replace(
+        'sparsities = "{n.sparsities}"\n', "seeds = []\n"
+    )
+    family = family.replace('seeds = "{n.seeds}"\n', "")
+    assert problems(HEAD + SETS + family) == [
+        "s.toml: matrix[0].for.n: found 3; allowed: a list of values, or the name of a list in [sets]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "entry"),
+    [("name", "sets.networks[1] lacks it"), ("seeds", "sets.networks[1], 'mlp', lacks it")],
+)
+def test_an_entry_that_lacks_a_key_is_named(
+    lacks: str, entry: str, problems: Callable[[str], list[str]]
+) -> None:
+    """The others of the set have it."""
+    first, second = SETS.split("\n\n")
+    second = "\n".join(line for line in second.splitlines() if not line.startswith(f"{lacks} ="))
+    (line,) = problems(f"{HEAD}{first}\n\n{second}\n{FAMILY}")
+    assert line.startswith(f"s.toml: matrix[0].{lacks}: found '{{n.{lacks}}}': '{lacks}' is no key of 'n'")
+    assert line.endswith(f" ({entry})")
+
+
+def test_one_label_for_two_networks_of_a_family_names_both_members(
+    problems: Callable[[str], list[str]],
+) -> None:
+    """Overrides make two networks of one name, in one table of the file."""
+    text = HEAD + SETS.replace('architecture = "mlp"', 'architecture = "resnet20"') + FAMILY
+    lines = problems(text.replace("overrides = {}", "overrides = {architecture = {width = 0.25}}"))
+    assert lines == [
+        "s.toml: matrix[0].architecture: the label 'resnet20' stands for something else in matrix[0].architecture "
+        "of matrix 'r20-mnist'; allowed: another label, with as = … (matrix 'mlp-mnist' and 1 more)"
+    ]
+
+
 EXPECT = 'quantity = "accuracy"\nexpect = "above"\n'
 
 
