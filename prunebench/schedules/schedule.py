@@ -106,7 +106,8 @@ class Schedule(BaseModel):
     @classmethod
     def is_spelled(cls, value: Any) -> bool:
         """Return True if a suite's value is meant to be this schedule: a table with its first key."""
-        return isinstance(value, dict) and next(iter(cls.model_fields)) in value
+        name, field = next(iter(cls.model_fields.items()))
+        return isinstance(value, dict) and (field.alias or name) in value
 
     def check(self, form: Fields) -> None:
         """Look at the other fields of a form. Raises: ValueError where one does not go with this schedule."""

@@ -63,9 +63,17 @@ class Straight(Schedule):
         return planning.trained_while(Line(self.straight, planning.prunable, planning.target))
 
 
+class EveryOther(Straight):
+    """As `Straight`; a suite spells its key as no name in Python can be."""
+
+    spelling = "{every-other = n}"
+
+    straight: Annotated[int, Field(ge=1, alias="every-other")]
+
+
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "SCHEDULES", [*schedules.SCHEDULES, Straight])
+    monkeypatch.setattr(schedules, "SCHEDULES", [*schedules.SCHEDULES, EveryOther, Straight])
 
 
 def suite(project: Any, value: Any, **options: Any) -> Any:
@@ -117,3 +125,11 @@ def test_prune_refuses_it() -> None:
     assert form.model_dump(mode="json")["schedule"] == {"straight": 2}
     with pytest.raises(UsageError, match="prunes while the network trains"):
         prunebench.prune(nn.Linear(3, 2), form, density=0.5)
+
+
+def test_its_key_may_be_no_name_in_python(project: Any) -> None:
+    """The key that a suite writes is the field's alias; it is written back so."""
+    method = {"method": "magnitude", "as": "stairs", "schedule": {"every-other": 3}}
+    session = project.session(project.suite([method], sparsities=[0.9], epochs=2))
+    record = session.plan.jobs[session.plan.cells[-1].key].params
+    assert record.cell.form["schedule"] == {"every-other": 3}
