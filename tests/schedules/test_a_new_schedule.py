@@ -63,6 +63,31 @@ class Straight(Schedule):
         return planning.trained_while(Line(self.straight, planning.prunable, planning.target))
 
 
+@dataclass(frozen=True)
+class Off(Line):
+    """A line that goes on beyond its run, or ends one weight short, or takes a name of the run's key."""
+
+    kind: ClassVar[str] = "off"
+
+    def kept_at(self, step: int) -> int:
+        return Line.kept_at(self, step) + (self.last == 4)
+
+    def plain(self) -> dict[str, Any]:
+        return {**super().plain(), **({"keep": 1} if self.last == 5 else {})}
+
+
+class Wrong(Straight):
+    """As `Straight`, of what does not go."""
+
+    spelling = "{wrong = n}"
+    shrinking = Off
+
+    straight: Annotated[int, Field(ge=1, alias="wrong")]
+
+    def plan(self, planning: Planning) -> tuple[str, str]:
+        return planning.trained_while(Off(self.straight, planning.prunable, planning.target))
+
+
 class EveryOther(Straight):
     """As `Straight`; a suite spells its key as no name in Python can be."""
 
@@ -73,7 +98,7 @@ class EveryOther(Straight):
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "SCHEDULES", [*schedules.SCHEDULES, EveryOther, Straight])
+    monkeypatch.setattr(schedules, "SCHEDULES", [*schedules.SCHEDULES, EveryOther, Wrong, Straight])
 
 
 def suite(project: Any, value: Any, **options: Any) -> Any:
@@ -117,6 +142,28 @@ def test_what_does_not_go_is_told(project: Any, value: Any, options: Any, said: 
     """A spelling that is none names it among the others, an ablation that it has no mask for is refused."""
     with pytest.raises(SuiteError, match=said):
         project.session(suite(project, value, **options))
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "said"),
+    [
+        (900, {}, r"removes weights from step 1 to step 900, but the run goes from step 0 to step \d+ \("),
+        (
+            9,
+            {"clock": {"step": 3}},
+            r"removes weights from step 1 to step 9, but the run goes from step 3 to",
+        ),
+        (4, {}, rf"schedule = \{{wrong = n\}} leaves {KEPT + 1} weights; {KEPT} are to stay"),
+        (5, {}, r"schedule 'off': a run's key holds \['keep'\] of the method already"),
+    ],
+)
+def test_a_run_that_cannot_be_pruned_so_is_refused_when_planned(
+    project: Any, value: int, more: dict[str, Any], said: str
+) -> None:
+    """Beyond the run, before it, at another count than the target, or under a name that is taken."""
+    method = {"method": "magnitude", "as": "wrong", "schedule": {"wrong": value}, **more}
+    with pytest.raises(SuiteError, match=said):
+        project.session(project.suite([method], sparsities=[0.9], epochs=2))
 
 
 def test_prune_refuses_it() -> None:
