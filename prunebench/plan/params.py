@@ -13,86 +13,31 @@ from typing import Any, Literal
 from prunebench.errors import UsageError
 from prunebench.host.form import Batch, Prunable
 from prunebench.plan.plain import Plain, Reader, called
+from prunebench.plan.uses import DataUse, DiagnosticUse, Identity, InitUse, NetworkUse, ScorerUse
 from prunebench.schedules import Removal, Rounds, Shrinking, shrinking
 from prunebench.training.recipe import Recipe
 
 __all__ = [
-    "DataUse",
-    "DiagnosticUse",
     "FromInit",
     "FromState",
     "Policy",
-    "InitUse",
     "MaskInRounds",
     "MaskOfScores",
     "MaskOfState",
     "MeasureParams",
-    "NetworkUse",
     "Params",
     "RecordParams",
     "RecordedCell",
     "RegrowthUse",
     "Run",
-    "ScorerUse",
     "Scoring",
     "ShuffleParams",
     "TrainParams",
     "components",
 ]
 
-Identity = Mapping[str, Any]
 Keep = Literal["high", "low", "far", "near"]
 Shares = Literal["global", "uniform", "erk"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkUse(Plain):
-    """A network as keys spell it."""
-
-    identity: Identity
-    name: str
-    parameters: Mapping[str, Any]
-    input: tuple[int, ...]
-    classes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataUse(Plain):
-    """A split of a data set as keys spell it."""
-
-    name: str
-    fingerprint: str
-    identity: Identity
-    split: Literal["test", "val"]
-    task: str | None = None
-    """What networks are trained for on it; None: classification."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitUse(Plain):
-    """An initialization, and the stream that it draws from: "init", or "fresh" for weights drawn again."""
-
-    name: str
-    identity: Identity
-    purpose: Literal["init", "fresh"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScorerUse(Plain):
-    """A scorer with its parameters, and the device that it works on."""
-
-    name: str
-    identity: Identity
-    parameters: Mapping[str, Any]
-    device: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosticUse(Plain):
-    """A diagnostic as keys spell it."""
-
-    name: str
-    identity: Identity
 
 
 Scorings = Mapping[str, tuple["Scoring", tuple[int, ...]]]

@@ -10,9 +10,10 @@ from prunebench.host.borrowed import donor, no_counts
 from prunebench.host.components import Scorer
 from prunebench.host.form import Batch, Form, Like, Regrowth, ScorerCall
 from prunebench.plan.builder import Builder
-from prunebench.plan.params import RegrowthUse, ScorerUse, Scoring
+from prunebench.plan.params import RegrowthUse, Scoring
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting
+from prunebench.plan.uses import ScorerUse
 from prunebench.suite.methods import fill_scorer
 from prunebench.training.recipe import Recipe
 
