@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -25,16 +26,17 @@ def canonical(value: Any) -> bytes:
     return encoded
 
 
+_NUMBERS_AND_WHAT_HOLDS_THEM = (float, dict, list, tuple)
+
+
 def _refuse_not_finite(value: Any) -> None:
     """orjson spells NaN and infinities as null; a key must not confuse them with None."""
     if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise ValueError(f"not a finite number: {value}")
-    elif isinstance(value, dict):
-        for item in value.values():
-            _refuse_not_finite(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
+        return
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, _NUMBERS_AND_WHAT_HOLDS_THEM):
             _refuse_not_finite(item)
 
 

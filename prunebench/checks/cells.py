@@ -53,7 +53,7 @@ class Cells(Table):
 
         Without `score_at` the method's own point is meant; with `every_point` any. Sparsity is not asked.
         """
-        if (labels["method"], labels["ablations"]) != (self.method, self.ablations_label):
+        if labels["method"] != self.method or labels["ablations"] != self.ablations_label:
             return False
         if self.find is not None and labels["find"] != changes_label(self.find):
             return False

@@ -87,7 +87,8 @@ class Check(Table):
     claim: Name | None = None
     """The id of the claim that it belongs to."""
     for_: None = Field(default=None, alias="for")
-    """What makes a family of the table: filled in before (`prunebench.reading.families`)."""
+    each: None = None
+    """Makes several of the table, as `for` does: both are filled in before (see `reading.families`)."""
     quantity: Asked = "accuracy"
     of: Side | None = None
     against: Against | None = None

@@ -16,7 +16,7 @@ from prunebench.checks.quantified import quantities_known
 from prunebench.checks.references import Spelled, are_there, have_cells, reported_there
 from prunebench.checks.reported import Reported
 from prunebench.reading.cursor import Cursor
-from prunebench.reading.families import members, names_differ, tables
+from prunebench.reading.families import entries, members, names_differ, tables
 
 __all__ = ["Read", "read_checks"]
 
@@ -73,10 +73,12 @@ def read_checks(content: Mapping[str, Any], here: Cursor, host: Components) -> R
 def _members(
     content: Mapping[str, Any], key: str, here: Cursor
 ) -> Iterator[tuple[Cursor, Mapping[str, Any]]]:
-    """Yield the tables of a key, each with those that its `for` makes of it."""
-    for place, table in tables(content, key, here):
-        for member in members(table, place, content.get("sets"), key if key == "check" else "table"):
-            yield place, member
+    """Yield the tables of a key, with those that `each` and `for` make of one."""
+    what = key if key == "check" else "table"
+    for whole, table in tables(content, key, here):
+        for place, entry in entries(table, whole):
+            for member in members(entry, place, content.get("sets"), what):
+                yield place, member
 
 
 def _check(table: Mapping[str, Any], here: Cursor) -> Check | None:

@@ -38,6 +38,7 @@ class Reported(Selection):
     name: Name | None = None
     """Begins the names of its checks; without it they begin with the setting and the method."""
     for_: None = Field(default=None, alias="for")
+    each: None = None
     where: Where = Where()
     sparsities: Annotated[list[Sparsity], Field(min_length=1)] | None = None
     range: Range | None = None

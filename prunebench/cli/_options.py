@@ -35,7 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _complete_suite(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete shipped suites by name, other suites as files; imports no torch."""
-    from prunebench.suite import shipped_suites
+    from prunebench.shipped import shipped_suites
 
     names = [CompletionItem(name, help="shipped") for name in shipped_suites() if name.startswith(incomplete)]
     folder, _, start = incomplete.rpartition("/")

@@ -92,7 +92,7 @@ def _suites() -> list[dict[str, Any]]:
     """Return the shipped suites, from their files alone."""
     import tomllib
 
-    from prunebench.suite import shipped_suites
+    from prunebench.shipped import shipped_suites
 
     rows = []
     for name, path in sorted(shipped_suites().items()):

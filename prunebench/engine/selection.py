@@ -11,8 +11,8 @@ from pathlib import Path
 from prunebench.engine.pytest_private import compiled_keyword
 from prunebench.engine.sparsities import of_sparsity
 from prunebench.errors import StoreError, UsageError, closest, readable
+from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
-from prunebench.plan.planner import PlannedCell
 from prunebench.store import replace
 
 __all__ = ["node_name", "select", "write_last_failed"]

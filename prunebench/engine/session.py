@@ -19,7 +19,7 @@ from prunebench.store import Store
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
     from prunebench.host.registry import Host
-    from prunebench.plan.planner import PlannedCell
+    from prunebench.plan.cells import PlannedCell
     from prunebench.suite import Suite
 
 __all__ = ["Request", "Session"]

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from prunebench.errors import UsageError
 from prunebench.percent import percent_labels
-from prunebench.plan.planner import PlannedCell
+from prunebench.plan.cells import PlannedCell
 
 __all__ = ["of_sparsity", "sparsity_of"]
 

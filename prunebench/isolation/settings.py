@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from prunebench.isolation import torch_settings as of_torch
 
-__all__ = ["QUIET", "TELLING", "Reading", "Setting"]
+__all__ = ["QUIET", "TELLING", "Reading", "Watched"]
 
 
-class Setting(NamedTuple):
+class Watched(NamedTuple):
     """One thing that can be read and written; `what` says in words what changing it was, verb first."""
 
     get: Callable[[], Any]
@@ -31,7 +31,7 @@ class Setting(NamedTuple):
 class Reading:
     """A setting as it was."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Watched) -> None:
         self._setting = setting
         self._was = _read(setting)
 
@@ -48,7 +48,7 @@ class Reading:
 _UNKNOWN = object()
 
 
-def _read(setting: Setting) -> Any:
+def _read(setting: Watched) -> Any:
     try:
         return setting.get()
     except (
@@ -94,9 +94,9 @@ def _stop_timer(was: bool) -> None:
 
 
 TELLING = [
-    Setting(_handlers, _put_handlers, _said_handlers),
-    Setting(_timer, _stop_timer, lambda was, now: "left a timer running"),
-    *(Setting(*setting) for setting in of_torch.TELLING),
+    Watched(_handlers, _put_handlers, _said_handlers),
+    Watched(_timer, _stop_timer, lambda was, now: "left a timer running"),
+    *(Watched(*setting) for setting in of_torch.TELLING),
 ]
 """What changes the results of others, or whether a run can be stopped."""
 
@@ -104,18 +104,18 @@ TELLING = [
 # -- what any library may touch ------------------------------------------------------------------------------
 
 
-def _attribute(owner: Any, name: str) -> Setting:
-    return Setting(lambda: getattr(owner, name), lambda value: setattr(owner, name, value))
+def _attribute(owner: Any, name: str) -> Watched:
+    return Watched(lambda: getattr(owner, name), lambda value: setattr(owner, name, value))
 
 
-def _list(get: Callable[[], list[Any]], then: Callable[[], object] = lambda: None) -> Setting:
+def _list(get: Callable[[], list[Any]], then: Callable[[], object] = lambda: None) -> Watched:
     """Return the setting that is what a list holds: the list stays the same one."""
 
     def put(items: tuple[Any, ...]) -> None:
         get()[:] = items
         then()
 
-    return Setting(lambda: tuple(get()), put)
+    return Watched(lambda: tuple(get()), put)
 
 
 def _loggers() -> list[tuple[logging.Logger, int, tuple[Any, ...], bool, bool]]:
@@ -168,22 +168,22 @@ def _put_start_method(method: Any) -> None:
 
 
 QUIET = [
-    Setting(random.getstate, random.setstate),
-    Setting(_numpy_state, _put_numpy_state),
-    Setting(lambda: _numpy().geterr(), lambda flags: _numpy().seterr(**flags)),
-    *(Setting(*setting) for setting in of_torch.QUIET),
+    Watched(random.getstate, random.setstate),
+    Watched(_numpy_state, _put_numpy_state),
+    Watched(lambda: _numpy().geterr(), lambda flags: _numpy().seterr(**flags)),
+    *(Watched(*setting) for setting in of_torch.QUIET),
     _list(lambda: warnings.filters, lambda: warnings._filters_mutated()),  # type: ignore[attr-defined, arg-type, return-value]
     _attribute(warnings, "showwarning"),
-    Setting(_loggers, _put_loggers),
+    Watched(_loggers, _put_loggers),
     _attribute(logging.root.manager, "disable"),
     *(_attribute(sys, name) for name in ("stdin", "stdout", "stderr", "excepthook", "unraisablehook")),
     _attribute(threading, "excepthook"),
     _list(lambda: sys.path),
-    Setting(sys.getrecursionlimit, sys.setrecursionlimit),
-    Setting(gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
-    Setting(lambda: dict(os.environ), _put_environment),
-    Setting(os.getcwd, os.chdir),
-    Setting(lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
-    Setting(_start_method, _put_start_method),
+    Watched(sys.getrecursionlimit, sys.setrecursionlimit),
+    Watched(gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    Watched(lambda: dict(os.environ), _put_environment),
+    Watched(os.getcwd, os.chdir),
+    Watched(lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
+    Watched(_start_method, _put_start_method),
 ]
 """What is put back without a word: it is common to set these, and restored they change nothing."""

@@ -12,8 +12,14 @@ from prunebench.jobs.context import Context, log
 from prunebench.jobs.scoring import blaming_divergence, network_of, scoring_of
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
-from prunebench.plan.params import MaskInRounds, MaskOfScores, MaskOfState, RegrowthUse, ShuffleParams
-from prunebench.plan.params import Scoring as ScoreParams
+from prunebench.plan.params import (
+    MaskInRounds,
+    MaskOfScores,
+    MaskOfState,
+    RegrowthUse,
+    ScoreParams,
+    ShuffleParams,
+)
 from prunebench.pruning import Mask, MaskForm, Regrow, make_mask, score_network, shuffle_mask
 from prunebench.pruning.degenerate import emptied_layers
 from prunebench.store import Artifact

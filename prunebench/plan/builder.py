@@ -67,10 +67,11 @@ class Builder:
         Objects are told apart by identity, which is quick, and kept alive so that it stays so.
         """
         key = (what, *map(id, objects), *values)
-        if key not in self._memo:
-            self._memo[key] = (make(), objects)
-        found: T = self._memo[key][0]
-        return found
+        made = self._memo.get(key)
+        if made is None:
+            made = self._memo[key] = (make(), objects)
+        value: T = made[0]
+        return value
 
     def cost_alone(self, key: str) -> float:
         """Return the cost of a job and of everything it descends from, each once, as if nothing were cached.

@@ -19,12 +19,13 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
     touched, and its convolutions and linear layers return zeros of the right shape: ResNet-50 and VGG-16 on
     ImageNet take a fraction of a second and the memory of their activations. (The meta device itself could
     tell the shapes too, but the first pass on it makes torch import its compiler, two seconds of every
-    start.) A network that cannot be run so is built by `build` and really run.
+    start; `to_empty` costs a part of that.) A network that cannot be run so is built by `build` and really
+    run.
     """
     import torch
 
     try:
-        module = meta.to_empty(device="cpu")
+        module = cast(Any, meta)._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
         for layer in _counted(module):
             layer.forward = _shape_alone(layer)
         return _run(module, shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import Job
-from prunebench.plan.params import FromState, Run, Scoring, TrainParams
+from prunebench.plan.params import FromState, Run, ScoreParams, TrainParams
 from prunebench.plan.scoring import passes_of, scoring_examples
 from prunebench.plan.setting import Setting
 from prunebench.training.course import Phase
@@ -20,16 +20,16 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
 
     A run that is left at several steps (to be scored, to be rewound to) counts as far as it is trained.
     """
-    found: dict[str, Phase] = {}
+    runs: dict[str, Phase] = {}
     for job in _in_order(builder, end, mask):
         params = job.params
         if isinstance(params, TrainParams):
-            _trained(builder, setting, params, found, evaluated=job.key == end)
+            _trained(builder, setting, params, runs, evaluated=job.key == end)
         else:
             there = _weights_there(builder, job.inputs[0], setting.network.prunable)
             for name, (scoring, kept) in params.scorings(there).items():
-                found[f"{job.key}{name}"] = _scored(builder, setting, scoring, kept)
-    phases = tuple(found.values())
+                runs[f"{job.key}{name}"] = _scored(builder, setting, scoring, kept)
+    phases = tuple(runs.values())
     # one object for cells that differ in their seeds alone: a frozen plan writes it once
     return builder.once("phases", (), phases, lambda: {"phases": [phase.plain() for phase in phases]})
 
@@ -53,14 +53,14 @@ def _in_order(builder: Builder, end: str, mask: str | None) -> list[Job]:
 
 
 def _trained(
-    builder: Builder, setting: Setting, params: TrainParams, found: dict[str, Phase], *, evaluated: bool
+    builder: Builder, setting: Setting, params: TrainParams, runs: dict[str, Phase], *, evaluated: bool
 ) -> None:
     run, key, stop = params.run, params.run_key, params.step
     start = run.start
-    known = found.get(key)
+    known = runs.get(key)
     stop = max(stop, known.start + known.steps if known else 0)
     if stop > start:
-        found[key] = Phase(
+        runs[key] = Phase(
             "train",
             examples=run.recipe.examples_between(start, stop, setting.data.examples),
             passes=float(FORWARD_AND_BACKWARD),
@@ -71,7 +71,7 @@ def _trained(
             before=_steps_before(builder, run),
         )
         if run.policy:
-            found[f"{key} scores"] = _scored(builder, setting, run.policy.scoring, run.policy.weights_there)
+            runs[f"{key} scores"] = _scored(builder, setting, run.policy.scoring, run.policy.weights_there)
 
 
 def _steps_before(builder: Builder, run: Run) -> int:
@@ -94,7 +94,7 @@ def _weights_there(builder: Builder, key: str, prunable: int) -> int:
     return prunable if run.mask is None else _weights_there(builder, run.mask, prunable)
 
 
-def _scored(builder: Builder, setting: Setting, scoring: Scoring, kept: tuple[int, ...]) -> Phase:
+def _scored(builder: Builder, setting: Setting, scoring: ScoreParams, kept: tuple[int, ...]) -> Phase:
     one = Phase(
         "score",
         examples=scoring_examples(scoring.batch, setting),

@@ -72,15 +72,15 @@ class Facts:
         Where its files are missing, shape and sizes are those declared, and a fingerprint that is not known
         without them is `ABSENT`: such cells can be planned and shown, never run. Raises: DataError.
         """
-        found = self._data.get((name, split))
-        if found is None:
+        facts = self._data.get((name, split))
+        if facts is None:
             dataset = self._host.dataset(name)
             own = parse_dataset(name)[0]
             with blamed(self._host.who("datasets", own)), self._host.calling("datasets", own):
                 missing = dataset.missing(self._root) if dataset.missing else None
                 described = dataset.description(self._root)
                 printed = (_known if missing else fingerprint)(dataset, self._root)
-            found = DataFacts(
+            facts = DataFacts(
                 shape=described.shape,
                 classes=described.classes,
                 examples=training_examples(described.train, split),
@@ -89,20 +89,20 @@ class Facts:
                 missing=missing,
                 task=dataset.task,
             )
-            self._data[name, split] = found
-        return found
+            self._data[name, split] = facts
+        return facts
 
     def network(self, call: ArchitectureCall, data: DataFacts, prunable: Prunable) -> NetworkFacts:
         """Return the prunable weights' names and shapes, parameter counts and the cost of a forward pass."""
         key = (digest([call.name, dict(call.parameters)]), data.shape, data.classes, prunable)
-        found = self._networks.get(key)
-        if found is None:
+        facts = self._networks.get(key)
+        if facts is None:
             architecture = cast(Architecture, self._host.get("architectures", call.name))
             who = self._host.who("architectures", call.name)
             with blamed(who), self._host.calling("architectures", call.name):
-                found = _measure(architecture, call.parameters, data, prunable)
-            self._networks[key] = found
-        return found
+                facts = _measure(architecture, call.parameters, data, prunable)
+            self._networks[key] = facts
+        return facts
 
 
 def fingerprint(dataset: Dataset, root: Path) -> str:

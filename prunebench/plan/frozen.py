@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
 from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
+from prunebench.plan.cells import PlannedCell
 from prunebench.plan.job import PARAMS, Job, Kind
 from prunebench.plan.plain import Reader
-from prunebench.plan.planner import PlannedCell
 
 if TYPE_CHECKING:
     from prunebench.plan.plan import Plan
@@ -151,7 +151,7 @@ class _Suite(BaseModel):
 
 
 _Cell = tuple[str, str, str, list[str], int, str, int, int, int, float, list[str]]
-_Job = tuple[str, Kind, dict[str, Any], list[str]]
+_Job = tuple[str, Kind, Any, list[str]]  # whoever reads the parameters looks at them
 
 
 class _Frozen(BaseModel):

@@ -12,7 +12,7 @@ from prunebench.plan.params import (
     MeasureParams,
     Params,
     RecordParams,
-    Scoring,
+    ScoreParams,
     ShuffleParams,
     TrainParams,
 )
@@ -33,7 +33,7 @@ JOB_VERSIONS: dict[str, int] = {
 
 PARAMS: dict[str, tuple[type[Params], ...]] = {
     "train": (TrainParams,),
-    "score": (Scoring,),
+    "score": (ScoreParams,),
     "mask": (MaskOfScores, MaskInRounds, MaskOfState),
     "shuffle": (ShuffleParams,),
     "measure": (MeasureParams,),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from prunebench.checks.frozen import STEP, frozen_checks
 from prunebench.checks.reported import reported_rows
 from prunebench.plan.builder import Builder
+from prunebench.plan.cells import plan_cells
 from prunebench.plan.plan import Plan
-from prunebench.plan.planner import plan_cells
 from prunebench.plan.refusals import Refusals
 from prunebench.suite.references import kinds_of
 

@@ -119,7 +119,7 @@ class MethodPlanning:
             allocation=self.form.allocation,
             scoring=self._scoring(),
         )
-        cost = len(policy.weights_there) * scoring_cost(self.builder, self.setting, self.form)
+        cost = len(shrinking.steps) * scoring_cost(self.builder, self.setting, self.form)
         end = self._end(policy=policy, extra=cost)
         return end, self.mask_of_state(end)
 

@@ -30,7 +30,7 @@ __all__ = [
     "RecordedCell",
     "RegrowthUse",
     "Run",
-    "Scoring",
+    "ScoreParams",
     "ShuffleParams",
     "TrainParams",
     "components",
@@ -40,7 +40,7 @@ Keep = Literal["high", "low", "far", "near"]
 Shares = Literal["global", "uniform", "erk"]
 
 
-Scorings = Mapping[str, tuple["Scoring", tuple[int, ...]]]
+Scorings = Mapping[str, tuple["ScoreParams", tuple[int, ...]]]
 """Who scores, and how many weights are there each time; the names tell apart what one job scores by."""
 
 
@@ -70,7 +70,7 @@ class Asked(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scoring(Asked):
+class ScoreParams(Asked):
     """What decides the scores of a state: all that a score job is asked."""
 
     scorer: ScorerUse
@@ -129,7 +129,7 @@ class MaskInRounds(Asked):
     mask."""
     counts: tuple[int, ...] | None = None
     """Of all other rounds: how many weights are kept after each."""
-    scoring: Scoring
+    scoring: ScoreParams
     regrowth: RegrowthUse | None = None
 
     @property
@@ -216,7 +216,7 @@ class Policy(Plain):
     """How many weights are left when: a schedule's own value."""
     keep: Keep
     allocation: Shares
-    scoring: Scoring
+    scoring: ScoreParams
 
     @property
     def weights_there(self) -> tuple[int, ...]:
@@ -242,7 +242,7 @@ class Policy(Plain):
             shrinking=shrinking({name: part for name, part in value.items() if name not in own}),
             keep=value["keep"],
             allocation=value["allocation"],
-            scoring=reader.read(Scoring, value["scoring"]),
+            scoring=reader.read(ScoreParams, value["scoring"]),
         )
 
 
@@ -336,7 +336,7 @@ def components(value: Plain) -> Iterator[tuple[str, str, Identity]]:
 
 Params = (
     TrainParams
-    | Scoring
+    | ScoreParams
     | MaskOfScores
     | MaskInRounds
     | MaskOfState

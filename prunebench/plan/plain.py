@@ -40,16 +40,11 @@ class Plain:
 
     def _written(self) -> dict[str, Any]:
         kind: Any = type(self)
-        written: dict[str, Any] = {}
-        for name, key in _keys(kind).items():
-            value = getattr(self, name)
-            if value.__class__ in _AS_THEY_ARE:
-                written[key] = value
-            elif isinstance(value, Plain):
-                written[key] = value.plain()
-            elif value is not None:
-                written[key] = _dumped(value) if isinstance(value, BaseModel) else value
-        return written
+        return {
+            key: value if value.__class__ in _AS_THEY_ARE else _plain(value)
+            for name, key in _keys(kind).items()
+            if (value := getattr(self, name)) is not None
+        }
 
     @classmethod
     def read(cls, value: Mapping[str, Any], reader: Reader) -> Self:
@@ -58,8 +53,8 @@ class Plain:
         read = _readers(kind)
         given = {}
         for key, part in value.items():
-            name, read_part = read[key]
-            given[name] = read_part(part, reader)
+            name, hint, read_part = read[key]
+            given[name] = part if part.__class__ is hint else read_part(part, reader)
         return cls(**given)
 
 
@@ -92,6 +87,8 @@ class Reader:
 
     def one_of(self, kinds: Sequence[type[T]], value: Any) -> T:
         """Return the value of the one of these kinds that has this shape."""
+        if len(kinds) == 1:
+            return self.read(kinds[0], value)
         names = frozenset(self.shared(value))
         return self.read(_kind_of_shape(tuple(kinds), names), value)
 
@@ -114,6 +111,12 @@ def _kind_of_shape(kinds: tuple[Any, ...], names: frozenset[str]) -> type:
     raise ValueError(f"no {' or '.join(kind.__name__ for kind in kinds)} has {sorted(names)}")
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, Plain):
+        return value.plain()
+    return _dumped(value) if isinstance(value, BaseModel) else value
+
+
 @lru_cache(maxsize=4096)
 def _dumped(value: BaseModel) -> dict[str, Any]:
     """Return the plain form of a validated value, one object for equal ones."""
@@ -129,10 +132,10 @@ def _keys(kind: Any) -> dict[str, str]:
 
 
 @cache
-def _readers(kind: Any) -> dict[str, tuple[str, Callable[[Any, Reader], Any]]]:
-    """Return the field for each of a value's names in JSON, and what reads it, by its annotation."""
+def _readers(kind: Any) -> dict[str, tuple[str, Any, Callable[[Any, Reader], Any]]]:
+    """Return for each of a value's names in JSON the field, its annotation, and what reads it by that."""
     hints = get_type_hints(kind)
-    return {key: (name, _reader(hints[name])) for name, key in _keys(kind).items()}
+    return {key: (name, hints[name], _reader(hints[name])) for name, key in _keys(kind).items()}
 
 
 def _reader(hint: Any) -> Callable[[Any, Reader], Any]:

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from prunebench.canonical import digest
+from prunebench.plan.cells import PlannedCell
 from prunebench.plan.frozen import frozen, thawed
 from prunebench.plan.job import Job
 from prunebench.plan.params import TrainParams
-from prunebench.plan.planner import PlannedCell
 
 __all__ = ["Plan"]
 
@@ -50,11 +50,11 @@ class Plan:
     @cached_property
     def readers(self) -> dict[str, list[str]]:
         """For each key, the jobs that read it."""
-        found: dict[str, list[str]] = {}
+        readers: dict[str, list[str]] = {}
         for job in self.jobs.values():
             for key in job.inputs:
-                found.setdefault(key, []).append(job.key)
-        return found
+                readers.setdefault(key, []).append(job.key)
+        return readers
 
     @cached_property
     def earlier(self) -> dict[str, str]:
@@ -63,12 +63,12 @@ class Plan:
         for job in self.jobs.values():
             if isinstance(job.params, TrainParams):
                 runs.setdefault(job.params.run_key, []).append((job.params.step, job.key))
-        found = {}
+        before_it = {}
         for states in runs.values():
             states.sort()
             for (_, before), (_, after) in pairwise(states):
-                found[after] = before
-        return found
+                before_it[after] = before
+        return before_it
 
     def needs(self, key: str) -> tuple[str, ...]:
         """Return the keys that must be there before this job runs: inputs, and the run's earlier state."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
-from prunebench.plan.planner import PlannedCell
 
 __all__ = ["Earlier", "changes", "reason"]
 
@@ -40,21 +40,21 @@ def reason(cell: PlannedCell, plan: Plan, previous: Plan | None) -> str:
     before = previous.by_id.get(cell.id) if previous else None
     if previous is None or before is None or before.key == cell.key:
         return "not run yet"
-    found = changes(cell, plan, previous)
-    return "; ".join(found) if found else "the cell's definition changed"
+    changed = changes(cell, plan, previous)
+    return "; ".join(changed) if changed else "the cell's definition changed"
 
 
 def changes(cell: PlannedCell, plan: Plan, previous: Plan) -> list[str]:
     """Return what this cell depends on and what of it is another than in the previous plan."""
-    found = []
+    changed = []
     for label in cell.parts:
         now, was = plan.identities.get(label), previous.identities.get(label)
         if was is not None and now is not None and now != was:
             if "digest" in was and "digest" in now and was.get("rule", 1) != now.get("rule", 1):
-                found.append(f"{label}: identity rule changed")
+                changed.append(f"{label}: identity rule changed")
             else:
-                found.append(f"{label} changed: {_short(was)} → {_short(now)}")
-    return found
+                changed.append(f"{label} changed: {_short(was)} → {_short(now)}")
+    return changed
 
 
 def _short(identity: Mapping[str, Any]) -> str:

@@ -61,10 +61,10 @@ class Refusals:
 def _points(builder: Builder, cell: Cell) -> Iterator[tuple[str, Point, Recipe]]:
     """Yield the points that a form names, under which key, and the recipe whose schedule they are of."""
     form, recipe = cell.form, cell.recipe
-    found = find_recipe(builder, form, recipe)
-    yield "score_at", form.score_at, found
+    find = find_recipe(builder, form, recipe)
+    yield "score_at", form.score_at, find
     if form.train_from != "scored":
-        yield "train_from", form.train_from, found if of_find(form.train_from) else recipe
+        yield "train_from", form.train_from, find if of_find(form.train_from) else recipe
     yield "clock", form.clock, recipe
     for point in form.schedule.points():
         yield "schedule", point, recipe

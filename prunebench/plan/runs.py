@@ -29,9 +29,9 @@ def dense_state(builder: Builder, setting: Setting, recipe: Recipe, seed: int, s
 
 def scored_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed: int) -> str:
     """Add the job that makes the state which a form scores, and return its key."""
-    found = find_recipe(builder, form, recipe)
-    step = found.step_of(form.score_at, setting.data.examples)
-    return dense_state(builder, setting, found, seed, step)
+    find = find_recipe(builder, form, recipe)
+    step = find.step_of(form.score_at, setting.data.examples)
+    return dense_state(builder, setting, find, seed, step)
 
 
 def pruned_state(

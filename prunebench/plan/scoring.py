@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from prunebench.canonical import canonical
 from prunebench.errors import UsageError
 from prunebench.host.borrowed import donor, no_counts
 from prunebench.host.components import Scorer
 from prunebench.host.form import Batch, Form, Like, Regrowth, ScorerCall
 from prunebench.plan.builder import Builder
-from prunebench.plan.params import RegrowthUse, Scoring
+from prunebench.plan.params import RegrowthUse, ScoreParams
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting
 from prunebench.plan.uses import ScorerUse
@@ -47,15 +48,15 @@ def components_of(builder: Builder, form: Form, recipe: Recipe) -> tuple[str, ..
     """Return the names in the table of identities that a form's masks and weights depend on."""
 
     def make() -> tuple[str, ...]:
-        found = [builder.part("initializations", recipe.init)[0]]
+        labels = [builder.part("initializations", recipe.init)[0]]
         if form.scorer is not None:
-            found.append(builder.part("scorers", form.scorer.name)[0])
+            labels.append(builder.part("scorers", form.scorer.name)[0])
             if isinstance(form.regrowth, Regrowth):
-                found.append(builder.part("scorers", form.regrowth.scorer.name)[0])
-            found.append(builder.part("initializations", find_recipe(builder, form, recipe).init)[0])
+                labels.append(builder.part("scorers", form.regrowth.scorer.name)[0])
+            labels.append(builder.part("initializations", find_recipe(builder, form, recipe).init)[0])
         if isinstance(form.allocation, Like):
-            found += components_of(builder, liked(builder, form, form.allocation), recipe)
-        return tuple(dict.fromkeys(found))
+            labels += components_of(builder, liked(builder, form, form.allocation), recipe)
+        return tuple(dict.fromkeys(labels))
 
     return builder.once("components", (form, recipe), (), make)
 
@@ -75,13 +76,13 @@ def liked(builder: Builder, form: Form, allocation: Like) -> Form:
     return builder.once("like", (form,), (), make)
 
 
-def scoring_of(builder: Builder, setting: Setting, form: Form, seed: int) -> Scoring:
+def scoring_of(builder: Builder, setting: Setting, form: Form, seed: int) -> ScoreParams:
     """Return what decides a form's scores, but the state."""
     scorer = form.scorer
     assert scorer is not None
 
-    def make() -> Scoring:
-        return Scoring(
+    def make() -> ScoreParams:
+        return ScoreParams(
             scorer=_called(builder, scorer),
             prunable=form.prunable,
             architecture=setting.architecture,
@@ -134,7 +135,7 @@ def passes_of(builder: Builder, scorer: str, parameters: Mapping[str, Any]) -> f
         with builder.host.calling("scorers", scorer):
             return component.cost(parameters)
 
-    return builder.once("passes", (parameters,), (scorer,), ask)
+    return builder.once("passes", (), (scorer, canonical(parameters)), ask)
 
 
 def _reads_data(builder: Builder, scorer: str) -> bool:

@@ -136,8 +136,8 @@ class Cursor:
         if moved is not None:
             return moved.at(*rest)
         if not self._moved:
-            return replace(self, location=(*self.location, *parts))
-        return replace(self, location=(*self.location, first), _moved={}).at(*rest)
+            return Cursor(self.problems, (*self.location, *parts), self.member)
+        return Cursor(self.problems, (*self.location, first), self.member).at(*rest)
 
     def moved(self, keys: Mapping[str, Cursor]) -> Cursor:
         """Return this place with keys that stand elsewhere in the file: `here / key` is `keys[key]` then."""

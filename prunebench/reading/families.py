@@ -11,7 +11,7 @@ from prunebench.errors import nearest
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.spelling import show
 
-__all__ = ["members", "names_differ", "tables"]
+__all__ = ["entries", "members", "names_differ", "tables"]
 
 _PLACE = re.compile(r"\{([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -24,6 +24,26 @@ def tables(content: Mapping[str, Any], key: str, here: Cursor) -> Iterator[tuple
     for i, table in enumerate(given if isinstance(given, list) else []):
         if isinstance(table, dict):
             yield here.at(key, i), table
+
+
+def entries(table: Mapping[str, Any], here: Cursor) -> Iterator[tuple[Cursor, Mapping[str, Any]]]:
+    """Yield the tables that the table at `here` stands for with `each`, and their places: itself without.
+
+    `each = [{name = "a", margin = 1.0}, {name = "b"}]` makes a table of every entry: with its keys and
+    the table's others; of a key that both have, the entry's. A problem is noted once, and nothing is yielded
+    then.
+    """
+    if "each" not in table:
+        yield here, table
+        return
+    given, place = table["each"], here / "each"
+    if not isinstance(given, list) or not given or not all(isinstance(one, Mapping) for one in given):
+        place.problem(f"found {show(given)}; allowed: a list of tables, at least one")
+        return
+    shared = {key: value for key, value in table.items() if key != "each"}
+    for i, entry in enumerate(given):
+        own = {key: here / key for key in shared if key not in entry}
+        yield (place / i).moved(own), {**shared, **entry}
 
 
 def members(table: Mapping[str, Any], here: Cursor, sets: Any, what: str) -> Iterator[Mapping[str, Any]]:

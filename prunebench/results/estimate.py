@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
-from prunebench.plan.planner import PlannedCell
 from prunebench.results.snapshot import Snapshot
 from prunebench.store import Damaged, Missing, Store
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
-from prunebench.plan.planner import PlannedCell
 from prunebench.results.binding import measure_of, record_of
 from prunebench.store import Damaged, Missing, Record, Store
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from prunebench.checks.grammar import Check
+from prunebench.shipped import shipped_suites
 from prunebench.suite.cell import ArchitectureCall, Cell
-from prunebench.suite.load import load_suite, shipped_suites
+from prunebench.suite.load import load_suite
 from prunebench.suite.suite import Suite, with_methods, with_seeds
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -11,26 +10,11 @@ from typing import Any
 from prunebench.errors import SuiteError, nearest, nearest_file
 from prunebench.reading.slips import syntax_hint
 from prunebench.reading.spelling import at, show
+from prunebench.shipped import shipped_folder, shipped_suites
 from prunebench.suite.parameters import Components
 from prunebench.suite.suite import Suite, make_suite
 
-__all__ = ["load_suite", "plugin_files", "read_content", "shipped_suites", "suite_path"]
-
-
-def shipped_suites() -> dict[str, Path]:
-    """Return the suites that come with prunebench, by name: of the wheel, else of the checkout."""
-    folder = _folder()
-    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda p: p.stem)} if folder else {}
-
-
-def _folder() -> Path | None:
-    plugins = importlib.util.find_spec("prunebench_plugins")
-    for location in (plugins.submodule_search_locations or ()) if plugins else ():
-        package = Path(location)
-        for folder in (package / "suites", package.parent.parent / "suites"):
-            if folder.is_dir():
-                return folder
-    return None
+__all__ = ["load_suite", "plugin_files", "read_content", "suite_path"]
 
 
 def suite_path(name_or_path: str | Path) -> Path:
@@ -51,7 +35,7 @@ def suite_path(name_or_path: str | Path) -> Path:
         file = path.with_suffix(".toml") if path.name else path
         own = f": '{file}'" if file.is_file() else ""
         raise SuiteError(
-            f"no shipped suite '{name}'{nearest(name, shipped)} (in {_folder() or 'no folder'}); "
+            f"no shipped suite '{name}'{nearest(name, shipped)} (in {shipped_folder() or 'no folder'}); "
             f"a suite of your own is given as a path that ends in .toml{own}"
         )
     return shipped[name]

@@ -174,3 +174,71 @@ def test_placeholders_without_for_are_plain_text(suite: Text, problems: Lines) -
     text = f'\n[[check]]\nname = "c-{{m}}"\nof = {{method = "snip"}}\n{REST}'
     (found,) = problems(whole(suite, text))
     assert found.startswith("s.toml: check[0].name: found 'c-{m}'; allowed: letters, digits")
+
+
+EACH = """
+[[check]]
+against = {method = "random"}
+range = "all"
+expect = "above"
+each = [
+  {name = "c-one", of = {method = "snip"}, margin = 1.0},
+  {name = "c-{m}", for = {m = ["snip", "grasp"]}, of = {method = "{m}"}, expect = "same"},
+]
+"""
+
+
+def test_each_is_the_checks_written_out(suite: Text, load: Callable[[str], Suite]) -> None:
+    """A check for every entry: its keys, and those beside; an entry's own key and its own family."""
+    plain = "".join(
+        f"""
+[[check]]
+name = "c-{name}"
+of = {{method = "{method}"}}
+against = {{method = "random"}}
+range = "all"
+expect = "{expect}"
+{more}
+"""
+        for name, method, expect, more in (
+            ("one", "snip", "above", "margin = 1.0"),
+            ("snip", "snip", "same", ""),
+            ("grasp", "grasp", "same", ""),
+        )
+    )
+    assert load(whole(suite, EACH)).checks == load(whole(suite, plain)).checks
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'expect = "same"}',
+            'expect = "sane"}',
+            "check[0].each[1].expect: found 'sane'; did you mean 'same'?",
+        ),
+        ('range = "all"', 'range = "al"', "check[0].range: found 'al'; allowed"),
+        (
+            'name = "c-one"',
+            'name = "c-snip"',
+            "check[0].each[1].name: found 'c-snip', which is check[0].each[0]'s too",
+        ),
+        ("margin = 1.0", "margins = 1.0", "check[0].each[0].margins: is no key here; did you mean 'margin'?"),
+        ('{m}"}', '{k}"}', "check[0].each[1].of.method: found '{k}': 'k' is no name of this check's 'for'"),
+    ],
+)
+def test_what_is_wrong_is_said_at_the_entry_or_beside(
+    suite: Text, problems: Lines, old: str, new: str, message: str
+) -> None:
+    """The key path is that of the file: of the entry for its own keys, of the table for the others."""
+    found = problems(whole(suite, EACH.replace(old, new, 1)))
+    assert any(message in line for line in found), found
+
+
+@pytest.mark.parametrize("each", ["[]", "3", '["snip"]', "{}"])
+def test_each_is_a_list_of_tables(suite: Text, problems: Lines, each: str) -> None:
+    """Anything else is named, once."""
+    found = problems(whole(suite, f'[[check]]\nname = "c"\n{REST}each = {each}\n'))
+    assert len(found) == 1
+    assert "check[0].each: found" in found[0]
+    assert "allowed: a list of tables, at least one" in found[0]

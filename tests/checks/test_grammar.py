@@ -212,7 +212,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
      "and the claim alone"),
     ({"name": '"a b"'}, ".name: found 'a b'; allowed: letters, digits and . _ + - after a letter or digit"),
     ({"claims": '"C1"'}, ".claims: is no key here; did you mean 'claim'? allowed: against, all, any, beside, by, "
-     "claim, compare, expect, for, margin, name, of, over, quantity, range, settings, where"),
+     "claim, compare, each, expect, for, margin, name, of, over, quantity, range, settings, where"),
     ({"quantity": '"measure:layer-sparsity."', "margin": "1"}, ".quantity: found 'measure:layer-sparsity.'; "
      "allowed: 'measure:NAME' or 'measure:NAME.FIELD'"),
     ({"quantity": '"measure"', "margin": "1"}, ".quantity: found 'measure'; allowed: 'measure:NAME' or "

@@ -209,6 +209,14 @@ def test_families_of_reported_numbers(builtin: Any) -> None:
     assert [one.sparsities for one in suite.reported] == [[0.5], [0.75]]
 
 
+def test_each_reported_number_is_written_out(builtin: Any) -> None:
+    """A table with `each` is a row, and a check, for every entry."""
+    each = [{"name": "first", "sparsities": [0.5]}, {"name": "second", "sparsities": [0.75]}]
+    suite = suite_of(builtin, each=each, agrees=1)
+    assert [check.name for check in suite.checks] == ["first", "second"]
+    assert [one.sparsities for one in suite.reported] == [[0.5], [0.75]]
+
+
 def test_reported_ratios_and_range_ends(builtin: Any) -> None:
     """Other quantities are checks alone: of a measure over that of other cells, of a whole range."""
     ratio = suite_of(

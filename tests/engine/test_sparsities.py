@@ -9,7 +9,7 @@ import pytest
 from prunebench.engine.sparsities import of_sparsity, sparsity_of
 from prunebench.errors import UsageError
 from prunebench.percent import percent_labels
-from prunebench.plan.planner import PlannedCell
+from prunebench.plan.cells import PlannedCell
 
 
 def cells(grids: dict[str, Sequence[str]]) -> list[PlannedCell]:
@@ -23,7 +23,7 @@ def cells(grids: dict[str, Sequence[str]]) -> list[PlannedCell]:
             labels={"architecture": "a", "dataset": "d", "recipe": recipe},
             density=density,
             seed=0,
-            kept=1,
+            target=1,
             prunable=2,
             cost=0.0,
             parts=(),

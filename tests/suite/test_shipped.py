@@ -301,7 +301,7 @@ def test_the_checks_of_the_docs_load(builtin: Any, tmp_path: Path) -> None:
         block for block in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL) if "[[check]]" in block
     ]
     blocks = [block if "schema" in block else EXAMPLE + block for block in blocks]
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         path = tmp_path / "example.toml"
         path.write_text(block, encoding="utf-8")

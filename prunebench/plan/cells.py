@@ -114,7 +114,7 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
     """Return what a record says of the cell, less what differs between cells of one method."""
 
     def make() -> dict[str, Any]:
-        found: dict[str, Any] = {
+        said: dict[str, Any] = {
             "architecture": {
                 "name": cell.architecture.name,
                 "parameters": dict(cell.architecture.parameters),
@@ -124,8 +124,8 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
             "recipe": cell.recipe.model_dump(mode="json", exclude_none=True),
         }
         if cell.form.scorer is not None:
-            found["form"] = cell.form.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return found
+            said["form"] = cell.form.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return said
 
     objects = (cell.architecture, cell.recipe, cell.form)
     return builder.once("described", objects, (cell.dataset, cell.split), make)
