@@ -160,7 +160,7 @@ class Form(_Value):
 
     @model_validator(mode="after")
     def _fits_its_schedule(self) -> Form:
-        self.schedule.check(self)
+        self.schedule.fits(self)
         if isinstance(self.regrowth, Regrowth) and not self.schedule.regrows:
             raise ValueError(f"regrowth takes {regrowing()}")
         return self

@@ -75,6 +75,8 @@ class MethodPlanning:
 
     def mask_of_scores(self, *, state: str | None = None, target: int | None = None) -> str:
         """Add the jobs that score a state once and make the mask: unless given, the form's, of the target."""
+        if isinstance(self.form.regrowth, Regrowth):
+            raise UsageError(f"{self.form.schedule.called} has no rounds between which weights could return")
         cost = scoring_cost(self.builder, self.setting, self.form)
         scores = self.builder.add(self._scoring(), (state or self._scored(),), cost=cost)
         return self._add_mask(MaskOfScores(**self._asked(target)), scores, 0.0)
@@ -109,14 +111,16 @@ class MethodPlanning:
     def trained_while(self, shrinking: Shrinking) -> tuple[str, str]:
         """Add the jobs that train and prune on the way; return the keys of the end state and its mask.
 
-        Raises: UsageError for removals before or after the run, and for another count than the target.
+        Raises: UsageError for removals before or after the run, for another count than the target, and for a
+        schedule that does not say what its runs' keys hold.
         """
         self._check(shrinking)
-        assert isinstance(self.form.allocation, str)
+        allocation: Any = self.form.allocation  # of the schedules that get here, never `Like`
         policy = Policy(
             shrinking=shrinking,
+            schedule_version=self._version,
             keep=self.form.keep,
-            allocation=self.form.allocation,
+            allocation=allocation,
             scoring=self._scoring(),
         )
         cost = len(shrinking.steps) * scoring_cost(self.builder, self.setting, self.form)
@@ -124,7 +128,11 @@ class MethodPlanning:
         return end, self.mask_of_state(end)
 
     def _check(self, shrinking: Shrinking) -> None:
-        said = f"schedule = {self.form.schedule.spelling}"
+        schedule = self.form.schedule
+        said = f"schedule = {schedule.spelling}"
+        if schedule.shrinking is not type(shrinking):
+            name = type(shrinking).__name__
+            raise UsageError(f"{said} prunes while training: its class must say shrinking = {name}")
         steps, end = shrinking.steps, self.step_of("end")
         if not steps:
             raise UsageError(f"{said} removes no weights")
@@ -135,6 +143,12 @@ class MethodPlanning:
             )
         if (kept := shrinking.kept_at(steps[-1])) != self.target:
             raise UsageError(f"{said} leaves {kept} weights; {self.target} are to stay")
+
+    @property
+    def _version(self) -> str | None:
+        """The version of the schedule, where it is not the first: that one's keys hold none."""
+        version = self.form.schedule.version
+        return None if version == "1" else version
 
     def _scored(self) -> str:
         return scored_state(self.builder, self.setting, self.form, self.recipe, self.seed)
@@ -153,6 +167,7 @@ class MethodPlanning:
             "target": self.target if target is None else target,
             "prunable": self.prunable,
             "allocation": "like" if like else self.form.allocation,
+            "schedule_version": self._version,
         }
 
     def _add_mask(self, params: MaskOfScores | MaskInRounds, source: str, cost: float) -> str:

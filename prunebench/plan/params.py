@@ -108,6 +108,8 @@ class MaskOfScores(Asked):
     """How many weights are asked for."""
     prunable: int
     allocation: Literal[Shares, "like"]
+    schedule_version: str | None = None
+    """Of the schedule that asked for it; None of the first."""
 
     @property
     def exact_counts(self) -> Mapping[str, int]:
@@ -123,6 +125,7 @@ class MaskInRounds(Asked):
     target: int = field(metadata=called("kept"))
     prunable: int
     allocation: Literal[Shares, "like"]
+    schedule_version: str | None = None
     rounds: int | None = None
     density: str | None = None
     """Of rounds in equal ratios: they pass through its powers. Another density with the same count is another
@@ -217,6 +220,7 @@ class Policy(Plain):
     keep: Keep
     allocation: Shares
     scoring: ScoreParams
+    schedule_version: str | None = None
 
     @property
     def weights_there(self) -> tuple[int, ...]:
@@ -225,9 +229,15 @@ class Policy(Plain):
         return (left.prunable, *map(left.kept_at, left.steps[:-1]))
 
     def _written(self) -> dict[str, Any]:
-        own = {"keep": self.keep, "allocation": self.allocation, "scoring": self.scoring.plain()}
+        own: dict[str, Any] = {
+            "keep": self.keep,
+            "allocation": self.allocation,
+            "scoring": self.scoring.plain(),
+        }
         schedules = self.shrinking.plain()
-        if taken := own.keys() & schedules.keys():
+        if self.schedule_version is not None:
+            own["schedule_version"] = self.schedule_version
+        if taken := {*own, "schedule_version"} & schedules.keys():
             raise UsageError(
                 f"schedule {self.shrinking.kind!r}: a run's key holds {sorted(taken)} of the method already: "
                 "call them otherwise"
@@ -237,9 +247,10 @@ class Policy(Plain):
     @classmethod
     def read(cls, value: Mapping[str, Any], reader: Reader) -> Policy:
         """Return the policy that JSON holds. Raises: ValueError, TypeError or KeyError for another shape."""
-        own = {"keep", "allocation", "scoring"}
+        own = {"keep", "allocation", "scoring", "schedule_version"}
         return cls(
             shrinking=shrinking({name: part for name, part in value.items() if name not in own}),
+            schedule_version=value.get("schedule_version"),
             keep=value["keep"],
             allocation=value["allocation"],
             scoring=reader.read(ScoreParams, value["scoring"]),

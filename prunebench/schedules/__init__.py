@@ -1,16 +1,17 @@
 """Schedules: when a method scores and removes, one module each. `SCHEDULES` is all that there are.
 
 They stand below the host, for a form holds a schedule, and below planning, which gives a schedule what it
-plans with (`Planning`): so that all that a schedule is stands in its one module.
+plans with (`Planning`): so that all that a schedule is stands in its one module (docs/schedules.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 from prunebench.schedules.gradual import Gradual
-from prunebench.schedules.levels import Levels
 from prunebench.schedules.one_shot import OneShot
 from prunebench.schedules.rounds import Rounds
 from prunebench.schedules.schedule import Fields, Planning, Removal, Schedule, Shrinking
@@ -19,7 +20,6 @@ __all__ = [
     "SCHEDULES",
     "Fields",
     "Gradual",
-    "Levels",
     "OneShot",
     "Planning",
     "Removal",
@@ -27,13 +27,42 @@ __all__ = [
     "Schedule",
     "Shrinking",
     "allowed",
+    "collected",
     "parsed",
     "regrowing",
     "shrinking",
 ]
 
-SCHEDULES: list[type[Schedule]] = [OneShot, Rounds, Levels, Gradual]
-"""A schedule is added here, and in a module of its own."""
+MODULES = [
+    "one_shot",
+    "rounds",
+    "levels",
+    "gradual",
+]
+"""A schedule is a module beside this one, and its name here."""
+
+
+def collected(modules: Iterable[ModuleType]) -> list[type[Schedule]]:
+    """Return the schedules that are written in these modules, in their order.
+
+    Raises: ValueError where two have one key in suites, or one kind in the keys of runs.
+    """
+    found: list[type[Schedule]] = []
+    for module in modules:
+        own = [one for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__]
+        found += [one for one in own if isinstance(one, type) and issubclass(one, Schedule)]
+    taken: dict[tuple[str, str], type[Schedule]] = {}
+    for schedule in found:
+        kind = schedule.shrinking.kind if schedule.shrinking is not None else ""
+        names = {"key": schedule.key(), "kind": kind}
+        for what, name in names.items():
+            if name and (other := taken.setdefault((what, name), schedule)) is not schedule:
+                two = " and ".join(f"{one.__name__} in {one.__module__}" for one in (other, schedule))
+                raise ValueError(f"two schedules have the {what} {name!r}: {two}")
+    return found
+
+
+SCHEDULES = collected(importlib.import_module(f"{__name__}.{name}") for name in MODULES)
 
 
 def parsed(value: Any) -> Any:
@@ -47,8 +76,8 @@ def parsed(value: Any) -> Any:
 
 
 def allowed() -> str:
-    """Return how every schedule is spelled, for messages."""
-    *others, last = (schedule.spelling for schedule in SCHEDULES)
+    """Return how every schedule is spelled that can be planned, for messages."""
+    *others, last = (schedule.spelling for schedule in SCHEDULES if schedule.is_built())
     return f"{', '.join(others)} or {last}"
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prunebench.errors import UsageError
-from prunebench.schedules.schedule import Fields, Planned, Planning, Schedule
+from prunebench.schedules.schedule import Planned, Planning, Schedule
 from prunebench.training.recipe import Point, of_find
 
 __all__ = ["Cubic", "Gradual", "GradualSpan"]
@@ -30,6 +30,8 @@ class GradualSpan(BaseModel):
     def _of_this_run(self) -> GradualSpan:
         if of_find(self.from_) or of_find(self.to):
             raise ValueError("from and to are points of the run that is pruned")
+        if self.from_ == "end" or self.to == "init" or _not_behind(self.from_, self.to):
+            raise ValueError(f"to = {spelled(self.to)} must lie behind from = {spelled(self.from_)}")
         return self
 
 
@@ -100,42 +102,53 @@ class Gradual(Schedule):
     """Pruned while training, on the cubic schedule of Zhu and Gupta (2018)."""
 
     spelling = "{gradual = {from = …, to = …, every = n}}"
-    prunes_in_training = True
     shrinking = Cubic
 
     gradual: GradualSpan
-
-    def check(self, form: Fields) -> None:
-        """Refuse what needs a mask before training."""
-        if form.alter:
-            raise ValueError(
-                f"schedule = {{gradual = …}} has no mask before it trains: {form.alter[0]} alters one"
-            )
-        if not isinstance(form.allocation, str):
-            raise ValueError("schedule = {gradual = …} takes allocation 'global', 'uniform' or 'erk'")
 
     def points(self) -> tuple[Point, ...]:
         """Return where it begins and where it ends."""
         return self.gradual.from_, self.gradual.to
 
-    def lacks(self, changed: Literal["mask", "scored network"]) -> str | None:
-        """Return why there is neither."""
-        if changed == "mask":
-            return "gradual pruning makes its mask in it"
-        return "gradual pruning has but one network"
-
-    def mask(self, planning: Planning) -> str:
-        """Refuse: whoever wants the mask alone trains nothing."""
-        raise UsageError("schedule = {gradual = …} has no mask before it trains")
-
     def plan(self, planning: Planning) -> Planned:
         """Plan one training. Raises: UsageError where it ends before it begins, or begins before its run."""
         span = self.gradual
-        start, stop = planning.step_of(span.from_), planning.step_of(span.to)
-        cubic = Cubic(start, stop, span.every, planning.prunable, planning.target)
+        start = self._step(planning, "from", span.from_)
+        stop = self._step(planning, "to", span.to)
+        if start >= stop:
+            raise UsageError(
+                f"{self.called}: to = {spelled(span.to)} is step {stop}, from = {spelled(span.from_)} is "
+                f"step {start}; to must lie behind from"
+            )
         if start < planning.clock:
             raise UsageError(
-                f"schedule = {{gradual = …}} begins at step {start}, but the run at step {planning.clock} "
-                "(clock)"
+                f"{self.called}: from = {spelled(span.from_)} begins at step {start}, but the run at step "
+                f"{planning.clock} (clock)"
             )
-        return planning.trained_while(cubic)
+        return planning.trained_while(Cubic(start, stop, span.every, planning.prunable, planning.target))
+
+    def _step(self, planning: Planning, name: str, point: Point) -> int:
+        try:
+            return planning.step_of(point)
+        except UsageError as error:
+            raise UsageError(f"{self.called}: {name} = {spelled(point)}: {error}") from None
+
+
+def _not_behind(first: Point, second: Point) -> bool:
+    """True if two points are told in the same unit, and the second does not lie behind the first."""
+    if isinstance(first, str) or isinstance(second, str) or type(first) is not type(second):
+        return first == second
+    (one,), (other,) = first.model_dump().values(), second.model_dump().values()
+    return not isinstance(one, str) and bool(other <= one)
+
+
+def spelled(point: Point) -> str:
+    """Return a point as a suite spells it.
+
+    >>> from prunebench.training.recipe import AtStep
+    >>> spelled("end"), spelled(AtStep(step=5))
+    ("'end'", '{step = 5}')
+    """
+    if isinstance(point, str):
+        return f"'{point}'"
+    return "{" + ", ".join(f"{key} = {value!r}" for key, value in point.model_dump().items()) + "}"

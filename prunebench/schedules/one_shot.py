@@ -17,6 +17,11 @@ class OneShot(Schedule):
     spelling = "'one-shot'"
 
     @classmethod
+    def key(cls) -> str:
+        """Return the word."""
+        return "one-shot"
+
+    @classmethod
     def is_spelled(cls, value: Any) -> bool:
         """Return True for the word."""
         return bool(value == "one-shot")

@@ -22,6 +22,10 @@ class Fields(Protocol):
     """What a schedule looks at in a form."""
 
     @property
+    def regrowth(self) -> Any:
+        """The word "none", or what scores removed weights that may return."""
+
+    @property
     def alter(self) -> Sequence[str]:
         """What is done to the evaluated network before it trains."""
 
@@ -129,18 +133,52 @@ class Schedule(BaseModel):
 
     spelling: ClassVar[str]
     """How a suite spells it, for messages."""
+    version: ClassVar[str] = "1"
+    """Raised whenever it prunes otherwise: what it makes has another key then."""
     regrows: ClassVar[bool] = False
-    """True if removed weights may return (a form's `regrowth`)."""
-    prunes_in_training: ClassVar[bool] = False
-    """True if there is no mask before the network trains."""
+    """True if removed weights may return between its rounds (a form's `regrowth`)."""
     shrinking: ClassVar[type[Shrinking] | None] = None
-    """What its runs' keys hold, where it prunes in training."""
+    """What its runs' keys hold, where it prunes while the network trains; None where it does before."""
+
+    @classmethod
+    def key(cls) -> str:
+        """Return the key of its table in suites, that of its first field."""
+        name, field = next(iter(cls.model_fields.items()))
+        return field.alias or name
 
     @classmethod
     def is_spelled(cls, value: Any) -> bool:
-        """Return True if a suite's value is meant to be this schedule: a table with its first key."""
-        name, field = next(iter(cls.model_fields.items()))
-        return isinstance(value, dict) and (field.alias or name) in value
+        """Return True if a suite's value is meant to be this schedule: a table with its key."""
+        return isinstance(value, dict) and cls.key() in value
+
+    @classmethod
+    def is_built(cls) -> bool:
+        """Return True if there is nothing of it that is not built yet."""
+        return cls.unbuilt is Schedule.unbuilt
+
+    @property
+    def prunes_in_training(self) -> bool:
+        """True if there is no mask before the network trains."""
+        return self.shrinking is not None
+
+    @property
+    def called(self) -> str:
+        """What messages about it begin with."""
+        return f"schedule = {{{self.key()} = …}}"
+
+    def fits(self, form: Fields) -> None:
+        """Refuse what no schedule of its kind takes, and what `check` refuses. Raises: ValueError."""
+        if self.prunes_in_training:
+            self._needs_no_mask(form)
+        self.check(form)
+
+    def _needs_no_mask(self, form: Fields) -> None:
+        if form.alter:
+            raise ValueError(f"{self.called} has no mask before it trains: {form.alter[0]} alters one")
+        if not isinstance(form.allocation, str):
+            raise ValueError(f"{self.called} takes allocation 'global', 'uniform' or 'erk'")
+        if form.regrowth != "none":
+            raise ValueError(f"{self.called} has no rounds between which weights could return: no regrowth")
 
     def check(self, form: Fields) -> None:
         """Look at the other fields of a form. Raises: ValueError where one does not go with this schedule."""
@@ -178,10 +216,16 @@ class Schedule(BaseModel):
 
         "mask": one that is there before the network trains; "scored network": another one than that trains.
         """
-        return None
+        if not self.prunes_in_training:
+            return None
+        if changed == "mask":
+            return f"{self.key()} pruning makes its mask in it"
+        return f"{self.key()} pruning has but one network"
 
     def mask(self, planning: Planning) -> str:
         """Plan the mask alone. Raises: UsageError where there is none before training."""
+        if self.prunes_in_training:
+            raise UsageError(f"{self.called} has no mask before it trains")
         if self.counts(planning.removal) is None:
             return planning.mask_of_scores()
         return planning.mask_in_rounds()

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from prunebench.errors import PrunebenchError
+from prunebench.errors import PrunebenchError, UsageError
 from prunebench.faults import place_of, said
 from prunebench.host.form import Form
 from prunebench.reading.cursor import Cursor
@@ -221,6 +221,9 @@ class Product:
                 form = self.host.ablated(form, name)
             except (Exception, SystemExit) as error:  # whatever a plugin does
                 told = f"ablation '{name}' of method '{method.label}': {_told(error)}"
+                if form.schedule.prunes_in_training and isinstance(error, UsageError):
+                    out = f'{{method = "{method.label}", ablation = "{ablations.label}"}}'
+                    told += f"; leave it out by exclude = [{out}]"
                 ablations.here.problem(told)
                 return None
         return form

@@ -16,6 +16,7 @@ from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.spelling import show
 from prunebench.reading.tables import POINTS
 from prunebench.suite.parameters import Components, filled
+from prunebench.suite.schedule_values import check_schedule
 from prunebench.suite.schema import MethodTable
 
 __all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names"]
@@ -119,8 +120,10 @@ def changed_form(
     scorer = known.get("scorer")
     if isinstance(scorer, dict) and "name" not in scorer and base.scorer is not None:
         known["scorer"] = {**base.scorer.model_dump(), **scorer}  # further parameters of the same scorer
+    if "schedule" in known:
+        check_schedule(known["schedule"], here / "schedule")
     for key, value in known.items():
-        if key != "scorer" and _holds_wrong_kind(value):
+        if key not in ("scorer", "schedule") and _holds_wrong_kind(value):
             (here / key).problem(f"found {show(value)}; allowed: {_allowed(key)}")
     if here.noted > before:
         return None

@@ -10,11 +10,12 @@
   they are now by `PRUNEBENCH_UPDATE_IDENTITIES=anew python -m pytest …`, which still keeps every version.
 
 The digest is of what the component can reach in `prunebench_plugins`. What it uses of `prunebench` itself is
-spoken for by the job versions.
+spoken for by the job versions; but a schedule, which stands there, has a version too, and the digest of its module.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -23,14 +24,16 @@ from typing import Any
 import pytest
 
 from prunebench.host import KINDS, Host
+from prunebench.host._source_digest import digest_of_text
 from prunebench.host.identity import component_digest
+from prunebench.schedules import SCHEDULES, Gradual
 
 FILE = Path(__file__).with_name("builtin_identities.json")
 Entries = dict[str, dict[str, dict[str, Any]]]
 
 
 def current() -> Entries:
-    """Return version and source digest of every built-in component that has a version."""
+    """Return version and source digest of every schedule and every built-in component that has a version."""
     host = Host.load(third_party=False)
     found: Entries = {}
     for kind in sorted(KINDS):
@@ -39,7 +42,15 @@ def current() -> Entries:
             if version is not None:
                 entry = {"version": version, "digest": component_digest(component)}
                 found.setdefault(kind, {})[name] = entry
+    found["schedules"] = {
+        one.key(): {"version": one.version, "digest": digest_of_text(source_of(one))} for one in SCHEDULES
+    }
     return found
+
+
+def source_of(schedule: type) -> bytes:
+    """Return the text of the module that a schedule is written in."""
+    return Path(inspect.getfile(schedule)).read_bytes()
 
 
 def faults(recorded: Entries, found: Entries) -> list[str]:
@@ -95,6 +106,23 @@ def test_built_in_components_change_only_with_their_version():
             recorded = refreshed(recorded, found, same_bits=update == "same-bits")
         FILE.write_text(json.dumps(recorded, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     assert faults(recorded, found) == []
+
+
+def test_another_formula_of_a_schedule_needs_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sign changed in its module fails, and no longer once its version is raised and recorded."""
+    recorded = current()
+    other = source_of(Gradual).replace(b"(1 - left**3)", b"(1 - left**2)")
+    assert other != source_of(Gradual)
+    monkeypatch.setitem(globals(), "source_of", lambda one: other if one is Gradual else b"")
+    said = faults({"schedules": {"gradual": recorded["schedules"]["gradual"]}}, only_gradual(current()))
+    assert said == ["schedules gradual: the source has changed, the version has not ('1')"]
+    monkeypatch.setattr(Gradual, "version", "2")
+    raised = only_gradual(current())
+    assert faults(refreshed(recorded, raised, same_bits=False), raised) == []
+
+
+def only_gradual(entries: Entries) -> Entries:
+    return {"schedules": {"gradual": entries["schedules"]["gradual"]}}
 
 
 def test_every_built_in_component_that_computes_has_a_version():

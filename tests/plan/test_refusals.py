@@ -13,6 +13,7 @@ from prunebench.errors import SuiteError, UsageError
 LATE = {"method": "snip", "as": "late", "score_at": {"step": 99999}}
 REWOUND = {"method": "ltr", "as": "rewound", "train_from": {"step": 99999}}
 GRADUAL = {"gradual": {"from": "init", "to": {"step": 99999}, "every": 2}}
+BACK = {"gradual": {"from": {"share": 0.5}, "to": {"step": 2}, "every": 1}}
 EARLY = {"gradual": {"from": "init", "to": {"step": 15}, "every": 100}}
 SLOW = {"method": "magnitude", "as": "slow", "schedule": GRADUAL}
 
@@ -20,11 +21,16 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"more": "score_at = ['init', {step = 99999}]"}, "matrix[0].score_at[1]", "beyond the schedule"),
     ({"methods": ["snip", LATE]}, "matrix[0].methods[1].score_at", "beyond the schedule"),
     ({"methods": [REWOUND]}, "matrix[0].methods[0].train_from", "beyond the schedule"),
-    ({"methods": [SLOW]}, "matrix[0].methods[0].schedule", "beyond the schedule"),
+    ({"methods": [SLOW]}, "matrix[0].methods[0].schedule", "to = {step = 99999}: step 99999 lies beyond"),
     (
         {"methods": [{"method": "magnitude", "as": "early", "clock": {"step": 5}, "schedule": EARLY}]},
         "matrix[0].methods[0]",
-        "begins at step 0, but the run at step 5 (clock)",
+        "from = 'init' begins at step 0, but the run at step 5 (clock)",
+    ),
+    (
+        {"methods": [{"method": "magnitude", "as": "back", "schedule": BACK}]},
+        "matrix[0].methods[0]",
+        "to = {step = 2} is step 2, from = {share = 0.5} is step ",
     ),
     ({"methods": ["snip", "ltr"], "rewind": "{step = 99999}"}, "matrix[0].recipe.rewind", "beyond"),
     ({"sparsities": [0.5, 0.99999]}, "matrix[0].sparsities[1]", "keeps none"),

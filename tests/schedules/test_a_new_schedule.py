@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from types import ModuleType
+from typing import Annotated, Any, ClassVar
 
 import orjson
 import pytest
@@ -26,7 +27,7 @@ KEPT = round(0.1 * PRUNABLE)
 class Line:
     """As many weights go after each of the first `last` steps."""
 
-    kind: ClassVar[str] = "line"
+    kind: ClassVar[str] = "tests-line"
 
     last: int
     prunable: int
@@ -50,14 +51,10 @@ class Line:
 class Straight(Schedule):
     """Pruned in a straight line over its first steps."""
 
-    spelling = "{straight = n}"
-    prunes_in_training = True
+    spelling = "{tests-line = n}"
     shrinking = Line
 
-    straight: Annotated[int, Field(ge=1)]
-
-    def lacks(self, changed: Literal["mask", "scored network"]) -> str | None:
-        return "a straight line ends in one"
+    straight: Annotated[int, Field(ge=1, alias="tests-line")]
 
     def plan(self, planning: Planning) -> tuple[str, str]:
         return planning.trained_while(Line(self.straight, planning.prunable, planning.target))
@@ -67,7 +64,7 @@ class Straight(Schedule):
 class Off(Line):
     """A line that goes on beyond its run, or ends one weight short, or takes a name of the run's key."""
 
-    kind: ClassVar[str] = "off"
+    kind: ClassVar[str] = "tests-off"
 
     def kept_at(self, step: int) -> int:
         return Line.kept_at(self, step) + (self.last == 4)
@@ -79,10 +76,10 @@ class Off(Line):
 class Wrong(Straight):
     """As `Straight`, of what does not go."""
 
-    spelling = "{wrong = n}"
+    spelling = "{tests-wrong = n}"
     shrinking = Off
 
-    straight: Annotated[int, Field(ge=1, alias="wrong")]
+    straight: Annotated[int, Field(ge=1, alias="tests-wrong")]
 
     def plan(self, planning: Planning) -> tuple[str, str]:
         return planning.trained_while(Off(self.straight, planning.prunable, planning.target))
@@ -91,9 +88,9 @@ class Wrong(Straight):
 class EveryOther(Straight):
     """As `Straight`; a suite spells its key as no name in Python can be."""
 
-    spelling = "{every-other = n}"
+    spelling = "{tests-every-other = n}"
 
-    straight: Annotated[int, Field(ge=1, alias="every-other")]
+    straight: Annotated[int, Field(ge=1, alias="tests-every-other")]
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +99,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def suite(project: Any, value: Any, **options: Any) -> Any:
-    method = {"method": "magnitude", "as": "straight", "schedule": {"straight": value}}
+    method = {"method": "magnitude", "as": "straight", "schedule": {"tests-line": value}}
     return project.suite([method], sparsities=[0.9], epochs=2, **options)
 
 
@@ -129,17 +126,18 @@ def test_it_runs_to_a_record_and_its_course_is_measured(project: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "options", "said"),
     [
-        (0, {}, r"found \{straight = 0\}; allowed: 'one-shot', .* or \{straight = n\}"),
+        (0, {}, r"\.schedule\.tests-line: found 0; allowed: a whole number of at least 1"),
         (
             3,
             {"ablations": ["shuffle"]},
-            "'shuffle' alters a mask before training, and a straight line ends in",
+            "'shuffle' alters a mask before training, and tests-line pruning makes its mask in it",
         ),
-        ({"n": 3}, {}, r"allowed: 'one-shot', .* or \{straight = n\}"),
+        ({"n": 3}, {}, r"\.tests-line: found \{n = 3\}; allowed: a whole number of at least 1"),
+        ("often", {}, r"\.tests-line: found 'often'; allowed: a whole number of at least 1"),
     ],
 )
 def test_what_does_not_go_is_told(project: Any, value: Any, options: Any, said: str) -> None:
-    """A spelling that is none names it among the others, an ablation that it has no mask for is refused."""
+    """A value that is none is told with what is allowed, an ablation that it has no mask for is refused."""
     with pytest.raises(SuiteError, match=said):
         project.session(suite(project, value, **options))
 
@@ -153,30 +151,98 @@ def test_what_does_not_go_is_told(project: Any, value: Any, options: Any, said: 
             {"clock": {"step": 3}},
             r"removes weights from step 1 to step 9, but the run goes from step 3 to",
         ),
-        (4, {}, rf"schedule = \{{wrong = n\}} leaves {KEPT + 1} weights; {KEPT} are to stay"),
-        (5, {}, r"schedule 'off': a run's key holds \['keep'\] of the method already"),
+        (4, {}, rf"schedule = \{{tests-wrong = n\}} leaves {KEPT + 1} weights; {KEPT} are to stay"),
+        (5, {}, r"schedule 'tests-off': a run's key holds \['keep'\] of the method already"),
     ],
 )
 def test_a_run_that_cannot_be_pruned_so_is_refused_when_planned(
     project: Any, value: int, more: dict[str, Any], said: str
 ) -> None:
     """Beyond the run, before it, at another count than the target, or under a name that is taken."""
-    method = {"method": "magnitude", "as": "wrong", "schedule": {"wrong": value}, **more}
+    method = {"method": "magnitude", "as": "wrong", "schedule": {"tests-wrong": value}, **more}
     with pytest.raises(SuiteError, match=said):
         project.session(project.suite([method], sparsities=[0.9], epochs=2))
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"alter": ["shuffle"]},
+            "schedule = {tests-line = …} has no mask before it trains: shuffle alters one",
+        ),
+        (
+            {"allocation": {"like": "magnitude"}},
+            "schedule = {tests-line = …} takes allocation 'global', 'uniform' or 'erk'",
+        ),
+        (
+            {"regrowth": {"scorer": "random"}},
+            "schedule = {tests-line = …} has no rounds between which weights could return: no regrowth",
+        ),
+    ],
+)
+def test_what_needs_a_mask_before_training_is_refused_whatever_the_schedule(
+    project: Any, more: dict[str, Any], said: str
+) -> None:
+    """Its class says nothing of it: no schedule that prunes while training can forget to."""
+    method = {"method": "magnitude", "as": "straight", "schedule": {"tests-line": 3}, **more}
+    with pytest.raises(SuiteError) as caught:
+        project.session(project.suite([method], sparsities=[0.9], epochs=2))
+    assert f"matrix[0].methods[0]: {said}" in str(caught.value)
+
+
+def test_a_schedule_that_does_not_say_what_its_keys_hold_is_refused(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `shrinking` it would count as one with a mask before it trains."""
+    monkeypatch.setattr(Straight, "shrinking", None)
+    with pytest.raises(SuiteError, match="its class must say shrinking = Line"):
+        project.session(suite(project, 4))
+
+
+def test_a_new_version_moves_the_keys_of_what_it_prunes_and_no_others(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run, its mask and its record are others; the plan is read back; the unpruned network stays."""
+    before = project.session(suite(project, 4, dense=True)).plan
+    monkeypatch.setattr(Straight, "version", "2")
+    after = project.session(suite(project, 4, dense=True)).plan
+    (dense, pruned), (same, other) = before.cells, after.cells
+    assert dense.key == same.key
+    assert pruned.key != other.key
+    assert not {*before.jobs[pruned.key].inputs} & {*after.jobs[other.key].inputs}
+    policies = [job.params.run.policy for job in after.jobs.values() if job.kind == "train"]
+    assert [one.plain()["schedule_version"] for one in policies if one is not None] == ["2"]
+    again = Plan.thaw(orjson.loads(orjson.dumps(after.frozen())))
+    assert [job.params.plain() for job in again.jobs.values()] == [
+        job.params.plain() for job in after.jobs.values()
+    ]
+
+
+def test_two_schedules_of_one_key_are_refused_with_their_modules() -> None:
+    """A suite could mean either of them; so could a run's key where they shrink under one name."""
+    first, second, third = (ModuleType(f"schedules.{name}") for name in ("first", "second", "third"))
+    first.Straight = type("Straight", (Straight,), {"__module__": first.__name__})  # type: ignore[attr-defined]
+    second.Same = type("Same", (Straight,), {"__module__": second.__name__})  # type: ignore[attr-defined]
+    third.Other = type("Other", (EveryOther,), {"__module__": third.__name__})  # type: ignore[attr-defined]
+    key = "'tests-line': Straight in schedules.first and Same in schedules.second"
+    with pytest.raises(ValueError, match=f"two schedules have the key {key}"):
+        schedules.collected([first, second])
+    with pytest.raises(ValueError, match=r"the kind 'tests-line': Straight in .*first and Other in .*third"):
+        schedules.collected([first, third])
+
+
 def test_prune_refuses_it() -> None:
     """It prunes while the network trains."""
-    form = prunebench.Form.model_validate({"scorer": "magnitude", "schedule": {"straight": 2}})
-    assert form.model_dump(mode="json")["schedule"] == {"straight": 2}
+    form = prunebench.Form.model_validate({"scorer": "magnitude", "schedule": {"tests-line": 2}})
+    assert form.model_dump(mode="json", by_alias=True)["schedule"] == {"tests-line": 2}
     with pytest.raises(UsageError, match="prunes while the network trains"):
         prunebench.prune(nn.Linear(3, 2), form, density=0.5)
 
 
 def test_its_key_may_be_no_name_in_python(project: Any) -> None:
     """The key that a suite writes is the field's alias; it is written back so."""
-    method = {"method": "magnitude", "as": "stairs", "schedule": {"every-other": 3}}
+    method = {"method": "magnitude", "as": "stairs", "schedule": {"tests-every-other": 3}}
     session = project.session(project.suite([method], sparsities=[0.9], epochs=2))
     record = session.plan.jobs[session.plan.cells[-1].key].params
-    assert record.cell.form["schedule"] == {"every-other": 3}
+    assert record.cell.form["schedule"] == {"tests-every-other": 3}

@@ -27,9 +27,9 @@ KEPT = round(0.1 * PRUNABLE)
 class LinearRounds(Schedule):
     """As many weights go in each of n rounds."""
 
-    spelling = "{linear-rounds = n}"
+    spelling = "{tests-linear-rounds = n}"
 
-    linear: Annotated[int, Field(ge=1, alias="linear-rounds")]
+    linear: Annotated[int, Field(ge=1, alias="tests-linear-rounds")]
 
     def counts(self, removal: Removal) -> list[int]:
         there, n = removal.there, self.linear
@@ -39,9 +39,9 @@ class LinearRounds(Schedule):
 class Rising(Schedule):
     """Its last round keeps one weight more than is wanted."""
 
-    spelling = "{rising = n}"
+    spelling = "{tests-rising = n}"
 
-    rising: int
+    rising: Annotated[int, Field(alias="tests-rising")]
 
     def counts(self, removal: Removal) -> list[int]:
         return [removal.target] * self.rising + [removal.target + 1]
@@ -50,9 +50,9 @@ class Rising(Schedule):
 class TwoLevels(Schedule):
     """Trained with a mask of twice the target; then the state that came of it is scored."""
 
-    spelling = "{two-levels = n}"
+    spelling = "{tests-two-levels = n}"
 
-    two: Annotated[int, Field(alias="two-levels")]
+    two: Annotated[int, Field(alias="tests-two-levels")]
 
     def plan(self, planning: Planning) -> tuple[str, str]:
         first, _ = planning.trained(planning.mask_of_scores(target=2 * planning.target))
@@ -71,7 +71,7 @@ def suite(project: Any, schedule: dict[str, Any], method: str = "snip", **option
 
 def test_its_cell_runs_and_prune_makes_the_same_mask(project: Any) -> None:
     """Its course has its counts, it costs as many scorings as it has rounds, and a plan is read back as it was."""
-    engine = project.run(suite(project, {"linear-rounds": 5}, measures=["weights-remaining"]))
+    engine = project.run(suite(project, {"tests-linear-rounds": 5}, measures=["weights-remaining"]))
     cell, jobs = engine.plan.cells[-1], engine.plan.jobs
     counts = [PRUNABLE - round((PRUNABLE - KEPT) * k / 5) for k in range(1, 6)]
     key = jobs[cell.key].inputs[1]
@@ -94,7 +94,7 @@ def test_its_cell_runs_and_prune_makes_the_same_mask(project: Any) -> None:
         context.network(run.architecture, run.origin.init, run.seed),
         context.data(run.data, "cpu"),
     )
-    form = prunebench.Form.model_validate({"scorer": "snip", "schedule": {"linear-rounds": 5}})
+    form = prunebench.Form.model_validate({"scorer": "snip", "schedule": {"tests-linear-rounds": 5}})
     batch = scoring_batch(data, cell.seed, per_class=10)
     pruned = prunebench.prune(network, form, density=cell.density, batch=batch, seed=cell.seed)
     assert pruned == mask_from(engine.store.read_artifact(key))
@@ -109,17 +109,17 @@ def test_its_cell_runs_and_prune_makes_the_same_mask(project: Any) -> None:
 
 def test_counts_that_end_elsewhere_are_refused(project: Any) -> None:
     """Whoever plans it and whoever prunes with it is told what it keeps, and what it should."""
-    said = r"schedule = \{rising = n\} keeps \[646, 646, 647\] weights; its counts must fall from 6464 to 646"
+    said = r"schedule = \{tests-rising = n\} keeps \[646, 646, 647\] weights; its counts must fall from 6464 to 646"
     with pytest.raises(SuiteError, match=said):
-        project.session(suite(project, {"rising": 2}))
-    form = prunebench.Form.model_validate({"scorer": "magnitude", "schedule": {"rising": 1}})
+        project.session(suite(project, {"tests-rising": 2}))
+    form = prunebench.Form.model_validate({"scorer": "magnitude", "schedule": {"tests-rising": 1}})
     with pytest.raises(UsageError, match=r"keeps \[3, 4\] weights; its counts must fall from 6 to 3"):
         prunebench.prune(nn.Linear(3, 2), form, density=0.5)
 
 
 def test_a_state_that_was_trained_with_a_mask_can_be_scored(project: Any) -> None:
     """The second mask lies within the first; its scoring counts the weights that the first has left."""
-    engine = project.run(suite(project, {"two-levels": 2}, "magnitude", measures=["weights-remaining"]))
+    engine = project.run(suite(project, {"tests-two-levels": 2}, "magnitude", measures=["weights-remaining"]))
     cell, jobs = engine.plan.cells[-1], engine.plan.jobs
     key = jobs[cell.key].inputs[1]
     first = jobs[jobs[jobs[key].inputs[0]].inputs[0]].params_as(TrainParams).run.mask

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from prunebench import schedules
 from prunebench.reading.messages import unknown
 from prunebench.suite import Suite
 
@@ -24,7 +25,44 @@ SPARSITY = "allowed: a number from 0 up to, but not including, 1"
 SEEDS = "allowed: a whole number n from 1 to 10000 for the seeds 0 … n−1, or a list of seeds"
 NAME = "allowed: letters, digits and . _ + - after a letter or digit"
 EMPTY = "is empty, so the matrix has no cells; allowed: at least one value"
-SCHEDULES = "'one-shot', {rounds = n}, {levels = 0.2} or {gradual = {from = …, to = …, every = n}}"
+SCHEDULES = schedules.allowed()
+
+WHOLE = "allowed: a whole number of at least 1"
+SCHEDULE_CASES = {
+    '{rounds = "9"}': [f".rounds: found '9'; {WHOLE}"],
+    "{rounds = 0}": [f".rounds: found 0; {WHOLE}"],
+    "{rounds = true}": [f".rounds: found true; {WHOLE}"],
+    "{rounds = {n = 3}}": [f".rounds: found {{n = 3}}; {WHOLE}"],
+    "{round = 3}": [f".round: is no schedule; did you mean {{rounds = n}}? allowed: {SCHEDULES}"],
+    "{rounds = 3, every = 2}": [".every: is no key of {rounds = n}; allowed: rounds"],
+    "{rounds = 3, gradual = {}}": [".gradual: stands beside rounds; allowed: one of the two"],
+    '"oneshot"': [f": found 'oneshot'; did you mean 'one-shot'? allowed: {SCHEDULES}"],
+    '"rounds"': [f": found 'rounds'; did you mean {{rounds = n}}? allowed: {SCHEDULES}"],
+    "{}": [f": found {{}}; allowed: {SCHEDULES}"],
+    "3": [f": found 3; allowed: {SCHEDULES}"],
+    "{levels = 3}": [f": found {{levels = 3}}; levels is not built yet; allowed: {SCHEDULES}"],
+    "{gradual = 3}": [".gradual: found 3; allowed: a table with from, to, every"],
+    '{gradual = {from = "init", to = "end", every = 0}}': [f".gradual.every: found 0; {WHOLE}"],
+    '{gradual = {from = "init", to = "end"}}': [f".gradual.every: is missing; {WHOLE}"],
+    '{gradual = {from = "init"}}': [
+        f".gradual.to: is missing; allowed: {POINTS}",
+        f".gradual.every: is missing; {WHOLE}",
+    ],
+    '{gradual = {from = "init", too = "end", every = 2}}': [
+        ".gradual.too: is no key of {gradual = {from = …, to = …, every = n}}; did you mean 'to'? "
+        "allowed: every, from, to"
+    ],
+    '{gradual = {from = "start", to = {step = -1}, every = 2}}': [
+        f".gradual.from: found 'start'; allowed: {POINTS}",
+        f".gradual.to: found {{step = -1}}; allowed: {POINTS}",
+    ],
+    '{gradual = {from = "init", to = "ende", every = 2}}': [
+        f".gradual.to: found 'ende'; did you mean 'end'? allowed: {POINTS}"
+    ],
+    "{gradual = {from = {step = 15}, to = {step = 5}, every = 2}}": [
+        ".gradual: to = {step = 5} must lie behind from = {step = 15}"
+    ],
+}
 
 METHOD_CASES = {
     '["snap"]': f"[0]: found 'snap', which is no method; did you mean 'snip'? allowed: {METHODS}",
@@ -49,8 +87,6 @@ METHOD_CASES = {
     "{per_class = 0}; allowed: {per_class = n} or {examples = n}",
     '[{method = "snip", as = "x", scorer = {device = "tpu"}}]': "[0].scorer.device: found 'tpu'; "
     "allowed: 'cpu' or 'cuda'",
-    '[{method = "snip", as = "x", schedule = {rounds = "9"}}]': "[0].schedule: found {rounds = '9'}; "
-    f"allowed: {SCHEDULES}",
     '[{method = "snip", as = "x", score_at = "start"}]': f"[0].score_at: found 'start'; allowed: {POINTS}",
     '[{method = "snip", as = "x", clock = "start"}]': f"[0].clock: found 'start'; allowed: {POINTS}",
     '[{method = "snip", as = "x", train_from = 3}]': f"[0].train_from: found 3; allowed: 'scored', {POINTS}; "
@@ -73,8 +109,6 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
     '[{method = "snip", as = "x", schedule = {levels = 0.2}}]': "[0]: schedule = {levels = …} is understood, but "
     "not built yet",
-    '[{method = "snip", as = "x", schedule = {gradual = {from = "init"}}}]': "[0].schedule: found "
-    f"{{gradual = {{from = 'init'}}}}; allowed: {SCHEDULES}",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
     "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
     '[{method = "snip", as = "x", unit = "filter"}]': "[0]: unit = 'filter' is understood, but not built yet",
@@ -251,6 +285,30 @@ def test_bad_methods_are_refused_with_what_is_allowed(
 ) -> None:
     """Each mistake in `methods` has one message, with key path, what was found and what is allowed."""
     assert problems(suite(methods=value)) == [f"s.toml: matrix[0].methods{message}"]
+
+
+@pytest.mark.parametrize(("value", "messages"), SCHEDULE_CASES.items())
+def test_of_a_bad_schedule_the_wrong_part_is_named(
+    value: str, messages: list[str], suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """Its path, what was found, what that part takes, and the nearest name; one that is not built is not offered."""
+    text = suite(methods=f'[{{method = "snip", as = "x", schedule = {value}}}]')
+    assert problems(text) == [f"s.toml: matrix[0].methods[0].schedule{message}" for message in messages]
+
+
+def test_a_schedule_without_a_mask_before_training_is_left_out_by_exclude(
+    suite: Callable[..., str], problems: Callable[[str], list[str]], load: Callable[[str], object]
+) -> None:
+    """The message of an ablation of one such method says how the others keep it; a wrong schedule is told too."""
+    gradual = '{{method = "snip", as = "x", schedule = {{gradual = {{from = {{step = {}}}, to = {{step = 5}}, every = 2}}}}}}'
+    both = {"methods": f'["snip", {gradual.format(2)}]', "ablations": '["none", "shuffle"]'}
+    (told,) = problems(suite(**both))
+    out = '[{method = "x", ablation = "shuffle"}]'
+    assert told.startswith("s.toml: matrix[0].ablations[1]: ablation 'shuffle' of method 'x': ")
+    assert told.endswith(f"; leave it out by exclude = {out}")
+    load(suite(**both, exclude=out))
+    wrong = {**both, "methods": f'["snip", {gradual.format(9)}]'}
+    assert any("to = {step = 5} must lie behind" in line for line in problems(suite(**wrong)))
 
 
 @pytest.mark.parametrize(("key", "value", "message"), CASES)
