@@ -17,6 +17,7 @@ from prunebench.schedules.rounds import Rounds
 from prunebench.schedules.schedule import Fields, Planning, Removal, Schedule, Shrinking
 
 __all__ = [
+    "MODULES",
     "SCHEDULES",
     "Fields",
     "Gradual",

@@ -221,7 +221,7 @@ class Product:
                 form = self.host.ablated(form, name)
             except (Exception, SystemExit) as error:  # whatever a plugin does
                 told = f"ablation '{name}' of method '{method.label}': {_told(error)}"
-                if form.schedule.prunes_in_training and isinstance(error, UsageError):
+                if form.schedule.prunes_in_training and isinstance(error, UsageError | ValidationError):
                     out = f'{{method = "{method.label}", ablation = "{ablations.label}"}}'
                     told += f"; leave it out by exclude = [{out}]"
                 ablations.here.problem(told)

@@ -204,9 +204,9 @@ def test_a_new_version_moves_the_keys_of_what_it_prunes_and_no_others(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run, its mask and its record are others; the plan is read back; the unpruned network stays."""
-    before = project.session(suite(project, 4, dense=True)).plan
+    before = project.session(suite(project, 4)).plan
     monkeypatch.setattr(Straight, "version", "2")
-    after = project.session(suite(project, 4, dense=True)).plan
+    after = project.session(suite(project, 4)).plan
     (dense, pruned), (same, other) = before.cells, after.cells
     assert dense.key == same.key
     assert pruned.key != other.key
