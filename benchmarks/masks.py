@@ -31,6 +31,7 @@ import torch
 from torch import nn
 
 from prunebench.pruning import Mask, MaskForm, Scoring, keep_top, kept_count, make_mask
+from prunebench.schedules.rounds import round_counts
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 METHODS = ("random", "magnitude", "snip", "grasp", "synflow", "force", "iterative-snip")
@@ -102,7 +103,8 @@ def rounds(density: float, count: int) -> None:
         started = time.process_time()
 
     prunable = sum(weight.numel() for weight in plain.weights.values())
-    form = MaskForm(kept_count(density, prunable), rounds=count, density=density)
+    kept = kept_count(density, prunable)
+    form = MaskForm(kept, rounds=lambda there: round_counts(density, prunable, count, there), density=density)
     scoring = Scoring(synflow.score, precision="float64", input_shape=(3, 32, 32))
     mask = make_mask(net, form, scoring, on_round=on_round)
     print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -27,7 +27,7 @@ from prunebench.arguments import (
     share_kept,
 )
 from prunebench.errors import PruningWarning, UsageError
-from prunebench.host.borrowed import clash, donor, regrowth_call
+from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, ScorerCall
 from prunebench.pruning import (
@@ -47,6 +47,7 @@ from prunebench.pruning.degenerate import emptied_layers
 from prunebench.pruning.existing import existing_mask
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.prunable import computed_weights
+from prunebench.schedules import Removal
 from prunebench.training.streams import stream
 
 __all__ = ["prune", "score"]
@@ -278,7 +279,7 @@ def _mask(network: _Network, form: Form, scorer: Scorer, who: str, density: floa
         kept_count(density, prunable),
         keep=form.keep,
         allocation=allocation,
-        rounds=form.schedule.in_rounds(),
+        rounds=_rounds(form, prunable, density),
         density=density,
         regrowth=_regrow(form, scorer, network.plugins),
     )
@@ -291,6 +292,14 @@ def _mask(network: _Network, form: Form, scorer: Scorer, who: str, density: floa
         warn=network.said.append,
     )
     return shuffle_mask(made, stream(network.seed, "shuffle"), there) if "shuffle" in form.alter else made
+
+
+def _rounds(form: Form, prunable: int, density: float) -> Callable[[int], Sequence[int]] | None:
+    """Return how many weights a form keeps after each round, of how many are there; None for one shot."""
+    target, schedule = kept_count(density, prunable), form.schedule
+    if schedule.counts(Removal(prunable, prunable, target, density)) is None:
+        return None
+    return lambda there: schedule.checked_counts(Removal(prunable, there, target, density)) or ()
 
 
 def _regrow(form: Form, scorer: Scorer, plugins: tuple[Path | str, ...]) -> Regrow | None:
@@ -329,5 +338,7 @@ def _counts_like(network: _Network, form: Form, like: Like, density: float) -> d
         where = ".".join(("allocation", "like", *map(str, first["loc"])))
         raise UsageError(f"{where}: {first['msg']} (found {first['input']!r:.80})") from None
     called = f"method '{like.like}'" if isinstance(like.like, str) else "the method"
+    if reason := no_counts(other):
+        raise UsageError(f"allocation.like: {called} {reason}")
     other, scorer, who = method_of(other, network.batch, network.plugins, called)
     return _mask(network, other, scorer, who, density).counts()

@@ -35,7 +35,9 @@ def _refuse_not_finite(value: Any) -> None:
         if not math.isfinite(value):
             raise ValueError(f"not a finite number: {value}")
         return
-    for item in value.values() if isinstance(value, dict) else value:
+    if isinstance(value, dict):
+        value = value.values()
+    for item in value or ():  # None alone holds nothing
         if isinstance(item, _NUMBERS_AND_WHAT_HOLDS_THEM):
             _refuse_not_finite(item)
 

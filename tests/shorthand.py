@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from prunebench.pruning import Mask, MaskForm, Scoring, kept_count, make_mask, prunable_weights
 from prunebench.pruning import score_network as score_by
+from prunebench.schedules.rounds import round_counts
 
 __all__ = ["prune_rounds", "score_network"]
 
@@ -26,7 +27,11 @@ def prune_rounds(module: nn.Module, function: Any, *, density: float, **keywords
     call, more = _split(keywords, _CALL)
     form, scoring = _split(more, _FORM)
     prunable = prunable_weights(module, scoring.get("of", "weights"), scoring.get("except_", ()))
-    kept = kept_count(density, sum(weight.numel() for weight in prunable.values()))
+    sizes = [weight.numel() for weight in prunable.values()]
+    kept = kept_count(density, sum(sizes))
+    if form.get("rounds") is not None:
+        rounds = form["rounds"]
+        form["rounds"] = lambda there: (*round_counts(density, sum(sizes), rounds, there)[:-1], kept)
     how = MaskForm(kept, density=density, **form)
     return make_mask(module, how, Scoring(function, **scoring), **call)
 

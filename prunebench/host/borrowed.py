@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from prunebench.host.components import Method, Scorer
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 
-__all__ = ["clash", "donor", "regrowth_call"]
+__all__ = ["clash", "donor", "no_counts", "regrowth_call"]
 
 
 class Methods(Protocol):
@@ -29,6 +29,13 @@ def donor(form: Form, like: Like, host: Methods) -> tuple[Form, Mapping[str, Any
     if isinstance(like.like, str):
         return host.method(like.like).form, {"prunable": form.prunable.model_dump(by_alias=True)}
     return form.changed(allocation="global", alter=()), like.like
+
+
+def no_counts(form: Form) -> str | None:
+    """Return why a form has no mask whose layers' counts another could take; None where it has."""
+    if form.schedule.prunes_in_training:
+        return "prunes while its network trains: it has no mask before training whose layers could be counted"
+    return None
 
 
 def regrowth_call(form: Form) -> ScorerCall:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prunebench.plan.job import Job
-from prunebench.plan.params import MaskInRounds, MaskOfScores, Params, TrainParams
+from prunebench.plan.params import Params, TrainParams
 
 __all__ = ["artifact_of", "state_of"]
 
@@ -56,9 +56,7 @@ def _incomplete(meta: Mapping[str, Any], kind: str) -> str | None:
 
 def _wrong_counts(meta: Mapping[str, Any], params: Params) -> str | None:
     """Compare what a mask keeps with what the plan asks for, where both say it."""
-    if not isinstance(params, MaskOfScores | MaskInRounds):
-        return None
-    for name, planned in (("kept", params.target), ("prunable", params.prunable)):
+    for name, planned in params.exact_counts.items():
         if meta.get(name) is not None and meta[name] != planned:
             return f"it has {meta[name]} weights {name}, planned are {planned}"
     return None

@@ -17,7 +17,7 @@ from prunebench.isolation import isolated
 from prunebench.jobs.binding import artifact_of
 from prunebench.plan.facts import fingerprint
 from prunebench.plan.job import Job
-from prunebench.plan.params import DataUse, InitUse, NetworkUse
+from prunebench.plan.uses import DataUse, InitUse, NetworkUse
 from prunebench.store import Artifact, Missing, Store
 from prunebench.training.images.files import anew
 

@@ -105,7 +105,7 @@ def _in_rounds(params: MaskInRounds, context: Context, inputs: Inputs) -> tuple[
     scoring = scoring_of(params.scoring, context, None if regrowth is None else regrowth.scorer)
     form = replace(
         _form(params, inputs),
-        rounds=params.rounds,
+        rounds=params.counts_from,
         density=params.density,
         regrowth=None if regrowth is None else _regrow(regrowth, context),
     )

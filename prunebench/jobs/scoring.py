@@ -13,7 +13,8 @@ from prunebench.errors import ComponentError, DataError, LeakError, UsageError
 from prunebench.host.components import Scorer
 from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
-from prunebench.plan.params import ScoreParams, ScorerUse
+from prunebench.plan.params import ScoreParams
+from prunebench.plan.uses import ScorerUse
 from prunebench.pruning import Scoring
 from prunebench.training.policy import DivergedError
 

@@ -14,7 +14,6 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
-    DiagnosticUse,
     MeasureParams,
     RecordedCell,
     RecordParams,
@@ -22,6 +21,7 @@ from prunebench.plan.params import (
 from prunebench.plan.runs import dense_state
 from prunebench.plan.scoring import components_of
 from prunebench.plan.setting import Setting, setting_of
+from prunebench.plan.uses import DiagnosticUse
 from prunebench.suite.cell import Cell
 
 __all__ = ["PlannedCell", "plan_cells"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import Job
-from prunebench.plan.params import FromState, MaskInRounds, Run, ScoreParams, TrainParams
+from prunebench.plan.params import FromState, Run, ScoreParams, TrainParams
 from prunebench.plan.scoring import passes_of, scoring_examples
 from prunebench.plan.setting import Setting
 from prunebench.training.course import Phase
@@ -26,17 +25,10 @@ def course_of(builder: Builder, setting: Setting, end: str, mask: str | None) ->
         params = job.params
         if isinstance(params, TrainParams):
             _trained(builder, setting, params, runs, evaluated=job.key == end)
-        elif isinstance(params, ScoreParams):
-            runs[job.key] = _scored(builder, setting, params, (setting.network.prunable,))
-        elif isinstance(params, MaskInRounds):
-            counted = (params.density, params.prunable, params.rounds)
-            there = builder.once("rounds", (), counted, partial(getattr, params, "weights_there"))
-            runs[job.key] = _scored(builder, setting, params.scoring, there)
-            if params.regrowth is not None:
-                other = replace(params.scoring, scorer=params.regrowth.scorer)
-                kept = tuple(there[k - 1] for k in params.regrowth_rounds)
-                if kept:
-                    runs[f"{job.key} regrowth"] = _scored(builder, setting, other, kept)
+        else:
+            there = _weights_there(builder, job.inputs[0], setting.network.prunable)
+            for name, (scoring, kept) in params.scorings(there).items():
+                runs[f"{job.key}{name}"] = _scored(builder, setting, scoring, kept)
     phases = tuple(runs.values())
     # one object for cells that differ in their seeds alone: a frozen plan writes it once
     return builder.once("phases", (), phases, lambda: {"phases": [phase.plain() for phase in phases]})
@@ -88,6 +80,18 @@ def _steps_before(builder: Builder, run: Run) -> int:
         return 0
     state = builder.jobs[run.origin.state].params_as(TrainParams)
     return state.step - state.run.start + _steps_before(builder, state.run)
+
+
+def _weights_there(builder: Builder, key: str, prunable: int) -> int:
+    """Return how many weights are there in a state, or under a mask, as planned."""
+    job = builder.jobs[key]
+    if not isinstance(job.params, TrainParams):
+        kept = job.params.exact_counts.get("kept")
+        return _weights_there(builder, job.inputs[0], prunable) if kept is None else kept
+    run = job.params.run
+    if run.policy is not None:
+        return run.policy.shrinking.kept_at(job.params.step)
+    return prunable if run.mask is None else _weights_there(builder, run.mask, prunable)
 
 
 def _scored(builder: Builder, setting: Setting, scoring: ScoreParams, kept: tuple[int, ...]) -> Phase:

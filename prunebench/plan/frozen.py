@@ -117,9 +117,9 @@ def _jobs(read: _Frozen) -> dict[str, Job]:
 
 def _cell(labels: list[dict[str, str]], row: _Cell) -> PlannedCell:
     """Return the cell of a row, whose values are in the order of its fields."""
-    matrix, name, key, targets, place, density, seed, kept, prunable, cost, parts = row
+    matrix, name, key, targets, place, density, seed, target, prunable, cost, parts = row
     named = (matrix, name, key, tuple(targets), labels[place])
-    return PlannedCell(*named, density, seed, kept, prunable, cost, tuple(parts))
+    return PlannedCell(*named, density, seed, target, prunable, cost, tuple(parts))
 
 
 def _check_cell(cell: PlannedCell, jobs: Mapping[str, Job]) -> None:

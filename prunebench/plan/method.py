@@ -12,7 +12,7 @@ from prunebench.plan.params import MaskInRounds, MaskOfScores, MaskOfState, Poli
 from prunebench.plan.runs import pruned_state, scored_state
 from prunebench.plan.scoring import kept_weights, liked, regrowth_of, scoring_cost, scoring_of
 from prunebench.plan.setting import Setting
-from prunebench.schedules import Shrinking
+from prunebench.schedules import Removal, Shrinking
 from prunebench.training.recipe import Point, Recipe
 
 __all__ = ["MethodPlanning"]
@@ -38,6 +38,11 @@ class MethodPlanning:
     def target(self) -> int:
         """How many of them are to stay. Raises: UsageError where none is."""
         return kept_weights(self.setting, self.density)
+
+    @property
+    def removal(self) -> Removal:
+        """From how many weights to how many the network is pruned before it trains."""
+        return Removal(self.prunable, self.prunable, self.target, self.density)
 
     @property
     def clock(self) -> int:
@@ -68,23 +73,24 @@ class MethodPlanning:
         if unbuilt := self.form.unbuilt():
             raise UsageError(f"{unbuilt} is not built yet")
 
-    def mask_of_scores(self) -> str:
-        """Add the jobs that score the network once and make the mask."""
+    def mask_of_scores(self, *, state: str | None = None, target: int | None = None) -> str:
+        """Add the jobs that score a state once and make the mask: unless given, the form's, of the target."""
         cost = scoring_cost(self.builder, self.setting, self.form)
-        scores = self.builder.add(self._scoring(), (self._scored(),), cost=cost)
-        return self._add_mask(MaskOfScores(**self._asked()), scores, 0.0)
+        scores = self.builder.add(self._scoring(), (state or self._scored(),), cost=cost)
+        return self._add_mask(MaskOfScores(**self._asked(target)), scores, 0.0)
 
-    def mask_in_rounds(self, rounds: int) -> str:
-        """Add the job that scores and prunes so many times."""
+    def mask_in_rounds(self, *, rounds: int | None = None) -> str:
+        """Add the job that scores and prunes as often as the schedule's counts say, or in n equal ratios."""
         state, form = self._scored(), self.form
         params = MaskInRounds(
             **self._asked(),
             rounds=rounds,
-            density=self.density,
+            density=None if rounds is None else self.density,
+            counts=form.schedule.checked_counts(self.removal) if rounds is None else None,
             scoring=self._scoring(),
             regrowth=regrowth_of(self.builder, form),
         )
-        cost = rounds * scoring_cost(self.builder, self.setting, form)
+        cost = params.in_rounds * scoring_cost(self.builder, self.setting, form)
         if isinstance(form.regrowth, Regrowth):
             further = scoring_cost(self.builder, self.setting, form, form.regrowth.scorer)
             cost += len(params.regrowth_rounds) * further
@@ -101,7 +107,11 @@ class MethodPlanning:
         return self._end(mask=mask), mask
 
     def trained_while(self, shrinking: Shrinking) -> tuple[str, str]:
-        """Add the jobs that train and prune on the way; return the keys of the end state and its mask."""
+        """Add the jobs that train and prune on the way; return the keys of the end state and its mask.
+
+        Raises: UsageError for removals before or after the run, and for another count than the target.
+        """
+        self._check(shrinking)
         assert isinstance(self.form.allocation, str)
         policy = Policy(
             shrinking=shrinking,
@@ -113,6 +123,19 @@ class MethodPlanning:
         end = self._end(policy=policy, extra=cost)
         return end, self.mask_of_state(end)
 
+    def _check(self, shrinking: Shrinking) -> None:
+        said = f"schedule = {self.form.schedule.spelling}"
+        steps, end = shrinking.steps, self.step_of("end")
+        if not steps:
+            raise UsageError(f"{said} removes no weights")
+        if steps[0] <= self.clock or steps[-1] > end:
+            raise UsageError(
+                f"{said} removes weights from step {steps[0]} to step {steps[-1]}, but the run goes from "
+                f"step {self.clock} to step {end}"
+            )
+        if (kept := shrinking.kept_at(steps[-1])) != self.target:
+            raise UsageError(f"{said} leaves {kept} weights; {self.target} are to stay")
+
     def _scored(self) -> str:
         return scored_state(self.builder, self.setting, self.form, self.recipe, self.seed)
 
@@ -122,12 +145,12 @@ class MethodPlanning:
     def _end(self, **how: Any) -> str:
         return pruned_state(self.builder, self.setting, self.form, self.recipe, self.seed, **how)
 
-    def _asked(self) -> dict[str, Any]:
+    def _asked(self, target: int | None = None) -> dict[str, Any]:
         """Return what every job is asked that makes a mask of scores."""
         like = isinstance(self.form.allocation, Like)
         return {
             "keep": self.form.keep,
-            "target": self.target,
+            "target": self.target if target is None else target,
             "prunable": self.prunable,
             "allocation": "like" if like else self.form.allocation,
         }

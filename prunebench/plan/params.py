@@ -6,96 +6,71 @@ The plain form of each is what its job's key is made of, and what a frozen plan 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, Literal
 
+from prunebench.errors import UsageError
 from prunebench.host.form import Batch, Prunable
 from prunebench.plan.plain import Plain, Reader, called
-from prunebench.schedules import Shrinking, shrinking
-from prunebench.schedules.rounds import weights_there
+from prunebench.plan.uses import DataUse, DiagnosticUse, Identity, InitUse, NetworkUse, ScorerUse
+from prunebench.schedules import Removal, Rounds, Shrinking, shrinking
 from prunebench.training.recipe import Recipe
 
 __all__ = [
-    "DataUse",
-    "DiagnosticUse",
     "FromInit",
     "FromState",
     "Policy",
-    "InitUse",
     "MaskInRounds",
     "MaskOfScores",
     "MaskOfState",
     "MeasureParams",
-    "NetworkUse",
     "Params",
     "RecordParams",
     "RecordedCell",
     "RegrowthUse",
     "Run",
-    "ScorerUse",
     "ScoreParams",
     "ShuffleParams",
     "TrainParams",
     "components",
 ]
 
-Identity = Mapping[str, Any]
 Keep = Literal["high", "low", "far", "near"]
 Shares = Literal["global", "uniform", "erk"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkUse(Plain):
-    """A network as keys spell it."""
-
-    identity: Identity
-    name: str
-    parameters: Mapping[str, Any]
-    input: tuple[int, ...]
-    classes: int
+Scorings = Mapping[str, tuple["ScoreParams", tuple[int, ...]]]
+"""Who scores, and how many weights are there each time; the names tell apart what one job scores by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataUse(Plain):
-    """A split of a data set as keys spell it."""
+class Asked(Plain):
+    """What every kind of job can be asked of itself."""
 
-    name: str
-    fingerprint: str
-    identity: Identity
-    split: Literal["test", "val"]
-    task: str | None = None
-    """What networks are trained for on it; None: classification."""
+    __slots__ = ()
 
+    @property
+    def network(self) -> NetworkUse | None:
+        """The network that it works on, where it says so."""
+        return None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitUse(Plain):
-    """An initialization, and the stream that it draws from: "init", or "fresh" for weights drawn again."""
+    @property
+    def in_rounds(self) -> int:
+        """How often it does its work: rounds of a mask."""
+        return 1
 
-    name: str
-    identity: Identity
-    purpose: Literal["init", "fresh"]
+    @property
+    def exact_counts(self) -> Mapping[str, int]:
+        """How many weights the mask that it makes has, by what its metadata call them."""
+        return {}
+
+    def scorings(self, there: int) -> Scorings:
+        """Return what it scores of a network of which so many weights are there."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScorerUse(Plain):
-    """A scorer with its parameters, and the device that it works on."""
-
-    name: str
-    identity: Identity
-    parameters: Mapping[str, Any]
-    device: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosticUse(Plain):
-    """A diagnostic as keys spell it."""
-
-    name: str
-    identity: Identity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreParams(Plain):
+class ScoreParams(Asked):
     """What decides the scores of a state: all that a score job is asked."""
 
     scorer: ScorerUse
@@ -105,6 +80,15 @@ class ScoreParams(Plain):
     data: DataUse | None = None
     """Where the batch comes from."""
     seed: int
+
+    @property
+    def network(self) -> NetworkUse | None:
+        """The network that is scored."""
+        return self.architecture
+
+    def scorings(self, there: int) -> Scorings:
+        """Return itself, once."""
+        return {"": (self, (there,))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +100,7 @@ class RegrowthUse(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskOfScores(Plain):
+class MaskOfScores(Asked):
     """A mask of scores. Reads the scores, and for the allocation "like" another mask."""
 
     keep: Keep
@@ -125,25 +109,60 @@ class MaskOfScores(Plain):
     prunable: int
     allocation: Literal[Shares, "like"]
 
+    @property
+    def exact_counts(self) -> Mapping[str, int]:
+        """The target, of all."""
+        return {"kept": self.target, "prunable": self.prunable}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskInRounds(Plain):
+class MaskInRounds(Asked):
     """A mask made by scoring again and again. Reads the state scored, and for "like" another mask."""
 
     keep: Keep
     target: int = field(metadata=called("kept"))
     prunable: int
     allocation: Literal[Shares, "like"]
-    rounds: int
-    density: str
-    """Rounds pass through its powers: another density with the same count is another mask."""
+    rounds: int | None = None
+    density: str | None = None
+    """Of rounds in equal ratios: they pass through its powers. Another density with the same count is another
+    mask."""
+    counts: tuple[int, ...] | None = None
+    """Of all other rounds: how many weights are kept after each."""
     scoring: ScoreParams
     regrowth: RegrowthUse | None = None
 
     @property
-    def weights_there(self) -> tuple[int, ...]:
-        """How many weights are there in each round, when it is scored."""
-        return weights_there(self.density, self.prunable, self.rounds)
+    def network(self) -> NetworkUse | None:
+        """The network that is scored."""
+        return self.scoring.architecture
+
+    @property
+    def in_rounds(self) -> int:
+        """How often the network is scored."""
+        return len(self.counts_from(self.prunable))
+
+    @property
+    def exact_counts(self) -> Mapping[str, int]:
+        """The target, of all."""
+        return {"kept": self.target, "prunable": self.prunable}
+
+    def counts_from(self, there: int) -> tuple[int, ...]:
+        """Return how many weights are kept after each round, where so many are there before the first."""
+        if self.counts is not None:
+            return self.counts
+        assert self.rounds is not None
+        assert self.density is not None
+        return _equal_ratios(self.rounds, Removal(self.prunable, there, self.target, self.density))
+
+    def scorings(self, there: int) -> Scorings:
+        """Return its scorer in every round, and that of removed weights in the rounds of regrowth."""
+        left = (there, *self.counts_from(there)[:-1])
+        scorings = {"": (self.scoring, left)}
+        if self.regrowth is not None and (regrown := self.regrowth_rounds):
+            other = replace(self.scoring, scorer=self.regrowth.scorer)
+            scorings[" regrowth"] = (other, tuple(left[k - 1] for k in regrown))
+        return scorings
 
     @property
     def regrowth_rounds(self) -> list[int]:
@@ -153,18 +172,23 @@ class MaskInRounds(Plain):
         own, other = self.scoring.scorer, self.regrowth.scorer
         if (own.name, own.parameters) == (other.name, other.parameters):
             return []  # one scoring serves both
-        return [k for k in range(2, self.rounds + 1) if k % self.regrowth.every == 0]
+        return [k for k in range(2, self.in_rounds + 1) if k % self.regrowth.every == 0]
+
+
+@lru_cache(maxsize=1024)
+def _equal_ratios(rounds: int, removal: Removal) -> tuple[int, ...]:
+    return Rounds(rounds=rounds).counts(removal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskOfState(Plain):
+class MaskOfState(Asked):
     """The mask of a network that was pruned while it trained. Reads the state."""
 
     taken: Literal["state"] = "state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShuffleParams(Plain):
+class ShuffleParams(Asked):
     """A mask with each layer's entries permuted. Reads the mask."""
 
     seed: int
@@ -202,7 +226,13 @@ class Policy(Plain):
 
     def _written(self) -> dict[str, Any]:
         own = {"keep": self.keep, "allocation": self.allocation, "scoring": self.scoring.plain()}
-        return {**self.shrinking.plain(), **own}
+        schedules = self.shrinking.plain()
+        if taken := own.keys() & schedules.keys():
+            raise UsageError(
+                f"schedule {self.shrinking.kind!r}: a run's key holds {sorted(taken)} of the method already: "
+                "call them otherwise"
+            )
+        return {**schedules, **own}
 
     @classmethod
     def read(cls, value: Mapping[str, Any], reader: Reader) -> Policy:
@@ -235,22 +265,32 @@ class Run(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainParams(Plain):
+class TrainParams(Asked):
     """Train a run to a step. Reads the state that it begins at and the mask, where the run has them."""
 
     run: Run
     run_key: str
     step: int
 
+    @property
+    def network(self) -> NetworkUse | None:
+        """The network that is trained."""
+        return self.run.architecture
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasureParams(Plain):
+class MeasureParams(Asked):
     """A diagnostic of a mask, a state or a course. Reads the mask, or the state."""
 
     diagnostic: DiagnosticUse
     of: str
     architecture: NetworkUse
     course: Mapping[str, Any] | None = None
+
+    @property
+    def network(self) -> NetworkUse | None:
+        """The network that is measured."""
+        return self.architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +310,7 @@ class RecordedCell(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordParams(Plain):
+class RecordParams(Asked):
     """The record of a cell. Reads the end state, and the mask where there is one."""
 
     cell: RecordedCell

@@ -9,8 +9,9 @@ from prunebench.errors import UsageError
 from prunebench.host.form import Form
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import JOB_VERSIONS, state_key
-from prunebench.plan.params import FromInit, FromState, InitUse, Policy, Run, TrainParams
+from prunebench.plan.params import FromInit, FromState, Policy, Run, TrainParams
 from prunebench.plan.setting import Setting
+from prunebench.plan.uses import InitUse
 from prunebench.training.recipe import Recipe, of_find
 
 __all__ = ["dense_state", "find_recipe", "pruned_state", "scored_state"]

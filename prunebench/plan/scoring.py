@@ -7,13 +7,14 @@ from typing import Any, cast
 
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError
-from prunebench.host.borrowed import donor
+from prunebench.host.borrowed import donor, no_counts
 from prunebench.host.components import Scorer
 from prunebench.host.form import Batch, Form, Like, Regrowth, ScorerCall
 from prunebench.plan.builder import Builder
-from prunebench.plan.params import RegrowthUse, ScoreParams, ScorerUse
+from prunebench.plan.params import RegrowthUse, ScoreParams
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting
+from prunebench.plan.uses import ScorerUse
 from prunebench.suite.methods import fill_scorer
 from prunebench.training.recipe import Recipe
 
@@ -68,6 +69,8 @@ def liked(builder: Builder, form: Form, allocation: Like) -> Form:
         other = base.changed(**changes)
         if other.scorer is None:
             raise UsageError(f"allocation = {{like = {allocation.like!r}}}: that method prunes nothing")
+        if reason := no_counts(other):
+            raise UsageError(f"allocation = {{like = {allocation.like!r:.80}}}: that method {reason}")
         return fill_scorer(other, builder.host)
 
     return builder.once("like", (form,), (), make)

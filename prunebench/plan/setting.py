@@ -8,7 +8,7 @@ from prunebench.canonical import digest
 from prunebench.host.datasets import parse_dataset
 from prunebench.plan.builder import Builder
 from prunebench.plan.facts import DataFacts, NetworkFacts
-from prunebench.plan.params import DataUse, NetworkUse
+from prunebench.plan.uses import DataUse, NetworkUse
 from prunebench.suite.cell import Cell
 from prunebench.training.tasks import CLASSIFICATION
 

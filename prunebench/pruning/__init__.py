@@ -3,7 +3,7 @@
 `make_mask` is the one way from a network to a mask.
 """
 
-from prunebench.pruning.allocation import kept_count, layer_counts, round_counts
+from prunebench.pruning.allocation import kept_count, layer_counts
 from prunebench.pruning.keep import keep_top
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
@@ -27,7 +27,6 @@ __all__ = [
     "layer_counts",
     "make_mask",
     "prunable_weights",
-    "round_counts",
     "score_network",
     "shuffle_mask",
     "uncovered",

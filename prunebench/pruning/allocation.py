@@ -1,4 +1,4 @@
-"""How many weights are kept: in all, after each round, and in each layer."""
+"""How many weights are kept: in all, and in each layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from prunebench.errors import UsageError, nearest
 
-__all__ = ["Allocation", "keeps_none", "kept_count", "layer_counts", "round_counts", "spread"]
+__all__ = ["Allocation", "keeps_none", "kept_count", "layer_counts", "spread"]
 
 Allocation = Literal["global", "uniform", "erk"] | Mapping[str, int]
 
@@ -32,24 +32,6 @@ def keeps_none(density: float | str, prunable: int) -> str:
     """Return what to tell somebody whose density keeps no weight."""
     least = f"; at least {1 / prunable:.3g} keeps one" if prunable else ""
     return f"density {density} keeps none of {prunable} prunable weights{least}"
-
-
-def round_counts(density: float | str, prunable: int, rounds: int, start: int | None = None) -> list[int]:
-    """Return the counts kept after each of n rounds: round(d^(k/n) · prunable), the last as `kept_count`.
-
-    Where a mask is on already that keeps `start` weights, the counts fall from there in equal ratios:
-    round(start · (last / start)^(k/n)).
-
-    >>> round_counts(0.25, 1000, 2)
-    [500, 250]
-    """
-    if rounds < 1:
-        raise UsageError(f"rounds must be at least 1; found {rounds}")
-    last = kept_count(density, prunable)
-    if start is not None and start != prunable:
-        return [round(start * (last / start) ** (k / rounds)) for k in range(1, rounds)] + [last]
-    value = float(density)
-    return [round(value ** (k / rounds) * prunable) for k in range(1, rounds)] + [last]
 
 
 def layer_counts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
 from prunebench.isolation import isolated
-from prunebench.pruning.allocation import Allocation, keeps_none, round_counts, spread
+from prunebench.pruning.allocation import Allocation, keeps_none, spread
 from prunebench.pruning.degenerate import Warn, all_zero, chosen_by_position, only_score
 from prunebench.pruning.keep import Keep, keep_top
 from prunebench.pruning.mask import Mask
@@ -60,19 +60,20 @@ class MaskForm:
     keep: which scores are kept (`keep_top`)
     allocation: how many each layer keeps (`layer_counts`); given as counts, they are those of the last round,
         and the rounds before it share in their proportions, as far as a layer goes
-    rounds: how often the network is scored, each time on what is left; None is one shot
-    density: `kept` before it was rounded, whose powers the rounds pass through; unless given, kept / prunable
+    rounds: from how many weights are there to the counts kept after each round, the last of them `kept`: the
+        network is scored in each on what is left; None is one shot
+    density: `kept` before it was rounded, for messages; unless given, kept / prunable
     regrowth: what lets removed weights return between rounds
     """
 
     kept: int
     keep: Keep = "high"
     allocation: Allocation = "global"
-    rounds: int | None = None
+    rounds: Callable[[int], Sequence[int]] | None = None
     density: float | str | None = None
     regrowth: Regrow | None = None
 
-    def counts(self, there: Mask) -> list[int]:
+    def counts(self, there: Mask) -> Sequence[int]:
         """Return how many weights are kept after each scoring of a network under this mask.
 
         Raises: UsageError where that is none, more than the mask keeps, or not the sum of the layers' counts.
@@ -91,7 +92,7 @@ class MaskForm:
             raise UsageError(
                 f"the allocation keeps {sum(self.allocation.values())} weights; {self.kept} are to be kept"
             )
-        return [*round_counts(density, there.prunable, self.rounds, there.kept)[:-1], self.kept]
+        return self.rounds(there.kept)
 
 
 def make_mask(
@@ -109,7 +110,7 @@ def make_mask(
     scored: the network; or its scores as `score_network` returned them, of the network under the same `mask`
     scoring: how the network is scored
     mask: the one that is on already. What it removed never returns, by no regrowth either, and the counts of
-        the rounds fall from what it keeps (`round_counts`)
+        the rounds fall from what it keeps
     rng: round 1 draws from it, round k from rng.child("round", k)
     warn: is told of scores too few for the last count, or, in rounds, all zero in a network of which weights
         are removed: no path may be left then
@@ -161,7 +162,7 @@ def _in_rounds(
             on_round(k, mask)
     if zero is not None and form.rounds is not None and warn is not None:
         warn(
-            f"{scoring.who}: in round {zero} of {form.rounds} every score of what was left was 0: from there "
+            f"{scoring.who}: in round {zero} of {len(counts)} every score of what was left was 0: from there "
             "on weights are kept by position"
         )
     return mask

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.plan.cells import PlannedCell
-from prunebench.plan.params import MaskInRounds, MeasureParams, ScoreParams, TrainParams
+from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
 from prunebench.results.snapshot import Snapshot
 from prunebench.store import Damaged, Missing, Store
@@ -186,8 +186,7 @@ Kind = tuple[str, str | None, int]
 def kind_of(plan: Plan, key: str) -> Kind:
     """Return which jobs a job's time is like."""
     job = plan.jobs[key]
-    rounds = job.params.rounds if isinstance(job.params, MaskInRounds) else 1
-    return job.kind, _architecture(plan, key), rounds
+    return job.kind, _architecture(plan, key), job.params.in_rounds
 
 
 def job_seconds(snapshot: Snapshot) -> dict[Kind, float]:
@@ -240,12 +239,8 @@ def _steps(plan: Plan, key: str) -> int:
 
 def _architecture(plan: Plan, key: str) -> str | None:
     """Return the architecture that a job works on, where its parameters say so."""
-    params = plan.jobs[key].params
-    if isinstance(params, TrainParams):
-        return params.run.architecture.name
-    if isinstance(params, MaskInRounds):
-        return params.scoring.architecture.name
-    return params.architecture.name if isinstance(params, ScoreParams | MeasureParams) else None
+    network = plan.jobs[key].params.network
+    return None if network is None else network.name
 
 
 def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:

@@ -13,7 +13,7 @@ from prunebench.schedules.gradual import Gradual
 from prunebench.schedules.levels import Levels
 from prunebench.schedules.one_shot import OneShot
 from prunebench.schedules.rounds import Rounds
-from prunebench.schedules.schedule import Fields, Planning, Schedule, Shrinking
+from prunebench.schedules.schedule import Fields, Planning, Removal, Schedule, Shrinking
 
 __all__ = [
     "SCHEDULES",
@@ -22,6 +22,7 @@ __all__ = [
     "Levels",
     "OneShot",
     "Planning",
+    "Removal",
     "Rounds",
     "Schedule",
     "Shrinking",

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prunebench.schedules.schedule import Planning, Schedule
+from prunebench.errors import UsageError
+from prunebench.schedules.schedule import Planning, Removal, Schedule
 
-__all__ = ["Rounds", "weights_there"]
+__all__ = ["Rounds", "round_counts"]
 
 
 class Rounds(Schedule):
@@ -19,17 +20,29 @@ class Rounds(Schedule):
 
     rounds: Annotated[int, Field(ge=1)]
 
-    def in_rounds(self) -> int | None:
-        """Return n."""
-        return self.rounds
+    def counts(self, removal: Removal) -> tuple[int, ...]:
+        """Return the counts of n equal ratios."""
+        falling = round_counts(removal.density, removal.prunable, self.rounds, removal.there)
+        return (*falling[:-1], removal.target)
 
     def mask(self, planning: Planning) -> str:
-        """Plan one job that scores and prunes n times."""
-        return planning.mask_in_rounds(self.rounds)
+        """Plan one job that scores and prunes n times; its key holds n and the density, not the counts."""
+        return planning.mask_in_rounds(rounds=self.rounds)
 
 
-def weights_there(density: float | str, prunable: int, rounds: int) -> tuple[int, ...]:
-    """Return how many weights are there in each round, when it is scored."""
-    from prunebench.pruning.allocation import round_counts
+def round_counts(density: float | str, prunable: int, rounds: int, start: int | None = None) -> list[int]:
+    """Return the counts kept after each of n rounds: round(d^(k/n) · prunable).
 
-    return (prunable, *round_counts(density, prunable, rounds)[:-1])
+    Where a mask is on already that keeps `start` weights, the counts fall from there in equal ratios:
+    round(start · (last / start)^(k/n)).
+
+    >>> round_counts(0.25, 1000, 2)
+    [500, 250]
+    """
+    if rounds < 1:
+        raise UsageError(f"rounds must be at least 1; found {rounds}")
+    value = float(density)
+    last = round(value * prunable)
+    if start is not None and start != prunable:
+        return [round(start * (last / start) ** (k / rounds)) for k in range(1, rounds)] + [last]
+    return [round(value ** (k / rounds) * prunable) for k in range(1, rounds)] + [last]

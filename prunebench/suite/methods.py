@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
-from prunebench.host.borrowed import clash, donor, regrowth_call
+from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.spelling import show
@@ -242,6 +242,9 @@ def _donor(
     other = changed_form(base, changes, host, here, shared)
     if other is not None and other.scorer is None:
         here.problem(f"found {show(like)}, which prunes nothing")
+        return None
+    if other is not None and (reason := no_counts(other)):
+        here.problem(f"found {show(like)}, which {reason}")
         return None
     # what is done to the evaluated network does not touch the mask's layers
     return other.changed(alter=()) if other is not None and other.alter else other

@@ -149,12 +149,20 @@ class Recipe(BaseModel):
         unsaid = [name for name in takes if values.get(name, cls.model_fields[name].default) is None]
         return {**values, **{name: takes[name] for name in unsaid}}
 
-    @field_validator("optimizer")
+    @field_validator("optimizer", mode="before")
     @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in OPTIMIZERS:
-            raise ValueError(f"found '{name}'{nearest(name, OPTIMIZERS)}")
+    def _known(cls, name: Any) -> Any:
+        if not isinstance(name, str) or name not in OPTIMIZERS:
+            raise ValueError(f"found {name!r}{nearest(str(name), OPTIMIZERS)}")
         return name
+
+    @field_validator("betas", mode="before")
+    @classmethod
+    def _two(cls, betas: Any) -> Any:
+        if betas is not None and not (isinstance(betas, list | tuple) and len(betas) == 2):
+            found = list(betas) if isinstance(betas, tuple) else betas
+            raise ValueError(f"found {found!r}; allowed: two numbers, such as [0.9, 0.999]")
+        return betas
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:

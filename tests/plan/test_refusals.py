@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import nn
 
-from prunebench.errors import SuiteError
+import prunebench
+from prunebench.errors import SuiteError, UsageError
 
 LATE = {"method": "snip", "as": "late", "score_at": {"step": 99999}}
 REWOUND = {"method": "ltr", "as": "rewound", "train_from": {"step": 99999}}
 GRADUAL = {"gradual": {"from": "init", "to": {"step": 99999}, "every": 2}}
+EARLY = {"gradual": {"from": "init", "to": {"step": 15}, "every": 100}}
 SLOW = {"method": "magnitude", "as": "slow", "schedule": GRADUAL}
 
 CASES: list[tuple[dict[str, Any], str, str]] = [
@@ -18,6 +21,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"methods": ["snip", LATE]}, "matrix[0].methods[1].score_at", "beyond the schedule"),
     ({"methods": [REWOUND]}, "matrix[0].methods[0].train_from", "beyond the schedule"),
     ({"methods": [SLOW]}, "matrix[0].methods[0].schedule", "beyond the schedule"),
+    (
+        {"methods": [{"method": "magnitude", "as": "early", "clock": {"step": 5}, "schedule": EARLY}]},
+        "matrix[0].methods[0]",
+        "begins at step 0, but the run at step 5 (clock)",
+    ),
     ({"methods": ["snip", "ltr"], "rewind": "{step = 99999}"}, "matrix[0].recipe.rewind", "beyond"),
     ({"sparsities": [0.5, 0.99999]}, "matrix[0].sparsities[1]", "keeps none"),
     ({"sparsities": {"keep": 0.1, "count": 9}}, "matrix[0].sparsities", "keeps none"),
@@ -51,3 +59,20 @@ def test_everything_that_cannot_be_planned_is_told_at_once(project: Any) -> None
     assert len(lines) == 2
     assert any("sparsities[1]: density 0.00001 keeps none" in line and "and 5 more" in line for line in lines)
     assert any("methods[1].score_at: step 99999 lies" in line and "and 2 more" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "name", ["gradual-magnitude", {"schedule": {"gradual": {"from": "init", "to": "end", "every": 9}}}]
+)
+def test_layers_of_a_method_that_prunes_while_it_trains_cannot_be_counted(project: Any, name: Any) -> None:
+    """The suite and `prune` name the allocation and the method; neither sends anybody to the other."""
+    row = {"method": "snip", "as": "borrows", "allocation": {"like": name}}
+    said = "prunes while its network trains: it has no mask before training"
+    with pytest.raises(SuiteError) as caught:
+        project.session(project.suite([row]))
+    assert "matrix[0].methods[0].allocation.like: found " in str(caught.value)
+    assert said in str(caught.value)
+    form = prunebench.Form.model_validate({"scorer": "magnitude", "allocation": {"like": name}})
+    called = f"method '{name}'" if isinstance(name, str) else "the method"
+    with pytest.raises(UsageError, match=f"^allocation.like: {called} {said}"):
+        prunebench.prune(nn.Linear(3, 2), form, density=0.5)

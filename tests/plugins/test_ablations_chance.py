@@ -19,6 +19,7 @@ import prunebench
 from prunebench.host import Host
 from prunebench.plan.params import FromState
 from prunebench.pruning import Mask, shuffle_mask
+from prunebench.schedules import OneShot
 from prunebench.training.initialize import make_network
 from prunebench.training.streams import stream
 
@@ -47,7 +48,7 @@ def form_of(method: str, **changes: Any) -> Any:
         if method in HOST.names("methods")
         else prunebench.Form.model_validate({"scorer": method})
     )
-    if form.schedule.in_rounds():
+    if form.schedule != OneShot():
         changes["schedule"] = {"rounds": 3}
     return form.changed(**changes)
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunebench.errors import UsageError
-from prunebench.pruning import kept_count, layer_counts, round_counts
+from prunebench.pruning import kept_count, layer_counts
+from prunebench.schedules.rounds import round_counts
 
 LENET = {"fc1.weight": (300, 784), "fc2.weight": (100, 300), "fc3.weight": (10, 100)}
 

@@ -11,7 +11,8 @@ from shorthand import prune_rounds, score_network
 from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
-from prunebench.pruning import Mask, Product, ScoringNetwork, keep_top, round_counts
+from prunebench.pruning import Mask, Product, ScoringNetwork, keep_top
+from prunebench.schedules.rounds import round_counts
 from prunebench.training.streams import stream
 
 

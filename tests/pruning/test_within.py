@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from prunebench.errors import UsageError
-from prunebench.pruning import Mask, MaskForm, Regrow, Scoring, layer_counts, make_mask, round_counts
+from prunebench.pruning import Mask, MaskForm, Regrow, Scoring, layer_counts, make_mask
 from prunebench.pruning.allocation import spread
+from prunebench.schedules.rounds import round_counts
 
 SHAPES = {"0.weight": (5, 4), "1.weight": (3, 5), "2.weight": (2, 3)}
 SIZES = {name: rows * columns for name, (rows, columns) in SHAPES.items()}
@@ -104,7 +105,7 @@ def test_the_new_mask_is_the_first_of_what_the_old_one_keeps(
     net, before = network(seed), Mask(old)
     kept = max(1, round(share * before.kept))
     allocation: Any = kind if kind != "counts" else spread(SIZES, before.counts(), kept)
-    form = MaskForm(kept, keep=keep, allocation=allocation, rounds=rounds)
+    form = MaskForm(kept, keep=keep, allocation=allocation, rounds=in_rounds(kept, rounds))
     seen: list[Mask] = []
     mask = make_mask(
         net, form, Scoring(scorer(way)), mask=before, on_round=lambda k, found: seen.append(found)
@@ -121,6 +122,13 @@ def test_the_new_mask_is_the_first_of_what_the_old_one_keeps(
         assert mask == make_mask(scores_of(masked(weights, old), old, way), form, mask=before)
 
 
+def in_rounds(kept: int, rounds: int | None) -> Any:
+    """Return the counts of n equal ratios, of how many weights are there."""
+    if rounds is None:
+        return None
+    return lambda there: (*round_counts(kept / PRUNABLE, PRUNABLE, rounds, there)[:-1], kept)
+
+
 def masked(weights: dict[str, Tensor], mask: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: weight * mask[name] for name, weight in weights.items()}
 
@@ -133,7 +141,7 @@ def test_regrowth_brings_back_what_its_own_rounds_removed_and_nothing_else(
     """Removed weights score highest here, so that they return where they may: within the old mask."""
     before, seen = Mask(old), []
     kept = max(1, round(share * before.kept))
-    form = MaskForm(kept, rounds=4, regrowth=Regrow(scorer("plain"), every=every))
+    form = MaskForm(kept, rounds=in_rounds(kept, 4), regrowth=Regrow(scorer("plain"), every=every))
     make_mask(
         network(seed),
         form,
@@ -157,4 +165,4 @@ def test_more_than_the_old_mask_keeps_is_refused_before_anything_is_scored() -> 
     half = Mask({name: torch.arange(size).reshape(SHAPES[name]) % 2 == 0 for name, size in SIZES.items()})
     for rounds in (None, 3):
         with pytest.raises(UsageError, match=r"keeps 30 of 41 .* keeps 21 .*what is removed stays removed"):
-            make_mask(network(0), MaskForm(30, rounds=rounds), Scoring(never), mask=half)
+            make_mask(network(0), MaskForm(30, rounds=in_rounds(30, rounds)), Scoring(never), mask=half)

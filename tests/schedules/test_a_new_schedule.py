@@ -63,9 +63,42 @@ class Straight(Schedule):
         return planning.trained_while(Line(self.straight, planning.prunable, planning.target))
 
 
+@dataclass(frozen=True)
+class Off(Line):
+    """A line that goes on beyond its run, or ends one weight short, or takes a name of the run's key."""
+
+    kind: ClassVar[str] = "off"
+
+    def kept_at(self, step: int) -> int:
+        return Line.kept_at(self, step) + (self.last == 4)
+
+    def plain(self) -> dict[str, Any]:
+        return {**super().plain(), **({"keep": 1} if self.last == 5 else {})}
+
+
+class Wrong(Straight):
+    """As `Straight`, of what does not go."""
+
+    spelling = "{wrong = n}"
+    shrinking = Off
+
+    straight: Annotated[int, Field(ge=1, alias="wrong")]
+
+    def plan(self, planning: Planning) -> tuple[str, str]:
+        return planning.trained_while(Off(self.straight, planning.prunable, planning.target))
+
+
+class EveryOther(Straight):
+    """As `Straight`; a suite spells its key as no name in Python can be."""
+
+    spelling = "{every-other = n}"
+
+    straight: Annotated[int, Field(ge=1, alias="every-other")]
+
+
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "SCHEDULES", [*schedules.SCHEDULES, Straight])
+    monkeypatch.setattr(schedules, "SCHEDULES", [*schedules.SCHEDULES, EveryOther, Wrong, Straight])
 
 
 def suite(project: Any, value: Any, **options: Any) -> Any:
@@ -111,9 +144,39 @@ def test_what_does_not_go_is_told(project: Any, value: Any, options: Any, said: 
         project.session(suite(project, value, **options))
 
 
+@pytest.mark.parametrize(
+    ("value", "more", "said"),
+    [
+        (900, {}, r"removes weights from step 1 to step 900, but the run goes from step 0 to step \d+ \("),
+        (
+            9,
+            {"clock": {"step": 3}},
+            r"removes weights from step 1 to step 9, but the run goes from step 3 to",
+        ),
+        (4, {}, rf"schedule = \{{wrong = n\}} leaves {KEPT + 1} weights; {KEPT} are to stay"),
+        (5, {}, r"schedule 'off': a run's key holds \['keep'\] of the method already"),
+    ],
+)
+def test_a_run_that_cannot_be_pruned_so_is_refused_when_planned(
+    project: Any, value: int, more: dict[str, Any], said: str
+) -> None:
+    """Beyond the run, before it, at another count than the target, or under a name that is taken."""
+    method = {"method": "magnitude", "as": "wrong", "schedule": {"wrong": value}, **more}
+    with pytest.raises(SuiteError, match=said):
+        project.session(project.suite([method], sparsities=[0.9], epochs=2))
+
+
 def test_prune_refuses_it() -> None:
     """It prunes while the network trains."""
     form = prunebench.Form.model_validate({"scorer": "magnitude", "schedule": {"straight": 2}})
     assert form.model_dump(mode="json")["schedule"] == {"straight": 2}
     with pytest.raises(UsageError, match="prunes while the network trains"):
         prunebench.prune(nn.Linear(3, 2), form, density=0.5)
+
+
+def test_its_key_may_be_no_name_in_python(project: Any) -> None:
+    """The key that a suite writes is the field's alias; it is written back so."""
+    method = {"method": "magnitude", "as": "stairs", "schedule": {"every-other": 3}}
+    session = project.session(project.suite([method], sparsities=[0.9], epochs=2))
+    record = session.plan.jobs[session.plan.cells[-1].key].params
+    assert record.cell.form["schedule"] == {"every-other": 3}

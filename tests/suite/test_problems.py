@@ -140,6 +140,9 @@ CASES: list[tuple[str, str, str]] = [
     ("recipe", '{name = "short", nesterov = true}', ".recipe: nesterov needs a momentum above 0"),
     ("recipe", '{name = "short", optimizer = "adam"}', ".recipe.optimizer: found 'adam'; did you mean 'adamw'? "
      "allowed: adamw, sgd"),
+    ("recipe", '{name = "short", optimizer = 3}', ".recipe.optimizer: found 3; allowed: adamw, sgd"),
+    ("recipe", '{name = "short", optimizer = "adamw", betas = [0.9]}', ".recipe.betas: found [0.9]; "
+     "allowed: two numbers, such as [0.9, 0.999]"),
     ("recipe", '{name = "short", optimizer = "adamw", momentum = 0.9}', ".recipe: adamw takes no momentum; "
      "allowed: lr, weight_decay, betas, eps"),
     ("recipe", '{name = "short", betas = [0.9, 0.99]}', ".recipe: sgd takes no betas; "
