@@ -46,9 +46,10 @@ def parsed(value: Any) -> Any:
     raise ValueError(f"found {value!r:.80}; allowed: {allowed()}")
 
 
-def allowed() -> str:
-    """Return how every schedule is spelled, for messages."""
-    *others, last = (schedule.spelling for schedule in SCHEDULES)
+def allowed(*, built: bool = False) -> str:
+    """Return how every schedule is spelled, for messages; with `built` those alone that can be planned."""
+    wanted = (one for one in SCHEDULES if not built or one.unbuilt is Schedule.unbuilt)
+    *others, last = (schedule.spelling for schedule in wanted)
     return f"{', '.join(others)} or {last}"
 
 
