@@ -155,7 +155,9 @@ CASES: list[tuple[dict[str, str | None], str]] = [
      "of the quantity 'slope'; did you mean 'power'? allowed: along, power"),
     ({"quantity": '{name = "slope", along = "sparsity", power = "2"}', "margin": "1"}, ".quantity.power: found '2'; "
      "allowed: a number (the default is 1.0); write 2"),
-    ({"quantity": '"fit:gamma"'}, ".quantity: found 'fit', which is no quantity; allowed: accuracy, "),
+    ({"quantity": '"fit:gamma"'}, ".quantity: found 'fit', which is no quantity; allowed: accuracy, crossing, "
+     "distance, diverged, drop, measure, range-end, slope, spread; one of your own comes with "
+     'plugins = ["mine.py"] in the suite, or with --plugin mine.py'),
     ({"quantity": '"measure:layers"', "margin": "1"}, ".quantity: found 'layers', which is no measure of this "
      "suite; did you mean 'layer-sparsity'? allowed: layer-sparsity"),
     ({"quantity": '{name = "slope", along = "sparsity"}'}, ".margin: is missing: it is needed where the quantity is 'slope'"),
