@@ -84,16 +84,23 @@ def readable(text: str, *, backslash: str = "\\") -> str:
     return re.sub("[\ud800-\udfff]", spelled, text)
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
+def nearest(name: str, allowed: Iterable[str], none: str = "") -> str:
     """Return "; did you mean 'X'?" for the closest allowed name, and a listing of what is allowed.
+
+    none: what is said where nothing is allowed
 
     >>> nearest("snap", ["snip", "grasp"])
     "; did you mean 'snip'? allowed: grasp, snip"
+    >>> nearest("A1", [], "this suite has no [[claim]]")
+    '; this suite has no [[claim]]'
     """
     names = sorted(set(allowed))
+    if not names:
+        return f"; {none or 'allowed: nothing'}"
+    listed = "'none'" if names == ["none"] else ", ".join(names)
     close = closest(name, names)
     hint = f"; did you mean '{close}'?" if close else ";"
-    return f"{hint} allowed: {', '.join(names) if names else 'nothing'}"
+    return f"{hint} allowed: {listed}"
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:

@@ -35,7 +35,7 @@ def name_groups(checks: Sequence[tuple[Cursor, Check]]) -> list[tuple[Cursor, Ch
                 elif pattern == check.name:
                     place.problem("names the check itself")
                 elif pattern not in known:
-                    hint = nearest(pattern, known - {check.name})
+                    hint = nearest(pattern, known - {check.name}, "this suite has no other [[check]]")
                     place.problem(f"found {show(pattern)}, which is no check{hint}")
                 named.setdefault(field, []).extend(fits)
         unique = {field: list(dict.fromkeys(fits)) for field, fits in named.items()}

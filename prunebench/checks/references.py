@@ -38,10 +38,19 @@ class Spelled:
     """The baselines with which each range is found: "trivial", "matching", "extreme"."""
 
 
+_NONE = {
+    "claim": "this suite has no [[claim]]",
+    "measure": "no [[matrix]] of this suite has measures",
+    "pruning step": "no [[matrix]] of this suite has score_at",
+}
+"""What is said where a suite has nothing of a kind."""
+
+
 def known(here: Cursor, name: str, what: str, allowed: Names) -> None:
     """Note a name that is none of those allowed; nothing where these cannot be told."""
     if allowed is not None and name not in allowed:
-        here.problem(f"found '{name}', which is no {what} of this suite{nearest(name, allowed)}")
+        hint = nearest(name, allowed, _NONE.get(what, ""))
+        here.problem(f"found '{name}', which is no {what} of this suite{hint}")
 
 
 def are_there(

@@ -70,7 +70,9 @@ class Reported(Selection):
         if (self.sparsities is None) != whole or (self.range is None) == whole:
             key, other = ("range", "sparsities") if whole else ("sparsities", "range")
             of = f"where the quantity is '{name_of(asked)}'"
-            if getattr(self, key) is None:
+            if self.range is not None and not whole:
+                yield ("range",), f"is for quantities with the axis 'sparsity'; allowed: 'sparsities' {of}"
+            elif getattr(self, key) is None:
                 yield (key,), f"is missing: it is needed {of}"
             else:
                 yield (other,), f"stands beside '{key}'; allowed: '{key}' alone {of}"

@@ -67,7 +67,7 @@ def command(
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
-    from prunebench.cli._output import complain, deliver
+    from prunebench.cli._output import complain, deliver, say_unevaluated
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
@@ -96,4 +96,6 @@ def command(
 
         text = leaderboard(table([]), suite=shown.plan.suite, format=format)
     deliver(text, output)
+    if format == "md":
+        say_unevaluated(shown.plan.suite)
     ctx.exit(code)

@@ -291,7 +291,7 @@ def _report(
 ) -> dict[str, Any]:
     """Print the leaderboard where a `table` is wanted, or return all as plain values."""
     from prunebench.cli._board import board
-    from prunebench.cli._output import say
+    from prunebench.cli._output import say, say_unevaluated
 
     asked = {cell.id for cell in overview.cells}
     if not as_json:
@@ -299,6 +299,7 @@ def _report(
         if text:
             say()
             say(text.rstrip("\n"))
+        say_unevaluated(overview.session.plan.suite)
         return {}
     import json
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from prunebench.canonical import decimal12
 from prunebench.errors import PrunebenchError, SuiteError, UsageError
 from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting, setting_of
+from prunebench.pruning.allocation import kept_count
 from prunebench.reading.cursor import Cursor
 from prunebench.suite.cell import Cell
+from prunebench.suite.schema import Powers
 from prunebench.training.recipe import AtName, Point, Recipe, of_find
 
 if TYPE_CHECKING:
@@ -26,11 +29,12 @@ class Refusals:
 
     def __init__(self, suite: Suite, builder: Builder) -> None:
         self._suite, self._builder = suite, builder
+        self._powers = {m.name: m.sparsities for m in suite.matrices if isinstance(m.sparsities, Powers)}
         self._cells: dict[tuple[str, str], list[str]] = {}
 
     def add(self, cell: Cell, error: UsageError | ValidationError) -> None:
         """Note that a cell cannot be planned."""
-        key = (self._place(cell).path, _told(error))
+        key = self._too_many(cell) or (self._place(cell).path, _told(error))
         self._cells.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
 
     def raise_all(self) -> None:
@@ -41,6 +45,22 @@ class Refusals:
             lines.append(f"{self._suite.file}: {path}: {told} (cell {cells[0]}{more})")
         if lines:
             raise SuiteError("\n".join(lines))
+
+    def _too_many(self, cell: Cell) -> tuple[str, str] | None:
+        """Return place and message of a count of sparsities whose last ones keep no weight: once for all."""
+        powers = self._powers.get(cell.matrix)
+        try:
+            prunable = setting_of(self._builder, cell).network.prunable
+        except UsageError:
+            return None
+        if powers is None or cell.form.scorer is None or kept_count(cell.density, prunable):
+            return None
+        last = next(k for k in range(powers.count, -1, -1) if kept_count(decimal12(powers.keep**k), prunable))
+        if not last:
+            return None
+        keeps_none = f"{powers.keep:g}^{last + 1} keeps none of {prunable} prunable weights"
+        told = f"found {powers.count}; allowed: at most {last}, as {keeps_none}"
+        return (cell.density_place / "count").path, told
 
     def _place(self, cell: Cell) -> Cursor:
         place = cell.place

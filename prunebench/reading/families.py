@@ -121,7 +121,8 @@ def _lists(given: Any, sets: Any, here: Cursor) -> dict[str, list[Any]] | None:
         if not _NAME.fullmatch(name):
             (here / name).problem("is no name for a value; allowed: letters, digits, _ and -")
         elif isinstance(values, str) and values not in known:
-            message = f"found {show(values)}, which is no list in [sets]{nearest(values, known)}"
+            hint = nearest(values, known, "this suite has no [sets]" if not sets else "[sets] has no list")
+            message = f"found {show(values)}, which is no list in [sets]{hint}"
             (here / name).problem(message)
         elif isinstance(values, str):
             lists[name] = known[values]

@@ -9,6 +9,9 @@ from prunebench.canonical import decimal12
 __all__ = ["density_on_grid", "nearest_on_grid"]
 
 
+_LISTED = 12
+
+
 def density_on_grid(value: float, densities: Sequence[str], *, sparsity: bool) -> str | None:
     """Return the density of a grid that a person means by `value`.
 
@@ -28,11 +31,14 @@ def density_on_grid(value: float, densities: Sequence[str], *, sparsity: bool) -
 
 
 def nearest_on_grid(value: float, densities: Sequence[str], *, sparsity: bool) -> str:
-    """Return the end of a message: the sparsity, or density, of a grid that is nearest to a value.
+    """Return the end of a message: the nearest sparsity, or density, of a grid, and all of at most 12.
 
     >>> nearest_on_grid(0.5, ["0.8", "0.64"], sparsity=True)
-    '; the nearest is 0.36'
+    '; the nearest is 0.36; allowed: 0.2, 0.36'
     """
     values = [round(1 - float(d), 12) if sparsity else float(d) for d in densities]
     near = min(values, key=lambda v: abs(v - value), default=None)
-    return "" if near is None else f"; the nearest is {near:.12g}"
+    if near is None:
+        return ""
+    listed = ", ".join(f"{v:.12g}" for v in sorted(set(values)))
+    return f"; the nearest is {near:.12g}" + (f"; allowed: {listed}" if len(values) <= _LISTED else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from prunebench import schedules
 from prunebench.canonical import canonical
-from prunebench.errors import UsageError, nearest
+from prunebench.errors import UsageError, closest, nearest
 from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
@@ -30,7 +31,7 @@ _ALLOWED = {
     "find": "a table of changes to the recipe",
     "keep": "'high', 'low', 'far' or 'near'",
     "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
+    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
     "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
     "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
     "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
@@ -42,6 +43,22 @@ _ALLOWED = {
 def _allowed(key: str) -> str:
     """Return the values that a field of a form takes, in words."""
     return schedules.allowed() if key == "schedule" else _ALLOWED.get(key, "")
+
+
+def _built(key: str) -> str:
+    """Return the values of a field that some methods may not have yet, less those."""
+    if key == "schedule":
+        return schedules.allowed()
+    return {"unit": "'weight'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
+
+
+def _perhaps(found: Any, text: str) -> str:
+    """Return " did you mean 'X'?" for a word among the values that a field takes."""
+    words = re.findall(r"'([\w-]+)'", text.split(" (")[0])
+    word = found[0] if isinstance(found, list) and len(found) == 1 else found
+    word = word.get("of") if isinstance(word, dict) else word
+    close = closest(word, words) if isinstance(word, str) else None
+    return f" did you mean '{close}'?" if close and close != word else ""
 
 
 _BATCH = "{per_class = n} or {examples = n}"
@@ -137,12 +154,14 @@ def changed_form(
             found, text = known.get(location[0]), _allowed(location[0])
             if location == ("scorer", "batch"):
                 found, text = known["scorer"]["batch"], _BATCH
-            here.at(*location).problem(f"found {show(found)}; allowed: {text}")
+            here.at(*location).problem(f"found {show(found)};{_perhaps(found, text)} allowed: {text}")
         return None
     form = _resolved(form, host, here, shared)
     unbuilt = form.unbuilt()
     if unbuilt:
-        here.problem(f"{unbuilt} is understood, but not built yet")
+        key = unbuilt.split(" = ")[0]
+        told = f"{unbuilt} is understood, but not built yet; allowed: {_built(key)}"
+        here.spelled(key).problem(told)
     return None if here.noted > before else form
 
 

@@ -130,5 +130,5 @@ def _allowed(key: str, value: Any, axes: Axes) -> str:
     labels = [choice.label or blank for choice in axis if choice.label or blank]
     spelled = ablations_label(value) if isinstance(value, list) else value
     if isinstance(spelled, str):
-        return nearest(spelled, labels)
-    return "; allowed: " + (", ".join(labels) if labels else "nothing")
+        return nearest(spelled, labels, f"the matrix has no {key}")
+    return "; allowed: " + ", ".join(labels) if labels else f"; the matrix has no {key}"

@@ -69,6 +69,10 @@ def _like(value: Any, default: Any) -> Any:
     return value
 
 
+_ALSO = {"learning_rate": "lr", "learningrate": "lr", "rate": "lr", "steps": "epochs", "milestones": "drops"}
+"""What parts of a recipe are called elsewhere."""
+
+
 def changed_recipe(
     recipe: Recipe, changes: Mapping[str, Any], here: Cursor, host: Components
 ) -> Recipe | None:
@@ -79,7 +83,8 @@ def changed_recipe(
         if key in Recipe.model_fields:
             known[key] = value
         else:
-            (here / key).problem(f"is no part of a recipe{nearest(key, Recipe.model_fields)}")
+            hint = nearest(_ALSO.get(key.replace("-", "_").lower(), key), Recipe.model_fields)
+            (here / key).problem(f"is no part of a recipe{hint}")
     try:
         changed = recipe.changed(known)
     except ValidationError as error:

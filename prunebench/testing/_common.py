@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ __all__ = [
     "CLASSES",
     "SHAPE",
     "MadeWhenAsked",
+    "at_last_documented",
     "ensure",
     "ensure_callable",
     "ensure_common",
@@ -30,6 +33,8 @@ __all__ = [
     "said",
     "untouched",
 ]
+
+P = ParamSpec("P")
 
 SHAPE = (3, 8, 8)
 CLASSES = 4
@@ -44,12 +49,24 @@ def ensure(condition: object, sentence: str) -> None:
 def ensure_common(component: Component) -> str:
     """Check what holds for every kind and return how to call the component in a sentence."""
     who = f"{component.kind} {component.name!r}"
-    ensure(component.summary, f"{who} has no documentation: `prunebench show` prints its docstring or text")
     try:
         component_identity(component)
     except PluginError as error:
         raise AssertionError(str(error)) from error
     return who
+
+
+def at_last_documented(check: Callable[P, None]) -> Callable[P, None]:
+    """Return the check of a kind, followed by one that its component says what it is."""
+
+    @functools.wraps(check)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> None:
+        check(*args, **kwargs)
+        component: Any = next(iter((*args, *kwargs.values())))
+        printed = "`prunebench show` prints its docstring or text"
+        ensure(component.summary, f"{component.kind} {component.name!r} has no documentation: {printed}")
+
+    return whole
 
 
 def ensure_callable(who: str, what: str, function: object, *names: str, parameters: bool = False) -> None:

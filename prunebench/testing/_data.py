@@ -11,7 +11,14 @@ import torch
 
 from prunebench.errors import DataError
 from prunebench.host.components import Dataset, Description
-from prunebench.testing._common import ensure, ensure_callable, ensure_common, said, untouched
+from prunebench.testing._common import (
+    at_last_documented,
+    ensure,
+    ensure_callable,
+    ensure_common,
+    said,
+    untouched,
+)
 from prunebench.training.images.files import ImageFiles
 
 __all__ = ["check_dataset"]
@@ -19,6 +26,7 @@ __all__ = ["check_dataset"]
 _TOLERANCE = 1e-3
 
 
+@at_last_documented
 def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
     """Check a data set.
 

@@ -7,7 +7,14 @@ import math
 from prunebench.errors import PrunebenchError, UsageError
 from prunebench.host.components import Ablation, Method, RecipeComponent
 from prunebench.host.form import Form
-from prunebench.testing._common import ensure, ensure_callable, ensure_common, said, untouched
+from prunebench.testing._common import (
+    at_last_documented,
+    ensure,
+    ensure_callable,
+    ensure_common,
+    said,
+    untouched,
+)
 
 __all__ = ["check_ablation", "check_method", "check_recipe"]
 
@@ -32,6 +39,7 @@ def _sample_forms() -> list[Form]:
     return [Form.model_validate(form) for form in spelled]
 
 
+@at_last_documented
 def check_ablation(ablation: Ablation) -> None:
     """Check an ablation on forms of many kinds.
 
@@ -70,6 +78,7 @@ def check_ablation(ablation: Ablation) -> None:
     ensure(changed, f"{who} changes no form")
 
 
+@at_last_documented
 def check_recipe(component: RecipeComponent) -> None:
     """Check a recipe: its schedule, learning rates and rewind point, for as many examples as ImageNet has.
 
@@ -93,6 +102,7 @@ def check_recipe(component: RecipeComponent) -> None:
     ensure(recipe.evaluates_at(total, _EXAMPLES), f"{who} does not evaluate its last step")
 
 
+@at_last_documented
 def check_method(method: Method) -> None:
     """Check a method: a form that survives being written down, and nothing in it that is not built yet.
 

@@ -19,6 +19,7 @@ from prunebench.pruning import Mask, Scoring, prunable_weights, score_network
 from prunebench.testing._common import (
     SHAPE,
     MadeWhenAsked,
+    at_last_documented,
     ensure,
     ensure_callable,
     ensure_common,
@@ -33,6 +34,7 @@ from prunebench.training.streams import stream
 __all__ = ["check_diagnostic", "check_scorer"]
 
 
+@at_last_documented
 def check_scorer(scorer: Scorer) -> None:
     """Check a scorer on a convolutional network with BatchNorm and on a fully connected one.
 
@@ -151,6 +153,7 @@ def _equal(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
     return list(a) == list(b) and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@at_last_documented
 def check_diagnostic(diagnostic: Diagnostic) -> None:
     """Check a diagnostic on two small networks, with masks that keep all, a part, and nothing of a layer.
 

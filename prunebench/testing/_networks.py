@@ -8,6 +8,7 @@ from torch import nn
 from prunebench.host.components import Architecture, Initialization
 from prunebench.pruning import prunable_weights
 from prunebench.testing._common import (
+    at_last_documented,
     ensure,
     ensure_callable,
     ensure_common,
@@ -20,6 +21,7 @@ from prunebench.training.initialize import make_network
 __all__ = ["check_architecture", "check_initialization"]
 
 
+@at_last_documented
 def check_architecture(
     architecture: Architecture, *, input_shape: tuple[int, int, int] = (3, 32, 32), classes: int = 10
 ) -> None:
@@ -100,6 +102,7 @@ def _ensure_meta(who: str, build: object, network: nn.Module, inputs: torch.Tens
     ensure(shapes == expected, f"{who} has other parameters on the meta device")
 
 
+@at_last_documented
 def check_initialization(initialization: Initialization) -> None:
     """Check an initialization on two small networks.
 

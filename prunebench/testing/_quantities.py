@@ -12,7 +12,14 @@ from prunebench.checks.axes import AXES
 from prunebench.checks.curves import Curves, Floats
 from prunebench.checks.quantities import numbers
 from prunebench.host.components import Quantity
-from prunebench.testing._common import ensure, ensure_callable, ensure_common, said, untouched
+from prunebench.testing._common import (
+    at_last_documented,
+    ensure,
+    ensure_callable,
+    ensure_common,
+    said,
+    untouched,
+)
 from prunebench.training.streams import stream
 
 __all__ = ["check_quantity"]
@@ -22,6 +29,7 @@ _SEEDS = 5
 _RESAMPLES = 7
 
 
+@at_last_documented
 def check_quantity(quantity: Quantity) -> None:
     """Check a quantity on curves over sparsities and over pruning steps: whole, with diverged, missing runs.
 
@@ -29,7 +37,8 @@ def check_quantity(quantity: Quantity) -> None:
     (`selections`), fields of measures (`field`, `fields`) and its axis unless they have defaults. It returns
     what its `inference` says: a number a seed, a resample or a run, the same when asked again. The order of
     the seeds must not matter; of a "curve" the number of a resample must depend on that resample alone.
-    Where no run has a result there is no number. The curves stay as they were.
+    Where no run has a result there is no number; at a single place it answers too. The curves stay as
+    they were.
 
     Raises: AssertionError.
     """
@@ -106,6 +115,7 @@ def _samples() -> Iterator[tuple[Curves, str]]:
     for steps, along in (((np.nan,), "curves over sparsities"), ((0.0, 100.0, 1000.0), "curves over steps")):
         whole = _sample(steps, "mine")
         yield whole, along
+        yield whole.at([0]), f"{along} at a single place"
         holes = whole.accuracy.copy()
         holes[0, 0] = holes[-1, 1] = np.nan
         some = np.where(np.isnan(holes), np.nan, whole.diverged)

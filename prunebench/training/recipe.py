@@ -94,6 +94,10 @@ def _optimizer_fields() -> set[str]:
     return {name for optimizer in OPTIMIZERS.values() for name in optimizer.takes}
 
 
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
+
+
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -159,9 +163,10 @@ class Recipe(BaseModel):
     @field_validator("betas", mode="before")
     @classmethod
     def _two(cls, betas: Any) -> Any:
-        if betas is not None and not (isinstance(betas, list | tuple) and len(betas) == 2):
+        given = betas if isinstance(betas, list | tuple) else []
+        if betas is not None and [_is_share(beta) for beta in given] != [True, True]:
             found = list(betas) if isinstance(betas, tuple) else betas
-            raise ValueError(f"found {found!r}; allowed: two numbers, such as [0.9, 0.999]")
+            raise ValueError(f"found {found!r}; allowed: two numbers from 0 up to, but not including, 1")
         return betas
 
     @model_validator(mode="after")

@@ -238,7 +238,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"range": "{to = 0.3}"}, ".range.to: found 0.3, which is no sparsity of the cells of 'c'; the nearest "
      "is 0.36"),
     ({"range": "[0.488]", "of": '{method = "snip", score_at = {step = 5}}', "against": "90"}, ".range[0]: found "
-     "0.488, which is no sparsity of the cells of 'c'; the nearest is 0.36"),
+     "0.488, which is no sparsity of the cells of 'c'; the nearest is 0.36; allowed: 0.2, 0.36"),
     ({"of": '{method = "snip", quantity = "diverged"}'}, ".of.quantity: found 'diverged' beside 'accuracy'; "
      "allowed: the check's own, or the same with other parameters"),
     ({"of": '{method = "snip", quantity = "measure:layer-sparsity.late"}'}, ".of.quantity: found "

@@ -65,7 +65,7 @@ def test_a_documented_quantity_is_asked_for_by_a_check(mine: Path) -> None:
 
 
 def test_its_numbers_are_those_of_the_formula(mine: Path) -> None:
-    """Two seeds that lose 1 and 3 points at both sparsities, 0.4 apart."""
+    """Two seeds that lose 1 and 3 points at both sparsities, 0.4 apart; one sparsity has no area."""
     quantity = Host.load(plugins=[mine], third_party=False).get("quantity", "area-lost")
     accuracy = np.array([[97.0, 95.0], [97.0, 95.0]])
     curves = Curves(
@@ -80,7 +80,7 @@ def test_its_numbers_are_those_of_the_formula(mine: Path) -> None:
         weights=np.ones((1, 2)),
     )
     np.testing.assert_allclose(numbers(quantity, curves, {}), [0.4, 1.2])
-    np.testing.assert_allclose(numbers(quantity, curves, {"beyond": 0.6}), [0.0, 0.0])
+    np.testing.assert_allclose(numbers(quantity, curves, {"beyond": 0.6}), [np.nan, np.nan])
 
 
 def test_the_field_of_a_measure_may_have_a_default(tmp_path: Path) -> None:

@@ -240,7 +240,13 @@ def test_a_component_that_changes_what_all_share_is_refused(leak, match):
 
 def test_a_component_without_documentation_is_refused():
     """What `show` prints must say something."""
-    fails(Scorer("silent", lambda net, batch, rng: {}, version="1"), "has no documentation")
+    score = lambda net, batch, rng: {name: weight.detach() for name, weight in net.weights.items()}  # noqa: E731
+    fails(Scorer("silent", score, version="1"), "scorer 'silent' has no documentation")
+
+
+def test_documentation_is_looked_at_last():
+    """Who writes a component hears what is wrong with its numbers first."""
+    fails(Scorer("silent", lambda net, batch, rng: {}, version="1"), "^(?!.*documentation)")
 
 
 def test_a_component_that_cannot_be_identified_is_refused():

@@ -43,6 +43,15 @@ def test_good_quantities_pass() -> None:
     check_component(quantity(low, "counts"))
 
 
+def falls(curves: Curves) -> Any:
+    return curves.accuracy[1] - curves.accuracy[0]
+
+
+def test_a_quantity_is_asked_at_a_single_place() -> None:
+    """Where a range leaves one sparsity it must answer too, NaN if that says nothing."""
+    fails(quantity(falls), r"^quantity 'sample' on curves over sparsities at a single place.*IndexError")
+
+
 def writes(curves: Curves) -> Any:
     curves.accuracy[0] = 0.0
     return curves.accuracy[0]

@@ -34,7 +34,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"methods": ["snip", "ltr"], "rewind": "{step = 99999}"}, "matrix[0].recipe.rewind", "beyond"),
     ({"sparsities": [0.5, 0.99999]}, "matrix[0].sparsities[1]", "keeps none"),
-    ({"sparsities": {"keep": 0.1, "count": 9}}, "matrix[0].sparsities", "keeps none"),
+    (
+        {"sparsities": {"keep": 0.1, "count": 9}},
+        "matrix[0].sparsities.count",
+        "at most 4, as 0.1^5 keeps none of 6464",
+    ),
 ]
 
 
@@ -82,3 +86,12 @@ def test_layers_of_a_method_that_prunes_while_it_trains_cannot_be_counted(projec
     called = f"method '{name}'" if isinstance(name, str) else "the method"
     with pytest.raises(UsageError, match=f"^allocation.like: {called} {said}"):
         prunebench.prune(nn.Linear(3, 2), form, density=0.5)
+
+
+def test_a_count_of_sparsities_that_goes_too_far_is_told_once(project: Any) -> None:
+    """The line says the last that keeps a weight: round(0.8^42 · 6464) is 1, round(0.8^43 · 6464) is 0."""
+    assert (round(0.8**42 * 6464), round(0.8**43 * 6464)) == (1, 0)
+    with pytest.raises(SuiteError) as caught:
+        project.session(project.suite(["snip", "magnitude"], sparsities={"keep": 0.8, "count": 100}))
+    (line,) = str(caught.value).splitlines()
+    assert "matrix[0].sparsities.count: found 100; allowed: at most 42, as 0.8^43 keeps none of 6464" in line

@@ -68,7 +68,7 @@ METHOD_CASES = {
     '["snap"]': f"[0]: found 'snap', which is no method; did you mean 'snip'? allowed: {METHODS}",
     '[{method = "snap", as = "x"}]': "[0].method: found 'snap', which is no method; did you mean 'snip'? "
     f"allowed: {METHODS}",
-    '[{method = "snip", keep = "hi", as = "x"}]': "[0].keep: found 'hi'; allowed: 'high', 'low', 'far' or 'near'",
+    '[{method = "snip", keep = "hi", as = "x"}]': "[0].keep: found 'hi'; did you mean 'high'? allowed: 'high', 'low', 'far' or 'near'",
     '[{method = "snip", keep = "low"}]': "[0].as: is missing: another form than a registered method's needs a "
     "label of its own",
     '[{as = "x", keep = "low"}]': "[0].scorer: is missing: a whole form needs a scorer",
@@ -91,11 +91,11 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", clock = "start"}]': f"[0].clock: found 'start'; allowed: {POINTS}",
     '[{method = "snip", as = "x", train_from = 3}]': f"[0].train_from: found 3; allowed: 'scored', {POINTS}; "
     "{at = …, run = 'find'} or {step = k, run = 'find'}",
-    '[{method = "snip", as = "x", alter = ["invert"]}]': "[0].alter: found ['invert']; "
+    '[{method = "snip", as = "x", alter = ["invert"]}]': "[0].alter: found ['invert']; did you mean 'reinit'? "
     "allowed: a list with 'shuffle' or 'reinit', each once",
     '[{method = "snip", as = "x", prunable = "biases"}]': "[0].prunable: found 'biases'; "
-    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
-    '[{method = "snip", as = "x", allocation = "locl"}]': "[0].allocation: found 'locl'; "
+    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
+    '[{method = "snip", as = "x", allocation = "locl"}]': "[0].allocation: found 'locl'; did you mean 'global'? "
     "allowed: 'global', 'uniform', 'erk' or {like = …}",
     '[{method = "snip", as = "x", allocation = {like = "snap"}}]': "[0].allocation.like: found 'snap', which is "
     f"no method; did you mean 'snip'? allowed: {METHODS}",
@@ -107,19 +107,26 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", find = {lrr = 1}}]': "[0].find.lrr: is no part of a recipe; did you mean 'lr'? "
     f"allowed: {RECIPE}",
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
-    '[{method = "snip", as = "x", schedule = {levels = 0.2}}]': "[0]: schedule = {levels = …} is understood, but "
-    "not built yet",
+    '[{method = "snip", as = "x", schedule = {levels = 0.2}}]': "[0].schedule: schedule = {levels = …} is understood, "
+    f"but not built yet; allowed: {SCHEDULES}",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
-    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
-    '[{method = "snip", as = "x", unit = "filter"}]': "[0]: unit = 'filter' is understood, but not built yet",
-    '[{method = "snip", as = "x", unit = {n = 2, m = 4}}]': "[0]: unit = {n = 2, m = 4} is understood, but not "
-    "built yet",
+    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
+    '[{method = "snip", as = "x", unit = "filter"}]': "[0].unit: unit = 'filter' is understood, but not built "
+    "yet; allowed: 'weight'",
+    '[{method = "snip", as = "x", unit = {n = 2, m = 4}}]': "[0].unit: unit = {n = 2, m = 4} is understood, "
+    "but not built yet; allowed: 'weight'",
+    '[{method = "snip", as = "x", schedule = {rounds = 2}, regrowth = {scorer = "snip", fraction = 0.1}}]': "[0]"
+    ".regrowth: regrowth = {fraction = …} is understood, but not built yet; allowed: 'none' or {scorer = …, "
+    "every = n}",
+    '[{method = "snip", as = "x", prunable = {of = "convolution"}}]': "[0].prunable: found {of = 'convolution'}; "
+    "did you mean 'convolutions'? allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = "
+    "'filter', to come)",
     '[{method = "snip", as = "x", unit = {n = 4, m = 4}}]': "[0].unit: found {n = 4, m = 4}; allowed: 'weight', "
     "'filter' or {n = 2, m = 4}, n below m",
     '[{method = "snip", as = "x", unit = {n = 1.5, m = 4}}]': "[0].unit: found {n = 1.5, m = 4}; allowed: "
     "'weight', 'filter' or {n = 2, m = 4}, n below m",
-    '[{method = "snip", as = "x", unit = "filters"}]': "[0].unit: found 'filters'; allowed: 'weight', 'filter' "
-    "or {n = 2, m = 4}, n below m",
+    '[{method = "snip", as = "x", unit = "filters"}]': "[0].unit: found 'filters'; did you mean 'filter'? "
+    "allowed: 'weight', 'filter' or {n = 2, m = 4}, n below m",
     '[{method = "snip", as = "x", regrowth = {scorer = "random"}}]': "[0]: regrowth takes schedule = {rounds = n}",
     '[{method = "snip", as = "magnitude", keep = "low"}]': "[0].as: the label 'magnitude' is a registered "
     "method's; allowed: another one",
@@ -175,14 +182,15 @@ CASES: list[tuple[str, str, str]] = [
     ("recipe", '{name = "short", optimizer = "adam"}', ".recipe.optimizer: found 'adam'; did you mean 'adamw'? "
      "allowed: adamw, sgd"),
     ("recipe", '{name = "short", optimizer = 3}', ".recipe.optimizer: found 3; allowed: adamw, sgd"),
-    ("recipe", '{name = "short", optimizer = "adamw", betas = [0.9]}', ".recipe.betas: found [0.9]; "
-     "allowed: two numbers, such as [0.9, 0.999]"),
+    *(("recipe", f'{{name = "short", optimizer = "adamw", betas = {betas}}}', f".recipe.betas: found {betas}; "
+       "allowed: two numbers from 0 up to, but not including, 1")
+      for betas in ("0.9", "[0.9]", "[0.9, 0.9, 0.9]", "[0.9, 1.5]", "[0.9, 1]", "['0.9', 0.9]")),
+    ("recipe", '{name = "short", learning_rate = 0.1}', ".recipe.learning_rate: is no part of a recipe; did you "
+     f"mean 'lr'? allowed: {RECIPE}"),
     ("recipe", '{name = "short", optimizer = "adamw", momentum = 0.9}', ".recipe: adamw takes no momentum; "
      "allowed: lr, weight_decay, betas, eps"),
     ("recipe", '{name = "short", betas = [0.9, 0.99]}', ".recipe: sgd takes no betas; "
      "allowed: lr, weight_decay, momentum, nesterov"),
-    ("recipe", '{name = "short", optimizer = "adamw", betas = [0.9, 1]}', ".recipe.betas: found 1; "
-     "allowed: a number below 1"),
     ("recipe", '{name = "short", init = "kaiming"}', ".recipe.init: found 'kaiming', which is no initialization; "
      "did you mean 'kaiming-normal'? allowed: kaiming-normal, unit-variance"),
     ("recipe", '{name = "short", rewind = {step = -1}}', ".recipe.rewind: found {step = -1}; "
@@ -239,18 +247,18 @@ CASES: list[tuple[str, str, str]] = [
     ("only", "[]", f".only: {EMPTY}"),
     ("exclude", '[{method = "snip"}]', ": matrix 'main' has no cells: exclude leaves none"),
     ("exclude", "[{sparsity = 0.7}]", ".exclude[0].sparsity: found 0.7, which is no sparsity of this matrix; "
-     "the nearest is 0.5"),
+     "the nearest is 0.5; allowed: 0.5"),
     ("exclude", "[{density = 0.7}]", ".exclude[0].density: found 0.7, which is no density of this matrix; "
-     "the nearest is 0.5"),
+     "the nearest is 0.5; allowed: 0.5"),
     ("exclude", "[{seed = 3}]", ".exclude[0].seed: found 3, which is no seed of this matrix; allowed: 0"),
     ("exclude", '[{dataset = "mnis"}]', ".exclude[0].dataset: found 'mnis', which is no data set of this matrix; "
      "did you mean 'mnist'? allowed: mnist"),
     ("exclude", '[{ablation = "shuffle"}]', ".exclude[0].ablation: found 'shuffle', which is no combination of "
-     "ablations of this matrix; allowed: none"),
+     "ablations of this matrix; allowed: 'none'"),
     ("exclude", "[{find = {lr = 3}}]", ".exclude[0].find: found {lr = 3}, which is no find of this matrix; "
      "allowed: {}"),
     ("exclude", '[{score_at = "end"}]', ".exclude[0].score_at: found 'end', which is no pruning step of this "
-     "matrix; allowed: nothing"),
+     "matrix; the matrix has no score_at"),
     ("exclude", "[{}]", ".exclude[0]: is empty; allowed: at least one of architecture, dataset, recipe, find, "
      "score_at, method, ablation, sparsity, density, seed"),
 ]  # fmt: skip
@@ -382,7 +390,7 @@ def test_all_problems_of_a_file_are_listed_at_once(
         "allowed: cifar10, folder, mnist",
         f"s.toml: matrix[0].methods[0]: found 'snap', which is no method; did you mean 'snip'? allowed: {METHODS}",
         f"s.toml: matrix[1].methods[0]: found 'snop', which is no method; did you mean 'snip'? allowed: {METHODS}",
-        "s.toml: check[0].all[0]: found 'd', which is no check; allowed: nothing",
+        "s.toml: check[0].all[0]: found 'd', which is no check; this suite has no other [[check]]",
     ]
 
 
