@@ -128,3 +128,40 @@ def test_what_is_wrong_with_numbers_that_should_agree_is_told_once(
     group = {"name": "g", "all": ["r*"]}
     (line,) = told(host, check=[group], reported={"name": "r", "agrees": 1.0, **reported})
     assert line.startswith(f"reported[0].{message}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"check": [{"claim": "A1"}]}, "check[0].claim: found 'A1', which is no claim of this suite; this suite has no [[claim]]"),
+        ({"check": [{"for": {"n": "networks"}}]}, "check[0].for.n: found 'networks', which is no list in [sets]; "
+         "this suite has no [sets]"),
+        ({"check": [{"for": {"n": "networks"}}], "sets": {"n": 3}}, "check[0].for.n: found 'networks', which is no "
+         "list in [sets]; [sets] has no list"),
+        ({"matrix": {"measures": []}, "check": [{"quantity": "measure:layer-sparsity", "margin": 1}]},
+         "check[0].quantity: found 'layer-sparsity', which is no measure of this suite; no [[matrix]] of this suite has "
+         "measures"),
+        ({"check": [{"of": {"method": "snip", "score_at": "end"}}]}, "check[0].of.score_at: found 'end', which is no "
+         "pruning step of this suite; no [[matrix]] of this suite has score_at"),
+        ({"check": [{"of": {"method": "snip", "ablations": "shufle"}}]}, "check[0].of.ablations: found 'shufle', which "
+         "is no combination of ablations of this suite; allowed: 'none'"),
+        ({"check": [{"name": "c", "all": ["d"]}]}, "check[0].all[0]: found 'd', which is no check; this suite has no "
+         "other [[check]]"),
+    ],
+)  # fmt: skip
+def test_a_name_of_a_kind_that_the_suite_has_nothing_of(
+    keys: dict[str, Any], message: str, host: Any
+) -> None:
+    """It says so, in place of an empty list of names."""
+    assert message in told(host, **keys)
+
+
+def test_of_a_long_grid_the_nearest_sparsity_alone_is_told(host: Any) -> None:
+    """Up to twelve are listed."""
+    grid = {"sparsities": [n / 100 for n in range(1, 14)]}
+    assert told(host, grid, [{"range": [0.056]}]) == [
+        "check[0].range[0]: found 0.056, which is no sparsity of the cells of 'c'; the nearest is 0.06"
+    ]
+    grid = {"sparsities": [n / 100 for n in range(2, 14)]}
+    (line,) = told(host, grid, [{"range": [0.056]}])
+    assert line.endswith("the nearest is 0.06; allowed: " + ", ".join(f"{n / 100}" for n in range(2, 14)))
