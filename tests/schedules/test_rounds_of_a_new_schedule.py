@@ -107,6 +107,34 @@ def test_its_cell_runs_and_prune_makes_the_same_mask(project: Any) -> None:
     assert ratios != pruned
 
 
+@pytest.mark.parametrize(
+    ("schedule", "row"),
+    [
+        (schedules.Rounds, {"rounds": 3}),
+        (LinearRounds, {"tests-linear-rounds": 3}),
+        (TwoLevels, {"tests-two-levels": 2}),
+    ],
+)
+def test_a_new_version_moves_the_keys_of_its_masks(
+    project: Any, monkeypatch: pytest.MonkeyPatch, schedule: type[Schedule], row: dict[str, Any]
+) -> None:
+    """Whether a mask's key holds counts, a number of rounds, or one scoring's target."""
+    before = project.session(suite(project, row)).plan
+    monkeypatch.setattr(schedule, "version", "2")
+    after = project.session(suite(project, row)).plan
+    old, new = (
+        [
+            (job.key, job.params.plain().get("schedule_version"))
+            for job in plan.jobs.values()
+            if job.kind == "mask"
+        ]
+        for plan in (before, after)
+    )
+    assert {version for _, version in old} == {None}
+    assert {version for _, version in new} == {"2"}
+    assert not {key for key, _ in old} & {key for key, _ in new}
+
+
 def test_counts_that_end_elsewhere_are_refused(project: Any) -> None:
     """Whoever plans it and whoever prunes with it is told what it keeps, and what it should."""
     said = r"schedule = \{tests-rising = n\} keeps \[646, 646, 647\] weights; its counts must fall from 6464 to 646"

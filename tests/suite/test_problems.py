@@ -127,7 +127,7 @@ METHOD_CASES = {
     "'weight', 'filter' or {n = 2, m = 4}, n below m",
     '[{method = "snip", as = "x", unit = "filters"}]': "[0].unit: found 'filters'; did you mean 'filter'? "
     "allowed: 'weight', 'filter' or {n = 2, m = 4}, n below m",
-    '[{method = "snip", as = "x", regrowth = {scorer = "random"}}]': "[0]: regrowth takes schedule = {rounds = n}",
+    '[{method = "snip", as = "x", regrowth = {scorer = "random"}}]': f"[0]: regrowth takes {schedules.regrowing()}",
     '[{method = "snip", as = "magnitude", keep = "low"}]': "[0].as: the label 'magnitude' is a registered "
     "method's; allowed: another one",
     '[{method = "snip", as = "x", keep = "low"}, {method = "grasp", as = "x"}]': "[1]: the label 'x' is "
