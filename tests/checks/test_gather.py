@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reference.curves import NAN, curves
 
-from prunebench import Curves
 from prunebench.analysis import measures, table
 from prunebench.analysis.borders import resamples
 from prunebench.checks.gather import Line, gather, step_of
-
-NAN = float("nan")
 
 
 def row(method: str, density: str, seed: int, accuracy: float | None, **more: Any) -> dict[str, Any]:
@@ -96,22 +94,9 @@ def test_steps_are_those_that_labels_say() -> None:
     assert steps.tolist() == [60.0]
 
 
-def curves(sparsities: list[float], steps: list[float], accuracy: Any, **more: Any) -> Curves:
-    values = np.array(accuracy, dtype=np.float64)
-    shared: dict[str, Any] = {
-        "diverged": np.where(np.isnan(values), NAN, 0.0),
-        "planned": np.ones(values.shape, dtype=bool),
-        "seeds": tuple(range(values.shape[1])),
-        "dense": np.full(values.shape[1], 90.0),
-        "margin": 0.5,
-        "weights": np.ones((1, values.shape[1])),
-    }
-    return Curves(np.array(sparsities), np.array(steps), accuracy=values, **{**shared, **more})
-
-
 def test_the_mean_of_a_resample_counts_its_seeds_as_often_as_they_are_drawn() -> None:
     """By hand: a seed that is missing stays out; where all drawn seeds are missing there is no mean."""
-    one = curves([0.5, 0.8], [NAN, NAN], [[1.0, 2.0, 6.0], [NAN, 4.0, NAN]], weights=np.array(
+    one = curves([[1.0, 2.0, 6.0], [NAN, 4.0, NAN]], [0.5, 0.8], weights=np.array(
         [[1, 1, 1], [2, 1, 0], [3, 0, 0]], dtype=float
     ))  # fmt: skip
     np.testing.assert_allclose(one.mean(), [[3.0, 4.0], [4 / 3, 4.0], [1.0, NAN]])
@@ -119,7 +104,7 @@ def test_the_mean_of_a_resample_counts_its_seeds_as_often_as_they_are_drawn() ->
 
 def test_lines_run_along_an_axis_in_rising_order() -> None:
     """A line for each value of the other axis; the method's own point is no place along the steps."""
-    one = curves([0.8, 0.5, 0.8, 0.8], [20.0, 20.0, 0.0, NAN], [[1.0], [2.0], [3.0], [4.0]])
+    one = curves([[1.0], [2.0], [3.0], [4.0]], [0.8, 0.5, 0.8, 0.8], [20.0, 20.0, 0.0, NAN])
     found = [(at.tolist(), places.tolist()) for at, places in one.lines("score_at")]
     assert found == [([0.0, 20.0], [2, 0]), ([20.0], [1])]
     found = [(at.tolist(), places.tolist()) for at, places in one.lines("sparsity")]
@@ -128,8 +113,8 @@ def test_lines_run_along_an_axis_in_rising_order() -> None:
 
 def test_places_answer_by_sparsity_and_step_else_by_the_own_point() -> None:
     """LTR has no pruning step: its curve answers at every step of another method."""
-    steps = curves([0.8, 0.8, 0.5], [0.0, 20.0, 20.0], [[1.0], [2.0], [3.0]])
-    own = curves([0.9, 0.8], [NAN, NAN], [[1.0], [2.0]])
+    steps = curves([[1.0], [2.0], [3.0]], [0.8, 0.8, 0.5], [0.0, 20.0, 20.0])
+    own = curves([[1.0], [2.0]], [0.9, 0.8])
     assert own.places_of(steps).tolist() == [1, 1, -1]
     assert steps.places_of(steps).tolist() == [0, 1, 2]
 
@@ -137,7 +122,7 @@ def test_places_answer_by_sparsity_and_step_else_by_the_own_point() -> None:
 def test_curves_cannot_be_written_to() -> None:
     """Several checks are given the same ones; what was passed in stays as it was, and writable."""
     values = np.array([[1.0]])
-    one = curves([0.5], [NAN], values, measures={"a": values})
+    one = curves(values, [0.5], measures={"a": values})
     for array in (one.accuracy, one.measures["a"], one.at([0]).accuracy):
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 2.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reference.curves import NAN, curves
 
 from prunebench import Curves
 from prunebench.analysis.borders import resamples
@@ -13,28 +14,18 @@ from prunebench.checks.quantities import numbers
 from prunebench.host import Host
 
 HOST = Host.load(third_party=False)
-NAN, INF = float("nan"), float("inf")
+INF = float("inf")
 GRID = [0.2, 0.4, 0.6, 0.8]
 
 
 def made(accuracy: Any, sparsities: Any = GRID, steps: Any = None, **more: Any) -> Curves:
-    """Return curves of accuracies, places × seeds; an unpruned network has 90 %, δ is 0.5."""
-    values = np.array(accuracy, dtype=np.float64)
-    steps = [NAN] * len(values) if steps is None else steps
-    shared: dict[str, Any] = {
-        "diverged": np.where(np.isnan(values), NAN, 0.0),
-        "planned": np.ones(values.shape, dtype=bool),
-        "seeds": tuple(range(values.shape[1])),
-        "dense": np.full(values.shape[1], 90.0),
-        "margin": 0.5,
-        "weights": np.ones((1, values.shape[1])),
-    }
-    return Curves(np.array(sparsities), np.array(steps), accuracy=values, **{**shared, **more})
+    """Return curves made by hand, along the grid where no other sparsities are given."""
+    return curves(accuracy, sparsities, steps, **more)
 
 
-def ask(name: str, curves: Curves, **parameters: Any) -> list[Any]:
+def ask(name: str, asked: Curves, **parameters: Any) -> list[Any]:
     """Return a built-in quantity's numbers."""
-    return numbers(HOST.get("quantity", name), curves, parameters).tolist()
+    return numbers(HOST.get("quantity", name), asked, parameters).tolist()
 
 
 def test_accuracy_is_each_seeds_mean_over_the_places() -> None:
