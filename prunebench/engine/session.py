@@ -13,6 +13,7 @@ from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
 from prunebench.results.frozen import freeze
 from prunebench.store import Store
 
@@ -66,6 +67,7 @@ class Request:
             only=None if self.load is None else list(self.load),
         )
 
+    @uncollected()
     def read_suite(self, host: Host) -> Suite:
         """Read and validate the suite, with the scorers added and the seeds set that were asked for."""
         from prunebench.suite import load_suite, with_methods, with_seeds

@@ -12,6 +12,7 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.cells import plan_cells
 from prunebench.plan.plan import Plan
 from prunebench.plan.refusals import Refusals
+from prunebench.plan.uncollected import uncollected
 from prunebench.suite.references import kinds_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["make_plan"]
 
 
+@uncollected()
 def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     """Return the plan of a suite: its cells, their jobs, their costs; reads no data but fingerprints.
 

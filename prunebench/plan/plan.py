@@ -13,6 +13,7 @@ from prunebench.plan.cells import PlannedCell
 from prunebench.plan.frozen import frozen, thawed
 from prunebench.plan.job import Job
 from prunebench.plan.params import TrainParams
+from prunebench.plan.uncollected import uncollected
 
 __all__ = ["Plan"]
 
@@ -118,6 +119,7 @@ class Plan:
         names = (label.removeprefix("data ") for label in cell.parts if label.startswith("data "))
         return next((self.missing_data[name] for name in names if name in self.missing_data), None)
 
+    @uncollected()
     def frozen(self) -> dict[str, Any]:
         """Return the plan as plain JSON values; parts that jobs share are written once."""
         return frozen(self)

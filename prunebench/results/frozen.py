@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 
 from prunebench.canonical import digest
 from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
 from prunebench.store import Damaged, Missing, Store
 from prunebench.suite.changes import Changes
 from prunebench.suite.load import read_content, suite_path
@@ -71,20 +70,8 @@ def read_frozen(
             return None
         return Plan.thaw(orjson.loads(content))
 
-    with _uncollected():
+    with uncollected():
         return store.read_plan(path, parse, unsealed=unsealed)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage: while a plan's million values are made there is none, and it doubles the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
