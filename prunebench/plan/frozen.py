@@ -103,7 +103,7 @@ def thawed(value: Any) -> dict[str, Any]:
 def _jobs(read: _Frozen) -> dict[str, Job]:
     reader, jobs = Reader(read.shared), dict[str, Job]()
     for key, kind, params, inputs in read.jobs:
-        if not all(name in jobs for name in inputs):
+        if [name for name in inputs if name not in jobs]:
             raise ValueError(f"not a frozen plan: job {key} reads what does not come before it")
         try:
             asked = reader.one_of(PARAMS[kind], params)

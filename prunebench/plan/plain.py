@@ -77,10 +77,10 @@ class Reader:
         if not isinstance(value, dict):
             raise TypeError(f"{kind.__name__} is an object; found {value!r:.40}")
         if "$" not in value:
-            return cast(T, _read(kind, value, self))
+            return cast(T, _whole(kind)(value, self))
         place = (value["$"], kind)
         if place not in self._read:
-            self._read[place] = _read(kind, self._table[value["$"]], self)
+            self._read[place] = _whole(kind)(self._table[value["$"]], self)
         return cast(T, self._read[place])
 
     def shared(self, value: Any) -> Any:
@@ -95,10 +95,10 @@ class Reader:
         return self.read(_kind_of_shape(tuple(kinds), names), value)
 
 
-def _read(kind: type, value: Any, reader: Reader) -> Any:
-    if issubclass(kind, Plain):
-        return kind.read(value, reader)
-    return kind.model_validate(value)  # type: ignore[attr-defined]
+@cache
+def _whole(kind: Any) -> Callable[[Any, Reader], Any]:
+    """Return what reads a whole value of this kind."""
+    return kind.read if issubclass(kind, Plain) else lambda value, reader: kind.model_validate(value)
 
 
 @cache
