@@ -76,11 +76,12 @@ class Reader:
         """Return the value of this kind that JSON holds, the same object for the same place."""
         if not isinstance(value, dict):
             raise TypeError(f"{kind.__name__} is an object; found {value!r:.40}")
+        read_whole = _whole(cast(Any, kind))
         if "$" not in value:
-            return cast(T, _whole(kind)(value, self))
+            return cast(T, read_whole(value, self))
         place = (value["$"], kind)
         if place not in self._read:
-            self._read[place] = _whole(kind)(self._table[value["$"]], self)
+            self._read[place] = read_whole(self._table[value["$"]], self)
         return cast(T, self._read[place])
 
     def shared(self, value: Any) -> Any:
