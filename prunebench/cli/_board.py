@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prunebench.inventory.snapshot import Snapshot
     from prunebench.plan import Plan
-    from prunebench.results.snapshot import Snapshot
     from prunebench.store import Store
 
 __all__ = ["board"]
@@ -28,7 +28,7 @@ def board(
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
     run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again.
     """
-    from prunebench.results.rows import rows
+    from prunebench.inventory.rows import rows
 
     shown = rows(plan, store, snapshot)
     if not any(row["status"] in _RESULTS for row in shown):

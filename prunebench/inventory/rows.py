@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.params import MeasureParams
 from prunebench.plan.plan import Plan
-from prunebench.results.snapshot import Snapshot
 from prunebench.store import Record, Store
 
 __all__ = ["measure_rows", "rows"]
