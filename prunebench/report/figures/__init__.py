@@ -12,7 +12,7 @@ from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.style import COLOURS, GROUNDS, MARKS, Style, config, styles
 
 if TYPE_CHECKING:
-    from prunebench.report.results import Results  # type: ignore[import-not-found]
+    from prunebench.report.results import Results
 else:
     Results = Any
 
