@@ -71,6 +71,8 @@ class Table:
         self.lanes: dict[Line, Lane] = {}
         self.variants: dict[tuple[tuple[str, ...], str, str], dict[str, Lane]] = {}
         """By family, method and ablations, then by find changes."""
+        self.unpruned: dict[tuple[str, ...], tuple[Lane, int]] = {}
+        """By family, the lane of the unpruned network and its place."""
         keys = [*FAMILY, "find", "method", "ablations"]
         for names, rows in self._cells.groupby(keys, sort=False, dropna=False):
             line = Line(*map(str, names))
@@ -78,6 +80,8 @@ class Table:
             self.lanes[line] = lane
             variant = (tuple(line[: len(FAMILY)]), line.method, line.ablations)
             self.variants.setdefault(variant, {})[line.find] = lane
+            if line.method == dense and "1" in lane.densities:
+                self.unpruned.setdefault(variant[0], (lane, lane.densities.index("1")))
 
 
 _Place = tuple[Line, str, str]

@@ -86,6 +86,8 @@ class Side(NamedTuple):
     quantity: Any
     parameters: Mapping[str, Any]
     others: Mapping[str, Pick]
+    dense: tuple[Lane, int] | None
+    """The unpruned network of the side's setting: its lane and place."""
 
     @property
     def picks(self) -> tuple[Pick, ...]:
@@ -174,7 +176,10 @@ def _side(one: Selection, check: Check, setting: Setting, table: Table, quantiti
             return None
         others[key] = other
         parameters.pop(key)
-    return None if pick is None else Side(_name(one), pick, asked, quantity, parameters, others)
+    if pick is None:
+        return None
+    dense = table.unpruned.get(tuple(pick.lane.line[: len(FAMILY)]))
+    return Side(_name(one), pick, asked, quantity, parameters, others, dense)
 
 
 def _pick(one: Cells, where: Where, setting: Setting, table: Table, any_point: bool) -> Pick | None:
