@@ -133,20 +133,23 @@ def _grid(sides: Sequence[Side]) -> list[str]:
 
 def _nowhere(about: Outcome, meant: Meant) -> Outcome:
     """Return the outcome of a check whose range has no sparsity here, or is not known."""
-    there = dict(meant.baselines)
-    missing = sum(not is_there for is_there in there.values())
+    about = _with_cells(about, dict(meant.baselines))
     said = meant.unknown or "no sparsity of the range is in this setting"
-    verdict: Verdict = "not run" if missing else "undecided"
-    return replace(about, verdict=verdict, reason=said, keys=tuple(there), cells=len(there), missing=missing)
+    return replace(about, verdict="not run" if about.missing else "undecided", reason=said)
+
+
+def _with_cells(about: Outcome, there: Mapping[str, bool]) -> Outcome:
+    """Return an outcome with the cells that it needs."""
+    absent = tuple(key for key, is_there in there.items() if not is_there)
+    return replace(about, keys=tuple(there), cells=len(there), absent=absent, missing=len(absent))
 
 
 def _compared(about: Outcome, comparison: Comparison) -> Outcome:
     """Return the outcome of one comparison."""
-    cells, seeds = comparison.cells, comparison.seeds
-    missing = sum(not is_there for is_there in cells.values())
-    notes = tuple(_notes(comparison))
-    about = replace(about, n=len(seeds), seeds=seeds, keys=tuple(cells), cells=len(cells), missing=missing)
-    about = replace(about, notes=notes, differences=comparison.differences)
+    seeds = comparison.seeds
+    about = _with_cells(about, comparison.cells)
+    about = replace(about, n=len(seeds), seeds=seeds, differences=comparison.differences)
+    about = replace(about, notes=tuple(_notes(comparison)))
     evidence = comparison.evidence
     if evidence is None:
         alone = comparison.alone
@@ -156,7 +159,7 @@ def _compared(about: Outcome, comparison: Comparison) -> Outcome:
     lost = comparison.lost
     verdict: Verdict = "undecided" if lost else found.verdict
     needed = None
-    if verdict == "undecided" and not missing:
+    if verdict == "undecided" and not about.missing:
         needed = _seeds_needed(evidence, about.expect, margin, len(seeds))
     return _told(
         replace(
@@ -216,18 +219,19 @@ def _compound(
     known: dict[str, Verdict] = {"holds": "holds", "fails": "fails", "not run": "not run"}
     verdict = known.get(combined.verdict, "undecided")
     keys = {key: None for part in parts for key in part.keys}
+    absent = {key: None for part in parts for key in part.absent}
     needed = [p.seeds_needed for p in parts if p.verdict == "undecided" and p.seeds_needed is not None]
+    enough = (max if kind == "every" else min)(needed, default=None)
     outcome = replace(
         about,
         verdict=verdict,
         p_holds=combined.p_holds,
         p_fails=combined.p_fails,
-        seeds_needed=(max if kind == "every" else min)(needed, default=None)
-        if verdict == "undecided"
-        else None,
+        seeds_needed=enough if verdict == "undecided" else None,
         keys=tuple(keys),
         cells=len(keys),
-        missing=sum(part.missing for part in parts),
+        absent=tuple(absent),
+        missing=len(absent),
         parts=tuple(parts),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )

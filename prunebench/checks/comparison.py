@@ -54,7 +54,7 @@ class Comparison:
         common: list[int] | None = None
         for pick in self._picks:
             curves = pick.lane.curves
-            whole = curves.planned[pick.indices(self.densities)].all(axis=0)
+            whole: Bools = np.all(curves.planned[pick.indices(self.densities)], axis=0)
             mine = [seed for seed, is_there in zip(curves.seeds, whole, strict=True) if is_there]
             common = mine if common is None else [seed for seed in common if seed in mine]
         return tuple(common or ())
@@ -97,8 +97,8 @@ class Comparison:
         found = [self._numbers(side, self.planned, None) for side in self._sides]
         if self.inference == "counts":
             found = [each.mean(axis=0) for each in found]
-        known = ~np.isnan(found).any(axis=0)
-        return [each[known] for each in found], known
+        whole: Bools = np.all(~np.isnan(found), axis=0)
+        return [each[whole] for each in found], whole
 
     def _complete(self) -> Bools:
         """Say at which of the planned seeds every run has a result."""
@@ -164,7 +164,7 @@ class Comparison:
 
     @property
     def differences(self) -> tuple[float, ...]:
-        """D at each seed, where it is a number a seed; of the best of several methods, the one that decides."""
+        """D at each seed, where it is a number a seed; of the best of several, of the one that decides."""
         one = self.evidence
         while isinstance(one, Extreme):
             one = one.decides

@@ -54,7 +54,7 @@ def _one(difference: float, sd: float, alpha: float) -> Iterator[int]:
 
 
 def _within(effect: float, sd: float, margin: float) -> int:
-    """Return the seeds that show D to lie within ±margin: both one-sided tests find it (at least so often)."""
+    """Return the seeds that show D to lie within ±margin, by both one-sided tests."""
     near, far = (margin - effect) / sd if sd else math.inf, (margin + effect) / sd if sd else math.inf
     if math.isinf(near):
         return 2

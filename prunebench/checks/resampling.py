@@ -1,12 +1,13 @@
 """Resamples of mean curves from few seeds.
 
-Seeds drawn with replacement, as the bootstrap does it, give means that never leave what lies between the seeds:
-with three seeds the lowest of them is below the true mean in 7 of 8 cases, and no bound that is an average of
-seeds can be right in more than 87.5 %. And their spread is too small by the factor √((n − 1)/n). So a resample
-weighs every seed with a real number, which may be negative. The weights are such that every linear function of
-the mean curve has, over the resamples, exactly the distribution that the t test gives it (Student's t with n − 1
-degrees of freedom around its mean), so that bounds of what hangs on the curve at one place alone are those of
-the t test; bounds of borders and crossings, which hang on it at several, follow from the same resamples.
+Seeds drawn with replacement, as the bootstrap does it, give means that never leave what lies between the
+seeds: with three seeds the lowest of them is below the true mean in 7 of 8 cases, and no bound that is an
+average of seeds can be right in more than 87.5 %. And their spread is too small by the factor √((n − 1)/n).
+So a resample weighs every seed with a real number, which may be negative. The weights are such that every
+linear function of the mean curve has, over the resamples, exactly the distribution that the t test gives it
+(Student's t with n − 1 degrees of freedom around its mean), so that bounds of what hangs on the curve at one
+place alone are those of the t test; bounds of borders and crossings, which hang on it at several, follow from
+the same resamples.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ RESAMPLES = 2000
 
 @cache
 def student_weights(seeds: int, count: int = RESAMPLES) -> Floats:
-    """Return how much each of `count` resamples weighs each seed: (1 + count) × seeds, every row's sum `seeds`.
+    """Return how much each of `count` resamples weighs each seed: (1 + count) × seeds.
 
-    The first row is the seeds as they are. A row is 1 + (g − mean g) · √(n / q) with g normal and q the sum of
-    squares of n − 1 other normals. Draws come in pairs of opposite g, and are the same on every machine.
+    The first row is the seeds as they are, all 1, and the sum of every row is `seeds`. A row is
+    1 + (g − mean g) · √(n / q) with g normal and q the sum of squares of n − 1 other normals. Draws come in
+    pairs of opposite g, and are the same on every machine.
     """
     as_they_are = np.ones((1, seeds))
     if seeds < 2:

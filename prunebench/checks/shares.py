@@ -1,7 +1,7 @@
-"""How sure the seeds are of a share of runs, or of the difference of two: exact, by the binomial distribution.
+"""How sure the seeds are of a share of runs, or of the difference of two, by the binomial distribution.
 
-Runs of one seed are not independent (they share initial weights and data order), so the seed is what is counted:
-over several sparsities its number is the share of its runs.
+Runs of one seed are not independent (they share initial weights and data order), so the seed is what is
+counted: over several sparsities its number is the share of its runs.
 """
 
 from __future__ import annotations
