@@ -22,8 +22,8 @@ from pathlib import Path
 from prunebench.cli._board import board
 from prunebench.engine.session import Request, Session
 from prunebench.errors import StoreError, UsageError
-from prunebench.results.frozen import freeze, newest_frozen, read_frozen
-from prunebench.results.snapshot import Snapshot
+from prunebench.inventory.frozen import freeze, newest_frozen, read_frozen
+from prunebench.inventory.snapshot import Snapshot
 from prunebench.store import Store
 
 __all__ = ["ENDING", "HERE", "pack", "table_of", "unpack"]

@@ -17,7 +17,7 @@ SHOWN = 10
 def say_failures(failures: Sequence[Mapping[str, Any]]) -> None:
     """Print failures, one a job, the newest last (on standard error).
 
-    A failure has `cell` and the fields of `prunebench.results.snapshot.Failure`.
+    A failure has `cell` and the fields of `prunebench.inventory.snapshot.Failure`.
     """
     jobs = {failure["job"]: failure for failure in sorted(failures, key=lambda failure: failure["time"])}
     if not jobs:

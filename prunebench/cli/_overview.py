@@ -11,10 +11,10 @@ from typing import Any
 
 from prunebench.cli._output import amount, between, complain, counted, say
 from prunebench.engine.session import Session
+from prunebench.inventory.estimate import Estimate, estimate
+from prunebench.inventory.frozen import previous_plans
+from prunebench.inventory.snapshot import Failure, Snapshot
 from prunebench.plan import Earlier, PlannedCell, reason
-from prunebench.results.estimate import Estimate, estimate
-from prunebench.results.frozen import previous_plans
-from prunebench.results.snapshot import Failure, Snapshot
 from prunebench.store import Store
 
 __all__ = ["Overview"]

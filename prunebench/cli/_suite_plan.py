@@ -47,7 +47,7 @@ def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     The frozen plan is taken where the suite's content is the same and no option asks for another plan.
     -k and --sparsity select cells of it.
     """
-    from prunebench.results.frozen import newest_frozen
+    from prunebench.inventory.frozen import newest_frozen
     from prunebench.suite.load import suite_path
 
     request = request_of(suite, options)

@@ -84,9 +84,9 @@ def command(
     from prunebench.engine.selection import select
     from prunebench.engine.session import Session
     from prunebench.errors import DataError, SuiteError
-    from prunebench.results.export import check_output, export, export_mask
-    from prunebench.results.finished import find_cell, find_selected
-    from prunebench.results.frozen import suite_name
+    from prunebench.inventory.export import check_output, export, export_mask
+    from prunebench.inventory.finished import find_cell, find_selected
+    from prunebench.inventory.frozen import suite_name
     from prunebench.store import Store
 
     _check_choice(key, suite, keyword, sparsity)

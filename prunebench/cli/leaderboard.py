@@ -71,7 +71,7 @@ def command(
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
-    from prunebench.results.snapshot import Snapshot
+    from prunebench.inventory.snapshot import Snapshot
 
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")

@@ -87,7 +87,7 @@ def command(
     from prunebench.cli._output import SCHEMA, complain, deliver
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.errors import UsageError
-    from prunebench.results.rows import measure_rows
+    from prunebench.inventory.rows import measure_rows
 
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")

@@ -59,8 +59,8 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import counted, say, say_json, say_rows
     from prunebench.cli._suite_plan import suite_plan
-    from prunebench.results.rows import rows
-    from prunebench.results.snapshot import Snapshot
+    from prunebench.inventory.rows import rows
+    from prunebench.inventory.snapshot import Snapshot
 
     shown = suite_plan(suite, options)
     plan, snapshot = shown.plan, Snapshot(shown.plan, shown.store)

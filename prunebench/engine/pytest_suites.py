@@ -161,7 +161,7 @@ def _thaw(
     """Make a suite ready in a worker of pytest-xdist, from the plan that its controller has frozen."""
     from prunebench.engine.session import Session
     from prunebench.errors import StoreError
-    from prunebench.results.frozen import read_frozen
+    from prunebench.inventory.frozen import read_frozen
     from prunebench.store import Store
 
     store = Store.open(request.store)

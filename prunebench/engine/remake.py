@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench.engine.session import Session
 from prunebench.errors import UsageError
+from prunebench.inventory.finished import FinishedCell
 from prunebench.jobs.binding import artifact_of
 from prunebench.plan import PlannedCell
 from prunebench.plan.params import TrainParams, components
-from prunebench.results.finished import FinishedCell
 from prunebench.store import Artifact, Store
 
 if TYPE_CHECKING:

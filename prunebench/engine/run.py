@@ -23,8 +23,8 @@ from prunebench.engine.run_plugin import RunPlugin
 from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
 from prunebench.errors import PrunebenchError, StoreError
+from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import PlannedCell
-from prunebench.results.snapshot import Snapshot
 from prunebench.store import Store
 
 __all__ = ["Earlier", "Outcome", "run_cells"]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
+from prunebench.inventory.frozen import freeze
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
-from prunebench.results.frozen import freeze
 from prunebench.store import Store
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Session:
 
         What is only listed counts as done; without this look a record cut short by a full disk would stay so.
         """
-        from prunebench.results.snapshot import Snapshot
+        from prunebench.inventory.snapshot import Snapshot
 
         snapshot = Snapshot(self.plan, store)
         targets = dict.fromkeys(target for cell in self.plan.cells for target in cell.targets)

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="leaderboards/ is no
 
 def unpacked(name: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of cells and of measures of a published leaderboard."""
-    from prunebench.results.frozen import read_frozen
-    from prunebench.results.rows import measure_rows, rows
+    from prunebench.inventory.frozen import read_frozen
+    from prunebench.inventory.rows import measure_rows, rows
 
     spec = importlib.util.spec_from_file_location("make_leaderboards", FOLDER / "make.py")
     assert spec is not None

@@ -14,10 +14,10 @@ from click.testing import Result
 from prunebench.cli._output import amount, between, counted, duration, say
 from prunebench.engine.selection import select
 from prunebench.errors import UsageError
+from prunebench.inventory.estimate import START, Machine, estimate, job_seconds, logged_seconds, measured_rate
+from prunebench.inventory.frozen import newest_frozen
+from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import Plan
-from prunebench.results.estimate import START, Machine, estimate, job_seconds, logged_seconds, measured_rate
-from prunebench.results.frozen import newest_frozen
-from prunebench.results.snapshot import Snapshot
 from prunebench.store import Store
 
 WEIGHTS = 64 * 4 + 4 * 10

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 from prunebench_plugins.datasets._files import Original
 
-from prunebench.results.rows import measure_rows
+from prunebench.inventory.rows import measure_rows
 from prunebench.suite import shipped_suites
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prunebench.errors import UsageError
+from prunebench.inventory.binding import record_of
+from prunebench.inventory.frozen import read_frozen
 from prunebench.plan import Plan, PlannedCell
-from prunebench.results.binding import record_of
-from prunebench.results.frozen import read_frozen
 from prunebench.store import Damaged, Missing, Record, Store
 
 __all__ = ["FinishedCell", "find_cell", "find_selected"]

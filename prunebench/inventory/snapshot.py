@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prunebench.inventory.binding import measure_of, record_of
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
-from prunebench.results.binding import measure_of, record_of
 from prunebench.store import Damaged, Missing, Record, Store
 
 __all__ = ["Failure", "Snapshot"]

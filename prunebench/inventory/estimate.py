@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
-from prunebench.results.snapshot import Snapshot
 from prunebench.store import Damaged, Missing, Store
 
 __all__ = ["Estimate", "Machine", "Rate", "estimate", "job_seconds", "marginal", "measured_rate"]

@@ -15,9 +15,9 @@ import orjson
 
 from prunebench._version import __version__
 from prunebench.errors import StoreError, UsageError
+from prunebench.inventory.estimate import marginal
+from prunebench.inventory.finished import FinishedCell
 from prunebench.jobs.binding import artifact_of
-from prunebench.results.estimate import marginal
-from prunebench.results.finished import FinishedCell
 from prunebench.store import Damaged, Missing, Store
 
 if TYPE_CHECKING:

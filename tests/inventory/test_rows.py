@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from prunebench.analysis import EmptyLayer, compare, empty_layers, summarize, table
+from prunebench.inventory.frozen import freeze, newest_frozen
+from prunebench.inventory.rows import _layers, rows
 from prunebench.plan import Plan
-from prunebench.results.frozen import freeze, newest_frozen
-from prunebench.results.rows import _layers, rows
 
 
 def test_records_say_which_layers_are_empty_and_plans_how_many_classes(project: Any) -> None:

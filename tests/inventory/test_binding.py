@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from prunebench.canonical import digest
-from prunebench.results.rows import measure_rows, rows
-from prunebench.results.snapshot import Snapshot
+from prunebench.inventory.rows import measure_rows, rows
+from prunebench.inventory.snapshot import Snapshot
 from prunebench.store import Store
 
 
