@@ -29,9 +29,7 @@ class Footnotes:
 
     def mark(self, *remarks: str) -> tuple[int, ...]:
         """Return the numbers of these remarks, to stand behind a number; empty remarks have none."""
-        return tuple(
-            self._numbers.setdefault(r, len(self._numbers) + 1) for r in dict.fromkeys(remarks) if r
-        )
+        return tuple(self._numbers.setdefault(r, len(self._numbers) + 1) for r in dict.fromkeys(remarks) if r)
 
     def lines(self) -> list[tuple[int | None, str]]:
         """Return the remarks with their numbers."""

@@ -73,9 +73,14 @@ def setting_section(standing: Standing, shown: Shown) -> Section:
     blocks: list[Block] = [f"Seeds: {part.seeds}, unless n is given.", part.accuracies()]
     blocks += part.reported()
     blocks += part.ranges()
-    remarks: list[tuple[int | None, str]] = [*part.notes.lines(), *((None, text) for text in _remarks(standing))]
+    remarks: list[tuple[int | None, str]] = [
+        *part.notes.lines(),
+        *((None, text) for text in _remarks(standing)),
+    ]
     if any(row["unselected"] for row in by_sparsity):
-        remarks.append((None, "A dash, or a smaller n, without a note: not selected now, and not run before."))
+        remarks.append(
+            (None, "A dash, or a smaller n, without a note: not selected now, and not run before.")
+        )
     if left_out:
         them = "1 method that was" if left_out == 1 else f"{left_out} methods that were"
         remarks.append((None, f"Left out: {them} not selected now, and not run before."))

@@ -1,5 +1,4 @@
 """The formats that tables are written in, a module each.
 
-`markdown`, `latex` and `terminal` write a `report.document.Document`; `csv_rows` and `json_rows` write the numbers
-themselves.
+`markdown`, `latex` and `terminal` write a `report.document.Document`, `csv_rows` its numbers.
 """
