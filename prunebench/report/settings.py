@@ -115,20 +115,24 @@ class _Part:
         )
 
     def reported(self) -> list[Block]:
-        """Return the numbers that others report of this setting: a row for each source and method."""
-        by_source: dict[tuple[str, str], dict[float, Cell]] = {}
+        """Return the numbers that others report of this setting: a row for each source and method.
+
+        What a source says of one cell in two tables stands once where it is the same, else side by side.
+        """
+        by_source: dict[tuple[str, str], dict[float, list[str]]] = {}
         for row in self.standing.reported(self.shown.reported):
             value = "diverged" if row["value"] is None else f"{row['value']:.2f}"
             number = f" (n = {row['runs']})" if row["runs"] else ""
-            cell = Cell(value + number, True, value=row["value"])
             name = variant_name(row["method"], row["ablations"])
-            by_source.setdefault((name, row["source"]), {})[row["sparsity"]] = cell
+            said = by_source.setdefault((name, row["source"]), {}).setdefault(row["sparsity"], [])
+            if value + number not in said:
+                said.append(value + number)
         columns = sorted({s for values in by_source.values() for s in values if self.shown.shows(s)})
         if not columns:
             return []
         heads = ("method", "reported by", *(f"{self.labels[s]} %" for s in columns))
         body = tuple(
-            (Cell(method), Cell(by), *(values.get(s, Cell()) for s in columns))
+            (Cell(method), Cell(by), *(Cell(", ".join(values.get(s, [])), True) for s in columns))
             for (method, by), values in by_source.items()
         )
         return ["Reported by others:", Table("reported", heads, body)]
