@@ -1,9 +1,9 @@
 """Across settings: what holds in many networks and data sets, not in one.
 
-A mean of accuracies over data sets says nothing (a point on MNIST is another thing than a point on ImageNet), and
-a rating (Elo) depends on who else takes part. What is averaged here are differences to one baseline, each within
-its own setting. The settings are the sample: how far the average depends on which ones a suite has is what its
-interval says, from a bootstrap over settings.
+A mean of accuracies over data sets says nothing (a point on MNIST is another thing than a point on ImageNet),
+and a rating (Elo) depends on who else takes part. What is averaged here are differences to one baseline, each
+within its own setting. The settings are the sample: how far the average depends on which ones a suite has is
+what its interval says, from a bootstrap over settings.
 """
 
 from __future__ import annotations
@@ -70,13 +70,14 @@ def across(
 ) -> pd.DataFrame:
     """Return for each method what it is across settings against a baseline, range by range.
 
-    `over` is what `over_ranges` returns, `margins` has every setting's margin by its values of SETTING. Settings
-    are taken together that have the same find changes and pruning step, where there are at least LEAST in which
-    method and baseline both have a result. Columns: ACROSS.
+    `over` is what `over_ranges` returns, `margins` has every setting's margin by its values of SETTING.
+    Settings are taken together that have the same find changes and pruning step, where there are at least
+    LEAST in which method and baseline both have a result. Columns: ACROSS.
 
-    `difference` is the mean over settings of method − baseline (in each the mean over common seeds), `improvement`
-    the probability that a run of the method is better than one of the baseline in the same setting (`improvement`),
-    `within` the share of settings in which the method is at most a margin below the best.
+    `difference` is the mean over settings of method − baseline (in each the mean over common seeds),
+    `improvement` the probability that a run of the method is better than one of the baseline in the same
+    setting (`improvement`), `within` the share of settings in which the method is at most a margin below the
+    best.
     """
     rows = []
     for names, settings in _groups(over, margins):
@@ -117,9 +118,9 @@ def profile(over: pd.DataFrame, *, margins: Mapping[tuple[str, ...], float]) -> 
     """Return every method's performance profile over settings, range by range (columns: PROFILE).
 
     A row says in which `share` of the settings the method is at most so many `margins` below the best one
-    there: a step function that rises at these rows (Dolan and Moré, 2002, with differences for ratios). At 0 it is
-    how often the method is the best itself, at 1 the share `within` of `across`. Methods with a result in fewer
-    than LEAST settings have none.
+    there: a step function that rises at these rows (Dolan and Moré, 2002, with differences for ratios). At 0
+    it is how often the method is the best itself, at 1 the share `within` of `across`. Methods with a result
+    in fewer than LEAST settings have none.
     """
     rows = []
     for names, settings in _groups(over, margins):
@@ -136,13 +137,13 @@ def profile(over: pd.DataFrame, *, margins: Mapping[tuple[str, ...], float]) -> 
 def improvement(of: Mapping[int, float], against: Mapping[int, float]) -> float:
     """Return the probability that one run of a method is better than one of another: ties count half.
 
-    Over all pairs of their runs: the Mann–Whitney statistic over the number of pairs, as Agarwal et al. (2021,
-    "Deep reinforcement learning at the edge of the statistical precipice") average it over tasks.
+    Over all pairs of their runs: the Mann–Whitney statistic over the number of pairs, as Agarwal et al.
+    (2021, "Deep reinforcement learning at the edge of the statistical precipice") average it over tasks.
 
     >>> improvement({0: 3.0, 1: 1.0}, {0: 2.0, 1: 1.0})
     0.625
     """
-    ours, theirs = (np.array([v for v in values.values()], dtype=np.float64) for values in (of, against))
+    ours, theirs = (np.array(list(values.values()), dtype=np.float64) for values in (of, against))
     difference = ours[:, None] - theirs[None, :]
     return float(np.where(np.abs(difference) <= _ROUNDING, 0.5, difference > 0).mean())
 
@@ -150,10 +151,10 @@ def improvement(of: Mapping[int, float], against: Mapping[int, float]) -> float:
 def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
     """Return the bootstrap interval of the mean of a few values, one a setting.
 
-    The expanded percentile interval (Hesterberg, 2015): quantiles at Φ(∓√(n/(n − 1)) · t) where the plain one, which
-    is too narrow for few values, has ±z. No bootstrap leaves the range of what was seen, so that of three
-    settings it is from the smallest value to the largest and covers three times in four; docs/statistics.md has
-    the coverage.
+    The expanded percentile interval (Hesterberg, 2015): quantiles at Φ(∓√(n/(n − 1)) · t) where the plain
+    one, which is too narrow for few values, has ±z. No bootstrap leaves the range of what was seen, so that
+    of three settings it is from the smallest value to the largest and covers three times in four;
+    docs/statistics.md has the coverage.
 
     >>> interval(np.array([1.0, 2.0, 6.0]))
     (1.0, 6.0)

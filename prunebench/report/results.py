@@ -118,7 +118,7 @@ class Results:
         return self.across_settings((self.baselines.after_training, ""))
 
     def across_settings(self, baseline: tuple[str, str]) -> pd.DataFrame:
-        """Return what every method is across settings beside a baseline: a method, and its ablations or ""."""
+        """Return what every method is across settings beside a baseline: a method with its ablations."""
         return across(self.board.over, baseline=baseline, margins=self._margins)
 
     @cached_property
