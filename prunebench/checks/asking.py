@@ -26,6 +26,10 @@ from prunebench.errors import PrunebenchError
 __all__ = ["Asking", "judged"]
 
 
+_Found = tuple[Setting, list[Side], list[Side]]
+"""A setting, and what both sides are there."""
+
+
 def judged(outcome: Outcome) -> Judged:
     """Return what a compound needs of an outcome; what is not known is no evidence."""
     p_holds, p_fails = (1.0 if p is None else p for p in (outcome.p_holds, outcome.p_fails))
@@ -56,8 +60,9 @@ class Asking:
                 said = f"the quantity '{name_of(asked)}' is not installed here"
                 return replace(_about(check), verdict="not run", reason=said)
         assert check.range is not None
-        beside = tuple(self._over(check, one) for one in check.beside)
-        return replace(self._over(check, check.range), beside=beside)
+        found = list(settings_of(check, self._table, self._quantities))
+        beside = tuple(self._over(check, one, found) for one in check.beside)
+        return replace(self._over(check, check.range, found), beside=beside)
 
     def _group(self, check: Check) -> Outcome:
         key = "all" if check.all_ is not None else "any"
@@ -66,10 +71,9 @@ class Asking:
         parts = [self.outcome(name) for name in names]
         return _compound(about, parts, "every" if key == "all" else "some", names, "checks")
 
-    def _over(self, check: Check, within: Range) -> Outcome:
+    def _over(self, check: Check, within: Range, found: Sequence[_Found]) -> Outcome:
         """Return the outcome over a range, in all settings."""
         about = replace(_about(check), range=words(within, ()))
-        found = list(settings_of(check, self._table, self._quantities))
         parts = [self._in_setting(about, check, within, *one) for one in found]
         if not parts:
             return replace(about, verdict="not run", reason="no setting has the cells of both sides")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 
-from prunebench.checks.asked import axis_of
 from prunebench.checks.cells import Extreme as ExtremeSide
 from prunebench.checks.curves import Bools, Curves, Floats
 from prunebench.checks.evidence import ROUNDING, Draws, Evidence, Extreme, Paired, Ratio
@@ -80,7 +80,7 @@ class Comparison:
 
     def _unpruned(self) -> Iterable[tuple[Lane, int]]:
         """Yield the unpruned cells that a property of mean curves along sparsities is measured by."""
-        if self.inference == "curve" and any(axis_of(s.asked, s.quantity) == "sparsity" for s in self._sides):
+        if self.inference == "curve" and any(side.axis == "sparsity" for side in self._sides):
             lanes = {id(side.dense[0]): side.dense for side in self._sides if side.dense is not None}
             yield from lanes.values()
 
@@ -126,11 +126,22 @@ class Comparison:
 
     @cached_property
     def evidence(self) -> Evidence | None:
-        """What is known of D; None where no two seeds are there, or of a ratio of shares."""
-        if len(self.seeds) < 2 or (self.inference == "counts" and self.check.compare == "ratio"):
+        """What is known of D; None where no two seeds are there, and of what has no bounds.
+
+        These are ratios of shares, ratios to a distance, and differences of distances between shares.
+        """
+        if len(self.seeds) < 2:
+            return None
+        ratio, counts, gap = (
+            self.check.compare == "ratio",
+            self.inference == "counts",
+            _gap(self.check.against),
+        )
+        if (ratio and (counts or gap)) or (counts and self.against and (gap or _gap(self.check.of))):
             return None
         found = self._gathered[0]
-        of, against = found[: len(self.of)], found[len(self.of) :]
+        of = _several(found[: len(self.of)], self.check.of)
+        against = _several(found[len(self.of) :], self.check.against)
         rows = [[self._pair(x, y) for y in against] or [self._pair(x, None)] for x in of]
         inner = [_extreme(row, self.check.against, turned=True) for row in rows]
         return _extreme(inner, self.check.of, turned=False)
@@ -203,7 +214,13 @@ class Comparison:
         if self.inference == "curve":
             return self._of_curves(x, other)
         if self.inference == "counts":
-            return Share(x, float(other[0]) + self.by) if y is None else ShareDifference(x - other, self.by)
+            if y is None and not _gap(self.check.of):
+                return Share(x, float(other[0]) + self.by)
+            return (
+                ShareDifference(x, float(other[0]) + self.by)
+                if y is None
+                else ShareDifference(x - y, self.by)
+            )
         if self.check.compare == "ratio":
             return Ratio(x, other, self.by)
         return Paired(x - other - self.by, scale=float(np.abs([x, other]).max()))
@@ -220,8 +237,22 @@ def _columns(curves: Curves, seeds: Sequence[int]) -> list[int]:
     return [place[seed] for seed in seeds]
 
 
+def _gap(side: Any) -> bool:
+    return isinstance(side, ExtremeSide) and side.gap is not None
+
+
+def _several(found: list[Floats], side: Any) -> list[Floats]:
+    """Return a side's numbers; of a distance from the best to the worst those of each from each other.
+
+    The greatest of these is the distance.
+    """
+    if not _gap(side):
+        return found
+    return [one - other for one, other in permutations(found, 2)] or [found[0] - found[0]]
+
+
 def _extreme(each: Sequence[Evidence], side: Any, *, turned: bool) -> Evidence:
     """Return D for the best, or worst, of a side; `turned` where a greater number makes D less."""
     if len(each) == 1 or not isinstance(side, ExtremeSide):
         return each[0]
-    return Extreme(each, least=bool(side.best) == turned)
+    return Extreme(each, least=(side.worst is None) == turned)
