@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from prunebench.host.hookspecs import hookimpl
     from prunebench.pruning.mask import Mask
     from prunebench.pruning.network import ScoringNetwork
+    from prunebench.report.results import Results
+    from prunebench.tables import results
     from prunebench.training.course import Course
     from prunebench.training.images.files import ImageFiles
     from prunebench.training.recipe import Recipe
@@ -77,6 +79,8 @@ _WHERE = {
     "prunebench.host.hookspecs": ["hookimpl"],
     "prunebench.pruning.mask": ["Mask"],
     "prunebench.pruning.network": ["ScoringNetwork"],
+    "prunebench.report.results": ["Results"],
+    "prunebench.tables": ["results"],
     "prunebench.training.course": ["Course"],
     "prunebench.training.images.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
@@ -106,6 +110,7 @@ __all__ = [
     "Quantity",
     "Recipe",
     "RecipeComponent",
+    "Results",
     "Scorer",
     "ScorerCall",
     "ScoringNetwork",
@@ -116,6 +121,7 @@ __all__ = [
     "diagnostics",
     "hookimpl",
     "prune",
+    "results",
     "score",
 ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prunebench.inventory.snapshot import Snapshot
@@ -28,7 +28,7 @@ def board(
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
     run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again.
     """
-    from prunebench.inventory.rows import rows
+    from prunebench.inventory.rows import of_selection, rows
 
     shown = rows(plan, store, snapshot)
     if not any(row["status"] in _RESULTS for row in shown):
@@ -42,24 +42,10 @@ def board(
     if asked is None:
         settings["absent"] = "not run yet"
     else:
-        shown = _of_selection(shown, asked)
+        shown = of_selection(shown, asked)
     if sparsities:
         settings["sparsities"] = list(sparsities)
     return leaderboard(table(shown), suite=settings, format=format)
 
 
 _RESULTS = ("finished", "diverged")
-
-
-def _of_selection(rows: Sequence[Mapping[str, Any]], asked: Collection[str]) -> list[dict[str, Any]]:
-    from prunebench.analysis import SETTING
-
-    keys = {row["key"] for row in rows if f"{row['matrix']}::{row['cell']}" in asked}
-    marked: list[dict[str, Any]] = []
-    shown = set()
-    for row in rows:
-        left_out = row["status"] == "missing" and row["key"] not in keys
-        marked.append({**row, "status": "unselected"} if left_out else dict(row))
-        if not left_out:
-            shown.add(tuple(row[name] for name in SETTING))
-    return [row for row in marked if tuple(row[name] for name in SETTING) in shown]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prunebench.inventory.snapshot import Snapshot
@@ -10,7 +10,10 @@ from prunebench.plan.params import MeasureParams
 from prunebench.plan.plan import Plan
 from prunebench.store import Record, Store
 
-__all__ = ["measure_rows", "rows"]
+__all__ = ["SETTING_LABELS", "measure_rows", "of_selection", "rows"]
+
+SETTING_LABELS = ("architecture", "dataset", "recipe", "split", "find", "score_at")
+"""A cell's labels that say which setting it is of."""
 
 
 def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
@@ -28,10 +31,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
             "matrix": cell.matrix,
             "cell": cell.name,
             "key": cell.key,
-            **{
-                name: labels.get(name, "")
-                for name in ("architecture", "dataset", "recipe", "split", "find", "score_at")
-            },
+            **{name: labels.get(name, "") for name in SETTING_LABELS},
             "method": labels.get("method", ""),
             "ablations": labels.get("ablations", ""),
             "density": cell.density,
@@ -49,13 +49,31 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
     return table
 
 
-def measure_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
+def of_selection(rows: Sequence[Mapping[str, Any]], asked: Collection[str]) -> list[dict[str, Any]]:
+    """Return the rows as they are to be shown where some cells were asked for, by their ids.
+
+    Of the others those without a result are "unselected", not missing; settings of nothing but such are left
+    out.
+    """
+    keys = {row["key"] for row in rows if f"{row['matrix']}::{row['cell']}" in asked}
+    marked: list[dict[str, Any]] = []
+    shown = set()
+    for row in rows:
+        left_out = row["status"] == "missing" and row["key"] not in keys
+        marked.append({**row, "status": "unselected"} if left_out else dict(row))
+        if not left_out:
+            shown.add(tuple(row[name] for name in SETTING_LABELS))
+    return [row for row in marked if tuple(row[name] for name in SETTING_LABELS) in shown]
+
+
+def measure_rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
     """Return what `prunebench.analysis.measures` takes, cell by cell in plan order, measures in the suite's.
 
     A measure is "finished", "diverged" (what it is of diverged), "failed" (something that it needs failed,
-    and nothing came out since) or "missing". Unpruned cells have none of their masks.
+    and nothing came out since) or "missing". Unpruned cells have none of their masks. `snapshot` saves
+    reading results again.
     """
-    snapshot = Snapshot(plan, store)
+    snapshot = snapshot or Snapshot(plan, store)
     table = []
     for cell, row in zip(plan.cells, rows(plan, store, snapshot), strict=True):
         about = {

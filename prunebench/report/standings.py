@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -26,7 +26,7 @@ from prunebench.analysis import (
 )
 from prunebench.baselines import Baselines
 
-__all__ = ["BORDER", "LONG", "Standing", "standings"]
+__all__ = ["BORDER", "LONG", "Board", "Standing", "board", "standings"]
 
 _DIFFERENCE = ("n", "diverged", "mean", "sd", "df", "low", "high", "p", "p_holm")
 BORDER = ("lost_from", "lost_from_low", "lost_from_high")
@@ -97,8 +97,24 @@ class Standing:
         ]
 
 
+class Board(NamedTuple):
+    """Each setting's standing, and what all of them were computed from."""
+
+    standings: list[Standing]
+    cells: pd.DataFrame
+    """The table of cells in which every setting has its baselines: a sibling's are marked as `lent`."""
+    comparisons: pd.DataFrame
+    """All pairs of methods at every sparsity and over every range: what `compare` returns, and `at`."""
+    ranges: Mapping[tuple[str, ...], Ranges]
+
+
 def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
-    """Return each setting's standing, in the table's order.
+    """Return each setting's standing, as `board` has them."""
+    return board(frame, suite).standings
+
+
+def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
+    """Return each setting's standing, in the table's order, with all comparisons.
 
     A setting of nothing but an unpruned network is left out where others are there: it was planned for them.
     """
@@ -108,7 +124,7 @@ def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
         frame, (baselines.none, baselines.after_training, baselines.random), dense=baselines.none
     )
     ranges = find_ranges(full, baselines=baselines, margins=margins)
-    at_sparsity, _ = _long(full, AT_SPARSITY, baselines)
+    at_sparsity, points = _long(full, AT_SPARSITY, baselines)
     at_range, pairs = _long(over_ranges(full, ranges), AT_RANGE, baselines)
     at_sparsity = _with_empty_layers(at_sparsity, full).assign(**dict.fromkeys(BORDER))
     at_range = _with_empty_layers(_with_borders(at_range, ranges), full)
@@ -118,7 +134,7 @@ def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
     by_setting = {_names(names): rows for names, rows in long.groupby(keys, sort=False, dropna=False)}
     cells = {_names(names): rows for names, rows in full.groupby(keys, sort=False, dropna=False)}
     pruned = [names for names in ranges if ranges[names].grid]
-    return [
+    found = [
         Standing(
             labels=dict(zip(SETTING, names, strict=True)),
             rows=by_setting[names],
@@ -130,6 +146,17 @@ def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
         )
         for names in (pruned or ranges)
     ]
+    return Board(found, full, _all_pairs(points, pairs), ranges)
+
+
+def _all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparisons at sparsities and over ranges as one table."""
+    at_points = points.assign(at="sparsity", range="").sort_values("sparsity", kind="stable")
+    over = ranges.assign(at="range", density="", sparsity=float("nan"))
+    columns = [*SETTING, "at", *AT_SPARSITY, *AT_RANGE]
+    columns += [name for name in points.columns if name not in columns]
+    parts = [part[columns] for part in (at_points, over) if len(part)] or [at_points[columns]]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _names(names: Any) -> tuple[str, ...]:

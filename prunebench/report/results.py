@@ -1,0 +1,172 @@
+"""A suite's results as pandas tables: everything that is printed, drawn or compared is made from these.
+
+docs/results.md describes every table and column.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from prunebench.analysis import SETTING, VARIANT, measures, table
+from prunebench.analysis.statistics import AT_SPARSITY
+from prunebench.baselines import Baselines
+from prunebench.report.standings import LONG, Board, Standing, board
+
+__all__ = ["COSTS", "Results"]
+
+COSTS: Mapping[str, str] = {
+    "macs": "multiply-accumulates of everything that the method takes, as if it were run alone",
+    "scoring_macs": "those of its scoring, with all weights",
+    "scoring_rounds": "how often weights are scored",
+    "scoring_passes": "scoring in forward passes of one example",
+    "scoring_seconds": "seconds that scoring and making masks took in this store",
+    "kept": "weights kept",
+    "prunable": "weights that could be removed",
+    "train_seconds": "seconds that training the evaluated network took",
+    "effective_density": "density without the kept weights that lie on no path from input to output",
+    "flops_dense": "FLOPs of a forward pass of one example with all weights",
+    "flops_sparse": "the same with the kept weights alone",
+    "training_flops_dense": "FLOPs of everything that the method takes, with all weights",
+    "training_flops_sparse": "the same with the weights that are there alone",
+    "scoring_flops": "FLOPs of its scoring, with all weights",
+    "relative_dense": "training_flops_dense over those of training the unpruned network once",
+    "relative_sparse": "training_flops_sparse over the same",
+}
+"""What each column of costs holds; NaN where it is not known."""
+
+_CELL = (*SETTING, *VARIANT, *AT_SPARSITY, "seed", "key")
+
+
+class Results:
+    """What a suite's cells came to, as tables that are computed when they are first asked for.
+
+    Tables are shared: copy one before you change it.
+    """
+
+    def __init__(
+        self,
+        suite: Mapping[str, Any],
+        cells: pd.DataFrame | None = None,
+        measures: pd.DataFrame | None = None,
+        costs: pd.DataFrame | None = None,
+        quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
+    ) -> None:
+        """Make results of plain tables.
+
+        Args:
+            suite: what a plan says of its suite (`Plan.suite`): name, version, baselines, margins, checks, ….
+            cells: a row a planned cell (`prunebench.analysis.table`).
+            measures: a row a cell, measure and number in it (`prunebench.analysis.measures`).
+            costs: a row a cell: its labels, and any of the columns of COSTS.
+            quantities: what checks compare, by name.
+        """
+        self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
+        self.cells = table([]) if cells is None else cells
+        self.measures = _no_measures() if measures is None else measures
+        self.costs = _costs(costs)
+        self.quantities = quantities if quantities is not None else {}
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        return str(self.suite.get("name", ""))
+
+    @cached_property
+    def baselines(self) -> Baselines:
+        """Which methods stand for magnitude after training, random pruning, and no pruning."""
+        return Baselines.of(self.suite.get("baselines"))
+
+    @cached_property
+    def board(self) -> Board:
+        """The standings, with what they were computed from."""
+        return board(self.cells, self.suite)
+
+    @property
+    def standings(self) -> list[Standing]:
+        """Each setting's labels, ranges, rows and remarks, in the suite's order."""
+        return self.board.standings
+
+    @cached_property
+    def settings(self) -> pd.DataFrame:
+        """A row a setting: its labels, margin, ranges and borders, numerics, baselines that were lent."""
+        return pd.DataFrame([_setting(standing) for standing in self.standings])
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A row a setting, method and sparsity or range: what its seeds say together, its place."""
+        rows = [standing.rows for standing in self.standings]
+        if rows:
+            return pd.concat(rows, ignore_index=True)
+        return pd.DataFrame(columns=list(LONG)).astype({"sparsity": "float64"})
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """A row a pair of methods, setting and sparsity or range: the difference paired by seed."""
+        return self.board.comparisons
+
+    @cached_property
+    def reported(self) -> pd.DataFrame:
+        """A row a number that others report: beside it ours, and the difference."""
+        rows = [
+            {**standing.labels, **row}
+            for standing in self.standings
+            for row in standing.reported(self.suite.get("reported") or ())
+        ]
+        columns = [*SETTING, *VARIANT, "sparsity", "reported", "source", "runs"]
+        found = pd.DataFrame(rows).rename(columns={"value": "reported"}) if rows else None
+        frame = pd.DataFrame(columns=columns) if found is None else found[columns]
+        ours = self.summary[self.summary["at"] == "sparsity"]
+        ours = ours[[*SETTING, *VARIANT, "sparsity", "n", "mean", "sd", "low", "high", "diverged"]]
+        keys = [*SETTING, *VARIANT, "sparsity"]
+        frame = frame.astype({"sparsity": "float64", "reported": "float64"})
+        both = frame.merge(ours.drop_duplicates(keys), on=keys, how="left")
+        return both.assign(difference=both["mean"] - both["reported"])
+
+    @cached_property
+    def verdicts(self) -> Any:
+        """What became of every check and claim of the suite (`checks.outcomes.Verdicts`)."""
+        evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate
+        return evaluate(self.suite, self.cells, self.measures, self.quantities)
+
+
+def _margin(suite: Mapping[str, Any]) -> Any:
+    """Return the margin that the suite's leaderboard sets, else those that its data sets declare."""
+    own = (suite.get("leaderboard") or {}).get("margin")
+    return own if own is not None else suite.get("margin", suite.get("margins"))
+
+
+def _no_measures() -> pd.DataFrame:
+    return measures([])
+
+
+def _costs(frame: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the table of costs with every column, NaN where nothing is known."""
+    frame = pd.DataFrame(columns=list(_CELL)) if frame is None else frame
+    lacking = [name for name in COSTS if name not in frame]
+    frame = frame.assign(**dict.fromkeys(lacking))
+    numbers = {name: pd.to_numeric(frame[name]).astype("float64") for name in COSTS}
+    return frame.assign(**numbers)[[*_CELL, *COSTS]]
+
+
+def _setting(standing: Standing) -> dict[str, Any]:
+    ranges = standing.ranges
+    borders = {border.baseline: border for border in ranges.borders}
+    names: Sequence[tuple[str, str]] = (
+        ("random", standing.baselines.random),
+        ("after_training", standing.baselines.after_training),
+    )
+    return {
+        **standing.labels,
+        "margin": ranges.margin,
+        **{name: ranges.points(name) for name in ("trivial", "matching", "extreme", "all")},
+        "ranges_unknown": ranges.unknown or "",
+        **{f"{role}_lost_from": getattr(borders.get(name), "lost_from", None) for role, name in names},
+        "numerics": standing.numerics,
+        "lent": standing.lent,
+        "seeds_needed": dict(standing.seeds_needed),
+    }

@@ -1,0 +1,110 @@
+"""`prunebench.results`: a suite's results as tables, for notebooks and for every command that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prunebench.inventory.snapshot import Snapshot
+    from prunebench.plan import Plan
+    from prunebench.report.results import Results
+    from prunebench.store import Store
+
+__all__ = ["quantities_of", "results", "results_of"]
+
+
+def results(
+    suite: str | PathLike[str],
+    store: str | PathLike[str] | None = None,
+    *,
+    data: str | PathLike[str] | None = None,
+    seeds: int | None = None,
+    scorers: Sequence[str] = (),
+    plugins: Sequence[str | PathLike[str]] = (),
+) -> Results:
+    """Return what is there of a suite, as pandas tables.
+
+    The plan of the suite's last run is read where the suite has not changed since (no torch then); else it is
+    planned. Nothing is run, nothing is written.
+
+    Args:
+        suite: the name of a shipped suite, or a file.
+        store: where results are kept; None: PRUNEBENCH_STORE, else .prunebench.
+        data: where data sets are; None: PRUNEBENCH_DATA, else the user's cache folder.
+        seeds: as `--seeds`; scorers: as `--scorer`; plugins: files, as `--plugin`.
+
+    Raises: SuiteError; UsageError for a store that is not there; StoreError.
+    """
+    from pathlib import Path
+
+    from prunebench.engine.defaults import data_root, store_root
+    from prunebench.engine.session import Request, Session
+    from prunebench.inventory.frozen import newest_frozen
+    from prunebench.store import Store
+
+    opened = Store.open(
+        store_root(None if store is None else str(store)), create=False, write=False, absent_ok=store is None
+    )
+    if not (scorers or plugins):
+        frozen = newest_frozen(str(suite), opened, seeds=seeds)
+        if frozen is not None:
+            return results_of(frozen[0], opened)
+    request = Request(
+        suite=str(suite),
+        store=str(opened.root),
+        data=str(data_root(None if data is None else str(data))),
+        plugins=tuple(str(Path(plugin).expanduser().absolute()) for plugin in plugins),
+        scorers=tuple(scorers),
+        seeds=seeds,
+    )
+    return results_of(Session.prepare(request).plan, opened)
+
+
+def results_of(
+    plan: Plan, store: Store, *, snapshot: Snapshot | None = None, asked: Collection[str] | None = None
+) -> Results:
+    """Return the results of a plan.
+
+    `asked`: ids of the cells that were asked for; of the others those without a result are "unselected", and
+    settings of nothing but such are left out. `snapshot` saves reading results again.
+    """
+    from prunebench.analysis import measures, table
+    from prunebench.inventory.costs import cost_rows
+    from prunebench.inventory.rows import measure_rows, of_selection, rows
+    from prunebench.inventory.snapshot import Snapshot
+    from prunebench.report.results import Results
+
+    snapshot = snapshot or Snapshot(plan, store)
+    shown = rows(plan, store, snapshot)
+    suite: dict[str, Any] = dict(plan.suite)
+    if asked is None:
+        suite["absent"] = "not run yet"
+    else:
+        shown = of_selection(shown, asked)
+    import pandas as pd
+
+    return Results(
+        suite,
+        table(shown),
+        measures(measure_rows(plan, store, snapshot)),
+        pd.DataFrame(cost_rows(snapshot)),
+        quantities_of(plan),
+    )
+
+
+def quantities_of(plan: Plan) -> Any:
+    """Return what looks a quantity up by its name; plugins are loaded when it is first asked."""
+    from functools import cache
+
+    @cache
+    def host() -> Any:
+        from prunebench.host.registry import Host
+
+        return Host.load()
+
+    def quantity(name: str) -> Any:
+        return host().get("quantities", name)
+
+    return quantity
