@@ -1,4 +1,4 @@
-"""Which tables stand in the page, with the columns of each: how they are headed, printed and explained."""
+"""Tables as the page has them: columns with headings and explanations, data packed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from prunebench.report.page.columns import packed
+from prunebench.report.page.columns import packed, safe
 
 __all__ = ["Column", "Listed", "plain_columns"]
 
@@ -28,8 +28,8 @@ class Column(NamedTuple):
 
     def plain(self) -> dict[str, Any]:
         """Return it as the page's data have it: what is not said is left out."""
-        given = {"id": self.id, "title": self.title}
-        given |= {"about": self.about} if self.about else {}
+        given: dict[str, Any] = {"id": self.id, "title": safe(self.title)}
+        given |= {"about": safe(self.about)} if self.about else {}
         given |= {"kind": self.kind} if self.kind != "text" else {}
         given |= {"digits": self.digits} if self.digits is not None else {}
         given |= {"signed": True} if self.signed else {}
@@ -69,10 +69,12 @@ def plain_columns(frame: pd.DataFrame, abouts: Mapping[str, str] | None = None) 
     abouts = abouts or {}
     return [
         Column(
-            str(name),
-            str(name).replace("_", " "),
-            abouts.get(str(name), ""),
-            "number" if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].dtype != bool else "text",
+            str(name), str(name).replace("_", " "), abouts.get(str(name), ""), _kind(frame[name])
         )
         for name in frame
     ]
+
+
+def _kind(values: pd.Series) -> str:
+    number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return "number" if number else "text"

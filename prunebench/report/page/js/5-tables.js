@@ -238,7 +238,7 @@ function openRow(title, pairs, row) {
   const button = el("button", { type: "button", class: "link" }, "copy");
   button.addEventListener("click", () => copied(command, button));
   dialog.replaceChildren(
-    el("form", { method: "dialog" }, el("h3", {}, title), el("button", { class: "close", "aria-label": "close" }, "×")),
+    el("h3", {}, title), el("button", { type: "button", class: "close", "aria-label": "close" }, "×"),
     command ? el("div", { class: "command" }, el("p", {}, "Run it again:"), el("pre", {}, el("code", {}, command)), button) : null,
     el("dl", {}, listed.map(([column, value]) => [
       el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column))])));

@@ -84,8 +84,8 @@ function drawChoosers() {
     go();
   });
   const range = byId("range");
-  range.replaceChildren(...DATA.ranges.map((name) => el("option", { value: name }, name)));
-  range.addEventListener("change", () => {
+  range?.replaceChildren(...DATA.ranges.map((name) => el("option", { value: name }, name)));
+  range?.addEventListener("change", () => {
     state.range = range.value;
     adjust();
     changed("range");
@@ -100,10 +100,11 @@ function drawChoosers() {
 
 function showChosen() {
   byId("setting").value = String(state.setting);
-  byId("range").value = state.range;
+  if (byId("range")) byId("range").value = state.range;
   const setting = DATA.settings[state.setting];
   for (const place of document.querySelectorAll(".setting-name")) place.textContent = setting?.title ?? "";
-  byId("range-points").textContent = setting?.ranges[state.range] ?? "";
+  for (const place of document.querySelectorAll(".range-name")) place.textContent = state.range;
+  if (byId("range-points")) byId("range-points").textContent = setting?.ranges[state.range] ?? "";
 }
 
 function respond(what) {
@@ -173,6 +174,10 @@ function start() {
   let waiting = 0;
   addEventListener("resize", () => (clearTimeout(waiting), (waiting = setTimeout(resized, 200))));
   document.addEventListener("keydown", keys);
+  for (const button of document.querySelectorAll("[data-opens]"))
+    button.addEventListener("click", () => byId(button.dataset.opens).showModal());
+  for (const dialog of document.querySelectorAll("dialog"))
+    dialog.addEventListener("click", (event) => (event.target === dialog || event.target.closest(".close")) && dialog.close());
   spy();
   follow();
   arrive();
