@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "run": "prunebench.cli.run",
+    "validate": "prunebench.cli.validate",
     "plan": "prunebench.cli.plan",
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",

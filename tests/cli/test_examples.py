@@ -63,7 +63,7 @@ def suite_of(args: list[str]) -> str | None:
     """Return the suite that a command is about."""
     if args[0] == "export":
         return args[args.index("--suite") + 1] if "--suite" in args else None
-    return args[1] if args[0] in ("run", "plan", "status", "leaderboard", "measures") else None
+    return args[1] if args[0] in ("run", "validate", "plan", "status", "leaderboard", "measures") else None
 
 
 def at_once(args: list[str]) -> bool:

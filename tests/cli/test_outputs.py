@@ -54,6 +54,7 @@ def checked(value: Any) -> None:
     "args",
     [
         ["run", "measured.toml"],
+        ["validate", "measured.toml"],
         ["plan", "measured.toml"],
         ["plan", "tiny.toml"],
         ["status", "measured.toml"],
