@@ -1,10 +1,10 @@
-"""Makes the runtime of Vega that reports carry, prunebench/report/page/vega.js, of the one that vl-convert has.
+"""Makes the runtime of Vega that reports carry, prunebench/report/page/vega.js, of what vl-convert has.
 
     python tools/vega.py            writes the file anew
     python tools/vega.py --check    says whether it is as vl-convert makes it; exits with 1 where it is not
 
-The runtime is minified JavaScript of others: Vega, Vega-Lite, Vega-Embed and what they use. Their licences stand
-beside it in vega.licenses.txt: read that again when the versions move.
+The runtime is minified JavaScript of others: Vega, Vega-Lite, Vega-Embed and what they use. Their licences
+stand beside it in vega.licenses.txt: read that again when the versions move.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The answer in words: for each setting and range, who is best, and who cannot be told apart from the best."""
+"""The answer in words: for each setting and range, who is best, and who cannot be told from the best."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Answer:
 
 def answer(standing: Standing) -> list[Answer]:
     """Return what is said of a setting, for each of its ranges over which methods are compared."""
-    rows: Sequence[Mapping[str, Any]] = standing.rows.to_dict("records")
+    rows: Sequence[Mapping[Any, Any]] = standing.rows.to_dict("records")
     return [
         _answer(name, placed, standing)
         for name in RANGES
@@ -62,7 +62,7 @@ def span(ranges: Ranges, name: str) -> str:
     return f"{'–'.join(dict.fromkeys((ends[0], ends[-1])))} %" if ends else ""
 
 
-def _answer(name: str, rows: Sequence[Mapping[str, Any]], standing: Standing) -> Answer:
+def _answer(name: str, rows: Sequence[Mapping[Any, Any]], standing: Standing) -> Answer:
     falling = sorted(rows, key=lambda row: -row["mean"] if row["mean"] == row["mean"] else float("inf"))
     means = {variant_name(row["method"], row["ablations"]): row["mean"] for row in falling}
     best = [variant_name(row["method"], row["ablations"]) for row in falling if row["best"] == 1]
@@ -88,7 +88,10 @@ def _words(best: Sequence[str], plain: Sequence[str], means: Mapping[str, float]
     if len(best) == of:
         if of == 2:
             return f"The two cannot be told apart; {first} has the higher mean ({means[first]:.2f} %)."
-        return f"None of the {of} methods can be told from the best; {first} has the highest mean ({means[first]:.2f} %)."
+        return (
+            f"None of the {of} methods can be told from the best; {first} has the highest mean "
+            f"({means[first]:.2f} %)."
+        )
     rest = [method for method in plain if method != first][: _NAMED - 1]
     named = ", ".join(f"{method} ({means[method]:.2f})" for method in rest)
     more = len(best) - 1 - len(rest)

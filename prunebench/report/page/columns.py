@@ -104,7 +104,10 @@ def _front(texts: Sequence[str]) -> list[Any]:
     coded: list[Any] = []
     before = ""
     for text in texts:
-        shared = next((i for i, (a, b) in enumerate(zip(before, text, strict=False)) if a != b), min(len(before), len(text)))
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(before, text, strict=False)) if a != b),
+            min(len(before), len(text)),
+        )
         coded += [shared, text[shared:]]
         before = text
     return coded

@@ -68,8 +68,7 @@ class Content:
         standings = self.results.standings
         names = setting_names([standing.labels for standing in standings])
         return [
-            Setting(name, standing, answer(standing))
-            for name, standing in zip(names, standings, strict=True)
+            Setting(name, standing, answer(standing)) for name, standing in zip(names, standings, strict=True)
         ]
 
     @cached_property
@@ -111,7 +110,8 @@ class Content:
     def commands(self) -> str:
         """What runs everything again, and shows it."""
         suite = shlex.quote(self.command)
-        return f"prunebench run {suite} --store again\nprunebench report {suite} --store again --out report-again"
+        run = f"prunebench run {suite} --store again"
+        return f"{run}\nprunebench report {suite} --store again --out report-again"
 
     @property
     def rerun(self) -> str:
@@ -163,7 +163,7 @@ def _plain_figures(drawn: Sequence[Figure]) -> dict[str, Any]:
                 "id": figure.id,
                 "title": plain(figure.title),
                 "alts": safe(figure.alts),
-                "spec": {k: v for k, v in figure.chart.to_dict().items() if k not in ("$schema", "config")},
+                "spec": _spec(figure),
                 "tables": list(figure.tables),
                 "columns": [column.plain() for column in plain_columns(figure.table)],
                 "settings": list(figure.settings),
@@ -171,3 +171,9 @@ def _plain_figures(drawn: Sequence[Figure]) -> dict[str, Any]:
             for figure in drawn
         ],
     }
+
+
+def _spec(figure: Figure) -> dict[str, Any]:
+    whole = figure.chart.to_dict()
+    kept = {name: value for name, value in whole.items() if name not in ("$schema", "config", "datasets")}
+    return safe(kept)  # type: ignore[no-any-return]

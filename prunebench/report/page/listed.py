@@ -68,9 +68,7 @@ def plain_columns(frame: pd.DataFrame, abouts: Mapping[str, str] | None = None) 
     """Return a column for each of a table's: numbers as numbers, everything else as text."""
     abouts = abouts or {}
     return [
-        Column(
-            str(name), str(name).replace("_", " "), abouts.get(str(name), ""), _kind(frame[name])
-        )
+        Column(str(name), str(name).replace("_", " "), abouts.get(str(name), ""), _kind(frame[name]))
         for name in frame
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -51,7 +51,7 @@ def render(content: Content) -> str:
     early, style, script = _text("early.js"), _text("page.css"), _script()
     vega = _text("vega.js")
     page = _environment().get_template("page.html")
-    return page.render(
+    text: str = page.render(
         content=content,
         title=plain(str((suite.get("leaderboard") or {}).get("title") or content.results.name)),
         name=plain(content.results.name),
@@ -72,6 +72,7 @@ def render(content: Content) -> str:
         script=_verbatim(script),
         data=_verbatim(embedded(content.plain())),
     )
+    return text
 
 
 def _sections(content: Content) -> list[Section]:
@@ -108,7 +109,7 @@ def _verbatim(text: str) -> Any:
     """Return a text of prunebench's own that stands in the page as it is."""
     from markupsafe import Markup
 
-    return Markup(text)  # noqa: S704
+    return Markup(text)
 
 
 @cache
@@ -118,10 +119,7 @@ def _text(name: str) -> str:
 
 @cache
 def _script() -> str:
-    """Return the page's own script: the files of js/ in the order of their names, in one scope of their own."""
+    """Return the page's own script: the files of js/ by their names, in one scope of their own."""
     found = sorted(files("prunebench.report.page").joinpath("js").iterdir(), key=lambda each: each.name)
     parts = [each.read_text(encoding="utf-8") for each in found if each.name.endswith(".js")]
     return "\n".join(['(() => {\n"use strict";', *parts, "})();\n"])
-
-
-Facts = Mapping[str, Any]

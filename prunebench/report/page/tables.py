@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -51,7 +51,13 @@ def _variants(frame: pd.DataFrame, prefix: str) -> list[str]:
 
 
 def _number(
-    name: str, title: str, about: str = "", digits: int | None = None, *, signed: bool = False, main: bool = True
+    name: str,
+    title: str,
+    about: str = "",
+    digits: int | None = None,
+    *,
+    signed: bool = False,
+    main: bool = True,
 ) -> Column:
     return Column(name, title, about, "number", digits, signed, main)
 
@@ -71,7 +77,9 @@ def _summary(results: Results, names: Names) -> Listed:
         _number("high", "high", "95 % t interval of the mean, upper end", 2, main=False),
         _number("n", "seeds"),
         _number("best", "place from", "1 + how many methods are significantly better", main=False),
-        _number("worst", "place to", "how many methods there are, less those significantly worse", main=False),
+        _number(
+            "worst", "place to", "how many methods there are, less those significantly worse", main=False
+        ),
         _number("of", "of", "how many methods are compared", main=False),
         _number("difference_mean", "difference", f"less {after}, paired by seed", 2, signed=True),
         _number("difference_low", "from", "95 % interval of the difference, lower end", 2, signed=True),
@@ -136,7 +144,14 @@ def _costs(results: Results, names: Names) -> Listed:
     keys = [*SETTING, "method", "ablations", "density", "sparsity"]
     means = costs.groupby(keys, sort=False, dropna=False)[present].mean().reset_index()
     frame = _placed(means[means[present].notna().any(axis=1)] if present else means.iloc[:0], names)
-    first = ("scoring_seconds", "scoring_passes", "kept", "effective_density", "relative_dense", "relative_sparse")
+    first = (
+        "scoring_seconds",
+        "scoring_passes",
+        "kept",
+        "effective_density",
+        "relative_dense",
+        "relative_sparse",
+    )
     columns = [_SETTING, _METHOD, _SPARSITY]
     columns += [_number(name, name.replace("_", " "), COSTS[name], main=name in first) for name in present]
     about = "What each method takes, on average over its seeds: as if it were run alone, with nothing kept."

@@ -37,7 +37,11 @@ def facts(content: Content) -> list[Fact]:
         found.append(Fact(f"{counts['diverged']:,}", "diverged"))
     if content.claims is not None:
         verdicts = Counter(claim.verdict for claim in content.claims.claims)
-        found += [Fact(f"{verdicts[word]:,}", f"claims {_PLURAL.get(word, word)}") for word in _ORDER if verdicts[word]]
+        found += [
+            Fact(f"{verdicts[word]:,}", f"claims {_PLURAL.get(word, word)}")
+            for word in _ORDER
+            if verdicts[word]
+        ]
     return found
 
 
@@ -56,11 +60,16 @@ def remarks(content: Content) -> list[str]:
     lacking = counts.get("missing", 0) + counts.get("failed", 0) + counts.get("unselected", 0)
     said = []
     if limit := content.results.suite.get("limit"):
-        said.append(f"A smoke run: of each setting only {plain(str(limit))} cells were asked for. It shows that things run, no more.")
+        said.append(
+            f"A smoke run: of each setting only {plain(str(limit))} cells were asked for. "
+            "It shows that things run, no more."
+        )
     if lacking:
         failed = f", {counts['failed']:,} of them failed" if counts.get("failed") else ""
         running = " The suite is running: this page is written again as it goes on." if content.follow else ""
-        said.append(f"{planned - lacking:,} of {planned:,} runs are there; {lacking:,} are not{failed}.{running}")
+        said.append(
+            f"{planned - lacking:,} of {planned:,} runs are there; {lacking:,} are not{failed}.{running}"
+        )
     numerics = sorted({name for setting in content.settings for name in setting.standing.numerics})
     if len(numerics) > 1:
         said.append(f"Runs of {len(numerics)} numerics classes are mixed: {'; '.join(map(plain, numerics))}.")
@@ -75,9 +84,9 @@ def claims_words(content: Content) -> str:
     failing = sum(outcome.verdict == "fails" for outcome in outcomes)
     chance = content.claims.chance
     return (
-        f"{len(claims):,} claims, made of {len(outcomes):,} checks. A check asks of a difference paired by seed, with "
-        f"95 % one-sided bounds. {failing:,} of the checks fail; chance alone explains up to {chance:g} of {len(outcomes):,}. "
-        "“Not contradicted” and “open” are no verdicts: more seeds would decide."
+        f"{len(claims):,} claims, made of {len(outcomes):,} checks. A check asks of a difference paired by "
+        f"seed, with 95 % one-sided bounds. {failing:,} of the checks fail; chance alone explains up to "
+        f"{chance:g} of {len(outcomes):,}. “Not contradicted” and “open” are no verdicts: more seeds would decide."
     )
 
 
