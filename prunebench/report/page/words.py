@@ -86,7 +86,8 @@ def claims_words(content: Content) -> str:
     return (
         f"{len(claims):,} claims, made of {len(outcomes):,} checks. A check asks of a difference paired by "
         f"seed, with 95 % one-sided bounds. {failing:,} of the checks fail; chance alone explains up to "
-        f"{chance:g} of {len(outcomes):,}. “Not contradicted” and “open” are no verdicts: more seeds would decide."
+        f"{chance:g} of {len(outcomes):,}. “Not contradicted” and “open” are no verdicts: more seeds would "
+        "decide."
     )
 
 

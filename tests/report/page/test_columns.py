@@ -10,10 +10,10 @@ from typing import Any
 import hypothesis.strategies as st
 import pandas as pd
 import pytest
+from hostile import NAMES
 from hypothesis import given, settings
 
 from prunebench.report.page.columns import embedded, packed, safe
-from hostile import NAMES
 
 
 def unpacked(column: dict[str, Any], rows: int) -> list[Any]:
