@@ -78,13 +78,15 @@ class Standing:
     def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return those of others' numbers (`checks.reported.reported_rows`) that are of this setting's cells.
 
-        Each with method, ablations, sparsity, value (None: diverged), source and runs.
+        Each with matrix ("" where the numbers are of none in particular), method, ablations, sparsity, value
+        (None: diverged), source and runs.
         """
         by_density = {
             row["density"]: row["sparsity"] for row in self.rows.to_dict("records") if row["density"]
         }
         return [
             {
+                "matrix": row.get("matrix", ""),  # plans made before November 2026 do not say it
                 "method": row["method"],
                 "ablations": row["ablations"],
                 "sparsity": by_density[row["density"]],
@@ -106,6 +108,8 @@ class Board(NamedTuple):
     comparisons: pd.DataFrame
     """All pairs of methods at every sparsity and over every range: what `compare` returns, and `at`."""
     ranges: Mapping[tuple[str, ...], Ranges]
+    over: pd.DataFrame
+    """The table over ranges (`analysis.over_ranges`): a row a setting, range, method and seed."""
 
 
 def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
@@ -125,7 +129,8 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     )
     ranges = find_ranges(full, baselines=baselines, margins=margins)
     at_sparsity, points = _long(full, AT_SPARSITY, baselines)
-    at_range, pairs = _long(over_ranges(full, ranges), AT_RANGE, baselines)
+    over = over_ranges(full, ranges)
+    at_range, pairs = _long(over, AT_RANGE, baselines)
     at_sparsity = _with_empty_layers(at_sparsity, full).assign(**dict.fromkeys(BORDER))
     at_range = _with_empty_layers(_with_borders(at_range, ranges), full)
     long = pd.concat([part[list(LONG)] for part in (at_sparsity, at_range) if len(part)] or [at_sparsity])
@@ -146,7 +151,7 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
         )
         for names in (pruned or ranges)
     ]
-    return Board(found, full, _all_pairs(points, pairs), ranges)
+    return Board(found, full, _all_pairs(points, pairs), ranges, over)
 
 
 def _all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:
