@@ -3,6 +3,7 @@
 Everything is a pure function of a pandas DataFrame; docs/statistics.md gives reasons and formulas.
 """
 
+from prunebench.analysis.across import ACROSS, PROFILE, across, profile
 from prunebench.analysis.borders import Border
 from prunebench.analysis.layers import EmptyLayer, empty_layers
 from prunebench.analysis.measures import MEASURE, fields_of, measures, ratios, summarize_measures
@@ -29,10 +30,12 @@ from prunebench.analysis.table import (
 )
 
 __all__ = [
+    "ACROSS",
     "AT_RANGE",
     "AT_SPARSITY",
     "COLUMNS",
     "MEASURE",
+    "PROFILE",
     "RANGES",
     "SETTING",
     "STATUSES",
@@ -40,6 +43,7 @@ __all__ = [
     "Border",
     "EmptyLayer",
     "Ranges",
+    "across",
     "against",
     "compare",
     "empty_layers",
@@ -52,6 +56,7 @@ __all__ = [
     "over_ranges",
     "paired",
     "places",
+    "profile",
     "ratios",
     "seeds_needed",
     "summarize",

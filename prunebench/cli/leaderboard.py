@@ -67,7 +67,7 @@ def command(
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
-    from prunebench.cli._output import complain, deliver, say_unevaluated
+    from prunebench.cli._output import complain, deliver, say_smoke, say_unevaluated
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
@@ -84,6 +84,7 @@ def command(
     text = board(shown.plan, shown.store, format, sparsities=columns, snapshot=snapshot)
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)
+    say_smoke(shown.plan.suite)
     if text is None:
         complain(
             f"nothing of suite {shown.plan.suite['name']} has been run in {shown.store.root}; "
@@ -91,10 +92,10 @@ def command(
         )
         if format == "md":
             ctx.exit(code)
-        from prunebench.analysis import table
         from prunebench.report.leaderboard import leaderboard
+        from prunebench.report.results import Results
 
-        text = leaderboard(table([]), suite=shown.plan.suite, format=format)
+        text = leaderboard(Results(shown.plan.suite), format)
     deliver(text, output)
     if format == "md":
         say_unevaluated(shown.plan.suite)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from prunebench.analysis import SETTING, VARIANT, measures, summarize_measures, table
+from prunebench.analysis import SETTING, VARIANT, across, measures, profile, summarize_measures, table
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.report.standings import LONG, Board, Standing, board
@@ -108,6 +108,27 @@ class Results:
     def comparisons(self) -> pd.DataFrame:
         """A row a pair of methods, setting and sparsity or range: the difference paired by seed."""
         return self.board.comparisons
+
+    @cached_property
+    def across(self) -> pd.DataFrame:
+        """A row a range and method: what it is across settings beside magnitude after training.
+
+        Empty where a suite has fewer than three settings (`analysis.across`).
+        """
+        return self.across_settings((self.baselines.after_training, ""))
+
+    def across_settings(self, baseline: tuple[str, str]) -> pd.DataFrame:
+        """Return what every method is across settings beside a baseline: a method with its ablations."""
+        return across(self.board.over, baseline=baseline, margins=self._margins)
+
+    @cached_property
+    def profile(self) -> pd.DataFrame:
+        """A row a range, method and step of its performance profile over settings."""
+        return profile(self.board.over, margins=self._margins)
+
+    @property
+    def _margins(self) -> Mapping[tuple[str, ...], float]:
+        return {names: ranges.margin for names, ranges in self.board.ranges.items()}
 
     @cached_property
     def reported(self) -> pd.DataFrame:

@@ -108,6 +108,8 @@ class Board(NamedTuple):
     comparisons: pd.DataFrame
     """All pairs of methods at every sparsity and over every range: what `compare` returns, and `at`."""
     ranges: Mapping[tuple[str, ...], Ranges]
+    over: pd.DataFrame
+    """The table over ranges (`analysis.over_ranges`): a row a setting, range, method and seed."""
 
 
 def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
@@ -127,7 +129,8 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     )
     ranges = find_ranges(full, baselines=baselines, margins=margins)
     at_sparsity, points = _long(full, AT_SPARSITY, baselines)
-    at_range, pairs = _long(over_ranges(full, ranges), AT_RANGE, baselines)
+    over = over_ranges(full, ranges)
+    at_range, pairs = _long(over, AT_RANGE, baselines)
     at_sparsity = _with_empty_layers(at_sparsity, full).assign(**dict.fromkeys(BORDER))
     at_range = _with_empty_layers(_with_borders(at_range, ranges), full)
     long = pd.concat([part[list(LONG)] for part in (at_sparsity, at_range) if len(part)] or [at_sparsity])
@@ -148,7 +151,7 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
         )
         for names in (pruned or ranges)
     ]
-    return Board(found, full, _all_pairs(points, pairs), ranges)
+    return Board(found, full, _all_pairs(points, pairs), ranges, over)
 
 
 def _all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:

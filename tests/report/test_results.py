@@ -36,7 +36,9 @@ def documented(heading: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ["cells", "costs", "settings", "comparisons", "reported"])
+@pytest.mark.parametrize(
+    "name", ["cells", "costs", "settings", "comparisons", "reported", "across", "profile"]
+)
 def test_every_column_is_documented_and_every_documented_column_is_there(name: str, cells: Cells) -> None:
     """docs/results.md lists the columns of each table beside those that name setting, method and cell."""
     frame = getattr(Results(SUITE, cells(SPELLED)), name)
@@ -68,6 +70,18 @@ def test_a_number_of_others_stands_beside_ours(cells: Cells) -> None:
     (found,) = Results(suite, cells(SPELLED)).reported.to_dict("records")
     assert (found["reported"], found["mean"]) == (98.0, pytest.approx(98.2))
     assert found["difference"] == pytest.approx(0.2)
+
+
+def test_three_settings_have_a_table_across_them(cells: Cells) -> None:
+    """By default beside magnitude after training; beside any other method on request."""
+    frame = pd.concat([cells(SPELLED, architecture=name) for name in ("a", "b", "c")])
+    found = Results(SUITE, frame)
+    every = found.across[found.across["range"] == "all"].set_index("method")
+    assert every.loc["snip", "difference"] == pytest.approx((98.2 - 98.15 + 93.5 - 95.5) / 2)
+    other = found.across_settings(("random", ""))
+    assert set(other["against"]) == {"random"}
+    assert found.profile["share"].between(0, 1).all()
+    assert Results(SUITE, cells(SPELLED)).across.empty
 
 
 def test_the_margin_of_a_suites_leaderboard_goes_before_that_of_the_data(cells: Cells) -> None:
