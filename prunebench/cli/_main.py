@@ -32,6 +32,7 @@ COMMANDS = {
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",
     "export": "prunebench.cli.export",
+    "merge": "prunebench.cli.merge",
     "completion": "prunebench.cli.completion",
 }
 """Every command and its module, in the order of the help; imported when the command is looked at."""
