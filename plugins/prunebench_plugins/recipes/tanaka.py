@@ -93,7 +93,7 @@ TANAKA_TINYIMAGENET_VGG = RecipeComponent(
         augment=("flip", "shift4"),
     ),
     inferred=("epochs", "batch", "lr", "momentum", "weight_decay", "drops", "drop_factor", "augment"),
-    text="""VGG-11 and VGG-16 modified for TinyImageNet with the recipe of Tanaka et al. (2020), mostly inferred.
+    text="""VGG-11 and VGG-16 modified for TinyImageNet, as Tanaka et al. (2020); all but `init` inferred.
 
 All but the initialisation is inferred from their ResNet-18 on TinyImageNet: 100 epochs of batches of 128, SGD
 with momentum 0.9, learning rate 0.01 divided by ten at epochs 30, 60 and 80, weight decay 1e-4. Convolutions
@@ -105,7 +105,7 @@ PAI_TABLE7_RESNET18_CIFAR10 = RecipeComponent(
     "pai-table7-resnet18-cifar10",
     TANAKA_RESNET18_CIFAR10.recipe.model_copy(update={"init": "kaiming-normal"}),
     inferred=TANAKA_RESNET18_CIFAR10.inferred,
-    text="""Modified ResNet-18 on CIFAR-10, replicated by Frankle et al. (2021), Table 7; in part inferred.
+    text="""Modified ResNet-18 on CIFAR-10, by Frankle et al. (2021), Table 7; in part inferred.
 
 `tanaka-resnet18-cifar10` with their own initialisation: Kaiming normal, BatchNorm's factors uniform.
 """,
@@ -115,7 +115,7 @@ PAI_TABLE7_RESNET18_TINYIMAGENET = RecipeComponent(
     "pai-table7-resnet18-tinyimagenet",
     TANAKA_RESNET18_TINYIMAGENET.recipe.model_copy(update={"init": "kaiming-normal"}),
     inferred=TANAKA_RESNET18_TINYIMAGENET.inferred,
-    text="""Modified ResNet-18 on TinyImageNet, replicated by Frankle et al. (2021), Table 7; in part inferred.
+    text="""Modified ResNet-18 on TinyImageNet, by Frankle et al. (2021), Table 7; in part inferred.
 
 `tanaka-resnet18-tinyimagenet` with their own initialisation: Kaiming normal, BatchNorm's factors uniform.
 """,
