@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.pytest_items import SuiteFile
+from prunebench.engine.pytest_items import SuiteFile, checks_name
 from prunebench.engine.pytest_private import collect_instead, config_of, make_mainargv_sendable, silence
-from prunebench.engine.pytest_suites import all_loaded, is_named, loaded, suites_of
+from prunebench.engine.pytest_suites import Loaded, all_loaded, is_named, loaded, suites_of
 
 __all__: list[str] = []
 
@@ -120,6 +120,7 @@ def pytest_configure_node(node: Any) -> None:
                 "frozen": str(suite.session.frozen),
                 "given_up": suite.worker.given_up,
                 "chosen": suite.chosen,
+                "since": suite.since,
             }
     except PrunebenchError as error:
         raise pytest.UsageError(str(error)) from error
@@ -129,7 +130,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
-    """Write down what a worker that died was working on, and let its item say so."""
+    """Write down what a worker that died was working on, and let its item say so; a check waits anew."""
     from prunebench.engine.failures import JobFailed
 
     for suite in all_loaded(config_of(sched)):
@@ -144,6 +145,22 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
             if key in jobs and attempts:
                 error = suite.worker.given_up[key] = str(attempts[-1].get("error"))
                 report.longrepr = str(JobFailed(jobs[key], error, log_path=str(store.log_path(key))))
+        if _is_check(crashitem, suite) and suite.tried_again.count(crashitem) < TRIES:
+            suite.tried_again.append(crashitem)
+            with contextlib.suppress(NotImplementedError, AttributeError):  # not every distribution can
+                sched.mark_test_pending(crashitem)
+                report.outcome = "rerun"
+
+
+TRIES = 3
+"""How often a check may lose the worker that it was on: what ended that is a job, and no fault of the check."""
+
+
+def _is_check(nodeid: str, suite: Loaded) -> bool:
+    """True if a node's id is that of one of the suite's checks."""
+    checks = {check["name"] for check in suite.session.plan.suite.get("checks", ())}
+    matrices = {cell.matrix for cell in suite.session.plan.cells}
+    return nodeid.rpartition("::")[2] in checks and nodeid.split("::")[-2:-1] == [checks_name(matrices)]
 
 
 @pytest.hookimpl
