@@ -69,14 +69,13 @@ def command(
     from prunebench.smoke import limit_of
 
     shown = suite_plan(suite, options)
-    verdicts = verdicts_of(shown.plan, shown.store, suite, options)
+    from prunebench.checks.outcomes import Verdicts
+
+    asked = bool(shown.plan.suite.get("checks"))
+    verdicts = verdicts_of(shown.plan, shown.store, suite, options) if asked else Verdicts()
     say_damaged(shown.store)
     say_smoke(shown.plan.suite)
     name = shown.plan.suite["name"]
-    if verdicts is None:
-        from prunebench.checks.outcomes import Verdicts
-
-        verdicts = Verdicts()
     outcomes, claims = _selected(verdicts, keyword)
     bad = {"fails", "open", "not run"} if strict else {"fails"}
     code = FAILED if any(claim.verdict in bad for claim in claims) else 0
@@ -112,6 +111,7 @@ def _selected(verdicts: Verdicts, keyword: str | None) -> tuple[Sequence[Outcome
 def _print(
     name: str, verdicts: Verdicts, outcomes: Sequence[Outcome], claims: Sequence[ClaimVerdict], each: bool
 ) -> None:
+    from prunebench.checks.words import told
     from prunebench.cli._output import counted, say, say_rows
 
     few = f" of {len(verdicts.outcomes):,}" if len(outcomes) < len(verdicts.outcomes) else ""
@@ -127,7 +127,7 @@ def _print(
         say()
         say("checks that fail:")
         for one in failing[:_SHOWN]:
-            say(f"  {one.check}: {one.reason}")
+            say(f"  {one.check}: {told(one)}")
         if len(failing) > _SHOWN:
             say(f"  and {len(failing) - _SHOWN:,} more (--checks lists all)")
     say()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,16 @@ class CheckItem(pytest.Item):
             raise CheckFails(told(outcome))
         if outcome.verdict != "holds":
             pytest.skip(f"{outcome.verdict}: {told(outcome)}")
+
+    @property
+    def line(self) -> int:
+        """The line of the file that names the check; that of the first check where none does (a family)."""
+        content = self.path.read_text("utf-8", errors="replace")
+        named = re.search(
+            rf"""^[ \t]*name[ \t]*=[ \t]*["']{re.escape(self.name)}["']""", content, re.MULTILINE
+        )
+        found = named or re.search(r"^\[\[[ \t]*check", content, re.MULTILINE)
+        return content.count("\n", 0, found.start()) + 1 if found else 1
 
     def _selected(self) -> list[PlannedCell]:
         """Return the cells of the suite that are selected."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prunebench.engine.pytest_items import SuiteFile, checks_name
+from prunebench.engine.pytest_items import CheckItem, SuiteFile, checks_name
 from prunebench.engine.pytest_private import collect_instead, config_of, make_mainargv_sendable, silence
 from prunebench.engine.pytest_suites import Loaded, all_loaded, is_named, loaded, suites_of
 
@@ -153,7 +154,7 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
 
 
 TRIES = 3
-"""How often a check may lose the worker that it was on: what ended that is a job, and no fault of the check."""
+"""How often a check may lose the worker that it was on: a job has ended that, and no fault of the check."""
 
 
 def _is_check(nodeid: str, suite: Loaded) -> bool:
@@ -161,6 +162,17 @@ def _is_check(nodeid: str, suite: Loaded) -> bool:
     checks = {check["name"] for check in suite.session.plan.suite.get("checks", ())}
     matrices = {cell.matrix for cell in suite.session.plan.cells}
     return nodeid.rpartition("::")[2] in checks and nodeid.split("::")[-2:-1] == [checks_name(matrices)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a check that is skipped say so of the suite's file, and not of ours."""
+    report = yield
+    if isinstance(item, CheckItem) and report.skipped and isinstance(report.longrepr, tuple):
+        from prunebench.errors import readable
+
+        report.longrepr = (readable(str(item.path)), item.line, str(report.longrepr[2]))
+    return report
 
 
 @pytest.hookimpl
