@@ -23,10 +23,10 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
-  prunebench check pai-lenet-test
-  prunebench check pai-lenet-test -k snip --checks
-  prunebench check pai-lenet-test --json
-  prunebench check pai-lenet-test --strict && echo "every claim holds"
+  prunebench check pai-lenet
+  prunebench check pai-lenet -k snip --checks
+  prunebench check pai-lenet --json
+  prunebench check pai-lenet --strict && echo "every claim holds"
 
 \b
 Exit codes: 0 no claim fails, 1 one does (with --strict also: one is open or not run), 2 a mistake in what was
@@ -96,7 +96,7 @@ def command(
 
 def _selected(verdicts: Verdicts, keyword: str | None) -> tuple[Sequence[Outcome], Sequence[ClaimVerdict]]:
     """Return the checks that an expression matches, and the claims that have one of them."""
-    if not keyword:
+    if not keyword or not verdicts.outcomes:
         return verdicts.outcomes, verdicts.claims
     from prunebench.engine.selection import select_named
 

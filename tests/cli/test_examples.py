@@ -63,12 +63,16 @@ def suite_of(args: list[str]) -> str | None:
     """Return the suite that a command is about."""
     if args[0] == "export":
         return args[args.index("--suite") + 1] if "--suite" in args else None
-    return args[1] if args[0] in ("run", "validate", "plan", "status", "leaderboard", "measures") else None
+    return (
+        args[1]
+        if args[0] in ("run", "validate", "plan", "status", "leaderboard", "check", "measures")
+        else None
+    )
 
 
 def at_once(args: list[str]) -> bool:
     """Whether an example needs no results and plans no large suite."""
-    return args[0] not in ("run", "export") and suite_of(args) in (None, *CHEAP)
+    return args[0] not in ("run", "export", "restore") and suite_of(args) in (None, *CHEAP)
 
 
 def prepared(folder: Path) -> Place:
