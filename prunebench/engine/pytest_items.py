@@ -11,6 +11,7 @@ import pytest
 from prunebench.engine.pytest_suites import loaded, standing
 
 if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Outcome
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
 
@@ -148,7 +149,15 @@ class CheckItem(pytest.Item):
         if outcome.verdict == "fails":
             raise CheckFails(told(outcome))
         if outcome.verdict != "holds":
-            pytest.skip(f"{outcome.verdict}: {told(outcome)}")
+            pytest.skip(f"{outcome.verdict}: {told(outcome)}{self._absent(outcome)}")
+
+    def _absent(self, outcome: Outcome) -> str:
+        """Return the names of the first cells that are missing."""
+        absent = set(outcome.absent)
+        cells = loaded(self.config, self.path).session.plan.cells if absent else ()
+        names = [cell.id for cell in cells if cell.key in absent]
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        return f" (missing: {', '.join(names[:3])}{more})" if names else ""
 
     @property
     def line(self) -> int:

@@ -136,6 +136,8 @@ def test_a_check_whose_cells_are_not_selected_trains_nothing_and_says_so(project
     done = run_pytest(project.folder, path.name, "-k", "random-above", "-rs")
     assert "1 skipped" in done.stdout, done.stdout
     assert "not run: 4 of 4 cells are missing" in done.stdout
+    assert "(missing: main::digits-mlp-digits-random-d0.1-s0, " in done.stdout
+    assert "and 1 more)" in done.stdout
     assert "tiny.toml:" in done.stdout
     assert not project.store().record_keys()
     assert done.returncode == 0
