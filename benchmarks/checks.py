@@ -36,9 +36,8 @@ def main() -> int:
     verdicts = evaluate(suite, results.cells, results.measures, results.quantities)
     seconds = time.process_time() - began
     print(f"{len(results.cells):,} cells, {len(results.measures):,} numbers of measures")
-    print(
-        f"evaluate             {seconds:6.2f} s   {len(verdicts.outcomes)} checks, {len(verdicts.claims)} claims"
-    )
+    found = f"{len(verdicts.outcomes)} checks, {len(verdicts.claims)} claims"
+    print(f"evaluate             {seconds:6.2f} s   {found}")
     return int(seconds > SECONDS)
 
 

@@ -22,8 +22,9 @@ from simulations_of_checks import (
 
 from prunebench.checks.judge import judge
 
-TRIALS = 300
-SOME = 0.035  # 2.8 standard errors of a share of 5 % in so many trials
+TRIALS = 400
+SOME = 0.04  # nearly four standard errors of a share of 5 % in so many trials
+MORE = 0.055  # and in half of them
 
 SIMPLE = {**SCENARIOS, **CURVES}
 
@@ -42,10 +43,10 @@ def test_bounds_are_right_in_95_percent_and_no_border_holds_more_often_than_5(na
 @pytest.mark.parametrize("name", [*BESTS, *SHARES, "range-end", "range-end-close"])
 def test_what_cannot_be_exact_errs_to_the_safe_side(name: str, seeds: int) -> None:
     """The best of several, shares of few seeds, borders that move in whole steps."""
-    found = Found.of({**BESTS, **SHARES, **CURVES}[name], seeds, TRIALS)
-    assert found.lower > 0.95 - SOME
-    assert found.upper > 0.95 - SOME
-    assert max(found.held.values()) < 0.05 + SOME
+    found = Found.of({**BESTS, **SHARES, **CURVES}[name], seeds, TRIALS // 2)
+    assert found.lower > 0.95 - MORE
+    assert found.upper > 0.95 - MORE
+    assert max(found.held.values()) < 0.05 + MORE
 
 
 def test_what_lacks_a_cell_never_holds() -> None:
