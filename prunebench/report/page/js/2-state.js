@@ -8,6 +8,7 @@ const onChange = (listener) => listeners.push(listener);
 const changed = (what) => listeners.forEach((listener) => listener(what));
 
 const settingId = () => DATA.settings[state.setting]?.id ?? "all";
+const settingName = () => DATA.settings[state.setting]?.name ?? "";
 
 function address(section = state.section) {
   const query = new URLSearchParams();

@@ -62,7 +62,7 @@ function present() {
   const summary = tableOf("summary");
   if (!summary) return { methods: DATA.methods, ablations: DATA.ablations };
   const here = summary.column("setting");
-  const variants = new Set(summary.column("name").filter((_, i) => here[i] === settingId()));
+  const variants = new Set(summary.column("name").filter((_, i) => here[i] === settingName()));
   const methods = new Set([...variants].map(methodOf));
   const ablations = new Set([...variants].flatMap(ablationsOf));
   return {

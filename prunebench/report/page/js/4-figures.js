@@ -19,7 +19,7 @@ class Figure {
   }
 
   get value() {
-    return DATA.settings[state.setting]?.name;
+    return settingName();
   }
 
   get offered() {
@@ -47,6 +47,8 @@ class Figure {
     const spec = structuredClone(this.about.spec);
     spec.datasets = Object.fromEntries(this.tables.map(([name, table]) => [name, this.rows(table)]));
     spec.config = { ...spec.config, ...DATA.config[dark() ? "dark" : "light"], background: null };
+    const names = new Set(Object.values(spec.datasets).flatMap((rows) => rows.map((row) => row[NAMES])));
+    told(spec, names);
     return fitted(spec, this.box.clientWidth);
   }
 
@@ -114,6 +116,20 @@ class Figure {
 
 // The page loads nothing: what a chart would load is refused.
 const NOTHING = { load: () => Promise.reject(new Error("nothing is loaded")), sanitize: () => Promise.reject(new Error("no links")), http: null, file: null };
+
+// Legends tell of the methods that are drawn here and now, not of all that a suite has.
+function told(part, names) {
+  if (Array.isArray(part)) return part.forEach((each) => told(each, names));
+  if (part === null || typeof part !== "object") return undefined;
+  const { domain, range } = part.scale ?? {};
+  if (part.field === NAMES && Array.isArray(domain) && Array.isArray(range) && domain.length === range.length) {
+    const kept = domain.map((name, i) => [name, range[i]]).filter(([name]) => names.has(name));
+    part.scale.domain = kept.map(([name]) => name);
+    part.scale.range = kept.map(([, value]) => value);
+  }
+  for (const [key, value] of Object.entries(part)) if (key !== "datasets" && key !== "config") told(value, names);
+  return undefined;
+}
 
 // Side by side where there is room, below one another where there is none.
 function fitted(spec, width) {

@@ -10,7 +10,7 @@ class Claims {
     this.verdicts = new Set();
     this.word = "";
     if (!this.box || !this.claims) return;
-    this.byClaim = grouping(this.checks.column("claim"));
+    this.byClaim = grouping(this.checks.column("own_claim"));
     this.drawFilters();
     this.draw();
   }
@@ -54,7 +54,7 @@ class Claims {
     const checks = counts.filter(([count]) => count).map(([count, word]) => `${count} ${count === 1 && word !== "undecided" && word !== "not run" ? `${word}s` : word}`).join(", ");
     const summary = el("summary", {},
       pill(claim.verdict), el("span", { class: "says" }, el("bdi", {}, claim.says)),
-      el("span", { class: "source" }, el("bdi", {}, [claim.id, claim.source].filter(Boolean).join(" · ")), ` · ${checks || "no check"}`));
+      el("span", { class: "source" }, el("bdi", {}, [claim.own ? "" : claim.id, claim.source].filter(Boolean).join(" · ")), `${claim.own && !claim.source ? "" : " · "}${checks || "no check"}`));
     const inside = el("div", { class: "inside" });
     const details = el("details", { class: "claim", id: `claim-${claim.id}` }, summary, inside);
     details.addEventListener("toggle", () => details.open && !inside.firstChild && this.fill(inside, claim));

@@ -7,7 +7,7 @@ function drawAnswer() {
   const summary = tableOf("summary");
   if (!box || !summary) return;
   const rows = [...Array(summary.rows).keys()]
-    .filter((i) => summary.column("setting")[i] === settingId() && summary.column("range")[i] === state.range)
+    .filter((i) => summary.column("setting")[i] === settingName() && summary.column("range")[i] === state.range)
     .map((i) => summary.row(i))
     .filter((row) => visible(row.name) && row.of);
   rows.sort((a, b) => ordered(a.mean, b.mean, -1));

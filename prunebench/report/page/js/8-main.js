@@ -58,7 +58,7 @@ class Listing {
     const names = this.table.names.includes("name") ? this.table.column("name") : null;
     const taken = [];
     for (let i = 0; i < this.table.rows; i++) {
-      const other = settings && settings[i] !== settingId() && DATA.settings.length > 1;
+      const other = settings && settings[i] !== settingName() && DATA.settings.length > 1;
       if (this.everything || !(other || (names && names[i] && !visible(names[i])))) taken.push(i);
     }
     this.view.choose(taken);
