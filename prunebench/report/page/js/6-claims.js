@@ -66,7 +66,7 @@ class Claims {
     const scale = scaleOf(rows);
     const head = ["", "check", "compares", "where", "effect and 95 % bounds", "", "seeds"].map((title) => el("th", { scope: "col" }, title));
     inside.append(
-      el("p", { class: "note" }, ({ every: "Claims all: it holds where every check holds, and fails where one fails beyond chance (Holm).", some: "Claims some: it holds where one check holds beyond chance (Holm), and fails where all fail.", most: "Claims most: it holds or fails where more than half of its checks do." })[claim.kind] ?? ""),
+      claim.own ? "" : el("p", { class: "note" }, ({ every: "Claims all: it holds where every check holds, and fails where one fails beyond chance (Holm).", some: "Claims some: it holds where one check holds beyond chance (Holm), and fails where all fail.", most: "Claims most: it holds or fails where more than half of its checks do." })[claim.kind] ?? ""),
       el("div", { class: "scroller short", tabindex: 0, role: "region", "aria-label": `checks of ${claim.id}` },
         el("table", { class: "checks" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows.map((row) => this.check(row, scale))))));
   }

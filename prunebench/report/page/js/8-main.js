@@ -146,6 +146,14 @@ function spy() {
   for (const id of SECTIONS) seen.observe(byId(id));
 }
 
+// Beside the page where there is room; on a narrow screen in the bar, folded.
+const NARROW = matchMedia("(max-width: 56rem)");
+function placeLegend() {
+  const legend = byId("legend");
+  document.querySelector(NARROW.matches ? ".bar > .wide" : ".side").append(legend);
+  legend.open = !NARROW.matches;
+}
+
 let wide = innerWidth;
 function resized() {
   if (innerWidth === wide) return;
@@ -160,6 +168,8 @@ function start() {
   ALWAYS.addEventListener("change", () => (setTheme(remembered("theme")), redraw()));
   state.range = DATA.range;
   readAddress();
+  placeLegend();
+  NARROW.addEventListener("change", placeLegend);
   drawChoosers();
   showChosen();
   drawLegend();
