@@ -160,11 +160,11 @@ class TableView {
   }
 
   key(event, row, i) {
-    if (event.key === "Enter") return this.open(i);
     const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
-    if (!next?.dataset.row) return undefined;
-    event.preventDefault();
-    return next.focus();
+    if (event.key !== "Enter" && !next?.dataset.row) return;
+    event.preventDefault(); // else Enter would press the button of what it opened
+    if (next) next.focus();
+    else this.open(i);
   }
 
   open(i) {

@@ -74,7 +74,7 @@ class Claims {
   check(row, scale) {
     const bounds = row.lower === null ? "" : ` [${shown(row.lower, EFFECT)}, ${shown(row.upper, EFFECT)}]`;
     const opened = () => openRow(row.check, columnsOf("checks").map((column) => [column, row[column.id]]), row);
-    const tr = el("tr", { tabindex: 0, onclick: opened, onkeydown: (event) => event.key === "Enter" && opened() },
+    const tr = el("tr", { tabindex: 0, onclick: opened, onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), opened()) },
       el("td", {}, pill(row.verdict)),
       el("td", {}, el("bdi", {}, row.check)),
       el("td", {}, el("bdi", {}, `${row.of ?? ""} ${EXPECT[row.expect] ?? row.expect} ${row.against ?? ""}`)),

@@ -34,7 +34,7 @@ function placeRow(row, differences, reach) {
     el("td", {}, row.best === null ? null : placeBar(row)),
     differences ? el("td", { class: "number" }, row.difference_mean === null ? "" : interval(row)) : null,
     differences ? el("td", {}, row.difference_mean === null ? null : differenceBar(row, reach)) : null,
-    el("td", {}, `${row.n}${odd ? ` (${odd})` : ""}`));
+    el("td", { class: "odd" }, String(row.n), odd ? el("span", { class: "note" }, ` · ${odd}`) : null));
   lightOn(tr, row.name);
   return tr;
 }

@@ -70,7 +70,9 @@ let LISTINGS = [];
 function drawListings() {
   LISTINGS = [...TABLES.values()].filter(({ about }) => byId(`table-${about.id}`)).map((each) => new Listing(each));
   const near = new IntersectionObserver((entries) => entries.forEach((entry) => {
-    if (entry.isIntersecting) LISTINGS.find((each) => each.box === entry.target).build();
+    if (!entry.isIntersecting) return;
+    LISTINGS.find((each) => each.box === entry.target).build();
+    stay();
   }), { rootMargin: "300px" });
   for (const listing of LISTINGS) near.observe(listing.box);
 }
