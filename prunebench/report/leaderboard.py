@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from prunebench.analysis import SETTING
 from prunebench.errors import UsageError, nearest
-from prunebench.report.document import Document
+from prunebench.report.costs import COST_LEGEND, with_costs
+from prunebench.report.document import Document, Section
 from prunebench.report.escapes import json_text
-from prunebench.report.formats import csv_rows, markdown
+from prunebench.report.formats import csv_rows, latex, markdown, terminal
 from prunebench.report.formats.values import plain_value
-from prunebench.report.results import Results
+from prunebench.report.overall import overall_section
+from prunebench.report.replication import replication
+from prunebench.report.results import COSTS, Results
 from prunebench.report.settings import LEGEND, Shown, setting_section
 from prunebench.report.standings import BORDER, LONG, Standing
+from prunebench.report.verdict_tables import verdict_sections
 
 __all__ = ["FORMATS", "SCHEMA", "document", "leaderboard"]
 
@@ -42,8 +49,20 @@ def leaderboard(results: Results, format: str = "md") -> str:
 def document(results: Results) -> Document:
     """Return what a leaderboard says to people, for a writer of any format."""
     shown = Shown.of(results.suite)
-    sections = tuple(setting_section(standing, shown) for standing in results.standings)
-    return Document(shown.title, (LEGEND if sections else "No cells.",), sections)
+    reported = replication(results)
+    sections = [
+        setting_section(standing, shown, rows, _of(standing, reported)) for standing, rows in _rows(results)
+    ]
+    overall = overall_section(results)
+    if results.suite.get("checks"):
+        sections += verdict_sections(results.verdicts)
+    sections += [overall] if overall else []
+    legends = (LEGEND, COST_LEGEND) if _has_costs(sections) else (LEGEND,)
+    return Document(shown.title, legends if sections else ("No cells.",), tuple(sections))
+
+
+def _has_costs(sections: Sequence[Section]) -> bool:
+    return any(table.name == "cost" for section in sections for table in section.tables)
 
 
 def _markdown(results: Results) -> str:
@@ -52,21 +71,41 @@ def _markdown(results: Results) -> str:
 
 def _csv(results: Results) -> str:
     about = {"schema": SCHEMA, "suite": results.suite["name"], "version": results.suite["version"]}
-    rows = ({**about, **row} for row in results.summary.to_dict("records"))
-    return csv_rows.write(rows, [*about, *LONG])
+    rows = ({**about, **row} for row in with_costs(results).to_dict("records"))
+    return csv_rows.write(rows, [*about, *LONG, *COSTS])
 
 
 def _json(results: Results) -> str:
+    found = replication(results)
     whole = {
         "schema": SCHEMA,
         "suite": {name: results.suite.get(name) for name in ("name", "version")},
-        "settings": [_setting(standing, results) for standing in results.standings],
+        "settings": [_setting(standing, rows, found) for standing, rows in _rows(results)],
+        "across": _records(results.across),
+        **({"verdicts": results.verdicts.plain()} if results.suite.get("checks") else {}),
     }
     return json_text(whole) + "\n"
 
 
-def _setting(standing: Standing, results: Results) -> dict[str, Any]:
-    rows: Sequence[Mapping[Any, Any]] = standing.rows.to_dict("records")
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): plain_value(v) for name, v in row.items()} for row in frame.to_dict("records")]
+
+
+def _of(standing: Standing, found: pd.DataFrame) -> pd.DataFrame:
+    return found[(found[list(SETTING)] == pd.Series(standing.labels)).all(axis=1)]
+
+
+def _rows(results: Results) -> Iterator[tuple[Standing, Sequence[Mapping[Any, Any]]]]:
+    """Yield each setting with its rows and what they cost."""
+    rows: Sequence[Mapping[Any, Any]] = with_costs(results).to_dict("records")
+    start = 0
+    for standing in results.standings:
+        end = start + len(standing.rows)
+        yield standing, rows[start:end]
+        start = end
+
+
+def _setting(standing: Standing, rows: Sequence[Mapping[Any, Any]], found: pd.DataFrame) -> dict[str, Any]:
     return {
         **standing.labels,
         "margin": standing.ranges.margin,
@@ -88,11 +127,29 @@ def _setting(standing: Standing, results: Results) -> dict[str, Any]:
         "numerics": list(standing.numerics),
         "lent": list(standing.lent),
         "rows": [
-            {name: plain_value(row[name]) for name in LONG if name not in standing.labels} for row in rows
+            {name: plain_value(row[name]) for name in (*LONG, *COSTS) if name not in standing.labels}
+            for row in rows
         ],
-        "reported": [plain_value(row) for row in standing.reported(results.suite.get("reported", ()))],
+        "reported": [
+            {**row, "value": row.pop("reported")}
+            for row in _records(_of(standing, found).drop(columns=list(SETTING)))
+        ],
     }
 
 
-FORMATS: Mapping[str, Callable[[Results], str]] = {"md": _markdown, "csv": _csv, "json": _json}
+def _latex(results: Results) -> str:
+    return latex.write(document(results))
+
+
+def _terminal(results: Results) -> str:
+    return terminal.write(document(results))
+
+
+FORMATS: Mapping[str, Callable[[Results], str]] = {
+    "md": _markdown,
+    "csv": _csv,
+    "json": _json,
+    "latex": _latex,
+    "terminal": _terminal,
+}
 """The formats of a leaderboard."""

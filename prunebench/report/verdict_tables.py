@@ -1,0 +1,133 @@
+"""What became of a suite's claims and checks, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
+from prunebench.report.document import Block, Cell, Section, Table
+
+__all__ = ["CHECKS", "CLAIMS", "checks_frame", "claims_frame", "verdict_sections"]
+
+CLAIMS = (
+    *("claim", "says", "source", "kind", "verdict"),
+    *("holds", "fails", "undecided", "not_run", "checks", "failing"),
+)
+"""Columns of `claims_frame`: docs/results.md says what each one holds."""
+
+CHECKS = (
+    *("check", "claim", "verdict", "expect", "quantity", "compare", "over", "margin"),
+    *("setting", "range", "of", "against", "effect", "by", "lower", "upper", "p_holds", "p_fails"),
+    *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "keys", "reason", "notes"),
+)
+"""Columns of `checks_frame`: the fields of an outcome, as docs/checks.md says."""
+
+
+def claims_frame(verdicts: Verdicts) -> pd.DataFrame:
+    """Return a row for each claim; a check that names no claim is one by itself."""
+    rows = [
+        {
+            **{name: getattr(claim, name) for name in CLAIMS if name != "claim"},
+            "claim": claim.id,
+        }
+        for claim in verdicts.claims
+    ]
+    return pd.DataFrame(rows, columns=list(CLAIMS))
+
+
+def checks_frame(verdicts: Verdicts) -> pd.DataFrame:
+    """Return a row for each check: its outcome, without those of its parts."""
+    rows = [{name: getattr(outcome, name) for name in CHECKS} for outcome in verdicts.outcomes]
+    return pd.DataFrame(rows, columns=list(CHECKS))
+
+
+_CLAIMS = (
+    'A claim is judged from its checks as its kind says: every, some or most of them. "Not contradicted" is '
+    'less than "holds": at least half hold and none fails, but some are not decided.'
+)
+_CHECKS = (
+    "The effect is of − against (or their ratio), with one-sided 95 % bounds of what the check speaks of. An "
+    "undecided check says how many seeds would decide it with 80 % power, at the spread and effect seen."
+)
+
+
+def verdict_sections(verdicts: Verdicts) -> list[Section]:
+    """Return the sections of claims and checks of which at least one cell has been run."""
+    if not verdicts.outcomes:
+        return []
+    claims = [claim for claim in verdicts.claims if not claim.own and claim.verdict != "not run"]
+    checks = [outcome for outcome in verdicts.outcomes if outcome.verdict != "not run"]
+    return [*_claims(verdicts, claims), _checks(verdicts, checks)]
+
+
+def _claims(verdicts: Verdicts, claims: list[ClaimVerdict]) -> Iterator[Section]:
+    every = [claim for claim in verdicts.claims if not claim.own]
+    if not every:
+        return
+    said = ", ".join(
+        f"{sum(claim.verdict == word for claim in every)} {word}"
+        for word in ("holds", "not contradicted", "open", "fails", "not run")
+    )
+    blocks: list[Block] = [f"Of {len(every)} claims: {said}."]
+    if claims:
+        heads = ("claim", "sentence", "source", "kind", "verdict", "checks", "fails")
+        body = tuple(
+            (
+                *(Cell(text) for text in (claim.id, claim.says, claim.source, claim.kind, claim.verdict)),
+                Cell(claim.evidence),
+                Cell(_few(claim.failing)),
+            )
+            for claim in claims
+        )
+        blocks += [Table("claims", heads, body, left=(1, 2, 3, 4, 5, 6)), _CLAIMS]
+    yield Section("Claims", tuple(blocks))
+
+
+def _checks(verdicts: Verdicts, checks: list[Outcome]) -> Section:
+    failures = f"{verdicts.failures} of {verdicts.judged} judged checks fail"
+    chance = f"chance explains at most {verdicts.chance:.3g} if all of them are true"
+    blocks: list[Block] = [
+        f"{failures}; {chance}. {len(verdicts.outcomes) - len(checks)} checks are not run."
+    ]
+    if checks:
+        heads = (
+            "check",
+            "verdict",
+            "of",
+            "expect",
+            "against",
+            "range",
+            "effect",
+            "bounds",
+            "margin",
+            "n",
+            "why",
+        )
+        body = tuple(tuple(_check_cells(outcome)) for outcome in checks)
+        blocks += [Table("checks", heads, body, left=(1, 2, 3, 4, 5, 10)), _CHECKS]
+    return Section("Checks", tuple(blocks))
+
+
+def _check_cells(outcome: Outcome) -> Iterator[Cell]:
+    yield from map(
+        Cell, (outcome.check, outcome.verdict, outcome.of, outcome.expect, outcome.against, outcome.range)
+    )
+    yield _number(outcome.effect, "{:+.3g}" if outcome.compare == "difference" else "{:.4g}")
+    low, high = outcome.lower, outcome.upper
+    bounds = "" if low is None or high is None else f"[{low:+.3g}, {high:+.3g}]"
+    yield Cell(bounds, True, value=low)
+    yield _number(outcome.margin, "{:g}")
+    yield Cell(f"{outcome.n}", True, value=float(outcome.n))
+    yield Cell(outcome.reason)
+
+
+def _number(value: float | None, spelling: str) -> Cell:
+    return Cell() if value is None else Cell(spelling.format(value), True, value=value)
+
+
+def _few(names: Any, most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
