@@ -20,13 +20,15 @@ def board(
     *,
     asked: Collection[str] | None = None,
     sparsities: Sequence[float] = (),
+    tables: Sequence[str] = (),
     snapshot: Snapshot | None = None,
 ) -> str | None:
     """Return a plan's leaderboard, or None where nothing of it has been run.
 
     `asked`: ids of the cells that were asked for. Of the others those that have no result are "unselected",
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
-    run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again.
+    run. `sparsities`: the columns shown, where not the suite's own; `tables`: these alone. `snapshot` saves
+    reading records again.
     """
     from prunebench.report.leaderboard import leaderboard
     from prunebench.tables import results_of
@@ -36,7 +38,7 @@ def board(
         return None
     if sparsities:
         found.suite = {**found.suite, "sparsities": list(sparsities)}
-    return leaderboard(found, format)
+    return leaderboard(found, format, tables=tables)
 
 
 _RESULTS = ("finished", "diverged")

@@ -3,47 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from prunebench import smoke
 from prunebench.analysis import SETTING
 from prunebench.errors import UsageError, nearest
 from prunebench.report.costs import COST_LEGEND, with_costs
-from prunebench.report.document import Document, Section
-from prunebench.report.escapes import json_text
-from prunebench.report.formats import csv_rows, latex, markdown, terminal
-from prunebench.report.formats.values import plain_value
+from prunebench.report.document import Document, Notes, Section, Table
+from prunebench.report.formats import csv_rows, json_rows, latex, markdown, terminal
 from prunebench.report.overall import overall_section
-from prunebench.report.replication import replication
+from prunebench.report.replication import REPLICATION, replication
 from prunebench.report.results import COSTS, Results
 from prunebench.report.settings import LEGEND, Shown, setting_section
-from prunebench.report.standings import BORDER, LONG, Standing
-from prunebench.report.verdict_tables import verdict_sections
+from prunebench.report.standings import LONG, Standing
+from prunebench.report.verdict_tables import CHECKS, CLAIMS, checks_frame, claims_frame, verdict_sections
 
-__all__ = ["FORMATS", "SCHEMA", "document", "leaderboard"]
+__all__ = ["DATA", "FORMATS", "SCHEMA", "TABLES", "TEXT", "document", "leaderboard", "rows_by_setting"]
 
 SCHEMA = 1
 """Of the CSV and JSON: it rises when a column or field changes its meaning or goes; new ones may come."""
 
+TEXT: Mapping[str, Callable[[Document], str]] = {
+    "md": markdown.write,
+    "latex": latex.write,
+    "terminal": terminal.write,
+}
+"""Formats for people, and what writes them."""
 
-def leaderboard(results: Results, format: str = "md") -> str:
+DATA = ("csv", "json")
+"""Formats for programs."""
+
+FORMATS = ("md", *DATA, "latex", "terminal")
+
+TABLES = ("accuracy", "ranges", "cost", "reported", "claims", "checks", "overall")
+"""What the tables of a leaderboard are of."""
+
+
+def leaderboard(results: Results, format: str = "md", *, tables: Sequence[str] = ()) -> str:
     """Return the leaderboard of a suite's results, ending in a newline.
 
     Settings and methods stand in the table's order, the unpruned network first, sparsities rising; the same
     table gives the same bytes. The suite says its `leaderboard` (title, margin), and may say `sparsities`
     (the columns shown) and `absent` (see `settings.Shown`).
 
-    Formats: "md" rounds and explains itself; "csv" and "json" are long, a row for each
-    setting, method and sparsity or range (columns: `standings.LONG`, explained in docs/statistics.md), with
-    ten significant digits; absent values are empty or null. They begin with the number of their schema,
-    `SCHEMA`. Numbers that others report are in "md" and "json", apart from ours.
+    Formats: "md", "latex" and "terminal" round and explain themselves; "csv" and "json" are long, a row for
+    each setting, method and sparsity or range (docs/statistics.md explains the columns), with ten significant
+    digits; absent values are empty or null. They begin with the number of their schema, `SCHEMA`.
 
-    Raises: UsageError for another format, or where two different cells stand in one place.
+    `tables`: these of TABLES alone, without the sentences between them; all where none is given. "csv" is of
+    one: the first three are the same rows, which are also what it is of where none is given.
+
+    Raises: UsageError for another format or table, or where two different cells stand in one place.
     """
-    if format not in FORMATS:
-        raise UsageError(f"no leaderboard format {format!r}{nearest(format, FORMATS)}")
-    return FORMATS[format](results)
+    for name, allowed, what in ((format, FORMATS, "format"), *((one, TABLES, "table") for one in tables)):
+        if name not in allowed:
+            raise UsageError(f"no leaderboard {what} {name!r}{nearest(name, allowed)}")
+    if format in TEXT:
+        whole = document(results)
+        return TEXT[format](_only(whole, tables) if tables else whole)
+    if format == "json":
+        if tables:
+            raise UsageError("json has every table: leave out which")
+        return json_rows.write(_json(results))
+    if len(tables) > 1:
+        raise UsageError(f"csv is of one table, not of {len(tables)}: {', '.join(tables)}")
+    return _csv(results, tables[0] if tables else "accuracy")
+
+
+# -- for people ------------------------------------------------------------------------------------------
 
 
 def document(results: Results) -> Document:
@@ -51,51 +81,24 @@ def document(results: Results) -> Document:
     shown = Shown.of(results.suite)
     reported = replication(results)
     sections = [
-        setting_section(standing, shown, rows, _of(standing, reported)) for standing, rows in _rows(results)
+        setting_section(standing, shown, rows, _of(standing, reported))
+        for standing, rows in rows_by_setting(results)
     ]
     overall = overall_section(results)
     if results.suite.get("checks"):
         sections += verdict_sections(results.verdicts)
     sections += [overall] if overall else []
     legends = (LEGEND, COST_LEGEND) if _has_costs(sections) else (LEGEND,)
-    return Document(shown.title, legends if sections else ("No cells.",), tuple(sections))
+    note = smoke.note(results.suite)
+    notes = (f"{note[0].upper()}{note[1:]}.",) if note else ()
+    return Document(shown.title, (*notes, *legends) if sections else ("No cells.",), tuple(sections))
 
 
 def _has_costs(sections: Sequence[Section]) -> bool:
     return any(table.name == "cost" for section in sections for table in section.tables)
 
 
-def _markdown(results: Results) -> str:
-    return markdown.write(document(results))
-
-
-def _csv(results: Results) -> str:
-    about = {"schema": SCHEMA, "suite": results.suite["name"], "version": results.suite["version"]}
-    rows = ({**about, **row} for row in with_costs(results).to_dict("records"))
-    return csv_rows.write(rows, [*about, *LONG, *COSTS])
-
-
-def _json(results: Results) -> str:
-    found = replication(results)
-    whole = {
-        "schema": SCHEMA,
-        "suite": {name: results.suite.get(name) for name in ("name", "version")},
-        "settings": [_setting(standing, rows, found) for standing, rows in _rows(results)],
-        "across": _records(results.across),
-        **({"verdicts": results.verdicts.plain()} if results.suite.get("checks") else {}),
-    }
-    return json_text(whole) + "\n"
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): plain_value(v) for name, v in row.items()} for row in frame.to_dict("records")]
-
-
-def _of(standing: Standing, found: pd.DataFrame) -> pd.DataFrame:
-    return found[(found[list(SETTING)] == pd.Series(standing.labels)).all(axis=1)]
-
-
-def _rows(results: Results) -> Iterator[tuple[Standing, Sequence[Mapping[Any, Any]]]]:
+def rows_by_setting(results: Results) -> Iterator[tuple[Standing, Sequence[Mapping[Any, Any]]]]:
     """Yield each setting with its rows and what they cost."""
     rows: Sequence[Mapping[Any, Any]] = with_costs(results).to_dict("records")
     start = 0
@@ -105,51 +108,58 @@ def _rows(results: Results) -> Iterator[tuple[Standing, Sequence[Mapping[Any, An
         start = end
 
 
-def _setting(standing: Standing, rows: Sequence[Mapping[Any, Any]], found: pd.DataFrame) -> dict[str, Any]:
+def _of(standing: Standing, found: pd.DataFrame) -> pd.DataFrame:
+    return found[(found[list(SETTING)] == pd.Series(standing.labels)).all(axis=1)]
+
+
+def _only(whole: Document, tables: Sequence[str]) -> Document:
+    """Return a document of some tables and the footnotes that they need."""
+    sections = (replace(section, blocks=tuple(_chosen(section, tables))) for section in whole.sections)
+    return replace(whole, blocks=(), sections=tuple(section for section in sections if section.blocks))
+
+
+def _chosen(section: Section, tables: Sequence[str]) -> Iterator[Table | Notes]:
+    chosen = [table for table in section.tables if table.kind in tables]
+    yield from chosen
+    used = {number for table in chosen for row in table.rows for cell in row for number in cell.marks}
+    notes = [note for block in section.blocks if isinstance(block, Notes) for note in block.lines]
+    lines = tuple((number, text) for number, text in notes if number in used)
+    if lines:
+        yield Notes(lines)
+
+
+# -- for programs ----------------------------------------------------------------------------------------
+
+
+def _csv(results: Results, table: str) -> str:
+    about = {"schema": SCHEMA, "suite": results.suite["name"], "version": results.suite["version"]}
+    frame, columns = _frame(results, table)
+    rows = ({**about, **row} for row in frame.to_dict("records"))
+    return csv_rows.write(rows, [*about, *columns])
+
+
+def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
+    """Return the rows of a table, and which of their columns are written."""
+    if table == "reported":
+        return replication(results), REPLICATION
+    if table == "claims":
+        return claims_frame(results.verdicts), CLAIMS
+    if table == "checks":
+        return checks_frame(results.verdicts), CHECKS
+    if table == "overall":
+        return results.across, [str(name) for name in results.across]
+    return with_costs(results), [*LONG, *COSTS]
+
+
+def _json(results: Results) -> dict[str, Any]:
+    found = replication(results)
     return {
-        **standing.labels,
-        "margin": standing.ranges.margin,
-        "ranges": {
-            name: list(standing.ranges.points(name)) for name in ("trivial", "matching", "extreme", "all")
-        },
-        "ranges_unknown": standing.ranges.unknown,
-        "borders": [
-            {
-                "baseline": border.baseline,
-                **dict(
-                    zip(BORDER, map(plain_value, (border.lost_from, border.low, border.high)), strict=True)
-                ),
-                "resampled": border.low is not None,
-            }
-            for border in standing.ranges.borders
+        "schema": SCHEMA,
+        "suite": {name: results.suite.get(name) for name in ("name", "version")},
+        "settings": [
+            json_rows.setting(standing, rows, _of(standing, found))
+            for standing, rows in rows_by_setting(results)
         ],
-        "seeds_needed": dict(standing.seeds_needed),
-        "numerics": list(standing.numerics),
-        "lent": list(standing.lent),
-        "rows": [
-            {name: plain_value(row[name]) for name in (*LONG, *COSTS) if name not in standing.labels}
-            for row in rows
-        ],
-        "reported": [
-            {**row, "value": row.pop("reported")}
-            for row in _records(_of(standing, found).drop(columns=list(SETTING)))
-        ],
+        "across": json_rows.records(results.across),
+        "verdicts": results.verdicts.plain() if results.suite.get("checks") else None,
     }
-
-
-def _latex(results: Results) -> str:
-    return latex.write(document(results))
-
-
-def _terminal(results: Results) -> str:
-    return terminal.write(document(results))
-
-
-FORMATS: Mapping[str, Callable[[Results], str]] = {
-    "md": _markdown,
-    "csv": _csv,
-    "json": _json,
-    "latex": _latex,
-    "terminal": _terminal,
-}
-"""The formats of a leaderboard."""

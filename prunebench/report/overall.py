@@ -44,10 +44,12 @@ def overall_section(results: Results) -> Section | None:
     names = list(dict.fromkeys(name for column in columns for name in column))
     cells = {name: [column.get(name, Cell()) for column in columns] for name in names}
     if len(labels) <= len(names):
-        table = Table("all settings", ("method", *labels), tuple((Cell(n), *cells[n]) for n in names))
+        table = Table(
+            "all settings", ("method", *labels), tuple((Cell(n), *cells[n]) for n in names), kind="overall"
+        )
     else:
         rows = tuple((Cell(label), *(cells[n][i] for n in names)) for i, label in enumerate(labels))
-        table = Table("all settings", ("setting", *names), rows)
+        table = Table("all settings", ("setting", *names), rows, kind="overall")
     blocks: list[Block] = [_LEGEND, table]
     return Section("All settings", (*blocks, *_across(results.across)))
 
@@ -122,7 +124,7 @@ def _across_table(over: str, details: Sequence[str], rows: Sequence[Mapping[Any,
         )
         for row in rows
     )
-    return Table(name, ("method", "settings", "difference", "improvement", "within"), body)
+    return Table(name, ("method", "settings", "difference", "improvement", "within"), body, kind="overall")
 
 
 def _share(value: float) -> str:

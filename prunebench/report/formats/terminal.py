@@ -20,33 +20,29 @@ __all__ = ["write"]
 _GAP = 2
 _NAMES = 0.45
 """The first column takes at most this share of the width; longer names go on in the next line."""
-_ENDS = {"diverged": "red", "failed": "red", "fails": "red", "holds": "green"}
-"""Words that stand out where there is colour."""
 
 
-def write(document: Document, *, width: int | None = None, color: bool = False) -> str:
+def write(document: Document, *, width: int | None = None) -> str:
     """Return a document for a terminal of so many columns, with a newline at its end.
 
-    `width` is this terminal's own where none is given. With `color`, headings and verdicts stand out by ANSI
-    sequences of prunebench's own; no other text has any.
+    `width` is this terminal's own where none is given. There is no colour in it, so that it can be piped.
     """
     wide = max(40, width or shutil.get_terminal_size().columns)
     out = io.StringIO()
     console = Console(
         file=out,
         width=wide,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        legacy_windows=False,
+        force_terminal=False,
+        color_system=None,
         highlight=False,
         markup=False,
         emoji=False,
     )
-    console.print(Text(escaped(document.title), style="bold"))
+    console.print(Text(escaped(document.title)))
     _print(console, document.blocks)
     for section in document.sections:
         console.print()
-        console.print(Text(escaped(section.title), style="bold"))
+        console.print(Text("── " + escaped(section.title)))
         _print(console, section.blocks)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
@@ -118,7 +114,4 @@ def _grid(
 
 
 def _shown(cell: Cell) -> Text:
-    text = Text(escaped(cell.text), style=_ENDS.get(cell.text, ""))
-    for number in cell.marks:
-        text.append(f" [{number}]", style="dim")
-    return text
+    return Text(escaped(cell.text) + "".join(f" [{number}]" for number in cell.marks))
