@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -14,8 +15,8 @@ __all__ = ["absent", "accuracy", "amount", "difference", "place", "seconds", "si
 
 
 def absent(value: Any) -> bool:
-    """True of None, NaN and pandas' NA."""
-    return bool(pd.isna(value))
+    """True of None, NaN, pandas' NA, and what is no number because it is infinite."""
+    return bool(pd.isna(value)) or (isinstance(value, float) and math.isinf(value))
 
 
 def signed(value: float) -> str:

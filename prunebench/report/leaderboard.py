@@ -10,12 +10,13 @@ import pandas as pd
 
 from prunebench import smoke
 from prunebench.analysis import SETTING
+from prunebench.checks.outcomes import Verdicts
 from prunebench.errors import UsageError, nearest
 from prunebench.report.costs import COST_LEGEND, with_costs
 from prunebench.report.document import Document, Notes, Section, Table
 from prunebench.report.formats import csv_rows, json_rows, latex, markdown, terminal
 from prunebench.report.overall import overall_section
-from prunebench.report.replication import REPLICATION, replication
+from prunebench.report.replication import REPLICATION, quantities_section, replication
 from prunebench.report.results import COSTS, Results
 from prunebench.report.settings import LEGEND, Shown, setting_section
 from prunebench.report.standings import LONG, Standing
@@ -86,7 +87,8 @@ def document(results: Results) -> Document:
     ]
     overall = overall_section(results)
     if results.suite.get("checks"):
-        sections += verdict_sections(results.verdicts)
+        quantities = quantities_section(results.verdicts)
+        sections += [*([quantities] if quantities else []), *verdict_sections(results.verdicts)]
     sections += [overall] if overall else []
     legends = (LEGEND, COST_LEGEND) if _has_costs(sections) else (LEGEND,)
     note = smoke.note(results.suite)
@@ -153,6 +155,7 @@ def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
 
 def _json(results: Results) -> dict[str, Any]:
     found = replication(results)
+    verdicts = results.verdicts if results.suite.get("checks") else Verdicts()
     return {
         "schema": SCHEMA,
         "suite": {name: results.suite.get(name) for name in ("name", "version")},
@@ -161,5 +164,6 @@ def _json(results: Results) -> dict[str, Any]:
             for standing, rows in rows_by_setting(results)
         ],
         "across": json_rows.records(results.across),
-        "verdicts": results.verdicts.plain() if results.suite.get("checks") else None,
+        "claims": json_rows.records(claims_frame(verdicts)),
+        "checks": json_rows.records(checks_frame(verdicts)),
     }

@@ -12,13 +12,14 @@ from prunebench.analysis import SETTING, VARIANT, variant_name
 from prunebench.analysis.table import counted
 from prunebench.checks.evidence import Paired
 from prunebench.checks.judge import ALPHA, judge
+from prunebench.checks.outcomes import Outcome, Verdicts
 from prunebench.percent import percent_labels
-from prunebench.report.document import Block, Cell, Table
+from prunebench.report.document import Block, Cell, Section, Table
 from prunebench.report.fields import signed
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
 
-__all__ = ["REPLICATION", "replication", "replication_blocks"]
+__all__ = ["REPLICATION", "quantities_section", "replication", "replication_blocks"]
 
 REPLICATION = (
     *SETTING,
@@ -139,7 +140,7 @@ def replication_blocks(found: pd.DataFrame) -> list[Block]:
     )
     heads = ("method", "sparsity", "reported by", "reported", "ours", "difference", "margin", "verdict")
     body = tuple(tuple(_cells(row, labels)) for row in rows)
-    return ["Reported by others:", Table("reported", heads, body), _LEGEND]
+    return ["Reported by others:", Table("reported", heads, body, left=(2, 7)), _LEGEND]
 
 
 def _cells(row: Mapping[Any, Any], labels: Mapping[float, str]) -> Iterator[Cell]:
@@ -174,3 +175,55 @@ def _difference(row: Mapping[Any, Any]) -> Cell:
 
 def _sortable(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
+
+
+def quantities_section(verdicts: Verdicts) -> Section | None:
+    """Return what checks ask to be the same as a number that is no accuracy: reported, ours, difference."""
+    rows = [
+        (outcome, number)
+        for outcome in verdicts.outcomes
+        if (number := _reported_number(outcome)) is not None
+    ]
+    body = tuple(
+        (
+            Cell(outcome.check),
+            Cell(outcome.quantity),
+            Cell(", ".join(part for part in (outcome.of, outcome.setting) if part)),
+            Cell(f"{number:.4g}", True, value=number),
+            Cell(f"{ours:.4g}", True, value=ours),
+            Cell(f"{ours - number:+.3g}", True, value=ours - number),
+            Cell("" if outcome.margin is None else f"{outcome.margin:g}", True, value=outcome.margin),
+            Cell(outcome.verdict),
+        )
+        for outcome, number in rows
+        if (ours := _our_number(outcome)) is not None
+    )
+    if not body:
+        return None
+    heads = ("check", "quantity", "of", "reported", "ours", "difference", "margin", "verdict")
+    table = Table("reported quantities", heads, body, left=(1, 2, 7), kind="reported")
+    return Section("Reported numbers of other quantities", (_QUANTITIES, table))
+
+
+_QUANTITIES = (
+    "Numbers of a paper that are no accuracies, beside what came out here; the verdict says whether ours is "
+    "the same within the margin."
+)
+
+
+def _reported_number(outcome: Outcome) -> float | None:
+    """Return the number that a check asks to be met; None where it asks for something else."""
+    if outcome.expect != "same" or outcome.verdict == "not run":
+        return None
+    number = _number(outcome.against)
+    if number is not None:
+        return None if outcome.quantity == "accuracy" else number
+    return outcome.by or None
+
+
+def _our_number(outcome: Outcome) -> float | None:
+    """Return what stands beside that number: a difference from it is made good again."""
+    number = _number(outcome.against)
+    if outcome.effect is None or number is None:
+        return outcome.effect
+    return outcome.effect + number

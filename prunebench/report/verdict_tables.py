@@ -21,7 +21,7 @@ CLAIMS = (
 CHECKS = (
     *("check", "claim", "verdict", "expect", "quantity", "compare", "over", "margin"),
     *("setting", "range", "of", "against", "effect", "by", "lower", "upper", "p_holds", "p_fails"),
-    *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "keys", "reason", "notes"),
+    *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "reason", "notes"),
 )
 """Columns of `checks_frame`: the fields of an outcome, as docs/checks.md says."""
 
@@ -93,35 +93,42 @@ def _checks(verdicts: Verdicts, checks: list[Outcome]) -> Section:
         f"{failures}; {chance}. {len(verdicts.outcomes) - len(checks)} checks are not run."
     ]
     if checks:
-        heads = (
-            "check",
-            "verdict",
-            "of",
-            "expect",
-            "against",
-            "range",
-            "effect",
-            "bounds",
-            "margin",
-            "n",
-            "why",
-        )
+        heads = ("check", "verdict", "is", "range", "effect", "margin", "n", "why")
         body = tuple(tuple(_check_cells(outcome)) for outcome in checks)
-        blocks += [Table("checks", heads, body, left=(1, 2, 3, 4, 5, 10)), _CHECKS]
+        blocks += [Table("checks", heads, body, left=(1, 2, 3, 7)), _CHECKS]
     return Section("Checks", tuple(blocks))
 
 
 def _check_cells(outcome: Outcome) -> Iterator[Cell]:
-    yield from map(
-        Cell, (outcome.check, outcome.verdict, outcome.of, outcome.expect, outcome.against, outcome.range)
-    )
-    yield _number(outcome.effect, "{:+.3g}" if outcome.compare == "difference" else "{:.4g}")
-    low, high = outcome.lower, outcome.upper
-    bounds = "" if low is None or high is None else f"[{low:+.3g}, {high:+.3g}]"
-    yield Cell(bounds, True, value=low)
+    yield Cell(outcome.check)
+    yield Cell(outcome.verdict)
+    yield Cell(_question(outcome))
+    yield Cell(outcome.range)
+    yield _effect(outcome)
     yield _number(outcome.margin, "{:g}")
     yield Cell(f"{outcome.n}", True, value=float(outcome.n))
-    yield Cell(outcome.reason)
+    yield Cell(" ".join([*([outcome.reason] if outcome.reason else []), *outcome.notes]))
+
+
+def _question(outcome: Outcome) -> str:
+    """Return what a check asks, in words: "snip above random"."""
+    if not outcome.single:
+        return f"{outcome.expect} of {len(outcome.parts)} checks"
+    asked = f"{outcome.of} {outcome.expect} {outcome.against}".strip()
+    by = f", by {outcome.by:g}" if outcome.by else ""
+    quantity = f", in {outcome.quantity}" if outcome.quantity != "accuracy" else ""
+    over = f", {outcome.over}" if outcome.over != "mean" else ""
+    return f"{asked}{by}{quantity}{over}"
+
+
+def _effect(outcome: Outcome) -> Cell:
+    if outcome.effect is None:
+        return Cell()
+    ratio = outcome.compare == "ratio"
+    text = f"{outcome.effect:.4g}" if ratio else f"{outcome.effect:+.3g}"
+    if outcome.lower is not None and outcome.upper is not None:
+        text += f" [{outcome.lower:+.3g}, {outcome.upper:+.3g}]"
+    return Cell(text, True, value=outcome.effect)
 
 
 def _number(value: float | None, spelling: str) -> Cell:

@@ -50,7 +50,7 @@ def _table(title: str, table: Table, notes: Mapping[int, str]) -> str:
     used = sorted({number for row in table.rows for cell in row for number in cell.marks})
     below = [rf"\textsuperscript{{{number}}}~{escaped(notes[number])}" for number in used if number in notes]
     caption = rf"\caption{{{escaped(f'{title}: {table.name}' if title else table.name)}}}"
-    label = rf"\label{{tab:{file_name(f'{title} {table.name}')}}}"
+    label = rf"\label{{tab:{file_name(f'{title} {table.name}').replace('_', '-')}}}"
     head = " & ".join(escaped(column) for column in table.columns) + r" \\"
     body = [" & ".join(map(_cell, row)) + r" \\" for row in table.rows]
     spec = "".join(_align(table, i) for i in range(len(table.columns)))
