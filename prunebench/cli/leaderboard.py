@@ -75,11 +75,13 @@ def command(
     Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
     when all cells are there that it shows, with 1 when some are not.
     """
+    from prunebench.checks.outcomes import Verdicts
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._output import complain, deliver, say_smoke
     from prunebench.cli._suite_plan import suite_plan
+    from prunebench.cli._verdicts import say_standing, verdicts_if_any
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
     from prunebench.inventory.snapshot import Snapshot
@@ -92,7 +94,16 @@ def command(
     shown = suite_plan(suite, options)
     columns = sorted({sparsity_of(cell) for cell in shown.cells}) if options["sparsity"] else ()
     snapshot = Snapshot(shown.plan, shown.store)
-    text = board(shown.plan, shown.store, format, sparsities=columns, tables=tables, snapshot=snapshot)
+    verdicts = verdicts_if_any(shown.plan, shown.store, suite, options, snapshot)
+    text = board(
+        shown.plan,
+        shown.store,
+        format,
+        sparsities=columns,
+        tables=tables,
+        snapshot=snapshot,
+        verdicts=verdicts or Verdicts(),
+    )
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)
     say_smoke(shown.plan.suite)
@@ -108,4 +119,6 @@ def command(
 
         text = leaderboard(Results(shown.plan.suite), format, tables=tables)
     deliver(text, output)
+    if format == "md":
+        say_standing(verdicts, suite, err=True)
     ctx.exit(code)

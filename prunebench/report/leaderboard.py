@@ -10,7 +10,6 @@ import pandas as pd
 
 from prunebench import smoke
 from prunebench.analysis import SETTING
-from prunebench.checks.outcomes import Verdicts
 from prunebench.errors import UsageError, nearest
 from prunebench.report.costs import COST_LEGEND, with_costs
 from prunebench.report.document import Document, Notes, Section, Table
@@ -20,7 +19,14 @@ from prunebench.report.replication import REPLICATION, quantities_section, repli
 from prunebench.report.results import COSTS, Results
 from prunebench.report.settings import LEGEND, Shown, setting_section
 from prunebench.report.standings import LONG, Standing
-from prunebench.report.verdict_tables import CHECKS, CLAIMS, checks_frame, claims_frame, verdict_sections
+from prunebench.report.verdict_tables import (
+    CHECKS,
+    CLAIMS,
+    checks_frame,
+    claims_frame,
+    verdict_sections,
+    verdicts_of,
+)
 
 __all__ = ["DATA", "FORMATS", "SCHEMA", "TABLES", "TEXT", "document", "leaderboard", "rows_by_setting"]
 
@@ -86,9 +92,9 @@ def document(results: Results) -> Document:
         for standing, rows in rows_by_setting(results)
     ]
     overall = overall_section(results)
-    if results.suite.get("checks"):
-        quantities = quantities_section(results.verdicts)
-        sections += [*([quantities] if quantities else []), *verdict_sections(results.verdicts)]
+    verdicts, fault = verdicts_of(results)
+    quantities = quantities_section(verdicts)
+    sections += [*([quantities] if quantities else []), *verdict_sections(verdicts, fault)]
     sections += [overall] if overall else []
     legends = (LEGEND, COST_LEGEND) if _has_costs(sections) else (LEGEND,)
     note = smoke.note(results.suite)
@@ -145,9 +151,9 @@ def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
     if table == "reported":
         return replication(results), REPLICATION
     if table == "claims":
-        return claims_frame(results.verdicts), CLAIMS
+        return claims_frame(verdicts_of(results)[0]), CLAIMS
     if table == "checks":
-        return checks_frame(results.verdicts), CHECKS
+        return checks_frame(verdicts_of(results)[0]), CHECKS
     if table == "overall":
         return results.across, [str(name) for name in results.across]
     return with_costs(results), [*LONG, *COSTS]
@@ -155,7 +161,7 @@ def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
 
 def _json(results: Results) -> dict[str, Any]:
     found = replication(results)
-    verdicts = results.verdicts if results.suite.get("checks") else Verdicts()
+    verdicts, _ = verdicts_of(results)
     return {
         "schema": SCHEMA,
         "suite": {name: results.suite.get(name) for name in ("name", "version")},

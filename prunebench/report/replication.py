@@ -18,6 +18,7 @@ from prunebench.report.document import Block, Cell, Section, Table
 from prunebench.report.fields import signed
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
+from prunebench.report.verdict_tables import verdicts_of
 
 __all__ = ["REPLICATION", "quantities_section", "replication", "replication_blocks"]
 
@@ -107,9 +108,7 @@ def _compared(ours: pd.DataFrame, reported: float | None, margin: float) -> dict
 def _asked(results: Results) -> dict[tuple[frozenset[str], float | None], dict[str, Any]]:
     """Return the checks that ask whether an accuracy is a number, by the keys of its cells and the number."""
     found: dict[tuple[frozenset[str], float | None], dict[str, Any]] = {}
-    if not results.suite.get("checks"):
-        return found
-    for outcome in results.verdicts.outcomes:
+    for outcome in verdicts_of(results)[0].outcomes:
         number = _number(outcome.against)
         if outcome.expect == "same" and outcome.quantity == "accuracy" and number is not None:
             about = {"verdict": outcome.verdict, "check": outcome.check, "margin": outcome.margin}

@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
+from prunebench.errors import PrunebenchError
 from prunebench.report.document import Block, Cell, Section, Table
+from prunebench.report.results import Results
 
-__all__ = ["CHECKS", "CLAIMS", "checks_frame", "claims_frame", "verdict_sections"]
+__all__ = ["CHECKS", "CLAIMS", "checks_frame", "claims_frame", "verdict_sections", "verdicts_of"]
 
 CLAIMS = (
     *("claim", "says", "source", "kind", "verdict"),
@@ -24,6 +26,17 @@ CHECKS = (
     *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "reason", "notes"),
 )
 """Columns of `checks_frame`: the fields of an outcome, as docs/checks.md says."""
+
+
+def verdicts_of(results: Results) -> tuple[Verdicts, str]:
+    """Return what became of the suite's checks, or none and why they cannot be judged."""
+    if not results.suite.get("checks"):
+        return Verdicts(), ""
+    try:
+        found: Verdicts = results.verdicts
+    except PrunebenchError as error:
+        return Verdicts(), f"The checks cannot be judged: {error}."
+    return found, ""
 
 
 def claims_frame(verdicts: Verdicts) -> pd.DataFrame:
@@ -54,8 +67,10 @@ _CHECKS = (
 )
 
 
-def verdict_sections(verdicts: Verdicts) -> list[Section]:
-    """Return the sections of claims and checks of which at least one cell has been run."""
+def verdict_sections(verdicts: Verdicts, fault: str = "") -> list[Section]:
+    """Return the sections of claims and checks that can be judged; `fault`: why none can."""
+    if fault:
+        return [Section("Checks", (fault,))]
     if not verdicts.outcomes:
         return []
     claims = [claim for claim in verdicts.claims if not claim.own and claim.verdict != "not run"]
