@@ -27,11 +27,13 @@ COMMANDS = {
     "plan": "prunebench.cli.plan",
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",
+    "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",
     "export": "prunebench.cli.export",
+    "restore": "prunebench.cli.restore",
     "merge": "prunebench.cli.merge",
     "completion": "prunebench.cli.completion",
 }
