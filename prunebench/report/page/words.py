@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from prunebench import smoke
 from prunebench.report.escapes import plain
 
 if TYPE_CHECKING:
@@ -59,11 +60,8 @@ def remarks(content: Content) -> list[str]:
     planned = sum(counts.values())
     lacking = counts.get("missing", 0) + counts.get("failed", 0) + counts.get("unselected", 0)
     said = []
-    if limit := content.results.suite.get("limit"):
-        said.append(
-            f"A smoke run: of each setting only {plain(str(limit))} cells were asked for. "
-            "It shows that things run, no more."
-        )
+    if note := smoke.note(content.results.suite):
+        said.append(f"{note[0].upper()}{note[1:]}.")
     if lacking:
         failed = f", {counts['failed']:,} of them failed" if counts.get("failed") else ""
         running = " The suite is running: this page is written again as it goes on." if content.follow else ""
