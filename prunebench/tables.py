@@ -80,7 +80,7 @@ def results_of(
     settings of nothing but such are left out. `snapshot` saves reading results again. `host` returns the
     host from which a quantity comes that is not built in (see `quantities_of`).
     """
-    from prunebench.analysis import measures, table
+    from prunebench.analysis import courses, measures, table
     from prunebench.inventory.costs import cost_rows
     from prunebench.inventory.rows import measure_rows, of_selection, rows
     from prunebench.inventory.snapshot import Snapshot
@@ -95,12 +95,14 @@ def results_of(
         shown = of_selection(shown, asked)
     import pandas as pd
 
+    measured = measure_rows(plan, store, snapshot)
     return Results(
         suite,
         table(shown),
-        measures(measure_rows(plan, store, snapshot)),
+        measures(measured),
         pd.DataFrame(cost_rows(snapshot)),
         quantities_of(plan, host),
+        courses(measured),
     )
 
 
