@@ -21,6 +21,11 @@ class Fact(NamedTuple):
     number: str
     words: str
 
+    @property
+    def text(self) -> str:
+        """Both, as a sentence has them."""
+        return f"{self.number} {self.words}"
+
 
 def facts(content: Content) -> list[Fact]:
     """Return how much of what is in the page: methods, settings, sparsities, seeds, runs, verdicts."""
@@ -37,7 +42,7 @@ def facts(content: Content) -> list[Fact]:
     if counts.get("diverged"):
         found.append(Fact(f"{counts['diverged']:,}", "diverged"))
     if content.claims is not None:
-        verdicts = Counter(claim.verdict for claim in content.claims.claims)
+        verdicts: Counter[str] = Counter(claim.verdict for claim in content.claims.claims)
         found += [
             Fact(f"{verdicts[word]:,}", f"claims {_PLURAL.get(word, word)}")
             for word in _ORDER
@@ -79,13 +84,12 @@ def claims_words(content: Content) -> str:
     if content.claims is None:
         return ""
     claims, outcomes = content.claims.claims, content.claims.outcomes
-    failing = sum(outcome.verdict == "fails" for outcome in outcomes)
-    chance = content.claims.chance
+    judged, failing, chance = content.claims.judged, content.claims.failures, content.claims.chance
     return (
-        f"{len(claims):,} claims, made of {len(outcomes):,} checks. A check asks of a difference paired by "
-        f"seed, with 95 % one-sided bounds. {failing:,} of the checks fail; chance alone explains up to "
-        f"{chance:g} of {len(outcomes):,}. “Not contradicted” and “open” are no verdicts: more seeds would "
-        "decide."
+        f"{_fact(len(claims), 'claim').text}, made of {_fact(len(outcomes), 'check').text}. A check asks of "
+        f"a difference paired by seed, with 95 % one-sided bounds. Of {judged:,} that were judged "
+        f"{failing:,} fail; chance alone explains up to {chance:g}. “Not contradicted” and “open” are no "
+        "verdicts: more seeds would decide."
     )
 
 
