@@ -28,6 +28,7 @@ class Section(NamedTuple):
 
 
 _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
+    ("across", "Across settings", ("across", "profiles")),
     ("ablations", "Ablations", ("ablations",)),
     ("pruning-time", "Pruning time", ("pruning-time",)),
     ("layers", "Layers", ("layers",)),
