@@ -27,8 +27,8 @@ name = "main"
 dataset = "cifar10"
 recipe = "pai-cifar10"
 architecture = ["resnet20", "vgg16", "vgg11", "vgg19"]
-methods = ["random", "magnitude", "snip", "grasp", "synflow", "iterative-snip", "grasp-inverted",
-  "grasp-magnitude", "synflow-shuffled", "force", "magnitude-after-training"]
+methods = ["random", "magnitude", "snip", "grasp", "synflow", "iterative-snip", "grasp-magnitude",
+  "force", "erk", "uniform-magnitude", "magnitude-after-training"]
 ablations = ["none", "shuffle", "reinit", "invert", "shuffle+reinit"]
 sparsities = {keep = 0.8, count = 18}
 seeds = 5
@@ -76,8 +76,8 @@ def records(path: Path, root: Path) -> int:
     keys = list(dict.fromkeys(cell.key for cell in plan.cells))
     for key in keys:
         job = plan.jobs[key]
-        cell = job.params_as(RecordParams).cell
-        density = cell.kept / cell.prunable if cell.kept else 1.0
+        cell = job.params_as(RecordParams).cell.plain()
+        density = float(cell["density"])
         correct = int(min(9300, 9300 - 900 * (1 - density) ** 6 + rng.normal(0, 20)))
         curve = [
             {
@@ -90,18 +90,15 @@ def records(path: Path, root: Path) -> int:
             for i in range(20)
         ]
         result: dict[str, Any] = {
-            "cell": cell.plain(),
+            "cell": cell,
             "state": job.inputs[0],
             "curve": curve,
             "outcome": "finished",
             "test": {"correct": correct, "examples": 10000, "loss": 0.3},
         }
         if len(job.inputs) > 1:
-            sizes = {"key": job.inputs[1], "kept": cell.kept, "prunable": cell.prunable}
-            result["mask"] = {
-                **sizes,
-                "layers": [{"name": "fc.weight", "kept": cell.kept, "prunable": cell.prunable}],
-            }
+            sizes = {"kept": cell["kept"], "prunable": cell["prunable"]}
+            result["mask"] = {"key": job.inputs[1], **sizes, "layers": [{"name": "fc.weight", **sizes}]}
         store.write_record(key, result, {"numerics": "made up", "suite": {"name": "large", "version": "1"}})
     return len(keys)
 

@@ -198,7 +198,8 @@ def _styled(part: Any, looks: Mapping[str, Mapping[str, Any]]) -> Any:
         told = _look_of(scale, looks)
         if told:
             rest = {name: value for name, value in scale.items() if name not in ("domain", "range")}
-            return {**part, "scale": {**rest, "styled": told}}
+            unmodified = all(" + " not in name for name in scale["domain"])
+            return {**part, "scale": {**rest, "styled": told, "unmodified": unmodified}}
     return part
 
 

@@ -138,8 +138,8 @@ function told(part, names) {
   if (Array.isArray(part)) return part.forEach((each) => told(each, names));
   if (part === null || typeof part !== "object") return undefined;
   if (part.scale?.styled) {
-    const { styled, ...scale } = part.scale;
-    const kept = [...STYLES].filter(([name]) => names.has(name));
+    const { styled, unmodified, ...scale } = part.scale;
+    const kept = [...STYLES].filter(([name]) => names.has(name) && !(unmodified && ablationsOf(name).length));
     part.scale = { ...scale, domain: kept.map(([name]) => name), range: kept.map(([, style]) => style[styled]) };
   }
   for (const [key, value] of Object.entries(part)) if (key !== "datasets" && key !== "config") told(value, names);
