@@ -48,7 +48,7 @@ def accuracy(source: Source, methods: Collection[str] | None = None) -> Figure |
         caption("accuracy"),
         by_setting(rows, curves_in_words),
         headed(layered(layers, *SIZE)),
-        {"accuracy": found, "ranges": source.spans},
+        {"accuracy": found if methods is None else rows, "ranges": source.spans},
         source.curved,
     )
 
