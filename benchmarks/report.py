@@ -77,11 +77,11 @@ def records(path: Path, root: Path) -> int:
     for key in keys:
         job = plan.jobs[key]
         cell = job.params_as(RecordParams).cell.plain()
-        density = float(cell["density"])
+        density, end = float(cell["density"]), int(job.inputs[0].partition("@")[2])
         correct = int(min(9300, 9300 - 900 * (1 - density) ** 6 + rng.normal(0, 20)))
         curve = [
             {
-                "step": 390 * (i + 1),
+                "step": end - 390 * (19 - i),
                 "train_loss": 1 / (i + 1),
                 "correct": correct,
                 "examples": 10000,
@@ -107,6 +107,7 @@ def report(path: Path, store: Path, out: Path) -> Path:
     """Run the command as a reader would, and return the page."""
     store.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "prunebench", "report", str(path), "--store", str(store), "-o", str(out)]
+    command += ["--no-files"]
     done = subprocess.run([*command, "--data", str(path.parent)], capture_output=True, text=True)
     if not (out / "index.html").is_file():
         raise SystemExit(done.stderr)

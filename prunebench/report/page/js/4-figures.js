@@ -74,6 +74,8 @@ class Figure {
   async drawNow() {
     this.stale = false;
     this.section.hidden = !this.offered;
+    const place = this.about.settings.length ? `figures/${settingId()}/` : "figures/";
+    for (const link of this.section.querySelectorAll("[data-file]")) link.setAttribute("href", place + link.dataset.file);
     if (!this.offered) return;
     this.width = this.box.clientWidth;
     const words = this.about.alts[this.value] ?? this.about.alts[""] ?? this.about.title;
