@@ -102,6 +102,7 @@ def _environment() -> Any:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalized,
+        keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -192,6 +192,7 @@ def browser() -> Iterator[Browser]:
         driver = webdriver.Chrome(options=options, service=service)
     except Exception as error:
         pytest.skip(f"the browser does not start: {str(error).splitlines()[0]}")
+    driver.set_script_timeout(120)
     driver.execute_cdp_cmd("Network.enable", {})
     yield Browser(driver)
     driver.quit()
