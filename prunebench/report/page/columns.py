@@ -48,7 +48,7 @@ def packed(
     numbers: dict[str, Sequence[Any]] = {}
     for name in taken:
         column = frame[name].round(digits[name]) if name in digits else frame[name]
-        values = safe(column.tolist())
+        values = _safe_column(column)
         columns[name] = _column(values)
         if pd.api.types.is_float_dtype(column) and len(columns[name].get("v", ())) > _FEW:
             columns[name] = _beside(values, numbers) or columns[name]
@@ -82,6 +82,15 @@ def safe(value: Any) -> Any:
     return plain(str(value))
 
 
+def _safe_column(column: pd.Series) -> list[Any]:
+    """Return a column's values as `safe` does, each different one once."""
+    values = column.tolist()
+    if not all(isinstance(value, str | float) for value in values):
+        return [safe(value) for value in values]
+    known = {value: safe(value) for value in set(values)}
+    return [known.get(value) for value in values]  # a NaN that is not itself is null as well
+
+
 def embedded(value: Any) -> str:
     """Return JSON for the content of a script element: no text in it can end the element or begin another."""
     text = orjson.dumps(value).decode()
@@ -99,7 +108,8 @@ def _number(value: float) -> float | int | None:
 
 def _column(values: Sequence[Any]) -> dict[str, Any]:
     """Return the shortest form of a column by itself."""
-    spelled = [value if value is None or isinstance(value, str) else orjson.dumps(value) for value in values]
+    plain_kinds = {type(value) for value in values} <= _SCALARS
+    spelled = values if plain_kinds else [orjson.dumps(value) for value in values]
     distinct = dict(zip(spelled, values, strict=True))
     if len(distinct) <= 1:
         return {"k": values[0] if values else None}
@@ -118,6 +128,10 @@ def _column(values: Sequence[Any]) -> dict[str, Any]:
     if all(type(value) is int for value in values):
         forms.append({"u": _counting(values)})
     return min(forms, key=lambda form: len(orjson.dumps(form)))
+
+
+_SCALARS = {str, int, float, type(None)}
+"""Kinds of values that are equal where JSON spells them alike."""
 
 
 def _beside(values: Sequence[Any], others: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:

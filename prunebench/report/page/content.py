@@ -16,7 +16,7 @@ from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
 from prunebench.report.page.columns import packed, safe
 from prunebench.report.page.listed import Listed, plain_columns
-from prunebench.report.page.tables import listed
+from prunebench.report.page.tables import listed, there
 from prunebench.report.page.verdicts import checks, claims
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
@@ -91,7 +91,7 @@ class Content:
         names = {tuple(each.standing.labels[n] for n in SETTING): each.name.title for each in self.settings}
         tables = listed(self.results, names, {n: t for each in self.figures for n, t in each.tables.items()})
         if self.claims is not None and self.claims.outcomes:
-            tables = [claims(self.claims), checks(self.claims, self.results.cells), *tables]
+            tables = [claims(self.claims), checks(self.claims, there(self.results.cells)), *tables]
         return tables
 
     @cached_property
@@ -181,7 +181,7 @@ def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any
 
 
 def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:
-    whole = figure.chart.to_dict()
+    whole = figure.chart.to_dict(validate=False)  # validation takes seconds: tests do it
     kept = {name: value for name, value in whole.items() if name not in ("$schema", "config", "datasets")}
     return _styled(safe(kept), looks)
 

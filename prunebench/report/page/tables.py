@@ -12,7 +12,7 @@ from prunebench.report.page.columns import key_digits
 from prunebench.report.page.listed import Column, Listed
 from prunebench.report.results import COSTS, Results
 
-__all__ = ["Names", "listed"]
+__all__ = ["Names", "listed", "there"]
 
 Names = Mapping[tuple[str, ...], str]
 """What settings are called in the page, by their labels."""
@@ -197,8 +197,13 @@ def _costs(results: Results, names: Names) -> Listed:
     return Listed("costs", "Costs", about, columns, frame)
 
 
+def there(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of which something came: those that nobody has run have no row in the page."""
+    return cells[cells["status"].isin(("finished", "diverged", "failed"))]
+
+
 def _cells(results: Results, names: Names) -> Listed:
-    frame = _placed(results.cells, names)
+    frame = _placed(there(results.cells), names)
     columns = [
         _SETTING,
         _METHOD,
