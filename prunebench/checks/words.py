@@ -14,9 +14,9 @@ def told(outcome: Outcome) -> str:
     ...              setting="resnet20, cifar10", reason="2 of 6 cells are missing"))
     'snip above random over 95 % (resnet20, cifar10): 2 of 6 cells are missing'
     """
-    found = outcome.reason or outcome.verdict
+    reason = outcome.reason or outcome.verdict
     if not (outcome.single and outcome.of):
-        return found
+        return reason
     where = f" over {outcome.range}" if outcome.range else ""
     where += f" ({outcome.setting})" if outcome.setting else ""
-    return f"{outcome.of} {outcome.expect} {outcome.against}{where}: {found}"
+    return f"{outcome.of} {outcome.expect} {outcome.against}{where}: {reason}"

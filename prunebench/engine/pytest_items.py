@@ -170,8 +170,8 @@ class CheckItem(pytest.Item):
         named = re.search(
             rf"""^[ \t]*name[ \t]*=[ \t]*["']{re.escape(self.name)}["']""", content, re.MULTILINE
         )
-        found = named or re.search(r"^\[\[[ \t]*check", content, re.MULTILINE)
-        return content.count("\n", 0, found.start()) + 1 if found else 1
+        place = named or re.search(r"^\[\[[ \t]*check", content, re.MULTILINE)
+        return content.count("\n", 0, place.start()) + 1 if place else 1
 
     def _selected(self) -> Sequence[PlannedCell]:
         """Return the cells of the suite that are selected: looked up once a session."""
