@@ -68,7 +68,7 @@ def curve_figure(results: Results, methods: Collection[str]) -> Figure:
     dense = results.baselines.none
     made = accuracy(source, [*methods, dense])
     if made is None:
-        raise UsageError("no method has results at two sparsities yet: there is no curve")
+        raise UsageError(f"nothing of {', '.join(methods)} has been run yet")
     return made
 
 

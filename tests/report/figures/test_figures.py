@@ -182,3 +182,14 @@ def test_what_a_run_leaves_in_names_stays_text(made: dict[str, Figure]) -> None:
         text = json.dumps([figure.spec(), figure.alts], ensure_ascii=False)
         assert "\\u001b" not in text
         assert "\u202e" not in text
+
+
+def test_a_legend_lists_what_is_drawn(made: dict[str, Figure]) -> None:
+    """Of the methods those that are chosen; a method keeps its colour whoever is beside it."""
+    figure = made["accuracy"]
+    whole, some = figure.spec(), figure.spec(methods=["snip", "grasp"])
+    for one, other in zip(scales_of(whole), scales_of(some), strict=True):
+        if "snip" in one.get("domain", []):
+            assert other["domain"] == ["snip", "grasp"]
+            known = dict(zip(one["domain"], map(str, one["range"]), strict=True))
+            assert [known[name] for name in other["domain"]] == list(map(str, other["range"]))
