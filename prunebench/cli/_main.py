@@ -32,6 +32,9 @@ COMMANDS = {
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",
     "export": "prunebench.cli.export",
+    "publish": "prunebench.cli.publish",
+    "verify": "prunebench.cli.verify",
+    "submit": "prunebench.cli.submit",
     "merge": "prunebench.cli.merge",
     "completion": "prunebench.cli.completion",
 }

@@ -28,7 +28,7 @@ from prunebench.store import Damaged, Flaw, Missing, Record, Store, check_bounds
 from prunebench.trust.archive import archived, members
 from prunebench.trust.published import allowed, published_provenance
 
-__all__ = ["ENDING", "Pack", "pack_files", "packed", "part_of", "unpack"]
+__all__ = ["ENDING", "Pack", "pack_files", "packed", "part_of", "refused", "unpack"]
 
 ENDING = ".tar.xz"
 
@@ -54,7 +54,7 @@ class Pack:
     path: Path
     plan: Plan
     store: Store
-    """A store with nothing in it but the pack's plan, records and measures."""
+    """A store with nothing in it but the pack's plan, records and measures, and files that were asked for."""
 
 
 def part_of(plan: Plan, cells: Iterable[PlannedCell]) -> Plan:
@@ -117,12 +117,15 @@ def _plan_file(plan: Plan) -> dict[str, bytes]:
         return {f"plans/{path.name}": path.read_bytes()}
 
 
-def unpack(path: Path, folder: Path) -> Pack:
+def unpack(path: Path, folder: Path, others: Mapping[str, int] | None = None) -> Pack:
     """Unpack a pack into an empty folder, and make sure of everything in it.
 
-    Nothing is written outside `folder`. Raises: StoreError, naming each file, record and row that is refused.
+    Nothing is written outside `folder`. `others`: patterns of further files' names, each with the most bytes
+    of one; those that end in .json are spelled as a pack's are.
+
+    Raises: StoreError, naming each file, record and row that is refused.
     """
-    names = _written(path, folder)
+    names = _written(path, folder, others or {})
     store = Store.open(folder, create=False, write=False)
     plans = [name for name in names if name.startswith("plans/")]
     if len(plans) != 1:
@@ -142,11 +145,12 @@ def refused(path: Path, faults: list[str]) -> StoreError:
     return StoreError("\n".join(told))
 
 
-def _written(path: Path, folder: Path) -> set[str]:
+def _written(path: Path, folder: Path, others: Mapping[str, int]) -> set[str]:
     """Write an archive's files, each looked at first; return their names."""
     names: set[str] = set()
     for name, content in members(path):
-        if not _FILE.fullmatch(name):
+        largest = _largest(name, others)
+        if largest is None:
             raise StoreError(f"{path}: {shown(repr(name), 120)} is no file of a pack")
         if name in names:
             raise StoreError(f"{path}: {name} is there twice")
@@ -163,6 +167,13 @@ def _written(path: Path, folder: Path) -> set[str]:
     if "store.json" not in names:
         raise StoreError(f"{path}: no store.json, a pack has one")
     return names
+
+
+def _largest(name: str, others: Mapping[str, int]) -> int | None:
+    """Return how many bytes a file of this name may have; None where there is no such file in a pack."""
+    if _FILE.fullmatch(name):
+        return _LARGEST[name.partition("/")[0]]
+    return next((most for pattern, most in others.items() if re.fullmatch(pattern, name)), None)
 
 
 def _check_spelling(path: Path, name: str, content: bytes) -> None:
