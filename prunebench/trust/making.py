@@ -38,19 +38,21 @@ trust_words = (
 )
 
 
-def made(published: Published) -> dict[str, bytes]:
-    """Return the files that a leaderboard's records give, by name."""
+def made(published: Published, *, page: bool = True) -> dict[str, bytes]:
+    """Return the files that a leaderboard's records give, by name; the page takes longest."""
     results = published.results()
     verified = published.verified()
     data = {"leaderboard.json": leaderboard(results, "json")}
     if results.suite.get("checks"):
         data["checks.json"] = json_text({"schema": 1, **results.verdicts.plain()}) + "\n"
-    return {
+    files = {
         "README.md": markdown.write(_document(published, results, verified)).encode(),
         "leaderboard.csv": leaderboard(results, "csv").encode(),
         DATA: _zipped(data),
-        PAGE: _zipped({"index.html": _page(published, results, verified)}),
     }
+    if page:
+        files[PAGE] = _zipped({"index.html": _page(published, results, verified)})
+    return files
 
 
 def publish(plan: Plan, store: Store, folder: Path, *, partial: bool = False) -> list[str]:
@@ -68,14 +70,15 @@ def publish(plan: Plan, store: Store, folder: Path, *, partial: bool = False) ->
 
 
 def remake(folder: Path, *, check: bool = False) -> list[str]:
-    """Make a folder's tables, checks and page again from its records; return the names of those that differ.
+    """Make a folder's tables, data and page again from its records; return the names of those that differ.
 
-    They are written unless `check`. What is compressed is compared by what it holds.
+    They are written unless `check`; then the page is not compared, which has another version's scripts in it
+    where it was written by one. What is compressed is compared by what it holds.
 
     Raises: StoreError, naming each record and row that is refused; nothing is written then.
     """
     with opened(folder) as published:
-        files = made(published)
+        files = made(published, page=not check)
     changed = [name for name, content in files.items() if not _same(folder / name, content)]
     if not check:
         for name in changed:
