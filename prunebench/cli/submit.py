@@ -107,7 +107,9 @@ def _pack(
     store = Store.open(session.request.store, create=False, write=False, mend=True)
     files = _files([*session.request.plugins, *beside])
     _check_code(session, methods, files)
-    content = submission(session.plan, store, methods, files, source=source)
+    plugins = {Path(name).name: files[Path(name).name] for name in session.request.plugins}
+    others = {name: content for name, content in files.items() if name not in plugins}
+    content = submission(session.plan, store, methods, plugins, others, source=source)
     path = Path(output or f"{methods[0]}{ENDING}")
     if not path.name.endswith(ENDING):
         raise UsageError(f"{path}: a submission's file ends in {ENDING}")
@@ -213,6 +215,7 @@ def _described(path: Path, one: Submission) -> dict[str, Any]:
         "suite": {name: str(one.plan.suite[name]) for name in ("name", "version")},
         "methods": list(one.methods),
         "files": sorted(one.files),
+        "plugins": list(one.plugins),
         "source": one.source,
         "cells": len(one.plan.cells),
         "rows": [row.name for row in rows_of(one.plan).values()],
@@ -230,5 +233,8 @@ def _tell(described: dict[str, Any], board: str) -> None:
     )
     say(f"its code: {', '.join(described['files']) or 'an installed plugin'}; read it before anybody runs it")
     say("Its rows are claims. To run one again:")
-    plugins = "".join(f" --plugin {name}" for name in described["files"] if name.endswith(".py"))
+    folder = "method/" if described["files"] else ""
+    plugins = "".join(f" --plugin {folder}{name}" for name in described["plugins"])
+    if folder:
+        say(f"  prunebench submit --check {described['file']} --board {board} --unpack {folder}")
     say(f"  prunebench verify '{described['rows'][0]}' --from {described['file']}{plugins}")

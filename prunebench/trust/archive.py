@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import lzma
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,10 +46,17 @@ def archived(files: Mapping[str, bytes]) -> bytes:
     return lzma.compress(b"".join(parts), preset=9 | lzma.PRESET_EXTREME)
 
 
-def members(path: Path, largest: int = LARGEST, most: int = MOST) -> Iterator[tuple[str, bytes]]:
+def members(
+    path: Path,
+    look: Callable[[str, int], None] = lambda name, size: None,
+    *,
+    largest: int = LARGEST,
+    most: int = MOST,
+) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the bytes of every file in an archive.
 
-    Names are as they stand there: who writes a file looks at its name first.
+    Names are as they stand there. `look` is shown the name and the size of each before it is unpacked, and
+    raises StoreError for one that is not wanted.
 
     Raises: StoreError for anything that is not such an archive, or is beyond the bounds.
     """
@@ -58,12 +65,12 @@ def members(path: Path, largest: int = LARGEST, most: int = MOST) -> Iterator[tu
         if size > LARGEST_PACKED:
             raise StoreError(f"{path}: {size:,} bytes long, at most {LARGEST_PACKED:,} are read")
         with path.open("rb") as file:
-            yield from _members(_Unpacked(path, file, largest), most)
+            yield from _members(_Unpacked(path, file, largest), look, most)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _members(content: _Unpacked, most: int) -> Iterator[tuple[str, bytes]]:
+def _members(content: _Unpacked, look: Callable[[str, int], None], most: int) -> Iterator[tuple[str, bytes]]:
     count = 0
     while True:
         header = content.read(_BLOCK)
@@ -73,6 +80,7 @@ def _members(content: _Unpacked, most: int) -> Iterator[tuple[str, bytes]]:
             raise StoreError(f"{content.path}: more than {most:,} files")
         count += 1
         member = _header(content.path, header)
+        look(member.name, member.size)
         yield member.name, content.read(member.size)
         content.read(-member.size % _BLOCK)
 

@@ -148,19 +148,20 @@ def refused(path: Path, faults: list[str]) -> StoreError:
 def _written(path: Path, folder: Path, others: Mapping[str, int]) -> set[str]:
     """Write an archive's files, each looked at first; return their names."""
     names: set[str] = set()
-    for name, content in members(path):
+
+    def look(name: str, size: int) -> None:
         largest = _largest(name, others)
         if largest is None:
             raise StoreError(f"{path}: {shown(repr(name), 120)} is no file of a pack")
         if name in names:
             raise StoreError(f"{path}: {name} is there twice")
         names.add(name)
-        part = name.partition("/")[0]
-        if len(content) > _LARGEST[part]:
-            raise StoreError(
-                f"{path}: {name} has {len(content):,} bytes, at most {_LARGEST[part]:,} are read"
-            )
-        _check_spelling(path, name, content)
+        if size > largest:
+            raise StoreError(f"{path}: {name} has {size:,} bytes, at most {largest:,} are read")
+
+    for name, content in members(path, look):
+        if name.endswith(".json"):
+            _check_spelling(path, name, content)
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

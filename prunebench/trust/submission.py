@@ -38,6 +38,8 @@ class _Strict(BaseModel):
 class _File(_Strict):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}$")]
     sha256: Sha
+    plugin: bool
+    """False for a file that only lies beside one."""
 
 
 class _Suite(_Strict):
@@ -70,6 +72,8 @@ class Submission:
     methods: Sequence[str]
     files: Mapping[str, Path]
     """The method's own files, by name: to be read by people. They are never imported from here."""
+    plugins: Sequence[str]
+    """Which of them register components; the others lie beside."""
     source: str
     environment: Mapping[str, Any]
 
@@ -80,7 +84,13 @@ class Submission:
 
 
 def submission(
-    plan: Plan, store: Store, methods: Sequence[str], files: Mapping[str, bytes], *, source: str = ""
+    plan: Plan,
+    store: Store,
+    methods: Sequence[str],
+    plugins: Mapping[str, bytes],
+    beside: Mapping[str, bytes] | None = None,
+    *,
+    source: str = "",
 ) -> bytes:
     """Return the archive that submits some methods of a plan.
 
@@ -88,7 +98,8 @@ def submission(
         plan: what was run; the cells of other methods are left out.
         store: where the records are.
         methods: labels of methods; their ablations come along.
-        files: the methods' own files, by name.
+        plugins: the plugin files that register them, by name.
+        beside: files that these need beside them.
         source: where the method is described: a paper, an address.
 
     Raises: UsageError where a cell of theirs has no record, or a file is none that is packed; StoreError.
@@ -96,14 +107,19 @@ def submission(
     cells = [cell for cell in plan.cells if cell.labels.get("method") in methods]
     if not cells:
         raise UsageError(f"suite {plan.suite['name']} has no method {', '.join(methods)}")
-    part = part_of(plan, cells)
+    part, files = part_of(plan, cells), {**plugins, **(beside or {})}
     packed = pack_files(part, store)
     manifest = {
         "schema": 1,
         "suite": {name: str(plan.suite[name]) for name in ("name", "version")},
         "methods": list(methods),
         "files": [
-            {"name": name, "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()
+            {
+                "name": name,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "plugin": name in plugins,
+            }
+            for name, content in files.items()
         ],
         "environment": _environment(part, store),
         "source": source,
@@ -154,8 +170,9 @@ def read_submission(path: Path, folder: Path) -> Submission:
     if faults:
         raise refused(path, faults)
     files = {file.name: folder / "method" / file.name for file in manifest.files}
+    plugins = [file.name for file in manifest.files if file.plugin]
     environment = manifest.environment.model_dump()
-    return Submission(pack, manifest.methods, files, manifest.source, environment)
+    return Submission(pack, manifest.methods, files, plugins, manifest.source, environment)
 
 
 def _faults(manifest: _Manifest, pack: Pack, folder: Path) -> list[str]:
