@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "prunebench.cli.plan",
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",
+    "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
@@ -35,6 +36,7 @@ COMMANDS = {
     "publish": "prunebench.cli.publish",
     "verify": "prunebench.cli.verify",
     "submit": "prunebench.cli.submit",
+    "restore": "prunebench.cli.restore",
     "merge": "prunebench.cli.merge",
     "completion": "prunebench.cli.completion",
 }

@@ -21,7 +21,7 @@ CHEAP = {"quick", "pai-lenet", "pai-lenet-test", "my.toml", "my-suite.toml"}
 """Suites that are planned in a second or two."""
 
 
-OF_FILES = ("merge", "submit", "verify")
+OF_FILES = ("merge", "restore", "submit", "verify")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
 
@@ -67,7 +67,11 @@ def suite_of(args: list[str]) -> str | None:
     """Return the suite that a command is about."""
     if args[0] == "export":
         return args[args.index("--suite") + 1] if "--suite" in args else None
-    return args[1] if args[0] in ("run", "validate", "plan", "status", "leaderboard", "measures") else None
+    return (
+        args[1]
+        if args[0] in ("run", "validate", "plan", "status", "leaderboard", "check", "measures")
+        else None
+    )
 
 
 def at_once(args: list[str]) -> bool:

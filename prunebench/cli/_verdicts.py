@@ -1,0 +1,117 @@
+"""How the checks of a suite stand, for every command that says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from prunebench.cli._options import host_of
+
+if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Verdicts
+    from prunebench.inventory.snapshot import Snapshot
+    from prunebench.plan import Plan
+    from prunebench.store import Store
+
+__all__ = ["as_counts", "of_cells", "say_standing", "verdicts_if_any", "verdicts_of"]
+
+SHOWN = 10
+"""Failing checks that are named; `prunebench check` has all."""
+
+
+def verdicts_of(
+    plan: Plan, store: Store, suite: str, options: Mapping[str, Any], snapshot: Snapshot | None = None
+) -> Verdicts:
+    """Return the verdicts on a plan's checks as the store stands.
+
+    `suite` and `options` are the command's: they say which plugins a quantity of the user's own comes from.
+
+    Raises: ComponentError where a quantity fails; PluginError where its plugin does.
+    """
+    from prunebench.checks.rows import evaluate_rows
+    from prunebench.inventory.rows import measure_rows, rows
+    from prunebench.inventory.snapshot import Snapshot
+    from prunebench.tables import quantities_of
+
+    look = snapshot or Snapshot(plan, store)
+    quantities = quantities_of(plan, host_of(suite, options))
+    return evaluate_rows(plan.suite, rows(plan, store, look), measure_rows(plan, store, look), quantities)
+
+
+def verdicts_if_any(
+    plan: Plan, store: Store, suite: str, options: Mapping[str, Any], snapshot: Snapshot | None = None
+) -> Verdicts | None:
+    """Return the verdicts for a command that is about something else; None where there are none to tell.
+
+    Checks that cannot be judged, because a quantity fails, are told on standard error.
+    """
+    from prunebench.cli._output import complain
+    from prunebench.errors import PrunebenchError
+
+    if not plan.suite.get("checks"):
+        return None
+    try:
+        return verdicts_of(plan, store, suite, options, snapshot)
+    except PrunebenchError as error:
+        complain(f"the checks cannot be judged: {error}", label="Warning")
+        return None
+
+
+def of_cells(verdicts: Verdicts, keys: Collection[str]) -> Verdicts:
+    """Return the checks that cells of these keys have a part in, and the claims that have one of them."""
+    wanted = set(keys)
+    outcomes = tuple(one for one in verdicts.outcomes if wanted.intersection(one.keys))
+    names = {one.check for one in outcomes}
+    claims = (one for one in verdicts.claims if any(mine.check in names for mine in one.outcomes))
+    return replace(verdicts, outcomes=outcomes, claims=tuple(claims))
+
+
+def as_counts(verdicts: Verdicts | None) -> dict[str, Any] | None:
+    """Return how many claims and checks came out how, and which checks fail, as plain values."""
+    if verdicts is None:
+        return None
+    return {
+        "by_claim": dict(Counter(claim.verdict for claim in verdicts.claims)),
+        "by_check": dict(Counter(outcome.verdict for outcome in verdicts.outcomes)),
+        "failing": [one.check for one in verdicts.outcomes if one.verdict == "fails"],
+    }
+
+
+def say_standing(verdicts: Verdicts | None, suite: str, *, err: bool = False) -> None:
+    """Print a line that says how claims and checks stand, and which checks fail."""
+    from prunebench.checks.words import told
+    from prunebench.cli._output import say
+
+    if verdicts is None or not verdicts.outcomes:
+        return
+    say(_in_a_line(verdicts, suite), err=err)
+    failing = [one for one in verdicts.outcomes if one.verdict == "fails"]
+    for one in failing[:SHOWN]:
+        say(f"  {one.check}: {told(one)}", err=err)
+    if len(failing) > SHOWN:
+        say(f"  and {len(failing) - SHOWN:,} more", err=err)
+
+
+def _in_a_line(verdicts: Verdicts, suite: str) -> str:
+    """Return "22 claims: 3 hold, 1 fails; 489 checks: 80 hold, 9 fail (`prunebench check …` says more)"."""
+    from prunebench.cli._output import counted
+
+    claims = _came_out(Counter(claim.verdict for claim in verdicts.claims))
+    checks = _came_out(Counter(outcome.verdict for outcome in verdicts.outcomes))
+    return (
+        f"{counted(len(verdicts.claims), 'claim')}: {claims}; {counted(len(verdicts.outcomes), 'check')}: "
+        f"{checks} (`prunebench check {suite}` says more)"
+    )
+
+
+def _came_out(counts: Counter[Any]) -> str:
+    """Return "3 hold, 1 fails"."""
+    plural = {"holds": "hold", "fails": "fail"}
+    words = ("holds", "fails", "not contradicted", "open", "undecided", "not run")
+    return ", ".join(
+        f"{counts[word]:,} {plural.get(word, word) if counts[word] > 1 else word}"
+        for word in words
+        if counts[word]
+    )
