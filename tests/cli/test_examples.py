@@ -21,7 +21,7 @@ CHEAP = {"quick", "pai-lenet", "pai-lenet-test", "my.toml", "my-suite.toml"}
 """Suites that are planned in a second or two."""
 
 
-OF_FILES = ("merge", "restore", "submit", "verify")
+OF_FILES = ("merge", "publish", "restore", "submit", "verify")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
 
