@@ -14,7 +14,7 @@ from prunebench.trust.archive import members
 from prunebench.trust.submission import read_submission
 
 from .conftest import Board, Files, records, rewritten, spoiled
-from .test_packs import replanned
+from .test_packs import fresh, replanned
 
 
 def check(board: Board, code: int = 0, *more: object) -> str:
@@ -103,7 +103,7 @@ def replanned_by(board: Board, text: str, replacement: str, *options: object) ->
     [
         ("seeds = 3", "seeds = [0, 1, 7]", "seed 7 is none of the suite's (0, 1, 2)"),
         ("[0.5]", "[0.5, 0.6]", "density 0.4 is none of the suite's"),
-        ("epochs = 0.2", "epochs = 0.3", "is another"),
+        ("epochs = 0.2", "epochs = 0.3", "its setting is none of the suite's"),
     ],
 )
 def test_a_suite_that_is_not_quite_the_same_is_refused(
@@ -158,7 +158,7 @@ def test_what_it_says_of_itself_is_of_one_shape(change: dict[str, Any], board: B
 
     spoiled(board.submission, edit)
     with pytest.raises(StoreError, match=r"submission\.json") as refused:
-        read_submission(board.submission, tmp_path / "copy" if (tmp_path / "copy").mkdir() else tmp_path)
+        read_submission(board.submission, fresh(tmp_path))
     assert str(refused.value).isprintable()
 
 
