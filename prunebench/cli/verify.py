@@ -141,9 +141,10 @@ def _tell(one: Verified, kept: list[str]) -> None:
     say(f"rerun:   {_numbers(one.rerun)}")
     if one.prediction is not None:
         at, n, m = one.prediction, one.prediction.n, one.prediction.runs
+        seeds = ", ".join(map(str, one.judged))
         say(
-            f"mean of seeds {', '.join(map(str, one.judged))} {one.mean:.2f} %; 95 % prediction interval of {n} claimed seeds for the mean "
-            f"of {m}: {at.low:.2f} to {at.high:.2f} %"
+            f"mean of seeds {seeds}: {one.mean:.2f} %; 95 % prediction interval of {n} claimed seeds for the "
+            f"mean of {m}: {at.low:.2f} to {at.high:.2f} %"
         )
     for name in kept:
         say(f"written: {name}")

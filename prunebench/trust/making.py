@@ -138,9 +138,9 @@ def _trust(published: Published, verified: list[Verified]) -> Iterator[Section]:
         blocks.append(Table("rerun", _COLUMNS, tuple(map(_line, verified)), left=(6,)))
         blocks.append(
             "A rerun agrees when its mean lies in the 95 % prediction interval of the claimed seeds: "
-            "mean ± t · s · √(1/n + 1/m) for n claimed and m rerun seeds. Seeds that gave the same bits again "
-            "are no further runs, and are judged only where all did. One row of twenty that is right falls "
-            "outside by chance."
+            "mean ± t · s · √(1/n + 1/m) for n claimed and m rerun seeds. Seeds that gave the same bits "
+            "again are no further runs, and are judged only where all did. One row of twenty that is right "
+            "falls outside by chance."
         )
     yield Section("Claimed and rerun", tuple(blocks))
     if published.submissions:

@@ -123,7 +123,7 @@ class Verified:
 
     @property
     def judged(self) -> Sequence[int]:
-        """The seeds whose mean is judged: those that did not just give the claimed bits again, if any did not.
+        """The seeds whose mean is judged: those that did not give the claimed bits again, if any did not.
 
         The interval is of independent runs, and the same bits once more are none.
         """

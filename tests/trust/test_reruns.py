@@ -81,7 +81,7 @@ def test_a_row_is_found_by_its_names(finished: Board, tmp_path: Path) -> None:
     assert [len(row.cells) for row in rows] == [3, 3, 3]
     for name in (snip.name, snip.name.partition("::")[2], snip.cells[1].id, snip.cells[2].key[:12]):
         assert row_named(plan, name) == snip
-    with pytest.raises(UsageError, match="did you mean 'main::digits-mlp-digits-snip-d0.5'"):
+    with pytest.raises(UsageError, match=r"did you mean 'main::digits-mlp-digits-snip-d0.5'"):
         row_named(plan, "main::digits-mlp-digits-snap-d0.5")
     with pytest.raises(UsageError, match="no row"):
         row_named(plan, "abcdef0123456789")
