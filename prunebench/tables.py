@@ -21,6 +21,7 @@ def results(
     *,
     data: str | PathLike[str] | None = None,
     seeds: int | None = None,
+    limit: int | None = None,
     scorers: Sequence[str] = (),
     plugins: Sequence[str | PathLike[str]] = (),
 ) -> Results:
@@ -33,7 +34,8 @@ def results(
         suite: the name of a shipped suite, or a file.
         store: where results are kept; None: PRUNEBENCH_STORE, else .prunebench.
         data: where data sets are; None: PRUNEBENCH_DATA, else the user's cache folder.
-        seeds: as `--seeds`; scorers: as `--scorer`; plugins: files, as `--plugin`.
+        seeds: as `--seeds`; limit: as `--limit`, of a smoke run; scorers: as `--scorer`; plugins: files, as
+            `--plugin`.
 
     Raises: SuiteError; UsageError for a store that is not there; StoreError.
     """
@@ -47,10 +49,6 @@ def results(
     opened = Store.open(
         store_root(None if store is None else str(store)), create=False, write=False, absent_ok=store is None
     )
-    if not (scorers or plugins):
-        frozen = newest_frozen(str(suite), opened, seeds=seeds)
-        if frozen is not None:
-            return results_of(frozen[0], opened)
     request = Request(
         suite=str(suite),
         store=str(opened.root),
@@ -58,19 +56,31 @@ def results(
         plugins=tuple(str(Path(plugin).expanduser().absolute()) for plugin in plugins),
         scorers=tuple(scorers),
         seeds=seeds,
+        limit=limit,
     )
-    return results_of(Session.prepare(request).plan, opened)
+    if not (scorers or plugins):
+        frozen = newest_frozen(str(suite), opened, seeds=seeds, limit=limit)
+        if frozen is not None:
+            return results_of(frozen[0], opened, host=lambda: request.with_suite_plugins().host())
+    session = Session.prepare(request)
+    return results_of(session.plan, opened, host=lambda: session.host)
 
 
 def results_of(
-    plan: Plan, store: Store, *, snapshot: Snapshot | None = None, asked: Collection[str] | None = None
+    plan: Plan,
+    store: Store,
+    *,
+    snapshot: Snapshot | None = None,
+    asked: Collection[str] | None = None,
+    host: Callable[[], Any] | None = None,
 ) -> Results:
     """Return the results of a plan.
 
     `asked`: ids of the cells that were asked for; of the others those without a result are "unselected", and
-    settings of nothing but such are left out. `snapshot` saves reading results again.
+    settings of nothing but such are left out. `snapshot` saves reading results again. `host` returns the
+    host from which a quantity comes that is not built in (see `quantities_of`).
     """
-    from prunebench.analysis import measures, table
+    from prunebench.analysis import courses, measures, table
     from prunebench.inventory.costs import cost_rows
     from prunebench.inventory.rows import measure_rows, of_selection, rows
     from prunebench.inventory.snapshot import Snapshot
@@ -85,12 +95,14 @@ def results_of(
         shown = of_selection(shown, asked)
     import pandas as pd
 
+    measured = measure_rows(plan, store, snapshot)
     return Results(
         suite,
         table(shown),
-        measures(measure_rows(plan, store, snapshot)),
+        measures(measured),
         pd.DataFrame(cost_rows(snapshot)),
-        quantities_of(plan),
+        quantities_of(plan, host),
+        courses(measured),
     )
 
 
