@@ -29,6 +29,7 @@ COMMANDS = {
     "leaderboard": "prunebench.cli.leaderboard",
     "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
+    "curve": "prunebench.cli.curve",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",
