@@ -21,7 +21,7 @@ CHEAP = {"quick", "pai-lenet", "pai-lenet-test", "my.toml", "my-suite.toml"}
 """Suites that are planned in a second or two."""
 
 
-OF_FILES = ("merge", "restore", "submit", "verify")
+OF_FILES = ("merge", "publish", "restore", "submit", "verify")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
 
@@ -127,7 +127,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
     [
         a
         for a in EXAMPLES
-        if a[0] not in OF_FILES and not at_once(a) and (a[0] != "run" or suite_of(a) in CHEAP - {"pai-lenet"})
+        if a[0] not in OF_FILES
+        and "--from" not in a
+        and not at_once(a)
+        and (a[0] != "run" or suite_of(a) in CHEAP - {"pai-lenet"})
     ],
     ids=" ".join,
 )
