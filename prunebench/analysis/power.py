@@ -1,12 +1,16 @@
-"""How many seeds would tell a difference apart."""
+"""How many seeds would tell a difference apart, or show that there is none that matters."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from scipy import special
 
-__all__ = ["seeds_needed"]
+__all__ = ["MANY", "seeds_needed", "seeds_to_decide"]
+
+MANY = 10_000
+"""Where `seeds_to_decide` stops: nobody runs that many."""
 
 
 def seeds_needed(difference: float, sd: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
@@ -27,3 +31,49 @@ def seeds_needed(difference: float, sd: float, *, power: float = 0.8, alpha: flo
     while special.nctdtr(n - 1, effect * math.sqrt(n), special.stdtrit(n - 1, 1 - alpha / 2)) > 1 - power:
         n += 1
     return n
+
+
+def seeds_to_decide(difference: float, sd: float, margin: float, *, power: float = 0.8) -> int | None:
+    """Return with how many seeds a pair would be decided, if difference and spread are as observed.
+
+    A pair is decided when its 95 % t interval leaves out 0 (one is better), or lies between −margin and
+    margin (they are the same as far as it matters): the smallest n ≥ 2 with which one of the two is found
+    with the given power. `MANY` stands for that and more; None where the spread is not known, or is 0.
+
+    >>> seeds_to_decide(0.5, 0.5, 0.2), seeds_to_decide(0.0, 0.5, 0.5), seeds_to_decide(0.1, 2.0, 0.2)
+    (10, 13, 3142)
+    """
+    if math.isnan(difference) or math.isnan(sd) or not sd:
+        return None
+    return _smallest(lambda n: max(_found(difference, sd, n), _same(difference, sd, margin, n)) >= power)
+
+
+def _found(difference: float, sd: float, n: int) -> float:
+    """Return the chance that the interval of n seeds leaves out 0, on the side of the difference."""
+    return _beyond(abs(difference), sd, n)
+
+
+def _same(difference: float, sd: float, margin: float, n: int) -> float:
+    """Return at least the chance that the interval lies between −margin and margin."""
+    return _beyond(margin - difference, sd, n) + _beyond(margin + difference, sd, n) - 1
+
+
+def _beyond(distance: float, sd: float, n: int) -> float:
+    """Return the chance that one end of the interval does not reach over a distance from the mean."""
+    if distance <= 0:
+        return 0.0
+    critical = float(special.stdtrit(n - 1, 0.975))
+    return 1 - float(special.nctdtr(n - 1, distance / sd * math.sqrt(n), critical))
+
+
+def _smallest(enough: Callable[[int], bool]) -> int:
+    """Return the smallest n from 2 to MANY that is enough: more seeds never are less."""
+    low, high = 1, 2
+    while not enough(high):
+        if high >= MANY:
+            return MANY
+        low, high = high, min(2 * high, MANY)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
