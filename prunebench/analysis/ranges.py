@@ -77,12 +77,14 @@ def find_ranges(
     *,
     baselines: Baselines | None = None,
     margins: float | Mapping[str, float] | None = None,
+    resampled: bool = True,
 ) -> dict[tuple[str, ...], Ranges]:
     """Return the ranges of each setting, by its values of SETTING, in order of first appearance.
 
     `margins` are as of `margin_of`: without them every data set has the margin MARGIN. The grid of a setting
     is every sparsity above 0 that any of its cells has; a baseline is judged at those
-    it is planned at, by its results. A diverged run counts with the accuracy of a guess.
+    it is planned at, by its results. A diverged run counts with the accuracy of a guess. Without `resampled`
+    no bootstrap says how sure the borders are.
     """
     baselines = baselines or Baselines()
     frame = distinct(frame)
@@ -95,12 +97,18 @@ def find_ranges(
         names = tuple(str(name) for name in setting)
         margin = margin_of(names[SETTING.index("dataset")], margins)
         grid = tuple(sorted({float(s) for s in sparsities.unique() if s > 0}))
-        by_names[names] = _ranges(names, by_setting.get(setting, judged.iloc[:0]), grid, margin, baselines)
+        rows = by_setting.get(setting, judged.iloc[:0])
+        by_names[names] = _ranges(names, rows, grid, margin, baselines, resampled)
     return by_names
 
 
 def _ranges(
-    setting: tuple[str, ...], rows: pd.DataFrame, grid: tuple[float, ...], margin: float, names: Baselines
+    setting: tuple[str, ...],
+    rows: pd.DataFrame,
+    grid: tuple[float, ...],
+    margin: float,
+    names: Baselines,
+    resampled: bool,
 ) -> Ranges:
     def unknown(reason: str) -> Ranges:
         return Ranges(setting, margin, grid, unknown=reason)
@@ -118,7 +126,7 @@ def _ranges(
     seeds = sorted({int(seed) for part in (unpruned, *parts.values()) for seed in part["seed"]})
     dense = np.full(len(seeds), np.nan)
     dense[[seeds.index(seed) for seed in unpruned["seed"]]] = unpruned["value"]
-    weights = resamples(len(seeds)) if len(seeds) > 1 else None
+    weights = resamples(len(seeds)) if resampled and len(seeds) > 1 else None
     borders = []
     for name, part in parts.items():
         edge = border(dense, _baseline(name, part, seeds), margin, weights)

@@ -99,15 +99,23 @@ _Listed = list[Annotated[Selection, BeforeValidator(_selection)]]
 
 
 class Extreme(Table):
-    """The best, or the worst, of several selections: whichever it is in each setting."""
+    """The best, or the worst, of several selections, whichever it is in each setting; or their distance."""
 
     best: _Listed | None = None
     worst: _Listed | None = None
+    gap: _Listed | None = None
+    """The number of the best of these less that of the worst."""
+
+    @property
+    def given(self) -> dict[str, list[Selection]]:
+        """The lists that are given, by their key: one of them in a check that is valid."""
+        listed = {key: getattr(self, key) for key in Extreme.model_fields}
+        return {key: selections for key, selections in listed.items() if selections is not None}
 
 
 def _side(value: Any) -> str | None:
     if isinstance(value, dict):
-        return "<extreme>" if {"best", "worst"} & value.keys() else "<selection>"
+        return "<extreme>" if Extreme.model_fields.keys() & value.keys() else "<selection>"
     return f"<{type(value).__name__.lower()}>" if isinstance(value, Extreme | Selection) else None
 
 
@@ -118,11 +126,11 @@ def _against(value: Any) -> str | None:
 
 Side = Annotated[
     Annotated[Selection, Tag("<selection>")] | Annotated[Extreme, Tag("<extreme>")],
-    one_of(_side, "{method = …}, {best = […]} or {worst = […]}"),
+    one_of(_side, "{method = …}, {best = […]}, {worst = […]} or {gap = […]}"),
 ]
 Against = Annotated[
     Annotated[float, Tag("<number>")]
     | Annotated[Selection, Tag("<selection>")]
     | Annotated[Extreme, Tag("<extreme>")],
-    one_of(_against, "a number, {method = …}, {best = […]} or {worst = […]}"),
+    one_of(_against, "a number, {method = …}, {best = […]}, {worst = […]} or {gap = […]}"),
 ]

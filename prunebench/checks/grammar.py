@@ -119,8 +119,8 @@ class Check(Table):
             if isinstance(value, Selection):
                 listed.append(((side,), value))
             elif isinstance(value, Extreme):
-                for key in ("best", "worst"):
-                    listed += [((side, key, i), s) for i, s in enumerate(getattr(value, key) or [])]
+                for key, selections in value.given.items():
+                    listed += [((side, key, i), s) for i, s in enumerate(selections)]
         return listed
 
     @property
@@ -157,9 +157,10 @@ class Check(Table):
         for side in ("of", "against"):
             value = getattr(self, side)
             if isinstance(value, Extreme):
-                if (value.best is None) == (value.worst is None):
-                    yield (side,), "has both 'best' and 'worst'; allowed: one of them"
-                elif not (value.best or value.worst):
+                several = [f"'{key}'" for key in value.given]
+                if several[1:]:
+                    yield (side,), f"has both {' and '.join(several)}; allowed: one of them"
+                elif not all(value.given.values()):
                     yield (side,), "has no methods; allowed: a list with at least one"
         if self.compare == "ratio" and isinstance(self.against, int | float) and not self.against:
             yield ("against",), "found 0, by which nothing can be divided; allowed: another number"

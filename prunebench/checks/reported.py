@@ -114,6 +114,12 @@ class Reported(Selection):
         """True if the values are accuracies, which tables show beside ours."""
         return self.quantity in (None, "accuracy") and self.against is None
 
+    @property
+    def matrix(self) -> str:
+        """The matrix that `where` names; "" where it names none, or several."""
+        named = self.where.matrix or []
+        return named[0] if len(named) == 1 else ""
+
     def selects(self, labels: Labels) -> bool:
         """Return True if cells of these labels are of this method and setting; sparsity is not asked."""
         return self.means(labels, every_point=self.score_at is None) and self.where.has(labels)
@@ -164,9 +170,10 @@ def _word(text: str) -> str:
 def reported_rows(reported: Sequence[Reported], kinds: Sequence[Kind]) -> list[Mapping[str, Any]]:
     """Return a row for each accuracy that is reported, and setting: labels, density, value, source, runs.
 
-    The value of a run that diverged is None.
+    `matrix` is the one that the numbers are of, "" where they name none or several: a source may report one
+    network twice, in two tables of its own, and both numbers stand. The value of a run that diverged is None.
     """
-    rows: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    rows: list[Mapping[str, Any]] = []
     for one in reported:
         if not one.accuracies or one.sparsities is None:
             continue
@@ -177,6 +184,7 @@ def reported_rows(reported: Sequence[Reported], kinds: Sequence[Kind]) -> list[M
             for sparsity, value in zip(one.sparsities, one.values, strict=True):
                 row = {
                     **dict(zip(SETTING, setting, strict=True)),
+                    "matrix": one.matrix,
                     "method": one.method,
                     "ablations": one.ablations_label,
                     "density": density_on_grid(sparsity, grid, sparsity=True),
@@ -184,5 +192,5 @@ def reported_rows(reported: Sequence[Reported], kinds: Sequence[Kind]) -> list[M
                     "source": one.source,
                     "runs": one.runs,
                 }
-                rows[(*setting, one.source, one.method, one.ablations_label, row["density"])] = row
-    return list(rows.values())
+                rows.append(row)
+    return rows

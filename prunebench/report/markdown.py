@@ -146,18 +146,26 @@ def _setting(standing: Standing, shown: Shown) -> list[str]:
 
 
 def _reported(standing: Standing, shown: Shown, labels: Mapping[float, str], notes: Footnotes) -> list[str]:
-    """Return the numbers that others report of this setting: a row for each source and method."""
-    by_source: dict[tuple[str, str], dict[float, str]] = {}
+    """Return the numbers that others report of this setting: a row for each source and method.
+
+    What a source says of one cell in two tables stands once where it is the same, else side by side.
+    """
+    by_source: dict[tuple[str, str], dict[float, list[str]]] = {}
     for row in standing.reported(shown.reported):
         value = "diverged" if row["value"] is None else f"{row['value']:.2f}"
         number = f" (n = {row['runs']})" if row["runs"] else ""
         name = variant_name(row["method"], row["ablations"])
-        by_source.setdefault((name, row["source"]), {})[row["sparsity"]] = value + number
+        said = by_source.setdefault((name, row["source"]), {}).setdefault(row["sparsity"], [])
+        if value + number not in said:
+            said.append(value + number)
     columns = sorted({s for values in by_source.values() for s in values if _is_shown(s, shown)})
     if not columns:
         return []
     heads = ["method", "reported by", *(f"{labels[s]} %" for s in columns)]
-    body = [[escape(m), escape(by), *(v.get(s, "") for s in columns)] for (m, by), v in by_source.items()]
+    body = [
+        [escape(m), escape(by), *(", ".join(v.get(s, [])) for s in columns)]
+        for (m, by), v in by_source.items()
+    ]
     return ["Reported by others:", _table(heads, body)]
 
 

@@ -78,13 +78,15 @@ class Standing:
     def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return those of others' numbers (`checks.reported.reported_rows`) that are of this setting's cells.
 
-        Each with method, ablations, sparsity, value (None: diverged), source and runs.
+        Each with matrix ("" where the numbers are of none in particular), method, ablations, sparsity, value
+        (None: diverged), source and runs.
         """
         by_density = {
             row["density"]: row["sparsity"] for row in self.rows.to_dict("records") if row["density"]
         }
         return [
             {
+                "matrix": row.get("matrix", ""),  # plans made before November 2026 do not say it
                 "method": row["method"],
                 "ablations": row["ablations"],
                 "sparsity": by_density[row["density"]],

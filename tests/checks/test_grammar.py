@@ -86,6 +86,7 @@ def whole(suite: Text, text: str) -> str:
         {"range": "{to = 0.36}", "over": '"everywhere"'},
         {"range": "{from = 0.2, to = 0.36}"},
         {"of": '{worst = ["random", "after"]}'},
+        {"of": '{gap = ["random", "after"]}', "against": '{gap = ["snip", "after"]}'},
         {"quantity": '{name = "drop", to = {ablations = ["shuffle"]}}', "against": "1.5"},
         {
             "quantity": '{name = "drop", to = {ablations = ["shuffle"]}}',
@@ -164,7 +165,8 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"margin": "-1"}, ".margin: found -1; allowed: a number of at least 0"),
     ({"of": '{method = "snap"}'}, ".of.method: found 'snap', which is no method of this suite; "
      "did you mean 'snip'? allowed: after, none, random, snip"),
-    ({"of": '"snip"'}, ".of: found 'snip'; allowed: {method = …}, {best = […]} or {worst = […]}"),
+    ({"of": '"snip"'}, ".of: found 'snip'; allowed: {method = …}, {best = […]}, {worst = […]} "
+     "or {gap = […]}"),
     ({"of": '{metod = "snip", method = "snip"}'}, ".of.metod: is no key here; did you mean 'method'? "
      "allowed: ablations, architecture, dataset, find, method, quantity, recipe, score_at"),
     ({"of": '{method = "snip", ablations = ["invert"]}'}, ".of.ablations: found 'invert', which is no "
@@ -178,8 +180,10 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"against": "{best = []}"}, ".against: has no methods; allowed: a list with at least one"),
     ({"against": '{best = ["snip"], worst = ["random"]}'}, ".against: has both 'best' and 'worst'; "
      "allowed: one of them"),
-    ({"against": '"snip"'}, ".against: found 'snip'; allowed: a number, {method = …}, {best = […]} "
-     "or {worst = […]}"),
+    ({"against": '"snip"'}, ".against: found 'snip'; allowed: a number, {method = …}, {best = […]}, "
+     "{worst = […]} or {gap = […]}"),
+    ({"of": '{gap = ["snip"], worst = ["random"]}'}, ".of: has both 'worst' and 'gap'; allowed: one of them"),
+    ({"of": "{gap = []}"}, ".of: has no methods; allowed: a list with at least one"),
     ({"quantity": '{name = "drop", to = {method = "snop"}}'}, ".quantity.to.method: found 'snop', which is no "
      "method of this suite; did you mean 'snip'? allowed: after, none, random, snip"),
     ({"quantity": '{name = "drop", to = {ablations = ["invert"]}}'}, ".quantity.to.ablations: found 'invert', "
@@ -252,7 +256,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
      "method, recipe, score_at"),
     ({"range": "{from = 0.2, frm = 0.3}"}, ".range.frm: is no key here; did you mean 'from'? allowed: from, to"),
     ({"against": '{best = ["snip"], wurst = ["after"]}'}, ".against.wurst: is no key here; did you mean 'worst'? "
-     "allowed: best, worst"),
+     "allowed: best, gap, worst"),
     ({"of": '{method = "snip", architecture = "resnet32"}'}, ".of.architecture: found 'resnet32', which is no "
      "architecture of this suite; did you mean 'resnet20'? allowed: resnet20"),
     ({"quantity": '"measure:layer-sparsity"', "margin": "1",
@@ -374,6 +378,7 @@ SIDES = [
     '{method = "snip", ablations = "shuffle", find = {lr = 0.05}, score_at = {step = 5}}',
     '{best = ["random", {method = "snip", quantity = QUANTITY}]}',
     '{worst = [{method = "snip", architecture = "resnet20", ablations = ["shuffle"]}]}',
+    '{gap = [{method = "snip", architecture = "resnet20", ablations = ["shuffle"]}, "after"]}',
 ]
 
 
@@ -383,7 +388,7 @@ def test_the_grammar_of_selections(key: str, side: str, suite: Text, load: Calla
     """Both sides take every key of a selection; parameters that name cells all but its quantity."""
     keys = {key: side}
     if key in ("reaches", "reference"):
-        if "best" in side or "worst" in side or "quantity" in side:
+        if "best" in side or "worst" in side or "gap" in side or "quantity" in side:
             return
         name = (
             'crossing", along = "score_at'

@@ -174,13 +174,16 @@ def test_slope_is_that_of_least_squares() -> None:
     np.testing.assert_allclose(ask("slope", made(values), along="sparsity"), wanted)
 
 
-def test_measure_distance_and_drop_by_hand() -> None:
+def test_measure_mean_distance_and_drop_by_hand() -> None:
     """Means over fields and places; where one side has no such place there is no number."""
     fields = {"m.a": np.array([[0.1], [0.3]]), "m.b": np.array([[0.5], [0.5]])}
     others = {"m.a": np.array([[0.0], [0.4]]), "m.b": np.array([[0.8], [0.5]])}
     one, other = (made([[80.0], [70.0]], [0.2, 0.4], measures=m) for m in (fields, others))
     np.testing.assert_allclose(ask("measure", one, of="m.a"), [0.2])
     np.testing.assert_equal(ask("measure", one, of="m.c"), [NAN])
+    np.testing.assert_allclose(ask("mean", one, of="m.*"), [(0.1 + 0.3 + 0.5 + 0.5) / 4])
+    np.testing.assert_allclose(ask("mean", one, of="m.a"), [0.2])
+    np.testing.assert_equal(ask("mean", one, of="n.*"), [NAN])
     np.testing.assert_allclose(ask("distance", one, of="m.*", reference=other), [(0.1 + 0.1 + 0.3 + 0.0) / 4])
     np.testing.assert_equal(ask("distance", one, of="n.*", reference=other), [NAN])
     lower = made([[75.0], [69.0]], [0.2, 0.4])

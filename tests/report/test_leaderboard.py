@@ -252,6 +252,10 @@ def test_a_setting_of_which_nothing_has_been_run_is_one_line(cells: Cells) -> No
     assert rows_of(text) == []
 
 
+TWICE = (("table2", 93.6), ("table7", 93.5), ("table8", 93.5))
+"""What one source says of one cell in three tables of its own."""
+
+
 def test_reported_numbers_stand_below_ours(cells: Cells) -> None:
     """A row for each source and method, a divergence by its word; other settings' numbers are not shown."""
     frame = cells(METHODS)
@@ -263,16 +267,20 @@ def test_reported_numbers_stand_below_ours(cells: Cells) -> None:
         {**base, "density": density[0.5], "value": 96.5, "runs": 3},
         {**base, "density": density[0.8], "value": None},
         {**base, "density": density[0.8], "value": 11.0, "dataset": "another"},
+        *({**base, "matrix": m, "source": "B", "density": density[0.5], "value": v} for m, v in TWICE),
     ]
     text = leaderboard(frame, suite={**SUITE, "reported": reported})
     assert "Reported by others:" in text
     assert ["snip", "A ¦ paper", "96.50 (n = 3)", "diverged"] in rows_of(text)
+    assert ["snip", "B", "93.60, 93.50", ""] in rows_of(text)
     assert "11.00" not in text
     found = json.loads(leaderboard(frame, suite={**SUITE, "reported": reported}, format="json"))
     assert [(row["sparsity"], row["value"], row["runs"]) for row in found["settings"][0]["reported"]] == [
         (0.5, 96.5, 3),
         (0.8, None, None),
+        *((0.5, value, None) for _, value in TWICE),
     ]
+    assert [row["matrix"] for row in found["settings"][0]["reported"]] == ["", "", *(m for m, _ in TWICE)]
     plain = leaderboard(frame, suite=SUITE)
     assert "Reported" not in plain
     assert leaderboard(frame, suite={**SUITE, "reported": reported}, format="csv") == leaderboard(

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from prunebench.checks.cells import Selection
+from prunebench.checks.cells import Extreme, Selection
 from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
 from prunebench.checks.reported import Reported
@@ -137,14 +137,14 @@ EXERCISED = {
     **{
         f"check.{side}{of}.{key}": "test_the_grammar_of_selections"
         for side in ("of", "against")
-        for of in ("", ".best", ".worst")
+        for of in ("", *(f".{key}" for key in Extreme.model_fields))
         for key in (*Selection.model_fields, "quantity.name")
     },
     **{f"claim.{key}": "test_claims_are_kept_and_checks_name_them" for key in Claim.model_fields},
     **{
         f"check.{side}.{key}": "test_the_grammar_of_selections"
         for side in ("of", "against")
-        for key in ("best", "worst")
+        for key in Extreme.model_fields
     },
     **{f"check.beside{key}": "test_the_grammar_of_checks" for key in ("", ".paper", ".from", ".to")},
     "check.for": "test_a_family_is_the_checks_written_out",

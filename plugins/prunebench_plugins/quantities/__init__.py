@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prunebench import Quantity, hookimpl
 from prunebench_plugins.quantities.lines import crossing, range_end, slope
-from prunebench_plugins.quantities.runs import accuracy, distance, diverged, drop, measure, spread
+from prunebench_plugins.quantities.runs import accuracy, distance, diverged, drop, mean, measure, spread
 
 __all__ = [
     "accuracy",
@@ -14,6 +14,7 @@ __all__ = [
     "distance",
     "diverged",
     "drop",
+    "mean",
     "measure",
     "prunebench_quantities",
     "range_end",
@@ -28,6 +29,7 @@ def prunebench_quantities() -> Sequence[Quantity]:
     return [
         Quantity("accuracy", accuracy, "seeds", points=True, version="1"),
         Quantity("measure", measure, "seeds", field="of", version="1"),
+        Quantity("mean", mean, "seeds", fields="of", version="1"),
         Quantity("spread", spread, "seeds", version="1"),
         Quantity("range-end", range_end, "curve", axis="sparsity", version="1"),
         Quantity("crossing", crossing, "curve", axis="along", selections=("reaches",), version="1"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prunebench import Curves
 
-__all__ = ["accuracy", "distance", "diverged", "drop", "measure", "spread"]
+__all__ = ["accuracy", "distance", "diverged", "drop", "mean", "measure", "spread"]
 
 
 def accuracy(curves: Curves) -> Any:
@@ -22,6 +22,19 @@ def accuracy(curves: Curves) -> Any:
 def measure(curves: Curves, *, of: str) -> Any:
     """The number that a diagnostic gave, each seed's mean over the places (`measure:NAME.FIELD`)."""
     return _numbers(curves, of).mean(axis=0)
+
+
+def mean(curves: Curves, *, of: str) -> Any:
+    """The mean over fields of a measure: each seed's mean over the places and the fields.
+
+    `mean:layer-sparsity.layers.*.sparsity` is the mean of the layers' sparsities, each layer counting alike.
+    """
+    import numpy as np
+
+    names = _names(curves, of)
+    if not names:
+        return np.full(len(curves.seeds), np.nan)
+    return np.mean([_numbers(curves, name) for name in names], axis=(0, 1))
 
 
 def spread(curves: Curves) -> Any:

@@ -1,0 +1,201 @@
+"""What a check compares in a setting: the methods of its sides, the sparsities, the cells that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from prunebench.analysis import variant_name
+from prunebench.checks.asked import QuantityTable, axis_of, field_of, name_of, parameters_of, selections_of
+from prunebench.checks.cells import Cells, Extreme, Selection, Where
+from prunebench.checks.curves import Curves
+from prunebench.checks.gather import FAMILY
+from prunebench.checks.grammar import Check
+from prunebench.checks.lanes import Lane, Table
+from prunebench.reading.labels import changes_label, point_label
+
+__all__ = ["Pick", "Setting", "Side", "settings_of", "side_name", "selections"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a check compares: what its cells have in common but for what a side names itself."""
+
+    family: tuple[str, ...]
+    find: str
+
+    @property
+    def words(self) -> str:
+        """The setting as a heading has it."""
+        *names, split = self.family
+        shown = [name for name in names if name]
+        return ", ".join(
+            [*shown, *([] if split in ("", "test") else [split]), *([self.find] if self.find else [])]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Pick:
+    """Cells of one method that a side, or a parameter of its quantity, means in a setting."""
+
+    lane: Lane
+    places: Mapping[str, Sequence[int]]
+    """By density; of the unpruned network, which has one, that place at "1"."""
+    unpruned: bool
+
+    def indices(self, densities: Sequence[str]) -> list[int]:
+        """Return the places at these densities; those of the unpruned network stand for any."""
+        if self.unpruned and not set(densities) <= self.places.keys():
+            return [self.places["1"][0]] * len(densities)
+        return [i for density in densities for i in self.places[density]]
+
+    def curves(self, densities: Sequence[str], columns: Sequence[int]) -> Curves:
+        """Return the curves at these densities and seeds (their columns)."""
+        curves = self.lane.curves.at(self.indices(densities))
+        if self.unpruned:
+            curves = replace(curves, sparsities=np.array([round(1 - float(d), 12) for d in densities]))
+        return _at_seeds(curves, columns)
+
+
+def _at_seeds(curves: Curves, columns: Sequence[int]) -> Curves:
+    """Return the curves of some of the seeds, by their columns."""
+    if list(columns) == list(range(len(curves.seeds))):
+        return curves
+    index = np.asarray(columns, dtype=np.intp)
+    return replace(
+        curves,
+        seeds=tuple(curves.seeds[i] for i in index),
+        accuracy=curves.accuracy[:, index],
+        diverged=curves.diverged[:, index],
+        planned=curves.planned[:, index],
+        dense=curves.dense[index],
+        weights=curves.weights[:, index],
+        measures={name: values[:, index] for name, values in curves.measures.items()},
+    )
+
+
+class Side(NamedTuple):
+    """One selection of a side: its cells, its quantity, and the cells that the quantity's parameters name."""
+
+    name: str
+    pick: Pick
+    asked: str | QuantityTable
+    quantity: Any
+    parameters: Mapping[str, Any]
+    others: Mapping[str, Pick]
+
+    @property
+    def picks(self) -> tuple[Pick, ...]:
+        """All cells that are needed."""
+        return (self.pick, *self.others.values())
+
+    @property
+    def measure(self) -> str:
+        """The measure whose numbers are compared; "" where it is none."""
+        field = field_of(self.asked, self.quantity)
+        return field[0] if field else ""
+
+
+def selections(side: Any) -> list[Selection]:
+    """Return the selections of a side: none of a number."""
+    if isinstance(side, Extreme):
+        return list(side.best or side.worst or [])
+    return [side] if isinstance(side, Selection) else []
+
+
+def side_name(side: Any) -> str:
+    """Return what a side is called in tables."""
+    if isinstance(side, Extreme):
+        word = "best" if side.best else "worst"
+        return f"{word} of {', '.join(_name(one) for one in selections(side))}"
+    return _name(side) if isinstance(side, Selection) else f"{side:g}"
+
+
+def _name(one: Cells) -> str:
+    name = variant_name(one.method, one.ablations_label)
+    point = [] if one.score_at is None else [f"at {point_label(one.score_at)}"]
+    find = [] if not one.find else [f"found with {changes_label(one.find)}"]
+    return " ".join([name, *point, *find, *(f"on {value}" for value in one.setting.values())])
+
+
+def settings_of(
+    check: Check, table: Table, quantities: Any
+) -> Iterator[tuple[Setting, list[Side], list[Side]]]:
+    """Yield the settings that have all cells of a check's sides: both sides' selections there."""
+    both = [selections(check.of), selections(check.against)]
+    every = [one for side in both for one in side]
+    base = min(every, key=lambda one: len(one.setting))
+    families: dict[tuple[str, ...], dict[str, None]] = {}
+    for lane in table.lanes.values():
+        family = tuple(lane.line[: len(FAMILY)])
+        if any(_is(one, lane) and _where(check.where, one, family) for one in every if one.find is None):
+            families.setdefault(family, {})[lane.line.find] = None
+        elif _is(base, lane) and _where(check.where, base, family):
+            families.setdefault(family, {}).setdefault("", None)
+    seen: set[tuple[int, ...]] = set()
+    for family, finds in families.items():
+        for find in finds:
+            setting = Setting(family, find)
+            sides = [[_side(one, check, setting, table, quantities) for one in side] for side in both]
+            found = [[side for side in group if side is not None] for group in sides]
+            lanes = tuple(id(side.pick.lane) for group in found for side in group)
+            if [len(group) for group in found] == [len(group) for group in both] and lanes not in seen:
+                seen.add(lanes)
+                yield setting, found[0], found[1]
+
+
+def _is(one: Cells, lane: Lane) -> bool:
+    return lane.line.method == one.method and lane.line.ablations == one.ablations_label
+
+
+def _where(where: Where, one: Cells, family: Sequence[str]) -> bool:
+    """Return True if a family is in the check's settings and in those that a selection names itself."""
+    labels = dict(zip(FAMILY, family, strict=True))
+    own = one.setting
+    return where.has({**labels, "matrix": ""}, but={*own, "matrix"}) and all(
+        labels[key] == name for key, name in own.items()
+    )
+
+
+def _side(one: Selection, check: Check, setting: Setting, table: Table, quantities: Any) -> Side | None:
+    asked = one.quantity or check.quantity
+    quantity = quantities(name_of(asked))
+    any_point = axis_of(asked, quantity) == "score_at"
+    parameters = dict(parameters_of(asked, quantity))
+    pick = _pick(one, check.where, setting, table, any_point)
+    others = {}
+    for key, cells in selections_of(asked, quantity).items():
+        named = Cells.model_validate(cells if "method" in cells else one.changed(cells))
+        other = _pick(named, check.where, setting, table, any_point)
+        if other is None:
+            return None
+        others[key] = other
+        parameters.pop(key)
+    return None if pick is None else Side(_name(one), pick, asked, quantity, parameters, others)
+
+
+def _pick(one: Cells, where: Where, setting: Setting, table: Table, any_point: bool) -> Pick | None:
+    labels = {**dict(zip(FAMILY, setting.family, strict=True)), **one.setting}
+    family = tuple(labels[key] for key in FAMILY)
+    find = setting.find if one.find is None else changes_label(one.find)
+    lanes = table.variants.get((family, one.method, one.ablations_label), {})
+    unpruned = one.method == table.dense
+    lane = lanes.get(find)
+    if lane is None and one.find is None:
+        lane = lanes.get("") or (next(iter(lanes.values()), None) if unpruned else None)
+    if lane is None:
+        return None
+    point = (
+        None
+        if any_point and one.score_at is None
+        else ""
+        if one.score_at is None
+        else point_label(one.score_at)
+    )
+    places = lane.places(lane.densities, point, where.matrix)
+    if not places and unpruned:
+        places = lane.places(lane.densities, None, where.matrix)
+    return Pick(lane, places, unpruned) if places else None

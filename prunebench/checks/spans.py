@@ -1,0 +1,118 @@
+"""Which sparsities a check's range means in a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from prunebench.analysis import SETTING, Ranges, find_ranges
+from prunebench.baselines import Baselines
+from prunebench.checks.gather import FAMILY
+from prunebench.checks.grammar import PaperRange, Range, Span
+from prunebench.reading.grid import density_on_grid
+
+__all__ = ["Meant", "Spans", "percent", "words"]
+
+_CLOSE = 5e-4
+"""Papers print 98.2 % for 1 − 0.8^18."""
+
+
+@dataclass(frozen=True)
+class Meant:
+    """The densities of a range, sparsities rising; or why they are not known."""
+
+    densities: tuple[str, ...] = ()
+    unknown: str = ""
+    baselines: tuple[tuple[str, bool], ...] = ()
+    """The keys of the cells with which it is found, and whether each has a result."""
+
+
+def percent(density: str) -> str:
+    """Return the sparsity of a density as people read it.
+
+    >>> percent("0.262144")
+    '73.8 %'
+    """
+    return f"{100 * (1 - float(density)):.3g} %"
+
+
+def words(one: Range, meant: Sequence[str]) -> str:
+    """Return a range in words, with the sparsities that it means."""
+    name = one if isinstance(one, str) else "the paper's" if isinstance(one, PaperRange) else ""
+    if not meant:
+        return name or "none"
+    shown = percent(meant[0]) if len(meant) == 1 else f"{percent(meant[0])} … {percent(meant[-1])}"
+    return f"{name} ({shown})" if name else shown
+
+
+class Spans:
+    """The ranges of a table's settings."""
+
+    def __init__(self, cells: pd.DataFrame, baselines: Baselines, margins: Any) -> None:
+        self._baselines, self._margins = baselines, margins
+        roles = (baselines.none, baselines.random, baselines.after_training)
+        plain = cells["method"].isin(roles) & (cells["ablations"] == "") & (cells["score_at"] == "")
+        self._rows = cells[plain]
+        self.of = cache(self._of)
+
+    def meant(self, one: Range, grid: Collection[str], family: tuple[str, ...], find: str) -> Meant:
+        """Return the densities of a grid that a range means in a setting."""
+        pruned = sorted((d for d in grid if float(d) < 1), key=float, reverse=True)
+        if isinstance(one, str) and one != "all":
+            return self._named(one, pruned, family, find)
+        if isinstance(one, str):
+            return Meant(tuple(pruned))
+        if isinstance(one, Span):
+            start = -1.0 if one.start is None else one.start - _CLOSE
+            end = 2.0 if one.to is None else one.to + _CLOSE
+            return Meant(tuple(d for d in pruned if start <= 1 - float(d) <= end))
+        listed = one.paper if isinstance(one, PaperRange) else one
+        every = sorted(grid, key=float, reverse=True)
+        found = {density_on_grid(s, every, sparsity=True) for s in listed}
+        return Meant(tuple(d for d in every if d in found))
+
+    def _named(self, name: str, pruned: Iterable[str], family: tuple[str, ...], find: str) -> Meant:
+        ranges, rows = self.of(family, find)
+        ends = [border.lost_from for border in ranges.borders]
+        asked = ends[:1] if name == "trivial" else ends
+        baselines = tuple(_needed(rows, asked, self._baselines))
+        if ranges.unknown is not None:
+            return Meant(unknown=f"the {name} range is not known: {ranges.unknown}", baselines=baselines)
+        first, last = ends[0], max(ends)
+        start, end = {"trivial": (0.0, first), "matching": (first, ends[1]), "extreme": (last, 2.0)}[name]
+        densities = tuple(d for d in pruned if start <= round(1 - float(d), 12) < end)
+        return Meant(densities, "" if densities else f"the {name} range is empty in this setting", baselines)
+
+    def _of(self, family: tuple[str, ...], find: str) -> tuple[Ranges, pd.DataFrame]:
+        """Return a setting's ranges, and the cells that they are found with."""
+        mine = self._rows[(self._rows[list(FAMILY)] == list(family)).all(axis=1)]
+        parts = []
+        for method in (self._baselines.none, self._baselines.random, self._baselines.after_training):
+            rows = mine[mine["method"] == method]
+            own = rows[rows["find"] == find]
+            parts.append(
+                own if len(own) else rows[rows["find"] == rows["find"].iloc[0]] if len(rows) else own
+            )
+        rows = pd.concat(parts).assign(find=find, score_at="")
+        setting = tuple(
+            {**dict(zip(FAMILY, family, strict=True)), "find": find, "score_at": ""}[k] for k in SETTING
+        )
+        found = find_ranges(rows, baselines=self._baselines, margins=self._margins, resampled=False)
+        lacking = Ranges(setting, 0.0, (), unknown="this setting has no baselines")
+        return found.get(setting, lacking), rows
+
+
+def _needed(rows: pd.DataFrame, ends: Sequence[float], names: Baselines) -> Iterable[tuple[str, bool]]:
+    """Yield the cells that decide where ranges end: up to one sparsity past each border."""
+    until = dict(zip((names.random, names.after_training), ends, strict=False))
+    for method, mine in rows.groupby("method", sort=False):
+        grid = sorted(mine["sparsity"].unique())
+        past = [s for s in grid if s > until.get(str(method), float("inf"))]
+        last = past[0] if past else float("inf")
+        for key, sparsity, status in zip(mine["key"], mine["sparsity"], mine["status"], strict=True):
+            if sparsity <= last and (not ends or method in (*until, names.none)):
+                yield key, status in ("finished", "diverged")

@@ -1,0 +1,87 @@
+"""A figure: a chart that reads named tables, those tables, and what somebody who cannot see it is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prunebench.report.figures.style import config
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+__all__ = ["Figure"]
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """One figure of a report, for every setting that it can be chosen for.
+
+    The chart holds no data: it reads tables by their names (`{"data": {"name": "accuracy"}}`), so that a page
+    has each table once however many figures show it. Rows are chosen before they are handed to it: of a table
+    with a column `setting` those of one setting, of one with a column `name` those of the methods that are
+    shown.
+    """
+
+    id: str
+    """A word for links and file names: "accuracy", "layers"."""
+    title: str
+    caption: str
+    """What is shown, how to read it, and what its lines and bars are; a paragraph of plain text."""
+    alts: Mapping[str, str]
+    """What it shows in words, made from the data: by setting, or under "" where it is of all settings
+    together.
+    """
+    chart: alt.TopLevelMixin
+    tables: Mapping[str, pd.DataFrame]
+    """By the names that the chart reads; the first is the table behind the figure."""
+    settings: tuple[str, ...]
+    """Values of the column `setting` that it can be chosen for; none where it shows all settings together."""
+
+    @property
+    def alt(self) -> str:
+        """The alternative text of the first setting."""
+        return next(iter(self.alts.values()), "")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table behind the figure, of all its settings."""
+        return next(iter(self.tables.values()))
+
+    def rows(
+        self, setting: str | None = None, methods: Collection[str] | None = None
+    ) -> dict[str, pd.DataFrame]:
+        """Return its tables with the rows of one setting (the first) and of these methods (all)."""
+        setting = setting if setting is not None or not self.settings else self.settings[0]
+        return {name: _chosen(table, setting, methods) for name, table in self.tables.items()}
+
+    def spec(
+        self,
+        setting: str | None = None,
+        methods: Collection[str] | None = None,
+        *,
+        dark: bool = False,
+    ) -> dict[str, Any]:
+        """Return a Vega-Lite specification with the data of one setting and the colours of light or dark
+        ground.
+        """
+        whole = copy.deepcopy(self.chart.to_dict())
+        whole["datasets"] = {
+            name: json.loads(rows.to_json(orient="records", double_precision=10))
+            for name, rows in self.rows(setting, methods).items()
+        }
+        whole["config"] = {**whole.get("config", {}), **config(dark=dark)}
+        whole["description"] = self.alts.get(setting or "", self.alt)
+        return whole
+
+
+def _chosen(table: pd.DataFrame, setting: str | None, methods: Collection[str] | None) -> pd.DataFrame:
+    if setting is not None and "setting" in table:
+        table = table[table["setting"] == setting]
+    if methods is not None and "name" in table:
+        table = table[table["name"].isin(methods)]
+    return table
