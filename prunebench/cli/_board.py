@@ -28,24 +28,15 @@ def board(
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
     run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again.
     """
-    from prunebench.inventory.rows import of_selection, rows
-
-    shown = rows(plan, store, snapshot)
-    if not any(row["status"] in _RESULTS for row in shown):
-        return None
-    from prunebench.analysis import table
     from prunebench.report.leaderboard import leaderboard
+    from prunebench.tables import results_of
 
-    settings = dict(plan.suite)
-    own = (settings.get("leaderboard") or {}).get("margin")
-    settings["margin"] = settings.get("margins") if own is None else own
-    if asked is None:
-        settings["absent"] = "not run yet"
-    else:
-        shown = of_selection(shown, asked)
+    found = results_of(plan, store, snapshot=snapshot, asked=asked)
+    if not found.cells["status"].isin(_RESULTS).any():
+        return None
     if sparsities:
-        settings["sparsities"] = list(sparsities)
-    return leaderboard(table(shown), suite=settings, format=format)
+        found.suite = {**found.suite, "sparsities": list(sparsities)}
+    return leaderboard(found, format)
 
 
 _RESULTS = ("finished", "diverged")

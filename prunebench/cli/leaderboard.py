@@ -91,10 +91,10 @@ def command(
         )
         if format == "md":
             ctx.exit(code)
-        from prunebench.analysis import table
         from prunebench.report.leaderboard import leaderboard
+        from prunebench.report.results import Results
 
-        text = leaderboard(table([]), suite=shown.plan.suite, format=format)
+        text = leaderboard(Results(shown.plan.suite), format)
     deliver(text, output)
     if format == "md":
         say_unevaluated(shown.plan.suite)

@@ -65,7 +65,7 @@ def terminal(text: str) -> str:
     return plain(text)
 
 
-_AT_START = re.compile(r"^(\s*)(?:([-+=#:])|(\d{1,9})([.)]))")
+_AT_START = re.compile(r"^(\s*)(?:([-+=#:])|(\d{1,9})([.)])(?=\s|$))")
 _LINK = re.compile(r"(?<=[A-Za-z])(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
 
 

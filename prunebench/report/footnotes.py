@@ -27,14 +27,13 @@ class Footnotes:
         self.absent = absent
         self._numbers: dict[str, int] = {}
 
-    def mark(self, *remarks: str) -> str:
-        """Return the marks of these remarks, to stand behind a number; empty remarks have none."""
-        numbers = (self._numbers.setdefault(r, len(self._numbers) + 1) for r in dict.fromkeys(remarks) if r)
-        return "".join(f" [{number}]" for number in numbers)
+    def mark(self, *remarks: str) -> tuple[int, ...]:
+        """Return the numbers of these remarks, to stand behind a number; empty remarks have none."""
+        return tuple(self._numbers.setdefault(r, len(self._numbers) + 1) for r in dict.fromkeys(remarks) if r)
 
-    def lines(self) -> list[str]:
-        """Return the remarks as a list in markdown."""
-        return [f"- [{number}] {remark}" for remark, number in self._numbers.items()]
+    def lines(self) -> list[tuple[int | None, str]]:
+        """Return the remarks with their numbers."""
+        return [(number, remark) for remark, number in self._numbers.items()]
 
 
 def diverged_remark(row: Row, *, mixed: bool) -> str:

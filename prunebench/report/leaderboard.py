@@ -1,37 +1,31 @@
-"""The leaderboard of a suite: markdown for people, long CSV or JSON with every statistic for programs."""
+"""The leaderboard of a suite: for people in several formats, and with every statistic as CSV or JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import pandas as pd
-
-from prunebench.analysis import EmptyLayer
 from prunebench.errors import UsageError, nearest
-from prunebench.report.markdown import Shown, markdown
-from prunebench.report.standings import BORDER, LONG, Standing, standings
+from prunebench.report.document import Document
+from prunebench.report.escapes import json_text
+from prunebench.report.formats import csv_rows, markdown
+from prunebench.report.formats.values import plain_value
+from prunebench.report.results import Results
+from prunebench.report.settings import LEGEND, Shown, setting_section
+from prunebench.report.standings import BORDER, LONG, Standing
 
-__all__ = ["SCHEMA", "leaderboard"]
+__all__ = ["FORMATS", "SCHEMA", "document", "leaderboard"]
 
 SCHEMA = 1
 """Of the CSV and JSON: it rises when a column or field changes its meaning or goes; new ones may come."""
 
 
-def leaderboard(
-    frame: pd.DataFrame, *, suite: Mapping[str, Any], format: Literal["md", "csv", "json"] | str = "md"
-) -> str:
-    """Return the leaderboard of a table of cells (`prunebench.analysis.table`), ending in a newline.
+def leaderboard(results: Results, format: str = "md") -> str:
+    """Return the leaderboard of a suite's results, ending in a newline.
 
-    `suite` has `name`, `version`, and may have `baselines` (see `prunebench.baselines`) and `margin` (a
-    number of points, or numbers by data set), and `leaderboard` (its `title`) and `sparsities` (see
-    `markdown.Shown`). Settings and methods stand in the table's order, the unpruned
-    network first, sparsities rising; the same table gives the same bytes. `absent` says what cells without a
-    result are called (see `markdown.Shown`).
+    Settings and methods stand in the table's order, the unpruned network first, sparsities rising; the same
+    table gives the same bytes. The suite says its `leaderboard` (title, margin), and may say `sparsities`
+    (the columns shown) and `absent` (see `settings.Shown`).
 
     Formats: "md" rounds and explains itself; "csv" and "json" are long, a row for each
     setting, method and sparsity or range (columns: `standings.LONG`, explained in docs/statistics.md), with
@@ -40,97 +34,65 @@ def leaderboard(
 
     Raises: UsageError for another format, or where two different cells stand in one place.
     """
-    if format not in _FORMATS:
-        raise UsageError(f"no leaderboard format {format!r}{nearest(format, _FORMATS)}")
-    return _FORMATS[format](suite, standings(frame, suite))
+    if format not in FORMATS:
+        raise UsageError(f"no leaderboard format {format!r}{nearest(format, FORMATS)}")
+    return FORMATS[format](results)
 
 
-def _markdown(suite: Mapping[str, Any], found: list[Standing]) -> str:
-    how = suite.get("leaderboard") or {}
-    shown = Shown(
-        title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
-        sparsities=suite.get("sparsities", ()),
-        absent=suite.get("absent", "missing"),
-        reported=suite.get("reported", ()),
-    )
-    return markdown(shown, found)
+def document(results: Results) -> Document:
+    """Return what a leaderboard says to people, for a writer of any format."""
+    shown = Shown.of(results.suite)
+    sections = tuple(setting_section(standing, shown) for standing in results.standings)
+    return Document(shown.title, (LEGEND if sections else "No cells.",), sections)
 
 
-def _csv(suite: Mapping[str, Any], found: list[Standing]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["schema", "suite", "version", *LONG])
-    for standing in found:
-        for row in standing.rows.to_dict("records"):
-            values = (_plain(row[name]) for name in LONG)
-            texts = (_flat(v) for v in values)
-            writer.writerow([SCHEMA, suite["name"], suite["version"], *texts])
-    return out.getvalue()
+def _markdown(results: Results) -> str:
+    return markdown.write(document(results))
 
 
-def _json(suite: Mapping[str, Any], found: list[Standing]) -> str:
-    settings = [
-        {
-            **standing.labels,
-            "margin": standing.ranges.margin,
-            "ranges": {
-                name: list(standing.ranges.points(name)) for name in ("trivial", "matching", "extreme", "all")
-            },
-            "ranges_unknown": standing.ranges.unknown,
-            "borders": [
-                {
-                    "baseline": border.baseline,
-                    **dict(
-                        zip(BORDER, map(_plain, (border.lost_from, border.low, border.high)), strict=True)
-                    ),
-                    "resampled": border.low is not None,
-                }
-                for border in standing.ranges.borders
-            ],
-            "seeds_needed": dict(standing.seeds_needed),
-            "numerics": list(standing.numerics),
-            "lent": list(standing.lent),
-            "rows": [
-                {name: _plain(row[name]) for name in LONG if name not in standing.labels}
-                for row in standing.rows.to_dict("records")
-            ],
-            "reported": [
-                {name: _plain(value) for name, value in row.items()}
-                for row in standing.reported(suite.get("reported", ()))
-            ],
-        }
-        for standing in found
-    ]
+def _csv(results: Results) -> str:
+    about = {"schema": SCHEMA, "suite": results.suite["name"], "version": results.suite["version"]}
+    rows = ({**about, **row} for row in results.summary.to_dict("records"))
+    return csv_rows.write(rows, [*about, *LONG])
+
+
+def _json(results: Results) -> str:
     whole = {
         "schema": SCHEMA,
-        "suite": {name: suite.get(name) for name in ("name", "version")},
-        "settings": settings,
+        "suite": {name: results.suite.get(name) for name in ("name", "version")},
+        "settings": [_setting(standing, results) for standing in results.standings],
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(whole) + "\n"
 
 
-_FORMATS = {"md": _markdown, "csv": _csv, "json": _json}
+def _setting(standing: Standing, results: Results) -> dict[str, Any]:
+    rows: Sequence[Mapping[Any, Any]] = standing.rows.to_dict("records")
+    return {
+        **standing.labels,
+        "margin": standing.ranges.margin,
+        "ranges": {
+            name: list(standing.ranges.points(name)) for name in ("trivial", "matching", "extreme", "all")
+        },
+        "ranges_unknown": standing.ranges.unknown,
+        "borders": [
+            {
+                "baseline": border.baseline,
+                **dict(
+                    zip(BORDER, map(plain_value, (border.lost_from, border.low, border.high)), strict=True)
+                ),
+                "resampled": border.low is not None,
+            }
+            for border in standing.ranges.borders
+        ],
+        "seeds_needed": dict(standing.seeds_needed),
+        "numerics": list(standing.numerics),
+        "lent": list(standing.lent),
+        "rows": [
+            {name: plain_value(row[name]) for name in LONG if name not in standing.labels} for row in rows
+        ],
+        "reported": [plain_value(row) for row in standing.reported(results.suite.get("reported", ()))],
+    }
 
 
-def _flat(value: Any) -> Any:
-    """Return a plain value as one field of CSV: of a list its entries, of a layer its name and seeds."""
-    if isinstance(value, list):
-        return "; ".join(str(_flat(item)) for item in value)
-    if isinstance(value, dict):
-        return f"{value['layer']}{' (output)' if value['output'] else ''}: {value['seeds']}"
-    return "" if value is None else value
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it; floats with ten digits, so that no machine's last bits show."""
-    if value is pd.NA or value is None:
-        return None
-    if isinstance(value, EmptyLayer):
-        return value._asdict()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float):
-        return float(f"{value:.10g}") if math.isfinite(value) else None
-    return value
+FORMATS: Mapping[str, Callable[[Results], str]] = {"md": _markdown, "csv": _csv, "json": _json}
+"""The formats of a leaderboard."""

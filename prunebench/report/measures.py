@@ -10,7 +10,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from prunebench.analysis import SETTING, variant_name
-from prunebench.report.markdown import escape
+from prunebench.report.escapes import markdown as escape
 
 __all__ = ["measures_text"]
 

@@ -16,8 +16,9 @@ from scipy import stats
 from prunebench.analysis import table
 from prunebench.errors import UsageError
 from prunebench.percent import percent_labels
-from prunebench.report.leaderboard import leaderboard
-from prunebench.report.markdown import escape
+from prunebench.report.escapes import markdown as escape
+from prunebench.report.leaderboard import leaderboard as written
+from prunebench.report.results import Results
 from prunebench.report.standings import LONG
 
 Cells = Callable[..., pd.DataFrame]
@@ -29,6 +30,11 @@ METHODS: dict[str, dict[float, list[Any]]] = {
     "random": {0.5: [95.0, 95.4, 95.2], 0.8: [90.0, 91.0, 92.0]},
     "none": {0.0: [98.1, 98.0, 98.2]},
 }
+
+
+def leaderboard(frame: pd.DataFrame, *, suite: dict[str, Any], format: str = "md") -> str:
+    """Return the leaderboard of a table of cells."""
+    return written(Results(suite, frame), format)
 
 
 def rows_of(text: str) -> list[list[str]]:

@@ -1,0 +1,70 @@
+"""How tables spell numbers: accuracies with their spread, places, differences, amounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from prunebench.report.document import Cell
+from prunebench.report.footnotes import Footnotes, diverged_remark, empty_remark, lacking_remark
+from prunebench.report.methods import Row
+
+__all__ = ["absent", "accuracy", "difference", "place", "signed"]
+
+
+def absent(value: Any) -> bool:
+    """True of None, NaN and pandas' NA."""
+    return bool(pd.isna(value))
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign and two digits; what rounds to nothing has none.
+
+    >>> signed(0.123), signed(-1), signed(-0.001)
+    ('+0.12', '-1.00', '0.00')
+    """
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0 else text
+
+
+def accuracy(row: Row | None, remark: str, seeds: int, notes: Footnotes) -> Cell:
+    """Return a mean with its spread, and what a reader must know of it; `seeds`: as many as most have."""
+    if row is None:
+        return Cell()
+    n, diverged, planned = row["n"], row["diverged"], row["planned"]
+    marks = notes.mark(
+        remark,
+        diverged_remark(row, mixed=n > 0) if diverged else "",
+        lacking_remark(row, over_range=row["at"] == "range", absent=notes.absent),
+        empty_remark(row["empty_layers"], planned),
+    )
+    if n == 0:
+        return Cell("diverged" if diverged else "failed" if row["failed"] else "–", marks=marks)
+    spread = f" ± {row['sd']:.2f}" if not absent(row["sd"]) else ""
+    beside = [f"{diverged} of {planned} diverged"] if diverged else []
+    beside += [f"n = {n}"] if n + diverged != seeds else []
+    number = f" ({', '.join(beside)})" if beside else ""
+    return Cell(f"{row['mean']:.2f}{spread}{number}", True, marks, float(row["mean"]))
+
+
+def place(row: Row | None) -> Cell:
+    """Return a place: an interval of so many methods."""
+    if row is None or absent(row["best"]):
+        return Cell()
+    best, worst = row["best"], row["worst"]
+    text = f"{best} of {row['of']}" if best == worst else f"{best}–{worst} of {row['of']}"
+    return Cell(text, True, value=(best + worst) / 2)
+
+
+def difference(row: Row | None, notes: Footnotes) -> Cell:
+    """Return the difference to the baseline with its interval."""
+    if row is None or absent(row["difference_mean"]):
+        return Cell()
+    mixed = 0 < row["difference_diverged"] < row["difference_n"]
+    marks = notes.mark(diverged_remark(row, mixed=True)) if mixed else ()
+    mean = row["difference_mean"]
+    text = signed(mean)
+    if not absent(row["difference_low"]):
+        text = f"{text} [{signed(row['difference_low'])}, {signed(row['difference_high'])}]"
+    return Cell(text, True, marks, float(mean))

@@ -1,0 +1,236 @@
+"""A leaderboard's part of one setting: accuracies by sparsity, then ranges and places."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prunebench.analysis import Border, variant_name
+from prunebench.percent import percent_labels
+from prunebench.report.document import Block, Cell, Notes, Section, Table
+from prunebench.report.fields import absent, accuracy, difference, place
+from prunebench.report.footnotes import Footnotes
+from prunebench.report.methods import Methods, Row, name_of
+from prunebench.report.standings import Standing
+
+__all__ = ["LEGEND", "Shown", "heading", "setting_section"]
+
+LEGEND = (
+    "Accuracy in percent: mean ± standard deviation over seeds (n − 1; the spread of single runs, not the "
+    "uncertainty of the mean)."
+)
+_RANGE_LEGEND = (
+    "Over a range each seed counts with its mean over the range's sparsities. A place is an interval: from 1 "
+    "+ the number of methods significantly better to the number of methods less those significantly "
+    "worse (differences paired by seed, each pair's own two-sided t test at 5 % after Holm over all pairs "
+    "of the setting and range)."
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a suite says of how its leaderboard is shown."""
+
+    title: str
+    sparsities: Sequence[float] = ()
+    """The columns shown; all where none is given. Ranges and places count them all."""
+    absent: str = "missing"
+    """What cells without a result are called: "not run yet" where nobody asked for them now."""
+    reported: Sequence[Mapping[str, Any]] = ()
+    """What others report: rows of `checks.reported.reported_rows`."""
+
+    @classmethod
+    def of(cls, suite: Mapping[str, Any]) -> Shown:
+        """Return what a plan's suite says."""
+        how = suite.get("leaderboard") or {}
+        return cls(
+            title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
+            sparsities=suite.get("sparsities", ()),
+            absent=suite.get("absent", "missing"),
+            reported=suite.get("reported", ()),
+        )
+
+    def shows(self, sparsity: float) -> bool:
+        """True if a sparsity has a column."""
+        return not self.sparsities or sparsity == 0 or any(abs(sparsity - s) < 5e-13 for s in self.sparsities)
+
+
+def setting_section(standing: Standing, shown: Shown) -> Section:
+    """Return the section of one setting."""
+    title = heading(standing.labels)
+    every: Sequence[Row] = standing.rows.to_dict("records")
+    at_sparsities = [row for row in every if row["at"] == "sparsity"]
+    asked = {name_of(row) for row in at_sparsities if row["unselected"] < row["planned"]}
+    rows = [row for row in every if name_of(row) in asked] or every
+    left_out = len({name_of(row) for row in every} - asked) if asked else 0
+    by_sparsity = [row for row in rows if row["at"] == "sparsity"]
+    if all(row["missing"] + row["unselected"] == row["planned"] for row in by_sparsity):
+        count = sum(row["missing"] for row in by_sparsity)
+        return Section(title, (f"Nothing has been run yet: {count} cells are missing.",))
+    part = _Part(standing, rows, by_sparsity, shown)
+    blocks: list[Block] = [f"Seeds: {part.seeds}, unless n is given.", part.accuracies()]
+    blocks += part.reported()
+    blocks += part.ranges()
+    remarks: list[tuple[int | None, str]] = [
+        *part.notes.lines(),
+        *((None, text) for text in _remarks(standing)),
+    ]
+    if any(row["unselected"] for row in by_sparsity):
+        remarks.append(
+            (None, "A dash, or a smaller n, without a note: not selected now, and not run before.")
+        )
+    if left_out:
+        them = "1 method that was" if left_out == 1 else f"{left_out} methods that were"
+        remarks.append((None, f"Left out: {them} not selected now, and not run before."))
+    return Section(title, (*blocks, Notes(tuple(remarks))) if remarks else tuple(blocks))
+
+
+class _Part:
+    """The tables of one setting."""
+
+    def __init__(
+        self, standing: Standing, rows: Sequence[Row], by_sparsity: Sequence[Row], shown: Shown
+    ) -> None:
+        self.standing, self.rows, self.shown = standing, rows, shown
+        self.methods = Methods(rows, standing.baselines.none)
+        self.notes = Footnotes(shown.absent)
+        self.seeds = max(row["planned"] for row in by_sparsity)
+        self.labels = percent_labels(row["sparsity"] for row in by_sparsity)
+
+    def accuracies(self) -> Table:
+        """Return the accuracy of each method at each sparsity."""
+        columns = [sparsity for sparsity in self.labels if self.shown.shows(sparsity)]
+        return Table(
+            "accuracy",
+            ("method", *(f"{self.labels[s]} %" for s in columns)),
+            tuple(
+                (
+                    Cell(self.methods.shown(name)),
+                    *(accuracy(*self.methods.row(name, s), self.seeds, self.notes) for s in columns),
+                )
+                for name in self.methods.names
+            ),
+        )
+
+    def reported(self) -> list[Block]:
+        """Return the numbers that others report of this setting: a row for each source and method.
+
+        What a source says of one cell in two tables stands once where it is the same, else side by side.
+        """
+        by_source: dict[tuple[str, str], dict[float, list[str]]] = {}
+        for row in self.standing.reported(self.shown.reported):
+            value = "diverged" if row["value"] is None else f"{row['value']:.2f}"
+            number = f" (n = {row['runs']})" if row["runs"] else ""
+            name = variant_name(row["method"], row["ablations"])
+            said = by_source.setdefault((name, row["source"]), {}).setdefault(row["sparsity"], [])
+            if value + number not in said:
+                said.append(value + number)
+        columns = sorted({s for values in by_source.values() for s in values if self.shown.shows(s)})
+        if not columns:
+            return []
+        heads = ("method", "reported by", *(f"{self.labels[s]} %" for s in columns))
+        body = tuple(
+            (Cell(method), Cell(by), *(Cell(", ".join(values.get(s, [])), True) for s in columns))
+            for (method, by), values in by_source.items()
+        )
+        return ["Reported by others:", Table("reported", heads, body)]
+
+    def ranges(self) -> list[Block]:
+        """Return where the ranges lie, and each method's mean, place and difference over them."""
+        if not self.standing.ranges.grid:
+            return []
+        shown = _shown_ranges(self.standing)
+        differs = not all(absent(row["difference_mean"]) for row in self.rows if row["at"] == "range")
+        headings = [": place", ": difference"] if differs else [": place"]
+        body = []
+        for name in self.methods.names:
+            own = [self.methods.row(name, range) for range in shown]
+            if any(row is not None for row, _ in own):
+                line = [Cell(self.methods.shown(name))]
+                for row, remark in own:
+                    line += [accuracy(row, remark, self.seeds, self.notes), place(row)]
+                    line += [difference(row, self.notes)] if differs else []
+                body.append(tuple(line))
+        columns = ("method", *(name + heading for name in shown for heading in ("", *headings)))
+        legend = _RANGE_LEGEND
+        if differs:
+            baseline = self.standing.baselines.after_training
+            legend += f" A difference is to {baseline}, with its 95 % t interval."
+        return [self._where(), Table("ranges", columns, tuple(body)), legend]
+
+    def _where(self) -> str:
+        ranges = self.standing.ranges
+        if ranges.unknown:
+            return f"Trivial, matching and extreme ranges are not known: {ranges.unknown}."
+        names = ("trivial", "matching", "extreme")
+        said = ", ".join(f"{name} {_span(ranges.points(name), self.labels)}" for name in names)
+        lost = ", ".join(f"to {_border(border, self.labels)}" for border in ranges.borders)
+        return f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost {lost}."
+
+
+def _shown_ranges(standing: Standing) -> list[str]:
+    if standing.ranges.unknown:
+        return ["all"]
+    return [name for name in ("trivial", "matching", "extreme") if standing.ranges.points(name)]
+
+
+def _border(border: Border, labels: Mapping[float, str]) -> str:
+    """Return from where a range is lost to a baseline, and what a bootstrap over seeds makes of it."""
+
+    def of(sparsity: float | None) -> str:
+        assert sparsity is not None
+        return "nowhere" if math.isinf(sparsity) else f"{labels[sparsity]} %"
+
+    where = of(border.lost_from)
+    text = f"{border.baseline} {where if math.isinf(border.lost_from) else f'from {where} on'}"
+    if border.low is None:
+        return text
+    ends = dict.fromkeys((of(border.low), of(border.high)))
+    return f"{text} ({' to '.join(ends)} in 90 % of resamples of the seeds)"
+
+
+def heading(labels: Mapping[str, str]) -> str:
+    """Return a setting in words, as the heading of its section."""
+    text = f"{labels['architecture']} on {labels['dataset']}"
+    details = [f"recipe {labels['recipe']}"] if labels["recipe"] else []
+    details += [f"{labels['split']} split"] if labels["split"] else []
+    details += [f"find {labels['find']}"] if labels["find"] else []
+    details += [f"pruned at {labels['score_at']}"] if labels["score_at"] else []
+    return f"{text} ({', '.join(details)})" if details else text
+
+
+def _span(points: Sequence[float], labels: Mapping[float, str]) -> str:
+    if not points:
+        return "none"
+    ends = [labels[point] for point in (points[0], points[-1])]
+    return f"{'–'.join(dict.fromkeys(ends))} %"
+
+
+def _count(seeds: int) -> str:
+    return f"{seeds}" if seeds <= 1000 else "more than 1000"
+
+
+def _remarks(standing: Standing) -> list[str]:
+    remarks = []
+    needed = [
+        f"{_count(standing.seeds_needed[name])} over {name}"
+        for name in _shown_ranges(standing)
+        if name in standing.seeds_needed
+    ]
+    if needed:
+        remarks.append(
+            f"Seeds that would tell a difference of {standing.ranges.margin:g} points (the margin) apart: "
+            f"{', '.join(needed)} (at the pairs' median spread, with 80 % power, before Holm)."
+        )
+    if standing.lent:
+        lent = ", ".join(standing.lent)
+        remarks.append(f"Taken from the setting without find changes and pruning step: {lent}.")
+    if len(standing.numerics) > 1:
+        classes = "; ".join(standing.numerics)
+        remarks.append(
+            f"Cells of {len(standing.numerics)} numerics classes are mixed here ({classes}): between "
+            f"them the same training differs in the last bits and drifts apart."
+        )
+    return remarks
