@@ -47,8 +47,8 @@ def results(
     opened = Store.open(
         store_root(None if store is None else str(store)), create=False, write=False, absent_ok=store is None
     )
-    if not (scorers or plugins):
-        frozen = newest_frozen(str(suite), opened, seeds=seeds)
+    if not plugins:
+        frozen = newest_frozen(str(suite), opened, seeds=seeds, methods=scorers)
         if frozen is not None:
             return results_of(frozen[0], opened)
     request = Request(

@@ -33,36 +33,35 @@ def seeds_needed(difference: float, sd: float, *, power: float = 0.8, alpha: flo
     return n
 
 
-def seeds_to_decide(difference: float, sd: float, margin: float, *, power: float = 0.8) -> int | None:
+def seeds_to_decide(
+    difference: float, sd: float, margin: float, *, pairs: int = 1, power: float = 0.8
+) -> int | None:
     """Return with how many seeds a pair would be decided, if difference and spread are as observed.
 
-    A pair is decided when its 95 % t interval leaves out 0 (one is better), or lies between −margin and
-    margin (they are the same as far as it matters): the smallest n ≥ 2 with which one of the two is found
-    with the given power. `MANY` stands for that and more; None where the spread is not known, or is 0.
+    A pair is decided when its two-sided p is below 5 % / `pairs` (one is better; Holm's first step over so
+    many pairs), or its 95 % t interval lies between −margin and margin (they are the same as far as it
+    matters): the smallest n ≥ 2 with which one of the two is found with the given power. `MANY` stands for
+    that and more; None where the spread is not known, or is 0.
 
     >>> seeds_to_decide(0.5, 0.5, 0.2), seeds_to_decide(0.0, 0.5, 0.5), seeds_to_decide(0.1, 2.0, 0.2)
     (10, 13, 3142)
     """
     if math.isnan(difference) or math.isnan(sd) or not sd:
         return None
-    return _smallest(lambda n: max(_found(difference, sd, n), _same(difference, sd, margin, n)) >= power)
+
+    def decided(n: int) -> float:
+        found = _beyond(abs(difference), sd, n, 0.05 / pairs)
+        ends = (_beyond(margin - difference, sd, n, 0.05), _beyond(margin + difference, sd, n, 0.05))
+        return max(found, sum(ends) - 1)  # both ends inside: at least so often
+
+    return _smallest(lambda n: decided(n) >= power)
 
 
-def _found(difference: float, sd: float, n: int) -> float:
-    """Return the chance that the interval of n seeds leaves out 0, on the side of the difference."""
-    return _beyond(abs(difference), sd, n)
-
-
-def _same(difference: float, sd: float, margin: float, n: int) -> float:
-    """Return at least the chance that the interval lies between −margin and margin."""
-    return _beyond(margin - difference, sd, n) + _beyond(margin + difference, sd, n) - 1
-
-
-def _beyond(distance: float, sd: float, n: int) -> float:
-    """Return the chance that one end of the interval does not reach over a distance from the mean."""
+def _beyond(distance: float, sd: float, n: int, alpha: float) -> float:
+    """Return the chance that one end of the interval stays within a distance of the mean."""
     if distance <= 0:
         return 0.0
-    critical = float(special.stdtrit(n - 1, 0.975))
+    critical = float(special.stdtrit(n - 1, 1 - alpha / 2))
     return 1 - float(special.nctdtr(n - 1, distance / sd * math.sqrt(n), critical))
 
 

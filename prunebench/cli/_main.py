@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "prunebench.cli.plan",
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",
+    "compare": "prunebench.cli.compare",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",

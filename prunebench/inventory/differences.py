@@ -47,7 +47,8 @@ def differences(a: Side, b: Side) -> list[dict[str, Any]]:
     rows = []
     for place in dict.fromkeys([*of_a, *of_b]):
         one, other = of_a.get(place), of_b.get(place)
-        row = dict(zip((*SETTING_LABELS, "method", "ablations", "density"), place[:-1], strict=True))
+        names = (*SETTING_LABELS, "method", "ablations", "density")
+        row: dict[str, Any] = dict(zip(names, place[:-1], strict=True))
         row |= {"sparsity": round(1 - float(row["density"]), 12), "seed": int(place[-1])}
         row |= {"cell": (other or one or _NOBODY).id}
         row |= _sided("a", one) | _sided("b", other)
@@ -129,12 +130,12 @@ def _why(plan_a: Plan, plan_b: Plan, a: _Cell, b: _Cell) -> str:
     assert a.planned is not None
     assert b.planned is not None
     found = changes(b.planned, plan_b, plan_a)
-    asked = [
+    was, now = (
         plan.jobs[cell.key].params_as(RecordParams).cell.plain()
         for plan, cell in ((plan_a, a.planned), (plan_b, b.planned))
-    ]
+    )
     found = [text for text in found if not text.startswith("recipe ")]  # its fields say more
-    found += list(_fields(*asked))
+    found += list(_fields(was, now))
     return "; ".join(found) or "something that it is made from changed"
 
 

@@ -126,6 +126,7 @@ def versus(results: Results, pairs: Iterable[Pair]) -> pd.DataFrame:
     place = [*SETTING, "at", *AT_SPARSITY, "range"]
     adjusted = frame.groupby(place, sort=False, dropna=False)["p"].transform(lambda p: holm(p.to_numpy()))
     frame["p_holm"] = adjusted.astype("float64")
+    frame["tests"] = frame.groupby(place, sort=False, dropna=False)["p"].transform("count")
     verdicts = [_verdict(row) for row in frame.to_dict("records")]
     frame["verdict"] = pd.Series(verdicts, dtype=object, index=frame.index)
     frame["seeds_needed"] = pd.array([_needed(row) for row in frame.to_dict("records")], dtype="Int64")
@@ -179,7 +180,7 @@ def _needed(row: dict[Any, Any]) -> int | None:
     """Return how many seeds would decide an undecided pair; None where it is decided, or nobody knows."""
     if row["verdict"] != "undecided" or np.isnan(row["p"]):
         return None
-    return seeds_to_decide(row["difference"], row["sd"], row["margin"])
+    return seeds_to_decide(row["difference"], row["sd"], row["margin"], pairs=row["tests"])
 
 
 def _in_order(frame: pd.DataFrame, results: Results) -> pd.DataFrame:

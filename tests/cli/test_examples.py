@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,7 +64,11 @@ def suite_of(args: list[str]) -> str | None:
     """Return the suite that a command is about."""
     if args[0] == "export":
         return args[args.index("--suite") + 1] if "--suite" in args else None
-    return args[1] if args[0] in ("run", "validate", "plan", "status", "leaderboard", "measures") else None
+    return (
+        args[1]
+        if args[0] in ("run", "validate", "plan", "status", "leaderboard", "compare", "measures")
+        else None
+    )
 
 
 def at_once(args: list[str]) -> bool:
@@ -78,7 +83,7 @@ def prepared(folder: Path) -> Place:
     mine = mine.replace('Scorer("moody", moody)', 'Scorer("weight-times-gradient", moody, needs="batch")')
     place.write("mine.py", mine)
     suite = TINY.replace('["random", "own", "magnitude-after-training"]', '["random"]')
-    for name in ("my.toml", "my-suite.toml"):
+    for name in ("my.toml", "my-suite.toml", "old.toml", "new.toml"):
         place.write(name, suite.replace("tiny-net", "digits-mlp"))
     return place
 
@@ -110,6 +115,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A folder in which the quick suite has been run."""
     place = prepared(tmp_path_factory.mktemp("finished"))
     place.call("run", "quick")
+    for name in ("here", "there"):
+        shutil.copytree(place.store, place.folder / name)
     return place
 
 
