@@ -97,8 +97,14 @@ def plugin_options(function: F) -> F:
 
 
 def planning_options(function: F) -> F:
-    """--scorer, --seeds: what is planned."""
+    """--scorer, --seeds, --limit: what is planned."""
     for option in (
+        click.option(
+            "--limit",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="A smoke run: train and evaluate on N examples at most.",
+        ),
         click.option("--seeds", metavar="N", type=click.IntRange(min=1), help="N seeds: 0 to N-1."),
         click.option(
             "--scorer",
@@ -224,6 +230,7 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         load=tuple(options["load"]) if options.get("load") else None,
         scorers=tuple(options.get("scorer", ())),
         seeds=options.get("seeds"),
+        limit=options.get("limit"),
         sparsities=tuple(options.get("sparsity", ())),
         device=options.get("device", "cpu"),
         threads=options.get("threads", 1),

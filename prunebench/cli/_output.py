@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunebench import smoke
 from prunebench.errors import UsageError, readable
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "say",
     "say_json",
     "say_rows",
+    "say_smoke",
     "say_unevaluated",
     "visible",
 ]
@@ -68,6 +70,12 @@ def say_unevaluated(suite: Mapping[str, Any]) -> None:
     """Say on standard error, out of every table, that a plan's suite has checks: nothing evaluates them."""
     if checks := suite.get("checks"):
         say(f"{counted(len(checks), 'check')}, not evaluated by this version", err=True)
+
+
+def say_smoke(suite: Mapping[str, Any]) -> None:
+    """Say on standard error, beside whatever is shown of it, that a plan's suite is a smoke run."""
+    if note := smoke.note(suite):
+        complain(note, label="Warning")
 
 
 def complain(text: str, *, label: str | None = None) -> None:

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from prunebench.cli._output import amount, between, complain, counted, say
+from prunebench.cli._output import amount, between, complain, counted, say, say_smoke
 from prunebench.engine.session import Session
 from prunebench.inventory.estimate import Estimate, estimate
 from prunebench.inventory.frozen import previous_plans
 from prunebench.inventory.snapshot import Failure, Snapshot
 from prunebench.plan import Earlier, PlannedCell, reason
+from prunebench.smoke import limit_of
 from prunebench.store import Store
 
 __all__ = ["Overview"]
@@ -142,6 +143,7 @@ class Overview:
 
     def say_heading(self, *, missing: bool = True) -> None:
         """Print the heading, and which data of the selected cells are missing (on standard error)."""
+        say_smoke(self.session.plan.suite)
         first, *rest = self.heading()
         say(first, "bold")
         for line in rest:
@@ -161,6 +163,7 @@ class Overview:
         failures = {cell: asdict(failure) for cell, failure in self.failures.items()}
         return {
             "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
+            "limit": limit_of(plan.suite),
             "plan": plan.name,
             "cells_planned": len(plan.cells),
             "counts": {"cells": len(self.cells), **Counter(self.statuses.values())},

@@ -53,7 +53,13 @@ def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     request = request_of(suite, options)
     store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
     if not any(options.get(name) for name in _PLANNING):
-        frozen = newest_frozen(suite, store, seeds=options.get("seeds"), methods=options.get("scorer", ()))
+        frozen = newest_frozen(
+            suite,
+            store,
+            seeds=options.get("seeds"),
+            limit=options.get("limit"),
+            methods=options.get("scorer", ()),
+        )
         if frozen is not None:
             return SuitePlan(frozen[0], _chosen(frozen[0], suite_path(suite), options), store, frozen[1])
     from prunebench.cli._damage import say_damaged

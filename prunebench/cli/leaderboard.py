@@ -67,7 +67,7 @@ def command(
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
-    from prunebench.cli._output import complain, deliver, say_unevaluated
+    from prunebench.cli._output import complain, deliver, say_smoke, say_unevaluated
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
@@ -84,6 +84,7 @@ def command(
     text = board(shown.plan, shown.store, format, sparsities=columns, snapshot=snapshot)
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)
+    say_smoke(shown.plan.suite)
     if text is None:
         complain(
             f"nothing of suite {shown.plan.suite['name']} has been run in {shown.store.root}; "

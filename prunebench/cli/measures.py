@@ -84,7 +84,7 @@ def command(
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
-    from prunebench.cli._output import SCHEMA, complain, deliver
+    from prunebench.cli._output import SCHEMA, complain, deliver, say_smoke
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.errors import UsageError
     from prunebench.inventory.rows import measure_rows
@@ -96,6 +96,7 @@ def command(
     chosen = {cell.id for cell in shown.cells}
     every = measure_rows(shown.plan, shown.store)
     say_damaged(shown.store)
+    say_smoke(shown.plan.suite)
     rows = [row for row in every if f"{row['matrix']}::{row['cell']}" in chosen]
     if not rows:
         what = "the selected cells measure" if every else f"suite {name} measures"

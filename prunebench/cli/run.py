@@ -40,6 +40,7 @@ Examples:
   prunebench run quick -k "snip and not shuffle"
   prunebench run quick -x; prunebench run quick --lf
   prunebench run my.toml --plugin mine.py --scorer mine
+  prunebench run quick --limit 64  # a smoke run: does every cell run at all?
 
 Stopping (Ctrl-C, SIGTERM) loses nothing: the same command goes on where it stopped.
 \b
@@ -291,7 +292,7 @@ def _report(
 ) -> dict[str, Any]:
     """Print the leaderboard where a `table` is wanted, or return all as plain values."""
     from prunebench.cli._board import board
-    from prunebench.cli._output import say, say_unevaluated
+    from prunebench.cli._output import say, say_smoke, say_unevaluated
 
     asked = {cell.id for cell in overview.cells}
     if not as_json:
@@ -300,12 +301,16 @@ def _report(
             say()
             say(text.rstrip("\n"))
         say_unevaluated(overview.session.plan.suite)
+        say_smoke(overview.session.plan.suite)
         return {}
     import json
+
+    from prunebench.smoke import limit_of
 
     text = board(overview.session.plan, overview.store, "json", asked=asked) if table else ""
     return {
         "exit_code": outcome.exit_code,
+        "limit": limit_of(overview.session.plan.suite),
         "made": list(outcome.made),
         "before": list(outcome.before),
         "elsewhere": list(outcome.elsewhere),

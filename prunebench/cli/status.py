@@ -57,10 +57,11 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     from prunebench.cli._damage import say_damaged, set_aside_so_far
     from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._failures import say_failures
-    from prunebench.cli._output import counted, say, say_json, say_rows
+    from prunebench.cli._output import counted, say, say_json, say_rows, say_smoke
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.inventory.rows import rows
     from prunebench.inventory.snapshot import Snapshot
+    from prunebench.smoke import limit_of
 
     shown = suite_plan(suite, options)
     plan, snapshot = shown.plan, Snapshot(shown.plan, shown.store)
@@ -77,6 +78,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     running = [_claim(claim, plan.jobs) for claim in shown.store.running()]
     failures.sort(key=lambda failure: failure["time"])
     say_damaged(shown.store)
+    say_smoke(plan.suite)
     aside = set_aside_so_far(shown.store)
     whole = total["done"] + total["diverged"] == total["cells"]
     code = INCOMPLETE if check and not whole else 0
@@ -84,6 +86,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
         say_json(
             {
                 "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
+                "limit": limit_of(plan.suite),
                 "plan": plan.name,
                 "frozen": shown.frozen is not None,
                 "cells_planned": len(plan.cells),

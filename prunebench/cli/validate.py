@@ -72,6 +72,7 @@ def _found(session: Session) -> dict[str, Any]:
     """Return what there is in a valid suite."""
     plan = session.plan
     return {
+        "limit": plan.suite.get("limit"),
         "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
         "valid": True,
         "problems": [],

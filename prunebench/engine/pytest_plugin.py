@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         add(f"--prunebench-{name}", metavar=metavar, action="append", default=[], help=f"{text}; repeatable")
     add("--prunebench-no-plugins", action="store_true", help="load no third-party plugins")
     add("--prunebench-seeds", metavar="N", type=int, help="N seeds: 0 to N-1")
+    add(
+        "--prunebench-limit",
+        metavar="N",
+        type=int,
+        help="a smoke run: train and evaluate on N examples at most",
+    )
     add("--prunebench-device", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
     add("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
     add("--prunebench-keep-states", action="store_true", help="keep the weights of pruned networks")

@@ -97,7 +97,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
 
     if option("no-plugins") and option("load"):
         raise UsageError("--prunebench-no-plugins and --prunebench-load: give one of them")
-    for name in ("seeds", "threads"):
+    for name in ("seeds", "limit", "threads"):
         if option(name) is not None and option(name) < 1:
             raise UsageError(f"--prunebench-{name}: found {option(name)}, allowed: a number of at least 1")
     return Request(
@@ -109,6 +109,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
         load=tuple(option("load")) or None,
         scorers=tuple(option("scorer")),
         seeds=option("seeds"),
+        limit=option("limit"),
         sparsities=tuple(option("sparsity") or ()),
         device=option("device") or "cpu",
         threads=option("threads") or 1,

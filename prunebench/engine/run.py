@@ -103,7 +103,8 @@ def run_cells(
     done = [cell for cell in to_do if last.done(cell)]
     now_done = {cell.id for cell in done}
     failed = {name: error for name, error in report.failed.items() if name not in now_done}
-    write_last_failed(store.root, session.path, failed=failed, passed=now_done)
+    limit = session.request.limit
+    write_last_failed(store.root, session.path, failed=failed, passed=now_done, limit=limit)
     elsewhere = [cell.id for cell in done if cell.id in report.idle and not report.makes(cell)]
     jobs = report.jobs
     if earlier is not None:

@@ -13,6 +13,7 @@ from prunebench.engine.sparsities import of_sparsity
 from prunebench.errors import StoreError, UsageError, closest, readable
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
+from prunebench.smoke import limit_of
 from prunebench.store import replace
 
 __all__ = ["node_name", "select", "write_last_failed"]
@@ -44,8 +45,8 @@ def select(
     cells = of_sparsity(plan.cells, sparsities)
     if last_failed and store is not None:
         failed = _failed_last_time(store)
-        name = node_name(path) if path else ""
-        cells = [cell for cell in cells if f"{name}::{cell.id}" in failed] or cells
+        noted_as = _noted_as(path, limit_of(plan.suite)) if path else ""
+        cells = [cell for cell in cells if f"{noted_as}::{cell.id}" in failed] or cells
     if not keyword:
         return cells
     try:
@@ -93,9 +94,14 @@ class _Matches:
         return any(wanted in one for one in self._names)
 
 
-def write_last_failed(store: Path, path: Path, *, failed: Iterable[str], passed: Iterable[str]) -> None:
-    """Note which cells of a suite's file failed, and which have passed since; others stay as noted."""
-    name = node_name(path)
+def write_last_failed(
+    store: Path, path: Path, *, failed: Iterable[str], passed: Iterable[str], limit: int | None = None
+) -> None:
+    """Note which cells of a suite's file failed, and which have passed since; others stay as noted.
+
+    With a `limit` they are those of a smoke run, which are others.
+    """
+    name = _noted_as(path, limit)
     noted = _failed_last_time(store) - {f"{name}::{cell}" for cell in passed}
     noted |= {f"{name}::{cell}" for cell in failed}
     content = json.dumps(dict.fromkeys(sorted(noted), True)).encode()
@@ -103,6 +109,10 @@ def write_last_failed(store: Path, path: Path, *, failed: Iterable[str], passed:
     with contextlib.suppress(OSError, StoreError):  # --lf takes all cells then
         if file.exists() or noted:
             replace(file, content)
+
+
+def _noted_as(path: Path, limit: int | None) -> str:
+    return node_name(path) if limit is None else f"{node_name(path)} with limit {limit}"
 
 
 def _last_failed(store: Path) -> Path:

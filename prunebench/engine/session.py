@@ -39,6 +39,8 @@ class Request:
     """Third-party plugins to load, by entry point or distribution; None loads all."""
     scorers: tuple[str, ...] = ()
     seeds: int | None = None
+    limit: int | None = None
+    """Of a smoke run: so many examples at most are trained on, and evaluated on."""
     sparsities: tuple[str, ...] = ()
     """Of the plan's cells only those of these sparsities, as tables print them; empty: all."""
     device: str = "cpu"
@@ -69,14 +71,16 @@ class Request:
 
     @uncollected()
     def read_suite(self, host: Host) -> Suite:
-        """Read and validate the suite, with the scorers added and the seeds set that were asked for."""
-        from prunebench.suite import load_suite, with_methods, with_seeds
+        """Read and validate the suite, with the scorers, seeds and limit that were asked for."""
+        from prunebench.suite import load_suite, with_limit, with_methods, with_seeds
 
         suite = load_suite(self.suite, host)
         if self.scorers:
             suite = with_methods(suite, list(self.scorers), host)
         if self.seeds is not None:
             suite = with_seeds(suite, self.seeds, host)
+        if self.limit is not None:  # last: it is of the cells as they are then
+            suite = with_limit(suite, self.limit)
         return suite
 
     def to_json(self) -> str:

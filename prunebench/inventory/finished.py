@@ -10,6 +10,7 @@ from prunebench.errors import UsageError
 from prunebench.inventory.binding import record_of
 from prunebench.inventory.frozen import read_frozen
 from prunebench.plan import Plan, PlannedCell
+from prunebench.smoke import limit_of
 from prunebench.store import Damaged, Missing, Record, Store
 
 __all__ = ["FinishedCell", "find_cell", "find_selected"]
@@ -49,7 +50,7 @@ def find_cell(store: Store, wanted: str, suite: str | None = None) -> FinishedCe
             plan = read_frozen(path, store, mentions=key or wanted.split("::", 1)[1])
         except (Missing, Damaged):
             continue
-        if plan is None:
+        if plan is None or (key is None and limit_of(plan.suite)):  # a smoke run's cells have no names
             continue
         for cell in plan.cells:
             if cell.key == key or cell.id == wanted:
@@ -80,7 +81,7 @@ def find_selected(
             plan = read_frozen(path, store)
         except (Missing, Damaged):
             continue
-        if plan is None:
+        if plan is None or limit_of(plan.suite):
             continue
         cells = {cell.key: cell for cell in selected(plan)}
         if len(cells) > 1:

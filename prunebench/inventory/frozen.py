@@ -10,6 +10,7 @@ import orjson
 from prunebench.canonical import digest
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
+from prunebench.smoke import limit_of
 from prunebench.store import Damaged, Missing, Store
 from prunebench.suite.changes import Changes
 from prunebench.suite.load import read_content, suite_path
@@ -27,7 +28,12 @@ def suite_name(name_or_path: str) -> str:
 
 
 def newest_frozen(
-    name_or_path: str, store: Store, *, seeds: int | None = None, methods: Sequence[str] = ()
+    name_or_path: str,
+    store: Store,
+    *,
+    seeds: int | None = None,
+    limit: int | None = None,
+    methods: Sequence[str] = (),
 ) -> tuple[Plan, Path] | None:
     """Return the newest frozen plan of a suite whose content is the file's, and its path, or None.
 
@@ -38,7 +44,7 @@ def newest_frozen(
     """
     content = read_content(suite_path(name_or_path))
     try:
-        wanted = digest(Changes(tuple(dict.fromkeys(methods)), seeds).content(content))
+        wanted = digest(Changes(tuple(dict.fromkeys(methods)), seeds, limit).content(content))
     except (TypeError, ValueError):
         return None  # no suite: planning says what is wrong with it
     for path in reversed(store.plans(str(content.get("name")))):
@@ -78,12 +84,15 @@ def read_frozen(
 
 
 def previous_plans(store: Store, plan: Plan) -> Iterator[Plan]:
-    """Yield the frozen plans of this suite that are others than `plan`, the newest first; for words only."""
+    """Yield the frozen plans of this suite that are others than `plan`, the newest first; for words only.
+
+    A smoke run's are left out where `plan` is none, and others where it is one.
+    """
     for path in reversed(store.plans(str(plan.suite["name"]))):
         if path.stem != plan.name:
             try:
                 previous = read_frozen(path, store, unsealed=True)
             except (Missing, Damaged):
                 continue
-            if previous is not None:
+            if previous is not None and limit_of(previous.suite) == limit_of(plan.suite):
                 yield previous

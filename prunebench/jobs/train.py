@@ -84,7 +84,7 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
         run = params.run
         with stopping.released():
             module = context.network(run.architecture, None, run.seed)
-            data = context.data(run.data, context.device)
+            data = context.data(run.data, context.device).limited(run.recipe.limit)
             policy = gradual_mask(run.policy, module, context) if run.policy else None
         provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
         # told to stop, the loop commits a checkpoint of the step that it is at

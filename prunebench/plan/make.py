@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunebench import smoke
 from prunebench.checks.frozen import STEP, frozen_checks
 from prunebench.checks.reported import reported_rows
 from prunebench.plan.builder import Builder
@@ -28,10 +29,10 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
 
     Raises: SuiteError naming file, key path and cell for all that cannot be planned; DataError.
     """
-    cells = suite.cells
+    cells, limit = suite.cells, suite.changes.limit
     described: dict[str, Any] = {
         "name": suite.name,
-        "version": suite.version,
+        "version": suite.version if limit is None else smoke.version(suite.version, limit),
         "digest": suite.digest,
         "baselines": suite.baselines.model_dump(),
         "leaderboard": suite.leaderboard.model_dump(mode="json"),
@@ -41,7 +42,9 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         },
     }
     described |= frozen_checks(suite.checks, suite.claims)
-    if suite.reported:
+    if limit is not None:
+        described["limit"] = limit
+    elif suite.reported:  # what others report is nothing to hold a smoke run against
         described["reported"] = reported_rows(suite.reported, kinds_of(cells))
     builder = Builder(host, data_root)
     refusals = Refusals(suite, builder)
@@ -51,7 +54,7 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     for cell in cells:
         data = builder.facts.data(cell.dataset, cell.split)
         described["classes"][cell.labels["dataset"]] = data.classes
-        described["examples"].setdefault(cell.dataset, {})[cell.split] = data.evaluated
+        described["examples"].setdefault(cell.dataset, {})[cell.split] = cell.recipe.limited(data.evaluated)
     if suite.checks:
         described["steps"] = _steps(cells, builder)
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)

@@ -143,10 +143,10 @@ def _passes(builder: Builder, setting: Setting, recipe: Recipe, start: int, step
 
     def make() -> int:
         examples = setting.data.examples
-        trained: int = FORWARD_AND_BACKWARD * max(0, step - start) * recipe.batch
+        trained: int = FORWARD_AND_BACKWARD * max(0, step - start) * recipe.limited(recipe.batch)
         every = recipe.evaluate * recipe.steps_per_epoch(examples)
         evaluations = step // every - start // every
         evaluations += step > start and step % every != 0 and step == recipe.total_steps(examples)
-        return trained + evaluations * setting.data.evaluated
+        return trained + evaluations * recipe.limited(setting.data.evaluated)
 
     return builder.once("passes", (setting, recipe), (start, step), make)

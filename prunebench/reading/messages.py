@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from inspect import isclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, Tag
+from pydantic.fields import FieldInfo
 
-from prunebench.errors import nearest
+from prunebench.errors import closest, nearest
 from prunebench.reading.slips import IN_TWO_BRACKETS, meant
 from prunebench.reading.spelling import show
+from prunebench.reading.tables import POINTS
+from prunebench.training.recipe import Point
 
-__all__ = ["from_a_file", "kinds_differ", "translate", "unknown"]
+__all__ = ["from_a_file", "keys", "kinds_differ", "not_taken", "translate", "unknown"]
 
 _IN_PLUGINS = ("method", "scorer", "ablation", "diagnostic", "architecture", "data set", "recipe", "quantity")
 
-_WANTED = {
-    "string_type": "allowed: a text in quotes",
-    "int_type": "allowed: a whole number",
-    "int_from_float": "allowed: a whole number",
-    "int_parsing": "allowed: a whole number",
-    "float_type": "allowed: a number",
-    "float_parsing": "allowed: a number",
-    "bool_type": "allowed: true or false",
-    "bool_parsing": "allowed: true or false",
-    "list_type": "allowed: a list",
-    "tuple_type": "allowed: a list",
-    "dict_type": "allowed: a table",
-    "model_type": "allowed: a table",
-    "model_attributes_type": "allowed: a table",
-    "finite_number": "allowed: a finite number",
+_KINDS: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text in quotes",
+    list: "a list",
+    tuple: "a list",
+    dict: "a table",
 }
-_BOUNDS = {
-    "greater_than": ("gt", "allowed: a number above {}"),
-    "greater_than_equal": ("ge", "allowed: a number of at least {}"),
-    "less_than": ("lt", "allowed: a number below {}"),
-    "less_than_equal": ("le", "allowed: a number of at most {}"),
+_NAMED = {
+    **{kind.__name__: words for kind, words in _KINDS.items()},
+    "string": _KINDS[str],
+    "model": _KINDS[dict],
 }
+"""Kinds by what pydantic's errors call them."""
+_BOUNDS = {"gt": "above {:g}", "ge": "of at least {:g}", "lt": "below {:g}", "le": "of at most {:g}"}
 
 
 def unknown(value: str, what: str, allowed: Iterable[str]) -> str:
@@ -61,8 +60,6 @@ def from_a_file(what: str, name: str, allowed: Iterable[str]) -> str:
     return '; one of your own comes with plugins = ["mine.py"] in the suite, or with --plugin mine.py'
 
 
-_KINDS_OF_LISTS = ("list_type", "tuple_type")
-
 _ALSO = {
     "model": "architecture",
     "network": "architecture",
@@ -77,53 +74,108 @@ _ALSO = {
 """What keys are called elsewhere."""
 
 
-def translate(error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[str | int]) -> str:
-    """Return the text for one of pydantic's errors, at `inner` in a table of `model`."""
-    kind, found, context = error["type"], error["input"], error.get("ctx", {})
+def translate(
+    error: Mapping[str, Any], model: type[BaseModel], inner: Sequence[str | int], spelling: str = ""
+) -> str:
+    """Return the text for one of pydantic's errors, at `inner` in a table of `model`.
+
+    spelling: how a file spells the whole table, where all is told that a key takes, not only what is wrong
+    """
+    kind, value, field = error["type"], error["input"], _field(model, inner)
     if kind == "extra_forbidden":
-        return _unknown_key(str(inner[-1]), model, inner[:-1])
+        return _unknown_key(str(inner[-1]), model, inner[:-1], spelling)
+    takes = _takes(field) if spelling and field is not None else ""
     if kind == "missing":
-        return "is missing"
+        return f"is missing; allowed: {takes}" if takes else "is missing"
+    if spelling and kind != "value_error":
+        return not_taken(value, takes) if takes else f"found {show(value)}; {error['msg']}"
     if kind == "literal_error":
-        allowed = _literals(model, inner)
-        if isinstance(found, str) and allowed:
-            return f"found {show(found)}{nearest(found, allowed)}"
-        return f"found {show(found)}; allowed: {context['expected']}"
+        words = _words(field.annotation) if field is not None else []
+        if isinstance(value, str) and words:
+            return f"found {show(value)}{nearest(value, words)}"
+        return f"found {show(value)}; allowed: {error['ctx']['expected']}"
     if (
-        kind in _KINDS_OF_LISTS
-        and isinstance(found, dict)
+        kind in ("list_type", "tuple_type")
+        and isinstance(value, dict)
         and len(inner) == 1
         and inner[0] in IN_TWO_BRACKETS
     ):
         return f"is one table; write [[{inner[0]}]], in two brackets, for each"
-    if kind in _BOUNDS:
-        key, text = _BOUNDS[kind]
-        allowed_is = text.format(f"{context[key]:g}")
-    elif kind == "wanted":
-        allowed_is = str(error["msg"])
-    elif kind in _WANTED:
-        allowed_is = _WANTED[kind]
-    else:
+    wanted = _wanted(error)
+    if not wanted:
         return str(error["msg"]).removeprefix("Value error, ")
-    return f"found {show(found)}; {allowed_is}{meant(found, allowed_is.removeprefix('allowed: '))}"
+    return f"found {show(value)}; allowed: {wanted}{meant(value, wanted)}"
 
 
-def _unknown_key(key: str, model: type[BaseModel], inner: Sequence[str | int]) -> str:
+def not_taken(value: Any, takes: str, word: Any = None) -> str:
+    """Return the message for a value that a key does not take, with the nearest word of those that it takes.
+
+    word: what of the value may be a misspelt word, unless it is the value itself
+
+    >>> not_taken("hi", "'high' or 'low'")
+    "found 'hi'; did you mean 'high'? allowed: 'high' or 'low'"
+    """
+    word = value if word is None else word
+    words = re.findall(r"'([\w-]+)'", takes.split(" (")[0])
+    close = closest(word, words) if isinstance(word, str) else None
+    hint = f" did you mean '{close}'?" if close and close != word else ""
+    return f"found {show(value)};{hint} allowed: {takes}"
+
+
+def _wanted(error: Mapping[str, Any]) -> str:
+    """Return what the value of an error should be instead, in words; nothing where there are none for it."""
+    kind = error["type"]
+    name, _, slip = kind.partition("_")
+    if kind == "wanted":
+        return str(error["msg"]).removeprefix("allowed: ")
+    if kind == "finite_number":
+        return "a finite number"
+    if name in _NAMED and slip in ("type", "parsing", "from_float", "attributes_type"):
+        return _NAMED[name]
+    bounds = _bounds(error.get("ctx", {}))
+    return f"a number {bounds}" if bounds else ""
+
+
+def _takes(field: FieldInfo) -> str:
+    """Return the values that a field takes, in words; nothing where there are none for them."""
+    annotation: Any = field.annotation
+    if annotation == Point:
+        return POINTS
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"'{word}'" for word in _words(annotation))
+    if fields := keys(annotation):
+        return f"a table with {', '.join(fields)}"
+    limits = {name: getattr(one, name) for one in field.metadata for name in _BOUNDS if hasattr(one, name)}
+    return f"{_KINDS[annotation]} {_bounds(limits)}".strip() if annotation in _KINDS else ""
+
+
+def _bounds(limits: Mapping[str, Any]) -> str:
+    """Return the bounds of a number in words."""
+    given = (text.format(limits[name]) for name, text in _BOUNDS.items() if limits.get(name) is not None)
+    return " and ".join(given)
+
+
+def _unknown_key(key: str, model: type[BaseModel], inner: Sequence[str | int], spelling: str) -> str:
     table = _table_at(model, inner)
-    allowed = [info.alias or name for name, info in table.model_fields.items()] if table else []
+    allowed = keys(table)
     if (other := _ALSO.get(key.lower())) in allowed:
         return f"is no key here; did you mean '{other}'? allowed: {', '.join(sorted(allowed))}"
     for name, below in getattr(table, "below", {}).items():
         if not inner and key in below.model_fields:
             return f"is no key of the file; it stands below a line [[{name}]]"
-    return f"is no key here{nearest(key, allowed)}"
+    return f"is no key {f'of {spelling}' if spelling else 'here'}{nearest(key, allowed)}"
 
 
-def _annotation(model: type[BaseModel], key: str) -> Any:
-    for name, info in model.model_fields.items():
-        if key in (name, info.alias):
-            return info.annotation
-    return None
+def keys(table: Any) -> dict[str, FieldInfo]:
+    """Return the fields of a table by their keys in files; none where it is no table."""
+    if not (isclass(table) and issubclass(table, BaseModel)):
+        return {}
+    return {field.alias or name: field for name, field in table.model_fields.items()}
+
+
+def _field(model: type[BaseModel], inner: Sequence[str | int]) -> FieldInfo | None:
+    *above, key = [part for part in inner if isinstance(part, str)] or [""]
+    return keys(_table_at(model, above)).get(key)
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -151,25 +203,16 @@ def _table_at(model: type[BaseModel], inner: Sequence[str | int]) -> type[BaseMo
             tagged = (_tagged(one, key) for one in annotations)
             annotations = [one for one in tagged if one is not None] or annotations
         else:
-            annotations = [_annotation(table, key) for one in annotations for table in _models(one)]
+            tables = [table for one in annotations for table in _models(one)]
+            annotations = [keys(table)[key].annotation for table in tables if key in keys(table)]
     return next((table for one in annotations for table in _models(one)), None)
 
 
-def _literals(model: type[BaseModel], inner: Sequence[str | int]) -> list[str]:
-    keys = [key for key in inner if isinstance(key, str)]
-    table = _table_at(model, keys[:-1]) if keys else None
-    values: list[str] = []
-
-    def walk(annotation: Any) -> None:
-        if get_origin(annotation) is Literal:
-            values.extend(str(value) for value in get_args(annotation))
-        else:
-            for part in get_args(annotation):
-                walk(part)
-
-    if table is not None:
-        walk(_annotation(table, keys[-1]))
-    return values
+def _words(annotation: Any) -> list[str]:
+    """Return the words that an annotation allows, unions and lists opened."""
+    if get_origin(annotation) is Literal:
+        return [str(word) for word in get_args(annotation)]
+    return [word for part in get_args(annotation) for word in _words(part)]
 
 
 def kinds_differ(given: Any, default: Any) -> str | None:
@@ -182,17 +225,11 @@ def kinds_differ(given: Any, default: Any) -> str | None:
     """
     if default is None:
         return None
-    wanted, fits = "a table", isinstance(given, dict)
-    if isinstance(default, bool):
-        wanted, fits = "true or false", isinstance(given, bool)
-    elif isinstance(default, int):
-        whole = isinstance(given, float) and given.is_integer()
-        wanted = "a whole number"
-        fits = (isinstance(given, int) or whole) and not isinstance(given, bool)
-    elif isinstance(default, float):
-        wanted, fits = "a number", isinstance(given, int | float) and not isinstance(given, bool)
-    elif isinstance(default, str):
-        wanted, fits = "a text in quotes", isinstance(given, str)
-    elif isinstance(default, list | tuple):
-        wanted, fits = "a list", isinstance(given, list | tuple)
-    return None if fits else wanted
+    kind = next((kind for kind in _KINDS if isinstance(default, kind)), dict)
+    others: dict[Any, Any] = {float: int, list: tuple, tuple: list}
+    fits = isinstance(given, (kind, others.get(kind, kind)))
+    if kind is int and isinstance(given, float):
+        fits = given.is_integer()
+    if isinstance(given, bool):
+        fits = kind is bool
+    return None if fits else _KINDS[kind]

@@ -6,7 +6,7 @@ from prunebench.checks.grammar import Check
 from prunebench.shipped import shipped_suites
 from prunebench.suite.cell import ArchitectureCall, Cell
 from prunebench.suite.load import load_suite
-from prunebench.suite.suite import Suite, with_methods, with_seeds
+from prunebench.suite.suite import Suite, with_limit, with_methods, with_seeds
 
 __all__ = [
     "ArchitectureCall",
@@ -15,6 +15,7 @@ __all__ = [
     "Suite",
     "load_suite",
     "shipped_suites",
+    "with_limit",
     "with_methods",
     "with_seeds",
 ]

@@ -1,4 +1,4 @@
-"""What is asked of a suite beyond its file: methods added to every matrix, and other seeds."""
+"""What is asked of a suite beyond its file: methods added to every matrix, other seeds, a smoke run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class Changes:
 
     methods: tuple[str, ...] = ()
     seeds: int | None = None
+    limit: int | None = None
+    """Of a smoke run: so many examples at most are trained on, and evaluated on."""
 
     def made(self, table: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a [[matrix]] table with the changes."""
@@ -29,8 +31,11 @@ class Changes:
 
     def content(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the content of a suite's file with the changes, which its digest is of."""
+        if self == Changes():
+            return content
         tables = [self.made(table) for table in content.get("matrix", ())]
-        return {**content, "matrix": tables} if self != Changes() else content
+        limit = {} if self.limit is None else {"limit": self.limit}
+        return {**content, "matrix": tables, **limit}
 
 
 def lacking(content: Mapping[str, Any], methods: Iterable[str]) -> tuple[str, ...]:

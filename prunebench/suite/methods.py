@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +9,11 @@ from pydantic import ValidationError
 
 from prunebench import schedules
 from prunebench.canonical import canonical
-from prunebench.errors import UsageError, closest, nearest
+from prunebench.errors import UsageError, nearest
 from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
+from prunebench.reading.messages import not_taken
 from prunebench.reading.spelling import show
 from prunebench.reading.tables import POINTS
 from prunebench.suite.parameters import Components, filled
@@ -52,13 +52,10 @@ def _built(key: str) -> str:
     return {"unit": "'weight'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
 
 
-def _perhaps(found: Any, text: str) -> str:
-    """Return " did you mean 'X'?" for a word among the values that a field takes."""
-    words = re.findall(r"'([\w-]+)'", text.split(" (")[0])
-    word = found[0] if isinstance(found, list) and len(found) == 1 else found
-    word = word.get("of") if isinstance(word, dict) else word
-    close = closest(word, words) if isinstance(word, str) else None
-    return f" did you mean '{close}'?" if close and close != word else ""
+def _word(value: Any) -> Any:
+    """Return what of a value of a field may be a misspelt word."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return value.get("of") if isinstance(value, dict) else value
 
 
 _BATCH = "{per_class = n} or {examples = n}"
@@ -154,7 +151,7 @@ def changed_form(
             found, text = known.get(location[0]), _allowed(location[0])
             if location == ("scorer", "batch"):
                 found, text = known["scorer"]["batch"], _BATCH
-            here.at(*location).problem(f"found {show(found)};{_perhaps(found, text)} allowed: {text}")
+            here.at(*location).problem(not_taken(found, text, _word(found)))
         return None
     form = _resolved(form, host, here, shared)
     unbuilt = form.unbuilt()

@@ -80,7 +80,11 @@ def changed_recipe(
     before = here.noted
     known = {}
     for key, value in changes.items():
-        if key in Recipe.model_fields:
+        if key == "limit":
+            (here / key).problem(
+                "is not a suite's to say: `prunebench run SUITE --limit N` makes a smoke run"
+            )
+        elif key in Recipe.model_fields:
             known[key] = value
         else:
             hint = nearest(_ALSO.get(key.replace("-", "_").lower(), key), Recipe.model_fields)

@@ -1,4 +1,4 @@
-"""A suite: what a file says, validated; its cells; the same suite with more methods or other seeds."""
+"""A suite: what a file says, validated; its cells; the same with more methods, other seeds, or limited."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from prunebench.suite.parameters import Components
 from prunebench.suite.schema import MAX_SEEDS, Leaderboard, Matrix
 from prunebench.suite.validate import validate
 
-__all__ = ["Suite", "make_suite", "with_methods", "with_seeds"]
+__all__ = ["Suite", "make_suite", "with_limit", "with_methods", "with_seeds"]
 
 
 @dataclass(frozen=True)
@@ -125,3 +125,36 @@ def with_seeds(suite: Suite, n: int, host: Components) -> Suite:
         cells=tuple(cells),
         digest=digest(changes.content(suite.content)),
     )
+
+
+def with_limit(suite: Suite, n: int) -> Suite:
+    """Return the suite as a smoke run: trained on `n` examples at most, and evaluated on `n` at most.
+
+    Every cell says so, in its recipe, which is in its key, and in the name of its data set: nothing of a
+    smoke run can be taken for a result, or stand in one table with any.
+
+    Raises: UsageError for n below 1.
+    """
+    if n < 1:
+        raise UsageError(f"found a limit of {n}; allowed: a number of at least 1")
+    changes = replace(suite.changes, limit=n)
+    recipes: dict[int, Any] = {}
+    labels: dict[int, Mapping[str, str]] = {}
+    cells = []
+    for cell in suite.cells:  # what cells share stays one object: planning goes by that
+        if id(cell.recipe) not in recipes:
+            recipes[id(cell.recipe)] = cell.recipe.changed({"limit": n})
+        if id(cell.labels) not in labels:
+            labels[id(cell.labels)] = {**cell.labels, "dataset": limited_label(cell.labels["dataset"], n)}
+        cells.append(replace(cell, recipe=recipes[id(cell.recipe)], labels=labels[id(cell.labels)]))
+    return replace(suite, changes=changes, cells=tuple(cells), digest=digest(changes.content(suite.content)))
+
+
+def limited_label(label: str, n: int) -> str:
+    """Return what a data set is called of which so many examples are used.
+
+    >>> limited_label("mnist", 64), limited_label("image-folder[root=flowers]", 64)
+    ('mnist[limit=64]', 'image-folder[root=flowers,limit=64]')
+    """
+    start = f"{label[:-1]}," if label.endswith("]") else f"{label}["
+    return f"{start}limit={n}]"

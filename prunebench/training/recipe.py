@@ -141,6 +141,8 @@ class Recipe(BaseModel):
     precision: Literal["float32"] = "float32"
     micro_batch: Annotated[int, Field(ge=1)] | None = None
     """Examples per forward pass where a batch does not fit; BatchNorm sees it, so it is part of the run."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Of a smoke run: so many examples at most are trained on, and evaluated on. No suite can say it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -201,9 +203,13 @@ class Recipe(BaseModel):
             values = {name: value for name, value in values.items() if name not in _optimizer_fields()}
         return type(self).model_validate({**values, **changes})
 
+    def limited(self, examples: int) -> int:
+        """Return how many of so many examples are used: all, but in a smoke run."""
+        return examples if self.limit is None else min(examples, self.limit)
+
     def steps_per_epoch(self, examples: int) -> int:
         """Return the optimiser steps in a pass over `examples` training examples."""
-        whole, rest = divmod(examples, self.batch)
+        whole, rest = divmod(self.limited(examples), self.batch)
         return whole + (1 if rest and (self.last_batch == "keep" or not whole) else 0)
 
     def total_steps(self, examples: int) -> int:
@@ -212,6 +218,9 @@ class Recipe(BaseModel):
 
     def step_of(self, point: Point, examples: int) -> int:
         """Resolve a point to a step of this recipe's schedule.
+
+        The schedule of a smoke run is shorter: a point told in steps lies in the same share of it, rounded
+        down, so that what lay before the end still does.
 
         Raises: UsageError where the point lies beyond the schedule.
         """
@@ -230,16 +239,23 @@ class Recipe(BaseModel):
             step = round(point.share * total)
         else:
             assert isinstance(point, AtStep)
-            step = point.step
+            step, total = point.step, self._whole.total_steps(examples)
         if step > total:
             epochs = f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}"
             raise UsageError(f"step {step} lies beyond the schedule of {total} steps ({epochs})")
+        if isinstance(point, AtStep) and self.limit is not None:
+            return step * self.total_steps(examples) // total
         return step
+
+    @property
+    def _whole(self) -> Recipe:
+        """The recipe on all examples."""
+        return self if self.limit is None else self.model_copy(update={"limit": None})
 
     def examples_between(self, start: int, stop: int, examples: int) -> int:
         """Return how many training examples the optimiser steps from `start` to `stop` see."""
         per_epoch = self.steps_per_epoch(examples)
-        whole = min(examples, per_epoch * self.batch)
+        whole = min(self.limited(examples), per_epoch * self.batch)
 
         def seen(step: int) -> int:
             epochs, position = divmod(step, per_epoch)

@@ -69,6 +69,15 @@ def test_regrowth_by_the_same_scorer_has_its_parameters(form: FormOf) -> None:
         assert found.scorer.parameters == {"temperature": temperature, "chunk": 0}
 
 
+def test_a_point_keyed_by_the_name_of_a_class_is_refused(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """pydantic says by their class which spelling of a point an error is about: that is no key of the file."""
+    schedule = '{gradual = {from = {AtStep = 3}, to = "end", every = 2}}'
+    (told,) = problems(suite(methods=f'[{{method = "snip", as = "x", schedule = {schedule}}}]'))
+    assert ".schedule.gradual.from: found {AtStep = 3}; allowed: 'init', 'end'" in told
+
+
 def test_a_whole_form(form: FormOf) -> None:
     """Every field that is built can be written in a table."""
     found = form(

@@ -99,3 +99,29 @@ def test_every_field_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
     part = text.partition("## Fields")[2].partition("## Augmentations")[0]
     assert re.findall(r"^\| `([a-z_]+)` \|", part, flags=re.MULTILINE) == list(Recipe.model_fields)
+
+
+def test_a_limit_shortens_every_epoch_and_leaves_their_number():
+    """Of 100 examples 20 are used, in two steps an epoch; drops and warm-up stay at their epochs."""
+    limited = recipe(limit=20, drops=(4, 7), warmup=1)
+    assert (limited.steps_per_epoch(100), limited.total_steps(100)) == (2, 20)
+    assert limited.examples_between(0, 20, 100) == 10 * 20
+    assert limited.learning_rate(1, 100) == pytest.approx(0.2)
+    assert [limited.learning_rate(step, 100) for step in (7, 8)] == pytest.approx([0.4, 0.04])
+    assert recipe(limit=3).steps_per_epoch(100) == 1
+    assert recipe(limit=500).total_steps(100) == recipe().total_steps(100)
+
+
+def test_a_point_told_in_steps_keeps_its_share_of_a_limited_schedule():
+    """Of 100 steps the 50th is the 10th of 20; the one before the last is still before the last."""
+    limited = recipe(limit=20)
+    assert [limited.step_of(AtStep(step=k), 100) for k in (0, 50, 99, 100)] == [0, 10, 19, 20]
+    assert limited.step_of(AtEpoch(epoch=4), 100) == 8
+    with pytest.raises(UsageError, match="beyond the schedule of 100 steps"):
+        limited.step_of(AtStep(step=101), 100)
+
+
+def test_a_limit_of_none_is_in_no_key():
+    """Keys of runs are as they were."""
+    assert "limit" not in recipe().run_fields()
+    assert recipe(limit=7).run_fields()["limit"] == 7

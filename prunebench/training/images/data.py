@@ -79,6 +79,19 @@ class Data:
         shape = (channels, height, width)
         return cls(*train, *test, tuple(mean), tuple(std), shape, classes, task).to(device)
 
+    def limited(self, count: int | None) -> Data:
+        """Return the data with so many examples at most to train on and to be evaluated on; None: all.
+
+        They lie evenly apart in the order of the files, so that data sorted by class keep their classes.
+        """
+        if count is None:
+            return self
+        images, labels = _spaced(self.images, self.labels, count)
+        evaluated, answers = _spaced(self.evaluation_images, self.evaluation_labels, count)
+        return replace(
+            self, images=images, labels=labels, evaluation_images=evaluated, evaluation_labels=answers
+        )
+
     def to(self, device: str | torch.device) -> Data:
         """Return the data on a device; tensors that are there already are shared."""
         return replace(
@@ -197,6 +210,15 @@ def _first_of_each_class(
     """Return the first quotas[c] positions of each class c in `order`, class after class."""
     by_class = [order[labels[order] == label][:quota] for label, quota in enumerate(quotas)]
     return np.concatenate(by_class)
+
+
+def _spaced(images: Images, labels: torch.Tensor, count: int) -> Part:
+    """Return `count` examples, evenly apart; all where there are no more: number ⌊i · all / count⌋."""
+    there = len(labels)
+    if count >= there:
+        return images, labels
+    which = (torch.arange(count) * there // count).to(labels.device)
+    return _chosen(images, which), labels[which]
 
 
 def _chosen(images: Images, which: torch.Tensor) -> Images:

@@ -176,3 +176,16 @@ def test_shape_and_classes_are_kept(make_data: Callable[..., Data]):
     """The shape is that of an image."""
     data = make_data(shape=(2, 6, 6))
     assert (data.shape, data.classes) == ((2, 6, 6), 4)
+
+
+def test_limited_data_lie_evenly_apart_so_that_sorted_classes_stay():
+    """Ten of 40 sorted by class: every fourth, so two or three of each class; images and labels still fit."""
+    labels = torch.arange(4).repeat_interleave(10)
+    images = labelled([40])[0]
+    data = Data.prepare((images, labels), (images[:6], labels[:6]), [0.0], [1 / 255], 4)
+    limited = data.limited(10)
+    assert positions(limited.images) == list(range(0, 40, 4))
+    assert limited.labels.tolist() == labels[::4].tolist()
+    assert positions(limited.evaluation_images) == list(range(6))
+    assert data.limited(None) is data
+    assert positions(data.limited(7).images) == [40 * i // 7 for i in range(7)]
