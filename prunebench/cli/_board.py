@@ -21,12 +21,16 @@ def board(
     asked: Collection[str] | None = None,
     sparsities: Sequence[float] = (),
     snapshot: Snapshot | None = None,
+    against: str | None = None,
 ) -> str | None:
     """Return a plan's leaderboard, or None where nothing of it has been run.
 
     `asked`: ids of the cells that were asked for. Of the others those that have no result are "unselected",
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
-    run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again.
+    run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again;
+    `against` is the method that differences are to.
+
+    Raises: UsageError for a method that the suite does not have.
     """
     from prunebench.report.leaderboard import leaderboard
     from prunebench.tables import results_of
@@ -34,6 +38,10 @@ def board(
     found = results_of(plan, store, snapshot=snapshot, asked=asked)
     if not found.cells["status"].isin(_RESULTS).any():
         return None
+    if against is not None:
+        from prunebench.report.versus import variant_of
+
+        found.suite = {**found.suite, "against": variant_of(against, found)}
     if sparsities:
         found.suite = {**found.suite, "sparsities": list(sparsities)}
     return leaderboard(found, format)

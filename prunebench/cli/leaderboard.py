@@ -21,6 +21,7 @@ _EPILOG = """\b
 Examples:
   prunebench leaderboard quick
   prunebench leaderboard quick --sparsity 95
+  prunebench leaderboard quick --against snip
   prunebench leaderboard quick --format csv -o quick.csv
 """
 
@@ -44,6 +45,11 @@ Examples:
     help="Show only this column of the md tables, as they print it: 98.6 or '95 %'; repeatable. Ranges and "
     "places count all.",
 )
+@click.option(
+    "--against",
+    metavar="METHOD",
+    help="The method that differences are to.  [default: the suite's magnitude after training]",
+)
 @planning_options
 @store_option
 @data_option
@@ -56,6 +62,7 @@ def command(
     suite: str,
     format: str | None,
     output: str | None,
+    against: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -81,7 +88,7 @@ def command(
     shown = suite_plan(suite, options)
     columns = sorted({sparsity_of(cell) for cell in shown.cells}) if options["sparsity"] else ()
     snapshot = Snapshot(shown.plan, shown.store)
-    text = board(shown.plan, shown.store, format, sparsities=columns, snapshot=snapshot)
+    text = board(shown.plan, shown.store, format, sparsities=columns, snapshot=snapshot, against=against)
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)
     say_smoke(shown.plan.suite)

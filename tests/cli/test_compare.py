@@ -133,3 +133,17 @@ def test_two_versions_of_a_suite_in_one_store(place: Place) -> None:
         assert found["counts"]["same_bits"] == 3
         assert found["counts"]["only_in_A"] == 5
         assert {row["planned"] for row in found["cells"] if row["kind"] == "only in A"} == {"A"}
+
+
+def test_a_leaderboard_has_differences_to_any_method(measured: Place) -> None:
+    """Instead of magnitude after training; as `compare` has them, and said under the table and in a column."""
+    given = ("leaderboard", "measured.toml", "--against", "random+shuffle")
+    assert "A difference is to random + shuffle" in measured.call(*given).stdout
+    found = rows(measured.call(*given, "--format", "csv").stdout)
+    assert {row["against"] for row in found} == {"random + shuffle"}
+    board = {row["method"]: row for row in found if row["at"] == "sparsity" and not row["ablations"]}
+    pair = ("compare", "measured.toml", "random", "--against", "random+shuffle", "--format", "csv")
+    compared = [row for row in rows(measured.call(*pair).stdout) if row["at"] == "sparsity"]
+    assert board["random"]["difference_mean"] == compared[0]["difference"] != ""
+    result = measured.call("leaderboard", "measured.toml", "--against", "randm", code=2)
+    assert "no method 'randm'; did you mean 'random'?" in result.output
