@@ -121,14 +121,19 @@ def _significant(dense: Floats, values: Floats, weights: Floats) -> Bools:
     """Say for each sample whether the drop from `dense` to `values`, paired by seed, is significant.
 
     By the two-sided t test; several seeds with one and the same drop have no spread and are decided by it.
+    Samples whose weights are not counts (some are negative) are draws of the mean alone: their spread is that
+    of the seeds as they are.
     """
     drop = dense - values
     there = ~np.isnan(drop)
     drop = np.where(there, drop, 0.0)
     n = weights @ there.astype(np.float64)
+    counts = weights if (weights >= 0).all() else np.where((weights != 0).any(axis=0), 1.0, 0.0)[None]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = weights @ drop / n
-        variance = (weights * there * (drop - mean[:, None]) ** 2).sum(axis=1) / (n - 1)
+        centre = counts @ drop / (counts @ there.astype(np.float64))
+        squares = (counts * there * (drop - centre[:, None]) ** 2).sum(axis=1)
+        variance = squares / (n - 1)
         spread = np.sqrt(variance / n)
         p = 2 * special.stdtr(np.where(n > 1, n - 1, np.nan), -np.abs(mean) / spread)
     by_value = (spread <= _ROUNDING) & (np.abs(mean) > _ROUNDING)

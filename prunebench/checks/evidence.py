@@ -7,15 +7,17 @@ D ≥ x. docs/checks.md gives formulas and reasons.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+import numpy as np
 from scipy import special
 
 from prunebench.checks.curves import Floats
 
-__all__ = ["ROUNDING", "Evidence", "Paired"]
+__all__ = ["ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
 
 ROUNDING = 1e-11
 """Relative to the numbers that are compared: what is smaller is rounding of floats, no difference."""
@@ -27,6 +29,10 @@ class Evidence(Protocol):
     @property
     def effect(self) -> float:
         """The estimate of D."""
+
+    @property
+    def sd(self) -> float:
+        """The spread over seeds: that of a mean over n of them is sd / √n."""
 
     @property
     def without_spread(self) -> bool:
@@ -99,3 +105,189 @@ class Paired:
 
 def _t(alpha: float, n: int) -> float:
     return float(special.stdtrit(n - 1, 1 - alpha))
+
+
+@dataclass(frozen=True, eq=False)
+class Ratio:
+    """D as the ratio of two means, less `by`, of numbers paired by seed: Fieller's theorem (1954).
+
+    D ≤ d where the mean of x − (by + d) · y is at most 0: a paired t test again, and exact where x and y are
+    normal. It needs a y whose mean is not 0 for sure; as long as that is open there are no bounds.
+    """
+
+    x: Floats
+    y: Floats
+    by: float
+
+    @cached_property
+    def _upright(self) -> tuple[Floats, Floats]:
+        """The numbers with a y that is positive on average."""
+        return (self.x, self.y) if self.y.mean() > 0 else (-self.x, -self.y)
+
+    @cached_property
+    def effect(self) -> float:
+        """The ratio of the means, less `by`."""
+        mean = float(self.y.mean())
+        ratio = float(self.x.mean()) / mean if mean else math.nan
+        return 0.0 if abs(ratio - self.by) <= ROUNDING * max(abs(ratio), abs(self.by)) else ratio - self.by
+
+    @cached_property
+    def sd(self) -> float:
+        """The standard deviation of x − (by + D) · y, in units of the mean of y."""
+        mean = abs(float(self.y.mean()))
+        return self._rest(self.effect).sd / mean if mean else math.nan
+
+    @property
+    def without_spread(self) -> bool:
+        """True if every seed has the same ratio."""
+        return self.sd == 0
+
+    def _rest(self, d: float) -> Paired:
+        x, y = self._upright
+        return Paired(x - (self.by + d) * y, scale=float(np.abs([x, (self.by + d) * y]).max()))
+
+    @cached_property
+    def _p_no_ratio(self) -> float:
+        """The p value of a y that is 0 on average, or of the other sign."""
+        return Paired(self._upright[1]).p_at_most(0.0)
+
+    def p_at_most(self, x: float) -> float:
+        """Return the p value of D ≤ x."""
+        if self.without_spread:
+            return float(self.effect <= x)
+        return max(self._rest(x).p_at_most(0.0), self._p_no_ratio)
+
+    def p_at_least(self, x: float) -> float:
+        """Return the p value of D ≥ x."""
+        if self.without_spread:
+            return float(self.effect >= x)
+        return max(self._rest(x).p_at_least(0.0), self._p_no_ratio)
+
+    def lower(self, alpha: float) -> float:
+        """Return the bound below; −∞ as long as y may be 0."""
+        return self._bound(alpha, -1.0)
+
+    def upper(self, alpha: float) -> float:
+        """Return the bound above; ∞ as long as y may be 0."""
+        return self._bound(alpha, 1.0)
+
+    def _bound(self, alpha: float, side: float) -> float:
+        """Return where (x̄ − ρȳ)² = t² · var(x − ρy) / n, the root on one side of the ratio."""
+        if self.without_spread:
+            return self.effect
+        if self._p_no_ratio >= alpha:
+            return side * math.inf
+        x, y = self._upright
+        factor = _t(alpha, len(x)) ** 2 / len(x)
+        (xx, xy), (_, yy) = np.cov(x, y) * factor
+        mx, my = float(x.mean()), float(y.mean())
+        a, b, c = my**2 - yy, mx * my - xy, mx**2 - xx
+        return float((b + side * math.sqrt(max(b * b - a * c, 0.0))) / a) - self.by
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """D as a property of mean curves: its value, and what it is in resamples of these (`resampling.draws`).
+
+    A resample in which D is not known (both curves never get there) speaks for neither side.
+    """
+
+    value: float
+    resampled: Floats
+    seeds: int
+
+    @property
+    def effect(self) -> float:
+        """The value of the mean curves as they are."""
+        return self.value
+
+    @property
+    def sd(self) -> float:
+        """That of seeds with which a mean has bounds as far apart as these."""
+        apart = self.upper(0.05) - self.lower(0.05)
+        return apart / (2 * _t(0.05, self.seeds)) * math.sqrt(self.seeds)
+
+    @property
+    def without_spread(self) -> bool:
+        """True if every resample says the same."""
+        return bool((np.abs(self.resampled - self.value) <= ROUNDING * max(abs(self.value), 1.0)).all())
+
+    def p_at_most(self, x: float) -> float:
+        """Return the p value of D ≤ x."""
+        return float((~(self.resampled > x)).sum() + 1) / (len(self.resampled) + 1)
+
+    def p_at_least(self, x: float) -> float:
+        """Return the p value of D ≥ x."""
+        return float((~(self.resampled < x)).sum() + 1) / (len(self.resampled) + 1)
+
+    def lower(self, alpha: float) -> float:
+        """Return the bound below: the alpha quantile of the resamples."""
+        return self._quantile(
+            np.nan_to_num(self.resampled, nan=-np.inf, posinf=np.inf, neginf=-np.inf), alpha
+        )
+
+    def upper(self, alpha: float) -> float:
+        """Return the bound above."""
+        return -self._quantile(
+            -np.nan_to_num(self.resampled, nan=np.inf, posinf=np.inf, neginf=-np.inf), alpha
+        )
+
+    def _quantile(self, values: Floats, alpha: float) -> float:
+        place = math.floor(alpha * (len(values) + 1)) - 1
+        return float(np.sort(values)[place]) if place >= 0 else -math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Extreme:
+    """D as the least, or the greatest, of several: of differences from the best of several methods, say.
+
+    The least of them is above x where all are, so that no p needs adjusting; it is below x where one is,
+    and which one is not known beforehand: its p is adjusted by how many there are. So no method is judged by
+    the luck that made it the best. Of the greatest the same mirrored.
+    """
+
+    of: Sequence[Evidence]
+    least: bool
+
+    @cached_property
+    def decides(self) -> Evidence:
+        """The one that is the least, or the greatest, as the seeds are."""
+        return (min if self.least else max)(self.of, key=lambda one: one.effect)
+
+    @property
+    def effect(self) -> float:
+        """The least, or the greatest, estimate."""
+        return self.decides.effect
+
+    @property
+    def sd(self) -> float:
+        """That of the one that decides."""
+        return self.decides.sd
+
+    @property
+    def without_spread(self) -> bool:
+        """True if none has a spread."""
+        return all(one.without_spread for one in self.of)
+
+    def p_at_most(self, x: float) -> float:
+        """Return the p value of D ≤ x."""
+        return self._p([one.p_at_most(x) for one in self.of], every=self.least)
+
+    def p_at_least(self, x: float) -> float:
+        """Return the p value of D ≥ x."""
+        return self._p([one.p_at_least(x) for one in self.of], every=not self.least)
+
+    def _p(self, each: Sequence[float], *, every: bool) -> float:
+        return max(each) if every else min(1.0, len(each) * min(each))
+
+    def lower(self, alpha: float) -> float:
+        """Return the bound below."""
+        if self.least:
+            return min(one.lower(alpha) for one in self.of)
+        return max(one.lower(alpha / len(self.of)) for one in self.of)
+
+    def upper(self, alpha: float) -> float:
+        """Return the bound above."""
+        if self.least:
+            return min(one.upper(alpha / len(self.of)) for one in self.of)
+        return max(one.upper(alpha) for one in self.of)

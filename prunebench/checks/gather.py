@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from prunebench.analysis import AT_SPARSITY, SETTING, VARIANT, margin_of
+from prunebench.analysis import margin_of
 from prunebench.analysis.borders import resamples
 from prunebench.analysis.table import counted, distinct
 from prunebench.checks.curves import Curves, Floats
 from prunebench.checks.frozen import STEP
+from prunebench.checks.layout import FAMILY, Layout, Line
+from prunebench.checks.measured import Measured, measured
 
-__all__ = ["FAMILY", "Line", "gather", "step_of", "steps_of"]
-
-FAMILY = tuple(name for name in SETTING if name not in ("find", "score_at"))
-"""Cells that agree in these have the same unpruned network, seeds and margin."""
-
+__all__ = ["FAMILY", "Line", "curves_of", "gather", "step_of", "steps_of"]
 
 Step = Callable[[str, Mapping[str, Any]], float]
 
@@ -36,18 +33,6 @@ def steps_of(suite: Mapping[str, Any]) -> Step:
         return step_of(label) if looked_up is None else looked_up
 
     return step
-
-
-class Line(NamedTuple):
-    """What one method's curves are of: the setting but for the pruning step, and the method."""
-
-    architecture: str
-    dataset: str
-    recipe: str
-    split: str
-    find: str
-    method: str
-    ablations: str
 
 
 def step_of(label: str, cell: Mapping[str, Any] | None = None) -> float:
@@ -91,82 +76,75 @@ def gather(
 
     Raises: UsageError where two different cells stand in one place; ValueError where a step is not known.
     """
-    frame = distinct(frame)
-    frame = frame.assign(counted=counted(frame))
-    numbers = _wanted(measures, fields)
-    gathered: dict[Line, Curves] = {}
-    for family, rows in frame.groupby(list(FAMILY), sort=False, dropna=False):
-        seeds = sorted(int(seed) for seed in rows["seed"].unique())
-        unpruned = rows[(rows["method"] == dense) & (rows["sparsity"] == 0)]
-        whole = np.full(len(seeds), np.nan)
-        for seed, value in zip(unpruned["seed"], unpruned["counted"], strict=True):
-            whole[seeds.index(int(seed))] = value
-        shared: dict[str, Any] = {
-            "seeds": tuple(seeds),
-            "dense": whole,
-            "margin": margin_of(str(rows["dataset"].iloc[0]), margins),
-            "weights": _weights(len(seeds), count),
-        }
-        for names, cells in rows.groupby(["find", *VARIANT], sort=False, dropna=False):
-            line = Line(*map(str, family), *map(str, names))
-            gathered[line] = _curves(cells, numbers.get(line, {}), step, shared)
-    return gathered
+    layout = Layout(distinct(frame))
+    numbers = measured(layout, measures, fields)
+    return curves_of(layout, numbers, margins=margins, dense=dense, step=step, count=count)
+
+
+def curves_of(
+    layout: Layout,
+    numbers: Measured,
+    *,
+    margins: float | Mapping[str, float] | None,
+    dense: str,
+    step: Step,
+    count: int | None = None,
+) -> dict[Line, Curves]:
+    """Return the curves of a table that is laid out; arguments as of `gather`."""
+    frame = layout.frame
+    values = counted(frame).to_numpy(np.float64)
+    diverged = frame["status"].map({"finished": 0.0, "diverged": 1.0}).to_numpy(np.float64)
+    sparsity = frame["sparsity"].to_numpy(np.float64)
+    whole = _unpruned(layout, values, dense)
+    found: dict[Line, Curves] = {}
+    for i, line in enumerate(layout.lines):
+        rows, shape, seeds = layout.rows[i], layout.shape(i), layout.seeds(i)
+        at = layout.place[rows], layout.column[rows]
+        first = layout.first[i]
+        planned = np.zeros(shape, dtype=np.bool_)
+        planned[at] = True
+        found[line] = Curves(
+            sparsities=sparsity[first],
+            steps=_steps(frame, first, step),
+            seeds=seeds,
+            accuracy=_filled(shape, at, values[rows]),
+            diverged=_filled(shape, at, diverged[rows]),
+            planned=planned,
+            dense=whole.get(line.family, np.full(len(seeds), np.nan)),
+            margin=margin_of(line.dataset, margins),
+            weights=_weights(len(seeds), count),
+            measures=numbers.numbers[i],
+        )
+    return found
+
+
+def _filled(shape: tuple[int, int], at: Any, values: Any) -> Floats:
+    filled = np.full(shape, np.nan)
+    filled[at] = values
+    return filled
+
+
+def _unpruned(layout: Layout, values: Floats, dense: str) -> dict[tuple[str, ...], Floats]:
+    """Return each family's unpruned accuracies, by seed."""
+    frame = layout.frame
+    whole: dict[tuple[str, ...], Floats] = {}
+    rows = np.flatnonzero(((frame["method"] == dense) & (frame["sparsity"] == 0)).to_numpy(np.bool_))
+    for row in rows:
+        line = int(layout.line[row])
+        seeds = len(layout.seeds(line))
+        whole.setdefault(layout.lines[line].family, np.full(seeds, np.nan))[layout.column[row]] = values[row]
+    return whole
+
+
+def _steps(frame: pd.DataFrame, first: Any, step: Step) -> Floats:
+    """Return the pruning step of each place."""
+    points = frame["score_at"].to_numpy(object)[first]
+    if not any(points):
+        return np.full(len(first), np.nan)
+    cells: list[Any] = frame.iloc[first].to_dict("records")
+    return np.array([step(str(cell["score_at"]), cell) for cell in cells])
 
 
 def _weights(seeds: int, count: int | None) -> Floats:
     as_they_are = np.ones((1, seeds))
     return as_they_are if count is None else np.vstack([as_they_are, resamples(seeds, count)])
-
-
-_Numbers = dict[str, dict[tuple[str, str, int], float]]
-"""By field, then by density, pruning step and seed."""
-
-
-def _wanted(measures: pd.DataFrame | None, fields: Collection[str]) -> dict[Line, _Numbers]:
-    """Return the numbers of the fields that are asked for."""
-    by_line: dict[Line, _Numbers] = {}
-    if measures is None or not fields:
-        return by_line
-    names = measures["measure"] + ("." + measures["field"]).where(measures["field"] != "", "")
-    wanted = {name for name in names.unique() if any(fnmatchcase(name, each) for each in fields)}
-    mine = measures[names.isin(wanted)].assign(name=names)
-    columns = [*Line._fields, "name", AT_SPARSITY[0], "score_at", "seed", "value"]
-    for *line, name, density, point, seed, value in mine[columns].itertuples(index=False, name=None):
-        of_line = by_line.setdefault(Line(*line), {})
-        of_line.setdefault(name, {})[density, point, int(seed)] = value
-    return by_line
-
-
-def _curves(
-    cells: pd.DataFrame,
-    numbers: _Numbers,
-    step: Step,
-    shared: Mapping[str, Any],
-) -> Curves:
-    places: dict[tuple[str, str], int] = {}
-    for place in zip(cells["density"], cells["score_at"], strict=True):
-        places.setdefault(place, len(places))
-    seeds: Sequence[int] = shared["seeds"]
-    shape = (len(places), len(seeds))
-    row = [places[place] for place in zip(cells["density"], cells["score_at"], strict=True)]
-    column = [seeds.index(int(seed)) for seed in cells["seed"]]
-    accuracy, diverged = np.full(shape, np.nan), np.full(shape, np.nan)
-    planned = np.zeros(shape, dtype=bool)
-    accuracy[row, column] = cells["counted"]
-    outcome = cells["status"].map({"finished": 0.0, "diverged": 1.0})
-    diverged[row, column] = outcome.to_numpy(np.float64)
-    planned[row, column] = True
-    first: list[Any] = cells.drop_duplicates(["density", "score_at"]).to_dict("records")
-    measured = {name: np.full(shape, np.nan) for name in numbers}
-    for name, values in numbers.items():
-        for (density, point, seed), value in values.items():
-            measured[name][places[density, point], seeds.index(seed)] = value
-    return Curves(
-        sparsities=np.array([float(cell["sparsity"]) for cell in first]),
-        steps=np.array([step(str(cell["score_at"]), cell) for cell in first]),
-        accuracy=accuracy,
-        diverged=diverged,
-        planned=planned,
-        measures=measured,
-        **shared,
-    )

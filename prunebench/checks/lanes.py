@@ -11,7 +11,9 @@ import pandas as pd
 
 from prunebench.analysis.table import distinct
 from prunebench.checks.curves import Bools, Curves
-from prunebench.checks.gather import FAMILY, Line, Step, gather, step_of
+from prunebench.checks.gather import Step, curves_of, step_of
+from prunebench.checks.layout import Layout, Line, codes
+from prunebench.checks.measured import Measured, measured
 
 __all__ = ["Lane", "Table"]
 
@@ -36,6 +38,13 @@ class Lane:
     """(P): in which matrices the place is."""
     measured: Mapping[str, Bools] = field(default_factory=dict)
     """The same as `there` of each measure, by its name."""
+    _at: dict[tuple[int, ...], Curves] = field(default_factory=dict)
+
+    def at(self, places: tuple[int, ...]) -> Curves:
+        """Return the curves at these places (indices); many checks ask for the same."""
+        if places not in self._at:
+            self._at[places] = self.curves.at(places)
+        return self._at[places]
 
     def places(
         self, densities: Collection[str], point: str | None, matrices: Collection[str] | None
@@ -64,80 +73,67 @@ class Table:
         step: Step = step_of,
     ) -> None:
         self.dense = dense
-        self._cells = distinct(cells)
-        gathered = gather(cells, measures=measures, fields=fields, margins=margins, dense=dense, step=step)
-        matrices = _matrices(cells)
-        measured = _measured(measures, {name.partition(".")[0] for name in fields})
-        self.lanes: dict[Line, Lane] = {}
+        cells = cells.reset_index(drop=True)
+        layout = Layout(distinct(cells))
+        numbers = measured(layout, measures, fields)
+        curves = curves_of(layout, numbers, margins=margins, dense=dense, step=step)
+        self.lanes = _lanes(layout, numbers, curves, _matrices(layout, cells))
         self.variants: dict[tuple[tuple[str, ...], str, str], dict[str, Lane]] = {}
         """By family, method and ablations, then by find changes."""
-        keys = [*FAMILY, "find", "method", "ablations"]
-        for names, rows in self._cells.groupby(keys, sort=False, dropna=False):
-            line = Line(*map(str, names))
-            lane = _lane(line, rows, gathered[line], matrices, measured.get(line, {}))
-            self.lanes[line] = lane
-            variant = (tuple(line[: len(FAMILY)]), line.method, line.ablations)
-            self.variants.setdefault(variant, {})[line.find] = lane
+        self.named: dict[tuple[str, str], dict[tuple[str, ...], dict[str, Lane]]] = {}
+        """By method and ablations, then by family, then by find changes."""
+        self.unpruned: dict[tuple[str, ...], tuple[Lane, int]] = {}
+        """By family, the lane of the unpruned network and its place."""
+        for line, lane in self.lanes.items():
+            by_find = self.named.setdefault((line.method, line.ablations), {}).setdefault(line.family, {})
+            by_find[line.find] = lane
+            self.variants[line.family, line.method, line.ablations] = by_find
+            if line.method == dense and "1" in lane.densities:
+                self.unpruned.setdefault(line.family, (lane, lane.densities.index("1")))
 
 
-_Place = tuple[Line, str, str]
-_Cell = tuple[str, str, int]
-"""Density, pruning step and seed."""
+def _lanes(
+    layout: Layout,
+    numbers: Measured,
+    curves: Mapping[Line, Curves],
+    matrices: Mapping[tuple[int, int], frozenset[str]],
+) -> dict[Line, Lane]:
+    """Return the lanes of a table that is laid out."""
+    frame = layout.frame
+    density, point = (frame[name].to_numpy(object) for name in ("density", "score_at"))
+    key = frame["key"].to_numpy(object)
+    result = frame["status"].isin(("finished", "diverged")).to_numpy(np.bool_)
+    lanes = {}
+    for i, line in enumerate(layout.lines):
+        rows, first = layout.rows[i], layout.first[i]
+        at = layout.place[rows], layout.column[rows]
+        keys = np.full(layout.shape(i), "", dtype=object)
+        keys[at] = key[rows]
+        there = np.zeros(keys.shape, dtype=np.bool_)
+        there[at] = result[rows]
+        lanes[line] = Lane(
+            line=line,
+            curves=curves[line],
+            densities=tuple(map(str, density[first])),
+            points=tuple(map(str, point[first])),
+            keys=keys,
+            there=there,
+            matrices=tuple(matrices[i, place] for place in range(len(first))),
+            measured=numbers.there[i],
+        )
+    return lanes
 
 
-def _lane(
-    line: Line,
-    rows: pd.DataFrame,
-    curves: Curves,
-    matrices: Mapping[_Place, set[str]],
-    measured: Mapping[str, dict[_Cell, bool]],
-) -> Lane:
-    """Return the cells of a line, in the same order of places as its curves."""
-    places: dict[tuple[str, str], int] = {}
-    index = [
-        places.setdefault(place, len(places)) for place in zip(rows["density"], rows["score_at"], strict=True)
-    ]
-    seeds = {seed: i for i, seed in enumerate(curves.seeds)}
-    column = [seeds[int(seed)] for seed in rows["seed"]]
-    keys = np.full(curves.accuracy.shape, "", dtype=object)
-    keys[index, column] = rows["key"].to_numpy(object)
-    there = np.zeros(keys.shape, dtype=bool)
-    there[index, column] = rows["status"].isin(("finished", "diverged"))
-    by_measure = {name: np.zeros(keys.shape, dtype=bool) for name in measured}
-    for name, found in measured.items():
-        for (density, point, seed), is_there in found.items():
-            by_measure[name][places[density, point], seeds[seed]] = is_there
-    return Lane(
-        line,
-        curves,
-        tuple(density for density, _ in places),
-        tuple(point for _, point in places),
-        keys,
-        there,
-        tuple(frozenset(matrices[line, *place]) for place in places),
-        by_measure,
-    )
-
-
-def _matrices(cells: pd.DataFrame) -> dict[_Place, set[str]]:
-    """Return the matrices of each place; a cell may be in several."""
-    names = [*Line._fields, "density", "score_at", "matrix"]
-    found: dict[_Place, set[str]] = {}
-    for *line, density, point, matrix in cells[names].drop_duplicates().itertuples(index=False, name=None):
-        found.setdefault((Line(*line), density, point), set()).add(matrix)
-    return found
-
-
-def _measured(
-    measures: pd.DataFrame | None, names: Collection[str]
-) -> dict[Line, dict[str, dict[_Cell, bool]]]:
-    """Return for each line and measure which cells have it: finished, or diverged so that there is none."""
-    found: dict[Line, dict[str, dict[_Cell, bool]]] = {}
-    if measures is None or not names:
-        return found
-    columns = ["measure", *Line._fields, "density", "score_at", "seed", "status"]
-    mine = measures[measures["measure"].isin(names)][columns].drop_duplicates()
-    for measure, *line, density, point, seed, status in mine.itertuples(index=False, name=None):
-        by_measure = found.setdefault(Line(*line), {}).setdefault(measure, {})
-        by_measure[density, point, int(seed)] = status in ("finished", "diverged")
-    return found
+def _matrices(layout: Layout, cells: pd.DataFrame) -> dict[tuple[int, int], frozenset[str]]:
+    """Return the matrices of each line's places: a cell may be in several."""
+    place = ["density", "score_at"]
+    number = codes(cells, [*Line._fields, *place])
+    where = dict(zip(cells.index, number, strict=True))
+    by_number: dict[int, set[str]] = {}
+    for one, matrix in zip(number, cells["matrix"], strict=True):
+        by_number.setdefault(int(one), set()).add(str(matrix))
+    return {
+        (i, j): frozenset(by_number[int(where[layout.frame.index[row]])])
+        for i, first in enumerate(layout.first)
+        for j, row in enumerate(first)
+    }

@@ -80,6 +80,8 @@ class Outcome(_Plain):
     """How many of those are no results yet."""
     keys: tuple[str, ...] = ()
     """The keys of the cells that it needs."""
+    absent: tuple[str, ...] = ()
+    """The keys of those that are no results yet."""
     reason: str = ""
     """A sentence for people."""
     notes: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class Pick:
 
     def curves(self, densities: Sequence[str], columns: Sequence[int]) -> Curves:
         """Return the curves at these densities and seeds (their columns)."""
-        curves = self.lane.curves.at(self.indices(densities))
+        curves = self.lane.at(tuple(self.indices(densities)))
         if self.unpruned:
             curves = replace(curves, sparsities=np.array([round(1 - float(d), 12) for d in densities]))
         return _at_seeds(curves, columns)
@@ -86,30 +86,30 @@ class Side(NamedTuple):
     quantity: Any
     parameters: Mapping[str, Any]
     others: Mapping[str, Pick]
+    dense: tuple[Lane, int] | None
+    """The unpruned network of the side's setting: its lane and place."""
+    measure: str
+    """The measure whose numbers are compared; "" where it is none."""
+    axis: str
+    """What the curves are read along: "sparsity", "score_at", or "" where they are none."""
 
     @property
     def picks(self) -> tuple[Pick, ...]:
         """All cells that are needed."""
         return (self.pick, *self.others.values())
 
-    @property
-    def measure(self) -> str:
-        """The measure whose numbers are compared; "" where it is none."""
-        field = field_of(self.asked, self.quantity)
-        return field[0] if field else ""
-
 
 def selections(side: Any) -> list[Selection]:
     """Return the selections of a side: none of a number."""
     if isinstance(side, Extreme):
-        return list(side.best or side.worst or [])
+        return [one for listed in side.given.values() for one in listed]
     return [side] if isinstance(side, Selection) else []
 
 
 def side_name(side: Any) -> str:
     """Return what a side is called in tables."""
     if isinstance(side, Extreme):
-        word = "best" if side.best else "worst"
+        word = " ".join("from best to worst" if key == "gap" else key for key in side.given)
         return f"{word} of {', '.join(_name(one) for one in selections(side))}"
     return _name(side) if isinstance(side, Selection) else f"{side:g}"
 
@@ -127,28 +127,40 @@ def settings_of(
     """Yield the settings that have all cells of a check's sides: both sides' selections there."""
     both = [selections(check.of), selections(check.against)]
     every = [one for side in both for one in side]
-    base = min(every, key=lambda one: len(one.setting))
-    families: dict[tuple[str, ...], dict[str, None]] = {}
-    for lane in table.lanes.values():
-        family = tuple(lane.line[: len(FAMILY)])
-        if any(_is(one, lane) and _where(check.where, one, family) for one in every if one.find is None):
-            families.setdefault(family, {})[lane.line.find] = None
-        elif _is(base, lane) and _where(check.where, base, family):
-            families.setdefault(family, {}).setdefault("", None)
     seen: set[tuple[int, ...]] = set()
+    for setting in _candidates(check.where, every, table):
+        sides = [[_side(one, check, setting, table, quantities) for one in side] for side in both]
+        found = [[side for side in group if side is not None] for group in sides]
+        lanes = tuple(id(side.pick.lane) for group in found for side in group)
+        whole = [len(group) for group in found] == [len(group) for group in both]
+        if whole and lanes not in seen and not _itself(*found):
+            seen.add(lanes)
+            yield setting, found[0], found[1]
+
+
+def _candidates(where: Where, every: Sequence[Selection], table: Table) -> Iterator[Setting]:
+    """Yield the settings of the selection that names least of one, with all find changes of the others."""
+    base = min(every, key=lambda one: len(one.setting))
+    families: dict[tuple[str, ...], dict[str, None]] = {
+        family: {} for family in _families(base, table) if _where(where, base, family)
+    }
+    for one in every:
+        for family, by_find in _families(one, table).items():
+            if family in families:
+                families[family].update(dict.fromkeys(by_find if one.find is None else [""]))
     for family, finds in families.items():
-        for find in finds:
-            setting = Setting(family, find)
-            sides = [[_side(one, check, setting, table, quantities) for one in side] for side in both]
-            found = [[side for side in group if side is not None] for group in sides]
-            lanes = tuple(id(side.pick.lane) for group in found for side in group)
-            if [len(group) for group in found] == [len(group) for group in both] and lanes not in seen:
-                seen.add(lanes)
-                yield setting, found[0], found[1]
+        yield from (Setting(family, find) for find in finds)
 
 
-def _is(one: Cells, lane: Lane) -> bool:
-    return lane.line.method == one.method and lane.line.ablations == one.ablations_label
+def _families(one: Cells, table: Table) -> Mapping[tuple[str, ...], Mapping[str, Lane]]:
+    return table.named.get((one.method, one.ablations_label), {})
+
+
+def _itself(of: Sequence[Side], against: Sequence[Side]) -> bool:
+    """Return True if both sides are the same cells and number, as where one names the other's setting."""
+    return [(id(s.pick.lane), s.pick.places, s.asked) for s in of] == [
+        (id(s.pick.lane), s.pick.places, s.asked) for s in against
+    ]
 
 
 def _where(where: Where, one: Cells, family: Sequence[str]) -> bool:
@@ -163,7 +175,8 @@ def _where(where: Where, one: Cells, family: Sequence[str]) -> bool:
 def _side(one: Selection, check: Check, setting: Setting, table: Table, quantities: Any) -> Side | None:
     asked = one.quantity or check.quantity
     quantity = quantities(name_of(asked))
-    any_point = axis_of(asked, quantity) == "score_at"
+    along = axis_of(asked, quantity)
+    any_point = along == "score_at"
     parameters = dict(parameters_of(asked, quantity))
     pick = _pick(one, check.where, setting, table, any_point)
     others = {}
@@ -174,7 +187,13 @@ def _side(one: Selection, check: Check, setting: Setting, table: Table, quantiti
             return None
         others[key] = other
         parameters.pop(key)
-    return None if pick is None else Side(_name(one), pick, asked, quantity, parameters, others)
+    if pick is None:
+        return None
+    dense = table.unpruned.get(pick.lane.line.family)
+    field = field_of(asked, quantity)
+    return Side(
+        _name(one), pick, asked, quantity, parameters, others, dense, field[0] if field else "", along
+    )
 
 
 def _pick(one: Cells, where: Where, setting: Setting, table: Table, any_point: bool) -> Pick | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -27,7 +27,7 @@ class Meant:
 
     densities: tuple[str, ...] = ()
     unknown: str = ""
-    baselines: tuple[tuple[str, bool], ...] = ()
+    baselines: _Cells = ()
     """The keys of the cells with which it is found, and whether each has a result."""
 
 
@@ -76,10 +76,9 @@ class Spans:
         return Meant(tuple(d for d in every if d in found))
 
     def _named(self, name: str, pruned: Iterable[str], family: tuple[str, ...], find: str) -> Meant:
-        ranges, rows = self.of(family, find)
+        ranges, cells = self.of(family, find)
         ends = [border.lost_from for border in ranges.borders]
-        asked = ends[:1] if name == "trivial" else ends
-        baselines = tuple(_needed(rows, asked, self._baselines))
+        baselines = cells["trivial" if name == "trivial" else "matching"]
         if ranges.unknown is not None:
             return Meant(unknown=f"the {name} range is not known: {ranges.unknown}", baselines=baselines)
         first, last = ends[0], max(ends)
@@ -87,8 +86,8 @@ class Spans:
         densities = tuple(d for d in pruned if start <= round(1 - float(d), 12) < end)
         return Meant(densities, "" if densities else f"the {name} range is empty in this setting", baselines)
 
-    def _of(self, family: tuple[str, ...], find: str) -> tuple[Ranges, pd.DataFrame]:
-        """Return a setting's ranges, and the cells that they are found with."""
+    def _of(self, family: tuple[str, ...], find: str) -> tuple[Ranges, Mapping[str, _Cells]]:
+        """Return a setting's ranges, and the cells that the trivial and the matching one are found with."""
         mine = self._rows[(self._rows[list(FAMILY)] == list(family)).all(axis=1)]
         parts = []
         for method in (self._baselines.none, self._baselines.random, self._baselines.after_training):
@@ -103,7 +102,14 @@ class Spans:
         )
         found = find_ranges(rows, baselines=self._baselines, margins=self._margins, resampled=False)
         lacking = Ranges(setting, 0.0, (), unknown="this setting has no baselines")
-        return found.get(setting, lacking), rows
+        ranges = found.get(setting, lacking)
+        ends = [border.lost_from for border in ranges.borders]
+        asked = {"trivial": ends[:1], "matching": ends}
+        return ranges, {name: tuple(_needed(rows, each, self._baselines)) for name, each in asked.items()}
+
+
+_Cells = tuple[tuple[str, bool], ...]
+"""Keys, and whether each has a result."""
 
 
 def _needed(rows: pd.DataFrame, ends: Sequence[float], names: Baselines) -> Iterable[tuple[str, bool]]:

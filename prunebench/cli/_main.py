@@ -28,10 +28,12 @@ COMMANDS = {
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",
     "compare": "prunebench.cli.compare",
+    "report": "prunebench.cli.report",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",
     "export": "prunebench.cli.export",
+    "merge": "prunebench.cli.merge",
     "completion": "prunebench.cli.completion",
 }
 """Every command and its module, in the order of the help; imported when the command is looked at."""

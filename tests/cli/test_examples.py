@@ -22,6 +22,10 @@ CHEAP = {"quick", "pai-lenet", "pai-lenet-test", "my.toml", "my-suite.toml"}
 """Suites that are planned in a second or two."""
 
 
+OF_FILES = ("merge", "submit", "verify")
+"""Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
+
+
 def commands_in(lines: list[str]) -> Iterator[tuple[str, ...]]:
     """Yield the arguments of each prunebench command of these lines, as a shell splits them."""
     for line in lines:
@@ -73,7 +77,7 @@ def suite_of(args: list[str]) -> str | None:
 
 def at_once(args: list[str]) -> bool:
     """Whether an example needs no results and plans no large suite."""
-    return args[0] not in ("run", "export") and suite_of(args) in (None, *CHEAP)
+    return args[0] not in ("run", "export", *OF_FILES) and suite_of(args) in (None, *CHEAP)
 
 
 def prepared(folder: Path) -> Place:
@@ -123,7 +127,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "args",
-    [a for a in EXAMPLES if not at_once(a) and (a[0] != "run" or suite_of(a) in CHEAP - {"pai-lenet"})],
+    [
+        a
+        for a in EXAMPLES
+        if a[0] not in OF_FILES and not at_once(a) and (a[0] != "run" or suite_of(a) in CHEAP - {"pai-lenet"})
+    ],
     ids=" ".join,
 )
 def test_an_example_works_on_results(finished: Place, args: list[str]) -> None:

@@ -1,0 +1,267 @@
+"""One check after the other: its settings, its ranges, its comparisons, and what they are together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from prunebench.checks.asked import name_of
+from prunebench.checks.comparison import Comparison
+from prunebench.checks.compounds import Kind, combine
+from prunebench.checks.evidence import Evidence, Extreme
+from prunebench.checks.grammar import Check, Range
+from prunebench.checks.judge import ALPHA, Judged, judge
+from prunebench.checks.lanes import Table
+from prunebench.checks.outcomes import Outcome, Verdict
+from prunebench.checks.power import seeds_to_decide
+from prunebench.checks.quantified import asked_by
+from prunebench.checks.sentences import compound_reason, reason
+from prunebench.checks.shares import Share, ShareDifference
+from prunebench.checks.sides import Setting, Side, settings_of, side_name
+from prunebench.checks.spans import Meant, Spans, percent, words
+from prunebench.errors import PrunebenchError
+
+__all__ = ["Asking", "judged"]
+
+
+_Found = tuple[Setting, list[Side], list[Side]]
+"""A setting, and what both sides are there."""
+
+
+def judged(outcome: Outcome) -> Judged:
+    """Return what a compound needs of an outcome; what is not known is no evidence."""
+    p_holds, p_fails = (1.0 if p is None else p for p in (outcome.p_holds, outcome.p_fails))
+    return Judged(outcome.verdict, p_holds, p_fails)
+
+
+class Asking:
+    """One table, and what its checks ask of it."""
+
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        table: Table,
+        spans: Spans,
+        quantities: Callable[[str], Any],
+    ) -> None:
+        self._checks, self._table, self._spans, self._quantities = checks, table, spans, quantities
+        self.outcome = cache(self._outcome)
+
+    def _outcome(self, name: str) -> Outcome:
+        check = self._checks[name]
+        if check.group:
+            return self._group(check)
+        for _, asked, _ in asked_by(check):
+            try:
+                self._quantities(name_of(asked))
+            except (KeyError, PrunebenchError):
+                said = f"the quantity '{name_of(asked)}' is not installed here"
+                return replace(_about(check), verdict="not run", reason=said)
+        assert check.range is not None
+        found = list(settings_of(check, self._table, self._quantities))
+        beside = tuple(self._over(check, one, found) for one in check.beside)
+        return replace(self._over(check, check.range, found), beside=beside)
+
+    def _group(self, check: Check) -> Outcome:
+        key = "all" if check.all_ is not None else "any"
+        names = check.all_ or check.any_ or []
+        about = Outcome(check=check.name, claim=check.claim, verdict="undecided", expect=key, quantity="")
+        parts = [self.outcome(name) for name in names]
+        return _compound(about, parts, "every" if key == "all" else "some", names, "checks")
+
+    def _over(self, check: Check, within: Range, found: Sequence[_Found]) -> Outcome:
+        """Return the outcome over a range, in all settings."""
+        about = replace(_about(check), range=words(within, ()))
+        parts = [self._in_setting(about, check, within, *one) for one in found]
+        if not parts:
+            return replace(about, verdict="not run", reason="no setting has the cells of both sides")
+        if len(parts) == 1:
+            return parts[0]
+        kind: Kind = "some" if check.settings == "some" else "every"
+        together = replace(about, setting="; ".join(part.setting for part in parts))
+        return _compound(together, parts, kind, [part.setting for part in parts], "settings")
+
+    def _in_setting(
+        self,
+        about: Outcome,
+        check: Check,
+        within: Range,
+        setting: Setting,
+        of: Sequence[Side],
+        against: Sequence[Side],
+    ) -> Outcome:
+        grid = _grid([*of, *against])
+        meant = self._spans.meant(within, grid, setting.family, setting.find)
+        margin = of[0].pick.lane.curves.margin if check.margin is None else check.margin
+        shown = words(within, meant.densities)
+        about = replace(about, setting=setting.words, range=shown, margin=float(margin))
+        if not meant.densities:
+            return _nowhere(about, meant)
+        if check.over == "mean":
+            return _compared(about, Comparison(check, of, against, meant.densities, meant.baselines))
+        parts = [
+            _compared(replace(about, range=percent(d)), Comparison(check, of, against, (d,), meant.baselines))
+            for d in meant.densities
+        ]
+        kind: Kind = "every" if check.over == "everywhere" else "some"
+        return _compound(about, parts, kind, [part.range for part in parts], "sparsities")
+
+
+def _about(check: Check) -> Outcome:
+    """Return what is known of a check before anything is compared."""
+    by = check.by if check.by is not None else 1.0 if check.compare == "ratio" else 0.0
+    return Outcome(
+        check=check.name,
+        claim=check.claim,
+        verdict="undecided",
+        expect=str(check.expect),
+        quantity=check.quantity if isinstance(check.quantity, str) else check.quantity.name,
+        compare=check.compare,
+        over=check.over,
+        margin=check.margin,
+        of=side_name(check.of),
+        against=side_name(check.against),
+        by=float(by),
+    )
+
+
+def _grid(sides: Sequence[Side]) -> list[str]:
+    """Return the densities that all pruned cells of a check have, sparsities rising."""
+    picks = [pick for side in sides for pick in side.picks]
+    pruned = [pick for pick in picks if not pick.unpruned] or picks
+    common = set.intersection(*(set(pick.places) for pick in pruned))
+    return sorted(common, key=float, reverse=True)
+
+
+def _nowhere(about: Outcome, meant: Meant) -> Outcome:
+    """Return the outcome of a check whose range has no sparsity here, or is not known."""
+    about = _with_cells(about, dict(meant.baselines))
+    said = meant.unknown or "no sparsity of the range is in this setting"
+    return replace(about, verdict="not run" if about.missing else "undecided", reason=said)
+
+
+def _with_cells(about: Outcome, there: Mapping[str, bool]) -> Outcome:
+    """Return an outcome with the cells that it needs."""
+    absent = tuple(key for key, is_there in there.items() if not is_there)
+    return replace(about, keys=tuple(there), cells=len(there), absent=absent, missing=len(absent))
+
+
+def _compared(about: Outcome, comparison: Comparison) -> Outcome:
+    """Return the outcome of one comparison."""
+    seeds = comparison.seeds
+    about = _with_cells(about, comparison.cells)
+    about = replace(about, n=len(seeds), seeds=seeds, differences=comparison.differences)
+    about = replace(about, notes=tuple(_notes(comparison)))
+    evidence = comparison.evidence
+    if evidence is None:
+        alone = comparison.alone
+        return _told(replace(about, effect=None if alone is None else alone + about.by))
+    margin = float(about.margin or 0.0)
+    found = judge(evidence, about.expect, margin)
+    lost = comparison.lost
+    verdict: Verdict = "undecided" if lost else found.verdict
+    needed = None
+    if verdict == "undecided" and not about.missing:
+        needed = _seeds_needed(evidence, about.expect, margin, len(seeds))
+    return _told(
+        replace(
+            about,
+            verdict=verdict,
+            effect=evidence.effect + about.by,
+            lower=evidence.lower(ALPHA),
+            upper=evidence.upper(ALPHA),
+            p_holds=None if lost else found.p_holds,
+            p_fails=None if lost else found.p_fails,
+            seeds_needed=needed,
+        )
+    )
+
+
+def _seeds_needed(evidence: Evidence, expect: str, margin: float, seeds: int) -> int | None:
+    one = evidence
+    while isinstance(one, Extreme):
+        one = one.decides
+    if isinstance(one, Share | ShareDifference) and one.sd == 0:
+        return one.seeds_to_decide(lambda more: judge(more, expect, margin).verdict != "undecided")
+    needed = seeds_to_decide(one.effect, one.sd, expect, margin)
+    return None if needed is None else max(needed, seeds + 1)
+
+
+def _notes(comparison: Comparison) -> Sequence[str]:
+    """Return what a reader has to know of runs that diverged, and of numbers that are not there."""
+    notes = []
+    if comparison.inference != "counts":
+        notes = [
+            f"{diverged} of {runs} runs of {name} diverged and count with the accuracy of a guess: "
+            "bounds do not describe such a mixture"
+            for name, diverged, runs in comparison.diverged
+            if diverged
+        ]
+    lost = comparison.lost
+    if lost:
+        notes.append(f"{lost} of {len(comparison.planned)} seeds have no number, though their runs are there")
+    return notes
+
+
+def _told(outcome: Outcome) -> Outcome:
+    """Return an outcome with its reason; what lacks cells has not run, and is no evidence."""
+    if outcome.missing:
+        outcome = replace(outcome, verdict="not run", p_holds=None, p_fails=None, seeds_needed=None)
+    return replace(outcome, reason=reason(outcome))
+
+
+def _compound(
+    about: Outcome, parts: Sequence[Outcome], kind: Kind, names: Sequence[str], what: str
+) -> Outcome:
+    """Return the outcome of several: what is open or not contradicted is undecided in a check.
+
+    Of settings and sparsities the numbers of the one that decides stand with the whole.
+    """
+    combined = combine([judged(part) for part in parts], kind)
+    known: dict[str, Verdict] = {"holds": "holds", "fails": "fails", "not run": "not run"}
+    verdict = known.get(combined.verdict, "undecided")
+    keys = {key: None for part in parts for key in part.keys}
+    absent = {key: None for part in parts for key in part.absent}
+    needed = [p.seeds_needed for p in parts if p.verdict == "undecided" and p.seeds_needed is not None]
+    enough = (max if kind == "every" else min)(needed, default=None)
+    outcome = replace(
+        about,
+        verdict=verdict,
+        p_holds=combined.p_holds,
+        p_fails=combined.p_fails,
+        seeds_needed=enough if verdict == "undecided" else None,
+        keys=tuple(keys),
+        cells=len(keys),
+        absent=tuple(absent),
+        missing=len(absent),
+        parts=tuple(parts),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+    said = compound_reason(outcome, parts, names, what)
+    if about.single:
+        decides = _decides(parts, kind, verdict)
+        outcome = replace(
+            outcome,
+            margin=decides.margin,
+            effect=decides.effect,
+            lower=decides.lower,
+            upper=decides.upper,
+            n=decides.n,
+            seeds=decides.seeds,
+            differences=decides.differences,
+        )
+        said += f"; decided at {names[list(parts).index(decides)]}: {decides.reason}"
+    return replace(outcome, reason=said)
+
+
+def _decides(parts: Sequence[Outcome], kind: Kind, verdict: Verdict) -> Outcome:
+    """Return the part by which the whole is what it is: for "every" the one that holds the least surely."""
+    by_failing = verdict == "fails"
+
+    def p(part: Outcome) -> float:
+        found = judged(part)
+        return found.p_fails if by_failing else found.p_holds
+
+    return (max if (kind == "every") != by_failing else min)(parts, key=p)

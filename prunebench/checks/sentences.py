@@ -1,0 +1,85 @@
+"""What is said of an outcome, for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from prunebench.checks.outcomes import Outcome
+
+__all__ = ["compound_reason", "lacking", "number", "reason"]
+
+
+def number(value: float) -> str:
+    """Return a number as a sentence has it.
+
+    >>> number(0.98123), number(-25000.0), number(float("inf"))
+    ('0.981', '-25,000', 'infinite')
+    """
+    if math.isinf(value):
+        return "infinite" if value > 0 else "-infinite"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def lacking(missing: int, cells: int) -> str:
+    """Return what is said where cells are no results yet."""
+    return f"{missing} of {cells} cells {'is' if missing == 1 else 'are'} missing"
+
+
+def reason(outcome: Outcome) -> str:
+    """Return what the numbers are and why they say what they say."""
+    if outcome.missing:
+        return lacking(outcome.missing, outcome.cells)
+    if outcome.n == 0 or outcome.effect is None:
+        return "no seed has all the numbers"
+    what = "ratio" if outcome.compare == "ratio" else "difference"
+    if outcome.n == 1:
+        return f"{what} {number(outcome.effect)} at one seed, which has no spread to judge by"
+    if outcome.lower is None or outcome.upper is None:
+        return f"{what} {number(outcome.effect)}, {outcome.n} seeds, without bounds"
+    low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
+    bounds = f"at least {number(low)} and at most {number(high)} (95 % each)"
+    if low == high:
+        bounds = "at every seed"
+    said = f"{what} {number(outcome.effect)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
+    if outcome.verdict == "undecided":
+        return f"{said}; {_needed(outcome)}"
+    return said
+
+
+def _claimed(outcome: Outcome) -> str:
+    margin = number(outcome.margin or 0.0)
+    claim = outcome.expect.removeprefix("not-")
+    word = "not " if claim != outcome.expect else ""
+    if claim == "same":
+        return f"{word}within {margin} of {number(outcome.by)}"
+    matters = f", where less than {margin} does not matter" if outcome.margin else ""
+    return f"{word}above {number(outcome.by)}{matters}"
+
+
+def _needed(outcome: Outcome) -> str:
+    if outcome.seeds_needed is None:
+        return "it is on the border, and no number of seeds would decide it"
+    return f"about {outcome.seeds_needed} seeds would decide it"
+
+
+def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[str], what: str) -> str:
+    """Return how many parts say what, and which of them fail, or decide."""
+    counts = {word: sum(p.verdict == word for p in parts) for word in ("holds", "fails", "undecided")}
+    told = [
+        f"holds at {counts['holds']}",
+        f"fails at {counts['fails']}",
+        f"undecided at {counts['undecided']}",
+    ]
+    unrun = len(parts) - sum(counts.values())
+    told += [f"not run at {unrun}"] if unrun else []
+    said = f"{', '.join(told)} of {len(parts)} {what}"
+    failing = [name for name, part in zip(names, parts, strict=True) if part.verdict == "fails"]
+    if failing:
+        shown = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if failing[5:] else "")
+        said += f"; fails at {shown}"
+    if outcome.missing:
+        said += f"; {lacking(outcome.missing, outcome.cells)}"
+    elif outcome.verdict == "undecided" and outcome.seeds_needed:
+        said += f"; about {outcome.seeds_needed} seeds would decide it"
+    return said

@@ -1,0 +1,104 @@
+"""`prunebench report`: a suite's results as a page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prunebench.cli._options import (
+    data_option,
+    planning_options,
+    plugin_options,
+    store_option,
+    suite_argument,
+)
+
+if TYPE_CHECKING:
+    from prunebench.cli._suite_plan import SuitePlan
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  prunebench report quick --out quick-report    # then open quick-report/index.html
+  prunebench report quick --out quick-report --watch  # while it runs elsewhere
+"""
+
+
+@click.command("report", epilog=_EPILOG, short_help="Write a suite's results as a page.")
+@suite_argument
+@click.option(
+    "-o", "--out", metavar="DIR", required=True, type=click.Path(file_okay=False), help="The folder to write."
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Write the page again whenever there is more, until all runs are there; Ctrl-C ends it.",
+)
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="How often --watch looks.",
+)
+@planning_options
+@store_option
+@data_option
+@plugin_options
+@click.pass_context
+def command(ctx: click.Context, /, suite: str, out: str, watch: bool, every: int, **options: Any) -> None:
+    """Write a page about SUITE: the answer, claims, figures, tables, and where all of it comes from.
+
+    DIR/index.html opens in any browser, from the file system, without a server and without network. Figures
+    lie beside it as SVG, PDF and PNG where prunebench[report] is installed. The same records give the same
+    page.
+
+    Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
+    when all runs are there, with 1 when some are not.
+    """
+    from prunebench.cli._damage import say_damaged
+    from prunebench.cli._exit_codes import INCOMPLETE
+    from prunebench.cli._suite_plan import suite_plan
+
+    folder = Path(out)
+    said: tuple[int, int] | None = None
+    while True:
+        shown = suite_plan(suite, options)
+        counts = _counts(shown)
+        whole = counts[0] == counts[1]
+        if counts != said:
+            _write(folder, suite, shown, follow=every if watch and not whole else None)
+            said = counts
+        if whole or not watch:
+            break
+        time.sleep(every)
+    say_damaged(shown.store)
+    ctx.exit(0 if whole else INCOMPLETE)
+
+
+def _counts(shown: SuitePlan) -> tuple[int, int]:
+    """Return how many cells have their record, and how many there are."""
+    from prunebench.inventory.snapshot import Snapshot
+
+    snapshot = Snapshot(shown.plan, shown.store)
+    return sum(snapshot.listed(cell.key) for cell in shown.plan.cells), len(shown.plan.cells)
+
+
+def _write(folder: Path, suite: str, shown: SuitePlan, follow: int | None) -> None:
+    """Write the page, and say what was written; figures' files only once a suite is not followed any more."""
+    from prunebench.cli._output import say
+    from prunebench.inventory.snapshot import Snapshot
+    from prunebench.report.page import PAGE, Content, render, write
+    from prunebench.tables import results_of
+
+    snapshot = Snapshot(shown.plan, shown.store)
+    results = results_of(shown.plan, shown.store, snapshot=snapshot)
+    content = Content(results, suite=suite, follow=follow)
+    write(folder, PAGE, render(content))
+    there = sum(snapshot.recorded(cell) for cell in shown.plan.cells)
+    say(f"{folder / PAGE}: {there:,} of {len(shown.plan.cells):,} runs")

@@ -1,0 +1,179 @@
+"""What stands in a page: everything that is shown, as plain values."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from prunebench.analysis import SETTING, variant_name
+from prunebench.report.escapes import plain
+from prunebench.report.figures import Figure, config, figures, styles
+from prunebench.report.naming import SettingName, setting_names
+from prunebench.report.page.answer import RANGES, Answer, answer, span
+from prunebench.report.page.columns import packed, safe
+from prunebench.report.page.listed import Listed, plain_columns
+from prunebench.report.page.tables import listed
+from prunebench.report.results import Results
+from prunebench.report.standings import Standing
+
+__all__ = ["Content", "Setting"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting as the page speaks of it."""
+
+    name: SettingName
+    standing: Standing
+    answers: Sequence[Answer]
+
+    def answer(self, name: str) -> Answer | None:
+        """Return what is said of a range; None where nothing is compared there."""
+        return next((each for each in self.answers if each.range == name), None)
+
+
+class Content:
+    """Everything that a page shows of a suite's results."""
+
+    def __init__(
+        self,
+        results: Results,
+        *,
+        suite: str | None = None,
+        about: Sequence[tuple[str, str]] = (),
+        follow: int | None = None,
+        files: bool = True,
+    ) -> None:
+        """Gather a page's content.
+
+        Args:
+            results: the suite's tables.
+            suite: how the suite is given to commands; None: its name.
+            about: more names and values of where the results come from.
+            follow: a running suite's page looks at its file again after so many seconds.
+            files: figures are there as files, too.
+        """
+        self.results = results
+        self.command = plain(suite or results.name)
+        self.about = about
+        self.follow = follow
+        self.files = files
+
+    @cached_property
+    def settings(self) -> list[Setting]:
+        """The settings, in the suite's order."""
+        standings = self.results.standings
+        names = setting_names([standing.labels for standing in standings])
+        return [
+            Setting(name, standing, answer(standing)) for name, standing in zip(names, standings, strict=True)
+        ]
+
+    @cached_property
+    def ranges(self) -> list[str]:
+        """The ranges of which something is said."""
+        said = {each.range for setting in self.settings for each in setting.answers}
+        return [name for name in RANGES if name in said]
+
+    @cached_property
+    def variants(self) -> list[str]:
+        """Every row of the leaderboards: methods with their ablations."""
+        pairs = self.results.summary[["method", "ablations"]].drop_duplicates()
+        return [plain(variant_name(*pair)) for pair in pairs.itertuples(index=False, name=None)]
+
+    @cached_property
+    def tables(self) -> list[Listed]:
+        """The page's tables, those that have rows."""
+        names = {tuple(each.standing.labels[n] for n in SETTING): each.name.id for each in self.settings}
+        return listed(self.results, names)
+
+    @cached_property
+    def figures(self) -> list[Figure]:
+        """The figures for which there are data."""
+        return figures(self.results)
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How many cells of each status there are; cells of one key count once."""
+        cells = self.results.cells.drop_duplicates("key")
+        return {str(status): int(count) for status, count in cells["status"].value_counts().items()}
+
+    @cached_property
+    def claims(self) -> Any:
+        """What became of the suite's claims and checks; None where it has none."""
+        asked = self.results.suite.get("checks") or self.results.suite.get("claims")
+        return self.results.verdicts if asked else None
+
+    @property
+    def commands(self) -> str:
+        """What runs everything again, and shows it."""
+        suite = shlex.quote(self.command)
+        run = f"prunebench run {suite} --store again"
+        return f"{run}\nprunebench report {suite} --store again --out report-again"
+
+    @property
+    def rerun(self) -> str:
+        """The command that runs a cell again; {cell} stands for its name."""
+        return f"prunebench run {shlex.quote(self.command)} --store again -k {{cell}}"
+
+    def plain(self) -> dict[str, Any]:
+        """Return the data of the page."""
+        methods = list(dict.fromkeys(name.split(" + ")[0] for name in self.variants))
+        ablations = dict.fromkeys(part for name in self.variants for part in name.split(" + ")[1:])
+        return {
+            "schema": 1,
+            "suite": {name: safe(self.results.suite.get(name)) for name in ("name", "version", "digest")},
+            "rerun": self.rerun,
+            "baseline": plain(self.results.baselines.after_training),
+            "settings": [_plain_setting(setting) for setting in self.settings],
+            "ranges": self.ranges,
+            "range": self.ranges[0] if self.ranges else "all",
+            "methods": methods,
+            "ablations": list(ablations),
+            "styles": {
+                name: {"colour": style.colour, "mark": style.mark, "dash": list(style.dash)}
+                for name, style in styles([*methods, *self.variants]).items()
+            },
+            "config": {ground: config(dark=ground == "dark") for ground in ("light", "dark")},
+            "tables": [table.plain() for table in self.tables],
+            **_plain_figures(self.figures),
+            "follow": self.follow,
+        }
+
+
+def _plain_setting(setting: Setting) -> dict[str, Any]:
+    ranges = setting.standing.ranges
+    return {
+        "id": setting.name.id,
+        "name": setting.name.title,
+        "title": setting.name.title,
+        "ranges": {name: span(ranges, name) for name in RANGES},
+    }
+
+
+def _plain_figures(drawn: Sequence[Figure]) -> dict[str, Any]:
+    """Return figures without their data, and each of the tables that they read once."""
+    datasets = {name: table for figure in drawn for name, table in figure.tables.items()}
+    return {
+        "datasets": {name: packed(table) for name, table in datasets.items()},
+        "figures": [
+            {
+                "id": figure.id,
+                "title": plain(figure.title),
+                "alts": safe(figure.alts),
+                "spec": _spec(figure),
+                "tables": list(figure.tables),
+                "columns": [column.plain() for column in plain_columns(figure.table)],
+                "settings": list(figure.settings),
+            }
+            for figure in drawn
+        ],
+    }
+
+
+def _spec(figure: Figure) -> dict[str, Any]:
+    whole = figure.chart.to_dict()
+    kept = {name: value for name, value in whole.items() if name not in ("$schema", "config", "datasets")}
+    return safe(kept)  # type: ignore[no-any-return]

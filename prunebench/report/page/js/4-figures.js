@@ -1,0 +1,174 @@
+// Figures: Vega-Lite charts that read named tables. Rows of the setting and the methods that are chosen are handed in.
+
+const NAMES = "name"; // the column of methods
+const SETTINGS_COLUMN = "setting";
+
+class Figure {
+  constructor(about) {
+    this.about = about;
+    this.section = byId(`figure-${about.id}`);
+    this.box = this.section.querySelector(".chart");
+    this.tables = about.tables.map((name) => [name, new Table(DATA.datasets[name])]);
+    this.stale = true;
+    this.seen = false;
+    this.width = 0;
+    this.table = null;
+    const details = this.section.querySelector("details");
+    details?.addEventListener("toggle", () => details.open && this.showTable(details));
+    this.section.querySelector(".as-shown")?.addEventListener("click", () => this.saveShown());
+  }
+
+  get value() {
+    return DATA.settings[state.setting]?.name;
+  }
+
+  get offered() {
+    return !this.about.settings.length || this.about.settings.includes(this.value);
+  }
+
+  chosen(table, all = false) {
+    const settings = this.about.settings.length && table.names.includes(SETTINGS_COLUMN) ? table.column(SETTINGS_COLUMN) : null;
+    const names = table.names.includes(NAMES) ? table.column(NAMES) : null;
+    const taken = [];
+    for (let i = 0; i < table.rows; i++) {
+      if (settings && settings[i] !== this.value) continue;
+      if (!all && names && names[i] && !visible(names[i])) continue;
+      taken.push(i);
+    }
+    return taken;
+  }
+
+  rows(table) {
+    const columns = table.names.map((name) => [name, table.column(name)]);
+    return this.chosen(table).map((i) => Object.fromEntries(columns.map(([name, values]) => [name, values[i]])));
+  }
+
+  spec() {
+    const spec = structuredClone(this.about.spec);
+    spec.datasets = Object.fromEntries(this.tables.map(([name, table]) => [name, this.rows(table)]));
+    spec.config = { ...spec.config, ...DATA.config[dark() ? "dark" : "light"], background: null };
+    return fitted(spec, this.box.clientWidth);
+  }
+
+  // One drawing after the other: what became stale meanwhile is drawn once more.
+  draw() {
+    this.turn = (this.turn ?? Promise.resolve()).then(() => (this.stale ? this.drawNow() : null));
+    return this.turn;
+  }
+
+  async drawNow() {
+    this.stale = false;
+    this.section.hidden = !this.offered;
+    if (!this.offered) return;
+    this.width = this.box.clientWidth;
+    this.box.setAttribute("aria-label", this.about.alts[this.value] ?? this.about.alts[""] ?? this.about.title);
+    const spec = this.spec();
+    const empty = !Object.values(spec.datasets).some((rows) => rows.length);
+    this.section.classList.toggle("empty", empty);
+    if (empty) return this.box.replaceChildren(el("p", { class: "note" }, "No method that is shown is in this figure."));
+    const view = { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: tooltip, loader: NOTHING };
+    this.box.style.minHeight = `${this.box.offsetHeight}px`;
+    try {
+      this.shown?.finalize();
+      this.shown = await vegaEmbed(this.box, spec, view);
+      this.shown.view.addEventListener("mouseover", (_, item) => light(item?.datum?.[NAMES] ?? null));
+      this.shown.view.addEventListener("mouseout", () => light(null));
+    } catch (error) {
+      this.box.replaceChildren(el("p", { class: "note" }, `This figure cannot be drawn: ${error.message}`));
+    }
+    this.box.style.minHeight = "";
+    if (state.lit) this.light(state.lit);
+  }
+
+  // Vega's elements know what they were drawn from.
+  light(lit) {
+    for (const mark of this.box.querySelectorAll("svg .mark-line > path, svg .mark-symbol > path, svg .mark-rule > line, svg .mark-area > path, svg .mark-rect > path, svg .mark-text > text")) {
+      const item = mark.__data__;
+      const name = (Array.isArray(item) ? item[0] : item)?.datum?.[NAMES] ?? item?.mark?.items?.[0]?.datum?.[NAMES];
+      if (name) mark.classList.toggle("dim", lit !== null && !matches(name, lit));
+    }
+  }
+
+  showTable(details) {
+    const first = this.tables[0][1];
+    if (!this.table) {
+      const columns = this.about.columns.filter((column) => column.id !== SETTINGS_COLUMN || !this.about.settings.length);
+      const box = details.querySelector(".table");
+      this.table = new TableView(box, { id: `figure-${this.about.id}`, title: this.about.title, columns, table: first });
+    }
+    this.table.choose(this.chosen(first));
+  }
+
+  async saveShown() {
+    if (!this.shown) return;
+    save(`${this.about.id}.svg`, "image/svg+xml", await this.shown.view.toSVG());
+  }
+
+  update() {
+    this.stale = true;
+    const open = this.section.querySelector("details[open]");
+    if (this.seen) this.draw();
+    if (open) this.showTable(open);
+  }
+}
+
+// The page loads nothing: what a chart would load is refused.
+const NOTHING = { load: () => Promise.reject(new Error("nothing is loaded")), sanitize: () => Promise.reject(new Error("no links")), http: null, file: null };
+
+// Side by side where there is room, below one another where there is none.
+function fitted(spec, width) {
+  const panels = spec.columns ?? spec.facet?.columns;
+  if (spec.width === "container" || typeof spec.width === "number") {
+    spec.width = Math.max(220, Math.min(spec.width === "container" ? 1e4 : spec.width, width - 90));
+  }
+  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor(width / 250)));
+  if (width < 620) legendBelow(spec);
+  return spec;
+}
+
+function legendBelow(spec) {
+  spec.config.legend = { ...spec.config.legend, orient: "bottom", columns: Math.max(1, Math.floor(byId("main").clientWidth / 210)) };
+}
+
+function tooltip(_, event, item, value) {
+  const box = byId("tooltip");
+  box.hidden = value === null || value === undefined || value === "";
+  if (box.hidden) return;
+  const lines = typeof value === "object" ? Object.entries(value) : [["", value]];
+  box.replaceChildren(...lines.map(([name, text]) => el("div", {}, name ? el("b", {}, `${name} `) : null, el("bdi", {}, shown(text)))));
+  const place = box.getBoundingClientRect();
+  box.style.left = `${Math.min(event.clientX + 14, innerWidth - place.width - 8)}px`;
+  box.style.top = `${Math.min(event.clientY + 14, innerHeight - place.height - 8)}px`;
+}
+
+let FIGURES = [];
+
+function drawFigures() {
+  FIGURES = DATA.figures.map((about) => new Figure(about));
+  const near = new IntersectionObserver((entries) => entries.forEach((entry) => entry.isIntersecting && reveal(entry.target)), { rootMargin: "400px" });
+  for (const figure of FIGURES) near.observe(figure.box);
+  whenIdle(FIGURES);
+}
+
+function reveal(box) {
+  const figure = FIGURES.find((each) => each.box === box);
+  figure.seen = true;
+  if (figure.stale) figure.draw();
+}
+
+// Draw the rest while nothing else goes on, so that printing has every figure.
+function whenIdle(left) {
+  const next = left.find((figure) => figure.stale);
+  if (!next) return document.body.classList.add("drawn");
+  const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  later(async () => {
+    await next.draw();
+    whenIdle(left);
+  });
+}
+
+function redraw() {
+  for (const figure of FIGURES) figure.update();
+  document.body.classList.remove("drawn");
+  whenIdle(FIGURES);
+}

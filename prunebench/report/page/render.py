@@ -1,0 +1,125 @@
+"""Writes a page's content as HTML: one file with its own scripts and styles, and nothing that is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from prunebench._version import __version__
+from prunebench.report.escapes import plain
+from prunebench.report.figures import Figure
+from prunebench.report.page.columns import embedded
+from prunebench.report.page.content import Content
+from prunebench.report.page.policy import policy
+from prunebench.report.page.words import claims_words, facts, provenance, remarks
+
+__all__ = ["render"]
+
+
+class Section(NamedTuple):
+    """A part of the page: its name in links, its heading, the figures in it."""
+
+    id: str
+    title: str
+    figures: Sequence[Figure] = ()
+    about: str = ""
+
+
+_FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
+    ("ablations", "Ablations", ("ablations",)),
+    ("pruning-time", "Pruning time", ("pruning-time",)),
+    ("layers", "Layers", ("layers",)),
+    ("neurons", "Neurons", ("neurons",)),
+    ("weights", "Weights over training", ("weights",)),
+    ("effective", "Effective parameters", ("effective",)),
+    ("extreme", "Extreme densities", ("extreme",)),
+    ("baselines", "Baselines", ("baselines",)),
+    ("cost", "Cost", ("cost",)),
+)
+"""Sections of figures in the page's order, with the beginnings of the ids of the figures in them."""
+
+
+def render(content: Content) -> str:
+    """Return the page of a suite's results.
+
+    The same content gives the same bytes. Names and texts of others are escaped; what runs in the page is
+    its own two scripts, by their hashes.
+    """
+    suite = content.results.suite
+    early, style, script = _text("early.js"), _text("page.css"), _script()
+    vega = _text("vega.js")
+    page = _environment().get_template("page.html")
+    text: str = page.render(
+        content=content,
+        title=plain(str((suite.get("leaderboard") or {}).get("title") or content.results.name)),
+        name=plain(content.results.name),
+        version=plain(str(suite.get("version", ""))),
+        about="",
+        facts=facts(content),
+        remarks=remarks(content),
+        claims={"words": claims_words(content)},
+        provenance=provenance(content),
+        commands=content.commands,
+        sections=_sections(content),
+        prunebench=__version__,
+        licenses=_text("vega.licenses.txt"),
+        policy=policy([early, vega, script], [style]),
+        early=_verbatim(early),
+        style=_verbatim(style),
+        vega=_verbatim(vega),
+        script=_verbatim(script),
+        data=_verbatim(embedded(content.plain())),
+    )
+    return text
+
+
+def _sections(content: Content) -> list[Section]:
+    """Return the sections that have something in them, in the order in which a reader wants them."""
+    left = {figure.id: figure for figure in content.figures}
+    sections = []
+    for name, title, beginnings in _FIGURES:
+        mine = [figure for id, figure in left.items() if id.startswith(beginnings)]
+        for figure in mine:
+            del left[figure.id]
+        if mine:
+            sections.append(Section(name, title, mine))
+    first = [Section("answer", "The answer", list(left.values()))]
+    if content.claims is not None:
+        first.append(Section("claims", "Claims"))
+    last = [Section("tables", "Tables")] if content.tables else []
+    return [*first, *sections, *last, Section("provenance", "Provenance")]
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("prunebench.report.page", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _verbatim(text: str) -> Any:
+    """Return a text of prunebench's own that stands in the page as it is."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+@cache
+def _text(name: str) -> str:
+    return files("prunebench.report.page").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    """Return the page's own script: the files of js/ by their names, in one scope of their own."""
+    found = sorted(files("prunebench.report.page").joinpath("js").iterdir(), key=lambda each: each.name)
+    parts = [each.read_text(encoding="utf-8") for each in found if each.name.endswith(".js")]
+    return "\n".join(['(() => {\n"use strict";', *parts, "})();\n"])

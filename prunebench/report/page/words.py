@@ -1,0 +1,106 @@
+"""What the page says in a sentence or a number: what there is, what is missing, where it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from prunebench.report.escapes import plain
+
+if TYPE_CHECKING:
+    from prunebench.report.page.content import Content
+
+__all__ = ["Fact", "claims_words", "facts", "provenance", "remarks"]
+
+
+class Fact(NamedTuple):
+    """A number and what it counts."""
+
+    number: str
+    words: str
+
+
+def facts(content: Content) -> list[Fact]:
+    """Return how much of what is in the page: methods, settings, sparsities, seeds, runs, verdicts."""
+    cells = content.results.cells
+    counts = content.counts
+    there = counts.get("finished", 0) + counts.get("diverged", 0)
+    found = [
+        _fact(len({name.split(" + ")[0] for name in content.variants}), "method"),
+        _fact(len(content.settings), "setting"),
+        _fact(len(set(cells.loc[cells["sparsity"] > 0, "density"])), "sparsity", "sparsities"),
+        _fact(cells["seed"].nunique(), "seed"),
+        _fact(there, "run"),
+    ]
+    if counts.get("diverged"):
+        found.append(Fact(f"{counts['diverged']:,}", "diverged"))
+    if content.claims is not None:
+        verdicts = Counter(claim.verdict for claim in content.claims.claims)
+        found += [
+            Fact(f"{verdicts[word]:,}", f"claims {_PLURAL.get(word, word)}")
+            for word in _ORDER
+            if verdicts[word]
+        ]
+    return found
+
+
+_ORDER = ("holds", "fails", "not contradicted", "open", "not run")
+_PLURAL = {"holds": "hold", "fails": "fail"}
+
+
+def _fact(number: int, one: str, more: str = "") -> Fact:
+    return Fact(f"{number:,}", one if number == 1 else more or f"{one}s")
+
+
+def remarks(content: Content) -> list[str]:
+    """Return what a reader must know before all else: that runs are missing, failed, or of a smoke run."""
+    counts = content.counts
+    planned = sum(counts.values())
+    lacking = counts.get("missing", 0) + counts.get("failed", 0) + counts.get("unselected", 0)
+    said = []
+    if limit := content.results.suite.get("limit"):
+        said.append(
+            f"A smoke run: of each setting only {plain(str(limit))} cells were asked for. "
+            "It shows that things run, no more."
+        )
+    if lacking:
+        failed = f", {counts['failed']:,} of them failed" if counts.get("failed") else ""
+        running = " The suite is running: this page is written again as it goes on." if content.follow else ""
+        said.append(
+            f"{planned - lacking:,} of {planned:,} runs are there; {lacking:,} are not{failed}.{running}"
+        )
+    numerics = sorted({name for setting in content.settings for name in setting.standing.numerics})
+    if len(numerics) > 1:
+        said.append(f"Runs of {len(numerics)} numerics classes are mixed: {'; '.join(map(plain, numerics))}.")
+    return said
+
+
+def claims_words(content: Content) -> str:
+    """Return what stands above the claims: how many there are, and how many failures chance explains."""
+    if content.claims is None:
+        return ""
+    claims, outcomes = content.claims.claims, content.claims.outcomes
+    failing = sum(outcome.verdict == "fails" for outcome in outcomes)
+    chance = content.claims.chance
+    return (
+        f"{len(claims):,} claims, made of {len(outcomes):,} checks. A check asks of a difference paired by "
+        f"seed, with 95 % one-sided bounds. {failing:,} of the checks fail; chance alone explains up to "
+        f"{chance:g} of {len(outcomes):,}. “Not contradicted” and “open” are no verdicts: more seeds would "
+        "decide."
+    )
+
+
+def provenance(content: Content) -> Sequence[tuple[str, str]]:
+    """Return names and values of what the page was made from."""
+    suite = content.results.suite
+    numerics = sorted({name for setting in content.settings for name in setting.standing.numerics})
+    counts = ", ".join(f"{number:,} {status}" for status, number in sorted(content.counts.items()))
+    pairs = [
+        ("suite", f"{content.results.name}, version {suite.get('version', '')}"),
+        ("digest of the suite", str(suite.get("digest") or "")),
+        ("runs", counts),
+        ("numerics", "; ".join(numerics)),
+        *content.about,
+    ]
+    return [(plain(name), plain(value)) for name, value in pairs if value]
