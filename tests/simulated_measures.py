@@ -284,22 +284,29 @@ _OF_A_COURSE = {"weights-remaining": _weights_remaining, "training-flops": _trai
 
 
 def costs(whole: pd.DataFrame, frame: pd.DataFrame, measured: bool) -> pd.DataFrame:
-    place = [*_MEASURED[:3], *SETTING, *VARIANT, "density", "sparsity", "seed", "status"]
+    """Return what cells cost, some of the columns of `report.results.COSTS`."""
+    place = ["key", *SETTING, *VARIANT, "density", "sparsity", "seed"]
     rows = whole[place] if measured else whole[place].iloc[:0]
     cells = frame.iloc[: len(rows)]
-    _, flops = _training_flops(cells) if len(cells) else ([], np.empty((0, 8)))
+    flops = _training_flops(cells)[1] if len(cells) else np.empty((0, 8))
     rounds = np.where(cells["method"].isin(["synflow", "iterative-snip", "synflow-shuffled"]), 100, 1)
     passes = np.where(cells["method"].isin(["random", "magnitude", "none"]), 0, rounds * 3)
-    prunable = cells["architecture"].map(
-        {name: sum(_layers(name).values()) for name in set(cells["architecture"])}
-    )
+    sizes = {name: sum(_layers(name).values()) for name in set(cells["architecture"])}
+    prunable = cells["architecture"].map(sizes).astype(float)
     return rows.assign(
-        scoring_seconds=np.round(0.004 + passes * 0.21, 3),
+        macs=flops[:, 0] / 2,
+        scoring_macs=flops[:, 4] / 2,
+        scoring_rounds=rounds,
         scoring_passes=passes,
-        training_dense=flops[:, 0],
-        training_sparse=flops[:, 1],
+        scoring_seconds=np.round(0.004 + passes * 0.21, 3),
         kept=np.rint(prunable * cells["_density"]),
+        prunable=prunable,
         effective_density=cells["_density"] * 0.999,
+        training_flops_dense=flops[:, 0],
+        training_flops_sparse=flops[:, 1],
+        scoring_flops=flops[:, 4],
+        relative_dense=flops[:, 6],
+        relative_sparse=flops[:, 7],
     )
 
 

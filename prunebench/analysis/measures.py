@@ -7,13 +7,15 @@ unmodified method at the same seed, as Frankle et al. 2021 do with effective par
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from prunebench.analysis.statistics import summarize
-from prunebench.analysis.table import SETTING, STATUSES, VARIANT, table
+from prunebench.analysis.names import ALSO, one_name
+from prunebench.analysis.statistics import AT_SPARSITY, summarize
+from prunebench.analysis.table import SETTING, STATUSES, VARIANT, distinct, table
 from prunebench.errors import UsageError, nearest
 
 __all__ = ["MEASURE", "fields_of", "measures", "ratios", "summarize_measures"]
@@ -79,19 +81,43 @@ def measures(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def summarize_measures(frame: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+def summarize_measures(
+    frame: pd.DataFrame,
+    *,
+    level: float = 0.95,
+    measure: str | None = None,
+    fields: Sequence[str] = ("*",),
+) -> pd.DataFrame:
     """Return what the seeds say together of every number: measure, field, then the columns of `summarize`.
+
+    `measure`: only this one; `fields`: only numbers at places that one of these patterns matches.
 
     Raises: UsageError where two different cells stand in one place.
     """
-    parts = [
-        summarize(part, value="value", level=level).assign(measure=str(measure), field=str(field))
-        for (measure, field), part in frame.groupby(list(MEASURE), sort=False)
-    ]
-    if not parts:
-        return summarize(frame, value="value", level=level).assign(measure="", field="")
-    whole = pd.concat(parts, ignore_index=True)
-    return whole[[*MEASURE, *(name for name in whole.columns if name not in MEASURE)]]
+    frame = _of_fields(frame, measure, fields)
+    parts = [_one_row_a_cell(part) for _, part in frame.groupby("measure", sort=False)]
+    whole = pd.concat(parts, ignore_index=True) if parts else frame.assign(**{ALSO: ""})
+    order = whole.groupby(list(MEASURE), sort=False).ngroup().sort_values(kind="stable").index
+    found = summarize(whole.loc[order], at=(*MEASURE, *AT_SPARSITY), value="value", level=level)
+    return found[[*MEASURE, *(name for name in found.columns if name not in MEASURE)]]
+
+
+def _one_row_a_cell(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Return one measure's numbers with each cell once, under one name (`names.one_name`)."""
+    place = ["matrix", "cell", *SETTING, *VARIANT, "density", "seed"]
+    numbers = numbers.assign(_cell=numbers.groupby(place, sort=False).ngroup())
+    cells = one_name(distinct(numbers.drop_duplicates("_cell")), AT_SPARSITY, ("seed",))
+    named = numbers.drop(columns=list(VARIANT)).merge(cells[["_cell", *VARIANT, ALSO]], on="_cell")
+    return named.drop(columns="_cell")
+
+
+def _of_fields(frame: pd.DataFrame, measure: str | None, fields: Sequence[str]) -> pd.DataFrame:
+    if measure is not None:
+        frame = frame[frame["measure"] == measure]
+    if "*" in fields:
+        return frame
+    places = [place for place in frame["field"].unique() if any(fnmatchcase(place, each) for each in fields)]
+    return frame[frame["field"].isin(places)]
 
 
 def ratios(frame: pd.DataFrame, ablation: str = "shuffle", *, against: str = "") -> pd.DataFrame:

@@ -71,8 +71,10 @@ def _claims(claims: Iterable[Claim], outcomes: Sequence[Outcome]) -> Iterable[Cl
     for claim in claims:
         mine = [outcome for outcome in outcomes if outcome.claim == claim.id]
         yield _claim_verdict(claim.id, claim.says, claim.source, claim.kind, mine)
+    groups = [outcome for outcome in outcomes if outcome.expect in ("all", "any")]
+    parts = {part.check for outcome in groups for part in outcome.parts}  # they count there
     for outcome in outcomes:
-        if outcome.claim is None:
+        if outcome.claim is None and outcome.check not in parts:
             yield replace(_claim_verdict(outcome.check, outcome.check, "", "every", [outcome]), own=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from prunebench.analysis import SETTING, VARIANT, across, measures, profile, table
+from prunebench.analysis import SETTING, VARIANT, across, measures, profile, summarize_measures, table
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.report.standings import LONG, Board, Standing, board
@@ -147,6 +147,15 @@ class Results:
         frame = frame.astype({"sparsity": "float64", "reported": "float64"})
         both = frame.merge(ours.drop_duplicates(keys), on=keys, how="left")
         return both.assign(difference=both["mean"] - both["reported"])
+
+    def measured(self, measure: str, fields: Sequence[str] = ("*",)) -> pd.DataFrame:
+        """Return what the seeds say together of a measure's numbers: a row a setting, method, sparsity,
+        field.
+
+        `fields` are patterns of the places of numbers, such as "layers.*.sparsity". Columns: measure, field,
+        then those of `analysis.summarize`.
+        """
+        return summarize_measures(self.measures, measure=measure, fields=fields)
 
     @cached_property
     def verdicts(self) -> Any:

@@ -59,3 +59,16 @@ def test_one_seed_decides_nothing() -> None:
     rows = [cell("snip", "0.2", 1, 99.0), cell("magnitude", "0.2", 1, 10.0)]
     found = one(rows, {"name": "better", "of": {"method": "snip"}, "against": {"method": "magnitude"}})
     assert (found.verdict, found.n, found.lower) == ("undecided", 1, None)
+
+
+def test_a_check_that_another_one_is_about_is_no_claim_of_its_own() -> None:
+    """It counts in that one, which stands for itself, or for a sentence; asked for alone it does."""
+    rows = cells({"snip": SNIP, "magnitude": MAGNITUDE})
+    better = {"name": "better", "of": {"method": "snip"}, "against": {"method": "magnitude"}}
+    worse = {"name": "worse", "of": {"method": "magnitude"}, "against": {"method": "snip"}}
+    suite = suite_of(better, worse, {"name": "either", "any": ["better", "worse"]})
+    verdicts = evaluate(suite, frame(rows), None, QUANTITIES)
+    assert [outcome.check for outcome in verdicts.outcomes] == ["better", "worse", "either"]
+    assert [(claim.id, claim.verdict) for claim in verdicts.claims] == [("either", "holds")]
+    alone = evaluate(suite, frame(rows), None, QUANTITIES, only=["better"])
+    assert [claim.id for claim in alone.claims] == ["better"]

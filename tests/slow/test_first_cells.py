@@ -22,6 +22,8 @@ from PIL import Image
 from prunebench_plugins.datasets._files import Original
 
 from prunebench.inventory.rows import measure_rows
+from prunebench.reading.cursor import Cursor, Problems
+from prunebench.reading.families import members
 from prunebench.suite import shipped_suites
 
 pytestmark = pytest.mark.slow
@@ -43,12 +45,22 @@ def setting_of(matrix: dict[str, Any]) -> Setting:
     return architecture, dataset, recipe
 
 
+def matrices_of(path: Path) -> list[dict[str, Any]]:
+    """The matrices of a suite's file, its families filled in."""
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    here = Cursor(Problems(path.name, content))
+    return [
+        dict(member)
+        for table in content["matrix"]
+        for member in members(table, here, content.get("sets"), "matrix")
+    ]
+
+
 def settings() -> list[Any]:
     """Every suite with each of its settings once; those on MNIST want its files."""
     found = []
     for suite, path in sorted(shipped_suites().items()):
-        matrices = tomllib.loads(path.read_text(encoding="utf-8"))["matrix"]
-        for setting in dict.fromkeys(setting_of(matrix) for matrix in matrices):
+        for setting in dict.fromkeys(setting_of(matrix) for matrix in matrices_of(path)):
             marks = [pytest.mark.realdata] if setting[1] == "mnist" else []
             found.append(pytest.param(suite, setting, marks=marks, id="-".join((suite, *setting))))
     return found
@@ -56,8 +68,7 @@ def settings() -> list[Any]:
 
 def shortened(suite: str, setting: Setting) -> dict[str, Any]:
     """The setting's first matrix that prunes (or its first): one method that looks at data, one of all else."""
-    table = tomllib.loads(shipped_suites()[suite].read_text(encoding="utf-8"))
-    of_setting = [matrix for matrix in table["matrix"] if setting_of(matrix) == setting]
+    of_setting = [m for m in matrices_of(shipped_suites()[suite]) if setting_of(m) == setting]
     matrix = next((m for m in of_setting if m["methods"] != ["none"]), of_setting[0])
     overrides = matrix.get("overrides", {})
     dataset = setting[1]

@@ -17,20 +17,17 @@ from prunebench.suite import Cell, Suite, load_suite, shipped_suites
 
 CLAIMS = {
     "pai": [
+        *("F1", *(f"B{i}" for i in range(1, 5))),
         *(f"P{i}" for i in range(1, 7)),
         *(f"A{i}" for i in range(1, 10)),
-        "E1",
-        "E2",
-        "E3",
-        "S1",
-        "S2",
-        "S3",
+        *("E1", "E2", "E3", "S1", "S2", "S3"),
     ],
-    "pai-after-init": ["T1", "T2", "T3", "E1", "E2", "E3"],
+    "pai-after-init": ["R1", "R2", "T1", "T2", "T3"],
     "pai-extreme": ["P7"],
     "pai-lenet": ["K1", "K2", "K3"],
+    "pai-lenet-small": ["K1", "K2", "K3"],
     "pai-modified-resnet18": [f"L{i}" for i in range(1, 7)],
-    "pai-replication": ["table2", "table3", "table5", "table7"],
+    "pai-replication": ["table2", "table3", "table5", "table7", "B4", "B5", "C4", "D3"],
 }
 """The paper's claims that are checks, by suite. S4 (every layer's SynFlow scores sum to the path norm) is a test."""
 
@@ -114,7 +111,26 @@ def test_claims_of_appendix_k_are_checks(builtin: Any) -> None:
     """K1, K2 and K3 have checks, and every selection of them has cells (or the suite would not load)."""
     checks = load_suite("pai-lenet", builtin).checks
     assert {check.name.split("-")[0] for check in checks} == {"K1", "K2", "K3"}
-    assert {c.expect for c in checks} == {"above", "not-above", "same", "not-same", None}
+    assert {c.expect for c in checks} == {"above", "not-above", "same", "not-same"}
+
+
+def test_the_small_size_has_what_the_claims_are_about(builtin: Any) -> None:
+    """Forty epochs, five seeds and three of the sparsities; every cell is one of the whole suite's."""
+    small, whole = (load_suite(n, builtin) for n in ("pai-lenet-small", "pai-lenet"))
+
+    def place(cell: Cell) -> tuple[Any, ...]:
+        return *(cell.labels[key] for key in ("method", "ablations", "score_at")), cell.density, cell.seed
+
+    of_whole = {place(cell): cell for cell in whole.cells}
+    for cell in small.cells:
+        same = of_whole[place(cell)]
+        assert (cell.recipe, cell.form, cell.architecture) == (same.recipe, same.form, same.architecture)
+    assert {c.density for c in small.cells} == {"1", "0.512", "0.134217728", "0.018014398509"}
+    assert {c.seed for c in small.cells} == {0, 1, 2, 3, 4}
+    assert small.leaderboard.margin == whole.leaderboard.margin
+    names = [[(check.name, check.claim) for check in suite.checks] for suite in (small, whole)]
+    assert names[0] == names[1]
+    assert small.claims == whole.claims
 
 
 def test_the_test_size_has_the_same_methods(builtin: Any) -> None:
@@ -180,7 +196,10 @@ def test_the_settings_of_the_paper(network: str, builtin: Any) -> None:
     assert cells["ablations"]["ablations"] == {"shuffle", "reinit", "invert"}
     assert cells["fixed-variance"]["ablations"] == {"fixed-variance", "fixed-variance-scores"}
     assert ("after-training" in cells) == ("at-end" in cells) == (network != "resnet50")
-    assert ("iterative" in cells) == (network in ("resnet20", "vgg16", "resnet18"))
+    assert (
+        ("iterative" in cells) == ("ltr-ablations" in cells) == (network in ("resnet20", "vgg16", "resnet18"))
+    )
+    assert ("fixed-variance-control" in cells) == (network != "modified-resnet18")
     labels = {tuple(c.labels[key] for key in ("architecture", "dataset", "recipe")) for c in of_setting}
     assert labels == {(network, dataset, recipe)}
     examples = {"cifar10": 50_000, "tiny-imagenet": 100_000, "imagenet": 1_281_167}[dataset]
@@ -202,15 +221,31 @@ def test_scoring_batches_that_do_not_fit_are_taken_in_chunks(builtin: Any) -> No
 def test_published_accuracies_of_extreme_sparsities(builtin: Any) -> None:
     """All nine settings, five methods, twelve densities; the unpruned networks too."""
     reported = load_suite("pai-extreme", builtin).reported
-    assert len(reported) == 9 * 6
-    assert all(len(r.values) == (1 if r.method == "none" else 12) for r in reported)
+    theirs = [r for r in reported if r.matrix.startswith("tanaka-")]
+    assert len(theirs) == 9 * 6
+    assert all(len(r.values) == (1 if r.method == "none" else 12) for r in theirs)
+    beside_ours = [r for r in reported if r not in theirs]
+    assert {(r.matrix, r.method) for r in beside_ours} == {
+        (matrix, method)
+        for matrix in ("vgg11", "vgg16")
+        for method in ("random", "magnitude", "snip", "grasp", "synflow")
+    }
+    for ours in beside_ours:
+        (same,) = [
+            r for r in theirs if (r.matrix, r.method) == (f"tanaka-{ours.matrix}-cifar10", ours.method)
+        ]
+        assert (ours.sparsities, ours.values) == (
+            same.sparsities[: len(ours.values)],
+            same.values[: len(ours.values)],
+        )  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", sorted(CLAIMS))
 def test_every_claim_of_the_paper_is_a_check(name: str, builtin: Any) -> None:
-    """Each claim has a check in the suite of its setting, and no check belongs to an unlisted claim."""
-    checks = load_suite(name, builtin).checks
-    assert {check.name.split("-")[0] for check in checks} == set(CLAIMS[name])
+    """Each claim is in the suite of its setting, and has checks."""
+    suite = load_suite(name, builtin)
+    assert {claim.id.split("-")[0] for claim in suite.claims} == set(CLAIMS[name])
+    assert {claim.id for claim in suite.claims} == {check.claim for check in suite.checks} - {None}
 
 
 def test_claims_are_read_over_the_papers_own_sparsities(builtin: Any) -> None:
@@ -238,7 +273,9 @@ def test_claims_are_read_over_the_papers_own_sparsities(builtin: Any) -> None:
 
 def test_published_tables_are_checks(builtin: Any) -> None:
     """Every number that the paper's own runs have in Tables 2, 3, 5 and 7 is claimed, unpruned ones too."""
-    checks = [c for c in load_suite("pai-replication", builtin).checks if c.quantity == "accuracy"]
+    suite = load_suite("pai-replication", builtin)
+    own = ("table2", "table3", "table5", "table7")
+    checks = [c for c in suite.checks if c.quantity == "accuracy" and c.claim in own]
     claimed = [(c.where.matrix, c.against, c.margin) for c in checks if isinstance(c.against, float)]
     assert len(claimed) == 5 + 8 + 9 + (5 + 3) + 6
     assert all(margin is None for _, _, margin in claimed)

@@ -21,4 +21,10 @@ __all__ = ["COLOURS", "GROUNDS", "MARKS", "Figure", "Style", "config", "figures"
 
 def figures(results: Results) -> list[Figure]:
     """Return the figures for which there are data, in the order in which a reader wants them."""
-    return []
+    from prunebench.report.figures.ablations import ablations, best_variants, variants
+    from prunebench.report.figures.accuracy import accuracy, differences
+    from prunebench.report.figures.source import Source
+
+    source = Source(results)
+    made = [make(source) for make in (accuracy, differences, ablations, variants, best_variants)]
+    return [figure for figure in made if figure is not None]

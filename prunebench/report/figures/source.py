@@ -1,0 +1,64 @@
+"""What all figures of a suite's results share: tables made once, one look for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from prunebench.report.figures.marks import Look
+from prunebench.report.figures.style import Style, styles
+from prunebench.report.figures.tables import accuracies, differences, range_spans, titles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prunebench.report.results import Results
+
+__all__ = ["Source"]
+
+
+class Source:
+    """Results as figures see them."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+
+    @cached_property
+    def titles(self) -> dict[tuple[str, ...], str]:
+        """What each setting is called, by its labels."""
+        return titles(self.results)
+
+    @cached_property
+    def accuracies(self) -> pd.DataFrame:
+        """`tables.accuracies`."""
+        return accuracies(self.results)
+
+    @cached_property
+    def spans(self) -> pd.DataFrame:
+        """`tables.range_spans`."""
+        return range_spans(self.results)
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """`tables.differences`."""
+        return differences(self.results)
+
+    @cached_property
+    def curved(self) -> tuple[str, ...]:
+        """Settings in which some method has results at two sparsities or more."""
+        found = self.accuracies
+        there = found[(found["sparsity"] > 0) & ((found["n"] > 0) | (found["diverged"] > 0))]
+        points = there.groupby(["setting", "name"], sort=False)["density"].nunique()
+        several = set(points[points > 1].index.get_level_values("setting"))
+        return tuple(setting for setting in self.titles.values() if setting in several)
+
+    @cached_property
+    def styles(self) -> dict[str, Style]:
+        """How each row of the suite is drawn."""
+        return styles(self.accuracies["name"])
+
+    def look(self, names: Iterable[str], title: str = "method", *, legend: bool = True) -> Look:
+        """Return the colours and marks of these rows, those without pruning first, in the suite's order."""
+        wanted = set(names)
+        return Look({name: style for name, style in self.styles.items() if name in wanted}, title, legend)

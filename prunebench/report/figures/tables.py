@@ -1,0 +1,236 @@
+"""The tables that charts read, made of what Results say: nothing is averaged or estimated here.
+
+Columns that several have: `setting` (its title), `name` (a method with its ablations), `density` (share of
+the prunable weights that is kept), `n` (finished runs), `mean`, `low`, `high` (the t interval of the mean).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prunebench.analysis import RANGES, SETTING, variant_name
+from prunebench.report.escapes import plain
+from prunebench.report.naming import setting_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prunebench.report.results import Results
+
+__all__ = ["accuracies", "differences", "labelled", "measured", "range_spans", "titles"]
+
+DIGITS = 7
+
+
+ACCURACIES = (
+    *("setting", "name", "method", "variant", "also", "ablated", "family", "best_variant"),
+    *("density", "sparsity", "range", "planned", "n", "mean", "sd", "low", "high"),
+    *("diverged", "absent", "empty", "guess", "error", "place", "error_low", "error_high"),
+)
+"""Columns of `accuracies`."""
+
+
+DIFFERENCES = (
+    *("setting", "name", "density", "sparsity", "planned", "n", "diverged", "empty", "absent"),
+    *("difference", "low", "high", "difference_low", "difference_high", "p", "p_holm"),
+)
+"""Columns of `differences`."""
+
+
+def titles(results: Results) -> dict[tuple[str, ...], str]:
+    """Return what each setting is called, by its labels, in the suite's order."""
+    labels = [standing.labels for standing in results.standings]
+    return {
+        tuple(each[name] for name in SETTING): name.title
+        for each, name in zip(labels, setting_names(labels), strict=True)
+    }
+
+
+def labelled(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return a table with `setting` and `name` in place of their labels; rows of no standing are left out."""
+    known = titles(results)
+    settings = [known.get(labels, "") for labels in zip(*(frame[name] for name in SETTING), strict=True)]
+    pairs = zip(frame["method"], frame["ablations"], strict=True)
+    spelled: dict[Any, str] = {}
+    names = [spelled.setdefault(pair, plain(variant_name(*pair))) for pair in pairs]
+    found = frame.assign(setting=settings, name=names)
+    return found[found["setting"] != ""].drop(columns=list(SETTING)).reset_index(drop=True)
+
+
+def accuracies(results: Results) -> pd.DataFrame:
+    """Return a row a setting, method and sparsity of `Results.summary`, with what charts need beside.
+
+    `variant` is "unmodified" or the ablations; `range` the range of sparsities that the row is in ("" where
+    none is known); `absent` how many runs are missing, failed or not selected; `empty` which layers keep no
+    weight; `error` 100 − mean, and its interval, for axes that are logarithmic in the error: half an example
+    where there is none.
+    """
+    rows = results.summary[results.summary["at"] == "sparsity"]
+    found = labelled(rows, results)
+    found = found[(found["unselected"] < found["planned"]) & (found["sparsity"] < 1)]
+    found = found.sort_values("sparsity", kind="stable").reset_index(drop=True)
+    ranges = _range_of(results)
+    smallest = _half_an_example(results)
+    error = (100 - found["mean"]).clip(lower=smallest)
+    ends = [_cut(100 - found[name], error, found["setting"]) for name in ("high", "low")]
+    family = families(found["method"])
+    unmodified = found["ablations"] == ""
+    also = found["also"].map(lambda names: plain(", ".join(names)))
+    lost = (100 - found["mean_with_diverged"]).clip(lower=smallest)
+    return found.assign(
+        method=found["method"].map(plain),
+        variant=found["ablations"].map(_variant),
+        density=(1 - found["sparsity"]).round(12),
+        range=[ranges.get(key, "") for key in zip(found["setting"], found["sparsity"], strict=True)],
+        absent=found["missing"] + found["failed"] + found["unselected"],
+        empty=list(map(_empty, found["empty_layers"], found["planned"])),
+        also=also,
+        ablated=_ablated(found),
+        family=found["method"].map(family).where(unmodified, "").map(plain),
+        best_variant=_best_variant(results, found, family),
+        error=error.round(DIGITS),
+        place=error.fillna(lost).round(DIGITS),
+        error_low=ends[0].round(DIGITS),
+        error_high=ends[1].round(DIGITS),
+    )[list(ACCURACIES)].round(dict.fromkeys(("mean", "sd", "low", "high", "guess"), DIGITS))
+
+
+def _variant(ablations: str) -> str:
+    return plain(ablations.replace("+", " + ")) or "unmodified"
+
+
+def families(methods: Iterable[str]) -> dict[str, str]:
+    """Return for each method the one that it is a variant of, by its name, or that has variants; else "".
+
+    >>> families(["snip", "iterative-snip", "grasp", "grasp-magnitude", "magnitude", "ltr", "ltr-1000"])
+    {'snip': 'snip', 'iterative-snip': 'snip', 'grasp': 'grasp', 'grasp-magnitude': 'grasp', 'magnitude': '',
+    'ltr': 'ltr', 'ltr-1000': 'ltr'}
+    """
+    names = list(dict.fromkeys(methods))
+    parents = {}
+    for name in names:
+        words = name.split("-")
+        inside = [other for other in names if other != name and other in words and "after" not in words]
+        parents[name] = min(inside, key=words.index) if inside else ""
+    having = set(parents.values()) - {""}
+    return {name: parent or (name if name in having else "") for name, parent in parents.items()}
+
+
+def _ablated(found: pd.DataFrame) -> pd.Series:
+    """Return whether the row's method has ablations in its setting."""
+    some = (found["ablations"] != "").groupby([found["setting"], found["method"]])
+    return some.transform("any")
+
+
+def _best_variant(results: Results, found: pd.DataFrame, family: Mapping[str, str]) -> list[bool]:
+    """Return whether the row's method is the best of its family in its setting, by the range of all."""
+    whole = results.summary
+    whole = labelled(whole[(whole["range"] == "all") & (whole["ablations"] == "")], results)
+    whole = whole.assign(family=[family.get(m, "") for m in whole["method"]])
+    whole = whole[(whole["family"] != "") & whole["mean"].notna()]
+    best = whole.sort_values("mean", kind="stable").groupby(["setting", "family"], sort=False).tail(1)
+    chosen = set(zip(best["setting"], best["name"], strict=True))
+    return [place in chosen for place in zip(found["setting"], found["name"], strict=True)]
+
+
+def differences(results: Results) -> pd.DataFrame:
+    """Return a row a setting, method and sparsity: the difference to magnitude pruning after training.
+
+    `difference_low` and `difference_high` are the interval as far as it is drawn.
+    """
+    rows = results.summary[(results.summary["at"] == "sparsity") & results.summary["difference_mean"].notna()]
+    found = labelled(rows[rows["ablations"] == ""], results)
+    mean, low, high = (found[f"difference_{end}"].astype("float64") for end in ("mean", "low", "high"))
+    by_setting = mean.groupby(found["setting"])
+    least, most = by_setting.transform("min"), by_setting.transform("max")
+    room = 0.05 * (most - least) + 0.1
+    return found.assign(
+        density=(1 - found["sparsity"]).round(12),
+        difference=mean.round(DIGITS),
+        low=low.round(DIGITS),
+        high=high.round(DIGITS),
+        difference_low=low.clip(least - room, most + room).round(DIGITS),
+        difference_high=high.clip(least - room, most + room).round(DIGITS),
+        n=found["difference_n"],
+        diverged=found["difference_diverged"],
+        planned=found["difference_n"],
+        empty="",
+        absent=0,
+        p=found["difference_p"].round(DIGITS),
+        p_holm=found["difference_p_holm"].round(DIGITS),
+    )[list(DIFFERENCES)].sort_values("sparsity", kind="stable")
+
+
+def _cut(ends: pd.Series, error: pd.Series, setting: pd.Series) -> pd.Series:
+    """Return ends of intervals as they are drawn: two seeds of one method flatten nobody's lines."""
+    by_setting = error.groupby(setting)
+    least, most = by_setting.transform("min") / 1.2, by_setting.transform("max") * 1.05
+    return ends.clip(lower=least, upper=most.clip(upper=100))
+
+
+def _half_an_example(results: Results) -> float:
+    examples = results.cells["examples"].dropna()
+    return 50 / float(examples.max()) if len(examples) else 0.005
+
+
+def _range_of(results: Results) -> dict[tuple[str, float], str]:
+    known = titles(results)
+    return {
+        (known[tuple(standing.labels[label] for label in SETTING)], sparsity): name
+        for standing in results.standings
+        for name in RANGES[:3]
+        for sparsity in standing.ranges.points(name)
+    }
+
+
+def _empty(layers: Any, planned: int) -> str:
+    if not isinstance(layers, tuple) or not layers:
+        return ""
+    named = [
+        f"{'the output layer ' if layer.output else ''}{plain(layer.layer)} ({layer.seeds} of {planned})"
+        for layer in sorted(layers, key=lambda layer: not layer.output)[:3]
+    ]
+    more = len(layers) - 3
+    return ", ".join([*named, *([f"{more} more"] if more > 0 else [])])
+
+
+def range_spans(results: Results) -> pd.DataFrame:
+    """Return where ranges begin and end as densities: halfway, of logarithms, to the next grid point."""
+    import pandas as pd
+
+    known = titles(results)
+    rows = []
+    for standing in results.standings:
+        grid = standing.ranges.grid
+        for name in RANGES[:3]:
+            points = standing.ranges.points(name)
+            if points:
+                first, last = grid.index(points[0]), grid.index(points[-1])
+                start = _between(grid, first - 1, first)
+                end = _between(grid, last, last + 1)
+                title = known[tuple(standing.labels[label] for label in SETTING)]
+                rows.append({"setting": title, "range": name, "from": start, "to": end})
+    return pd.DataFrame(rows, columns=["setting", "range", "from", "to"])
+
+
+def _between(grid: tuple[float, ...], before: int, after: int) -> float:
+    """Return the density halfway between two grid points; beyond an end that end itself."""
+    ends = [1 - grid[min(max(i, 0), len(grid) - 1)] for i in (before, after)]
+    return float(np.round(np.sqrt(ends[0] * ends[1]), 9))
+
+
+def measured(results: Results, measure: str, fields: Iterable[str]) -> pd.DataFrame:
+    """Return `Results.measured` with settings and methods named, and `absent` as in `accuracies`."""
+    found = labelled(results.measured(measure, tuple(fields)), results)
+    absent = found["missing"] + found["failed"] + found["unselected"]
+    kept = ["setting", "name", "method", "variant", "density", "sparsity", "measure", "field", "planned", "n"]
+    return found.assign(
+        density=(1 - found["sparsity"]).round(12),
+        variant=found["ablations"].map(_variant),
+        absent=absent,
+    )[[*kept, "mean", "sd", "low", "high", "diverged", "absent"]].round(
+        dict.fromkeys(("mean", "sd", "low", "high"), DIGITS)
+    )
