@@ -77,7 +77,8 @@ def suite_of(args: list[str]) -> str | None:
 
 def at_once(args: list[str]) -> bool:
     """Whether an example needs no results and plans no large suite."""
-    return args[0] not in ("run", "export", *OF_FILES) and suite_of(args) in (None, *CHEAP)
+    waits = "--watch" in args
+    return args[0] not in ("run", "export", *OF_FILES) and suite_of(args) in (None, *CHEAP) and not waits
 
 
 def prepared(folder: Path) -> Place:
