@@ -39,10 +39,14 @@ class _Value(BaseModel):
 
 
 class Batch(_Value):
-    """The scoring batch: so many examples of every class, or so many examples of any."""
+    """The scoring batch: so many examples of every class, or so many examples of any.
+
+    All methods draw the same one at a seed; with `draw` = n the n-th other one, independent of that.
+    """
 
     per_class: Annotated[int, Field(ge=1)] | None = None
     examples: Annotated[int, Field(ge=1)] | None = None
+    draw: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Batch:
