@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -94,17 +94,22 @@ def results_of(
     )
 
 
-def quantities_of(plan: Plan) -> Any:
-    """Return what looks a quantity up by its name; plugins are loaded when it is first asked."""
+def quantities_of(plan: Plan, host: Callable[[], Any] | None = None) -> Any:
+    """Return what looks a quantity up by its name.
+
+    Built-in ones come without other plugins, and without torch. For any other `host` is called, once: it
+    returns the host with the plugins that register it; None: those that are installed.
+    """
     from functools import cache
 
-    @cache
-    def host() -> Any:
-        from prunebench.host.registry import Host
+    from prunebench.host.registry import Host
 
-        return Host.load()
+    @cache
+    def loaded() -> Any:
+        return Host.load() if host is None else host()
 
     def quantity(name: str) -> Any:
-        return host().get("quantities", name)
+        builtin = Host.builtin_quantities()
+        return builtin[name] if name in builtin else loaded().get("quantities", name)
 
     return quantity

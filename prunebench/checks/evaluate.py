@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from prunebench import smoke
 from prunebench.baselines import Baselines
 from prunebench.checks.asked import field_of, name_of
 from prunebench.checks.asking import Asking, judged
@@ -51,6 +52,9 @@ def evaluate(
     Raises: pydantic.ValidationError for a suite whose checks are none; ComponentError where a quantity fails.
     """
     checks, claims = thawed_checks(suite)
+    if smoke.limit_of(suite) is not None:
+        unjudged = [_of_a_smoke_run(check) for check in checks if check.name in _wanted(checks, only)]
+        return Verdicts(outcomes=tuple(unjudged), claims=tuple(_claims(claims, unjudged)))
     get = quantities.__getitem__ if isinstance(quantities, Mapping) else quantities
     if get is None:
         raise TypeError("evaluate needs the quantities that checks name")
@@ -60,6 +64,13 @@ def evaluate(
     return Verdicts(
         outcomes=tuple(outcomes), claims=tuple(_claims(claims, outcomes)), chance=round(ALPHA * counted, 10)
     )
+
+
+def _of_a_smoke_run(check: Check) -> Outcome:
+    """Return the outcome of a check whose cells mean nothing."""
+    expect = ("all" if check.all_ is not None else "any") if check.group else str(check.expect)
+    told = "a smoke run: no check is judged by it"
+    return Outcome(check=check.name, claim=check.claim, verdict="not run", expect=expect, reason=told)
 
 
 def _wanted(checks: Sequence[Check], only: Collection[str] | None) -> list[str]:

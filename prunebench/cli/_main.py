@@ -28,11 +28,13 @@ COMMANDS = {
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",
     "compare": "prunebench.cli.compare",
+    "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",
     "export": "prunebench.cli.export",
+    "restore": "prunebench.cli.restore",
     "merge": "prunebench.cli.merge",
     "completion": "prunebench.cli.completion",
 }

@@ -31,7 +31,6 @@ __all__ = [
     "say_json",
     "say_rows",
     "say_smoke",
-    "say_unevaluated",
     "visible",
 ]
 
@@ -64,12 +63,6 @@ _ACTS = re.compile(
     "|\\r(?!\\n)"
 )
 """Control characters but line ends and tabs, marks that turn the direction of a text, lone surrogates."""
-
-
-def say_unevaluated(suite: Mapping[str, Any]) -> None:
-    """Say on standard error, out of every table, that a plan's suite has checks: nothing evaluates them."""
-    if checks := suite.get("checks"):
-        say(f"{counted(len(checks), 'check')}, not evaluated by this version", err=True)
 
 
 def say_smoke(suite: Mapping[str, Any]) -> None:

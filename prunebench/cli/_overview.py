@@ -11,6 +11,7 @@ from typing import Any
 
 from prunebench.cli._output import amount, between, complain, counted, say, say_smoke
 from prunebench.engine.session import Session
+from prunebench.inventory.again import Redo, keep_aside, to_redo
 from prunebench.inventory.estimate import Estimate, estimate
 from prunebench.inventory.frozen import previous_plans
 from prunebench.inventory.snapshot import Failure, Snapshot
@@ -20,6 +21,7 @@ from prunebench.store import Store
 
 __all__ = ["Overview"]
 
+_NOUNS = {"train": "training", "score": "scoring", "shuffle": "shuffled mask"}
 _KINDS = ("train", "score", "mask", "shuffle", "measure", "record")
 
 
@@ -31,12 +33,27 @@ class Overview:
     store: Store
     cells: Sequence[PlannedCell]
     workers: int
+    redo: Redo | None = None
+    """What is to be made again, whatever is there of it."""
+    kept_aside: Path | None = None
+    """Where that is now; None before `keep_aside`, and where nothing was there."""
 
     @classmethod
     def of(
-        cls, session: Session, *, keyword: str | None = None, last_failed: bool = False, workers: int = 1
+        cls,
+        session: Session,
+        *,
+        keyword: str | None = None,
+        last_failed: bool = False,
+        workers: int = 1,
+        again: Sequence[str] = (),
     ) -> Overview:
-        """Select cells and look at the store, which may not be there yet; nothing is written."""
+        """Select cells and look at the store, which may not be there yet; nothing is written.
+
+        What the methods of `again` have made counts as missing.
+
+        Raises: UsageError for a selection that is none, and a method that no selected cell is of.
+        """
         from prunebench.engine.selection import select
 
         root = Path(session.request.store)
@@ -49,12 +66,13 @@ class Overview:
             store=root,
             sparsities=session.request.sparsities,
         )
-        return cls(session, store, cells, workers)
+        redo = to_redo(session.plan, cells, again) if again else None
+        return cls(session, store, cells, workers, redo)
 
     @cached_property
     def snapshot(self) -> Snapshot:
         """One look at the store."""
-        return Snapshot(self.session.plan, self.store)
+        return Snapshot(self.session.plan, self.store, without=self.redo.keys if self.redo else ())
 
     @cached_property
     def statuses(self) -> dict[str, str]:
@@ -112,9 +130,19 @@ class Overview:
                 reasons[cell.id] = f"failed ({failure.kind}): {failure.error}" if failure else "failed"
             elif status == "partial":
                 reasons[cell.id] = "measures are missing"
+            elif status == "missing" and self.redo is not None and cell.key in self.redo.keys:
+                reasons[cell.id] = "made again (--again)"
             elif status == "missing":
                 reasons[cell.id] = reason(cell, self.session.plan, earlier.having(cell.id))
         return reasons
+
+    def keep_aside(self, store: Store) -> None:
+        """Move what is to be made again aside, and say where to."""
+        if self.redo is not None:
+            self.kept_aside = keep_aside(self.redo, self.session.plan, store)
+            if self.kept_aside is not None:
+                name = self.kept_aside.name
+                say(f"kept aside: {self.kept_aside} (`prunebench restore {name}` puts it back)")
 
     # -- in words ----------------------------------------------------------------------------------------
 
@@ -139,7 +167,18 @@ class Overview:
                 f"estimated time: {between(*cost.total_range)} in all, {between(*cost.remaining_range)} to do"
                 f"{workers} ({cost.basis})"
             )
-        return lines
+        return [*lines, *self._redone()]
+
+    def _redone(self) -> list[str]:
+        """Return the line that says what is made again, and what stays."""
+        if self.redo is None:
+            return []
+        plan, redo = self.session.plan, self.redo
+        there = redo.there(plan, self.store)
+        made = ", ".join(counted(there[kind], _NOUNS.get(kind, kind)) for kind in _KINDS if there[kind])
+        stays = f"; {counted(len(redo.shared), 'job')} stay that other methods need" if redo.shared else ""
+        of = f"{counted(len(redo.cells), 'cell')} of {', '.join(redo.methods)}"
+        return [f"made again: {of} ({made or 'nothing of it was there'}{stays})"]
 
     def say_heading(self, *, missing: bool = True) -> None:
         """Print the heading, and which data of the selected cells are missing (on standard error)."""
@@ -168,6 +207,7 @@ class Overview:
             "cells_planned": len(plan.cells),
             "counts": {"cells": len(self.cells), **Counter(self.statuses.values())},
             "jobs": self.jobs,
+            "again": None if self.redo is None else dict(self.redo.there(plan, self.store)),
             "estimate": asdict(self.estimate),
             "missing_data": self._missing(),
             "cells": [

@@ -74,8 +74,9 @@ def command(
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
-    from prunebench.cli._output import complain, deliver, say_smoke, say_unevaluated
+    from prunebench.cli._output import complain, deliver, say_smoke
     from prunebench.cli._suite_plan import suite_plan
+    from prunebench.cli._verdicts import say_standing, verdicts_if_any
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
     from prunebench.inventory.snapshot import Snapshot
@@ -105,5 +106,6 @@ def command(
         text = leaderboard(Results(shown.plan.suite), format)
     deliver(text, output)
     if format == "md":
-        say_unevaluated(shown.plan.suite)
+        verdicts = verdicts_if_any(shown.plan, shown.store, suite, options, snapshot)
+        say_standing(verdicts, suite, err=True)
     ctx.exit(code)

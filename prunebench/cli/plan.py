@@ -42,6 +42,9 @@ Examples:
 @data_option
 @plugin_options
 @device_options
+@click.option(
+    "--again", metavar="METHOD", multiple=True, help="As if `run --again METHOD` were to follow; repeatable."
+)
 @click.option("--cells", "all_cells", is_flag=True, help=f"List every cell, also above {FEW}.")
 @as_json
 def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
@@ -63,6 +66,7 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
         keyword=options["keyword"],
         last_failed=options["lf"],
         workers=number_of_workers(options["workers"]),
+        again=options["again"],
     )
     if as_json:
         say_json(overview.as_dict())

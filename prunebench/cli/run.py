@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -40,11 +41,13 @@ Examples:
   prunebench run quick -k "snip and not shuffle"
   prunebench run quick -x; prunebench run quick --lf
   prunebench run my.toml --plugin mine.py --scorer mine
+  prunebench run quick --again snip
   prunebench run quick --limit 64  # a smoke run: does every cell run at all?
 
 Stopping (Ctrl-C, SIGTERM) loses nothing: the same command goes on where it stopped.
 \b
-Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 interrupted, 143 told to stop.
+Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake in what was asked,
+130 interrupted, 143 told to stop.
 """
 
 
@@ -62,8 +65,15 @@ Exit codes: 0 all done, 1 a job failed, 2 a mistake in what was asked, 130 inter
     is_flag=True,
     help="Keep the weights of pruned networks (else `export` makes them again).",
 )
+@click.option(
+    "--again",
+    metavar="METHOD",
+    multiple=True,
+    help="Make new what this method has made, and keep the old aside; repeatable.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No line a cell: the summary and the leaderboard only.")
 @click.option("-v", "--verbose", is_flag=True, help="Also a line for cells that were done before.")
+@click.option("--strict", is_flag=True, help="Exit with 1 also where a check fails that these cells decide.")
 @click.option("--no-table", is_flag=True, help="Print no leaderboard at the end.")
 @as_json
 @click.pass_context
@@ -181,6 +191,7 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
 
 def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tuple[dict[str, Any], int]:
     from prunebench.cli._damage import say_damaged, say_made_again
+    from prunebench.cli._ending import summary
     from prunebench.cli._output import complain, problems, say
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome, run_cells
@@ -189,7 +200,6 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
     from prunebench.store import Store, now_text
 
     since = now_text()
-    table = not options["no_table"]
     session = Session.prepare(request_of(suite, options))
     if not work.said:
         problems(session.host)
@@ -198,6 +208,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         keyword=options["keyword"],
         last_failed=options["lf"],
         workers=number_of_workers(options["workers"]),
+        again=() if work.said else options["again"],  # one that died has kept aside what was there
     )
     if overview.done == len(overview.cells) and not work.said:
         count = len(overview.cells)
@@ -206,14 +217,15 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         with contextlib.suppress(StoreError):  # a store for reading only will do
             session.freeze(Store.open(session.request.store))
         outcome = Outcome(0, 0, [], [cell.id for cell in overview.cells], {})
-        report = _report(overview, outcome, 0.0, as_json, table)  # reads what was not selected too
+        told = _told(overview, outcome, 0.0, suite, options, as_json)  # reads what was not selected too
         say_damaged(overview.store)
-        return report, 0
+        return told
     if not work.said:
         overview.say_heading(missing=False)
     session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
     store = Store.open(session.request.store)
     began = float(work.said.get("began", time.monotonic()))
+    overview.keep_aside(store)
     earlier = _earlier(overview, work)
     store.sweep()
     session.freeze(store)
@@ -232,14 +244,34 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
     seconds = time.monotonic() - began
     say()
     say_made_again(overview.store, since)
-    text = _summary(overview, outcome, seconds)
+    text = summary(overview, outcome, seconds)
     if outcome.exit_code:
         complain(text)
     else:
         say(text)
-    # after an interrupt nobody waits for a table
-    table = table and outcome.exit_code in (0, 1)
-    return _report(overview, outcome, seconds, as_json, table), outcome.exit_code
+    return _told(overview, outcome, seconds, suite, options, as_json)
+
+
+def _told(
+    overview: Overview,
+    outcome: Outcome,
+    seconds: float,
+    suite: str,
+    options: Mapping[str, Any],
+    as_json: bool,
+) -> tuple[dict[str, Any], int]:
+    """Print or return what is there now, and return the exit code: with --strict, failing checks count."""
+    from prunebench.cli._ending import judged, report
+    from prunebench.cli._exit_codes import FAILED
+
+    ended = outcome.exit_code in (0, FAILED)  # after an interrupt nobody waits for a table
+    verdicts = judged(overview, suite, options) if ended else None
+    if options["strict"] and verdicts is not None and not outcome.exit_code:
+        failing = any(one.verdict == "fails" for one in verdicts.outcomes)
+        outcome = dataclasses.replace(outcome, exit_code=FAILED if failing else 0)
+    table = ended and not options["no_table"]
+    told = report(overview, outcome, seconds, as_json=as_json, table=table, suite=suite, verdicts=verdicts)
+    return told, outcome.exit_code
 
 
 def _earlier(overview: Overview, work: Work) -> Earlier | None:
@@ -252,70 +284,3 @@ def _earlier(overview: Overview, work: Work) -> Earlier | None:
     jobs = len(overview.remaining)
     work.say(store=overview.session.request.store, before=before, jobs=jobs, began=time.monotonic())
     return None
-
-
-def _summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
-    """Return the paragraph that says how a run came out and how to go on."""
-    from prunebench.cli._failures import brief
-    from prunebench.cli._output import counted, duration
-    from prunebench.engine.failures import cause_of
-
-    store = overview.session.request.store
-    parts = [f"{counted(len(outcome.made), 'cell')} made now", f"{len(outcome.before):,} done before"]
-    if outcome.elsewhere:
-        parts.append(f"{len(outcome.elsewhere):,} by another run meanwhile")
-    if outcome.failed:
-        parts.append(f"{len(outcome.failed):,} failed")
-    reached = (outcome.made, outcome.before, outcome.elsewhere, outcome.failed)
-    left = len(overview.cells) - sum(map(len, reached))
-    if left > 0:
-        parts.append(f"{left:,} not reached")
-    text = f"{', '.join(parts)}; {counted(outcome.jobs, 'job')} in {duration(seconds)}. Logs: {store}/logs."
-    if outcome.exit_code > 128:
-        text = f"Interrupted: {text} The same command goes on where this stopped."
-    elif outcome.failed:
-        causes: dict[str, list[str]] = {}
-        for error in outcome.failed.values():
-            causes.setdefault(cause_of(error), []).append(error)
-        lines = []
-        for errors in list(causes.values())[:10]:
-            first, *rest = brief(errors[0])
-            lines += [f"  {counted(len(errors), 'cell')}: {first}", *(f"  {line}" for line in rest)]
-        lines += [f"  and {len(causes) - 10} more errors"] if len(causes) > 10 else []
-        again = "The same command with --lf tries those that failed again; `prunebench plan`"
-        text = "\n".join([text, *lines, f"{again} with the same options lists them."])
-    return text
-
-
-def _report(
-    overview: Overview, outcome: Outcome, seconds: float, as_json: bool, table: bool
-) -> dict[str, Any]:
-    """Print the leaderboard where a `table` is wanted, or return all as plain values."""
-    from prunebench.cli._board import board
-    from prunebench.cli._output import say, say_smoke, say_unevaluated
-
-    asked = {cell.id for cell in overview.cells}
-    if not as_json:
-        text = board(overview.session.plan, overview.store, "md", asked=asked) if table else ""
-        if text:
-            say()
-            say(text.rstrip("\n"))
-        say_unevaluated(overview.session.plan.suite)
-        say_smoke(overview.session.plan.suite)
-        return {}
-    import json
-
-    from prunebench.smoke import limit_of
-
-    text = board(overview.session.plan, overview.store, "json", asked=asked) if table else ""
-    return {
-        "exit_code": outcome.exit_code,
-        "limit": limit_of(overview.session.plan.suite),
-        "made": list(outcome.made),
-        "before": list(outcome.before),
-        "elsewhere": list(outcome.elsewhere),
-        "failed": dict(outcome.failed),
-        "jobs": outcome.jobs,
-        "seconds": round(seconds, 3),
-        "leaderboard": json.loads(text) if text else None,
-    }

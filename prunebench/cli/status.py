@@ -50,7 +50,8 @@ _COLUMNS = {
 @as_json
 @click.pass_context
 def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **options: Any) -> None:
-    """Show how far SUITE is: cells done, diverged, failed and not run yet, what runs now, the last failures.
+    """Show how far SUITE is: cells done, diverged, failed and not run yet, what runs now, the last failures,
+    and how its checks stand.
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
     """
@@ -59,6 +60,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import counted, say, say_json, say_rows, say_smoke
     from prunebench.cli._suite_plan import suite_plan
+    from prunebench.cli._verdicts import as_counts, say_standing, verdicts_if_any
     from prunebench.inventory.rows import rows
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.smoke import limit_of
@@ -80,6 +82,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     say_damaged(shown.store)
     say_smoke(plan.suite)
     aside = set_aside_so_far(shown.store)
+    verdicts = verdicts_if_any(plan, shown.store, suite, options, snapshot)
     whole = total["done"] + total["diverged"] == total["cells"]
     code = INCOMPLETE if check and not whole else 0
     if as_json:
@@ -94,6 +97,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
                 "matrices": table,
                 "running": running,
                 "failures": failures,
+                "checks": as_counts(verdicts),
                 "set_aside": aside,
             }
         )
@@ -106,6 +110,9 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     say()
     say_rows([*table, *([{"matrix": "in all", **_counts(total)}] if len(table) > 1 else [])],
              {"matrix": "matrix", **_COLUMNS}, as_json=False)  # fmt: skip
+    if verdicts is not None:
+        say()
+        say_standing(verdicts, suite)
     if running:
         say()
         say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")

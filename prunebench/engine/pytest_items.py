@@ -1,26 +1,32 @@
-"""What pytest collects: a suite file, its matrices, an item for each cell."""
+"""What pytest collects: a suite file, its matrices, an item for each cell; its checks, an item for each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prunebench.engine.pytest_suites import loaded
+from prunebench.engine.pytest_suites import loaded, standing
 
 if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Outcome
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
 
-__all__ = ["CellItem", "MatrixCollector", "SuiteFile", "summary"]
+__all__ = ["CellItem", "CheckItem", "MatrixCollector", "SuiteFile", "checks_name", "summary"]
 
 
 class SuiteFile(pytest.File):
-    """A suite: its matrices."""
+    """A suite: its matrices, and its checks."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """Plan the suite, freeze the plan, and return a collector for each matrix."""
+        """Plan the suite, freeze the plan, and return a collector for each matrix, then one for the checks.
+
+        Where the cells that become items are chosen beforehand there are none of checks: whoever chose them
+        judges those at the end.
+        """
         from prunebench.engine.sparsities import of_sparsity
         from prunebench.errors import PrunebenchError
 
@@ -37,6 +43,14 @@ class SuiteFile(pytest.File):
             matrices.setdefault(cell.matrix, []).append(cell)
         for name, cells in matrices.items():
             yield MatrixCollector.from_parent(self, name=name, cells=cells)
+        checks = suite.session.plan.suite.get("checks")
+        if checks and chosen is None:
+            yield ChecksCollector.from_parent(self, name=checks_name(matrices), checks=checks)
+
+
+def checks_name(matrices: Iterable[str]) -> str:
+    """Return what the checks of a suite stand under, so that no matrix is called the same."""
+    return "checks" if "checks" not in matrices else "checks.2"
 
 
 class MatrixCollector(pytest.Collector):
@@ -94,6 +108,86 @@ class CellItem(pytest.Item):
 
         # a worker sends it, and only text goes through
         return readable(str(self.path)), None, f"{self.cell.matrix}: {self.cell.name}"
+
+
+class CheckFails(Exception):
+    """A check fails: the cells are there, and say so."""
+
+
+class ChecksCollector(pytest.Collector):
+    """The checks of a suite, behind all its cells."""
+
+    def __init__(self, *, checks: Sequence[Mapping[str, Any]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.checks = checks
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Return an item for each check."""
+        for check in self.checks:
+            yield CheckItem.from_parent(self, name=check["name"], claim=check.get("claim") or "")
+
+
+class CheckItem(pytest.Item):
+    """A check: it waits for those of its cells that are selected, and trains nothing else.
+
+    It fails where the check fails, and is skipped where that is undecided or has not been run.
+    """
+
+    def __init__(self, *, claim: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.extra_keyword_matches.add(claim or self.name)
+
+    def runtest(self) -> None:
+        """Judge the check, once its cells are there."""
+        from prunebench import stopping
+        from prunebench.checks.words import told
+
+        with stopping.listening():
+            outcome, jobs = standing(self.config, self.path).judge(self.name, self._selected())
+        self.user_properties.append(("prunebench_jobs", jobs))
+        self.user_properties.append(("prunebench_verdict", outcome.verdict))
+        if outcome.verdict == "fails":
+            raise CheckFails(told(outcome))
+        if outcome.verdict != "holds":
+            pytest.skip(f"{outcome.verdict}: {told(outcome)}{self._absent(outcome)}")
+
+    def _absent(self, outcome: Outcome) -> str:
+        """Return the names of the first cells that are missing."""
+        absent = set(outcome.absent)
+        cells = loaded(self.config, self.path).session.plan.cells if absent else ()
+        names = [cell.id for cell in cells if cell.key in absent]
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        return f" (missing: {', '.join(names[:3])}{more})" if names else ""
+
+    @property
+    def line(self) -> int:
+        """The line of the file that names the check; that of the first check where none does (a family)."""
+        content = self.path.read_text("utf-8", errors="replace")
+        named = re.search(
+            rf"""^[ \t]*name[ \t]*=[ \t]*["']{re.escape(self.name)}["']""", content, re.MULTILINE
+        )
+        found = named or re.search(r"^\[\[[ \t]*check", content, re.MULTILINE)
+        return content.count("\n", 0, found.start()) + 1 if found else 1
+
+    def _selected(self) -> list[PlannedCell]:
+        """Return the cells of the suite that are selected."""
+        return [
+            each.cell for each in self.session.items if isinstance(each, CellItem) and each.path == self.path
+        ]
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """Return what was found, without a traceback."""
+        from prunebench.errors import PrunebenchError, readable
+
+        if isinstance(excinfo.value, CheckFails | PrunebenchError):
+            return str(excinfo.value)
+        return readable(str(super().repr_failure(excinfo, style)))
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """Return where the check is defined, for pytest's headings."""
+        from prunebench.errors import readable
+
+        return readable(str(self.path)), None, f"check: {self.name}"
 
 
 def summary(worker: Worker, cell: PlannedCell) -> str:

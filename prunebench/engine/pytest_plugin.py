@@ -10,14 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prunebench.engine.pytest_items import SuiteFile
+from prunebench.engine.pytest_items import CheckItem, SuiteFile, checks_name
 from prunebench.engine.pytest_private import collect_instead, config_of, make_mainargv_sendable, silence
-from prunebench.engine.pytest_suites import all_loaded, is_named, loaded, suites_of
+from prunebench.engine.pytest_suites import Loaded, all_loaded, is_named, loaded, suites_of
 
 __all__: list[str] = []
 
@@ -120,6 +121,7 @@ def pytest_configure_node(node: Any) -> None:
                 "frozen": str(suite.session.frozen),
                 "given_up": suite.worker.given_up,
                 "chosen": suite.chosen,
+                "since": suite.since,
             }
     except PrunebenchError as error:
         raise pytest.UsageError(str(error)) from error
@@ -129,7 +131,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
-    """Write down what a worker that died was working on, and let its item say so."""
+    """Write down what a worker that died was working on, and let its item say so; a check waits anew."""
     from prunebench.engine.failures import JobFailed
 
     for suite in all_loaded(config_of(sched)):
@@ -144,6 +146,33 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
             if key in jobs and attempts:
                 error = suite.worker.given_up[key] = str(attempts[-1].get("error"))
                 report.longrepr = str(JobFailed(jobs[key], error, log_path=str(store.log_path(key))))
+        if _is_check(crashitem, suite) and suite.tried_again.count(crashitem) < TRIES:
+            suite.tried_again.append(crashitem)
+            with contextlib.suppress(NotImplementedError, AttributeError):  # not every distribution can
+                sched.mark_test_pending(crashitem)
+                report.outcome = "rerun"
+
+
+TRIES = 3
+"""How often a check may lose the worker that it was on: a job has ended that, and no fault of the check."""
+
+
+def _is_check(nodeid: str, suite: Loaded) -> bool:
+    """True if a node's id is that of one of the suite's checks."""
+    checks = {check["name"] for check in suite.session.plan.suite.get("checks", ())}
+    matrices = {cell.matrix for cell in suite.session.plan.cells}
+    return nodeid.rpartition("::")[2] in checks and nodeid.split("::")[-2:-1] == [checks_name(matrices)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a check that is skipped say so of the suite's file, and not of ours."""
+    report = yield
+    if isinstance(item, CheckItem) and report.skipped and isinstance(report.longrepr, tuple):
+        from prunebench.errors import readable
+
+        report.longrepr = (readable(str(item.path)), item.line, str(report.longrepr[2]))
+    return report
 
 
 @pytest.hookimpl

@@ -8,7 +8,7 @@ import os
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,21 @@ import pytest
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request, Session
+    from prunebench.engine.standing import Standing
     from prunebench.engine.worker import Worker
     from prunebench.plan import Job
 
-__all__ = ["Loaded", "Notice", "all_loaded", "is_named", "loaded", "request_for", "suites_of", "use"]
+__all__ = [
+    "Loaded",
+    "Notice",
+    "all_loaded",
+    "is_named",
+    "loaded",
+    "request_for",
+    "standing",
+    "suites_of",
+    "use",
+]
 
 
 class Notice(UserWarning):
@@ -33,10 +44,15 @@ class Loaded:
     session: Session
     worker: Worker
     chosen: Sequence[str] | None = None
-    """The cells that become items, by id; None: all."""
+    """The cells that become items, by id; None: all, and the checks."""
+    since: str = ""
+    """When the run began, as `now_text` spells it."""
+    tried_again: list[str] = field(default_factory=list)
+    """The ids of checks whose worker died, once for each time."""
 
 
 _LOADED = pytest.StashKey[dict[str, Loaded]]()
+_STANDING = pytest.StashKey[dict[str, "Standing"]]()
 
 
 def is_named(path: Path, session: pytest.Session) -> bool:
@@ -136,9 +152,22 @@ def loaded(config: pytest.Config, path: Path) -> Loaded:
     return sessions[str(path)]
 
 
+def standing(config: pytest.Config, path: Path) -> Standing:
+    """Return how the checks of a suite stand, as this process knows it."""
+    from prunebench.engine.standing import Standing
+
+    suite = loaded(config, path)
+    stash = config.stash.setdefault(_STANDING, {})
+    if str(path) not in stash:
+        stash[str(path)] = Standing(
+            suite.worker, lambda name: suite.session.host.get("quantities", name), suite.since
+        )
+    return stash[str(path)]
+
+
 def _load(config: pytest.Config, path: Path) -> Loaded:
     from prunebench.engine.session import Session
-    from prunebench.store import Store
+    from prunebench.store import Store, now_text
 
     request = request_for(config, path)
     told: dict[str, Any] = getattr(config, "workerinput", {})
@@ -153,11 +182,16 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     store = Store.open(request.store)
     session.set_damaged_aside(store)
     session.freeze(store)
-    return Loaded(session, session.worker(store))
+    return Loaded(session, session.worker(store), since=now_text())
 
 
 def _thaw(
-    request: Request, path: Path, frozen: str, given_up: dict[str, str], chosen: Sequence[str] | None
+    request: Request,
+    path: Path,
+    frozen: str,
+    given_up: dict[str, str],
+    chosen: Sequence[str] | None,
+    since: str,
 ) -> Loaded:
     """Make a suite ready in a worker of pytest-xdist, from the plan that its controller has frozen."""
     from prunebench.engine.session import Session
@@ -172,7 +206,7 @@ def _thaw(
     request = request.with_suite_plugins()
     session = Session(request, request.host(), plan, path, Path(frozen))
     session.check_identities()
-    return Loaded(session, session.worker(store, given_up=given_up), chosen)
+    return Loaded(session, session.worker(store, given_up=given_up), chosen, since)
 
 
 def _say_waiting(config: pytest.Config, worker: Worker, job: Job) -> None:

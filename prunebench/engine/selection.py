@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from prunebench.engine.pytest_private import compiled_keyword
+from prunebench.engine.pytest_private import Matcher, compiled_keyword
 from prunebench.engine.sparsities import of_sparsity
 from prunebench.errors import StoreError, UsageError, closest, readable
 from prunebench.plan.cells import PlannedCell
@@ -16,7 +16,7 @@ from prunebench.plan.plan import Plan
 from prunebench.smoke import limit_of
 from prunebench.store import replace
 
-__all__ = ["node_name", "select", "write_last_failed"]
+__all__ = ["node_name", "select", "select_named", "write_last_failed"]
 
 
 def node_name(path: Path) -> str:
@@ -49,16 +49,32 @@ def select(
         cells = [cell for cell in cells if f"{noted_as}::{cell.id}" in failed] or cells
     if not keyword:
         return cells
+    selects = _compiled(keyword)
+    selected = [cell for cell in cells if selects(_Matches(_names(cell, file)))]
+    if not selected:
+        raise UsageError(none_matches(keyword, cells, file))
+    return selected
+
+
+def select_named(names: Sequence[Sequence[str]], keyword: str, what: str) -> list[int]:
+    """Return the places at which an expression matches one of the names, as -k does with cells.
+
+    Raises: UsageError for an expression that is none, or that matches nothing; `what` these are called.
+    """
+    selects = _compiled(keyword)
+    places = [place for place, own in enumerate(names) if selects(_Matches(own))]
+    if not places:
+        raise UsageError(f"-k '{keyword}' matches none of {len(names):,} {what}")
+    return places
+
+
+def _compiled(keyword: str) -> Callable[[Matcher], bool]:
     try:
-        selects = compiled_keyword(keyword)
+        return compiled_keyword(keyword)
     except ValueError as error:
         raise UsageError(
             f"-k '{keyword}': not an expression ({error}); allowed: names with and, or, not and brackets"
         ) from error
-    selected = [cell for cell in cells if selects(_Matches(cell, file))]
-    if not selected:
-        raise UsageError(none_matches(keyword, cells, file))
-    return selected
 
 
 def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> str:
@@ -66,7 +82,7 @@ def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> 
     number = re.fullmatch(r"s?(\d*\.?\d+)", keyword.strip())
     hint = f"; for a sparsity: --sparsity {number[1]}" if number else ""
     if not number:
-        matches = [_Matches(cell, file) for cell in cells]
+        matches = [_Matches(_names(cell, file)) for cell in cells]
         for word in re.findall(r"[^\s()]+", keyword):
             if word in ("and", "or", "not") or any(one(word) for one in matches):
                 continue
@@ -80,12 +96,15 @@ def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> 
     )
 
 
-class _Matches:
-    """Says if a name of the expression is part of any of a cell's names, as pytest's -k asks of an item."""
+def _names(cell: PlannedCell, file: str) -> list[str]:
+    return [file, cell.matrix, cell.name, *(value for value in cell.labels.values() if value)]
 
-    def __init__(self, cell: PlannedCell, file: str) -> None:
-        labels = (value for value in cell.labels.values() if value)
-        self._names = [name.lower() for name in (file, cell.matrix, cell.name, *labels)]
+
+class _Matches:
+    """Says if a name of the expression is part of any of these names, as pytest's -k asks of an item."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = [name.lower() for name in names]
 
     def __call__(self, name: str, /, **parameters: str | int | bool | None) -> bool:
         if parameters:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Any
 
 from prunebench.errors import UsageError, nearest
 from prunebench.host.components import Origin
 from prunebench.host.hookspecs import PROJECT
 
-__all__ = ["Found", "chosen", "find"]
+__all__ = ["Found", "builtin_quantities", "chosen", "find"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,15 @@ def _of(distribution: Distribution) -> Iterator[Found]:
             yield Found(Origin(entry.name, name, version), entry)
     except Exception as error:  # a line that is no entry point
         yield Found(Origin("entry_points.txt", name, version), None, error)
+
+
+@cache
+def builtin_quantities() -> tuple[Any, ...]:
+    """Return the quantities of the package that the built-in plugins are in, importing them alone."""
+    package = next((f.package for f in find() if f.builtin and f.entry is not None), None)
+    if package is None:
+        return ()
+    return tuple(import_module(f"{package}.quantities").prunebench_quantities())
 
 
 def chosen(installed: Iterable[Found], *, third_party: bool, only: Sequence[str] | None) -> list[Found]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,24 @@ class Snapshot:
     as missing; `store.damaged` says what that was.
     """
 
-    def __init__(self, plan: Plan, store: Store) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, *, before: Snapshot | None = None, without: Collection[str] = ()
+    ) -> None:
+        """Look at the store. `before` saves reading again what an earlier look has read; `without` are keys
+        of jobs whose outputs count as missing."""
         self.plan = plan
         self.store = store
         self._listed = {"record": store.record_keys(), "measure": store.measure_keys()}
         self._artifacts = store.artifact_keys()
         self._attempted = store.attempt_keys()
-        self._results: dict[str, Record | None] = {}
+        self._without = frozenset(without)
+        self._results: dict[str, Record | None] = dict.fromkeys(without)
+        if before is not None:
+            self._results |= {key: found for key, found in before._results.items() if found is not None}
+
+    def outdated(self) -> bool:
+        """True if results have come to the store, or gone, since this look."""
+        return self._listed != {"record": self.store.record_keys(), "measure": self.store.measure_keys()}
 
     def listed(self, key: str) -> bool:
         """True if a record or a measure is there, whatever it holds."""
@@ -74,7 +85,7 @@ class Snapshot:
         """True if a job's output is in the store; a result has been read then."""
         if self.plan.jobs[key].kind in self._listed:
             return self.result(key) is not None
-        return key in self._artifacts
+        return key in self._artifacts and key not in self._without
 
     def done(self, cell: PlannedCell) -> bool:
         """True if all that the cell is asked for is in the store."""

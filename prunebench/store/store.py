@@ -356,7 +356,10 @@ class Store:
 
 
 _PARTS = frozenset(
-    ("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "set-aside", "pytest-cache")
+    (
+        *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs"),
+        *("set-aside", "again", "pytest-cache"),
+    )
 )
 
 

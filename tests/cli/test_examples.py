@@ -22,7 +22,7 @@ CHEAP = {"quick", "pai-lenet", "pai-lenet-test", "my.toml", "my-suite.toml"}
 """Suites that are planned in a second or two."""
 
 
-OF_FILES = ("merge", "submit", "verify")
+OF_FILES = ("merge", "restore", "submit", "verify")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
 
@@ -70,7 +70,7 @@ def suite_of(args: list[str]) -> str | None:
         return args[args.index("--suite") + 1] if "--suite" in args else None
     return (
         args[1]
-        if args[0] in ("run", "validate", "plan", "status", "leaderboard", "compare", "measures")
+        if args[0] in ("run", "validate", "plan", "status", "leaderboard", "check", "compare", "measures")
         else None
     )
 

@@ -28,6 +28,7 @@ OPEN = {
     "weights",
     "scoring",
 }
+OPEN |= {"by_claim", "by_check", "again"}
 OPEN |= {"registers", "baselines", "preset of", "measures"}
 """Keys whose values are described elsewhere, or whose own keys are names."""
 
@@ -55,6 +56,7 @@ def checked(value: Any) -> None:
     [
         ["run", "measured.toml"],
         ["validate", "measured.toml"],
+        ["check", "measured.toml"],
         ["plan", "measured.toml"],
         ["plan", "tiny.toml"],
         ["status", "measured.toml"],

@@ -234,34 +234,6 @@ def test_leaderboard_formats(done: tuple[Any, Result], format: str, tmp_path: An
         assert "magnitude-after-training" in text
 
 
-CHECK = """
-[[check]]
-name = "own-beats-random"
-of = {method = "own"}
-against = {method = "random"}
-range = "all"
-expect = "above"
-"""
-
-
-def test_run_and_leaderboard_say_that_checks_are_not_evaluated(done: tuple[Any, Result]) -> None:
-    """One line at the end, on standard error: the published tables are those of the suite without checks."""
-    place, _ = done
-    plain = place.call("leaderboard", place.suite, *place.plugin)
-    text = Path(place.suite).read_text("utf-8") + CHECK
-    for suite, count in (("one.toml", "1 check"), ("two.toml", "2 checks")):
-        checked = place.write(suite, text)
-        told = f"{count}, not evaluated by this version\n"
-        run = place.call("run", checked, *place.plugin)
-        assert run.stderr == told
-        assert run.stdout.endswith(plain.stdout)
-        shown = place.call("leaderboard", checked, *place.plugin)
-        assert (shown.stdout, shown.stderr) == (plain.stdout, told)
-        assert place.call("leaderboard", checked, *place.plugin, "--format", "csv").stderr == ""
-        text += CHECK.replace("own-", "still-own-")
-    assert plain.stderr == ""
-
-
 def test_leaderboard_of_an_empty_store(place: Any) -> None:
     """Says that nothing has been run, exit code 1, and writes nothing."""
     before = place.files()

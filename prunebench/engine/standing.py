@@ -1,0 +1,91 @@
+"""How the checks of a plan stand while its cells are made: each waits for its cells that are to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prunebench.engine.failures import JobFailed
+from prunebench.errors import DataError
+from prunebench.inventory.rows import measure_rows, rows
+from prunebench.inventory.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Outcome, Verdicts
+    from prunebench.engine.worker import Worker
+    from prunebench.plan import PlannedCell
+
+__all__ = ["Standing"]
+
+
+@dataclass
+class Standing:
+    """The verdicts on a plan's checks as its store stands; evaluated anew where that has changed."""
+
+    worker: Worker
+    quantities: Callable[[str], Any]
+    """From the name of a quantity to the component."""
+    since: str = ""
+    """A job that has failed since this moment, in whatever process, is not tried again for a check."""
+    _snapshot: Snapshot | None = None
+    _known: dict[str, Outcome] = field(default_factory=dict)
+    """What was evaluated of the store as `_snapshot` has it."""
+    _needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The keys of the cells that each check needs, before those are there."""
+
+    def judge(self, check: str, selected: Iterable[PlannedCell]) -> tuple[Outcome, int]:
+        """Return a check's outcome once those of its cells that are selected are there, or cannot be made.
+
+        Those that nobody has made are made here, and no others; the number is that of the jobs this took.
+        """
+        jobs = 0
+        for cell in self._lacking(check, selected):
+            before = len(self.worker.made)
+            if not self._has_failed(cell):
+                with suppress(JobFailed, DataError):  # its own item says so; here it counts as missing
+                    self.worker.make(cell)
+            jobs += len(self.worker.made) - before
+        return self.outcome(check), jobs
+
+    def outcome(self, check: str) -> Outcome:
+        """Return a check's outcome as the store stands.
+
+        The first that is asked for of a store is evaluated alone; where a second is, all are, at once.
+        """
+        self._look()
+        if check not in self._known:
+            found = self._evaluated([check] if not self._known else None)
+            self._known |= {outcome.check: outcome for outcome in found.outcomes}
+        return self._known[check]
+
+    def _lacking(self, check: str, selected: Iterable[PlannedCell]) -> list[PlannedCell]:
+        """Return the selected cells that a check needs and that are not done."""
+        snapshot = self._look()
+        if not self._needed:
+            self._needed = {one.check: one.keys for one in self._evaluated(None).outcomes}
+        keys = set(self._needed.get(check, ()))
+        return [cell for cell in selected if cell.key in keys and not snapshot.done(cell)]
+
+    def _has_failed(self, cell: PlannedCell) -> bool:
+        """True if something that a cell still needs has failed in this run, here or in another process."""
+        store = self.worker.store
+        missing = self.worker.plan.remaining(cell.targets, self.worker.have)
+        tried = store.attempt_keys().intersection(missing)
+        return any(str(store.attempts(key)[-1].get("time")) >= self.since for key in tried)
+
+    def _look(self) -> Snapshot:
+        """Return how the store stands; what was evaluated of it is forgotten where it has changed."""
+        if self._snapshot is None or self._snapshot.outdated():
+            self._snapshot = Snapshot(self.worker.plan, self.worker.store, before=self._snapshot)
+            self._known = {}
+        return self._snapshot
+
+    def _evaluated(self, only: Collection[str] | None) -> Verdicts:
+        from prunebench.checks.rows import evaluate_rows
+
+        snapshot = self._look()
+        plan, store = snapshot.plan, snapshot.store
+        cells, measured = rows(plan, store, snapshot), measure_rows(plan, store, snapshot)
+        return evaluate_rows(plan.suite, cells, measured, self.quantities, only=only)

@@ -1,0 +1,225 @@
+"""Checks as pytest items: behind the cells, waiting for those that are selected, training nothing else."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from prunebench.checks.outcomes import Outcome, Verdicts
+from prunebench.engine.failures import JobFailed
+from prunebench.engine.pytest_plugin import TRIES, pytest_handlecrashitem
+from prunebench.engine.pytest_suites import Loaded, use
+from prunebench.engine.standing import Standing
+from prunebench.store import now_text
+
+from ..conftest import Project  # noqa: TID252
+from .test_pytest_plugin import run_pytest
+
+CHECKS = """
+[[claim]]
+id = "C1"
+says = "Scores beat chance."
+source = "nobody"
+kind = "every"
+
+[[check]]
+name = "snip-above-random"
+claim = "C1"
+of = {method = "snip"}
+against = {method = "random"}
+range = "all"
+expect = "above"
+
+[[check]]
+name = "random-above-snip"
+of = {method = "random"}
+against = {method = "snip"}
+range = "all"
+expect = "above"
+
+[[check]]
+name = "like-magnitude"
+of = {method = "snip"}
+against = {method = "magnitude"}
+range = "all"
+expect = "same"
+"""
+BACKWARDS = "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
+METHODS = ["random", "snip", "magnitude"]
+
+
+def write(project: Any, *, seeds: int = 2, checks: str = CHECKS) -> Path:
+    path = project.suite(METHODS, sparsities=[0.9], seeds=seeds)
+    path.write_text(path.read_text() + checks)
+    return path
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A suite with checks that pytest has run on two workers, items backwards, and what it said."""
+    project = Project(tmp_path_factory.mktemp("judged"))
+    path = write(project, seeds=3)
+    (project.folder / "conftest.py").write_text(BACKWARDS)
+    done = run_pytest(project.folder, path.name, "-n", "2", "-rs", "-v", "--junitxml=junit.xml")
+    return SimpleNamespace(project=project, path=path, done=done)
+
+
+def test_checks_are_collected_behind_the_cells_and_a_suite_without_has_none(project: Any) -> None:
+    """pai.toml::checks::NAME, in the file's order; the other items are as they were."""
+    path = write(project)
+    listed = run_pytest(project.folder, path.name, "--collect-only", "-q").stdout.splitlines()
+    names = [line for line in listed if "::" in line]
+    assert names[-3:] == [
+        f"tiny.toml::checks::{name}" for name in ("snip-above-random", "random-above-snip", "like-magnitude")
+    ]
+    bare = write(project, checks="")
+    assert run_pytest(project.folder, bare.name, "--collect-only", "-q").stdout.splitlines()[:8] == names[:-3]
+
+
+def test_a_check_before_its_cells_makes_them_and_every_verdict_is_an_outcome_of_pytest(judged: Any) -> None:
+    """Items backwards on two workers: holds passes, fails fails, undecided is skipped; each cell is made once."""
+    said = judged.done.stdout
+    assert "1 failed" in said, said
+    assert "tiny.toml::checks::snip-above-random" in said
+    assert "FAILED tiny.toml::checks::random-above-snip" in said
+    assert "SKIPPED" in said
+    assert "undecided" in said
+    assert judged.done.returncode == 1
+    store = judged.project.store()
+    assert len(store.record_keys()) == 12
+    assert not store.attempt_keys()
+    logs = [path.read_text() for path in (store.root / "logs").glob("*.log")]
+    assert all(log.count(" INFO done") == 1 for log in logs)  # no job was run twice
+
+
+def test_junit_tells_why_a_check_failed_or_was_skipped(judged: Any) -> None:
+    """The effect, its bounds and seeds; verdicts are properties; the suite's file is named, not ours."""
+    cases = {
+        case.get("name"): case
+        for case in ElementTree.parse(judged.project.folder / "junit.xml").getroot().iter("testcase")
+    }
+    failure = cases["random-above-snip"].find("failure")
+    assert failure is not None
+    assert "of 3 seeds" in str(failure.get("message"))
+    skipped = cases["like-magnitude"].find("skipped")
+    assert skipped is not None
+    assert str(skipped.get("message")).startswith("undecided: ")
+    assert "tiny.toml" in str(skipped.text)
+    verdicts = {
+        name: prop.get("value")
+        for name, case in cases.items()
+        for prop in case.iter("property")
+        if prop.get("name") == "prunebench_verdict"
+    }
+    assert verdicts == {
+        "snip-above-random": "holds",
+        "random-above-snip": "fails",
+        "like-magnitude": "undecided",
+    }
+
+
+def test_lf_takes_the_checks_that_failed(judged: Any) -> None:
+    """Its cells are there and are not selected: it is judged by them, and nothing is run."""
+    again = run_pytest(judged.project.folder, judged.path.name, "--lf", "-q")
+    assert "1 failed, 15 deselected" in again.stdout or "1 failed, 14 deselected" in again.stdout, (
+        again.stdout
+    )
+
+
+def test_a_check_whose_cells_are_not_selected_trains_nothing_and_says_so(project: Any) -> None:
+    """-k NAME selects the check alone: it is skipped as not run, by number of cells; the store has no record."""
+    path = write(project)
+    done = run_pytest(project.folder, path.name, "-k", "random-above", "-rs")
+    assert "1 skipped" in done.stdout, done.stdout
+    assert "not run: 4 of 4 cells are missing" in done.stdout
+    assert "(missing: main::digits-mlp-digits-random-d0.1-s0, " in done.stdout
+    assert "and 1 more)" in done.stdout
+    assert "tiny.toml:" in done.stdout
+    assert not project.store().record_keys()
+    assert done.returncode == 0
+
+
+# -- waiting, with stand-ins ---------------------------------------------------------------------------------
+
+
+class _Worker:
+    """Makes cells by noting them."""
+
+    def __init__(self, project: Any, path: Path) -> None:
+        self.engine = project.engine(path)
+        self.plan, self.store, self.made, self.asked = self.engine.plan, self.engine.store, [], []
+
+    def have(self, key: str) -> bool:
+        return self.engine.have(key)
+
+    def make(self, cell: Any) -> int:
+        self.asked.append(cell.id)
+        raise JobFailed(self.plan.jobs[cell.key], "no")
+
+
+@pytest.fixture
+def waiting(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A worker, and a standing on it by which the check "c" needs the cells of SNIP."""
+    worker = _Worker(project, write(project))
+    snip = [cell for cell in worker.plan.cells if cell.labels["method"] == "snip"]
+    outcome = Outcome(check="c", verdict="not run", keys=tuple(cell.key for cell in snip))
+    monkeypatch.setattr(Standing, "_evaluated", lambda self, only: Verdicts(outcomes=(outcome,)))
+    standing = Standing(worker, lambda name: None, now_text())  # type: ignore[arg-type]
+    return SimpleNamespace(worker=worker, standing=standing, snip=snip)
+
+
+def test_only_selected_cells_of_the_check_are_made(waiting: Any) -> None:
+    """Of all that are selected those it needs; of those it needs none that is not selected."""
+    plan = waiting.worker.plan
+    waiting.standing.judge("c", [cell for cell in plan.cells if cell.seed == 1])
+    assert waiting.worker.asked == [cell.id for cell in waiting.snip if cell.seed == 1]
+    waiting.worker.asked.clear()
+    waiting.standing.judge("c", [])
+    assert waiting.worker.asked == []
+
+
+def test_what_failed_in_this_run_is_not_tried_again_and_what_failed_before_is(waiting: Any) -> None:
+    """By the times of the attempts, whichever process made them."""
+    worker, cell = waiting.worker, waiting.snip[0]
+    worker.store.write_attempt(cell.key, "failed now")
+    waiting.standing.judge("c", [cell])
+    assert worker.asked == []
+    waiting.standing.since = "99999999T000000.000000Z"
+    waiting.standing.judge("c", [cell])
+    assert worker.asked == [cell.id]
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_a_check_that_loses_its_worker_is_handed_out_again(
+    project: Any, can: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many times; where pytest-xdist's distribution cannot do that, it stays a failure. A cell's item does."""
+    monkeypatch.setattr("prunebench.engine.pytest_plugin.time.sleep", lambda seconds: None)
+    path = write(project)
+    session = project.session(path)
+    store = project.store()
+    config = SimpleNamespace(stash=pytest.Stash())
+    use(config, Loaded(session, session.worker(store)))  # type: ignore[arg-type]
+    pending: list[str] = []
+
+    def mark(item: str) -> None:
+        if not can:
+            raise NotImplementedError
+        pending.append(item)
+
+    sched = SimpleNamespace(config=config, mark_test_pending=mark)
+
+    def crash(item: str) -> str:
+        report = SimpleNamespace(outcome="failed", longrepr="")
+        pytest_handlecrashitem(crashitem=item, report=report, sched=sched)
+        return report.outcome
+
+    check, cell = "tiny.toml::checks::like-magnitude", f"tiny.toml::{session.plan.cells[0].id}"
+    assert crash(cell) == "failed"
+    outcomes = [crash(check) for _ in range(TRIES + 1)]
+    assert outcomes == ["rerun" if can else "failed"] * TRIES + ["failed"]
+    assert pending == [check] * TRIES * can
