@@ -133,7 +133,10 @@ def settings_of(
         found = [[side for side in group if side is not None] for group in sides]
         lanes = tuple(id(side.pick.lane) for group in found for side in group)
         whole = [len(group) for group in found] == [len(group) for group in both]
-        if whole and lanes not in seen and not _itself(*found):
+        alike = _kind(check.of) == _kind(
+            check.against
+        )  # the best of some may be compared with the worst of them
+        if whole and lanes not in seen and not (alike and _itself(*found)):
             seen.add(lanes)
             yield setting, found[0], found[1]
 
@@ -154,6 +157,10 @@ def _candidates(where: Where, every: Sequence[Selection], table: Table) -> Itera
 
 def _families(one: Cells, table: Table) -> Mapping[tuple[str, ...], Mapping[str, Lane]]:
     return table.named.get((one.method, one.ablations_label), {})
+
+
+def _kind(side: Any) -> object:
+    return tuple(side.given) if isinstance(side, Extreme) else type(side)
 
 
 def _itself(of: Sequence[Side], against: Sequence[Side]) -> bool:

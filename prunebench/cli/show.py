@@ -161,6 +161,7 @@ def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
     shown["parameters"] = dict(getattr(component, "parameters", {}))
     if kind == "recipes":
         shown["fields"] = component.recipe.model_dump(mode="json", exclude_none=True)
+        shown["inferred"] = list(component.inferred)
     elif kind == "methods":
         shown["form"] = fill_scorer(component.form, host).model_dump(mode="json", by_alias=True)
         if unbuilt := component.form.unbuilt():

@@ -252,6 +252,8 @@ class RecipeComponent(Component):
     recipe: Recipe
     text: str = ""
     """What it is and where its numbers come from."""
+    inferred: tuple[str, ...] = ()
+    """Fields of the recipe that its source does not state."""
 
     @property
     def source(self) -> object:

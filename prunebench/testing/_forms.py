@@ -91,6 +91,8 @@ def check_recipe(component: RecipeComponent) -> None:
         rewind = recipe.step_of("rewind", _EXAMPLES)
     ensure(total >= 1, f"{who} trains {total} steps")
     ensure(0 <= rewind <= total, f"{who} rewinds to step {rewind} of {total}")
+    unknown = [name for name in component.inferred if name not in type(recipe).model_fields]
+    ensure(not unknown, f"{who} says that {', '.join(unknown)} is inferred, which is no field of a recipe")
     late = [epoch for epoch in recipe.drops if not 0 < epoch < recipe.epochs]
     ensure(not late, f"{who} drops the learning rate at epochs {late}, outside its {recipe.epochs:g} epochs")
     ensure(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simulated import simulate
 
 from prunebench.host import Host
 from prunebench.suite import Suite, load_suite, shipped_suites
@@ -72,6 +73,18 @@ def test_a_claim_is_a_sentence_with_its_place_in_the_paper(name: str, suites: di
         assert re.fullmatch(r"[A-Z].*[.)]", claim.says), claim.id
         assert re.search(r"Abstract|Sections? [1-7]|App\. [A-M]", claim.source), claim.id
         assert "|" not in claim.says + claim.source
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=[pytest.mark.slow] if one == "pai" else []) for one in WITH_CLAIMS]
+)
+def test_every_check_can_be_judged_where_everything_has_run(name: str) -> None:
+    """Of complete results made up for a suite no check lacks a cell, a setting, a sparsity or a measure."""
+    verdicts = simulate(name, diverging=0.0, missing=0.0, failing=0.0).results.verdicts
+    assert [(one.check, one.reason) for one in verdicts.outcomes if one.verdict == "not run"] == []
+    assert [claim.id for claim in verdicts.claims if claim.own] == []
+    nothing = [one.check for one in verdicts.outcomes if not one.parts and not one.n]
+    assert nothing in ([], ["S1-resnet50-nearly-half-in-whole-shortcuts"])  # of none that are pruned
 
 
 def test_kinds_are_the_sentences_own(suites: dict[str, Suite]) -> None:

@@ -72,3 +72,13 @@ def test_a_check_that_another_one_is_about_is_no_claim_of_its_own() -> None:
     assert [(claim.id, claim.verdict) for claim in verdicts.claims] == [("either", "holds")]
     alone = evaluate(suite, frame(rows), None, QUANTITIES, only=["better"])
     assert [claim.id for claim in alone.claims] == ["better"]
+
+
+def test_the_best_of_some_is_compared_with_the_worst_of_them() -> None:
+    """Both sides mean the same cells, and yet not the same method."""
+    rows = cells({"snip": SNIP, "magnitude": MAGNITUDE})
+    both = ["snip", "magnitude"]
+    check = {"name": "apart", "of": {"best": both}, "against": {"worst": both}, "by": 0.5}
+    found = one(rows, check)
+    assert found.verdict == "holds"
+    assert found.effect == pytest.approx(0.98)

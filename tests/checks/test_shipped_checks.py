@@ -121,7 +121,7 @@ CORRECTED: dict[str, dict[str, set[str]]] = {
         "P5-*-no-further-than-random": {"margin"},
         # "at most so many points below", by what matters
         "P4-*-below-the-best": {"margin"},
-        "S3-*-early-methods-within-*": {"margin"},
+        "S3-*-early-methods-within-*": {"margin", "of", "against", "by"},
         # over the mean of the sparsities that are meant, not at each or at one of them
         "P4-vgg16-snip-above-synflow-beyond-91.4": {"range", "beside"},
         "P4-resnet18-synflow-as-snip-to-79": {"over"},

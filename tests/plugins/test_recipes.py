@@ -123,3 +123,36 @@ def test_every_paper_recipe_is_compared(host: Host) -> None:
     """A recipe that is added from a paper has to be added here."""
     names = set(host.names("recipes"))
     assert {name for name in names if name.startswith(("pai-", "tanaka-"))} == set(NUMBERS)
+
+
+INFERRED = {
+    "pai-modified-cifar10": {"epochs", "momentum", "weight_decay", "drops", "augment"},
+    "tanaka-resnet18-cifar10": {"epochs", "momentum", "weight_decay", "drops", "augment"},
+    "tanaka-resnet18-tinyimagenet": {"momentum", "weight_decay", "drops", "drop_factor", "augment"},
+    "tanaka-tinyimagenet-vgg": {
+        *("epochs", "batch", "lr", "momentum", "weight_decay", "drops", "drop_factor", "augment"),
+    },
+}
+"""What the sources leave open: Table 7 of Frankle et al. (2021) gives rate, batch, factor or epochs, and no more."""
+REPLICATED = {
+    "pai-table7-resnet18-cifar10": "tanaka-resnet18-cifar10",
+    "pai-table7-resnet18-tinyimagenet": "tanaka-resnet18-tinyimagenet",
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_a_source_does_not_state_is_called_inferred(name: str, host: Host) -> None:
+    """By field where a user sees the recipe, and in its first line, which lists show."""
+    component = host.get("recipes", name)
+    assert set(component.inferred) == INFERRED.get(REPLICATED.get(name, name), set())
+    assert ("inferred" in component.text.splitlines()[0]) == bool(component.inferred)
+    text = " ".join(component.text.split())
+    for number, field in (("5e-4", "weight_decay"), ("drops", "drops")):
+        if field in component.inferred and number in text:
+            assert text.index(number) > text.index("Table 7")
+
+
+def test_networks_without_a_recipe_of_their_own_are_said_to_be_inferred(host: Host) -> None:
+    """The wide ResNets and VGG-19 of Tables 2, 3 and 5 train as ResNet-20 and VGG-16 do: nobody says so."""
+    for name in ("pai-cifar10", "pai-cifar10-vgg"):
+        assert "is inferred" in host.get("recipes", name).text

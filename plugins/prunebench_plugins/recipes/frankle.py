@@ -44,15 +44,19 @@ PAI_CIFAR10 = RecipeComponent(
 
 160 epochs of batches of 128 (391 steps each, the last batch smaller), SGD with momentum 0.9, learning rate
 0.1 divided by ten at epochs 80 and 120, weight decay 1e-4 on every parameter, random horizontal flips and
-shifts by up to four pixels, Kaiming normal; lottery ticket rewinding goes back to step 1000. Their other
-CIFAR-10 networks of Tables 2, 3 and 5 train alike.
+shifts by up to four pixels, Kaiming normal; lottery ticket rewinding goes back to step 1000. That their
+wide ResNets of Tables 2, 3 and 5 train alike is inferred: the paper states no recipe of them.
 """,
 )
 
 PAI_CIFAR10_VGG = RecipeComponent(
     "pai-cifar10-vgg",
     PAI_CIFAR10.recipe.model_copy(update={"rewind": AtStep(step=2000)}),
-    text="""VGG-16 on CIFAR-10 as in Frankle et al. (2021), App. A: `pai-cifar10`, rewound to step 2000.""",
+    text="""VGG-16 on CIFAR-10 as in Frankle et al. (2021), App. A: `pai-cifar10`, rewound to step 2000.
+
+That VGG-19 and VGG-16 with a hidden layer (Tables 2, 3 and 5) train alike is inferred; App. C.4 says that
+VGG-19 follows the hyper-parameters of GraSP's authors.
+""",
 )
 
 PAI_TINYIMAGENET = RecipeComponent(
@@ -90,10 +94,11 @@ second TinyImageNet row of Table 7 (learning rate 0.2, batches of 256, 200 epoch
 PAI_MODIFIED_CIFAR10 = RecipeComponent(
     "pai-modified-cifar10",
     PAI_CIFAR10.recipe.model_copy(update={"batch": 256, "lr": 0.2}),
-    text="""Modified ResNet-18 on CIFAR-10 with the second recipe of Frankle et al. (2021), App. D.3, Table 7.
+    inferred=("epochs", "momentum", "weight_decay", "drops", "augment"),
+    text="""Modified ResNet-18 on CIFAR-10, second recipe of Frankle et al. (2021), Table 7; in part inferred.
 
 Learning rate 0.2, batches of 256, divided by ten, as the table says; 160 epochs, drops at epochs 80 and 120,
-weight decay 1e-4 and the augmentation are inferred from their other CIFAR-10 networks.
+momentum 0.9, weight decay 1e-4 and the augmentation are inferred from their other CIFAR-10 networks.
 """,
 )
 

@@ -50,11 +50,12 @@ TANAKA_RESNET18_CIFAR10 = RecipeComponent(
         init="tanaka-resnet18",
         augment=("flip", "shift4"),
     ),
-    text="""Modified ResNet-18 on CIFAR-10 with the recipe of Tanaka et al. (2020).
+    inferred=("epochs", "momentum", "weight_decay", "drops", "augment"),
+    text="""Modified ResNet-18 on CIFAR-10 with the recipe of Tanaka et al. (2020), in part inferred.
 
-Learning rate 0.01 divided by five at epochs 60 and 120, batches of 128, weight decay 5e-4 (Frankle et al.
-2021, Table 7); 160 epochs, momentum 0.9 and the augmentation are inferred. Their initialisation: fan-out,
-BatchNorm's factors 1.
+Learning rate 0.01, divided by five, batches of 128 (Frankle et al. 2021, Table 7); 160 epochs, the drops at
+epochs 60 and 120, momentum 0.9, weight decay 5e-4 and the augmentation are inferred. Their initialisation:
+fan-out, BatchNorm's factors 1.
 """,
 )
 
@@ -70,7 +71,8 @@ TANAKA_RESNET18_TINYIMAGENET = RecipeComponent(
         init="tanaka-resnet18",
         augment=("flip", "shift4"),
     ),
-    text="""Modified ResNet-18 on TinyImageNet with the recipe of Tanaka et al. (2020).
+    inferred=("momentum", "weight_decay", "drops", "drop_factor", "augment"),
+    text="""Modified ResNet-18 on TinyImageNet with the recipe of Tanaka et al. (2020), in part inferred.
 
 Learning rate 0.01, batches of 128, 100 epochs (Frankle et al. 2021, Table 7); the drops by ten at epochs
 30, 60 and 80, momentum 0.9, weight decay 1e-4 and the augmentation are inferred. Their initialisation:
@@ -90,7 +92,8 @@ TANAKA_TINYIMAGENET_VGG = RecipeComponent(
         init="tanaka-tinyimagenet-vgg",
         augment=("flip", "shift4"),
     ),
-    text="""VGG-11 and VGG-16 modified for TinyImageNet with the recipe of Tanaka et al. (2020).
+    inferred=("epochs", "batch", "lr", "momentum", "weight_decay", "drops", "drop_factor", "augment"),
+    text="""VGG-11 and VGG-16 modified for TinyImageNet, as Tanaka et al. (2020); all but `init` inferred.
 
 All but the initialisation is inferred from their ResNet-18 on TinyImageNet: 100 epochs of batches of 128, SGD
 with momentum 0.9, learning rate 0.01 divided by ten at epochs 30, 60 and 80, weight decay 1e-4. Convolutions
@@ -101,7 +104,8 @@ by Kaiming normal with fan-out, the head normal with deviation 0.01.
 PAI_TABLE7_RESNET18_CIFAR10 = RecipeComponent(
     "pai-table7-resnet18-cifar10",
     TANAKA_RESNET18_CIFAR10.recipe.model_copy(update={"init": "kaiming-normal"}),
-    text="""Modified ResNet-18 on CIFAR-10 as in the replication of Frankle et al. (2021), Table 7.
+    inferred=TANAKA_RESNET18_CIFAR10.inferred,
+    text="""Modified ResNet-18 on CIFAR-10, by Frankle et al. (2021), Table 7; in part inferred.
 
 `tanaka-resnet18-cifar10` with their own initialisation: Kaiming normal, BatchNorm's factors uniform.
 """,
@@ -110,7 +114,8 @@ PAI_TABLE7_RESNET18_CIFAR10 = RecipeComponent(
 PAI_TABLE7_RESNET18_TINYIMAGENET = RecipeComponent(
     "pai-table7-resnet18-tinyimagenet",
     TANAKA_RESNET18_TINYIMAGENET.recipe.model_copy(update={"init": "kaiming-normal"}),
-    text="""Modified ResNet-18 on TinyImageNet as in the replication of Frankle et al. (2021), Table 7.
+    inferred=TANAKA_RESNET18_TINYIMAGENET.inferred,
+    text="""Modified ResNet-18 on TinyImageNet, by Frankle et al. (2021), Table 7; in part inferred.
 
 `tanaka-resnet18-tinyimagenet` with their own initialisation: Kaiming normal, BatchNorm's factors uniform.
 """,
