@@ -54,6 +54,12 @@ class Batch(_Value):
             raise ValueError("give either per_class or examples")
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `draw` where it is None: it came later, and no key may change by it."""
+        fields: dict[str, Any] = write(self)
+        return {name: value for name, value in fields.items() if name != "draw" or value is not None}
+
 
 class ScorerCall(_Value):
     """A scorer by name, its parameters, its batch, and the device it works on.
