@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",
     "compare": "prunebench.cli.compare",
+    "judge": "prunebench.cli.judge",
     "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
     "measures": "prunebench.cli.measures",
