@@ -70,7 +70,7 @@ def results_of(
     `asked`: ids of the cells that were asked for; of the others those without a result are "unselected", and
     settings of nothing but such are left out. `snapshot` saves reading results again.
     """
-    from prunebench.analysis import measures, table
+    from prunebench.analysis import courses, measures, table
     from prunebench.inventory.costs import cost_rows
     from prunebench.inventory.rows import measure_rows, of_selection, rows
     from prunebench.inventory.snapshot import Snapshot
@@ -85,12 +85,14 @@ def results_of(
         shown = of_selection(shown, asked)
     import pandas as pd
 
+    measured = measure_rows(plan, store, snapshot)
     return Results(
         suite,
         table(shown),
-        measures(measure_rows(plan, store, snapshot)),
+        measures(measured),
         pd.DataFrame(cost_rows(snapshot)),
         quantities_of(plan),
+        courses(measured),
     )
 
 

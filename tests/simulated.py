@@ -97,7 +97,7 @@ class Simulated:
 
     @cached_property
     def results(self) -> Results:
-        return Results(self.suite, self.cells, self.measures, self.costs, self.quantities)
+        return Results(self.suite, self.cells, self.measures, self.costs, self.quantities, self.courses)
 
     @cached_property
     def quantities(self) -> Mapping[str, Any]:

@@ -312,7 +312,7 @@ def costs(whole: pd.DataFrame, frame: pd.DataFrame, measured: bool) -> pd.DataFr
 
 def courses(whole: pd.DataFrame, measured: bool) -> pd.DataFrame:
     """Return the share of weights along training of one seed's cells, as every seed's is the same."""
-    place = [*_MEASURED[:3], *SETTING, *VARIANT, "density", "sparsity", "seed"]
+    place = [*SETTING, *VARIANT, "density", "sparsity", "seed", "key"]
     mine = whole[whole["status"] == "finished"].drop_duplicates([*SETTING, *VARIANT, "density"])
     mine = mine[(mine["ablations"] == "") & (mine["score_at"] == "")] if measured else mine.iloc[:0]
     owner, part, step, share = [], [], [], []

@@ -5,6 +5,7 @@ Everything is a pure function of a pandas DataFrame; docs/statistics.md gives re
 
 from prunebench.analysis.across import ACROSS, PROFILE, across, profile
 from prunebench.analysis.borders import Border
+from prunebench.analysis.courses import COURSES, courses
 from prunebench.analysis.layers import EmptyLayer, empty_layers
 from prunebench.analysis.measures import MEASURE, fields_of, measures, ratios, summarize_measures
 from prunebench.analysis.multiple import holm
@@ -34,6 +35,7 @@ __all__ = [
     "AT_RANGE",
     "AT_SPARSITY",
     "COLUMNS",
+    "COURSES",
     "MEASURE",
     "PROFILE",
     "RANGES",
@@ -46,6 +48,7 @@ __all__ = [
     "across",
     "against",
     "compare",
+    "courses",
     "empty_layers",
     "fields_of",
     "find_ranges",

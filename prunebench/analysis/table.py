@@ -65,7 +65,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     `accuracy` (percent) is 100 · correct / examples, where a row does not give them; the accuracy of a cell
     that is not finished is NaN, whatever the row says.
 
-    Raises: ValueError for a column that does not exist, a needed one that is absent, or an unknown status.
+    Raises: ValueError for a column that does not exist, a needed one that is absent, an unknown status, or
+    counts and accuracies that cannot be (more correct than there are examples).
 
     >>> cell = {"architecture": "lenet", "dataset": "mnist", "method": "snip", "density": "0.2", "seed": 1,
     ...         "status": "finished", "correct": 9750, "examples": 10000}
@@ -88,11 +89,23 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     unknown = set(frame["status"]) - set(STATUSES)
     if unknown:
         raise ValueError(f"unknown status {min(unknown)!r}{nearest(min(unknown), STATUSES)}")
+    _check_counts(frame)
     density = pd.to_numeric(frame["density"]).astype("float64")
     frame["sparsity"] = frame["sparsity"].fillna((1 - density).round(12))
     counted = (100 * frame["correct"] / frame["examples"]).astype("float64")
     frame["accuracy"] = frame["accuracy"].fillna(counted).where(frame["status"] == "finished")
     return frame
+
+
+def _check_counts(frame: pd.DataFrame) -> None:
+    """Raises: ValueError for counts and accuracies that cannot be, naming the first row."""
+    correct, examples = frame["correct"], frame["examples"]
+    impossible = (correct < 0) | (correct > examples) | (examples < 1)
+    for i in frame.index[impossible.fillna(False)][:1]:
+        raise ValueError(f"row {i} of the table of cells has {correct[i]} correct of {examples[i]} examples")
+    accuracy = frame["accuracy"]
+    for i in frame.index[accuracy.notna() & ~accuracy.between(0, 100)][:1]:
+        raise ValueError(f"row {i} of the table of cells has an accuracy of {accuracy[i]:g} %")
 
 
 def guess(frame: pd.DataFrame) -> pd.Series:

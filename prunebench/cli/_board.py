@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Verdicts
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.plan import Plan
     from prunebench.store import Store
@@ -20,15 +21,18 @@ def board(
     *,
     asked: Collection[str] | None = None,
     sparsities: Sequence[float] = (),
+    tables: Sequence[str] = (),
     snapshot: Snapshot | None = None,
     against: str | None = None,
+    verdicts: Verdicts | None = None,
 ) -> str | None:
     """Return a plan's leaderboard, or None where nothing of it has been run.
 
     `asked`: ids of the cells that were asked for. Of the others those that have no result are "unselected",
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
-    run. `sparsities`: the columns shown, where not the suite's own. `snapshot` saves reading records again;
-    `against` is the method that differences are to.
+    run. `sparsities`: the columns shown, where not the suite's own; `tables`: these alone. `snapshot` saves
+    reading records again. `verdicts`: what became of the suite's checks, where that is known already, or is
+    said elsewhere (no verdicts). `against` is the method that differences are to.
 
     Raises: UsageError for a method that the suite does not have.
     """
@@ -42,9 +46,11 @@ def board(
         from prunebench.report.versus import variant_of
 
         found.suite = {**found.suite, "against": variant_of(against, found)}
+    if verdicts is not None:
+        found.verdicts = verdicts
     if sparsities:
         found.suite = {**found.suite, "sparsities": list(sparsities)}
-    return leaderboard(found, format)
+    return leaderboard(found, format, tables=tables)
 
 
 _RESULTS = ("finished", "diverged")

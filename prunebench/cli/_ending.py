@@ -66,12 +66,15 @@ def report(
 
     `suite` is what the command was given.
     """
+    from prunebench.checks.outcomes import Verdicts
     from prunebench.cli._board import board
     from prunebench.cli._output import say, say_smoke
     from prunebench.cli._verdicts import as_counts, say_standing
 
     plan, asked = overview.session.plan, {cell.id for cell in overview.cells}
-    text = board(plan, overview.store, "json" if as_json else "md", asked=asked) if table else ""
+    format = "json" if as_json else "md"
+    told = verdicts if as_json else None  # beside a table for people it is said in a line
+    text = board(plan, overview.store, format, asked=asked, verdicts=told or Verdicts()) if table else ""
     if not as_json:
         if text:
             say()

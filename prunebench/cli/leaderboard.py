@@ -23,6 +23,7 @@ Examples:
   prunebench leaderboard quick --sparsity 95
   prunebench leaderboard quick --against snip
   prunebench leaderboard quick --format csv -o quick.csv
+  prunebench leaderboard quick --format latex --table accuracy -o quick.tex
 """
 
 
@@ -31,9 +32,18 @@ Examples:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
+    type=click.Choice(["md", "csv", "json", "latex", "terminal"], case_sensitive=False),
     default=None,
-    help="md for people; csv and json have every statistic, a row a method and sparsity.  [default: md]",
+    help="md, latex (booktabs) and terminal (as wide as this one) for people; csv and json have every "
+    "statistic, a row a method and sparsity.  [default: md]",
+)
+@click.option(
+    "--table",
+    "tables",
+    metavar="NAME",
+    multiple=True,
+    help="Write this table alone, without the sentences beside it: accuracy, ranges, cost, reported, claims, "
+    "checks or overall; repeatable. csv has one at a time, json all of them.",
 )
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
@@ -42,7 +52,7 @@ Examples:
     "--sparsity",
     metavar="S",
     multiple=True,
-    help="Show only this column of the md tables, as they print it: 98.6 or '95 %'; repeatable. Ranges and "
+    help="Show only this column of the tables, as they print it: 98.6 or '95 %'; repeatable. Ranges and "
     "places count all.",
 )
 @click.option(
@@ -61,6 +71,7 @@ def command(
     /,
     suite: str,
     format: str | None,
+    tables: tuple[str, ...],
     output: str | None,
     against: str | None,
     as_json: bool,
@@ -71,6 +82,7 @@ def command(
     Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
     when all cells are there that it shows, with 1 when some are not.
     """
+    from prunebench.checks.outcomes import Verdicts
     from prunebench.cli._board import board
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
@@ -84,12 +96,22 @@ def command(
     if as_json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format}: give one of them")
     format = "json" if as_json else format or "md"
-    if options["sparsity"] and format != "md":
-        raise UsageError(f"--sparsity chooses columns of the md tables; {format} has every sparsity in rows")
+    if options["sparsity"] and format in ("csv", "json"):
+        raise UsageError(f"--sparsity chooses columns of tables; {format} has every sparsity in rows")
     shown = suite_plan(suite, options)
     columns = sorted({sparsity_of(cell) for cell in shown.cells}) if options["sparsity"] else ()
     snapshot = Snapshot(shown.plan, shown.store)
-    text = board(shown.plan, shown.store, format, sparsities=columns, snapshot=snapshot, against=against)
+    verdicts = verdicts_if_any(shown.plan, shown.store, suite, options, snapshot)
+    text = board(
+        shown.plan,
+        shown.store,
+        format,
+        sparsities=columns,
+        tables=tables,
+        snapshot=snapshot,
+        verdicts=verdicts or Verdicts(),
+        against=against,
+    )
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)
     say_smoke(shown.plan.suite)
@@ -98,14 +120,13 @@ def command(
             f"nothing of suite {shown.plan.suite['name']} has been run in {shown.store.root}; "
             f"`prunebench run {suite}` does that"
         )
-        if format == "md":
+        if format not in ("csv", "json"):
             ctx.exit(code)
         from prunebench.report.leaderboard import leaderboard
         from prunebench.report.results import Results
 
-        text = leaderboard(Results(shown.plan.suite), format)
+        text = leaderboard(Results(shown.plan.suite), format, tables=tables)
     deliver(text, output)
     if format == "md":
-        verdicts = verdicts_if_any(shown.plan, shown.store, suite, options, snapshot)
         say_standing(verdicts, suite, err=True)
     ctx.exit(code)

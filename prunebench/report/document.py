@@ -33,6 +33,12 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     left: tuple[int, ...] = ()
     """Further columns that hold sentences, and are aligned to the left."""
+    kind: str = ""
+    """What it is of, where its name says more than that; else its name."""
+
+    def __post_init__(self) -> None:
+        if not self.kind:
+            object.__setattr__(self, "kind", self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -10,12 +11,12 @@ from prunebench.report.document import Cell
 from prunebench.report.footnotes import Footnotes, diverged_remark, empty_remark, lacking_remark
 from prunebench.report.methods import Row
 
-__all__ = ["absent", "accuracy", "difference", "place", "signed"]
+__all__ = ["absent", "accuracy", "amount", "difference", "place", "seconds", "signed"]
 
 
 def absent(value: Any) -> bool:
-    """True of None, NaN and pandas' NA."""
-    return bool(pd.isna(value))
+    """True of None, NaN, pandas' NA, and what is no number because it is infinite."""
+    return bool(pd.isna(value)) or (isinstance(value, float) and math.isinf(value))
 
 
 def signed(value: float) -> str:
@@ -26,6 +27,32 @@ def signed(value: float) -> str:
     """
     text = f"{value:+.2f}"
     return "0.00" if float(text) == 0 else text
+
+
+def amount(value: float) -> str:
+    """Return a large count with three digits and a prefix of the SI.
+
+    >>> amount(1.9166e11), amount(950), amount(0), amount(2.03e22)
+    ('192 G', '950', '0', '20,300 E')
+    """
+    for prefix, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:,.0f} {prefix}" if scaled >= 1000 else f"{scaled:.3g} {prefix}"
+    return f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    """Return a time with three digits.
+
+    >>> seconds(0.01234), seconds(75), seconds(5000), seconds(0)
+    ('12.3 ms', '75 s', '83.3 min', '0 s')
+    """
+    if 0 < value < 1:
+        return f"{1000 * value:.3g} ms"
+    if value >= 2 * 3600:
+        return f"{value / 3600:,.3g} h"
+    return f"{value / 60:.3g} min" if value >= 120 else f"{value:.3g} s"
 
 
 def accuracy(row: Row | None, remark: str, seeds: int, notes: Footnotes) -> Cell:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import SETTING, VARIANT, across, measures, profile, summarize_measures, table
+from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.report.standings import LONG, Board, Standing, board
@@ -55,6 +56,7 @@ class Results:
         measures: pd.DataFrame | None = None,
         costs: pd.DataFrame | None = None,
         quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
+        courses: pd.DataFrame | None = None,
     ) -> None:
         """Make results of plain tables.
 
@@ -64,12 +66,14 @@ class Results:
             measures: a row a cell, measure and number in it (`prunebench.analysis.measures`).
             costs: a row a cell: its labels, and any of the columns of COSTS.
             quantities: what checks compare, by name.
+            courses: the share of weights at each step of training (`prunebench.analysis.courses`).
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
         self.cells = table([]) if cells is None else cells
         self.measures = _no_measures() if measures is None else measures
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
+        self.courses = courses_of([]) if courses is None else courses
 
     @property
     def name(self) -> str:

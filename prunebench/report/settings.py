@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prunebench.analysis import Border, variant_name
+import pandas as pd
+
+from prunebench.analysis import Border
 from prunebench.percent import percent_labels
+from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
 from prunebench.report.fields import absent, accuracy, difference, place
 from prunebench.report.footnotes import Footnotes
 from prunebench.report.methods import Methods, Row, name_of
+from prunebench.report.replication import replication_blocks
 from prunebench.report.standings import Standing
 
 __all__ = ["LEGEND", "Shown", "heading", "setting_section"]
@@ -38,8 +42,6 @@ class Shown:
     """The columns shown; all where none is given. Ranges and places count them all."""
     absent: str = "missing"
     """What cells without a result are called: "not run yet" where nobody asked for them now."""
-    reported: Sequence[Mapping[str, Any]] = ()
-    """What others report: rows of `checks.reported.reported_rows`."""
 
     @classmethod
     def of(cls, suite: Mapping[str, Any]) -> Shown:
@@ -49,7 +51,6 @@ class Shown:
             title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
             sparsities=suite.get("sparsities", ()),
             absent=suite.get("absent", "missing"),
-            reported=suite.get("reported", ()),
         )
 
     def shows(self, sparsity: float) -> bool:
@@ -57,10 +58,17 @@ class Shown:
         return not self.sparsities or sparsity == 0 or any(abs(sparsity - s) < 5e-13 for s in self.sparsities)
 
 
-def setting_section(standing: Standing, shown: Shown) -> Section:
-    """Return the section of one setting."""
+def setting_section(
+    standing: Standing, shown: Shown, every: Sequence[Row], reported: pd.DataFrame
+) -> Section:
+    """Return the section of one setting.
+
+    Args:
+        standing: the setting; shown: what the suite says of how it is shown.
+        every: its rows, with what they cost (`costs.with_costs`).
+        reported: its rows of `replication.replication`.
+    """
     title = heading(standing.labels)
-    every: Sequence[Row] = standing.rows.to_dict("records")
     at_sparsities = [row for row in every if row["at"] == "sparsity"]
     asked = {name_of(row) for row in at_sparsities if row["unselected"] < row["planned"]}
     rows = [row for row in every if name_of(row) in asked] or every
@@ -71,8 +79,9 @@ def setting_section(standing: Standing, shown: Shown) -> Section:
         return Section(title, (f"Nothing has been run yet: {count} cells are missing.",))
     part = _Part(standing, rows, by_sparsity, shown)
     blocks: list[Block] = [f"Seeds: {part.seeds}, unless n is given.", part.accuracies()]
-    blocks += part.reported()
+    blocks += replication_blocks(reported)
     blocks += part.ranges()
+    blocks += part.costs()
     remarks: list[tuple[int | None, str]] = [
         *part.notes.lines(),
         *((None, text) for text in _remarks(standing)),
@@ -114,28 +123,17 @@ class _Part:
             ),
         )
 
-    def reported(self) -> list[Block]:
-        """Return the numbers that others report of this setting: a row for each source and method.
-
-        What a source says of one cell in two tables stands once where it is the same, else side by side.
-        """
-        by_source: dict[tuple[str, str], dict[float, list[str]]] = {}
-        for row in self.standing.reported(self.shown.reported):
-            value = "diverged" if row["value"] is None else f"{row['value']:.2f}"
-            number = f" (n = {row['runs']})" if row["runs"] else ""
-            name = variant_name(row["method"], row["ablations"])
-            said = by_source.setdefault((name, row["source"]), {}).setdefault(row["sparsity"], [])
-            if value + number not in said:
-                said.append(value + number)
-        columns = sorted({s for values in by_source.values() for s in values if self.shown.shows(s)})
-        if not columns:
+    def costs(self) -> list[Block]:
+        """Return what each method costs at the highest matching sparsity, else at the highest one shown."""
+        ranges = self.standing.ranges
+        grid = [s for s in self.labels if s > 0 and self.shown.shows(s)]
+        matching = [s for s in grid if s in ranges.matching]
+        if not grid:
             return []
-        heads = ("method", "reported by", *(f"{self.labels[s]} %" for s in columns))
-        body = tuple(
-            (Cell(method), Cell(by), *(Cell(", ".join(values.get(s, [])), True) for s in columns))
-            for (method, by), values in by_source.items()
-        )
-        return ["Reported by others:", Table("reported", heads, body)]
+        at, why = (matching[-1], ", the highest matching sparsity") if matching else (grid[-1], "")
+        names = [(self.methods.shown(name), self.methods.row(name, at)[0]) for name in self.methods.names]
+        rows = [row for _, row in names if row is not None]
+        return cost_blocks(rows, names, self.labels[at], why)
 
     def ranges(self) -> list[Block]:
         """Return where the ranges lie, and each method's mean, place and difference over them."""

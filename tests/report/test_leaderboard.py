@@ -18,7 +18,7 @@ from prunebench.errors import UsageError
 from prunebench.percent import percent_labels
 from prunebench.report.escapes import markdown as escape
 from prunebench.report.leaderboard import leaderboard as written
-from prunebench.report.results import Results
+from prunebench.report.results import COSTS, Results
 from prunebench.report.standings import LONG
 
 Cells = Callable[..., pd.DataFrame]
@@ -84,7 +84,7 @@ def test_places_and_differences_over_ranges(cells: Cells) -> None:
 def test_csv_is_long_and_has_every_statistic(cells: Cells) -> None:
     """One row a method and sparsity or range; the interval is scipy's."""
     found = long_rows(leaderboard(cells(METHODS), suite=SUITE, format="csv"))
-    assert list(found[0]) == ["schema", "suite", "version", *LONG]
+    assert list(found[0]) == ["schema", "suite", "version", *LONG, *COSTS]
     (row,) = [r for r in found if (r["method"], r["ablations"], r["sparsity"]) == ("snip", "", "0.5")]
     values = METHODS["snip"][0.5]
     low, high = stats.t.interval(0.95, 2, loc=97.2, scale=stats.sem(values))
@@ -277,8 +277,14 @@ def test_reported_numbers_stand_below_ours(cells: Cells) -> None:
     ]
     text = leaderboard(frame, suite={**SUITE, "reported": reported})
     assert "Reported by others:" in text
-    assert ["snip", "A ¦ paper", "96.50 (n = 3)", "diverged"] in rows_of(text)
-    assert ["snip", "B", "93.60, 93.50", ""] in rows_of(text)
+    ours, half = [97.0, 97.2, 97.4], stats.t.ppf(0.975, 2) * stats.sem([97.0, 97.2, 97.4])
+    interval = f"[{0.7 - half:+.2f}, {0.7 + half:+.2f}]"
+    assert ["snip", "50 %", "A ¦ paper", "96.50 (n = 3)", "97.20 ± 0.20 (n = 3)", f"+0.70 {interval}"] in [
+        row[:6] for row in rows_of(text)
+    ]
+    assert np.mean(ours) == pytest.approx(97.2)
+    assert [row[3] for row in rows_of(text) if row[2:3] == ["B"]] == ["93.60", "93.50"]
+    assert ["diverged", "96.17 ± 0.21 (n = 3)", "", "0.2", "fails"] in [row[3:] for row in rows_of(text)]
     assert "11.00" not in text
     found = json.loads(leaderboard(frame, suite={**SUITE, "reported": reported}, format="json"))
     assert [(row["sparsity"], row["value"], row["runs"]) for row in found["settings"][0]["reported"]] == [

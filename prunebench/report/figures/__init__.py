@@ -21,10 +21,31 @@ __all__ = ["COLOURS", "GROUNDS", "MARKS", "Figure", "Style", "config", "figures"
 
 def figures(results: Results) -> list[Figure]:
     """Return the figures for which there are data, in the order in which a reader wants them."""
-    from prunebench.report.figures.ablations import ablations, best_variants, variants
-    from prunebench.report.figures.accuracy import accuracy, differences
+    from prunebench.report.figures import ablations, accuracy, baselines, places, structure, training
     from prunebench.report.figures.source import Source
 
     source = Source(results)
-    made = [make(source) for make in (accuracy, differences, ablations, variants, best_variants)]
+    makers = (
+        accuracy.accuracy,
+        accuracy.differences,
+        places.places,
+        ablations.ablations,
+        ablations.variants,
+        ablations.best_variants,
+        training.pruning_time,
+        training.pruning_time_ablations,
+        structure.layers,
+        structure.neurons,
+        structure.collapsed,
+        training.weights,
+        training.weights_retroactive,
+        structure.effective,
+        structure.effective_share,
+        baselines.extreme,
+        baselines.baselines,
+        training.cost,
+        places.across,
+        places.profiles,
+    )
+    made = [make(source) for make in makers]
     return [figure for figure in made if figure is not None]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PANEL", "ablations", "best_variants", "key_look", "variants"]
 
-PANEL = (250, 210)
+PANEL = (270, 215)
 
 
 def ablations(source: Source) -> Figure | None:

@@ -36,6 +36,76 @@ grasp. {_BARS} {_SPACED} {_MARKED}
 Of each method and its variants the one whose mean over all sparsities is highest in this setting. It is
 chosen by the same runs that are drawn, so its lead is flattered. {_BARS} {_SPACED} {_MARKED}
 """,
+    "baselines": f"""
+What pruning at initialisation is compared with: random pruning, magnitude pruning after training, rewinding,
+gradual pruning; the dashed line is the unpruned network. {_BARS} {_SPACED} {_MARKED}
+""",
+    "extreme": f"""
+Left our means, beside them numbers that others report for the same method, setting and sparsity, a panel a
+source; a method keeps its colour and mark. Reported numbers have no bars. {_BARS} {_SPACED} {_MARKED}
+""",
+    "pruning-time": f"""
+Accuracy against the training step after which a method scores and removes weights, at one sparsity a panel.
+Dashed lines: the unpruned network and methods that prune after training. Methods named after the step that
+they rewind to (ltr-1000) are one line at these steps. A point whose step only the recipe knows, as the end of
+training, stands one grid step after the last. {_BARS} {_SPACED} {_MARKED}
+""",
+    "pruning-time-ablations": f"""
+A panel a network and method: accuracy against the step of pruning, as it is and under each ablation. {_BARS}
+{_SPACED} {_MARKED}
+""",
+    "layers": """
+Sparsity of each layer, from the input to the output, at one overall sparsity: the highest matching one, else
+the middle of the grid. Means over seeds, bars their 95 % t intervals; a ring marks a layer of which no seed's
+mask keeps a weight.
+""",
+    "neurons": """
+Share of neurons (output channels of convolutions, units of linear layers) of which at least so many of the
+incoming weights are removed, at one overall sparsity: the highest matching one, else the middle of the grid.
+Where a line is still high at 100 %, whole neurons are gone. Bars are 95 % t intervals of means over seeds.
+""",
+    "neurons-collapsed": """
+Share of neurons without any incoming weight left, against the share of weights that is kept. Bars are 95 % t
+intervals of means over seeds.
+""",
+    "weights": """
+Share of the prunable weights that is there at each step of everything that a method trains. Of each method
+the highest sparsity at which its mean accuracy is at most {within} points below the unpruned network's; a
+method without such a sparsity is not shown. The area under a line is a cost of training.
+""",
+    "weights-retroactive": """
+The same, counting for each method only what leads to the evaluated network, as if its mask had been known
+beforehand.
+""",
+    "effective": """
+Effective parameters (kept weights on a path from input to output) of the shuffled network over those of the
+unmodified one at the same seed, in the method's colour. 1: shuffling disconnects as much as the method did.
+Bars are 95 % t intervals of means over seeds.
+""",
+    "effective-share": """
+Share of the kept weights that lie on a path from input to output, against the share of weights that is kept.
+Bars are 95 % t intervals of means over seeds.
+""",
+    "cost": f"""
+Accuracy against what making and training the network costs, as a multiple of training the unpruned network
+once; a point a sparsity, joined along the grid. One panel counts every weight, as masked networks are really
+computed; the other, where it was measured, only the weights that are there: what no masked network reaches
+by itself. {_BARS} {_SPACED} {_MARKED}
+""",
+    "places": """
+Places in each range of sparsities: from 1 + the number of methods that are significantly better to the
+number of methods less those that are significantly worse (each pair's own t test at 5 %, Holm over all pairs
+of the setting and range). Methods whose bars overlap cannot be told apart for certain.
+""",
+    "across": """
+Difference to {after} averaged over settings, with a 95 % interval from a bootstrap over settings: what
+another choice of networks and data sets might have given. Methods with fewer than three settings have none.
+""",
+    "profiles": """
+In which share of the settings a method is at most so many margins below the best one there, the margin being
+the difference that does not matter in a setting. The higher a line and the earlier, the better; at 0 it is
+how often the method is the best.
+""",
 }
 
 

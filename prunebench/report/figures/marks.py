@@ -179,15 +179,19 @@ def lines(
     *,
     where: str = "",
     marks: Look | None = None,
+    order: str | None = None,
 ) -> list[alt.Chart]:
     """Return layers of lines, intervals of means and marks; a point without a mean breaks its line.
 
-    `marks`: the look that points have their shape of, where not `look`.
+    `marks`: the look that points have their shape of, where not `look`; `order`: the column along which
+    points are joined, where not that of the horizontal axis.
     """
     rows = base.transform_filter(where) if where else base
     line = rows.mark_line(strokeWidth=1.7, invalid="break-paths-show-domains").encode(
         x=x, y=y.channel(y.mean), color=look.colour, strokeDash=look.dash, detail="name:N"
     )
+    if order is not None:
+        line = line.encode(order=order)
     interval = rows.transform_filter(f"isValid(datum.{y.low}) && isValid(datum.{y.high})")
     bars = interval.mark_rule(opacity=0.55, strokeWidth=1.1).encode(
         x=x, y=y.channel(y.low), y2=f"{y.high}:Q", color=look.colour
@@ -296,13 +300,25 @@ def matching_range() -> list[Any]:
     return [ground, label]
 
 
-def panels(layers: Sequence[Any], field: str, size: tuple[int, int], *, where: str = "true",
-           columns: int = 3, sort: Sequence[str] | None = None) -> Any:  # fmt: skip
-    """Return layers over one table as panels, one for each value of `field` in the rows of `where`."""
+def panels(
+    layers: Sequence[Any],
+    field: str,
+    size: tuple[int, int],
+    *,
+    where: str = "true",
+    columns: int = 3,
+    sort: Sequence[str] | None = None,
+    apart: bool = False,
+) -> Any:
+    """Return layers over one table as panels, one for each value of `field` in the rows of `where`.
+
+    `apart`: each panel's axes span its own rows.
+    """
     import altair as alt
 
-    header = alt.Header(title=None, labelPadding=4)
-    chart = layered(layers, *size).facet(
-        facet=alt.Facet(f"{field}:N", header=header, sort=sort), columns=columns
-    )
+    header = alt.Header(title=None, labelPadding=4, labelFontSize=11, labelLimit=size[0] + 60)
+    facet = alt.Facet(f"{field}:N", header=header, sort=sort)
+    chart = layered(layers, *size).facet(facet=facet, columns=columns)
+    if apart:
+        chart = chart.resolve_scale(x="independent", y="independent")
     return headed(chart.transform_filter(where))

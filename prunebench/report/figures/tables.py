@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 
     from prunebench.report.results import Results
 
-__all__ = ["accuracies", "differences", "labelled", "measured", "range_spans", "titles"]
+__all__ = [
+    *(
+        "ACCURACIES",
+        "DIFFERENCES",
+        "DIGITS",
+        "OURS",
+        "accuracies",
+        "cut",
+        "differences",
+        "empty_of",
+        "families",
+    ),
+    *("half_an_example", "labelled", "range_spans", "reported", "titles", "variant_of"),
+]
 
 DIGITS = 7
 
@@ -73,20 +86,20 @@ def accuracies(results: Results) -> pd.DataFrame:
     found = found[(found["unselected"] < found["planned"]) & (found["sparsity"] < 1)]
     found = found.sort_values("sparsity", kind="stable").reset_index(drop=True)
     ranges = _range_of(results)
-    smallest = _half_an_example(results)
+    smallest = half_an_example(results)
     error = (100 - found["mean"]).clip(lower=smallest)
-    ends = [_cut(100 - found[name], error, found["setting"]) for name in ("high", "low")]
+    ends = [cut(100 - found[name], error, found["setting"]) for name in ("high", "low")]
     family = families(found["method"])
     unmodified = found["ablations"] == ""
     also = found["also"].map(lambda names: plain(", ".join(names)))
     lost = (100 - found["mean_with_diverged"]).clip(lower=smallest)
     return found.assign(
         method=found["method"].map(plain),
-        variant=found["ablations"].map(_variant),
+        variant=found["ablations"].map(variant_of),
         density=(1 - found["sparsity"]).round(12),
         range=[ranges.get(key, "") for key in zip(found["setting"], found["sparsity"], strict=True)],
         absent=found["missing"] + found["failed"] + found["unselected"],
-        empty=list(map(_empty, found["empty_layers"], found["planned"])),
+        empty=list(map(empty_of, found["empty_layers"], found["planned"])),
         also=also,
         ablated=_ablated(found),
         family=found["method"].map(family).where(unmodified, "").map(plain),
@@ -98,7 +111,7 @@ def accuracies(results: Results) -> pd.DataFrame:
     )[list(ACCURACIES)].round(dict.fromkeys(("mean", "sd", "low", "high", "guess"), DIGITS))
 
 
-def _variant(ablations: str) -> str:
+def variant_of(ablations: str) -> str:
     return plain(ablations.replace("+", " + ")) or "unmodified"
 
 
@@ -164,14 +177,14 @@ def differences(results: Results) -> pd.DataFrame:
     )[list(DIFFERENCES)].sort_values("sparsity", kind="stable")
 
 
-def _cut(ends: pd.Series, error: pd.Series, setting: pd.Series) -> pd.Series:
+def cut(ends: pd.Series, error: pd.Series, setting: pd.Series) -> pd.Series:
     """Return ends of intervals as they are drawn: two seeds of one method flatten nobody's lines."""
     by_setting = error.groupby(setting)
     least, most = by_setting.transform("min") / 1.2, by_setting.transform("max") * 1.05
     return ends.clip(lower=least, upper=most.clip(upper=100))
 
 
-def _half_an_example(results: Results) -> float:
+def half_an_example(results: Results) -> float:
     examples = results.cells["examples"].dropna()
     return 50 / float(examples.max()) if len(examples) else 0.005
 
@@ -186,7 +199,7 @@ def _range_of(results: Results) -> dict[tuple[str, float], str]:
     }
 
 
-def _empty(layers: Any, planned: int) -> str:
+def empty_of(layers: Any, planned: int) -> str:
     if not isinstance(layers, tuple) or not layers:
         return ""
     named = [
@@ -222,15 +235,42 @@ def _between(grid: tuple[float, ...], before: int, after: int) -> float:
     return float(np.round(np.sqrt(ends[0] * ends[1]), 9))
 
 
-def measured(results: Results, measure: str, fields: Iterable[str]) -> pd.DataFrame:
-    """Return `Results.measured` with settings and methods named, and `absent` as in `accuracies`."""
-    found = labelled(results.measured(measure, tuple(fields)), results)
-    absent = found["missing"] + found["failed"] + found["unselected"]
-    kept = ["setting", "name", "method", "variant", "density", "sparsity", "measure", "field", "planned", "n"]
-    return found.assign(
-        density=(1 - found["sparsity"]).round(12),
-        variant=found["ablations"].map(_variant),
-        absent=absent,
-    )[[*kept, "mean", "sd", "low", "high", "diverged", "absent"]].round(
-        dict.fromkeys(("mean", "sd", "low", "high"), DIGITS)
+def reported(results: Results) -> pd.DataFrame:
+    """Return our accuracies and those that others report, in settings that have such: `source` is whose."""
+    import pandas as pd
+
+    others = results.reported
+    if others.empty:
+        return pd.DataFrame()
+    others = labelled(others, results)
+    curves = accuracies(results)
+    ours = curves[curves["setting"].isin(others["setting"]) & curves["name"].isin(others["name"])]
+    ours = ours.assign(source=OURS)
+    rows = others.assign(
+        density=(1 - others["sparsity"]).round(12),
+        source=others["source"].map(plain),
+        mean=others["reported"],
+        error=(100 - others["reported"]).clip(lower=0.005),
+        n=0,
+        planned=others["runs"].fillna(0).astype(int),
+        low=float("nan"),
+        high=float("nan"),
+        error_low=float("nan"),
+        error_high=float("nan"),
+        diverged=others["reported"].isna().astype(int),
+        absent=0,
+        empty="",
     )
+    rows = rows.assign(place=rows["error"])
+    columns = list(REPORTED)
+    whole = pd.concat([ours[columns], rows[columns]], ignore_index=True)
+    return whole.sort_values("sparsity", kind="stable").reset_index(drop=True)
+
+
+OURS = "ours"
+
+REPORTED = (
+    *("setting", "source", "name", "density", "sparsity", "planned", "n", "mean", "low", "high", "diverged"),
+    *("absent", "empty", "error", "place", "error_low", "error_high"),
+)
+"""Columns of `reported`."""

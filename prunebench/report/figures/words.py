@@ -19,7 +19,7 @@ __all__ = [
         "listed",
         "losses_in_words",
     ),
-    *("number", "odd_in_words"),
+    *("number", "odd_in_words", "reported_in_words", "shares_in_words", "steps_in_words"),
 ]
 
 
@@ -84,6 +84,16 @@ def extremes_in_words(rows: pd.DataFrame, where: str, unit: str = " %", column: 
     )
 
 
+def shares_in_words(setting: str, rows: pd.DataFrame, *, what: str, along: str, column: str = "mean") -> str:
+    """Return where lines of shares begin and end, by method; `along` is the other axis' column."""
+    said = [f"Lines of {what}, {setting}."]
+    for name, part in rows[rows[column].notna()].groupby("name", sort=False):
+        ends = part.sort_values(along, kind="stable")[column]
+        first, last = (number(100 * value, 1) for value in (ends.iloc[0], ends.iloc[-1]))
+        said.append(f"{name}: {first} %." if len(ends) == 1 else f"{name}: from {first} to {last} %.")
+    return " ".join(said)
+
+
 def losses_in_words(setting: str, rows: pd.DataFrame) -> str:
     """Return for each method how far each ablation lies from it at its lowest and at its highest sparsity."""
     said = [f"Panels of test accuracy against the share of weights kept, {setting}, a panel a method."]
@@ -130,6 +140,57 @@ def odd_in_words(rows: pd.DataFrame) -> str:
         if len(mine):
             names = [f"{name} ({len(part)})" for name, part in mine.groupby("name", sort=False)]
             said.append(f"{kind} at {_count(len(mine), 'point')}: {listed(names)}.")
+    return " ".join(said)
+
+
+def steps_in_words(rows: pd.DataFrame) -> str:
+    """Return where accuracies begin and end along the step of pruning, panel by panel."""
+    said = ["Lines of test accuracy against the training step at which methods prune."]
+    for panel, mine in rows.groupby("panel", sort=False):
+        ends = []
+        for name, part in mine[mine["mean"].notna()].groupby("name", sort=False):
+            along = part.sort_values("step", kind="stable")["mean"]
+            first, last = number(along.iloc[0]), number(along.iloc[-1])
+            ends.append(f"{name} {first} %" if len(along) == 1 else f"{name} from {first} to {last} %")
+        said.append(f"{panel}: {listed(ends, 12)}. {odd_in_words(mine)}".strip())
+    return " ".join(said)
+
+
+def courses_in_words(setting: str, rows: pd.DataFrame) -> str:
+    """Return how long each method trains, with how many weights at the start and at the end."""
+    said = [f"Lines of the share of weights at each training step, {setting}."]
+    for name, part in rows.groupby("name", sort=False):
+        first, last = (number(100 * value, 1) for value in (part["share"].iloc[0], part["share"].iloc[-1]))
+        steps = f"{part['step'].max():,.0f} steps"
+        at = f"{name} at {number(100 * part['sparsity'].iloc[0], 1)} % sparsity"
+        said.append(f"{at}: {steps}, from {first} to {last} % of the weights.")
+    return " ".join(said)
+
+
+def costs_in_words(setting: str, rows: pd.DataFrame) -> str:
+    """Return what each method costs and reaches at its lowest and highest sparsity."""
+    said = [
+        f"Lines of test accuracy against cost, {setting}; cost in multiples of training the unpruned network."
+    ]
+    for (kind, name), part in rows[rows["mean"].notna()].groupby(["kind", "name"], sort=False):
+        ends = [
+            f"{number(row['mean'])} % at {number(row['cost'])} times" for row in (part.iloc[0], part.iloc[-1])
+        ]
+        said.append(f"{name}, {kind}: {' to '.join(dict.fromkeys(ends))}.")
+    return " ".join(said)
+
+
+def reported_in_words(setting: str, rows: pd.DataFrame) -> str:
+    """Return for each source and method the highest and the lowest accuracy."""
+    said = [f"Accuracy against the share of weights kept, ours and as others report it, {setting}."]
+    for source, mine in rows.groupby("source", sort=False):
+        ends = []
+        for name, part in mine.groupby("name", sort=False):
+            means = part["mean"].dropna()
+            lost = int(part["diverged"].sum())
+            span = f"{number(means.max())} to {number(means.min())} %" if len(means) else "no number"
+            ends.append(f"{name} {span}" + (f", {_count(lost, 'run')} diverged" if lost else ""))
+        said.append(f"{source}: {listed(ends, 12)}.")
     return " ".join(said)
 
 

@@ -1,0 +1,98 @@
+"""What each method costs, beside its accuracies: scoring, arithmetic, the weights that are left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from prunebench.analysis import AT_SPARSITY, SETTING, VARIANT
+from prunebench.report.document import Block, Cell, Table
+from prunebench.report.fields import absent, amount, seconds
+from prunebench.report.results import COSTS, Results
+
+__all__ = ["COST_LEGEND", "cost_blocks", "with_costs"]
+
+_ROW = [*SETTING, *VARIANT, *AT_SPARSITY]
+
+
+def with_costs(results: Results) -> pd.DataFrame:
+    """Return the table `results.summary` with the columns of COSTS: means over a row's seeds.
+
+    A seed of which a cost is not known does not count in its mean; over ranges of sparsity costs are NaN.
+    """
+    by_key = results.costs.drop_duplicates("key").set_index("key")[list(COSTS)]
+    cells = results.board.cells
+    known = cells[cells["key"].isin(by_key.index) & (cells["key"] != "")]
+    costs = by_key.loc[known["key"]].set_index(known.index)
+    means = pd.concat([known[_ROW], costs], axis=1).groupby(_ROW, sort=False, dropna=False).mean()
+    found = results.summary.merge(means.reset_index(), on=_ROW, how="left")
+    at_sparsity = found["at"] == "sparsity"
+    return found.assign(**{name: found[name].where(at_sparsity) for name in COSTS})
+
+
+class _Column(NamedTuple):
+    heading: str
+    name: str
+    spell: Callable[[float], str]
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.4g} %"
+
+
+_COLUMNS = (
+    _Column("scorings", "scoring_rounds", _count),
+    _Column("scoring passes", "scoring_passes", _count),
+    _Column("scoring time", "scoring_seconds", seconds),
+    _Column("MACs in all", "macs", amount),
+    _Column("training FLOPs, dense", "training_flops_dense", amount),
+    _Column("training FLOPs, sparse", "training_flops_sparse", amount),
+    _Column("FLOPs of an example, sparse", "flops_sparse", amount),
+    _Column("weights kept", "kept", _count),
+    _Column("effective density", "effective_density", _share),
+)
+COST_LEGEND = (
+    "Costs are those of a method that is run alone, from the first step on: means over seeds. Scorings: how "
+    "often weights are scored; passes: in forward passes of one example. MACs (multiply-accumulates) are "
+    "those of the plan, evaluations of the accuracy included; FLOPs are measured of training and scoring, "
+    "dense with all weights, sparse with those that are there. They are counted, not timed: a mask by itself "
+    "makes nothing faster. The effective density leaves out kept weights on no path from input to output."
+)
+
+
+def cost_blocks(
+    rows: Sequence[Mapping[Any, Any]],
+    names: Sequence[tuple[str, Mapping[Any, Any] | None]],
+    label: str,
+    why: str,
+) -> list[Block]:
+    """Return the table of costs of one setting at one sparsity; nothing where none is known.
+
+    Args:
+        rows: rows at the sparsity, with their costs.
+        names: the methods as they are shown, each with its row; None: not planned there.
+        label: the sparsity in percent; why: what is particular of it.
+    """
+    columns = [column for column in _COLUMNS if any(not absent(row[column.name]) for row in rows)]
+    if all(not absent(row["training_flops_dense"]) for row in rows):
+        columns = [column for column in columns if column.name != "macs"]
+    if not columns:
+        return []
+    body = tuple(
+        (Cell(name), *(_cell(row, column) for column in columns)) for name, row in names if row is not None
+    )
+    of = {f"{row['prunable']:,.0f}" for row in rows if not absent(row["prunable"])}
+    weights = f", of {of.pop()} weights" if len(of) == 1 else ""
+    heading = f"Costs at {label} %{why}{weights}:"
+    return [heading, Table("cost", ("method", *(column.heading for column in columns)), body)]
+
+
+def _cell(row: Mapping[Any, Any], column: _Column) -> Cell:
+    value = row[column.name]
+    return Cell() if absent(value) else Cell(column.spell(value), True, value=float(value))

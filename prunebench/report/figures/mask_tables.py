@@ -1,0 +1,102 @@
+"""The tables of charts of masks: layers, neurons, weights on a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from prunebench.analysis import SETTING, ratios, summarize_measures
+from prunebench.report.escapes import plain
+from prunebench.report.figures.tables import DIGITS, labelled, titles, variant_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prunebench.report.results import Results
+
+__all__ = ["MEASURED", "effective_ratios", "measured", "of_telling", "telling"]
+
+
+def measured(results: Results, measure: str, fields: Iterable[str]) -> pd.DataFrame:
+    """Return `Results.measured` of shares, settings and methods named, and `absent` as in `accuracies`.
+
+    `lower` and `upper` are the interval as it is drawn: within 0 and 1.
+    """
+    found = labelled(results.measured(measure, tuple(fields)), results)
+    return found.assign(
+        density=(1 - found["sparsity"]).round(12),
+        variant=found["ablations"].map(variant_of),
+        absent=found["missing"] + found["failed"] + found["unselected"],
+        lower=found["low"].clip(0, 1),
+        upper=found["high"].clip(0, 1),
+    )[list(MEASURED)].round(dict.fromkeys(MEASURED[-6:], DIGITS))
+
+
+MEASURED = (
+    *("setting", "name", "method", "variant", "density", "sparsity", "field", "planned", "n", "diverged"),
+    *("absent", "mean", "sd", "low", "high", "lower", "upper"),
+)
+"""Columns of `measured`."""
+
+
+def telling(results: Results) -> dict[str, float]:
+    """Return for each setting the sparsity at which its masks are looked at.
+
+    The highest matching one; where nothing matches the middle of the grid.
+    """
+    known = titles(results)
+    chosen = {}
+    for standing in results.standings:
+        grid, matching = standing.ranges.grid, standing.ranges.matching
+        if grid:
+            title = known[tuple(standing.labels[label] for label in SETTING)]
+            chosen[title] = matching[-1] if matching else grid[len(grid) // 2]
+    return chosen
+
+
+def of_telling(found: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return the rows at each setting's telling sparsity, with `order`, the number of a field in its setting.
+
+    Where nothing was measured there, those at the next sparsity that has something.
+    """
+    import pandas as pd
+
+    wanted = telling(results)
+    parts: list[pd.DataFrame] = []
+    for setting, rows in found[found["sparsity"] > 0].groupby("setting", sort=False):
+        aim = wanted.get(str(setting), 0.0)
+        there = rows.loc[rows["mean"].notna(), "sparsity"]
+        if there.empty:
+            continue
+        nearest = there.iloc[int((there - aim).abs().argmin())]
+        mine = rows[rows["sparsity"] == nearest]
+        places = {field: place for place, field in enumerate(dict.fromkeys(mine["field"]))}
+        parts.append(mine.assign(order=mine["field"].map(places)))
+    if not parts:
+        return found.iloc[:0].assign(order=0)
+    whole: pd.DataFrame = pd.concat(parts, ignore_index=True).sort_values("order", kind="stable")
+    return whole.reset_index(drop=True)
+
+
+def effective_ratios(results: Results) -> pd.DataFrame | None:
+    """Return effective parameters of shuffled over unmodified networks, under the method's own name."""
+    frame = results.measures
+    frame = frame[(frame["measure"] == "effective-density") & (frame["field"] == "effective")]
+    if not {"", "shuffle"} <= set(frame["ablations"]):
+        return None
+    shuffled = frame[frame["ablations"].isin(["", "shuffle"]) & (frame["sparsity"] > 0)]
+    found = labelled(summarize_measures(ratios(shuffled, "shuffle")), results)
+    room = 0.05 * (found["mean"].max() - found["mean"].min()) + 0.005
+    ends = {
+        end: found[end].clip(found["mean"].min() - room, found["mean"].max() + room)
+        for end in ("low", "high")
+    }
+    return found.assign(
+        name=found["method"].map(plain),
+        density=(1 - found["sparsity"]).round(12),
+        absent=found["missing"] + found["failed"] + found["unselected"],
+        lower=ends["low"],
+        upper=ends["high"],
+    )[[name for name in MEASURED if name not in ("method", "variant", "field")]].round(
+        dict.fromkeys(MEASURED[-6:], DIGITS)
+    )

@@ -1,0 +1,196 @@
+"""The tables of charts of training: when methods prune, what they cost, how many weights are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from prunebench.analysis import SETTING, variant_name
+from prunebench.percent import percent_labels
+from prunebench.report.escapes import plain
+from prunebench.report.figures.tables import (
+    DIGITS,
+    accuracies,
+    cut,
+    empty_of,
+    half_an_example,
+    labelled,
+    variant_of,
+)
+from prunebench.report.naming import SettingName, setting_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prunebench.report.results import Results
+
+__all__ = ["POINTS", "costs", "pruning_points", "remaining"]
+
+
+def pruning_points(results: Results) -> pd.DataFrame:
+    """Return accuracies by the step at which methods prune, of settings that differ in nothing but that.
+
+    `panel` is the network, data set and sparsity; `step` the training step, NaN for methods that have none
+    (they are lines across). Methods called after the step that they rewind to ("ltr-1000") are one, `name`
+    without the step.
+    """
+    import pandas as pd
+
+    rows = results.summary[results.summary["at"] == "sparsity"]
+    home = [name for name in SETTING if name != "score_at"]
+    rows = rows[rows["unselected"] < rows["planned"]]
+    steps = {tuple(labels): float(step) for *labels, step in results.suite.get("steps") or ()}
+    lent = results.board.cells
+    mine = lent.loc[~lent["lent"], [*SETTING, "method", "ablations", "density"]].drop_duplicates()
+    rows = rows.merge(mine, on=[*SETTING, "method", "ablations", "density"])
+    timed = rows[(rows["score_at"] != "") & (rows["sparsity"] > 0)]
+    several = timed.groupby([*home, "method", "ablations", "density"])["score_at"].transform("nunique") > 1
+    timed = timed[several]
+    if timed.empty:
+        return pd.DataFrame()
+    untimed = rows[(rows["score_at"] == "") & (rows["ablations"] == "")]
+    places = timed[[*home, "density", "sparsity"]].drop_duplicates()
+    beside = untimed.merge(places[[*home, "density"]], on=[*home, "density"])
+    dense = untimed[untimed["sparsity"] == 0].drop(columns=["density", "sparsity"]).merge(places, on=home)
+    whole = pd.concat([timed, beside, dense], ignore_index=True)
+    rewound = whole["method"].str.extract(r"^(.+)-(\d+)$")
+    known = [
+        _step(steps, str(at), row)
+        for at, row in zip(whole["score_at"], whole[list(SETTING)].to_dict("records"), strict=True)
+    ]
+    at_step = pd.Series(known, index=whole.index)
+    at_step = at_step.fillna(_after_the_last(at_step, whole, home))
+    step = at_step.fillna(rewound[1].where(whole["score_at"] == "").astype("float64"))
+    method = rewound[0].where((whole["score_at"] == "") & rewound[1].notna(), whole["method"])
+    networks = _networks(places, home)
+    own = [networks[key] for key in whole[home].itertuples(index=False, name=None)]
+    labels = percent_labels(places["sparsity"])
+    error = (100 - whole["mean"]).clip(lower=half_an_example(results))
+    at = [f"{labels[sparsity]} %" for sparsity in whole["sparsity"]]
+    panel = pd.Series([f"{n.title}, {s} sparsity" for n, s in zip(own, at, strict=True)], index=whole.index)
+    lost = 100 - whole["mean_with_diverged"]
+    found = whole.assign(
+        panel=panel,
+        method=method.map(plain),
+        variant=whole["ablations"].map(variant_of),
+        name=[plain(variant_name(m, a)) for m, a in zip(method, whole["ablations"], strict=True)],
+        step=step,
+        density=(1 - whole["sparsity"]).round(12),
+        absent=whole["missing"] + whole["failed"] + whole["unselected"],
+        empty=list(map(empty_of, whole["empty_layers"], whole["planned"])),
+        error=error,
+        place=error.fillna(lost),
+        error_low=cut(100 - whole["high"], error, panel),
+        error_high=cut(100 - whole["low"], error, panel),
+    )
+    found["ablated"] = (
+        (found["variant"] != "unmodified").groupby([found["panel"], found["method"]]).transform("any")
+    )
+    found["part"] = [f"{n.id}, {s}: {m}" for n, s, m in zip(own, at, found["method"], strict=True)]
+    return (
+        found[list(POINTS)]
+        .sort_values("step", kind="stable")
+        .reset_index(drop=True)
+        .round(dict.fromkeys(("mean", "low", "high", "error", "place", "error_low", "error_high"), DIGITS))
+    )
+
+
+def _networks(places: pd.DataFrame, home: list[str]) -> dict[tuple[str, ...], SettingName]:
+    """Return what each setting is called when the step of pruning is left open."""
+    labels = [
+        tuple(map(str, row)) for row in places[home].drop_duplicates().itertuples(index=False, name=None)
+    ]
+    names = setting_names([{**dict(zip(home, row, strict=True)), "score_at": ""} for row in labels])
+    return dict(zip(labels, names, strict=True))
+
+
+_STEP = ("dataset", "recipe", "split", "find", "score_at")
+"""The labels that a plan's `steps` are by."""
+
+
+def _step(steps: Mapping[tuple[str, ...], float], point: str, labels: Mapping[Any, Any]) -> float:
+    """Return the step of a point; NaN where only the recipe knows it, or a method has its own."""
+    known = steps.get(tuple(labels[name] for name in _STEP))
+    if known is not None or point in ("", "init"):
+        return float("nan") if not point else known or 0.0
+    kind, _, number = point.partition(" ")
+    return float(number) if kind == "step" and number.isdigit() else float("nan")
+
+
+def _after_the_last(step: pd.Series, rows: pd.DataFrame, home: list[str]) -> pd.Series:
+    """Return for points of unknown step, as "end", a place one grid step after the last that is known."""
+    of_family = step.groupby([rows[name] for name in home])
+    last = of_family.transform("max")
+    before = of_family.transform(lambda known: known[known < known.max()].max())
+    return (2 * last - before.fillna(0)).where(rows["score_at"] != "")
+
+
+POINTS = (
+    *("panel", "part", "name", "method", "variant", "ablated", "step", "density", "sparsity", "planned", "n"),
+    *("mean", "low", "high", "diverged", "absent", "empty", "error", "place", "error_low", "error_high"),
+)
+"""Columns of `pruning_points`."""
+
+
+def remaining(results: Results, within: float) -> pd.DataFrame:
+    """Return the course of the weights of each method at its sparsest network of full accuracy.
+
+    That is the highest sparsity whose mean is at most `within` points below the unpruned network's mean.
+    """
+    courses = results.courses
+    if courses.empty:
+        return courses
+    rows = results.summary[results.summary["at"] == "sparsity"]
+    dense = rows[rows["sparsity"] == 0].drop_duplicates(list(SETTING)).set_index(list(SETTING))["mean"]
+    rows = rows.join(dense.rename("dense"), on=list(SETTING))
+    near = rows[(rows["sparsity"] > 0) & (rows["mean"] >= rows["dense"] - within)]
+    best = (
+        near.sort_values("sparsity", kind="stable")
+        .groupby([*SETTING, "method", "ablations"], sort=False)
+        .tail(1)
+    )
+    kept = [*SETTING, "method", "ablations", "density", "mean"]
+    none = rows[rows["sparsity"] == 0]
+    import pandas as pd
+
+    found = courses.merge(pd.concat([none, best])[kept], on=kept[:-1])
+    first = found.groupby([*SETTING, "method", "ablations"])["seed"].transform("min")
+    found = labelled(found[found["seed"] == first], results)
+    return found[["setting", "name", "part", "step", "share", "density", "sparsity", "mean"]].round(DIGITS)
+
+
+def costs(results: Results) -> pd.DataFrame:
+    """Return accuracies with what each row costs, as multiples of training the unpruned network once.
+
+    A row a setting, method, sparsity and `kind`: every weight is counted, or those alone that are there.
+    """
+    import pandas as pd
+
+    frame = results.costs
+    keys = [*SETTING, "method", "ablations", "density"]
+    if frame.empty:
+        return pd.DataFrame()
+    means = frame.groupby(keys, sort=False)[["macs", "relative_sparse"]].mean().reset_index()
+    family = list(SETTING[:4])
+    once = means[means["method"] == results.baselines.none].groupby(family)["macs"].mean().rename("once")
+    means = means.join(once, on=family)
+    means = labelled(means.assign(every=means["macs"] / means["once"]), results)
+    curves = accuracies(results)
+    both = curves.merge(
+        means.assign(density=means["density"].astype("float64"))[
+            ["setting", "name", "density", "every", "relative_sparse"]
+        ],
+        on=["setting", "name", "density"],
+    )
+    both = both[(both["variant"] == "unmodified") & (both["n"] + both["diverged"] + both["absent"] > 0)]
+    parts = [
+        both.assign(cost=both[column], kind=said)
+        for column, said in (("every", EVERY), ("relative_sparse", THERE))
+    ]
+    whole = pd.concat(parts, ignore_index=True).dropna(subset=["cost"]).sort_values("sparsity", kind="stable")
+    return whole.drop(
+        columns=["every", "relative_sparse", "ablated", "family", "best_variant", "also"]
+    ).round({"cost": DIGITS})
+
+
+EVERY, THERE = "with all weights, as computed", "with the kept weights alone, in theory"

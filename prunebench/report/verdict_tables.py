@@ -1,0 +1,155 @@
+"""What became of a suite's claims and checks, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
+from prunebench.errors import PrunebenchError
+from prunebench.report.document import Block, Cell, Section, Table
+from prunebench.report.results import Results
+
+__all__ = ["CHECKS", "CLAIMS", "checks_frame", "claims_frame", "verdict_sections", "verdicts_of"]
+
+CLAIMS = (
+    *("claim", "says", "source", "kind", "verdict"),
+    *("holds", "fails", "undecided", "not_run", "checks", "failing"),
+)
+"""Columns of `claims_frame`: docs/results.md says what each one holds."""
+
+CHECKS = (
+    *("check", "claim", "verdict", "expect", "quantity", "compare", "over", "margin"),
+    *("setting", "range", "of", "against", "effect", "by", "lower", "upper", "p_holds", "p_fails"),
+    *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "reason", "notes"),
+)
+"""Columns of `checks_frame`: the fields of an outcome, as docs/checks.md says."""
+
+
+def verdicts_of(results: Results) -> tuple[Verdicts, str]:
+    """Return what became of the suite's checks, or none and why they cannot be judged."""
+    if not results.suite.get("checks"):
+        return Verdicts(), ""
+    try:
+        found: Verdicts = results.verdicts
+    except PrunebenchError as error:
+        return Verdicts(), f"The checks cannot be judged: {error}."
+    return found, ""
+
+
+def claims_frame(verdicts: Verdicts) -> pd.DataFrame:
+    """Return a row for each claim; a check that names no claim is one by itself."""
+    rows = [
+        {
+            **{name: getattr(claim, name) for name in CLAIMS if name != "claim"},
+            "claim": claim.id,
+        }
+        for claim in verdicts.claims
+    ]
+    return pd.DataFrame(rows, columns=list(CLAIMS))
+
+
+def checks_frame(verdicts: Verdicts) -> pd.DataFrame:
+    """Return a row for each check: its outcome, without those of its parts."""
+    rows = [{name: getattr(outcome, name) for name in CHECKS} for outcome in verdicts.outcomes]
+    return pd.DataFrame(rows, columns=list(CHECKS))
+
+
+_CLAIMS = (
+    'A claim is judged from its checks as its kind says: every, some or most of them. "Not contradicted" is '
+    'less than "holds": at least half hold and none fails, but some are not decided.'
+)
+_CHECKS = (
+    "The effect is of − against (or their ratio), with one-sided 95 % bounds of what the check speaks of. An "
+    "undecided check says how many seeds would decide it with 80 % power, at the spread and effect seen."
+)
+
+
+def verdict_sections(verdicts: Verdicts, fault: str = "") -> list[Section]:
+    """Return the sections of claims and checks that can be judged; `fault`: why none can."""
+    if fault:
+        return [Section("Checks", (fault,))]
+    if not verdicts.outcomes:
+        return []
+    claims = [claim for claim in verdicts.claims if not claim.own and claim.verdict != "not run"]
+    checks = [outcome for outcome in verdicts.outcomes if outcome.verdict != "not run"]
+    return [*_claims(verdicts, claims), _checks(verdicts, checks)]
+
+
+def _claims(verdicts: Verdicts, claims: list[ClaimVerdict]) -> Iterator[Section]:
+    every = [claim for claim in verdicts.claims if not claim.own]
+    if not every:
+        return
+    said = ", ".join(
+        f"{sum(claim.verdict == word for claim in every)} {word}"
+        for word in ("holds", "not contradicted", "open", "fails", "not run")
+    )
+    blocks: list[Block] = [f"Of {len(every)} claims: {said}."]
+    if claims:
+        heads = ("claim", "sentence", "source", "kind", "verdict", "checks", "fails")
+        body = tuple(
+            (
+                *(Cell(text) for text in (claim.id, claim.says, claim.source, claim.kind, claim.verdict)),
+                Cell(claim.evidence),
+                Cell(_few(claim.failing)),
+            )
+            for claim in claims
+        )
+        blocks += [Table("claims", heads, body, left=(1, 2, 3, 4, 5, 6)), _CLAIMS]
+    yield Section("Claims", tuple(blocks))
+
+
+def _checks(verdicts: Verdicts, checks: list[Outcome]) -> Section:
+    failures = f"{verdicts.failures} of {verdicts.judged} judged checks fail"
+    chance = f"chance explains at most {verdicts.chance:.3g} if all of them are true"
+    blocks: list[Block] = [
+        f"{failures}; {chance}. {len(verdicts.outcomes) - len(checks)} checks are not run."
+    ]
+    if checks:
+        heads = ("check", "verdict", "is", "range", "effect", "margin", "n", "why")
+        body = tuple(tuple(_check_cells(outcome)) for outcome in checks)
+        blocks += [Table("checks", heads, body, left=(1, 2, 3, 7)), _CHECKS]
+    return Section("Checks", tuple(blocks))
+
+
+def _check_cells(outcome: Outcome) -> Iterator[Cell]:
+    yield Cell(outcome.check)
+    yield Cell(outcome.verdict)
+    yield Cell(_question(outcome))
+    yield Cell(outcome.range)
+    yield _effect(outcome)
+    yield _number(outcome.margin, "{:g}")
+    yield Cell(f"{outcome.n}", True, value=float(outcome.n))
+    yield Cell(" ".join([*([outcome.reason] if outcome.reason else []), *outcome.notes]))
+
+
+def _question(outcome: Outcome) -> str:
+    """Return what a check asks, in words: "snip above random"."""
+    if not outcome.single:
+        return f"{outcome.expect} of {len(outcome.parts)} checks"
+    asked = f"{outcome.of} {outcome.expect} {outcome.against}".strip()
+    by = f", by {outcome.by:g}" if outcome.by else ""
+    quantity = f", in {outcome.quantity}" if outcome.quantity != "accuracy" else ""
+    over = f", {outcome.over}" if outcome.over != "mean" else ""
+    return f"{asked}{by}{quantity}{over}"
+
+
+def _effect(outcome: Outcome) -> Cell:
+    if outcome.effect is None:
+        return Cell()
+    ratio = outcome.compare == "ratio"
+    text = f"{outcome.effect:.4g}" if ratio else f"{outcome.effect:+.3g}"
+    if outcome.lower is not None and outcome.upper is not None:
+        text += f" [{outcome.lower:+.3g}, {outcome.upper:+.3g}]"
+    return Cell(text, True, value=outcome.effect)
+
+
+def _number(value: float | None, spelling: str) -> Cell:
+    return Cell() if value is None else Cell(spelling.format(value), True, value=value)
+
+
+def _few(names: Any, most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
