@@ -16,7 +16,6 @@ import pandas as pd
 
 from prunebench.analysis import SETTING, VARIANT, variant_name
 from prunebench.analysis.ranges import Ranges
-from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Outcome, Verdict
 from prunebench.report.results import Results
 
@@ -37,6 +36,8 @@ class Question(NamedTuple):
     no: str
     mixed: str
     """What is said where settings or ranges answer differently."""
+    opposite: str = ""
+    """What is said of places where the difference is beyond the margin the other way round."""
 
 
 QUESTIONS = (
@@ -46,6 +47,7 @@ QUESTIONS = (
         "It is above random pruning.",
         "It is not above random pruning: nothing that it computes is of use.",
         "It is above random pruning in some places and not in others.",
+        "It is worse than random pruning",
     ),
     Question(
         "shuffle",
@@ -54,6 +56,7 @@ QUESTIONS = (
         "Which weights of a layer it keeps does not matter: its masks shuffled within layers do as well. It "
         "is a way to choose how many weights each layer keeps.",
         "Shuffling its masks within layers loses something in some places and nothing in others.",
+        "Its masks do better when they are shuffled within layers",
     ),
     Question(
         "reinit",
@@ -61,6 +64,7 @@ QUESTIONS = (
         "The initial values of the kept weights matter: drawn anew they do worse.",
         "The initial values of the kept weights do not matter: drawn anew they do as well.",
         "Drawing the kept weights anew loses something in some places and nothing in others.",
+        "The kept weights do better when they are drawn anew",
     ),
     Question(
         "invert",
@@ -68,6 +72,7 @@ QUESTIONS = (
         "Its scores tell good weights from bad: keeping the lowest instead does worse.",
         "Its scores do not tell good weights from bad: keeping the lowest instead does as well.",
         "Keeping the lowest scores instead loses something in some places and nothing in others.",
+        "Keeping the lowest scores does better, so they point the wrong way",
     ),
     Question(
         "batch",
@@ -82,6 +87,7 @@ QUESTIONS = (
         "It falls short of magnitude pruning after training.",
         "It does not fall short of magnitude pruning after training.",
         "It falls short of magnitude pruning after training in some places and not in others.",
+        "It is better than magnitude pruning after training",
     ),
     Question(
         "ltr",
@@ -89,6 +95,7 @@ QUESTIONS = (
         "It falls short of lottery-ticket rewinding.",
         "It does not fall short of lottery-ticket rewinding.",
         "It falls short of lottery-ticket rewinding in some places and not in others.",
+        "It is better than lottery-ticket rewinding",
     ),
 )
 
@@ -112,6 +119,14 @@ class Asked:
     def word(self) -> str:
         """The answer: "yes", "no", "cannot be told", "not run"."""
         return _WORDS[self.outcome.verdict]
+
+    @property
+    def opposite(self) -> bool:
+        """True if the difference is the other way round, for sure and by more than the margin."""
+        outcome = self.outcome
+        if outcome.verdict != "fails" or outcome.upper is None or outcome.effect is None:
+            return False
+        return outcome.upper < 0 and outcome.effect < -(outcome.margin or 0.0)
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,10 @@ class Answer:
     def sentence(self) -> str:
         """What that means for the method."""
         texts = {"yes": self.question.yes, "no": self.question.no, "it depends": self.question.mixed}
+        turned = sum(one.opposite for one in self.asked) if self.question.opposite else 0
+        if turned:
+            said = f"{self.question.opposite} (in {turned} of {len(self.asked)} places)."
+            return said if self.word == "no" else f"{texts[self.word]} {said}"
         if self.word in texts:
             return texts[self.word]
         if self.word == "cannot be told":
@@ -192,8 +211,7 @@ class Portrait:
             for i, place in enumerate(self.places)
             if (check := self._check(question, place, i)) is not None
         }
-        suite = {**self.results.suite, "checks": list(checks.values()), "claims": []}
-        judged = evaluate(suite, self.results.cells, self.results.measures, self.results.quantities)
+        judged = self.results.judged(list(checks.values()))
         outcomes = dict(zip(checks, judged.outcomes, strict=True))
         return [
             Answer(
@@ -217,7 +235,10 @@ class Portrait:
     @property
     def kind(self) -> list[str]:
         """What kind of method it is, in sentences: the answers, then what kinds of methods are like it."""
-        words = {answer.question.id: answer.word for answer in self.answers}
+        words = {
+            answer.question.id: "the opposite" if any(one.opposite for one in answer.asked) else answer.word
+            for answer in self.answers
+        }
         return [*(answer.sentence for answer in self.answers), *_likeness(words)]
 
     def _has(self, variant: Variant, labels: dict[str, str]) -> bool:

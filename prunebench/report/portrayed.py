@@ -114,7 +114,7 @@ def _asked(answer: Answer, one: Asked) -> tuple[Cell, ...]:
         Cell("" if outcome.effect is None else signed(outcome.effect), True),
         Cell(bounds, True),
         Cell(str(outcome.n) if outcome.n else "", True),
-        Cell(one.word),
+        Cell("no, the opposite" if one.opposite else one.word),
         Cell("" if outcome.seeds_needed is None else f"{outcome.seeds_needed:,}", True),
     )
 

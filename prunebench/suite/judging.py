@@ -34,10 +34,12 @@ def judging(suite: Suite, method: str, *, plugins: Sequence[str] = ()) -> dict[s
     data, with another scoring batch. Every matrix but those of the first kind is optional: some methods have
     no mask to shuffle.
 
-    Raises: UsageError where no setting is left.
+    Raises: UsageError where no setting is left, or for a method that prunes nothing.
     """
     matrices = []
     for number, cells in enumerate(_settings(suite, method)):
+        if cells[0].form.scorer is None:
+            raise UsageError(f"{method} prunes nothing: there is nothing to judge")
         shared = _shared(suite, cells)
         entry = _entry(suite, cells[0].matrix, method)
         others = [suite.baselines.random, suite.baselines.after_training, "ltr"]
@@ -48,8 +50,7 @@ def judging(suite: Suite, method: str, *, plugins: Sequence[str] = ()) -> dict[s
         for ablation in ABLATIONS:
             name, more = f"{ablation}-{number}", {"ablations": [[ablation]], "dense": False}
             matrices.append({"name": name, **shared, "methods": [entry], **more, "measures": list(MEASURES)})
-        batch = cells[0].form.scorer.batch if cells[0].form.scorer is not None else None
-        if batch is not None:
+        if (batch := cells[0].form.scorer.batch) is not None:
             other = {**batch.model_dump(exclude_none=True), "draw": 1}
             matrices.append(
                 {

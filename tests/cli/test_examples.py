@@ -70,7 +70,8 @@ def suite_of(args: list[str]) -> str | None:
         return args[args.index("--suite") + 1] if "--suite" in args else None
     return (
         args[1]
-        if args[0] in ("run", "validate", "plan", "status", "leaderboard", "check", "compare", "measures")
+        if args[0]
+        in ("run", "validate", "plan", "status", "leaderboard", "check", "compare", "judge", "measures")
         else None
     )
 
@@ -78,7 +79,11 @@ def suite_of(args: list[str]) -> str | None:
 def at_once(args: list[str]) -> bool:
     """Whether an example needs no results and plans no large suite."""
     waits = "--watch" in args
-    return args[0] not in ("run", "export", *OF_FILES) and suite_of(args) in (None, *CHEAP) and not waits
+    return (
+        args[0] not in ("run", "judge", "export", *OF_FILES)
+        and suite_of(args) in (None, *CHEAP)
+        and not waits
+    )
 
 
 def prepared(folder: Path) -> Place:
