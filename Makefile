@@ -5,16 +5,16 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 LOWEST := .venv-lowest
 
-.PHONY: run test test-all test-lowest check install benchmark clean
+.PHONY: run test test-all test-lowest check browser install benchmark clean
 .DEFAULT_GOAL := run
 
 run: install  ## environment, install, the quick suite, its table
 	$(BIN)/prunebench run quick -n $(WORKERS)
 
-test: install check  ## what CI runs: linters, types, layers, the quick tests
+test: install check browser  ## what CI runs: linters, types, layers, the quick tests
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not realdata"
 
-test-all: install check  ## also slow tests, and those on real images (PRUNEBENCH_DATA names the data root)
+test-all: install check browser  ## also slow tests, and those on real images (PRUNEBENCH_DATA names the data root)
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 test-lowest: $(LOWEST)/.installed  ## the quick tests with the lowest versions that pyproject.toml allows
@@ -26,10 +26,17 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+browser:  ## Debian's chromium, for tests of the report's page; where it cannot be installed they are skipped
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-liberation >/dev/null; } \
+	  || echo "no chromium: tests of the report's page in a browser are skipped"
+
 benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/data_path.py
 	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/report.py
 
 install: $(VENV)/.installed
 

@@ -22,13 +22,13 @@ FILE = Path(__file__).resolve().parents[1] / "prunebench" / "report" / "page" / 
 
 
 def runtime() -> str:
-    """Return the runtime: a first line that names its versions, then a script that sets three globals."""
+    """Return the runtime: a first line with its versions, then a script that sets the global vegaEmbed."""
     lite = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     versions = (
         f"/* Vega {vl_convert.get_vega_version()}, Vega-Lite {lite}, Vega-Embed "
         f"{vl_convert.get_vega_embed_version()}; licences in vega.licenses.txt */\n"
     )
-    snippet = "window.vegaEmbed = vegaEmbed; window.vega = vega; window.vegaLite = vegaLite;"
+    snippet = "window.vegaEmbed = vegaEmbed;"
     script = vl_convert.javascript_bundle(snippet, vl_version=lite)
     return versions + "(() => {\n" + script.rstrip() + "\n})();\n"
 

@@ -121,14 +121,14 @@ def _significant(dense: Floats, values: Floats, weights: Floats) -> Bools:
     """Say for each sample whether the drop from `dense` to `values`, paired by seed, is significant.
 
     By the two-sided t test; several seeds with one and the same drop have no spread and are decided by it.
-    Samples whose weights are not counts (some are negative) are draws of the mean alone: their spread is that
-    of the seeds as they are.
+    A sample whose weights are no counts draws a mean alone: its spread is that of the seeds as they are.
     """
     drop = dense - values
     there = ~np.isnan(drop)
     drop = np.where(there, drop, 0.0)
     n = weights @ there.astype(np.float64)
-    counts = weights if (weights >= 0).all() else np.where((weights != 0).any(axis=0), 1.0, 0.0)[None]
+    are_counts = ((weights >= 0) & (weights == np.round(weights))).all(axis=1, keepdims=True)
+    counts = np.where(are_counts, weights, 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = weights @ drop / n
         centre = counts @ drop / (counts @ there.astype(np.float64))

@@ -42,7 +42,7 @@ class Curves:
     margin: float
     """δ: differences in accuracy of fewer points do not matter."""
     weights: Floats
-    """(R, S): how often a resample draws each seed. The first one is the seeds as they are: all 1."""
+    """(R, S): how much a resample weighs each seed, in sum S; perhaps below zero. The first one is all 1."""
     measures: Mapping[str, Floats] = field(default_factory=dict)
     """"layer-sparsity.early" → (P, S): the numbers of measures, by the measure's name and the field's."""
 
@@ -68,7 +68,7 @@ class Curves:
         )
 
     def mean(self, values: Floats | None = None) -> Floats:
-        """Return the mean curve of each resample, R × P; NaN where none of the seeds drawn has a result.
+        """Return the mean curve of each resample, R × P; NaN where none of the seeds that count has a result.
 
         `values` are P × S; without them the mean is of accuracies.
         """

@@ -17,7 +17,9 @@ from scipy import special
 
 from prunebench.checks.curves import Floats
 
-__all__ = ["ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
+__all__ = ["ALPHA", "ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
+
+ALPHA = 0.05
 
 ROUNDING = 1e-11
 """Relative to the numbers that are compared: what is smaller is rounding of floats, no difference."""
@@ -37,6 +39,10 @@ class Evidence(Protocol):
     @property
     def without_spread(self) -> bool:
         """True if every seed says the same: D is decided by its value."""
+
+    @property
+    def p_other(self) -> float:
+        """Where D is without spread, the p value of its having another value."""
 
     def p_at_most(self, x: float) -> float:
         """Return the p value of D ≤ x."""
@@ -77,6 +83,8 @@ class Paired:
     def without_spread(self) -> bool:
         """True if every seed has the same number."""
         return self.sd == 0
+
+    p_other = 0.0
 
     @property
     def _error(self) -> float:
@@ -141,6 +149,8 @@ class Ratio:
     def without_spread(self) -> bool:
         """True if every seed has the same ratio."""
         return self.sd == 0
+
+    p_other = 0.0
 
     def _rest(self, d: float) -> Paired:
         x, y = self._upright
@@ -207,10 +217,19 @@ class Draws:
         apart = self.upper(0.05) - self.lower(0.05)
         return apart / (2 * _t(0.05, self.seeds)) * math.sqrt(self.seeds)
 
+    @cached_property
+    def p_other(self) -> float:
+        """The p value of another value."""
+        near = ROUNDING * max(abs(self.value), 1.0) if math.isfinite(self.value) else 0.0
+        with np.errstate(invalid="ignore"):  # infinite less infinite
+            apart = np.abs(self.resampled - self.value)
+        same = (self.resampled == self.value) | (apart <= near)
+        return float((~same).sum() + 1) / (len(self.resampled) + 1)
+
     @property
     def without_spread(self) -> bool:
-        """True if every resample says the same."""
-        return bool((np.abs(self.resampled - self.value) <= ROUNDING * max(abs(self.value), 1.0)).all())
+        """True if 95 % of the resamples say the same: a border, where it moves in whole steps."""
+        return self.p_other < ALPHA
 
     def p_at_most(self, x: float) -> float:
         """Return the p value of D ≤ x."""
@@ -268,6 +287,11 @@ class Extreme:
     def without_spread(self) -> bool:
         """True if none has a spread."""
         return all(one.without_spread for one in self.of)
+
+    @property
+    def p_other(self) -> float:
+        """The p value of another value of any of them."""
+        return min(1.0, sum(one.p_other for one in self.of))
 
     def p_at_most(self, x: float) -> float:
         """Return the p value of D ≤ x."""

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from prunebench.checks.evidence import Evidence
+from prunebench.checks.evidence import ALPHA, Evidence
 from prunebench.checks.outcomes import Verdict
 
 __all__ = ["ALPHA", "Judged", "judge"]
-
-ALPHA = 0.05
 
 
 class Judged(NamedTuple):
@@ -62,4 +60,5 @@ def _same(evidence: Evidence, claim: str, margin: float) -> _Rule:
 def _by_value(evidence: Evidence, claim: str, margin: float) -> _Rule:
     value = evidence.effect
     holds = 0 < value >= margin if claim == "above" else abs(value) < margin or value == 0
-    return holds, not holds, float(not holds), float(holds)
+    p = evidence.p_other
+    return holds, not holds, p if holds else 1.0, 1.0 if holds else p

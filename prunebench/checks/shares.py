@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import special
@@ -35,6 +35,7 @@ class Share:
 
     without_spread = False
     """Not even where all seeds agree: none of five diverged, and every tenth may."""
+    p_other = 1.0
 
     @property
     def effect(self) -> float:
@@ -96,6 +97,7 @@ class ShareDifference:
     by: float
 
     without_spread = False
+    p_other = 1.0
 
     @property
     def effect(self) -> float:
@@ -110,7 +112,11 @@ class ShareDifference:
     def seeds_to_decide(self, decided: Callable[[ShareDifference], bool]) -> int | None:
         """Return how many seeds like these, which all agree, are enough for `decided`."""
         alike = float(self.differences[0])
-        return _enough(lambda n: decided(ShareDifference(np.full(n, alike), self.by)), len(self.differences))
+
+        def enough(n: int) -> bool:
+            return decided(ShareDifference(np.full(n, alike), self.by))
+
+        return _enough(enough, len(self.differences), most=40)
 
     @cached_property
     def _total(self) -> float:
@@ -135,6 +141,7 @@ class ShareDifference:
         )
 
 
+@lru_cache(maxsize=4096)
 def _p_difference_at_most(total: float, n: int, x: float) -> float:
     """Return the p value of a true difference of at most x: of such a total, or more, at the difference x."""
     if x >= 1 or x < -1:
@@ -159,9 +166,6 @@ def _where(p: Callable[[float], float], alpha: float) -> float:
     return low
 
 
-_MOST = 200
-
-
-def _enough(decided: Callable[[int], bool], seeds: int) -> int | None:
-    """Return the fewest seeds, more than there are, that decide; None where 200 do not."""
-    return next((n for n in range(seeds + 1, _MOST + 1) if decided(n)), None)
+def _enough(decided: Callable[[int], bool], seeds: int, most: int = 200) -> int | None:
+    """Return the fewest seeds, more than there are, that decide; None where `most` do not."""
+    return next((n for n in range(seeds + 1, most + 1) if decided(n)), None)

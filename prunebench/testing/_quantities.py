@@ -137,7 +137,9 @@ def _sample(steps: tuple[float, ...], name: str) -> Curves:
     diverged = np.zeros(shape)
     diverged[-1, -1], accuracy[-1, -1] = 1.0, 10.0
     drawn = np.floor(stream(0, "conformance").uniform((_RESAMPLES - 1, _SEEDS)) * _SEEDS)
-    counts = (drawn[:, :, None] == np.arange(_SEEDS)).sum(axis=1)
+    counts = (drawn[:, :, None] == np.arange(_SEEDS)).sum(axis=1).astype(np.float64)
+    apart = stream(0, "conformance", "weights").normal((_SEEDS,)).astype(np.float64)
+    counts[-1] = 1 + 2 * (apart - apart.mean())  # no counts: some below zero
     return Curves(
         sparsities=np.array([place[0] for place in places]),
         steps=np.array([place[1] for place in places]),

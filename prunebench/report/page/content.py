@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from prunebench.analysis import SETTING, variant_name
+from prunebench.checks.outcomes import Verdicts
 from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure, config, figures, styles
 from prunebench.report.naming import SettingName, setting_names
@@ -16,6 +17,7 @@ from prunebench.report.page.answer import RANGES, Answer, answer, span
 from prunebench.report.page.columns import packed, safe
 from prunebench.report.page.listed import Listed, plain_columns
 from prunebench.report.page.tables import listed
+from prunebench.report.page.verdicts import checks, claims
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
 
@@ -86,8 +88,11 @@ class Content:
     @cached_property
     def tables(self) -> list[Listed]:
         """The page's tables, those that have rows."""
-        names = {tuple(each.standing.labels[n] for n in SETTING): each.name.id for each in self.settings}
-        return listed(self.results, names)
+        names = {tuple(each.standing.labels[n] for n in SETTING): each.name.title for each in self.settings}
+        tables = listed(self.results, names)
+        if self.claims is not None and self.claims.outcomes:
+            tables = [claims(self.claims), checks(self.claims, self.results.cells), *tables]
+        return tables
 
     @cached_property
     def figures(self) -> list[Figure]:
@@ -101,10 +106,10 @@ class Content:
         return {str(status): int(count) for status, count in cells["status"].value_counts().items()}
 
     @cached_property
-    def claims(self) -> Any:
+    def claims(self) -> Verdicts | None:
         """What became of the suite's claims and checks; None where it has none."""
-        asked = self.results.suite.get("checks") or self.results.suite.get("claims")
-        return self.results.verdicts if asked else None
+        suite = self.results.suite
+        return self.results.verdicts if suite.get("checks") or suite.get("claims") else None
 
     @property
     def commands(self) -> str:
@@ -126,6 +131,7 @@ class Content:
             "schema": 1,
             "suite": {name: safe(self.results.suite.get(name)) for name in ("name", "version", "digest")},
             "rerun": self.rerun,
+            "check": f"prunebench check {shlex.quote(self.command)} -k {{check}}",
             "baseline": plain(self.results.baselines.after_training),
             "settings": [_plain_setting(setting) for setting in self.settings],
             "ranges": self.ranges,

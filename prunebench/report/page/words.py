@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from prunebench import smoke
 from prunebench.report.escapes import plain
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ class Fact(NamedTuple):
 
     number: str
     words: str
+
+    @property
+    def text(self) -> str:
+        """Both, as a sentence has them."""
+        return f"{self.number} {self.words}"
 
 
 def facts(content: Content) -> list[Fact]:
@@ -36,7 +42,7 @@ def facts(content: Content) -> list[Fact]:
     if counts.get("diverged"):
         found.append(Fact(f"{counts['diverged']:,}", "diverged"))
     if content.claims is not None:
-        verdicts = Counter(claim.verdict for claim in content.claims.claims)
+        verdicts: Counter[str] = Counter(claim.verdict for claim in content.claims.claims)
         found += [
             Fact(f"{verdicts[word]:,}", f"claims {_PLURAL.get(word, word)}")
             for word in _ORDER
@@ -59,11 +65,8 @@ def remarks(content: Content) -> list[str]:
     planned = sum(counts.values())
     lacking = counts.get("missing", 0) + counts.get("failed", 0) + counts.get("unselected", 0)
     said = []
-    if limit := content.results.suite.get("limit"):
-        said.append(
-            f"A smoke run: of each setting only {plain(str(limit))} cells were asked for. "
-            "It shows that things run, no more."
-        )
+    if note := smoke.note(content.results.suite):
+        said.append(f"{note[0].upper()}{note[1:]}.")
     if lacking:
         failed = f", {counts['failed']:,} of them failed" if counts.get("failed") else ""
         running = " The suite is running: this page is written again as it goes on." if content.follow else ""
@@ -81,13 +84,12 @@ def claims_words(content: Content) -> str:
     if content.claims is None:
         return ""
     claims, outcomes = content.claims.claims, content.claims.outcomes
-    failing = sum(outcome.verdict == "fails" for outcome in outcomes)
-    chance = content.claims.chance
+    judged, failing, chance = content.claims.judged, content.claims.failures, content.claims.chance
     return (
-        f"{len(claims):,} claims, made of {len(outcomes):,} checks. A check asks of a difference paired by "
-        f"seed, with 95 % one-sided bounds. {failing:,} of the checks fail; chance alone explains up to "
-        f"{chance:g} of {len(outcomes):,}. “Not contradicted” and “open” are no verdicts: more seeds would "
-        "decide."
+        f"{_fact(len(claims), 'claim').text}, made of {_fact(len(outcomes), 'check').text}. A check asks of "
+        f"a difference paired by seed, with 95 % one-sided bounds. Of {judged:,} that were judged "
+        f"{failing:,} fail; chance alone explains up to {chance:g}. “Not contradicted” and “open” are no "
+        "verdicts: more seeds would decide."
     )
 
 

@@ -8,6 +8,7 @@ const onChange = (listener) => listeners.push(listener);
 const changed = (what) => listeners.forEach((listener) => listener(what));
 
 const settingId = () => DATA.settings[state.setting]?.id ?? "all";
+const settingName = () => DATA.settings[state.setting]?.name ?? "";
 
 function address(section = state.section) {
   const query = new URLSearchParams();
@@ -64,10 +65,15 @@ function arrive() {
   const section = readAddress();
   relink();
   if (!section) return;
-  const target = byId(section);
-  target.scrollIntoView();
-  target.querySelector("h2")?.focus({ preventScroll: true });
+  byId(section).scrollIntoView();
+  byId(section).querySelector("h2")?.focus({ preventScroll: true });
+  arriving = section;
 }
+
+// What is drawn above the section that was asked for moves it, until the reader moves it.
+let arriving = null;
+const stay = () => arriving && byId(arriving).scrollIntoView();
+for (const event of ["wheel", "touchmove", "keydown", "mousedown"]) addEventListener(event, () => (arriving = null), { passive: true });
 
 // -- which methods are shown ---------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ function chips(box, names, kind) {
   const focused = [...box.children].indexOf(document.activeElement);
   const all = el("button", { type: "button", class: "link", onclick: () => showOnly(names, kind) }, "all");
   const none = el("button", { type: "button", class: "link", onclick: () => showOnly([], kind) }, "none");
-  box.replaceChildren(...names.map((name) => chip(name, kind)), all, none);
+  box.replaceChildren(...names.map((name) => chip(name, kind)), el("span", { class: "both" }, all, none));
   if (focused >= 0) box.children[focused]?.focus();
 }
 
@@ -62,7 +62,7 @@ function present() {
   const summary = tableOf("summary");
   if (!summary) return { methods: DATA.methods, ablations: DATA.ablations };
   const here = summary.column("setting");
-  const variants = new Set(summary.column("name").filter((_, i) => here[i] === settingId()));
+  const variants = new Set(summary.column("name").filter((_, i) => here[i] === settingName()));
   const methods = new Set([...variants].map(methodOf));
   const ablations = new Set([...variants].flatMap(ablationsOf));
   return {

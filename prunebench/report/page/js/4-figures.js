@@ -1,5 +1,11 @@
 // Figures: Vega-Lite charts that read named tables. Rows of the setting and the methods that are chosen are handed in.
 
+const ERRORS = 1; // of Vega's levels of messages
+
+// Vega warns of charts that are as they should be (no rows yet; a legend of one layer alone): nobody can act on it.
+const warn = console.warn.bind(console);
+console.warn = (first, ...rest) => first === "WARN" || warn(first, ...rest);
+
 const NAMES = "name"; // the column of methods
 const SETTINGS_COLUMN = "setting";
 
@@ -19,7 +25,7 @@ class Figure {
   }
 
   get value() {
-    return DATA.settings[state.setting]?.name;
+    return settingName();
   }
 
   get offered() {
@@ -47,6 +53,8 @@ class Figure {
     const spec = structuredClone(this.about.spec);
     spec.datasets = Object.fromEntries(this.tables.map(([name, table]) => [name, this.rows(table)]));
     spec.config = { ...spec.config, ...DATA.config[dark() ? "dark" : "light"], background: null };
+    const names = new Set(Object.values(spec.datasets).flatMap((rows) => rows.map((row) => row[NAMES])));
+    told(spec, names);
     return fitted(spec, this.box.clientWidth);
   }
 
@@ -61,12 +69,15 @@ class Figure {
     this.section.hidden = !this.offered;
     if (!this.offered) return;
     this.width = this.box.clientWidth;
-    this.box.setAttribute("aria-label", this.about.alts[this.value] ?? this.about.alts[""] ?? this.about.title);
+    const words = this.about.alts[this.value] ?? this.about.alts[""] ?? this.about.title;
+    this.section.querySelector(".alt").textContent = words;
+    this.box.setAttribute("aria-label", words);
     const spec = this.spec();
+    spec.description = words; // Vega labels its drawing so
     const empty = !Object.values(spec.datasets).some((rows) => rows.length);
     this.section.classList.toggle("empty", empty);
     if (empty) return this.box.replaceChildren(el("p", { class: "note" }, "No method that is shown is in this figure."));
-    const view = { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: tooltip, loader: NOTHING };
+    const view = { mode: "vega-lite", actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip, loader: NOTHING, logLevel: ERRORS };
     this.box.style.minHeight = `${this.box.offsetHeight}px`;
     try {
       this.shown?.finalize();
@@ -115,6 +126,20 @@ class Figure {
 // The page loads nothing: what a chart would load is refused.
 const NOTHING = { load: () => Promise.reject(new Error("nothing is loaded")), sanitize: () => Promise.reject(new Error("no links")), http: null, file: null };
 
+// Legends tell of the methods that are drawn here and now, not of all that a suite has.
+function told(part, names) {
+  if (Array.isArray(part)) return part.forEach((each) => told(each, names));
+  if (part === null || typeof part !== "object") return undefined;
+  const { domain, range } = part.scale ?? {};
+  if (part.field === NAMES && Array.isArray(domain) && Array.isArray(range) && domain.length === range.length) {
+    const kept = domain.map((name, i) => [name, range[i]]).filter(([name]) => names.has(name));
+    part.scale.domain = kept.map(([name]) => name);
+    part.scale.range = kept.map(([, value]) => value);
+  }
+  for (const [key, value] of Object.entries(part)) if (key !== "datasets" && key !== "config") told(value, names);
+  return undefined;
+}
+
 // Side by side where there is room, below one another where there is none.
 function fitted(spec, width) {
   const panels = spec.columns ?? spec.facet?.columns;
@@ -159,7 +184,7 @@ function reveal(box) {
 // Draw the rest while nothing else goes on, so that printing has every figure.
 function whenIdle(left) {
   const next = left.find((figure) => figure.stale);
-  if (!next) return document.body.classList.add("drawn");
+  if (!next) return document.body.classList.add("drawn"), stay();
   const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
   later(async () => {
     await next.draw();

@@ -160,11 +160,11 @@ class TableView {
   }
 
   key(event, row, i) {
-    if (event.key === "Enter") return this.open(i);
     const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
-    if (!next?.dataset.row) return undefined;
-    event.preventDefault();
-    return next.focus();
+    if (event.key !== "Enter" && !next?.dataset.row) return;
+    event.preventDefault(); // else Enter would press the button of what it opened
+    if (next) next.focus();
+    else this.open(i);
   }
 
   open(i) {
@@ -241,13 +241,28 @@ function openRow(title, pairs, row) {
     el("h3", {}, title), el("button", { type: "button", class: "close", "aria-label": "close" }, "×"),
     command ? el("div", { class: "command" }, el("p", {}, "Run it again:"), el("pre", {}, el("code", {}, command)), button) : null,
     el("dl", {}, listed.map(([column, value]) => [
-      el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column))])));
+      el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column))])),
+    row.runs?.length ? runsOf(row.runs) : null);
   dialog.showModal();
+}
+
+// The runs that a check is made of: rows of the table of records, as first row and how many.
+function runsOf(spans) {
+  const list = el("ul", { class: "runs" });
+  const cells = tableOf("cells");
+  const count = spans.reduce((sum, value, i) => sum + (i % 2 ? value : 0), 0);
+  const details = el("details", {}, el("summary", {}, `Made of ${grouped(count)} runs`), list);
+  details.addEventListener("toggle", () => {
+    if (list.firstChild || !cells) return;
+    for (let i = 0; i < spans.length; i += 2)
+      for (let k = spans[i]; k < spans[i] + spans[i + 1]; k++)
+        list.append(el("li", {}, el("bdi", {}, cells.column("cell")[k]), ` ${shown(cells.column("accuracy")[k], { digits: 2 })} ${cells.column("status")[k] === "finished" ? "" : cells.column("status")[k]}`));
+  });
+  return details;
 }
 
 // What makes a row's cells again. The store of the page is not touched: it goes into one of its own.
 function commandOf(row) {
-  if (row.command) return row.command;
-  if (!row.cell) return null;
-  return DATA.rerun.replace("{cell}", quoted(row.cell));
+  if (row.check) return DATA.check.replace("{check}", () => quoted(row.check));
+  return row.cell ? DATA.rerun.replace("{cell}", () => quoted(row.cell)) : null;
 }

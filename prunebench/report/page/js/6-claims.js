@@ -10,7 +10,7 @@ class Claims {
     this.verdicts = new Set();
     this.word = "";
     if (!this.box || !this.claims) return;
-    this.byClaim = grouping(this.checks.column("claim"));
+    this.byClaim = grouping(this.checks.column("own_claim"));
     this.drawFilters();
     this.draw();
   }
@@ -54,7 +54,7 @@ class Claims {
     const checks = counts.filter(([count]) => count).map(([count, word]) => `${count} ${count === 1 && word !== "undecided" && word !== "not run" ? `${word}s` : word}`).join(", ");
     const summary = el("summary", {},
       pill(claim.verdict), el("span", { class: "says" }, el("bdi", {}, claim.says)),
-      el("span", { class: "source" }, el("bdi", {}, [claim.id, claim.source].filter(Boolean).join(" · ")), ` · ${checks || "no check"}`));
+      el("span", { class: "source" }, el("bdi", {}, [claim.own ? "" : claim.id, claim.source].filter(Boolean).join(" · ")), `${claim.own && !claim.source ? "" : " · "}${checks || "no check"}`));
     const inside = el("div", { class: "inside" });
     const details = el("details", { class: "claim", id: `claim-${claim.id}` }, summary, inside);
     details.addEventListener("toggle", () => details.open && !inside.firstChild && this.fill(inside, claim));
@@ -66,7 +66,7 @@ class Claims {
     const scale = scaleOf(rows);
     const head = ["", "check", "compares", "where", "effect and 95 % bounds", "", "seeds"].map((title) => el("th", { scope: "col" }, title));
     inside.append(
-      el("p", { class: "note" }, ({ every: "Claims all: it holds where every check holds, and fails where one fails beyond chance (Holm).", some: "Claims some: it holds where one check holds beyond chance (Holm), and fails where all fail.", most: "Claims most: it holds or fails where more than half of its checks do." })[claim.kind] ?? ""),
+      claim.own ? "" : el("p", { class: "note" }, ({ every: "Claims all: it holds where every check holds, and fails where one fails beyond chance (Holm).", some: "Claims some: it holds where one check holds beyond chance (Holm), and fails where all fail.", most: "Claims most: it holds or fails where more than half of its checks do." })[claim.kind] ?? ""),
       el("div", { class: "scroller short", tabindex: 0, role: "region", "aria-label": `checks of ${claim.id}` },
         el("table", { class: "checks" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows.map((row) => this.check(row, scale))))));
   }
@@ -74,7 +74,7 @@ class Claims {
   check(row, scale) {
     const bounds = row.lower === null ? "" : ` [${shown(row.lower, EFFECT)}, ${shown(row.upper, EFFECT)}]`;
     const opened = () => openRow(row.check, columnsOf("checks").map((column) => [column, row[column.id]]), row);
-    const tr = el("tr", { tabindex: 0, onclick: opened, onkeydown: (event) => event.key === "Enter" && opened() },
+    const tr = el("tr", { tabindex: 0, onclick: opened, onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), opened()) },
       el("td", {}, pill(row.verdict)),
       el("td", {}, el("bdi", {}, row.check)),
       el("td", {}, el("bdi", {}, `${row.of ?? ""} ${EXPECT[row.expect] ?? row.expect} ${row.against ?? ""}`)),

@@ -7,7 +7,7 @@ function drawAnswer() {
   const summary = tableOf("summary");
   if (!box || !summary) return;
   const rows = [...Array(summary.rows).keys()]
-    .filter((i) => summary.column("setting")[i] === settingId() && summary.column("range")[i] === state.range)
+    .filter((i) => summary.column("setting")[i] === settingName() && summary.column("range")[i] === state.range)
     .map((i) => summary.row(i))
     .filter((row) => visible(row.name) && row.of);
   rows.sort((a, b) => ordered(a.mean, b.mean, -1));
@@ -34,7 +34,7 @@ function placeRow(row, differences, reach) {
     el("td", {}, row.best === null ? null : placeBar(row)),
     differences ? el("td", { class: "number" }, row.difference_mean === null ? "" : interval(row)) : null,
     differences ? el("td", {}, row.difference_mean === null ? null : differenceBar(row, reach)) : null,
-    el("td", {}, `${row.n}${odd ? ` (${odd})` : ""}`));
+    el("td", { class: "odd" }, String(row.n), odd ? el("span", { class: "note" }, ` · ${odd}`) : null));
   lightOn(tr, row.name);
   return tr;
 }

@@ -58,7 +58,7 @@ class Listing {
     const names = this.table.names.includes("name") ? this.table.column("name") : null;
     const taken = [];
     for (let i = 0; i < this.table.rows; i++) {
-      const other = settings && settings[i] !== settingId() && DATA.settings.length > 1;
+      const other = settings && settings[i] !== settingName() && DATA.settings.length > 1;
       if (this.everything || !(other || (names && names[i] && !visible(names[i])))) taken.push(i);
     }
     this.view.choose(taken);
@@ -70,7 +70,9 @@ let LISTINGS = [];
 function drawListings() {
   LISTINGS = [...TABLES.values()].filter(({ about }) => byId(`table-${about.id}`)).map((each) => new Listing(each));
   const near = new IntersectionObserver((entries) => entries.forEach((entry) => {
-    if (entry.isIntersecting) LISTINGS.find((each) => each.box === entry.target).build();
+    if (!entry.isIntersecting) return;
+    LISTINGS.find((each) => each.box === entry.target).build();
+    stay();
   }), { rootMargin: "300px" });
   for (const listing of LISTINGS) near.observe(listing.box);
 }
@@ -146,6 +148,14 @@ function spy() {
   for (const id of SECTIONS) seen.observe(byId(id));
 }
 
+// Beside the page where there is room; on a narrow screen in the bar, folded.
+const NARROW = matchMedia("(max-width: 56rem)");
+function placeLegend() {
+  const legend = byId("legend");
+  document.querySelector(NARROW.matches ? ".bar > .wide" : ".side").append(legend);
+  legend.open = !NARROW.matches;
+}
+
 let wide = innerWidth;
 function resized() {
   if (innerWidth === wide) return;
@@ -160,6 +170,8 @@ function start() {
   ALWAYS.addEventListener("change", () => (setTheme(remembered("theme")), redraw()));
   state.range = DATA.range;
   readAddress();
+  placeLegend();
+  NARROW.addEventListener("change", placeLegend);
   drawChoosers();
   showChosen();
   drawLegend();
