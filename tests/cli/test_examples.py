@@ -22,6 +22,10 @@ CHEAP = {"quick", "pai-lenet", "pai-lenet-test", "my.toml", "my-suite.toml"}
 """Suites that are planned in a second or two."""
 
 
+SUITES_COMMANDS = (
+    "run", "validate", "plan", "status", "leaderboard", "check", "compare", "judge", "measures",
+)  # fmt: skip
+"""Commands whose first argument is a suite."""
 OF_FILES = ("merge", "restore", "submit", "verify")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
@@ -136,7 +140,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
     [
         a
         for a in EXAMPLES
-        if a[0] not in OF_FILES and not at_once(a) and (a[0] != "run" or suite_of(a) in CHEAP - {"pai-lenet"})
+        if a[0] not in OF_FILES
+        and "--watch" not in a
+        and not at_once(a)
+        and (a[0] not in ("run", "judge") or suite_of(a) in CHEAP - {"pai-lenet"} or "--no-run" in a)
     ],
     ids=" ".join,
 )
