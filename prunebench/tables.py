@@ -21,6 +21,7 @@ def results(
     *,
     data: str | PathLike[str] | None = None,
     seeds: int | None = None,
+    limit: int | None = None,
     scorers: Sequence[str] = (),
     plugins: Sequence[str | PathLike[str]] = (),
 ) -> Results:
@@ -33,7 +34,8 @@ def results(
         suite: the name of a shipped suite, or a file.
         store: where results are kept; None: PRUNEBENCH_STORE, else .prunebench.
         data: where data sets are; None: PRUNEBENCH_DATA, else the user's cache folder.
-        seeds: as `--seeds`; scorers: as `--scorer`; plugins: files, as `--plugin`.
+        seeds: as `--seeds`; limit: as `--limit`, of a smoke run; scorers: as `--scorer`; plugins: files, as
+            `--plugin`.
 
     Raises: SuiteError; UsageError for a store that is not there; StoreError.
     """
@@ -47,10 +49,6 @@ def results(
     opened = Store.open(
         store_root(None if store is None else str(store)), create=False, write=False, absent_ok=store is None
     )
-    if not plugins:
-        frozen = newest_frozen(str(suite), opened, seeds=seeds, methods=scorers)
-        if frozen is not None:
-            return results_of(frozen[0], opened)
     request = Request(
         suite=str(suite),
         store=str(opened.root),
@@ -58,17 +56,29 @@ def results(
         plugins=tuple(str(Path(plugin).expanduser().absolute()) for plugin in plugins),
         scorers=tuple(scorers),
         seeds=seeds,
+        limit=limit,
     )
-    return results_of(Session.prepare(request).plan, opened)
+    if not plugins:
+        frozen = newest_frozen(str(suite), opened, seeds=seeds, limit=limit, methods=scorers)
+        if frozen is not None:
+            return results_of(frozen[0], opened, host=lambda: request.with_suite_plugins().host())
+    session = Session.prepare(request)
+    return results_of(session.plan, opened, host=lambda: session.host)
 
 
 def results_of(
-    plan: Plan, store: Store, *, snapshot: Snapshot | None = None, asked: Collection[str] | None = None
+    plan: Plan,
+    store: Store,
+    *,
+    snapshot: Snapshot | None = None,
+    asked: Collection[str] | None = None,
+    host: Callable[[], Any] | None = None,
 ) -> Results:
     """Return the results of a plan.
 
     `asked`: ids of the cells that were asked for; of the others those without a result are "unselected", and
-    settings of nothing but such are left out. `snapshot` saves reading results again.
+    settings of nothing but such are left out. `snapshot` saves reading results again. `host` returns the
+    host from which a quantity comes that is not built in (see `quantities_of`).
     """
     from prunebench.analysis import courses, measures, table
     from prunebench.inventory.costs import cost_rows
@@ -91,7 +101,7 @@ def results_of(
         table(shown),
         measures(measured),
         pd.DataFrame(cost_rows(snapshot)),
-        quantities_of(plan),
+        quantities_of(plan, host),
         courses(measured),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ __all__ = [
     "as_json",
     "data_option",
     "device_options",
+    "host_of",
     "number_of_workers",
     "planning_options",
     "plugin_options",
@@ -212,6 +213,11 @@ def number_of_workers(workers: str | None) -> int:
 
         return psutil.cpu_count(logical=False) or 1
     return int(workers or 1)
+
+
+def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:
+    """Return what loads the plugins that a command asks for, with those that the suite names."""
+    return lambda: request_of(suite, dict(options)).with_suite_plugins().host()
 
 
 def request_of(suite: str, options: dict[str, Any]) -> Request:

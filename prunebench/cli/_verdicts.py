@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from prunebench.cli._options import request_of
+from prunebench.cli._options import host_of
 
 if TYPE_CHECKING:
     from prunebench.checks.outcomes import Verdicts
@@ -36,7 +36,7 @@ def verdicts_of(
     from prunebench.tables import quantities_of
 
     look = snapshot or Snapshot(plan, store)
-    quantities = quantities_of(plan, lambda: request_of(suite, dict(options)).with_suite_plugins().host())
+    quantities = quantities_of(plan, host_of(suite, options))
     return evaluate_rows(plan.suite, rows(plan, store, look), measure_rows(plan, store, look), quantities)
 
 
@@ -95,22 +95,23 @@ def say_standing(verdicts: Verdicts | None, suite: str, *, err: bool = False) ->
 
 
 def _in_a_line(verdicts: Verdicts, suite: str) -> str:
-    """Return "22 claims: 3 hold, 1 fails; 1 of 489 checks fails (`prunebench check …` says more)"."""
+    """Return "22 claims: 3 hold, 1 fails; 489 checks: 80 hold, 9 fail (`prunebench check …` says more)"."""
     from prunebench.cli._output import counted
 
-    said = Counter(claim.verdict for claim in verdicts.claims)
-    plural = {"holds": "hold", "fails": "fail"}
-    parts = [
-        f"{said[word]:,} {plural.get(word, word) if said[word] > 1 else word}"
-        for word in ("holds", "fails", "not contradicted", "open", "not run")
-        if said[word]
-    ]
-    failing = sum(outcome.verdict == "fails" for outcome in verdicts.outcomes)
-    checks = counted(len(verdicts.outcomes), "check")
-    fails = (
-        f"{failing:,} of {checks} {'fails' if failing == 1 else 'fail'}"
-        if failing
-        else f"none of {checks} fails"
+    claims = _came_out(Counter(claim.verdict for claim in verdicts.claims))
+    checks = _came_out(Counter(outcome.verdict for outcome in verdicts.outcomes))
+    return (
+        f"{counted(len(verdicts.claims), 'claim')}: {claims}; {counted(len(verdicts.outcomes), 'check')}: "
+        f"{checks} (`prunebench check {suite}` says more)"
     )
-    more = f"(`prunebench check {suite}` says more)"
-    return f"{counted(len(verdicts.claims), 'claim')}: {', '.join(parts)}; {fails} {more}"
+
+
+def _came_out(counts: Counter[Any]) -> str:
+    """Return "3 hold, 1 fails"."""
+    plural = {"holds": "hold", "fails": "fail"}
+    words = ("holds", "fails", "not contradicted", "open", "undecided", "not run")
+    return ", ".join(
+        f"{counts[word]:,} {plural.get(word, word) if counts[word] > 1 else word}"
+        for word in words
+        if counts[word]
+    )

@@ -78,7 +78,7 @@ def command(
     --keep-states): they are made again, which is said. Masks are kept: --mask trains nothing.
     """
     from prunebench.cli._damage import say_damaged
-    from prunebench.cli._output import complain, counted, problems, say, say_json
+    from prunebench.cli._output import complain, counted, problems, say, say_json, say_smoke
     from prunebench.engine.failures import JobFailed
     from prunebench.engine.remake import weights
     from prunebench.engine.selection import select
@@ -105,6 +105,7 @@ def command(
             )
     finally:
         say_damaged(store)
+    say_smoke(finished.record.result["cell"].get("recipe") or {})  # a key may be a smoke run's
     suffix = f"{'.mask' if mask_only else ''}.{'pt' if format == 'pt' else 'safetensors'}"
     path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", finished.cell.name) + suffix)
     check_output(path, force)

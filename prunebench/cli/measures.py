@@ -38,7 +38,7 @@ _PARTS = ("layers.", "at_least.")
     metavar="GLOB",
     multiple=True,
     help="Only numbers at this place in a measure's value, as 'relative.sparse' or 'layers.*'; repeatable.  "
-    "[default: all; in md without those of single layers]",
+    "[default: all; for people without those of single layers]",
 )
 @click.option(
     "--ratio",
@@ -49,9 +49,9 @@ _PARTS = ("layers.", "at_least.")
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
+    type=click.Choice(["md", "csv", "json", "latex", "terminal"], case_sensitive=False),
     default=None,
-    help="md for people; csv and json have every statistic.  [default: md]",
+    help="md, latex and terminal for people; csv and json have every statistic.  [default: md]",
 )
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
@@ -107,7 +107,7 @@ def command(
                  f"`prunebench run {suite}` does that")  # fmt: skip
     from prunebench.report.measures import measures_text
 
-    frame = _selected(rows, measure, field, everything=format != "md")
+    frame = _selected(rows, measure, field, everything=format in ("csv", "json"))
     suite_is = {part: shown.plan.suite.get(part) for part in ("name", "version", "digest")}
     title = _title(shown.plan.suite, ratio)
     text = measures_text(

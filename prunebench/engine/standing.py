@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,11 +14,14 @@ from prunebench.inventory.rows import measure_rows, rows
 from prunebench.inventory.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from prunebench.checks.outcomes import Outcome, Verdicts
+    from prunebench.checks.outcomes import Outcome
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
 
 __all__ = ["Standing"]
+
+MOMENT = 1.0
+"""Seconds for which a look at the store is good, where nothing was made meanwhile."""
 
 
 @dataclass
@@ -32,7 +36,8 @@ class Standing:
     _snapshot: Snapshot | None = None
     _known: dict[str, Outcome] = field(default_factory=dict)
     """What was evaluated of the store as `_snapshot` has it."""
-    _needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _looked: float = 0.0
+    _needed: dict[str, frozenset[str]] = field(default_factory=dict)
     """The keys of the cells that each check needs, before those are there."""
 
     def judge(self, check: str, selected: Iterable[PlannedCell]) -> tuple[Outcome, int]:
@@ -40,32 +45,32 @@ class Standing:
 
         Those that nobody has made are made here, and no others; the number is that of the jobs this took.
         """
-        jobs = 0
-        for cell in self._lacking(check, selected):
-            before = len(self.worker.made)
+        before = len(self.worker.made)
+        lacking = self._lacking(check, selected)
+        for cell in lacking:
             if not self._has_failed(cell):
                 with suppress(JobFailed, DataError):  # its own item says so; here it counts as missing
                     self.worker.make(cell)
-            jobs += len(self.worker.made) - before
-        return self.outcome(check), jobs
+        if lacking:
+            self._look(anew=True)
+        return self._outcome(check), len(self.worker.made) - before
 
-    def outcome(self, check: str) -> Outcome:
-        """Return a check's outcome as the store stands.
+    def _outcome(self, check: str) -> Outcome:
+        """Return a check's outcome as the store stood when it was looked at.
 
-        The first that is asked for of a store is evaluated alone; where a second is, all are, at once.
+        The first that is asked for then is evaluated alone; where a second is, all are, at once.
         """
-        self._look()
         if check not in self._known:
-            found = self._evaluated([check] if not self._known else None)
-            self._known |= {outcome.check: outcome for outcome in found.outcomes}
+            self._evaluate([check] if not self._known else None)
         return self._known[check]
 
     def _lacking(self, check: str, selected: Iterable[PlannedCell]) -> list[PlannedCell]:
         """Return the selected cells that a check needs and that are not done."""
         snapshot = self._look()
         if not self._needed:
-            self._needed = {one.check: one.keys for one in self._evaluated(None).outcomes}
-        keys = set(self._needed.get(check, ()))
+            self._evaluate(None)
+            self._needed = {name: frozenset(outcome.keys) for name, outcome in self._known.items()}
+        keys = self._needed.get(check, frozenset())
         return [cell for cell in selected if cell.key in keys and not snapshot.done(cell)]
 
     def _has_failed(self, cell: PlannedCell) -> bool:
@@ -75,17 +80,26 @@ class Standing:
         tried = store.attempt_keys().intersection(missing)
         return any(str(store.attempts(key)[-1].get("time")) >= self.since for key in tried)
 
-    def _look(self) -> Snapshot:
-        """Return how the store stands; what was evaluated of it is forgotten where it has changed."""
-        if self._snapshot is None or self._snapshot.outdated():
+    def _look(self, *, anew: bool = False) -> Snapshot:
+        """Return how the store stands, or stood a moment ago: a look lists all its results.
+
+        What was evaluated of it is forgotten where it has changed.
+        """
+        now = time.monotonic()
+        fresh = self._snapshot is not None and now - self._looked < MOMENT and not anew
+        if not fresh and (self._snapshot is None or self._snapshot.outdated()):
             self._snapshot = Snapshot(self.worker.plan, self.worker.store, before=self._snapshot)
             self._known = {}
+        self._looked = self._looked if fresh else now
+        assert self._snapshot is not None
         return self._snapshot
 
-    def _evaluated(self, only: Collection[str] | None) -> Verdicts:
+    def _evaluate(self, only: Collection[str] | None) -> None:
+        """Evaluate checks, all or only some, of the store as it was looked at."""
         from prunebench.checks.rows import evaluate_rows
 
-        snapshot = self._look()
+        snapshot = self._look() if self._snapshot is None else self._snapshot
         plan, store = snapshot.plan, snapshot.store
         cells, measured = rows(plan, store, snapshot), measure_rows(plan, store, snapshot)
-        return evaluate_rows(plan.suite, cells, measured, self.quantities, only=only)
+        found = evaluate_rows(plan.suite, cells, measured, self.quantities, only=only)
+        self._known |= {outcome.check: outcome for outcome in found.outcomes}

@@ -41,6 +41,8 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
             for label, spelled in sorted({(c.labels["dataset"], c.dataset) for c in cells})
         },
     }
+    if inferred := _inferred(cells, host):
+        described["inferred"] = inferred
     described |= frozen_checks(suite.checks, suite.claims)
     if limit is not None:
         described["limit"] = limit
@@ -58,6 +60,14 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     if suite.checks:
         described["steps"] = _steps(cells, builder)
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)
+
+
+def _inferred(cells: Iterable[Cell], host: Host) -> dict[str, list[str]]:
+    """Return by label which recipes have fields that their source does not state, and which."""
+    known = host.names("recipes")
+    named = {label: label.partition("[")[0] for label in sorted({cell.labels["recipe"] for cell in cells})}
+    fields = {label: host.get("recipes", name).inferred for label, name in named.items() if name in known}
+    return {label: list(names) for label, names in fields.items() if names}
 
 
 def _steps(cells: Iterable[Cell], builder: Builder) -> list[list[str | int]]:

@@ -27,9 +27,9 @@ def with_costs(results: Results) -> pd.DataFrame:
     known = cells[cells["key"].isin(by_key.index) & (cells["key"] != "")]
     costs = by_key.loc[known["key"]].set_index(known.index)
     means = pd.concat([known[_ROW], costs], axis=1).groupby(_ROW, sort=False, dropna=False).mean()
-    found = results.summary.merge(means.reset_index(), on=_ROW, how="left")
-    at_sparsity = found["at"] == "sparsity"
-    return found.assign(**{name: found[name].where(at_sparsity) for name in COSTS})
+    summary = results.summary.merge(means.reset_index(), on=_ROW, how="left")
+    at_sparsity = summary["at"] == "sparsity"
+    return summary.assign(**{name: summary[name].where(at_sparsity) for name in COSTS})
 
 
 class _Column(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -55,13 +56,13 @@ def seconds(value: float) -> str:
     return f"{value / 60:.3g} min" if value >= 120 else f"{value:.3g} s"
 
 
-def accuracy(row: Row | None, remark: str, seeds: int, notes: Footnotes) -> Cell:
+def accuracy(row: Row | None, remarks: Sequence[str], seeds: int, notes: Footnotes) -> Cell:
     """Return a mean with its spread, and what a reader must know of it; `seeds`: as many as most have."""
     if row is None:
         return Cell()
     n, diverged, planned = row["n"], row["diverged"], row["planned"]
     marks = notes.mark(
-        remark,
+        *remarks,
         diverged_remark(row, mixed=n > 0) if diverged else "",
         lacking_remark(row, over_range=row["at"] == "range", absent=notes.absent),
         empty_remark(row["empty_layers"], planned),

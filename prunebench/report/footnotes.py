@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from prunebench.analysis import EmptyLayer
 
-__all__ = ["Footnotes", "diverged_remark", "empty_remark", "lacking_remark"]
+__all__ = [
+    "Footnotes",
+    "diverged_remark",
+    "empty_remark",
+    "inferred_remark",
+    "lacking_remark",
+    "numerics_remark",
+]
 
 Row = Mapping[Any, Any]
 
@@ -77,3 +84,22 @@ def empty_remark(layers: Sequence[EmptyLayer], planned: int) -> str:
     if more > 0:
         said.append(f"and {more} more {'layer' if more == 1 else 'layers'}")
     return f"No weight is left in {', '.join(said)}."
+
+
+def numerics_remark(classes: Collection[str], usual: str) -> str:
+    """Return of which other numerics classes a number's runs are than most of its setting's; "" of none."""
+    others = sorted(set(classes) - {usual, ""})
+    if not others:
+        return ""
+    some = "Some runs are" if usual in classes else "Its runs are"
+    return f"{some} of another numerics class than most here: {'; '.join(others)}."
+
+
+def inferred_remark(fields: Sequence[str]) -> str:
+    """Return what of a recipe its source leaves open; nothing where it states all."""
+    if not fields:
+        return ""
+    return (
+        f"The recipe is in part inferred: its source does not state {', '.join(fields)} "
+        "(`prunebench show recipe` says more)."
+    )

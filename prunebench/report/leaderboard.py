@@ -20,8 +20,8 @@ from prunebench.report.results import COSTS, Results
 from prunebench.report.settings import LEGEND, Shown, setting_section
 from prunebench.report.standings import LONG, Standing
 from prunebench.report.verdict_tables import (
-    CHECKS,
-    CLAIMS,
+    CHECK_COLUMNS,
+    CLAIM_COLUMNS,
     checks_frame,
     claims_frame,
     verdict_sections,
@@ -88,7 +88,7 @@ def document(results: Results) -> Document:
     shown = Shown.of(results.suite)
     reported = replication(results)
     sections = [
-        setting_section(standing, shown, rows, _of(standing, reported))
+        setting_section(standing, shown, rows, _of(standing, reported), _of(standing, results.board.cells))
         for standing, rows in rows_by_setting(results)
     ]
     overall = overall_section(results)
@@ -151,22 +151,22 @@ def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
     if table == "reported":
         return replication(results), REPLICATION
     if table == "claims":
-        return claims_frame(verdicts_of(results)[0]), CLAIMS
+        return claims_frame(verdicts_of(results)[0]), CLAIM_COLUMNS
     if table == "checks":
-        return checks_frame(verdicts_of(results)[0]), CHECKS
+        return checks_frame(verdicts_of(results)[0]), CHECK_COLUMNS
     if table == "overall":
         return results.across, [str(name) for name in results.across]
     return with_costs(results), [*LONG, *COSTS]
 
 
 def _json(results: Results) -> dict[str, Any]:
-    found = replication(results)
+    reported = replication(results)
     verdicts, _ = verdicts_of(results)
     return {
         "schema": SCHEMA,
         "suite": {name: results.suite.get(name) for name in ("name", "version")},
         "settings": [
-            json_rows.setting(standing, rows, _of(standing, found))
+            json_rows.setting(standing, rows, _of(standing, reported))
             for standing, rows in rows_by_setting(results)
         ],
         "across": json_rows.records(results.across),

@@ -1,16 +1,18 @@
-"""Measures of a suite as markdown, CSV or JSON."""
+"""Measures of a suite as tables for people, or as CSV or JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
 
 from prunebench.analysis import SETTING, variant_name
-from prunebench.report.escapes import markdown as escape
+from prunebench.report.document import Cell, Document, Section, Table
+from prunebench.report.escapes import json_text
+from prunebench.report.formats import csv_rows
+from prunebench.report.leaderboard import TEXT
 
 __all__ = ["measures_text"]
 
@@ -20,46 +22,47 @@ def measures_text(
 ) -> str:
     """Return a table of measures, summarized or seed by seed, with a newline at its end.
 
-    csv and json hold every column; json is an object of `about` and the `rows`. md has a table for each
-    setting and measure: a row a method, sparsity and field with mean ± standard deviation and the number of
-    seeds, or a row a seed.
+    csv and json hold every column; json is an object of `about` and the `rows`. The formats for people have a
+    table for each setting and measure: a row a method, sparsity and field with mean ± standard deviation and
+    the number of seeds, or a row a seed.
     """
     if format == "csv":
-        flat = found.assign(also=found["also"].map("; ".join)) if "also" in found else found
-        return flat.to_csv(index=False)
+        rows: list[dict[Any, Any]] = found.to_dict("records")
+        return csv_rows.write(rows, [str(name) for name in found], digits=None)
     if format == "json":
-        rows = json.loads(found.to_json(orient="records", double_precision=15))
-        return json.dumps({**(about or {}), "rows": rows}, indent=2, ensure_ascii=False) + "\n"
-    blocks = [f"# {escape(title)}"]
+        plain = json.loads(found.to_json(orient="records", double_precision=15))
+        return json_text({**(about or {}), "rows": plain}) + "\n"
+    sections = tuple(_sections(found))
+    return TEXT[format](Document(title, () if sections else ("No measures.",), sections))
+
+
+def _sections(found: pd.DataFrame) -> Iterator[Section]:
     for names, part in found.groupby([*SETTING, "measure"], sort=False):
         setting = ", ".join(str(name) for name in names[:-1] if name)
-        heading = f"## {escape(str(names[-1]))}: {escape(setting)}"
-        table = tabulate(
-            [_row(dict(row)) for row in part.to_dict("records")],
-            headers="keys",
-            tablefmt="github",
-            disable_numparse=True,
-        )
-        blocks.append(f"{heading}\n\n{table}")
-    if len(blocks) == 1:
-        blocks.append("No measures.")
-    return "\n\n".join(blocks) + "\n"
+        rows = [_row(dict(row)) for row in part.to_dict("records")]
+        table = Table(str(names[-1]), tuple(rows[0]), tuple(tuple(row.values()) for row in rows), left=(2,))
+        yield Section(f"{names[-1]}: {setting}", (table,))
 
 
-def _row(row: dict[Any, Any]) -> dict[str, str]:
+def _row(row: dict[Any, Any]) -> dict[str, Cell]:
     method = variant_name(str(row["method"]), str(row["ablations"]))
     if row.get("also"):
         method += f" (also: {', '.join(row['also'])})"
-    start = {"method": escape(method), "sparsity": f"{100 * row['sparsity']:.4g} %", "field": row["field"]}
+    start = {
+        "method": Cell(method),
+        "sparsity": Cell(f"{100 * row['sparsity']:.4g} %", True, value=row["sparsity"]),
+        "field": Cell(row["field"]),
+    }
     if "mean" not in row:
-        value = _number(row["value"]) if row["status"] == "finished" else row["status"]
-        return {**start, "seed": str(row["seed"]), "value": value}
+        finished = row["status"] == "finished"
+        value = Cell(_number(row["value"]), True) if finished else Cell(row["status"])
+        return {**start, "seed": Cell(str(row["seed"]), True), "value": value}
     lacking = [f"{row[status]} {status}" for status in ("diverged", "missing", "failed") if row[status]]
     mean = _number(row["mean"]) + (f" ± {_number(row['sd'])}" if pd.notna(row["sd"]) else "")
     return {
         **start,
-        "mean": mean if row["n"] else "",
-        "seeds": ", ".join([str(row["n"]), *lacking]),
+        "mean": Cell(mean if row["n"] else "", True),
+        "seeds": Cell(", ".join([str(row["n"]), *lacking])),
     }
 
 

@@ -63,8 +63,8 @@ def setting_labels(settings: Sequence[Mapping[str, str]]) -> list[str]:
     """
     differing = [name for name in SETTING if len({labels[name] for labels in settings}) > 1]
     few = [{name: labels[name] if name in differing else "" for name in SETTING} for labels in settings]
-    found = [_short(labels) for labels in few]
-    return found if len(set(found)) == len(found) else [heading(labels) for labels in settings]
+    short = [_short(labels) for labels in few]
+    return short if len(set(short)) == len(short) else [heading(labels) for labels in settings]
 
 
 def _short(labels: Mapping[str, str]) -> str:
@@ -80,12 +80,12 @@ def _by_method(standing: Standing) -> dict[str, Cell]:
     over = "matching" if standing.ranges.points("matching") else "all"
     rows: Sequence[Row] = standing.rows.to_dict("records")
     methods = Methods(rows, standing.baselines.none)
-    found = {}
+    cells = {}
     for name in methods.names:
         row, _ = methods.row(name, over)
         if row is not None:
-            found[name] = _cell(row)
-    return found
+            cells[name] = _cell(row)
+    return cells
 
 
 def _cell(row: Row) -> Cell:

@@ -80,7 +80,7 @@ def _compared(ours: pd.DataFrame, reported: float | None, margin: float) -> dict
     """Return ours beside a reported number."""
     finished = ours.loc[ours["status"] == "finished", "accuracy"].to_numpy(dtype=np.float64)
     values = counted(ours).to_numpy(dtype=np.float64)
-    found: dict[str, Any] = {
+    ours_is: dict[str, Any] = {
         "n": len(finished),
         "diverged": int((ours["status"] == "diverged").sum()),
         "mean": float(finished.mean()) if len(finished) else np.nan,
@@ -88,32 +88,33 @@ def _compared(ours: pd.DataFrame, reported: float | None, margin: float) -> dict
         "margin": margin,
         "check": "",
     }
-    if not found["n"] + found["diverged"]:
-        return {**found, "verdict": "not run"}
-    if reported is None or not found["n"]:  # of a divergence there is no number
-        agrees = "holds" if reported is None and not found["n"] else "fails"
-        return {**found, "verdict": agrees}
+    if not ours_is["n"] + ours_is["diverged"]:
+        return {**ours_is, "verdict": "not run"}
+    if reported is None or not ours_is["n"]:  # of a divergence there is no number
+        agrees = "holds" if reported is None and not ours_is["n"] else "fails"
+        return {**ours_is, "verdict": agrees}
     differences = values - reported
     whole = len(values) == len(ours) and not np.isnan(differences).any()
     if whole and len(values) > 1:
         evidence = Paired(differences, scale=100.0)
         half = ALPHA / 2
-        found |= {"difference": evidence.effect, "low": evidence.lower(half), "high": evidence.upper(half)}
-        return {**found, "verdict": judge(evidence, "same", margin).verdict}
+        ours_is |= {"difference": evidence.effect, "low": evidence.lower(half), "high": evidence.upper(half)}
+        return {**ours_is, "verdict": judge(evidence, "same", margin).verdict}
     known = differences[~np.isnan(differences)]
-    found["difference"] = float(known.mean()) if len(known) else np.nan
-    return {**found, "verdict": "undecided" if whole else "not run"}
+    ours_is["difference"] = float(known.mean()) if len(known) else np.nan
+    return {**ours_is, "verdict": "undecided" if whole else "not run"}
 
 
 def _asked(results: Results) -> dict[tuple[frozenset[str], float | None], dict[str, Any]]:
     """Return the checks that ask whether an accuracy is a number, by the keys of its cells and the number."""
-    found: dict[tuple[frozenset[str], float | None], dict[str, Any]] = {}
+    checks: dict[tuple[frozenset[str], float | None], dict[str, Any]] = {}
     for outcome in verdicts_of(results)[0].outcomes:
         number = _number(outcome.against)
-        if outcome.expect == "same" and outcome.quantity == "accuracy" and number is not None:
+        same = outcome.expect == "same" and outcome.quantity == "accuracy" and not outcome.by
+        if same and number is not None:
             about = {"verdict": outcome.verdict, "check": outcome.check, "margin": outcome.margin}
-            found.setdefault((frozenset(outcome.keys), number), about)
-    return found
+            checks.setdefault((frozenset(outcome.keys), number), about)
+    return checks
 
 
 def _number(text: str) -> float | None:
@@ -216,7 +217,7 @@ def _reported_number(outcome: Outcome) -> float | None:
         return None
     number = _number(outcome.against)
     if number is not None:
-        return None if outcome.quantity == "accuracy" else number
+        return None if outcome.quantity == "accuracy" else number + outcome.by
     return outcome.by or None
 
 

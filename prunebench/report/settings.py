@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from prunebench.analysis import Border
+from prunebench.analysis import VARIANT, Border
 from prunebench.percent import percent_labels
 from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
 from prunebench.report.fields import absent, accuracy, difference, place
-from prunebench.report.footnotes import Footnotes
+from prunebench.report.footnotes import Footnotes, inferred_remark, numerics_remark
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.replication import replication_blocks
 from prunebench.report.standings import Standing
@@ -43,6 +43,9 @@ class Shown:
     absent: str = "missing"
     """What cells without a result are called: "not run yet" where nobody asked for them now."""
 
+    inferred: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By recipe, which of its fields no source states."""
+
     @classmethod
     def of(cls, suite: Mapping[str, Any]) -> Shown:
         """Return what a plan's suite says."""
@@ -51,6 +54,7 @@ class Shown:
             title=f"{how.get('title') or suite['name']} (version {suite['version']}): leaderboard",
             sparsities=suite.get("sparsities", ()),
             absent=suite.get("absent", "missing"),
+            inferred=suite.get("inferred") or {},
         )
 
     def shows(self, sparsity: float) -> bool:
@@ -59,7 +63,7 @@ class Shown:
 
 
 def setting_section(
-    standing: Standing, shown: Shown, every: Sequence[Row], reported: pd.DataFrame
+    standing: Standing, shown: Shown, every: Sequence[Row], reported: pd.DataFrame, cells: pd.DataFrame
 ) -> Section:
     """Return the section of one setting.
 
@@ -67,6 +71,7 @@ def setting_section(
         standing: the setting; shown: what the suite says of how it is shown.
         every: its rows, with what they cost (`costs.with_costs`).
         reported: its rows of `replication.replication`.
+        cells: its cells.
     """
     title = heading(standing.labels)
     at_sparsities = [row for row in every if row["at"] == "sparsity"]
@@ -77,7 +82,7 @@ def setting_section(
     if all(row["missing"] + row["unselected"] == row["planned"] for row in by_sparsity):
         count = sum(row["missing"] for row in by_sparsity)
         return Section(title, (f"Nothing has been run yet: {count} cells are missing.",))
-    part = _Part(standing, rows, by_sparsity, shown)
+    part = _Part(standing, rows, by_sparsity, shown, cells)
     blocks: list[Block] = [f"Seeds: {part.seeds}, unless n is given.", part.accuracies()]
     blocks += replication_blocks(reported)
     blocks += part.ranges()
@@ -86,6 +91,8 @@ def setting_section(
         *part.notes.lines(),
         *((None, text) for text in _remarks(standing)),
     ]
+    if inferred := inferred_remark(shown.inferred.get(standing.labels["recipe"], ())):
+        remarks.append((None, inferred))
     if any(row["unselected"] for row in by_sparsity):
         remarks.append(
             (None, "A dash, or a smaller n, without a note: not selected now, and not run before.")
@@ -100,13 +107,19 @@ class _Part:
     """The tables of one setting."""
 
     def __init__(
-        self, standing: Standing, rows: Sequence[Row], by_sparsity: Sequence[Row], shown: Shown
+        self,
+        standing: Standing,
+        rows: Sequence[Row],
+        by_sparsity: Sequence[Row],
+        shown: Shown,
+        cells: pd.DataFrame,
     ) -> None:
         self.standing, self.rows, self.shown = standing, rows, shown
         self.methods = Methods(rows, standing.baselines.none)
         self.notes = Footnotes(shown.absent)
         self.seeds = max(row["planned"] for row in by_sparsity)
         self.labels = percent_labels(row["sparsity"] for row in by_sparsity)
+        self._usual, self._numerics = _numerics(cells)
 
     def accuracies(self) -> Table:
         """Return the accuracy of each method at each sparsity."""
@@ -115,13 +128,15 @@ class _Part:
             "accuracy",
             ("method", *(f"{self.labels[s]} %" for s in columns)),
             tuple(
-                (
-                    Cell(self.methods.shown(name)),
-                    *(accuracy(*self.methods.row(name, s), self.seeds, self.notes) for s in columns),
-                )
+                (Cell(self.methods.shown(name)), *(self._accuracy(name, s) for s in columns))
                 for name in self.methods.names
             ),
         )
+
+    def _accuracy(self, name: str, sparsity: float) -> Cell:
+        row, remark = self.methods.row(name, sparsity)
+        classes = self._numerics.get((row["method"], row["ablations"], sparsity), ()) if row else ()
+        return accuracy(row, (remark, numerics_remark(classes, self._usual)), self.seeds, self.notes)
 
     def costs(self) -> list[Block]:
         """Return what each method costs at the highest matching sparsity, else at the highest one shown."""
@@ -148,7 +163,7 @@ class _Part:
             if any(row is not None for row, _ in own):
                 line = [Cell(self.methods.shown(name))]
                 for row, remark in own:
-                    line += [accuracy(row, remark, self.seeds, self.notes), place(row)]
+                    line += [accuracy(row, (remark,), self.seeds, self.notes), place(row)]
                     line += [difference(row, self.notes)] if differs else []
                 body.append(tuple(line))
         columns = ("method", *(name + heading for name in shown for heading in ("", *headings)))
@@ -165,6 +180,18 @@ class _Part:
         said = ", ".join(f"{name} {_span(ranges.points(name), self.labels)}" for name in names)
         lost = ", ".join(f"to {_border(border, self.labels)}" for border in ranges.borders)
         return f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost {lost}."
+
+
+def _numerics(cells: pd.DataFrame) -> tuple[str, Mapping[tuple[Any, ...], set[str]]]:
+    """Return the numerics class of most cells, and where there are several, those of each row."""
+    classes = cells.loc[cells["numerics"] != "", [*VARIANT, "sparsity", "numerics"]]
+    counts = classes["numerics"].value_counts()
+    if len(counts) < 2:
+        return "", {}
+    by_row: dict[tuple[Any, ...], set[str]] = {}
+    for *row, numerics in classes.itertuples(index=False, name=None):
+        by_row.setdefault(tuple(row), set()).add(numerics)
+    return min(counts.index, key=lambda name: (-counts[name], name)), by_row
 
 
 def _shown_ranges(standing: Standing) -> list[str]:

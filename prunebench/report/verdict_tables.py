@@ -12,15 +12,22 @@ from prunebench.errors import PrunebenchError
 from prunebench.report.document import Block, Cell, Section, Table
 from prunebench.report.results import Results
 
-__all__ = ["CHECKS", "CLAIMS", "checks_frame", "claims_frame", "verdict_sections", "verdicts_of"]
+__all__ = [
+    "CHECK_COLUMNS",
+    "CLAIM_COLUMNS",
+    "checks_frame",
+    "claims_frame",
+    "verdict_sections",
+    "verdicts_of",
+]
 
-CLAIMS = (
+CLAIM_COLUMNS = (
     *("claim", "says", "source", "kind", "verdict"),
     *("holds", "fails", "undecided", "not_run", "checks", "failing"),
 )
 """Columns of `claims_frame`: docs/results.md says what each one holds."""
 
-CHECKS = (
+CHECK_COLUMNS = (
     *("check", "claim", "verdict", "expect", "quantity", "compare", "over", "margin"),
     *("setting", "range", "of", "against", "effect", "by", "lower", "upper", "p_holds", "p_fails"),
     *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "reason", "notes"),
@@ -33,28 +40,28 @@ def verdicts_of(results: Results) -> tuple[Verdicts, str]:
     if not results.suite.get("checks"):
         return Verdicts(), ""
     try:
-        found: Verdicts = results.verdicts
+        verdicts: Verdicts = results.verdicts
     except PrunebenchError as error:
         return Verdicts(), f"The checks cannot be judged: {error}."
-    return found, ""
+    return verdicts, ""
 
 
 def claims_frame(verdicts: Verdicts) -> pd.DataFrame:
     """Return a row for each claim; a check that names no claim is one by itself."""
     rows = [
         {
-            **{name: getattr(claim, name) for name in CLAIMS if name != "claim"},
+            **{name: getattr(claim, name) for name in CLAIM_COLUMNS if name != "claim"},
             "claim": claim.id,
         }
         for claim in verdicts.claims
     ]
-    return pd.DataFrame(rows, columns=list(CLAIMS))
+    return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
 
 
 def checks_frame(verdicts: Verdicts) -> pd.DataFrame:
     """Return a row for each check: its outcome, without those of its parts."""
-    rows = [{name: getattr(outcome, name) for name in CHECKS} for outcome in verdicts.outcomes]
-    return pd.DataFrame(rows, columns=list(CHECKS))
+    rows = [{name: getattr(outcome, name) for name in CHECK_COLUMNS} for outcome in verdicts.outcomes]
+    return pd.DataFrame(rows, columns=list(CHECK_COLUMNS))
 
 
 _CLAIMS = (
@@ -62,8 +69,8 @@ _CLAIMS = (
     'less than "holds": at least half hold and none fails, but some are not decided.'
 )
 _CHECKS = (
-    "The effect is of − against (or their ratio), with one-sided 95 % bounds of what the check speaks of. An "
-    "undecided check says how many seeds would decide it with 80 % power, at the spread and effect seen."
+    "The bounds are one-sided, of 95 % each. An undecided check says how many seeds would decide it with "
+    "80 % power, at the effect and spread that were seen."
 )
 
 
@@ -108,9 +115,9 @@ def _checks(verdicts: Verdicts, checks: list[Outcome]) -> Section:
         f"{failures}; {chance}. {len(verdicts.outcomes) - len(checks)} checks are not run."
     ]
     if checks:
-        heads = ("check", "verdict", "is", "range", "effect", "margin", "n", "why")
+        heads = ("check", "verdict", "is", "range", "why")
         body = tuple(tuple(_check_cells(outcome)) for outcome in checks)
-        blocks += [Table("checks", heads, body, left=(1, 2, 3, 7)), _CHECKS]
+        blocks += [Table("checks", heads, body, left=(1, 2, 3, 4)), _CHECKS]
     return Section("Checks", tuple(blocks))
 
 
@@ -119,9 +126,6 @@ def _check_cells(outcome: Outcome) -> Iterator[Cell]:
     yield Cell(outcome.verdict)
     yield Cell(_question(outcome))
     yield Cell(outcome.range)
-    yield _effect(outcome)
-    yield _number(outcome.margin, "{:g}")
-    yield Cell(f"{outcome.n}", True, value=float(outcome.n))
     yield Cell(" ".join([*([outcome.reason] if outcome.reason else []), *outcome.notes]))
 
 
@@ -134,20 +138,6 @@ def _question(outcome: Outcome) -> str:
     quantity = f", in {outcome.quantity}" if outcome.quantity != "accuracy" else ""
     over = f", {outcome.over}" if outcome.over != "mean" else ""
     return f"{asked}{by}{quantity}{over}"
-
-
-def _effect(outcome: Outcome) -> Cell:
-    if outcome.effect is None:
-        return Cell()
-    ratio = outcome.compare == "ratio"
-    text = f"{outcome.effect:.4g}" if ratio else f"{outcome.effect:+.3g}"
-    if outcome.lower is not None and outcome.upper is not None:
-        text += f" [{outcome.lower:+.3g}, {outcome.upper:+.3g}]"
-    return Cell(text, True, value=outcome.effect)
-
-
-def _number(value: float | None, spelling: str) -> Cell:
-    return Cell() if value is None else Cell(spelling.format(value), True, value=value)
 
 
 def _few(names: Any, most: int = 5) -> str:

@@ -143,6 +143,41 @@ def test_a_check_whose_cells_are_not_selected_trains_nothing_and_says_so(project
     assert done.returncode == 0
 
 
+DEADLY = """
+import os
+import pathlib
+
+import prunebench
+
+def score(net, batch, rng):
+    died = pathlib.Path({marker!r})
+    if not died.exists():
+        died.write_text("once")
+        os._exit(7)
+    return {{name: weight.detach().abs() for name, weight in net.weights.items()}}
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("deadly", score)]
+"""
+
+
+@pytest.mark.slow
+def test_a_check_that_is_lost_with_its_worker_is_judged_all_the_same(project: Any) -> None:
+    """The scorer ends its process while a check makes a cell: the check is handed out once more."""
+    plugin = project.folder / "deadly.py"
+    plugin.write_text(DEADLY.format(marker=str(project.folder / "died")))
+    path = project.suite(["random", "deadly"], sparsities=[0.9], seeds=2)
+    path.write_text(path.read_text() + CHECKS.replace("snip", "deadly").replace("magnitude", "random"))
+    (project.folder / "conftest.py").write_text(BACKWARDS)
+    done = run_pytest(project.folder, path.name, "--prunebench-plugin", str(plugin), "-n", "2", "-rsfR", "-v")
+    assert (project.folder / "died").exists()
+    ends = [line for line in done.stdout.splitlines() if "::checks::" in line and "FAILED" not in line]
+    for name in ("deadly-above-random", "random-above-deadly", "like-random"):
+        assert any(name in line and ("SKIPPED" in line or "PASSED" in line) for line in ends), done.stdout
+    assert "1 rerun" in done.stdout
+
+
 # -- waiting, with stand-ins ---------------------------------------------------------------------------------
 
 
@@ -167,7 +202,9 @@ def waiting(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     worker = _Worker(project, write(project))
     snip = [cell for cell in worker.plan.cells if cell.labels["method"] == "snip"]
     outcome = Outcome(check="c", verdict="not run", keys=tuple(cell.key for cell in snip))
-    monkeypatch.setattr(Standing, "_evaluated", lambda self, only: Verdicts(outcomes=(outcome,)))
+    monkeypatch.setattr(
+        "prunebench.checks.rows.evaluate_rows", lambda *args, **only: Verdicts(outcomes=(outcome,))
+    )
     standing = Standing(worker, lambda name: None, now_text())  # type: ignore[arg-type]
     return SimpleNamespace(worker=worker, standing=standing, snip=snip)
 

@@ -3,9 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -448,13 +446,6 @@ def test_the_table_says_how_many_seeds_would_do(cells: Cells) -> None:
         return float(stats.nct.sf(stats.t.ppf(0.975, n - 1), n - 1, effect * n**0.5))
 
     assert power(n) >= 0.8 > power(n - 1)
-
-
-def test_every_column_of_the_data_is_documented() -> None:
-    """Each column has its line in the documentation."""
-    text = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text("utf-8")
-    documented = set(re.findall(r"`([a-z_]+)`", text[text.index("## The data") :]))
-    assert {"schema", "suite", "version", *LONG} <= documented
 
 
 def test_methods_that_nobody_selected_have_no_rows_of_dashes(cells):

@@ -1,4 +1,4 @@
-"""CSV: a line a row, texts that no spreadsheet takes for formulas, numbers with ten significant digits."""
+"""CSV: a line a row, texts that no spreadsheet takes for formulas, numbers as they are."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from prunebench.report.formats.values import plain_value
 __all__ = ["write"]
 
 
-def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> str:
-    """Return `columns` of the rows as CSV, the columns' names first; what is absent is empty."""
+def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str], *, digits: int | None = 10) -> str:
+    """Return `columns` of the rows as CSV, the columns' names first; what is absent is empty.
+
+    Floats have so many significant `digits`, or all that they need (None).
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([csv_field(name) for name in columns])
     for row in rows:
-        writer.writerow([_field(plain_value(row[name])) for name in columns])
+        writer.writerow([_field(plain_value(row[name], digits)) for name in columns])
     return out.getvalue()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich import box
 from rich.cells import cell_len
@@ -18,6 +18,8 @@ from prunebench.report.escapes import terminal as escaped
 __all__ = ["write"]
 
 _GAP = 2
+_SENTENCE = 16
+"""Columns of sentences have at least so much room, and a gap."""
 _NAMES = 0.45
 """The first column takes at most this share of the width; longer names go on in the next line."""
 
@@ -79,32 +81,52 @@ def _parts(table: Table, width: int) -> Iterator[RichTable]:
         for i, head in enumerate(table.columns)
     ]
     if table.left:
-        yield _grid(table, shown, list(range(len(widths))), None)
+        yield _grid(table, shown, list(range(len(widths))), dict.fromkeys(_whole(widths, width)))
         return
     first = min(widths[0], int(_NAMES * width))
+    fixed = {0: first, **dict.fromkeys(range(1, len(widths)))}
     some: list[int] = []
     room = width - first
     for column in range(1, len(widths)):
         if some and room < widths[column] + _GAP:
-            yield _grid(table, shown, [0, *some], first, whole=False)
+            yield _grid(table, shown, [0, *some], fixed, whole=False)
             some, room = [], width - first
         some.append(column)
         room -= widths[column] + _GAP
-    yield _grid(table, shown, [0, *some], first, whole=len(some) == len(widths) - 1)
+    yield _grid(table, shown, [0, *some], fixed, whole=len(some) == len(widths) - 1)
+
+
+def _whole(widths: list[int], width: int) -> list[int]:
+    """Return which columns of a table with sentences are never wrapped: the narrow ones, while they fit."""
+    whole: list[int] = []
+    for column in sorted(range(len(widths)), key=lambda column: widths[column]):
+        others = len(widths) - len(whole) - 1
+        if sum(widths[one] + _GAP for one in [*whole, column]) + _SENTENCE * others > width:
+            break
+        whole.append(column)
+    return whole
 
 
 def _grid(
-    table: Table, shown: list[list[Text]], columns: list[int], first: int | None, *, whole: bool = True
+    table: Table,
+    shown: list[list[Text]],
+    columns: list[int],
+    fixed: Mapping[int, int | None],
+    *,
+    whole: bool = True,
 ) -> RichTable:
-    """Return some columns; unless they are all there are, without the rows that have nothing in them."""
+    """Return some columns; unless they are all there are, without the rows that have nothing in them.
+
+    `fixed` columns have this width, or where it is None that of their longest line; the others are wrapped.
+    """
     grid = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         left = column == 0 or column in table.left
         grid.add_column(
             Text(escaped(table.columns[column])),
             justify="left" if left else "right",
-            width=first if column == 0 else None,
-            no_wrap=not left and bool(first),
+            width=fixed.get(column),
+            no_wrap=column in fixed and fixed[column] is None,
             overflow="fold",
         )
     for row in shown:
