@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prunebench.cli._output import complain, counted, first_line
-from prunebench.report.listing import printable
+from prunebench.report.escapes import terminal as printable
 
 __all__ = ["brief", "say_failures"]
 

@@ -164,7 +164,7 @@ def problems(host: Host) -> None:
 
 def first_line(text: str) -> str:
     """Return the first line of other people's text, printable."""
-    from prunebench.report.listing import printable
+    from prunebench.report.escapes import terminal as printable
 
     lines = str(text).strip().splitlines()
     return printable(lines[0]) if lines else ""

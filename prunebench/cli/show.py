@@ -127,7 +127,7 @@ def _wrapped(before: str, text: str) -> None:
 
 
 def _clean(text: str) -> str:
-    from prunebench.report.listing import printable
+    from prunebench.report.escapes import terminal as printable
 
     return printable(text)
 

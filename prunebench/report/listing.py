@@ -8,9 +8,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from prunebench.errors import readable
+from prunebench.report.escapes import terminal as printable
 
-__all__ = ["printable", "render", "spelled"]
+__all__ = ["render", "spelled"]
 
 
 def render(
@@ -49,11 +49,6 @@ def render(
         colalign=["right" if number else "left" for number in numeric],
     )
     return "\n".join([*lines, *(line.rstrip() for line in text.splitlines())])
-
-
-def printable(text: str) -> str:
-    """Return `text` on one line, what a terminal would act upon replaced by spaces."""
-    return "".join(c if c.isprintable() else " " for c in readable(text))
 
 
 def _is_number(value: Any) -> bool:
