@@ -26,7 +26,7 @@ SUITES_COMMANDS = (
     "run", "validate", "plan", "status", "leaderboard", "check", "compare", "judge", "measures",
 )  # fmt: skip
 """Commands whose first argument is a suite."""
-OF_FILES = ("merge", "restore", "submit", "verify")
+OF_FILES = ("merge", "publish", "restore", "submit", "verify")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
 
@@ -141,6 +141,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
         a
         for a in EXAMPLES
         if a[0] not in OF_FILES
+        and "--from" not in a
         and "--watch" not in a
         and not at_once(a)
         and (a[0] not in ("run", "judge") or suite_of(a) in CHEAP - {"pai-lenet"} or "--no-run" in a)
