@@ -19,10 +19,13 @@ from prunebench.analysis.ranges import Ranges
 from prunebench.checks.outcomes import Outcome, Verdict
 from prunebench.report.results import Results
 
-__all__ = ["OTHER_BATCH", "QUESTIONS", "Answer", "Asked", "Portrait", "Question"]
+__all__ = ["JUDGES", "OTHER_BATCH", "QUESTIONS", "Answer", "Asked", "Portrait", "Question", "judged_method"]
 
 OTHER_BATCH = "other-batch"
 """The end of the name of the method that scores on another batch."""
+
+JUDGES = "-judges-"
+"""Stands in the name of a suite that judges a method, before the method's."""
 
 Variant = tuple[str, str]
 
@@ -287,6 +290,12 @@ class Portrait:
         if question.id == "batch" and other not in self._known:
             return "its scorer reads no data, or the suite has no other batch"
         return f"the suite has no {variant_name(*other)} beside it"
+
+
+def judged_method(results: Results) -> str | None:
+    """Return the method that a suite was made to judge (`prunebench judge`); None of any other suite."""
+    _, judges, method = results.name.partition(JUDGES)
+    return method if judges and method in set(results.cells["method"]) else None
 
 
 def _asked_ranges(ranges: Ranges) -> Iterator[str]:

@@ -173,3 +173,17 @@ def test_scores_that_point_the_wrong_way_are_told(cells: Cells) -> None:
     assert sentences["random"] == "It is worse than random pruning (in 1 of 2 places)."
     assert not any("it is like SNIP" in sentence for sentence in drawn.kind)
     assert "no, the opposite" in portrayed(drawn)
+
+
+def test_a_report_shows_the_questions_of_a_suite_that_judges_and_of_no_other(cells: Cells) -> None:
+    """A row a question in a table of its own."""
+    from prunebench.report.page.kind import kind
+
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80))
+    assert kind(drawn.results) == []
+    suite = {**SUITE, "name": "quick-judges-mine"}
+    (table,) = kind(Results(suite, drawn.results.cells, quantities=QUANTITIES))
+    assert table.title == "What kind of method is mine?"
+    answers = dict(zip(table.frame["asks"], table.frame["answer"], strict=True))
+    assert answers["Does it matter which weights of a layer it keeps?"] == "no"
+    assert kind(Results({**SUITE, "name": "quick-judges-other"}, drawn.results.cells)) == []
