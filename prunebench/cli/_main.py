@@ -31,6 +31,7 @@ COMMANDS = {
     "judge": "prunebench.cli.judge",
     "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
+    "curve": "prunebench.cli.curve",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",

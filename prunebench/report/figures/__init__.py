@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunebench.report.figures.figure import Figure
+from prunebench.report.figures.files import FORMATS, can_convert, picture
+from prunebench.report.figures.notebook import curve, figure
 from prunebench.report.figures.style import COLOURS, GROUNDS, MARKS, Style, config, styles
 
 if TYPE_CHECKING:
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 else:
     Results = Any
 
-__all__ = ["COLOURS", "GROUNDS", "MARKS", "Figure", "Style", "config", "figures", "styles"]
+__all__ = [
+    "COLOURS", "FORMATS", "GROUNDS", "MARKS", "Figure", "Style",
+    "can_convert", "config", "curve", "figure", "figures", "picture", "styles",
+]  # fmt: skip
 
 
 def figures(results: Results) -> list[Figure]:
@@ -48,4 +53,4 @@ def figures(results: Results) -> list[Figure]:
         places.profiles,
     )
     made = [make(source) for make in makers]
-    return [figure for figure in made if figure is not None]
+    return [each for each in made if each is not None]

@@ -33,13 +33,19 @@ SIZE = (620, 460)
 def accuracy(source: Source, methods: Collection[str] | None = None) -> Figure | None:
     """Return accuracy against density, for settings of more than one sparsity.
 
-    Methods without ablations are shown, or those that are named ("snip + shuffle").
+    Methods without ablations are shown; or those that are named ("snip + shuffle"), in all settings in which
+    one of them has a result.
     """
-    if not source.curved:
-        return None
     found = source.accuracies
-    rows = found[found["setting"].isin(source.curved)]
-    rows = rows[rows["variant"] == "unmodified"] if methods is None else rows[rows["name"].isin(methods)]
+    if methods is None:
+        settings, chosen = source.curved, found["variant"] == "unmodified"
+    else:
+        chosen = found["name"].isin(methods)
+        there = found[chosen & (found["sparsity"] > 0) & (found["n"] + found["diverged"] > 0)]
+        settings = tuple(s for s in source.titles.values() if s in set(there["setting"]))
+    if not settings:
+        return None
+    rows = found[chosen & found["setting"].isin(settings)]
     where = "datum.variant == 'unmodified'" if methods is None else ""
     layers = [*matching_range(), *accuracy_lines(source.look(rows["name"]), where)]
     return Figure(
@@ -48,8 +54,8 @@ def accuracy(source: Source, methods: Collection[str] | None = None) -> Figure |
         caption("accuracy"),
         by_setting(rows, curves_in_words),
         headed(layered(layers, *SIZE)),
-        {"accuracy": found, "ranges": source.spans},
-        source.curved,
+        {"accuracy": found if methods is None else rows, "ranges": source.spans},
+        settings,
     )
 
 

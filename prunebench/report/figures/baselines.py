@@ -67,7 +67,7 @@ def extreme(source: Source) -> Figure | None:
     """Return our means beside numbers that others report, a panel a source."""
     import altair as alt
 
-    found = reported(source.results)
+    found = reported(source.results, source.accuracies)
     if found.empty:
         return None
     base, where = alt.Chart(alt.NamedData("extreme")), "datum.sparsity > 0"

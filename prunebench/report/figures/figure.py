@@ -74,9 +74,32 @@ class Figure:
             name: json.loads(rows.to_json(orient="records", double_precision=10))
             for name, rows in self.rows(setting, methods).items()
         }
+        present = {
+            str(row.get(name)) for rows in whole["datasets"].values() for row in rows for name in _NAMES
+        }
+        _keep_in_legends(whole, present)
         whole["config"] = {**whole.get("config", {}), **config(dark=dark)}
         whole["description"] = self.alts.get(setting or "", self.alt)
         return whole
+
+
+_NAMES = ("name", "variant")
+"""Columns whose values legends list."""
+
+
+def _keep_in_legends(part: Any, present: Collection[str]) -> None:
+    """Leave in every scale of named values those that are in the data: a legend lists what is drawn."""
+    if isinstance(part, list):
+        for each in part:
+            _keep_in_legends(each, present)
+    elif isinstance(part, dict):
+        names, values = part.get("domain"), part.get("range")
+        if isinstance(names, list) and isinstance(values, list) and len(names) == len(values):
+            kept = [pair for pair in zip(names, values, strict=True) if pair[0] in present]
+            part["domain"], part["range"] = [name for name, _ in kept], [value for _, value in kept]
+        for key, each in part.items():
+            if key != "datasets":
+                _keep_in_legends(each, present)
 
 
 def _chosen(table: pd.DataFrame, setting: str | None, methods: Collection[str] | None) -> pd.DataFrame:

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["MEASURED", "effective_ratios", "measured", "of_telling", "telling"]
 
 
-def measured(results: Results, measure: str, fields: Iterable[str]) -> pd.DataFrame:
-    """Return `Results.measured` of shares, settings and methods named, and `absent` as in `accuracies`.
+def measured(
+    results: Results, measure: str, fields: Iterable[str], *, at_telling: bool = False
+) -> pd.DataFrame:
+    """Return `Results.measured` of methods without ablations, named, and `absent` as in `accuracies`.
+
+    `at_telling`: of some sparsities alone, those that are the telling one of some setting (`of_telling`).
 
     `lower` and `upper` are the interval as it is drawn: within 0 and 1.
     """
-    found = labelled(results.measured(measure, tuple(fields)), results)
+    frame = results.measures
+    frame = frame[(frame["measure"] == measure) & (frame["ablations"] == "") & (frame["sparsity"] > 0)]
+    if at_telling:
+        frame = frame[frame["sparsity"].isin(_near(results, frame))]
+    found = labelled(summarize_measures(frame, measure=measure, fields=tuple(fields)), results)
     return found.assign(
         density=(1 - found["sparsity"]).round(12),
         variant=found["ablations"].map(variant_of),
@@ -37,6 +45,16 @@ MEASURED = (
     *("absent", "mean", "sd", "low", "high", "lower", "upper"),
 )
 """Columns of `measured`."""
+
+
+def _near(results: Results, frame: pd.DataFrame) -> set[float]:
+    """Return of the sparsities that were measured those nearest to a setting's telling one."""
+    points = frame["sparsity"].unique()
+    return (
+        {float(min(points, key=lambda point: abs(point - aim))) for aim in telling(results).values()}
+        if len(points)
+        else set()
+    )
 
 
 def telling(results: Results) -> dict[str, float]:

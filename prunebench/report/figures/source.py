@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prunebench.report.figures.marks import Look
 from prunebench.report.figures.style import Style, styles
 from prunebench.report.figures.tables import accuracies, differences, range_spans, titles
+from prunebench.report.figures.training_tables import pruning_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,11 @@ class Source:
     def differences(self) -> pd.DataFrame:
         """`tables.differences`."""
         return differences(self.results)
+
+    @cached_property
+    def pruning_points(self) -> pd.DataFrame:
+        """`training_tables.pruning_points`."""
+        return pruning_points(self.results)
 
     @cached_property
     def curved(self) -> tuple[str, ...]:

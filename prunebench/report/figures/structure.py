@@ -31,8 +31,9 @@ def layers(source: Source) -> Figure | None:
     """Return the sparsity of each layer at the highest matching sparsity."""
     import altair as alt
 
-    found = of_telling(measured(source.results, "layer-sparsity", ["layers.*.sparsity"]), source.results)
-    found = found[found["variant"] == "unmodified"]
+    found = of_telling(
+        measured(source.results, "layer-sparsity", ["layers.*.sparsity"], at_telling=True), source.results
+    )
     if found.empty:
         return None
     names = (
@@ -67,8 +68,7 @@ def neurons(source: Source) -> Figure | None:
     import altair as alt
 
     fields = [f"at_least.{percent}" for percent in range(0, 101, 5)]
-    found = of_telling(measured(source.results, "neuron-sparsity", fields), source.results)
-    found = found[found["variant"] == "unmodified"]
+    found = of_telling(measured(source.results, "neuron-sparsity", fields, at_telling=True), source.results)
     if found.empty:
         return None
     found = found.assign(least=found["field"].str.removeprefix("at_least.").astype(float)).drop(
@@ -101,7 +101,7 @@ def collapsed(source: Source) -> Figure | None:
     found = measured(source.results, "neuron-sparsity", ["collapsed"])
     return _by_density(
         source,
-        found[found["variant"] == "unmodified"],
+        found,
         ("neurons-collapsed", "Neurons without any input", "share of neurons (%)"),
         "shares of neurons that have lost all their inputs, from the densest to the sparsest network",
     )
@@ -112,7 +112,7 @@ def effective_share(source: Source) -> Figure | None:
     found = measured(source.results, "effective-density", ["share"])
     return _by_density(
         source,
-        found[found["variant"] == "unmodified"],
+        found,
         ("effective-share", "Kept weights on a path", "share of kept weights (%)"),
         "shares of kept weights on a path from input to output, from the densest to the sparsest network",
     )

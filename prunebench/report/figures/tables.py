@@ -7,6 +7,7 @@ the prunable weights that is kept), `n` (finished runs), `mean`, `low`, `high` (
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,12 @@ DIFFERENCES = (
 """Columns of `differences`."""
 
 
+@lru_cache(maxsize=4096)
+def shown(text: str) -> str:
+    """Return somebody's text made harmless; names come again and again."""
+    return plain(text)
+
+
 def titles(results: Results) -> dict[tuple[str, ...], str]:
     """Return what each setting is called, by its labels, in the suite's order."""
     labels = [standing.labels for standing in results.standings]
@@ -68,7 +75,7 @@ def labelled(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     settings = [known.get(labels, "") for labels in zip(*(frame[name] for name in SETTING), strict=True)]
     pairs = zip(frame["method"], frame["ablations"], strict=True)
     spelled: dict[Any, str] = {}
-    names = [spelled.setdefault(pair, plain(variant_name(*pair))) for pair in pairs]
+    names = [spelled.setdefault(pair, shown(variant_name(*pair))) for pair in pairs]
     found = frame.assign(setting=settings, name=names)
     return found[found["setting"] != ""].drop(columns=list(SETTING)).reset_index(drop=True)
 
@@ -94,7 +101,7 @@ def accuracies(results: Results) -> pd.DataFrame:
     also = found["also"].map(lambda names: plain(", ".join(names)))
     lost = (100 - found["mean_with_diverged"]).clip(lower=smallest)
     return found.assign(
-        method=found["method"].map(plain),
+        method=found["method"].map(shown),
         variant=found["ablations"].map(variant_of),
         density=(1 - found["sparsity"]).round(12),
         range=[ranges.get(key, "") for key in zip(found["setting"], found["sparsity"], strict=True)],
@@ -102,7 +109,7 @@ def accuracies(results: Results) -> pd.DataFrame:
         empty=list(map(empty_of, found["empty_layers"], found["planned"])),
         also=also,
         ablated=_ablated(found),
-        family=found["method"].map(family).where(unmodified, "").map(plain),
+        family=found["method"].map(family).where(unmodified, "").map(shown),
         best_variant=_best_variant(results, found, family),
         error=error.round(DIGITS),
         place=error.fillna(lost).round(DIGITS),
@@ -235,7 +242,7 @@ def _between(grid: tuple[float, ...], before: int, after: int) -> float:
     return float(np.round(np.sqrt(ends[0] * ends[1]), 9))
 
 
-def reported(results: Results) -> pd.DataFrame:
+def reported(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
     """Return our accuracies and those that others report, in settings that have such: `source` is whose."""
     import pandas as pd
 
@@ -243,12 +250,11 @@ def reported(results: Results) -> pd.DataFrame:
     if others.empty:
         return pd.DataFrame()
     others = labelled(others, results)
-    curves = accuracies(results)
     ours = curves[curves["setting"].isin(others["setting"]) & curves["name"].isin(others["name"])]
     ours = ours.assign(source=OURS)
     rows = others.assign(
         density=(1 - others["sparsity"]).round(12),
-        source=others["source"].map(plain),
+        source=others["source"].map(shown),
         mean=others["reported"],
         error=(100 - others["reported"]).clip(lower=0.005),
         n=0,

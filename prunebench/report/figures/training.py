@@ -19,7 +19,7 @@ from prunebench.report.figures.marks import (
     panels,
     tooltips,
 )
-from prunebench.report.figures.training_tables import costs, pruning_points, remaining
+from prunebench.report.figures.training_tables import costs, remaining
 from prunebench.report.figures.words import by_setting, costs_in_words, courses_in_words, steps_in_words
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def pruning_time(source: Source) -> Figure | None:
     """Return accuracy against the step of pruning, a panel a network and sparsity."""
     import altair as alt
 
-    found = pruning_points(source.results)
+    found = source.pruning_points
     if found.empty:
         return None
     found = found[found["variant"] == "unmodified"]
@@ -80,7 +80,7 @@ def _step_told() -> Any:
 
 def pruning_time_ablations(source: Source) -> Figure | None:
     """Return accuracy against the step of pruning, unmodified and ablated, a panel a network and method."""
-    found = pruning_points(source.results)
+    found = source.pruning_points
     if found.empty:
         return None
     found = found[found["ablated"] & found["step"].notna()]
@@ -153,7 +153,7 @@ def cost(source: Source) -> Figure | None:
     """Return accuracy against what making and training the network costs."""
     import altair as alt
 
-    found = costs(source.results)
+    found = costs(source.results, source.accuracies)
     if found.empty or found["cost"].isna().all():
         return None
     base, look, y = (

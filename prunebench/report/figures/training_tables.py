@@ -10,7 +10,6 @@ from prunebench.percent import percent_labels
 from prunebench.report.escapes import plain
 from prunebench.report.figures.tables import (
     DIGITS,
-    accuracies,
     cut,
     empty_of,
     half_an_example,
@@ -159,8 +158,8 @@ def remaining(results: Results, within: float) -> pd.DataFrame:
     return found[["setting", "name", "part", "step", "share", "density", "sparsity", "mean"]].round(DIGITS)
 
 
-def costs(results: Results) -> pd.DataFrame:
-    """Return accuracies with what each row costs, as multiples of training the unpruned network once.
+def costs(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return `accuracies` with what each row costs, as multiples of training the unpruned network once.
 
     A row a setting, method, sparsity and `kind`: every weight is counted, or those alone that are there.
     """
@@ -175,7 +174,6 @@ def costs(results: Results) -> pd.DataFrame:
     once = means[means["method"] == results.baselines.none].groupby(family)["macs"].mean().rename("once")
     means = means.join(once, on=family)
     means = labelled(means.assign(every=means["macs"] / means["once"]), results)
-    curves = accuracies(results)
     both = curves.merge(
         means.assign(density=means["density"].astype("float64"))[
             ["setting", "name", "density", "every", "relative_sparse"]

@@ -102,7 +102,7 @@ def losses_in_words(setting: str, rows: pd.DataFrame) -> str:
         if "unmodified" not in means:
             continue
         less = means.sub(means["unmodified"], axis=0).drop(columns="unmodified").dropna(how="all")
-        order = [name for name in dict.fromkeys(part["variant"]) if name in less]
+        order = [n for n in dict.fromkeys(part["variant"]) if n in less and less[n].notna().any()]
         if less.empty or not order:
             continue
         ends = [

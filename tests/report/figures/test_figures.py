@@ -9,6 +9,7 @@ import pytest
 from simulated import simulate
 
 from prunebench.report.figures import Figure, figures
+from prunebench.report.results import Results
 
 pytest.importorskip("vl_convert")
 
@@ -24,7 +25,6 @@ def test_every_figure_that_there_are_data_for_is_made(made: dict[str, Figure]) -
 
 
 def test_no_results_have_no_figures() -> None:
-    from prunebench.report.results import Results
 
     assert figures(Results({"name": "empty"})) == []
 
@@ -89,3 +89,107 @@ def test_intervals_are_those_of_the_tables(made: dict[str, Figure]) -> None:
         pd.testing.assert_series_equal(
             drawn[name].reset_index(drop=True), rows[name].round(7).reset_index(drop=True), check_dtype=False
         )
+
+
+def test_extremes_and_points_of_pruning_have_their_figures() -> None:
+    """Suites of the paper's Figs. 6, 7 and 10 have them; so have suites of three settings and more."""
+    late = {figure.id: figure for figure in figures(simulate("pai-after-init").results)}
+    assert {"pruning-time", "pruning-time-ablations", "across", "profiles"} <= set(late)
+    found = late["pruning-time"].table
+    steps = found[found["name"] == "magnitude"].groupby("panel")["step"].nunique()
+    assert (steps > 5).all()
+    rewound = found[found["name"] == "ltr"].groupby("panel")["step"].nunique()
+    assert (rewound > 3).all()
+    others = {figure.id: figure for figure in figures(simulate("pai-extreme").results)}
+    sources = set(others["extreme"].table["source"])
+    assert "ours" in sources
+    assert len(sources) > 1
+
+
+def test_a_run_that_diverged_is_marked_and_one_that_is_missing_leaves_a_gap() -> None:
+    """No line goes over a point without a run; where all diverged the mark is at the accuracy of a guess."""
+    results = simulate("pai-lenet-test", diverging=0, missing=0, failing=0).results
+    cells = results.cells.copy()
+    snip = (cells["method"] == "snip") & (cells["ablations"] == "") & (cells["sparsity"] > 0)
+    points = sorted(cells.loc[snip, "sparsity"].unique())
+    lost, gone = snip & (cells["sparsity"] == points[1]), snip & (cells["sparsity"] == points[0])
+    cells.loc[lost, "status"], cells.loc[gone, "status"] = "diverged", "missing"
+    cells.loc[lost | gone, "accuracy"] = float("nan")
+    made = {f.id: f for f in figures(Results(results.suite, cells))}
+    rows = made["accuracy"].rows(methods=["snip"])["accuracy"].set_index("sparsity")
+    assert rows.loc[points[1], ["diverged", "place"]].tolist() == [2, 90.0]
+    assert pd.isna(rows.loc[points[1], "mean"])
+    assert rows.loc[points[0], "absent"] == 2
+    assert pd.isna(rows.loc[points[0], "place"])
+    text = made["accuracy"].alt
+    assert "Some runs diverged at 1 point: snip (1)" in text
+    assert "Runs are missing at 1 point: snip (1)" in text
+
+
+def test_a_method_of_forty_keeps_its_place_in_the_legend() -> None:
+    """Forty methods of somebody's own: each is in the legend once, in no two looks alike."""
+    results = simulate("pai-lenet-test", measured=False).results
+    random = results.cells[(results.cells["method"] == "random")]
+    copies = [
+        random.assign(method=f"mine-{i}", key=[f"{key}-{i}" for key in random["key"]]) for i in range(40)
+    ]
+    made = figures(Results(results.suite, pd.concat([results.cells, *copies], ignore_index=True)))
+    chart = next(f for f in made if f.id == "accuracy").chart.to_dict()
+    scales = [each for each in scales_of(chart) if "mine-0" in each.get("domain", [])]
+    assert scales
+    for scale in scales:
+        assert len(scale["domain"]) == len(set(scale["domain"])) == len(scale["range"]) >= 40
+
+
+def scales_of(part: object) -> list[dict[str, list[str]]]:
+    if isinstance(part, dict):
+        own = [part["scale"]] if isinstance(part.get("scale"), dict) else []
+        return own + [each for value in part.values() for each in scales_of(value)]
+    return [each for value in part for each in scales_of(value)] if isinstance(part, list) else []
+
+
+def test_telling_sparsity_is_the_highest_matching_one(made: dict[str, Figure]) -> None:
+    results = simulate("pai-lenet").results
+    matching = results.settings["matching"].iloc[0]
+    layers = made["layers"].table
+    assert set(layers["sparsity"]) == {matching[-1]}
+    random = layers[layers["name"] == "random"]["mean"]
+    assert random.mean() == pytest.approx(matching[-1], abs=0.02)
+
+
+def test_effective_parameters_are_ratios_at_the_same_seed(made: dict[str, Figure]) -> None:
+    """A plain computation of one of them."""
+    results = simulate("pai-lenet").results
+    frame = results.measures.query(
+        "measure == 'effective-density' and field == 'effective' and method == 'snip'"
+    )
+    frame = frame[(frame["score_at"] == "") & (frame["sparsity"] == frame["sparsity"].max())]
+    by_seed = frame.drop_duplicates(["ablations", "seed"]).pivot(
+        index="seed", columns="ablations", values="value"
+    )
+    wanted = (by_seed["shuffle"] / by_seed[""]).mean()
+    rows = made["effective"].table
+    row = rows[(rows["name"] == "snip") & (rows["sparsity"] == rows["sparsity"].max())].iloc[0]
+    assert row["mean"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_what_a_run_leaves_in_names_stays_text(made: dict[str, Figure]) -> None:
+    """Names of methods may be anybody's: control characters and marks of direction do not reach a figure."""
+    results = simulate("pai-lenet-test", measured=False).results
+    cells = results.cells.copy()
+    cells.loc[cells["method"] == "snip", "method"] = "a\x1b[31mb\u202e<script>"
+    for figure in figures(Results(results.suite, cells)):
+        text = json.dumps([figure.spec(), figure.alts], ensure_ascii=False)
+        assert "\\u001b" not in text
+        assert "\u202e" not in text
+
+
+def test_a_legend_lists_what_is_drawn(made: dict[str, Figure]) -> None:
+    """Of the methods those that are chosen; a method keeps its colour whoever is beside it."""
+    figure = made["accuracy"]
+    whole, some = figure.spec(), figure.spec(methods=["snip", "grasp"])
+    for one, other in zip(scales_of(whole), scales_of(some), strict=True):
+        if "snip" in one.get("domain", []):
+            assert other["domain"] == ["snip", "grasp"]
+            known = dict(zip(one["domain"], map(str, one["range"]), strict=True))
+            assert [known[name] for name in other["domain"]] == list(map(str, other["range"]))

@@ -1,0 +1,137 @@
+"""`prunebench curve`: accuracy against density of some methods, in the terminal or as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from prunebench.cli._options import (
+    as_json,
+    data_option,
+    planning_options,
+    plugin_options,
+    store_option,
+    suite_argument,
+)
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  prunebench curve quick snip magnitude
+  prunebench curve quick snip magnitude --out curve.pdf
+  prunebench curve pai-lenet snip "snip + shuffle" --out curve.html
+"""
+
+
+@click.command("curve", epilog=_EPILOG, short_help="Draw accuracy against density of some methods.")
+@suite_argument
+@click.argument("methods", metavar="METHOD…", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write a picture, by FILE's suffix: .html, .json; .svg, .pdf, .png need prunebench[report].",
+)
+@click.option(
+    "--setting",
+    metavar="NAME",
+    help="The setting, or a part of its title, such as resnet20.  [default: the first]",
+)
+@click.option("--dark", is_flag=True, help="For dark ground.")
+@planning_options
+@store_option
+@data_option
+@plugin_options
+@as_json
+def command(
+    suite: str,
+    methods: tuple[str, ...],
+    out: str | None,
+    setting: str | None,
+    dark: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Draw the accuracy of METHODs of SUITE against the share of weights that they keep.
+
+    A METHOD is a row of the leaderboard: snip, or "snip + shuffle" with an ablation. Without --out a plot of
+    characters and the numbers behind it are printed, with --json the numbers alone; no window opens. Means,
+    intervals and what diverged are those of the leaderboard.
+    """
+    from prunebench.cli._damage import say_damaged
+    from prunebench.cli._suite_plan import suite_plan
+    from prunebench.report.figures.files import format_of
+    from prunebench.tables import results_of
+
+    format = format_of(out) if out else None
+    shown = suite_plan(suite, options)
+    results = results_of(shown.plan, shown.store)
+    say_damaged(shown.store)
+    from prunebench.report.figures.notebook import curve_figure, setting_of
+
+    made = curve_figure(results, methods)
+    chosen = setting_of(made, setting) or made.settings[0]
+    if out and format:
+        _write(out, format, made.spec(chosen, dark=dark))
+    elif not as_json:
+        _print(made, chosen, methods)
+    if as_json:
+        _print_json(made, chosen, methods)
+
+
+def _rows(made: Any, setting: str, methods: tuple[str, ...], dense: bool) -> Any:
+    rows = made.rows(setting)["accuracy"]
+    return rows[rows["name"].isin(methods) | (dense & (rows["sparsity"] == 0))]
+
+
+def _write(out: str, format: str, spec: Any) -> None:
+    from prunebench.cli._output import say
+    from prunebench.errors import UsageError
+    from prunebench.report.figures.files import picture
+
+    content = picture(spec, format)
+    try:
+        Path(out).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror or error}") from error
+    say(f"{out}: {len(content):,} bytes")
+
+
+def _print(made: Any, setting: str, methods: tuple[str, ...]) -> None:
+    import shutil
+
+    from prunebench.cli._output import say
+    from prunebench.report.figures.text import plot, table
+
+    width = max(30, min(100, shutil.get_terminal_size().columns - 12))
+    say(setting)
+    say(plot(_rows(made, setting, methods, True), width=width))
+    say()
+    say(table(_rows(made, setting, methods, True)))
+
+
+def _print_json(made: Any, setting: str, methods: tuple[str, ...]) -> None:
+    import json
+
+    from prunebench.cli._output import say_json
+
+    rows = _rows(made, setting, methods, True)
+    kept = [
+        "name",
+        "density",
+        "sparsity",
+        "planned",
+        "n",
+        "mean",
+        "sd",
+        "low",
+        "high",
+        "diverged",
+        "absent",
+        "empty",
+    ]
+    say_json({"kind": "curve", "setting": setting, "rows": json.loads(rows[kept].to_json(orient="records"))})

@@ -1,0 +1,98 @@
+"""The same figures as functions for notebooks: results in, an altair chart with its data out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from prunebench.errors import UsageError, nearest
+from prunebench.report.figures.figure import Figure
+from prunebench.report.figures.source import Source
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from prunebench.report.results import Results
+
+__all__ = ["curve", "figure", "setting_of"]
+
+
+def figure(
+    results: Results,
+    name: str,
+    *,
+    setting: str | None = None,
+    methods: Collection[str] | None = None,
+    dark: bool = False,
+) -> alt.Chart:
+    """Return a figure as an altair chart that a notebook shows; `name` is its id, as "accuracy".
+
+    Args:
+        results: what `prunebench.results` returns.
+        name: which one; `figures(results)` lists those that there are data for.
+        setting: part of the setting's title, as "resnet20"; None: the first.
+        methods: rows that are shown, as "snip" or "snip + shuffle"; None: all that the figure has.
+        dark: for dark ground.
+
+    Raises: UsageError for a figure, setting or method that is not there, with the nearest name.
+    """
+    from prunebench.report.figures import figures
+
+    found = {each.id: each for each in figures(results)}
+    if name not in found:
+        raise UsageError(
+            f"no figure '{name}' of these results{nearest(name, found)}; there are: {', '.join(found)}"
+        )
+    return drawn(found[name], setting, methods, dark)
+
+
+def curve(
+    results: Results, methods: Collection[str], *, setting: str | None = None, dark: bool = False
+) -> alt.Chart:
+    """Return accuracy against density of these rows alone, ablations too: "snip", "snip + shuffle".
+
+    The arguments and errors are those of `figure`.
+    """
+    return drawn(curve_figure(results, methods), setting, None, dark)
+
+
+def curve_figure(results: Results, methods: Collection[str]) -> Figure:
+    """Return the figure of `curve`, for all settings. Raises: UsageError for a method that is not there."""
+    from prunebench.report.figures.accuracy import accuracy
+
+    source = Source(results)
+    known = list(dict.fromkeys(source.accuracies["name"]))
+    for name in methods:
+        if name not in known:
+            raise UsageError(f"no results of '{name}'{nearest(name, known)}")
+    dense = results.baselines.none
+    made = accuracy(source, [*methods, dense])
+    if made is None:
+        raise UsageError(f"nothing of {', '.join(methods)} has been run yet")
+    return made
+
+
+def drawn(made: Figure, setting: str | None, methods: Collection[str] | None, dark: bool) -> alt.Chart:
+    """Return a figure with the data of one setting as an altair chart."""
+    import altair as alt
+
+    spec = made.spec(setting_of(made, setting), methods, dark=dark)
+    wrap: Callable[..., alt.Chart] = alt.Chart.from_dict
+    return wrap(spec)
+
+
+def setting_of(made: Figure, part: str | None) -> str | None:
+    """Return the setting whose title is `part` or holds it: the first one that does.
+
+    Raises: UsageError where none does.
+    """
+    if part is None or not made.settings:
+        return None
+    for setting in made.settings:
+        if setting == part:
+            return setting
+    for setting in made.settings:
+        if part in setting:
+            return setting
+    there = "; ".join(made.settings)
+    raise UsageError(f"no setting '{part}' in this figure{nearest(part, made.settings)}; there are: {there}")
