@@ -86,6 +86,7 @@ class Results:
         costs: pd.DataFrame | None = None,
         quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
         courses: pd.DataFrame | None = None,
+        trust: Mapping[tuple[str, ...], str] | None = None,
     ) -> None:
         """Make results of plain tables.
 
@@ -96,6 +97,8 @@ class Results:
             costs: a row a cell: its labels, and any of the columns of COSTS.
             quantities: what checks compare, by name.
             courses: the share of weights at each step of training (`prunebench.analysis.courses`).
+            trust: of a published leaderboard, rows that were run again: "rerun" or "differs" by setting,
+                method, ablations and density. All others are "claimed". None: one's own results.
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
         self.cells = table([]) if cells is None else cells
@@ -103,6 +106,7 @@ class Results:
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
         self.courses = courses_of([]) if courses is None else courses
+        self.trust = trust
 
     @property
     def name(self) -> str:
@@ -134,7 +138,8 @@ class Results:
         """A row a setting, method and sparsity or range: what its seeds say together, its place."""
         rows = [standing.rows for standing in self.standings]
         if rows:
-            return pd.concat(rows, ignore_index=True)
+            whole = pd.concat(rows, ignore_index=True)
+            return whole if self.trust is None else whole.assign(trust=_trusted(whole, self.trust))
         return pd.DataFrame(columns=list(LONG)).astype({"sparsity": "float64"})
 
     @property
@@ -217,6 +222,15 @@ def _evaluated(suite: Mapping[str, Any], results: Results) -> Any:
         return importlib.import_module("prunebench.checks.outcomes").Verdicts()
     evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate
     return evaluate(suite, results.cells, results.measures, results.quantities)
+
+
+def _trusted(rows: pd.DataFrame, trust: Mapping[tuple[str, ...], str]) -> list[str]:
+    """Return of each row whether it is claimed, or what a rerun came to; "" over ranges of sparsity."""
+    keys = rows[[*SETTING, *VARIANT, "density"]].astype(str).itertuples(index=False, name=None)
+    return [
+        trust.get(key, "claimed") if at == "sparsity" else ""
+        for key, at in zip(keys, rows["at"], strict=True)
+    ]
 
 
 def _margin(suite: Mapping[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prunebench.analysis import SETTING, VARIANT
 from prunebench.errors import StoreError
 from prunebench.plan import Plan
 from prunebench.report.results import Results
@@ -75,7 +76,15 @@ class Published:
         """Return the tables of all its rows."""
         from prunebench.tables import results_of
 
-        return results_of(self.plan, self.store)
+        said = {"agrees": "rerun", "differs": "differs", "undecided": "claimed"}
+        results = results_of(self.plan, self.store)
+        results.trust = {
+            (*(one.row.labels.get(name, "") for name in (*SETTING, *VARIANT)), one.row.density): said[
+                one.outcome
+            ]
+            for one in self.verified()
+        }
+        return results
 
 
 def is_published(folder: Path) -> bool:

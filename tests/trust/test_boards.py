@@ -146,6 +146,10 @@ def test_a_rerun_is_kept_and_shown(board: Board) -> None:
     done = board.call("verify", SNIP, "--from", board.board, *reruns, "--seeds", 4, "--add")
     assert "agrees; the same bits at 3 of 4 seeds" in done.output
     assert "3 rows (a method at a sparsity): 2 are claimed, 1 were rerun and agree" in text(board)
+    assert "Run again, and within the claimed seeds' 95 % prediction interval" in text(board)
+    rows = list(csv.DictReader(io.StringIO(text(board, "leaderboard.csv"))))
+    trust = {row["method"]: row["trust"] for row in rows if row["at"] == "sparsity"}
+    assert trust == {"none": "claimed", "random": "claimed", "snip": "rerun"}
     board.call("leaderboard", "--from", board.board, "--check")
     with opened(board.board) as published:
         (one,) = published.verified()
@@ -183,6 +187,7 @@ def test_a_claim_that_is_too_good_differs(board: Board) -> None:
     )
     assert "differs; other bits within one numerics class at seeds 0, 1, 2" in done.output
     assert "1 were rerun and differ" in text(board)
+    assert "Run again, and outside the claimed seeds' 95 % prediction interval" in text(board)
 
 
 def test_reruns_of_other_cells_are_refused(board: Board, finished: Board) -> None:
