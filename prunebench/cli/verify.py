@@ -141,9 +141,10 @@ def _tell(one: Verified, kept: list[str]) -> None:
     say(f"rerun:   {_numbers(one.rerun)}")
     if one.prediction is not None:
         at, n, m = one.prediction, one.prediction.n, one.prediction.runs
+        seeds = ", ".join(map(str, one.judged))
         say(
-            f"mean of the rerun {one.mean:.2f} %; 95 % prediction interval of {n} claimed seeds for the mean "
-            f"of {m}: {at.low:.2f} to {at.high:.2f} %"
+            f"mean of seeds {seeds}: {one.mean:.2f} %; 95 % prediction interval of {n} claimed seeds for the "
+            f"mean of {m}: {at.low:.2f} to {at.high:.2f} %"
         )
     for name in kept:
         say(f"written: {name}")
@@ -162,6 +163,7 @@ def _plain(one: Verified) -> dict[str, Any]:
         "claimed": [{"seed": seed, "accuracy": value} for seed, value in one.claimed.items()],
         "rerun": [{"seed": seed, "accuracy": value} for seed, value in one.rerun.items()],
         "mean": one.mean if one.rerun else None,
+        "judged": list(one.judged),
         "low": at.low if at else None,
         "high": at.high if at else None,
         "same_bits": list(one.same_bits),

@@ -1,4 +1,4 @@
-"""Whether a submission's rows belong to a suite: other methods on the very same networks, data and recipes.
+"""Compares a submission with the suite that it is for: other methods on the same networks, data and recipes.
 
 A submission brings its own plan, which anybody can write. So it is compared with the leaderboard's, cell by
 cell: the same setting, the same resolved network, data set, recipe, density and seed as a cell that is

@@ -138,7 +138,8 @@ def _trust(published: Published, verified: list[Verified]) -> Iterator[Section]:
         blocks.append(Table("rerun", _COLUMNS, tuple(map(_line, verified)), left=(6,)))
         blocks.append(
             "A rerun agrees when its mean lies in the 95 % prediction interval of the claimed seeds: "
-            "mean ± t · s · √(1/n + 1/m) for n claimed and m rerun seeds. One row of twenty that is right "
+            "mean ± t · s · √(1/n + 1/m) for n claimed and m rerun seeds. Seeds that gave the same bits "
+            "again are no further runs, and are judged only where all did. One row of twenty that is right "
             "falls outside by chance."
         )
     yield Section("Claimed and rerun", tuple(blocks))
@@ -182,7 +183,7 @@ def _line(one: Verified) -> tuple[Cell, ...]:
         Cell(str(len(claimed)), True),
         Cell(f"[{at.low:.2f}, {at.high:.2f}]" if at else "", True),
         Cell(f"{one.mean:.2f}" if one.rerun else "", True),
-        Cell(str(len(one.rerun)), True),
+        Cell(str(len(one.judged)) if one.rerun else "0", True),
         Cell(outcome_words(one)),
     )
 

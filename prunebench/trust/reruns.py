@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from prunebench.analysis.prediction import Prediction, prediction
@@ -122,9 +122,18 @@ class Verified:
     """The numerics classes of claim and rerun."""
 
     @property
+    def judged(self) -> Sequence[int]:
+        """The seeds whose mean is judged: those that did not give the claimed bits again, if any did not.
+
+        The interval is of independent runs, and the same bits once more are none.
+        """
+        others = [seed for seed in self.rerun if seed not in self.same_bits]
+        return others or list(self.rerun)
+
+    @property
     def mean(self) -> float:
-        """The rerun's mean accuracy."""
-        return sum(self.rerun.values()) / len(self.rerun)
+        """The mean accuracy of the judged seeds."""
+        return sum(self.rerun[seed] for seed in self.judged) / len(self.judged)
 
 
 def judge(
@@ -142,19 +151,19 @@ def judge(
     numerics = sorted({n for r in (*claimed.values(), *rerun.values()) if (n := _numerics(r)) is not None})
     known: dict[int, float] = {seed: value for seed, value in theirs.items() if value is not None}
     again: dict[int, float] = {seed: value for seed, value in ours.items() if value is not None}
-    reason, interval = "", None
+    reason = ""
     if len(known) < len(claimed) or len(again) < len(rerun):
         reason = "runs diverged, and the accuracy of a guess is not known"
     elif not again:
         reason = "nothing was rerun"
     elif len(known) < 2:
         reason = f"{len(known)} seed is claimed: without a spread there is no interval"
-    else:
-        interval = prediction(list(known.values()), len(again))
-    mean = sum(again.values()) / len(again) if again else float("nan")
-    agrees = interval is not None and interval.has(mean)
-    outcome: Any = "undecided" if interval is None else "agrees" if agrees else "differs"
-    return Verified(row, outcome, known, again, interval, same, other, diverged, reason, numerics)
+    undecided = Verified(row, "undecided", known, again, None, same, other, diverged, reason, numerics)
+    if reason:
+        return undecided
+    interval = prediction(list(known.values()), len(undecided.judged))
+    outcome: Any = "agrees" if interval.has(undecided.mean) else "differs"
+    return replace(undecided, outcome=outcome, prediction=interval)
 
 
 def _numerics(record: Record) -> str | None:

@@ -155,6 +155,9 @@ def test_a_rerun_is_kept_and_shown(board: Board) -> None:
         (one,) = published.verified()
     assert sorted(one.rerun) == [0, 1, 2, 3]
     assert sorted(one.claimed) == [0, 1, 2]
+    assert list(one.judged) == [3]  # the same bits again say nothing about the choice of seeds
+    assert one.prediction is not None
+    assert one.prediction.runs == 1
     again = board.call("verify", "snip-d0.5", "--from", board.board, *reruns, code=2)
     assert "no row" in again.output
 
