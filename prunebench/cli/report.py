@@ -103,7 +103,8 @@ def _write(folder: Path, suite: str, shown: SuitePlan, *, follow: int | None, fi
     results = results_of(shown.plan, shown.store, snapshot=snapshot)
     records = (snapshot.result(cell.key) for cell in shown.plan.cells)
     about = about_records(record.provenance for record in records if record is not None)
-    content = Content(results, suite=suite, about=about, follow=follow, files=files and can_convert())
+    called = Path(suite).name if suite.endswith(".toml") else suite  # a page names no folder of its maker
+    content = Content(results, suite=called, about=about, follow=follow, files=files and can_convert())
     write(folder, PAGE, render(content))
     made = [write(folder, name, file) for name, file in figure_files(content)] if content.files else []
     there = sum(snapshot.recorded(cell) for cell in shown.plan.cells)

@@ -36,7 +36,7 @@ def test_a_page_is_written_and_the_same_again(done: Done, tmp_path: Path) -> Non
 def test_the_page_has_no_path_user_or_host(done: Done, tmp_path: Path) -> None:
     """Nothing of where it was made but what may be published."""
     place, _ = done
-    place.call("report", "tiny.toml", "--out", str(tmp_path), "--no-files")
+    place.call("report", place.suite, "--out", str(tmp_path), "--no-files")
     text = (tmp_path / "index.html").read_text("utf-8")
     assert str(place.folder) not in text
     assert str(Path.home()) not in text

@@ -145,7 +145,7 @@ def _comparisons(results: Results, names: Names) -> Listed:
     ]
     about = (
         "Pairs over each range of sparsities, by differences paired by seed: methods with each other, and "
-        "each with its own ablations. `prunebench compare` has all pairs, and each sparsity."
+        "each with its own ablations. “prunebench compare” has all pairs, and each sparsity."
     )
     return Listed("comparisons", "Comparisons", about, columns, frame)
 

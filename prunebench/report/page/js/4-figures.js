@@ -154,7 +154,8 @@ function fitted(spec, width) {
   if (spec.width === "container" || typeof spec.width === "number") {
     spec.width = Math.max(220, Math.min(spec.width === "container" ? 1e4 : spec.width, width - 90));
   }
-  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor(width / 250)));
+  const panel = 70 + (typeof spec.spec?.width === "number" ? spec.spec.width : 180);
+  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / panel) || 1));
   if (width < 620) legendBelow(spec);
   return spec;
 }
