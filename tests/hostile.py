@@ -195,6 +195,7 @@ RECORDS = (
     HostileRecord("another key", _with(lambda r: r.update(key="0" * 64)), "it says that it is"),
     HostileRecord("an unknown field", _with(lambda r: r["result"].update(rank=1)), "rank"),
     HostileRecord("a field of Python's", _with(lambda r: r["result"].update(__class__="x")), "__class__"),
+    HostileRecord("a key twice", _twice, "twice"),
     HostileRecord("deep lists", _nested(100_000), "not JSON|levels deep"),
     HostileRecord("lists beyond the bound", _nested(40), "levels deep"),
     HostileRecord("deep tables", _nested(5000, (b'{"a":', b"}")), "not JSON|levels deep"),

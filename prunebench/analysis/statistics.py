@@ -19,7 +19,7 @@ from prunebench.analysis.names import ALSO, one_name
 from prunebench.analysis.table import SETTING, STATUSES, VARIANT, counted, distinct, guess, variant_name
 from prunebench.errors import UsageError, nearest
 
-__all__ = ["AT_SPARSITY", "against", "compare", "paired", "summarize"]
+__all__ = ["AT_SPARSITY", "ROUNDING", "against", "compare", "paired", "summarize"]
 
 AT_SPARSITY = ("density", "sparsity")
 
@@ -220,8 +220,8 @@ def _pairs(number: int, members: Codes, block: Floats, diverged: npt.NDArray[np.
         squares = np.nansum((difference - mean[:, None]) ** 2, axis=1)
         sd = np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
     scale = np.nanmax(np.abs(block), initial=1.0)
-    mean = np.where(np.abs(mean) < _ROUNDING * scale, 0.0, mean)
-    sd = np.where(sd < _ROUNDING * scale, 0.0, sd)
+    mean = np.where(np.abs(mean) < ROUNDING * scale, 0.0, mean)
+    sd = np.where(sd < ROUNDING * scale, 0.0, sd)
     touched = (common & (diverged[i] | diverged[j])).sum(axis=1) if diverged.any() else np.zeros(len(i))
     lost = np.asarray((diverged & np.isnan(block)).any(axis=1))
     columns = (np.full(len(i), number), members[i], members[j], n, touched, lost[i] | lost[j], mean, sd)
@@ -247,12 +247,12 @@ def _blocks(
             yield int(group[rows[0]]), members, block, marks
 
 
-_ROUNDING = 1e-11
+ROUNDING = 1e-11
 """Relative to the values: what is smaller is rounding of floats, not a spread or a difference."""
 
 
 def _cleaned(sd: Floats, mean: Floats) -> Floats:
-    return np.where(sd < _ROUNDING * np.maximum(np.abs(mean), 1), 0.0, sd)
+    return np.where(sd < ROUNDING * np.maximum(np.abs(mean), 1), 0.0, sd)
 
 
 def _t(level: float, df: npt.ArrayLike) -> Floats:

@@ -12,8 +12,8 @@ from prunebench.cli._options import (
     planning_options,
     plugin_options,
     store_option,
-    suite_argument,
 )
+from prunebench.cli._published import suite_or_folder
 
 __all__ = ["command"]
 
@@ -21,13 +21,14 @@ _EPILOG = """\b
 Examples:
   prunebench leaderboard quick
   prunebench leaderboard quick --sparsity 95
+  prunebench leaderboard quick --against snip
   prunebench leaderboard quick --format csv -o quick.csv
+  prunebench leaderboard --from leaderboards/ --check  # published ones, made again byte for byte
   prunebench leaderboard quick --format latex --table accuracy -o quick.tex
 """
 
 
 @click.command("leaderboard", epilog=_EPILOG, short_help="Print a suite's results.")
-@suite_argument
 @click.option(
     "--format",
     "format",
@@ -54,12 +55,18 @@ Examples:
     help="Show only this column of the tables, as they print it: 98.6 or '95 %'; repeatable. Ranges and "
     "places count all.",
 )
+@click.option(
+    "--against",
+    metavar="METHOD",
+    help="The method that differences are to.  [default: the suite's magnitude after training]",
+)
 @planning_options
 @store_option
 @data_option
 @plugin_options
 @as_json
 @click.pass_context
+@suite_or_folder
 def command(
     ctx: click.Context,
     /,
@@ -67,6 +74,7 @@ def command(
     format: str | None,
     tables: tuple[str, ...],
     output: str | None,
+    against: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -74,6 +82,9 @@ def command(
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
     when all cells are there that it shows, with 1 when some are not.
+
+    --from DIR makes what is published in DIR again, from the records there: every record is verified, and
+    refused by name where it is not one of the suite's. Nothing that a record names is imported.
     """
     from prunebench.checks.outcomes import Verdicts
     from prunebench.cli._board import board
@@ -103,6 +114,7 @@ def command(
         tables=tables,
         snapshot=snapshot,
         verdicts=verdicts or Verdicts(),
+        against=against,
     )
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)

@@ -12,6 +12,7 @@ from prunebench.cli._options import as_json, plugin_options
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
+    from prunebench.training.recipe import Recipe
 
 __all__ = ["command"]
 
@@ -216,6 +217,16 @@ def _plugin(host: Host, name: str) -> dict[str, Any]:
     raise UsageError(f"there is no plugin '{name}'{nearest(name, known)}")
 
 
+def _recipe(host: Host, label: str, recipe: Recipe) -> dict[str, Any]:
+    """Return the fields of a suite's recipe, and which of them its source does not state."""
+    fields = recipe.model_dump(mode="json", exclude_none=True)
+    if label not in host.names("recipes"):
+        return fields
+    named = host.get("recipes", label)
+    inferred = [name for name in named.inferred if getattr(recipe, name) == getattr(named.recipe, name)]
+    return {**fields, "inferred": inferred} if inferred else fields
+
+
 def _suite(host: Host, name: str) -> dict[str, Any]:
     from collections import Counter
 
@@ -258,7 +269,7 @@ def _suite(host: Host, name: str) -> dict[str, Any]:
         shown[f"matrix {matrix}"] = {"cells": about["cells"], **axes}
     recipes = {cell.labels.get("recipe", ""): cell.recipe for cell in cells}
     for label, recipe in recipes.items():
-        shown[f"recipe {label}"] = recipe.model_dump(mode="json", exclude_none=True)
+        shown[f"recipe {label}"] = _recipe(host, label, recipe)
     forms = {
         cell.labels.get("method", ""): cell.form
         for cell in cells

@@ -56,19 +56,19 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
             raise
         say_json({"suite": {"name": suite}, "valid": False, "problems": str(error).splitlines()})
         ctx.exit(USAGE)
-    found = _found(session)
+    contents = _contents(session)
     if as_json:
-        say_json(found)
+        say_json(contents)
         return
     problems(session.host)
-    name, version = found["suite"]["name"], found["suite"]["version"]
+    name, version = contents["suite"]["name"], contents["suite"]["version"]
     say(f"suite {name}, version {version}: valid", "bold")
-    say(_counts(found))
-    for what in found["missing_data"].values():
+    say(_counts(contents))
+    for what in contents["missing_data"].values():
         complain(what, label="Missing data")
 
 
-def _found(session: Session) -> dict[str, Any]:
+def _contents(session: Session) -> dict[str, Any]:
     """Return what there is in a valid suite."""
     plan = session.plan
     return {
@@ -86,11 +86,11 @@ def _found(session: Session) -> dict[str, Any]:
     }
 
 
-def _counts(found: dict[str, Any]) -> str:
+def _counts(contents: dict[str, Any]) -> str:
     from prunebench.cli._output import counted
 
-    matrices = "1 matrix" if found["matrices"] == 1 else f"{found['matrices']:,} matrices"
-    parts = [f"{counted(found['cells'], 'cell')} in {matrices}, {counted(found['jobs'], 'job')}"]
+    matrices = "1 matrix" if contents["matrices"] == 1 else f"{contents['matrices']:,} matrices"
+    parts = [f"{counted(contents['cells'], 'cell')} in {matrices}, {counted(contents['jobs'], 'job')}"]
     nouns = {"checks": "check", "claims": "claim", "reported": "reported number"}
-    parts += [counted(found[key], noun) for key, noun in nouns.items() if found[key]]
+    parts += [counted(contents[key], noun) for key, noun in nouns.items() if contents[key]]
     return "; ".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from prunebench.plan import PlannedCell
 
 __all__ = ["CellItem", "CheckItem", "MatrixCollector", "SuiteFile", "checks_name", "summary"]
+
+
+_SELECTED = pytest.StashKey[dict[Path, "Sequence[PlannedCell]"]]()
 
 
 class SuiteFile(pytest.File):
@@ -166,14 +170,16 @@ class CheckItem(pytest.Item):
         named = re.search(
             rf"""^[ \t]*name[ \t]*=[ \t]*["']{re.escape(self.name)}["']""", content, re.MULTILINE
         )
-        found = named or re.search(r"^\[\[[ \t]*check", content, re.MULTILINE)
-        return content.count("\n", 0, found.start()) + 1 if found else 1
+        place = named or re.search(r"^\[\[[ \t]*check", content, re.MULTILINE)
+        return content.count("\n", 0, place.start()) + 1 if place else 1
 
-    def _selected(self) -> list[PlannedCell]:
-        """Return the cells of the suite that are selected."""
-        return [
-            each.cell for each in self.session.items if isinstance(each, CellItem) and each.path == self.path
-        ]
+    def _selected(self) -> Sequence[PlannedCell]:
+        """Return the cells of the suite that are selected: looked up once a session."""
+        of_suites = self.session.stash.setdefault(_SELECTED, {})
+        if self.path not in of_suites:
+            items = (item for item in self.session.items if isinstance(item, CellItem))
+            of_suites[self.path] = [item.cell for item in items if item.path == self.path]
+        return of_suites[self.path]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Return what was found, without a traceback."""

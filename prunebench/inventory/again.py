@@ -154,7 +154,7 @@ class Kept:
 
 def kept_aside(store: Store) -> list[Kept]:
     """Return what is kept aside in a store, oldest first; what cannot be read is left out."""
-    found = []
+    kept = []
     top = store.root / "again"
     for path in sorted(top.glob(f"*/{_ABOUT}")) if top.is_dir() else ():
         try:
@@ -163,8 +163,8 @@ def kept_aside(store: Store) -> list[Kept]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
         records = len(Store.open(path.parent, create=False, write=False, absent_ok=True).record_keys())
-        found.append(Kept(path.parent.name, path.parent, suite, methods, time, records))
-    return found
+        kept.append(Kept(path.parent.name, path.parent, suite, methods, time, records))
+    return kept
 
 
 def put_back(store: Store, kept: Kept) -> tuple[int, Path | None]:

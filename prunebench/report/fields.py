@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from prunebench.report.document import Cell
-from prunebench.report.footnotes import Footnotes, diverged_remark, empty_remark, lacking_remark
+from prunebench.report.footnotes import Footnotes, diverged_remark, empty_remark, lacking_remark, trust_remark
 from prunebench.report.methods import Row
 
 __all__ = ["absent", "accuracy", "amount", "difference", "place", "seconds", "signed"]
@@ -66,6 +66,7 @@ def accuracy(row: Row | None, remarks: Sequence[str], seeds: int, notes: Footnot
         diverged_remark(row, mixed=n > 0) if diverged else "",
         lacking_remark(row, over_range=row["at"] == "range", absent=notes.absent),
         empty_remark(row["empty_layers"], planned),
+        trust_remark(row),
     )
     if n == 0:
         return Cell("diverged" if diverged else "failed" if row["failed"] else "–", marks=marks)

@@ -16,6 +16,7 @@ __all__ = [
     "inferred_remark",
     "lacking_remark",
     "numerics_remark",
+    "trust_remark",
 ]
 
 Row = Mapping[Any, Any]
@@ -103,3 +104,12 @@ def inferred_remark(fields: Sequence[str]) -> str:
         f"The recipe is in part inferred: its source does not state {', '.join(fields)} "
         "(`prunebench show recipe` says more)."
     )
+
+
+def trust_remark(row: Row) -> str:
+    """Return what a rerun of a published row came to; nothing where it is claimed, or one's own."""
+    said = {
+        "rerun": "Run again, and within the claimed seeds' 95 % prediction interval.",
+        "differs": "Run again, and outside the claimed seeds' 95 % prediction interval.",
+    }
+    return said.get(str(row.get("trust", "")), "")

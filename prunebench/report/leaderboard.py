@@ -156,7 +156,8 @@ def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
         return checks_frame(verdicts_of(results)[0]), CHECK_COLUMNS
     if table == "overall":
         return results.across, [str(name) for name in results.across]
-    return with_costs(results), [*LONG, *COSTS]
+    trust = ["trust"] if results.trust is not None else []
+    return with_costs(results), [*LONG, *COSTS, *trust]
 
 
 def _json(results: Results) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.report.standings import LONG, Board, Standing, board
 
-__all__ = ["COSTS", "Results"]
+__all__ = ["CHECKS", "CLAIMS", "COSTS", "Results"]
 
 COSTS: Mapping[str, str] = {
     "macs": "multiply-accumulates of everything that the method takes, as if it were run alone",
@@ -40,6 +40,35 @@ COSTS: Mapping[str, str] = {
 }
 """What each column of costs holds; NaN where it is not known."""
 
+CHECKS = (
+    "check",
+    "claim",
+    "verdict",
+    "expect",
+    "quantity",
+    "compare",
+    "setting",
+    "range",
+    "of",
+    "against",
+    "effect",
+    "by",
+    "margin",
+    "lower",
+    "upper",
+    "p_holds",
+    "p_fails",
+    "n",
+    "seeds_needed",
+    "cells",
+    "missing",
+    "reason",
+)
+"""The columns of checks: the fields of an outcome."""
+
+CLAIMS = ("id", "says", "source", "kind", "verdict", "holds", "fails", "undecided", "not_run", "failing")
+"""The columns of claims: the fields of a claim's verdict."""
+
 _CELL = (*SETTING, *VARIANT, *AT_SPARSITY, "seed", "key")
 
 
@@ -57,6 +86,7 @@ class Results:
         costs: pd.DataFrame | None = None,
         quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
         courses: pd.DataFrame | None = None,
+        trust: Mapping[tuple[str, ...], str] | None = None,
     ) -> None:
         """Make results of plain tables.
 
@@ -67,6 +97,8 @@ class Results:
             costs: a row a cell: its labels, and any of the columns of COSTS.
             quantities: what checks compare, by name.
             courses: the share of weights at each step of training (`prunebench.analysis.courses`).
+            trust: of a published leaderboard, rows that were run again: "rerun" or "differs" by setting,
+                method, ablations and density. All others are "claimed". None: one's own results.
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
         self.cells = table([]) if cells is None else cells
@@ -74,6 +106,7 @@ class Results:
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
         self.courses = courses_of([]) if courses is None else courses
+        self.trust = trust
 
     @property
     def name(self) -> str:
@@ -105,7 +138,8 @@ class Results:
         """A row a setting, method and sparsity or range: what its seeds say together, its place."""
         rows = [standing.rows for standing in self.standings]
         if rows:
-            return pd.concat(rows, ignore_index=True)
+            whole = pd.concat(rows, ignore_index=True)
+            return whole if self.trust is None else whole.assign(trust=_trusted(whole, self.trust))
         return pd.DataFrame(columns=list(LONG)).astype({"sparsity": "float64"})
 
     @property
@@ -164,8 +198,39 @@ class Results:
     @cached_property
     def verdicts(self) -> Any:
         """What became of every check and claim of the suite (`checks.outcomes.Verdicts`)."""
-        evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate
-        return evaluate(self.suite, self.cells, self.measures, self.quantities)
+        return _evaluated(self.suite, self)
+
+    def judged(self, checks: Sequence[Mapping[str, Any]]) -> Any:
+        """Return the verdicts on checks that are not the suite's own, as a frozen plan would have them."""
+        return _evaluated({**self.suite, "checks": list(checks), "claims": []}, self)
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """A row a check of the suite: its verdict and what that rests on."""
+        rows = [{name: getattr(one, name) for name in CHECKS} for one in self.verdicts.outcomes]
+        return pd.DataFrame(rows, columns=list(CHECKS))
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """A row a claim of the suite, and a check that belongs to none: its verdict, and how many checks."""
+        rows = [{name: getattr(one, name) for name in CLAIMS} for one in self.verdicts.claims]
+        return pd.DataFrame(rows, columns=list(CLAIMS))
+
+
+def _evaluated(suite: Mapping[str, Any], results: Results) -> Any:
+    if not suite.get("checks"):
+        return importlib.import_module("prunebench.checks.outcomes").Verdicts()
+    evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate
+    return evaluate(suite, results.cells, results.measures, results.quantities)
+
+
+def _trusted(rows: pd.DataFrame, trust: Mapping[tuple[str, ...], str]) -> list[str]:
+    """Return of each row whether it is claimed, or what a rerun came to; "" over ranges of sparsity."""
+    keys = rows[[*SETTING, *VARIANT, "density"]].astype(str).itertuples(index=False, name=None)
+    return [
+        trust.get(key, "claimed") if at == "sparsity" else ""
+        for key, at in zip(keys, rows["at"], strict=True)
+    ]
 
 
 def _margin(suite: Mapping[str, Any]) -> Any:

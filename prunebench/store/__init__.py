@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from prunebench.store._bounds import check_bounds, parse_json, shown
 from prunebench.store._commit import replace, writing
-from prunebench.store._errors import Damaged, Missing, Unwritable
+from prunebench.store._errors import Damaged, Flaw, Missing, Unwritable
 from prunebench.store._folder import SetAside, now_text
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
-from prunebench.store.records import Fits, Record
+from prunebench.store.records import Fits, Record, parse_record, spelled
 from prunebench.store.store import Store
 
 __all__ = [
@@ -15,12 +16,18 @@ __all__ = [
     "Claim",
     "Damaged",
     "Fits",
+    "Flaw",
     "Missing",
     "Record",
     "SetAside",
     "Store",
     "Unwritable",
+    "check_bounds",
     "now_text",
+    "parse_json",
+    "parse_record",
     "replace",
+    "shown",
+    "spelled",
     "writing",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -30,6 +31,8 @@ def parse_json(content: bytes, *, longest: int = LONGEST) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Flaw("not a JSON object")
     _check_depth(value)
+    if orjson.dumps(value) != content.rstrip(b"\n"):  # spelled otherwise than here
+        _check_names(content)
     if len(content) > longest:
         _check_texts([value], longest)
     return value
@@ -42,6 +45,19 @@ def check_bounds(value: Any, *, longest: int = LONGEST) -> None:
     """
     _check_depth(value)
     _check_texts([value], longest)
+
+
+def _check_names(content: bytes) -> None:
+    """Refuse a name that an object has twice: readers would differ in what it says."""
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        names: set[str] = set()
+        for name, _ in pairs:
+            if name in names:
+                raise Flaw(f"it says {shown(repr(name), 80)} twice")
+            names.add(name)
+
+    json.loads(content, object_pairs_hook=once)
 
 
 def _check_depth(value: Any) -> None:

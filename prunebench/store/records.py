@@ -22,7 +22,7 @@ from prunebench.store._commit import commit
 from prunebench.store._errors import Damaged, Flaw, Missing
 from prunebench.store._folder import Folder, check_key
 
-__all__ = ["SCHEMA", "Fits", "Record", "Results", "parse_record"]
+__all__ = ["SCHEMA", "Fits", "Record", "Results", "parse_record", "spelled"]
 
 SCHEMA = 2
 """The newest schema of records and measures. Every older one must be readable for ever."""
@@ -103,6 +103,28 @@ def parse_record(content: bytes, key: str, part: _Part = "records") -> Record:
     return record
 
 
+def spelled(record: Record, provenance: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a record's file with another provenance, as where only some of it is published.
+
+    Its digest stays: that is of what was found. One that had no seal has none.
+    """
+    seal = record.seal and _seal(record.schema, record.key, record.digest, provenance)
+    return _spelled(record.schema, record.key, record.digest, seal, record.result, provenance)
+
+
+def _spelled(
+    schema: int,
+    key: str,
+    digest: str,
+    seal: str | None,
+    result: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> bytes:
+    sealed = {} if seal is None else {"seal": seal}
+    document = {"schema": schema, "key": key, "digest": digest, **sealed}
+    return orjson.dumps({**document, "result": result, "provenance": provenance}) + b"\n"
+
+
 class Results:
     """The records, or the measures, of a store: one file each, records/ab/<key>.json."""
 
@@ -124,15 +146,8 @@ class Results:
         self._folder.changing()
         canonical(provenance)  # refuses what has no canonical JSON; stored is the order that was given
         digest = _digest(SCHEMA, key, result)
-        document = {
-            "schema": SCHEMA,
-            "key": key,
-            "digest": digest,
-            "seal": _seal(SCHEMA, key, digest, provenance),
-            "result": result,
-            "provenance": provenance,
-        }
-        content = orjson.dumps(document) + b"\n"
+        seal = _seal(SCHEMA, key, digest, provenance)
+        content = _spelled(SCHEMA, key, digest, seal, result, provenance)
         written = Record(**orjson.loads(content))
         what = "the result of a cell" if self._part == "records" else "a measure"
         try:

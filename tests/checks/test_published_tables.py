@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +25,12 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="leaderboards/ is no
 
 def unpacked(name: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of cells and of measures of a published leaderboard."""
-    from prunebench.inventory.frozen import read_frozen
     from prunebench.inventory.rows import measure_rows, rows
+    from prunebench.trust.folder import RECORDS
+    from prunebench.trust.packs import unpack
 
-    spec = importlib.util.spec_from_file_location("make_leaderboards", FOLDER / "make.py")
-    assert spec is not None
-    assert spec.loader is not None
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    store = make.unpack(FOLDER / f"{name}{make.ENDING}", folder)
-    plan = read_frozen(store.plans()[0], store)
-    assert plan is not None
-    return table(rows(plan, store)), measures(measure_rows(plan, store))
+    pack = unpack(FOLDER / name / RECORDS, folder)
+    return table(rows(pack.plan, pack.store)), measures(measure_rows(pack.plan, pack.store))
 
 
 @pytest.fixture(scope="module")

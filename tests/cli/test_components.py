@@ -141,6 +141,24 @@ def test_show_a_suite_has_its_matrices_resolved(place: Any) -> None:
     assert recipe["epochs"] == 1
 
 
+def test_show_says_which_fields_of_a_recipe_are_inferred(place: Any) -> None:
+    """By itself and in a suite; a field that a suite gives itself is not."""
+    shown = place.json("show", "recipe", "tanaka-resnet18-cifar10")
+    assert shown["inferred"] == ["epochs", "momentum", "weight_decay", "drops", "augment"]
+    assert place.json("show", "recipe", "pai-cifar10")["inferred"] == []
+    suite = place.json("show", "suite", "pai-replication")
+    assert suite["recipe pai-table7-resnet18-cifar10"]["inferred"] == shown["inferred"]
+    assert "inferred" not in suite["recipe pai-cifar10"]
+    matrix = (
+        '[[matrix]]\nname = "main"\narchitecture = "modified-resnet18"\ndataset = "cifar10"\nseeds = 1\n'
+        'recipe = {name = "tanaka-resnet18-cifar10", epochs = 2, drops = [1], as = "tanaka-resnet18-cifar10"}\n'
+        'methods = ["none"]\nsparsities = [0.0]\n'
+    )
+    place.write("short.toml", f'schema = 1\nname = "short"\nversion = "1"\n{matrix}')
+    short = place.json("show", "suite", "short.toml")
+    assert short["recipe tanaka-resnet18-cifar10"]["inferred"] == ["momentum", "weight_decay", "augment"]
+
+
 def test_control_characters_of_others_are_not_printed(place: Any) -> None:
     """A plugin's documentation cannot drive the terminal."""
     from .conftest import PLUGIN

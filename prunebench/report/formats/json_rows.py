@@ -48,7 +48,11 @@ def setting(standing: Standing, rows: Sequence[Mapping[Any, Any]], reported: pd.
         "numerics": list(standing.numerics),
         "lent": list(standing.lent),
         "rows": [
-            {name: plain_value(row[name]) for name in (*LONG, *COSTS) if name not in standing.labels}
+            {
+                name: plain_value(row[name])
+                for name in (*LONG, *COSTS, "trust")
+                if name in row and name not in standing.labels
+            }
             for row in rows
         ],
         "reported": records(reported.drop(columns=list(SETTING)).rename(columns={"reported": "value"})),

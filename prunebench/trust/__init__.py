@@ -1,0 +1,1 @@
+"""Records that people exchange: packs, published leaderboards, submissions, reruns (docs/trust.md)."""

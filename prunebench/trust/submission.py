@@ -1,0 +1,204 @@
+"""Submissions: a method's rows for somebody's leaderboard, with the method and where they were measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from prunebench.errors import StoreError, UsageError
+from prunebench.inventory.snapshot import Snapshot
+from prunebench.plan import Plan
+from prunebench.store import Store, shown
+from prunebench.trust.archive import archived
+from prunebench.trust.packs import Pack, pack_files, part_of, refused, unpack
+
+__all__ = ["ENDING", "Submission", "read_submission", "submission"]
+
+ENDING = ".submission.tar.xz"
+
+_MANIFEST = "submission.json"
+_SOURCE = r"method/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
+_LARGEST_SOURCE = 1_000_000
+_OTHERS: Mapping[str, int] = {r"submission\.json": 200_000, _SOURCE: _LARGEST_SOURCE}
+
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$")]
+Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _File(_Strict):
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}$")]
+    sha256: Sha
+    plugin: bool
+    """False for a file that only lies beside one."""
+
+
+class _Suite(_Strict):
+    name: Name
+    version: Name
+
+
+class _Environment(_Strict):
+    software: Annotated[list[dict[Name, Name]], Field(max_length=50)]
+    numerics: Annotated[list[Name], Field(max_length=50)]
+    hardware: Annotated[list[dict[Name, Name | int | None]], Field(max_length=50)]
+
+
+class _Manifest(_Strict):
+    """What a submission says of itself."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    suite: _Suite
+    methods: Annotated[list[Name], Field(min_length=1, max_length=100)]
+    files: Annotated[list[_File], Field(max_length=50)]
+    environment: _Environment
+    source: Annotated[str, StringConstraints(max_length=300)] = ""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission that has been unpacked and found to be one."""
+
+    pack: Pack
+    methods: Sequence[str]
+    files: Mapping[str, Path]
+    """The method's own files, by name: to be read by people. They are never imported from here."""
+    plugins: Sequence[str]
+    """Which of them register components; the others lie beside."""
+    source: str
+    environment: Mapping[str, Any]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of its cells."""
+        return self.pack.plan
+
+
+def submission(
+    plan: Plan,
+    store: Store,
+    methods: Sequence[str],
+    plugins: Mapping[str, bytes],
+    beside: Mapping[str, bytes] | None = None,
+    *,
+    source: str = "",
+) -> bytes:
+    """Return the archive that submits some methods of a plan.
+
+    Args:
+        plan: what was run; the cells of other methods are left out.
+        store: where the records are.
+        methods: labels of methods; their ablations come along.
+        plugins: the plugin files that register them, by name.
+        beside: files that these need beside them.
+        source: where the method is described: a paper, an address.
+
+    Raises: UsageError where a cell of theirs has no record, or a file is none that is packed; StoreError.
+    """
+    cells = [cell for cell in plan.cells if cell.labels.get("method") in methods]
+    if not cells:
+        raise UsageError(f"suite {plan.suite['name']} has no method {', '.join(methods)}")
+    part, files = part_of(plan, cells), {**plugins, **(beside or {})}
+    packed = pack_files(part, store)
+    manifest = {
+        "schema": 1,
+        "suite": {name: str(plan.suite[name]) for name in ("name", "version")},
+        "methods": list(methods),
+        "files": [
+            {
+                "name": name,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "plugin": name in plugins,
+            }
+            for name, content in files.items()
+        ],
+        "environment": _environment(part, store),
+        "source": source,
+    }
+    for name, content in files.items():
+        if len(content) > _LARGEST_SOURCE:
+            raise UsageError(
+                f"{name} has {len(content):,} bytes; a method's file has at most {_LARGEST_SOURCE:,}"
+            )
+    try:
+        _Manifest.model_validate(manifest)
+    except ValidationError as error:
+        raise UsageError(f"cannot be submitted: {_told(error)}") from None
+    whole = {**packed, _MANIFEST: orjson.dumps(manifest) + b"\n"}
+    return archived(whole | {f"method/{name}": content for name, content in files.items()})
+
+
+def _environment(plan: Plan, store: Store) -> dict[str, Any]:
+    """Return what the records were made with, each once: of their provenance what is published."""
+    from prunebench.trust.published import published_provenance
+
+    snapshot = Snapshot(plan, store)
+    records = [record for cell in plan.cells if (record := snapshot.result(cell.key)) is not None]
+    where = [published_provenance(record.provenance) for record in records]
+
+    def once(name: str) -> list[Any]:
+        given = (one[name] for one in where if one.get(name))
+        return [orjson.loads(text) for text in dict.fromkeys(orjson.dumps(value) for value in given)]
+
+    return {name: once(name) for name in ("software", "numerics", "hardware")}
+
+
+def read_submission(path: Path, folder: Path) -> Submission:
+    """Unpack a submission into an empty folder, and make sure that it is one. Nothing of it is imported.
+
+    Raises: StoreError, naming what is refused.
+    """
+    pack = unpack(path, folder, _OTHERS)
+    try:
+        content = (folder / _MANIFEST).read_bytes()
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no {_MANIFEST}: a pack of records, and no submission") from None
+    try:
+        manifest = _Manifest.model_validate(orjson.loads(content))
+    except ValidationError as error:
+        raise StoreError(f"{path}: {_MANIFEST}: {_told(error)}") from None
+    faults = _faults(manifest, pack, folder)
+    if faults:
+        raise refused(path, faults)
+    files = {file.name: folder / "method" / file.name for file in manifest.files}
+    plugins = [file.name for file in manifest.files if file.plugin]
+    environment = manifest.environment.model_dump()
+    return Submission(pack, manifest.methods, files, plugins, manifest.source, environment)
+
+
+def _faults(manifest: _Manifest, pack: Pack, folder: Path) -> list[str]:
+    said = {file.name: file.sha256 for file in manifest.files}
+    there = {file.name: file for file in (folder / "method").glob("*")}
+    faults = [f"{_MANIFEST} names {name}, which is not in it" for name in said if name not in there]
+    faults += [f"{_MANIFEST} does not name method/{name}" for name in there if name not in said]
+    for name, sha in said.items():
+        if name in there and hashlib.sha256(there[name].read_bytes()).hexdigest() != sha:
+            faults.append(f"method/{name} is another file than {_MANIFEST} says")
+    suite = pack.plan.suite
+    if (manifest.suite.name, manifest.suite.version) != (suite["name"], suite["version"]):
+        faults.append(f"{_MANIFEST} speaks of another suite than its plan")
+    methods = {cell.labels.get("method", "") for cell in pack.plan.cells}
+    faults += [
+        f"its cells are of method {shown(name, 80)}, which it does not submit"
+        for name in sorted(methods - set(manifest.methods))
+    ]
+    faults += [f"it has no cell of method {name}" for name in manifest.methods if name not in methods]
+    faults += [
+        f"{shown(cell.id)} has no record" for cell in pack.plan.cells if not pack.store.has_record(cell.key)
+    ]
+    return faults
+
+
+def _told(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return shown(f"{where}: {first['msg']}" if where else first["msg"])
