@@ -46,17 +46,19 @@ Examples:
     show_default=True,
     help="How often --watch looks.",
 )
+@click.option("--files/--no-files", default=True, help="Figures as files, too.  [default: --files]")
 @planning_options
 @store_option
 @data_option
 @plugin_options
 @click.pass_context
-def command(ctx: click.Context, /, suite: str, out: str, watch: bool, every: int, **options: Any) -> None:
+def command(
+    ctx: click.Context, /, suite: str, out: str, watch: bool, every: int, files: bool, **options: Any
+) -> None:
     """Write a page about SUITE: the answer, claims, figures, tables, and where all of it comes from.
 
     DIR/index.html opens in any browser, from the file system, without a server and without network. Figures
-    lie beside it as SVG, PDF and PNG where prunebench[report] is installed. The same records give the same
-    page.
+    lie beside it as SVG and PDF where prunebench[report] is installed. The same records give the same page.
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
     when all runs are there, with 1 when some are not.
@@ -69,16 +71,16 @@ def command(ctx: click.Context, /, suite: str, out: str, watch: bool, every: int
     said: tuple[int, int] | None = None
     while True:
         shown = suite_plan(suite, options)
-        counts = _counts(shown)
-        whole = counts[0] == counts[1]
-        if counts != said:
-            _write(folder, suite, shown, follow=every if watch and not whole else None)
-            said = counts
-        if whole or not watch:
+        there, whole = _counts(shown)
+        last = not watch or there == whole
+        if (there, whole) != said or last:
+            _write(folder, suite, shown, follow=None if last else every, files=files and last)
+            said = there, whole
+        if last:
             break
         time.sleep(every)
     say_damaged(shown.store)
-    ctx.exit(0 if whole else INCOMPLETE)
+    ctx.exit(0 if there == whole else INCOMPLETE)
 
 
 def _counts(shown: SuitePlan) -> tuple[int, int]:
@@ -89,16 +91,24 @@ def _counts(shown: SuitePlan) -> tuple[int, int]:
     return sum(snapshot.listed(cell.key) for cell in shown.plan.cells), len(shown.plan.cells)
 
 
-def _write(folder: Path, suite: str, shown: SuitePlan, follow: int | None) -> None:
-    """Write the page, and say what was written; figures' files only once a suite is not followed any more."""
+def _write(folder: Path, suite: str, shown: SuitePlan, *, follow: int | None, files: bool) -> None:
+    """Write the page, and figures as files where they are wanted; say what was written."""
     from prunebench.cli._output import say
     from prunebench.inventory.snapshot import Snapshot
-    from prunebench.report.page import PAGE, Content, render, write
+    from prunebench.report.figures.files import MISSING, can_convert
+    from prunebench.report.page import PAGE, Content, about_records, figure_files, render, write
     from prunebench.tables import results_of
 
     snapshot = Snapshot(shown.plan, shown.store)
     results = results_of(shown.plan, shown.store, snapshot=snapshot)
-    content = Content(results, suite=suite, follow=follow)
+    records = (snapshot.result(cell.key) for cell in shown.plan.cells)
+    about = about_records(record.provenance for record in records if record is not None)
+    called = Path(suite).name if suite.endswith(".toml") else suite  # a page names no folder of its maker
+    content = Content(results, suite=called, about=about, follow=follow, files=files and can_convert())
     write(folder, PAGE, render(content))
+    made = [write(folder, name, file) for name, file in figure_files(content)] if content.files else []
     there = sum(snapshot.recorded(cell) for cell in shown.plan.cells)
-    say(f"{folder / PAGE}: {there:,} of {len(shown.plan.cells):,} runs")
+    more = f", {len(made):,} files of figures" if made else ""
+    say(f"{folder / PAGE}: {there:,} of {len(shown.plan.cells):,} runs{more}")
+    if files and not can_convert():
+        say(MISSING, err=True)

@@ -29,7 +29,7 @@ class SettingName(NamedTuple):
     id: str
     """Small letters, digits, dashes and dots; another one for each setting."""
     title: str
-    """Architecture, data set, and those other labels that differ between the settings."""
+    """Architecture, data set, and those other labels that differ between settings of the two."""
 
 
 def setting_names(settings: Sequence[Labels]) -> list[SettingName]:
@@ -71,6 +71,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _title(labels: Labels, settings: Sequence[Labels]) -> str:
-    differing = [name for name in _WORDS if len({other.get(name, "") for other in settings}) > 1]
+    pair = ("architecture", "dataset")
+    alike = [other for other in settings if all(other[name] == labels[name] for name in pair)]
+    differing = [name for name in _WORDS if len({other.get(name, "") for other in alike}) > 1]
     details = [_WORDS[name].format(plain(labels[name])) for name in differing if labels.get(name)]
     return ", ".join([f"{plain(labels['architecture'])} on {plain(labels['dataset'])}", *details])

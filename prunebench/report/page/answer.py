@@ -43,11 +43,13 @@ class Answer:
 def answer(standing: Standing) -> list[Answer]:
     """Return what is said of a setting, for each of its ranges over which methods are compared."""
     rows: Sequence[Mapping[Any, Any]] = standing.rows.to_dict("records")
-    return [
-        _answer(name, placed, standing)
-        for name in RANGES
-        if (placed := [row for row in rows if row["at"] == "range" and row["range"] == name and row["of"]])
-    ]
+    answers = []
+    for name in RANGES:
+        every = [row for row in rows if row["at"] == "range" and row["range"] == name]
+        placed = [row for row in every if row["of"]]
+        if placed:
+            answers.append(_answer(name, placed, standing, lacking=len(every) > int(placed[0]["of"])))
+    return answers
 
 
 def span(ranges: Ranges, name: str) -> str:
@@ -62,7 +64,7 @@ def span(ranges: Ranges, name: str) -> str:
     return f"{'–'.join(dict.fromkeys((ends[0], ends[-1])))} %" if ends else ""
 
 
-def _answer(name: str, rows: Sequence[Mapping[Any, Any]], standing: Standing) -> Answer:
+def _answer(name: str, rows: Sequence[Mapping[Any, Any]], standing: Standing, *, lacking: bool) -> Answer:
     falling = sorted(rows, key=lambda row: -row["mean"] if row["mean"] == row["mean"] else float("inf"))
     means = {variant_name(row["method"], row["ablations"]): row["mean"] for row in falling}
     best = [variant_name(row["method"], row["ablations"]) for row in falling if row["best"] == 1]
@@ -70,6 +72,8 @@ def _answer(name: str, rows: Sequence[Mapping[Any, Any]], standing: Standing) ->
     of = int(rows[0]["of"])
     plain = [method for method in best if " + " not in method] or best
     words = _words(best, plain, means, of)
+    if lacking and any(row["missing"] or row["failed"] for row in standing.rows.to_dict("records")):
+        words = f"So far, of the {of} methods that can be compared: {words}"
     needed = standing.seeds_needed.get(name)
     if len(best) > 1 and needed:
         words += f" About {needed} seeds would tell differences of {standing.ranges.margin:g} points apart."

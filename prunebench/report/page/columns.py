@@ -5,14 +5,19 @@ A packed table is `{"rows": n, "columns": {name: column}}`. A column is one of
 - `{"k": value}`: the same value in every row;
 - `{"v": [values]}`: a value a row;
 - `{"r": [value, count, value, count, …]}`: runs of equal values;
-- `{"t": [texts], "c": [numbers]}` or `{"t": [texts], "r": [number, count, …]}`: numbers of texts;
-- `{"f": [shared, rest, shared, rest, …]}`: each text is what it shares with the one before, and its rest.
+- `{"t": [values], "c": [numbers]}` or `{"t": [values], "r": [number, count, …]}`: numbers of values;
+- `{"u": [first, count, first, count, …]}`: whole numbers that count up;
+- `{"s": column, "x": [row, value, …]}`: as another column, but for some rows; with "m" for "s", 100 less it;
+- `{"f": [shared, rest, shared, rest, …]}`: each text is what it shares with the one before, and its rest;
+- `{"h": "…"}`: keys, of each its first twelve hexadecimal digits, as eight of base64;
+- `{"j": [columns]}`: each text is those of other columns of the row, joined.
 
-`unpack` in data.js reads them. Absent values are null.
+The texts of "t" may be `{"f": …}` themselves. `unpack` in js/1-data.js reads them. Absent values are null.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -23,19 +28,37 @@ import pandas as pd
 
 from prunebench.report.escapes import plain
 
-__all__ = ["embedded", "packed", "safe"]
+__all__ = ["embedded", "key_digits", "packed", "safe"]
 
 DIGITS = 6
-"""So many significant digits of a number are in the page; the files beside it have all."""
+"""So many significant digits of a number are in the page; `prunebench leaderboard` prints all."""
 
 
-def packed(frame: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return a table packed; `names`: the columns to take, and what they are called in the page."""
-    taken = {name: name for name in frame} if names is None else names
-    return {
-        "rows": len(frame),
-        "columns": {called: _column(safe(frame[name].tolist())) for name, called in taken.items()},
-    }
+_FEW = 20
+"""Of more rows a column of numbers may be told by another one."""
+
+
+def packed(
+    frame: pd.DataFrame, names: Sequence[str] | None = None, digits: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Return a table packed; `names`: the columns to take; `digits`: decimals of some, else `DIGITS`."""
+    taken = [str(name) for name in frame] if names is None else names
+    digits = digits or {}
+    columns: dict[str, dict[str, Any]] = {}
+    numbers: dict[str, Sequence[Any]] = {}
+    for name in taken:
+        column = frame[name].round(digits[name]) if name in digits else frame[name]
+        values = _safe_column(column)
+        columns[name] = _column(values)
+        if pd.api.types.is_float_dtype(column) and len(columns[name].get("v", ())) > _FEW:
+            columns[name] = _beside(values, numbers) or columns[name]
+            numbers[name] = values
+    return {"rows": len(frame), "columns": columns}
+
+
+def key_digits(keys: Sequence[str]) -> dict[str, Any]:
+    """Return a column of keys: of each the first twelve digits."""
+    return {"h": "".join(base64.b64encode(bytes.fromhex(key[:12])).decode() for key in keys)}
 
 
 def safe(value: Any) -> Any:
@@ -59,6 +82,15 @@ def safe(value: Any) -> Any:
     return plain(str(value))
 
 
+def _safe_column(column: pd.Series) -> list[Any]:
+    """Return a column's values as `safe` does, each different one once."""
+    values = column.tolist()
+    if not all(isinstance(value, str | float) for value in values):
+        return [safe(value) for value in values]
+    known = {value: safe(value) for value in set(values)}
+    return [known.get(value) for value in values]  # a NaN that is not itself is null as well
+
+
 def embedded(value: Any) -> str:
     """Return JSON for the content of a script element: no text in it can end the element or begin another."""
     text = orjson.dumps(value).decode()
@@ -75,28 +107,65 @@ def _number(value: float) -> float | int | None:
 
 
 def _column(values: Sequence[Any]) -> dict[str, Any]:
-    """Return the shortest form of a column."""
-    spelled = [value if value is None or isinstance(value, str) else orjson.dumps(value) for value in values]
+    """Return the shortest form of a column by itself."""
+    plain_kinds = {type(value) for value in values} <= _SCALARS
+    spelled = values if plain_kinds else [orjson.dumps(value) for value in values]
     distinct = dict(zip(spelled, values, strict=True))
     if len(distinct) <= 1:
         return {"k": values[0] if values else None}
     forms: list[dict[str, Any]] = [{"v": list(values)}]
+    texts = all(isinstance(value, str) for value in values)
     if len(distinct) <= len(values) // 2:
-        forms.append({"r": _runs(values, spelled)})
-    if all(isinstance(value, str) for value in values):
         places = {text: number for number, text in enumerate(distinct)}
         codes = [places[text] for text in spelled]
-        if len(distinct) <= len(values) // 2:
-            forms += [{"t": list(distinct), "c": codes}, {"t": list(distinct), "r": _runs(codes, codes)}]
+        known: list[Any] = [list(distinct.values())]
+        known += [{"f": _front(list(distinct.values()))}] if texts else []
+        shortest = min(known, key=lambda each: len(orjson.dumps(each)))
+        forms += [{"t": shortest, "c": codes}, {"t": shortest, "r": _runs(codes)}]
+        forms.append({"r": _runs(values, spelled)})
+    if texts:
         forms.append({"f": _front(values)})
+    if all(type(value) is int for value in values):
+        forms.append({"u": _counting(values)})
     return min(forms, key=lambda form: len(orjson.dumps(form)))
 
 
-def _runs(values: Sequence[Any], spelled: Sequence[Any]) -> list[Any]:
+_SCALARS = {str, int, float, type(None)}
+"""Kinds of values that are equal where JSON spells them alike."""
+
+
+def _beside(values: Sequence[Any], others: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
+    """Return a column of numbers as another one, or as 100 less another one, where most rows are so."""
+    for name, other in others.items():
+        for form, wanted in (("s", other), ("m", [_complement(value) for value in other])):
+            rows = enumerate(zip(values, wanted, strict=True))
+            exceptions = [(row, mine) for row, (mine, its) in rows if mine != its]
+            if 4 * len(exceptions) < len(values):
+                return {form: name, "x": [part for pair in exceptions for part in pair]}
+    return None
+
+
+def _complement(value: Any) -> float | int | None:
+    return None if value is None else _number(100 - value)
+
+
+def _runs(values: Sequence[Any], spelled: Sequence[Any] | None = None) -> list[Any]:
     runs: list[Any] = []
-    for _, group in groupby(zip(spelled, values, strict=True), key=lambda pair: pair[0]):
+    pairs = zip(values if spelled is None else spelled, values, strict=True)
+    for _, group in groupby(pairs, key=lambda pair: pair[0]):
         members = list(group)
         runs += [members[0][1], len(members)]
+    return runs
+
+
+def _counting(values: Sequence[int]) -> list[int]:
+    """Return runs that count up by one: the first number, how many, the first number, how many."""
+    runs: list[int] = []
+    for value in values:
+        if runs and value == runs[-2] + runs[-1]:
+            runs[-1] += 1
+        else:
+            runs += [value, 1]
     return runs
 
 

@@ -15,8 +15,9 @@ from prunebench.report.figures import Figure, config, figures, styles
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
 from prunebench.report.page.columns import packed, safe
+from prunebench.report.page.kind import kind
 from prunebench.report.page.listed import Listed, plain_columns
-from prunebench.report.page.tables import listed
+from prunebench.report.page.tables import listed, there
 from prunebench.report.page.verdicts import checks, claims
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
@@ -89,10 +90,10 @@ class Content:
     def tables(self) -> list[Listed]:
         """The page's tables, those that have rows."""
         names = {tuple(each.standing.labels[n] for n in SETTING): each.name.title for each in self.settings}
-        tables = listed(self.results, names)
+        tables = listed(self.results, names, {n: t for each in self.figures for n, t in each.tables.items()})
         if self.claims is not None and self.claims.outcomes:
-            tables = [claims(self.claims), checks(self.claims, self.results.cells), *tables]
-        return tables
+            tables = [claims(self.claims), checks(self.claims, there(self.results.cells)), *tables]
+        return [*kind(self.results), *tables]
 
     @cached_property
     def figures(self) -> list[Figure]:
@@ -127,6 +128,10 @@ class Content:
         """Return the data of the page."""
         methods = list(dict.fromkeys(name.split(" + ")[0] for name in self.variants))
         ablations = dict.fromkeys(part for name in self.variants for part in name.split(" + ")[1:])
+        looks = {
+            name: {"colour": style.colour, "mark": style.mark, "dash": list(style.dash)}
+            for name, style in styles([*methods, *self.variants]).items()
+        }
         return {
             "schema": 1,
             "suite": {name: safe(self.results.suite.get(name)) for name in ("name", "version", "digest")},
@@ -138,13 +143,10 @@ class Content:
             "range": self.ranges[0] if self.ranges else "all",
             "methods": methods,
             "ablations": list(ablations),
-            "styles": {
-                name: {"colour": style.colour, "mark": style.mark, "dash": list(style.dash)}
-                for name, style in styles([*methods, *self.variants]).items()
-            },
+            "styles": looks,
             "config": {ground: config(dark=ground == "dark") for ground in ("light", "dark")},
             "tables": [table.plain() for table in self.tables],
-            **_plain_figures(self.figures),
+            **_plain_figures(self.figures, looks),
             "follow": self.follow,
         }
 
@@ -159,7 +161,7 @@ def _plain_setting(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _plain_figures(drawn: Sequence[Figure]) -> dict[str, Any]:
+def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return figures without their data, and each of the tables that they read once."""
     datasets = {name: table for figure in drawn for name, table in figure.tables.items()}
     return {
@@ -169,7 +171,7 @@ def _plain_figures(drawn: Sequence[Figure]) -> dict[str, Any]:
                 "id": figure.id,
                 "title": plain(figure.title),
                 "alts": safe(figure.alts),
-                "spec": _spec(figure),
+                "spec": _spec(figure, looks),
                 "tables": list(figure.tables),
                 "columns": [column.plain() for column in plain_columns(figure.table)],
                 "settings": list(figure.settings),
@@ -179,7 +181,35 @@ def _plain_figures(drawn: Sequence[Figure]) -> dict[str, Any]:
     }
 
 
-def _spec(figure: Figure) -> dict[str, Any]:
-    whole = figure.chart.to_dict()
+def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:
+    whole = figure.chart.to_dict(validate=False)  # validation takes seconds: tests do it
     kept = {name: value for name, value in whole.items() if name not in ("$schema", "config", "datasets")}
-    return safe(kept)  # type: ignore[no-any-return]
+    return _styled(safe(kept), looks)
+
+
+def _styled(part: Any, looks: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Return a part of a specification in which no scale lists methods: the page has their looks once."""
+    if isinstance(part, list):
+        return [_styled(each, looks) for each in part]
+    if not isinstance(part, dict):
+        return part
+    part = {name: _styled(value, looks) for name, value in part.items()}
+    scale = part.get("scale")
+    if part.get("field") == "name" and isinstance(scale, dict):
+        told = _look_of(scale, looks)
+        if told:
+            rest = {name: value for name, value in scale.items() if name not in ("domain", "range")}
+            unmodified = all(" + " not in name for name in scale["domain"])
+            return {**part, "scale": {**rest, "styled": told, "unmodified": unmodified}}
+    return part
+
+
+def _look_of(scale: Mapping[str, Any], looks: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return which part of its methods' looks a scale gives, colour, mark or dash; None where none."""
+    domain, given = scale.get("domain"), scale.get("range")
+    if not isinstance(domain, list) or not isinstance(given, list) or not set(domain) <= set(looks):
+        return None
+    for name in ("colour", "mark", "dash"):
+        if [looks[method][name] for method in domain] == given:
+            return name
+    return None

@@ -48,20 +48,30 @@ class Listed:
     frame: pd.DataFrame
     hidden: Sequence[str] = field(default=())
     """Columns that the page needs and does not list."""
+    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Columns that are packed already."""
+    dataset: str = ""
+    """The table of a figure that it lists; `frame` is that table then."""
     chosen: bool = True
     """Only the rows of the setting that is chosen are shown, until all are asked for."""
 
     def plain(self) -> dict[str, Any]:
         """Return it as the page's data have it."""
-        names = dict.fromkeys([*(column.id for column in self.columns), *self.hidden])
-        return {
+        whole = {
             "id": self.id,
             "title": self.title,
             "about": self.about,
             "columns": [column.plain() for column in self.columns],
             "chosen": self.chosen,
-            "data": packed(self.frame, {name: name for name in names}),
         }
+        return whole | ({"dataset": self.dataset} if self.dataset else {"data": self._packed()})
+
+    def _packed(self) -> dict[str, Any]:
+        names = dict.fromkeys([*(column.id for column in self.columns), *self.hidden])
+        own = [name for name in names if name not in self.made]
+        digits = {column.id: column.digits + 1 for column in self.columns if column.digits is not None}
+        data = packed(self.frame, own, digits)
+        return {**data, "columns": {**data["columns"], **self.made}}
 
 
 def plain_columns(frame: pd.DataFrame, abouts: Mapping[str, str] | None = None) -> list[Column]:

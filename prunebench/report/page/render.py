@@ -28,6 +28,7 @@ class Section(NamedTuple):
 
 
 _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
+    ("across", "Across settings", ("across", "profiles")),
     ("ablations", "Ablations", ("ablations",)),
     ("pruning-time", "Pruning time", ("pruning-time",)),
     ("layers", "Layers", ("layers",)),
@@ -61,10 +62,10 @@ def render(content: Content) -> str:
         remarks=remarks(content),
         claims={"words": claims_words(content)},
         provenance=provenance(content),
-        commands=content.commands,
+        commands=_lines(content.commands),
         sections=_sections(content),
         prunebench=__version__,
-        licenses=_text("vega.licenses.txt"),
+        licenses=_lines(_text("vega.licenses.txt")),
         policy=policy([early, vega, script], [style]),
         early=_verbatim(early),
         style=_verbatim(style),
@@ -100,9 +101,23 @@ def _environment() -> Any:
         loader=PackageLoader("prunebench.report.page", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalized,
+        keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _finalized(value: Any) -> Any:
+    """Return what a template puts in: whoever a text is of, nothing in it acts; escaping is jinja's."""
+    return plain(value) if type(value) is str else value
+
+
+def _lines(text: str) -> Any:
+    """Return a text of several lines, escaped."""
+    from markupsafe import Markup, escape
+
+    return Markup("\n").join(escape(plain(line)) for line in text.split("\n"))
 
 
 def _verbatim(text: str) -> Any:

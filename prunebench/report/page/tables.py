@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
+from prunebench.report.page.columns import key_digits
 from prunebench.report.page.listed import Column, Listed
 from prunebench.report.results import COSTS, Results
 
-__all__ = ["Names", "listed"]
+__all__ = ["Names", "listed", "there"]
 
 Names = Mapping[tuple[str, ...], str]
 """What settings are called in the page, by their labels."""
@@ -21,10 +22,12 @@ _SETTING = Column("setting", "setting")
 _SPARSITY = Column("percent", "sparsity, %", "share of the prunable weights that is removed", "number")
 
 
-def listed(results: Results, names: Names) -> list[Listed]:
-    """Return the tables of the page that have rows, in its order."""
+def listed(results: Results, names: Names, drawn: Mapping[str, pd.DataFrame] | None = None) -> list[Listed]:
+    """Return the tables of the page that have rows, in its order; `drawn` are those that figures read."""
+    accuracies = (drawn or {}).get("accuracy")
     tables = [
-        _summary(results, names),
+        *([] if accuracies is None else [_drawn(accuracies)]),
+        _summary(results, names, ranges_alone=accuracies is not None),
         _comparisons(results, names),
         _reported(results, names),
         _costs(results, names),
@@ -62,8 +65,31 @@ def _number(
     return Column(name, title, about, "number", digits, signed, main)
 
 
-def _summary(results: Results, names: Names) -> Listed:
-    frame = _placed(results.summary, names)
+def _drawn(accuracies: pd.DataFrame) -> Listed:
+    """Return accuracies at sparsities, as figures read them: they stand in the page once."""
+    columns = [
+        _SETTING,
+        _METHOD,
+        _number("sparsity", "sparsity", "share of the prunable weights that is removed"),
+        Column("range", "range", "which the sparsity is in"),
+        _number("mean", "accuracy, %", "mean over the seeds that finished", 2),
+        _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", 2),
+        _number("low", "from", "95 % t interval of the mean, lower end", 2),
+        _number("high", "to", "95 % t interval of the mean, upper end", 2),
+        _number("n", "seeds"),
+        _number("diverged", "diverged", "runs that ended with a loss that is not finite"),
+        _number("absent", "not there", "runs that are missing, failed or not selected"),
+        Column("empty", "layers without a weight"),
+        Column("also", "other names", "of the same cells", main=False),
+    ]
+    present = [column for column in columns if column.id in accuracies]
+    about = "Each method at each sparsity: what its seeds say together."
+    return Listed("accuracies", "Accuracies", about, present, accuracies, dataset="accuracy")
+
+
+def _summary(results: Results, names: Names, *, ranges_alone: bool) -> Listed:
+    rows = results.summary
+    frame = _placed(rows[rows["at"] == "range"] if ranges_alone else rows, names)
     layers = [", ".join(layer.layer for layer in each) for each in frame["empty_layers"]]
     after = results.baselines.after_training
     columns = [
@@ -92,14 +118,18 @@ def _summary(results: Results, names: Names) -> Listed:
         Column("empty", "layers without a weight", main=False),
         Column("also", "other names", "of the same cells", main=False),
     ]
-    about = "Each method at each sparsity, and over each range: what its seeds say together."
+    if ranges_alone:
+        columns.remove(_SPARSITY)
+    about = f"Each method over each range{'' if ranges_alone else ' and at each sparsity'}, with its place."
     frame = frame.assign(empty=layers, also=[", ".join(map(str, each or ())) for each in frame["also"]])
-    return Listed("summary", "Accuracies", about, columns, frame)
+    return Listed("summary", "Ranges", about, columns, frame)
 
 
 def _comparisons(results: Results, names: Names) -> Listed:
     pairs = results.comparisons
-    frame = _placed(pairs[pairs["at"] == "range"], names)
+    plain = (pairs["of_ablations"] == "") & (pairs["against_ablations"] == "")
+    own = pairs["of_method"] == pairs["against_method"]
+    frame = _placed(pairs[(pairs["at"] == "range") & (plain | own)], names)
     frame = frame.assign(of=_variants(frame, "of_"), against=_variants(frame, "against_"))
     columns = [
         _SETTING,
@@ -113,7 +143,10 @@ def _comparisons(results: Results, names: Names) -> Listed:
         Column("p_holm", "p (Holm)", "after Holm over all pairs of the setting and range", "p"),
         _number("n", "seeds"),
     ]
-    about = "Every pair of methods over each range of sparsities: differences paired by seed."
+    about = (
+        "Pairs over each range of sparsities, by differences paired by seed: methods with each other, and "
+        "each with its own ablations. “prunebench compare” has all pairs, and each sparsity."
+    )
     return Listed("comparisons", "Comparisons", about, columns, frame)
 
 
@@ -137,13 +170,19 @@ def _reported(results: Results, names: Names) -> Listed:
     return Listed("reported", "Replication", about, columns, frame)
 
 
+_LONG = ("training_flops", "scoring_flops")
+"""Costs that the page leaves to `prunebench leaderboard`: relative ones say the same."""
+
+
 def _costs(results: Results, names: Names) -> Listed:
     """Return what methods cost: the mean over the seeds of each setting, method and sparsity."""
     costs = results.costs
-    present = [name for name in COSTS if costs[name].notna().any()]
+    present = [name for name in COSTS if costs[name].notna().any() and not name.startswith(_LONG)]
     keys = [*SETTING, "method", "ablations", "density", "sparsity"]
     means = costs.groupby(keys, sort=False, dropna=False)[present].mean().reset_index()
-    frame = _placed(means[means[present].notna().any(axis=1)] if present else means.iloc[:0], names)
+    shown = means[means[present].notna().any(axis=1)] if present else means.iloc[:0]
+    short = {name: [float(f"{value:.4g}") for value in shown[name]] for name in present}
+    frame = _placed(shown.assign(**short), names)
     first = (
         "scoring_seconds",
         "scoring_passes",
@@ -158,8 +197,13 @@ def _costs(results: Results, names: Names) -> Listed:
     return Listed("costs", "Costs", about, columns, frame)
 
 
+def there(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of which something came: those that nobody has run have no row in the page."""
+    return cells[cells["status"].isin(("finished", "diverged", "failed"))]
+
+
 def _cells(results: Results, names: Names) -> Listed:
-    frame = _placed(results.cells, names)
+    frame = _placed(there(results.cells), names)
     columns = [
         _SETTING,
         _METHOD,
@@ -173,6 +217,18 @@ def _cells(results: Results, names: Names) -> Listed:
         _number("diverged_step", "diverged at step", main=False),
         Column("numerics", "numerics", "bits repeat within one class", main=False),
     ]
-    keys = frame["key"].str.slice(0, 12)
     about = "Each run: one network, trained once. Open a row for the command that runs it again."
-    return Listed("cells", "Records", about, columns, frame.assign(key=keys))
+    return Listed("cells", "Records", about, columns, *_cell_names(frame))
+
+
+def _cell_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...], dict[str, dict[str, Any]]]:
+    """Return the table, the columns and the packed ones that say cells' names and keys in few bytes."""
+    made: dict[str, dict[str, Any]] = {}
+    hidden: tuple[str, ...] = ()
+    seeds = frame["seed"].astype(str)
+    if all(name.endswith(f"-s{seed}") for name, seed in zip(frame["cell"], seeds, strict=True)):
+        stems = [name[: -len(seed)] for name, seed in zip(frame["cell"], seeds, strict=True)]
+        frame, hidden, made["cell"] = frame.assign(stem=stems), ("stem",), {"j": ["stem", "seed"]}
+    if frame["key"].str.fullmatch("[0-9a-f]{64}").all():
+        made["key"] = key_digits(frame["key"].tolist())
+    return frame, hidden, made

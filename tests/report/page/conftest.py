@@ -93,7 +93,12 @@ class Browser:
 
     driver: Any
     said: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
+    asked: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> list[str]:
+        """What it asked for, less what the page's policy stopped."""
+        return list(self.asked.values())
 
     def open(
         self, page: Path, view: str = "", *, size: tuple[int, int] = (1280, 900), dark: bool = False
@@ -108,7 +113,7 @@ class Browser:
         self.driver.get("about:blank")
         self.listen()
         self.said.clear()
-        self.requests.clear()
+        self.asked.clear()
         self.driver.get(f"file://{page}{view}")
         self.wait("document.body.classList.contains('drawn')")
         self.listen()
@@ -116,10 +121,14 @@ class Browser:
     def listen(self) -> None:
         """Take what the browser logged since it was last asked: messages, and requests for anything."""
         self.said += [f"{entry['level']}: {entry['message']}" for entry in self.driver.get_log("browser")]
-        for entry in self.driver.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
+        entries = self.driver.get_log("performance")
+        messages = [json.loads(entry["message"])["message"] for entry in entries]
+        for message in messages:
+            told = message["params"]
             if message["method"] == "Network.requestWillBeSent":
-                self.requests.append(message["params"]["request"]["url"])
+                self.asked[told["requestId"]] = told["request"]["url"]
+            elif message["method"] == "Network.loadingFailed" and told.get("blockedReason") == "csp":
+                self.asked.pop(told["requestId"], None)  # nothing left the browser
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a script in the page and return what it returns."""
@@ -192,6 +201,7 @@ def browser() -> Iterator[Browser]:
         driver = webdriver.Chrome(options=options, service=service)
     except Exception as error:
         pytest.skip(f"the browser does not start: {str(error).splitlines()[0]}")
+    driver.set_script_timeout(120)
     driver.execute_cdp_cmd("Network.enable", {})
     yield Browser(driver)
     driver.quit()

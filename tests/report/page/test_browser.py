@@ -56,6 +56,7 @@ def test_it_opens_from_the_file_system_by_itself(page: Page) -> None:
     )
     table(found, "cells")
     assert len(rows(found, "cells")) > 10
+    assert not {"null", "undefined", "NaN"} & set(found.ask("document.body.innerText").split())
 
 
 def test_a_heading_sorts_rising_falling_and_back(page: Page) -> None:
@@ -184,6 +185,7 @@ def test_a_row_opens_with_the_command_that_runs_it_again(page: Page) -> None:
     found.click("#table-cells tbody tr[data-row]:nth-child(3)")
     assert found.ask("document.getElementById('row').open")
     command = found.texts("#row code")[0]
+    assert not {"null", "undefined"} & set(found.ask("document.getElementById('row').innerText").split())
     assert command.startswith("prunebench run small --store again -k digits-mlp-digits-")
     found.click("#row .close")
     assert not found.ask("document.getElementById('row').open")

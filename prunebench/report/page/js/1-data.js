@@ -7,11 +7,19 @@ const COLUMN = {
   v: (column) => column.v,
   r: (column) => unrolled(column.r),
   f: (column) => unfronted(column.f),
+  u: (column) => counted(column.u),
+  h: (column, rows) => Array.from({ length: rows }, (_, i) => hexadecimal(column.h.slice(8 * i, 8 * i + 8))),
 };
 
 function unrolled(runs) {
   const values = [];
   for (let i = 0; i < runs.length; i += 2) for (let k = 0; k < runs[i + 1]; k++) values.push(runs[i]);
+  return values;
+}
+
+function counted(runs) {
+  const values = [];
+  for (let i = 0; i < runs.length; i += 2) for (let k = 0; k < runs[i + 1]; k++) values.push(runs[i] + k);
   return values;
 }
 
@@ -25,6 +33,8 @@ function unfronted(coded) {
   }
   return texts;
 }
+
+const hexadecimal = (text) => Array.from(atob(text), (byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join("");
 
 // A packed table: columns are unpacked when they are first asked for.
 class Table {
@@ -42,10 +52,25 @@ class Table {
 
   unpack(column) {
     if (column === undefined) return Array(this.rows).fill(null);
+    if ("s" in column || "m" in column) return this.beside(column);
+    if ("j" in column) return this.joined(column.j.map((name) => this.column(name)));
     const form = Object.keys(COLUMN).find((key) => key in column);
     if (!("t" in column)) return COLUMN[form](column, this.rows);
     const codes = "c" in column ? column.c : unrolled(column.r);
-    return codes.map((code) => column.t[code]);
+    const texts = Array.isArray(column.t) ? column.t : unfronted(column.t.f);
+    return codes.map((code) => texts[code]);
+  }
+
+  // As another column, or as 100 less it, to six digits; but for some rows.
+  beside({ s, m, x }) {
+    const less = (value) => (value === null ? null : Number((100 - value).toPrecision(6)));
+    const values = s ? [...this.column(s)] : this.column(m).map(less);
+    for (let i = 0; i < x.length; i += 2) values[x[i]] = x[i + 1];
+    return values;
+  }
+
+  joined(columns) {
+    return Array.from({ length: this.rows }, (_, i) => columns.map((values) => values[i]).join(""));
   }
 
   row(i) {

@@ -9,12 +9,19 @@ console.warn = (first, ...rest) => first === "WARN" || warn(first, ...rest);
 const NAMES = "name"; // the column of methods
 const SETTINGS_COLUMN = "setting";
 
+// Tables of figures: several figures, and the page's own tables, read one.
+const DATASETS = new Map();
+function datasetOf(name) {
+  if (!DATASETS.has(name)) DATASETS.set(name, new Table(DATA.datasets[name]));
+  return DATASETS.get(name);
+}
+
 class Figure {
   constructor(about) {
     this.about = about;
     this.section = byId(`figure-${about.id}`);
     this.box = this.section.querySelector(".chart");
-    this.tables = about.tables.map((name) => [name, new Table(DATA.datasets[name])]);
+    this.tables = about.tables.map((name) => [name, datasetOf(name)]);
     this.stale = true;
     this.seen = false;
     this.width = 0;
@@ -67,6 +74,8 @@ class Figure {
   async drawNow() {
     this.stale = false;
     this.section.hidden = !this.offered;
+    const place = this.about.settings.length ? `figures/${settingId()}/` : "figures/";
+    for (const link of this.section.querySelectorAll("[data-file]")) link.setAttribute("href", place + link.dataset.file);
     if (!this.offered) return;
     this.width = this.box.clientWidth;
     const words = this.about.alts[this.value] ?? this.about.alts[""] ?? this.about.title;
@@ -130,11 +139,10 @@ const NOTHING = { load: () => Promise.reject(new Error("nothing is loaded")), sa
 function told(part, names) {
   if (Array.isArray(part)) return part.forEach((each) => told(each, names));
   if (part === null || typeof part !== "object") return undefined;
-  const { domain, range } = part.scale ?? {};
-  if (part.field === NAMES && Array.isArray(domain) && Array.isArray(range) && domain.length === range.length) {
-    const kept = domain.map((name, i) => [name, range[i]]).filter(([name]) => names.has(name));
-    part.scale.domain = kept.map(([name]) => name);
-    part.scale.range = kept.map(([, value]) => value);
+  if (part.scale?.styled) {
+    const { styled, unmodified, ...scale } = part.scale;
+    const kept = [...STYLES].filter(([name]) => names.has(name) && !(unmodified && ablationsOf(name).length));
+    part.scale = { ...scale, domain: kept.map(([name]) => name), range: kept.map(([, style]) => style[styled]) };
   }
   for (const [key, value] of Object.entries(part)) if (key !== "datasets" && key !== "config") told(value, names);
   return undefined;
@@ -146,7 +154,8 @@ function fitted(spec, width) {
   if (spec.width === "container" || typeof spec.width === "number") {
     spec.width = Math.max(220, Math.min(spec.width === "container" ? 1e4 : spec.width, width - 90));
   }
-  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor(width / 250)));
+  const panel = 70 + (typeof spec.spec?.width === "number" ? spec.spec.width : 180);
+  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / panel) || 1));
   if (width < 620) legendBelow(spec);
   return spec;
 }

@@ -35,7 +35,7 @@ class TableView {
     this.scroller.addEventListener("scroll", () => this.drawRows(), { passive: true });
     this.box.replaceChildren(
       el("div", { class: "tools" }, search, this.count, few ? more : null, csv), this.scroller,
-      note ? el("p", { class: "note" }, note) : null);
+      note ? el("p", { class: "note" }, note) : "");
     this.drawHead();
     this.update();
   }
@@ -239,10 +239,10 @@ function openRow(title, pairs, row) {
   button.addEventListener("click", () => copied(command, button));
   dialog.replaceChildren(
     el("h3", {}, title), el("button", { type: "button", class: "close", "aria-label": "close" }, "×"),
-    command ? el("div", { class: "command" }, el("p", {}, "Run it again:"), el("pre", {}, el("code", {}, command)), button) : null,
+    command ? el("div", { class: "command" }, el("p", {}, "Run it again:"), el("pre", {}, el("code", {}, command)), button) : "",
     el("dl", {}, listed.map(([column, value]) => [
       el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column))])),
-    row.runs?.length ? runsOf(row.runs) : null);
+    row.runs?.length ? runsOf(row.runs) : "");
   dialog.showModal();
 }
 

@@ -17,7 +17,7 @@ function drawAnswer() {
 function placesTable(rows) {
   const differences = rows.some((row) => row.difference_mean !== null);
   const reach = Math.max(...rows.flatMap((row) => [row.difference_low, row.difference_high]).map((x) => Math.abs(x ?? 0)), 0.5);
-  const head = ["method", "accuracy, %", "place", "", ...(differences ? [`less ${DATA.baseline}`, ""] : []), "seeds"];
+  const head = ["method", "accuracy, %", `place of ${rows[0].of}`, "", ...(differences ? [`less ${DATA.baseline}`, ""] : []), "seeds"];
   return el("table", { class: "places" },
     el("thead", {}, el("tr", {}, head.map((title) => el("th", { scope: "col" }, el("bdi", {}, title))))),
     el("tbody", {}, rows.map((row) => placeRow(row, differences, reach))));
@@ -30,7 +30,7 @@ function placeRow(row, differences, reach) {
   const tr = el("tr", { "data-variant": row.name, tabindex: 0 },
     el("th", { scope: "row" }, named(row.name)),
     el("td", { class: "number" }, row.mean === null ? "" : `${shown(row.mean, { digits: 2 })}${spread}`),
-    el("td", { class: "number" }, row.best === null ? "" : `${place} of ${row.of}`),
+    el("td", { class: "number" }, row.best === null ? "" : place),
     el("td", {}, row.best === null ? null : placeBar(row)),
     differences ? el("td", { class: "number" }, row.difference_mean === null ? "" : interval(row)) : null,
     differences ? el("td", {}, row.difference_mean === null ? null : differenceBar(row, reach)) : null,
@@ -43,17 +43,17 @@ const interval = (row) => `${shown(row.difference_mean, EFFECT)} [${shown(row.di
 
 function placeBar(row) {
   const colour = styleOf(row.name).colour;
-  const [left, step] = [2, 96 / row.of];
-  return svg("svg", { viewBox: "0 0 100 14", width: 100, height: 14, class: "bar", "aria-hidden": "true" },
-    svg("rect", { x: left, y: 6, width: 96, height: 2, class: "track" }),
+  const [left, step] = [2, 76 / row.of];
+  return svg("svg", { viewBox: "0 0 80 14", width: 80, height: 14, class: "bar", "aria-hidden": "true" },
+    svg("rect", { x: left, y: 6, width: 76, height: 2, class: "track" }),
     svg("rect", { x: left + (row.best - 1) * step, y: 3, width: Math.max(3, (row.worst - row.best + 1) * step), height: 8, rx: 3, fill: colour }));
 }
 
 function differenceBar(row, reach) {
-  const at = (x) => 70 + (Math.max(-reach, Math.min(reach, x)) / reach) * 66;
+  const at = (x) => 55 + (Math.max(-reach, Math.min(reach, x)) / reach) * 52;
   const colour = styleOf(row.name).colour;
-  const picture = svg("svg", { viewBox: "0 0 140 14", width: 140, height: 14, class: "bar", "aria-hidden": "true" },
-    svg("line", { x1: 70, x2: 70, y1: 0, y2: 14, class: "zero" }));
+  const picture = svg("svg", { viewBox: "0 0 110 14", width: 110, height: 14, class: "bar", "aria-hidden": "true" },
+    svg("line", { x1: 55, x2: 55, y1: 0, y2: 14, class: "zero" }));
   if (row.difference_low !== null) picture.append(svg("line", { x1: at(row.difference_low), x2: at(row.difference_high), y1: 7, y2: 7, stroke: colour, "stroke-width": 2 }));
   picture.append(svg("circle", { cx: at(row.difference_mean), cy: 7, r: 3.5, fill: colour }));
   return picture;

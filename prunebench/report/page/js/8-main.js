@@ -1,6 +1,6 @@
 // Puts the page together.
 
-const TABLES = new Map(DATA.tables.map((about) => [about.id, { about, table: new Table(about.data) }]));
+const TABLES = new Map(DATA.tables.map((about) => [about.id, { about, table: about.dataset ? datasetOf(about.dataset) : new Table(about.data) }]));
 const tableOf = (id) => TABLES.get(id)?.table ?? null;
 const columnsOf = (id) => TABLES.get(id)?.about.columns ?? [];
 
