@@ -58,8 +58,8 @@ def results(
         seeds=seeds,
         limit=limit,
     )
-    if not (scorers or plugins):
-        frozen = newest_frozen(str(suite), opened, seeds=seeds, limit=limit)
+    if not plugins:
+        frozen = newest_frozen(str(suite), opened, seeds=seeds, limit=limit, methods=scorers)
         if frozen is not None:
             return results_of(frozen[0], opened, host=lambda: request.with_suite_plugins().host())
     session = Session.prepare(request)

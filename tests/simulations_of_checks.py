@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
     "SCENARIOS",
     "SEEDS",
     "SHARES",
+    "SKEWED",
     "Claimed",
     "Found",
     "Scenario",
@@ -55,8 +56,8 @@ class Scenario:
     spreads: Sequence[float]
     check: dict[str, Any] = field(default_factory=dict)
     """What the check asks besides `of` and `against` and so on; without `of`: m0 above m1."""
-    truth: float = 0.0
-    """The true difference, or ratio."""
+    truth: float | Callable[[int], float] = 0.0
+    """The true difference, or ratio; of what depends on it, by the number of seeds."""
     missing: float = 0.0
     diverging: float = 0.0
     """The chance that a run of m0 diverges."""
@@ -120,15 +121,16 @@ class Scenario:
         frame["sparsity"] = (1 - frame["density"].astype(float)).round(12)
         return frame[keep & ~(unpruned & (place > 0))].reset_index(drop=True)
 
-    def asked(self, expect: str, truth: float = 0.0) -> dict[str, Any]:
+    def asked(self, expect: str, seeds: int, truth: float = 0.0) -> dict[str, Any]:
         """Return the check, with a `by` such that D is truly `truth`."""
+        own = self.truth(seeds) if callable(self.truth) else self.truth
         plain: dict[str, Any] = {
             "name": "c",
             "of": {"method": "m0"},
             "against": {"method": "m1"},
             "range": "all",
         }
-        return {**plain, **self.check, "expect": expect, "margin": self.margin, "by": self.truth - truth}
+        return {**plain, **self.check, "expect": expect, "margin": self.margin, "by": own - truth}
 
     @property
     def borders(self) -> list[tuple[str, float, float]]:
@@ -146,12 +148,12 @@ class Scenario:
 
     def outcomes(self, expect: str, seeds: int, trials: int, truth: float = 0.0) -> list[Outcome]:
         """Return the outcome of each trial."""
-        suite = {"name": "s", "checks": [self.asked(expect, truth)]}
+        suite = {"name": "s", "checks": [self.asked(expect, seeds, truth)]}
         return list(evaluate(suite, self.table(seeds, trials), None, QUANTITIES).outcomes[0].parts)
 
     def comparisons(self, seeds: int, trials: int) -> Iterator[Comparison]:
         """Yield the comparison of each trial, with a D that is truly 0."""
-        check = Check.model_validate(self.asked("above"))
+        check = Check.model_validate(self.asked("above", seeds))
         table = Table(self.table(seeds, trials), None)
         for _, of, against in settings_of(check, table, QUANTITIES.__getitem__):
             densities = sorted(of[0].pick.places, key=float, reverse=True)
@@ -283,15 +285,10 @@ BESTS = {
     ),
 }
 STEPS = {"name": "crossing", "along": "score_at", "reaches": {"method": "m1"}}
+RISING = [[-3.0, -2.0, -1.0, 0.0, 1.0, 2.0], [0.0] * 6]
+CROSSING: dict[str, Any] = {"quantity": STEPS, "against": 0.0, "range": [0.5]}
 CURVES = {
-    "crossing": Scenario(
-        "a crossing between two steps",
-        [[-3.0, -2.0, -1.0, 0.0, 1.0, 2.0], [0.0] * 6],
-        (0.4, 0.4),
-        {"quantity": STEPS, "against": 0.0, "range": [0.5]},
-        truth=250.0,
-        steps=True,
-    ),
+    "crossing": Scenario("a crossing between two steps", RISING, (0.2, 0.2), CROSSING, 250.0, steps=True),
     "range-end": Scenario(
         "the end of a range, a point from its border",
         [[0.0, 0.0, 0.0, -1.5, -1.5, -3.0], [0.0] * 6],
@@ -322,6 +319,27 @@ SHARES = {
     ),
     "share-difference": Scenario(
         "30 % against none", LEVEL, (1.0, 1.0), {"quantity": "diverged"}, 0.3, 0.0, 0.3
+    ),
+}
+
+
+def _distance(seeds: int) -> float:
+    """Return how far normal numbers are from the median of so many, on average."""
+    draws = np.random.default_rng(seeds).normal(size=(400_000, seeds))
+    return float(np.abs(draws - np.median(draws, axis=1, keepdims=True)).mean())
+
+
+SKEWED = {
+    "crossing-noisy": Scenario(
+        "a crossing, noise half as large as a step", RISING, (0.4, 0.4), CROSSING, 250.0, steps=True
+    ),
+    "spread": Scenario("a spread, against one as large", LEVEL, (1.0, 1.0), {"quantity": "spread"}),
+    "spread-unequal": Scenario(
+        "a spread, against half of it",
+        LEVEL,
+        (1.0, 0.25),
+        {"quantity": "spread"},
+        truth=lambda seeds: _distance(seeds) * float(np.hypot(1.0, LUCK) - np.hypot(0.25, LUCK)),
     ),
 }
 DIVERGING = {
@@ -389,6 +407,7 @@ def main(trials: int = 2000) -> None:
         *BESTS.values(),
         *CURVES.values(),
         *SHARES.values(),
+        *SKEWED.values(),
         *DIVERGING.values(),
     ):
         for seeds in SEEDS:

@@ -60,9 +60,9 @@ class Asking:
                 said = f"the quantity '{name_of(asked)}' is not installed here"
                 return replace(_about(check), verdict="not run", reason=said)
         assert check.range is not None
-        found = list(settings_of(check, self._table, self._quantities))
-        beside = tuple(self._over(check, one, found) for one in check.beside)
-        return replace(self._over(check, check.range, found), beside=beside)
+        settings = list(settings_of(check, self._table, self._quantities))
+        beside = tuple(self._over(check, one, settings) for one in check.beside)
+        return replace(self._over(check, check.range, settings), beside=beside)
 
     def _group(self, check: Check) -> Outcome:
         key = "all" if check.all_ is not None else "any"
@@ -71,10 +71,10 @@ class Asking:
         parts = [self.outcome(name) for name in names]
         return _compound(about, parts, "every" if key == "all" else "some", names, "checks")
 
-    def _over(self, check: Check, within: Range, found: Sequence[_Found]) -> Outcome:
+    def _over(self, check: Check, within: Range, settings: Sequence[_Found]) -> Outcome:
         """Return the outcome over a range, in all settings."""
         about = replace(_about(check), range=words(within, ()))
-        parts = [self._in_setting(about, check, within, *one) for one in found]
+        parts = [self._in_setting(about, check, within, *one) for one in settings]
         if not parts:
             return replace(about, verdict="not run", reason="no setting has the cells of both sides")
         if len(parts) == 1:
@@ -159,9 +159,9 @@ def _compared(about: Outcome, comparison: Comparison) -> Outcome:
         alone = comparison.alone
         return _told(replace(about, effect=None if alone is None else alone + about.by))
     margin = float(about.margin or 0.0)
-    found = judge(evidence, about.expect, margin)
+    decision = judge(evidence, about.expect, margin)
     lost = comparison.lost
-    verdict: Verdict = "undecided" if lost else found.verdict
+    verdict: Verdict = "undecided" if lost else decision.verdict
     needed = None
     if verdict == "undecided" and not about.missing:
         needed = _seeds_needed(evidence, about.expect, margin, len(seeds))
@@ -172,8 +172,8 @@ def _compared(about: Outcome, comparison: Comparison) -> Outcome:
             effect=evidence.effect + about.by,
             lower=evidence.lower(ALPHA),
             upper=evidence.upper(ALPHA),
-            p_holds=None if lost else found.p_holds,
-            p_fails=None if lost else found.p_fails,
+            p_holds=None if lost else decision.p_holds,
+            p_fails=None if lost else decision.p_fails,
             seeds_needed=needed,
         )
     )
@@ -261,7 +261,7 @@ def _decides(parts: Sequence[Outcome], kind: Kind, verdict: Verdict) -> Outcome:
     by_failing = verdict == "fails"
 
     def p(part: Outcome) -> float:
-        found = judged(part)
-        return found.p_fails if by_failing else found.p_holds
+        said = judged(part)
+        return said.p_fails if by_failing else said.p_holds
 
     return (max if (kind == "every") != by_failing else min)(parts, key=p)

@@ -62,16 +62,16 @@ class Comparison:
     @cached_property
     def cells(self) -> dict[str, bool]:
         """The keys of the cells that are needed, and whether each has a result."""
-        found: dict[str, bool] = {}
+        there_by_key: dict[str, bool] = {}
         for side in self._sides:
             for pick in side.picks:
                 there = pick.lane.measured.get(side.measure) if side.measure else pick.lane.there
-                found.update(self._of(pick.lane, pick.indices(self.densities), there))
+                there_by_key.update(self._of(pick.lane, pick.indices(self.densities), there))
         for lane, place in self._unpruned():
-            found.update(self._of(lane, [place], lane.there))
-        found.update(self.baselines)
-        found.pop("", None)
-        return found
+            there_by_key.update(self._of(lane, [place], lane.there))
+        there_by_key.update(self.baselines)
+        there_by_key.pop("", None)
+        return there_by_key
 
     def _of(self, lane: Lane, rows: Sequence[int], there: Bools | None) -> Iterable[tuple[str, bool]]:
         block = np.ix_(rows, _columns(lane.curves, self.planned))
@@ -94,11 +94,11 @@ class Comparison:
             seeds = [seed for seed, is_known in zip(self.planned, known, strict=True) if is_known]
             weights = student_weights(len(seeds)) if seeds else np.ones((1, 0))
             return [self._numbers(side, seeds, weights) for side in self._sides], known
-        found = [self._numbers(side, self.planned, None) for side in self._sides]
+        each_side = [self._numbers(side, self.planned, None) for side in self._sides]
         if self.inference == "counts":
-            found = [each.mean(axis=0) for each in found]
-        whole: Bools = np.all(~np.isnan(found), axis=0)
-        return [each[whole] for each in found], whole
+            each_side = [each.mean(axis=0) for each in each_side]
+        whole: Bools = np.all(~np.isnan(each_side), axis=0)
+        return [each[whole] for each in each_side], whole
 
     def _complete(self) -> Bools:
         """Say at which of the planned seeds every run has a result."""
@@ -112,8 +112,8 @@ class Comparison:
 
     def _numbers(self, side: Side, seeds: Sequence[int], weights: Floats | None) -> Floats:
         def curves(pick: Pick) -> Curves:
-            found = pick.curves(self.densities, _columns(pick.lane.curves, seeds))
-            return found if weights is None else replace(found, weights=weights)
+            mine = pick.curves(self.densities, _columns(pick.lane.curves, seeds))
+            return mine if weights is None else replace(mine, weights=weights)
 
         others = {key: curves(pick) for key, pick in side.others.items()}
         return numbers(side.quantity, curves(side.pick), {**side.parameters, **others})
@@ -139,9 +139,9 @@ class Comparison:
         )
         if (ratio and (counts or gap)) or (counts and self.against and (gap or _gap(self.check.of))):
             return None
-        found = self._gathered[0]
-        of = _several(found[: len(self.of)], self.check.of)
-        against = _several(found[len(self.of) :], self.check.against)
+        each_side = self._gathered[0]
+        of = _several(each_side[: len(self.of)], self.check.of)
+        against = _several(each_side[len(self.of) :], self.check.against)
         rows = [[self._pair(x, y) for y in against] or [self._pair(x, None)] for x in of]
         inner = [_extreme(row, self.check.against, turned=True) for row in rows]
         return _extreme(inner, self.check.of, turned=False)
@@ -149,10 +149,10 @@ class Comparison:
     @property
     def alone(self) -> float | None:
         """D at the only seed; None where it is not known."""
-        found = self._gathered[0]
+        each_side = self._gathered[0]
         if len(self.seeds) != 1 or len(self.of) > 1 or len(self.against) > 1:
             return None
-        x, y = float(found[0][0]), float(found[1][0]) if self.against else self._number(found[0])
+        x, y = float(each_side[0][0]), float(each_side[1][0]) if self.against else self._number(each_side[0])
         if self.check.compare == "ratio":
             return x / y - self.by if y else None
         return x - y - self.by
@@ -166,12 +166,12 @@ class Comparison:
     @property
     def diverged(self) -> list[tuple[str, int, int]]:
         """How many runs of each selection diverged, and of how many, where accuracies are compared."""
-        found = []
+        counts = []
         for side in self._sides if all(not side.measure for side in self._sides) else ():
             block = np.ix_(side.pick.indices(self.densities), _columns(side.pick.lane.curves, self.planned))
             marks = side.pick.lane.curves.diverged[block]
-            found.append((side.name, int((marks == 1).sum()), int((~np.isnan(marks)).sum())))
-        return found
+            counts.append((side.name, int((marks == 1).sum()), int((~np.isnan(marks)).sum())))
+        return counts
 
     @property
     def differences(self) -> tuple[float, ...]:
@@ -241,14 +241,14 @@ def _gap(side: Any) -> bool:
     return isinstance(side, ExtremeSide) and side.gap is not None
 
 
-def _several(found: list[Floats], side: Any) -> list[Floats]:
+def _several(each: list[Floats], side: Any) -> list[Floats]:
     """Return a side's numbers; of a distance from the best to the worst those of each from each other.
 
     The greatest of these is the distance.
     """
     if not _gap(side):
-        return found
-    return [one - other for one, other in permutations(found, 2)] or [found[0] - found[0]]
+        return each
+    return [one - other for one, other in permutations(each, 2)] or [each[0] - each[0]]
 
 
 def _extreme(each: Sequence[Evidence], side: Any, *, turned: bool) -> Evidence:

@@ -96,14 +96,14 @@ def curves_of(
     diverged = frame["status"].map({"finished": 0.0, "diverged": 1.0}).to_numpy(np.float64)
     sparsity = frame["sparsity"].to_numpy(np.float64)
     whole = _unpruned(layout, values, dense)
-    found: dict[Line, Curves] = {}
+    by_line: dict[Line, Curves] = {}
     for i, line in enumerate(layout.lines):
         rows, shape, seeds = layout.rows[i], layout.shape(i), layout.seeds(i)
         at = layout.place[rows], layout.column[rows]
         first = layout.first[i]
         planned = np.zeros(shape, dtype=np.bool_)
         planned[at] = True
-        found[line] = Curves(
+        by_line[line] = Curves(
             sparsities=sparsity[first],
             steps=_steps(frame, first, step),
             seeds=seeds,
@@ -115,7 +115,7 @@ def curves_of(
             weights=_weights(len(seeds), count),
             measures=numbers.numbers[i],
         )
-    return found
+    return by_line
 
 
 def _filled(shape: tuple[int, int], at: Any, values: Any) -> Floats:

@@ -39,7 +39,7 @@ def judge(evidence: Evidence, expect: str, margin: float) -> Judged:
 
 
 _Rule = tuple[bool, bool, float, float]
-"""Whether it holds, whether it fails, and the p values against both."""
+"""If it holds, if it fails, and the p values against both."""
 
 
 def _above(evidence: Evidence, claim: str, margin: float, alpha: float = ALPHA) -> _Rule:

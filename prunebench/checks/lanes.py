@@ -50,13 +50,13 @@ class Lane:
         self, densities: Collection[str], point: str | None, matrices: Collection[str] | None
     ) -> dict[str, list[int]]:
         """Return the indices of the places that are meant, by density; `point` None is any pruning step."""
-        found: dict[str, list[int]] = {}
+        by_density: dict[str, list[int]] = {}
         for i, density in enumerate(self.densities):
             if density not in densities or (point is not None and self.points[i] != point):
                 continue
             if matrices is None or not self.matrices[i].isdisjoint(matrices):
-                found.setdefault(density, []).append(i)
-        return found
+                by_density.setdefault(density, []).append(i)
+        return by_density
 
 
 class Table:

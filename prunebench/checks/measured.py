@@ -28,13 +28,13 @@ class Measured(NamedTuple):
 
 def measured(layout: Layout, measures: pd.DataFrame | None, fields: Collection[str]) -> Measured:
     """Return the numbers of the fields that are asked for, such as "layer-sparsity.layers.*.sparsity"."""
-    found = Measured([{} for _ in layout.lines], [{} for _ in layout.lines])
+    arrays = Measured([{} for _ in layout.lines], [{} for _ in layout.lines])
     if measures is None or not fields or not len(measures):
-        return found
+        return arrays
     wanted = {field.partition(".")[0] for field in fields}
     mine = measures[measures["measure"].isin(wanted)]
     if not len(mine):
-        return found
+        return arrays
     run, first = _runs(mine)
     at = _rows_of(layout, mine.iloc[first])
     if (at < 0).any():
@@ -44,7 +44,7 @@ def measured(layout: Layout, measures: pd.DataFrame | None, fields: Collection[s
     for name, line, members in _groups(mine["measure"].iloc[first], layout.line[at]):
         mask = np.zeros(layout.shape(line), dtype=np.bool_)
         mask[layout.place[at[members]], layout.column[at[members]]] = there[members]
-        found.there[line][name] = mask
+        arrays.there[line][name] = mask
     number, names = _names(mine)
     asked = np.array([any(fnmatchcase(name, each) for each in fields) for name in names], dtype=np.bool_)
     rows = np.flatnonzero(asked[number])
@@ -54,8 +54,8 @@ def measured(layout: Layout, measures: pd.DataFrame | None, fields: Collection[s
     for name, line, members in _groups(labels, layout.line[cell]):
         numbers = np.full(layout.shape(line), np.nan)
         numbers[layout.place[cell[members]], layout.column[cell[members]]] = values[members]
-        found.numbers[line][name] = numbers
-    return found
+        arrays.numbers[line][name] = numbers
+    return arrays
 
 
 def _runs(mine: pd.DataFrame) -> tuple[Codes, Codes]:

@@ -48,9 +48,9 @@ def _ways(effect: float, sd: float, claim: str, margin: float) -> Iterator[int]:
 
 def _one(difference: float, sd: float, alpha: float) -> Iterator[int]:
     """Yield the seeds that find a difference by a one-sided test, if any do."""
-    found = seeds_needed(difference, sd, power=POWER, alpha=2 * alpha)
-    if found is not None:
-        yield found
+    seeds = seeds_needed(difference, sd, power=POWER, alpha=2 * alpha)
+    if seeds is not None:
+        yield seeds
 
 
 def _within(effect: float, sd: float, margin: float) -> int:

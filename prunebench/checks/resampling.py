@@ -21,7 +21,7 @@ from prunebench.checks.curves import Floats
 
 __all__ = ["RESAMPLES", "student_weights"]
 
-RESAMPLES = 2000
+RESAMPLES = 4000
 
 
 @cache

@@ -130,15 +130,15 @@ def settings_of(
     seen: set[tuple[int, ...]] = set()
     for setting in _candidates(check.where, every, table):
         sides = [[_side(one, check, setting, table, quantities) for one in side] for side in both]
-        found = [[side for side in group if side is not None] for group in sides]
-        lanes = tuple(id(side.pick.lane) for group in found for side in group)
-        whole = [len(group) for group in found] == [len(group) for group in both]
+        resolved = [[side for side in group if side is not None] for group in sides]
+        lanes = tuple(id(side.pick.lane) for group in resolved for side in group)
+        whole = [len(group) for group in resolved] == [len(group) for group in both]
         alike = _kind(check.of) == _kind(
             check.against
         )  # the best of some may be compared with the worst of them
-        if whole and lanes not in seen and not (alike and _itself(*found)):
+        if whole and lanes not in seen and not (alike and _itself(*resolved)):
             seen.add(lanes)
-            yield setting, found[0], found[1]
+            yield setting, resolved[0], resolved[1]
 
 
 def _candidates(where: Where, every: Sequence[Selection], table: Table) -> Iterator[Setting]:

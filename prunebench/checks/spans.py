@@ -72,8 +72,8 @@ class Spans:
             return Meant(tuple(d for d in pruned if start <= 1 - float(d) <= end))
         listed = one.paper if isinstance(one, PaperRange) else one
         every = sorted(grid, key=float, reverse=True)
-        found = {density_on_grid(s, every, sparsity=True) for s in listed}
-        return Meant(tuple(d for d in every if d in found))
+        meant = {density_on_grid(s, every, sparsity=True) for s in listed}
+        return Meant(tuple(d for d in every if d in meant))
 
     def _named(self, name: str, pruned: Iterable[str], family: tuple[str, ...], find: str) -> Meant:
         ranges, cells = self.of(family, find)
@@ -100,9 +100,9 @@ class Spans:
         setting = tuple(
             {**dict(zip(FAMILY, family, strict=True)), "find": find, "score_at": ""}[k] for k in SETTING
         )
-        found = find_ranges(rows, baselines=self._baselines, margins=self._margins, resampled=False)
+        by_setting = find_ranges(rows, baselines=self._baselines, margins=self._margins, resampled=False)
         lacking = Ranges(setting, 0.0, (), unknown="this setting has no baselines")
-        ranges = found.get(setting, lacking)
+        ranges = by_setting.get(setting, lacking)
         ends = [border.lost_from for border in ranges.borders]
         asked = {"trivial": ends[:1], "matching": ends}
         return ranges, {name: tuple(_needed(rows, each, self._baselines)) for name, each in asked.items()}

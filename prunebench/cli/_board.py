@@ -23,6 +23,7 @@ def board(
     sparsities: Sequence[float] = (),
     tables: Sequence[str] = (),
     snapshot: Snapshot | None = None,
+    against: str | None = None,
     verdicts: Verdicts | None = None,
 ) -> str | None:
     """Return a plan's leaderboard, or None where nothing of it has been run.
@@ -31,7 +32,9 @@ def board(
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
     run. `sparsities`: the columns shown, where not the suite's own; `tables`: these alone. `snapshot` saves
     reading records again. `verdicts`: what became of the suite's checks, where that is known already, or is
-    said elsewhere (no verdicts).
+    said elsewhere (no verdicts). `against` is the method that differences are to.
+
+    Raises: UsageError for a method that the suite does not have.
     """
     from prunebench.report.leaderboard import leaderboard
     from prunebench.tables import results_of
@@ -39,6 +42,10 @@ def board(
     found = results_of(plan, store, snapshot=snapshot, asked=asked)
     if not found.cells["status"].isin(_RESULTS).any():
         return None
+    if against is not None:
+        from prunebench.report.versus import variant_of
+
+        found.suite = {**found.suite, "against": variant_of(against, found)}
     if verdicts is not None:
         found.verdicts = verdicts
     if sparsities:

@@ -27,6 +27,8 @@ COMMANDS = {
     "plan": "prunebench.cli.plan",
     "status": "prunebench.cli.status",
     "leaderboard": "prunebench.cli.leaderboard",
+    "compare": "prunebench.cli.compare",
+    "judge": "prunebench.cli.judge",
     "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
     "curve": "prunebench.cli.curve",

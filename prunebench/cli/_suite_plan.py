@@ -13,7 +13,7 @@ from prunebench.store import Store
 
 __all__ = ["SuitePlan", "suite_plan"]
 
-_PLANNING = ("scorer", "plugin", "no_plugins", "load")
+_PLANNING = ("plugin", "no_plugins", "load")
 
 
 class SuitePlan(NamedTuple):
@@ -44,8 +44,8 @@ class SuitePlan(NamedTuple):
 def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     """Return the newest frozen plan of the suite as it stands, or plan it.
 
-    The frozen plan is taken where the suite's content is the same and no option asks for another plan.
-    -k and --sparsity select cells of it.
+    The frozen plan is taken where the suite's content is the same, with the methods and seeds that were asked
+    for, and no option says that plugins are to be looked at. -k and --sparsity select cells of it.
     """
     from prunebench.inventory.frozen import newest_frozen
     from prunebench.suite.load import suite_path
@@ -53,7 +53,13 @@ def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     request = request_of(suite, options)
     store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
     if not any(options.get(name) for name in _PLANNING):
-        frozen = newest_frozen(suite, store, seeds=options.get("seeds"), limit=options.get("limit"))
+        frozen = newest_frozen(
+            suite,
+            store,
+            seeds=options.get("seeds"),
+            limit=options.get("limit"),
+            methods=options.get("scorer", ()),
+        )
         if frozen is not None:
             return SuitePlan(frozen[0], _chosen(frozen[0], suite_path(suite), options), store, frozen[1])
     from prunebench.cli._damage import say_damaged

@@ -47,7 +47,10 @@ Examples:
 @data_option
 @plugin_options
 @as_json
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     suite: str,
     methods: tuple[str, ...],
     out: str | None,
@@ -61,8 +64,12 @@ def command(
     A METHOD is a row of the leaderboard: snip, or "snip + shuffle" with an ablation. Without --out a plot of
     characters and the numbers behind it are printed, with --json the numbers alone; no window opens. Means,
     intervals and what diverged are those of the leaderboard.
+
+    Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
+    when all runs are there that it shows, with 1 when some are not.
     """
     from prunebench.cli._damage import say_damaged
+    from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.report.figures.files import format_of
     from prunebench.tables import results_of
@@ -74,18 +81,26 @@ def command(
     from prunebench.report.figures.notebook import curve_figure, setting_of
 
     made = curve_figure(results, methods)
+    if made is None:
+        _print_nothing(suite, shown, as_json)
+        ctx.exit(INCOMPLETE)
     chosen = setting_of(made, setting) or made.settings[0]
     if out and format:
         _write(out, format, made.spec(chosen, dark=dark))
     elif not as_json:
-        _print(made, chosen, methods)
+        _print(made, chosen)
     if as_json:
-        _print_json(made, chosen, methods)
+        _print_json(made, chosen)
+    ctx.exit(INCOMPLETE if made.rows(chosen)["accuracy"]["absent"].any() else 0)
 
 
-def _rows(made: Any, setting: str, methods: tuple[str, ...], dense: bool) -> Any:
-    rows = made.rows(setting)["accuracy"]
-    return rows[rows["name"].isin(methods) | (dense & (rows["sparsity"] == 0))]
+def _print_nothing(suite: str, shown: Any, as_json: bool) -> None:
+    from prunebench.cli._output import complain, say_json
+
+    name, root = shown.plan.suite["name"], shown.store.root
+    complain(f"nothing of this in suite {name} has been run in {root}; `prunebench run {suite}` does that")
+    if as_json:
+        say_json({"kind": "curve", "setting": None, "rows": []})
 
 
 def _write(out: str, format: str, spec: Any) -> None:
@@ -101,37 +116,30 @@ def _write(out: str, format: str, spec: Any) -> None:
     say(f"{out}: {len(content):,} bytes")
 
 
-def _print(made: Any, setting: str, methods: tuple[str, ...]) -> None:
+def _print(made: Any, setting: str) -> None:
     import shutil
 
     from prunebench.cli._output import say
     from prunebench.report.figures.text import plot, table
 
     width = max(30, min(100, shutil.get_terminal_size().columns - 12))
+    rows = made.rows(setting)["accuracy"]
     say(setting)
-    say(plot(_rows(made, setting, methods, True), width=width))
+    say(plot(rows, width=width))
     say()
-    say(table(_rows(made, setting, methods, True)))
+    say(table(rows))
 
 
-def _print_json(made: Any, setting: str, methods: tuple[str, ...]) -> None:
+_COLUMNS = (
+    *("name", "density", "sparsity", "planned", "n", "mean", "sd", "low", "high", "diverged", "absent"),
+    "empty",
+)
+
+
+def _print_json(made: Any, setting: str) -> None:
     import json
 
     from prunebench.cli._output import say_json
 
-    rows = _rows(made, setting, methods, True)
-    kept = [
-        "name",
-        "density",
-        "sparsity",
-        "planned",
-        "n",
-        "mean",
-        "sd",
-        "low",
-        "high",
-        "diverged",
-        "absent",
-        "empty",
-    ]
-    say_json({"kind": "curve", "setting": setting, "rows": json.loads(rows[kept].to_json(orient="records"))})
+    rows = made.rows(setting)["accuracy"][list(_COLUMNS)]
+    say_json({"kind": "curve", "setting": setting, "rows": json.loads(rows.to_json(orient="records"))})

@@ -21,6 +21,7 @@ _EPILOG = """\b
 Examples:
   prunebench leaderboard quick
   prunebench leaderboard quick --sparsity 95
+  prunebench leaderboard quick --against snip
   prunebench leaderboard quick --format csv -o quick.csv
   prunebench leaderboard --from leaderboards/ --check  # published ones, made again byte for byte
   prunebench leaderboard quick --format latex --table accuracy -o quick.tex
@@ -54,6 +55,11 @@ Examples:
     help="Show only this column of the tables, as they print it: 98.6 or '95 %'; repeatable. Ranges and "
     "places count all.",
 )
+@click.option(
+    "--against",
+    metavar="METHOD",
+    help="The method that differences are to.  [default: the suite's magnitude after training]",
+)
 @planning_options
 @store_option
 @data_option
@@ -68,6 +74,7 @@ def command(
     format: str | None,
     tables: tuple[str, ...],
     output: str | None,
+    against: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -107,6 +114,7 @@ def command(
         tables=tables,
         snapshot=snapshot,
         verdicts=verdicts or Verdicts(),
+        against=against,
     )
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)

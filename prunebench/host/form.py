@@ -39,16 +39,26 @@ class _Value(BaseModel):
 
 
 class Batch(_Value):
-    """The scoring batch: so many examples of every class, or so many examples of any."""
+    """The scoring batch: so many examples of every class, or so many examples of any.
+
+    All methods draw the same one at a seed; with `draw` = n the n-th other one, independent of that.
+    """
 
     per_class: Annotated[int, Field(ge=1)] | None = None
     examples: Annotated[int, Field(ge=1)] | None = None
+    draw: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Batch:
         if (self.per_class is None) == (self.examples is None):
             raise ValueError("give either per_class or examples")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `draw` where it is None: it came later, and no key may change by it."""
+        fields: dict[str, Any] = write(self)
+        return {name: value for name, value in fields.items() if name != "draw" or value is not None}
 
 
 class ScorerCall(_Value):

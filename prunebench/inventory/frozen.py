@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -28,17 +28,23 @@ def suite_name(name_or_path: str) -> str:
 
 
 def newest_frozen(
-    name_or_path: str, store: Store, *, seeds: int | None = None, limit: int | None = None
+    name_or_path: str,
+    store: Store,
+    *,
+    seeds: int | None = None,
+    limit: int | None = None,
+    methods: Sequence[str] = (),
 ) -> tuple[Plan, Path] | None:
     """Return the newest frozen plan of a suite whose content is the file's, and its path, or None.
 
-    A plan that is damaged is set aside; `store.damaged` says so.
+    `seeds` and `methods`: those that the file's were changed to, and that were added to them, for the run. A
+    plan that is damaged is set aside; `store.damaged` says so.
 
     Raises: SuiteError for a suite that is not there or cannot be parsed; StoreError.
     """
     content = read_content(suite_path(name_or_path))
     try:
-        wanted = digest(Changes(seeds=seeds, limit=limit).content(content))
+        wanted = digest(Changes(tuple(dict.fromkeys(methods)), seeds, limit).content(content))
     except (TypeError, ValueError):
         return None  # no suite: planning says what is wrong with it
     for path in reversed(store.plans(str(content.get("name")))):

@@ -18,7 +18,7 @@ from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.report.standings import LONG, Board, Standing, board
 
-__all__ = ["COSTS", "Results"]
+__all__ = ["CHECKS", "CLAIMS", "COSTS", "Results"]
 
 COSTS: Mapping[str, str] = {
     "macs": "multiply-accumulates of everything that the method takes, as if it were run alone",
@@ -39,6 +39,35 @@ COSTS: Mapping[str, str] = {
     "relative_sparse": "training_flops_sparse over the same",
 }
 """What each column of costs holds; NaN where it is not known."""
+
+CHECKS = (
+    "check",
+    "claim",
+    "verdict",
+    "expect",
+    "quantity",
+    "compare",
+    "setting",
+    "range",
+    "of",
+    "against",
+    "effect",
+    "by",
+    "margin",
+    "lower",
+    "upper",
+    "p_holds",
+    "p_fails",
+    "n",
+    "seeds_needed",
+    "cells",
+    "missing",
+    "reason",
+)
+"""The columns of checks: the fields of an outcome."""
+
+CLAIMS = ("id", "says", "source", "kind", "verdict", "holds", "fails", "undecided", "not_run", "failing")
+"""The columns of claims: the fields of a claim's verdict."""
 
 _CELL = (*SETTING, *VARIANT, *AT_SPARSITY, "seed", "key")
 
@@ -169,8 +198,30 @@ class Results:
     @cached_property
     def verdicts(self) -> Any:
         """What became of every check and claim of the suite (`checks.outcomes.Verdicts`)."""
-        evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate
-        return evaluate(self.suite, self.cells, self.measures, self.quantities)
+        return _evaluated(self.suite, self)
+
+    def judged(self, checks: Sequence[Mapping[str, Any]]) -> Any:
+        """Return the verdicts on checks that are not the suite's own, as a frozen plan would have them."""
+        return _evaluated({**self.suite, "checks": list(checks), "claims": []}, self)
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """A row a check of the suite: its verdict and what that rests on."""
+        rows = [{name: getattr(one, name) for name in CHECKS} for one in self.verdicts.outcomes]
+        return pd.DataFrame(rows, columns=list(CHECKS))
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """A row a claim of the suite, and a check that belongs to none: its verdict, and how many checks."""
+        rows = [{name: getattr(one, name) for name in CLAIMS} for one in self.verdicts.claims]
+        return pd.DataFrame(rows, columns=list(CLAIMS))
+
+
+def _evaluated(suite: Mapping[str, Any], results: Results) -> Any:
+    if not suite.get("checks"):
+        return importlib.import_module("prunebench.checks.outcomes").Verdicts()
+    evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate
+    return evaluate(suite, results.cells, results.measures, results.quantities)
 
 
 def _trusted(rows: pd.DataFrame, trust: Mapping[tuple[str, ...], str]) -> list[str]:

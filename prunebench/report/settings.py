@@ -169,8 +169,7 @@ class _Part:
         columns = ("method", *(name + heading for name in shown for heading in ("", *headings)))
         legend = _RANGE_LEGEND
         if differs:
-            baseline = self.standing.baselines.after_training
-            legend += f" A difference is to {baseline}, with its 95 % t interval."
+            legend += f" A difference is to {self.standing.against}, with its 95 % t interval."
         return [self._where(), Table("ranges", columns, tuple(body)), legend]
 
     def _where(self) -> str:

@@ -23,6 +23,7 @@ from prunebench.analysis import (
     places,
     seeds_needed,
     summarize,
+    variant_name,
 )
 from prunebench.baselines import Baselines
 
@@ -57,6 +58,7 @@ LONG = (
     "of",
     *(f"difference_{name}" for name in _DIFFERENCE),
     *BORDER,
+    "against",
 )
 """The columns of the long format: docs/statistics.md says what each one holds."""
 
@@ -74,6 +76,8 @@ class Standing:
     seeds_needed: Mapping[str, int]
     """For each range, the seeds that would tell the margin apart at its pairs' median spread."""
     baselines: Baselines
+    against: str
+    """The method that differences are to, as tables show it."""
 
     def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return those of others' numbers (`checks.reported.reported_rows`) that are of this setting's cells.
@@ -120,17 +124,19 @@ def standings(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Standing]:
 def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     """Return each setting's standing, in the table's order, with all comparisons.
 
-    A setting of nothing but an unpruned network is left out where others are there: it was planned for them.
+    Differences are to `suite["against"]`, a method and its ablations, or else to magnitude after training. A
+    setting of nothing but an unpruned network is left out where others are there: it was planned for them.
     """
     baselines = Baselines.of(suite.get("baselines"))
     margins = suite.get("margin", suite.get("margins"))
+    other = suite.get("against") or (baselines.after_training, "")
     full = lend_baselines(
         frame, (baselines.none, baselines.after_training, baselines.random), dense=baselines.none
     )
     ranges = find_ranges(full, baselines=baselines, margins=margins)
-    at_sparsity, points = _long(full, AT_SPARSITY, baselines)
+    at_sparsity, points = _long(full, AT_SPARSITY, other)
     over = over_ranges(full, ranges)
-    at_range, pairs = _long(over, AT_RANGE, baselines)
+    at_range, pairs = _long(over, AT_RANGE, other)
     at_sparsity = _with_empty_layers(at_sparsity, full).assign(**dict.fromkeys(BORDER))
     at_range = _with_empty_layers(_with_borders(at_range, ranges), full)
     long = pd.concat([part[list(LONG)] for part in (at_sparsity, at_range) if len(part)] or [at_sparsity])
@@ -148,6 +154,7 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
             lent=tuple(cells[names].loc[cells[names]["lent"], "method"].unique()),
             seeds_needed=needed.get(names, {}),
             baselines=baselines,
+            against=variant_name(*other),
         )
         for names in (pruned or ranges)
     ]
@@ -169,13 +176,13 @@ def _names(names: Any) -> tuple[str, ...]:
 
 
 def _long(
-    frame: pd.DataFrame, at: tuple[str, ...], baselines: Baselines
+    frame: pd.DataFrame, at: tuple[str, ...], other: tuple[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the long rows, and all pairs of methods."""
+    """Return the long rows, with differences to the `other` method, and all pairs of methods."""
     summary = summarize(frame, at=at)
     comparisons = compare(frame, at=at)
     placed = places(summary, comparisons, at=at)
-    differences = against(comparisons, baselines.after_training).rename(
+    differences = against(comparisons, other).rename(
         columns={
             **{f"of_{name}": name for name in VARIANT},
             **{name: f"difference_{name}" for name in _DIFFERENCE},
@@ -183,7 +190,9 @@ def _long(
     )
     keys = [*SETTING, *at, *VARIANT]
     wanted = differences[[*keys, *(f"difference_{name}" for name in _DIFFERENCE)]]
-    long = placed.merge(wanted, on=keys, how="left").assign(at="range" if at == AT_RANGE else "sparsity")
+    long = placed.merge(wanted, on=keys, how="left").assign(
+        at="range" if at == AT_RANGE else "sparsity", against=variant_name(*other)
+    )
     for name in ("n", "diverged"):
         long[f"difference_{name}"] = long[f"difference_{name}"].astype("Int64")
     if at == AT_RANGE:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "lacking"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Changes:
         """Return a [[matrix]] table with the changes."""
         changed = dict(table)
         if self.methods:
+            labels = _methods(table)
             given = table["methods"] if isinstance(table["methods"], list) else [table["methods"]]
-            labels = {one if isinstance(one, str) else one.get("as") or one.get("method") for one in given}
             changed["methods"] = [*given, *(name for name in self.methods if name not in labels)]
         if self.seeds is not None:
             changed["seeds"] = self.seeds
@@ -36,3 +36,16 @@ class Changes:
         tables = [self.made(table) for table in content.get("matrix", ())]
         limit = {} if self.limit is None else {"limit": self.limit}
         return {**content, "matrix": tables, **limit}
+
+
+def lacking(content: Mapping[str, Any], methods: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the methods that no matrix of a suite's file has, each once."""
+    known = {name for table in content.get("matrix", ()) for name in _methods(table)}
+    return tuple(name for name in dict.fromkeys(methods) if name not in known)
+
+
+def _methods(table: Mapping[str, Any]) -> set[Any]:
+    """Return what the methods of a [[matrix]] table are called."""
+    given = table.get("methods", ())
+    named = given if isinstance(given, list) else [given]
+    return {one.get("as") or one.get("method") if isinstance(one, Mapping) else one for one in named}

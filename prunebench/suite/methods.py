@@ -58,7 +58,7 @@ def _word(value: Any) -> Any:
     return value.get("of") if isinstance(value, dict) else value
 
 
-_BATCH = "{per_class = n} or {examples = n}"
+_BATCH = "{per_class = n} or {examples = n}, and draw = n for another one of this size"
 _DEVICES = ("cpu", "cuda")
 
 

@@ -81,6 +81,17 @@ def test_a_draw_that_is_not_known_speaks_for_neither_side() -> None:
     assert found.p_at_most(0.0) == found.p_at_least(2.0) == 4 / 20
 
 
+def test_draws_that_lie_to_one_side_move_the_bounds_to_the_other() -> None:
+    """Efron's correction: with 60 % of the draws below the value, quantiles at Φ(2 z(0.6) ± z(0.95))."""
+    draws = np.random.default_rng(0).permutation(np.arange(1.0, 2000.0))
+    found = Draws(1200.5, draws, seeds=5)
+    z = stats.norm.ppf(1200 / 1999)
+    for bound, level in ((found.lower(0.05), -1.645), (found.upper(0.05), 1.645)):
+        assert bound == pytest.approx(2000 * stats.norm.cdf(2 * z + level), abs=1.5)
+    assert found.p_at_most(found.lower(0.05)) == pytest.approx(0.05, abs=0.001)
+    assert found.p_at_least(found.upper(0.05)) == pytest.approx(0.05, abs=0.001)
+
+
 def test_resampled_means_have_the_distribution_of_the_t_test() -> None:
     """Over the resamples the quantiles of a mean are the bounds of the paired t test."""
     for values in (D, D[:3], np.concatenate([D, 3 * D])):

@@ -74,6 +74,8 @@ def test_mistakes_are_named_and_write_nothing(
     assert place.files() == before
 
 
-def test_a_suite_that_has_not_been_run_has_no_curve(place: Any) -> None:
-    result = place.call(*TINY, "own", *place.plugin, code=2)
-    assert "nothing of own has been run yet" in result.output
+def test_a_suite_that_has_not_been_run_has_no_curve_and_says_what_runs_it(place: Any) -> None:
+    result = place.call(*TINY, "own", *place.plugin, code=1)
+    assert "has been run in" in result.stderr
+    assert "prunebench run tiny.toml" in result.stderr
+    assert place.json(*TINY, "own", *place.plugin, code=1)["rows"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,10 @@ CHEAP = {"quick", "pai-lenet", "pai-lenet-test", "my.toml", "my-suite.toml"}
 """Suites that are planned in a second or two."""
 
 
+SUITES_COMMANDS = (
+    "run", "validate", "plan", "status", "leaderboard", "check", "compare", "judge", "measures",
+)  # fmt: skip
+"""Commands whose first argument is a suite."""
 OF_FILES = ("merge", "publish", "restore", "submit", "verify")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
@@ -69,14 +74,20 @@ def suite_of(args: list[str]) -> str | None:
         return args[args.index("--suite") + 1] if "--suite" in args else None
     return (
         args[1]
-        if args[0] in ("run", "validate", "plan", "status", "leaderboard", "check", "measures")
+        if args[0]
+        in ("run", "validate", "plan", "status", "leaderboard", "check", "compare", "judge", "measures")
         else None
     )
 
 
 def at_once(args: list[str]) -> bool:
     """Whether an example needs no results and plans no large suite."""
-    return args[0] not in ("run", "export", *OF_FILES) and suite_of(args) in (None, *CHEAP)
+    waits = "--watch" in args
+    return (
+        args[0] not in ("run", "judge", "export", *OF_FILES)
+        and suite_of(args) in (None, *CHEAP)
+        and not waits
+    )
 
 
 def prepared(folder: Path) -> Place:
@@ -86,7 +97,7 @@ def prepared(folder: Path) -> Place:
     mine = mine.replace('Scorer("moody", moody)', 'Scorer("weight-times-gradient", moody, needs="batch")')
     place.write("mine.py", mine)
     suite = TINY.replace('["random", "own", "magnitude-after-training"]', '["random"]')
-    for name in ("my.toml", "my-suite.toml"):
+    for name in ("my.toml", "my-suite.toml", "old.toml", "new.toml"):
         place.write(name, suite.replace("tiny-net", "digits-mlp"))
     return place
 
@@ -118,6 +129,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A folder in which the quick suite has been run."""
     place = prepared(tmp_path_factory.mktemp("finished"))
     place.call("run", "quick")
+    for name in ("here", "there"):
+        shutil.copytree(place.store, place.folder / name)
     return place
 
 
@@ -129,8 +142,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
         for a in EXAMPLES
         if a[0] not in OF_FILES
         and "--from" not in a
+        and "--watch" not in a
         and not at_once(a)
-        and (a[0] != "run" or suite_of(a) in CHEAP - {"pai-lenet"})
+        and (a[0] not in ("run", "judge") or suite_of(a) in CHEAP - {"pai-lenet"} or "--no-run" in a)
     ],
     ids=" ".join,
 )

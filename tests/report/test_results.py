@@ -37,7 +37,7 @@ def documented(heading: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["cells", "costs", "settings", "comparisons", "reported", "across", "profile"]
+    "name", ["cells", "costs", "settings", "comparisons", "reported", "across", "profile", "checks", "claims"]
 )
 def test_every_column_is_documented_and_every_documented_column_is_there(name: str, cells: Cells) -> None:
     """docs/results.md lists the columns of each table beside those that name setting, method and cell."""

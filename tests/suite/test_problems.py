@@ -84,7 +84,7 @@ METHOD_CASES = {
     '[{method = "random", as = "x", scorer = {batch = {per_class = 10}}}]': "[0].scorer.batch: is given, but "
     "scorer 'random' reads no data",
     '[{method = "snip", as = "x", scorer = {batch = {per_class = 0}}}]': "[0].scorer.batch: found "
-    "{per_class = 0}; allowed: {per_class = n} or {examples = n}",
+    "{per_class = 0}; allowed: {per_class = n} or {examples = n}, and draw = n for another one of this size",
     '[{method = "snip", as = "x", scorer = {device = "tpu"}}]': "[0].scorer.device: found 'tpu'; "
     "allowed: 'cpu' or 'cuda'",
     '[{method = "snip", as = "x", score_at = "start"}]': f"[0].score_at: found 'start'; allowed: {POINTS}",

@@ -30,7 +30,8 @@ def measured(
     frame = frame[(frame["measure"] == measure) & (frame["ablations"] == "") & (frame["sparsity"] > 0)]
     if at_telling:
         frame = frame[frame["sparsity"].isin(_near(results, frame))]
-    found = labelled(summarize_measures(frame, measure=measure, fields=tuple(fields)), results)
+    summed = summarize_measures(frame, measure=measure, fields=tuple(fields))
+    found = labelled(_in_order(summed, frame), results)
     return found.assign(
         density=(1 - found["sparsity"]).round(12),
         variant=found["ablations"].map(variant_of),
@@ -38,6 +39,16 @@ def measured(
         lower=found["low"].clip(0, 1),
         upper=found["high"].clip(0, 1),
     )[list(MEASURED)].round(dict.fromkeys(MEASURED[-6:], DIGITS))
+
+
+def _in_order(summed: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return sums with fields as each setting's own cells have them: layers from the input to the output.
+
+    Networks share names of layers, so an order of names over all settings is none of theirs.
+    """
+    place = [*SETTING, "field"]
+    first = frame.assign(at=range(len(frame))).groupby(place, sort=False)["at"].min().reset_index()
+    return summed.merge(first, on=place, how="left").sort_values("at", kind="stable").drop(columns="at")
 
 
 MEASURED = (

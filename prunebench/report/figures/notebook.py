@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from prunebench.report.results import Results
 
-__all__ = ["curve", "figure", "setting_of"]
+__all__ = ["curve", "curve_figure", "drawn", "figure", "setting_of"]
 
 
 def figure(
@@ -53,11 +53,17 @@ def curve(
 
     The arguments and errors are those of `figure`.
     """
-    return drawn(curve_figure(results, methods), setting, None, dark)
+    made = curve_figure(results, methods)
+    if made is None:
+        raise UsageError(f"nothing of {', '.join(methods)} has been run yet")
+    return drawn(made, setting, None, dark)
 
 
-def curve_figure(results: Results, methods: Collection[str]) -> Figure:
-    """Return the figure of `curve`, for all settings. Raises: UsageError for a method that is not there."""
+def curve_figure(results: Results, methods: Collection[str]) -> Figure | None:
+    """Return the figure of `curve`, for all settings; None where none of the methods has a result.
+
+    Raises: UsageError for a method that the suite does not have.
+    """
     from prunebench.report.figures.accuracy import accuracy
 
     source = Source(results)
@@ -65,11 +71,7 @@ def curve_figure(results: Results, methods: Collection[str]) -> Figure:
     for name in methods:
         if name not in known:
             raise UsageError(f"no results of '{name}'{nearest(name, known)}")
-    dense = results.baselines.none
-    made = accuracy(source, [*methods, dense])
-    if made is None:
-        raise UsageError(f"nothing of {', '.join(methods)} has been run yet")
-    return made
+    return accuracy(source, [*methods, results.baselines.none])
 
 
 def drawn(made: Figure, setting: str | None, methods: Collection[str] | None, dark: bool) -> alt.Chart:

@@ -66,9 +66,9 @@ def _places_chart(look: Look) -> alt.FacetChart:
         )
         for end in ("best", "worst")
     ]
-    header = alt.Header(title=None, labelExpr="datum.label + ' sparsities'")
-    facet = alt.Facet("range:N", sort=list(RANGES), header=header)
-    return alt.layer(bars, *ends).properties(width=230, height=alt.Step(18)).facet(facet=facet, columns=2)
+    return (
+        alt.layer(bars, *ends).properties(width=230, height=alt.Step(18)).facet(facet=_by_range(), columns=2)
+    )
 
 
 def _places_in_words(setting: str, rows: pd.DataFrame) -> str:
@@ -86,18 +86,32 @@ def _places_in_words(setting: str, rows: pd.DataFrame) -> str:
 
 def across(source: Source) -> Figure | None:
     """Return the mean difference to magnitude after training over settings, range by range."""
-    import altair as alt
-
-    rows = source.results.across
-    rows = rows[(rows["ablations"] == "") & (rows["find"] == "") & (rows["score_at"] == "")]
+    rows = _own_points(source.results.across)
     if rows.empty:
         return None
     after = source.results.baselines.after_training
-    names = [plain(variant_name(m)) for m in rows["method"]]
-    found = rows.assign(name=names)[
-        ["range", "name", "settings", "difference", "low", "high", "improvement", "within"]
-    ].round(DIGITS)
-    look = source.look(found["name"], legend=False)
+    kept = ["range", "name", "settings", "difference", "low", "high", "improvement", "within"]
+    found = rows[kept].round(DIGITS)
+    return Figure(
+        "across",
+        f"Difference to {after} across settings",
+        caption("across", after=after),
+        {"": _across_in_words(found, after)},
+        _across_chart(source.look(found["name"], legend=False)),
+        {"across": found},
+        (),
+    )
+
+
+def _own_points(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of methods without ablations that prune at their own point, by name."""
+    rows = rows[(rows["ablations"] == "") & (rows["find"] == "") & (rows["score_at"] == "")]
+    return rows.assign(name=[plain(variant_name(method)) for method in rows["method"]])
+
+
+def _across_chart(look: Look) -> alt.FacetChart:
+    import altair as alt
+
     base = alt.Chart(alt.NamedData("across"))
     y = alt.Y("name:N", sort=list(look.styles), axis=alt.Axis(title=None, grid=True, labelLimit=220))
     x = alt.X("difference:Q", axis=alt.Axis(title="difference (points of accuracy)"))
@@ -114,51 +128,60 @@ def across(source: Source) -> Figure | None:
     points = base.mark_point(filled=True, size=60, opacity=1).encode(
         x=x, y=y, color=look.colour, shape=look.shape, tooltip=told
     )
-    header = alt.Header(title=None, labelExpr="datum.label + ' sparsities'")
     chart = alt.layer(zero, bars, points).properties(width=280, height=alt.Step(20))
-    facet = alt.Facet("range:N", sort=list(RANGES), header=header)
+    return chart.facet(facet=_by_range(), columns=2)
+
+
+def _by_range() -> alt.Facet:
+    import altair as alt
+
+    header = alt.Header(title=None, labelExpr="datum.label + ' sparsities'")
+    return alt.Facet("range:N", sort=list(RANGES), header=header)
+
+
+def _across_in_words(found: pd.DataFrame, after: str) -> str:
     said = [f"Mean differences to {after} over settings, with intervals, by range of sparsities."]
-    for name, low, high, mean, where in found[["name", "low", "high", "difference", "range"]].itertuples(
-        index=False, name=None
-    ):
-        said.append(f"{name}, {where}: {number(mean)} points ({number(low)} to {number(high)}).")
-    return Figure(
-        "across",
-        f"Difference to {after} across settings",
-        caption("across", after=after),
-        {"": " ".join(said)},
-        chart.facet(facet=facet, columns=2),
-        {"across": found},
-        (),
-    )
+    for row in found.to_dict("records"):
+        mean, low, high = (number(row[name]) for name in ("difference", "low", "high"))
+        said.append(f"{row['name']}, {row['range']}: {mean} points ({low} to {high}).")
+    return " ".join(said)
 
 
 def profiles(source: Source) -> Figure | None:
     """Return performance profiles over settings, range by range."""
-    import altair as alt
     import pandas as pd
 
-    rows = source.results.profile
-    rows = rows[(rows["ablations"] == "") & (rows["find"] == "") & (rows["score_at"] == "")]
+    rows = _own_points(source.results.profile)
     if rows.empty:
         return None
-    found = rows.assign(name=[plain(variant_name(m)) for m in rows["method"]])
-    found = found[["range", "name", "settings", "margins", "share"]]
+    found = rows[["range", "name", "settings", "margins", "share"]].reset_index(drop=True)
     most = found.groupby("range")["margins"].transform("max")
     last = found.groupby(["range", "name"], sort=False).tail(1)
-    found = pd.concat([found, last.assign(margins=most[last.index])], ignore_index=True).round(DIGITS)
-    look = source.look(found["name"])
+    ends = last.assign(margins=most[last.index])  # lines go on to the right edge
+    found = pd.concat([found, ends], ignore_index=True).round(DIGITS)
+    return Figure(
+        "profiles",
+        "Performance profiles over settings",
+        caption("profiles"),
+        {"": _profiles_in_words(found)},
+        _profiles_chart(source.look(found["name"])),
+        {"profiles": found},
+        (),
+    )
+
+
+def _profiles_chart(look: Look) -> alt.FacetChart:
+    import altair as alt
+
     base = alt.Chart(alt.NamedData("profiles"))
+    ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200]
     x = alt.X(
         "margins:Q",
         scale=alt.Scale(type="symlog", constant=1, nice=False),
-        axis=alt.Axis(title="margins below the best", values=[0, 1, 2, 5, 10, 20, 50, 100, 200], grid=False),
+        axis=alt.Axis(title="margins below the best", values=ticks, grid=False),
     )
-    y = alt.Y(
-        "share:Q",
-        scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(title="share of settings (%)", labelExpr="format(100 * datum.value, '~g')"),
-    )
+    share = alt.Axis(title="share of settings (%)", labelExpr="format(100 * datum.value, '~g')")
+    y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=share)
     told = [
         alt.Tooltip("name:N", title="method"),
         alt.Tooltip("margins:Q", title="margins below the best", format=".2f"),
@@ -171,20 +194,14 @@ def profiles(source: Source) -> Figure | None:
     points = base.mark_point(filled=True, size=40, opacity=1).encode(
         x=x, y=y, color=look.colour, shape=look.shape, tooltip=told
     )
-    header = alt.Header(title=None, labelExpr="datum.label + ' sparsities'")
     chart = alt.layer(line, points).properties(width=270, height=230)
+    return chart.facet(facet=_by_range(), columns=2)
+
+
+def _profiles_in_words(found: pd.DataFrame) -> str:
     said = ["Performance profiles over settings, by range of sparsities."]
     for (where, name), part in found.groupby(["range", "name"], sort=False):
         within = part.loc[part["margins"] <= 1, "share"].max()
-        said.append(
-            f"{name}, {where}: within one margin of the best in {number(100 * within, 0)} % of settings."
-        )
-    return Figure(
-        "profiles",
-        "Performance profiles over settings",
-        caption("profiles"),
-        {"": " ".join(said)},
-        chart.facet(facet=alt.Facet("range:N", sort=list(RANGES), header=header), columns=2),
-        {"profiles": found},
-        (),
-    )
+        share = number(100 * within, 0) if within == within else "0"
+        said.append(f"{name}, {where}: within one margin of the best in {share} % of settings.")
+    return " ".join(said)

@@ -35,71 +35,86 @@ def pruning_points(results: Results) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = results.summary[results.summary["at"] == "sparsity"]
-    home = [name for name in SETTING if name != "score_at"]
-    rows = rows[rows["unselected"] < rows["planned"]]
-    steps = {tuple(labels): float(step) for *labels, step in results.suite.get("steps") or ()}
-    lent = results.board.cells
-    mine = lent.loc[~lent["lent"], [*SETTING, "method", "ablations", "density"]].drop_duplicates()
-    rows = rows.merge(mine, on=[*SETTING, "method", "ablations", "density"])
-    timed = rows[(rows["score_at"] != "") & (rows["sparsity"] > 0)]
-    several = timed.groupby([*home, "method", "ablations", "density"])["score_at"].transform("nunique") > 1
-    timed = timed[several]
-    if timed.empty:
+    whole = _timed(results)
+    if whole.empty:
         return pd.DataFrame()
-    untimed = rows[(rows["score_at"] == "") & (rows["ablations"] == "")]
-    places = timed[[*home, "density", "sparsity"]].drop_duplicates()
-    beside = untimed.merge(places[[*home, "density"]], on=[*home, "density"])
-    dense = untimed[untimed["sparsity"] == 0].drop(columns=["density", "sparsity"]).merge(places, on=home)
-    whole = pd.concat([timed, beside, dense], ignore_index=True)
-    rewound = whole["method"].str.extract(r"^(.+)-(\d+)$")
-    known = [
-        _step(steps, str(at), row)
-        for at, row in zip(whole["score_at"], whole[list(SETTING)].to_dict("records"), strict=True)
-    ]
-    at_step = pd.Series(known, index=whole.index)
-    at_step = at_step.fillna(_after_the_last(at_step, whole, home))
-    step = at_step.fillna(rewound[1].where(whole["score_at"] == "").astype("float64"))
-    method = rewound[0].where((whole["score_at"] == "") & rewound[1].notna(), whole["method"])
-    networks = _networks(places, home)
-    own = [networks[key] for key in whole[home].itertuples(index=False, name=None)]
-    labels = percent_labels(places["sparsity"])
-    error = (100 - whole["mean"]).clip(lower=half_an_example(results))
+    rewound = _rewound_to(whole)
+    method = whole["method"].where(rewound.isna(), _REWINDING)
+    networks, labels = _networks(whole), percent_labels(whole["sparsity"])
+    own = [networks[key] for key in whole[_HOME].itertuples(index=False, name=None)]
     at = [f"{labels[sparsity]} %" for sparsity in whole["sparsity"]]
     panel = pd.Series([f"{n.title}, {s} sparsity" for n, s in zip(own, at, strict=True)], index=whole.index)
-    lost = 100 - whole["mean_with_diverged"]
+    variant = whole["ablations"].map(variant_of)
+    error = (100 - whole["mean"]).clip(lower=half_an_example(results))
     found = whole.assign(
         panel=panel,
+        part=[f"{n.id}, {s}: {plain(m)}" for n, s, m in zip(own, at, method, strict=True)],
         method=method.map(plain),
-        variant=whole["ablations"].map(variant_of),
+        variant=variant,
+        ablated=(variant != "unmodified").groupby([panel, method]).transform("any"),
         name=[plain(variant_name(m, a)) for m, a in zip(method, whole["ablations"], strict=True)],
-        step=step,
+        step=_steps(results, whole).fillna(rewound),
         density=(1 - whole["sparsity"]).round(12),
         absent=whole["missing"] + whole["failed"] + whole["unselected"],
         empty=list(map(empty_of, whole["empty_layers"], whole["planned"])),
         error=error,
-        place=error.fillna(lost),
+        place=error.fillna(100 - whole["mean_with_diverged"]),
         error_low=cut(100 - whole["high"], error, panel),
         error_high=cut(100 - whole["low"], error, panel),
     )
-    found["ablated"] = (
-        (found["variant"] != "unmodified").groupby([found["panel"], found["method"]]).transform("any")
-    )
-    found["part"] = [f"{n.id}, {s}: {m}" for n, s, m in zip(own, at, found["method"], strict=True)]
-    return (
-        found[list(POINTS)]
-        .sort_values("step", kind="stable")
-        .reset_index(drop=True)
-        .round(dict.fromkeys(("mean", "low", "high", "error", "place", "error_low", "error_high"), DIGITS))
-    )
+    ordered = found[list(POINTS)].sort_values("step", kind="stable").reset_index(drop=True)
+    rounded = ("mean", "low", "high", "error", "place", "error_low", "error_high")
+    return ordered.round(dict.fromkeys(rounded, DIGITS))
 
 
-def _networks(places: pd.DataFrame, home: list[str]) -> dict[tuple[str, ...], SettingName]:
+_HOME = [name for name in SETTING if name != "score_at"]
+"""What settings agree in that are one network pruned at several steps."""
+
+_REWINDING = "ltr"
+"""Methods of this name and a step, as ltr-1000, are one that rewinds to several steps."""
+
+
+def _timed(results: Results) -> pd.DataFrame:
+    """Return rows of methods that prune at several steps, and of those without a step at the same places."""
+    import pandas as pd
+
+    rows = results.summary[results.summary["at"] == "sparsity"]
+    rows = rows[rows["unselected"] < rows["planned"]]
+    keys = [*SETTING, "method", "ablations", "density"]
+    cells = results.board.cells
+    rows = rows.merge(cells.loc[~cells["lent"], keys].drop_duplicates(), on=keys)
+    timed = rows[(rows["score_at"] != "") & (rows["sparsity"] > 0)]
+    several = timed.groupby([*_HOME, "method", "ablations", "density"])["score_at"].transform("nunique") > 1
+    timed = timed[several]
+    places = timed[[*_HOME, "density", "sparsity"]].drop_duplicates()
+    untimed = rows[(rows["score_at"] == "") & (rows["ablations"] == "")]
+    beside = untimed.merge(places[[*_HOME, "density"]], on=[*_HOME, "density"])
+    dense = untimed[untimed["sparsity"] == 0].drop(columns=["density", "sparsity"]).merge(places, on=_HOME)
+    return pd.concat([timed, beside, dense], ignore_index=True) if len(timed) else timed
+
+
+def _rewound_to(rows: pd.DataFrame) -> pd.Series:
+    """Return the step that a row's method is named after, as ltr-1000; NaN of others."""
+    step = rows["method"].str.extract(rf"^{_REWINDING}-(\d+)$")[0]
+    return step.where(rows["score_at"] == "").astype("float64")
+
+
+def _steps(results: Results, rows: pd.DataFrame) -> pd.Series:
+    """Return the step at which each row's method prunes; NaN where it has none."""
+    import pandas as pd
+
+    known = {tuple(labels): float(step) for *labels, step in results.suite.get("steps") or ()}
+    labels = rows[list(_STEP)].to_dict("records")
+    at = [_step(known, each["score_at"], each) for each in labels]
+    step = pd.Series(at, index=rows.index, dtype="float64")
+    return step.fillna(_after_the_last(step, rows))
+
+
+def _networks(rows: pd.DataFrame) -> dict[tuple[str, ...], SettingName]:
     """Return what each setting is called when the step of pruning is left open."""
-    labels = [
-        tuple(map(str, row)) for row in places[home].drop_duplicates().itertuples(index=False, name=None)
-    ]
-    names = setting_names([{**dict(zip(home, row, strict=True)), "score_at": ""} for row in labels])
+    distinct = rows[_HOME].drop_duplicates().itertuples(index=False, name=None)
+    labels = [tuple(map(str, row)) for row in distinct]
+    names = setting_names([{**dict(zip(_HOME, row, strict=True)), "score_at": ""} for row in labels])
     return dict(zip(labels, names, strict=True))
 
 
@@ -116,9 +131,9 @@ def _step(steps: Mapping[tuple[str, ...], float], point: str, labels: Mapping[An
     return float(number) if kind == "step" and number.isdigit() else float("nan")
 
 
-def _after_the_last(step: pd.Series, rows: pd.DataFrame, home: list[str]) -> pd.Series:
+def _after_the_last(step: pd.Series, rows: pd.DataFrame) -> pd.Series:
     """Return for points of unknown step, as "end", a place one grid step after the last that is known."""
-    of_family = step.groupby([rows[name] for name in home])
+    of_family = step.groupby([rows[name] for name in _HOME])
     last = of_family.transform("max")
     before = of_family.transform(lambda known: known[known < known.max()].max())
     return (2 * last - before.fillna(0)).where(rows["score_at"] != "")

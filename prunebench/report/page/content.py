@@ -15,6 +15,7 @@ from prunebench.report.figures import Figure, config, figures, styles
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
 from prunebench.report.page.columns import packed, safe
+from prunebench.report.page.kind import kind
 from prunebench.report.page.listed import Listed, plain_columns
 from prunebench.report.page.tables import listed, there
 from prunebench.report.page.verdicts import checks, claims
@@ -92,7 +93,7 @@ class Content:
         tables = listed(self.results, names, {n: t for each in self.figures for n, t in each.tables.items()})
         if self.claims is not None and self.claims.outcomes:
             tables = [claims(self.claims), checks(self.claims, there(self.results.cells)), *tables]
-        return tables
+        return [*kind(self.results), *tables]
 
     @cached_property
     def figures(self) -> list[Figure]:

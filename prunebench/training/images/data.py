@@ -158,11 +158,18 @@ def scoring_batch(
     *,
     per_class: int | None = None,
     examples: int | None = None,
+    draw: int | None = None,
     lazy: Literal[False] = False,
 ) -> tuple[torch.Tensor, torch.Tensor]: ...
 @overload
 def scoring_batch(
-    data: Data, seed: int, *, per_class: int | None = None, examples: int | None = None, lazy: bool
+    data: Data,
+    seed: int,
+    *,
+    per_class: int | None = None,
+    examples: int | None = None,
+    draw: int | None = None,
+    lazy: bool,
 ) -> tuple[torch.Tensor | Normalized, torch.Tensor]: ...
 def scoring_batch(
     data: Data,
@@ -170,9 +177,12 @@ def scoring_batch(
     *,
     per_class: int | None = None,
     examples: int | None = None,
+    draw: int | None = None,
     lazy: bool = False,
 ) -> tuple[torch.Tensor | Normalized, torch.Tensor]:
     """Return (float32 normalised images, labels) to score with, by stream(seed, "batch"), not augmented.
+
+    With `draw`, by stream(seed, "batch", draw): another batch.
 
     `per_class` of every class, sorted by class (ten of class 0, then ten of class 1, …), or so many
     `examples` without regard to class, in random order. They are of the run's own training part, on the
@@ -181,7 +191,7 @@ def scoring_batch(
     Raises: DataError where a class or the training part has too few.
     """
     labels = data.labels.cpu().numpy()
-    order = stream(seed, "batch").permutation(len(labels))
+    order = stream(seed, "batch", *([] if draw is None else [draw])).permutation(len(labels))
     if (per_class is None) == (examples is None):
         raise ValueError("give either per_class or examples")
     if per_class is not None:

@@ -193,3 +193,21 @@ def test_a_legend_lists_what_is_drawn(made: dict[str, Figure]) -> None:
             assert other["domain"] == ["snip", "grasp"]
             known = dict(zip(one["domain"], map(str, one["range"]), strict=True))
             assert [known[name] for name in other["domain"]] == list(map(str, other["range"]))
+
+
+def test_layers_stand_from_the_input_to_the_output_of_their_own_network() -> None:
+    """Two networks share the name of a layer: the last of one and the first of the other."""
+    from prunebench.analysis import measures, table
+
+    cells, layers = [], {"one": ["a", "b", "fc"], "two": ["fc", "b"]}
+    for network, names in layers.items():
+        for seed in (1, 2):
+            row = {"architecture": network, "dataset": "digits", "method": "snip", "density": "0.5", "seed": seed,
+                   "key": f"{network}{seed}", "status": "finished", "correct": 9, "examples": 10}  # fmt: skip
+            value = {"layers": [{"name": name, "sparsity": 0.5} for name in names]}
+            cells.append({**row, "measure": "layer-sparsity", "measured": value})
+    own = [{k: v for k, v in cell.items() if k not in ("measure", "measured")} for cell in cells]
+    measured = [{k: v for k, v in cell.items() if k not in ("correct", "examples")} for cell in cells]
+    made = {f.id: f for f in figures(Results({"name": "two"}, table(own), measures(measured)))}
+    drawn = made["layers"].table.groupby("setting", sort=False)["layer"].apply(list)
+    assert sorted(drawn) == [["a", "b", "fc"], ["fc", "b"]]

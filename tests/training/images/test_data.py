@@ -95,6 +95,18 @@ def test_a_scoring_batch_is_sorted_by_class_and_balanced():
 
 
 @pytest.mark.parametrize("wanted", [{"per_class": 4}, {"examples": 15}])
+def test_another_draw_is_another_batch_of_the_same_size(wanted):
+    """Each draw is one of its own, the same one every time; it has about as much of the first as chance gives."""
+    data = prepared([400, 500, 600])
+    batches = [scoring_batch(data, 0, **wanted, draw=draw) for draw in (None, 1, 2, 1)]
+    chosen = [positions(x.round().to(torch.uint8)) for x, _ in batches]
+    assert [len(one) for one in chosen] == [len(chosen[0])] * 4
+    assert chosen[1] == chosen[3]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert len(set(chosen[i]) & set(chosen[j])) <= 2
+
+
+@pytest.mark.parametrize("wanted", [{"per_class": 4}, {"examples": 15}])
 def test_a_lazy_scoring_batch_has_the_same_numbers_when_they_are_asked_for(wanted):
     """Bytes until then; any part, whole or reordered, is that of the eager batch bit for bit."""
     data = prepared([40, 50, 60])

@@ -1,0 +1,180 @@
+"""`prunebench compare`: methods against methods, stores against stores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prunebench.cli._options import (
+    as_json,
+    data_option,
+    planning_options,
+    plugin_options,
+    store_option,
+    which_options,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prunebench.cli._suite_plan import SuitePlan
+    from prunebench.report.results import Results
+    from prunebench.report.versus import Pair
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  prunebench compare quick snip                          # beside its ablations and the baselines
+  prunebench compare quick snip grasp                    # grasp against snip
+  prunebench compare quick synflow --against snip --against random
+  prunebench compare pai synflow+shuffle -k 'resnet20 or vgg16'
+  prunebench compare here/ there/                        # two stores: which cells differ, and by how much
+  prunebench compare old.toml new.toml                   # two versions of a suite in one store
+"""
+
+
+@click.command("compare", epilog=_EPILOG, short_help="Compare methods, or two stores.")
+@click.argument("given", metavar="SUITE METHOD... | A B", nargs=-1, required=True)
+@click.option(
+    "--against",
+    metavar="METHOD",
+    multiple=True,
+    help="What the methods are compared with; repeatable.  [default: the first METHOD; of one alone its "
+    "ablations and the suite's baselines]",
+)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
+    default=None,
+    help="md for people; csv and json have every statistic.  [default: md]",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
+)
+@which_options
+@planning_options
+@store_option
+@data_option
+@plugin_options
+@as_json
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    given: tuple[str, ...],
+    against: tuple[str, ...],
+    format: str | None,
+    output: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Compare methods of SUITE: setting by setting, range by range and sparsity by sparsity.
+
+    Each difference is paired by seed, with its 95 % interval, p (after Holm over the pairs that are asked), a
+    verdict, and where that is open the number of seeds that would decide. A METHOD is spelled with its
+    ablations as snip+shuffle. Exits with 0 when all cells of these methods are there, with 1 when some are
+    not.
+
+    Two folders A and B are stores (suites may be named after them), two suite files, or NAME@VERSION,
+    versions of a suite in one store: which cells have the same bits, which differ and by how much, what
+    changed, which only one has. Exits with 0 where nothing differs, with 1 where something does.
+    """
+    from prunebench.cli._compare_sides import names_two_stores, names_two_versions
+    from prunebench.cli._output import deliver
+    from prunebench.errors import UsageError
+
+    if as_json and format not in (None, "json"):
+        raise UsageError(f"--json and --format {format}: give one of them")
+    format = "json" if as_json else format or "md"
+    if names_two_stores(given) or names_two_versions(given):
+        text, code = _sides(given, against, format, options)
+    else:
+        text, code = _methods(given, against, format, options)
+    deliver(text, output)
+    ctx.exit(code)
+
+
+def _sides(
+    given: Sequence[str], against: Sequence[str], format: str, options: dict[str, Any]
+) -> tuple[str, int]:
+    from prunebench.cli._compare_sides import changed_stores, changed_versions, names_two_stores
+    from prunebench.errors import UsageError
+    from prunebench.report.changes import changes
+
+    chosen = {"--against": against, "-k": options["keyword"], "--sparsity": options["sparsity"]}
+    for name, value in chosen.items():
+        if value:
+            raise UsageError(f"{name} is for comparing methods; {given[0]} and {given[1]} are compared whole")
+    found = changed_stores(given) if names_two_stores(given) else changed_versions(given, options)
+    return changes(found, format), 0 if all(one.same for one in found) else 1
+
+
+def _methods(
+    given: Sequence[str], against: Sequence[str], format: str, options: dict[str, Any]
+) -> tuple[str, int]:
+    from prunebench.cli._damage import say_damaged
+    from prunebench.cli._exit_codes import INCOMPLETE
+    from prunebench.errors import UsageError
+    from prunebench.report.comparison import comparison
+    from prunebench.report.versus import default_pairs, pairs_of, variant_of, versus
+    from prunebench.tables import results_of
+
+    suite, *names = given
+    if not names:
+        raise UsageError(f"say which methods of {suite} to compare: `prunebench compare {suite} METHOD …`")
+    shown = _with_methods(suite, [*names, *against], options)
+    results = results_of(shown.plan, shown.store)
+    say_damaged(shown.store)
+    methods = [variant_of(name, results) for name in names]
+    others = [variant_of(name, results) for name in against]
+    pairs = pairs_of(methods, others) if others else default_pairs(results, methods)
+    if not pairs:
+        raise UsageError(f"{names[0]} cannot be compared with itself")
+    rows = _of_selection(versus(results, pairs), shown)
+    return comparison(results, rows, pairs, format), 0 if _complete(results, pairs, shown) else INCOMPLETE
+
+
+def _with_methods(suite: str, names: Sequence[str], options: dict[str, Any]) -> SuitePlan:
+    """Return the suite's plan, with the methods added that are named and not the suite's own."""
+    from prunebench.cli._suite_plan import suite_plan
+    from prunebench.suite.changes import lacking
+    from prunebench.suite.load import read_content, suite_path
+
+    methods = dict.fromkeys(name.partition("+")[0].strip() for name in names)
+    added = lacking(read_content(suite_path(suite)), (*options["scorer"], *methods))
+    return suite_plan(suite, {**options, "scorer": added})
+
+
+def _of_selection(rows: pd.DataFrame, shown: SuitePlan) -> pd.DataFrame:
+    """Return the rows of settings, and sparsities in them, of which some cell was selected."""
+    from prunebench.analysis import SETTING
+
+    if len(shown.cells) == len(shown.plan.cells):
+        return rows
+    places = {(*(cell.labels.get(name, "") for name in SETTING), cell.density) for cell in shown.cells}
+    settings = {place[:-1] for place in places}
+    keep = [
+        names in settings if at == "range" else (*names, density) in places
+        for *labels, at, density in rows[[*SETTING, "at", "density"]].itertuples(index=False, name=None)
+        for names in [tuple(map(str, labels))]
+    ]
+    return rows[keep].reset_index(drop=True)
+
+
+def _complete(results: Results, pairs: Sequence[Pair], shown: SuitePlan) -> bool:
+    """Say whether all selected cells of these methods have a result."""
+    from prunebench.analysis import VARIANT
+
+    wanted = {variant for pair in pairs for variant in pair}
+    chosen = {cell.key for cell in shown.cells}
+    cells = results.cells
+    columns = [*VARIANT, "key", "status"]
+    return all(
+        status in ("finished", "diverged")
+        for *names, key, status in cells[columns].itertuples(index=False, name=None)
+        if tuple(names) in wanted and key in chosen
+    )

@@ -1,0 +1,149 @@
+"""`prunebench compare`: methods, stores, versions; what it prints, its exit codes, mistakes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import TINY, Place
+
+PAGE = (Path(__file__).parents[2] / "docs" / "compare.md").read_text("utf-8")
+DOCUMENTED = set(re.findall(r"`(\w+)`", PAGE)) | {"density", "sparsity", "seed"}
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def columns(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {name for item in value.values() for name in columns(item)}
+    return {name for item in value for name in columns(item)} if isinstance(value, list) else set()
+
+
+def test_the_difference_is_that_of_the_records(measured: Place) -> None:
+    """Of each seed at its own accuracy, as the leaderboard's cells have it."""
+    import prunebench
+
+    cells = prunebench.results(measured.folder / "measured.toml", measured.store).cells
+    value = cells.set_index(["method", "ablations", "seed"])["accuracy"]
+    wanted = sum(value["random", "", s] - value["magnitude-after-training", "", s] for s in (0, 1)) / 2
+    given = ("compare", "measured.toml", "random", "--against", "magnitude-after-training")
+    at = [row for row in rows(measured.call(*given, "--format", "csv").stdout) if row["at"] == "sparsity"]
+    assert [(row["of"], row["against"], row["n"]) for row in at] == [
+        ("random", "magnitude-after-training", "2")
+    ]
+    assert float(at[0]["difference"]) == pytest.approx(wanted)
+    assert at[0]["sparsity"] == "0.9"
+
+
+def test_one_method_stands_beside_its_ablations_and_baselines(measured: Place) -> None:
+    """The answer comes first, in a sentence for each pair."""
+    text = measured.call("compare", "measured.toml", "random").stdout
+    assert re.search(r"^- random against random \+ shuffle: ", text, re.M)
+    assert re.search(r"^- random against magnitude-after-training: ", text, re.M)
+    assert "| random + shuffle" in text
+
+
+def test_every_column_and_key_is_documented(measured: Place) -> None:
+    """docs/compare.md has the columns of CSV and JSON, of methods and of stores."""
+    for args in (["measured.toml", "random"], ["store", "store"]):
+        found = measured.json("compare", *args)
+        assert found["schema"] == 1
+        assert columns(found) - {"suite", "digest"} <= DOCUMENTED
+        (header, *_) = csv.reader(io.StringIO(measured.call("compare", *args, "--format", "csv").stdout))
+        assert set(header) <= DOCUMENTED
+
+
+def test_a_selection_shows_its_settings_and_sparsities(measured: Place) -> None:
+    """Rows of others are left out, the numbers stay."""
+    whole = rows(measured.call("compare", "measured.toml", "random", "--format", "csv").stdout)
+    some = rows(
+        measured.call("compare", "measured.toml", "random", "--format", "csv", "--sparsity", "90").stdout
+    )
+    assert some == [row for row in whole if row["at"] == "range" or row["sparsity"] == "0.9"]
+
+
+def test_a_scorer_that_a_run_added_is_found_without_its_file(place: Place) -> None:
+    """No --plugin and no --scorer: the plan of that run is read."""
+    place.call("run", "tiny.toml", "--scorer", "moody", *place.plugin)
+    text = place.call("compare", "tiny.toml", "own", "moody").stdout
+    assert "moody against own" in text
+
+
+def test_cells_that_are_not_there_give_exit_code_1(place: Place) -> None:
+    """And the table all the same."""
+    place.call("run", "tiny.toml", *place.plugin, "-k", "own")
+    result = place.call("compare", "tiny.toml", "own", "random", code=1)
+    assert "not run" in result.stdout
+    place.call("run", "tiny.toml", *place.plugin)
+    place.call("compare", "tiny.toml", "own", "random", code=0)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["measured.toml"], "say which methods of measured.toml to compare"),
+        (["measured.toml", "randm"], "no method or scorer 'randm'; did you mean 'random'?"),
+        (["measured.toml", "random", "--against", "random"], "random cannot be compared with itself"),
+        (["measured.toml", "random+invert"], "suite measured has no method 'random+invert'"),
+        (["measured.toml", "random", "--json", "--format", "md"], "--json and --format md: give one of them"),
+        (["store", "store", "-k", "x"], "-k is for comparing methods"),
+        (["store", "store", "other"], "suite 'other' was not run in both stores"),
+        (["measured.toml", "measured@7"], "measured@7 was not run in"),
+        (["mesured.toml", "random"], "mesured.toml"),
+    ],
+)
+def test_mistakes_are_told(measured: Place, args: list[str], message: str) -> None:
+    """Exit code 2, what was found, what is allowed; nothing is written."""
+    before = measured.files()
+    result = measured.call("compare", *args, *measured.plugin, code=2)
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert measured.files() == before
+
+
+def test_a_store_and_its_copy_do_not_differ(measured: Place, tmp_path: Path) -> None:
+    """Exit code 0; a record less is told, with exit code 1."""
+    shutil.copytree(measured.store, tmp_path / "copy")
+    text = measured.call("compare", "store", str(tmp_path / "copy")).stdout
+    assert "10 the same bit by bit" in text
+    next((tmp_path / "copy" / "records").rglob("*.json")).unlink()
+    text = measured.call("compare", "store", str(tmp_path / "copy"), code=1).stdout
+    assert "9 the same bit by bit" in text
+    assert "Only in A: " in text
+
+
+def test_two_versions_of_a_suite_in_one_store(place: Place) -> None:
+    """What only one has, and what changed of the others; by their files, or by version."""
+    place.write("old.toml", TINY)
+    longer = TINY.replace('version = "3"', 'version = "4"').replace("seeds = 2", "seeds = 1")
+    place.write("new.toml", longer.replace('"random", "own"', '"random"'))
+    for name in ("old.toml", "new.toml"):
+        place.call("run", name, *place.plugin)
+    for args in (["old.toml", "new.toml"], ["tiny@3", "tiny@4"]):
+        found = place.json("compare", *args, *place.plugin[:0], code=1)["suites"][0]
+        assert (found["a"]["version"], found["b"]["version"]) == ("3", "4")
+        assert found["counts"]["same_bits"] == 3
+        assert found["counts"]["only_in_A"] == 5
+        assert {row["planned"] for row in found["cells"] if row["kind"] == "only in A"} == {"A"}
+
+
+def test_a_leaderboard_has_differences_to_any_method(measured: Place) -> None:
+    """Instead of magnitude after training; as `compare` has them, and said under the table and in a column."""
+    given = ("leaderboard", "measured.toml", "--against", "random+shuffle")
+    assert "A difference is to random + shuffle" in measured.call(*given).stdout
+    found = rows(measured.call(*given, "--format", "csv").stdout)
+    assert {row["against"] for row in found} == {"random + shuffle"}
+    board = {row["method"]: row for row in found if row["at"] == "sparsity" and not row["ablations"]}
+    pair = ("compare", "measured.toml", "random", "--against", "random+shuffle", "--format", "csv")
+    compared = [row for row in rows(measured.call(*pair).stdout) if row["at"] == "sparsity"]
+    assert board["random"]["difference_mean"] == compared[0]["difference"] != ""
+    result = measured.call("leaderboard", "measured.toml", "--against", "randm", code=2)
+    assert "no method 'randm'; did you mean 'random'?" in result.output

@@ -1,0 +1,189 @@
+"""What kind of method is this: answers from simulated methods whose kind is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from prunebench_plugins.quantities import prunebench_quantities
+
+from prunebench.report.portrait import QUESTIONS, Portrait
+from prunebench.report.portrayed import portrayed
+from prunebench.report.results import Results
+
+Cells = Callable[..., pd.DataFrame]
+SUITE = {"name": "mine", "version": "1", "margins": {"mnist": 0.5}, "classes": {"mnist": 10}}
+QUANTITIES = {one.name: one for one in prunebench_quantities()}
+
+
+def around(mean: float, rng: Any) -> list[float]:
+    return [float(v) for v in mean + rng.normal(0, 0.1, 5)]
+
+
+def portrait(cells: Cells, **means: Any) -> Portrait:
+    """Of the method "mine": at 50 % (matching) and 90 % (extreme) sparsity the mean accuracies, or a list."""
+    rng = np.random.default_rng(1)
+    base: dict[str, Any] = {
+        "none": {0.0: around(98, rng)},
+        "random": {0.5: around(95, rng), 0.9: around(60, rng)},
+        "magnitude-after-training": {0.5: around(98, rng), 0.9: around(90, rng)},
+        "ltr": {0.5: around(98, rng), 0.9: around(89, rng)},
+    }
+    for name, (matching, extreme) in means.items():
+        label = {"mine": "mine", "batch": "mine-other-batch"}.get(name, f"mine+{name}")
+        base[label] = (
+            {0.5: around(matching, rng), 0.9: around(extreme, rng)}
+            if matching
+            else {0.5: [None] * 5, 0.9: [None] * 5}
+        )
+    return Portrait(Results(SUITE, cells(base, classes=10), quantities=QUANTITIES), "mine")
+
+
+def words(drawn: Portrait) -> dict[str, str]:
+    return {answer.question.id: answer.word for answer in drawn.answers}
+
+
+def test_a_method_that_chooses_layers_alone(cells: Cells) -> None:
+    """Insensitive to shuffle and reinit, sensitive to invert, below magnitude after training: as SNIP in the paper."""
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80), reinit=(97, 80), invert=(90, 20), batch=(97, 80))
+    assert words(drawn) == {
+        "random": "yes", "shuffle": "no", "reinit": "no", "invert": "yes", "batch": "no",
+        "after-training": "yes", "ltr": "yes",
+    }  # fmt: skip
+    assert any("choose how many weights each layer keeps" in sentence for sentence in drawn.kind)
+    assert "In that it is like SNIP, GraSP, SynFlow" in drawn.kind[-1]
+
+
+def test_a_method_that_chooses_weights_as_magnitude_after_training_does(cells: Cells) -> None:
+    """Sensitive to shuffle and reinit, and it does not fall short."""
+    drawn = portrait(cells, mine=(98, 90), shuffle=(95, 70), reinit=(95, 70), invert=(90, 20), batch=(98, 90))
+    found = words(drawn)
+    assert (found["shuffle"], found["after-training"], found["ltr"]) == ("yes", "no", "no")
+    assert "In that it is like magnitude pruning after training" in drawn.kind[-1]
+
+
+def test_a_method_that_is_no_better_than_random(cells: Cells) -> None:
+    """And whose scores rank nothing, however they are turned."""
+    drawn = portrait(cells, mine=(95, 60), shuffle=(95, 60), reinit=(95, 60), invert=(95, 60))
+    found = words(drawn)
+    assert (found["random"], found["invert"], found["batch"]) == ("no", "no", "not asked")
+    assert "its scorer reads no data" in next(a.sentence for a in drawn.answers if a.question.id == "batch")
+
+
+def test_ranges_that_differ_are_told_apart(cells: Cells) -> None:
+    """Shuffling loses at extreme sparsities alone."""
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 60))
+    answer = next(a for a in drawn.answers if a.question.id == "shuffle")
+    assert {one.range: one.word for one in answer.asked} == {"matching": "no", "extreme": "yes"}
+    assert answer.word == "it depends"
+    assert answer.sentence == QUESTIONS[1].mixed
+
+
+def test_what_is_not_run_is_listed_and_not_answered(cells: Cells) -> None:
+    """The cells that an answer needs, by key and by name."""
+    drawn = portrait(cells, mine=(97, 80), shuffle=(None, None))
+    assert words(drawn)["shuffle"] == "not run"
+    assert len(drawn.missing) == 10
+    text = portrayed(drawn)
+    assert "Does it matter which weights of a layer it keeps? Not run: 10 cells are missing." in text
+    assert "## Not run" in text
+
+
+def test_a_baseline_is_not_compared_with_itself(cells: Cells) -> None:
+    """Magnitude after training has no answer to whether it falls short of itself."""
+    drawn = portrait(cells, mine=(97, 80))
+    own = Portrait(drawn.results, "magnitude-after-training")
+    answer = next(a for a in own.answers if a.question.id == "after-training")
+    assert (answer.word, answer.reason) == ("not asked", "it is this method")
+
+
+def test_layers_and_weights_that_are_lost_are_told_of_the_method_and_the_baselines(cells: Cells) -> None:
+    """Empty layers by name and seeds; means over seeds of what was measured."""
+    drawn = portrait(cells, mine=(97, 80))
+    frame = drawn.results.cells.copy()
+    here = (frame["method"] == "mine") & (frame["sparsity"] == 0.9)
+    frame.loc[here, "empty_layers"] = pd.Series(
+        [("fc2",)] * int(here.sum()), index=frame.index[here], dtype=object
+    )
+    frame.loc[here, "output_layer"] = "fc2"
+    rows = frame[here][
+        [
+            "matrix",
+            "cell",
+            "key",
+            "architecture",
+            "dataset",
+            "recipe",
+            "split",
+            "find",
+            "score_at",
+            "method",
+            "ablations",
+            "density",
+            "sparsity",
+            "seed",
+            "status",
+        ]
+    ]
+    measured = pd.concat(
+        rows.assign(measure=measure, field=field, value=value)
+        for measure, field, value in (
+            ("disconnected", "weights", 12.0),
+            ("effective-density", "density", 0.05),
+        )
+    )
+    text = portrayed(Portrait(Results(SUITE, frame, measured, quantities=QUANTITIES), "mine"))
+    (line,) = [one for one in text.splitlines() if "| mine " in one and "fc2 (output): 5 seeds" in one]
+    assert "| 5 % |" in " ".join(line.split())
+    assert "| 12 |" in " ".join(line.split())
+
+
+def test_json_says_what_the_page_says(cells: Cells) -> None:
+    """With the number of its schema, and the outcome behind every answer."""
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80))
+    whole = json.loads(portrayed(drawn, "json"))
+    assert (whole["schema"], whole["method"], whole["kind"]) == (1, "mine", drawn.kind)
+    shuffled = next(one for one in whole["questions"] if one["id"] == "shuffle")
+    assert shuffled["answer"] == "no"
+    assert [one["outcome"]["verdict"] for one in shuffled["asked"]] == ["fails", "fails"]
+
+
+@pytest.mark.parametrize("bad", ["<script>x</script>", "a|b\x1b[31m"])
+def test_a_name_of_somebody_elses_does_nothing(cells: Cells, bad: str) -> None:
+    """Methods are called what their authors call them: texts are escaped as in every table."""
+    frame = portrait(cells, mine=(97, 80)).results.cells.replace({"method": {"mine": bad}})
+    text = portrayed(Portrait(Results(SUITE, frame, quantities=QUANTITIES), bad))
+    assert bad not in text
+    assert "\x1b" not in text
+
+
+def test_scores_that_point_the_wrong_way_are_told(cells: Cells) -> None:
+    """Keeping the lowest does better by more than the margin: said, and not that they rank nothing."""
+    drawn = portrait(cells, mine=(95, 50), shuffle=(96, 70), reinit=(95, 50), invert=(97, 80))
+    sentences = {answer.question.id: answer.sentence for answer in drawn.answers}
+    assert (
+        sentences["invert"]
+        == "Keeping the lowest scores does better, so they point the wrong way (in 2 of 2 places)."
+    )
+    assert sentences["shuffle"].startswith("Its masks do better when they are shuffled")
+    assert sentences["random"] == "It is worse than random pruning (in 1 of 2 places)."
+    assert not any("it is like SNIP" in sentence for sentence in drawn.kind)
+    assert "no, the opposite" in portrayed(drawn)
+
+
+def test_a_report_shows_the_questions_of_a_suite_that_judges_and_of_no_other(cells: Cells) -> None:
+    """A row a question in a table of its own."""
+    from prunebench.report.page.kind import kind
+
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80))
+    assert kind(drawn.results) == []
+    suite = {**SUITE, "name": "quick-judges-mine"}
+    (table,) = kind(Results(suite, drawn.results.cells, quantities=QUANTITIES))
+    assert table.title == "What kind of method is mine?"
+    answers = dict(zip(table.frame["asks"], table.frame["answer"], strict=True))
+    assert answers["Does it matter which weights of a layer it keeps?"] == "no"
+    assert kind(Results({**SUITE, "name": "quick-judges-other"}, drawn.results.cells)) == []
