@@ -58,13 +58,14 @@ function chips(box, names, kind) {
   if (focused >= 0) box.children[focused]?.focus();
 }
 
+// Methods and ablations that the setting has: at sparsities (the unpruned network too) or over ranges.
 function present() {
-  const summary = tableOf("summary");
-  if (!summary) return { methods: DATA.methods, ablations: DATA.ablations };
-  const here = summary.column("setting");
-  const variants = new Set(summary.column("name").filter((_, i) => here[i] === settingName()));
-  const methods = new Set([...variants].map(methodOf));
-  const ablations = new Set([...variants].flatMap(ablationsOf));
+  const tables = ["accuracies", "summary"].map(tableOf).filter(Boolean);
+  if (!tables.length) return { methods: DATA.methods, ablations: DATA.ablations };
+  const here = (table) => table.column("name").filter((_, i) => table.column("setting")[i] === settingName());
+  const variants = tables.flatMap(here);
+  const methods = new Set(variants.map(methodOf));
+  const ablations = new Set(variants.flatMap(ablationsOf));
   return {
     methods: DATA.methods.filter((name) => methods.has(name)),
     ablations: DATA.ablations.filter((name) => ablations.has(name)),
