@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "prunebench").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
 
-MOST_FOUND = 30
+MOST_FOUND = 4
 """Functions that assign a local named `found`. Lower it with every one that goes; a new one needs a better name."""
 
 pytestmark = pytest.mark.skipif(not (ROOT / "plugins").is_dir(), reason="the sources are not there")
@@ -46,9 +46,13 @@ def test_docstrings_say_what_is_true() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_points_to_what_a_reader_has_not(path: Path) -> None:
-    """Sections are of papers that are named beside them, not of documents outside the repository."""
+    """Sections are of papers that are named beside them, not of documents outside the repository.
+
+    A name that the module gives a value itself is there to be read.
+    """
     text = path.read_text("utf-8")
-    assert not re.search(r"\b(DESIGN|FACTS|CLAIMS)\b", text)
+    pointed = set(re.findall(r"\b(?:DESIGN|FACTS|CLAIMS)\b", text))
+    assert not pointed - assigned(ast.parse(text))
 
 
 def test_locals_are_named_for_what_they_hold() -> None:

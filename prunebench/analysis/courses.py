@@ -26,15 +26,15 @@ def courses(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     what leads to the evaluated network alone, as if its mask had been known beforehand. Values that hold no
     such curve are passed over.
     """
-    found = []
+    points = []
     for row in rows:
         value = row.get("measured")
         if row["measure"] != _MEASURE or row["status"] != "finished" or not isinstance(value, Mapping):
             continue
         labels = [row.get(name, "") for name in _CELL]
         for part, own in (("all", value), ("retroactive", value.get("retroactive"))):
-            found += [[*labels, part, step, share] for step, share in _points(own)]
-    frame = pd.DataFrame(found, columns=list(COURSES))
+            points += [[*labels, part, step, share] for step, share in _points(own)]
+    frame = pd.DataFrame(points, columns=list(COURSES))
     return frame.astype({"sparsity": "float64", "step": "float64", "share": "float64"})
 
 

@@ -98,8 +98,8 @@ def summarize_measures(
     parts = [_one_row_a_cell(part) for _, part in frame.groupby("measure", sort=False)]
     whole = pd.concat(parts, ignore_index=True) if parts else frame.assign(**{ALSO: ""})
     order = whole.groupby(list(MEASURE), sort=False).ngroup().sort_values(kind="stable").index
-    found = summarize(whole.loc[order], at=(*MEASURE, *AT_SPARSITY), value="value", level=level)
-    return found[[*MEASURE, *(name for name in found.columns if name not in MEASURE)]]
+    summed = summarize(whole.loc[order], at=(*MEASURE, *AT_SPARSITY), value="value", level=level)
+    return summed[[*MEASURE, *(name for name in summed.columns if name not in MEASURE)]]
 
 
 def _one_row_a_cell(numbers: pd.DataFrame) -> pd.DataFrame:

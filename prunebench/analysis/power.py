@@ -50,9 +50,9 @@ def seeds_to_decide(
         return None
 
     def decided(n: int) -> float:
-        found = _beyond(abs(difference), sd, n, 0.05 / pairs)
+        differs = _beyond(abs(difference), sd, n, 0.05 / pairs)
         ends = (_beyond(margin - difference, sd, n, 0.05), _beyond(margin + difference, sd, n, 0.05))
-        return max(found, sum(ends) - 1)  # both ends inside: at least so often
+        return max(differs, sum(ends) - 1)  # both ends inside: at least so often
 
     return _smallest(lambda n: decided(n) >= power)
 

@@ -39,18 +39,18 @@ def board(
     from prunebench.report.leaderboard import leaderboard
     from prunebench.tables import results_of
 
-    found = results_of(plan, store, snapshot=snapshot, asked=asked)
-    if not found.cells["status"].isin(_RESULTS).any():
+    results = results_of(plan, store, snapshot=snapshot, asked=asked)
+    if not results.cells["status"].isin(_RESULTS).any():
         return None
     if against is not None:
         from prunebench.report.versus import variant_of
 
-        found.suite = {**found.suite, "against": variant_of(against, found)}
+        results.suite = {**results.suite, "against": variant_of(against, results)}
     if verdicts is not None:
-        found.verdicts = verdicts
+        results.verdicts = verdicts
     if sparsities:
-        found.suite = {**found.suite, "sparsities": list(sparsities)}
-    return leaderboard(found, format, tables=tables)
+        results.suite = {**results.suite, "sparsities": list(sparsities)}
+    return leaderboard(results, format, tables=tables)
 
 
 _RESULTS = ("finished", "diverged")

@@ -72,17 +72,17 @@ def _newest(store: Store) -> dict[str, Plan]:
     from prunebench.inventory.frozen import read_frozen
     from prunebench.store import Damaged, Missing
 
-    found: dict[str, Plan] = {}
+    newest: dict[str, Plan] = {}
     for path in reversed(store.plans()):
-        if path.stem.rpartition("-")[0] in found:
+        if path.stem.rpartition("-")[0] in newest:
             continue
         try:
             plan = read_frozen(path, store)
         except (Missing, Damaged):
             continue
         if plan is not None:
-            found.setdefault(str(plan.suite["name"]), plan)
-    return dict(sorted(found.items()))
+            newest.setdefault(str(plan.suite["name"]), plan)
+    return dict(sorted(newest.items()))
 
 
 def _version(name: str, options: dict[str, Any]) -> Side:

@@ -109,8 +109,8 @@ def _sides(
     for name, value in chosen.items():
         if value:
             raise UsageError(f"{name} is for comparing methods; {given[0]} and {given[1]} are compared whole")
-    found = changed_stores(given) if names_two_stores(given) else changed_versions(given, options)
-    return changes(found, format), 0 if all(one.same for one in found) else 1
+    compared = changed_stores(given) if names_two_stores(given) else changed_versions(given, options)
+    return changes(compared, format), 0 if all(one.same for one in compared) else 1
 
 
 def _methods(

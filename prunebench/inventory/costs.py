@@ -150,7 +150,7 @@ _FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def _measured(snapshot: Snapshot, cell: PlannedCell) -> dict[str, Any]:
-    found: dict[str, Any] = {column: None for columns in _FIELDS.values() for column in columns}
+    numbers: dict[str, Any] = {column: None for columns in _FIELDS.values() for column in columns}
     for key in cell.targets[1:]:
         params = snapshot.plan.jobs[key].params
         if not isinstance(params, MeasureParams) or params.diagnostic.name not in _FIELDS:
@@ -159,8 +159,8 @@ def _measured(snapshot: Snapshot, cell: PlannedCell) -> dict[str, Any]:
         value = record.result.get("value") if record is not None else None
         if isinstance(value, Mapping):
             for column, place in _FIELDS[params.diagnostic.name].items():
-                found[column] = _at(value, place)
-    return found
+                numbers[column] = _at(value, place)
+    return numbers
 
 
 def _at(value: Any, place: Sequence[str]) -> float | None:

@@ -71,15 +71,15 @@ _NOBODY = _Cell("", None, {"status": "not planned"}, None)
 def _cells(side: Side) -> dict[Place, _Cell]:
     """Return a plan's cells by place: the first one where matrices share it."""
     snapshot = Snapshot(side.plan, side.store)
-    found: dict[Place, _Cell] = {}
+    cells: dict[Place, _Cell] = {}
     for cell, row in zip(side.plan.cells, rows(side.plan, side.store, snapshot), strict=True):
         place = (
             *(str(row[name]) for name in (*SETTING_LABELS, "method", "ablations", "density")),
             str(cell.seed),
         )
-        if place not in found:
-            found[place] = _Cell(cell.id, cell, row, snapshot.result(cell.key))
-    return found
+        if place not in cells:
+            cells[place] = _Cell(cell.id, cell, row, snapshot.result(cell.key))
+    return cells
 
 
 def _sided(side: str, cell: _Cell | None) -> dict[str, Any]:
@@ -129,14 +129,14 @@ def _why(plan_a: Plan, plan_b: Plan, a: _Cell, b: _Cell) -> str:
     """Return what of a cell is another in B, in words."""
     assert a.planned is not None
     assert b.planned is not None
-    found = changes(b.planned, plan_b, plan_a)
+    reasons = changes(b.planned, plan_b, plan_a)
     was, now = (
         plan.jobs[cell.key].params_as(RecordParams).cell.plain()
         for plan, cell in ((plan_a, a.planned), (plan_b, b.planned))
     )
-    found = [text for text in found if not text.startswith("recipe ")]  # its fields say more
-    found += list(_fields(was, now))
-    return "; ".join(found) or "something that it is made from changed"
+    reasons = [text for text in reasons if not text.startswith("recipe ")]  # its fields say more
+    reasons += list(_fields(was, now))
+    return "; ".join(reasons) or "something that it is made from changed"
 
 
 def _fields(a: Any, b: Any, place: str = "") -> Iterator[str]:

@@ -50,7 +50,7 @@ class Snapshot:
         self._without = frozenset(without)
         self._results: dict[str, Record | None] = dict.fromkeys(without)
         if before is not None:
-            self._results |= {key: found for key, found in before._results.items() if found is not None}
+            self._results |= {key: record for key, record in before._results.items() if record is not None}
 
     def outdated(self) -> bool:
         """True if results have come to the store, or gone, since this look."""

@@ -68,8 +68,8 @@ class Changed:
     @property
     def counts(self) -> dict[str, int]:
         """How many cells there are of each kind."""
-        found = Counter(row["kind"] for row in self.cells)
-        return {kind: found[kind] for kind in (*_BOTH, *_ONE)}
+        kinds = Counter(row["kind"] for row in self.cells)
+        return {kind: kinds[kind] for kind in (*_BOTH, *_ONE)}
 
     @property
     def same(self) -> bool:
@@ -118,11 +118,11 @@ def _paired(frame: pd.DataFrame) -> pd.DataFrame:
             )
         )
     whole = pd.concat(sides, ignore_index=True).assign(accuracy=float("nan"))
-    found = compare(whole, at=_PLACE)
+    paired = compare(whole, at=_PLACE)
     known = {variant_name(*names): names for names in frame[list(VARIANT)].itertuples(index=False, name=None)}
-    found["method"] = [known[name][0] for name in found["name"]]
-    found["ablations"] = [known[name][1] for name in found["name"]]
-    return found[[*SETTING, *VARIANT, "density", "sparsity", "n", "mean", "low", "high", "p"]]
+    paired["method"] = [known[name][0] for name in paired["name"]]
+    paired["ablations"] = [known[name][1] for name in paired["name"]]
+    return paired[[*SETTING, *VARIANT, "density", "sparsity", "n", "mean", "low", "high", "p"]]
 
 
 # -- for people ------------------------------------------------------------------------------------------

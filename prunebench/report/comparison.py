@@ -53,10 +53,10 @@ def across_pairs(results: Results, pairs: Sequence[Pair]) -> pd.DataFrame:
     """Return the rows of `Results.across_settings` that are of these pairs."""
     parts = []
     for against in dict.fromkeys(pair.against for pair in pairs):
-        found = results.across_settings(against)
+        rows = results.across_settings(against)
         wanted = [variant_name(*pair.of) for pair in pairs if pair.against == against]
-        names = [variant_name(*names) for names in zip(found["method"], found["ablations"], strict=True)]
-        parts.append(found[[name in wanted for name in names]])
+        names = [variant_name(*names) for names in zip(rows["method"], rows["ablations"], strict=True)]
+        parts.append(rows[[name in wanted for name in names]])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(ACROSS))
 
 
@@ -87,8 +87,8 @@ def _answer(rows: pd.DataFrame, pair: Pair) -> str:
     shown, what = mine[mine["range"].isin(("trivial", "matching", "extreme"))], "settings and ranges"
     if not len(shown):
         shown, what = mine[mine["at"] == "sparsity"], "settings and sparsities"
-    found = counts(shown)
-    said = [f"{verdict} in {found[verdict]}" for verdict in VERDICTS if found[verdict]]
+    numbers = counts(shown)
+    said = [f"{verdict} in {numbers[verdict]}" for verdict in VERDICTS if numbers[verdict]]
     return f"{of} against {against}: {', '.join(said) or 'nothing in common'} (of {len(shown)} {what})."
 
 
@@ -208,8 +208,8 @@ def _json(results: Results, rows: pd.DataFrame, pairs: Sequence[Pair]) -> str:
 
 def _counted(rows: pd.DataFrame, pair: Pair) -> dict[str, int]:
     of, against = pair.names
-    found = counts(rows[(rows["of"] == of) & (rows["against"] == against)])
-    return {verdict.replace(" ", "_"): number for verdict, number in found.items()}
+    numbers = counts(rows[(rows["of"] == of) & (rows["against"] == against)])
+    return {verdict.replace(" ", "_"): number for verdict, number in numbers.items()}
 
 
 FORMATS: Mapping[str, Callable[[Results, pd.DataFrame, Sequence[Pair]], str]] = {

@@ -197,13 +197,13 @@ class Portrait:
 
         Matching and extreme, as far as they are not empty; the whole grid where they are not known.
         """
-        found = []
+        asked = []
         for names, ranges in self.results.board.ranges.items():
             labels = dict(zip(SETTING, names, strict=True))
             if labels["find"] or labels["score_at"] or not self._has((self.method, ""), labels):
                 continue
-            found += [(labels, name) for name in _asked_ranges(ranges)]
-        return found
+            asked += [(labels, name) for name in _asked_ranges(ranges)]
+        return asked
 
     @cached_property
     def answers(self) -> list[Answer]:
@@ -375,5 +375,5 @@ def cost_rows(portrait: Portrait) -> pd.DataFrame:
         "relative_sparse",
     ]
     keys = [*SETTING, "density", "sparsity"]
-    found: pd.DataFrame = mine.groupby(keys, sort=False, dropna=False)[names].mean().reset_index()
-    return found
+    means: pd.DataFrame = mine.groupby(keys, sort=False, dropna=False)[names].mean().reset_index()
+    return means

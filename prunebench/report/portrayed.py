@@ -56,18 +56,18 @@ def document(portrait: Portrait) -> Document:
 
 def sections(portrait: Portrait) -> list[Section]:
     """Return the parts of the page that hold evidence, for a report to show too."""
-    found = [Section("The questions", (_questions(portrait.answers), *_evidence(portrait), LEGEND))]
+    parts = [Section("The questions", (_questions(portrait.answers), *_evidence(portrait), LEGEND))]
     masks = mask_rows(portrait)
     if len(masks):
-        found.append(Section("Its masks", _masks(masks.to_dict("records"))))
+        parts.append(Section("Its masks", _masks(masks.to_dict("records"))))
     if portrait.overlaps is not None and len(portrait.overlaps):
-        found.append(Section("Its masks beside others", (_overlaps(portrait), OVERLAPS_LEGEND)))
+        parts.append(Section("Its masks beside others", (_overlaps(portrait), OVERLAPS_LEGEND)))
     costs = cost_rows(portrait).to_dict("records")
     if costs:
-        found.append(Section("What it costs", (_costs(costs),)))
+        parts.append(Section("What it costs", (_costs(costs),)))
     if portrait.missing:
-        found.append(Section("Not run", (_missing(portrait),)))
-    return found
+        parts.append(Section("Not run", (_missing(portrait),)))
+    return parts
 
 
 def _questions(answers: Sequence[Answer]) -> Table:

@@ -177,8 +177,8 @@ class Results:
             for row in standing.reported(self.suite.get("reported") or ())
         ]
         columns = [*SETTING, *VARIANT, "sparsity", "reported", "source", "runs"]
-        found = pd.DataFrame(rows).rename(columns={"value": "reported"}) if rows else None
-        frame = pd.DataFrame(columns=columns) if found is None else found[columns]
+        numbers = pd.DataFrame(rows).rename(columns={"value": "reported"}) if rows else None
+        frame = pd.DataFrame(columns=columns) if numbers is None else numbers[columns]
         ours = self.summary[self.summary["at"] == "sparsity"]
         ours = ours[[*SETTING, *VARIANT, "sparsity", "n", "mean", "sd", "low", "high", "diverged"]]
         keys = [*SETTING, *VARIANT, "sparsity"]

@@ -145,7 +145,7 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     by_setting = {_names(names): rows for names, rows in long.groupby(keys, sort=False, dropna=False)}
     cells = {_names(names): rows for names, rows in full.groupby(keys, sort=False, dropna=False)}
     pruned = [names for names in ranges if ranges[names].grid]
-    found = [
+    standings = [
         Standing(
             labels=dict(zip(SETTING, names, strict=True)),
             rows=by_setting[names],
@@ -158,7 +158,7 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
         )
         for names in (pruned or ranges)
     ]
-    return Board(found, full, _all_pairs(points, pairs), ranges, over)
+    return Board(standings, full, _all_pairs(points, pairs), ranges, over)
 
 
 def _all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:

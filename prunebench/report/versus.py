@@ -102,13 +102,13 @@ def default_pairs(results: Results, methods: Sequence[Variant]) -> list[Pair]:
     ablated = [one for one in there if one[0] == method[0] and one[1] not in ("", method[1])]
     plain = [(method[0], "")] if method[1] else []
     baselines = [(results.baselines.after_training, ""), (results.baselines.random, "")]
-    found = pairs_of([method], [*plain, *ablated, *(one for one in baselines if one in there)])
-    if not found:
+    pairs = pairs_of([method], [*plain, *ablated, *(one for one in baselines if one in there)])
+    if not pairs:
         raise UsageError(
             f"suite {results.name} has no ablation of {variant_name(*method)} and no baseline beside it: say "
             "with --against METHOD what to compare it with"
         )
-    return found
+    return pairs
 
 
 def versus(results: Results, pairs: Iterable[Pair]) -> pd.DataFrame:
@@ -135,8 +135,8 @@ def versus(results: Results, pairs: Iterable[Pair]) -> pd.DataFrame:
 
 def counts(frame: pd.DataFrame) -> dict[str, int]:
     """Return how many rows have each of VERDICTS."""
-    found = frame["verdict"].value_counts()
-    return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
+    numbers = frame["verdict"].value_counts()
+    return {verdict: int(numbers.get(verdict, 0)) for verdict in VERDICTS}
 
 
 def _rows(results: Results, pair: Pair) -> pd.DataFrame:

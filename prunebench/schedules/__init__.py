@@ -48,19 +48,19 @@ def collected(modules: Iterable[ModuleType]) -> list[type[Schedule]]:
 
     Raises: ValueError where two have one key in suites, or one kind in the keys of runs.
     """
-    found: list[type[Schedule]] = []
+    schedules: list[type[Schedule]] = []
     for module in modules:
         own = [one for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__]
-        found += [one for one in own if isinstance(one, type) and issubclass(one, Schedule)]
+        schedules += [one for one in own if isinstance(one, type) and issubclass(one, Schedule)]
     taken: dict[tuple[str, str], type[Schedule]] = {}
-    for schedule in found:
+    for schedule in schedules:
         kind = schedule.shrinking.kind if schedule.shrinking is not None else ""
         names = {"key": schedule.key(), "kind": kind}
         for what, name in names.items():
             if name and (other := taken.setdefault((what, name), schedule)) is not schedule:
                 two = " and ".join(f"{one.__name__} in {one.__module__}" for one in (other, schedule))
                 raise ValueError(f"two schedules have the {what} {name!r}: {two}")
-    return found
+    return schedules
 
 
 SCHEDULES = collected(importlib.import_module(f"{__name__}.{name}") for name in MODULES)

@@ -76,13 +76,13 @@ def judging(suite: Suite, method: str, *, plugins: Sequence[str] = ()) -> dict[s
 
 def _settings(suite: Suite, method: str) -> Iterator[list[Cell]]:
     """Yield the cells of the unmodified method, setting by setting."""
-    found: dict[tuple[str, ...], list[Cell]] = {}
+    settings: dict[tuple[str, ...], list[Cell]] = {}
     for cell in suite.cells:
         labels = cell.labels
         if labels["method"] == method and not (labels["ablations"] or labels["find"] or labels["score_at"]):
             place = tuple(labels[name] for name in ("architecture", "dataset", "recipe", "split"))
-            found.setdefault(place, []).append(cell)
-    yield from found.values()
+            settings.setdefault(place, []).append(cell)
+    yield from settings.values()
 
 
 def _shared(suite: Suite, cells: Sequence[Cell]) -> dict[str, Any]:

@@ -148,10 +148,10 @@ def changed_form(
             if not location:  # what does not go together
                 here.problem("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
                 continue
-            found, text = known.get(location[0]), _allowed(location[0])
+            given, text = known.get(location[0]), _allowed(location[0])
             if location == ("scorer", "batch"):
-                found, text = known["scorer"]["batch"], _BATCH
-            here.at(*location).problem(not_taken(found, text, _word(found)))
+                given, text = known["scorer"]["batch"], _BATCH
+            here.at(*location).problem(not_taken(given, text, _word(given)))
         return None
     form = _resolved(form, host, here, shared)
     unbuilt = form.unbuilt()

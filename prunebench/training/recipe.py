@@ -167,8 +167,8 @@ class Recipe(BaseModel):
     def _two(cls, betas: Any) -> Any:
         given = betas if isinstance(betas, list | tuple) else []
         if betas is not None and [_is_share(beta) for beta in given] != [True, True]:
-            found = list(betas) if isinstance(betas, tuple) else betas
-            raise ValueError(f"found {found!r}; allowed: two numbers from 0 up to, but not including, 1")
+            shown = list(betas) if isinstance(betas, tuple) else betas
+            raise ValueError(f"found {shown!r}; allowed: two numbers from 0 up to, but not including, 1")
         return betas
 
     @model_validator(mode="after")

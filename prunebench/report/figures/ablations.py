@@ -38,8 +38,10 @@ PANEL = (270, 215)
 
 def ablations(source: Source) -> Figure | None:
     """Return a panel for each method that has ablations: unmodified and ablated."""
-    found = source.accuracies
-    rows = found[found["ablated"] & found["setting"].isin(source.curved) & (found["sparsity"] > 0)]
+    accuracies = source.accuracies
+    rows = accuracies[
+        accuracies["ablated"] & accuracies["setting"].isin(source.curved) & (accuracies["sparsity"] > 0)
+    ]
     if rows.empty:
         return None
     base, look = key_look(rows, "accuracy")
@@ -54,7 +56,7 @@ def ablations(source: Source) -> Figure | None:
         caption("ablations"),
         by_setting(rows, losses_in_words),
         panels(layers, "method", PANEL, where="datum.ablated && datum.sparsity > 0", sort=order),
-        {"accuracy": found},
+        {"accuracy": accuracies},
         _settings(source, rows),
     )
 
@@ -76,8 +78,12 @@ def variants(source: Source) -> Figure | None:
     """Return a panel for each family of methods whose names share a method's: GraSP and its variants."""
     import altair as alt
 
-    found = source.accuracies
-    rows = found[(found["family"] != "") & found["setting"].isin(source.curved) & (found["sparsity"] > 0)]
+    accuracies = source.accuracies
+    rows = accuracies[
+        (accuracies["family"] != "")
+        & accuracies["setting"].isin(source.curved)
+        & (accuracies["sparsity"] > 0)
+    ]
     if rows.empty:
         return None
     x, y = density_axis(title=DENSITY_SHORT), accuracy_axis(ACCURACY_SHORT)
@@ -90,15 +96,15 @@ def variants(source: Source) -> Figure | None:
         caption("ablations-variants"),
         by_setting(rows, curves_in_words),
         panels(layers, "family", PANEL, where="datum.family != '' && datum.sparsity > 0"),
-        {"accuracy": found},
+        {"accuracy": accuracies},
         _settings(source, rows),
     )
 
 
 def best_variants(source: Source) -> Figure | None:
     """Return the best variant of each family in each setting, by its mean over all sparsities."""
-    found = source.accuracies
-    rows = found[found["best_variant"] & found["setting"].isin(source.curved)]
+    accuracies = source.accuracies
+    rows = accuracies[accuracies["best_variant"] & accuracies["setting"].isin(source.curved)]
     if rows.empty:
         return None
     layers = accuracy_lines(source.look(rows["name"]), "datum.best_variant")
@@ -108,7 +114,7 @@ def best_variants(source: Source) -> Figure | None:
         caption("ablations-best"),
         by_setting(rows, curves_in_words),
         headed(layered(layers, *SIZE)),
-        {"accuracy": found},
+        {"accuracy": accuracies},
         _settings(source, rows),
     )
 

@@ -36,16 +36,18 @@ def accuracy(source: Source, methods: Collection[str] | None = None) -> Figure |
     Methods without ablations are shown; or those that are named ("snip + shuffle"), in all settings in which
     one of them has a result.
     """
-    found = source.accuracies
+    accuracies = source.accuracies
     if methods is None:
-        settings, chosen = source.curved, found["variant"] == "unmodified"
+        settings, chosen = source.curved, accuracies["variant"] == "unmodified"
     else:
-        chosen = found["name"].isin(methods)
-        there = found[chosen & (found["sparsity"] > 0) & (found["n"] + found["diverged"] > 0)]
+        chosen = accuracies["name"].isin(methods)
+        there = accuracies[
+            chosen & (accuracies["sparsity"] > 0) & (accuracies["n"] + accuracies["diverged"] > 0)
+        ]
         settings = tuple(s for s in source.titles.values() if s in set(there["setting"]))
     if not settings:
         return None
-    rows = found[chosen & found["setting"].isin(settings)]
+    rows = accuracies[chosen & accuracies["setting"].isin(settings)]
     where = "datum.variant == 'unmodified'" if methods is None else ""
     layers = [*matching_range(), *accuracy_lines(source.look(rows["name"]), where)]
     return Figure(
@@ -54,7 +56,7 @@ def accuracy(source: Source, methods: Collection[str] | None = None) -> Figure |
         caption("accuracy"),
         by_setting(rows, curves_in_words),
         headed(layered(layers, *SIZE)),
-        {"accuracy": found if methods is None else rows, "ranges": source.spans},
+        {"accuracy": accuracies if methods is None else rows, "ranges": source.spans},
         settings,
     )
 
@@ -63,8 +65,8 @@ def differences(source: Source) -> Figure | None:
     """Return each method's difference to magnitude pruning after training, paired by seed."""
     import altair as alt
 
-    found = source.differences
-    settings = tuple(s for s in source.curved if s in set(found["setting"]))
+    rows = source.differences
+    settings = tuple(s for s in source.curved if s in set(rows["setting"]))
     if not settings:
         return None
     after = source.results.baselines.after_training
@@ -81,14 +83,14 @@ def differences(source: Source) -> Figure | None:
     )
     base, x = alt.Chart(alt.NamedData("differences")), density_axis()
     zero = base.mark_rule(strokeDash=[4, 3]).encode(y=alt.datum(0))
-    layers = [zero, *lines(base, source.look(found["name"]), x, y, told)]
+    layers = [zero, *lines(base, source.look(rows["name"]), x, y, told)]
     layers += odd_marks(base, x, y.channel("difference"), place="difference")
     return Figure(
         "differences",
         f"Difference to {after}",
         caption("differences", after=after),
-        by_setting(found, partial(differences_in_words, after=after)),
+        by_setting(rows, partial(differences_in_words, after=after)),
         headed(layered(layers, *SIZE)),
-        {"differences": found},
+        {"differences": rows},
         settings,
     )

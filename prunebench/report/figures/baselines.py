@@ -36,9 +36,13 @@ __all__ = ["baselines", "extreme"]
 def baselines(source: Source) -> Figure | None:
     """Return random pruning and what prunes after or during training."""
     roles = source.results.baselines
-    found = source.accuracies
-    names = [n for n in dict.fromkeys(found["name"]) if _is_baseline(n, roles.random, roles.after_training)]
-    rows = found[found["name"].isin([*names, roles.none]) & found["setting"].isin(source.curved)]
+    accuracies = source.accuracies
+    names = [
+        n for n in dict.fromkeys(accuracies["name"]) if _is_baseline(n, roles.random, roles.after_training)
+    ]
+    rows = accuracies[
+        accuracies["name"].isin([*names, roles.none]) & accuracies["setting"].isin(source.curved)
+    ]
     if len(names) < 2 or rows.empty:
         return None
     where = f"indexof({[*names, roles.none]!r}, datum.name) >= 0"
@@ -49,7 +53,7 @@ def baselines(source: Source) -> Figure | None:
         caption("baselines"),
         by_setting(rows, curves_in_words),
         headed(layered(layers, *SIZE)),
-        {"accuracy": found, "ranges": source.spans},
+        {"accuracy": accuracies, "ranges": source.spans},
         tuple(s for s in source.curved if s in set(rows["setting"])),
     )
 
@@ -67,25 +71,25 @@ def extreme(source: Source) -> Figure | None:
     """Return our means beside numbers that others report, a panel a source."""
     import altair as alt
 
-    found = reported(source.results, source.accuracies)
-    if found.empty:
+    rows = reported(source.results, source.accuracies)
+    if rows.empty:
         return None
     base, where = alt.Chart(alt.NamedData("extreme")), "datum.sparsity > 0"
-    look = source.look(found.loc[found["sparsity"] > 0, "name"])
+    look = source.look(rows.loc[rows["sparsity"] > 0, "name"])
     x, y = density_axis(title=DENSITY_SHORT), accuracy_axis(ACCURACY_SHORT)
     drawn = lines(base, look, x, y, tooltips(*MEANS))
     layers: list[Any] = [*drawn, *odd_marks(base, x, y.channel("place"))]
-    pruned = found[found["sparsity"] > 0]
+    pruned = rows[rows["sparsity"] > 0]
     if pruned.empty:
         return None
-    order = [OURS, *(s for s in dict.fromkeys(found["source"]) if s != OURS)]
+    order = [OURS, *(s for s in dict.fromkeys(rows["source"]) if s != OURS)]
     return Figure(
         "extreme",
         "Beside reported numbers",
         caption("extreme"),
         by_setting(pruned, reported_in_words),
         panels(layers, "source", (330, 300), where=where, columns=2, sort=order),
-        {"extreme": found},
+        {"extreme": rows},
         _settings(source, pruned),
     )
 

@@ -40,9 +40,9 @@ def format_of(path: str) -> str:
     """
     suffix = PurePath(path).suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        found = f"'.{suffix}'" if suffix else "none"
+        given = f"'.{suffix}'" if suffix else "none"
         raise UsageError(
-            f"{path}: a figure's format is its file's suffix, found {found}{nearest(suffix, FORMATS)}"
+            f"{path}: a figure's format is its file's suffix, found {given}{nearest(suffix, FORMATS)}"
         )
     return suffix
 

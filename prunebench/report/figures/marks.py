@@ -242,14 +242,14 @@ def odd_marks(
         alt.Tooltip("sparsity:Q", title="sparsity", format=".4~p"),
         alt.Tooltip("note:N", title="note"),
     ]
-    found = []
+    layers = []
     for when, (note, mark, colour) in ODD.items():
         rows = base.transform_filter(_both(where, when)).transform_calculate(note=note)
         style: dict[str, Any] = {**_ODD, "shape": mark, "stroke": colour}
         for bare, at in ((f"isValid(datum.{place})", y), (f"!isValid(datum.{place})", alt.value("height"))):
             mine = rows.transform_filter(bare).mark_point(**style)
-            found.append(mine.encode(x=x, y=at, tooltip=told))
-    return found
+            layers.append(mine.encode(x=x, y=at, tooltip=told))
+    return layers
 
 
 def layered(layers: Sequence[Any], width: int, height: int) -> Any:

@@ -31,13 +31,13 @@ def measured(
     if at_telling:
         frame = frame[frame["sparsity"].isin(_near(results, frame))]
     summed = summarize_measures(frame, measure=measure, fields=tuple(fields))
-    found = labelled(_in_order(summed, frame), results)
-    return found.assign(
-        density=(1 - found["sparsity"]).round(12),
-        variant=found["ablations"].map(variant_of),
-        absent=found["missing"] + found["failed"] + found["unselected"],
-        lower=found["low"].clip(0, 1),
-        upper=found["high"].clip(0, 1),
+    rows = labelled(_in_order(summed, frame), results)
+    return rows.assign(
+        density=(1 - rows["sparsity"]).round(12),
+        variant=rows["ablations"].map(variant_of),
+        absent=rows["missing"] + rows["failed"] + rows["unselected"],
+        lower=rows["low"].clip(0, 1),
+        upper=rows["high"].clip(0, 1),
     )[list(MEASURED)].round(dict.fromkeys(MEASURED[-6:], DIGITS))
 
 
@@ -114,16 +114,15 @@ def effective_ratios(results: Results) -> pd.DataFrame | None:
     if not {"", "shuffle"} <= set(frame["ablations"]):
         return None
     shuffled = frame[frame["ablations"].isin(["", "shuffle"]) & (frame["sparsity"] > 0)]
-    found = labelled(summarize_measures(ratios(shuffled, "shuffle")), results)
-    room = 0.05 * (found["mean"].max() - found["mean"].min()) + 0.005
+    rows = labelled(summarize_measures(ratios(shuffled, "shuffle")), results)
+    room = 0.05 * (rows["mean"].max() - rows["mean"].min()) + 0.005
     ends = {
-        end: found[end].clip(found["mean"].min() - room, found["mean"].max() + room)
-        for end in ("low", "high")
+        end: rows[end].clip(rows["mean"].min() - room, rows["mean"].max() + room) for end in ("low", "high")
     }
-    return found.assign(
-        name=found["method"].map(plain),
-        density=(1 - found["sparsity"]).round(12),
-        absent=found["missing"] + found["failed"] + found["unselected"],
+    return rows.assign(
+        name=rows["method"].map(plain),
+        density=(1 - rows["sparsity"]).round(12),
+        absent=rows["missing"] + rows["failed"] + rows["unselected"],
         lower=ends["low"],
         upper=ends["high"],
     )[[name for name in MEASURED if name not in ("method", "variant", "field")]].round(

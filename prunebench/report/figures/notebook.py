@@ -38,12 +38,12 @@ def figure(
     """
     from prunebench.report.figures import figures
 
-    found = {each.id: each for each in figures(results)}
-    if name not in found:
+    by_id = {each.id: each for each in figures(results)}
+    if name not in by_id:
         raise UsageError(
-            f"no figure '{name}' of these results{nearest(name, found)}; there are: {', '.join(found)}"
+            f"no figure '{name}' of these results{nearest(name, by_id)}; there are: {', '.join(by_id)}"
         )
-    return drawn(found[name], setting, methods, dark)
+    return drawn(by_id[name], setting, methods, dark)
 
 
 def curve(

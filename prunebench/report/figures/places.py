@@ -25,19 +25,19 @@ def places(source: Source) -> Figure | None:
     """Return each method's places in every range of sparsities of a setting."""
     rows = source.results.summary
     rows = rows[(rows["at"] == "range") & (rows["ablations"] == "") & rows["best"].notna()]
-    found = labelled(rows, source.results)
-    if found.empty:
+    placed = labelled(rows, source.results)
+    if placed.empty:
         return None
-    found = found.assign(best=found["best"].astype(float), worst=found["worst"].astype(float))
-    found = found[["setting", "range", "name", "best", "worst", "n", "mean", "low", "high"]].round(DIGITS)
+    placed = placed.assign(best=placed["best"].astype(float), worst=placed["worst"].astype(float))
+    placed = placed[["setting", "range", "name", "best", "worst", "n", "mean", "low", "high"]].round(DIGITS)
     return Figure(
         "places",
         "Places",
         caption("places"),
-        by_setting(found, _places_in_words),
-        _places_chart(source.look(found["name"], legend=False)),
-        {"places": found},
-        tuple(s for s in source.titles.values() if s in set(found["setting"])),
+        by_setting(placed, _places_in_words),
+        _places_chart(source.look(placed["name"], legend=False)),
+        {"places": placed},
+        tuple(s for s in source.titles.values() if s in set(placed["setting"])),
     )
 
 
@@ -91,14 +91,14 @@ def across(source: Source) -> Figure | None:
         return None
     after = source.results.baselines.after_training
     kept = ["range", "name", "settings", "difference", "low", "high", "improvement", "within"]
-    found = rows[kept].round(DIGITS)
+    shown = rows[kept].round(DIGITS)
     return Figure(
         "across",
         f"Difference to {after} across settings",
         caption("across", after=after),
-        {"": _across_in_words(found, after)},
-        _across_chart(source.look(found["name"], legend=False)),
-        {"across": found},
+        {"": _across_in_words(shown, after)},
+        _across_chart(source.look(shown["name"], legend=False)),
+        {"across": shown},
         (),
     )
 
@@ -154,18 +154,18 @@ def profiles(source: Source) -> Figure | None:
     rows = _own_points(source.results.profile)
     if rows.empty:
         return None
-    found = rows[["range", "name", "settings", "margins", "share"]].reset_index(drop=True)
-    most = found.groupby("range")["margins"].transform("max")
-    last = found.groupby(["range", "name"], sort=False).tail(1)
+    curves = rows[["range", "name", "settings", "margins", "share"]].reset_index(drop=True)
+    most = curves.groupby("range")["margins"].transform("max")
+    last = curves.groupby(["range", "name"], sort=False).tail(1)
     ends = last.assign(margins=most[last.index])  # lines go on to the right edge
-    found = pd.concat([found, ends], ignore_index=True).round(DIGITS)
+    curves = pd.concat([curves, ends], ignore_index=True).round(DIGITS)
     return Figure(
         "profiles",
         "Performance profiles over settings",
         caption("profiles"),
-        {"": _profiles_in_words(found)},
-        _profiles_chart(source.look(found["name"])),
-        {"profiles": found},
+        {"": _profiles_in_words(curves)},
+        _profiles_chart(source.look(curves["name"])),
+        {"profiles": curves},
         (),
     )
 

@@ -53,8 +53,10 @@ class Source:
     @cached_property
     def curved(self) -> tuple[str, ...]:
         """Settings in which some method has results at two sparsities or more."""
-        found = self.accuracies
-        there = found[(found["sparsity"] > 0) & ((found["n"] > 0) | (found["diverged"] > 0))]
+        accuracies = self.accuracies
+        there = accuracies[
+            (accuracies["sparsity"] > 0) & ((accuracies["n"] > 0) | (accuracies["diverged"] > 0))
+        ]
         points = there.groupby(["setting", "name"], sort=False)["density"].nunique()
         several = set(points[points > 1].index.get_level_values("setting"))
         return tuple(setting for setting in self.titles.values() if setting in several)

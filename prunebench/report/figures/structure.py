@@ -31,15 +31,15 @@ def layers(source: Source) -> Figure | None:
     """Return the sparsity of each layer at the highest matching sparsity."""
     import altair as alt
 
-    found = of_telling(
+    shares = of_telling(
         measured(source.results, "layer-sparsity", ["layers.*.sparsity"], at_telling=True), source.results
     )
-    if found.empty:
+    if shares.empty:
         return None
     names = (
-        found["field"].str.removeprefix("layers.").str.removesuffix(".sparsity").str.removesuffix(".weight")
+        shares["field"].str.removeprefix("layers.").str.removesuffix(".sparsity").str.removesuffix(".weight")
     )
-    found = found.assign(layer=names).drop(columns="field")
+    shares = shares.assign(layer=names).drop(columns="field")
     base = alt.Chart(alt.NamedData("layers"))
     axis = alt.Axis(
         title="layer, from input to output", labelAngle=-45, labelLimit=130, labelOverlap="greedy"
@@ -47,7 +47,7 @@ def layers(source: Source) -> Figure | None:
     x = alt.X("layer:N", sort=None, axis=axis)
     y = percent(*_MEAN, "sparsity of the layer (%)", domain=[0, 1])
     told = [alt.Tooltip("layer:N", title="layer"), *tooltips(*_SHARE)]
-    drawn = lines(base, source.look(found["name"]), x, y, told, order="order:Q")
+    drawn = lines(base, source.look(shares["name"]), x, y, told, order="order:Q")
     gone = base.transform_filter("datum.mean >= 1").mark_point(size=110, strokeWidth=1.2, color="#3a7bd5")
     rings = gone.encode(x=x, y=y.channel("mean"), tooltip=told)
     return Figure(
@@ -55,11 +55,11 @@ def layers(source: Source) -> Figure | None:
         "Sparsity of each layer",
         caption("layers"),
         by_setting(
-            found, partial(shares_in_words, what="sparsity of layers from input to output", along="order")
+            shares, partial(shares_in_words, what="sparsity of layers from input to output", along="order")
         ),
         layered([*drawn, rings], *SIZE),
-        {"layers": found},
-        _settings(source, found),
+        {"layers": shares},
+        _settings(source, shares),
     )
 
 
@@ -68,10 +68,10 @@ def neurons(source: Source) -> Figure | None:
     import altair as alt
 
     fields = [f"at_least.{percent}" for percent in range(0, 101, 5)]
-    found = of_telling(measured(source.results, "neuron-sparsity", fields, at_telling=True), source.results)
-    if found.empty:
+    shares = of_telling(measured(source.results, "neuron-sparsity", fields, at_telling=True), source.results)
+    if shares.empty:
         return None
-    found = found.assign(least=found["field"].str.removeprefix("at_least.").astype(float)).drop(
+    shares = shares.assign(least=shares["field"].str.removeprefix("at_least.").astype(float)).drop(
         columns="field"
     )
     base = alt.Chart(alt.NamedData("neurons"))
@@ -83,25 +83,25 @@ def neurons(source: Source) -> Figure | None:
         "Sparsity of neurons",
         caption("neurons"),
         by_setting(
-            found,
+            shares,
             partial(
                 shares_in_words,
                 what="shares of neurons with at least 0 to 100 % of inputs gone",
                 along="least",
             ),
         ),
-        layered(lines(base, source.look(found["name"]), x, y, told), *SIZE),
-        {"neurons": found},
-        _settings(source, found),
+        layered(lines(base, source.look(shares["name"]), x, y, told), *SIZE),
+        {"neurons": shares},
+        _settings(source, shares),
     )
 
 
 def collapsed(source: Source) -> Figure | None:
     """Return the share of neurons without any input, against density."""
-    found = measured(source.results, "neuron-sparsity", ["collapsed"])
+    shares = measured(source.results, "neuron-sparsity", ["collapsed"])
     return _by_density(
         source,
-        found,
+        shares,
         ("neurons-collapsed", "Neurons without any input", "share of neurons (%)"),
         "shares of neurons that have lost all their inputs, from the densest to the sparsest network",
     )
@@ -109,10 +109,10 @@ def collapsed(source: Source) -> Figure | None:
 
 def effective_share(source: Source) -> Figure | None:
     """Return the share of kept weights that lie on a path, against density."""
-    found = measured(source.results, "effective-density", ["share"])
+    shares = measured(source.results, "effective-density", ["share"])
     return _by_density(
         source,
-        found,
+        shares,
         ("effective-share", "Kept weights on a path", "share of kept weights (%)"),
         "shares of kept weights on a path from input to output, from the densest to the sparsest network",
     )
@@ -122,15 +122,15 @@ def effective(source: Source) -> Figure | None:
     """Return effective parameters of the shuffled network over those of the unmodified one."""
     import altair as alt
 
-    found = effective_ratios(source.results)
-    if found is None or found["mean"].isna().all():
+    rows = effective_ratios(source.results)
+    if rows is None or rows["mean"].isna().all():
         return None
     base = alt.Chart(alt.NamedData("effective"))
     scale = {"zero": False, "nice": True, "padding": 10}
     y = Upright(*_MEAN, "effective parameters, shuffled / unmodified", scale, {"format": ".4~f"}, ".5~f")
     one = base.mark_rule(strokeDash=[4, 3]).encode(y=alt.datum(1))
     told = tooltips(("mean", "ratio", ".4f"), ("low", "95 % interval from", ".4f"), ("high", "to", ".4f"))
-    drawn = lines(base, source.look(found["name"]), density_axis(), y, told)
+    drawn = lines(base, source.look(rows["name"]), density_axis(), y, told)
     what = (
         "effective parameters of the shuffled over the unmodified network, from the densest to the sparsest"
     )
@@ -138,33 +138,33 @@ def effective(source: Source) -> Figure | None:
         "effective",
         "Effective parameters under shuffling",
         caption("effective"),
-        by_setting(found, partial(shares_in_words, what=what, along="sparsity")),
+        by_setting(rows, partial(shares_in_words, what=what, along="sparsity")),
         layered([one, *drawn], *SIZE),
-        {"effective": found},
-        _settings(source, found),
+        {"effective": rows},
+        _settings(source, rows),
     )
 
 
 def _by_density(
-    source: Source, found: pd.DataFrame, names: tuple[str, str, str], words: str
+    source: Source, shares: pd.DataFrame, names: tuple[str, str, str], words: str
 ) -> Figure | None:
     import altair as alt
 
-    found = found[(found["sparsity"] > 0) & (found["n"] + found["absent"] > 0)].drop(columns="field")
-    if found["mean"].isna().all():
+    shares = shares[(shares["sparsity"] > 0) & (shares["n"] + shares["absent"] > 0)].drop(columns="field")
+    if shares["mean"].isna().all():
         return None
     name, title, axis = names
     base = alt.Chart(alt.NamedData(name))
     y = percent(*_MEAN, axis, zero=False)
-    drawn: list[Any] = lines(base, source.look(found["name"]), density_axis(), y, tooltips(*_SHARE))
+    drawn: list[Any] = lines(base, source.look(shares["name"]), density_axis(), y, tooltips(*_SHARE))
     return Figure(
         name,
         title,
         caption(name),
-        by_setting(found, partial(shares_in_words, what=words, along="sparsity")),
+        by_setting(shares, partial(shares_in_words, what=words, along="sparsity")),
         layered(drawn, *SIZE),
-        {name: found},
-        _settings(source, found),
+        {name: shares},
+        _settings(source, shares),
     )
 
 

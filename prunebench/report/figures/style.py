@@ -103,14 +103,14 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
     """
     rows = [(name, *_parts(name)) for name in dict.fromkeys(names)]
     methods = _pairs(sorted({method for _, method, _ in rows}))
-    found = {}
+    by_name = {}
     for name, method, ablations in rows:
         colour, mark = methods[method]
         dash = _SOLID
         if ablations:
             colour, dash = _ablation(ablations)
-        found[name] = Style(COLOURS[colour], mark, dash)
-    return found
+        by_name[name] = Style(COLOURS[colour], mark, dash)
+    return by_name
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -122,7 +122,7 @@ def _pairs(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return a colour and a mark for each method, no pair twice as long as there are pairs left."""
     every = [(colour, mark) for mark in MARKS for colour in COLOURS if colour != "grey"]
     taken = set(_METHODS.values())
-    found = {}
+    pairs = {}
     for method in methods:
         pair = _METHODS.get(method)
         if pair is None:
@@ -130,8 +130,8 @@ def _pairs(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
             around = every[start:] + every[:start]
             pair = next((each for each in around if each not in taken), around[0])
             taken.add(pair)
-        found[method] = pair
-    return found
+        pairs[method] = pair
+    return pairs
 
 
 def _ablation(ablations: str) -> tuple[str, tuple[int, ...]]:

@@ -76,8 +76,8 @@ def labelled(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     pairs = zip(frame["method"], frame["ablations"], strict=True)
     spelled: dict[Any, str] = {}
     names = [spelled.setdefault(pair, shown(variant_name(*pair))) for pair in pairs]
-    found = frame.assign(setting=settings, name=names)
-    return found[found["setting"] != ""].drop(columns=list(SETTING)).reset_index(drop=True)
+    named = frame.assign(setting=settings, name=names)
+    return named[named["setting"] != ""].drop(columns=list(SETTING)).reset_index(drop=True)
 
 
 def accuracies(results: Results) -> pd.DataFrame:
@@ -89,28 +89,28 @@ def accuracies(results: Results) -> pd.DataFrame:
     where there is none.
     """
     rows = results.summary[results.summary["at"] == "sparsity"]
-    found = labelled(rows, results)
-    found = found[(found["unselected"] < found["planned"]) & (found["sparsity"] < 1)]
-    found = found.sort_values("sparsity", kind="stable").reset_index(drop=True)
+    points = labelled(rows, results)
+    points = points[(points["unselected"] < points["planned"]) & (points["sparsity"] < 1)]
+    points = points.sort_values("sparsity", kind="stable").reset_index(drop=True)
     ranges = _range_of(results)
     smallest = half_an_example(results)
-    error = (100 - found["mean"]).clip(lower=smallest)
-    ends = [cut(100 - found[name], error, found["setting"]) for name in ("high", "low")]
-    family = families(found["method"])
-    unmodified = found["ablations"] == ""
-    also = found["also"].map(lambda names: plain(", ".join(names)))
-    lost = (100 - found["mean_with_diverged"]).clip(lower=smallest)
-    return found.assign(
-        method=found["method"].map(shown),
-        variant=found["ablations"].map(variant_of),
-        density=(1 - found["sparsity"]).round(12),
-        range=[ranges.get(key, "") for key in zip(found["setting"], found["sparsity"], strict=True)],
-        absent=found["missing"] + found["failed"] + found["unselected"],
-        empty=list(map(empty_of, found["empty_layers"], found["planned"])),
+    error = (100 - points["mean"]).clip(lower=smallest)
+    ends = [cut(100 - points[name], error, points["setting"]) for name in ("high", "low")]
+    family = families(points["method"])
+    unmodified = points["ablations"] == ""
+    also = points["also"].map(lambda names: plain(", ".join(names)))
+    lost = (100 - points["mean_with_diverged"]).clip(lower=smallest)
+    return points.assign(
+        method=points["method"].map(shown),
+        variant=points["ablations"].map(variant_of),
+        density=(1 - points["sparsity"]).round(12),
+        range=[ranges.get(key, "") for key in zip(points["setting"], points["sparsity"], strict=True)],
+        absent=points["missing"] + points["failed"] + points["unselected"],
+        empty=list(map(empty_of, points["empty_layers"], points["planned"])),
         also=also,
-        ablated=_ablated(found),
-        family=found["method"].map(family).where(unmodified, "").map(shown),
-        best_variant=_best_variant(results, found, family),
+        ablated=_ablated(points),
+        family=points["method"].map(family).where(unmodified, "").map(shown),
+        best_variant=_best_variant(results, points, family),
         error=error.round(DIGITS),
         place=error.fillna(lost).round(DIGITS),
         error_low=ends[0].round(DIGITS),
@@ -162,25 +162,25 @@ def differences(results: Results) -> pd.DataFrame:
     `difference_low` and `difference_high` are the interval as far as it is drawn.
     """
     rows = results.summary[(results.summary["at"] == "sparsity") & results.summary["difference_mean"].notna()]
-    found = labelled(rows[rows["ablations"] == ""], results)
-    mean, low, high = (found[f"difference_{end}"].astype("float64") for end in ("mean", "low", "high"))
-    by_setting = mean.groupby(found["setting"])
+    points = labelled(rows[rows["ablations"] == ""], results)
+    mean, low, high = (points[f"difference_{end}"].astype("float64") for end in ("mean", "low", "high"))
+    by_setting = mean.groupby(points["setting"])
     least, most = by_setting.transform("min"), by_setting.transform("max")
     room = 0.05 * (most - least) + 0.1
-    return found.assign(
-        density=(1 - found["sparsity"]).round(12),
+    return points.assign(
+        density=(1 - points["sparsity"]).round(12),
         difference=mean.round(DIGITS),
         low=low.round(DIGITS),
         high=high.round(DIGITS),
         difference_low=low.clip(least - room, most + room).round(DIGITS),
         difference_high=high.clip(least - room, most + room).round(DIGITS),
-        n=found["difference_n"],
-        diverged=found["difference_diverged"],
-        planned=found["difference_n"],
+        n=points["difference_n"],
+        diverged=points["difference_diverged"],
+        planned=points["difference_n"],
         empty="",
         absent=0,
-        p=found["difference_p"].round(DIGITS),
-        p_holm=found["difference_p_holm"].round(DIGITS),
+        p=points["difference_p"].round(DIGITS),
+        p_holm=points["difference_p_holm"].round(DIGITS),
     )[list(DIFFERENCES)].sort_values("sparsity", kind="stable")
 
 

@@ -48,12 +48,12 @@ def pruning_time(source: Source) -> Figure | None:
     """Return accuracy against the step of pruning, a panel a network and sparsity."""
     import altair as alt
 
-    found = source.pruning_points
-    if found.empty:
+    points = source.pruning_points
+    if points.empty:
         return None
-    found = found[found["variant"] == "unmodified"]
+    points = points[points["variant"] == "unmodified"]
     base, y = alt.Chart(alt.NamedData("pruning-time")), accuracy_axis(ACCURACY_SHORT)
-    look, told = source.look(found["name"]), [_step_told(), *tooltips(*MEANS)]
+    look, told = source.look(points["name"]), [_step_told(), *tooltips(*MEANS)]
     across = base.transform_filter("!isValid(datum.step) && isValid(datum.error)")
     flat = across.mark_rule(strokeDash=[4, 3], strokeWidth=1.3).encode(
         y=y.channel("error"), color=look.colour, tooltip=tooltips(*MEANS)
@@ -65,9 +65,9 @@ def pruning_time(source: Source) -> Figure | None:
         "pruning-time",
         "Accuracy against the time of pruning",
         caption("pruning-time"),
-        {"": steps_in_words(found)},
+        {"": steps_in_words(points)},
         panels(layers, "panel", (330, 260), columns=2, apart=True),
-        {"pruning-time": found},
+        {"pruning-time": points},
         (),
     )
 
@@ -80,24 +80,24 @@ def _step_told() -> Any:
 
 def pruning_time_ablations(source: Source) -> Figure | None:
     """Return accuracy against the step of pruning, unmodified and ablated, a panel a network and method."""
-    found = source.pruning_points
-    if found.empty:
+    points = source.pruning_points
+    if points.empty:
         return None
-    found = found[found["ablated"] & found["step"].notna()]
-    if found.empty:
+    points = points[points["ablated"] & points["step"].notna()]
+    if points.empty:
         return None
-    base, look = key_look(found, "pruning-time-ablations")
+    base, look = key_look(points, "pruning-time-ablations")
     y, told = accuracy_axis(ACCURACY_SHORT), [_step_told(), *tooltips(*MEANS)]
-    marks = source.look(found["name"], legend=False)
+    marks = source.look(points["name"], legend=False)
     drawn = lines(base, look, _step(), y, told, marks=marks)
     layers: list[Any] = [*drawn, *odd_marks(base, _step(), y.channel("place"))]
     return Figure(
         "pruning-time-ablations",
         "Ablations against the time of pruning",
         caption("pruning-time-ablations"),
-        {"": steps_in_words(found)},
-        panels(layers, "part", PANEL, sort=list(dict.fromkeys(found["part"])), apart=True),
-        {"pruning-time-ablations": found},
+        {"": steps_in_words(points)},
+        panels(layers, "part", PANEL, sort=list(dict.fromkeys(points["part"])), apart=True),
+        {"pruning-time-ablations": points},
         (),
     )
 
@@ -115,12 +115,12 @@ def weights_retroactive(source: Source) -> Figure | None:
 def _weights(source: Source, part: str, name: str, title: str) -> Figure | None:
     import altair as alt
 
-    found = remaining(source.results, WITHIN)
-    if not found.empty:
-        found = found[found["part"] == part].drop(columns="part")
-    if found.empty:
+    courses = remaining(source.results, WITHIN)
+    if not courses.empty:
+        courses = courses[courses["part"] == part].drop(columns="part")
+    if courses.empty:
         return None
-    base, look = alt.Chart(alt.NamedData(name)), source.look(found["name"])
+    base, look = alt.Chart(alt.NamedData(name)), source.look(courses["name"])
     shortly = "format(datum.value, '~s')"
     x = alt.X("step:Q", axis=alt.Axis(title="training step", labelExpr=shortly, grid=False))
     y = alt.Y(
@@ -142,10 +142,10 @@ def _weights(source: Source, part: str, name: str, title: str) -> Figure | None:
         name,
         title,
         caption("weights", within=f"{WITHIN:g}") + (" " + caption(name) if name != "weights" else ""),
-        by_setting(found, courses_in_words),
+        by_setting(courses, courses_in_words),
         layered([line, points], *SIZE),
-        {name: found},
-        tuple(s for s in source.titles.values() if s in set(found["setting"])),
+        {name: courses},
+        tuple(s for s in source.titles.values() if s in set(courses["setting"])),
     )
 
 
@@ -153,12 +153,12 @@ def cost(source: Source) -> Figure | None:
     """Return accuracy against what making and training the network costs."""
     import altair as alt
 
-    found = costs(source.results, source.accuracies)
-    if found.empty or found["cost"].isna().all():
+    points = costs(source.results, source.accuracies)
+    if points.empty or points["cost"].isna().all():
         return None
     base, look, y = (
         alt.Chart(alt.NamedData("cost")),
-        source.look(found["name"]),
+        source.look(points["name"]),
         accuracy_axis(ACCURACY_SHORT),
     )
     x = alt.X(
@@ -178,8 +178,8 @@ def cost(source: Source) -> Figure | None:
         "cost",
         "Accuracy against cost",
         caption("cost"),
-        by_setting(found, partial(costs_in_words)),
+        by_setting(points, partial(costs_in_words)),
         panels(layers, "kind", (330, 340), columns=2),
-        {"cost": found},
-        tuple(s for s in source.titles.values() if s in set(found["setting"])),
+        {"cost": points},
+        tuple(s for s in source.titles.values() if s in set(points["setting"])),
     )

@@ -46,7 +46,7 @@ def pruning_points(results: Results) -> pd.DataFrame:
     panel = pd.Series([f"{n.title}, {s} sparsity" for n, s in zip(own, at, strict=True)], index=whole.index)
     variant = whole["ablations"].map(variant_of)
     error = (100 - whole["mean"]).clip(lower=half_an_example(results))
-    found = whole.assign(
+    points = whole.assign(
         panel=panel,
         part=[f"{n.id}, {s}: {plain(m)}" for n, s, m in zip(own, at, method, strict=True)],
         method=method.map(plain),
@@ -62,7 +62,7 @@ def pruning_points(results: Results) -> pd.DataFrame:
         error_low=cut(100 - whole["high"], error, panel),
         error_high=cut(100 - whole["low"], error, panel),
     )
-    ordered = found[list(POINTS)].sort_values("step", kind="stable").reset_index(drop=True)
+    ordered = points[list(POINTS)].sort_values("step", kind="stable").reset_index(drop=True)
     rounded = ("mean", "low", "high", "error", "place", "error_low", "error_high")
     return ordered.round(dict.fromkeys(rounded, DIGITS))
 
@@ -167,10 +167,10 @@ def remaining(results: Results, within: float) -> pd.DataFrame:
     none = rows[rows["sparsity"] == 0]
     import pandas as pd
 
-    found = courses.merge(pd.concat([none, best])[kept], on=kept[:-1])
-    first = found.groupby([*SETTING, "method", "ablations"])["seed"].transform("min")
-    found = labelled(found[found["seed"] == first], results)
-    return found[["setting", "name", "part", "step", "share", "density", "sparsity", "mean"]].round(DIGITS)
+    weights = courses.merge(pd.concat([none, best])[kept], on=kept[:-1])
+    first = weights.groupby([*SETTING, "method", "ablations"])["seed"].transform("min")
+    weights = labelled(weights[weights["seed"] == first], results)
+    return weights[["setting", "name", "part", "step", "share", "density", "sparsity", "mean"]].round(DIGITS)
 
 
 def costs(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
