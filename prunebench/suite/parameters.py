@@ -87,7 +87,8 @@ def changed_recipe(
         elif key in Recipe.model_fields:
             known[key] = value
         else:
-            hint = nearest(_ALSO.get(key.replace("-", "_").lower(), key), Recipe.model_fields)
+            allowed = Recipe.model_fields.keys() - {"limit"}
+            hint = nearest(_ALSO.get(key.replace("-", "_").lower(), key), allowed)
             (here / key).problem(f"is no part of a recipe{hint}")
     try:
         changed = recipe.changed(known)
