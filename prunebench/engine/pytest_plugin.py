@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.pytest_items import CheckItem, SuiteFile, checks_name
+from prunebench.engine.pytest_items import CellItem, CheckItem, SuiteFile, checks_name
 from prunebench.engine.pytest_private import collect_instead, config_of, make_mainargv_sendable, silence
 from prunebench.engine.pytest_suites import Loaded, all_loaded, is_named, loaded, suites_of
 
@@ -63,12 +63,29 @@ def pytest_configure(config: pytest.Config) -> None:
         silence(config)  # nobody sees it, and it would spend seconds on the traceback of an interrupt
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop() -> None:
-    """Stop here if a signal came while plugins were imported: not every import lets an interrupt through."""
-    from prunebench import stopping
+@pytest.hookimpl
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the worker of each suite which cells the run is about, and how many workers there are."""
+    for suite in all_loaded(session.config):
+        items = (item for item in session.items if isinstance(item, CellItem))
+        suite.worker.selected = [item.cell for item in items if item.path == suite.session.path]
+        suite.worker.workers = getattr(session.config, "workerinput", {}).get("workercount", 1)
 
-    stopping.check()
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Once a worker of pytest-xdist has run its last item, let it help those that have not."""
+    from prunebench import stopping
+    from prunebench.store import Unwritable
+
+    stopping.check()  # a signal came while plugins were imported: not every import lets an interrupt through
+    ran = yield
+    config = session.config
+    if hasattr(config, "workerinput") and not (session.shouldstop or session.shouldfail):
+        for suite in all_loaded(config) if not config.getvalue("maxfail") else ():
+            with stopping.listening(), contextlib.suppress(Unwritable):  # an item of another meets it too
+                suite.worker.help()
+    return ran
 
 
 @pytest.hookimpl(trylast=True)

@@ -182,7 +182,8 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     store = Store.open(request.store)
     session.set_damaged_aside(store)
     session.freeze(store)
-    return Loaded(session, session.worker(store), since=now_text())
+    since = now_text()
+    return Loaded(session, session.worker(store, since=since), since=since)
 
 
 def _thaw(
@@ -206,7 +207,7 @@ def _thaw(
     request = request.with_suite_plugins()
     session = Session(request, request.host(), plan, path, Path(frozen))
     session.check_identities()
-    return Loaded(session, session.worker(store, given_up=given_up), chosen, since)
+    return Loaded(session, session.worker(store, given_up=given_up, since=since), chosen, since)
 
 
 def _say_waiting(config: pytest.Config, worker: Worker, job: Job) -> None:

@@ -25,7 +25,7 @@ from prunebench.engine.session import Session
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import PlannedCell
-from prunebench.store import Store
+from prunebench.store import Store, now_text
 
 __all__ = ["Earlier", "Outcome", "run_cells"]
 
@@ -75,7 +75,7 @@ def run_cells(
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
     wanted = session.plan.cells if cells is None else cells
-    first = Snapshot(session.plan, store)
+    first, since = Snapshot(session.plan, store), now_text()
     if earlier is None:
         before = [cell for cell in wanted if first.done(cell)]
     else:
@@ -85,8 +85,13 @@ def run_cells(
     items = [cell for cell in to_do if not first.done(cell)]
     loaded = Loaded(
         session,
-        session.worker(store, given_up=dict(earlier.given_up) if earlier else {}),
+        session.worker(
+            store,
+            given_up=dict(earlier.given_up) if earlier else {},
+            since=since,
+        ),
         [cell.id for cell in items],
+        since=since,
     )
     if session.frozen is None:
         session.freeze(store)

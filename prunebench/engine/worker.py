@@ -1,4 +1,4 @@
-"""A worker: pulls the jobs that cells need from the store, one after another in this process.
+"""A worker: pulls jobs from the store, one after another in this process, until its cells are there.
 
 Which job is next, `choose` decides; how it is computed, `prunebench.jobs.run_job` knows. Several workers may
 share a store: claims keep them from doing the same work, and the store from harm where they do.
@@ -7,16 +7,21 @@ share a store: claims keep them from doing the same work, and the store from har
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
-from prunebench.engine.choose import Wait, Work, choose
+from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.work import Work
 from prunebench.errors import DataError
+from prunebench.inventory.estimate import assumed_seconds
 from prunebench.jobs.context import Context, InputChanged
 from prunebench.jobs.run import run_job
 from prunebench.plan import Job, Plan, PlannedCell
@@ -29,8 +34,14 @@ log = logging.getLogger("prunebench.jobs")
 REMAKES = 5
 """How often an input may turn out missing, damaged or changed before its job counts as failed."""
 
-NAP = 0.1
-"""Seconds between two looks at what others hold."""
+NAP, LONGEST_NAP = 0.1, 1.0
+"""Seconds between two looks at what others hold: at first, and where that goes on for long."""
+
+AGAIN = 5.0
+"""Seconds after which a claim that another held is tried again, and a worker looks what others have done."""
+
+DEATHS = 2
+"""So many processes may die while they work on a job: then it has failed."""
 
 
 @dataclass
@@ -42,6 +53,14 @@ class Worker:
     keep_states: bool = False
     given_up: dict[str, str] = field(default_factory=dict)
     """Errors of jobs, by key, that ended another process of the same run: they are not tried again in it."""
+    selected: Sequence[PlannedCell] = ()
+    """The cells of the run: where their chains are long, or its own cells wait for others, it helps to make
+    them."""
+    workers: int = 1
+    """How many workers the run has, itself counted."""
+    since: str = ""
+    """When the run began, as `now_text` spells it: a job that fails after that, in any process, is not tried
+    again. Empty: only this process's own failures count."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
     on_wait: Callable[[Job], None] | None = None
@@ -50,6 +69,16 @@ class Worker:
     made: list[Job] = field(default_factory=list)
     """Jobs that this worker ran to the end."""
     _failed: dict[str, JobFailed] = field(default_factory=dict)
+    _wanted: dict[str, None] = field(default_factory=dict)
+    """Targets that were asked for, besides those of the selected cells."""
+    _held: dict[str, float] = field(default_factory=dict)
+    """Jobs that others hold a claim on, and when that was seen."""
+    _remakes: Counter[str] = field(default_factory=Counter)
+    _known: Work | None = None
+    _sharing: int = 1
+    """How many workers share what is left: of this run, or all that the store knows of."""
+    _looked: float = -math.inf
+    """When this worker last looked around."""
 
     @property
     def store(self) -> Store:
@@ -65,8 +94,10 @@ class Worker:
             return self.store.has_measure(key)
         return self.store.has_artifact(key)
 
+    # -- what is asked for -------------------------------------------------------------------------------
+
     def make(self, cell: PlannedCell) -> int:
-        """Make all that a cell is asked for; return the number of jobs that this took here.
+        """Make all that a cell is asked for; return the number of its jobs that ran here.
 
         Raises: JobFailed, naming the job (of this cell or of what it needs) and its error; DataError where
         the cell's data are not there, which is no failed attempt.
@@ -75,71 +106,112 @@ class Worker:
         lacks = self.plan.lacks(cell)
         if lacks is not None and not self.plan.done(cell, self.have):
             raise DataError(lacks)
-        self.context.identities = {label: self.plan.identities[label] for label in cell.parts}
-        for target in cell.targets:
-            self.make_key(target)
+        own = self._pull(cell.targets)
         if not self.keep_states:
-            self._drop_unneeded(cell)
-        return len(self.made) - before
+            self._drop_leftovers(cell)
+        return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
         """Make one job's output and whatever it needs. Raises: JobFailed."""
-        remakes = 0
-        while True:
-            try:
-                return self._pull(target)
-            except (Missing, Damaged, InputChanged) as error:
-                remakes += 1
-                if remakes > REMAKES:
-                    raise JobFailed(
-                        self.plan.jobs[target], f"an input is made again and again: {error}"
-                    ) from error
-                log.warning("%s: made again", error)
+        self._pull([target])
 
-    def _pull(self, target: str) -> None:
-        """Run what is chosen until the target is there."""
-        work, refused, awaited = self._work(target), set[str](), None
+    def help(self) -> None:
+        """Run jobs of the selected cells until none of those is left that can be made.
+
+        A job that fails is written down; whoever asks for its cell says so.
+        """
+        while (choice := self._choose(())) is not None:
+            stopping.check()
+            self._follow(choice)
+
+    # -- pulling -----------------------------------------------------------------------------------------
+
+    def _pull(self, targets: Sequence[str]) -> Collection[str]:
+        """Run what is chosen until the targets are there; return the keys of all that they lacked."""
+        own = frozenset(self.plan.remaining(targets, self.have))
+        lacking = [target for target in targets if target in own]
+        if any(target not in self._work for target in lacking):  # not of the selection, or lost since
+            self._wanted.update(dict.fromkeys(lacking))
+            self._known = None
         while True:
             stopping.check()
-            if work.blocked:
-                raise self._failure(work.blocked[target])
-            match choose(work, refused):
-                case None:
-                    return
-                case Wait(job):
-                    if job is not awaited and self.on_wait is not None:
-                        self.on_wait(job)
-                    awaited = job
-                    time.sleep(NAP)
-                    work, refused = self._work(target), set()
-                case job:
-                    left = self._take(job, target)
-                    if left is None:
-                        refused.add(job.key)
-                    else:
-                        work = left
+            for target in lacking:
+                if target in self._work.blocked:
+                    raise self._failure(self._work.blocked[target])
+            if not any(target in self._work for target in lacking):
+                return own
+            choice = self._choose(own)
+            assert choice is not None, "what is left and not blocked can be made"
+            self._follow(choice)
 
-    def _take(self, job: Job, target: str) -> Work | None:
-        """Claim and run a job; return what is left to do, None where another holds the claim."""
+    @property
+    def _work(self) -> Work:
+        """What is left to do, as far as this worker knows: it learns of a job before it would run it."""
+        if self._known is None:
+            able = (cell for cell in self.selected if self.plan.lacks(cell) is None)
+            wanted = [target for cell in able for target in cell.targets]
+            failed = self._failed.keys() | self.given_up.keys()
+            self._known = Work(self.plan, [*wanted, *self._wanted], self._listed(), failed, self._seconds)
+        return self._known
+
+    def _listed(self) -> Callable[[str], bool]:
+        """Return what says if a job's output is in the store, from one listing of it."""
+        store, jobs = self.store, self.plan.jobs
+        results = {"record": store.record_keys(), "measure": store.measure_keys()}
+        artifacts = store.artifact_keys()
+        return lambda key: key in results.get(jobs[key].kind, artifacts)
+
+    @cached_property
+    def _seconds(self) -> Callable[[str], float]:
+        return assumed_seconds(self.plan, self.context.device, self.context.threads)
+
+    def _choose(self, own: Collection[str]) -> Job | Wait | None:
+        if time.monotonic() - self._looked > AGAIN:
+            self._look_around()
+        return choose(self._work, self._held, own, self._sharing)
+
+    def _look_around(self) -> bool:
+        """Take in what has become of jobs that others held; return whether one can be tried again."""
+        for key in list(self._held):
+            self._is_settled(key)
+        claimed = self.store.claimed_keys()
+        given_up = [key for key in self._held if key not in claimed]
+        for key in given_up:
+            del self._held[key]
+        self._sharing = max(self.workers, len(claimed) + 1)
+        self._looked = time.monotonic()
+        return bool(given_up)
+
+    def _follow(self, choice: Job | Wait) -> None:
+        """Run the job that was chosen, or wait a moment."""
+        if isinstance(choice, Wait):
+            self._wait(choice.job)
+        elif not self._is_settled(choice.key):
+            self._take(choice)
+
+    def _take(self, job: Job) -> None:
+        """Claim a job and run it, unless another holds the claim or has just made it."""
         with self._claimed(job) as mine:
             if not mine:
-                return None
+                self._held[job.key] = time.monotonic()
+                return
             stopping.check()  # a signal that came while the claim was taken has raised nothing
-            work = self._work(target)  # others may have made it, and dropped what it needs, meanwhile
-            if job.key in work.ready():
+            if not self._is_settled(job.key):
                 self._run(job)
-                work.made(job.key)
-            return work
 
-    def _work(self, target: str) -> Work:
-        """Return what a target still needs, as the store stands.
-
-        A state is dropped after its record is there: so of all, the target is looked for last.
-        """
-        work = Work(self.plan, [target], self.have, self._failed.keys() | self.given_up.keys())
-        if self.have(target):
-            work.made(target)
-        return work
+    def _wait(self, job: Job) -> None:
+        """Sleep until what others hold changes, or for so long that a claim of theirs may have gone stale."""
+        if self.on_wait is not None:
+            self.on_wait(job)
+        nap, work, left = NAP, self._work, len(self._work)
+        began = time.monotonic()
+        while time.monotonic() - began < AGAIN:
+            time.sleep(nap)
+            stopping.check()
+            if self._look_around() or len(work) < left:
+                return
+            nap = min(LONGEST_NAP, 1.5 * nap)
+        self._held.clear()
 
     @contextmanager
     def _claimed(self, job: Job) -> Iterator[bool]:
@@ -154,6 +226,48 @@ class Worker:
                 with stopping.held():
                     claim.release()
 
+    # -- what others have done -----------------------------------------------------------------------------
+
+    def _is_settled(self, key: str) -> bool:
+        """True if a job is not to be run: it is there, or has been and is needed no more, or has failed."""
+        work = self._work
+        self._learn(key)
+        if key in work and (failed := self._failed_elsewhere(key)) is not None:
+            self._failed[key] = failed
+            work.failed(key)
+        if key in work:
+            return False
+        self._held.pop(key, None)
+        return True
+
+    def _learn(self, key: str) -> None:
+        """Take in that a job's output is there, or that all that was to be made of it is."""
+        work, stack, seen = self._work, [key], {key}
+        while stack:
+            at = stack.pop()
+            if self.have(at):
+                work.made(at)
+            elif _passing(self.plan.jobs[at]):  # it may have been made, read and dropped
+                readers = [one for one in work.readers(at) if one not in seen]
+                seen.update(readers)
+                stack += readers
+
+    def _failed_elsewhere(self, key: str) -> JobFailed | None:
+        """Return how a job failed in another process since the run began, None where it has not.
+
+        A process that died may have been killed by chance; the second that dies of a job is no chance.
+        """
+        if not self.since or not self.store.has_attempts(key):
+            return None
+        ours = [one for one in self.store.attempts(key) if str(one["time"]) >= self.since]
+        failures = [one for one in ours if one["job"] is not None]
+        if not failures and len(ours) < DEATHS:
+            return None
+        last = (failures or ours)[-1]
+        at = str((last["job"] or {}).get("at", ""))
+        log_path = str(self.store.log_path(key))
+        return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
+
     def _failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
         if key not in self._failed:
@@ -161,31 +275,56 @@ class Worker:
             self._failed[key] = JobFailed(self.plan.jobs[key], self.given_up[key], log_path=log_path)
         return self._failed[key]
 
+    # -- running -----------------------------------------------------------------------------------------
+
     def _run(self, job: Job) -> None:
+        """Run a job; what it read and nothing needs any more is dropped."""
         if self.on_job is not None:
             self.on_job(job)
+        if job.key in self._parts:
+            self.context.identities = {name: self.plan.identities[name] for name in self._parts[job.key]}
         try:
             attempt(job, self.context, self.run)
         except JobFailed as failed:
-            self._failed[job.key] = failed
-            raise
-        self.made.append(job)
+            self._fails(job, failed)
+        except (Missing, Damaged, InputChanged) as error:
+            self._remakes[job.key] += 1
+            if self._remakes[job.key] > REMAKES:
+                self._fails(job, JobFailed(job, f"an input is made again and again: {error}"))
+                return
+            log.warning("%s: made again", error)
+            self._known = None
+        else:
+            self.made.append(job)
+            self._work.made(job.key)
+            if not self.keep_states:
+                self._drop(self.plan.needs(job.key))
 
-    def _drop_unneeded(self, cell: PlannedCell) -> None:
-        """Drop scores, and states of pruned runs, that nothing in the plan still has to read."""
-        seen: set[str] = set()
-        stack = list(cell.targets)
-        while stack:
-            key = stack.pop()
-            if key in seen:
+    def _fails(self, job: Job, failed: JobFailed) -> None:
+        self._failed[job.key] = failed
+        self._work.failed(job.key)
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[str, ...]]:
+        """For each record and measure, the components that its cell depends on."""
+        return {target: cell.parts for cell in self.plan.cells for target in cell.targets}
+
+    # -- dropping ----------------------------------------------------------------------------------------
+
+    def _drop(self, keys: Collection[str]) -> None:
+        """Drop those scores, and states of pruned runs, that nothing in the plan still has to read."""
+        for key in keys:
+            if not _passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
                 continue
-            seen.add(key)
-            job = self.plan.jobs[key]
-            stack.extend(job.inputs)
-            if not _passing(job) or not self.store.has_artifact(key):
+            later = self.plan.later.get(key)
+            if later is not None and later in self._work:  # the run goes on from it
                 continue
             if all(self.have(reader) for reader in self.plan.readers.get(key, ())):
                 self.store.drop_artifact(key)
+
+    def _drop_leftovers(self, cell: PlannedCell) -> None:
+        """Drop what a process that died had no time to drop of what a finished cell descends from."""
+        self._drop(sorted({key for target in cell.targets for key in self.plan.ancestors(target)}))
 
 
 def _passing(job: Job) -> bool:

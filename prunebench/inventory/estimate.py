@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,16 @@ from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
 
-__all__ = ["Estimate", "Machine", "Rate", "estimate", "job_seconds", "marginal", "measured_rate"]
+__all__ = [
+    "Estimate",
+    "Machine",
+    "Rate",
+    "assumed_seconds",
+    "estimate",
+    "job_seconds",
+    "marginal",
+    "measured_rate",
+]
 
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
 """Multiply-accumulates a second: of one thread; of a GPU kept busy by small networks."""
@@ -177,6 +186,12 @@ def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> f
     if measured is not None:
         return measured
     return marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * _steps(plan, key) + A_JOB
+
+
+def assumed_seconds(plan: Plan, device: str, threads: int) -> Callable[[str], float]:
+    """Return a function from a job's key to the seconds that it is assumed to take, with nothing measured."""
+    rate = _assumed(device, threads)
+    return lambda key: _seconds(plan, key, rate, {})
 
 
 Kind = tuple[str, str | None, int]

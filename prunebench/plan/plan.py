@@ -71,6 +71,11 @@ class Plan:
                 before_it[after] = before
         return before_it
 
+    @cached_property
+    def later(self) -> dict[str, str]:
+        """For a state, the next later state of the same run that this plan wants."""
+        return {before: after for after, before in self.earlier.items()}
+
     def needs(self, key: str) -> tuple[str, ...]:
         """Return the keys that must be there before this job runs: inputs, and the run's earlier state."""
         earlier = self.earlier.get(key)

@@ -59,6 +59,10 @@ class Attempts:
         """Return the keys that have failures."""
         return {name for name in listing(self._folder.root / "attempts") if not name.startswith(".")}
 
+    def any(self, key: str) -> bool:
+        """True if a key has failures."""
+        return (self._folder.root / "attempts" / check_label(key)).is_dir()
+
     def of(self, key: str) -> list[dict[str, Any]]:
         """Return the failures of a key, newest last; what is damaged is set aside and left out."""
         failures = []

@@ -188,6 +188,12 @@ class Claims:
                 claims.append({"key": key, "host": owner.host, "pid": owner.pid, "time": seen.time})
         return sorted(claims, key=lambda claim: (str(claim["time"]), str(claim["key"])))
 
+    def keys(self) -> set[str]:
+        """Return the keys that are claimed, by the living or the dead."""
+        with reading(self._claims):
+            names = listing(self._claims)
+        return {name.removesuffix(".json") for name in names if not name.startswith(".")}
+
     def sweep(self, stale_after: float) -> list[Path]:
         """Remove stale claims; return their paths."""
         removed = []

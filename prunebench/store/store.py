@@ -285,6 +285,10 @@ class Store:
         """Return the keys that have failures (one listing, no file is opened)."""
         return self._attempts.keys()
 
+    def has_attempts(self, key: str) -> bool:
+        """True if a key has failures."""
+        return self._attempts.any(key)
+
     def write_plan(self, name: str, plan: bytes) -> Path:
         """Write a frozen plan, one JSON value, or replace it whole; return its path."""
         return self._plans.write(name, plan)
@@ -345,6 +349,10 @@ class Store:
     def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
         """Return who is working on what: the living claims, oldest first (key, host, pid, time)."""
         return self._claims.running(stale_after)
+
+    def claimed_keys(self) -> set[str]:
+        """Return the keys that are claimed, by the living or the dead (one listing, no file is opened)."""
+        return self._claims.keys()
 
     def bury(self) -> list[Path]:
         """Remove the claims of dead processes of this host, with an attempt for each; return their paths."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunebench.engine.choose import Wait, Work, choose
+from prunebench.engine.choose import Wait, choose
+from prunebench.engine.work import Work
 from prunebench.plan import Job, Plan
 from prunebench.plan.params import ShuffleParams
 

@@ -57,14 +57,20 @@ def test_a_worker_that_waited_makes_nothing_again_that_was_made_and_dropped(proj
     assert end not in {job.key for job in two.made}
 
 
-def test_a_claim_that_comes_after_the_record_is_given_back(project: Any) -> None:
+def test_what_was_made_and_dropped_since_a_worker_last_looked_is_not_made_again(project: Any) -> None:
     """A state that is missing because its record is there is not trained, claim or no claim."""
-    engine = project.run(project.suite(["snip"]))
-    cell = engine.plan.cells[-1]
-    end = engine.plan.jobs[cell.key].inputs[0]
-    assert not engine.have(end)
-    engine._take(engine.plan.jobs[end], cell.key)
-    assert not engine.have(end)
+    path = project.suite(["snip"])
+    one, two = project.engine(path), project.engine(path)
+    two.selected = two.plan.cells
+    cell = one.plan.cells[-1]
+    end = one.plan.jobs[cell.key].inputs[0]
+    assert end in two._work
+    for each in one.plan.cells:
+        one.make(each)
+    assert not two.have(end)
+    two.help()
+    assert two.made == []
+    assert not two.have(end)
 
 
 @pytest.mark.parametrize("method", ["snip", "synflow", "magnitude"])
