@@ -212,8 +212,8 @@ def panels(
     facet = alt.Facet(f"{field}:N", header=heading, sort=sort)
     spacing: dict[str, float] = {"column": 20, "row": 24}
     whole = layered(layers, *size).facet(facet=facet, columns=columns, spacing=spacing)
-    whole = whole.transform_filter(where) if where else whole
-    whole = spanned(whole, *named) if named else whole
+    steps = [*([{"filter": where}] if where else []), *(spanned(*named) if named else [])]
+    whole = whole.properties(transform=steps) if steps else whole
     if apart:
         return whole.resolve_scale(x="independent", y="independent")
     return whole.resolve_axis(x="independent")

@@ -18,22 +18,21 @@ class Column:
     """What the tables that charts read call it."""
     title: str
     """Its heading, with the unit where it has one."""
-    form: str = ""
-    """How numbers are written: "number" (as they are), "points" (two decimals), "difference" (with a sign),
-    "share" (in percent), "p", "count"; "" where it is text.
-    """
     about: str = ""
+    """What more is said of it."""
+    form: str = ""
+    """How its numbers are written, a key of `prunebench.numbers.FORMS`, or "number"; "" of texts."""
 
 
 _SETTING = Column("setting", "setting")
 METHOD = Column("name", "method")
-SPARSITY = Column("percent", "sparsity, %", "number", "share of the prunable weights that is removed")
-_SEEDS = Column("n", "seeds", "count", "runs in the mean")
+SPARSITY = Column("percent", "sparsity, %", "share of the prunable weights that is removed", "number")
+_SEEDS = Column("n", "seeds", "runs in the mean", "count")
 _RUNS = (
     _SEEDS,
-    Column("planned", "seeds planned", "count"),
-    Column("diverged", "diverged", "count", "runs that ended with a loss that is not finite"),
-    Column("absent", "not there", "count", "runs that are missing, failed or not selected"),
+    Column("planned", "seeds planned", form="count"),
+    Column("diverged", "diverged", "runs that ended with a loss that is not finite", "count"),
+    Column("absent", "not there", "runs that are missing, failed or not selected", "count"),
 )
 
 
@@ -41,8 +40,8 @@ def interval(of: str, form: str, unit: str = "", low: str = "low", high: str = "
     """Return the columns of the ends of a 95 % interval of a mean, `of` something."""
     about = f"95 % interval of the mean {of}"
     return (
-        Column(low, f"from{unit}", form, f"{about}, lower end"),
-        Column(high, f"to{unit}", form, f"{about}, upper end"),
+        Column(low, f"from{unit}", f"{about}, lower end", form),
+        Column(high, f"to{unit}", f"{about}, upper end", form),
     )
 
 
@@ -50,7 +49,7 @@ def accuracies(*more: Column, at: tuple[Column, ...] = ()) -> tuple[Column, ...]
     """Return the columns of a table of accuracies; `more` stand first, `at` beside the sparsity."""
     return (
         *(*more, _SETTING, METHOD, SPARSITY, *at),
-        Column("mean", "accuracy, %", "points", "mean over the seeds that finished"),
+        Column("mean", "accuracy, %", "mean over the seeds that finished", "points"),
         *interval("accuracy", "points", ", %"),
         *_RUNS,
         Column("empty", "layers without a weight"),
@@ -60,17 +59,17 @@ def accuracies(*more: Column, at: tuple[Column, ...] = ()) -> tuple[Column, ...]
 def measured(title: str, form: str, *at: Column) -> tuple[Column, ...]:
     """Return the columns of a table of means of a measure; `at` stand beside the sparsity."""
     ends = interval("", form)
-    return (_SETTING, METHOD, SPARSITY, *at, Column("mean", title, form, "mean over seeds"), *ends, *_RUNS)
+    return (_SETTING, METHOD, SPARSITY, *at, Column("mean", title, "mean over seeds", form), *ends, *_RUNS)
 
 
 def differences(after: str) -> tuple[Column, ...]:
     """Return the columns of a table of differences to a method."""
     return (
         *(_SETTING, METHOD, SPARSITY),
-        Column("difference", "difference, points", "difference", f"accuracy less that of {after}, by seed"),
+        Column("difference", "difference, points", f"accuracy less that of {after}, by seed", "difference"),
         *interval("difference", "difference", ", points"),
-        Column("p", "p", "p", "of no difference, two-sided"),
-        Column("p_holm", "p (Holm)", "p", "over all pairs of the setting"),
+        Column("p", "p", "of no difference, two-sided", "p"),
+        Column("p_holm", "p (Holm)", "over all pairs of the setting", "p"),
         _SEEDS,
     )
 
@@ -79,9 +78,9 @@ def places() -> tuple[Column, ...]:
     """Return the columns of a table of places."""
     return (
         *(_SETTING, Column("range", "range of sparsities"), METHOD),
-        Column("best", "place from", "count", "1 + how many methods are significantly better"),
-        Column("worst", "place to", "count", "how many there are less those significantly worse"),
-        Column("mean", "accuracy, %", "points", "mean over the range"),
+        Column("best", "place from", "1 + how many methods are significantly better", "count"),
+        Column("worst", "place to", "how many there are less those significantly worse", "count"),
+        Column("mean", "accuracy, %", "mean over the range", "points"),
         *interval("accuracy", "points", ", %"),
         _SEEDS,
     )
@@ -91,10 +90,10 @@ def across() -> tuple[Column, ...]:
     """Return the columns of a table of differences averaged over settings."""
     return (
         *(Column("range", "range of sparsities"), METHOD),
-        Column("difference", "difference, points", "difference", "mean over settings"),
+        Column("difference", "difference, points", "mean over settings", "difference"),
         *interval("difference over settings", "difference", ", points"),
-        Column("improvement", "probability of improvement", "number", "over settings, ties count half"),
-        Column("settings", "settings", "count"),
+        Column("improvement", "probability of improvement", "over settings, ties count half", "number"),
+        Column("settings", "settings", form="count"),
     )
 
 
@@ -102,9 +101,9 @@ def profiles() -> tuple[Column, ...]:
     """Return the columns of a table of performance profiles."""
     return (
         *(Column("range", "range of sparsities"), METHOD),
-        Column("margins", "margins below the best", "number"),
-        Column("share", "share of settings", "share", "in which the method is at most so far below"),
-        Column("settings", "settings", "count"),
+        Column("margins", "margins below the best", form="number"),
+        Column("share", "share of settings", "in which the method is at most so far below", "share"),
+        Column("settings", "settings", form="count"),
     )
 
 
@@ -112,8 +111,8 @@ def courses() -> tuple[Column, ...]:
     """Return the columns of a table of weights by training step."""
     return (
         *(_SETTING, METHOD, SPARSITY),
-        Column("part", "counted", "", "all that is trained, or what leads to the network alone"),
-        Column("step", "from training step", "count"),
-        Column("share", "weights there", "share", "of the prunable weights"),
-        Column("mean", "accuracy, %", "points", "of the network that is made"),
+        Column("part", "counted", "all that is trained, or what leads to the network alone"),
+        Column("step", "from training step", form="count"),
+        Column("share", "weights there", "of the prunable weights", "share"),
+        Column("mean", "accuracy, %", "of the network that is made", "points"),
     )

@@ -28,7 +28,7 @@ _MEAN = ("mean", "lower", "upper")
 _ODD = ("diverged", "absent")
 """What is marked of means of measures: layers without a weight are what such figures show themselves."""
 _LAYER = reader.Column("layer", "layer")
-_LEAST = reader.Column("least", "sparsity at least, %", "number", "of the weights that lead to a neuron")
+_LEAST = reader.Column("least", "sparsity at least, %", "of the weights that lead to a neuron", "number")
 
 
 def layers(source: Source) -> Figure | None:

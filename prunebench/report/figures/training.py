@@ -44,7 +44,7 @@ WITHIN = 1.0
 """Points below the unpruned network's accuracy that Frankle et al. 2021 (Fig. 1) call full accuracy."""
 
 _AT = "training step at which it prunes"
-_STEP = reader.Column("step", "pruned at step", "count", "none: it prunes after training, or not at all")
+_STEP = reader.Column("step", "pruned at step", "none: it prunes after training, or not at all", "count")
 
 
 def pruning_time(source: Source) -> Figure | None:
@@ -173,7 +173,7 @@ def cost(source: Source) -> Figure | None:
 
 
 _COST_PANEL = (330, 340)
-_COST = reader.Column("cost", "cost, times the unpruned training", "number")
+_COST = reader.Column("cost", "cost, times the unpruned training", form="number")
 
 
 def _cost_layers(source: Source, points: pd.DataFrame) -> list[Any]:

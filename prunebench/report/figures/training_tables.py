@@ -151,21 +151,9 @@ def _after_the_last(step: pd.Series, rows: pd.DataFrame) -> pd.Series:
 
 
 POINTS = (
-    *(
-        "panel",
-        "part",
-        "name",
-        "method",
-        "variant",
-        "ablated",
-        "step",
-        "density",
-        "sparsity",
-        "percent",
-        "planned",
-        "n",
-    ),
-    *("mean", "low", "high", "diverged", "absent", "empty", "error", "place", "error_low", "error_high"),
+    *("panel", "part", "name", "line", "method", "variant", "ablated", "step", "density", "sparsity"),
+    *("percent", "planned", "n", "mean", "low", "high", "diverged", "absent", "empty", "error", "place"),
+    *("error_low", "error_high"),
 )
 """Columns of `pruning_points`."""
 
