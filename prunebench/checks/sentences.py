@@ -85,6 +85,8 @@ def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[
     if failing:
         shown = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if failing[5:] else "")
         said += f"; fails at {shown}"
-    if outcome.missing:
+    if outcome.error:
+        said += f"; {outcome.error.splitlines()[0]}"
+    elif outcome.missing:
         said += f"; {lacking(outcome.missing, outcome.cells)}"
     return said
