@@ -104,12 +104,11 @@ def accuracy_axis(title: str, height: int, *, of: str = "y") -> Upright:
     )
 
 
-_WIDE = [m * 10**e for e in (-2, -1, 0, 1) for m in (1, 2, 5)] + [90]
-_NARROW = [m * 10**e for e in (-2, -1, 0) for m in (1, 1.5, 2, 3, 4, 5, 7)] + [
-    *(10, 15, 20, 30, 40, 50, 60, 70, 80, 90),
-]
-
-
+_WIDE = "[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 90]"
+_NARROW = (
+    "[0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, "
+    "10, 15, 20, 30, 40, 50, 60, 70, 80, 90]"
+)
 _APART = 120
 """Pixels by which a factor of e lies apart where all of `_NARROW` have room."""
 
@@ -120,11 +119,9 @@ def _accuracy_ticks(scale: str, height: int) -> str:
     Where the largest error is many times the smallest, errors of 1, 2, 5, 10, …; where it is a few times,
     more of them; else accuracies that are evenly apart, by 1, 2 or 5 of a power of ten.
     """
-    low, high = (f"extent(domain('{scale}'))[{end}]" for end in (0, 1))
-    fifth = f"(({high} - {low}) / 5)"
-    power = f"pow(10, floor(log({fifth}) / LN10))"
-    first = f"({fifth} / {power})"
-    step = f"({power} * ({first} < 1.5 ? 1 : {first} < 3.5 ? 2 : {first} < 7.5 ? 5 : 10))"
+    low, high = (f"domain('{scale}')[{end}]" for end in (0, 1))
+    third = f"round(3 * log(({high} - {low}) / 5) / LN10) / 3"  # powers of 10^(1/3) begin with 1, 2, 5
+    step = f"toNumber(format(pow(10, {third}), '.1r'))"
     even = f"sequence(ceil({low} / {step}) * {step}, {high}, {step})"
     wide = round(math.exp(height / _APART), 1)
     return f"{high} > {wide} * {low} ? {_WIDE} : {high} > 2 * {low} ? {_NARROW} : {even}"
@@ -144,7 +141,7 @@ def percent(mean: str, low: str, high: str, title: str, **scale: Any) -> Upright
 
 def whole_ticks(scale: str, first: int = 1) -> dict[str, str]:
     """Return values of ticks at whole numbers from `first`: each of few, of many every fifth or tenth."""
-    most = f"extent(domain('{scale}'))[1]"
+    most = f"domain('{scale}')[1]"
     coarse = {step: [first, *range(step, 40 * step, step)] for step in (5, 10, 50)}
     few = f"sequence({first}, floor({most}) + 1)"
     fifths, tenths = f"{most} < 31 ? {coarse[5]}", f"{most} < 101 ? {coarse[10]}"
