@@ -205,16 +205,15 @@ def _ratio(these: list[float], those: list[float]) -> float:
 
 def _together(each: Sequence[Tested], make: _Combining) -> Tested:
     count = len(each)
-    levels_below = _levels([one.at_most for one in each], count)
-    levels_above = _levels([one.at_least for one in each], count)
+    levels = _levels([p for one in each for p in (one.at_most, one.at_least)], count)
 
     def bound(level: float, side: int) -> float:
         bounds = [one.lower(level / count) for one in each], [one.upper(level / count) for one in each]
         made = make(bounds[side], bounds[1 - side])
         return (-math.inf, math.inf)[side] if math.isnan(made) else made
 
-    lows = np.array([bound(level, 0) for level in levels_below])
-    highs = np.array([bound(level, 1) for level in levels_above])
+    lows = np.array([bound(level, 0) for level in levels])
+    highs = np.array([bound(level, 1) for level in levels])
     values = [one.value for one in each]
     value = make(values, values)
     if math.isnan(value):
@@ -222,10 +221,10 @@ def _together(each: Sequence[Tested], make: _Combining) -> Tested:
     shared = count * max(one.shared for one in each)
     return Tested(
         float(_snapped(value)),
-        _snapped(np.maximum.accumulate(lows)),
-        levels_below,
-        _snapped(np.maximum.accumulate(highs[::-1])),
-        levels_above[::-1],
+        _snapped(lows),
+        levels,
+        _snapped(highs[::-1]),
+        levels[::-1],
         each[0].seeds,
         shared,
     )
