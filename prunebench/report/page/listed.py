@@ -48,8 +48,6 @@ class Listed:
     frame: pd.DataFrame
     hidden: Sequence[str] = field(default=())
     """Columns that the page needs and does not list."""
-    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Columns that are packed already."""
     dataset: str = ""
     """The table of a figure that it lists; `frame` is that table then."""
     chosen: bool = True
@@ -68,10 +66,8 @@ class Listed:
 
     def _packed(self) -> dict[str, Any]:
         names = dict.fromkeys([*(column.id for column in self.columns), *self.hidden])
-        own = [name for name in names if name not in self.made]
         digits = {column.id: column.digits + 1 for column in self.columns if column.digits is not None}
-        data = packed(self.frame, own, digits)
-        return {**data, "columns": {**data["columns"], **self.made}}
+        return packed(self.frame, list(names), digits)
 
 
 def plain_columns(frame: pd.DataFrame, abouts: Mapping[str, str] | None = None) -> list[Column]:
