@@ -16,28 +16,31 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from prunebench.numbers import shortened
 from prunebench.report.escapes import plain
 
 __all__ = ["deflated", "packed", "safe"]
 
 DIGITS = 6
-"""So many significant digits of a number are in the page; `prunebench leaderboard` prints all."""
+"""So many significant digits of a number are in the page, more where it would be written otherwise else.
+
+`prunebench leaderboard` prints ten.
+"""
 
 
 def packed(
-    frame: pd.DataFrame, names: Sequence[str] | None = None, digits: Mapping[str, int] | None = None
+    frame: pd.DataFrame, names: Sequence[str] | None = None, forms: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Return a table packed; `names`: the columns to take; `digits`: decimals of some, else `DIGITS`."""
+    """Return a table packed; `names`: the columns to take; `forms`: how some are written, keys of FORMS.
+
+    A number is shortened to so many digits that the page writes it as all of them would be
+    (`numbers.shortened`): fewer where its form is known.
+    """
     taken = [str(name) for name in frame] if names is None else names
-    digits = digits or {}
+    forms = forms or {}
     columns: dict[str, Any] = {}
     for name in taken:
-        column = (
-            frame[name].round(digits[name])
-            if name in digits and pd.api.types.is_float_dtype(frame[name])
-            else frame[name]
-        )
-        values = _safe_column(column)
+        values = _safe_column(frame[name], forms.get(name, ""))
         alike = not values or all(value == values[0] and type(value) is type(values[0]) for value in values)
         columns[name] = {"k": values[0] if values else None} if alike else values
     return {"rows": len(frame), "columns": columns}
@@ -64,9 +67,12 @@ def safe(value: Any) -> Any:
     return plain(str(value))
 
 
-def _safe_column(column: pd.Series) -> list[Any]:
+def _safe_column(column: pd.Series, form: str) -> list[Any]:
     """Return a column's values as `safe` does, each different one once."""
     values = column.tolist()
+    if pd.api.types.is_float_dtype(column):
+        numbers = {value: _number(float(value), form) for value in set(values) if not pd.isna(value)}
+        return [numbers.get(value) for value in values]
     if not all(isinstance(value, str | float) for value in values):
         return [safe(value) for value in values]
     known = {value: safe(value) for value in set(values)}
@@ -78,8 +84,18 @@ def deflated(value: Any) -> str:
     return base64.b64encode(zlib.compress(orjson.dumps(value), 9)).decode()
 
 
-def _number(value: float) -> float | int | None:
+def _number(value: float, form: str = "") -> float | int | None:
     if not math.isfinite(value):
         return None
-    short = float(f"{value:.{DIGITS}g}")
-    return int(short) if short.is_integer() and abs(short) < 2**53 else short
+    if value.is_integer() and abs(value) < 2**53 and form not in _FEW_DIGITS:
+        return int(value)
+    return _whole(shortened(value, _FEW_DIGITS.get(form, DIGITS), form))
+
+
+_FEW_DIGITS = {"points": 5, "difference": 4, "amount": 4, "seconds": 4, "share": 5, "factor": 4}
+"""Significant digits of numbers whose form is known."""
+
+
+def _whole(value: float) -> float | int:
+    """Return a number that is whole as such: it has one character less."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import pandas as pd
+
 from prunebench.analysis import SETTING, variant_name
 from prunebench.checks.outcomes import Verdicts
 from prunebench.report.escapes import plain
@@ -201,7 +203,7 @@ def _plain_figures(
     if "accuracy" in datasets:  # the page's own table of accuracies is this one
         datasets["accuracy"] = trust.told(datasets["accuracy"])
     return {
-        "datasets": {name: packed(table) for name, table in datasets.items()},
+        "datasets": {name: _dataset(table) for name, table in datasets.items()},
         "figures": [
             {
                 "id": figure.id,
@@ -215,6 +217,11 @@ def _plain_figures(
             for figure in drawn
         ],
     }
+
+
+def _dataset(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table that figures read; sparsities in percent, too, as tables show them."""
+    return packed(table.assign(percent=100 * table["sparsity"]) if "sparsity" in table else table)
 
 
 def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:

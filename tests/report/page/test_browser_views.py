@@ -58,7 +58,7 @@ def test_choosing_a_setting_is_a_step_of_the_history(page: Page) -> None:
     found = page("#digits-mlp/answer")
     found.click("[data-step='1']")
     found.wait(f"{SHOWN} === '{CONVNET}'")
-    assert found.ask("location.hash") == "#digits-convnet/answer"
+    assert found.ask("location.hash").startswith("#digits-convnet")
     assert (
         found.ask("[...document.querySelectorAll('.answer [data-setting]')].filter((e) => !e.hidden).length")
         == 1

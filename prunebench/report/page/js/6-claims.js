@@ -127,22 +127,15 @@ const openCheck = (row) => openRow(row.check, columnsOf("checks").map((column) =
 function comparesOf(row) {
   const asked = `${row.of ?? ""} ${EXPECT[row.expect] ?? row.expect} ${row.against ?? ""}`;
   if (row.effect === null && !row.by) return asked;
-  const what = row.compare === "ratio" ? `ratio, set against ${shown(row.by)}` : row.by ? `set against ${shown(row.by, decimals(row))}` : "";
-  return [asked, what, row.margin ? `δ ${shown(row.margin)}` : ""].filter(Boolean).join("; ");
+  const what = row.compare === "ratio" ? `ratio, set against ${amountOf(row, "by")}` : row.by ? `set against ${amountOf(row, "by")}` : "";
+  return [asked, what, row.margin ? `δ ${shown(row.margin, {}, "exact")}` : ""].filter(Boolean).join("; ");
 }
 
-// The effect with its bounds, to as many digits as the bounds tell apart.
+const amountOf = (row, name) => shown(row[name], {}, row.form);
+
 function effectOf(row) {
-  const digits = decimals(row);
-  const bounds = row.low === null ? "" : ` [${shown(row.low, digits)}, ${shown(row.high, digits)}]`;
-  return `${shown(row.effect, digits)}${bounds}`;
-}
-
-function decimals(row) {
-  const apart = Math.abs(row.high - row.low) || Math.abs(row.effect) || 1;
-  const most = Math.abs(row.effect) >= 1000 ? 0 : 6;
-  const digits = Math.max(Math.min(2, most), Math.min(most, 1 - Math.floor(Math.log10(apart))));
-  return { digits: Number.isFinite(digits) ? digits : 2, signed: row.compare !== "ratio" };
+  const bounds = row.low === null ? "" : ` [${amountOf(row, "low")}, ${amountOf(row, "high")}]`;
+  return `${amountOf(row, "effect")}${bounds}`;
 }
 
 const seedsOf = (row) => `${row.n ?? 0}${row.verdict === "undecided" && row.seeds_needed ? ` (${row.seeds_needed} would decide)` : ""}`;
@@ -186,7 +179,7 @@ function forest(row, scale) {
   const at = (x) => 4 + Math.max(0, Math.min(1, (x - low) / (high - low))) * (WIDE - 8);
   const end = (x, otherwise) => (typeof x === "number" ? at(x) : otherwise); // infinite: to the edge
   const [from, to] = bandOf(row);
-  const picture = svg("svg", { viewBox: `0 0 ${WIDE} 16`, width: WIDE, height: 16, class: `forest ${row.verdict.replaceAll(" ", "-")}`, role: "img", "aria-label": `effect ${effectOf(row)}, threshold ${shown(row.by)}` });
+  const picture = svg("svg", { viewBox: `0 0 ${WIDE} 16`, width: WIDE, height: 16, class: `forest ${row.verdict.replaceAll(" ", "-")}`, role: "img", "aria-label": `effect ${effectOf(row)}, threshold ${amountOf(row, "by")}` });
   if (to > from) picture.append(svg("rect", { x: at(from), width: at(to) - at(from), y: 2, height: 12, class: "margin" }));
   picture.append(svg("line", { x1: at(row.by), x2: at(row.by), y1: 0, y2: 16, class: "threshold" }));
   if (row.low !== null) picture.append(svg("line", { x1: end(row.low, 0), x2: end(row.high, WIDE), y1: 8, y2: 8, class: "bounds" }));
