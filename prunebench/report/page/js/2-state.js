@@ -82,10 +82,11 @@ function relink() {
 function arrive() {
   readAddress();
   relink();
-  const target = state.target && reach(state.target);
+  const target = (state.target && reach(state.target)) || "";
   const id = target || state.section;
   if (!id || !byId(id)?.getClientRects().length) return;
-  hold({ id, top: parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) });
+  const below = target.startsWith("check-") ? innerHeight / 4 : 0; // its claim is above it
+  hold({ id, top: parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) + below });
   if (!target) byId(id).querySelector("h2")?.focus({ preventScroll: true });
 }
 

@@ -89,13 +89,21 @@ class Figure {
     this.box.style.minHeight = `${this.box.offsetHeight}px`;
     try {
       await this.embed(spec);
-      for (let turn = 0; turn < 3 && this.over > 0; turn++) await this.embed(narrowed(spec, this.over));
+      await this.narrow(spec);
     } catch (error) {
       put(this.box, el("p", { class: "note" }, `This figure cannot be drawn: ${error.message}`));
     }
     this.box.style.minHeight = "";
     if (state.lit) this.light(state.lit);
     return stay();
+  }
+
+  // Make it narrower until it fits, as long as that helps.
+  async narrow(spec) {
+    for (let over = this.over, before = Infinity; over > 0 && over < before; over = this.over) {
+      before = over;
+      await this.embed(narrowed(spec, over));
+    }
   }
 
   // By so many pixels it is wider than its place.
@@ -163,7 +171,10 @@ function told(part, names) {
 function fitted(spec, width) {
   const holder = panelOf(spec);
   const panels = spec.columns ?? spec.facet?.columns;
-  if (width < 620) legendBelow(spec);
+  if (width < 620) {
+    legendBelow(spec);
+    wrapped(spec, Math.floor((width - 70) / 6));
+  }
   if (!panels && holder) holder.width = Math.max(NARROWEST, Math.min(holder.width, width - 90));
   if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / (70 + (holder?.width ?? 180))) || 1));
   return spec;
@@ -179,6 +190,23 @@ function narrowed(spec, over) {
 
 const NARROWEST = 90;
 const panelOf = (spec) => [spec.spec, spec].find((each) => typeof each?.width === "number");
+
+// Titles of axes and figures in lines of so many characters at most.
+function wrapped(part, most) {
+  if (part === null || typeof part !== "object") return;
+  for (const [key, value] of Object.entries(part)) {
+    if ((key === "title" || key === "text" || key === "subtitle") && typeof value === "string" && value.length > most) part[key] = linesOf(value, most);
+    else if (key !== "datasets" && key !== "config") wrapped(value, most);
+  }
+}
+
+function linesOf(text, most) {
+  const lines = [""];
+  for (const word of text.split(" "))
+    if (lines.at(-1).length + word.length < most) lines[lines.length - 1] += `${lines.at(-1) && " "}${word}`;
+    else lines.push(word);
+  return lines.filter(Boolean);
+}
 
 function legendBelow(spec) {
   spec.config.legend = { ...spec.config.legend, orient: "bottom", columns: Math.max(1, Math.floor(byId("main").clientWidth / 210)) };
