@@ -142,9 +142,9 @@ def shortened(value: float, digits: int = 6, form: str = "") -> float:
     (96.124, 93.521)
     """
     short = float(f"{value:.{digits}g}")
-    if form == "exact" or (not form and abs(value) >= 1e15):
+    if form == "exact" or abs(value) < 1e-290 or (not form and abs(value) >= 1e15):
         return value
-    if abs(value) < 1e-15 or (not form and not _near_a_half(value, short)):
+    if not form and not _near_a_half(value, short):
         return short
     written = (FORMS[form],) if form else _WRITTEN
     texts = [write(value) for write in written]

@@ -31,7 +31,6 @@ def numbers() -> list[float]:
         7199.0,
         1e-5,
         1.91663e11,
-        2.0e22,
     ]
 
 
