@@ -65,7 +65,9 @@ def enough(outcome: Outcome) -> str:
         return f"; about {outcome.seeds_needed} seeds would decide it"
     if outcome.parts or outcome.effect is None or outcome.lower is None or outcome.upper is None:
         return ""
-    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))):
+    if outcome.p_holds is None:
+        return ""  # some seeds have no number: more of these would decide nothing
+    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))) or not outcome.differences:
         return "; how many seeds would decide it cannot be said"
     return "; it is on the border, and no number of seeds would decide it"
 
