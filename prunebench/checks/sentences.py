@@ -41,10 +41,19 @@ def reason(outcome: Outcome) -> str:
     if outcome.lower is None or outcome.upper is None:
         return f"{what} {number(outcome.effect)}, {outcome.n} seeds, without bounds"
     low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
-    bounds = f"at least {number(low)} and at most {number(high)} (95 % each)"
+    bounds = _bounds(low, high)
     if low == high:
         bounds = "at every seed" if outcome.differences else "every other value being refused at 5 %"
     return f"{what} {number(outcome.effect)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
+
+
+def _bounds(low: float, high: float) -> str:
+    """Return bounds in words; one that is infinite is none."""
+    least = "" if low == -math.inf else f"at least {number(low)}"
+    most = "" if high == math.inf else f"at most {number(high)}"
+    if least and most:
+        return f"{least} and {most} (95 % each)"
+    return f"{least or most} (95 %)" if least or most else "without bounds"
 
 
 def _claimed(outcome: Outcome) -> str:
