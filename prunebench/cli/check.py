@@ -133,7 +133,8 @@ def _print(
     say()
     say(
         f"{verdicts.failures:,} of {counted(verdicts.judged, 'check')} that were judged "
-        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to {verdicts.chance:.3g}"
+        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to {verdicts.chance:.3g}, "
+        "besides differences too small to matter"
     )
 
 
