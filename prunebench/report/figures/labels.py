@@ -60,7 +60,7 @@ def end_labels(
     import altair as alt
 
     width, opacity = (0.7, 0.4) if ends.faint else (1.1, 0.8)
-    at, right = y.channel("label_at"), alt.value("width")
+    right, at = alt.value("width"), y.channel("label_at")
     leader = alt.Chart().mark_rule(strokeWidth=width, opacity=opacity, x2Offset=_MARK - 5)
     leader = leader.encode(
         *(y.channel("line_value"), alt.Y2("label_at:Q"), alt.X2(value="width")),
@@ -78,8 +78,12 @@ def end_labels(
         data=rows.data,
     )
     own = [] if rows.transform is alt.Undefined else list(rows.transform)
+    return [layer.properties(transform=[*own, *_steps(y, ends)])]
+
+
+def _steps(y: Upright, ends: Ends) -> Steps:
     together = [] if ends.panel and not ends.apart else spanned(y, ends)
-    return [layer.properties(transform=[*own, *together, *_last(y, ends), *_placed(y, ends)])]
+    return [*together, *_last(y, ends), *_placed(y, ends)]
 
 
 Steps = list[dict[str, Any]]
