@@ -179,21 +179,9 @@ class Results:
 
     @cached_property
     def reported(self) -> pd.DataFrame:
-        """A row a number that others report: beside it ours, and the difference."""
-        rows = [
-            {**standing.labels, **row}
-            for standing in self.standings
-            for row in standing.reported(self.suite.get("reported") or ())
-        ]
-        columns = [*SETTING, *VARIANT, "sparsity", "reported", "source", "runs"]
-        numbers = pd.DataFrame(rows).rename(columns={"value": "reported"}) if rows else None
-        frame = pd.DataFrame(columns=columns) if numbers is None else numbers[columns]
-        ours = self.summary[self.summary["at"] == "sparsity"]
-        ours = ours[[*SETTING, *VARIANT, "sparsity", "n", "mean", "sd", "low", "high", "diverged"]]
-        keys = [*SETTING, *VARIANT, "sparsity"]
-        frame = frame.astype({"sparsity": "float64", "reported": "float64"})
-        both = frame.merge(ours.drop_duplicates(keys), on=keys, how="left")
-        return both.assign(difference=both["mean"] - both["reported"])
+        """A row a number that others report: ours beside it, the difference, and whether they agree."""
+        frame: pd.DataFrame = importlib.import_module("prunebench.report.replication").replication(self)
+        return frame
 
     def measured(self, measure: str, fields: Sequence[str] = ("*",)) -> pd.DataFrame:
         """Return what the seeds say together of a measure's numbers: a row a setting, method, sparsity,

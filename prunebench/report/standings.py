@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -79,29 +79,6 @@ class Standing:
     against: str
     """The method that differences are to, as tables show it."""
 
-    def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return those of others' numbers (`checks.reported.reported_rows`) that are of this setting's cells.
-
-        Each with matrix ("" where the numbers are of none in particular), method, ablations, sparsity, value
-        (None: diverged), source and runs.
-        """
-        by_density = {
-            row["density"]: row["sparsity"] for row in self.rows.to_dict("records") if row["density"]
-        }
-        return [
-            {
-                "matrix": row.get("matrix", ""),  # plans made before November 2026 do not say it
-                "method": row["method"],
-                "ablations": row["ablations"],
-                "sparsity": by_density[row["density"]],
-                "value": row["value"],
-                "source": row["source"],
-                "runs": row["runs"],
-            }
-            for row in rows
-            if row["density"] in by_density and all(row.get(k, v) == v for k, v in self.labels.items())
-        ]
-
 
 class Board(NamedTuple):
     """Each setting's standing, and what all of them were computed from."""
@@ -125,7 +102,8 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     """Return each setting's standing, in the table's order, with all comparisons.
 
     Differences are to `suite["against"]`, a method and its ablations, or else to magnitude after training. A
-    setting of nothing but an unpruned network is left out where others are there: it was planned for them.
+    setting of nothing but an unpruned network is left out where others are there, as it was planned for them,
+    unless somebody reports a number of it.
     """
     baselines = Baselines.of(suite.get("baselines"))
     margins = suite.get("margin", suite.get("margins"))
@@ -144,7 +122,8 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     needed = _seeds_needed(pairs, ranges)
     by_setting = {_names(names): rows for names, rows in long.groupby(keys, sort=False, dropna=False)}
     cells = {_names(names): rows for names, rows in full.groupby(keys, sort=False, dropna=False)}
-    pruned = [names for names in ranges if ranges[names].grid]
+    reported = {tuple(str(row.get(name, "")) for name in SETTING) for row in suite.get("reported") or ()}
+    shown = [names for names in ranges if ranges[names].grid or names in reported]
     standings = [
         Standing(
             labels=dict(zip(SETTING, names, strict=True)),
@@ -156,7 +135,7 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
             baselines=baselines,
             against=variant_name(*other),
         )
-        for names in (pruned or ranges)
+        for names in (shown or ranges)
     ]
     return Board(standings, full, _all_pairs(points, pairs), ranges, over)
 

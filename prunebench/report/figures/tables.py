@@ -247,6 +247,7 @@ def reported(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     others = results.reported
+    others = others[(others["quantity"] == "accuracy") & (others["against"] == "")]
     if others.empty:
         return pd.DataFrame()
     others = labelled(others, results)

@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
+from prunebench.numbers import form_of
 from prunebench.percent import percent_labels
 from prunebench.report.page.columns import key_digits
 from prunebench.report.page.listed import NUMBER, Column, Listed
+from prunebench.report.replication import what
 from prunebench.report.results import COST_FORMS, COSTS, Results
 
 __all__ = ["Names", "listed", "there"]
@@ -153,23 +155,37 @@ def _comparisons(results: Results, names: Names) -> Listed:
 
 
 def _reported(results: Results, names: Names) -> Listed:
-    frame = _placed(results.reported, names)
+    rows = results.reported
+    frame = _placed(rows, names).assign(
+        what=[what(row) for row in rows.to_dict("records")],
+        form=[
+            form_of(quantity, compare or "difference")
+            for quantity, compare in zip(rows["quantity"], rows["compare"], strict=True)
+        ],
+    )
+    frame["our_form"] = frame["form"].where(
+        frame["compare"] != "", frame["form"].map({"difference": "points", "effect": "quantity"})
+    )
     columns = [
         _SETTING,
         _METHOD,
         _sparsity(frame["sparsity"]),
-        _number("reported", "reported, %", "", "points"),
-        _number("mean", "ours, %", "mean over seeds", "points"),
-        _number("sd", "sd", "", "points"),
-        _number("difference", "difference", "ours less reported", "difference"),
+        Column("what", "of what", "accuracies in percent; other quantities as checks have them", main=False),
+        _number("reported", "reported", "as it stands there", "given"),
+        Column("mean", "ours", "mean over seeds", NUMBER, by="our_form"),
+        Column("sd", "sd", "standard deviation over seeds (n − 1)", NUMBER, by="our_form"),
+        Column("difference", "difference", "ours less reported", NUMBER, by="form"),
+        Column("low", "from", "95 % interval of the difference, lower end", NUMBER, by="form"),
+        Column("high", "to", "95 % interval of the difference, upper end", NUMBER, by="form"),
+        _number("margin", "margin", "the difference that does not matter", "exact"),
+        Column("verdict", "verdict", "whether ours is the same within the margin"),
         Column("source", "source"),
         _number("runs", "their runs"),
         _number("n", "our seeds"),
+        Column("check", "check", "that asks it", main=False),
     ]
-    if "verdict" in frame:
-        columns.append(Column("verdict", "verdict"))
     about = "Numbers that others report, beside ours."
-    return Listed("reported", "Replication", about, columns, frame)
+    return Listed("reported", "Replication", about, columns, frame, hidden=("form", "our_form"))
 
 
 _LONG = ("training_flops", "scoring_flops")

@@ -8,6 +8,7 @@ const FORMS = {
   p: (value) => (value < 0.001 ? "<0.001" : value.toFixed(3)),
   count: (value) => whole(value),
   exact: (value) => plain(Number(value.toPrecision(12))),
+  given: (value) => FORMS.exact(value).replace(/^-?\d+$/, "$&.0"),
   share: (value) => `${significant(100 * value, 4)} %`,
   factor: (value) => `${significant(value, 3)} ×`,
   amount: amount,
