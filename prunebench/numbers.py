@@ -47,6 +47,10 @@ def _factor(value: float) -> str:
     return f"{significant(value, 3)} ×"
 
 
+def _ratio(value: float) -> str:
+    return f"{value:.4f}"
+
+
 def _amount(value: float) -> str:
     for prefix, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= 0.9995 * size:
@@ -101,6 +105,7 @@ FORMS: Mapping[str, Callable[[float], str]] = {
     "factor": _factor,  # multiples: 1.2 ×
     "amount": _amount,  # large amounts, with the SI's prefixes: 192 G
     "seconds": _seconds,  # times: 12.3 ms, 83.3 min
+    "ratio": _ratio,  # ratios near 1: 1.0016
     "quantity": _quantity,  # other quantities: 0.981
     "effect": _effect,  # differences and ratios of such: +0.0123
 }

@@ -187,7 +187,10 @@ def reported_rows(reported: Sequence[Reported], kinds: Sequence[Kind]) -> list[M
         for one in reported
         for settings in [_settings(one, kinds)]
         for labels, grid in settings
-        for row in _numbers(one, grid, alone=len(settings) == 1)
+        if one.accuracies or _asked_in(one, labels)
+        for row in _numbers(
+            one, grid, asked=[each for each, _ in settings if _asked_in(one, each)] == [labels]
+        )
     ]
 
 
@@ -200,7 +203,12 @@ def _settings(one: Reported, kinds: Sequence[Kind]) -> list[tuple[dict[str, str]
     ]
 
 
-def _numbers(one: Reported, grid: Sequence[Any], *, alone: bool) -> Iterator[dict[str, Any]]:
+def _asked_in(one: Reported, labels: Labels) -> bool:
+    """Return True of settings that a check is about which names no pruning step: those without one."""
+    return one.score_at is not None or not labels["score_at"]
+
+
+def _numbers(one: Reported, grid: Sequence[Any], *, asked: bool) -> Iterator[dict[str, Any]]:
     places = [None] if one.sparsities is None else one.sparsities
     other = one.against
     for i, (sparsity, value) in enumerate(zip(places, one.values, strict=True)):
@@ -216,7 +224,7 @@ def _numbers(one: Reported, grid: Sequence[Any], *, alone: bool) -> Iterator[dic
             "value": None if lost else value,
             "source": one.source,
             "runs": one.runs,
-            "check": one.checked(i) if alone and not lost else "",
+            "check": one.checked(i) if asked and not lost else "",
         }
 
 

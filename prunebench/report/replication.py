@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prunebench.report.results import Results
     from prunebench.report.standings import Standing
 
-__all__ = ["REPLICATION", "replication", "replication_blocks", "what"]
+__all__ = ["REPLICATION", "forms", "replication", "replication_blocks", "what"]
 
 REPLICATION = (
     *SETTING,
@@ -173,9 +173,8 @@ def replication_blocks(reported: pd.DataFrame) -> list[Block]:
     """Return one setting's rows of `replication` as a table with its legend; nothing where there are none."""
     if reported.empty:
         return []
-    place = [*VARIANT, "sparsity", "quantity", "against", "source", "reported"]
-    rows: Sequence[Row] = reported.drop_duplicates(place).to_dict("records")
-    other = any(_form(row) != "points" for row in rows)
+    rows: Sequence[Row] = _told_apart(reported).to_dict("records")
+    other = any(forms(row)[0] != "points" for row in rows)
     heads = ("method", "sparsity", *(["of what"] if other else []), *_HEADS)
     labels = percent_labels(reported["sparsity"].dropna())
     body = tuple(tuple(_cells(row, labels, other=other)) for row in rows)
@@ -186,6 +185,15 @@ def replication_blocks(reported: pd.DataFrame) -> list[Block]:
         _LEGEND,
         *([_OTHERS] if other else []),
     ]
+
+
+def _told_apart(reported: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows, those that a source reports twice with the matrix that each is of."""
+    place = [*VARIANT, "sparsity", "quantity", "against", "source", "reported"]
+    twice = reported.duplicated(place, keep=False) & (reported["matrix"] != "")
+    return reported.assign(
+        source=reported["source"].where(~twice, reported["source"] + " (" + reported["matrix"] + ")")
+    )
 
 
 _HEADS = ("reported by", "reported", "ours", "difference", "margin", "verdict")
@@ -201,15 +209,14 @@ def what(row: Row) -> str:
     return f"{row['quantity']}{words} {row['against']}" if row["against"] else str(row["quantity"])
 
 
-def _form(row: Row) -> str:
-    """Return how ours is written."""
+def forms(row: Row) -> tuple[str, str]:
+    """Return how ours and the difference are written: keys of `numbers.FORMS`."""
+    if row["compare"] == "ratio":
+        return "ratio", "effect"
+    difference = form_of(row["quantity"])
     if row["compare"]:
-        return form_of(row["quantity"], row["compare"])
-    return "points" if form_of(row["quantity"]) == "difference" else "quantity"
-
-
-def _form_of_difference(row: Row) -> str:
-    return form_of(row["quantity"], row["compare"] or "difference")
+        return difference, difference
+    return "points" if difference == "difference" else "quantity", difference
 
 
 def _cells(row: Row, labels: Mapping[float, str], *, other: bool) -> Iterator[Cell]:
@@ -232,7 +239,7 @@ def _cells(row: Row, labels: Mapping[float, str], *, other: bool) -> Iterator[Ce
 def _ours(row: Row) -> Cell:
     if not row["n"] or absent(row["mean"]):
         return Cell("diverged" if row["diverged"] else "–")
-    form = _form(row)
+    form = forms(row)[0]
     spread = (
         "" if absent(row["sd"]) else f" ± {spelled(row['sd'], 'points' if form == 'points' else 'quantity')}"
     )
@@ -243,6 +250,6 @@ def _ours(row: Row) -> Cell:
 def _difference(row: Row) -> Cell:
     if absent(row["difference"]):
         return Cell()
-    form = _form_of_difference(row)
+    form = forms(row)[1]
     ends = "" if absent(row["low"]) else f" [{spelled(row['low'], form)}, {spelled(row['high'], form)}]"
     return Cell(spelled(row["difference"], form) + ends, True, value=row["difference"])

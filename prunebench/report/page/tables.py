@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
-from prunebench.numbers import form_of
 from prunebench.percent import percent_labels
 from prunebench.report.page.columns import key_digits
 from prunebench.report.page.listed import NUMBER, Column, Listed
-from prunebench.report.replication import what
+from prunebench.report.replication import forms, what
 from prunebench.report.results import COST_FORMS, COSTS, Results
 
 __all__ = ["Names", "listed", "there"]
@@ -155,16 +154,12 @@ def _comparisons(results: Results, names: Names) -> Listed:
 
 
 def _reported(results: Results, names: Names) -> Listed:
-    rows = results.reported
-    frame = _placed(rows, names).assign(
-        what=[what(row) for row in rows.to_dict("records")],
-        form=[
-            form_of(quantity, compare or "difference")
-            for quantity, compare in zip(rows["quantity"], rows["compare"], strict=True)
-        ],
-    )
-    frame["our_form"] = frame["form"].where(
-        frame["compare"] != "", frame["form"].map({"difference": "points", "effect": "quantity"})
+    rows: Sequence[Mapping[Any, Any]] = results.reported.to_dict("records")
+    written = [forms(row) for row in rows]
+    frame = _placed(results.reported, names).assign(
+        what=[what(row) for row in rows],
+        our_form=[ours for ours, _ in written],
+        form=[difference for _, difference in written],
     )
     columns = [
         _SETTING,

@@ -11,6 +11,7 @@ const FORMS = {
   given: (value) => FORMS.exact(value).replace(/^-?\d+$/, "$&.0"),
   share: (value) => `${significant(100 * value, 4)} %`,
   factor: (value) => `${significant(value, 3)} ×`,
+  ratio: (value) => value.toFixed(4),
   amount: amount,
   seconds: seconds,
   quantity: (value) => significant(value, 3),
