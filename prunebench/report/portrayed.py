@@ -12,7 +12,8 @@ from prunebench.report.escapes import json_text
 from prunebench.report.fields import absent, signed
 from prunebench.report.formats import markdown
 from prunebench.report.formats.values import plain_value
-from prunebench.report.portrait import Answer, Asked, Portrait, cost_rows, mask_rows
+from prunebench.report.portrait import Answer, Asked, Portrait
+from prunebench.report.portrait_rows import cost_rows, mask_rows
 from prunebench.report.settings import heading
 
 __all__ = ["FORMATS", "SCHEMA", "document", "portrayed", "sections"]
@@ -25,7 +26,8 @@ LEGEND = (
     "regard to the margin δ that does not matter to a user, in each setting over its matching sparsities "
     "(where magnitude after training still reaches the unpruned accuracy and random pruning does not) and "
     "over its extreme ones (where neither does). Where the seeds cannot tell, the last column says how many "
-    "would."
+    "would. Over all places the answer is yes or no where every place says so; “in places” and “it depends” "
+    "are said where one place says so also after Holm over all of them."
 )
 
 MASKS_LEGEND = (
