@@ -16,7 +16,7 @@ from prunebench.analysis import SETTING, VARIANT, across, measures, profile, sum
 from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
-from prunebench.report.standings import LONG, Board, Standing, board
+from prunebench.report.standings import LONG, Board, Standing, board, settled
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 
@@ -166,7 +166,7 @@ class Results:
 
     def across_settings(self, baseline: tuple[str, str]) -> pd.DataFrame:
         """Return what every method is across settings beside a baseline: a method with its ablations."""
-        return across(self.board.over, baseline=baseline, margins=self._margins)
+        return settled(across(self.board.over, baseline=baseline, margins=self._margins))
 
     @cached_property
     def profile(self) -> pd.DataFrame:
@@ -264,5 +264,5 @@ def _setting(standing: Standing) -> dict[str, Any]:
         **{f"{role}_lost_from": getattr(borders.get(name), "lost_from", None) for role, name in names},
         "numerics": standing.numerics,
         "lent": standing.lent,
-        "seeds_needed": dict(standing.seeds_needed),
+        "seeds_needed": {name: each.needed for name, each in standing.seeds_needed.items()},
     }

@@ -96,6 +96,7 @@ def accuracies(results: Results) -> pd.DataFrame:
     smallest = half_an_example(results)
     error = (100 - points["mean"]).clip(lower=smallest)
     ends = [cut(100 - points[name], error, points["setting"]) for name in ("high", "low")]
+    points[["low", "high"]] = points[["low", "high"]].clip(0, 100)  # no accuracy lies beyond
     family = families(points["method"])
     unmodified = points["ablations"] == ""
     also = points["also"].map(lambda names: plain(", ".join(names)))

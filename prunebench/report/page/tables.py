@@ -75,8 +75,8 @@ def _drawn(accuracies: pd.DataFrame) -> Listed:
         Column("range", "range", "which the sparsity is in"),
         _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
         _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
-        _number("low", "from", "95 % t interval of the mean, lower end", "points"),
-        _number("high", "to", "95 % t interval of the mean, upper end", "points"),
+        _number("low", "from", "95 % t interval of the mean, lower end; not below 0", "points"),
+        _number("high", "to", "95 % t interval of the mean, upper end; not above 100", "points"),
         _number("n", "seeds"),
         _number("diverged", "diverged", "runs that ended with a loss that is not finite"),
         _number("absent", "not there", "runs that are missing, failed or not selected"),
@@ -100,8 +100,10 @@ def _summary(results: Results, names: Names, *, ranges_alone: bool) -> Listed:
         Column("range", "range", "the sparsities over which each seed's mean is taken"),
         _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
         _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
-        _number("low", "low", "95 % t interval of the mean, lower end", "points", main=False),
-        _number("high", "high", "95 % t interval of the mean, upper end", "points", main=False),
+        _number("low", "low", "95 % t interval of the mean, lower end; not below 0", "points", main=False),
+        _number(
+            "high", "high", "95 % t interval of the mean, upper end; not above 100", "points", main=False
+        ),
         _number("n", "seeds"),
         _number("best", "place from", "1 + how many methods are significantly better", main=False),
         _number(
@@ -124,6 +126,7 @@ def _summary(results: Results, names: Names, *, ranges_alone: bool) -> Listed:
     if ranges_alone:
         columns = [column for column in columns if column.id != "percent"]
     about = f"Each method over each range{'' if ranges_alone else ' and at each sparsity'}, with its place."
+    frame[["low", "high"]] = frame[["low", "high"]].astype("float64").clip(0, 100)  # no accuracy lies beyond
     frame = frame.assign(empty=layers, also=[", ".join(map(str, each or ())) for each in frame["also"]])
     return Listed("summary", "Ranges", about, columns, frame)
 

@@ -30,10 +30,11 @@ class Fact(NamedTuple):
 def facts(content: Content) -> list[Fact]:
     """Return how much of what is in the page: methods, settings, sparsities, seeds, runs, verdicts."""
     cells = content.results.cells
+    dense = plain(content.results.baselines.none)
     counts = content.counts
     there = counts.get("finished", 0) + counts.get("diverged", 0)
     found = [
-        _fact(len({name.split(" + ")[0] for name in content.variants}), "method"),
+        _fact(len({name.split(" + ")[0] for name in content.variants} - {dense}), "method"),
         _fact(len(content.settings), "setting"),
         _fact(len(set(cells.loc[cells["sparsity"] > 0, "density"])), "sparsity", "sparsities"),
         _fact(cells["seed"].nunique(), "seed"),
