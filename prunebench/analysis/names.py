@@ -96,8 +96,8 @@ def same_bits(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[tuple[str, ...], 
 
     Two methods of a setting have the same results when both have finished the same cells, two or more, and
     correct answers and loss agree in each to the last bit: two ways to ask for one training, such as
-    rewinding to step 0 and starting from the initial weights. Networks that compute the same only where both have
-    collapsed differ elsewhere, and stay two.
+    rewinding to step 0 and starting from the initial weights. Networks that compute the same only where both
+    have collapsed differ elsewhere, and stay two.
     """
     done = frame[(frame["status"] == "finished") & frame["loss"].notna() & (frame["key"] != "")]
     results: dict[tuple[str, ...], dict[tuple[str, str], dict[Any, Any]]] = {}

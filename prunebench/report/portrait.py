@@ -16,8 +16,7 @@ import pandas as pd
 
 from prunebench.analysis import SETTING, VARIANT, variant_name
 from prunebench.analysis.ranges import Ranges
-from prunebench.checks.asking import judged
-from prunebench.checks.compounds import combine
+from prunebench.checks.compounds import combine, judged
 from prunebench.checks.outcomes import Outcome, Verdict
 from prunebench.report.results import Results
 
