@@ -15,6 +15,7 @@ from prunebench.cli._options import (
     store_option,
     suite_argument,
 )
+from prunebench.numbers import form_of, spelled
 
 if TYPE_CHECKING:
     from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
@@ -133,7 +134,8 @@ def _print(
     say()
     say(
         f"{verdicts.failures:,} of {counted(verdicts.judged, 'check')} that were judged "
-        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to {verdicts.chance:.3g}"
+        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to "
+        f"{spelled(verdicts.chance, 'quantity')}"
     )
 
 
@@ -166,8 +168,6 @@ def _claim_row(claim: ClaimVerdict) -> dict[str, Any]:
 
 def _check_row(outcome: Outcome) -> dict[str, Any]:
     row = {name: getattr(outcome, name) for name in _CHECK}
-    return {**row, **{name: _short(row[name]) for name in ("effect", "lower", "upper")}}
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:+.3g}"
+    form = form_of(outcome.quantity, outcome.compare)
+    numbers = {name: row[name] for name in ("effect", "lower", "upper") if row[name] is not None}
+    return {**row, **{name: spelled(value, form) for name, value in numbers.items()}}

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import VARIANT, Border
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
@@ -180,7 +181,7 @@ class _Part:
         names = ("trivial", "matching", "extreme")
         said = ", ".join(f"{name} {_span(ranges.points(name), self.labels)}" for name in names)
         lost = ", ".join(f"to {_border(border, self.labels)}" for border in ranges.borders)
-        return f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost {lost}."
+        return f"Ranges of sparsity (margin {spelled(ranges.margin, 'exact')} points): {said}. Lost {lost}."
 
 
 def _numerics(cells: pd.DataFrame) -> tuple[str, Mapping[tuple[Any, ...], set[str]]]:

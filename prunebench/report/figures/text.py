@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.escapes import terminal
 from prunebench.report.figures.words import number
@@ -83,9 +84,9 @@ def _cell(row: Mapping[Any, Any]) -> str:
     """Return a mean with its interval, and what of its runs is not in it."""
     said = []
     if row["mean"] == row["mean"]:
-        said.append(f"{row['mean']:.2f}")
+        said.append(spelled(row["mean"], "points"))
     if row["low"] == row["low"]:
-        said.append(f"({row['low']:.2f} to {row['high']:.2f})")
+        said.append(f"({spelled(row['low'], 'points')} to {spelled(row['high'], 'points')})")
     for name, word in (("diverged", "diverged"), ("absent", "missing")):
         if row[name]:
             said.append(f"{row[name]} of {row['planned']} {word}")

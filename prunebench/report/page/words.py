@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunebench import smoke
+from prunebench.numbers import spelled
 from prunebench.report.escapes import plain
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def claims_words(content: Content) -> str:
     return (
         f"{_fact(len(claims), 'claim').text}, made of {_fact(len(outcomes), 'check').text}. A check asks of "
         f"a difference paired by seed, with 95 % one-sided bounds. Of {judged:,} that were judged "
-        f"{failing:,} fail; chance alone explains up to {chance:g}. “Not contradicted” and “open” are no "
+        f"{failing:,} fail; chance alone explains up to {spelled(chance, 'quantity')}. “Not "
+        "contradicted” and “open” are no "
         "verdicts: more seeds would decide."
     )
 
