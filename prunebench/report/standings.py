@@ -29,7 +29,18 @@ from prunebench.analysis import (
 from prunebench.baselines import Baselines
 from prunebench.numbers import spelled
 
-__all__ = ["BORDER", "LONG", "Board", "Seeds", "Standing", "board", "seeds_words", "settled", "standings"]
+__all__ = [
+    "BORDER",
+    "LONG",
+    "Board",
+    "Seeds",
+    "Standing",
+    "all_pairs",
+    "board",
+    "seeds_words",
+    "settled",
+    "standings",
+]
 
 _DIFFERENCE = ("n", "diverged", "mean", "sd", "df", "low", "high", "p", "p_holm")
 BORDER = ("lost_from", "lost_from_low", "lost_from_high")
@@ -156,10 +167,10 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
         )
         for names in (shown or ranges)
     ]
-    return Board(standings, full, _all_pairs(points, pairs), ranges, over)
+    return Board(standings, full, all_pairs(points, pairs), ranges, over)
 
 
-def _all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:
+def all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:
     """Return the comparisons at sparsities and over ranges as one table."""
     at_points = points.assign(at="sparsity", range="").sort_values("sparsity", kind="stable")
     over = ranges.assign(at="range", density="", sparsity=float("nan"))
