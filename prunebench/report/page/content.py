@@ -16,9 +16,10 @@ from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure, config, figures, styles
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
+from prunebench.report.page.behind import behind
 from prunebench.report.page.columns import packed, safe
 from prunebench.report.page.kind import kind
-from prunebench.report.page.listed import Listed, plain_columns
+from prunebench.report.page.listed import Listed
 from prunebench.report.page.tables import listed, there
 from prunebench.report.page.trusted import DIFFERS, Trust
 from prunebench.report.page.verdicts import checks, claims
@@ -211,7 +212,7 @@ def _plain_figures(
                 "alts": safe(figure.alts),
                 "spec": _spec(figure, looks),
                 "tables": list(figure.tables),
-                "columns": [column.plain() for column in plain_columns(figure.table)],
+                "columns": [column.plain() for column in behind(figure)],
                 "settings": list(figure.settings),
             }
             for figure in drawn

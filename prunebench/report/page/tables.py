@@ -13,7 +13,7 @@ from prunebench.report.page.listed import NUMBER, Column, Listed
 from prunebench.report.replication import forms, what
 from prunebench.report.results import COST_FORMS, COSTS, Results
 
-__all__ = ["Names", "listed", "there"]
+__all__ = ["Names", "listed", "sparsity_column", "there"]
 
 Names = Mapping[tuple[str, ...], str]
 """What settings are called in the page, by their labels."""
@@ -53,7 +53,7 @@ def _variants(frame: pd.DataFrame, prefix: str) -> list[str]:
     return [known.setdefault(pair, variant_name(*pair)) for pair in pairs]
 
 
-def _sparsity(sparsities: pd.Series) -> Column:
+def sparsity_column(sparsities: pd.Series) -> Column:
     """Return the column of sparsities in percent, with as many decimals as tables for people have."""
     labels = percent_labels(sparsities.dropna())
     digits = max((len(label.partition(".")[2]) for label in labels.values()), default=0)
@@ -70,7 +70,7 @@ def _drawn(accuracies: pd.DataFrame) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(accuracies["sparsity"]),
+        sparsity_column(accuracies["sparsity"]),
         Column("range", "range", "which the sparsity is in"),
         _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
         _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
@@ -82,7 +82,7 @@ def _drawn(accuracies: pd.DataFrame) -> Listed:
         Column("empty", "layers without a weight"),
         Column("also", "other names", "of the same cells", main=False),
     ]
-    present = [column for column in columns if column.id in accuracies]
+    present = [column for column in columns if column.id in accuracies or column.id == "percent"]
     about = "Each method at each sparsity: what its seeds say together."
     return Listed("accuracies", "Accuracies", about, present, accuracies, dataset="accuracy")
 
@@ -95,7 +95,7 @@ def _summary(results: Results, names: Names, *, ranges_alone: bool) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(frame["sparsity"]),
+        sparsity_column(frame["sparsity"]),
         Column("range", "range", "the sparsities over which each seed's mean is taken"),
         _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
         _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
@@ -166,7 +166,7 @@ def _reported(results: Results, names: Names) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(frame["sparsity"]),
+        sparsity_column(frame["sparsity"]),
         Column("what", "of what", "accuracies in percent; other quantities as checks have them", main=False),
         _number("reported", "reported", "as it stands there", "given"),
         Column("mean", "ours", "mean over seeds", NUMBER, by="our_form"),
@@ -205,7 +205,7 @@ def _costs(results: Results, names: Names) -> Listed:
         "relative_dense",
         "relative_sparse",
     )
-    columns = [_SETTING, _METHOD, _sparsity(frame["sparsity"])]
+    columns = [_SETTING, _METHOD, sparsity_column(frame["sparsity"])]
     columns += [
         _number(name, name.replace("_", " "), COSTS[name], COST_FORMS[name], main=name in first)
         for name in present
@@ -224,7 +224,7 @@ def _cells(results: Results, names: Names) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(frame["sparsity"]),
+        sparsity_column(frame["sparsity"]),
         _number("seed", "seed", "", "exact"),
         _number("accuracy", "accuracy, %", "correct answers of all examples of the split", "points"),
         Column("status", "status", "what became of the cell"),
