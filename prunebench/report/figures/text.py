@@ -48,7 +48,7 @@ def plot(rows: pd.DataFrame, *, width: int = 72, height: int = 18) -> str:
         f"{ticks.get(level, '') if _shown(level, height) else '':>{margin}} |{''.join(grid[level]).rstrip()}"
         for level in range(height - 1, -1, -1)
     ]
-    ends = [f"{number(100 * d, 2)} %" for d in (pruned["density"].max(), pruned["density"].min())]
+    ends = [f"{number(100 * d, 3)} %" for d in (pruned["density"].max(), pruned["density"].min())]
     axis = f"{'':>{margin}} +{'-' * width}"
     below = f"{'':>{margin}}  {ends[0]}{ends[1]:>{width - len(ends[0])}}"
     key = [f"  {letter} {terminal(name)}" for name, letter in letters.items()]

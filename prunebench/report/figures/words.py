@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ __all__ = [
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Return a number as texts have it.
+    """Return a number as texts have it: with two digits as tables have points of accuracy, else shortly.
 
-    >>> number(91.2345), number(0.5), number(-0.001)
-    ('91.23', '0.5', '0')
+    >>> number(91.2345), number(0.5), number(-0.001), number(48.8, 1), number(50.0, 1)
+    ('91.23', '0.50', '0.00', '48.8', '50')
     """
+    if digits == 2:
+        return spelled(value, "points")
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
@@ -116,8 +119,7 @@ def losses_in_words(setting: str, rows: pd.DataFrame) -> str:
 
 
 def _signed(value: float) -> str:
-    text = number(value)
-    return text if text.startswith("-") or text == "0" else f"+{text}"
+    return spelled(value, "difference")
 
 
 def _interval(row: Any) -> str:
@@ -174,7 +176,8 @@ def costs_in_words(setting: str, rows: pd.DataFrame) -> str:
     ]
     for (kind, name), part in rows[rows["mean"].notna()].groupby(["kind", "name"], sort=False):
         ends = [
-            f"{number(row['mean'])} % at {number(row['cost'])} times" for row in (part.iloc[0], part.iloc[-1])
+            f"{number(row['mean'])} % at {spelled(row['cost'], 'quantity')} times"
+            for row in (part.iloc[0], part.iloc[-1])
         ]
         said.append(f"{name}, {kind}: {' to '.join(dict.fromkeys(ends))}.")
     return " ".join(said)

@@ -132,7 +132,7 @@ def test_a_method_of_forty_keeps_its_place_in_the_legend() -> None:
     random = results.cells[(results.cells["method"] == "random")]
     copies = [
         random.assign(
-            method=f"mine-{i}", key=[f"{key}-{i}" for key in random["key"]], loss=random["loss"] + i
+            method=f"mine-{i}", key=[f"{key}-{i}" for key in random["key"]], loss=random["loss"] + i + 1
         )
         for i in range(40)
     ]
