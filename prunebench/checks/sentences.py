@@ -32,12 +32,21 @@ def reason(outcome: Outcome) -> str:
     if outcome.lower is None or outcome.upper is None:
         return f"{what} {spelled(outcome.effect, form)}, {outcome.n} seeds, without bounds"
     low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
-    bounds = f"at least {spelled(low, form)} and at most {spelled(high, form)} (95 % each)"
+    bounds = _bounds(low, high, form)
     if low == high:
         bounds = "at every seed" if outcome.differences else "every other value being refused at 5 %"
     return (
         f"{what} {spelled(outcome.effect, form)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
     )
+
+
+def _bounds(low: float, high: float, form: str) -> str:
+    """Return bounds in words; one that is infinite is none."""
+    least = "" if low == -math.inf else f"at least {spelled(low, form)}"
+    most = "" if high == math.inf else f"at most {spelled(high, form)}"
+    if least and most:
+        return f"{least} and {most} (95 % each)"
+    return f"{least or most} (95 %)" if least or most else "without bounds"
 
 
 def _claimed(outcome: Outcome) -> str:
@@ -58,7 +67,9 @@ def enough(outcome: Outcome) -> str:
         return f"; about {outcome.seeds_needed} seeds would decide it"
     if outcome.parts or outcome.effect is None or outcome.lower is None or outcome.upper is None:
         return ""
-    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))):
+    if outcome.p_holds is None:
+        return ""  # some seeds have no number: more of these would decide nothing
+    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))) or not outcome.differences:
         return "; how many seeds would decide it cannot be said"
     return "; it is on the border, and no number of seeds would decide it"
 

@@ -135,7 +135,7 @@ def _print(
     say(
         f"{verdicts.failures:,} of {counted(verdicts.judged, 'check')} that were judged "
         f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to "
-        f"{spelled(verdicts.chance, 'quantity')}"
+        f"{spelled(verdicts.chance, 'quantity')}, besides differences too small to matter"
     )
 
 

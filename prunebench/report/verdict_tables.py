@@ -111,7 +111,8 @@ def _claims(verdicts: Verdicts, claims: list[ClaimVerdict]) -> Iterator[Section]
 
 def _checks(verdicts: Verdicts, checks: list[Outcome]) -> Section:
     failures = f"{verdicts.failures} of {verdicts.judged} judged checks fail"
-    chance = f"chance explains at most {spelled(verdicts.chance, 'quantity')} if all of them are true"
+    number = spelled(verdicts.chance, "quantity")
+    chance = f"chance explains at most {number}, besides differences too small to matter"
     blocks: list[Block] = [
         f"{failures}; {chance}. {len(verdicts.outcomes) - len(checks)} checks are not run."
     ]
