@@ -87,7 +87,7 @@ def results_of(
     from prunebench.report.results import Results
 
     snapshot = snapshot or Snapshot(plan, store)
-    shown = rows(plan, store, snapshot)
+    shown = every = rows(plan, store, snapshot)
     suite: dict[str, Any] = dict(plan.suite)
     if asked is None:
         suite["absent"] = "not run yet"
@@ -95,14 +95,14 @@ def results_of(
         shown = of_selection(shown, asked)
     import pandas as pd
 
-    measured = measure_rows(plan, store, snapshot)
+    measured = measure_rows(plan, store, snapshot, every)
     return Results(
         suite,
         table(shown),
-        measures(measured),
+        lambda: measures(measured),  # many tables need neither
         pd.DataFrame(cost_rows(snapshot)),
         quantities_of(plan, host),
-        courses(measured),
+        lambda: courses(measured),
     )
 
 

@@ -44,7 +44,8 @@ def verdicts_of(
 
     look = snapshot or Snapshot(plan, store)
     quantities = quantities_of(plan, host_of(suite, options))
-    return evaluate_rows(plan.suite, rows(plan, store, look), measure_rows(plan, store, look), quantities)
+    cells = rows(plan, store, look)
+    return evaluate_rows(plan.suite, cells, measure_rows(plan, store, look, cells), quantities)
 
 
 def verdicts_if_any(

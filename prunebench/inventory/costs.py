@@ -10,6 +10,7 @@ from prunebench.inventory.estimate import logged_seconds
 from prunebench.inventory.rows import SETTING_LABELS
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
+from prunebench.plan.job import Job
 from prunebench.plan.params import MeasureParams, TrainParams
 from prunebench.plan.plan import Plan
 
@@ -52,28 +53,33 @@ class _Scoring:
         except OSError:
             self._logs = set()
         self._seconds: dict[str, float | None] = {}
+        self._known: dict[tuple[str, int], int] = {}
 
     def of(self, cell: PlannedCell, forward: float | None) -> dict[str, Any]:
-        jobs = [self._plan.jobs[key] for key in self._plan.ancestors(cell.key)]
-        scorings = [
-            (job, len(kept))
-            for job in jobs
-            if not isinstance(job.params, TrainParams)
-            for _, kept in job.params.scorings(cell.prunable).values()
-        ]
-        macs = sum(self._plan.costs[key] for key in {job.key for job, _ in scorings})
-        policies = [
-            len(job.params.run.policy.weights_there)
-            for job in jobs
-            if isinstance(job.params, TrainParams) and job.params.run.policy is not None
-        ]
+        keys = self._plan.ancestors(cell.key)
+        jobs = [self._plan.jobs[key] for key in keys]
+        rounds = {key: self._rounds(key, cell.prunable) for key in keys}
+        scored = [job.key for job in jobs if job.kind != "train" and rounds[job.key]]
+        macs = sum(self._plan.costs[key] for key in scored)
         return {
             "macs": cell.cost,
             "scoring_macs": macs,
-            "scoring_rounds": sum(rounds for _, rounds in scorings) + sum(policies),
+            "scoring_rounds": sum(rounds.values()),
             "scoring_passes": macs / forward if forward else None,
-            "scoring_seconds": self._time(sorted(_timed(self._plan, jobs))),
+            "scoring_seconds": self._time(sorted(_timed(jobs))),
         }
+
+    def _rounds(self, key: str, there: int) -> int:
+        """Return how often a job scores a network of which so many weights are there; many cells need it."""
+        if (key, there) not in self._known:
+            params = self._plan.jobs[key].params
+            if isinstance(params, TrainParams):
+                policy = params.run.policy
+                rounds = 0 if policy is None else len(policy.weights_there)
+            else:
+                rounds = sum(len(kept) for _, kept in params.scorings(there).values())
+            self._known[key, there] = rounds
+        return self._known[key, there]
 
     def _time(self, keys: Sequence[str]) -> float | None:
         """Return how long these jobs took together; None where a log does not say."""
@@ -87,7 +93,7 @@ class _Scoring:
         return self._seconds[key]
 
 
-def _timed(plan: Plan, jobs: Sequence[Any]) -> set[str]:
+def _timed(jobs: Sequence[Job]) -> set[str]:
     """Return the keys of the jobs that score or make masks."""
     return {job.key for job in jobs if job.kind in ("score", "mask", "shuffle")}
 
@@ -102,11 +108,17 @@ def _forward_macs(plan: Plan) -> dict[tuple[str, str], float]:
     Read off cells that are scored and of which a measured course says how many passes that took.
     """
     known: dict[tuple[str, str], float] = {}
+    looked: set[tuple[str, ...]] = set()
     for cell in plan.cells:
-        if _network(cell) not in known and (passes := _passes(plan, cell)):
+        alike = (*_network(cell), cell.matrix, cell.labels.get("method", ""))  # one of them is enough
+        if _network(cell) in known or alike in looked:
+            continue
+        if passes := _passes(plan, cell):
             jobs = (plan.jobs[key] for key in plan.ancestors(cell.key))
             macs = sum(plan.costs[job.key] for job in jobs if job.kind in ("score", "mask"))
             known[_network(cell)] = macs / passes
+        elif float(cell.density) < 1:
+            looked.add(alike)
     return known
 
 
@@ -152,6 +164,8 @@ _FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 def _measured(snapshot: Snapshot, cell: PlannedCell) -> dict[str, Any]:
     numbers: dict[str, Any] = {column: None for columns in _FIELDS.values() for column in columns}
     for key in cell.targets[1:]:
+        if not snapshot.listed(key):
+            continue
         params = snapshot.plan.jobs[key].params
         if not isinstance(params, MeasureParams) or params.diagnostic.name not in _FIELDS:
             continue

@@ -66,16 +66,23 @@ def of_selection(rows: Sequence[Mapping[str, Any]], asked: Collection[str]) -> l
     return [row for row in marked if tuple(row[name] for name in SETTING_LABELS) in shown]
 
 
-def measure_rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
+def measure_rows(
+    plan: Plan,
+    store: Store,
+    snapshot: Snapshot | None = None,
+    cells: Sequence[Mapping[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
     """Return what `prunebench.analysis.measures` takes, cell by cell in plan order, measures in the suite's.
 
     A measure is "finished", "diverged" (what it is of diverged), "failed" (something that it needs failed,
     and nothing came out since) or "missing". Unpruned cells have none of their masks. `snapshot` saves
-    reading results again.
+    reading results again; `cells` are the `rows` of the same, where these are there already.
     """
     snapshot = snapshot or Snapshot(plan, store)
     table = []
-    for cell, row in zip(plan.cells, rows(plan, store, snapshot), strict=True):
+    for cell, row in zip(plan.cells, cells or rows(plan, store, snapshot), strict=True):
+        if not cell.targets[1:]:
+            continue
         about = {
             name: value for name, value in row.items() if name not in ("correct", "examples", "accuracy")
         }
