@@ -96,11 +96,11 @@ def say_unjudged(outcomes: Iterable[Outcome]) -> None:
         complain(f"{counted(len(names), 'check')} cannot be judged ({few(names)}): {error}", label="Warning")
 
 
-def claims_without_checks(suite: Mapping[str, Any]) -> list[str]:
+def claims_without_checks(suite: Mapping[str, Any]) -> dict[str, str]:
     """Return, for each claim of a plan's suite that no check names, a sentence that says so."""
     named = {check.get("claim") for check in suite.get("checks", ())}
     claims = [claim["id"] for claim in suite.get("claims", ()) if claim["id"] not in named]
-    return [f"no check names the claim {claim}, so nothing judges it" for claim in claims]
+    return {claim: f"no check names the claim {claim}, so nothing judges it" for claim in claims}
 
 
 def as_counts(verdicts: Verdicts | None) -> dict[str, Any] | None:

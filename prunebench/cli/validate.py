@@ -80,7 +80,7 @@ def _contents(session: Session) -> dict[str, Any]:
         "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
         "valid": True,
         "problems": [],
-        "warnings": claims_without_checks(plan.suite),
+        "warnings": list(claims_without_checks(plan.suite).values()),
         "matrices": len({cell.matrix for cell in plan.cells}),
         "cells": len(plan.cells),
         "jobs": len(plan.jobs),
