@@ -10,13 +10,14 @@ from prunebench.inventory.estimate import logged_seconds
 from prunebench.inventory.rows import SETTING_LABELS
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
-from prunebench.plan.job import Job
 from prunebench.plan.params import MeasureParams, TrainParams
 from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
 
 __all__ = ["cost_rows"]
 
 
+@uncollected()
 def cost_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return a row for each cell, in plan order: its labels, then what `report.results.COSTS` describes.
 
@@ -53,33 +54,33 @@ class _Scoring:
         except OSError:
             self._logs = set()
         self._seconds: dict[str, float | None] = {}
-        self._known: dict[tuple[str, int], int] = {}
+        self._known: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def of(self, cell: PlannedCell, forward: float | None) -> dict[str, Any]:
-        keys = self._plan.ancestors(cell.key)
-        jobs = [self._plan.jobs[key] for key in keys]
-        rounds = {key: self._rounds(key, cell.prunable) for key in keys}
-        scored = [job.key for job in jobs if job.kind != "train" and rounds[job.key]]
-        macs = sum(self._plan.costs[key] for key in scored)
+        alike = (cell.matrix, id(cell.labels), cell.density)  # other seeds: the same work
+        if alike not in self._known:
+            self._known[alike] = self._work(cell)
+        macs, rounds = self._known[alike]
         return {
             "macs": cell.cost,
             "scoring_macs": macs,
-            "scoring_rounds": sum(rounds.values()),
+            "scoring_rounds": rounds,
             "scoring_passes": macs / forward if forward else None,
-            "scoring_seconds": self._time(sorted(_timed(jobs))),
+            "scoring_seconds": self._time(_timed(self._plan, cell)) if self._logs else None,
         }
 
-    def _rounds(self, key: str, there: int) -> int:
-        """Return how often a job scores a network of which so many weights are there; many cells need it."""
-        if (key, there) not in self._known:
+    def _work(self, cell: PlannedCell) -> tuple[float, int]:
+        """Return the multiply-accumulates of all scorings, and how often weights are scored."""
+        macs, rounds = 0.0, 0
+        for key in sorted(self._plan.ancestors(cell.key)):
             params = self._plan.jobs[key].params
-            if isinstance(params, TrainParams):
-                policy = params.run.policy
-                rounds = 0 if policy is None else len(policy.weights_there)
-            else:
-                rounds = sum(len(kept) for _, kept in params.scorings(there).values())
-            self._known[key, there] = rounds
-        return self._known[key, there]
+            if not isinstance(params, TrainParams):
+                scorings = params.scorings(cell.prunable).values()
+                rounds += sum(len(kept) for _, kept in scorings)
+                macs += self._plan.costs[key] if scorings else 0.0
+            elif params.run.policy is not None:
+                rounds += len(params.run.policy.weights_there)
+        return macs, rounds
 
     def _time(self, keys: Sequence[str]) -> float | None:
         """Return how long these jobs took together; None where a log does not say."""
@@ -93,9 +94,10 @@ class _Scoring:
         return self._seconds[key]
 
 
-def _timed(jobs: Sequence[Job]) -> set[str]:
+def _timed(plan: Plan, cell: PlannedCell) -> list[str]:
     """Return the keys of the jobs that score or make masks."""
-    return {job.key for job in jobs if job.kind in ("score", "mask", "shuffle")}
+    keys = sorted(plan.ancestors(cell.key))
+    return [key for key in keys if plan.jobs[key].kind in ("score", "mask", "shuffle")]
 
 
 def _network(cell: PlannedCell) -> tuple[str, str]:

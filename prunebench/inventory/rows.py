@@ -8,6 +8,7 @@ from typing import Any
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.params import MeasureParams
 from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
 __all__ = ["SETTING_LABELS", "measure_rows", "of_selection", "rows"]
@@ -16,6 +17,7 @@ SETTING_LABELS = ("architecture", "dataset", "recipe", "split", "find", "score_a
 """A cell's labels that say which setting it is of."""
 
 
+@uncollected()
 def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
     """Return what `prunebench.analysis.table` takes: labels, status and counts of every cell, in plan order.
 
@@ -66,6 +68,7 @@ def of_selection(rows: Sequence[Mapping[str, Any]], asked: Collection[str]) -> l
     return [row for row in marked if tuple(row[name] for name in SETTING_LABELS) in shown]
 
 
+@uncollected()
 def measure_rows(
     plan: Plan,
     store: Store,
