@@ -145,7 +145,8 @@ def _print(name: str, verdicts: Verdicts, every: int, cells: Mapping[str, str], 
     say()
     say(
         f"{verdicts.failures:,} of {counted(verdicts.judged, 'check')} that were judged "
-        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to {verdicts.chance:.3g}"
+        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to {verdicts.chance:.3g}, "
+        "besides differences too small to matter"
     )
 
 
