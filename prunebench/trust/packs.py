@@ -189,7 +189,7 @@ def _check_spelling(path: Path, name: str, content: bytes) -> None:
 
 def _plan(path: Path, store: Store, file: Path) -> Plan:
     try:
-        plan = read_frozen(file, store)
+        plan = read_frozen(file, store, whole=True)
     except Damaged as error:
         raise StoreError(f"{path}: {file.name}: {error.reason}") from None
     if plan is None:
