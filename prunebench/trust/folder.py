@@ -23,6 +23,7 @@ from prunebench.report.results import Results
 from prunebench.store import Record, Store, shown
 from prunebench.trust.admission import admission_faults, rerun_faults
 from prunebench.trust.archive import archived
+from prunebench.trust.complete import missing_in_matrices
 from prunebench.trust.joined import joined_plan, joined_store
 from prunebench.trust.packs import Pack, pack_files, refused, unpack
 from prunebench.trust.reruns import Row, Verified, judge, results_in, rows_of, same_run
@@ -113,6 +114,8 @@ def without(folder: Path, left_out: Path | None) -> Iterator[Published]:
 
 def _read(folder: Path, scratch: Path, left_out: Path | None) -> Published:
     own = unpack(folder / RECORDS, _empty(scratch / "own"))
+    if faults := missing_in_matrices(own.plan):
+        raise refused(folder / RECORDS, faults)
     plan, submissions = own.plan, {}
     files = (path for path in sorted((folder / SUBMISSIONS).glob("*")) if not _same_file(path, left_out))
     for number, path in enumerate(files):

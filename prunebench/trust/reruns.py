@@ -104,8 +104,8 @@ def results_in(plan: Plan, store: Store, row: Row) -> dict[int, Record]:
 def same_run(claimed: Record | None, rerun: Record) -> str | None:
     """Return why a record is no rerun: it is the claimed run itself, or does not say when it was made.
 
-    Whoever runs a cell again finishes at another time, after other seconds of training. This finds copies, not
-    forgeries: a time can be edited and sealed again by everybody.
+    Whoever runs a cell again finishes at another time, after other seconds of training. This finds copies,
+    not forgeries: a time can be edited and sealed again by everybody.
     """
     time = rerun.provenance.get("time") or {}
     finished = time.get("finished")
