@@ -21,7 +21,7 @@ from prunebench.checks.sentences import compound_reason, reason
 from prunebench.checks.shares import Share, ShareDifference
 from prunebench.checks.sides import Setting, Side, settings_of, side_name
 from prunebench.checks.spans import Meant, Spans, percent, words
-from prunebench.errors import PrunebenchError
+from prunebench.errors import ComponentError, PrunebenchError, UsageError
 
 __all__ = ["Asking", "judged"]
 
@@ -56,9 +56,10 @@ class Asking:
         for _, asked, _ in asked_by(check):
             try:
                 self._quantities(name_of(asked))
-            except (KeyError, PrunebenchError):
-                said = f"the quantity '{name_of(asked)}' is not installed here"
-                return replace(_about(check), verdict="not run", reason=said)
+            except (KeyError, UsageError):
+                return _unjudged(_about(check), f"the quantity '{name_of(asked)}' is not installed here")
+            except PrunebenchError as error:  # its plugin does not load
+                return _unjudged(_about(check), f"the quantity '{name_of(asked)}' cannot be had: {error}")
         assert check.range is not None
         settings = list(settings_of(check, self._table, self._quantities))
         beside = tuple(self._over(check, one, settings) for one in check.beside)
@@ -148,10 +149,23 @@ def _with_cells(about: Outcome, there: Mapping[str, bool]) -> Outcome:
     return replace(about, keys=tuple(there), cells=len(there), absent=absent, missing=len(absent))
 
 
+def _unjudged(about: Outcome, error: str) -> Outcome:
+    """Return the outcome of a check that cannot be judged, for this reason."""
+    return replace(about, verdict="not run", reason=error.splitlines()[0], error=error)
+
+
 def _compared(about: Outcome, comparison: Comparison) -> Outcome:
-    """Return the outcome of one comparison."""
-    seeds = comparison.seeds
+    """Return the outcome of one comparison; where a quantity fails, of that alone."""
     about = _with_cells(about, comparison.cells)
+    try:
+        return _by_numbers(about, comparison)
+    except ComponentError as error:  # where cells are missing too, it may be for want of them
+        return _told(about) if about.missing else _unjudged(about, str(error))
+
+
+def _by_numbers(about: Outcome, comparison: Comparison) -> Outcome:
+    """Return the outcome of one comparison, by the quantity's numbers. Raises: ComponentError."""
+    seeds = comparison.seeds
     about = replace(about, n=len(seeds), seeds=seeds, differences=comparison.differences)
     about = replace(about, notes=tuple(_notes(comparison)))
     evidence = comparison.evidence
@@ -237,6 +251,7 @@ def _compound(
         absent=tuple(absent),
         missing=len(absent),
         parts=tuple(parts),
+        error="" if verdict in ("holds", "fails") else next((p.error for p in parts if p.error), ""),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
     said = compound_reason(outcome, parts, names, what)

@@ -84,6 +84,8 @@ class Outcome(_Plain):
     """The keys of those that are no results yet."""
     reason: str = ""
     """A sentence for people."""
+    error: str = ""
+    """Why it cannot be judged, and where that arose: a quantity fails, or is not installed. Else empty."""
     notes: tuple[str, ...] = ()
     """What a reader has to know besides, such as runs that diverged."""
     beside: tuple[Outcome, ...] = ()

@@ -78,7 +78,9 @@ def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[
     if failing:
         shown = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if failing[5:] else "")
         said += f"; fails at {shown}"
-    if outcome.missing:
+    if outcome.error:
+        said += f"; {outcome.error.splitlines()[0]}"
+    elif outcome.missing:
         said += f"; {lacking(outcome.missing, outcome.cells)}"
     elif outcome.verdict == "undecided" and outcome.seeds_needed:
         said += f"; about {outcome.seeds_needed} seeds would decide it"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome
 
-__all__ = ["judged", "report", "summary"]
+__all__ = ["failing", "judged", "report", "summary"]
 
 
 def summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
@@ -102,15 +102,22 @@ def report(
 
 
 def judged(overview: Overview, suite: str, options: Mapping[str, Any]) -> Verdicts | None:
-    """Return the verdicts on the checks that the selected cells have a part in; None where there are none.
+    """Return the verdicts on the checks that the selected cells have a part in; None where there are none,
+    or they cannot be told.
 
     The store is looked at once more: all that the run made is there.
     """
-    from prunebench.cli._verdicts import of_cells, verdicts_if_any
+    from prunebench.cli._verdicts import verdicts_if_any
     from prunebench.smoke import limit_of
 
     plan = overview.session.plan
-    verdicts = verdicts_if_any(plan, overview.store, suite, options)
-    if verdicts is None or limit_of(plan.suite) is not None:  # no check of a smoke run has cells
-        return verdicts
-    return of_cells(verdicts, [key for cell in overview.cells for key in (cell.key, *cell.targets)])
+    selected = [key for cell in overview.cells for key in (cell.key, *cell.targets)]
+    keys = None if limit_of(plan.suite) is not None else selected  # no check of a smoke run has cells
+    return verdicts_if_any(plan, overview.store, suite, options, keys=keys)
+
+
+def failing(overview: Overview, verdicts: Verdicts | None) -> bool:
+    """True if a check fails or cannot be judged: because its quantity fails, or none can."""
+    if verdicts is None:
+        return bool(overview.session.plan.suite.get("checks"))
+    return any(one.verdict == "fails" or one.error for one in verdicts.outcomes)

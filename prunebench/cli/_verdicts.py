@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prunebench.cli._options import host_of
 
 if TYPE_CHECKING:
-    from prunebench.checks.outcomes import Verdicts
+    from prunebench.checks.outcomes import Outcome, Verdicts
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.plan import Plan
     from prunebench.store import Store
 
-__all__ = ["as_counts", "of_cells", "say_standing", "verdicts_if_any", "verdicts_of"]
+__all__ = ["as_counts", "say_standing", "say_unjudged", "unjudged", "verdicts_if_any", "verdicts_of"]
 
 SHOWN = 10
-"""Failing checks that are named; `prunebench check` has all."""
+"""Checks that are named, of those that fail or cannot be judged; `prunebench check` has all."""
 
 
 def verdicts_of(
@@ -28,7 +28,7 @@ def verdicts_of(
 
     `suite` and `options` are the command's: they say which plugins a quantity of the user's own comes from.
 
-    Raises: ComponentError where a quantity fails; PluginError where its plugin does.
+    Raises: UsageError where two different cells stand in one place.
     """
     from prunebench.checks.rows import evaluate_rows
     from prunebench.inventory.rows import measure_rows, rows
@@ -41,11 +41,18 @@ def verdicts_of(
 
 
 def verdicts_if_any(
-    plan: Plan, store: Store, suite: str, options: Mapping[str, Any], snapshot: Snapshot | None = None
+    plan: Plan,
+    store: Store,
+    suite: str,
+    options: Mapping[str, Any],
+    snapshot: Snapshot | None = None,
+    *,
+    keys: Collection[str] | None = None,
 ) -> Verdicts | None:
     """Return the verdicts for a command that is about something else; None where there are none to tell.
 
-    Checks that cannot be judged, because a quantity fails, are told on standard error.
+    `keys`: only the checks that cells of these keys have a part in. What cannot be judged, because a quantity
+    fails, is told on standard error.
     """
     from prunebench.cli._output import complain
     from prunebench.errors import PrunebenchError
@@ -53,13 +60,33 @@ def verdicts_if_any(
     if not plan.suite.get("checks"):
         return None
     try:
-        return verdicts_of(plan, store, suite, options, snapshot)
+        verdicts = verdicts_of(plan, store, suite, options, snapshot)
     except PrunebenchError as error:
         complain(f"the checks cannot be judged: {error}", label="Warning")
         return None
+    verdicts = verdicts if keys is None else _of_cells(verdicts, keys)
+    say_unjudged(verdicts.outcomes)
+    return verdicts
 
 
-def of_cells(verdicts: Verdicts, keys: Collection[str]) -> Verdicts:
+def unjudged(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the checks that cannot be judged: a quantity fails, or is not installed."""
+    return [one for one in outcomes if one.error]
+
+
+def say_unjudged(outcomes: Iterable[Outcome]) -> None:
+    """Tell on standard error which checks cannot be judged, and why: once for all of one reason."""
+    from prunebench.checks.words import few
+    from prunebench.cli._output import complain, counted
+
+    by_error: dict[str, list[str]] = {}
+    for one in unjudged(outcomes):
+        by_error.setdefault(one.error, []).append(one.check)
+    for error, names in list(by_error.items())[:SHOWN]:
+        complain(f"{counted(len(names), 'check')} cannot be judged ({few(names)}): {error}", label="Warning")
+
+
+def _of_cells(verdicts: Verdicts, keys: Collection[str]) -> Verdicts:
     """Return the checks that cells of these keys have a part in, and the claims that have one of them."""
     wanted = set(keys)
     outcomes = tuple(one for one in verdicts.outcomes if wanted.intersection(one.keys))
@@ -69,13 +96,14 @@ def of_cells(verdicts: Verdicts, keys: Collection[str]) -> Verdicts:
 
 
 def as_counts(verdicts: Verdicts | None) -> dict[str, Any] | None:
-    """Return how many claims and checks came out how, and which checks fail, as plain values."""
+    """Return how many claims and checks came out how, and which fail or cannot be judged, as plain values."""
     if verdicts is None:
         return None
     return {
         "by_claim": dict(Counter(claim.verdict for claim in verdicts.claims)),
         "by_check": dict(Counter(outcome.verdict for outcome in verdicts.outcomes)),
         "failing": [one.check for one in verdicts.outcomes if one.verdict == "fails"],
+        "unjudged": [one.check for one in unjudged(verdicts.outcomes)],
     }
 
 

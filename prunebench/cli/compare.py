@@ -106,10 +106,16 @@ def _sides(
     from prunebench.report.changes import changes
 
     chosen = {"--against": against, "-k": options["keyword"], "--sparsity": options["sparsity"]}
+    of_one = {"--scorer": options["scorer"], "--seeds": options["seeds"], "--store": options["store"]}
+    for name, value in of_one.items() if names_two_stores(given) else ():
+        if value:
+            raise UsageError(
+                f"{name} is for one store; {given[0]} and {given[1]} are two, with their own plans"
+            )
     for name, value in chosen.items():
         if value:
             raise UsageError(f"{name} is for comparing methods; {given[0]} and {given[1]} are compared whole")
-    compared = changed_stores(given) if names_two_stores(given) else changed_versions(given, options)
+    compared = changed_stores(given, options) if names_two_stores(given) else changed_versions(given, options)
     return changes(compared, format), 0 if all(one.same for one in compared) else 1
 
 

@@ -73,7 +73,9 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 )
 @click.option("-q", "--quiet", is_flag=True, help="No line a cell: the summary and the leaderboard only.")
 @click.option("-v", "--verbose", is_flag=True, help="Also a line for cells that were done before.")
-@click.option("--strict", is_flag=True, help="Exit with 1 also where a check fails that these cells decide.")
+@click.option(
+    "--strict", is_flag=True, help="Exit with 1 also where a check of these cells fails, or cannot be judged."
+)
 @click.option("--no-table", is_flag=True, help="Print no leaderboard at the end.")
 @as_json
 @click.pass_context
@@ -260,15 +262,17 @@ def _told(
     options: Mapping[str, Any],
     as_json: bool,
 ) -> tuple[dict[str, Any], int]:
-    """Print or return what is there now, and return the exit code: with --strict, failing checks count."""
-    from prunebench.cli._ending import judged, report
+    """Print or return what is there now, and return the exit code.
+
+    With --strict, checks count that fail, and those that cannot be judged.
+    """
+    from prunebench.cli._ending import failing, judged, report
     from prunebench.cli._exit_codes import FAILED
 
     ended = outcome.exit_code in (0, FAILED)  # after an interrupt nobody waits for a table
     verdicts = judged(overview, suite, options) if ended else None
-    if options["strict"] and verdicts is not None and not outcome.exit_code:
-        failing = any(one.verdict == "fails" for one in verdicts.outcomes)
-        outcome = dataclasses.replace(outcome, exit_code=FAILED if failing else 0)
+    if options["strict"] and not outcome.exit_code and failing(overview, verdicts):
+        outcome = dataclasses.replace(outcome, exit_code=FAILED)
     table = ended and not options["no_table"]
     told = report(overview, outcome, seconds, as_json=as_json, table=table, suite=suite, verdicts=verdicts)
     return told, outcome.exit_code

@@ -18,7 +18,7 @@ from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.report.standings import LONG, Board, Standing, board
 
-__all__ = ["CHECKS", "CLAIMS", "COSTS", "Results"]
+__all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 
 COSTS: Mapping[str, str] = {
     "macs": "multiply-accumulates of everything that the method takes, as if it were run alone",
@@ -39,6 +39,15 @@ COSTS: Mapping[str, str] = {
     "relative_sparse": "training_flops_sparse over the same",
 }
 """What each column of costs holds; NaN where it is not known."""
+
+COST_FORMS: Mapping[str, str] = {
+    **dict.fromkeys(COSTS, "amount"),
+    **dict.fromkeys(("scoring_rounds", "scoring_passes", "kept", "prunable"), "count"),
+    **dict.fromkeys(("scoring_seconds", "train_seconds"), "seconds"),
+    **dict.fromkeys(("relative_dense", "relative_sparse"), "factor"),
+    "effective_density": "share",
+}
+"""How each column of costs is written (`numbers.FORMS`)."""
 
 CHECKS = (
     "check",

@@ -151,7 +151,18 @@ def _rows(results: Results, pair: Pair) -> pd.DataFrame:
     )
     for side in ("of", "against"):
         frame = _with_mean(frame, results, side)
-    return frame.assign(of=of, against=against)
+    return _by_value(frame.assign(of=of, against=against))
+
+
+def _by_value(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with those of which all seeds say the same decided by that, as checks of it are.
+
+    There is no spread to estimate: the interval is the value, and p is 1 where that is 0, else 0.
+    """
+    alike = (frame["n"] > 1) & (frame["sd"] == 0)
+    value = frame["difference"]
+    decided = {"low": value, "high": value, "p": (value == 0).astype("float64")}
+    return frame.assign(**{name: frame[name].mask(alike, number) for name, number in decided.items()})
 
 
 def _with_mean(frame: pd.DataFrame, results: Results, side: str) -> pd.DataFrame:
@@ -167,9 +178,7 @@ def _verdict(row: dict[Any, Any]) -> str:
     if not row["n"]:
         return "not run"
     margin = row["margin"]
-    if row["sd"] == 0 and row["difference"] == 0:
-        return "same"
-    if -margin < row["low"] and row["high"] < margin:
+    if (-margin < row["low"] and row["high"] < margin) or row["low"] == row["high"] == 0:
         return "same"
     if row["p_holm"] < 0.05:
         return "better" if row["difference"] > 0 else "worse"

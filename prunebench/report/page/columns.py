@@ -10,7 +10,8 @@ A packed table is `{"rows": n, "columns": {name: column}}`. A column is one of
 - `{"s": column, "x": [row, value, …]}`: as another column, but for some rows; with "m" for "s", 100 less it;
 - `{"f": [shared, rest, shared, rest, …]}`: each text is what it shares with the one before, and its rest;
 - `{"h": "…"}`: keys, of each its first twelve hexadecimal digits, as eight of base64;
-- `{"j": [columns]}`: each text is those of other columns of the row, joined.
+- `{"j": [columns]}`: each text is those of other columns of the row, joined;
+- `{"p": column}`: 100 times another column.
 
 The texts of "t" may be `{"f": …}` themselves. `unpack` in js/1-data.js reads them. Absent values are null.
 """
@@ -26,29 +27,36 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from prunebench.numbers import shortened
 from prunebench.report.escapes import plain
 
 __all__ = ["embedded", "key_digits", "packed", "safe"]
 
 DIGITS = 6
-"""So many significant digits of a number are in the page; `prunebench leaderboard` prints all."""
+"""So many significant digits of a number are in the page, more where it would be written otherwise else.
 
+`prunebench leaderboard` prints ten.
+"""
 
 _FEW = 20
 """Of more rows a column of numbers may be told by another one."""
 
 
 def packed(
-    frame: pd.DataFrame, names: Sequence[str] | None = None, digits: Mapping[str, int] | None = None
+    frame: pd.DataFrame, names: Sequence[str] | None = None, forms: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Return a table packed; `names`: the columns to take; `digits`: decimals of some, else `DIGITS`."""
+    """Return a table packed; `names`: the columns to take; `forms`: how some are written, keys of FORMS.
+
+    A number is shortened to so many digits that the page writes it as all of them would be
+    (`numbers.shortened`): fewer where its form is known.
+    """
     taken = [str(name) for name in frame] if names is None else names
-    digits = digits or {}
+    forms = forms or {}
     columns: dict[str, dict[str, Any]] = {}
     numbers: dict[str, Sequence[Any]] = {}
     for name in taken:
-        column = frame[name].round(digits[name]) if name in digits else frame[name]
-        values = _safe_column(column)
+        column = frame[name]
+        values = _safe_column(column, forms.get(name, ""))
         columns[name] = _column(values)
         if pd.api.types.is_float_dtype(column) and len(columns[name].get("v", ())) > _FEW:
             columns[name] = _beside(values, numbers) or columns[name]
@@ -82,9 +90,12 @@ def safe(value: Any) -> Any:
     return plain(str(value))
 
 
-def _safe_column(column: pd.Series) -> list[Any]:
+def _safe_column(column: pd.Series, form: str) -> list[Any]:
     """Return a column's values as `safe` does, each different one once."""
     values = column.tolist()
+    if pd.api.types.is_float_dtype(column):
+        numbers = {value: _number(float(value), form) for value in set(values) if not pd.isna(value)}
+        return [numbers.get(value) for value in values]
     if not all(isinstance(value, str | float) for value in values):
         return [safe(value) for value in values]
     known = {value: safe(value) for value in set(values)}
@@ -99,11 +110,21 @@ def embedded(value: Any) -> str:
     return text
 
 
-def _number(value: float) -> float | int | None:
+def _number(value: float, form: str = "") -> float | int | None:
     if not math.isfinite(value):
         return None
-    short = float(f"{value:.{DIGITS}g}")
-    return int(short) if short.is_integer() and abs(short) < 2**53 else short
+    if value.is_integer() and abs(value) < 2**53 and form not in _FEW_DIGITS:
+        return int(value)
+    return _whole(shortened(value, _FEW_DIGITS.get(form, DIGITS), form))
+
+
+_FEW_DIGITS = {"points": 5, "difference": 4, "amount": 4, "seconds": 4, "share": 5, "factor": 4}
+"""Significant digits of numbers whose form is known."""
+
+
+def _whole(value: float) -> float | int:
+    """Return a number that is whole as such: it has one character less."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _column(values: Sequence[Any]) -> dict[str, Any]:
@@ -146,7 +167,7 @@ def _beside(values: Sequence[Any], others: Mapping[str, Sequence[Any]]) -> dict[
 
 
 def _complement(value: Any) -> float | int | None:
-    return None if value is None else _number(100 - value)
+    return None if value is None else _whole(float(f"{100 - value:.{DIGITS}g}"))
 
 
 def _runs(values: Sequence[Any], spelled: Sequence[Any] | None = None) -> list[Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import pandas as pd
+
 from prunebench.analysis import SETTING, variant_name
 from prunebench.checks.outcomes import Verdicts
 from prunebench.report.escapes import plain
@@ -165,7 +167,7 @@ def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any
     """Return figures without their data, and each of the tables that they read once."""
     datasets = {name: table for figure in drawn for name, table in figure.tables.items()}
     return {
-        "datasets": {name: packed(table) for name, table in datasets.items()},
+        "datasets": {name: _dataset(table) for name, table in datasets.items()},
         "figures": [
             {
                 "id": figure.id,
@@ -179,6 +181,14 @@ def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any
             for figure in drawn
         ],
     }
+
+
+def _dataset(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table that figures read; sparsities in percent, too, as tables show them."""
+    whole = packed(table)
+    if "sparsity" in table:
+        whole["columns"]["percent"] = {"p": "sparsity"}
+    return whole
 
 
 def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:

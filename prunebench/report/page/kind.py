@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prunebench.report.page.listed import Column, Listed
+from prunebench.report.page.listed import NUMBER, Column, Listed
 from prunebench.report.portrait import Portrait, judged_method
 from prunebench.report.results import Results
 
@@ -30,7 +30,7 @@ def kind(results: Results) -> list[Listed]:
         Column("answer", "answer"),
         Column("says", "what that means"),
         *(
-            Column(name, word, f"settings and ranges that say so: {word}", "number")
+            Column(name, word, f"settings and ranges that say so: {word}", NUMBER)
             for name, word in _COUNTED.items()
         ),
     ]

@@ -53,6 +53,7 @@ class Table {
   unpack(column) {
     if (column === undefined) return Array(this.rows).fill(null);
     if ("s" in column || "m" in column) return this.beside(column);
+    if ("p" in column) return this.column(column.p).map((value) => (value === null ? null : Number((100 * value).toPrecision(12))));
     if ("j" in column) return this.joined(column.j.map((name) => this.column(name)));
     const form = Object.keys(COLUMN).find((key) => key in column);
     if (!("t" in column)) return COLUMN[form](column, this.rows);
@@ -99,31 +100,6 @@ function svg(tag, attributes = {}, ...children) {
 }
 
 const byId = (id) => document.getElementById(id);
-const MINUS = "\u2212";
-
-// A number as tables print it: a minus sign that is one, thousands apart, so many digits.
-function shown(value, column = {}) {
-  if (value === null || value === undefined || value === "") return "";
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  if (Array.isArray(value)) return value.map((item) => shown(item, column)).join("; ");
-  if (typeof value === "object")
-    return Object.entries(value).map(([name, item]) => `${name}: ${shown(item)}`).join(", ");
-  if (typeof value !== "number") return String(value);
-  if (column.kind === "p") return value < 0.001 ? "< 0.001" : value.toFixed(3);
-  const text = column.digits !== undefined ? value.toFixed(column.digits) : brief(value);
-  const signed = column.signed && value > 0 && Number(text) !== 0 ? `+${text}` : text;
-  return Number(text) === 0 ? text.replace("-", "") : signed.replace("-", MINUS);
-}
-
-function brief(value) {
-  if (Number.isInteger(value)) return Math.abs(value) < 1e4 ? String(value) : grouped(value);
-  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e7)) return value.toExponential(2);
-  return String(Number(value.toPrecision(4)));
-}
-
-const grouped = (value) =>
-  Math.abs(value) >= 1e9 ? value.toExponential(2) : value.toLocaleString("en-US");
-
 function save(name, kind, content) {
   const link = el("a", { href: URL.createObjectURL(new Blob([content], { type: kind })), download: name });
   document.body.append(link);

@@ -57,7 +57,7 @@ class TableView {
     const label = `filter by ${column.title}`;
     if (kindOf(column) !== "text") {
       const input = el("input", { type: "text", "aria-label": label, placeholder: "> 90", title: "> 90, <= 5, 10..20, or a number" });
-      input.addEventListener("input", () => this.filter(column, input.value && condition(input)));
+      input.addEventListener("input", () => this.filter(column, input.value && condition(input, column)));
       return input;
     }
     const values = [...new Set(this.table.column(column.id))].filter((value) => value !== null && value !== "").map((value) => shown(value));
@@ -113,8 +113,8 @@ class TableView {
 
   update() {
     const tests = [...this.filters].map(([id, test]) => [this.table.column(id), test]);
-    const words = this.columns.map((column) => this.table.column(column.id));
-    const has = (i) => !this.word || words.some((values) => shown(values[i]).toLowerCase().includes(this.word));
+    const words = this.columns.map((column) => [this.table.column(column.id), column]);
+    const has = (i) => !this.word || words.some(([values, column]) => shown(values[i], column).toLowerCase().includes(this.word));
     this.rows = this.chosen.filter((i) => tests.every(([values, test]) => test(values[i])) && has(i));
     if (this.sort) {
       const values = this.table.column(this.sort.column.id);
@@ -145,8 +145,13 @@ class TableView {
     this.scroller.querySelector("table").setAttribute("aria-rowcount", this.rows.length + 2);
   }
 
+  // How a number is written: of some columns another one says it, row by row.
+  formOf(column, i) {
+    return column.by ? this.table.column(column.by)[i] : column.form;
+  }
+
   drawRow(i, k) {
-    const cells = this.columnsShown.map((column) => el("td", { class: kindOf(column) }, cellOf(this.table.column(column.id)[i], column)));
+    const cells = this.columnsShown.map((column) => el("td", { class: kindOf(column) }, cellOf(this.table.column(column.id)[i], column, this.formOf(column, i))));
     const row = el("tr", { tabindex: 0, "data-row": i, "aria-rowindex": k + 3 }, cells);
     const name = this.table.names.includes("name") ? this.table.column("name")[i] : null;
     if (name) {
@@ -187,10 +192,10 @@ function spacer(height, columns) {
   return el("tr", { class: "spacer", "aria-hidden": "true" }, cell);
 }
 
-function cellOf(value, column) {
+function cellOf(value, column, form = column.form) {
   if (column.id === "name" && value) return named(value);
   if (column.id === "verdict" && value) return pill(value);
-  return el("bdi", {}, shown(value, column));
+  return el("bdi", {}, shown(value, column, form));
 }
 
 const pill = (verdict) => el("span", { class: `pill ${verdict.replaceAll(" ", "-")}` }, verdict);
@@ -198,7 +203,7 @@ const pill = (verdict) => el("span", { class: `pill ${verdict.replaceAll(" ", "-
 const containing = (text) => (value) => shown(value).toLowerCase().includes(text.trim().toLowerCase());
 
 // "> 90", "<= 5", "10..20", "3": a test of numbers; what is none of these marks the field and tests nothing.
-function condition(input) {
+function condition(input, column) {
   const text = input.value.replaceAll(MINUS, "-").trim();
   const between = text.match(/^(-?[\d.]+(?:e-?\d+)?)\s*(?:\.\.|–)\s*(-?[\d.]+(?:e-?\d+)?)$/i);
   const beyond = text.match(/^(<=|>=|<|>|=|≤|≥)?\s*(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)$/i);
@@ -209,7 +214,7 @@ function condition(input) {
   const test = {
     "<": (value) => value < x, ">": (value) => value > x, "<=": (value) => value <= x, "≤": (value) => value <= x,
     ">=": (value) => value >= x, "≥": (value) => value >= x,
-  }[beyond[1]] ?? ((value) => Math.abs(value - x) < 1e-9 * Math.max(1, Math.abs(x)));
+  }[beyond[1]] ?? ((value) => Math.abs(value - x) < 1e-9 * Math.max(1, Math.abs(x)) || shown(value, column).replace(MINUS, "-") === beyond[2]);
   return (value) => value !== null && value !== "" && test(value);
 }
 
@@ -241,7 +246,7 @@ function openRow(title, pairs, row) {
     el("h3", {}, title), el("button", { type: "button", class: "close", "aria-label": "close" }, "×"),
     command ? el("div", { class: "command" }, el("p", {}, "Run it again:"), el("pre", {}, el("code", {}, command)), button) : "",
     el("dl", {}, listed.map(([column, value]) => [
-      el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column))])),
+      el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column, column.by ? row[column.by] : column.form))])),
     row.runs?.length ? runsOf(row.runs) : "");
   dialog.showModal();
 }
@@ -256,7 +261,7 @@ function runsOf(spans) {
     if (list.firstChild || !cells) return;
     for (let i = 0; i < spans.length; i += 2)
       for (let k = spans[i]; k < spans[i] + spans[i + 1]; k++)
-        list.append(el("li", {}, el("bdi", {}, cells.column("cell")[k]), ` ${shown(cells.column("accuracy")[k], { digits: 2 })} ${cells.column("status")[k] === "finished" ? "" : cells.column("status")[k]}`));
+        list.append(el("li", {}, el("bdi", {}, cells.column("cell")[k]), ` ${shown(cells.column("accuracy")[k], { form: "points" })} ${cells.column("status")[k] === "finished" ? "" : cells.column("status")[k]}`));
   });
   return details;
 }

@@ -72,21 +72,21 @@ class Claims {
   }
 
   check(row, scale) {
-    const bounds = row.lower === null ? "" : ` [${shown(row.lower, EFFECT)}, ${shown(row.upper, EFFECT)}]`;
+    const bounds = row.lower === null ? "" : ` [${effect(row, "lower")}, ${effect(row, "upper")}]`;
     const opened = () => openRow(row.check, columnsOf("checks").map((column) => [column, row[column.id]]), row);
     const tr = el("tr", { tabindex: 0, onclick: opened, onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), opened()) },
       el("td", {}, pill(row.verdict)),
       el("td", {}, el("bdi", {}, row.check)),
       el("td", {}, el("bdi", {}, `${row.of ?? ""} ${EXPECT[row.expect] ?? row.expect} ${row.against ?? ""}`)),
       el("td", {}, el("bdi", {}, [row.setting, row.range].filter(Boolean).join(", "))),
-      el("td", { class: "number" }, row.effect === null ? el("bdi", {}, row.reason) : `${shown(row.effect, EFFECT)}${bounds}`),
+      el("td", { class: "number" }, row.effect === null ? el("bdi", {}, row.reason) : `${effect(row, "effect")}${bounds}`),
       el("td", {}, forest(row, scale)),
       el("td", {}, seedsOf(row)));
     return tr;
   }
 }
 
-const EFFECT = { digits: 2, signed: true };
+const effect = (row, name) => shown(row[name], {}, row.form);
 const EXPECT = { above: "above", same: "same as", "not-above": "not above", "not-same": "not the same as" };
 
 const seedsOf = (row) => `${row.n ?? 0}${row.verdict === "undecided" && row.seeds_needed ? ` (${row.seeds_needed} would decide)` : ""}`;
@@ -109,7 +109,7 @@ const WIDE = 160;
 function forest(row, scale) {
   if (row.effect === null) return null;
   const at = (x) => Math.max(1, Math.min(WIDE - 1, WIDE / 2 + (x / scale) * (WIDE / 2 - 4)));
-  const picture = svg("svg", { viewBox: `0 0 ${WIDE} 16`, width: WIDE, height: 16, class: `forest ${row.verdict.replaceAll(" ", "-")}`, role: "img", "aria-label": `effect ${shown(row.effect, EFFECT)}` });
+  const picture = svg("svg", { viewBox: `0 0 ${WIDE} 16`, width: WIDE, height: 16, class: `forest ${row.verdict.replaceAll(" ", "-")}`, role: "img", "aria-label": `effect ${effect(row, "effect")}` });
   if (row.margin) picture.append(svg("rect", { x: at(-row.margin), width: at(row.margin) - at(-row.margin), y: 2, height: 12, class: "margin" }));
   picture.append(svg("line", { x1: at(0), x2: at(0), y1: 0, y2: 16, class: "zero" }));
   if (row.lower !== null && row.upper !== null) picture.append(svg("line", { x1: at(row.lower), x2: at(row.upper), y1: 8, y2: 8, class: "bounds" }));

@@ -24,12 +24,12 @@ function placesTable(rows) {
 }
 
 function placeRow(row, differences, reach) {
-  const spread = row.sd === null ? "" : ` ± ${shown(row.sd, { digits: 2 })}`;
+  const spread = row.sd === null ? "" : ` ± ${shown(row.sd, { form: "points" })}`;
   const place = row.best === row.worst ? `${row.best}` : `${row.best}–${row.worst}`;
   const odd = [row.diverged ? `${row.diverged} diverged` : "", row.missing ? `${row.missing} not there` : "", row.failed ? `${row.failed} failed` : ""].filter(Boolean).join(", ");
   const tr = el("tr", { "data-variant": row.name, tabindex: 0 },
     el("th", { scope: "row" }, named(row.name)),
-    el("td", { class: "number" }, row.mean === null ? "" : `${shown(row.mean, { digits: 2 })}${spread}`),
+    el("td", { class: "number" }, row.mean === null ? "" : `${shown(row.mean, { form: "points" })}${spread}`),
     el("td", { class: "number" }, row.best === null ? "" : place),
     el("td", {}, row.best === null ? null : placeBar(row)),
     differences ? el("td", { class: "number" }, row.difference_mean === null ? "" : interval(row)) : null,
@@ -39,7 +39,8 @@ function placeRow(row, differences, reach) {
   return tr;
 }
 
-const interval = (row) => `${shown(row.difference_mean, EFFECT)} [${shown(row.difference_low, EFFECT)}, ${shown(row.difference_high, EFFECT)}]`;
+const DIFFERENCE = { form: "difference" };
+const interval = (row) => `${shown(row.difference_mean, DIFFERENCE)} [${shown(row.difference_low, DIFFERENCE)}, ${shown(row.difference_high, DIFFERENCE)}]`;
 
 function placeBar(row) {
   const colour = styleOf(row.name).colour;
