@@ -74,8 +74,8 @@ def other_files(
         if other:
             faults.append(
                 f"{name} is not the file that {other} of {len(records)} records were made with (comments "
-                "count too, for its components declare versions): submit that file, or make the records new with "
-                "`run --again METHOD`"
+                "count too, for its components declare versions): submit that file, or make the "
+                "records new with `run --again METHOD`"
             )
     return faults
 
