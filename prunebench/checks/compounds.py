@@ -31,8 +31,9 @@ def combine(parts: Sequence[Judged], kind: Kind) -> Combined:
     | some | one holds after Holm | all fail |
     | most | more than half hold | more than half fail |
 
-    "every" is "not contradicted" where at least half hold and none fails even unadjusted. What has not run
-    forbids "holds". Everything else is "open".
+    "every" is "not contradicted" where at least half hold and none fails even unadjusted. A part that has
+    not run forbids "holds" and nothing else; where none of them has, the whole has "not run". Everything
+    else is "open".
     """
     holds = [part.verdict == "holds" for part in parts]
     fails = [part.verdict == "fails" for part in parts]
@@ -56,9 +57,9 @@ def combine(parts: Sequence[Judged], kind: Kind) -> Combined:
     verdict: ClaimWord = "open"
     if whole[1]:
         verdict = "fails"
-    elif lacking:
+    elif all(part.verdict == "not run" for part in parts):
         verdict = "not run"
-    elif whole[0]:
+    elif whole[0] and not lacking:
         verdict = "holds"
     elif kind == "every" and sum(holds) >= half and not any(fails):
         verdict = "not contradicted"

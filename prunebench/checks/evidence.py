@@ -17,9 +17,12 @@ from scipy import special
 
 from prunebench.checks.curves import Bools, Floats
 
-__all__ = ["ALPHA", "ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
+__all__ = ["ALPHA", "POWER", "ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
 
 ALPHA = 0.05
+
+POWER = 0.8
+"""How often the seeds decide that are said to be enough."""
 
 ROUNDING = 1e-11
 """Relative to the numbers that are compared: what is smaller is rounding of floats, no difference."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 __all__ = ["SCHEMA", "ClaimVerdict", "ClaimWord", "Outcome", "Verdict", "Verdicts"]
@@ -24,7 +24,8 @@ class _Plain:
 
     def plain(self) -> dict[str, Any]:
         """Return the value as JSON has it: null for what is not known, "inf" and "-inf" for infinite."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
+        public = [each.name for each in fields(self) if each.metadata.get("plain", True)]  # type: ignore[arg-type]
+        return {name: _plain(getattr(self, name)) for name in public}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,15 @@ class Outcome(_Plain):
     """The outcomes over further ranges, which decide nothing."""
     parts: tuple[Outcome, ...] = ()
     """What a compound is made of: settings, sparsities, other checks."""
+
+    evidence: Any = field(default=None, repr=False, compare=False, metadata={"plain": False})
+    """What is known of D (`checks.evidence.Evidence`), of one comparison."""
+    kind: Literal["every", "some", "most"] | None = field(
+        default=None, repr=False, compare=False, metadata={"plain": False}
+    )
+    """How the parts of a compound are one."""
+    told: str = field(default="", repr=False, compare=False, metadata={"plain": False})
+    """The reason, but for how many seeds would decide it."""
 
     @property
     def single(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prunebench.checks.outcomes import Outcome
 
-__all__ = ["compound_reason", "lacking", "number", "reason"]
+__all__ = ["compound_reason", "enough", "lacking", "number", "reason"]
 
 
 def number(value: float) -> str:
@@ -27,12 +27,15 @@ def lacking(missing: int, cells: int) -> str:
 
 
 def reason(outcome: Outcome) -> str:
-    """Return what the numbers are and why they say what they say."""
+    """Return what the numbers are and why they say what they say; not how many seeds would be enough."""
     if outcome.missing:
         return lacking(outcome.missing, outcome.cells)
     if outcome.n == 0 or outcome.effect is None:
         return "no seed has all the numbers"
     what = "ratio" if outcome.compare == "ratio" else "difference"
+    if math.isnan(outcome.effect):
+        why = ": what it is to is 0" if outcome.compare == "ratio" else ""
+        return f"the {what} is not known{why}; {outcome.n} seeds"
     if outcome.n == 1:
         return f"{what} {number(outcome.effect)} at one seed, which has no spread to judge by"
     if outcome.lower is None or outcome.upper is None:
@@ -40,11 +43,8 @@ def reason(outcome: Outcome) -> str:
     low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
     bounds = f"at least {number(low)} and at most {number(high)} (95 % each)"
     if low == high:
-        bounds = "at every seed"
-    said = f"{what} {number(outcome.effect)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
-    if outcome.verdict == "undecided":
-        return f"{said}; {_needed(outcome)}"
-    return said
+        bounds = "at every seed" if outcome.differences else "every other value being refused at 5 %"
+    return f"{what} {number(outcome.effect)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
 
 
 def _claimed(outcome: Outcome) -> str:
@@ -57,10 +57,17 @@ def _claimed(outcome: Outcome) -> str:
     return f"{word}above {number(outcome.by)}{matters}"
 
 
-def _needed(outcome: Outcome) -> str:
-    if outcome.seeds_needed is None:
-        return "it is on the border, and no number of seeds would decide it"
-    return f"about {outcome.seeds_needed} seeds would decide it"
+def enough(outcome: Outcome) -> str:
+    """Return what follows the reason of what is undecided: how many seeds would decide it."""
+    if outcome.verdict != "undecided" or outcome.missing or (outcome.n < 2 and not outcome.parts):
+        return ""
+    if outcome.seeds_needed is not None:
+        return f"; about {outcome.seeds_needed} seeds would decide it"
+    if outcome.parts or outcome.effect is None or outcome.lower is None or outcome.upper is None:
+        return ""
+    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))):
+        return "; how many seeds would decide it cannot be said"
+    return "; it is on the border, and no number of seeds would decide it"
 
 
 def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[str], what: str) -> str:
@@ -82,6 +89,4 @@ def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[
         said += f"; {outcome.error.splitlines()[0]}"
     elif outcome.missing:
         said += f"; {lacking(outcome.missing, outcome.cells)}"
-    elif outcome.verdict == "undecided" and outcome.seeds_needed:
-        said += f"; about {outcome.seeds_needed} seeds would decide it"
     return said
