@@ -27,7 +27,8 @@ ENDING = ".submission.tar.xz"
 
 _MANIFEST = "submission.json"
 _SOURCE = r"method/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
-_LARGEST_SOURCE = 200_000
+_LARGEST_SOURCE = 100_000
+"""Bytes of a method's files together: they are parsed to compare them with what was run."""
 _OTHERS: Mapping[str, int] = {r"submission\.json": 1_000_000, _SOURCE: _LARGEST_SOURCE}
 _LINE = 10_000
 """Characters of one text in it at most: longer ones are cut into several."""
@@ -154,11 +155,8 @@ def submission(
         "environment": _environment(part, store),
         "source": source,
     }
-    for name, content in files.items():
-        if len(content) > _LARGEST_SOURCE:
-            raise UsageError(
-                f"{name} has {len(content):,} bytes; a method's file has at most {_LARGEST_SOURCE:,}"
-            )
+    if (size := sum(map(len, files.values()))) > _LARGEST_SOURCE:
+        raise UsageError(f"a method's files have at most {_LARGEST_SOURCE:,} bytes, these have {size:,}")
     if faults := other_files(plugins, grounds or {}, part, store):
         raise UsageError("\n".join(faults))
     try:
@@ -226,6 +224,9 @@ def _faults(manifest: _Manifest, pack: Pack, folder: Path) -> list[str]:
     for name, sha in said.items():
         if name in there and hashlib.sha256(there[name].read_bytes()).hexdigest() != sha:
             faults.append(f"method/{name} is another file than {_MANIFEST} says")
+    size = sum(file.stat().st_size for file in there.values())
+    if size > _LARGEST_SOURCE:
+        faults.append(f"its method's files have {size:,} bytes, at most {_LARGEST_SOURCE:,} are read")
     if not faults:
         plugins = [file.name for file in manifest.files if file.plugin]
         faults += code_faults(folder / "method", plugins, _grounds(manifest), pack.plan, pack.store)
