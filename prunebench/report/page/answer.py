@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prunebench.analysis import Ranges, variant_name
@@ -33,6 +33,14 @@ class Answer:
     words: str
     few: tuple[str, ...] = ()
     """Those of the best that are named in a table; of the others, their number is said."""
+
+    doubted: Mapping[str, str] = field(default_factory=dict)
+    """Of the best those that came out otherwise when somebody ran them again, with what that is called."""
+
+    @property
+    def doubts(self) -> str:
+        """What is said of those, in words."""
+        return " ".join(f"{method}: {word}." for method, word in self.doubted.items())
 
     @property
     def more(self) -> int:

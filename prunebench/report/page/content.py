@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from prunebench.report.page.columns import packed, safe
 from prunebench.report.page.kind import kind
 from prunebench.report.page.listed import Listed, plain_columns
 from prunebench.report.page.tables import listed, there
+from prunebench.report.page.trusted import DIFFERS, Trust
 from prunebench.report.page.verdicts import checks, claims
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
@@ -51,6 +52,7 @@ class Content:
         about: Sequence[tuple[str, str]] = (),
         follow: int | None = None,
         files: bool = True,
+        published: str | None = None,
     ) -> None:
         """Gather a page's content.
 
@@ -60,20 +62,43 @@ class Content:
             about: more names and values of where the results come from.
             follow: a running suite's page looks at its file again after so many seconds.
             files: figures are there as files, too.
+            published: the folder that the results are published in, as commands take it; None: they are
+                one's own.
         """
         self.results = results
         self.command = plain(suite or results.name)
         self.about = about
         self.follow = follow
         self.files = files
+        self.published = published
 
     @cached_property
     def settings(self) -> list[Setting]:
         """The settings, in the suite's order."""
-        standings = self.results.standings
-        names = setting_names([standing.labels for standing in standings])
+        settings = zip(self._names, self.results.standings, strict=True)
+        return [Setting(name, one, self._answers(name, one)) for name, one in settings]
+
+    @cached_property
+    def _names(self) -> list[SettingName]:
+        return setting_names([standing.labels for standing in self.results.standings])
+
+    @cached_property
+    def trust(self) -> Trust:
+        """Which rows were run again; it knows nothing of one's own results."""
+        return Trust(self.results, self._names)
+
+    def _answers(self, name: SettingName, standing: Standing) -> list[Answer]:
+        """Return what is said of a setting, with the best that a rerun does not confirm."""
+        answers = answer(standing)
+        if not self.trust.known:
+            return answers
+        words = [
+            {method: self.trust.over(name.title, method, each.range) for method in each.best}
+            for each in answers
+        ]
         return [
-            Setting(name, standing, answer(standing)) for name, standing in zip(names, standings, strict=True)
+            replace(each, doubted={m: word for m, word in said.items() if word.startswith(DIFFERS)})
+            for each, said in zip(answers, words, strict=True)
         ]
 
     @cached_property
@@ -95,7 +120,7 @@ class Content:
         tables = listed(self.results, names, {n: t for each in self.figures for n, t in each.tables.items()})
         if self.claims is not None and self.claims.outcomes:
             tables = [claims(self.claims), checks(self.claims, there(self.results.cells)), *tables]
-        return [*kind(self.results), *tables]
+        return [*kind(self.results), *map(self.trust.listed, tables)]
 
     @cached_property
     def figures(self) -> list[Figure]:
@@ -126,6 +151,12 @@ class Content:
         """The command that runs a cell again; {cell} stands for its name."""
         return f"prunebench run {shlex.quote(self.command)} --store again -k {{cell}}"
 
+    @property
+    def verify(self) -> str:
+        """The command that runs a row again and says whether it agrees; {row} stands for its name."""
+        source = f"--from {shlex.quote(plain(self.published))}" if self.published else ""
+        return f"prunebench verify {{row}} {source or f'--suite {shlex.quote(self.command)}'}"
+
     def plain(self) -> dict[str, Any]:
         """Return the data of the page."""
         methods = list(dict.fromkeys(name.split(" + ")[0] for name in self.variants))
@@ -138,17 +169,17 @@ class Content:
             "schema": 1,
             "suite": {name: safe(self.results.suite.get(name)) for name in ("name", "version", "digest")},
             "rerun": self.rerun,
+            "verify": self.verify,
             "check": f"prunebench check {shlex.quote(self.command)} -k {{check}}",
             "baseline": plain(self.results.baselines.after_training),
             "settings": [_plain_setting(setting) for setting in self.settings],
             "ranges": self.ranges,
-            "range": self.ranges[0] if self.ranges else "all",
             "methods": methods,
             "ablations": list(ablations),
             "styles": looks,
             "config": {ground: config(dark=ground == "dark") for ground in ("light", "dark")},
             "tables": [table.plain() for table in self.tables],
-            **_plain_figures(self.figures, looks),
+            **_plain_figures(self.figures, looks, self.trust),
             "follow": self.follow,
         }
 
@@ -160,12 +191,17 @@ def _plain_setting(setting: Setting) -> dict[str, Any]:
         "name": setting.name.title,
         "title": setting.name.title,
         "ranges": {name: span(ranges, name) for name in RANGES},
+        "said": [each.range for each in setting.answers],
     }
 
 
-def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _plain_figures(
+    drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any]], trust: Trust
+) -> dict[str, Any]:
     """Return figures without their data, and each of the tables that they read once."""
     datasets = {name: table for figure in drawn for name, table in figure.tables.items()}
+    if "accuracy" in datasets:  # the page's own table of accuracies is this one
+        datasets["accuracy"] = trust.told(datasets["accuracy"])
     return {
         "datasets": {name: _dataset(table) for name, table in datasets.items()},
         "figures": [
@@ -185,10 +221,7 @@ def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any
 
 def _dataset(table: pd.DataFrame) -> dict[str, Any]:
     """Return a table that figures read; sparsities in percent, too, as tables show them."""
-    whole = packed(table)
-    if "sparsity" in table:
-        whole["columns"]["percent"] = {"p": "sparsity"}
-    return whole
+    return packed(table.assign(percent=100 * table["sparsity"]) if "sparsity" in table else table)
 
 
 def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -55,8 +55,6 @@ class Listed:
     frame: pd.DataFrame
     hidden: Sequence[str] = field(default=())
     """Columns that the page needs and does not list."""
-    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Columns that are packed already."""
     dataset: str = ""
     """The table of a figure that it lists; `frame` is that table then."""
     chosen: bool = True
@@ -75,10 +73,8 @@ class Listed:
 
     def _packed(self) -> dict[str, Any]:
         names = dict.fromkeys([*(column.id for column in self.columns), *self.hidden])
-        own = [name for name in names if name not in self.made]
         forms = {column.id: column.form for column in self.columns if column.form in FORMS}
-        data = packed(self.frame, own, forms)
-        return {**data, "columns": {**data["columns"], **self.made}}
+        return packed(self.frame, list(names), forms)
 
 
 def plain_columns(frame: pd.DataFrame, abouts: Mapping[str, str] | None = None) -> list[Column]:

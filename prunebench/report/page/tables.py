@@ -9,7 +9,6 @@ import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
 from prunebench.percent import percent_labels
-from prunebench.report.page.columns import key_digits
 from prunebench.report.page.listed import NUMBER, Column, Listed
 from prunebench.report.results import COST_FORMS, COSTS, Results
 
@@ -222,17 +221,9 @@ def _cells(results: Results, names: Names) -> Listed:
         Column("numerics", "numerics", "bits repeat within one class", main=False),
     ]
     about = "Each run: one network, trained once. Open a row for the command that runs it again."
-    return Listed("cells", "Records", about, columns, *_cell_names(frame))
+    frame = frame.assign(key=frame["key"].str[:KEY])
+    return Listed("cells", "Records", about, columns, frame, hidden=("matrix",))
 
 
-def _cell_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...], dict[str, dict[str, Any]]]:
-    """Return the table, the columns and the packed ones that say cells' names and keys in few bytes."""
-    made: dict[str, dict[str, Any]] = {}
-    hidden: tuple[str, ...] = ()
-    seeds = frame["seed"].astype(str)
-    if all(name.endswith(f"-s{seed}") for name, seed in zip(frame["cell"], seeds, strict=True)):
-        stems = [name[: -len(seed)] for name, seed in zip(frame["cell"], seeds, strict=True)]
-        frame, hidden, made["cell"] = frame.assign(stem=stems), ("stem",), {"j": ["stem", "seed"]}
-    if frame["key"].str.fullmatch("[0-9a-f]{64}").all():
-        made["key"] = key_digits(frame["key"].tolist())
-    return frame, hidden, made
+KEY = 12
+"""So many digits of a key stand in the page: `prunebench` takes the beginning of one."""

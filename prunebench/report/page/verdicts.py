@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -67,9 +68,9 @@ def checks(verdicts: Verdicts, cells: pd.DataFrame) -> Listed:
         Column("range", "range"),
         Column("quantity", "quantity", main=False),
         _number("effect", "effect", "mean over seeds of the difference, or the ratio of the means"),
-        _number("by", "by", "what the effect is set against: D is the effect less this", main=False),
-        _number("lower", "lower", "of D: one-sided, right in 95 %"),
-        _number("upper", "upper", "of D: one-sided, right in 95 %"),
+        _number("low", "at least", "lower bound of the effect: one-sided, right in 95 %"),
+        _number("high", "at most", "upper bound of the effect: one-sided, right in 95 %"),
+        _number("by", "threshold", "what the effect is set against; D is the effect less this"),
         Column("margin", "margin", "the difference that does not matter", "exact"),
         Column("n", "seeds", "", NUMBER),
         Column("seeds_needed", "would decide", "seeds that would decide it, with 80 % power", NUMBER),
@@ -78,14 +79,14 @@ def checks(verdicts: Verdicts, cells: pd.DataFrame) -> Listed:
         Column("p_holds", "p against holding", "", "p", main=False),
         Column("p_fails", "p against failing", "", "p", main=False),
         Column("over", "over", "the range: mean, everywhere, somewhere", main=False),
-        Column("differences", "D a seed", "", main=False),
+        Column("differences", "D at each seed", "", main=False),
         Column("parts", "parts", "of a compound, by verdict", main=False),
         Column("beside", "beside", "over other ranges, which decide nothing", main=False),
         Column("reason", "reason", main=False),
         Column("notes", "notes", main=False),
     ]
     about = "A row a check: what was claimed of which difference, and what the seeds say."
-    hidden = ("runs", "own_claim", "form")
+    hidden = ("runs", "own_claim", "compare", "form")
     return Listed("checks", "Checks", about, columns, frame, hidden=hidden, chosen=False)
 
 
@@ -94,16 +95,18 @@ def _number(name: str, title: str, about: str, *, main: bool = True) -> Column:
 
 
 def _row(outcome: Outcome, places: Mapping[str, int]) -> dict[str, object]:
-    form = form_of(outcome.quantity, outcome.compare)
+    form = "quantity" if outcome.compare == "ratio" else form_of(outcome.quantity, outcome.compare)
     return {
         **{
             name: getattr(outcome, name)
             for name in (
                 *("check", "verdict", "expect", "quantity", "over", "margin", "setting", "range", "of"),
-                *("against", "effect", "by", "lower", "upper", "p_holds", "p_fails", "n", "seeds_needed"),
+                *("against", "effect", "by", "compare", "p_holds", "p_fails", "n", "seeds_needed"),
                 *("cells", "missing", "reason"),
             )
         },
+        "low": _bound(outcome.lower, outcome.by),
+        "high": _bound(outcome.upper, outcome.by),
         "claim": outcome.claim or "",
         "own_claim": outcome.claim or outcome.check,
         "form": form,
@@ -116,6 +119,13 @@ def _row(outcome: Outcome, places: Mapping[str, int]) -> dict[str, object]:
         "notes": "; ".join(outcome.notes),
         "runs": _spans([places[key] for key in outcome.keys if key in places]),
     }
+
+
+def _bound(of_d: float | None, by: float) -> float | str | None:
+    """Return a bound of the effect, from one of D, which is the effect less `by`."""
+    if of_d is None or math.isfinite(of_d):
+        return None if of_d is None else of_d + by
+    return "∞" if of_d > 0 else "−∞"
 
 
 def _by_verdict(parts: Sequence[Outcome], whole: Outcome) -> str:

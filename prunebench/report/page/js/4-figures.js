@@ -85,19 +85,38 @@ class Figure {
     spec.description = words; // Vega labels its drawing so
     const empty = !Object.values(spec.datasets).some((rows) => rows.length);
     this.section.classList.toggle("empty", empty);
-    if (empty) return this.box.replaceChildren(el("p", { class: "note" }, "No method that is shown is in this figure."));
-    const view = { mode: "vega-lite", actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip, loader: NOTHING, logLevel: ERRORS };
+    if (empty) return put(this.box, el("p", { class: "note" }, "No method that is shown is in this figure."));
     this.box.style.minHeight = `${this.box.offsetHeight}px`;
     try {
-      this.shown?.finalize();
-      this.shown = await vegaEmbed(this.box, spec, view);
-      this.shown.view.addEventListener("mouseover", (_, item) => light(item?.datum?.[NAMES] ?? null));
-      this.shown.view.addEventListener("mouseout", () => light(null));
+      await this.embed(spec);
+      await this.narrow(spec);
     } catch (error) {
-      this.box.replaceChildren(el("p", { class: "note" }, `This figure cannot be drawn: ${error.message}`));
+      put(this.box, el("p", { class: "note" }, `This figure cannot be drawn: ${error.message}`));
     }
     this.box.style.minHeight = "";
     if (state.lit) this.light(state.lit);
+    return stay();
+  }
+
+  // Make it narrower until it fits, as long as that helps.
+  async narrow(spec) {
+    for (let over = this.over, before = Infinity; over > 0 && over < before; over = this.over) {
+      before = over;
+      await this.embed(narrowed(spec, over));
+    }
+  }
+
+  // By so many pixels it is wider than its place.
+  get over() {
+    return Math.ceil((this.box.querySelector("svg")?.getBoundingClientRect().width ?? 0) - this.box.clientWidth);
+  }
+
+  async embed(spec) {
+    const view = { mode: "vega-lite", actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip, loader: NOTHING, logLevel: ERRORS };
+    this.shown?.finalize();
+    this.shown = await vegaEmbed(this.box, spec, view);
+    this.shown.view.addEventListener("mouseover", (_, item) => light(item?.datum?.[NAMES] ?? null));
+    this.shown.view.addEventListener("mouseout", () => light(null));
   }
 
   // Vega's elements know what they were drawn from.
@@ -150,14 +169,43 @@ function told(part, names) {
 
 // Side by side where there is room, below one another where there is none.
 function fitted(spec, width) {
+  const holder = panelOf(spec);
   const panels = spec.columns ?? spec.facet?.columns;
-  if (spec.width === "container" || typeof spec.width === "number") {
-    spec.width = Math.max(220, Math.min(spec.width === "container" ? 1e4 : spec.width, width - 90));
+  if (width < 620) {
+    legendBelow(spec);
+    wrapped(spec, Math.floor((width - 70) / 6));
   }
-  const panel = 70 + (typeof spec.spec?.width === "number" ? spec.spec.width : 180);
-  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / panel) || 1));
-  if (width < 620) legendBelow(spec);
+  if (!panels && holder) holder.width = Math.max(NARROWEST, Math.min(holder.width, width - 90));
+  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / (70 + (holder?.width ?? 180))) || 1));
   return spec;
+}
+
+// How wide axes and labels are is known only when they are drawn: then what is over is taken off.
+function narrowed(spec, over) {
+  const holder = panelOf(spec);
+  if (spec.columns > 1) spec.columns -= 1;
+  else if (holder) holder.width = Math.max(NARROWEST, holder.width - over);
+  return spec;
+}
+
+const NARROWEST = 90;
+const panelOf = (spec) => [spec.spec, spec].find((each) => typeof each?.width === "number");
+
+// Titles of axes and figures in lines of so many characters at most.
+function wrapped(part, most) {
+  if (part === null || typeof part !== "object") return;
+  for (const [key, value] of Object.entries(part)) {
+    if ((key === "title" || key === "text" || key === "subtitle") && typeof value === "string" && value.length > most) part[key] = linesOf(value, most);
+    else if (key !== "datasets" && key !== "config") wrapped(value, most);
+  }
+}
+
+function linesOf(text, most) {
+  const lines = [""];
+  for (const word of text.split(" "))
+    if (lines.at(-1).length + word.length < most) lines[lines.length - 1] += `${lines.at(-1) && " "}${word}`;
+    else lines.push(word);
+  return lines.filter(Boolean);
 }
 
 function legendBelow(spec) {
@@ -169,7 +217,7 @@ function tooltip(_, event, item, value) {
   box.hidden = value === null || value === undefined || value === "";
   if (box.hidden) return;
   const lines = typeof value === "object" ? Object.entries(value) : [["", value]];
-  box.replaceChildren(...lines.map(([name, text]) => el("div", {}, name ? el("b", {}, `${name} `) : null, el("bdi", {}, shown(text)))));
+  put(box, ...lines.map(([name, text]) => el("div", {}, name ? el("b", {}, `${name} `) : null, el("bdi", {}, shown(text)))));
   const place = box.getBoundingClientRect();
   box.style.left = `${Math.min(event.clientX + 14, innerWidth - place.width - 8)}px`;
   box.style.top = `${Math.min(event.clientY + 14, innerHeight - place.height - 8)}px`;
