@@ -84,7 +84,12 @@ def test_what_has_not_been_run_is_not_published(finished: Board, tmp_path: Path)
     assert "3 cells of tiny have no record" in done.output
     assert not (tmp_path / "out").exists()
     finished.call("publish", suite, "--store", store, "--to", tmp_path / "out", "--partial")
-    assert "n = 3" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    for said in (
+        "n = 3",
+        "Partial: 9 of 12 cells have been run.",
+        "Training the 9 networks of these rows took 0.",
+    ):
+        assert said in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
 def test_folders_that_are_no_leaderboards(board: Board, tmp_path: Path) -> None:
@@ -146,6 +151,7 @@ def test_a_rerun_is_kept_and_shown(board: Board) -> None:
     done = board.call("verify", SNIP, "--from", board.board, *reruns, "--seeds", 4, "--add")
     assert "agrees; the same bits at 3 of 4 seeds" in done.output
     assert "3 rows (a method at a sparsity): 2 are claimed, 1 were rerun and agree" in text(board)
+    assert "rerun at 50 %: agrees |" in text(board)
     assert "Run again, and within the claimed seeds' 95 % prediction interval" in text(board)
     rows = list(csv.DictReader(io.StringIO(text(board, "leaderboard.csv"))))
     trust = {row["method"]: row["trust"] for row in rows if row["at"] == "sparsity"}
@@ -190,6 +196,11 @@ def test_a_claim_that_is_too_good_differs(board: Board) -> None:
     )
     assert "differs; other bits within one numerics class at seeds 0, 1, 2" in done.output
     assert "1 were rerun and differ" in text(board)
+    assert f"A rerun contradicts 1 of the rows: snip: {SNIP}." in text(board)
+    lines = [line for line in text(board).splitlines() if line.startswith("| snip ")]
+    assert "rerun at 50 %: differs" in lines[0]
+    assert all("[" in line for line in lines[:2])  # the mean, and the place over a range, have a footnote
+    assert "Rests on a claim that a rerun at 50 % contradicts" in text(board)
     assert "Run again, and outside the claimed seeds' 95 % prediction interval" in text(board)
 
 
