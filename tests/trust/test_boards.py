@@ -63,6 +63,18 @@ def test_a_published_record_is_the_stores_own(finished: Board) -> None:
     assert contents(again) == contents(finished.board)
 
 
+def test_how_long_scoring_took_is_published(finished: Board) -> None:
+    """Records say it, so that a table made without the store's logs has it too."""
+    packed = dict(members(finished.board / "records.tar.xz"))
+    times = [orjson.loads(packed[name])["provenance"]["time"] for name in records(packed)]
+    assert sum(time.get("scoring_seconds", 0) > 0 for time in times) == 6  # all but the unpruned
+    rows = list(csv.DictReader(io.StringIO(text(finished, "leaderboard.csv"))))
+    of = {row["method"]: row["scoring_seconds"] for row in rows if row["at"] == "sparsity"}
+    assert of.pop("none") == ""
+    assert all(float(value) > 0 for value in of.values())
+    assert "scoring time" in text(finished)
+
+
 def test_the_page_and_the_data_are_there(finished: Board) -> None:
     """One page that says what a claim is; every statistic as JSON and CSV."""
     with zipfile.ZipFile(finished.board / "page.zip") as page:
