@@ -1,4 +1,4 @@
-"""Whether the files of a submission are the code that its records were made with. None of it is imported.
+"""Compares the files of a submission with the code that its records were made with. None of it is imported.
 
 A component without a version is in every key by a digest of its code. A submission says what that digest is
 of apart from the code (`Grounds`); with the files that gives the digest again, or they are other code. One

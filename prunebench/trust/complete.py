@@ -1,4 +1,4 @@
-"""Whether rows have all the seeds, sparsities and measures of their matrix: nobody chooses among them.
+"""What rows lack of the seeds, sparsities and measures of their matrix: nobody chooses among them.
 
 A matrix is a product: each of its methods, with each of its ablations, at each point of pruning, has a cell
 at each sparsity and seed. So what one row has and another lacks was left out, unless the suite itself leaves
