@@ -213,7 +213,7 @@ def _weight(content: bytes) -> int:
 
 def _plan(path: Path, store: Store, file: Path) -> Plan:
     try:
-        plan = read_frozen(file, store)
+        plan = read_frozen(file, store, whole=True)
     except Damaged as error:
         raise StoreError(f"{path}: {file.name}: {error.reason}") from None
     if plan is None:

@@ -14,6 +14,7 @@ from scipy import stats
 from prunebench import Quantity
 from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Outcome
+from prunebench.checks.sentences import reason
 
 QUANTITIES = {quantity.name: quantity for quantity in prunebench_quantities()}
 VERSUS = {"name": "c", "of": {"method": "snip"}, "against": {"method": "grasp"}}
@@ -131,6 +132,20 @@ def test_the_range_over_several_settings_is_told(asked: Any, said: str) -> None:
 def test_a_range_without_a_sparsity_is_told_as_it_is_asked_for(asked: Any, said: str) -> None:
     table = cells({"snip": [90.0], "grasp": [90.0]}) if asked == "matching" else []
     assert one(table, range=asked).range == said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-np.inf, np.inf, "without bounds"),
+        (0.5, np.inf, "at least 0.5 (95 %)"),
+        (-np.inf, 0.5, "at most 0.5 (95 %)"),
+        (0.25, 0.5, "at least 0.25 and at most 0.5 (95 % each)"),
+    ],
+)
+def test_a_bound_that_is_infinite_is_not_told(low: float, high: float, said: str) -> None:
+    outcome = Outcome(check="c", verdict="holds", effect=0.4, lower=low, upper=high, n=3, margin=0.1)
+    assert reason(outcome).startswith(f"difference 0.4, {said}, 3 seeds; ")
 
 
 LACKING = {"status": "missing", "accuracy": None}

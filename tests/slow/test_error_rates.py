@@ -27,8 +27,7 @@ SAFE = {**BESTS, **SHARES, **FLAT, **{name: one for name, one in CURVES.items() 
 @pytest.mark.parametrize("name", EXACT)
 def test_bounds_cover_and_borders_rarely_hold(name: str, seeds: int) -> None:
     """Each one-sided bound is right in 93–97 %; a claim that is just not true holds in at most 6 %."""
-    trials = 3 * TRIALS if name == "crossing" else TRIALS
-    found = Found.of(EXACT[name], seeds, trials)
+    found = Found.of(EXACT[name], seeds, TRIALS)
     assert 0.93 <= found.lower <= 0.97
     assert 0.93 <= found.upper <= 0.97
     assert max(found.held.values()) <= 0.06
