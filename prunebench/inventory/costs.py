@@ -22,7 +22,7 @@ def cost_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return a row for each cell, in plan order: its labels, then what `report.results.COSTS` describes.
 
     Multiply-accumulates are counted when a suite is planned and are there for every cell; seconds where the
-    store has the logs or the record of who ran it; the rest where the suite measures it.
+    record says them, or the store has the logs of who ran it; the rest where the suite measures it.
     """
     plan = snapshot.plan
     forward = _forward_macs(plan)
@@ -36,12 +36,19 @@ def cost_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
             "sparsity": round(1 - float(cell.density), 12),
             "seed": cell.seed,
             "key": cell.key,
-            **scoring.of(cell, forward.get(_network(cell))),
+            **_scoring(snapshot, cell, scoring.of(cell, forward.get(_network(cell)))),
             **_recorded(snapshot, cell),
             **_measured(snapshot, cell),
         }
         for cell in plan.cells
     ]
+
+
+def _scoring(snapshot: Snapshot, cell: PlannedCell, counted: dict[str, Any]) -> dict[str, Any]:
+    """Return what scoring took; its time by the record, which others have too, else by the logs."""
+    record = snapshot.result(cell.key)
+    said = (record.provenance.get("time") or {}).get("scoring_seconds") if record is not None else None
+    return counted if said is None else {**counted, "scoring_seconds": said}
 
 
 class _Scoring:

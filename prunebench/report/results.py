@@ -25,7 +25,7 @@ COSTS: Mapping[str, str] = {
     "scoring_macs": "those of its scoring, with all weights",
     "scoring_rounds": "how often weights are scored",
     "scoring_passes": "scoring in forward passes of one example",
-    "scoring_seconds": "seconds that scoring and making masks took in this store",
+    "scoring_seconds": "seconds that scoring and making masks took, as the record or this store's logs say",
     "kept": "weights kept",
     "prunable": "weights that could be removed",
     "train_seconds": "seconds that training the evaluated network took",
