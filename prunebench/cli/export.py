@@ -16,6 +16,7 @@ from prunebench.cli._options import (
     request_of,
     which_options,
 )
+from prunebench.numbers import spelled
 
 __all__ = ["command"]
 
@@ -154,7 +155,9 @@ def command(
             }
         )
         return
-    accuracy = f"{100 * test['correct'] / test['examples']:.2f} %" if test["examples"] else "diverged"
+    accuracy = "diverged"
+    if test["examples"]:
+        accuracy = f"{spelled(100 * test['correct'] / test['examples'], 'points')} %"
     say(
         f"{path}: {cell.id} of suite {suite_is['name']} {suite_is['version']}, record {cell.key[:12]}, "
         f"{kept:,} of {cell.prunable:,} weights kept, {accuracy}, {numerics}"

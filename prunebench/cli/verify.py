@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunebench.cli._options import as_json, data_option, device_options, plugin_options, request_of
+from prunebench.numbers import spelled
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
@@ -153,15 +154,19 @@ def _tell(done: Rerun, kept: list[str]) -> None:
         at, n, m = one.prediction, one.prediction.n, one.prediction.runs
         seeds = ", ".join(map(str, one.judged))
         say(
-            f"mean of seeds {seeds}: {one.mean:.2f} %; 95 % prediction interval of {n} claimed seeds for the "
-            f"mean of {m}: {at.low:.2f} to {at.high:.2f} %"
+            f"mean of seeds {seeds}: {_percent(one.mean)}; 95 % prediction interval of {n} claimed seeds for the "
+            f"mean of {m}: {_percent(at.low)} to {_percent(at.high)}"
         )
     for name in kept:
         say(f"written: {name}")
 
 
 def _numbers(accuracies: Mapping[int, float]) -> str:
-    return ", ".join(f"{value:.2f} % (seed {seed})" for seed, value in accuracies.items()) or "nothing"
+    return ", ".join(f"{_percent(value)} (seed {seed})" for seed, value in accuracies.items()) or "nothing"
+
+
+def _percent(accuracy: float) -> str:
+    return f"{spelled(accuracy, 'points')} %"
 
 
 def _plain(one: Verified) -> dict[str, Any]:

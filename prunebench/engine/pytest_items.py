@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prunebench.engine.pytest_suites import loaded, standing
+from prunebench.numbers import spelled
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -197,4 +198,4 @@ def summary(worker: Worker, cell: PlannedCell) -> str:
     result = worker.store.read_record(cell.key).result
     if result["outcome"] == "diverged":
         return f"diverged at step {result['diverged']['step']}"
-    return f"{100 * result['test']['correct'] / result['test']['examples']:.2f} %"
+    return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prunebench.analysis import variant_name
 from prunebench.inventory.snapshot import Snapshot
+from prunebench.numbers import spelled
 from prunebench.plan import Plan
 from prunebench.report.document import Block, Cell, Document, Section, Table
 from prunebench.report.escapes import json_text
@@ -219,10 +220,10 @@ def _line(one: Verified) -> tuple[Cell, ...]:
     claimed = list(one.claimed.values())
     return (
         Cell(_method(one)),
-        Cell(f"{sum(claimed) / len(claimed):.2f}" if claimed else "", True),
+        Cell(spelled(sum(claimed) / len(claimed), "points") if claimed else "", True),
         Cell(str(len(claimed)), True),
-        Cell(f"[{at.low:.2f}, {at.high:.2f}]" if at else "", True),
-        Cell(f"{one.mean:.2f}" if one.rerun else "", True),
+        Cell(f"[{spelled(at.low, 'points')}, {spelled(at.high, 'points')}]" if at else "", True),
+        Cell(spelled(one.mean, "points") if one.rerun else "", True),
         Cell(str(len(one.judged)) if one.rerun else "0", True),
         Cell(outcome_words(one)),
     )
