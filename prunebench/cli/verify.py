@@ -154,8 +154,8 @@ def _tell(done: Rerun, kept: list[str]) -> None:
         at, n, m = one.prediction, one.prediction.n, one.prediction.runs
         seeds = ", ".join(map(str, one.judged))
         say(
-            f"mean of seeds {seeds}: {_percent(one.mean)}; 95 % prediction interval of {n} claimed seeds for the "
-            f"mean of {m}: {_percent(at.low)} to {_percent(at.high)}"
+            f"mean of seeds {seeds}: {_percent(one.mean)}; 95 % prediction interval of {n} claimed seeds for "
+            f"the mean of {m}: {_percent(at.low)} to {_percent(at.high)}"
         )
     for name in kept:
         say(f"written: {name}")
