@@ -25,7 +25,10 @@ from prunebench.report.page.verdicts import checks, claims
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
 
-__all__ = ["Content", "Setting"]
+__all__ = ["FORMATS", "Content", "Setting"]
+
+FORMATS = ("svg", "pdf")
+"""Of the files of figures beside a page."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Content:
         suite: str | None = None,
         about: Sequence[tuple[str, str]] = (),
         follow: int | None = None,
-        files: bool = True,
+        files: bool | Mapping[str, Sequence[str]] = True,
         published: str | None = None,
     ) -> None:
         """Gather a page's content.
@@ -61,7 +64,7 @@ class Content:
             suite: how the suite is given to commands; None: its name.
             about: more names and values of where the results come from.
             follow: a running suite's page looks at its file again after so many seconds.
-            files: figures are there as files, too.
+            files: figures are there as files, too: all of them, none, or of some the formats that are there.
             published: the folder that the results are published in, as commands take it; None: they are
                 one's own.
         """
@@ -71,6 +74,12 @@ class Content:
         self.follow = follow
         self.files = files
         self.published = published
+
+    def formats(self, figure: str) -> Sequence[str]:
+        """Return the formats in which a figure lies beside the page as a file."""
+        if isinstance(self.files, bool):
+            return FORMATS if self.files else ()
+        return self.files.get(figure, ())
 
     @cached_property
     def settings(self) -> list[Setting]:
