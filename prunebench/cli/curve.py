@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,9 @@ def command(
     if out and format:
         _write(out, format, made.spec(chosen, dark=dark))
     elif not as_json:
-        _print(made, chosen)
+        _print(made, chosen, methods)
     if as_json:
-        _print_json(made, chosen)
+        _print_json(made, chosen, methods)
     ctx.exit(INCOMPLETE if made.rows(chosen)["accuracy"]["absent"].any() else 0)
 
 
@@ -116,18 +117,17 @@ def _write(out: str, format: str, spec: Any) -> None:
     say(f"{out}: {len(content):,} bytes")
 
 
-def _print(made: Any, setting: str) -> None:
+def _print(made: Any, setting: str, methods: Collection[str]) -> None:
     import shutil
 
     from prunebench.cli._output import say
     from prunebench.report.figures.text import plot, table
 
     width = max(30, min(100, shutil.get_terminal_size().columns - 12))
-    rows = made.rows(setting)["accuracy"]
     say(setting)
-    say(plot(rows, width=width))
+    say(plot(made.rows(setting)["accuracy"], width=width))
     say()
-    say(table(rows))
+    say(table(made.rows(setting, methods)["accuracy"]))
 
 
 _COLUMNS = (
@@ -136,10 +136,10 @@ _COLUMNS = (
 )
 
 
-def _print_json(made: Any, setting: str) -> None:
+def _print_json(made: Any, setting: str, methods: Collection[str]) -> None:
     import json
 
     from prunebench.cli._output import say_json
 
-    rows = made.rows(setting)["accuracy"][list(_COLUMNS)]
+    rows = made.rows(setting, methods)["accuracy"][list(_COLUMNS)]
     say_json({"kind": "curve", "setting": setting, "rows": json.loads(rows.to_json(orient="records"))})

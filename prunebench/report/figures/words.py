@@ -84,13 +84,17 @@ def extremes_in_words(rows: pd.DataFrame, where: str, unit: str = " %", column: 
     )
 
 
-def shares_in_words(setting: str, rows: pd.DataFrame, *, what: str, along: str, column: str = "mean") -> str:
-    """Return where lines of shares begin and end, by method; `along` is the other axis' column."""
+def shares_in_words(setting: str, rows: pd.DataFrame, *, what: str, along: str, unit: str = " %") -> str:
+    """Return where lines of means begin and end, by method; `along` is the other axis' column.
+
+    `unit`: " %" of shares; "" of other numbers.
+    """
     said = [f"Lines of {what}, {setting}."]
-    for name, part in rows[rows[column].notna()].groupby("name", sort=False):
-        ends = part.sort_values(along, kind="stable")[column]
-        first, last = (number(100 * value, 1) for value in (ends.iloc[0], ends.iloc[-1]))
-        said.append(f"{name}: {first} %." if len(ends) == 1 else f"{name}: from {first} to {last} %.")
+    scale, digits = (100, 1) if unit else (1, 4)
+    for name, part in rows[rows["mean"].notna()].groupby("name", sort=False):
+        ends = part.sort_values(along, kind="stable")["mean"]
+        first, last = (number(scale * value, digits) for value in (ends.iloc[0], ends.iloc[-1]))
+        said.append(f"{name}: {first}{unit}." if len(ends) == 1 else f"{name}: from {first} to {last}{unit}.")
     return " ".join(said)
 
 

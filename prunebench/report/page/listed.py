@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import pandas as pd
 from prunebench.numbers import FORMS
 from prunebench.report.page.columns import packed, safe
 
-__all__ = ["NUMBER", "Column", "Listed", "plain_columns"]
+__all__ = ["NUMBER", "Column", "Listed"]
 
 NUMBER = "number"
 """The form of numbers of no particular kind: whole ones are counts, others quantities."""
@@ -75,17 +75,3 @@ class Listed:
         names = dict.fromkeys([*(column.id for column in self.columns), *self.hidden])
         forms = {column.id: column.form for column in self.columns if column.form in FORMS}
         return packed(self.frame, list(names), forms)
-
-
-def plain_columns(frame: pd.DataFrame, abouts: Mapping[str, str] | None = None) -> list[Column]:
-    """Return a column for each of a table's: numbers as numbers, everything else as text."""
-    abouts = abouts or {}
-    return [
-        Column(str(name), str(name).replace("_", " "), abouts.get(str(name), ""), _form(frame[name]))
-        for name in frame
-    ]
-
-
-def _form(values: pd.Series) -> str:
-    number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    return NUMBER if number else ""

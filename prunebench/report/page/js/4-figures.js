@@ -42,8 +42,10 @@ class Figure {
   chosen(table, all = false) {
     const settings = this.about.settings.length && table.names.includes(SETTINGS_COLUMN) ? table.column(SETTINGS_COLUMN) : null;
     const names = table.names.includes(NAMES) ? table.column(NAMES) : null;
+    const kept = table === this.tables[0][1] ? Object.entries(this.about.keep).map(([name, values]) => [table.column(name), new Set(values)]) : [];
     const taken = [];
     for (let i = 0; i < table.rows; i++) {
+      if (kept.some(([values, set]) => !set.has(values[i]))) continue;
       if (settings && settings[i] !== this.value) continue;
       if (!all && names && names[i] && !visible(names[i])) continue;
       taken.push(i);
