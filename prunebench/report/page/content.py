@@ -237,7 +237,7 @@ def _dataset(table: pd.DataFrame) -> dict[str, Any]:
 def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:
     whole = figure.chart.to_dict(validate=False)  # validation takes seconds: tests do it
     kept = {name: value for name, value in whole.items() if name not in ("$schema", "config", "datasets")}
-    return _styled(safe(kept), looks)
+    return _styled(safe(kept, float), looks)
 
 
 def _styled(part: Any, looks: Mapping[str, Mapping[str, Any]]) -> Any:
