@@ -180,7 +180,8 @@ def opens(page: Path) -> float | None:
     try:
         began = time.perf_counter()
         started.get(f"file://{page}")
-        there = "return document.querySelector('.chart svg, #places tr') !== null"
+        figure = "document.querySelector('.chart svg, #places tr') !== null"
+        there = f"return {figure} || document.body.classList.contains('drawn')"  # of nothing none
         WebDriverWait(started, 60, 0.02).until(lambda _: started.execute_script(there))
         return time.perf_counter() - began
     finally:
