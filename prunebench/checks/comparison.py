@@ -19,12 +19,12 @@ from prunebench.checks.quantities import numbers, tests
 from prunebench.checks.resampling import student_weights
 from prunebench.checks.shares import Share, ShareDifference
 from prunebench.checks.sides import Pick, Side
-from prunebench.checks.tested import Tested
+from prunebench.checks.tested import ValueTests
 from prunebench.reading.grid import density_on_grid
 
 __all__ = ["Comparison"]
 
-_Numbers = TypeVar("_Numbers", Floats, Tested)
+_Numbers = TypeVar("_Numbers", Floats, ValueTests)
 """What is known of one selection: its numbers, or its evidence."""
 
 
@@ -136,10 +136,10 @@ class Comparison:
         others = {key: curves(pick) for key, pick in side.others.items()}
         return curves(side.pick), {**side.parameters, **others}
 
-    def _of_tests(self, side: Side, value: float) -> Tested:
+    def _of_tests(self, side: Side, value: float) -> ValueTests:
         """Return what is known of one selection's number, which is the mean of its lines' numbers."""
         lines = tests(side.quantity, *self._asked(side, self.seeds, self._weights(len(self.seeds))))
-        return Tested.of_lines(value, lines, len(self.seeds))
+        return ValueTests.of_lines(value, lines, len(self.seeds))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -258,7 +258,7 @@ class Comparison:
             return Ratio(x, other, self.by)
         return Paired(x - other - self.by, scale=float(np.abs([x, other]).max()))
 
-    def _tested_pair(self, x: Tested, y: Tested | None) -> Tested:
+    def _tested_pair(self, x: ValueTests, y: ValueTests | None) -> ValueTests:
         """Return what is known of one selection against one other, or a number, by testing values."""
         ratio = self.check.compare == "ratio"
         if y is not None:

@@ -10,7 +10,7 @@ from prunebench.checks.judge import judge
 from prunebench.checks.outcomes import Outcome
 from prunebench.checks.power import Way, seeds_to_decide
 from prunebench.checks.shares import Share, ShareDifference
-from prunebench.checks.tested import Tested
+from prunebench.checks.tested import ValueTests
 
 __all__ = ["seeds_of_compound", "seeds_of_one"]
 
@@ -35,12 +35,16 @@ def seeds_of_one(outcome: Outcome, way: Way = "either", alpha: float = ALPHA) ->
         return way in ("either", verdict) and wanted[verdict]
 
     one, levels = _deciding(evidence)
-    if isinstance(one, Share | ShareDifference) and one.sd == 0:
-        return one.seeds_to_decide(enough)
-    if isinstance(one, Tested):
+    more_than = outcome.n
+    if isinstance(one, ValueTests):
         return one.seeds_until(enough)
+    if isinstance(one, Share | ShareDifference):
+        few = one.seeds_until(enough)
+        if few is not None:
+            return few
+        more_than = max(more_than, one.most)  # of so many the t test is near enough
     return seeds_to_decide(
-        one.effect, one.sd, outcome.expect, margin, more_than=outcome.n, way=way, alpha=alpha, parts=levels
+        one.effect, one.sd, outcome.expect, margin, more_than=more_than, way=way, alpha=alpha, parts=levels
     )
 
 

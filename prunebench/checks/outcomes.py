@@ -6,8 +6,8 @@ docs/checks.md says what the verdicts mean and how they are reached.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 __all__ = ["SCHEMA", "ClaimVerdict", "ClaimWord", "Outcome", "Verdict", "Verdicts"]
@@ -170,6 +170,23 @@ class Verdicts(_Plain):
             if outcome.check == check:
                 return outcome
         raise KeyError(check)
+
+    def of(self, checks: Collection[str], claims: Collection[str] = ()) -> Verdicts:
+        """Return these checks alone, with the claims that have one of them, or are named.
+
+        Claims are judged by all of their checks, as they were; what is counted is counted of these checks.
+        """
+        few = replace(
+            self,
+            outcomes=tuple(one for one in self.outcomes if one.check in checks),
+            claims=tuple(
+                claim
+                for claim in self.claims
+                if claim.id in claims or any(one.check in checks for one in claim.outcomes)
+            ),
+        )
+        share = self.chance / self.judged if self.judged else 0.0
+        return replace(few, chance=round(share * few.judged, 10))
 
     def plain(self) -> dict[str, Any]:
         """Return everything as JSON has it, with the number of its schema."""

@@ -41,10 +41,19 @@ def reason(outcome: Outcome) -> str:
     if outcome.lower is None or outcome.upper is None:
         return f"{what} {number(outcome.effect)}, {outcome.n} seeds, without bounds"
     low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
-    bounds = f"at least {number(low)} and at most {number(high)} (95 % each)"
+    bounds = _bounds(low, high)
     if low == high:
         bounds = "at every seed" if outcome.differences else "every other value being refused at 5 %"
     return f"{what} {number(outcome.effect)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
+
+
+def _bounds(low: float, high: float) -> str:
+    """Return bounds in words; one that is infinite is none."""
+    least = "" if low == -math.inf else f"at least {number(low)}"
+    most = "" if high == math.inf else f"at most {number(high)}"
+    if least and most:
+        return f"{least} and {most} (95 % each)"
+    return f"{least or most} (95 %)" if least or most else "without bounds"
 
 
 def _claimed(outcome: Outcome) -> str:
@@ -65,7 +74,9 @@ def enough(outcome: Outcome) -> str:
         return f"; about {outcome.seeds_needed} seeds would decide it"
     if outcome.parts or outcome.effect is None or outcome.lower is None or outcome.upper is None:
         return ""
-    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))):
+    if outcome.p_holds is None:
+        return ""  # some seeds have no number: more of these would decide nothing
+    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))) or not outcome.differences:
         return "; how many seeds would decide it cannot be said"
     return "; it is on the border, and no number of seeds would decide it"
 

@@ -22,7 +22,7 @@ from scipy import special
 from prunebench.checks.curves import Floats
 from prunebench.checks.evidence import ALPHA, POWER, ROUNDING
 
-__all__ = ["Tested", "p_not_above", "p_not_below"]
+__all__ = ["ValueTests", "p_not_above", "p_not_below"]
 
 _MOST = 1 << 20
 
@@ -51,7 +51,7 @@ def p_not_above(numbers: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class ValueTests:
     """D by the values that it could have: how sure it is that D is above, or below, each of them."""
 
     value: float
@@ -66,7 +66,7 @@ class Tested:
     """Into how many equal parts the 5 % are divided, where D is made of several numbers."""
 
     @classmethod
-    def of(cls, value: float, values: Floats, more: Floats, less: Floats, seeds: int) -> Tested:
+    def of(cls, value: float, values: Floats, more: Floats, less: Floats, seeds: int) -> ValueTests:
         """Return the evidence of a number from tests of its values.
 
         `more` holds for each of the rising `values` a p value that is small where the number is surely more,
@@ -85,7 +85,7 @@ class Tested:
         return cls(value, values, at_most, values, at_least, seeds)
 
     @classmethod
-    def of_lines(cls, value: float, lines: Sequence[tuple[Floats, Floats, Floats]], seeds: int) -> Tested:
+    def of_lines(cls, value: float, lines: Sequence[tuple[Floats, Floats, Floats]], seeds: int) -> ValueTests:
         """Return the evidence of the mean of several numbers, each with its tests and its part of the 5 %."""
         if math.isnan(value) or len(lines) == 1:
             values, more, less = lines[0] if lines else np.empty((3, 0))
@@ -110,6 +110,8 @@ class Tested:
     @cached_property
     def p_other(self) -> float:
         """The p value of another value: a smaller or a greater one."""
+        if math.isnan(self.value):
+            return 1.0
         below, above = self.lows < self.value - _near(self.value), self.highs > self.value + _near(self.value)
         smaller = float(self.at_most[below].max(initial=0.0))
         return min(1.0, smaller + float(self.at_least[above].max(initial=0.0)))
@@ -137,31 +139,31 @@ class Tested:
         """Return the bound above: the greatest value that is not refused."""
         return float(self.highs[len(self.highs) - 1 - np.argmax(self.at_least[::-1] >= alpha)])
 
-    def shifted(self, by: float) -> Tested:
+    def shifted(self, by: float) -> ValueTests:
         """Return the evidence of D + by."""
         lows, highs = (_snapped(each + by) for each in (self.lows, self.highs))
         return replace(self, value=float(_snapped(self.value + by)), lows=lows, highs=highs)
 
-    def against(self, other: Tested, *, ratio: bool) -> Tested:
+    def against(self, other: ValueTests, *, ratio: bool) -> ValueTests:
         """Return the evidence of the difference from another number, or of the ratio to it.
 
         Both may be wrong, so each has half of the 5 %: what they have in common is not used.
         """
         return _together([self, other], _ratio if ratio else _difference)
 
-    def __sub__(self, other: Tested) -> Tested:
+    def __sub__(self, other: ValueTests) -> ValueTests:
         """Return the evidence of the difference: nothing but 0 from itself."""
         if other is self:
-            return Tested.of(0.0, np.zeros(1), np.ones(1), np.ones(1), self.seeds)
+            return ValueTests.of(0.0, np.zeros(1), np.ones(1), np.ones(1), self.seeds)
         return self.against(other, ratio=False)
 
-    def divided(self, number: float) -> Tested:
+    def divided(self, number: float) -> ValueTests:
         """Return the evidence of the ratio to a number that is known."""
         if number == 0:
-            return Tested.of(math.nan, self.lows, self.lows, self.lows, self.seeds)
+            return ValueTests.of(math.nan, self.lows, self.lows, self.lows, self.seeds)
         return _together([self], lambda these, those: (these if number > 0 else those)[0] / number)
 
-    def with_seeds(self, seeds: int) -> Tested:
+    def with_seeds(self, seeds: int) -> ValueTests:
         """Return what so many seeds say at least, in four cases of five, if means and spreads are these."""
         at_most, at_least = (self._with_seeds(p, seeds) for p in (self.at_most, self.at_least))
         return replace(self, at_most=at_most, at_least=at_least, seeds=seeds)
@@ -169,12 +171,11 @@ class Tested:
     def _with_seeds(self, p: Floats, seeds: int) -> Floats:
         own = np.clip(p / self.shared, 1e-300, 1.0)
         centre = -special.stdtrit(self.seeds - 1, own) * math.sqrt(seeds / self.seeds)
-        spread = np.sqrt(1 + centre**2 / (2 * (seeds - 1)))  # of the non-central t, nearly
-        t = centre - float(special.ndtri(POWER)) * spread
+        t = _at_least(centre, seeds - 1)
         more = np.minimum(1.0, self.shared * special.stdtr(seeds - 1, -t))
         return np.where(p <= 0, 0.0, np.where(own >= 0.5, 1.0, more))
 
-    def seeds_until(self, decided: Callable[[Tested], bool]) -> int | None:
+    def seeds_until(self, decided: Callable[[ValueTests], bool]) -> int | None:
         """Return about how many seeds, more than there are, are enough; None where no number is."""
         low, high = self.seeds, self.seeds + 1
         while not decided(self.with_seeds(high)):
@@ -185,6 +186,13 @@ class Tested:
             middle = (low + high) // 2
             low, high = (low, middle) if decided(self.with_seeds(middle)) else (middle, high)
         return high
+
+
+def _at_least(centre: Floats, freedom: int) -> Floats:
+    """Return what non-central t is exceeded in four cases of five, nearly (Johnson and Welch, 1940)."""
+    z, k = float(special.ndtri(POWER)), 1 - 1 / (4 * freedom)
+    root = np.sqrt(np.maximum(0.0, k**2 + (centre**2 - z**2) / (2 * freedom)))
+    return np.asarray((k * centre - z * root) / (k**2 - z**2 / (2 * freedom)))
 
 
 _Combining = Callable[[list[float], list[float]], float]
@@ -203,29 +211,28 @@ def _ratio(these: list[float], those: list[float]) -> float:
     return these[0] / (those[1] if these[0] >= 0 else these[1])
 
 
-def _together(each: Sequence[Tested], make: _Combining) -> Tested:
+def _together(each: Sequence[ValueTests], make: _Combining) -> ValueTests:
     count = len(each)
-    levels_below = _levels([one.at_most for one in each], count)
-    levels_above = _levels([one.at_least for one in each], count)
+    levels = _levels([p for one in each for p in (one.at_most, one.at_least)], count)
 
     def bound(level: float, side: int) -> float:
         bounds = [one.lower(level / count) for one in each], [one.upper(level / count) for one in each]
         made = make(bounds[side], bounds[1 - side])
         return (-math.inf, math.inf)[side] if math.isnan(made) else made
 
-    lows = np.array([bound(level, 0) for level in levels_below])
-    highs = np.array([bound(level, 1) for level in levels_above])
+    lows = np.array([bound(level, 0) for level in levels])
+    highs = np.array([bound(level, 1) for level in levels])
     values = [one.value for one in each]
     value = make(values, values)
     if math.isnan(value):
-        return Tested.of(value, lows, lows, lows, each[0].seeds)
+        return ValueTests.of(value, lows, lows, lows, each[0].seeds)
     shared = count * max(one.shared for one in each)
-    return Tested(
+    return ValueTests(
         float(_snapped(value)),
-        _snapped(np.maximum.accumulate(lows)),
-        levels_below,
-        _snapped(np.maximum.accumulate(highs[::-1])),
-        levels_above[::-1],
+        _snapped(lows),
+        levels,
+        _snapped(highs[::-1]),
+        levels[::-1],
         each[0].seeds,
         shared,
     )

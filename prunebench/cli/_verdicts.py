@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prunebench.cli._options import host_of
@@ -15,7 +14,15 @@ if TYPE_CHECKING:
     from prunebench.plan import Plan
     from prunebench.store import Store
 
-__all__ = ["as_counts", "say_standing", "say_unjudged", "unjudged", "verdicts_if_any", "verdicts_of"]
+__all__ = [
+    "as_counts",
+    "claims_without_checks",
+    "say_standing",
+    "say_unjudged",
+    "unjudged",
+    "verdicts_if_any",
+    "verdicts_of",
+]
 
 SHOWN = 10
 """Checks that are named, of those that fail or cannot be judged; `prunebench check` has all."""
@@ -37,7 +44,8 @@ def verdicts_of(
 
     look = snapshot or Snapshot(plan, store)
     quantities = quantities_of(plan, host_of(suite, options))
-    return evaluate_rows(plan.suite, rows(plan, store, look), measure_rows(plan, store, look), quantities)
+    cells = rows(plan, store, look)
+    return evaluate_rows(plan.suite, cells, measure_rows(plan, store, look, cells), quantities)
 
 
 def verdicts_if_any(
@@ -64,7 +72,9 @@ def verdicts_if_any(
     except PrunebenchError as error:
         complain(f"the checks cannot be judged: {error}", label="Warning")
         return None
-    verdicts = verdicts if keys is None else _of_cells(verdicts, keys)
+    if keys is not None:
+        wanted = set(keys)
+        verdicts = verdicts.of({one.check for one in verdicts.outcomes if wanted.intersection(one.keys)})
     say_unjudged(verdicts.outcomes)
     return verdicts
 
@@ -86,13 +96,11 @@ def say_unjudged(outcomes: Iterable[Outcome]) -> None:
         complain(f"{counted(len(names), 'check')} cannot be judged ({few(names)}): {error}", label="Warning")
 
 
-def _of_cells(verdicts: Verdicts, keys: Collection[str]) -> Verdicts:
-    """Return the checks that cells of these keys have a part in, and the claims that have one of them."""
-    wanted = set(keys)
-    outcomes = tuple(one for one in verdicts.outcomes if wanted.intersection(one.keys))
-    names = {one.check for one in outcomes}
-    claims = (one for one in verdicts.claims if any(mine.check in names for mine in one.outcomes))
-    return replace(verdicts, outcomes=outcomes, claims=tuple(claims))
+def claims_without_checks(suite: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for each claim of a plan's suite that no check names, a sentence that says so."""
+    named = {check.get("claim") for check in suite.get("checks", ())}
+    claims = [claim["id"] for claim in suite.get("claims", ()) if claim["id"] not in named]
+    return {claim: f"no check names the claim {claim}, so nothing judges it" for claim in claims}
 
 
 def as_counts(verdicts: Verdicts | None) -> dict[str, Any] | None:

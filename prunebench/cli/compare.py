@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    format_of,
+    format_option,
+    output_option,
+    reading_options,
     which_options,
 )
 
@@ -45,22 +44,14 @@ Examples:
     help="What the methods are compared with; repeatable.  [default: the first METHOD; of one alone its "
     "ablations and the suite's baselines]",
 )
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
-    default=None,
-    help="md for people; csv and json have every statistic.  [default: md]",
+@format_option(
+    "csv",
+    "json",
+    help="md for people; csv and json have every statistic.",
 )
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
-)
+@output_option()
 @which_options
-@planning_options
-@store_option
-@data_option
-@plugin_options
-@as_json
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -85,11 +76,8 @@ def command(
     """
     from prunebench.cli._compare_sides import names_two_stores, names_two_versions
     from prunebench.cli._output import deliver
-    from prunebench.errors import UsageError
 
-    if as_json and format not in (None, "json"):
-        raise UsageError(f"--json and --format {format}: give one of them")
-    format = "json" if as_json else format or "md"
+    format = format_of(format, as_json)
     if names_two_stores(given) or names_two_versions(given):
         text, code = _sides(given, against, format, options)
     else:

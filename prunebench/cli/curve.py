@@ -9,11 +9,8 @@ from typing import Any
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    output_option,
+    reading_options,
     suite_argument,
 )
 
@@ -30,12 +27,8 @@ Examples:
 @click.command("curve", epilog=_EPILOG, short_help="Draw accuracy against density of some methods.")
 @suite_argument
 @click.argument("methods", metavar="METHOD…", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--out",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write a picture, by FILE's suffix: .html, .json; .svg, .pdf, .png need prunebench[report].",
+@output_option(
+    "Write a picture, by FILE's suffix: .html, .json; .svg, .pdf, .png need prunebench[report].", "--out"
 )
 @click.option(
     "--setting",
@@ -43,18 +36,14 @@ Examples:
     help="The setting, or a part of its title, such as resnet20.  [default: the first]",
 )
 @click.option("--dark", is_flag=True, help="For dark ground.")
-@planning_options
-@store_option
-@data_option
-@plugin_options
-@as_json
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
     suite: str,
     methods: tuple[str, ...],
-    out: str | None,
+    output: str | None,
     setting: str | None,
     dark: bool,
     as_json: bool,
@@ -75,7 +64,7 @@ def command(
     from prunebench.report.figures.files import format_of
     from prunebench.tables import results_of
 
-    format = format_of(out) if out else None
+    format = format_of(output) if output else None
     shown = suite_plan(suite, options)
     results = results_of(shown.plan, shown.store)
     say_damaged(shown.store)
@@ -86,8 +75,8 @@ def command(
         _print_nothing(suite, shown, as_json)
         ctx.exit(INCOMPLETE)
     chosen = setting_of(made, setting) or made.settings[0]
-    if out and format:
-        _write(out, format, made.spec(chosen, dark=dark))
+    if output and format:
+        _write(output, format, made.spec(chosen, dark=dark))
     elif not as_json:
         _print(made, chosen, methods)
     if as_json:

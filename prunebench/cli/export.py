@@ -11,11 +11,9 @@ import click
 
 from prunebench.cli._options import (
     as_json,
-    data_option,
     device_options,
-    plugin_options,
+    places_options,
     request_of,
-    store_option,
     which_options,
 )
 
@@ -54,9 +52,7 @@ Reading the file:
     help="safetensors; or pt, a dict of state_dict and mask for torch.load.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
-@store_option
-@data_option
-@plugin_options
+@places_options
 @device_options
 @as_json
 def command(

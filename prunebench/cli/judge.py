@@ -11,10 +11,9 @@ import click
 
 from prunebench.cli._options import (
     as_json,
-    data_option,
     device_options,
-    plugin_options,
-    store_option,
+    output_option,
+    places_options,
     suite_argument,
     which_options,
     workers_option,
@@ -52,12 +51,10 @@ Examples:
 )
 @click.option("--no-run", is_flag=True, help="Run nothing: answer from what is there, and list what is not.")
 @click.option("-q", "--quiet", is_flag=True, help="No line a cell.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write the page to FILE.")
+@output_option("Write the page to FILE.")
 @which_options
 @workers_option
-@store_option
-@data_option
-@plugin_options
+@places_options
 @device_options
 @as_json
 @click.pass_context

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunebench.cli._options import as_json, store_option
+from prunebench.cli._options import as_json, data_option, store_option
 
 if TYPE_CHECKING:
     from prunebench.store.merge import Merged
@@ -26,6 +26,7 @@ Exit codes: 0 all that could be read is there, 1 some files were left, 2 a mista
 @click.command("merge", epilog=_EPILOG, short_help="Join stores into one.")
 @click.argument("sources", metavar="STORE...", nargs=-1, required=True, type=click.Path())
 @store_option
+@data_option
 @as_json
 @click.pass_context
 def command(

@@ -16,13 +16,11 @@ import click
 
 from prunebench.cli._options import (
     as_json,
-    data_option,
     device_options,
     number_of_workers,
-    plugin_options,
+    places_options,
     request_of,
     selection_options,
-    store_option,
     suite_argument,
     workers_option,
 )
@@ -56,9 +54,7 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 @selection_options
 @click.option("-x", "first_failure", is_flag=True, help="Stop at the first failed cell.")
 @workers_option
-@store_option
-@data_option
-@plugin_options
+@places_options
 @device_options
 @click.option(
     "--keep-states",

@@ -64,18 +64,23 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     name, version = contents["suite"]["name"], contents["suite"]["version"]
     say(f"suite {name}, version {version}: valid", "bold")
     say(_counts(contents))
+    for what in contents["warnings"]:
+        complain(what, label="Warning")
     for what in contents["missing_data"].values():
         complain(what, label="Missing data")
 
 
 def _contents(session: Session) -> dict[str, Any]:
     """Return what there is in a valid suite."""
+    from prunebench.cli._verdicts import claims_without_checks
+
     plan = session.plan
     return {
         "limit": plan.suite.get("limit"),
         "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
         "valid": True,
         "problems": [],
+        "warnings": list(claims_without_checks(plan.suite).values()),
         "matrices": len({cell.matrix for cell in plan.cells}),
         "cells": len(plan.cells),
         "jobs": len(plan.jobs),

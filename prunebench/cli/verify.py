@@ -50,7 +50,8 @@ Exit codes: 0 the rerun agrees, 1 it differs or decides nothing, 2 a mistake in 
     "--store",
     metavar="DIR",
     type=click.Path(),
-    help="Where the rerun's results are kept, apart from those claimed.  [default: .prunebench-reruns]",
+    help="Where rerun results are kept, in a store of each claim's own: a new folder, or one that verify has "
+    "made.  [default: .prunebench-reruns]",
 )
 @click.option(
     "--add", is_flag=True, help="Keep the rerun in the published leaderboard, and make its tables again."
@@ -76,8 +77,10 @@ def command(
 
     ROW is a cell's name without its seed, as methods::digits-mlp-digits-snip-d0.05 (`prunebench plan SUITE
     --cells` lists cells), or the beginning of a record's key. What it needs is trained from the start, in a
-    store of its own. A method that comes with a submission is never imported from there: read its file, then
-    give it with --plugin.
+    store of this claim's own, where nothing counts that verify has not made.
+
+    A method that comes with a submission is never imported from there: read its file, then give it with
+    --plugin.
     """
     from prunebench.cli._exit_codes import FAILED
     from prunebench.cli._output import say_json
@@ -94,9 +97,10 @@ def command(
         done = _run(ctx, claim, into, request, seeds)
         kept = _keep(claim, done) if add else []
     if as_json:
-        say_json({**_plain(done.verified), "changed": kept})
+        ran = {"made": done.made, "kept": done.kept, "set_aside": done.set_aside}
+        say_json({**_plain(done.verified), "jobs": ran, "changed": kept})
     else:
-        _tell(done.verified, kept)
+        _tell(done, kept)
     if done.verified.outcome != "agrees":
         ctx.exit(FAILED)
 
@@ -132,10 +136,16 @@ def _keep(claim: Claim, done: Rerun) -> list[str]:
     return [RERUNS, *remake(folder)]
 
 
-def _tell(one: Verified, kept: list[str]) -> None:
-    from prunebench.cli._output import say
+def _tell(done: Rerun, kept: list[str]) -> None:
+    from prunebench.cli._output import counted, say
     from prunebench.trust.making import outcome_words
 
+    one = done.verified
+    earlier = f"; {counted(done.kept, 'output')} kept of an earlier verify of this claim" if done.kept else ""
+    foreign = (
+        f"; {counted(done.set_aside, 'file')} set aside, which no verify had made" if done.set_aside else ""
+    )
+    say(f"{counted(done.made, 'job')} run{earlier}{foreign}")
     say(f"{one.row.name}: {outcome_words(one)}", "bold")
     say(f"claimed: {_numbers(one.claimed)}")
     say(f"rerun:   {_numbers(one.rerun)}")

@@ -100,6 +100,7 @@ class Standing:
 
         snapshot = self._look() if self._snapshot is None else self._snapshot
         plan, store = snapshot.plan, snapshot.store
-        cells, measured = rows(plan, store, snapshot), measure_rows(plan, store, snapshot)
+        cells = rows(plan, store, snapshot)
+        measured = measure_rows(plan, store, snapshot, cells)
         verdicts = evaluate_rows(plan.suite, cells, measured, self.quantities, only=only)
         self._known |= {outcome.check: outcome for outcome in verdicts.outcomes}

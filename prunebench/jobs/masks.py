@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -49,13 +50,31 @@ def _committed(make: Callable[[Job, Context, Inputs], Output]) -> Callable[[Job,
         diverged = next((source.meta["diverged"] for source in inputs if source.meta.get("diverged")), None)
         if diverged is None:
             try:
+                began = time.monotonic()
                 tensors, more = make(job, context, inputs)
-                meta |= more
+                meta |= {**more, "provenance": _spent(job, inputs, time.monotonic() - began)}
             except DivergedError:
                 diverged = {"run": first.meta["run"], "step": first.meta["step"]}
         context.store.write_artifact(job.key, tensors, {**meta, "diverged": diverged} if diverged else meta)
 
     return run
+
+
+def _spent(job: Job, inputs: Inputs, seconds: float) -> dict[str, Any]:
+    """Return the seconds of this job and of the scores and masks that it is made of, by key.
+
+    Nothing where a state has been pruned before: what that took is not known here.
+    """
+    spent: dict[str, float] = {job.key: round(seconds, 3)}
+    for source in inputs:
+        before = (source.meta.get("provenance") or {}).get("scoring_seconds")
+        if source.meta.get("kind") in ("score", "mask", "shuffle"):
+            if before is None:
+                return {}
+            spent |= before
+        elif source.meta.get("mask_shapes"):
+            return {}
+    return {"scoring_seconds": spent}
 
 
 @_committed

@@ -25,7 +25,7 @@ COSTS: Mapping[str, str] = {
     "scoring_macs": "those of its scoring, with all weights",
     "scoring_rounds": "how often weights are scored",
     "scoring_passes": "scoring in forward passes of one example",
-    "scoring_seconds": "seconds that scoring and making masks took in this store",
+    "scoring_seconds": "seconds that scoring and making masks took, as the record or this store's logs say",
     "kept": "weights kept",
     "prunable": "weights that could be removed",
     "train_seconds": "seconds that training the evaluated network took",
@@ -78,6 +78,8 @@ CHECKS = (
 CLAIMS = ("id", "says", "source", "kind", "verdict", "holds", "fails", "undecided", "not_run", "failing")
 """The columns of claims: the fields of a claim's verdict."""
 
+Table = pd.DataFrame | Callable[[], pd.DataFrame] | None
+
 _CELL = (*SETTING, *VARIANT, *AT_SPARSITY, "seed", "key")
 
 
@@ -91,10 +93,10 @@ class Results:
         self,
         suite: Mapping[str, Any],
         cells: pd.DataFrame | None = None,
-        measures: pd.DataFrame | None = None,
+        measures: Table = None,
         costs: pd.DataFrame | None = None,
         quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
-        courses: pd.DataFrame | None = None,
+        courses: Table = None,
         trust: Mapping[tuple[str, ...], str] | None = None,
     ) -> None:
         """Make results of plain tables.
@@ -102,20 +104,31 @@ class Results:
         Args:
             suite: what a plan says of its suite (`Plan.suite`): name, version, baselines, margins, checks, ….
             cells: a row a planned cell (`prunebench.analysis.table`).
-            measures: a row a cell, measure and number in it (`prunebench.analysis.measures`).
+            measures: a row a cell, measure and number in it (`prunebench.analysis.measures`); or a function
+                that makes this table when it is first wanted.
             costs: a row a cell: its labels, and any of the columns of COSTS.
             quantities: what checks compare, by name.
-            courses: the share of weights at each step of training (`prunebench.analysis.courses`).
+            courses: the share of weights at each step of training (`prunebench.analysis.courses`); or what
+                makes this table.
             trust: of a published leaderboard, rows that were run again: "rerun" or "differs" by setting,
                 method, ablations and density. All others are "claimed". None: one's own results.
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
         self.cells = table([]) if cells is None else cells
-        self.measures = _no_measures() if measures is None else measures
+        self._measures, self._courses = measures, courses
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
-        self.courses = courses_of([]) if courses is None else courses
         self.trust = trust
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """A row a cell, measure and number in its value."""
+        return _no_measures() if self._measures is None else _made(self._measures)
+
+    @cached_property
+    def courses(self) -> pd.DataFrame:
+        """A row a cell and step of its training: the share of weights that are there."""
+        return courses_of([]) if self._courses is None else _made(self._courses)
 
     @property
     def name(self) -> str:
@@ -246,6 +259,10 @@ def _margin(suite: Mapping[str, Any]) -> Any:
     """Return the margin that the suite's leaderboard sets, else those that its data sets declare."""
     own = (suite.get("leaderboard") or {}).get("margin")
     return own if own is not None else suite.get("margin", suite.get("margins"))
+
+
+def _made(table: pd.DataFrame | Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    return table if isinstance(table, pd.DataFrame) else table()
 
 
 def _no_measures() -> pd.DataFrame:

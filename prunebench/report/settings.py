@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ from prunebench.report.footnotes import Footnotes, inferred_remark, numerics_rem
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.replication import replication_blocks
 from prunebench.report.standings import Standing
+from prunebench.report.trust import contradicted, trust_cell
 
 __all__ = ["LEGEND", "Shown", "heading", "setting_section"]
 
@@ -124,13 +125,36 @@ class _Part:
     def accuracies(self) -> Table:
         """Return the accuracy of each method at each sparsity."""
         columns = [sparsity for sparsity in self.labels if self.shown.shows(sparsity)]
+        published = any("trust" in row for row in self.rows)
+        trust = ("trust",) if published else ()
         return Table(
             "accuracy",
-            ("method", *(f"{self.labels[s]} %" for s in columns)),
+            ("method", *(f"{self.labels[s]} %" for s in columns), *trust),
             tuple(
-                (Cell(self.methods.shown(name)), *(self._accuracy(name, s) for s in columns))
+                (
+                    Cell(self.methods.shown(name)),
+                    *(self._accuracy(name, s) for s in columns),
+                    *([trust_cell(self._trust(name))] if published else ()),
+                )
                 for name in self.methods.names
             ),
+        )
+
+    def _trust(self, name: str) -> dict[str, str]:
+        """Return whether a method's rows are claimed or were run again, by sparsity."""
+        rows = {label: self.methods.row(name, sparsity)[0] for sparsity, label in self.labels.items()}
+        return {
+            f"{label} %": str(row.get("trust", ""))
+            for label, row in rows.items()
+            if row is not None and row["n"] + row["diverged"] > 0
+        }
+
+    def _contradicted(self, name: str, range: str) -> str:
+        """Return a remark where a rerun differs at a sparsity of a range."""
+        points = self.standing.ranges.points(range)
+        within = {f"{self.labels[point]} %" for point in points if point in self.labels}
+        return contradicted(
+            [label for label, word in self._trust(name).items() if word == "differs" and label in within]
         )
 
     def _accuracy(self, name: str, sparsity: float) -> Cell:
@@ -162,8 +186,9 @@ class _Part:
             own = [self.methods.row(name, range) for range in shown]
             if any(row is not None for row, _ in own):
                 line = [Cell(self.methods.shown(name))]
-                for row, remark in own:
-                    line += [accuracy(row, (remark,), self.seeds, self.notes), place(row)]
+                for (row, remark), range in zip(own, shown, strict=True):
+                    remarks = (remark, self._contradicted(name, range))
+                    line += [accuracy(row, remarks, self.seeds, self.notes), self._place(row, remarks[1])]
                     line += [difference(row, self.notes)] if differs else []
                 body.append(tuple(line))
         columns = ("method", *(name + heading for name in shown for heading in ("", *headings)))
@@ -171,6 +196,10 @@ class _Part:
         if differs:
             legend += f" A difference is to {self.standing.against}, with its 95 % t interval."
         return [self._where(), Table("ranges", columns, tuple(body)), legend]
+
+    def _place(self, row: Row | None, remark: str) -> Cell:
+        cell = place(row)
+        return replace(cell, marks=(*cell.marks, *self.notes.mark(remark))) if cell.text else cell
 
     def _where(self) -> str:
         ranges = self.standing.ranges

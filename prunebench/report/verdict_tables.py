@@ -110,7 +110,7 @@ def _claims(verdicts: Verdicts, claims: list[ClaimVerdict]) -> Iterator[Section]
 
 def _checks(verdicts: Verdicts, checks: list[Outcome]) -> Section:
     failures = f"{verdicts.failures} of {verdicts.judged} judged checks fail"
-    chance = f"chance explains at most {verdicts.chance:.3g} if all of them are true"
+    chance = f"chance explains at most {verdicts.chance:.3g}, besides differences too small to matter"
     blocks: list[Block] = [
         f"{failures}; {chance}. {len(verdicts.outcomes) - len(checks)} checks are not run."
     ]

@@ -86,8 +86,9 @@ def merge(sources: Sequence[Path | str], target: Path | str) -> Merged:
             raise StoreError(
                 f"{source.root} cannot be merged into itself: give another store with --store DIR"
             )
-    root = Store.open(target).root
-    merged = Merged()
+    whole = Store.open(target)
+    whole.sweep()  # what a merge that was killed left half written
+    root, merged = whole.root, Merged()
     for source in opened:
         _Merge(Folder(source.root, write=False), Folder(root, write=True), merged).run()
     return merged

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prunebench.analysis import variant_name
+from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import Plan
 from prunebench.report.document import Block, Cell, Document, Section, Table
 from prunebench.report.escapes import json_text
@@ -129,10 +130,50 @@ def _unzipped(content: bytes) -> dict[str, bytes] | None:
 def _document(published: Published, results: Results, verified: list[Verified]) -> Document:
     """Return the leaderboard with what a reader must know of trust before and behind it."""
     whole = document(results)
-    first: list[Block] = [trust_words]
+    first: list[Block] = [trust_words, *_partly(published), *_took(published), *_differing(verified)]
     return replace(
         whole, blocks=(*first, *whole.blocks), sections=(*whole.sections, *_trust(published, verified))
     )
+
+
+def _partly(published: Published) -> Iterator[str]:
+    """Yield how much of a leaderboard is there, where cells have no record."""
+    cells = published.plan.cells
+    lacking = sum(not published.store.has_record(cell.key) for cell in cells)
+    if lacking:
+        yield (
+            f"Partial: {len(cells) - lacking:,} of {len(cells):,} cells have been run. A row of fewer seeds "
+            "than planned says its n, and a footnote how many are missing."
+        )
+
+
+def _took(published: Published) -> Iterator[str]:
+    """Yield how long the networks were trained in all, and when, as their records say."""
+    snapshot = Snapshot(published.plan, published.store)
+    records = (snapshot.result(cell.key) for cell in published.plan.cells)
+    times = [record.provenance.get("time") or {} for record in records if record is not None]
+    seconds = [time["train_seconds"] for time in times if time.get("train_seconds") is not None]
+    days = sorted({str(time["finished"])[:10] for time in times if time.get("finished")})
+    if seconds and days:
+        whole = sum(seconds)
+        long = f"{whole / 3600:,.1f} h" if whole >= 3600 else f"{whole / 60:,.1f} min"
+        when = " to ".join(dict.fromkeys((days[0], days[-1])))
+        yield f"Training the {len(seconds):,} networks of these rows took {long}, one after another ({when})."
+
+
+def _differing(verified: list[Verified]) -> Iterator[str]:
+    """Yield which rows a rerun contradicts: places, comparisons and claims rest on what is claimed."""
+    names = [_method(one) for one in verified if one.outcome == "differs"]
+    if names:
+        yield (
+            f"A rerun contradicts {len(names):,} of the rows: {'; '.join(names)}. Places, comparisons and "
+            "the outcomes of checks still rest on what is claimed of them."
+        )
+
+
+def _method(one: Verified) -> str:
+    name = variant_name(one.row.labels.get("method", ""), one.row.labels.get("ablations", ""))
+    return f"{name}: {one.row.name}"
 
 
 def _trust(published: Published, verified: list[Verified]) -> Iterator[Section]:
@@ -178,10 +219,9 @@ def _counts(published: Published, verified: list[Verified]) -> Iterator[str]:
 
 def _line(one: Verified) -> tuple[Cell, ...]:
     at = one.prediction
-    name = variant_name(one.row.labels.get("method", ""), one.row.labels.get("ablations", ""))
     claimed = list(one.claimed.values())
     return (
-        Cell(f"{name}: {one.row.name}"),
+        Cell(_method(one)),
         Cell(f"{sum(claimed) / len(claimed):.2f}" if claimed else "", True),
         Cell(str(len(claimed)), True),
         Cell(f"[{at.low:.2f}, {at.high:.2f}]" if at else "", True),

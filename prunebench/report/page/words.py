@@ -88,8 +88,8 @@ def claims_words(content: Content) -> str:
     return (
         f"{_fact(len(claims), 'claim').text}, made of {_fact(len(outcomes), 'check').text}. A check asks of "
         f"a difference paired by seed, with 95 % one-sided bounds. Of {judged:,} that were judged "
-        f"{failing:,} fail; chance alone explains up to {chance:g}. “Not contradicted” and “open” are no "
-        "verdicts: more seeds would decide."
+        f"{failing:,} fail; chance alone explains up to {chance:g}, besides differences too small to matter. "
+        "“Not contradicted” and “open” are no verdicts: more seeds would decide."
     )
 
 
