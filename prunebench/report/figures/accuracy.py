@@ -67,19 +67,19 @@ def curves(
     `matching`: the matching range is the ground.
     """
     rows = source.accuracies
+    rows = rows[rows["setting"].isin(settings)]
     for column, values in keep.items():
         rows = rows[rows[column].isin(values)]
-    rows = rows[rows["setting"].isin(settings)]
     if rows.empty:
         return None
     height = max(SIZE[1], _ROW * rows["name"].nunique())
-    layers = density_layers(chart("accuracy"), source.look(rows["name"]), height)
-    ground = matching_range() if matching else []
+    layers = [*(matching_range() if matching else [])]
+    layers += density_layers(chart("accuracy"), source.look(rows["name"]), height)
     return Figure(
         *called,
         caption(called[0]),
         by_setting(rows, curves_in_words),
-        headed(layered([*ground, *layers], SIZE[0], height)),
+        headed(layered(layers, SIZE[0], height)),
         {"accuracy": source.accuracies, **({"ranges": source.spans} if matching else {})},
         settings,
         reader.accuracies(),

@@ -60,7 +60,7 @@ def end_labels(
     import altair as alt
 
     width, opacity = (0.7, 0.4) if ends.faint else (1.1, 0.8)
-    at, right = y.channel("label_at"), alt.value("width")
+    right, at = alt.value("width"), y.channel("label_at")
     leader = alt.Chart().mark_rule(strokeWidth=width, opacity=opacity, x2Offset=_MARK - 5)
     leader = leader.encode(
         *(y.channel("line_value"), alt.Y2("label_at:Q"), alt.X2(value="width")),
@@ -78,8 +78,18 @@ def end_labels(
         data=rows.data,
     )
     own = [] if rows.transform is alt.Undefined else list(rows.transform)
+    return [layer.properties(transform=[*own, *_steps(y, ends)])]
+
+
+def _steps(y: Upright, ends: Ends) -> Steps:
+    """Return all that is done to rows, by keys of lines and panels that are no name of JavaScript's own.
+
+    Vega looks groups up among the properties of an object: a method may be called "constructor".
+    """
+    line = f"'=' + datum.name + '=' + datum.{ends.text}"
+    keys = {"line_of": line, "panel_of": f"'=' + datum.{ends.panel}" if ends.panel else "'='"}
     together = [] if ends.panel and not ends.apart else spanned(y, ends)
-    return [layer.properties(transform=[*own, *together, *_last(y, ends), *_placed(y, ends)])]
+    return [*_calculate(**keys), *together, *_last(y, ends), *_placed(y, ends)]
 
 
 Steps = list[dict[str, Any]]
@@ -93,12 +103,7 @@ def _calculate(**columns: str) -> Steps:
 def _aggregate(op: str, column: str, name: str, by: Sequence[str]) -> Steps:
     """Return an aggregate of rows that have the same values of `by`, beside each of them."""
     counted = {} if op == "count" else {"field": column}
-    return [{"joinaggregate": [{"op": op, **counted, "as": name}], **_by(by)}]
-
-
-def _by(columns: Sequence[str]) -> dict[str, Any]:
-    grouped = [name for name in columns if name]
-    return {"groupby": grouped} if grouped else {}
+    return [{"joinaggregate": [{"op": op, **counted, "as": name}], **({"groupby": [*by]} if by else {})}]
 
 
 def spanned(y: Upright, ends: Ends) -> Steps:
@@ -111,7 +116,7 @@ def spanned(y: Upright, ends: Ends) -> Steps:
         name: " : ".join([*(f"isValid(datum.{each}) ? {y.down(each)}" for each in (end, *kinds)), "null"])
         for name, end in (("end_low", y.low), ("end_high", y.high))
     }
-    by = [ends.panel] if ends.apart else []
+    by = ["panel_of"] if ends.apart else []
     return [
         *_calculate(
             **columns,
@@ -128,7 +133,7 @@ def _last(y: Upright, ends: Ends) -> Steps:
 
     A line of which no run finished ends where it is marked.
     """
-    by = ["name", ends.text, ends.panel]
+    by = ["line_of", "panel_of"]
     mean = f"datum.{y.mean}"
     value, rank = mean, "1"
     if ends.place:
@@ -147,7 +152,7 @@ def _last(y: Upright, ends: Ends) -> Steps:
 
 def _placed(y: Upright, ends: Ends) -> Steps:
     """Return what gives rows `label_at`, the value of the vertical axis beside which the name stands."""
-    room, by = ends.height - 2 * PADDING, [ends.panel]
+    room, by = ends.height - 2 * PADDING, ["panel_of"]
     span = "(datum.span_to - datum.span_from)"
     at = f"{room} * ({y.down('line_value')} - datum.span_from) / {span}"
     halfway = "(datum.pushed_down + datum.pushed_up) / 2 + datum.number * datum.apart"
@@ -169,4 +174,4 @@ def _placed(y: Upright, ends: Ends) -> Steps:
 def _sorted(ends: Ends) -> dict[str, Any]:
     """Return the order of a panel's lines: by where they end, from the top."""
     order = [{"field": "line_at", "order": "ascending"}, {"field": ends.text, "order": "ascending"}]
-    return {"sort": order, **_by([ends.panel])}
+    return {"sort": order, "groupby": ["panel_of"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunebench.analysis import RANGES, variant_name
+from prunebench.numbers import spelled
 from prunebench.report.escapes import plain
 from prunebench.report.figures import reader
 from prunebench.report.figures.axes import SIGNED, percent, whole_ticks
@@ -154,7 +155,7 @@ def _step(pixels: int) -> Any:
 def _across_in_words(shown: pd.DataFrame, after: str) -> str:
     said = [f"Mean differences to {after} over settings, with intervals, by range of sparsities."]
     for row in shown.to_dict("records"):
-        mean, low, high = (number(row[name]) for name in ("difference", "low", "high"))
+        mean, low, high = (spelled(row[name], "difference") for name in ("difference", "low", "high"))
         said.append(f"{row['name']}, {row['range']}: {mean} points ({low} to {high}).")
     return " ".join(said)
 

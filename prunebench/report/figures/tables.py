@@ -31,6 +31,7 @@ __all__ = [
         "cut",
         "differences",
         "empty_of",
+        "errors",
         "families",
     ),
     *("half_an_example", "labelled", "places", "range_spans", "reported", "titles", "variant_of"),
@@ -101,12 +102,7 @@ def accuracies(results: Results) -> pd.DataFrame:
     points = points[(points["unselected"] < points["planned"]) & (points["sparsity"] < 1)]
     points = points.sort_values("sparsity", kind="stable").reset_index(drop=True)
     ranges = _range_of(results)
-    smallest = half_an_example(results)
-    error = (100 - points["mean"]).clip(lower=smallest)
-    ends = [cut(100 - points[name], error, points["setting"]) for name in ("high", "low")]
     family = families(points["method"])
-    also = points["also"].map(lambda names: plain(", ".join(names)))
-    lost = (100 - points["mean_with_diverged"]).clip(lower=smallest)
     return points.assign(
         method=points["method"].map(shown),
         variant=points["ablations"].map(variant_of),
@@ -114,15 +110,28 @@ def accuracies(results: Results) -> pd.DataFrame:
         range=[ranges.get(key, "") for key in zip(points["setting"], points["sparsity"], strict=True)],
         absent=points["missing"] + points["failed"] + points["unselected"],
         empty=list(map(empty_of, points["empty_layers"], points["planned"])),
-        also=also,
+        also=points["also"].map(lambda names: plain(", ".join(names))),
         ablated=_ablated(points),
         family=_family(points, family).map(shown),
         best_variant=_best_variant(results, points, family),
-        error=error.round(DIGITS),
-        place=error.fillna(lost).round(DIGITS),
-        error_low=ends[0].round(DIGITS),
-        error_high=ends[1].round(DIGITS),
+        **errors(results, points, points["setting"]),
     )[list(ACCURACIES)]
+
+
+def errors(results: Results, points: pd.DataFrame, home: pd.Series) -> dict[str, pd.Series]:
+    """Return the errors that are drawn, their intervals as far as they are, and where marks stand.
+
+    `home`: of which rows one is drawn with: intervals are cut by what these reach.
+    """
+    smallest = half_an_example(results)
+    error = (100 - points["mean"]).clip(lower=smallest)
+    lost = (100 - points["mean_with_diverged"]).clip(lower=smallest)
+    return {
+        "error": error.round(DIGITS),
+        "place": error.fillna(lost).round(DIGITS),
+        "error_low": cut(100 - points["high"], error, home).round(DIGITS),
+        "error_high": cut(100 - points["low"], error, home).round(DIGITS),
+    }
 
 
 def variant_of(ablations: str) -> str:

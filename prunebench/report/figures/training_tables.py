@@ -10,9 +10,8 @@ from prunebench.percent import percent_labels
 from prunebench.report.escapes import plain
 from prunebench.report.figures.tables import (
     DIGITS,
-    cut,
     empty_of,
-    half_an_example,
+    errors,
     labelled,
     places,
     variant_of,
@@ -41,32 +40,31 @@ def pruning_points(results: Results) -> pd.DataFrame:
         return pd.DataFrame()
     rewound = _rewound_to(whole)
     method = whole["method"].where(rewound.isna(), _REWINDING)
-    networks, labels = _networks(whole), percent_labels(whole["sparsity"])
-    own = [networks[key] for key in whole[_HOME].itertuples(index=False, name=None)]
-    at = [f"{labels[sparsity]} %" for sparsity in whole["sparsity"]]
-    panel = pd.Series([f"{n.title}, {s} sparsity" for n, s in zip(own, at, strict=True)], index=whole.index)
     variant = whole["ablations"].map(variant_of)
-    error = (100 - whole["mean"]).clip(lower=half_an_example(results))
     points = whole.assign(
-        panel=panel,
-        part=[f"{n.id}, {s}: {plain(m)}" for n, s, m in zip(own, at, method, strict=True)],
+        **_homes(whole, method),
         method=method.map(plain),
         variant=variant,
-        ablated=(variant != "unmodified").groupby([panel, method]).transform("any"),
         name=[plain(variant_name(m, a)) for m, a in zip(method, whole["ablations"], strict=True)],
         step=_steps(results, whole).fillna(rewound),
         **places(whole),
         absent=whole["missing"] + whole["failed"] + whole["unselected"],
         empty=list(map(empty_of, whole["empty_layers"], whole["planned"])),
-        error=error,
-        place=error.fillna(100 - whole["mean_with_diverged"]),
-        error_low=cut(100 - whole["high"], error, panel),
-        error_high=cut(100 - whole["low"], error, panel),
     )
-    points["line"] = _labels(points)
-    ordered = points[list(POINTS)].sort_values("step", kind="stable").reset_index(drop=True)
-    rounded = ("error", "place", "error_low", "error_high")
-    return ordered.round(dict.fromkeys(rounded, DIGITS))
+    ablated = (variant != "unmodified").groupby([points["panel"], method]).transform("any")
+    points = points.assign(ablated=ablated, line=_labels(points), **errors(results, points, points["panel"]))
+    return points[list(POINTS)].sort_values("step", kind="stable").reset_index(drop=True)
+
+
+def _homes(whole: pd.DataFrame, method: pd.Series) -> dict[str, list[str]]:
+    """Return the panel of each row, its network and sparsity, and the `part` of it, that of its method."""
+    networks, labels = _networks(whole), percent_labels(whole["sparsity"])
+    own = [networks[key] for key in whole[_HOME].itertuples(index=False, name=None)]
+    at = [f"{labels[sparsity]} %" for sparsity in whole["sparsity"]]
+    return {
+        "panel": [f"{n.title}, {s} sparsity" for n, s in zip(own, at, strict=True)],
+        "part": [f"{n.id}, {s}: {plain(m)}" for n, s, m in zip(own, at, method, strict=True)],
+    }
 
 
 def _labels(points: pd.DataFrame) -> pd.Series:

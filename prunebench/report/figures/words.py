@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def curves_in_words(setting: str, rows: pd.DataFrame) -> str:
     )
     dense = rows[(rows["sparsity"] == 0) & rows["mean"].notna()]
     if len(dense):
-        said.append(f"The unpruned network reaches {number(dense['mean'].iloc[0])} %.")
+        said.append(f"The unpruned network reaches {_points(dense['mean'].iloc[0])} %.")
     for point in dict.fromkeys((points[0], points[len(points) // 2], points[-1])):
         said.append(extremes_in_words(pruned[pruned["sparsity"] == point], f"At {labels[point]} % sparsity"))
     return " ".join([*said, odd_in_words(rows[rows["sparsity"] > 0])]).strip()
@@ -77,10 +78,10 @@ def extremes_in_words(rows: pd.DataFrame, where: str, unit: str = " %", column: 
     ordered = rows.sort_values(column, kind="stable")
     high, low = ordered.iloc[-1], ordered.iloc[0]
     if len(ordered) == 1:
-        return f"{where} {high['name']} has {number(high[column])}{unit}."
+        return f"{where} {high['name']} has {_points(high[column])}{unit}."
     return (
-        f"{where} {high['name']} is highest with {number(high[column])}{unit}{_interval(high)}, "
-        f"{low['name']} lowest with {number(low[column])}{unit}{_interval(low)}."
+        f"{where} {high['name']} is highest with {_points(high[column])}{unit}{_interval(high)}, "
+        f"{low['name']} lowest with {_points(low[column])}{unit}{_interval(low)}."
     )
 
 
@@ -120,15 +121,18 @@ def losses_in_words(setting: str, rows: pd.DataFrame) -> str:
 
 
 def _signed(value: float) -> str:
-    text = number(value)
-    return text if text.startswith("-") or text == "0" else f"+{text}"
+    return spelled(value, "difference")
+
+
+def _points(value: float) -> str:
+    return spelled(value, "points")
 
 
 def _interval(row: Any) -> str:
     low, high = row.get("low"), row.get("high")
     if low is None or low != low:
         return ""
-    return f" (95 % interval {number(low)} to {number(high)})"
+    return f" (95 % interval {_points(low)} to {_points(high)})"
 
 
 def odd_in_words(rows: pd.DataFrame) -> str:
@@ -154,7 +158,7 @@ def steps_in_words(rows: pd.DataFrame) -> str:
         ends = []
         for name, part in mine[mine["mean"].notna()].groupby("name", sort=False):
             along = part.sort_values("step", kind="stable")["mean"]
-            first, last = number(along.iloc[0]), number(along.iloc[-1])
+            first, last = _points(along.iloc[0]), _points(along.iloc[-1])
             ends.append(f"{name} {first} %" if len(along) == 1 else f"{name} from {first} to {last} %")
         said.append(f"{panel}: {listed(ends, 12)}. {odd_in_words(mine)}".strip())
     return " ".join(said)
@@ -178,7 +182,8 @@ def costs_in_words(setting: str, rows: pd.DataFrame) -> str:
     ]
     for (kind, name), part in rows[rows["mean"].notna()].groupby(["kind", "name"], sort=False):
         ends = [
-            f"{number(row['mean'])} % at {number(row['cost'])} times" for row in (part.iloc[0], part.iloc[-1])
+            f"{_points(row['mean'])} % at {number(row['cost'])} times"
+            for row in (part.iloc[0], part.iloc[-1])
         ]
         said.append(f"{name}, {kind}: {' to '.join(dict.fromkeys(ends))}.")
     return " ".join(said)
@@ -192,7 +197,7 @@ def reported_in_words(setting: str, rows: pd.DataFrame) -> str:
         for name, part in mine.groupby("name", sort=False):
             means = part["mean"].dropna()
             lost = int(part["diverged"].sum())
-            span = f"{number(means.max())} to {number(means.min())} %" if len(means) else "no number"
+            span = f"{_points(means.max())} to {_points(means.min())} %" if len(means) else "no number"
             ends.append(f"{name} {span}" + (f", {_count(lost, 'run')} diverged" if lost else ""))
         said.append(f"{source}: {listed(ends, 12)}.")
     return " ".join(said)
@@ -203,7 +208,7 @@ def differences_in_words(setting: str, rows: pd.DataFrame, after: str) -> str:
     said = [f"Lines of accuracy less that of {after} against the share of weights kept, {setting}."]
     for name, part in rows.groupby("name", sort=False):
         below, above = int((part["high"] < 0).sum()), int((part["low"] > 0).sum())
-        ends = f"from {number(part['difference'].max())} to {number(part['difference'].min())} points"
+        ends = f"from {_signed(part['difference'].max())} to {_signed(part['difference'].min())} points"
         of = _count(len(part), "interval")
         said.append(f"{name}: {ends}; of {of} {below} below 0, {above} above.")
     return " ".join(said)
