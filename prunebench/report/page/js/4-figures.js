@@ -194,7 +194,6 @@ function fitted(spec, width) {
   if (width < PHONE) {
     legendBelow(spec);
     wrapped(spec, Math.floor((width - 70) / 6));
-    spec.config.text = { ...spec.config.text, limit: width < 330 ? 80 : 120 }; // names beside lines
   }
   if (!panels && holder) holder.width = Math.max(NARROWEST, Math.min(holder.width, width - 90));
   if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / (70 + (holder?.width ?? 180))) || 1));
