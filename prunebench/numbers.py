@@ -34,12 +34,21 @@ def _exact(value: float) -> str:
     return f"{value:.12g}"
 
 
+def _given(value: float) -> str:
+    text = _exact(value)
+    return f"{text}.0" if text.lstrip("-").isdigit() else text
+
+
 def _share(value: float) -> str:
     return f"{significant(100 * value, 4)} %"
 
 
 def _factor(value: float) -> str:
     return f"{significant(value, 3)} ×"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.4f}"
 
 
 def _amount(value: float) -> str:
@@ -90,11 +99,13 @@ FORMS: Mapping[str, Callable[[float], str]] = {
     "difference": _difference,  # differences of accuracies, in points: +0.34
     "p": _p,  # probabilities of no difference: 0.034, <0.001
     "count": _count,  # what is counted, and means of it: 35,729
-    "exact": _exact,  # numbers that somebody has given: as they gave them
+    "exact": _exact,  # margins and the like: as somebody has given them
+    "given": _given,  # what a source reports, with its digits: 92.0, 1.0016
     "share": _share,  # shares of a whole: 48.76 %
     "factor": _factor,  # multiples: 1.2 ×
     "amount": _amount,  # large amounts, with the SI's prefixes: 192 G
     "seconds": _seconds,  # times: 12.3 ms, 83.3 min
+    "ratio": _ratio,  # ratios near 1: 1.0016
     "quantity": _quantity,  # other quantities: 0.981
     "effect": _effect,  # differences and ratios of such: +0.0123
 }
@@ -142,7 +153,7 @@ def shortened(value: float, digits: int = 6, form: str = "") -> float:
     (96.124, 93.521)
     """
     short = float(f"{value:.{digits}g}")
-    if form == "exact" or abs(value) < 1e-290 or (not form and abs(value) >= 1e15):
+    if form in ("exact", "given") or abs(value) < 1e-290 or (not form and abs(value) >= 1e15):
         return value
     if not form and not _near_a_half(value, short):
         return short

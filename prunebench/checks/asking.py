@@ -9,10 +9,10 @@ from typing import Any
 
 from prunebench.checks.asked import name_of
 from prunebench.checks.comparison import Comparison
-from prunebench.checks.compounds import Kind, combine
+from prunebench.checks.compounds import Kind, combine, judged
 from prunebench.checks.enough import seeds_of_compound, seeds_of_one
 from prunebench.checks.grammar import Check, Range
-from prunebench.checks.judge import ALPHA, Judged, judge
+from prunebench.checks.judge import ALPHA, judge
 from prunebench.checks.lanes import Table
 from prunebench.checks.outcomes import Outcome, Verdict
 from prunebench.checks.quantified import asked_by
@@ -21,17 +21,11 @@ from prunebench.checks.sides import Setting, Side, settings_of, side_name
 from prunebench.checks.spans import Meant, Spans, percent, words
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
 
-__all__ = ["Asking", "judged"]
+__all__ = ["Asking"]
 
 
 _Found = tuple[Setting, list[Side], list[Side]]
 """A setting, and what both sides are there."""
-
-
-def judged(outcome: Outcome) -> Judged:
-    """Return what a compound needs of an outcome; what is not known is no evidence."""
-    p_holds, p_fails = (1.0 if p is None else p for p in (outcome.p_holds, outcome.p_fails))
-    return Judged(outcome.verdict, p_holds, p_fails)
 
 
 class Asking:

@@ -7,11 +7,17 @@ from typing import Literal, NamedTuple
 
 from prunebench.analysis import holm
 from prunebench.checks.judge import ALPHA, Judged
-from prunebench.checks.outcomes import ClaimWord
+from prunebench.checks.outcomes import ClaimWord, Outcome
 
-__all__ = ["Combined", "Kind", "combine"]
+__all__ = ["Combined", "Kind", "combine", "judged"]
 
 Kind = Literal["every", "some", "most"]
+
+
+def judged(outcome: Outcome) -> Judged:
+    """Return what a compound needs of an outcome; what is not known is no evidence."""
+    p_holds, p_fails = (1.0 if p is None else p for p in (outcome.p_holds, outcome.p_fails))
+    return Judged(outcome.verdict, p_holds, p_fails)
 
 
 class Combined(NamedTuple):

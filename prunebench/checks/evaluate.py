@@ -13,9 +13,9 @@ import pandas as pd
 from prunebench import smoke
 from prunebench.baselines import Baselines
 from prunebench.checks.asked import field_of, name_of
-from prunebench.checks.asking import Asking, judged
+from prunebench.checks.asking import Asking
 from prunebench.checks.claims import Claim
-from prunebench.checks.compounds import Kind, combine
+from prunebench.checks.compounds import Kind, combine, judged
 from prunebench.checks.frozen import thawed_checks
 from prunebench.checks.gather import steps_of
 from prunebench.checks.grammar import Check

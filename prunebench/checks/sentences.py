@@ -6,19 +6,9 @@ import math
 from collections.abc import Sequence
 
 from prunebench.checks.outcomes import Outcome
+from prunebench.numbers import form_of, spelled
 
-__all__ = ["compound_reason", "enough", "lacking", "number", "reason"]
-
-
-def number(value: float) -> str:
-    """Return a number as a sentence has it.
-
-    >>> number(0.98123), number(-25000.0), number(float("inf"))
-    ('0.981', '-25,000', 'infinite')
-    """
-    if math.isinf(value):
-        return "infinite" if value > 0 else "-infinite"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+__all__ = ["compound_reason", "enough", "lacking", "reason"]
 
 
 def lacking(missing: int, cells: int) -> str:
@@ -33,37 +23,40 @@ def reason(outcome: Outcome) -> str:
     if outcome.n == 0 or outcome.effect is None:
         return "no seed has all the numbers"
     what = "ratio" if outcome.compare == "ratio" else "difference"
+    form = form_of(outcome.quantity, outcome.compare)
     if math.isnan(outcome.effect):
         why = ": what it is to is 0" if outcome.compare == "ratio" else ""
         return f"the {what} is not known{why}; {outcome.n} seeds"
     if outcome.n == 1:
-        return f"{what} {number(outcome.effect)} at one seed, which has no spread to judge by"
+        return f"{what} {spelled(outcome.effect, form)} at one seed, which has no spread to judge by"
     if outcome.lower is None or outcome.upper is None:
-        return f"{what} {number(outcome.effect)}, {outcome.n} seeds, without bounds"
+        return f"{what} {spelled(outcome.effect, form)}, {outcome.n} seeds, without bounds"
     low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
-    bounds = _bounds(low, high)
+    bounds = _bounds(low, high, form)
     if low == high:
         bounds = "at every seed" if outcome.differences else "every other value being refused at 5 %"
-    return f"{what} {number(outcome.effect)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
+    return (
+        f"{what} {spelled(outcome.effect, form)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
+    )
 
 
-def _bounds(low: float, high: float) -> str:
+def _bounds(low: float, high: float, form: str) -> str:
     """Return bounds in words; one that is infinite is none."""
-    least = "" if low == -math.inf else f"at least {number(low)}"
-    most = "" if high == math.inf else f"at most {number(high)}"
+    least = "" if low == -math.inf else f"at least {spelled(low, form)}"
+    most = "" if high == math.inf else f"at most {spelled(high, form)}"
     if least and most:
         return f"{least} and {most} (95 % each)"
     return f"{least or most} (95 %)" if least or most else "without bounds"
 
 
 def _claimed(outcome: Outcome) -> str:
-    margin = number(outcome.margin or 0.0)
+    margin = spelled(outcome.margin or 0.0, "exact")
     claim = outcome.expect.removeprefix("not-")
     word = "not " if claim != outcome.expect else ""
     if claim == "same":
-        return f"{word}within {margin} of {number(outcome.by)}"
+        return f"{word}within {margin} of {spelled(outcome.by, 'exact')}"
     matters = f", where less than {margin} does not matter" if outcome.margin else ""
-    return f"{word}above {number(outcome.by)}{matters}"
+    return f"{word}above {spelled(outcome.by, 'exact')}{matters}"
 
 
 def enough(outcome: Outcome) -> str:

@@ -111,7 +111,7 @@ def side_name(side: Any) -> str:
     if isinstance(side, Extreme):
         word = " ".join("from best to worst" if key == "gap" else key for key in side.given)
         return f"{word} of {', '.join(_name(one) for one in selections(side))}"
-    return _name(side) if isinstance(side, Selection) else f"{side:g}"
+    return _name(side) if isinstance(side, Selection) else f"{side:.12g}"
 
 
 def _name(one: Cells) -> str:

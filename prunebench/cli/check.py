@@ -11,6 +11,7 @@ from prunebench.cli._options import (
     reading_options,
     suite_argument,
 )
+from prunebench.numbers import form_of, spelled
 
 if TYPE_CHECKING:
     from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
@@ -145,8 +146,8 @@ def _print(name: str, verdicts: Verdicts, every: int, cells: Mapping[str, str], 
     say()
     say(
         f"{verdicts.failures:,} of {counted(verdicts.judged, 'check')} that were judged "
-        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to {verdicts.chance:.3g}, "
-        "besides differences too small to matter"
+        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to "
+        f"{spelled(verdicts.chance, 'quantity')}, besides differences too small to matter"
     )
 
 
@@ -191,9 +192,7 @@ def _check_row(outcome: Outcome, name: str, cells: Mapping[str, str]) -> dict[st
     from prunebench.checks.words import lacks
 
     row = {column: getattr(outcome, column) for column in _CHECK}
-    numbers = {column: _short(row[column]) for column in ("effect", "lower", "upper")}
+    form = form_of(outcome.quantity, outcome.compare)
+    known = {column: row[column] for column in ("effect", "lower", "upper") if row[column] is not None}
+    numbers = {column: spelled(value, form) for column, value in known.items()}
     return {**row, **numbers, "check": name, "reason": outcome.reason + lacks(outcome, cells)}
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:+.3g}"

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import EmptyLayer
+from prunebench.numbers import spelled
 
 __all__ = [
     "Footnotes",
@@ -51,7 +52,7 @@ def diverged_remark(row: Row, *, mixed: bool) -> str:
             "Diverged runs are out of means and differences, which then decide nothing: the number of "
             "classes, and so the accuracy of a guess, is not known."
         )
-    counts = f"counts with the accuracy of a guess, {row['guess']:.4g} %"
+    counts = f"counts with the accuracy of a guess, {spelled(row['guess'] / 100, 'share')}"
     if not mixed:
         return f"In differences, places and ranges a diverged run {counts}."
     return (

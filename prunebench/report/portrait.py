@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from prunebench.analysis import SETTING, VARIANT, variant_name
 from prunebench.analysis.ranges import Ranges
+from prunebench.checks.compounds import combine, judged
 from prunebench.checks.outcomes import Outcome, Verdict
 from prunebench.report.results import Results
 
@@ -148,34 +149,60 @@ class Answer:
 
     @property
     def word(self) -> str:
-        """The answer in a word or two; "it depends" where places that are decided differ."""
-        decided = {word for word in ("yes", "no") if self.counts[word]}
-        if len(decided) == 2:
-            return "it depends"
-        if decided:
-            return decided.pop()
+        """The answer in a word or two, by the rule of compounds (`checks.compounds.combine`).
+
+        "yes" and "no": every place says so. "it depends", "yes, in places", "no, in places": some place says
+        yes, or no, also after Holm over all of them, so that chance alone hardly ever makes these.
+        """
         if not self.asked:
             return "not asked"
-        return "cannot be told" if self.counts["cannot be told"] else "not run"
+        if self.counts["not run"] == len(self.asked):
+            return "not run"
+        for word in ("yes", "no"):
+            if self.counts[word] == len(self.asked):
+                return word
+        judgements = [judged(one.outcome) for one in self.asked if one.word != "not run"]
+        some_yes = combine(judgements, "some").verdict == "holds"
+        some_no = combine(judgements, "every").verdict == "fails"
+        if some_yes and some_no:
+            return "it depends"
+        return "yes, in places" if some_yes else "no, in places" if some_no else "cannot be told"
+
+    @property
+    def over(self) -> str:
+        """In how many places what is said, as "yes in 2 of 5 places, cannot be told in 3"."""
+        said = [f"{word} in {self.counts[word]}" for word in _WORDS.values() if self.counts[word]]
+        return ", ".join([f"{said[0]} of {_places(len(self.asked))}", *said[1:]])
 
     @property
     def sentence(self) -> str:
-        """What that means for the method."""
+        """What that means for the method, and in how many places which answer is seen."""
+        if not self.asked:
+            return f"{self.question.asks} Not asked: {self.reason}."
         texts = {"yes": self.question.yes, "no": self.question.no, "it depends": self.question.mixed}
+        said = texts.get(self.word, self.question.asks)
         turned = sum(one.opposite for one in self.asked) if self.question.opposite else 0
-        if turned:
-            said = f"{self.question.opposite} (in {turned} of {len(self.asked)} places)."
-            return said if self.word == "no" else f"{texts[self.word]} {said}"
-        if self.word in texts:
-            return texts[self.word]
-        if self.word == "cannot be told":
-            needed = [one.outcome.seeds_needed for one in self.asked if one.outcome.seeds_needed]
-            more = f" ({min(needed):,} to {max(needed):,} would)" if needed else ""
-            return f"{self.question.asks} These seeds cannot tell{more}."
-        if self.word == "not run":
-            missing = sum(one.outcome.missing for one in self.asked)
-            return f"{self.question.asks} Not run: {missing:,} cells are missing."
-        return f"{self.question.asks} Not asked: {self.reason}."
+        if turned and self.word in ("no", "it depends", "no, in places"):
+            opposite = f"{self.question.opposite} in {turned} of {_places(len(self.asked))}."
+            said = opposite if self.word != "it depends" else f"{said} {opposite}"
+        return f"{said} ({self.over[0].upper()}{self.over[1:]}{self._more}.)"
+
+    @property
+    def _more(self) -> str:
+        """What else there is to be said: seeds that would tell, cells that are missing, what chance makes."""
+        needed = [one.outcome.seeds_needed for one in self.asked if one.outcome.seeds_needed]
+        missing = sum(one.outcome.missing for one in self.asked)
+        more = [f"{missing:,} cells are missing"] if missing else []
+        if needed and self.counts["cannot be told"]:
+            ends = dict.fromkeys((min(needed), max(needed)))
+            more.append(f"{' to '.join(f'{n:,}' for n in ends)} seeds would tell there")
+        if self.word == "cannot be told" and self.counts["yes"] + self.counts["no"]:
+            more.append("chance alone may make so few")
+        return "".join(f"; {each}" for each in more)
+
+
+def _places(number: int) -> str:
+    return f"{number} place{'s' * (number != 1)}"
 
 
 class Portrait:
@@ -238,11 +265,7 @@ class Portrait:
     @property
     def kind(self) -> list[str]:
         """What kind of method it is, in sentences: the answers, then what kinds of methods are like it."""
-        words = {
-            answer.question.id: "the opposite" if any(one.opposite for one in answer.asked) else answer.word
-            for answer in self.answers
-        }
-        return [*(answer.sentence for answer in self.answers), *_likeness(words)]
+        return [*(answer.sentence for answer in self.answers), *_likeness(self.answers)]
 
     def _has(self, variant: Variant, labels: dict[str, str]) -> bool:
         cells = self.results.board.cells
@@ -303,20 +326,30 @@ def _asked_ranges(ranges: Ranges) -> Iterator[str]:
     yield from named or (["all"] if ranges.grid else [])
 
 
-def _likeness(words: dict[str, str]) -> list[str]:
-    """Return which methods of the paper answer alike, as far as the answers are plain."""
-    if words["shuffle"] == "no" and words["reinit"] == "no":
+def _likeness(answers: Sequence[Answer]) -> list[str]:
+    """Return which methods of the paper answer alike, as far as the answers are plain.
+
+    The paper asked at matching sparsities: what is said of its methods is compared with the answers there.
+    """
+    by_id = {answer.question.id: answer for answer in answers}
+    matching = {name: _over_matching(answer) for name, answer in by_id.items()}
+    shuffle, reinit = (matching[name].word for name in ("shuffle", "reinit"))
+    turned = any(one.opposite for name in ("shuffle", "reinit") for one in matching[name].asked)
+    after = by_id["after-training"].word
+    if after == "not asked":
+        return []  # it is that baseline, or nothing says what it is like beside it
+    if shuffle == "no" and reinit == "no" and not turned:
         return [
             "In that it is like SNIP, GraSP, SynFlow and magnitude pruning at initialization in Frankle et "
             "al. (2021): none of them lost accuracy when its masks were shuffled within layers or the "
             "weights drawn anew."
         ]
-    if words["shuffle"] == "yes" and words["after-training"] == "no":
+    if shuffle == "yes" and after == "no":
         return [
             "In that it is like magnitude pruning after training in Frankle et al. (2021), which loses "
             "accuracy when its masks are shuffled; methods before training did not."
         ]
-    if words["shuffle"] == "yes":
+    if shuffle in ("yes", "it depends", "yes, in places"):
         return [
             "In that it is unlike the methods before training that Frankle et al. (2021) looked at: none of "
             "them lost accuracy at matching sparsities when its masks were shuffled within layers."
@@ -324,56 +357,6 @@ def _likeness(words: dict[str, str]) -> list[str]:
     return []
 
 
-def _means(frame: pd.DataFrame, keys: Sequence[str], name: str) -> pd.DataFrame:
-    """Return the mean over seeds of `value`."""
-    return frame.groupby(list(keys), sort=False, dropna=False)["value"].mean().rename(name).reset_index()
-
-
-_MASK_FIELDS = {
-    ("effective-density", "density"): "effective_density",
-    ("disconnected", "weights"): "disconnected",
-    ("disconnected", "share"): "disconnected_share",
-    ("neuron-sparsity", "collapsed"): "neurons_collapsed",
-    ("layer-sparsity", "output"): "output_sparsity",
-}
-
-
-def mask_rows(portrait: Portrait) -> pd.DataFrame:
-    """Return a row a setting, method and sparsity of what masks are like: the method's, and baselines'.
-
-    Columns: SETTING, method, density, sparsity; means over seeds of `effective_density`, `disconnected`
-    (weights), `disconnected_share` (of the kept ones), `neurons_collapsed` (share of all), `output_sparsity`;
-    `empty_layers` (name and in how many seeds).
-    """
-    results, own = portrait.results, portrait.method
-    wanted = [own, results.baselines.random, results.baselines.after_training]
-    keys = [*SETTING, "method", "density", "sparsity"]
-    rows = results.summary
-    rows = rows[(rows["at"] == "sparsity") & (rows["ablations"] == "") & rows["method"].isin(wanted)]
-    rows = rows[(rows["sparsity"] > 0) & (rows["find"] == "") & (rows["score_at"] == "")]
-    frame = rows[[*keys, "n", "diverged", "empty_layers"]].reset_index(drop=True)
-    values = results.measures
-    values = values[(values["ablations"] == "") & values["method"].isin(wanted)]
-    for (measure, field), name in _MASK_FIELDS.items():
-        mine = values[(values["measure"] == measure) & (values["field"] == field)]
-        frame = frame.merge(_means(mine, keys, name), on=keys, how="left")
-    order = {name: i for i, name in enumerate(wanted)}
-    frame["_order"] = frame["method"].map(order)
-    return frame.sort_values("_order", kind="stable").drop(columns="_order").reset_index(drop=True)
-
-
-def cost_rows(portrait: Portrait) -> pd.DataFrame:
-    """Return the method's costs, a row a setting and sparsity: means over seeds of the columns of costs."""
-    costs = portrait.results.costs
-    mine = costs[(costs["method"] == portrait.method) & (costs["ablations"] == "")]
-    names = [
-        "scoring_rounds",
-        "scoring_passes",
-        "scoring_seconds",
-        "train_seconds",
-        "relative_dense",
-        "relative_sparse",
-    ]
-    keys = [*SETTING, "density", "sparsity"]
-    means: pd.DataFrame = mine.groupby(keys, sort=False, dropna=False)[names].mean().reset_index()
-    return means
+def _over_matching(answer: Answer) -> Answer:
+    """Return the answer over matching sparsities alone."""
+    return replace(answer, asked=tuple(one for one in answer.asked if one.range == "matching"))

@@ -16,7 +16,7 @@ from prunebench.analysis import SETTING, VARIANT, across, measures, profile, sum
 from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
-from prunebench.report.standings import LONG, Board, Standing, board
+from prunebench.report.standings import LONG, Board, Standing, board, settled
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 
@@ -179,7 +179,7 @@ class Results:
 
     def across_settings(self, baseline: tuple[str, str]) -> pd.DataFrame:
         """Return what every method is across settings beside a baseline: a method with its ablations."""
-        return across(self.board.over, baseline=baseline, margins=self._margins)
+        return settled(across(self.board.over, baseline=baseline, margins=self._margins))
 
     @cached_property
     def profile(self) -> pd.DataFrame:
@@ -192,21 +192,9 @@ class Results:
 
     @cached_property
     def reported(self) -> pd.DataFrame:
-        """A row a number that others report: beside it ours, and the difference."""
-        rows = [
-            {**standing.labels, **row}
-            for standing in self.standings
-            for row in standing.reported(self.suite.get("reported") or ())
-        ]
-        columns = [*SETTING, *VARIANT, "sparsity", "reported", "source", "runs"]
-        numbers = pd.DataFrame(rows).rename(columns={"value": "reported"}) if rows else None
-        frame = pd.DataFrame(columns=columns) if numbers is None else numbers[columns]
-        ours = self.summary[self.summary["at"] == "sparsity"]
-        ours = ours[[*SETTING, *VARIANT, "sparsity", "n", "mean", "sd", "low", "high", "diverged"]]
-        keys = [*SETTING, *VARIANT, "sparsity"]
-        frame = frame.astype({"sparsity": "float64", "reported": "float64"})
-        both = frame.merge(ours.drop_duplicates(keys), on=keys, how="left")
-        return both.assign(difference=both["mean"] - both["reported"])
+        """A row a number that others report: ours beside it, the difference, and whether they agree."""
+        frame: pd.DataFrame = importlib.import_module("prunebench.report.replication").replication(self)
+        return frame
 
     def measured(self, measure: str, fields: Sequence[str] = ("*",)) -> pd.DataFrame:
         """Return what the seeds say together of a measure's numbers: a row a setting, method, sparsity,
@@ -293,5 +281,5 @@ def _setting(standing: Standing) -> dict[str, Any]:
         **{f"{role}_lost_from": getattr(borders.get(name), "lost_from", None) for role, name in names},
         "numerics": standing.numerics,
         "lent": standing.lent,
-        "seeds_needed": dict(standing.seeds_needed),
+        "seeds_needed": {name: each.needed for name, each in standing.seeds_needed.items()},
     }

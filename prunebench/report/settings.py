@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import VARIANT, Border
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
@@ -17,7 +18,7 @@ from prunebench.report.fields import absent, accuracy, difference, place
 from prunebench.report.footnotes import Footnotes, inferred_remark, numerics_remark
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.replication import replication_blocks
-from prunebench.report.standings import Standing
+from prunebench.report.standings import Standing, seeds_words
 from prunebench.report.trust import contradicted, trust_cell
 
 __all__ = ["LEGEND", "Shown", "heading", "setting_section"]
@@ -30,7 +31,8 @@ _RANGE_LEGEND = (
     "Over a range each seed counts with its mean over the range's sparsities. A place is an interval: from 1 "
     "+ the number of methods significantly better to the number of methods less those significantly "
     "worse (differences paired by seed, each pair's own two-sided t test at 5 % after Holm over all pairs "
-    "of the setting and range)."
+    "of the setting and range). Methods with an ablation count as methods of their own, the unpruned network "
+    "as none."
 )
 
 
@@ -208,7 +210,7 @@ class _Part:
         names = ("trivial", "matching", "extreme")
         said = ", ".join(f"{name} {_span(ranges.points(name), self.labels)}" for name in names)
         lost = ", ".join(f"to {_border(border, self.labels)}" for border in ranges.borders)
-        return f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost {lost}."
+        return f"Ranges of sparsity (margin {spelled(ranges.margin, 'exact')} points): {said}. Lost {lost}."
 
 
 def _numerics(cells: pd.DataFrame) -> tuple[str, Mapping[tuple[Any, ...], set[str]]]:
@@ -261,22 +263,11 @@ def _span(points: Sequence[float], labels: Mapping[float, str]) -> str:
     return f"{'–'.join(dict.fromkeys(ends))} %"
 
 
-def _count(seeds: int) -> str:
-    return f"{seeds}" if seeds <= 1000 else "more than 1000"
-
-
 def _remarks(standing: Standing) -> list[str]:
-    remarks = []
-    needed = [
-        f"{_count(standing.seeds_needed[name])} over {name}"
-        for name in _shown_ranges(standing)
-        if name in standing.seeds_needed
+    remarks = [words] if (words := seeds_words(standing, _shown_ranges(standing))) else []
+    remarks += [
+        f"Same bits as {first}, so counted once, as that: {other}." for other, first in standing.same_bits
     ]
-    if needed:
-        remarks.append(
-            f"Seeds that would tell a difference of {standing.ranges.margin:g} points (the margin) apart: "
-            f"{', '.join(needed)} (at the pairs' median spread, with 80 % power, before Holm)."
-        )
     if standing.lent:
         lent = ", ".join(standing.lent)
         remarks.append(f"Taken from the setting without find changes and pruning step: {lent}.")

@@ -67,7 +67,7 @@ def test_without_running_it_lists_what_is_missing_and_writes_nothing(place: Plac
     """Exit code 1."""
     before = place.files()
     result = place.call(*GIVEN, *place.plugin, "--no-run", code=1)
-    assert "Is it above random pruning? Not run: 10 cells are missing." in result.stdout
+    assert "Is it above random pruning? (Not run in 1 of 1 place; 10 cells are missing.)" in result.stdout
     assert "## Not run" in result.stdout
     assert place.files() == before
 

@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 from prunebench_plugins.quantities import prunebench_quantities
 
-from prunebench.report.portrait import QUESTIONS, Portrait
+from prunebench.checks.evidence import Paired
+from prunebench.checks.judge import judge
+from prunebench.checks.outcomes import Outcome
+from prunebench.report.portrait import QUESTIONS, Answer, Asked, Portrait
 from prunebench.report.portrayed import portrayed
 from prunebench.report.results import Results
 
@@ -80,7 +83,7 @@ def test_ranges_that_differ_are_told_apart(cells: Cells) -> None:
     answer = next(a for a in drawn.answers if a.question.id == "shuffle")
     assert {one.range: one.word for one in answer.asked} == {"matching": "no", "extreme": "yes"}
     assert answer.word == "it depends"
-    assert answer.sentence == QUESTIONS[1].mixed
+    assert answer.sentence == f"{QUESTIONS[1].mixed} (Yes in 1 of 2 places, no in 1.)"
 
 
 def test_what_is_not_run_is_listed_and_not_answered(cells: Cells) -> None:
@@ -89,7 +92,10 @@ def test_what_is_not_run_is_listed_and_not_answered(cells: Cells) -> None:
     assert words(drawn)["shuffle"] == "not run"
     assert len(drawn.missing) == 10
     text = portrayed(drawn)
-    assert "Does it matter which weights of a layer it keeps? Not run: 10 cells are missing." in text
+    assert (
+        "Does it matter which weights of a layer it keeps? (Not run in 2 of 2 places; 10 cells are missing.)"
+        in text
+    )
     assert "## Not run" in text
 
 
@@ -142,6 +148,58 @@ def test_layers_and_weights_that_are_lost_are_told_of_the_method_and_the_baselin
     assert "| 12 |" in " ".join(line.split())
 
 
+def judged_at(differences: Any) -> Answer:
+    """The answer to whether it is above random, of differences by place and seed, with a margin of 0.5."""
+    asked = []
+    for i, of_seeds in enumerate(differences):
+        found = judge(Paired(of_seeds), "above", 0.5)
+        outcome = Outcome(
+            check=str(i), verdict=found.verdict, expect="above", p_holds=found.p_holds, p_fails=found.p_fails
+        )
+        asked.append(Asked({}, "matching", outcome))
+    return Answer(QUESTIONS[0], tuple(asked))
+
+
+@pytest.mark.parametrize("places", [2, 4, 10])
+def test_chance_alone_hardly_ever_says_yes_however_many_places_there_are(places: int) -> None:
+    """No difference anywhere, three seeds of a spread of 2: a yes of any kind in at most 6 % of trials."""
+    rng = np.random.default_rng(places)
+    words = [judged_at(rng.normal(0, 2, (places, 3))).word for _ in range(600)]
+    assert np.mean([word in ("yes", "yes, in places", "it depends") for word in words]) <= 0.06
+
+
+def test_one_place_of_ten_is_no_answer_and_the_sentence_says_how_many_cannot_tell() -> None:
+    """Just significant by itself, and far from it after Holm; with a large one it is so in places."""
+    open_ones = [[-1.0, 0.0, 1.2]] * 9
+    weak, strong = [0.8, 1.0, 1.9], [5.0, 5.001, 5.002]
+    answer = judged_at(np.array([weak, *open_ones]))
+    assert answer.counts == {"yes": 1, "cannot be told": 9}
+    assert answer.word == "cannot be told"
+    assert answer.sentence.startswith(
+        "Is it above random pruning? (Yes in 1 of 10 places, cannot be told in 9"
+    )
+    assert "chance alone" in answer.sentence
+    sure = judged_at(np.array([strong, *open_ones]))
+    assert sure.word == "yes, in places"
+    assert "Yes in 1 of 10 places, cannot be told in 9" in sure.sentence
+
+
+def test_only_answers_at_matching_sparsities_liken_a_method_to_the_papers(cells: Cells) -> None:
+    """Shuffling loses at extreme ones alone: nothing is said of what the paper found at matching ones."""
+    assert "is unlike" not in " ".join(portrait(cells, mine=(97, 80), shuffle=(97, 60)).kind)
+    assert "is unlike" in " ".join(portrait(cells, mine=(97, 80), shuffle=(95, 80)).kind)
+
+
+def test_magnitude_after_training_is_not_likened_to_anything(cells: Cells) -> None:
+    """It is what methods are compared with: whether it falls short of itself is not asked."""
+    drawn = portrait(cells, mine=(97, 80))
+    frame = drawn.results.cells.replace(
+        {"method": {"magnitude-after-training": "x", "mine": "magnitude-after-training"}}
+    )
+    own = Portrait(Results(SUITE, frame, quantities=QUANTITIES), "magnitude-after-training")
+    assert not any("Frankle" in sentence for sentence in own.kind)
+
+
 def test_json_says_what_the_page_says(cells: Cells) -> None:
     """With the number of its schema, and the outcome behind every answer."""
     drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80))
@@ -167,10 +225,11 @@ def test_scores_that_point_the_wrong_way_are_told(cells: Cells) -> None:
     sentences = {answer.question.id: answer.sentence for answer in drawn.answers}
     assert (
         sentences["invert"]
-        == "Keeping the lowest scores does better, so they point the wrong way (in 2 of 2 places)."
+        == "Keeping the lowest scores does better, so they point the wrong way in 2 of 2 places. (No in 2 of 2 "
+        "places.)"
     )
     assert sentences["shuffle"].startswith("Its masks do better when they are shuffled")
-    assert sentences["random"] == "It is worse than random pruning (in 1 of 2 places)."
+    assert sentences["random"].startswith("It is worse than random pruning in 1 of 2 places.")
     assert not any("it is like SNIP" in sentence for sentence in drawn.kind)
     assert "no, the opposite" in portrayed(drawn)
 

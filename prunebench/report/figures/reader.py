@@ -30,7 +30,6 @@ SPARSITY = Column("percent", "sparsity, %", "share of the prunable weights that 
 _SEEDS = Column("n", "seeds", "runs in the mean", "count")
 _RUNS = (
     _SEEDS,
-    Column("planned", "seeds planned", form="count"),
     Column("diverged", "diverged", "runs that ended with a loss that is not finite", "count"),
     Column("absent", "not there", "runs that are missing, failed or not selected", "count"),
 )

@@ -150,7 +150,7 @@ def effective(source: Source) -> Figure | None:
         headed(layered(_effective_layers(source, rows), *SIZE), _ODD),
         {"effective": rows},
         _with_means(source, rows),
-        reader.measured("ratio of effective parameters", "number"),
+        reader.measured("effective parameters, ratio", "ratio"),
     )
 
 

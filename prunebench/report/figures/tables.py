@@ -102,6 +102,8 @@ def accuracies(results: Results) -> pd.DataFrame:
     points = points[(points["unselected"] < points["planned"]) & (points["sparsity"] < 1)]
     points = points.sort_values("sparsity", kind="stable").reset_index(drop=True)
     ranges = _range_of(results)
+    drawn = errors(results, points, points["setting"])  # of intervals as they are
+    points[["low", "high"]] = points[["low", "high"]].clip(0, 100)  # no accuracy lies beyond
     family = families(points["method"])
     return points.assign(
         method=points["method"].map(shown),
@@ -114,7 +116,7 @@ def accuracies(results: Results) -> pd.DataFrame:
         ablated=_ablated(points),
         family=_family(points, family).map(shown),
         best_variant=_best_variant(results, points, family),
-        **errors(results, points, points["setting"]),
+        **drawn,
     )[list(ACCURACIES)]
 
 
@@ -268,6 +270,7 @@ def reported(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     others = results.reported
+    others = others[(others["quantity"] == "accuracy") & (others["against"] == "")]
     if others.empty:
         return pd.DataFrame()
     others = labelled(others, results)

@@ -58,7 +58,7 @@ def _framed(grid: Sequence[Sequence[str]], ticks: Mapping[int, str], densities: 
         f"{ticks.get(level, '') if _shown(level, height) else '':>{margin}} |{''.join(grid[level]).rstrip()}"
         for level in range(height - 1, -1, -1)
     ]
-    ends = [f"{number(100 * d, 2)} %" for d in (densities.max(), densities.min())]
+    ends = [f"{number(100 * d, 3)} %" for d in (densities.max(), densities.min())]
     return [
         "test accuracy (%) against weights kept (logarithmic)",
         *lines,
@@ -93,12 +93,11 @@ def table(rows: pd.DataFrame) -> str:
 
 def _cell(row: Mapping[Any, Any]) -> str:
     """Return a mean with its interval, and what of its runs is not in it."""
-    mean, low, high = (spelled(row[name], "points") for name in ("mean", "low", "high"))
     said = []
     if row["mean"] == row["mean"]:
-        said.append(mean)
+        said.append(spelled(row["mean"], "points"))
     if row["low"] == row["low"]:
-        said.append(f"({low} to {high})")
+        said.append(f"({spelled(row['low'], 'points')} to {spelled(row['high'], 'points')})")
     for name, word in (("diverged", "diverged"), ("absent", "missing")):
         if row[name]:
             said.append(f"{row[name]} of {row['planned']} {word}")

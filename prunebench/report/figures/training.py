@@ -173,7 +173,7 @@ def cost(source: Source) -> Figure | None:
 
 
 _COST_PANEL = (330, 340)
-_COST = reader.Column("cost", "cost, times the unpruned training", form="number")
+_COST = reader.Column("cost", "cost", "in multiples of training the unpruned network", "factor")
 
 
 def _cost_layers(source: Source, points: pd.DataFrame) -> list[Any]:

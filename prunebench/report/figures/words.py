@@ -25,11 +25,13 @@ __all__ = [
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Return a number as texts have it.
+    """Return a number as texts have it: with two digits as tables have points of accuracy, else shortly.
 
-    >>> number(91.2345), number(0.5), number(-0.001)
-    ('91.23', '0.5', '0')
+    >>> number(91.2345), number(0.5), number(-0.001), number(48.8, 1), number(50.0, 1)
+    ('91.23', '0.50', '0.00', '48.8', '50')
     """
+    if digits == 2:
+        return spelled(value, "points")
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
@@ -67,7 +69,7 @@ def curves_in_words(setting: str, rows: pd.DataFrame) -> str:
     )
     dense = rows[(rows["sparsity"] == 0) & rows["mean"].notna()]
     if len(dense):
-        said.append(f"The unpruned network reaches {_points(dense['mean'].iloc[0])} %.")
+        said.append(f"The unpruned network reaches {number(dense['mean'].iloc[0])} %.")
     for point in dict.fromkeys((points[0], points[len(points) // 2], points[-1])):
         said.append(extremes_in_words(pruned[pruned["sparsity"] == point], f"At {labels[point]} % sparsity"))
     return " ".join([*said, odd_in_words(rows[rows["sparsity"] > 0])]).strip()
@@ -78,10 +80,10 @@ def extremes_in_words(rows: pd.DataFrame, where: str, unit: str = " %", column: 
     ordered = rows.sort_values(column, kind="stable")
     high, low = ordered.iloc[-1], ordered.iloc[0]
     if len(ordered) == 1:
-        return f"{where} {high['name']} has {_points(high[column])}{unit}."
+        return f"{where} {high['name']} has {number(high[column])}{unit}."
     return (
-        f"{where} {high['name']} is highest with {_points(high[column])}{unit}{_interval(high)}, "
-        f"{low['name']} lowest with {_points(low[column])}{unit}{_interval(low)}."
+        f"{where} {high['name']} is highest with {number(high[column])}{unit}{_interval(high)}, "
+        f"{low['name']} lowest with {number(low[column])}{unit}{_interval(low)}."
     )
 
 
@@ -124,15 +126,11 @@ def _signed(value: float) -> str:
     return spelled(value, "difference")
 
 
-def _points(value: float) -> str:
-    return spelled(value, "points")
-
-
 def _interval(row: Any) -> str:
     low, high = row.get("low"), row.get("high")
     if low is None or low != low:
         return ""
-    return f" (95 % interval {_points(low)} to {_points(high)})"
+    return f" (95 % interval {number(low)} to {number(high)})"
 
 
 def odd_in_words(rows: pd.DataFrame) -> str:
@@ -158,7 +156,7 @@ def steps_in_words(rows: pd.DataFrame) -> str:
         ends = []
         for name, part in mine[mine["mean"].notna()].groupby("name", sort=False):
             along = part.sort_values("step", kind="stable")["mean"]
-            first, last = _points(along.iloc[0]), _points(along.iloc[-1])
+            first, last = number(along.iloc[0]), number(along.iloc[-1])
             ends.append(f"{name} {first} %" if len(along) == 1 else f"{name} from {first} to {last} %")
         said.append(f"{panel}: {listed(ends, 12)}. {odd_in_words(mine)}".strip())
     return " ".join(said)
@@ -182,7 +180,7 @@ def costs_in_words(setting: str, rows: pd.DataFrame) -> str:
     ]
     for (kind, name), part in rows[rows["mean"].notna()].groupby(["kind", "name"], sort=False):
         ends = [
-            f"{_points(row['mean'])} % at {number(row['cost'])} times"
+            f"{number(row['mean'])} % at {spelled(row['cost'], 'quantity')} times"
             for row in (part.iloc[0], part.iloc[-1])
         ]
         said.append(f"{name}, {kind}: {' to '.join(dict.fromkeys(ends))}.")
@@ -197,7 +195,7 @@ def reported_in_words(setting: str, rows: pd.DataFrame) -> str:
         for name, part in mine.groupby("name", sort=False):
             means = part["mean"].dropna()
             lost = int(part["diverged"].sum())
-            span = f"{_points(means.max())} to {_points(means.min())} %" if len(means) else "no number"
+            span = f"{number(means.max())} to {number(means.min())} %" if len(means) else "no number"
             ends.append(f"{name} {span}" + (f", {_count(lost, 'run')} diverged" if lost else ""))
         said.append(f"{source}: {listed(ends, 12)}.")
     return " ".join(said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,9 +16,10 @@ from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure, config, figures, styles
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
+from prunebench.report.page.behind import behind
 from prunebench.report.page.columns import packed, safe
 from prunebench.report.page.kind import kind
-from prunebench.report.page.listed import Column, Listed
+from prunebench.report.page.listed import Listed
 from prunebench.report.page.tables import listed, there
 from prunebench.report.page.trusted import DIFFERS, Trust
 from prunebench.report.page.verdicts import checks, claims
@@ -220,7 +221,7 @@ def _plain_figures(
                 "alts": safe(figure.alts),
                 "spec": _spec(figure, looks),
                 "tables": list(figure.tables),
-                "columns": [Column(*astuple(column)).plain() for column in figure.columns],
+                "columns": [column.plain() for column in behind(figure)],
                 "keep": safe(figure.keep),
                 "settings": list(figure.settings),
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,9 +10,10 @@ import pandas as pd
 from prunebench.analysis import SETTING, variant_name
 from prunebench.percent import percent_labels
 from prunebench.report.page.listed import NUMBER, Column, Listed
+from prunebench.report.replication import forms, what
 from prunebench.report.results import COST_FORMS, COSTS, Results
 
-__all__ = ["Names", "listed", "there"]
+__all__ = ["Names", "listed", "sparsity_column", "there"]
 
 Names = Mapping[tuple[str, ...], str]
 """What settings are called in the page, by their labels."""
@@ -52,7 +53,7 @@ def _variants(frame: pd.DataFrame, prefix: str) -> list[str]:
     return [known.setdefault(pair, variant_name(*pair)) for pair in pairs]
 
 
-def _sparsity(sparsities: pd.Series) -> Column:
+def sparsity_column(sparsities: pd.Series) -> Column:
     """Return the column of sparsities in percent, with as many decimals as tables for people have."""
     labels = percent_labels(sparsities.dropna())
     digits = max((len(label.partition(".")[2]) for label in labels.values()), default=0)
@@ -69,19 +70,19 @@ def _drawn(accuracies: pd.DataFrame) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(accuracies["sparsity"]),
+        sparsity_column(accuracies["sparsity"]),
         Column("range", "range", "which the sparsity is in"),
         _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
         _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
-        _number("low", "from", "95 % t interval of the mean, lower end", "points"),
-        _number("high", "to", "95 % t interval of the mean, upper end", "points"),
+        _number("low", "from", "95 % t interval of the mean, lower end; not below 0", "points"),
+        _number("high", "to", "95 % t interval of the mean, upper end; not above 100", "points"),
         _number("n", "seeds"),
         _number("diverged", "diverged", "runs that ended with a loss that is not finite"),
         _number("absent", "not there", "runs that are missing, failed or not selected"),
         Column("empty", "layers without a weight"),
         Column("also", "other names", "of the same cells", main=False),
     ]
-    present = [column for column in columns if column.id in accuracies]
+    present = [column for column in columns if column.id in accuracies or column.id == "percent"]
     about = "Each method at each sparsity: what its seeds say together."
     return Listed("accuracies", "Accuracies", about, present, accuracies, dataset="accuracy")
 
@@ -94,12 +95,14 @@ def _summary(results: Results, names: Names, *, ranges_alone: bool) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(frame["sparsity"]),
+        sparsity_column(frame["sparsity"]),
         Column("range", "range", "the sparsities over which each seed's mean is taken"),
         _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
         _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
-        _number("low", "low", "95 % t interval of the mean, lower end", "points", main=False),
-        _number("high", "high", "95 % t interval of the mean, upper end", "points", main=False),
+        _number("low", "low", "95 % t interval of the mean, lower end; not below 0", "points", main=False),
+        _number(
+            "high", "high", "95 % t interval of the mean, upper end; not above 100", "points", main=False
+        ),
         _number("n", "seeds"),
         _number("best", "place from", "1 + how many methods are significantly better", main=False),
         _number(
@@ -122,6 +125,7 @@ def _summary(results: Results, names: Names, *, ranges_alone: bool) -> Listed:
     if ranges_alone:
         columns = [column for column in columns if column.id != "percent"]
     about = f"Each method over each range{'' if ranges_alone else ' and at each sparsity'}, with its place."
+    frame[["low", "high"]] = frame[["low", "high"]].astype("float64").clip(0, 100)  # no accuracy lies beyond
     frame = frame.assign(empty=layers, also=[", ".join(map(str, each or ())) for each in frame["also"]])
     return Listed("summary", "Ranges", about, columns, frame)
 
@@ -153,23 +157,33 @@ def _comparisons(results: Results, names: Names) -> Listed:
 
 
 def _reported(results: Results, names: Names) -> Listed:
-    frame = _placed(results.reported, names)
+    rows: Sequence[Mapping[Any, Any]] = results.reported.to_dict("records")
+    written = [forms(row) for row in rows]
+    frame = _placed(results.reported, names).assign(
+        what=[what(row) for row in rows],
+        our_form=[ours for ours, _ in written],
+        form=[difference for _, difference in written],
+    )
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(frame["sparsity"]),
-        _number("reported", "reported, %", "", "points"),
-        _number("mean", "ours, %", "mean over seeds", "points"),
-        _number("sd", "sd", "", "points"),
-        _number("difference", "difference", "ours less reported", "difference"),
+        sparsity_column(frame["sparsity"]),
+        Column("what", "of what", "accuracies in percent; other quantities as checks have them", main=False),
+        _number("reported", "reported", "as it stands there", "given"),
+        Column("mean", "ours", "mean over seeds", NUMBER, by="our_form"),
+        Column("sd", "sd", "standard deviation over seeds (n − 1)", NUMBER, by="our_form"),
+        Column("difference", "difference", "ours less reported", NUMBER, by="form"),
+        Column("low", "from", "95 % interval of the difference, lower end", NUMBER, by="form"),
+        Column("high", "to", "95 % interval of the difference, upper end", NUMBER, by="form"),
+        _number("margin", "margin", "the difference that does not matter", "exact"),
+        Column("verdict", "verdict", "whether ours is the same within the margin"),
         Column("source", "source"),
         _number("runs", "their runs"),
         _number("n", "our seeds"),
+        Column("check", "check", "that asks it", main=False),
     ]
-    if "verdict" in frame:
-        columns.append(Column("verdict", "verdict"))
     about = "Numbers that others report, beside ours."
-    return Listed("reported", "Replication", about, columns, frame)
+    return Listed("reported", "Replication", about, columns, frame, hidden=("form", "our_form"))
 
 
 _LONG = ("training_flops", "scoring_flops")
@@ -192,7 +206,7 @@ def _costs(results: Results, names: Names) -> Listed:
         "relative_dense",
         "relative_sparse",
     )
-    columns = [_SETTING, _METHOD, _sparsity(frame["sparsity"])]
+    columns = [_SETTING, _METHOD, sparsity_column(frame["sparsity"])]
     columns += [
         _number(name, name.replace("_", " "), COSTS[name], COST_FORMS[name], main=name in first)
         for name in present
@@ -211,7 +225,7 @@ def _cells(results: Results, names: Names) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _sparsity(frame["sparsity"]),
+        sparsity_column(frame["sparsity"]),
         _number("seed", "seed", "", "exact"),
         _number("accuracy", "accuracy, %", "correct answers of all examples of the split", "points"),
         Column("status", "status", "what became of the cell"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunebench import smoke
+from prunebench.numbers import spelled
 from prunebench.report.escapes import plain
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ class Fact(NamedTuple):
 def facts(content: Content) -> list[Fact]:
     """Return how much of what is in the page: methods, settings, sparsities, seeds, runs, verdicts."""
     cells = content.results.cells
+    dense = plain(content.results.baselines.none)
     counts = content.counts
     there = counts.get("finished", 0) + counts.get("diverged", 0)
     found = [
-        _fact(len({name.split(" + ")[0] for name in content.variants}), "method"),
+        _fact(len({name.split(" + ")[0] for name in content.variants} - {dense}), "method"),
         _fact(len(content.settings), "setting"),
         _fact(len(set(cells.loc[cells["sparsity"] > 0, "density"])), "sparsity", "sparsities"),
         _fact(cells["seed"].nunique(), "seed"),
@@ -88,8 +90,8 @@ def claims_words(content: Content) -> str:
     return (
         f"{_fact(len(claims), 'claim').text}, made of {_fact(len(outcomes), 'check').text}. A check asks of "
         f"a difference paired by seed, with 95 % one-sided bounds. Of {judged:,} that were judged "
-        f"{failing:,} fail; chance alone explains up to {chance:g}, besides differences too small to matter. "
-        "“Not contradicted” and “open” are no verdicts: more seeds would decide."
+        f"{failing:,} fail; chance alone explains up to {spelled(chance, 'quantity')}, besides differences "
+        "too small to matter. “Not contradicted” and “open” are no verdicts: more seeds would decide."
     )
 
 

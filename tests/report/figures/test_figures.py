@@ -135,7 +135,10 @@ def test_a_method_of_forty_keeps_its_place_in_the_legend() -> None:
     results = simulate("pai-lenet-test", measured=False).results
     random = results.cells[(results.cells["method"] == "random")]
     copies = [
-        random.assign(method=f"mine-{i}", key=[f"{key}-{i}" for key in random["key"]]) for i in range(40)
+        random.assign(
+            method=f"mine-{i}", key=[f"{key}-{i}" for key in random["key"]], loss=random["loss"] + i + 1
+        )
+        for i in range(40)
     ]
     made = figures(Results(results.suite, pd.concat([results.cells, *copies], ignore_index=True)))
     chart = next(f for f in made if f.id == "accuracy").chart.to_dict()
