@@ -84,7 +84,7 @@ def _places_in_words(setting: str, rows: pd.DataFrame) -> str:
         leading = part[part["best"] == part["best"].min()]
         first = listed([str(each) for each in leading["name"]], 12)
         spans = ", ".join(
-            f"{each} {number(best)} to {number(worst)}"
+            f"{each} {number(best, 0)} to {number(worst, 0)}"
             for each, best, worst in part[["name", "best", "worst"]].itertuples(index=False, name=None)
         )
         said.append(f"{name}: none is significantly better than {first}. Places: {spans}.")

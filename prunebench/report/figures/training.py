@@ -29,7 +29,6 @@ from prunebench.report.figures.words import (
     costs_in_words,
     courses_in_words,
     listed,
-    number,
     steps_in_words,
 )
 
@@ -113,9 +112,7 @@ def weights(source: Source) -> Figure | None:
     return Figure(
         "weights",
         "Weights over training",
-        caption(
-            "weights", within=f"{number(WITHIN)} point{'' if WITHIN == 1 else 's'}", unshown=_unshown(left)
-        ),
+        caption("weights", within=f"{WITHIN:g} point{'' if WITHIN == 1 else 's'}", unshown=_unshown(left)),
         by_setting(courses, courses_in_words),
         layered(_course_layers(source, courses), *SIZE),
         {"weights": courses},
