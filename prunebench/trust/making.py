@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,10 @@ DATA = "data.zip"
 """leaderboard.json, and checks.json where the suite has checks, packed."""
 
 PAGE = "page.zip"
-"""The page, packed: unpack it and open index.html in any browser."""
+"""The page, packed, and its first figure as SVG: unpack it and open index.html in any browser."""
+
+_FIGURES: Mapping[str, Sequence[str]] = {"accuracy": ("svg",)}
+"""Figures that lie in it as files. No PDF: vl-convert makes other bytes of the same figure each time."""
 
 _LARGEST_PAGE = 64 << 20
 
@@ -53,7 +56,7 @@ def made(published: Published, *, page: bool = True) -> dict[str, bytes]:
         DATA: _zipped(data),
     }
     if page:
-        files[PAGE] = _zipped({"index.html": _page(published, results, verified)})
+        files[PAGE] = _zipped(_page(published, results, verified))
     return files
 
 
@@ -100,7 +103,7 @@ def _same(path: Path, content: bytes) -> bool:
     return _unzipped(there) == _unzipped(content)
 
 
-def _zipped(files: Mapping[str, str]) -> bytes:
+def _zipped(files: Mapping[str, str | bytes]) -> bytes:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, text in files.items():
@@ -115,7 +118,7 @@ def _unzipped(content: bytes) -> dict[str, bytes] | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            if len(members) > 4 or sum(member.file_size for member in members) > _LARGEST_PAGE:
+            if len(members) > 200 or sum(member.file_size for member in members) > _LARGEST_PAGE:
                 return None
             return {member.filename: archive.read(member) for member in members}
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
@@ -243,10 +246,14 @@ def outcome_words(one: Verified) -> str:
     return said
 
 
-def _page(published: Published, results: Results, verified: list[Verified]) -> str:
-    from prunebench.report.page import Content, render
+def _page(published: Published, results: Results, verified: list[Verified]) -> dict[str, str | bytes]:
+    """Return the page, and what lies beside it where vl-convert is installed, by name."""
+    from prunebench.report.figures import can_convert
+    from prunebench.report.page import Content, figure_files, render
 
     about = [("trust", trust_words), ("rows", " ".join(_counts(published, verified)))]
     about += [("rerun", f"{one.row.name}: {outcome_words(one)}") for one in verified]
     about += [("submitted", f"{', '.join(s.methods)}: {name}") for name, s in published.submissions.items()]
-    return render(Content(results, about=about, files=False))
+    files: bool | Mapping[str, Sequence[str]] = _FIGURES if can_convert() else False
+    content = Content(results, about=about, files=files, published=f"leaderboards/{results.name}")
+    return {"index.html": render(content), **dict(figure_files(content))}

@@ -74,7 +74,7 @@ class Upright:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether values are spaced by their logarithm."""
+        """True if values are spaced by their logarithm."""
         return self.scale.get("type") == "log"
 
     def down(self, column: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -46,8 +46,11 @@ def packed(
     return {"rows": len(frame), "columns": columns}
 
 
-def safe(value: Any) -> Any:
-    """Return a value as JSON has it: texts harmless, numbers to six digits, no NaN or infinity."""
+def safe(value: Any, short: Callable[[float], Any] | None = None) -> Any:
+    """Return a value as JSON has it: texts harmless, no NaN or infinity, numbers to six digits.
+
+    `short`: what else becomes of finite numbers that are not whole.
+    """
     if value is None or value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, str):
@@ -59,11 +62,11 @@ def safe(value: Any) -> Any:
     if isinstance(value, int):
         return str(value) if abs(value) > 1e300 else _number(float(value))
     if isinstance(value, float):
-        return _number(value)
+        return short(value) if short and math.isfinite(value) else _number(value)
     if isinstance(value, Mapping):
-        return {plain(str(name)): safe(item) for name, item in value.items()}
+        return {plain(str(name)): safe(item, short) for name, item in value.items()}
     if isinstance(value, Iterable):
-        return [safe(item) for item in value]
+        return [safe(item, short) for item in value]
     return plain(str(value))
 
 

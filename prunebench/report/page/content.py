@@ -26,7 +26,10 @@ from prunebench.report.page.verdicts import checks, claims
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
 
-__all__ = ["Content", "Setting"]
+__all__ = ["FORMATS", "Content", "Setting"]
+
+FORMATS = ("svg", "pdf")
+"""Of the files of figures beside a page."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Content:
         suite: str | None = None,
         about: Sequence[tuple[str, str]] = (),
         follow: int | None = None,
-        files: bool = True,
+        files: bool | Mapping[str, Sequence[str]] = True,
         published: str | None = None,
     ) -> None:
         """Gather a page's content.
@@ -62,7 +65,7 @@ class Content:
             suite: how the suite is given to commands; None: its name.
             about: more names and values of where the results come from.
             follow: a running suite's page looks at its file again after so many seconds.
-            files: figures are there as files, too.
+            files: figures are there as files, too: all of them, none, or of some the formats that are there.
             published: the folder that the results are published in, as commands take it; None: they are
                 one's own.
         """
@@ -72,6 +75,12 @@ class Content:
         self.follow = follow
         self.files = files
         self.published = published
+
+    def formats(self, figure: str) -> Sequence[str]:
+        """Return the formats in which a figure lies beside the page as a file."""
+        if isinstance(self.files, bool):
+            return FORMATS if self.files else ()
+        return self.files.get(figure, ())
 
     @cached_property
     def settings(self) -> list[Setting]:
@@ -229,7 +238,7 @@ def _dataset(table: pd.DataFrame) -> dict[str, Any]:
 def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:
     whole = figure.chart.to_dict(validate=False)  # validation takes seconds: tests do it
     kept = {name: value for name, value in whole.items() if name not in ("$schema", "config", "datasets")}
-    return _styled(safe(kept), looks)
+    return _styled(safe(kept, float), looks)
 
 
 def _styled(part: Any, looks: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -35,7 +35,7 @@ _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("neurons", "Neurons", ("neurons",)),
     ("weights", "Weights over training", ("weights",)),
     ("effective", "Effective parameters", ("effective",)),
-    ("extreme", "Extreme densities", ("extreme",)),
+    ("reported", "Beside reported numbers", ("extreme",)),
     ("baselines", "Baselines", ("baselines",)),
     ("cost", "Cost", ("cost",)),
 )

@@ -134,7 +134,8 @@ def _comparisons(results: Results, names: Names) -> Listed:
     pairs = results.comparisons
     plain = (pairs["of_ablations"] == "") & (pairs["against_ablations"] == "")
     own = pairs["of_method"] == pairs["against_method"]
-    frame = _placed(pairs[(pairs["at"] == "range") & (plain | own)], names)
+    there = pairs["mean"].notna()
+    frame = _placed(pairs[(pairs["at"] == "range") & (plain | own) & there], names)
     frame = frame.assign(of=_variants(frame, "of_"), against=_variants(frame, "against_"))
     columns = [
         _SETTING,

@@ -62,6 +62,7 @@ class Figure {
     const spec = structuredClone(this.about.spec);
     spec.datasets = Object.fromEntries(this.tables.map(([name, table]) => [name, this.rows(table)]));
     spec.config = { ...spec.config, ...DATA.config[dark() ? "dark" : "light"], background: null };
+    if (this.box.clientWidth < PHONE) namesBelow(spec);
     const names = new Set(Object.values(spec.datasets).flatMap((rows) => rows.map((row) => row[NAMES])));
     told(spec, names);
     return fitted(spec, this.box.clientWidth);
@@ -169,14 +170,30 @@ function told(part, names) {
   return undefined;
 }
 
+// On a phone names stand in a legend below, not at the ends of lines: there they would take half of the width.
+const PHONE = 620;
+const isNames = (layer) => layer.layer?.some(({ mark }) => mark?.type === "text" && mark.align === "left" && mark.xOffset);
+
+function namesBelow(spec) {
+  const holder = [spec, spec.spec].find((each) => each?.layer?.some(isNames));
+  if (!holder) return;
+  holder.layer = holder.layer.filter((layer) => !isNames(layer));
+  withLegend(holder);
+}
+
+function withLegend(part) {
+  if (part === null || typeof part !== "object") return;
+  if (["colour", "mark"].includes(part.scale?.styled)) part.legend = { title: "method", symbolOpacity: 1 };
+  for (const [key, value] of Object.entries(part)) if (key !== "legend") withLegend(value);
+}
+
 // Side by side where there is room, below one another where there is none.
 function fitted(spec, width) {
   const holder = panelOf(spec);
   const panels = spec.columns ?? spec.facet?.columns;
-  if (width < 620) {
+  if (width < PHONE) {
     legendBelow(spec);
     wrapped(spec, Math.floor((width - 70) / 6));
-    spec.config.text = { ...spec.config.text, limit: width < 330 ? 80 : 120 }; // names beside lines
   }
   if (!panels && holder) holder.width = Math.max(NARROWEST, Math.min(holder.width, width - 90));
   if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / (70 + (holder?.width ?? 180))) || 1));

@@ -20,7 +20,7 @@ function placesTable(rows) {
   const reach = Math.max(...rows.flatMap((row) => [row.difference_low, row.difference_high]).map((x) => Math.abs(x ?? 0)), 0.5);
   const head = ["method", "accuracy, %", `place of ${rows[0].of}`, "", ...(rows[0].trust === undefined ? [] : ["trust"]), ...(differences ? [`less ${DATA.baseline}`, ""] : []), "seeds"];
   return rowsByKey(el("table", { class: "places" },
-    el("thead", {}, el("tr", {}, head.map((title) => el("th", { scope: "col" }, el("bdi", {}, title))))),
+    el("thead", {}, el("tr", {}, head.map((title) => el("th", { scope: "col", class: title ? null : "drawn" }, el("bdi", {}, title))))),
     el("tbody", {}, rows.map((row, i) => placeRow(row, i, differences, reach)))));
 }
 
@@ -32,10 +32,10 @@ function placeRow(row, i, differences, reach) {
     el("th", { scope: "row" }, named(row.name)),
     el("td", { class: "number" }, row.mean === null ? "" : `${shown(row.mean, { form: "points" })}${spread}`),
     el("td", { class: "number" }, row.best === null ? "" : place),
-    el("td", {}, row.best === null ? null : placeBar(row)),
+    el("td", { class: "drawn" }, row.best === null ? null : placeBar(row)),
     row.trust === undefined ? null : el("td", {}, trusted(row.trust)),
     differences ? el("td", { class: "number" }, row.difference_mean === null ? "" : interval(row)) : null,
-    differences ? el("td", {}, row.difference_mean === null ? null : differenceBar(row, reach)) : null,
+    differences ? el("td", { class: "drawn" }, row.difference_mean === null ? null : differenceBar(row, reach)) : null,
     el("td", { class: "odd" }, String(row.n), odd ? el("span", { class: "note" }, ` · ${odd}`) : null));
   lightOn(tr, row.name);
   return tr;

@@ -99,6 +99,7 @@ function showChosen() {
   if (byId("range")) byId("range").value = range;
   for (const place of document.querySelectorAll(".setting-name")) place.textContent = setting?.title ?? "";
   for (const place of document.querySelectorAll(".range-name")) place.textContent = range;
+  for (const cell of document.querySelectorAll(".best [data-of]")) cell.classList.toggle("chosen", cell.dataset.of === range);
   if (byId("range-points")) byId("range-points").textContent = setting?.ranges[range] ?? "";
 }
 
