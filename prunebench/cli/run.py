@@ -158,11 +158,12 @@ def _streams(as_json: bool) -> Iterator[TextIO]:
 @contextlib.contextmanager
 def lasting_stderr() -> Iterator[TextIO]:
     """Yield standard error as it is now: while workers run, its descriptor leads elsewhere."""
-    if sys.stderr is None or sys.stderr is not sys.__stderr__:
-        yield sys.stderr
+    stderr = sys.stderr
+    if stderr is None or stderr is not sys.__stderr__:
+        yield stderr
         return
-    sys.stderr.flush()
-    stream = _Lasting(2, sys.stderr.encoding)
+    stderr.flush()
+    stream = _Lasting(2, stderr.encoding)
     try:
         yield stream
     finally:
