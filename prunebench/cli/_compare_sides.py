@@ -29,8 +29,9 @@ def names_two_stores(given: Sequence[str]) -> bool:
     if len(folders) == 2 and folders[0] != folders[1]:
         folder, other = (given[0], given[1]) if folders[0] else (given[1], given[0])
         if given[0] not in shipped_suites() and Path(other).suffix != ".toml":
+            there = "is a file, and none" if Path(other).exists() else "no such folder"
             near = nearest_file(Path(other))
-            raise UsageError(f"{folder} is a folder, so a store; {other}: no such folder{near}")
+            raise UsageError(f"{folder} is a folder, so a store; {other}: {there}{near}")
     return len(folders) == 2 and all(folders)
 
 

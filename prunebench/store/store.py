@@ -57,6 +57,7 @@ class Store:
     def __init__(self, root: Path, *, write: bool, mend: bool = False) -> None:
         self.root = root
         self.writable = write
+        self.mends = write or mend
         self._folder = Folder(root, write, mend)
         self._artifacts = Artifacts(self._folder)
         self._records = Results(self._folder, "records")

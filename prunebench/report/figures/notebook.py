@@ -41,7 +41,7 @@ def figure(
     by_id = {each.id: each for each in figures(results)}
     if name not in by_id:
         raise UsageError(
-            f"no figure '{name}' of these results{nearest(name, by_id)}; there are: {', '.join(by_id)}"
+            f"no figure '{name}' of these results{_lacking(name, results) or nearest(name, by_id)}"
         )
     return drawn(by_id[name], setting, methods, dark)
 
@@ -96,5 +96,4 @@ def setting_of(made: Figure, part: str | None) -> str | None:
     for setting in made.settings:
         if part in setting:
             return setting
-    there = "; ".join(made.settings)
-    raise UsageError(f"no setting '{part}' in this figure{nearest(part, made.settings)}; there are: {there}")
+    raise UsageError(f"no setting '{part}' in this figure{nearest(part, made.settings)}")
