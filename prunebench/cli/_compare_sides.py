@@ -79,9 +79,10 @@ def changed_versions(given: Sequence[str], options: dict[str, Any]) -> list[Chan
 
 
 def _opened(name: str) -> Store:
+    """Return the store that an argument names."""
     from prunebench.store import Store
 
-    return Store.open(name, create=False, write=False)
+    return Store.open(name, create=False, write=False, option="")
 
 
 def _readable(store: Store, suite: str | None = None) -> Iterator[Plan]:
@@ -114,9 +115,10 @@ def _version(name: str, options: dict[str, Any]) -> Side:
         shown = suite_plan(name, options)
         return _side(name, shown.plan, shown.store)
     from prunebench.cli._options import request_of
+    from prunebench.store import Store
 
     suite, _, version = name.rpartition("@")
-    store = _opened(request_of(suite, options).store)
+    store = Store.open(request_of(suite, options).store, create=False, write=False)
     plans = [plan for plan in _readable(store, suite) if limit_of(plan.suite) == options["limit"]]
     there = {
         f"{suite}@{_version_of(plan)}": plan for plan in reversed(plans)

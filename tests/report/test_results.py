@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import simulate
 
 import prunebench
 from prunebench.analysis import COLUMNS, compare, find_ranges, over_ranges
+from prunebench.errors import UsageError
 from prunebench.report.results import COSTS, Results
 
 Cells = Callable[..., pd.DataFrame]
@@ -157,3 +159,17 @@ def test_unknown_columns_of_costs_are_not_kept_and_absent_ones_are_unknown() -> 
     assert list(found.columns[-len(COSTS) :]) == list(COSTS)
     assert found["kept"].tolist() == [3.0]
     assert np.isnan(found["macs"][0])
+
+
+def test_numbers_of_a_measure_that_is_not_there_are_refused_with_the_nearest() -> None:
+    """And so is a place that it has no number at: an empty table would look like an answer."""
+    results = simulate("pai-lenet").results
+    assert len(results.measured("effective-density", ["share"])) > 0
+    with pytest.raises(UsageError, match="no results of the measure 'effective-densty'; did you mean 'eff"):
+        results.measured("effective-densty", ["share"])
+    with pytest.raises(
+        UsageError, match="no field of effective-density is like 'shar'; did you mean 'share'"
+    ):
+        results.measured("effective-density", ["share", "shar"])
+    with pytest.raises(UsageError, match=r"no \[\[matrix\]\] of this suite has measures"):
+        Results(SUITE).measured("flops", ["dense"])

@@ -74,6 +74,24 @@ def curve_figure(results: Results, methods: Collection[str]) -> Figure | None:
     return accuracy(source, [*methods, results.baselines.none])
 
 
+_MEASURED_BY = {
+    "layers": "layer-sparsity",
+    "neurons": "neuron-sparsity",
+    "neurons-collapsed": "neuron-sparsity",
+    "effective": "effective-density",
+    "effective-share": "effective-density",
+}
+"""The measure without which there is no such figure."""
+
+
+def _lacking(name: str, results: Results) -> str:
+    """Return what is said of a figure whose measure the results lack; nothing for any other."""
+    measure = _MEASURED_BY.get(name)
+    if measure is None or measure in set(results.measures["measure"]):
+        return ""
+    return f": it shows the measure '{measure}', which they lack (`measures` of a [[matrix]] takes it)"
+
+
 def drawn(made: Figure, setting: str | None, methods: Collection[str] | None, dark: bool) -> alt.Chart:
     """Return a figure with the data of one setting as an altair chart."""
     import altair as alt
