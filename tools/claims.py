@@ -28,8 +28,8 @@ SUITES: Mapping[str, str] = {
 
 SAME = {
     "pai-lenet": "`pai-lenet-small` has the same sentences, and reads them at three sparsities; so does "
-    "`pai-lenet-test`, with two epochs and\ntwo seeds, to show that they are judged. `pai-after-init-test` has "
-    "those of `pai-after-init` that its cells are enough for."
+    "`pai-lenet-test`, with two epochs and\ntwo seeds, to show that they are judged. "
+    "`pai-after-init-test` has those of `pai-after-init` that its cells are enough for."
 }
 """What is said of a suite whose sentences another one has too."""
 
