@@ -48,7 +48,7 @@ def _factor(value: float) -> str:
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.4f}"
+    return _no_minus(f"{value:.4f}")
 
 
 def _amount(value: float) -> str:

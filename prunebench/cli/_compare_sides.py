@@ -29,8 +29,9 @@ def names_two_stores(given: Sequence[str]) -> bool:
     if len(folders) == 2 and folders[0] != folders[1]:
         folder, other = (given[0], given[1]) if folders[0] else (given[1], given[0])
         if given[0] not in shipped_suites() and Path(other).suffix != ".toml":
+            there = "is a file, and none" if Path(other).exists() else "no such folder"
             near = nearest_file(Path(other))
-            raise UsageError(f"{folder} is a folder, so a store; {other}: no such folder{near}")
+            raise UsageError(f"{folder} is a folder, so a store; {other}: {there}{near}")
     return len(folders) == 2 and all(folders)
 
 
@@ -78,9 +79,10 @@ def changed_versions(given: Sequence[str], options: dict[str, Any]) -> list[Chan
 
 
 def _opened(name: str) -> Store:
+    """Return the store that an argument names."""
     from prunebench.store import Store
 
-    return Store.open(name, create=False, write=False)
+    return Store.open(name, create=False, write=False, option="")
 
 
 def _readable(store: Store, suite: str | None = None) -> Iterator[Plan]:
@@ -113,9 +115,10 @@ def _version(name: str, options: dict[str, Any]) -> Side:
         shown = suite_plan(name, options)
         return _side(name, shown.plan, shown.store)
     from prunebench.cli._options import request_of
+    from prunebench.store import Store
 
     suite, _, version = name.rpartition("@")
-    store = _opened(request_of(suite, options).store)
+    store = Store.open(request_of(suite, options).store, create=False, write=False)
     plans = [plan for plan in _readable(store, suite) if limit_of(plan.suite) == options["limit"]]
     there = {
         f"{suite}@{_version_of(plan)}": plan for plan in reversed(plans)

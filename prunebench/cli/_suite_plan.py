@@ -51,7 +51,7 @@ def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     from prunebench.suite.load import suite_path
 
     request = request_of(suite, options)
-    store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
+    store = Store.open(request.store, create=False, write=False, absent_ok=True)
     if not any(options.get(name) for name in _PLANNING):
         frozen = newest_frozen(
             suite,

@@ -222,6 +222,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         last_failed=options["lf"],
         workers=number_of_workers(options["workers"]),
         again=() if work.said else options["again"],  # one that died has kept aside what was there
+        mend=True,
     )
     if overview.done == len(overview.cells) and not work.said:
         count = len(overview.cells)

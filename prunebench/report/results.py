@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from prunebench.analysis import SETTING, VARIANT, across, measures, profile, sum
 from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
+from prunebench.errors import UsageError, nearest
 from prunebench.report.standings import LONG, Board, Standing, board, settled
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
@@ -202,7 +204,19 @@ class Results:
 
         `fields` are patterns of the places of numbers, such as "layers.*.sparsity". Columns: measure, field,
         then those of `analysis.summarize`.
+
+        Raises: UsageError for a measure that these results do not have, and for fields of it that match none.
         """
+        of_measure = self.measures[self.measures["measure"] == measure]
+        if of_measure.empty:
+            none = "no [[matrix]] of this suite has measures"
+            raise UsageError(
+                f"no results of the measure '{measure}'{nearest(measure, self.measures['measure'], none)}"
+            )
+        places = of_measure["field"].unique()
+        for field in fields:
+            if not any(fnmatchcase(place, field) for place in places):
+                raise UsageError(f"no field of {measure} is like '{field}'{nearest(field, places)}")
         return summarize_measures(self.measures, measure=measure, fields=fields)
 
     @cached_property

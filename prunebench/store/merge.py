@@ -80,7 +80,7 @@ def merge(sources: Sequence[Path | str], target: Path | str) -> Merged:
 
     Raises: StoreError where a source is no store, or is the target; where the target cannot be written.
     """
-    opened = [Store.open(source, create=False, write=False) for source in sources]
+    opened = [Store.open(source, create=False, write=False, option="") for source in sources]
     for source in opened:
         if source.root.resolve() == Path(target).resolve():
             raise StoreError(

@@ -34,6 +34,9 @@ PAGE = "page.zip"
 _FIGURES: Mapping[str, Sequence[str]] = {"accuracy": ("svg",)}
 """Figures that lie in it as files. No PDF: vl-convert makes other bytes of the same figure each time."""
 
+_OTHER = "folder"
+"""What a user may give another of, where one cannot be written."""
+
 _LARGEST_PAGE = 64 << 20
 
 trust_words = (
@@ -68,9 +71,9 @@ def publish(plan: Plan, store: Store, folder: Path, *, partial: bool = False) ->
     Raises: UsageError where a cell has no record, unless `partial`; StoreError.
     """
     content = packed(plan, store, partial=partial)
-    with writing(folder / RECORDS):
+    with writing(folder / RECORDS, _OTHER):
         folder.mkdir(parents=True, exist_ok=True)
-    rewrite(folder / RECORDS, content)
+    rewrite(folder / RECORDS, content, _OTHER)
     return [RECORDS, *remake(folder)]
 
 
@@ -87,7 +90,7 @@ def remake(folder: Path, *, check: bool = False) -> list[str]:
     changed = [name for name, content in files.items() if not _same(folder / name, content)]
     if not check:
         for name in changed:
-            rewrite(folder / name, files[name])
+            rewrite(folder / name, files[name], _OTHER)
     return changed
 
 

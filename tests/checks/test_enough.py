@@ -138,14 +138,14 @@ def test_a_range_without_a_sparsity_is_told_as_it_is_asked_for(asked: Any, said:
     ("low", "high", "said"),
     [
         (-np.inf, np.inf, "without bounds"),
-        (0.5, np.inf, "at least 0.5 (95 %)"),
-        (-np.inf, 0.5, "at most 0.5 (95 %)"),
-        (0.25, 0.5, "at least 0.25 and at most 0.5 (95 % each)"),
+        (0.5, np.inf, "at least +0.50 (95 %)"),
+        (-np.inf, 0.5, "at most +0.50 (95 %)"),
+        (0.25, 0.5, "at least +0.25 and at most +0.50 (95 % each)"),
     ],
 )
 def test_a_bound_that_is_infinite_is_not_told(low: float, high: float, said: str) -> None:
     outcome = Outcome(check="c", verdict="holds", effect=0.4, lower=low, upper=high, n=3, margin=0.1)
-    assert reason(outcome).startswith(f"difference 0.4, {said}, 3 seeds; ")
+    assert reason(outcome).startswith(f"difference +0.40, {said}, 3 seeds; ")
 
 
 LACKING = {"status": "missing", "accuracy": None}

@@ -41,7 +41,7 @@ def figure(
     by_id = {each.id: each for each in figures(results)}
     if name not in by_id:
         raise UsageError(
-            f"no figure '{name}' of these results{nearest(name, by_id)}; there are: {', '.join(by_id)}"
+            f"no figure '{name}' of these results{_lacking(name, results) or nearest(name, by_id)}"
         )
     return drawn(by_id[name], setting, methods, dark)
 
@@ -74,6 +74,24 @@ def curve_figure(results: Results, methods: Collection[str]) -> Figure | None:
     return accuracy(source, [*methods, results.baselines.none])
 
 
+_MEASURED_BY = {
+    "layers": "layer-sparsity",
+    "neurons": "neuron-sparsity",
+    "neurons-collapsed": "neuron-sparsity",
+    "effective": "effective-density",
+    "effective-share": "effective-density",
+}
+"""The measure without which there is no such figure."""
+
+
+def _lacking(name: str, results: Results) -> str:
+    """Return what is said of a figure whose measure the results lack; nothing for any other."""
+    measure = _MEASURED_BY.get(name)
+    if measure is None or measure in set(results.measures["measure"]):
+        return ""
+    return f": it shows the measure '{measure}', which they lack (`measures` of a [[matrix]] takes it)"
+
+
 def drawn(made: Figure, setting: str | None, methods: Collection[str] | None, dark: bool) -> alt.Chart:
     """Return a figure with the data of one setting as an altair chart."""
     import altair as alt
@@ -96,5 +114,4 @@ def setting_of(made: Figure, part: str | None) -> str | None:
     for setting in made.settings:
         if part in setting:
             return setting
-    there = "; ".join(made.settings)
-    raise UsageError(f"no setting '{part}' in this figure{nearest(part, made.settings)}; there are: {there}")
+    raise UsageError(f"no setting '{part}' in this figure{nearest(part, made.settings)}")

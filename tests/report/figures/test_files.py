@@ -12,6 +12,7 @@ from prunebench.errors import UsageError
 from prunebench.report.figures import Figure, curve, figure, figures, picture
 from prunebench.report.figures import files as module
 from prunebench.report.figures.text import plot, table
+from prunebench.report.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +89,18 @@ def test_a_notebook_gets_a_chart_with_its_data(simulated: Simulated) -> None:
     ("ask", "message"),
     [
         (lambda r: figure(r, "acuracy"), "did you mean 'accuracy'"),
+        (
+            lambda r: figure(Results(r.suite, r.cells), "neurons"),
+            "it shows the measure 'neuron-sparsity', which they lack",
+        ),
         (lambda r: figure(r, "accuracy", setting="vgg"), "no setting 'vgg'"),
         (lambda r: curve(r, ["snp"]), "did you mean 'snip'"),
     ],
 )
 def test_what_is_not_there_is_named_with_the_nearest(ask: object, message: str, simulated: Simulated) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message) as error:
         ask(simulated.results)  # type: ignore[operator]
+    assert "there are:" not in str(error.value)  # what is allowed is listed once
 
 
 def test_the_plot_of_characters_shows_every_method_once_a_sparsity(accuracy: Figure) -> None:
