@@ -159,7 +159,8 @@ def _streams(as_json: bool) -> Iterator[TextIO]:
 def lasting_stderr() -> Iterator[TextIO]:
     """Yield standard error as it is now: while workers run, its descriptor leads elsewhere."""
     stderr = sys.stderr
-    if stderr is None or stderr is not sys.__stderr__:
+    replaced = stderr is not sys.__stderr__
+    if stderr is None or replaced:
         yield stderr
         return
     stderr.flush()
