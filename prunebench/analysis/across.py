@@ -19,6 +19,7 @@ from scipy import special
 from prunebench.analysis.borders import resamples
 from prunebench.analysis.multiple import Floats
 from prunebench.analysis.names import ALSO
+from prunebench.analysis.student import t_quantile
 from prunebench.analysis.table import SETTING, VARIANT, variant_name
 
 __all__ = ["ACROSS", "LEAST", "PROFILE", "Setting", "across", "improvement", "interval", "profile"]
@@ -165,7 +166,7 @@ def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
     if n < 2:
         return math.nan, math.nan
     means = np.sort(resamples(n) @ values / n)
-    outside = special.ndtr(-math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 + level) / 2))
+    outside = float(special.ndtr(-math.sqrt(n / (n - 1)) * t_quantile(n - 1, (1 + level) / 2)))
     low, high = (float(means[round(share * (len(means) - 1))]) for share in (outside, 1 - outside))
     return low, high
 

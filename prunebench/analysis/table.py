@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from prunebench.errors import UsageError, nearest
+from prunebench.errors import UsageError, nearest, readable
 
 __all__ = [
     "COLUMNS",
@@ -138,7 +138,8 @@ def _column(kind: str, values: list[Any]) -> pd.Series:
     if kind == _TEXTS:
         return pd.Series([tuple(value or ()) for value in values], dtype=object)
     if kind == _TEXT:
-        return pd.Series(["" if value is None else str(value) for value in values], dtype=object)
+        # some releases of pandas take texts that cannot be encoded for one another
+        return pd.Series(["" if value is None else readable(str(value)) for value in values], dtype=object)
     return pd.Series(
         [pd.NA if value is None and kind == _MAYBE_WHOLE else value for value in values], dtype=kind
     )

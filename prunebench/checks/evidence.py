@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from scipy import special
 
+from prunebench.analysis.student import t_quantile
 from prunebench.checks.curves import Bools, Floats
 
 __all__ = ["ALPHA", "POWER", "ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
@@ -115,7 +116,7 @@ class Paired:
 
 
 def _t(alpha: float, n: int) -> float:
-    return float(special.stdtrit(n - 1, 1 - alpha))
+    return float(t_quantile(n - 1, 1 - alpha))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from prunebench.analysis.student import t_quantile
 from prunebench.checks.curves import Bools, Floats
 from prunebench.checks.evidence import ALPHA, POWER
 
@@ -184,4 +185,4 @@ def _factors(seeds: bytes, level: float) -> Floats:
     cube = np.maximum(0.0, 1 - part + special.ndtri(nodes) * np.sqrt(part))
     nearly = cube**1.5  # Wilson and Hilferty (1931)
     spread = np.where(freedom > _FEW, nearly, spread)
-    return np.asarray(special.stdtrit(freedom, 1 - level) * spread)
+    return np.asarray(t_quantile(freedom, 1 - level) * spread)

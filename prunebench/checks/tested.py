@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
+from prunebench.analysis.student import t_quantile
 from prunebench.checks.curves import Floats
 from prunebench.checks.evidence import ALPHA, POWER, ROUNDING
 
@@ -105,7 +106,7 @@ class ValueTests:
         if self.upper(ALPHA) == self.lower(ALPHA):
             return 0.0
         apart = self.upper(ALPHA) - self.lower(ALPHA)
-        return apart / (2 * float(special.stdtrit(self.seeds - 1, 1 - ALPHA))) * math.sqrt(self.seeds)
+        return apart / (2 * float(t_quantile(self.seeds - 1, 1 - ALPHA))) * math.sqrt(self.seeds)
 
     @cached_property
     def p_other(self) -> float:
@@ -170,7 +171,7 @@ class ValueTests:
 
     def _with_seeds(self, p: Floats, seeds: int) -> Floats:
         own = np.clip(p / self.shared, 1e-300, 1.0)
-        centre = -special.stdtrit(self.seeds - 1, own) * math.sqrt(seeds / self.seeds)
+        centre = -t_quantile(self.seeds - 1, own) * math.sqrt(seeds / self.seeds)
         t = _at_least(centre, seeds - 1)
         more = np.minimum(1.0, self.shared * special.stdtr(seeds - 1, -t))
         return np.where(p <= 0, 0.0, np.where(own >= 0.5, 1.0, more))
