@@ -11,6 +11,7 @@ from prunebench.errors import UsageError, nearest
 
 __all__ = [
     "COLUMNS",
+    "MOST",
     "SETTING",
     "STATUSES",
     "VARIANT",
@@ -48,12 +49,17 @@ COLUMNS: Mapping[str, str] = {
     "classes": _MAYBE_WHOLE,
     "empty_layers": _TEXTS,
     "output_layer": _TEXT,
+    "by_position": _REAL,
 }
 """Every column of the table and its kind; text that is absent is "", never NaN, so that grouping keeps it.
 
 `classes` is how many the data set has, `empty_layers` the layers in which the mask leaves no weight (a tuple
-of names), `output_layer` the last layer's name where that is known.
+of names), `output_layer` the last layer's name where that is known, `by_position` the share of the weights
+kept that were chosen by position, because their scores were equal.
 """
+
+MOST = 0.5
+"""Of more than this share of the weights kept it is told that position chose them."""
 
 _REQUIRED = ("architecture", "dataset", "method", "density", "seed", "status")
 

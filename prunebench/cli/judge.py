@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -173,6 +172,7 @@ def _planned(content: dict[str, Any], path: Path, host: Host, data: Path) -> tup
 def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, Any]) -> int:
     """Write the suite's file and run it, what is said of that on standard error; return the exit code."""
     from prunebench.cli.run import command as run
+    from prunebench.cli.run import lasting_stderr
     from prunebench.store import Store, replace
 
     Store.open(judged.request.store)
@@ -183,7 +183,7 @@ def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, An
         name: options[name]
         for name in ("store", "data", "no_plugins", "load", "device", "threads", "workers")
     }
-    with contextlib.redirect_stdout(sys.stderr):
+    with lasting_stderr() as stream, contextlib.redirect_stdout(stream):
         try:
             ctx.invoke(run, suite=str(judged.path), quiet=quiet, no_table=True, **shared)
         except click.exceptions.Exit as done:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Earlier, Outcome
 
-__all__ = ["command"]
+__all__ = ["command", "lasting_stderr"]
 
 _EPILOG = """\b
 Examples:
@@ -153,6 +153,22 @@ def _streams(as_json: bool) -> Iterator[TextIO]:
     finally:
         out.close()
         sys.stderr.close()
+
+
+@contextlib.contextmanager
+def lasting_stderr() -> Iterator[TextIO]:
+    """Yield standard error as it is now: while workers run, its descriptor leads elsewhere."""
+    stderr = sys.stderr
+    replaced = stderr is not sys.__stderr__
+    if stderr is None or replaced:
+        yield stderr
+        return
+    stderr.flush()
+    stream = _Lasting(2, stderr.encoding)
+    try:
+        yield stream
+    finally:
+        stream.close()
 
 
 class _Lasting(io.TextIOWrapper):

@@ -11,7 +11,7 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
-__all__ = ["SETTING_LABELS", "measure_rows", "of_selection", "rows"]
+__all__ = ["SETTING_LABELS", "by_position", "measure_rows", "of_selection", "rows"]
 
 SETTING_LABELS = ("architecture", "dataset", "recipe", "split", "find", "score_at")
 """A cell's labels that say which setting it is of."""
@@ -107,6 +107,7 @@ def _result(record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {
         "status": result["outcome"],
         "numerics": record.provenance.get("numerics"),
+        "by_position": by_position(record),
         **_layers(result),
     }
     if result["outcome"] == "diverged":
@@ -118,6 +119,12 @@ def _result(record: Record) -> dict[str, Any]:
         "loss": test["loss"],
         "accuracy": 100 * test["correct"] / test["examples"],
     }
+
+
+def by_position(record: Record) -> float | None:
+    """Return which share of the weights kept was chosen by position among equal scores; None where none."""
+    tied, kept = record.provenance.get("by_position"), (record.result.get("mask") or {}).get("kept")
+    return tied / kept if tied and kept else None
 
 
 def _layers(result: Mapping[str, Any]) -> dict[str, Any]:

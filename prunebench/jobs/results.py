@@ -81,6 +81,8 @@ def run_record(job: Job, context: Context) -> None:
         spent = (mask.get("provenance") or {}).get("scoring_seconds")
         if spent:
             how["time"] = {**how.get("time", {}), "scoring_seconds": round(sum(spent.values()), 3)}
+        if tied := (mask.get("provenance") or {}).get("by_position"):
+            how["by_position"] = tied
         if not mask.get("diverged"):
             result["mask"] = {
                 "key": job.inputs[1],

@@ -12,6 +12,7 @@ from prunebench.numbers import spelled
 
 __all__ = [
     "Footnotes",
+    "by_position_remark",
     "diverged_remark",
     "empty_remark",
     "inferred_remark",
@@ -86,6 +87,16 @@ def empty_remark(layers: Sequence[EmptyLayer], planned: int) -> str:
     if more > 0:
         said.append(f"and {more} more {'layer' if more == 1 else 'layers'}")
     return f"No weight is left in {', '.join(said)}."
+
+
+def by_position_remark(seeds: int, planned: int) -> str:
+    """Return in how many seeds' masks position chose most weights; nothing where in none."""
+    if not seeds:
+        return ""
+    return (
+        f"In {seeds} of {planned} masks most weights kept were chosen by position, because their scores were "
+        "equal."
+    )
 
 
 def numerics_remark(classes: Collection[str], usual: str) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import VARIANT, Border
+from prunebench.analysis.table import MOST
 from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
 from prunebench.report.fields import absent, accuracy, difference, place
-from prunebench.report.footnotes import Footnotes, inferred_remark, numerics_remark
+from prunebench.report.footnotes import Footnotes, by_position_remark, inferred_remark, numerics_remark
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.replication import replication_blocks
 from prunebench.report.standings import Standing, seeds_words
@@ -123,6 +124,8 @@ class _Part:
         self.seeds = max(row["planned"] for row in by_sparsity)
         self.labels = percent_labels(row["sparsity"] for row in by_sparsity)
         self._usual, self._numerics = _numerics(cells)
+        most = cells[cells["by_position"] > MOST]
+        self._by_position = most.groupby([*VARIANT, "sparsity"])["seed"].nunique().to_dict()
 
     def accuracies(self) -> Table:
         """Return the accuracy of each method at each sparsity."""
@@ -162,7 +165,13 @@ class _Part:
     def _accuracy(self, name: str, sparsity: float) -> Cell:
         row, remark = self.methods.row(name, sparsity)
         classes = self._numerics.get((row["method"], row["ablations"], sparsity), ()) if row else ()
-        return accuracy(row, (remark, numerics_remark(classes, self._usual)), self.seeds, self.notes)
+        tied = self._by_position.get((row["method"], row["ablations"], sparsity), 0) if row else 0
+        remarks = (
+            remark,
+            numerics_remark(classes, self._usual),
+            by_position_remark(tied, row["planned"] if row else 0),
+        )
+        return accuracy(row, remarks, self.seeds, self.notes)
 
     def costs(self) -> list[Block]:
         """Return what each method costs at the highest matching sparsity, else at the highest one shown."""

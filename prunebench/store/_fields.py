@@ -270,6 +270,7 @@ class Provenance(_Known):
     hardware: dict[Text, Scalar] = {}
     time: _Time = _Time()
     commit: Text | None = None
+    by_position: Count | None = None
 
 
 class _Meter(_Known):

@@ -81,6 +81,7 @@ _PROVENANCE: Mapping[str, Any] = {
         **dict.fromkeys(("train_seconds", "trained_steps", "scoring_seconds"), _number),
     },
     "commit": _matches(_HEX),
+    "by_position": _number,
 }
 """Names and what stands behind them; None: any name that is a text itself; a list: of such tables."""
 

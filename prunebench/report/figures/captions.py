@@ -94,8 +94,8 @@ by itself. {_BARS} {_SPACED} {_MARKED}
     "places": """
 Places in each range of sparsities: from 1 + the number of methods that are significantly better to the
 number of methods less those that are significantly worse (each pair's own t test at 5 %, Holm over all pairs
-of the setting and range). Methods with ablations are counted, too, and not drawn. Methods whose bars overlap
-cannot be told apart for certain.
+of the setting and range). Methods with ablations are counted, too, and not drawn. Bars that
+overlap may belong to methods that are told apart: the table of comparisons says of each pair whether it is.
 """,
     "across": """
 Difference to {after} averaged over settings, with a 95 % interval from a bootstrap over settings: what

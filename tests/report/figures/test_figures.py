@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from simulated import simulate
 
+from prunebench.analysis import compare, places, summarize, table
 from prunebench.numbers import FORMS
 from prunebench.report.figures import Figure, figures
 from prunebench.report.figures.axes import ACCURACY_SHORT, accuracy_axis
+from prunebench.report.figures.captions import caption
 from prunebench.report.figures.notebook import curve_figure
 from prunebench.report.figures.source import Source
 from prunebench.report.results import Results
@@ -310,3 +312,20 @@ def test_layers_stand_from_the_input_to_the_output_of_their_own_network() -> Non
     made = {f.id: f for f in figures(Results({"name": "two"}, table(own), measures(measured)))}
     drawn = made["layers"].table.groupby("setting", sort=False)["layer"].apply(list)
     assert sorted(drawn) == [["a", "b", "fc"], ["fc", "b"]]
+
+
+def test_the_caption_of_places_says_what_overlapping_bars_mean() -> None:
+    """Of three methods, one of them noisy, a and b are told apart, and their places, 1–2 and 2–3, overlap."""
+    seeds = {"a": [9.0, 9.1, 9.2], "b": [8.0, 8.1, 8.25], "noisy": [2.0, 15.0, 8.6]}
+    rows = [
+        {"architecture": "n", "dataset": "d", "method": method, "density": "0.5", "seed": seed}
+        | {"status": "finished", "accuracy": accuracy}
+        for method, values in seeds.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    cells = table(rows)
+    pairs = compare(cells).set_index(["of_method", "against_method"])["p_holm"]
+    assert pairs.filter(items=[("a", "b"), ("b", "a")]).lt(0.05).all()
+    bars = places(summarize(cells), compare(cells)).set_index("method")[["best", "worst"]].loc[["a", "b"]]
+    assert bars.to_numpy().tolist() == [[1, 2], [2, 3]]
+    assert "Bars that overlap may belong to methods that are told apart" in caption("places")
