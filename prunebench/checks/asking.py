@@ -256,7 +256,8 @@ def _compound(
             seeds=decides.seeds,
             differences=decides.differences,
         )
-        said += f"; decided at {names[list(parts).index(decides)]}: {decides.told or decides.reason}"
+        at = "decided at" if verdict in ("holds", "fails") else "depends on"
+        said += f"; {at} {names[list(parts).index(decides)]}: {decides.told or decides.reason}"
     return replace(outcome, told=said, reason=said + enough(outcome))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prunebench.errors import UsageError, nearest, nearest_file
 from prunebench.shipped import shipped_suites
@@ -43,12 +44,21 @@ def names_two_versions(given: Sequence[str]) -> bool:
 def changed_stores(given: Sequence[str], options: Mapping[str, Any]) -> list[Changed]:
     """Return what changed from one store to another, suite by suite; `given` may name the suites after them.
 
-    With --limit they are the smoke runs with this limit.
+    Either may be a published leaderboard, of which the records are compared. With --limit they are the smoke
+    runs with this limit.
 
     Raises: UsageError where no suite was run in both; StoreError.
     """
-    first, second = (_opened(name) for name in given[:2])
-    plans = [_newest(store, options["limit"]) for store in (first, second)]
+    with contextlib.ExitStack() as unpacked:
+        first, second = (_opened(name, options["limit"], unpacked) for name in given[:2])
+        return _changed_suites(given, (first, second), options)
+
+
+def _changed_suites(
+    given: Sequence[str], sides: tuple[_Opened, _Opened], options: Mapping[str, Any]
+) -> list[Changed]:
+    (first, ours), (second, theirs) = sides
+    plans = [ours, theirs]
     wanted = list(given[2:])
     common = [name for name in plans[0] if name in plans[1]]
     for name in wanted:
@@ -78,11 +88,24 @@ def changed_versions(given: Sequence[str], options: dict[str, Any]) -> list[Chan
     return [_changed(one, other)]
 
 
-def _opened(name: str) -> Store:
-    """Return the store that an argument names."""
-    from prunebench.store import Store
+class _Opened(NamedTuple):
+    """A store, and the newest plan of every suite in it."""
 
-    return Store.open(name, create=False, write=False, option="")
+    store: Store
+    plans: Mapping[str, Plan]
+
+
+def _opened(name: str, limit: int | None, unpacked: contextlib.ExitStack) -> _Opened:
+    """Return the store that an argument names; of a published leaderboard its records, unpacked meanwhile."""
+    from prunebench.store import Store
+    from prunebench.trust.folder import is_published, opened
+
+    if is_published(Path(name)):
+        published = unpacked.enter_context(opened(Path(name)))
+        plans = {str(published.plan.suite["name"]): published.plan} if limit is None else {}
+        return _Opened(published.store, plans)
+    store = Store.open(name, create=False, write=False, option="")
+    return _Opened(store, _newest(store, limit))
 
 
 def _readable(store: Store, suite: str | None = None) -> Iterator[Plan]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prunebench.cli._options import host_of
 
 if TYPE_CHECKING:
-    from prunebench.checks.outcomes import Outcome, Verdicts
+    from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.plan import Plan
     from prunebench.store import Store
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_counts",
     "claims_without_checks",
+    "counted_claims",
     "say_standing",
     "say_unjudged",
     "unjudged",
@@ -130,6 +131,16 @@ def say_standing(verdicts: Verdicts | None, suite: str, *, err: bool = False) ->
         say(f"  and {len(failing) - SHOWN:,} more", err=err)
 
 
+def counted_claims(claims: Collection[ClaimVerdict]) -> str:
+    """Return "1 claim", of the suite's [[claim]] tables, "and 2 checks of no claim", which count as such."""
+    from prunebench.cli._output import counted
+
+    own = sum(claim.own for claim in claims)
+    parts = [counted(len(claims) - own, "claim")] if len(claims) > own else []
+    parts += [f"{counted(own, 'check')} of no claim"] if own else []
+    return " and ".join(parts) or "no claim"
+
+
 def _in_a_line(verdicts: Verdicts, suite: str) -> str:
     """Return "22 claims: 3 hold, 1 fails; 489 checks: 80 hold, 9 fail (`prunebench check …` says more)"."""
     from prunebench.cli._output import counted
@@ -137,7 +148,7 @@ def _in_a_line(verdicts: Verdicts, suite: str) -> str:
     claims = _came_out(Counter(claim.verdict for claim in verdicts.claims))
     checks = _came_out(Counter(outcome.verdict for outcome in verdicts.outcomes))
     return (
-        f"{counted(len(verdicts.claims), 'claim')}: {claims}; {counted(len(verdicts.outcomes), 'check')}: "
+        f"{counted_claims(verdicts.claims)}: {claims}; {counted(len(verdicts.outcomes), 'check')}: "
         f"{checks} (`prunebench check {suite}` says more)"
     )
 

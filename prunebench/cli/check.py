@@ -125,10 +125,11 @@ def _print(name: str, verdicts: Verdicts, every: int, cells: Mapping[str, str], 
     """Print the claims, the checks or those of them that fail, and how many failures chance explains."""
     from prunebench.checks.words import told
     from prunebench.cli._output import counted, say, say_rows
+    from prunebench.cli._verdicts import counted_claims
 
     claims, outcomes = verdicts.claims, verdicts.outcomes
     few = f" of {every:,}" if len(outcomes) < every else ""
-    say(f"suite {name}: {counted(len(claims), 'claim')}, {counted(len(outcomes), 'check')}{few}", "bold")
+    say(f"suite {name}: {counted_claims(claims)}, {counted(len(outcomes), 'check')}{few}", "bold")
     say()
     say_rows([_claim_row(claim) for claim in claims], _CLAIM, as_json=False, shrink=["says", "source"])
     failing = [one for one in outcomes if one.verdict == "fails"]
@@ -144,6 +145,9 @@ def _print(name: str, verdicts: Verdicts, every: int, cells: Mapping[str, str], 
         if len(failing) > _SHOWN:
             say(f"  and {len(failing) - _SHOWN:,} more (--checks lists all)")
     say()
+    if not verdicts.judged:
+        say("no check could be judged yet")
+        return
     say(
         f"{verdicts.failures:,} of {counted(verdicts.judged, 'check')} that were judged "
         f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to "
@@ -159,7 +163,7 @@ _CLAIM = {
     "fails": "fails",
     "undecided": "undecided",
     "not_run": "not run",
-    "kind": "claims",
+    "kind": "needs",
     "source": "source",
     "says": "says",
 }

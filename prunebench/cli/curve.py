@@ -55,32 +55,34 @@ def command(
     characters and the numbers behind it are printed, with --json the numbers alone; no window opens. Means,
     intervals and what diverged are those of the leaderboard.
 
-    Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
-    when all runs are there that it shows, with 1 when some are not.
+    Reads the plan of the suite's last run where the suite has not changed since, and of the last one with the
+    METHODs that `run --scorer` added; else plans it. Exits with 0 when all runs are there that it shows, with
+    1 when some are not.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
-    from prunebench.cli._suite_plan import suite_plan
+    from prunebench.cli._suite_plan import plan_with
     from prunebench.report.figures.files import format_of
     from prunebench.tables import results_of
 
     format = format_of(output) if output else None
-    shown = suite_plan(suite, options)
+    shown = plan_with(suite, methods, options, strict=False)
     results = results_of(shown.plan, shown.store)
     say_damaged(shown.store)
-    from prunebench.report.figures.notebook import curve_figure, setting_of
+    from prunebench.report.figures.notebook import curve_figure, row_names, setting_of
 
     made = curve_figure(results, methods)
     if made is None:
         _print_nothing(suite, shown, as_json)
         ctx.exit(INCOMPLETE)
     chosen = setting_of(made, setting) or made.settings[0]
+    names = row_names(made.tables["accuracy"], methods)
     if output and format:
         _write(output, format, made.spec(chosen, dark=dark))
     elif not as_json:
-        _print(made, chosen, methods)
+        _print(made, chosen, names)
     if as_json:
-        _print_json(made, chosen, methods)
+        _print_json(made, chosen, names)
     ctx.exit(INCOMPLETE if made.rows(chosen)["accuracy"]["absent"].any() else 0)
 
 

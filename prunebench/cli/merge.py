@@ -62,8 +62,12 @@ def command(
 
 
 def _counts(merged: Merged) -> str:
-    copied = ", ".join(f"{number:,} {part}" for part, number in sorted(merged.copied.items()))
-    there = ", ".join(f"{number:,} {part}" for part, number in sorted(merged.there.items()))
+    from prunebench.cli._output import counted
+
+    copied, there = (
+        ", ".join(counted(number, part.removesuffix("s")) for part, number in sorted(counts.items()))
+        for counts in (merged.copied, merged.there)
+    )
     parts = [f"copied {copied or 'nothing'}"]
     parts += [f"there already {there}"] if there else []
     parts += [f"{len(merged.conflicts):,} of other bits, the first of each stays"] if merged.conflicts else []

@@ -41,7 +41,8 @@ Exit codes: 0 valid, 2 not.
 def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) -> None:
     """Say whether SUITE can be run: its file, its plugins, every cell of it, its checks and claims.
 
-    All that is wrong is told at once, with its place in the file. Nothing is trained, written or downloaded;
+    All that is wrong is told at once, with its place in the file; names in a table that is itself refused are
+    looked up once it is mended. Nothing is trained, written or downloaded;
     data sets that are not there are named, and make no suite invalid.
     """
     from prunebench.cli._exit_codes import USAGE

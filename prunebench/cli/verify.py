@@ -155,7 +155,7 @@ def _tell(done: Rerun, kept: list[str]) -> None:
         seeds = ", ".join(map(str, one.judged))
         say(
             f"mean of seeds {seeds}: {_percent(one.mean)}; 95 % prediction interval of {n} claimed seeds for "
-            f"the mean of {m}: {_percent(at.low)} to {_percent(at.high)}"
+            f"the mean of {m}: {_percent(max(at.low, 0))} to {_percent(min(at.high, 100))}"
         )
     for name in kept:
         say(f"written: {name}")

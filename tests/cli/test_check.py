@@ -127,8 +127,8 @@ def test_run_tells_of_failing_checks_and_only_strict_makes_them_its_exit_code(ju
 def test_status_and_leaderboard_say_how_the_checks_stand(judged: Place) -> None:
     """In words and as JSON; csv and json tables alone stay what they are."""
     shown = judged.call("status", judged.suite, *judged.plugin).stdout
-    assert "2 claims" not in shown  # a check without a claim is one
-    assert "3 claims" in shown
+    assert "1 claim and 2 checks of no claim: " in shown  # as many claims as `validate` counts
+    assert "; 1 claim\n" in judged.call("validate", judged.suite, *judged.plugin).stdout
     assert re.search("3 checks: .*1 fails", shown)
     said = judged.json("status", judged.suite, *judged.plugin)["checks"]
     assert said["by_check"]["fails"] == 1
@@ -140,6 +140,10 @@ def test_status_and_leaderboard_say_how_the_checks_stand(judged: Place) -> None:
 def test_while_cells_are_missing_checks_are_not_run(place: Place) -> None:
     """As in the midst of a run: what is there is judged, what is not is counted."""
     suite = place.write("tiny.toml", SUITE)
+    shown = place.call("check", suite, *place.plugin).stdout
+    assert "1 claim and 2 checks of no claim, 3 checks" in shown
+    assert "no check could be judged yet" in shown
+    assert "0 of 0" not in shown
     place.call("run", suite, *place.plugin, "-k", "random", "-q", "--no-table")
     verdicts = {one["check"]: one for one in place.json("check", suite, *place.plugin, code=1)["outcomes"]}
     assert verdicts["random-far-above"]["verdict"] == "fails"

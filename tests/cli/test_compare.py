@@ -123,6 +123,32 @@ def test_a_store_and_its_copy_do_not_differ(measured: Place, tmp_path: Path) -> 
     assert "Only in A: " in text
 
 
+def test_a_store_stands_beside_a_published_leaderboard(measured: Place, tmp_path: Path) -> None:
+    """Either may come first; a cell that only one has, or with other bits there, is told."""
+    from prunebench.inventory.frozen import newest_frozen
+    from prunebench.store import Store
+    from prunebench.trust.packs import packed
+
+    store = Store.open(measured.store, write=False)
+    frozen = newest_frozen(str(measured.folder / "measured.toml"), store)
+    assert frozen is not None
+    board = tmp_path / "board"
+    board.mkdir()
+    (board / "records.tar.xz").write_bytes(packed(frozen[0], store))
+    for sides in ([str(measured.store), str(board)], [str(board), str(measured.store), "measured"]):
+        (suite,) = measured.json("compare", *sides)["suites"]
+        assert (suite["suite"], suite["same"], suite["counts"]["same_bits"]) == ("measured", True, 10)
+    mine = tmp_path / "mine"
+    shutil.copytree(measured.store, mine)
+    key = frozen[0].cells[-1].key
+    (mine / "records" / key[:2] / f"{key}.json").unlink()
+    (suite,) = measured.json("compare", str(mine), str(board), code=1)["suites"]
+    assert (suite["counts"]["same_bits"], suite["counts"]["only_in_B"]) == (9, 1)
+    (board / "records.tar.xz").write_bytes(b"no archive")
+    assert "records.tar.xz: cut short" in measured.call("compare", str(mine), str(board), code=2).stderr
+    assert [path.name for path in board.iterdir()] == ["records.tar.xz"]
+
+
 def test_two_versions_of_a_suite_in_one_store(place: Place) -> None:
     """What only one has, and what changed of the others; by their files, or by version."""
     place.write("old.toml", TINY)

@@ -11,10 +11,11 @@ from prunebench.report.figures.source import Source
 
 if TYPE_CHECKING:
     import altair as alt
+    import pandas as pd
 
     from prunebench.report.results import Results
 
-__all__ = ["curve", "curve_figure", "drawn", "figure", "setting_of"]
+__all__ = ["curve", "curve_figure", "drawn", "figure", "row_names", "setting_of"]
 
 
 def figure(
@@ -67,11 +68,22 @@ def curve_figure(results: Results, methods: Collection[str]) -> Figure | None:
     from prunebench.report.figures.accuracy import accuracy
 
     source = Source(results)
-    known = list(dict.fromkeys(source.accuracies["name"]))
+    names = row_names(source.accuracies, methods)
+    return accuracy(source, [*names, results.baselines.none])
+
+
+def row_names(rows: pd.DataFrame, methods: Collection[str]) -> list[str]:
+    """Return the names of the rows that show these methods: of two that are the same cells one row is both's.
+
+    `rows` has columns name and also. Raises: UsageError for a method that no row is of.
+    """
+    known = list(dict.fromkeys(rows["name"]))
+    pairs = rows[["name", "also"]].drop_duplicates().itertuples(index=False, name=None)
+    also = {other: name for name, others in pairs for other in others.split(", ") if other}
     for name in methods:
-        if name not in known:
-            raise UsageError(f"no results of '{name}'{nearest(name, known)}")
-    return accuracy(source, [*methods, results.baselines.none])
+        if name not in known and name not in also:
+            raise UsageError(f"no results of '{name}'{nearest(name, [*known, *also])}")
+    return list(dict.fromkeys(name if name in known else also[name] for name in methods))
 
 
 _MEASURED_BY = {

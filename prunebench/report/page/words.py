@@ -11,6 +11,7 @@ from prunebench.numbers import spelled
 from prunebench.report.escapes import plain
 
 if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Verdicts
     from prunebench.report.page.content import Content
 
 __all__ = ["Fact", "claims_words", "facts", "provenance", "remarks"]
@@ -44,13 +45,21 @@ def facts(content: Content) -> list[Fact]:
     if counts.get("diverged"):
         found.append(Fact(f"{counts['diverged']:,}", "diverged"))
     if content.claims is not None:
-        verdicts: Counter[str] = Counter(claim.verdict for claim in content.claims.claims)
-        found += [
-            Fact(f"{verdicts[word]:,}", f"claims {_PLURAL.get(word, word)}")
-            for word in _ORDER
-            if verdicts[word]
-        ]
+        found += _verdicts(content.claims)
     return found
+
+
+def _verdicts(verdicts: Verdicts) -> list[Fact]:
+    """Return how many claims came out how; then how many of the checks that belong to no claim."""
+    counts: Counter[tuple[str, str]] = Counter(
+        ("check" if claim.own else "claim", claim.verdict) for claim in verdicts.claims
+    )
+    return [
+        _fact(number, f"{noun} {word}", f"{noun}s {_PLURAL.get(word, word)}")
+        for noun in ("claim", "check")
+        for word in _ORDER
+        if (number := counts[noun, word])
+    ]
 
 
 _ORDER = ("holds", "fails", "not contradicted", "open", "not run")
