@@ -15,7 +15,7 @@ def t_quantile(freedom: npt.ArrayLike, share: npt.ArrayLike) -> Floats:
     """Return the value that a t variable of `freedom` degrees of freedom does not exceed with chance `share`.
 
     Releases of SciPy before 1.14 give nine digits; a step of Newton's method, on the distribution function
-    that all of them have whole, gives the others. NaN where a number is none; shares of 0 and 1 are infinite.
+    that all of them have whole, gives the others. NaN where a number is none.
 
     >>> float(t_quantile(2, 0.975).round(9))
     4.30265273

@@ -138,11 +138,21 @@ def _column(kind: str, values: list[Any]) -> pd.Series:
     if kind == _TEXTS:
         return pd.Series([tuple(value or ()) for value in values], dtype=object)
     if kind == _TEXT:
-        # some releases of pandas take texts that cannot be encoded for one another
-        return pd.Series(["" if value is None else readable(str(value)) for value in values], dtype=object)
+        return pd.Series(["" if value is None else text_of(value) for value in values], dtype=object)
     return pd.Series(
         [pd.NA if value is None and kind == _MAYBE_WHOLE else value for value in values], dtype=kind
     )
+
+
+def text_of(value: object) -> str:
+    """Return a text as tables hold it: NUL, and bytes that are no UTF-8, are spelled out.
+
+    Some releases of pandas take texts for one another that differ only behind such a character.
+
+    >>> text_of("a\\0b")
+    'a\\\\x00b'
+    """
+    return readable(str(value)).replace("\0", "\\x00")
 
 
 def variant_name(method: str, ablations: str = "") -> str:
