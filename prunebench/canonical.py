@@ -12,16 +12,16 @@ import orjson
 __all__ = ["canonical", "digest", "decimal12"]
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: Any, *, read: bool = False) -> bytes:
     """Return the canonical JSON of `value`: sorted keys, no white space, UTF-8.
 
     Only what JSON has a single spelling for is allowed: str, int, bool, None, finite floats (shortest
-    spelling that reads back), lists, tuples and dicts with string keys.
+    spelling that reads back), lists, tuples and dicts with string keys. What orjson has `read` has no others.
 
     Raises: TypeError for anything else, ValueError for a float that is not finite.
     """
     encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    if b"null" in encoded:
+    if not read and b"null" in encoded:
         _refuse_not_finite(value)
     return encoded
 
@@ -42,9 +42,9 @@ def _refuse_not_finite(value: Any) -> None:
             _refuse_not_finite(item)
 
 
-def digest(value: Any) -> str:
-    """Return the SHA-256 of the canonical JSON of `value`, in hexadecimal."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+def digest(value: Any, *, read: bool = False) -> str:
+    """Return the SHA-256 of the canonical JSON of `value`, in hexadecimal; `read` as of `canonical`."""
+    return hashlib.sha256(canonical(value, read=read)).hexdigest()
 
 
 def decimal12(value: float | Decimal) -> str:

@@ -119,7 +119,8 @@ def closest(name: str, names: Iterable[str]) -> str | None:
 def nearest_file(path: Path) -> str:
     """Return "; did you mean 'X'?" for the file beside `path` whose name is most like it, else nothing."""
     try:
-        names = [one.stem for one in path.parent.iterdir() if one.suffix == path.suffix]
+        beside = [one for one in path.parent.iterdir() if one.name != path.name]
+        names = [one.stem for one in beside if one.suffix == path.suffix]
     except OSError:
         return ""
     close = closest(path.stem, names)

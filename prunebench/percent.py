@@ -18,7 +18,7 @@ def percent_labels(sparsities: Iterable[float]) -> dict[float, str]:
     values = sorted(set(sparsities))
     labels: list[str] = []
     for digits in range(13):
-        labels = [f"{100 * value:.{digits}f}" for value in values]
+        labels = [f"{round(100 * value, 9):.{digits}f}" for value in values]
         whole = all(abs(float(label) - 100 * v) < 1e-9 for label, v in zip(labels, values, strict=True))
         near = all(
             abs(float(label) - 100 * v) <= 0.05 * (100 - 100 * v)

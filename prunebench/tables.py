@@ -80,6 +80,8 @@ def results_of(
     settings of nothing but such are left out. `snapshot` saves reading results again. `host` returns the
     host from which a quantity comes that is not built in (see `quantities_of`).
     """
+    from functools import cache
+
     from prunebench.analysis import courses, measures, table
     from prunebench.inventory.costs import cost_rows
     from prunebench.inventory.rows import measure_rows, of_selection, rows
@@ -87,7 +89,7 @@ def results_of(
     from prunebench.report.results import Results
 
     snapshot = snapshot or Snapshot(plan, store)
-    shown = rows(plan, store, snapshot)
+    shown = every = rows(plan, store, snapshot)
     suite: dict[str, Any] = dict(plan.suite)
     if asked is None:
         suite["absent"] = "not run yet"
@@ -95,14 +97,14 @@ def results_of(
         shown = of_selection(shown, asked)
     import pandas as pd
 
-    measured = measure_rows(plan, store, snapshot)
+    measured = cache(lambda: measure_rows(plan, store, snapshot, every))
     return Results(
         suite,
         table(shown),
-        measures(measured),
+        lambda: measures(measured()),  # many tables need neither
         pd.DataFrame(cost_rows(snapshot)),
         quantities_of(plan, host),
-        courses(measured),
+        lambda: courses(measured()),
     )
 
 

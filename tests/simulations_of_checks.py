@@ -29,6 +29,7 @@ __all__ = [
     "BESTS",
     "CLAIMS",
     "CURVES",
+    "FLAT",
     "SCENARIOS",
     "SEEDS",
     "SHARES",
@@ -37,6 +38,7 @@ __all__ = [
     "Found",
     "Scenario",
     "claimed",
+    "of_the_same",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -304,6 +306,55 @@ CURVES = {
         truth=round(1 - 0.8**3, 12),
     ),
 }
+SLOW = [-2.5, -0.6, -0.6, -0.55, -0.2, 0.5]
+"""Ahead of "less 0.5": below it by 2, 0.1, 0.1 and 0.05, then above by 0.3: reached at 314."""
+LATE = {"truth": 300 + 100 * 0.05 / 0.35, "steps": True}
+
+
+def _ends(says: str, drops: Sequence[float], spreads: Sequence[float], places: int) -> Scenario:
+    """Return a scenario of a curve that falls so far, and of a range that ends after so many places."""
+    curve = [[-drop for drop in drops], [0.0] * len(drops)]
+    truth = round(1 - 0.8**places, 12)
+    return Scenario(says, curve, spreads, {"quantity": "range-end", "against": 0.0}, truth)
+
+
+FLAT = {
+    "end-just-lost": _ends("a range's end, twice just lost", (0, 0, 0.52, 0.55, 2, 3), (0.15, 0.15), 2),
+    "end-noisy": _ends("a range's end, flat and noisy", (0.4, 0.4, 0.52, 0.6, 2, 3), (0.5, 0.5), 2),
+    "end-last": _ends("a range's end, the last alone lost", (0.3, 0.3, 0.4, 0.9), (0.5, 0.5), 3),
+    "end-slow": _ends("a range's end, a slow fall", (0.1, 0.2, 0.3, 0.4, 0.6, 0.8), (0.3, 0.3), 4),
+    "end-unequal": _ends(
+        "a range's end, flat, spreads 0.05 and 1", (0.3, 0.4, 0.52, 0.55, 2), (1.0, 0.05), 2
+    ),
+    "end-dip": _ends("a range's end after a lost one alone", (0, 0.6, 0.3, 0.6, 0.7, 2), (0.2, 0.2), 3),
+    "end-none": _ends("a range's end, nothing lost", (0.0, 0.3, 0.4, 0.45), (0.3, 0.3), 4),
+    "ends": Scenario(
+        "the difference of two ranges' ends, both flat",
+        [[0.0, -0.2, -0.4, -0.52, -0.55, -2.0], [0.0, -0.51, -0.53, -0.6, -2.0, -3.0], [0.0] * 6],
+        (0.15, 0.4, 0.15),
+        {"quantity": "range-end"},
+        round(0.8 - 0.8**3, 12),
+    ),
+    "crossing-slow": Scenario(
+        "a crossing after a flat piece", [SLOW, [0.0] * 6], (0.15, 0.15), CROSSING, **LATE
+    ),
+    "crossing-unequal": Scenario(
+        "a crossing after a flat piece, spreads 0.05 and 0.5",
+        [SLOW, [0.0] * 6],
+        (0.5, 0.05),
+        CROSSING,
+        **LATE,
+    ),
+    "crossing-once": Scenario(
+        "a crossing that is hardly one",
+        [[-2.0, -0.7, -0.55, -0.45, -0.45, -0.4], [0.0] * 6],
+        (0.2, 0.2),
+        CROSSING,
+        250.0,
+        steps=True,
+    ),
+}
+"""Curves that are flat near a border, where luck moves the end of the sample's range, or its crossing, far."""
 SHARES = {
     "share": Scenario(
         "a share of 20 % that diverges",
@@ -396,6 +447,13 @@ def claimed(claim: Claimed, seeds: int, trials: int) -> float:
     return float(np.mean([one.verdict == claim.wrong for one in said]))
 
 
+def of_the_same(part: float, seeds: int, trials: int) -> tuple[float, float]:
+    """Return in which share of trials "same" holds, and fails, where D is this part of δ and of its spread."""
+    values = np.random.default_rng([13, seeds, trials]).normal(part, 1.0, (trials, seeds))
+    said = [judge(Paired(one), "same", 1.0).verdict for one in values]
+    return said.count("holds") / trials, said.count("fails") / trials
+
+
 def main(trials: int = 2000) -> None:
     """Print the tables of docs/checks.md."""
     print(
@@ -406,6 +464,7 @@ def main(trials: int = 2000) -> None:
         *SCENARIOS.values(),
         *BESTS.values(),
         *CURVES.values(),
+        *FLAT.values(),
         *SHARES.values(),
         *SKEWED.values(),
         *DIVERGING.values(),
@@ -417,6 +476,12 @@ def main(trials: int = 2000) -> None:
                 f"| {100 * max(found.held.values()):.1f} % |",
                 flush=True,
             )
+    print("\n| D | " + " | ".join(f"{seeds} seeds" for seeds in (*SEEDS, 30)) + " |")
+    print("|---|" + "--:|" * (len(SEEDS) + 1))
+    for part in (0.0, 0.5, 0.9, 1.0):
+        rates = (of_the_same(part, seeds, trials) for seeds in (*SEEDS, 30))
+        said = " | ".join(f"{100 * holds:.1f} %, {100 * fails:.1f} %" for holds, fails in rates)
+        print(f"| {part:g} δ | {said} |", flush=True)
     print("\n| claim | " + " | ".join(f"{seeds} seeds" for seeds in SEEDS) + " |")
     print("|---|" + "--:|" * len(SEEDS))
     for claim in CLAIMS.values():

@@ -26,7 +26,11 @@ SUITES: Mapping[str, str] = {
 }
 """The suites of the paper, with the headings of their sentences."""
 
-SAME = {"pai-lenet": "`pai-lenet-small` has the same sentences, and reads them at three sparsities."}
+SAME = {
+    "pai-lenet": "`pai-lenet-small` has the same sentences, and reads them at three sparsities; so does "
+    "`pai-lenet-test`, with two epochs and\ntwo seeds, to show that they are judged. "
+    "`pai-after-init-test` has those of `pai-after-init` that its cells are enough for."
+}
 """What is said of a suite whose sentences another one has too."""
 
 MARKS = ("<!-- sentences -->", "<!-- end of sentences -->")

@@ -9,6 +9,7 @@ from prunebench.analysis.courses import COURSES, courses
 from prunebench.analysis.layers import EmptyLayer, empty_layers
 from prunebench.analysis.measures import MEASURE, fields_of, measures, ratios, summarize_measures
 from prunebench.analysis.multiple import holm
+from prunebench.analysis.names import same_bits
 from prunebench.analysis.places import places
 from prunebench.analysis.power import seeds_needed
 from prunebench.analysis.ranges import (
@@ -61,6 +62,7 @@ __all__ = [
     "places",
     "profile",
     "ratios",
+    "same_bits",
     "seeds_needed",
     "summarize",
     "summarize_measures",

@@ -19,6 +19,7 @@ from scipy import special
 from prunebench.analysis.borders import resamples
 from prunebench.analysis.multiple import Floats
 from prunebench.analysis.names import ALSO
+from prunebench.analysis.student import t_quantile
 from prunebench.analysis.table import SETTING, VARIANT, variant_name
 
 __all__ = ["ACROSS", "LEAST", "PROFILE", "Setting", "across", "improvement", "interval", "profile"]
@@ -62,7 +63,8 @@ class Setting(NamedTuple):
     results: Mapping[Variant, Mapping[int, float]]
     """By method and seed, accuracies as they count."""
     gaps: Mapping[Variant, float]
-    """The best method's mean less the method's own, in margins of the setting."""
+    """The best method's mean less the method's own, in margins of the setting; infinite where the margin is 0
+    and it is not the best."""
 
 
 def across(
@@ -120,7 +122,8 @@ def profile(over: pd.DataFrame, *, margins: Mapping[tuple[str, ...], float]) -> 
     A row says in which `share` of the settings the method is at most so many `margins` below the best one
     there: a step function that rises at these rows (Dolan and Moré, 2002, with differences for ratios). At 0
     it is how often the method is the best itself, at 1 the share `within` of `across`. Methods with a result
-    in fewer than LEAST settings have none.
+    in fewer than LEAST settings have none. A setting whose margin is 0 counts for its best methods alone:
+    every other one is infinitely many margins below, and no row of the profile reaches that far.
     """
     rows = []
     for names, settings in _groups(over, margins):
@@ -128,7 +131,7 @@ def profile(over: pd.DataFrame, *, margins: Mapping[tuple[str, ...], float]) -> 
             gaps = np.sort([s.gaps[variant] for s in settings if variant in s.gaps])
             if len(gaps) < LEAST:
                 continue
-            for gap in dict.fromkeys([0.0, *gaps.tolist()]):
+            for gap in dict.fromkeys([0.0, *gaps[np.isfinite(gaps)].tolist()]):
                 share = float((gaps <= gap + _ROUNDING).mean())
                 rows.append((*names, *variant, len(gaps), gap, share))
     return pd.DataFrame(rows, columns=list(PROFILE))
@@ -163,7 +166,7 @@ def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
     if n < 2:
         return math.nan, math.nan
     means = np.sort(resamples(n) @ values / n)
-    outside = special.ndtr(-math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 + level) / 2))
+    outside = float(special.ndtr(-math.sqrt(n / (n - 1)) * t_quantile(n - 1, (1 + level) / 2)))
     low, high = (float(means[round(share * (len(means) - 1))]) for share in (outside, 1 - outside))
     return low, high
 
@@ -191,7 +194,14 @@ def _setting(rows: pd.DataFrame, margin: float) -> Setting:
         results.setdefault((method, ablations), {})[int(seed)] = float(value)
     means = {variant: float(np.mean([*values.values()])) for variant, values in results.items()}
     best = max(means.values(), default=math.nan)
-    return Setting(margin, results, {variant: (best - mean) / margin for variant, mean in means.items()})
+    return Setting(margin, results, {variant: _gap(best - mean, margin) for variant, mean in means.items()})
+
+
+def _gap(behind: float, margin: float) -> float:
+    """Return how many margins a method is behind the best: infinitely many of a margin of 0."""
+    if behind <= _ROUNDING:
+        return 0.0
+    return behind / margin if margin else math.inf
 
 
 def _methods(over: pd.DataFrame, names: tuple[str, ...]) -> dict[Variant, tuple[str, ...]]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from prunebench.analysis.table import SETTING, VARIANT, variant_name
 
-__all__ = ["ALSO", "one_name"]
+__all__ = ["ALSO", "one_name", "same_bits"]
 
 ALSO = "also"
 """The column with a method's other names, as they are shown: a tuple of texts, empty for most."""
@@ -89,3 +89,33 @@ def _merged(methods: dict[int, dict[Any, str]]) -> dict[int, int]:
         result = {own: first if end not in classes else end for own, end in result.items()}
         result[name] = first
     return result
+
+
+def same_bits(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[tuple[str, ...], list[tuple[str, str]]]]:
+    """Return the table in which methods with the same results share keys, and by setting who is whom.
+
+    Two methods of a setting have the same results when both have finished the same cells, two or more, and
+    correct answers and loss agree in each to the last bit: two ways to ask for one training, such as
+    rewinding to step 0 and starting from the initial weights. Networks that compute the same only where both
+    have collapsed differ elsewhere, and stay two.
+    """
+    done = frame[(frame["status"] == "finished") & frame["loss"].notna() & (frame["key"] != "")]
+    results: dict[tuple[str, ...], dict[tuple[str, str], dict[Any, Any]]] = {}
+    columns = [*SETTING, *VARIANT, "density", "seed", "correct", "loss", "key"]
+    for *names, density, seed, correct, loss, key in done[columns].itertuples(index=False, name=None):
+        setting, variant = tuple(names[: len(SETTING)]), (names[-2], names[-1])
+        results.setdefault(setting, {}).setdefault(variant, {})[density, seed] = (correct, loss, key)
+    planned = frame.groupby([*SETTING, *VARIANT], sort=False, dropna=False)["key"].nunique()
+    keys: dict[str, str] = {}
+    same: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for setting, methods in results.items():
+        firsts: dict[Any, tuple[str, str]] = {}
+        for variant, cells in methods.items():
+            bits = frozenset((place, *values[:2]) for place, values in cells.items())
+            whole = len(cells) > 1 and planned[(*setting, *variant)] == len({v[2] for v in cells.values()})
+            first = firsts.setdefault(bits, variant) if whole else variant
+            others = {v[2]: methods[first][place][2] for place, v in cells.items()}
+            if first != variant and any(key != other for key, other in others.items()):
+                keys |= others
+                same.setdefault(setting, []).append((variant_name(*variant), variant_name(*first)))
+    return (frame.assign(key=frame["key"].replace(keys)), same) if keys else (frame, same)

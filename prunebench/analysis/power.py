@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from scipy import special
 
+from prunebench.analysis.student import t_quantile
+
 __all__ = ["MANY", "seeds_needed", "seeds_to_decide"]
 
 MANY = 10_000
@@ -28,7 +30,7 @@ def seeds_needed(difference: float, sd: float, *, power: float = 0.8, alpha: flo
     effect = abs(difference) / sd
     normal = special.ndtri(1 - alpha / 2) + special.ndtri(power)
     n = max(2, math.ceil((normal / effect) ** 2))
-    while special.nctdtr(n - 1, effect * math.sqrt(n), special.stdtrit(n - 1, 1 - alpha / 2)) > 1 - power:
+    while special.nctdtr(n - 1, effect * math.sqrt(n), t_quantile(n - 1, 1 - alpha / 2)) > 1 - power:
         n += 1
     return n
 
@@ -61,7 +63,7 @@ def _beyond(distance: float, sd: float, n: int, alpha: float) -> float:
     """Return the chance that one end of the interval stays within a distance of the mean."""
     if distance <= 0:
         return 0.0
-    critical = float(special.stdtrit(n - 1, 1 - alpha / 2))
+    critical = float(t_quantile(n - 1, 1 - alpha / 2))
     return 1 - float(special.nctdtr(n - 1, distance / sd * math.sqrt(n), critical))
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from prunebench.analysis.statistics import ROUNDING
+from prunebench.analysis.student import t_quantile
 
 __all__ = ["Prediction", "prediction"]
 
@@ -49,5 +49,5 @@ def prediction(values: Sequence[float], runs: int = 1, level: float = 0.95) -> P
     mean, sd = float(numbers.mean()), float(numbers.std(ddof=1))
     if sd < ROUNDING * max(abs(mean), 1):
         sd = 0.0
-    half = float(special.stdtrit(n - 1, (1 + level) / 2)) * sd * math.sqrt(1 / n + 1 / runs)
+    half = float(t_quantile(n - 1, (1 + level) / 2)) * sd * math.sqrt(1 / n + 1 / runs)
     return Prediction(n, runs, mean, sd, mean - half, mean + half)

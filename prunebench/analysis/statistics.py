@@ -16,6 +16,7 @@ from scipy import special
 
 from prunebench.analysis.multiple import Floats, holm
 from prunebench.analysis.names import ALSO, one_name
+from prunebench.analysis.student import t_quantile
 from prunebench.analysis.table import SETTING, STATUSES, VARIANT, counted, distinct, guess, variant_name
 from prunebench.errors import UsageError, nearest
 
@@ -258,7 +259,7 @@ def _cleaned(sd: Floats, mean: Floats) -> Floats:
 def _t(level: float, df: npt.ArrayLike) -> Floats:
     """Return the two-sided critical value of Student's t; NaN where there are no degrees of freedom."""
     freedom = np.asarray(df, dtype=np.float64)
-    return np.asarray(special.stdtrit(np.where(freedom > 0, freedom, np.nan), (1 + level) / 2))
+    return t_quantile(np.where(freedom > 0, freedom, np.nan), (1 + level) / 2)
 
 
 def _group(frame: pd.DataFrame, keys: list[str]) -> tuple[Codes, Codes]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from prunebench.errors import UsageError, nearest
+from prunebench.errors import UsageError, nearest, readable
 
 __all__ = [
     "COLUMNS",
+    "MOST",
     "SETTING",
     "STATUSES",
     "VARIANT",
@@ -48,12 +49,17 @@ COLUMNS: Mapping[str, str] = {
     "classes": _MAYBE_WHOLE,
     "empty_layers": _TEXTS,
     "output_layer": _TEXT,
+    "by_position": _REAL,
 }
 """Every column of the table and its kind; text that is absent is "", never NaN, so that grouping keeps it.
 
 `classes` is how many the data set has, `empty_layers` the layers in which the mask leaves no weight (a tuple
-of names), `output_layer` the last layer's name where that is known.
+of names), `output_layer` the last layer's name where that is known, `by_position` the share of the weights
+kept that were chosen by position, because their scores were equal.
 """
+
+MOST = 0.5
+"""Of more than this share of the weights kept it is told that position chose them."""
 
 _REQUIRED = ("architecture", "dataset", "method", "density", "seed", "status")
 
@@ -132,10 +138,21 @@ def _column(kind: str, values: list[Any]) -> pd.Series:
     if kind == _TEXTS:
         return pd.Series([tuple(value or ()) for value in values], dtype=object)
     if kind == _TEXT:
-        return pd.Series(["" if value is None else str(value) for value in values], dtype=object)
+        return pd.Series(["" if value is None else text_of(value) for value in values], dtype=object)
     return pd.Series(
         [pd.NA if value is None and kind == _MAYBE_WHOLE else value for value in values], dtype=kind
     )
+
+
+def text_of(value: object) -> str:
+    """Return a text as tables hold it: NUL, and bytes that are no UTF-8, are spelled out.
+
+    Some releases of pandas take texts for one another that differ only behind such a character.
+
+    >>> text_of("a\\0b")
+    'a\\\\x00b'
+    """
+    return readable(str(value)).replace("\0", "\\x00")
 
 
 def variant_name(method: str, ablations: str = "") -> str:

@@ -9,31 +9,23 @@ from typing import Any
 
 from prunebench.checks.asked import name_of
 from prunebench.checks.comparison import Comparison
-from prunebench.checks.compounds import Kind, combine
-from prunebench.checks.evidence import Evidence, Extreme
+from prunebench.checks.compounds import Kind, combine, judged
+from prunebench.checks.enough import seeds_of_compound, seeds_of_one
 from prunebench.checks.grammar import Check, Range
-from prunebench.checks.judge import ALPHA, Judged, judge
+from prunebench.checks.judge import ALPHA, judge
 from prunebench.checks.lanes import Table
 from prunebench.checks.outcomes import Outcome, Verdict
-from prunebench.checks.power import seeds_to_decide
 from prunebench.checks.quantified import asked_by
-from prunebench.checks.sentences import compound_reason, reason
-from prunebench.checks.shares import Share, ShareDifference
+from prunebench.checks.sentences import compound_reason, enough, reason
 from prunebench.checks.sides import Setting, Side, settings_of, side_name
 from prunebench.checks.spans import Meant, Spans, percent, words
-from prunebench.errors import PrunebenchError
+from prunebench.errors import ComponentError, PrunebenchError, UsageError
 
-__all__ = ["Asking", "judged"]
+__all__ = ["Asking"]
 
 
 _Found = tuple[Setting, list[Side], list[Side]]
 """A setting, and what both sides are there."""
-
-
-def judged(outcome: Outcome) -> Judged:
-    """Return what a compound needs of an outcome; what is not known is no evidence."""
-    p_holds, p_fails = (1.0 if p is None else p for p in (outcome.p_holds, outcome.p_fails))
-    return Judged(outcome.verdict, p_holds, p_fails)
 
 
 class Asking:
@@ -56,9 +48,10 @@ class Asking:
         for _, asked, _ in asked_by(check):
             try:
                 self._quantities(name_of(asked))
-            except (KeyError, PrunebenchError):
-                said = f"the quantity '{name_of(asked)}' is not installed here"
-                return replace(_about(check), verdict="not run", reason=said)
+            except (KeyError, UsageError):
+                return _unjudged(_about(check), f"the quantity '{name_of(asked)}' is not installed here")
+            except PrunebenchError as error:  # its plugin does not load
+                return _unjudged(_about(check), f"the quantity '{name_of(asked)}' cannot be had: {error}")
         assert check.range is not None
         settings = list(settings_of(check, self._table, self._quantities))
         beside = tuple(self._over(check, one, settings) for one in check.beside)
@@ -73,14 +66,19 @@ class Asking:
 
     def _over(self, check: Check, within: Range, settings: Sequence[_Found]) -> Outcome:
         """Return the outcome over a range, in all settings."""
-        about = replace(_about(check), range=words(within, ()))
+        about = replace(_about(check), range=words(within))
         parts = [self._in_setting(about, check, within, *one) for one in settings]
         if not parts:
-            return replace(about, verdict="not run", reason="no setting has the cells of both sides")
+            itself = any(settings_of(check, self._table, self._quantities, itself=True))
+            said = "both sides are the same cells" if itself else "no setting has the cells of both sides"
+            return replace(about, verdict="not run", reason=said)
         if len(parts) == 1:
             return parts[0]
         kind: Kind = "some" if check.settings == "some" else "every"
+        ranges = {part.range for part in parts}
         together = replace(about, setting="; ".join(part.setting for part in parts))
+        if len(ranges) == 1:
+            together = replace(together, range=ranges.pop())
         return _compound(together, parts, kind, [part.setting for part in parts], "settings")
 
     def _in_setting(
@@ -148,10 +146,23 @@ def _with_cells(about: Outcome, there: Mapping[str, bool]) -> Outcome:
     return replace(about, keys=tuple(there), cells=len(there), absent=absent, missing=len(absent))
 
 
+def _unjudged(about: Outcome, error: str) -> Outcome:
+    """Return the outcome of a check that cannot be judged, for this reason."""
+    return replace(about, verdict="not run", reason=error.splitlines()[0], error=error)
+
+
 def _compared(about: Outcome, comparison: Comparison) -> Outcome:
-    """Return the outcome of one comparison."""
-    seeds = comparison.seeds
+    """Return the outcome of one comparison; where a quantity fails, of that alone."""
     about = _with_cells(about, comparison.cells)
+    try:
+        return _by_numbers(about, comparison)
+    except ComponentError as error:  # where cells are missing too, it may be for want of them
+        return _told(about) if about.missing else _unjudged(about, str(error))
+
+
+def _by_numbers(about: Outcome, comparison: Comparison) -> Outcome:
+    """Return the outcome of one comparison, by the quantity's numbers. Raises: ComponentError."""
+    seeds = comparison.seeds
     about = replace(about, n=len(seeds), seeds=seeds, differences=comparison.differences)
     about = replace(about, notes=tuple(_notes(comparison)))
     evidence = comparison.evidence
@@ -162,31 +173,18 @@ def _compared(about: Outcome, comparison: Comparison) -> Outcome:
     decision = judge(evidence, about.expect, margin)
     lost = comparison.lost
     verdict: Verdict = "undecided" if lost else decision.verdict
-    needed = None
-    if verdict == "undecided" and not about.missing:
-        needed = _seeds_needed(evidence, about.expect, margin, len(seeds))
     return _told(
         replace(
             about,
             verdict=verdict,
+            evidence=None if lost else evidence,
             effect=evidence.effect + about.by,
             lower=evidence.lower(ALPHA),
             upper=evidence.upper(ALPHA),
             p_holds=None if lost else decision.p_holds,
             p_fails=None if lost else decision.p_fails,
-            seeds_needed=needed,
         )
     )
-
-
-def _seeds_needed(evidence: Evidence, expect: str, margin: float, seeds: int) -> int | None:
-    one = evidence
-    while isinstance(one, Extreme):
-        one = one.decides
-    if isinstance(one, Share | ShareDifference) and one.sd == 0:
-        return one.seeds_to_decide(lambda more: judge(more, expect, margin).verdict != "undecided")
-    needed = seeds_to_decide(one.effect, one.sd, expect, margin)
-    return None if needed is None else max(needed, seeds + 1)
 
 
 def _notes(comparison: Comparison) -> Sequence[str]:
@@ -208,8 +206,11 @@ def _notes(comparison: Comparison) -> Sequence[str]:
 def _told(outcome: Outcome) -> Outcome:
     """Return an outcome with its reason; what lacks cells has not run, and is no evidence."""
     if outcome.missing:
-        outcome = replace(outcome, verdict="not run", p_holds=None, p_fails=None, seeds_needed=None)
-    return replace(outcome, reason=reason(outcome))
+        outcome = replace(outcome, verdict="not run", p_holds=None, p_fails=None, evidence=None)
+    elif outcome.verdict == "undecided":
+        outcome = replace(outcome, seeds_needed=seeds_of_one(outcome))
+    said = reason(outcome)
+    return replace(outcome, told=said, reason=said + enough(outcome))
 
 
 def _compound(
@@ -217,26 +218,29 @@ def _compound(
 ) -> Outcome:
     """Return the outcome of several: what is open or not contradicted is undecided in a check.
 
-    Of settings and sparsities the numbers of the one that decides stand with the whole.
+    A check that lacks cells has not run unless it fails already. Of settings and sparsities the numbers of
+    the one that decides stand with the whole.
     """
     combined = combine([judged(part) for part in parts], kind)
     known: dict[str, Verdict] = {"holds": "holds", "fails": "fails", "not run": "not run"}
     verdict = known.get(combined.verdict, "undecided")
+    if verdict != "fails" and any(part.verdict == "not run" for part in parts):
+        verdict = "not run"
     keys = {key: None for part in parts for key in part.keys}
     absent = {key: None for part in parts for key in part.absent}
-    needed = [p.seeds_needed for p in parts if p.verdict == "undecided" and p.seeds_needed is not None]
-    enough = (max if kind == "every" else min)(needed, default=None)
     outcome = replace(
         about,
         verdict=verdict,
         p_holds=combined.p_holds,
         p_fails=combined.p_fails,
-        seeds_needed=enough if verdict == "undecided" else None,
+        seeds_needed=seeds_of_compound(parts, kind) if verdict == "undecided" else None,
+        kind=kind,
         keys=tuple(keys),
         cells=len(keys),
         absent=tuple(absent),
         missing=len(absent),
         parts=tuple(parts),
+        error="" if verdict in ("holds", "fails") else next((p.error for p in parts if p.error), ""),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
     said = compound_reason(outcome, parts, names, what)
@@ -252,8 +256,9 @@ def _compound(
             seeds=decides.seeds,
             differences=decides.differences,
         )
-        said += f"; decided at {names[list(parts).index(decides)]}: {decides.reason}"
-    return replace(outcome, reason=said)
+        at = "decided at" if verdict in ("holds", "fails") else "depends on"
+        said += f"; {at} {names[list(parts).index(decides)]}: {decides.told or decides.reason}"
+    return replace(outcome, told=said, reason=said + enough(outcome))
 
 
 def _decides(parts: Sequence[Outcome], kind: Kind, verdict: Verdict) -> Outcome:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,13 +15,17 @@ from prunebench.checks.curves import Bools, Curves, Floats
 from prunebench.checks.evidence import ROUNDING, Draws, Evidence, Extreme, Paired, Ratio
 from prunebench.checks.grammar import Check
 from prunebench.checks.lanes import Lane
-from prunebench.checks.quantities import numbers
+from prunebench.checks.quantities import numbers, tests
 from prunebench.checks.resampling import student_weights
 from prunebench.checks.shares import Share, ShareDifference
 from prunebench.checks.sides import Pick, Side
+from prunebench.checks.tested import ValueTests
 from prunebench.reading.grid import density_on_grid
 
 __all__ = ["Comparison"]
+
+_Numbers = TypeVar("_Numbers", Floats, ValueTests)
+"""What is known of one selection: its numbers, or its evidence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +96,20 @@ class Comparison:
         if self.inference == "curve":
             known = self._complete()
             seeds = [seed for seed, is_known in zip(self.planned, known, strict=True) if is_known]
-            weights = student_weights(len(seeds)) if seeds else np.ones((1, 0))
-            return [self._numbers(side, seeds, weights) for side in self._sides], known
+            return [self._numbers(side, seeds, self._weights(len(seeds))) for side in self._sides], known
         each_side = [self._numbers(side, self.planned, None) for side in self._sides]
         if self.inference == "counts":
             each_side = [each.mean(axis=0) for each in each_side]
-        whole: Bools = np.all(~np.isnan(each_side), axis=0)
+        whole: Bools = np.all(np.isfinite(each_side), axis=0)  # an infinite number has no mean
         return [each[whole] for each in each_side], whole
+
+    @property
+    def _tested(self) -> bool:
+        """True if bounds are found by testing values, and not by resamples."""
+        return self.inference == "curve" and all(side.quantity.tests is not None for side in self._sides)
+
+    def _weights(self, seeds: int) -> Floats:
+        return np.ones((1, seeds)) if self._tested or not seeds else student_weights(seeds)
 
     def _complete(self) -> Bools:
         """Say at which of the planned seeds every run has a result."""
@@ -111,12 +122,24 @@ class Comparison:
         return known
 
     def _numbers(self, side: Side, seeds: Sequence[int], weights: Floats | None) -> Floats:
+        return numbers(side.quantity, *self._asked(side, seeds, weights))
+
+    def _asked(
+        self, side: Side, seeds: Sequence[int], weights: Floats | None
+    ) -> tuple[Curves, dict[str, Any]]:
+        """Return what a quantity is asked with: curves, and parameters."""
+
         def curves(pick: Pick) -> Curves:
             mine = pick.curves(self.densities, _columns(pick.lane.curves, seeds))
             return mine if weights is None else replace(mine, weights=weights)
 
         others = {key: curves(pick) for key, pick in side.others.items()}
-        return numbers(side.quantity, curves(side.pick), {**side.parameters, **others})
+        return curves(side.pick), {**side.parameters, **others}
+
+    def _of_tests(self, side: Side, value: float) -> ValueTests:
+        """Return what is known of one selection's number, which is the mean of its lines' numbers."""
+        lines = tests(side.quantity, *self._asked(side, self.seeds, self._weights(len(self.seeds))))
+        return ValueTests.of_lines(value, lines, len(self.seeds))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -140,11 +163,21 @@ class Comparison:
         if (ratio and (counts or gap)) or (counts and self.against and (gap or _gap(self.check.of))):
             return None
         each_side = self._gathered[0]
-        of = _several(each_side[: len(self.of)], self.check.of)
-        against = _several(each_side[len(self.of) :], self.check.against)
-        rows = [[self._pair(x, y) for y in against] or [self._pair(x, None)] for x in of]
+        if self._tested:
+            tested = [self._of_tests(side, x[0]) for side, x in zip(self._sides, each_side, strict=True)]
+            rows = self._rows(tested, self._tested_pair)
+        else:
+            rows = self._rows(each_side, self._pair)
         inner = [_extreme(row, self.check.against, turned=True) for row in rows]
         return _extreme(inner, self.check.of, turned=False)
+
+    def _rows(
+        self, each_side: Sequence[_Numbers], pair: Callable[[_Numbers, _Numbers | None], Evidence]
+    ) -> list[list[Evidence]]:
+        """Return what is known of each selection of one side against each of the other."""
+        of = _several(each_side[: len(self.of)], self.check.of)
+        against = _several(each_side[len(self.of) :], self.check.against)
+        return [[pair(x, y) for y in against] or [pair(x, None)] for x in of]
 
     @property
     def alone(self) -> float | None:
@@ -225,6 +258,14 @@ class Comparison:
             return Ratio(x, other, self.by)
         return Paired(x - other - self.by, scale=float(np.abs([x, other]).max()))
 
+    def _tested_pair(self, x: ValueTests, y: ValueTests | None) -> ValueTests:
+        """Return what is known of one selection against one other, or a number, by testing values."""
+        ratio = self.check.compare == "ratio"
+        if y is not None:
+            return x.against(y, ratio=ratio).shifted(-self.by)
+        number = self._number(x.lows)
+        return (x.divided(number) if ratio else x.shifted(-number)).shifted(-self.by)
+
     def _of_curves(self, x: Floats, y: Floats) -> Draws:
         with np.errstate(invalid="ignore", divide="ignore"):
             d = (x / y if self.check.compare == "ratio" else x - y) - self.by
@@ -241,7 +282,7 @@ def _gap(side: Any) -> bool:
     return isinstance(side, ExtremeSide) and side.gap is not None
 
 
-def _several(each: list[Floats], side: Any) -> list[Floats]:
+def _several(each: Sequence[_Numbers], side: Any) -> Sequence[_Numbers]:
     """Return a side's numbers; of a distance from the best to the worst those of each from each other.
 
     The greatest of these is the distance.

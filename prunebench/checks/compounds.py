@@ -7,11 +7,17 @@ from typing import Literal, NamedTuple
 
 from prunebench.analysis import holm
 from prunebench.checks.judge import ALPHA, Judged
-from prunebench.checks.outcomes import ClaimWord
+from prunebench.checks.outcomes import ClaimWord, Outcome
 
-__all__ = ["Combined", "Kind", "combine"]
+__all__ = ["Combined", "Kind", "combine", "judged"]
 
 Kind = Literal["every", "some", "most"]
+
+
+def judged(outcome: Outcome) -> Judged:
+    """Return what a compound needs of an outcome; what is not known is no evidence."""
+    p_holds, p_fails = (1.0 if p is None else p for p in (outcome.p_holds, outcome.p_fails))
+    return Judged(outcome.verdict, p_holds, p_fails)
 
 
 class Combined(NamedTuple):
@@ -31,8 +37,9 @@ def combine(parts: Sequence[Judged], kind: Kind) -> Combined:
     | some | one holds after Holm | all fail |
     | most | more than half hold | more than half fail |
 
-    "every" is "not contradicted" where at least half hold and none fails even unadjusted. What has not run
-    forbids "holds". Everything else is "open".
+    "every" is "not contradicted" where at least half hold and none fails even unadjusted. A part that has
+    not run forbids "holds" and nothing else; where none of them has, the whole has "not run". Everything
+    else is "open".
     """
     holds = [part.verdict == "holds" for part in parts]
     fails = [part.verdict == "fails" for part in parts]
@@ -56,9 +63,9 @@ def combine(parts: Sequence[Judged], kind: Kind) -> Combined:
     verdict: ClaimWord = "open"
     if whole[1]:
         verdict = "fails"
-    elif lacking:
+    elif all(part.verdict == "not run" for part in parts):
         verdict = "not run"
-    elif whole[0]:
+    elif whole[0] and not lacking:
         verdict = "holds"
     elif kind == "every" and sum(holds) >= half and not any(fails):
         verdict = "not contradicted"

@@ -13,9 +13,9 @@ import pandas as pd
 from prunebench import smoke
 from prunebench.baselines import Baselines
 from prunebench.checks.asked import field_of, name_of
-from prunebench.checks.asking import Asking, judged
+from prunebench.checks.asking import Asking
 from prunebench.checks.claims import Claim
-from prunebench.checks.compounds import Kind, combine
+from prunebench.checks.compounds import Kind, combine, judged
 from prunebench.checks.frozen import thawed_checks
 from prunebench.checks.gather import steps_of
 from prunebench.checks.grammar import Check
@@ -49,7 +49,9 @@ def evaluate(
         only: names of checks; patterns with * and ? too. Others are not judged, unless these are about them,
             and claims are judged from those that are.
 
-    Raises: pydantic.ValidationError for a suite whose checks are none; ComponentError where a quantity fails.
+    A check whose quantity fails, or is not there, is not run, with the reason; the others are judged.
+
+    Raises: pydantic.ValidationError for a suite whose checks are none.
     """
     checks, claims = thawed_checks(suite)
     if smoke.limit_of(suite) is not None:

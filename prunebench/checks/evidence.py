@@ -15,11 +15,15 @@ from typing import Protocol
 import numpy as np
 from scipy import special
 
+from prunebench.analysis.student import t_quantile
 from prunebench.checks.curves import Bools, Floats
 
-__all__ = ["ALPHA", "ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
+__all__ = ["ALPHA", "POWER", "ROUNDING", "Draws", "Evidence", "Extreme", "Paired", "Ratio"]
 
 ALPHA = 0.05
+
+POWER = 0.8
+"""How often the seeds decide that are said to be enough."""
 
 ROUNDING = 1e-11
 """Relative to the numbers that are compared: what is smaller is rounding of floats, no difference."""
@@ -112,7 +116,7 @@ class Paired:
 
 
 def _t(alpha: float, n: int) -> float:
-    return float(special.stdtrit(n - 1, 1 - alpha))
+    return float(t_quantile(n - 1, 1 - alpha))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ docs/checks.md says what the verdicts mean and how they are reached.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 __all__ = ["SCHEMA", "ClaimVerdict", "ClaimWord", "Outcome", "Verdict", "Verdicts"]
@@ -24,7 +24,8 @@ class _Plain:
 
     def plain(self) -> dict[str, Any]:
         """Return the value as JSON has it: null for what is not known, "inf" and "-inf" for infinite."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
+        public = [each.name for each in fields(self) if each.metadata.get("plain", True)]  # type: ignore[arg-type]
+        return {name: _plain(getattr(self, name)) for name in public}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +85,23 @@ class Outcome(_Plain):
     """The keys of those that are no results yet."""
     reason: str = ""
     """A sentence for people."""
+    error: str = ""
+    """Why it cannot be judged, and where that arose: a quantity fails, or is not installed. Else empty."""
     notes: tuple[str, ...] = ()
     """What a reader has to know besides, such as runs that diverged."""
     beside: tuple[Outcome, ...] = ()
     """The outcomes over further ranges, which decide nothing."""
     parts: tuple[Outcome, ...] = ()
     """What a compound is made of: settings, sparsities, other checks."""
+
+    evidence: Any = field(default=None, repr=False, compare=False, metadata={"plain": False})
+    """What is known of D (`checks.evidence.Evidence`), of one comparison."""
+    kind: Literal["every", "some", "most"] | None = field(
+        default=None, repr=False, compare=False, metadata={"plain": False}
+    )
+    """How the parts of a compound are one."""
+    told: str = field(default="", repr=False, compare=False, metadata={"plain": False})
+    """The reason, but for how many seeds would decide it."""
 
     @property
     def single(self) -> bool:
@@ -158,6 +170,23 @@ class Verdicts(_Plain):
             if outcome.check == check:
                 return outcome
         raise KeyError(check)
+
+    def of(self, checks: Collection[str], claims: Collection[str] = ()) -> Verdicts:
+        """Return these checks alone, with the claims that have one of them, or are named.
+
+        Claims are judged by all of their checks, as they were; what is counted is counted of these checks.
+        """
+        few = replace(
+            self,
+            outcomes=tuple(one for one in self.outcomes if one.check in checks),
+            claims=tuple(
+                claim
+                for claim in self.claims
+                if claim.id in claims or any(one.check in checks for one in claim.outcomes)
+            ),
+        )
+        share = self.chance / self.judged if self.judged else 0.0
+        return replace(few, chance=round(share * few.judged, 10))
 
     def plain(self) -> dict[str, Any]:
         """Return everything as JSON has it, with the number of its schema."""

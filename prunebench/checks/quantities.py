@@ -12,7 +12,7 @@ from prunebench.checks.curves import Curves, Floats
 from prunebench.errors import ComponentError
 from prunebench.faults import blamed
 
-__all__ = ["QuantityLike", "numbers"]
+__all__ = ["QuantityLike", "numbers", "tests"]
 
 
 class QuantityLike(Protocol):
@@ -24,6 +24,8 @@ class QuantityLike(Protocol):
     def function(self) -> Any: ...  # noqa: D102
     @property
     def inference(self) -> str: ...  # noqa: D102
+    @property
+    def tests(self) -> Any: ...  # noqa: D102
 
 
 def numbers(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any]) -> Floats:
@@ -54,6 +56,31 @@ def numbers(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any
     if quantity.inference == "counts" and not np.isin(array[~np.isnan(array)], (0.0, 1.0)).all():
         raise ComponentError(f"{who} counts runs: it must return 1, 0 or NaN for each; found other numbers")
     return array
+
+
+Line = tuple[Floats, Floats, Floats]
+"""Values that a number could have, and p values that are small where it is surely more, and surely less."""
+
+
+def tests(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any]) -> list[Line]:
+    """Return how sure it is for each value that a quantity of mean curves could have that it has another.
+
+    A line for each number that the quantity is the mean of.
+
+    Raises: ComponentError where its `tests` fail, or return no rising values with two p values for each.
+    """
+    who = f"the tests of quantity {quantity.name!r}"
+    with blamed(who), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        lines = [tuple(_floats(each, who) for each in line) for line in quantity.tests(curves, **parameters)]
+    for line in lines:
+        if len(line) != 3 or len({each.shape for each in line}) != 1 or line[0].ndim != 1:
+            raise ComponentError(f"{who} must return values, and two p values for each of them")
+        if not (np.diff(line[0]) > 0).all() or np.isnan(line[0]).any():
+            raise ComponentError(f"{who} must return rising values")
+        if not all(((p >= 0) & (p <= 1)).all() for p in line[1:]):
+            raise ComponentError(f"{who} must return p values from 0 to 1")
+    return [(line[0], line[1], line[2]) for line in lines]
 
 
 def _floats(answer: Any, who: str) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,13 +38,15 @@ class Read:
     claims: Sequence[Claim]
     reported: Sequence[tuple[Cursor, Reported]]
     _readable: Sequence[_Readable]
+    _ids: Collection[str]
+    """Of all claims that the file has, those that are refused among them."""
 
     def look_up(self, spelled: Spelled, host: Components) -> Sequence[_Readable]:
         """Note every name that no matrix spells; return the checks all of whose names are there."""
         there = []
         for one in self._readable:
             before = one.here.noted
-            are_there(one.check, one.here, self.claims, spelled, host)
+            are_there(one.check, one.here, self._ids, spelled, host)
             if one.here.noted == before:
                 there.append(one)
         refuse_circles(self.checks)
@@ -68,10 +70,10 @@ class Read:
 
 def read_checks(content: Mapping[str, Any], here: Cursor, host: Components) -> Read:
     """Return the checks, claims and reported numbers of a file; what is wrong with them is noted."""
+    given_claims = list(tables(content, "claim", here))
+    ids = [name for _, table in given_claims if isinstance(name := table.get("id"), str)]
     claims = [
-        (place, claim)
-        for place, table in tables(content, "claim", here)
-        if (claim := place.validate(Claim, table)) is not None
+        (place, claim) for place, table in given_claims if (claim := place.validate(Claim, table)) is not None
     ]
     names_differ(((place, claim.id) for place, claim in claims), "id")
     reported: list[tuple[Cursor, Reported]] = []
@@ -97,7 +99,7 @@ def read_checks(content: Mapping[str, Any], here: Cursor, host: Components) -> R
         for (place, check), (*_, of) in zip(checks, given, strict=True)
         if check.group or quantities_known(check, place, host)
     ]
-    return Read(checks, [claim for _, claim in claims], reported, readable)
+    return Read(checks, [claim for _, claim in claims], reported, readable, ids)
 
 
 def _members(

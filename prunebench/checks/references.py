@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from prunebench.checks.asked import Components
 from prunebench.checks.cells import Cells, Kind, Labels
-from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
 from prunebench.checks.quantified import axis, every_cells, measures
 from prunebench.checks.reported import Reported
@@ -54,11 +53,14 @@ def known(here: Cursor, name: str, what: str, allowed: Names) -> None:
 
 
 def are_there(
-    check: Check, here: Cursor, claims: Iterable[Claim], spelled: Spelled, host: Components
+    check: Check, here: Cursor, claims: Collection[str], spelled: Spelled, host: Components
 ) -> None:
-    """Note every method, ablation, setting, measure, baseline and claim of a check that is not there."""
+    """Note every method, ablation, setting, measure, baseline and claim of a check that is not there.
+
+    `claims` are the ids of all that the file has.
+    """
     if check.claim is not None:
-        known(here / "claim", check.claim, "claim", {claim.id for claim in claims})
+        known(here / "claim", check.claim, "claim", set(claims))
     if check.group:
         return
     for location, cells in every_cells(check, host):

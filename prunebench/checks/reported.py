@@ -150,6 +150,10 @@ class Reported(Selection):
                     table[key] = getattr(self, key)
             yield table
 
+    def checked(self, i: int) -> str:
+        """Return the name of the check of the i-th value; "" where there is none."""
+        return "" if self.agrees is None else self._name(i)
+
     def _name(self, i: int) -> str:
         """Return the name of the check of the i-th value: what is given, or the setting and the method."""
         point = [] if self.score_at is None else [point_label(self.score_at)]
@@ -168,29 +172,61 @@ def _word(text: str) -> str:
 
 
 def reported_rows(reported: Sequence[Reported], kinds: Sequence[Kind]) -> list[Mapping[str, Any]]:
-    """Return a row for each accuracy that is reported, and setting: labels, density, value, source, runs.
+    """Return a row for each number that is reported, and setting: its labels, whose it is, and the number.
 
-    `matrix` is the one that the numbers are of, "" where they name none or several: a source may report one
-    network twice, in two tables of its own, and both numbers stand. The value of a run that diverged is None.
+    - `matrix`: the one that the numbers are of, "" where they name none or several: a source may report one
+      network twice, in two tables of its own, and both numbers stand.
+    - `method`, `ablations`, `density`: of which cells; no density where the number is of a whole range.
+    - `quantity`, `against`, `compare`: of what the number is; a difference from `against`, or a ratio to it.
+    - `value`, `source`, `runs`: the number, None where a run diverged; where it stands; over how many runs.
+    - `check`: the check of the suite that asks whether ours is the same; "" where none does of this setting
+      alone.
     """
-    rows: list[Mapping[str, Any]] = []
-    for one in reported:
-        if not one.accuracies or one.sparsities is None:
-            continue
-        mine = [kind for kind in kinds if one.selects(kind.labels)]
-        settings = {tuple(kind.labels[k] for k in SETTING): None for kind in mine}
-        grid = sorted(set().union(*(kind.densities for kind in mine)))
-        for setting in settings:
-            for sparsity, value in zip(one.sparsities, one.values, strict=True):
-                row = {
-                    **dict(zip(SETTING, setting, strict=True)),
-                    "matrix": one.matrix,
-                    "method": one.method,
-                    "ablations": one.ablations_label,
-                    "density": density_on_grid(sparsity, grid, sparsity=True),
-                    "value": None if value == "diverged" else value,
-                    "source": one.source,
-                    "runs": one.runs,
-                }
-                rows.append(row)
-    return rows
+    return [
+        {**labels, **row}
+        for one in reported
+        for settings in [_settings(one, kinds)]
+        for labels, grid in settings
+        if one.accuracies or _asked_in(one, labels)
+        for row in _numbers(
+            one, grid, asked=[each for each, _ in settings if _asked_in(one, each)] == [labels]
+        )
+    ]
+
+
+def _settings(one: Reported, kinds: Sequence[Kind]) -> list[tuple[dict[str, str], list[Any]]]:
+    """Return the settings of which numbers are, with all densities of these cells."""
+    mine = [kind for kind in kinds if one.selects(kind.labels)]
+    grid = sorted(set().union(*(kind.densities for kind in mine)))
+    return [
+        (dict(labels), grid) for labels in {tuple((k, kind.labels[k]) for k in SETTING): 0 for kind in mine}
+    ]
+
+
+def _asked_in(one: Reported, labels: Labels) -> bool:
+    """Return True of settings that a check is about which names no pruning step: those without one."""
+    return one.score_at is not None or not labels["score_at"]
+
+
+def _numbers(one: Reported, grid: Sequence[Any], *, asked: bool) -> Iterator[dict[str, Any]]:
+    places = [None] if one.sparsities is None else one.sparsities
+    other = one.against
+    for i, (sparsity, value) in enumerate(zip(places, one.values, strict=True)):
+        lost = value == "diverged"
+        yield {
+            "matrix": one.matrix,
+            "method": one.method,
+            "ablations": one.ablations_label,
+            "density": "" if sparsity is None else density_on_grid(sparsity, grid, sparsity=True),
+            "quantity": _spelled(one.quantity or "accuracy"),
+            "against": "" if other is None else "+".join(filter(None, (other.method, other.ablations_label))),
+            "compare": "" if other is None else one.compare,
+            "value": None if lost else value,
+            "source": one.source,
+            "runs": one.runs,
+            "check": one.checked(i) if asked and not lost else "",
+        }
+
+
+def _spelled(quantity: Any) -> str:
+    return quantity if isinstance(quantity, str) else str(quantity.name)

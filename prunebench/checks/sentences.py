@@ -6,19 +6,9 @@ import math
 from collections.abc import Sequence
 
 from prunebench.checks.outcomes import Outcome
+from prunebench.numbers import form_of, spelled
 
-__all__ = ["compound_reason", "lacking", "number", "reason"]
-
-
-def number(value: float) -> str:
-    """Return a number as a sentence has it.
-
-    >>> number(0.98123), number(-25000.0), number(float("inf"))
-    ('0.981', '-25,000', 'infinite')
-    """
-    if math.isinf(value):
-        return "infinite" if value > 0 else "-infinite"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+__all__ = ["compound_reason", "enough", "lacking", "reason"]
 
 
 def lacking(missing: int, cells: int) -> str:
@@ -27,40 +17,61 @@ def lacking(missing: int, cells: int) -> str:
 
 
 def reason(outcome: Outcome) -> str:
-    """Return what the numbers are and why they say what they say."""
+    """Return what the numbers are and why they say what they say; not how many seeds would be enough."""
     if outcome.missing:
         return lacking(outcome.missing, outcome.cells)
     if outcome.n == 0 or outcome.effect is None:
         return "no seed has all the numbers"
     what = "ratio" if outcome.compare == "ratio" else "difference"
+    form = form_of(outcome.quantity, outcome.compare)
+    if math.isnan(outcome.effect):
+        why = ": what it is to is 0" if outcome.compare == "ratio" else ""
+        return f"the {what} is not known{why}; {outcome.n} seeds"
     if outcome.n == 1:
-        return f"{what} {number(outcome.effect)} at one seed, which has no spread to judge by"
+        return f"{what} {spelled(outcome.effect, form)} at one seed, which has no spread to judge by"
     if outcome.lower is None or outcome.upper is None:
-        return f"{what} {number(outcome.effect)}, {outcome.n} seeds, without bounds"
+        return f"{what} {spelled(outcome.effect, form)}, {outcome.n} seeds, without bounds"
     low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
-    bounds = f"at least {number(low)} and at most {number(high)} (95 % each)"
+    bounds = _bounds(low, high, form)
     if low == high:
-        bounds = "at every seed"
-    said = f"{what} {number(outcome.effect)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
-    if outcome.verdict == "undecided":
-        return f"{said}; {_needed(outcome)}"
-    return said
+        bounds = "at every seed" if outcome.differences else "every other value being refused at 5 %"
+    return (
+        f"{what} {spelled(outcome.effect, form)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
+    )
+
+
+def _bounds(low: float, high: float, form: str) -> str:
+    """Return bounds in words; one that is infinite is none."""
+    least = "" if low == -math.inf else f"at least {spelled(low, form)}"
+    most = "" if high == math.inf else f"at most {spelled(high, form)}"
+    if least and most:
+        return f"{least} and {most} (95 % each)"
+    return f"{least or most} (95 %)" if least or most else "without bounds"
 
 
 def _claimed(outcome: Outcome) -> str:
-    margin = number(outcome.margin or 0.0)
+    margin = spelled(outcome.margin or 0.0, "exact")
     claim = outcome.expect.removeprefix("not-")
     word = "not " if claim != outcome.expect else ""
     if claim == "same":
-        return f"{word}within {margin} of {number(outcome.by)}"
+        return f"{word}within {margin} of {spelled(outcome.by, 'exact')}"
     matters = f", where less than {margin} does not matter" if outcome.margin else ""
-    return f"{word}above {number(outcome.by)}{matters}"
+    return f"{word}above {spelled(outcome.by, 'exact')}{matters}"
 
 
-def _needed(outcome: Outcome) -> str:
-    if outcome.seeds_needed is None:
-        return "it is on the border, and no number of seeds would decide it"
-    return f"about {outcome.seeds_needed} seeds would decide it"
+def enough(outcome: Outcome) -> str:
+    """Return what follows the reason of what is undecided: how many seeds would decide it."""
+    if outcome.verdict != "undecided" or outcome.missing or (outcome.n < 2 and not outcome.parts):
+        return ""
+    if outcome.seeds_needed is not None:
+        return f"; about {outcome.seeds_needed} seeds would decide it"
+    if outcome.parts or outcome.effect is None or outcome.lower is None or outcome.upper is None:
+        return ""
+    if outcome.p_holds is None:
+        return ""  # some seeds have no number: more of these would decide nothing
+    if not all(map(math.isfinite, (outcome.effect, outcome.lower, outcome.upper))) or not outcome.differences:
+        return "; how many seeds would decide it cannot be said"
+    return "; it is on the border, and no number of seeds would decide it"
 
 
 def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[str], what: str) -> str:
@@ -78,8 +89,8 @@ def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[
     if failing:
         shown = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if failing[5:] else "")
         said += f"; fails at {shown}"
-    if outcome.missing:
+    if outcome.error:
+        said += f"; {outcome.error.splitlines()[0]}"
+    elif outcome.missing:
         said += f"; {lacking(outcome.missing, outcome.cells)}"
-    elif outcome.verdict == "undecided" and outcome.seeds_needed:
-        said += f"; about {outcome.seeds_needed} seeds would decide it"
     return said

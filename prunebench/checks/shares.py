@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special
 
 from prunebench.checks.curves import Floats
+from prunebench.checks.evidence import POWER
 
 __all__ = ["Share", "ShareDifference"]
 
@@ -36,6 +37,8 @@ class Share:
     without_spread = False
     """Not even where all seeds agree: none of five diverged, and every tenth may."""
     p_other = 1.0
+    most = 100
+    """Up to so many seeds it is counted out how many would decide."""
 
     @property
     def effect(self) -> float:
@@ -47,9 +50,20 @@ class Share:
         """The standard deviation over seeds."""
         return float(self.shares.std(ddof=1))
 
-    def seeds_to_decide(self, decided: Callable[[Share], bool]) -> int | None:
-        """Return how many seeds like these, which all agree, are enough for `decided`."""
-        return _enough(lambda n: decided(Share(np.full(n, self.shares[0]), self.less)), len(self.shares))
+    def seeds_until(self, decided: Callable[[Share], bool]) -> int | None:
+        """Return how many seeds are enough for `decided` in 80 %, if the share is the one that is seen."""
+        share = float(np.clip(self.shares.mean(), 0.0, 1.0))
+
+        def chance(n: int) -> float:
+            totals = np.arange(n + 1)
+            chances = special.bdtr(totals, n, share)
+            each = np.diff(chances, prepend=0.0) if share < 1 else (totals == n).astype(np.float64)
+            return _chance(
+                np.asarray(each, dtype=np.float64),
+                lambda total: decided(Share(np.full(n, total / n), self.less)),
+            )
+
+        return _enough(chance, len(self.shares), self.most)
 
     def p_at_most(self, x: float) -> float:
         """Return the p value of D ≤ x."""
@@ -98,6 +112,8 @@ class ShareDifference:
 
     without_spread = False
     p_other = 1.0
+    most = 40
+    """Up to so many seeds it is counted out how many would decide."""
 
     @property
     def effect(self) -> float:
@@ -109,14 +125,21 @@ class ShareDifference:
         """The standard deviation over seeds."""
         return float(self.differences.std(ddof=1))
 
-    def seeds_to_decide(self, decided: Callable[[ShareDifference], bool]) -> int | None:
-        """Return how many seeds like these, which all agree, are enough for `decided`."""
-        alike = float(self.differences[0])
+    def seeds_until(self, decided: Callable[[ShareDifference], bool]) -> int | None:
+        """Return how many seeds are enough for `decided` in 80 %, if the shares are those that are seen."""
+        for_one = float(np.maximum(self.differences, 0.0).mean())
+        against = float(np.maximum(-self.differences, 0.0).mean())
+        one_seed = np.array([against, 1 - for_one - against, for_one])
 
-        def enough(n: int) -> bool:
-            return decided(ShareDifference(np.full(n, alike), self.by))
+        def chance(n: int) -> float:
+            chances = np.ones(1)
+            for _ in range(n):
+                chances = np.convolve(chances, one_seed)
+            return _chance(
+                chances, lambda total: decided(ShareDifference(np.full(n, (total - n) / n), self.by))
+            )
 
-        return _enough(enough, len(self.differences), most=40)
+        return _enough(chance, len(self.differences), self.most)
 
     @cached_property
     def _total(self) -> float:
@@ -141,11 +164,16 @@ class ShareDifference:
         )
 
 
-@lru_cache(maxsize=4096)
 def _p_difference_at_most(total: float, n: int, x: float) -> float:
     """Return the p value of a true difference of at most x: of such a total, or more, at the difference x."""
     if x >= 1 or x < -1:
         return float(x >= 1)
+    return float(min(1.0, _tails(n, x)[n + _whole(total, up=False)]))
+
+
+@lru_cache(maxsize=4096)
+def _tails(n: int, x: float) -> Floats:
+    """Return for each total from −n to n the largest chance of it, or more, at the true difference x."""
     counting = np.linspace(abs(x), 1.0, 201)
     steps = np.stack([(counting - x) / 2, 1 - counting, (counting + x) / 2])
     totals = np.ones((1, len(counting)))
@@ -154,7 +182,7 @@ def _p_difference_at_most(total: float, n: int, x: float) -> float:
         for i, chance in enumerate(steps):
             wider[i : i + len(totals)] += totals * chance
         totals = wider
-    return float(min(1.0, totals[n + _whole(total, up=False) :].sum(axis=0).max()))
+    return np.asarray(totals[::-1].cumsum(axis=0)[::-1].max(axis=1))
 
 
 def _where(p: Callable[[float], float], alpha: float) -> float:
@@ -166,6 +194,12 @@ def _where(p: Callable[[float], float], alpha: float) -> float:
     return low
 
 
-def _enough(decided: Callable[[int], bool], seeds: int, most: int = 200) -> int | None:
-    """Return the fewest seeds, more than there are, that decide; None where `most` do not."""
-    return next((n for n in range(seeds + 1, most + 1) if decided(n)), None)
+def _chance(chances: Floats, decided: Callable[[int], bool]) -> float:
+    """Return the chance of a total, by its place, that is decided."""
+    likely = np.flatnonzero(chances > 1e-6)
+    return float(sum(chances[total] for total in likely if decided(int(total))))
+
+
+def _enough(chance: Callable[[int], float], seeds: int, most: int) -> int | None:
+    """Return the fewest seeds, more than there are, that decide in 80 %; None where `most` do not."""
+    return next((n for n in range(seeds + 1, most + 1) if chance(n) >= POWER - _ROUNDING), None)

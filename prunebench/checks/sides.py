@@ -111,7 +111,7 @@ def side_name(side: Any) -> str:
     if isinstance(side, Extreme):
         word = " ".join("from best to worst" if key == "gap" else key for key in side.given)
         return f"{word} of {', '.join(_name(one) for one in selections(side))}"
-    return _name(side) if isinstance(side, Selection) else f"{side:g}"
+    return _name(side) if isinstance(side, Selection) else f"{side:.12g}"
 
 
 def _name(one: Cells) -> str:
@@ -122,9 +122,12 @@ def _name(one: Cells) -> str:
 
 
 def settings_of(
-    check: Check, table: Table, quantities: Any
+    check: Check, table: Table, quantities: Any, *, itself: bool = False
 ) -> Iterator[tuple[Setting, list[Side], list[Side]]]:
-    """Yield the settings that have all cells of a check's sides: both sides' selections there."""
+    """Yield the settings that have all cells of a check's sides: both sides' selections there.
+
+    Where both sides are the same cells there is nothing to compare: such settings come with `itself` alone.
+    """
     both = [selections(check.of), selections(check.against)]
     every = [one for side in both for one in side]
     seen: set[tuple[int, ...]] = set()
@@ -136,7 +139,7 @@ def settings_of(
         alike = _kind(check.of) == _kind(
             check.against
         )  # the best of some may be compared with the worst of them
-        if whole and lanes not in seen and not (alike and _itself(*resolved)):
+        if whole and lanes not in seen and itself == (alike and _itself(*resolved)):
             seen.add(lanes)
             yield setting, resolved[0], resolved[1]
 

@@ -40,13 +40,32 @@ def percent(density: str) -> str:
     return f"{100 * (1 - float(density)):.3g} %"
 
 
-def words(one: Range, meant: Sequence[str]) -> str:
-    """Return a range in words, with the sparsities that it means."""
+def words(one: Range, meant: Sequence[str] = ()) -> str:
+    """Return a range in words, with the sparsities that it means; without these as the check has it.
+
+    >>> words([0.2, 0.59]), words("all", ["0.8", "0.41"])
+    ('20 % … 59 %', 'all (20 % … 59 %)')
+    """
     name = one if isinstance(one, str) else "the paper's" if isinstance(one, PaperRange) else ""
     if not meant:
-        return name or "none"
-    shown = percent(meant[0]) if len(meant) == 1 else f"{percent(meant[0])} … {percent(meant[-1])}"
+        return _spelled(one)
+    shown = _from_to([percent(density) for density in meant])
     return f"{name} ({shown})" if name else shown
+
+
+def _spelled(one: Range) -> str:
+    if isinstance(one, str):
+        return one
+    if isinstance(one, Span):
+        start, end = (None if s is None else f"{100 * s:.3g} %" for s in (one.start, one.to))
+        return f"{start} … {end}" if start and end else f"from {start}" if start else f"up to {end}"
+    listed = one.paper if isinstance(one, PaperRange) else one
+    shown = _from_to([f"{100 * s:.3g} %" for s in sorted(listed)])
+    return f"the paper's ({shown})" if isinstance(one, PaperRange) else shown
+
+
+def _from_to(shown: Sequence[str]) -> str:
+    return shown[0] if len(shown) == 1 else f"{shown[0]} … {shown[-1]}"
 
 
 class Spans:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from prunebench.checks.outcomes import Outcome
 
-__all__ = ["told"]
+__all__ = ["few", "lacks", "told"]
 
 
 def told(outcome: Outcome) -> str:
@@ -20,3 +22,23 @@ def told(outcome: Outcome) -> str:
     where = f" over {outcome.range}" if outcome.range else ""
     where += f" ({outcome.setting})" if outcome.setting else ""
     return f"{outcome.of} {outcome.expect} {outcome.against}{where}: {reason}"
+
+
+def few(names: Sequence[str], shown: int = 3) -> str:
+    """Return the first of several names, and how many more there are.
+
+    >>> few(["a", "b"]), few(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def lacks(outcome: Outcome, cells: Mapping[str, str]) -> str:
+    """Return which cells are missing, the first of them by name; `cells`: from key to name.
+
+    >>> lacks(Outcome(check="a", verdict="not run", absent=("1", "2")), {"1": "snip-s0", "2": "snip-s1"})
+    ' (missing: snip-s0, snip-s1)'
+    """
+    names = [cells[key] for key in outcome.absent if key in cells]
+    return f" (missing: {few(names)})" if names else ""

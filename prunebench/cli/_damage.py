@@ -33,7 +33,9 @@ def say_damaged(store: Store) -> None:
     elif moved:
         where = f"{moved:,} set aside in {store.root}/set-aside, {len(damaged) - moved:,} left where they are"
     else:
-        where = f"left in {store.root}, which cannot be changed"
+        them = "it" if len(damaged) == 1 else "them"
+        why = "which cannot be changed" if store.mends else f"until a run makes {them} again"
+        where = f"left in {store.root}, {why}"
     complain(
         f"{_kinds(damaged)} cannot be used and {'counts' if len(damaged) == 1 else 'count'} as missing "
         f"({where}). {_first(damaged)}",

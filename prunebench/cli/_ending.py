@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from prunebench.checks.outcomes import Verdicts
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome
+    from prunebench.inventory.snapshot import Snapshot
 
-__all__ = ["judged", "report", "summary"]
+__all__ = ["failing", "judged", "report", "summary"]
 
 
 def summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
@@ -70,11 +71,17 @@ def report(
     from prunebench.cli._board import board
     from prunebench.cli._output import say, say_smoke
     from prunebench.cli._verdicts import as_counts, say_standing
+    from prunebench.inventory.snapshot import Snapshot
 
     plan, asked = overview.session.plan, {cell.id for cell in overview.cells}
     format = "json" if as_json else "md"
+    snapshot = Snapshot(plan, overview.store)
     told = verdicts if as_json else None  # beside a table for people it is said in a line
-    text = board(plan, overview.store, format, asked=asked, verdicts=told or Verdicts()) if table else ""
+    text = ""
+    if table:
+        shown = told or Verdicts()
+        text = board(plan, overview.store, format, asked=asked, verdicts=shown, snapshot=snapshot) or ""
+    _say_by_position(overview, snapshot)
     if not as_json:
         if text:
             say()
@@ -101,16 +108,40 @@ def report(
     }
 
 
+def _say_by_position(overview: Overview, snapshot: Snapshot) -> None:
+    """Warn of cells whose scores were equal: what their masks keep means nothing, as position chose it."""
+    from prunebench.analysis.table import MOST
+    from prunebench.checks.words import few
+    from prunebench.cli._output import complain, counted
+    from prunebench.inventory.rows import by_position
+
+    records = {cell.id: snapshot.result(cell.key) for cell in overview.cells}
+    names = [name for name, record in records.items() if record and (by_position(record) or 0) > MOST]
+    if names:
+        complain(
+            f"in {counted(len(names), 'cell')} most weights kept were chosen by position, because their "
+            f"scores were equal: {few(names)}",
+            label="Warning",
+        )
+
+
 def judged(overview: Overview, suite: str, options: Mapping[str, Any]) -> Verdicts | None:
-    """Return the verdicts on the checks that the selected cells have a part in; None where there are none.
+    """Return the verdicts on the checks that the selected cells have a part in; None where there are none,
+    or they cannot be told.
 
     The store is looked at once more: all that the run made is there.
     """
-    from prunebench.cli._verdicts import of_cells, verdicts_if_any
+    from prunebench.cli._verdicts import verdicts_if_any
     from prunebench.smoke import limit_of
 
     plan = overview.session.plan
-    verdicts = verdicts_if_any(plan, overview.store, suite, options)
-    if verdicts is None or limit_of(plan.suite) is not None:  # no check of a smoke run has cells
-        return verdicts
-    return of_cells(verdicts, [key for cell in overview.cells for key in (cell.key, *cell.targets)])
+    selected = [key for cell in overview.cells for key in (cell.key, *cell.targets)]
+    keys = None if limit_of(plan.suite) is not None else selected  # no check of a smoke run has cells
+    return verdicts_if_any(plan, overview.store, suite, options, keys=keys)
+
+
+def failing(overview: Overview, verdicts: Verdicts | None) -> bool:
+    """True if a check fails or cannot be judged: because its quantity fails, or none can."""
+    if verdicts is None:
+        return bool(overview.session.plan.suite.get("checks"))
+    return any(one.verdict == "fails" or one.error for one in verdicts.outcomes)

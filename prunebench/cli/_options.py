@@ -19,10 +19,15 @@ __all__ = [
     "as_json",
     "data_option",
     "device_options",
+    "format_of",
+    "format_option",
     "host_of",
     "number_of_workers",
+    "output_option",
+    "places_options",
     "planning_options",
     "plugin_options",
+    "reading_options",
     "request_of",
     "selection_options",
     "store_option",
@@ -95,6 +100,34 @@ def plugin_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def places_options(function: F) -> F:
+    """--store, --data, and the plugins: where everything is."""
+    return store_option(data_option(plugin_options(function)))
+
+
+def reading_options(function: F) -> F:
+    """What every command takes that shows what is there of a suite: which plan, where it all is, --json."""
+    return planning_options(places_options(as_json(function)))
+
+
+def format_option(*formats: str, help: str) -> Callable[[F], F]:
+    """--format, of which md is the first; with `as_json` see `format_of`."""
+    choice = click.Choice(["md", *formats], case_sensitive=False)
+    return click.option("--format", "format", type=choice, default=None, help=f"{help}  [default: md]")
+
+
+def format_of(format: str | None, as_json: bool) -> str:
+    """Return the format that --format and --json ask for. Raises: UsageError where they differ."""
+    if as_json and format not in (None, "json"):
+        raise UsageError(f"--json and --format {format}: give one of them")
+    return "json" if as_json else format or "md"
+
+
+def output_option(help: str = "Write to FILE, not to standard output.", *names: str) -> Callable[[F], F]:
+    """-o, --output, and perhaps other names."""
+    return click.option("-o", "--output", *names, "output", metavar="FILE", type=click.Path(), help=help)
 
 
 def planning_options(function: F) -> F:

@@ -47,17 +47,18 @@ class Overview:
         last_failed: bool = False,
         workers: int = 1,
         again: Sequence[str] = (),
+        mend: bool = False,
     ) -> Overview:
         """Select cells and look at the store, which may not be there yet; nothing is written.
 
-        What the methods of `again` have made counts as missing.
+        What the methods of `again` have made counts as missing. With `mend`, what is damaged is set aside.
 
         Raises: UsageError for a selection that is none, and a method that no selected cell is of.
         """
         from prunebench.engine.selection import select
 
         root = Path(session.request.store)
-        store = Store.open(root, create=False, write=False, absent_ok=True, mend=True)
+        store = Store.open(root, create=False, write=False, absent_ok=True, mend=mend)
         cells = select(
             session.plan,
             session.path,

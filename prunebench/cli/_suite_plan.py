@@ -11,7 +11,7 @@ from prunebench.engine.selection import select
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
-__all__ = ["SuitePlan", "suite_plan"]
+__all__ = ["SuitePlan", "plan_with", "suite_plan"]
 
 _PLANNING = ("plugin", "no_plugins", "load")
 
@@ -51,7 +51,7 @@ def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     from prunebench.suite.load import suite_path
 
     request = request_of(suite, options)
-    store = Store.open(request.store, create=False, write=False, absent_ok=True, mend=True)
+    store = Store.open(request.store, create=False, write=False, absent_ok=True)
     if not any(options.get(name) for name in _PLANNING):
         frozen = newest_frozen(
             suite,
@@ -76,6 +76,26 @@ def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
     last = (path for path in store.plans(session.plan.suite["name"]) if path.stem == session.plan.name)
     cells = _chosen(session.plan, session.path, options)
     return SuitePlan(session.plan, cells, store, next(last, None))
+
+
+def plan_with(suite: str, methods: Sequence[str], options: dict[str, Any], *, strict: bool) -> SuitePlan:
+    """Return the suite's plan with the methods added that are named, as "snip+shuffle", and are not its own.
+
+    Unless `strict`, that is done where a run had them: else what is said of them is said of the suite itself.
+    """
+    from prunebench.inventory.frozen import newest_frozen
+    from prunebench.suite.changes import lacking
+    from prunebench.suite.load import read_content, suite_path
+
+    names = dict.fromkeys(name.partition("+")[0].strip() for name in methods)
+    added = lacking(read_content(suite_path(suite)), (*options["scorer"], *names))
+    if not (strict or any(options.get(name) for name in _PLANNING)):
+        store = Store.open(request_of(suite, options).store, create=False, write=False, absent_ok=True)
+        ran = newest_frozen(
+            suite, store, seeds=options.get("seeds"), limit=options.get("limit"), methods=added
+        )
+        added = options["scorer"] if ran is None else added
+    return suite_plan(suite, {**options, "scorer": added})
 
 
 def _chosen(plan: Plan, path: Path | None, options: dict[str, Any]) -> Sequence[PlannedCell]:

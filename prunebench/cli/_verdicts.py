@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from prunebench.cli._options import host_of
 
 if TYPE_CHECKING:
-    from prunebench.checks.outcomes import Verdicts
+    from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.plan import Plan
     from prunebench.store import Store
 
-__all__ = ["as_counts", "of_cells", "say_standing", "verdicts_if_any", "verdicts_of"]
+__all__ = [
+    "as_counts",
+    "claims_without_checks",
+    "counted_claims",
+    "say_standing",
+    "say_unjudged",
+    "unjudged",
+    "verdicts_if_any",
+    "verdicts_of",
+]
 
 SHOWN = 10
-"""Failing checks that are named; `prunebench check` has all."""
+"""Checks that are named, of those that fail or cannot be judged; `prunebench check` has all."""
 
 
 def verdicts_of(
@@ -28,7 +36,7 @@ def verdicts_of(
 
     `suite` and `options` are the command's: they say which plugins a quantity of the user's own comes from.
 
-    Raises: ComponentError where a quantity fails; PluginError where its plugin does.
+    Raises: UsageError where two different cells stand in one place.
     """
     from prunebench.checks.rows import evaluate_rows
     from prunebench.inventory.rows import measure_rows, rows
@@ -37,15 +45,23 @@ def verdicts_of(
 
     look = snapshot or Snapshot(plan, store)
     quantities = quantities_of(plan, host_of(suite, options))
-    return evaluate_rows(plan.suite, rows(plan, store, look), measure_rows(plan, store, look), quantities)
+    cells = rows(plan, store, look)
+    return evaluate_rows(plan.suite, cells, measure_rows(plan, store, look, cells), quantities)
 
 
 def verdicts_if_any(
-    plan: Plan, store: Store, suite: str, options: Mapping[str, Any], snapshot: Snapshot | None = None
+    plan: Plan,
+    store: Store,
+    suite: str,
+    options: Mapping[str, Any],
+    snapshot: Snapshot | None = None,
+    *,
+    keys: Collection[str] | None = None,
 ) -> Verdicts | None:
     """Return the verdicts for a command that is about something else; None where there are none to tell.
 
-    Checks that cannot be judged, because a quantity fails, are told on standard error.
+    `keys`: only the checks that cells of these keys have a part in. What cannot be judged, because a quantity
+    fails, is told on standard error.
     """
     from prunebench.cli._output import complain
     from prunebench.errors import PrunebenchError
@@ -53,29 +69,50 @@ def verdicts_if_any(
     if not plan.suite.get("checks"):
         return None
     try:
-        return verdicts_of(plan, store, suite, options, snapshot)
+        verdicts = verdicts_of(plan, store, suite, options, snapshot)
     except PrunebenchError as error:
         complain(f"the checks cannot be judged: {error}", label="Warning")
         return None
+    if keys is not None:
+        wanted = set(keys)
+        verdicts = verdicts.of({one.check for one in verdicts.outcomes if wanted.intersection(one.keys)})
+    say_unjudged(verdicts.outcomes)
+    return verdicts
 
 
-def of_cells(verdicts: Verdicts, keys: Collection[str]) -> Verdicts:
-    """Return the checks that cells of these keys have a part in, and the claims that have one of them."""
-    wanted = set(keys)
-    outcomes = tuple(one for one in verdicts.outcomes if wanted.intersection(one.keys))
-    names = {one.check for one in outcomes}
-    claims = (one for one in verdicts.claims if any(mine.check in names for mine in one.outcomes))
-    return replace(verdicts, outcomes=outcomes, claims=tuple(claims))
+def unjudged(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the checks that cannot be judged: a quantity fails, or is not installed."""
+    return [one for one in outcomes if one.error]
+
+
+def say_unjudged(outcomes: Iterable[Outcome]) -> None:
+    """Tell on standard error which checks cannot be judged, and why: once for all of one reason."""
+    from prunebench.checks.words import few
+    from prunebench.cli._output import complain, counted
+
+    by_error: dict[str, list[str]] = {}
+    for one in unjudged(outcomes):
+        by_error.setdefault(one.error, []).append(one.check)
+    for error, names in list(by_error.items())[:SHOWN]:
+        complain(f"{counted(len(names), 'check')} cannot be judged ({few(names)}): {error}", label="Warning")
+
+
+def claims_without_checks(suite: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for each claim of a plan's suite that no check names, a sentence that says so."""
+    named = {check.get("claim") for check in suite.get("checks", ())}
+    claims = [claim["id"] for claim in suite.get("claims", ()) if claim["id"] not in named]
+    return {claim: f"no check names the claim {claim}, so nothing judges it" for claim in claims}
 
 
 def as_counts(verdicts: Verdicts | None) -> dict[str, Any] | None:
-    """Return how many claims and checks came out how, and which checks fail, as plain values."""
+    """Return how many claims and checks came out how, and which fail or cannot be judged, as plain values."""
     if verdicts is None:
         return None
     return {
         "by_claim": dict(Counter(claim.verdict for claim in verdicts.claims)),
         "by_check": dict(Counter(outcome.verdict for outcome in verdicts.outcomes)),
         "failing": [one.check for one in verdicts.outcomes if one.verdict == "fails"],
+        "unjudged": [one.check for one in unjudged(verdicts.outcomes)],
     }
 
 
@@ -94,6 +131,16 @@ def say_standing(verdicts: Verdicts | None, suite: str, *, err: bool = False) ->
         say(f"  and {len(failing) - SHOWN:,} more", err=err)
 
 
+def counted_claims(claims: Collection[ClaimVerdict]) -> str:
+    """Return "1 claim", of the suite's [[claim]] tables, "and 2 checks of no claim", which count as such."""
+    from prunebench.cli._output import counted
+
+    own = sum(claim.own for claim in claims)
+    parts = [counted(len(claims) - own, "claim")] if len(claims) > own else []
+    parts += [f"{counted(own, 'check')} of no claim"] if own else []
+    return " and ".join(parts) or "no claim"
+
+
 def _in_a_line(verdicts: Verdicts, suite: str) -> str:
     """Return "22 claims: 3 hold, 1 fails; 489 checks: 80 hold, 9 fail (`prunebench check …` says more)"."""
     from prunebench.cli._output import counted
@@ -101,7 +148,7 @@ def _in_a_line(verdicts: Verdicts, suite: str) -> str:
     claims = _came_out(Counter(claim.verdict for claim in verdicts.claims))
     checks = _came_out(Counter(outcome.verdict for outcome in verdicts.outcomes))
     return (
-        f"{counted(len(verdicts.claims), 'claim')}: {claims}; {counted(len(verdicts.outcomes), 'check')}: "
+        f"{counted_claims(verdicts.claims)}: {claims}; {counted(len(verdicts.outcomes), 'check')}: "
         f"{checks} (`prunebench check {suite}` says more)"
     )
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    reading_options,
     suite_argument,
 )
+from prunebench.numbers import form_of, spelled
 
 if TYPE_CHECKING:
     from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
+    from prunebench.plan import Plan
 
 __all__ = ["command"]
 
@@ -29,8 +27,8 @@ Examples:
   prunebench check pai-lenet --strict && echo "every claim holds"
 
 \b
-Exit codes: 0 no claim fails, 1 one does (with --strict also: one is open or not run), 2 a mistake in what was
-asked.
+Exit codes: 0 no claim fails, 1 one does (with --strict also: one is open or not run, or a check cannot be
+judged), 2 a mistake in what was asked.
 """
 
 
@@ -38,12 +36,10 @@ asked.
 @suite_argument
 @click.option("-k", "keyword", metavar="EXPR", help="Only checks whose name or claim matches.")
 @click.option("--checks", "each", is_flag=True, help="Also a row for each check: effect, bounds, seeds.")
-@click.option("--strict", is_flag=True, help="Exit with 1 also where a claim is open or not run.")
-@planning_options
-@store_option
-@data_option
-@plugin_options
-@as_json
+@click.option(
+    "--strict", is_flag=True, help="Exit with 1 also where a claim is open or not run, or cannot be judged."
+)
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -59,70 +55,88 @@ def command(
 
     Nothing is run or written, and a run may go on meanwhile: what is not there yet is missing. A check that
     names no claim is one by itself. -k chooses checks, and with them their claims, which are judged by all of
-    their checks. docs/checks.md explains the verdicts.
+    their checks; what is counted is counted of the checks that are shown. docs/checks.md explains the
+    verdicts.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import FAILED
-    from prunebench.cli._output import say, say_json, say_smoke
+    from prunebench.cli._output import complain, say, say_smoke
     from prunebench.cli._suite_plan import suite_plan
-    from prunebench.cli._verdicts import verdicts_of
-    from prunebench.smoke import limit_of
+    from prunebench.cli._verdicts import claims_without_checks, say_unjudged, unjudged, verdicts_of
 
     shown = suite_plan(suite, options)
     from prunebench.checks.outcomes import Verdicts
 
-    asked = bool(shown.plan.suite.get("checks"))
-    verdicts = verdicts_of(shown.plan, shown.store, suite, options) if asked else Verdicts()
+    asked = bool(shown.plan.suite.get("checks") or shown.plan.suite.get("claims"))
+    every = verdicts_of(shown.plan, shown.store, suite, options) if asked else Verdicts()
     say_damaged(shown.store)
     say_smoke(shown.plan.suite)
-    name = shown.plan.suite["name"]
-    outcomes, claims = _selected(verdicts, keyword)
+    verdicts = _selected(every, keyword)
+    say_unjudged(verdicts.outcomes)
     bad = {"fails", "open", "not run"} if strict else {"fails"}
-    code = FAILED if any(claim.verdict in bad for claim in claims) else 0
+    unsaid = strict and unjudged(one for claim in verdicts.claims for one in claim.outcomes)
+    code = FAILED if unsaid or any(claim.verdict in bad for claim in verdicts.claims) else 0
+    cells = {cell.key: cell.id for cell in shown.plan.cells}
     if as_json:
-        whole = verdicts.plain()
-        kept = {"outcomes": {one.check for one in outcomes}, "claims": {one.id for one in claims}}
-        whole["outcomes"] = [one for one in whole["outcomes"] if one["check"] in kept["outcomes"]]
-        whole["claims"] = [one for one in whole["claims"] if one["id"] in kept["claims"]]
-        about = {part: shown.plan.suite.get(part) for part in ("name", "version", "digest")}
-        say_json({"suite": about, "limit": limit_of(shown.plan.suite), "plan": shown.plan.name, **whole})
+        _say_json(shown.plan, verdicts, cells)
         ctx.exit(code)
-    if not verdicts.outcomes:
-        say(f"suite {name} has no checks")
+    for claim, what in claims_without_checks(shown.plan.suite).items():
+        if claim in {one.id for one in verdicts.claims}:
+            complain(what, label="Warning")
+    if not verdicts.claims:
+        say(f"suite {shown.plan.suite['name']} has no checks")
         ctx.exit(code)
-    _print(name, verdicts, outcomes, claims, each)
+    _print(shown.plan.suite["name"], verdicts, len(every.outcomes), cells, each)
     ctx.exit(code)
 
 
-def _selected(verdicts: Verdicts, keyword: str | None) -> tuple[Sequence[Outcome], Sequence[ClaimVerdict]]:
-    """Return the checks that an expression matches, and the claims that have one of them."""
-    if not keyword or not verdicts.outcomes:
-        return verdicts.outcomes, verdicts.claims
+def _selected(verdicts: Verdicts, keyword: str | None) -> Verdicts:
+    """Return the checks that an expression matches, and the claims that have one of them, or match alone."""
+    if not keyword or not verdicts.claims:
+        return verdicts
     from prunebench.engine.selection import select_named
 
     names = [(one.check, one.claim or "") for one in verdicts.outcomes]
-    chosen = select_named(names, keyword, "checks")
-    outcomes = [verdicts.outcomes[place] for place in chosen]
-    wanted = {one.check for one in outcomes}
-    claims = [c for c in verdicts.claims if wanted.intersection(one.check for one in c.outcomes)]
-    return outcomes, claims
+    bare = [claim.id for claim in verdicts.claims if not claim.outcomes]
+    chosen = select_named([*names, *((claim, claim) for claim in bare)], keyword, "checks")
+    checks = {names[place][0] for place in chosen if place < len(names)}
+    return verdicts.of(checks, [bare[place - len(names)] for place in chosen if place >= len(names)])
 
 
-def _print(
-    name: str, verdicts: Verdicts, outcomes: Sequence[Outcome], claims: Sequence[ClaimVerdict], each: bool
-) -> None:
+def _say_json(plan: Plan, verdicts: Verdicts, cells: Mapping[str, str]) -> None:
+    from prunebench.cli._output import say_json
+    from prunebench.smoke import limit_of
+
+    whole = verdicts.plain()
+    for one in whole["outcomes"]:
+        _name_missing(one, cells)
+    about = {part: plan.suite.get(part) for part in ("name", "version", "digest")}
+    say_json({"suite": about, "limit": limit_of(plan.suite), "plan": plan.name, **whole})
+
+
+def _name_missing(outcome: dict[str, Any], cells: Mapping[str, str]) -> None:
+    """Add the names of the first cells that an outcome lacks, and those within it."""
+    outcome["missing_cells"] = [cells[key] for key in outcome["absent"] if key in cells][:_NAMED]
+    for one in (*outcome["beside"], *outcome["parts"]):
+        _name_missing(one, cells)
+
+
+def _print(name: str, verdicts: Verdicts, every: int, cells: Mapping[str, str], each: bool) -> None:
+    """Print the claims, the checks or those of them that fail, and how many failures chance explains."""
     from prunebench.checks.words import told
     from prunebench.cli._output import counted, say, say_rows
+    from prunebench.cli._verdicts import counted_claims
 
-    few = f" of {len(verdicts.outcomes):,}" if len(outcomes) < len(verdicts.outcomes) else ""
-    say(f"suite {name}: {counted(len(claims), 'claim')}, {counted(len(outcomes), 'check')}{few}", "bold")
+    claims, outcomes = verdicts.claims, verdicts.outcomes
+    few = f" of {every:,}" if len(outcomes) < every else ""
+    say(f"suite {name}: {counted_claims(claims)}, {counted(len(outcomes), 'check')}{few}", "bold")
     say()
-    rows = [_claim_row(claim) for claim in claims]
-    say_rows(rows, _CLAIM, as_json=False, shrink=["says"])
+    say_rows([_claim_row(claim) for claim in claims], _CLAIM, as_json=False, shrink=["says", "source"])
     failing = [one for one in outcomes if one.verdict == "fails"]
     if each:
         say()
-        say_rows([_check_row(one) for one in outcomes], _CHECK, as_json=False, shrink=["reason"])
+        rows = [row for one in outcomes for row in _check_rows(one, cells)]
+        say_rows(rows, _CHECK, as_json=False, shrink=["reason"])
     elif failing:
         say()
         say("checks that fail:")
@@ -131,13 +145,17 @@ def _print(
         if len(failing) > _SHOWN:
             say(f"  and {len(failing) - _SHOWN:,} more (--checks lists all)")
     say()
+    if not verdicts.judged:
+        say("no check could be judged yet")
+        return
     say(
         f"{verdicts.failures:,} of {counted(verdicts.judged, 'check')} that were judged "
-        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to {verdicts.chance:.3g}"
+        f"{'fails' if verdicts.failures == 1 else 'fail'}; chance explains up to "
+        f"{spelled(verdicts.chance, 'quantity')}, besides differences too small to matter"
     )
 
 
-_SHOWN = 20
+_SHOWN, _NAMED = 20, 10
 _CLAIM = {
     "claim": "claim",
     "verdict": "verdict",
@@ -145,6 +163,8 @@ _CLAIM = {
     "fails": "fails",
     "undecided": "undecided",
     "not_run": "not run",
+    "kind": "needs",
+    "source": "source",
     "says": "says",
 }
 _CHECK = {
@@ -160,14 +180,23 @@ _CHECK = {
 
 
 def _claim_row(claim: ClaimVerdict) -> dict[str, Any]:
-    said = {name: getattr(claim, name) for name in ("verdict", "holds", "fails", "undecided", "not_run")}
-    return {"claim": claim.id, **said, "says": "" if claim.own else claim.says}
+    counts = {name: getattr(claim, name) for name in ("verdict", "holds", "fails", "undecided", "not_run")}
+    about = {name: "" if claim.own else getattr(claim, name) for name in ("kind", "source", "says")}
+    return {"claim": claim.id, **counts, **about}
 
 
-def _check_row(outcome: Outcome) -> dict[str, Any]:
-    row = {name: getattr(outcome, name) for name in _CHECK}
-    return {**row, **{name: _short(row[name]) for name in ("effect", "lower", "upper")}}
+def _check_rows(outcome: Outcome, cells: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield the row of a check, then those of what it is beside, over other ranges."""
+    yield _check_row(outcome, outcome.check, cells)
+    for one in outcome.beside:
+        yield _check_row(one, f"└ beside, over {one.range}", cells)
 
 
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:+.3g}"
+def _check_row(outcome: Outcome, name: str, cells: Mapping[str, str]) -> dict[str, Any]:
+    from prunebench.checks.words import lacks
+
+    row = {column: getattr(outcome, column) for column in _CHECK}
+    form = form_of(outcome.quantity, outcome.compare)
+    known = {column: row[column] for column in ("effect", "lower", "upper") if row[column] is not None}
+    numbers = {column: spelled(value, form) for column, value in known.items()}
+    return {**row, **numbers, "check": name, "reason": outcome.reason + lacks(outcome, cells)}

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    format_of,
+    format_option,
+    output_option,
+    reading_options,
     which_options,
 )
 
@@ -32,6 +31,7 @@ Examples:
   prunebench compare quick synflow --against snip --against random
   prunebench compare pai synflow+shuffle -k 'resnet20 or vgg16'
   prunebench compare here/ there/                        # two stores: which cells differ, and by how much
+  prunebench compare .prunebench leaderboards/quick      # what you have, and what is published
   prunebench compare old.toml new.toml                   # two versions of a suite in one store
 """
 
@@ -45,22 +45,14 @@ Examples:
     help="What the methods are compared with; repeatable.  [default: the first METHOD; of one alone its "
     "ablations and the suite's baselines]",
 )
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(["md", "csv", "json"], case_sensitive=False),
-    default=None,
-    help="md for people; csv and json have every statistic.  [default: md]",
+@format_option(
+    "csv",
+    "json",
+    help="md for people; csv and json have every statistic.",
 )
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
-)
+@output_option()
 @which_options
-@planning_options
-@store_option
-@data_option
-@plugin_options
-@as_json
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -79,17 +71,15 @@ def command(
     ablations as snip+shuffle. Exits with 0 when all cells of these methods are there, with 1 when some are
     not.
 
-    Two folders A and B are stores (suites may be named after them), two suite files, or NAME@VERSION,
-    versions of a suite in one store: which cells have the same bits, which differ and by how much, what
-    changed, which only one has. Exits with 0 where nothing differs, with 1 where something does.
+    Two folders A and B are stores or published leaderboards (suites may be named after them), two suite
+    files, or NAME@VERSION, versions of a suite in one store: which cells have the same bits, which differ and
+    by how much, what changed, which only one has. Exits with 0 where nothing differs, with 1 where something
+    does.
     """
     from prunebench.cli._compare_sides import names_two_stores, names_two_versions
     from prunebench.cli._output import deliver
-    from prunebench.errors import UsageError
 
-    if as_json and format not in (None, "json"):
-        raise UsageError(f"--json and --format {format}: give one of them")
-    format = "json" if as_json else format or "md"
+    format = format_of(format, as_json)
     if names_two_stores(given) or names_two_versions(given):
         text, code = _sides(given, against, format, options)
     else:
@@ -106,10 +96,16 @@ def _sides(
     from prunebench.report.changes import changes
 
     chosen = {"--against": against, "-k": options["keyword"], "--sparsity": options["sparsity"]}
+    of_one = {"--scorer": options["scorer"], "--seeds": options["seeds"], "--store": options["store"]}
+    for name, value in of_one.items() if names_two_stores(given) else ():
+        if value:
+            raise UsageError(
+                f"{name} is for one store; {given[0]} and {given[1]} are two, with their own plans"
+            )
     for name, value in chosen.items():
         if value:
             raise UsageError(f"{name} is for comparing methods; {given[0]} and {given[1]} are compared whole")
-    compared = changed_stores(given) if names_two_stores(given) else changed_versions(given, options)
+    compared = changed_stores(given, options) if names_two_stores(given) else changed_versions(given, options)
     return changes(compared, format), 0 if all(one.same for one in compared) else 1
 
 
@@ -118,6 +114,7 @@ def _methods(
 ) -> tuple[str, int]:
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
+    from prunebench.cli._suite_plan import plan_with
     from prunebench.errors import UsageError
     from prunebench.report.comparison import comparison
     from prunebench.report.versus import default_pairs, pairs_of, variant_of, versus
@@ -126,7 +123,7 @@ def _methods(
     suite, *names = given
     if not names:
         raise UsageError(f"say which methods of {suite} to compare: `prunebench compare {suite} METHOD …`")
-    shown = _with_methods(suite, [*names, *against], options)
+    shown = plan_with(suite, [*names, *against], options, strict=True)
     results = results_of(shown.plan, shown.store)
     say_damaged(shown.store)
     methods = [variant_of(name, results) for name in names]
@@ -136,17 +133,6 @@ def _methods(
         raise UsageError(f"{names[0]} cannot be compared with itself")
     rows = _of_selection(versus(results, pairs), shown)
     return comparison(results, rows, pairs, format), 0 if _complete(results, pairs, shown) else INCOMPLETE
-
-
-def _with_methods(suite: str, names: Sequence[str], options: dict[str, Any]) -> SuitePlan:
-    """Return the suite's plan, with the methods added that are named and not the suite's own."""
-    from prunebench.cli._suite_plan import suite_plan
-    from prunebench.suite.changes import lacking
-    from prunebench.suite.load import read_content, suite_path
-
-    methods = dict.fromkeys(name.partition("+")[0].strip() for name in names)
-    added = lacking(read_content(suite_path(suite)), (*options["scorer"], *methods))
-    return suite_plan(suite, {**options, "scorer": added})
 
 
 def _of_selection(rows: pd.DataFrame, shown: SuitePlan) -> pd.DataFrame:

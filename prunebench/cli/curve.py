@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    output_option,
+    reading_options,
     suite_argument,
 )
 
@@ -29,12 +27,8 @@ Examples:
 @click.command("curve", epilog=_EPILOG, short_help="Draw accuracy against density of some methods.")
 @suite_argument
 @click.argument("methods", metavar="METHOD…", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--out",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write a picture, by FILE's suffix: .html, .json; .svg, .pdf, .png need prunebench[report].",
+@output_option(
+    "Write a picture, by FILE's suffix: .html, .json; .svg, .pdf, .png need prunebench[report].", "--out"
 )
 @click.option(
     "--setting",
@@ -42,18 +36,14 @@ Examples:
     help="The setting, or a part of its title, such as resnet20.  [default: the first]",
 )
 @click.option("--dark", is_flag=True, help="For dark ground.")
-@planning_options
-@store_option
-@data_option
-@plugin_options
-@as_json
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
     suite: str,
     methods: tuple[str, ...],
-    out: str | None,
+    output: str | None,
     setting: str | None,
     dark: bool,
     as_json: bool,
@@ -65,32 +55,34 @@ def command(
     characters and the numbers behind it are printed, with --json the numbers alone; no window opens. Means,
     intervals and what diverged are those of the leaderboard.
 
-    Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
-    when all runs are there that it shows, with 1 when some are not.
+    Reads the plan of the suite's last run where the suite has not changed since, and of the last one with the
+    METHODs that `run --scorer` added; else plans it. Exits with 0 when all runs are there that it shows, with
+    1 when some are not.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
-    from prunebench.cli._suite_plan import suite_plan
+    from prunebench.cli._suite_plan import plan_with
     from prunebench.report.figures.files import format_of
     from prunebench.tables import results_of
 
-    format = format_of(out) if out else None
-    shown = suite_plan(suite, options)
+    format = format_of(output) if output else None
+    shown = plan_with(suite, methods, options, strict=False)
     results = results_of(shown.plan, shown.store)
     say_damaged(shown.store)
-    from prunebench.report.figures.notebook import curve_figure, setting_of
+    from prunebench.report.figures.notebook import curve_figure, row_names, setting_of
 
     made = curve_figure(results, methods)
     if made is None:
         _print_nothing(suite, shown, as_json)
         ctx.exit(INCOMPLETE)
     chosen = setting_of(made, setting) or made.settings[0]
-    if out and format:
-        _write(out, format, made.spec(chosen, dark=dark))
+    names = row_names(made.tables["accuracy"], methods)
+    if output and format:
+        _write(output, format, made.spec(chosen, dark=dark))
     elif not as_json:
-        _print(made, chosen)
+        _print(made, chosen, names)
     if as_json:
-        _print_json(made, chosen)
+        _print_json(made, chosen, names)
     ctx.exit(INCOMPLETE if made.rows(chosen)["accuracy"]["absent"].any() else 0)
 
 
@@ -116,18 +108,17 @@ def _write(out: str, format: str, spec: Any) -> None:
     say(f"{out}: {len(content):,} bytes")
 
 
-def _print(made: Any, setting: str) -> None:
+def _print(made: Any, setting: str, methods: Collection[str]) -> None:
     import shutil
 
     from prunebench.cli._output import say
     from prunebench.report.figures.text import plot, table
 
     width = max(30, min(100, shutil.get_terminal_size().columns - 12))
-    rows = made.rows(setting)["accuracy"]
     say(setting)
-    say(plot(rows, width=width))
+    say(plot(made.rows(setting)["accuracy"], width=width))
     say()
-    say(table(rows))
+    say(table(made.rows(setting, methods)["accuracy"]))
 
 
 _COLUMNS = (
@@ -136,10 +127,10 @@ _COLUMNS = (
 )
 
 
-def _print_json(made: Any, setting: str) -> None:
+def _print_json(made: Any, setting: str, methods: Collection[str]) -> None:
     import json
 
     from prunebench.cli._output import say_json
 
-    rows = made.rows(setting)["accuracy"][list(_COLUMNS)]
+    rows = made.rows(setting, methods)["accuracy"][list(_COLUMNS)]
     say_json({"kind": "curve", "setting": setting, "rows": json.loads(rows.to_json(orient="records"))})

@@ -11,13 +11,12 @@ import click
 
 from prunebench.cli._options import (
     as_json,
-    data_option,
     device_options,
-    plugin_options,
+    places_options,
     request_of,
-    store_option,
     which_options,
 )
+from prunebench.numbers import spelled
 
 __all__ = ["command"]
 
@@ -54,9 +53,7 @@ Reading the file:
     help="safetensors; or pt, a dict of state_dict and mask for torch.load.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
-@store_option
-@data_option
-@plugin_options
+@places_options
 @device_options
 @as_json
 def command(
@@ -158,7 +155,9 @@ def command(
             }
         )
         return
-    accuracy = f"{100 * test['correct'] / test['examples']:.2f} %" if test["examples"] else "diverged"
+    accuracy = "diverged"
+    if test["examples"]:
+        accuracy = f"{spelled(100 * test['correct'] / test['examples'], 'points')} %"
     say(
         f"{path}: {cell.id} of suite {suite_is['name']} {suite_is['version']}, record {cell.key[:12]}, "
         f"{kept:,} of {cell.prunable:,} weights kept, {accuracy}, {numerics}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,10 +10,9 @@ import click
 
 from prunebench.cli._options import (
     as_json,
-    data_option,
     device_options,
-    plugin_options,
-    store_option,
+    output_option,
+    places_options,
     suite_argument,
     which_options,
     workers_option,
@@ -52,12 +50,10 @@ Examples:
 )
 @click.option("--no-run", is_flag=True, help="Run nothing: answer from what is there, and list what is not.")
 @click.option("-q", "--quiet", is_flag=True, help="No line a cell.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write the page to FILE.")
+@output_option("Write the page to FILE.")
 @which_options
 @workers_option
-@store_option
-@data_option
-@plugin_options
+@places_options
 @device_options
 @as_json
 @click.pass_context
@@ -176,6 +172,7 @@ def _planned(content: dict[str, Any], path: Path, host: Host, data: Path) -> tup
 def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, Any]) -> int:
     """Write the suite's file and run it, what is said of that on standard error; return the exit code."""
     from prunebench.cli.run import command as run
+    from prunebench.cli.run import lasting_stderr
     from prunebench.store import Store, replace
 
     Store.open(judged.request.store)
@@ -186,7 +183,7 @@ def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, An
         name: options[name]
         for name in ("store", "data", "no_plugins", "load", "device", "threads", "workers")
     }
-    with contextlib.redirect_stdout(sys.stderr):
+    with lasting_stderr() as stream, contextlib.redirect_stdout(stream):
         try:
             ctx.invoke(run, suite=str(judged.path), quiet=quiet, no_table=True, **shared)
         except click.exceptions.Exit as done:

@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    format_of,
+    format_option,
+    output_option,
+    reading_options,
 )
 from prunebench.cli._published import suite_or_folder
 
@@ -29,13 +28,13 @@ Examples:
 
 
 @click.command("leaderboard", epilog=_EPILOG, short_help="Print a suite's results.")
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(["md", "csv", "json", "latex", "terminal"], case_sensitive=False),
-    default=None,
+@format_option(
+    "csv",
+    "json",
+    "latex",
+    "terminal",
     help="md, latex (booktabs) and terminal (as wide as this one) for people; csv and json have every "
-    "statistic, a row a method and sparsity.  [default: md]",
+    "statistic, a row a method and sparsity.",
 )
 @click.option(
     "--table",
@@ -45,9 +44,7 @@ Examples:
     help="Write this table alone, without the sentences beside it: accuracy, ranges, cost, reported, claims, "
     "checks or overall; repeatable. csv has one at a time, json all of them.",
 )
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
-)
+@output_option()
 @click.option(
     "--sparsity",
     metavar="S",
@@ -60,11 +57,7 @@ Examples:
     metavar="METHOD",
     help="The method that differences are to.  [default: the suite's magnitude after training]",
 )
-@planning_options
-@store_option
-@data_option
-@plugin_options
-@as_json
+@reading_options
 @click.pass_context
 @suite_or_folder
 def command(
@@ -97,9 +90,7 @@ def command(
     from prunebench.errors import UsageError
     from prunebench.inventory.snapshot import Snapshot
 
-    if as_json and format not in (None, "json"):
-        raise UsageError(f"--json and --format {format}: give one of them")
-    format = "json" if as_json else format or "md"
+    format = format_of(format, as_json)
     if options["sparsity"] and format in ("csv", "json"):
         raise UsageError(f"--sparsity chooses columns of tables; {format} has every sparsity in rows")
     shown = suite_plan(suite, options)

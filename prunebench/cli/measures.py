@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    format_of,
+    format_option,
+    output_option,
+    reading_options,
     suite_argument,
     which_options,
 )
@@ -46,22 +45,16 @@ _PARTS = ("layers.", "at_least.")
     help="Numbers under this ablation over those of the unmodified method, seed by seed.",
 )
 @click.option("--per-seed", is_flag=True, help="A row a seed, not their mean and spread.")
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(["md", "csv", "json", "latex", "terminal"], case_sensitive=False),
-    default=None,
-    help="md, latex and terminal for people; csv and json have every statistic.  [default: md]",
+@format_option(
+    "csv",
+    "json",
+    "latex",
+    "terminal",
+    help="md, latex and terminal for people; csv and json have every statistic.",
 )
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE, not to standard output."
-)
+@output_option()
 @which_options
-@planning_options
-@store_option
-@data_option
-@plugin_options
-@as_json
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -89,8 +82,6 @@ def command(
     from prunebench.errors import UsageError
     from prunebench.inventory.rows import measure_rows
 
-    if as_json and format not in (None, "json"):
-        raise UsageError(f"--json and --format {format}: give one of them")
     shown = suite_plan(suite, options)
     name = shown.plan.suite["name"]
     chosen = {cell.id for cell in shown.cells}
@@ -101,7 +92,7 @@ def command(
     if not rows:
         what = "the selected cells measure" if every else f"suite {name} measures"
         raise UsageError(f"{what} nothing; `measures = […]` in a matrix does")
-    format = "json" if as_json else format or "md"
+    format = format_of(format, as_json)
     if not any(row["status"] in ("finished", "diverged") for row in rows):
         complain(f"nothing of suite {name} has been measured in {shown.store.root}; "
                  f"`prunebench run {suite}` does that")  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prunebench.cli._options import as_json, store_option
+from prunebench.cli._options import as_json, data_option, store_option
 
 if TYPE_CHECKING:
     from prunebench.store.merge import Merged
@@ -26,6 +26,7 @@ Exit codes: 0 all that could be read is there, 1 some files were left, 2 a mista
 @click.command("merge", epilog=_EPILOG, short_help="Join stores into one.")
 @click.argument("sources", metavar="STORE...", nargs=-1, required=True, type=click.Path())
 @store_option
+@data_option
 @as_json
 @click.pass_context
 def command(
@@ -61,8 +62,12 @@ def command(
 
 
 def _counts(merged: Merged) -> str:
-    copied = ", ".join(f"{number:,} {part}" for part, number in sorted(merged.copied.items()))
-    there = ", ".join(f"{number:,} {part}" for part, number in sorted(merged.there.items()))
+    from prunebench.cli._output import counted
+
+    copied, there = (
+        ", ".join(counted(number, part.removesuffix("s")) for part, number in sorted(counts.items()))
+        for counts in (merged.copied, merged.there)
+    )
     parts = [f"copied {copied or 'nothing'}"]
     parts += [f"there already {there}"] if there else []
     parts += [f"{len(merged.conflicts):,} of other bits, the first of each stays"] if merged.conflicts else []

@@ -9,13 +9,11 @@ import click
 
 from prunebench.cli._options import (
     as_json,
-    data_option,
     device_options,
     number_of_workers,
-    plugin_options,
+    places_options,
     request_of,
     selection_options,
-    store_option,
     suite_argument,
     workers_option,
 )
@@ -38,9 +36,7 @@ Examples:
 @suite_argument
 @selection_options
 @workers_option
-@store_option
-@data_option
-@plugin_options
+@places_options
 @device_options
 @click.option(
     "--again", metavar="METHOD", multiple=True, help="As if `run --again METHOD` were to follow; repeatable."

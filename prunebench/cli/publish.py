@@ -8,10 +8,8 @@ from typing import Any
 import click
 
 from prunebench.cli._options import (
-    data_option,
+    places_options,
     planning_options,
-    plugin_options,
-    store_option,
     suite_argument,
 )
 
@@ -29,9 +27,7 @@ Examples:
 @click.option("--to", "folder", metavar="DIR", required=True, type=click.Path(), help="The folder to write.")
 @click.option("--partial", is_flag=True, help="Also where cells have not been run.")
 @planning_options
-@store_option
-@data_option
-@plugin_options
+@places_options
 def command(suite: str, folder: str, partial: bool, **options: Any) -> None:
     """Write SUITE's records to DIR, with the tables, checks and page that they give.
 

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunebench.cli._options import (
-    data_option,
+    places_options,
     planning_options,
-    plugin_options,
-    store_option,
     suite_argument,
 )
 
@@ -48,9 +46,7 @@ Examples:
 )
 @click.option("--files/--no-files", default=True, help="Figures as files, too.  [default: --files]")
 @planning_options
-@store_option
-@data_option
-@plugin_options
+@places_options
 @click.pass_context
 def command(
     ctx: click.Context, /, suite: str, out: str, watch: bool, every: int, files: bool, **options: Any

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from prunebench.cli._options import as_json, store_option
+from prunebench.cli._options import as_json, data_option, store_option
 
 __all__ = ["command"]
 
@@ -24,6 +24,7 @@ To look at it, read it as the store that it is:
 @click.command("restore", epilog=_EPILOG, short_help="List or put back what `run --again` kept aside.")
 @click.argument("name", metavar="[NAME]", required=False)
 @store_option
+@data_option
 @as_json
 def command(name: str | None, as_json: bool, **options: Any) -> None:
     """Put back the results that `run --again` kept aside under NAME; without a NAME, list what there is.

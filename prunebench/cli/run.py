@@ -16,13 +16,11 @@ import click
 
 from prunebench.cli._options import (
     as_json,
-    data_option,
     device_options,
     number_of_workers,
-    plugin_options,
+    places_options,
     request_of,
     selection_options,
-    store_option,
     suite_argument,
     workers_option,
 )
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Earlier, Outcome
 
-__all__ = ["command"]
+__all__ = ["command", "lasting_stderr"]
 
 _EPILOG = """\b
 Examples:
@@ -56,9 +54,7 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 @selection_options
 @click.option("-x", "first_failure", is_flag=True, help="Stop at the first failed cell.")
 @workers_option
-@store_option
-@data_option
-@plugin_options
+@places_options
 @device_options
 @click.option(
     "--keep-states",
@@ -73,7 +69,9 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 )
 @click.option("-q", "--quiet", is_flag=True, help="No line a cell: the summary and the leaderboard only.")
 @click.option("-v", "--verbose", is_flag=True, help="Also a line for cells that were done before.")
-@click.option("--strict", is_flag=True, help="Exit with 1 also where a check fails that these cells decide.")
+@click.option(
+    "--strict", is_flag=True, help="Exit with 1 also where a check of these cells fails, or cannot be judged."
+)
 @click.option("--no-table", is_flag=True, help="Print no leaderboard at the end.")
 @as_json
 @click.pass_context
@@ -157,6 +155,22 @@ def _streams(as_json: bool) -> Iterator[TextIO]:
         sys.stderr.close()
 
 
+@contextlib.contextmanager
+def lasting_stderr() -> Iterator[TextIO]:
+    """Yield standard error as it is now: while workers run, its descriptor leads elsewhere."""
+    stderr = sys.stderr
+    replaced = stderr is not sys.__stderr__
+    if stderr is None or replaced:
+        yield stderr
+        return
+    stderr.flush()
+    stream = _Lasting(2, stderr.encoding)
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
 class _Lasting(io.TextIOWrapper):
     """A copy of a standard stream that closing only flushes; nobody at the other end is no reason to stop."""
 
@@ -209,6 +223,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         last_failed=options["lf"],
         workers=number_of_workers(options["workers"]),
         again=() if work.said else options["again"],  # one that died has kept aside what was there
+        mend=True,
     )
     if overview.done == len(overview.cells) and not work.said:
         count = len(overview.cells)
@@ -260,15 +275,17 @@ def _told(
     options: Mapping[str, Any],
     as_json: bool,
 ) -> tuple[dict[str, Any], int]:
-    """Print or return what is there now, and return the exit code: with --strict, failing checks count."""
-    from prunebench.cli._ending import judged, report
+    """Print or return what is there now, and return the exit code.
+
+    With --strict, checks count that fail, and those that cannot be judged.
+    """
+    from prunebench.cli._ending import failing, judged, report
     from prunebench.cli._exit_codes import FAILED
 
     ended = outcome.exit_code in (0, FAILED)  # after an interrupt nobody waits for a table
     verdicts = judged(overview, suite, options) if ended else None
-    if options["strict"] and verdicts is not None and not outcome.exit_code:
-        failing = any(one.verdict == "fails" for one in verdicts.outcomes)
-        outcome = dataclasses.replace(outcome, exit_code=FAILED if failing else 0)
+    if options["strict"] and not outcome.exit_code and failing(overview, verdicts):
+        outcome = dataclasses.replace(outcome, exit_code=FAILED)
     table = ended and not options["no_table"]
     told = report(overview, outcome, seconds, as_json=as_json, table=table, suite=suite, verdicts=verdicts)
     return told, outcome.exit_code

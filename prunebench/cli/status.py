@@ -10,11 +10,7 @@ from typing import Any
 import click
 
 from prunebench.cli._options import (
-    as_json,
-    data_option,
-    planning_options,
-    plugin_options,
-    store_option,
+    reading_options,
     suite_argument,
     which_options,
 )
@@ -42,12 +38,8 @@ _COLUMNS = {
 @click.command("status", epilog=_EPILOG, short_help="Show how far a suite is.")
 @suite_argument
 @which_options
-@planning_options
 @click.option("--check", is_flag=True, help="Exit with 1 unless all these cells are done.")
-@store_option
-@data_option
-@plugin_options
-@as_json
+@reading_options
 @click.pass_context
 def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **options: Any) -> None:
     """Show how far SUITE is: cells done, diverged, failed and not run yet, what runs now, the last failures,
@@ -82,7 +74,8 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     say_damaged(shown.store)
     say_smoke(plan.suite)
     aside = set_aside_so_far(shown.store)
-    verdicts = verdicts_if_any(plan, shown.store, suite, options, snapshot)
+    chosen = {key for cell in shown.cells for key in (cell.key, *cell.targets)} if shown.selection else None
+    verdicts = verdicts_if_any(plan, shown.store, suite, options, snapshot, keys=chosen)
     whole = total["done"] + total["diverged"] == total["cells"]
     code = INCOMPLETE if check and not whole else 0
     if as_json:

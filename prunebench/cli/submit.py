@@ -12,6 +12,7 @@ from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Session
+    from prunebench.host.identity import Grounds
     from prunebench.trust.submission import Submission
 
 __all__ = ["command"]
@@ -106,10 +107,10 @@ def _pack(
     problems(session.host)
     store = Store.open(session.request.store, create=False, write=False, mend=True)
     files = _files([*session.request.plugins, *beside])
-    _check_code(session, methods, files)
+    grounds = _grounds(session, methods, files)
     plugins = {Path(name).name: files[Path(name).name] for name in session.request.plugins}
     others = {name: content for name, content in files.items() if name not in plugins}
-    content = submission(session.plan, store, methods, plugins, others, source=source)
+    content = submission(session.plan, store, methods, plugins, others, grounds=grounds, source=source)
     path = Path(output or f"{methods[0]}{ENDING}")
     if not path.name.endswith(ENDING):
         raise UsageError(f"{path}: a submission's file ends in {ENDING}")
@@ -135,8 +136,10 @@ def _files(paths: list[str]) -> dict[str, bytes]:
     return files
 
 
-def _check_code(session: Session, methods: tuple[str, ...], files: dict[str, bytes]) -> None:
+def _grounds(session: Session, methods: tuple[str, ...], files: dict[str, bytes]) -> dict[str, Grounds]:
     """Make sure that the files alone are the method: whoever reruns it has nothing else.
+
+    Return what the digests of its components are of, apart from the files.
 
     Raises: UsageError where they are another method, or none that can be loaded.
     """
@@ -145,8 +148,9 @@ def _check_code(session: Session, methods: tuple[str, ...], files: dict[str, byt
 
     from prunebench.errors import PrunebenchError
 
+    grounds: dict[str, Grounds] = {}
     if not files:
-        return
+        return grounds
     named = ", ".join(sorted(files))
     cells = [cell for cell in session.plan.cells if cell.labels.get("method") in methods]
     labels = {part for cell in cells for part in cell.parts}
@@ -165,6 +169,8 @@ def _check_code(session: Session, methods: tuple[str, ...], files: dict[str, byt
                         f"{label} is another with these files alone ({named}): name what it needs beside "
                         "them with --with FILE"
                     )
+                if (one := host.grounds(kind, name)) is not None:
+                    grounds[label] = one
         except UsageError:
             raise
         except PrunebenchError as error:
@@ -172,6 +178,7 @@ def _check_code(session: Session, methods: tuple[str, ...], files: dict[str, byt
                 f"these files alone ({named}) cannot be loaded: {error}; name what they need beside them "
                 "with --with FILE"
             ) from error
+    return grounds
 
 
 def _check(path: Path, board: Path | None, unpack: str | None, as_json: bool) -> None:

@@ -41,7 +41,8 @@ Exit codes: 0 valid, 2 not.
 def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) -> None:
     """Say whether SUITE can be run: its file, its plugins, every cell of it, its checks and claims.
 
-    All that is wrong is told at once, with its place in the file. Nothing is trained, written or downloaded;
+    All that is wrong is told at once, with its place in the file; names in a table that is itself refused are
+    looked up once it is mended. Nothing is trained, written or downloaded;
     data sets that are not there are named, and make no suite invalid.
     """
     from prunebench.cli._exit_codes import USAGE
@@ -64,18 +65,23 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     name, version = contents["suite"]["name"], contents["suite"]["version"]
     say(f"suite {name}, version {version}: valid", "bold")
     say(_counts(contents))
+    for what in contents["warnings"]:
+        complain(what, label="Warning")
     for what in contents["missing_data"].values():
         complain(what, label="Missing data")
 
 
 def _contents(session: Session) -> dict[str, Any]:
     """Return what there is in a valid suite."""
+    from prunebench.cli._verdicts import claims_without_checks
+
     plan = session.plan
     return {
         "limit": plan.suite.get("limit"),
         "suite": {name: plan.suite.get(name) for name in ("name", "version", "digest")},
         "valid": True,
         "problems": [],
+        "warnings": list(claims_without_checks(plan.suite).values()),
         "matrices": len({cell.matrix for cell in plan.cells}),
         "cells": len(plan.cells),
         "jobs": len(plan.jobs),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunebench.cli._options import as_json, data_option, device_options, plugin_options, request_of
+from prunebench.numbers import spelled
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
@@ -50,7 +51,8 @@ Exit codes: 0 the rerun agrees, 1 it differs or decides nothing, 2 a mistake in 
     "--store",
     metavar="DIR",
     type=click.Path(),
-    help="Where the rerun's results are kept, apart from those claimed.  [default: .prunebench-reruns]",
+    help="Where rerun results are kept, in a store of each claim's own: a new folder, or one that verify has "
+    "made.  [default: .prunebench-reruns]",
 )
 @click.option(
     "--add", is_flag=True, help="Keep the rerun in the published leaderboard, and make its tables again."
@@ -76,8 +78,10 @@ def command(
 
     ROW is a cell's name without its seed, as methods::digits-mlp-digits-snip-d0.05 (`prunebench plan SUITE
     --cells` lists cells), or the beginning of a record's key. What it needs is trained from the start, in a
-    store of its own. A method that comes with a submission is never imported from there: read its file, then
-    give it with --plugin.
+    store of this claim's own, where nothing counts that verify has not made.
+
+    A method that comes with a submission is never imported from there: read its file, then give it with
+    --plugin.
     """
     from prunebench.cli._exit_codes import FAILED
     from prunebench.cli._output import say_json
@@ -94,9 +98,10 @@ def command(
         done = _run(ctx, claim, into, request, seeds)
         kept = _keep(claim, done) if add else []
     if as_json:
-        say_json({**_plain(done.verified), "changed": kept})
+        ran = {"made": done.made, "kept": done.kept, "set_aside": done.set_aside}
+        say_json({**_plain(done.verified), "jobs": ran, "changed": kept})
     else:
-        _tell(done.verified, kept)
+        _tell(done, kept)
     if done.verified.outcome != "agrees":
         ctx.exit(FAILED)
 
@@ -132,10 +137,16 @@ def _keep(claim: Claim, done: Rerun) -> list[str]:
     return [RERUNS, *remake(folder)]
 
 
-def _tell(one: Verified, kept: list[str]) -> None:
-    from prunebench.cli._output import say
+def _tell(done: Rerun, kept: list[str]) -> None:
+    from prunebench.cli._output import counted, say
     from prunebench.trust.making import outcome_words
 
+    one = done.verified
+    earlier = f"; {counted(done.kept, 'output')} kept of an earlier verify of this claim" if done.kept else ""
+    foreign = (
+        f"; {counted(done.set_aside, 'file')} set aside, which no verify had made" if done.set_aside else ""
+    )
+    say(f"{counted(done.made, 'job')} run{earlier}{foreign}")
     say(f"{one.row.name}: {outcome_words(one)}", "bold")
     say(f"claimed: {_numbers(one.claimed)}")
     say(f"rerun:   {_numbers(one.rerun)}")
@@ -143,15 +154,19 @@ def _tell(one: Verified, kept: list[str]) -> None:
         at, n, m = one.prediction, one.prediction.n, one.prediction.runs
         seeds = ", ".join(map(str, one.judged))
         say(
-            f"mean of seeds {seeds}: {one.mean:.2f} %; 95 % prediction interval of {n} claimed seeds for the "
-            f"mean of {m}: {at.low:.2f} to {at.high:.2f} %"
+            f"mean of seeds {seeds}: {_percent(one.mean)}; 95 % prediction interval of {n} claimed seeds for "
+            f"the mean of {m}: {_percent(max(at.low, 0))} to {_percent(min(at.high, 100))}"
         )
     for name in kept:
         say(f"written: {name}")
 
 
 def _numbers(accuracies: Mapping[int, float]) -> str:
-    return ", ".join(f"{value:.2f} % (seed {seed})" for seed, value in accuracies.items()) or "nothing"
+    return ", ".join(f"{_percent(value)} (seed {seed})" for seed, value in accuracies.items()) or "nothing"
+
+
+def _percent(accuracy: float) -> str:
+    return f"{spelled(accuracy, 'points')} %"
 
 
 def _plain(one: Verified) -> dict[str, Any]:

@@ -12,7 +12,8 @@ __all__ = ["data_root", "store_root"]
 
 def store_root(given: str | None = None) -> Path:
     """Return the store: as given, else PRUNEBENCH_STORE, else .prunebench in the working directory."""
-    return Path(given or os.environ.get("PRUNEBENCH_STORE") or ".prunebench").expanduser().absolute()
+    path = Path(given or os.environ.get("PRUNEBENCH_STORE") or ".prunebench").expanduser()
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def data_root(given: str | None = None) -> Path:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prunebench.engine.pytest_suites import loaded, standing
+from prunebench.numbers import spelled
 
 if TYPE_CHECKING:
-    from prunebench.checks.outcomes import Outcome
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
 
@@ -115,7 +115,7 @@ class CellItem(pytest.Item):
 
 
 class CheckFails(Exception):
-    """A check fails: the cells are there, and say so."""
+    """A check fails: the cells are there, and say so; or its quantity fails at them."""
 
 
 class ChecksCollector(pytest.Collector):
@@ -134,7 +134,8 @@ class ChecksCollector(pytest.Collector):
 class CheckItem(pytest.Item):
     """A check: it waits for those of its cells that are selected, and trains nothing else.
 
-    It fails where the check fails, and is skipped where that is undecided or has not been run.
+    It fails where the check fails, or its quantity does, and is skipped where the check is undecided or has
+    not been run.
     """
 
     def __init__(self, *, claim: str, **kwargs: Any) -> None:
@@ -144,24 +145,20 @@ class CheckItem(pytest.Item):
     def runtest(self) -> None:
         """Judge the check, once its cells are there."""
         from prunebench import stopping
-        from prunebench.checks.words import told
+        from prunebench.checks.words import lacks, told
 
         with stopping.listening():
             outcome, jobs = standing(self.config, self.path).judge(self.name, self._selected())
         self.user_properties.append(("prunebench_jobs", jobs))
         self.user_properties.append(("prunebench_verdict", outcome.verdict))
+        if outcome.error and outcome.single:  # one about others is not run: theirs say so
+            raise CheckFails(f"{self.name} cannot be judged: {outcome.error}")
         if outcome.verdict == "fails":
             raise CheckFails(told(outcome))
         if outcome.verdict != "holds":
-            pytest.skip(f"{outcome.verdict}: {told(outcome)}{self._absent(outcome)}")
-
-    def _absent(self, outcome: Outcome) -> str:
-        """Return the names of the first cells that are missing."""
-        absent = set(outcome.absent)
-        cells = loaded(self.config, self.path).session.plan.cells if absent else ()
-        names = [cell.id for cell in cells if cell.key in absent]
-        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        return f" (missing: {', '.join(names[:3])}{more})" if names else ""
+            cells = loaded(self.config, self.path).session.plan.cells if outcome.absent else ()
+            names = lacks(outcome, {cell.key: cell.id for cell in cells})
+            pytest.skip(f"{outcome.verdict}: {told(outcome)}{names}")
 
     @property
     def line(self) -> int:
@@ -201,4 +198,4 @@ def summary(worker: Worker, cell: PlannedCell) -> str:
     result = worker.store.read_record(cell.key).result
     if result["outcome"] == "diverged":
         return f"diverged at step {result['diverged']['step']}"
-    return f"{100 * result['test']['correct'] / result['test']['examples']:.2f} %"
+    return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"

@@ -37,21 +37,21 @@ class Standing:
     _known: dict[str, Outcome] = field(default_factory=dict)
     """What was evaluated of the store as `_snapshot` has it."""
     _looked: float = 0.0
-    _needed: dict[str, frozenset[str]] = field(default_factory=dict)
-    """The keys of the cells that each check needs, before those are there."""
 
     def judge(self, check: str, selected: Iterable[PlannedCell]) -> tuple[Outcome, int]:
         """Return a check's outcome once those of its cells that are selected are there, or cannot be made.
 
-        Those that nobody has made are made here, and no others; the number is that of the jobs this took.
+        Those that nobody has made are made here, and no others; what else it then turns out to need is made
+        too. The number is that of the jobs this took.
         """
         before = len(self.worker.made)
-        lacking = self._lacking(check, selected)
-        for cell in lacking:
-            if not self._has_failed(cell):
-                with suppress(JobFailed, DataError):  # its own item says so; here it counts as missing
-                    self.worker.make(cell)
-        if lacking:
+        wanted, tried = list(selected), set[str]()
+        while lacking := [cell for cell in self._lacking(check, wanted) if cell.key not in tried]:
+            tried.update(cell.key for cell in lacking)
+            for cell in lacking:
+                if not self._has_failed(cell):
+                    with suppress(JobFailed, DataError):  # its own item says so; here it counts as missing
+                        self.worker.make(cell)
             self._look(anew=True)
         return self._outcome(check), len(self.worker.made) - before
 
@@ -65,12 +65,12 @@ class Standing:
         return self._known[check]
 
     def _lacking(self, check: str, selected: Iterable[PlannedCell]) -> list[PlannedCell]:
-        """Return the selected cells that a check needs and that are not done."""
+        """Return the selected cells that a check needs, as far as is known by now, and that are not done.
+
+        Which those are may depend on others: a named range begins and ends where the baselines say.
+        """
         snapshot = self._look()
-        if not self._needed:
-            self._evaluate(None)
-            self._needed = {name: frozenset(outcome.keys) for name, outcome in self._known.items()}
-        keys = self._needed.get(check, frozenset())
+        keys = set(self._outcome(check).keys)
         return [cell for cell in selected if cell.key in keys and not snapshot.done(cell)]
 
     def _has_failed(self, cell: PlannedCell) -> bool:
@@ -100,6 +100,7 @@ class Standing:
 
         snapshot = self._look() if self._snapshot is None else self._snapshot
         plan, store = snapshot.plan, snapshot.store
-        cells, measured = rows(plan, store, snapshot), measure_rows(plan, store, snapshot)
+        cells = rows(plan, store, snapshot)
+        measured = measure_rows(plan, store, snapshot, cells)
         verdicts = evaluate_rows(plan.suite, cells, measured, self.quantities, only=only)
         self._known |= {outcome.check: outcome for outcome in verdicts.outcomes}

@@ -194,6 +194,11 @@ def _quantity_faults(quantity: Quantity) -> Iterator[str]:
                 yield f"selections has {name!r}, which {none}{hint}"
     if quantity.points not in (True, False):
         yield f"points must be True or False, found {quantity.points!r}"
+    tests: Any = quantity.tests
+    if tests is not None and quantity.inference != "curve":
+        yield f"tests are of mean curves: inference must be 'curve', found {quantity.inference!r}"
+    elif tests is not None and not callable(tests):
+        yield f"tests must be a function, found {tests!r}"
 
 
 def _check_twice(components: list[Component]) -> None:

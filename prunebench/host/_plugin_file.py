@@ -37,6 +37,8 @@ class FileImporter:
         whatever the file raises.
         """
         path = path.expanduser().resolve()
+        if path.is_dir():
+            raise PluginError("it is a folder; a Python file is wanted, with a name that ends in .py")
         if not path.is_file():
             raise PluginError(f"there is no such file{nearest_file(path)}")
         name = f"{FILE_MODULE}{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"

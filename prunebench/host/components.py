@@ -324,7 +324,7 @@ class Quantity(Component):
 
     - "seeds": S numbers, one a seed, over all the places (paired t test);
     - "curve": R numbers, one a resample, such as the end of its mean curve; each depends on that row of
-      `curves.weights` alone (bounds by bootstrap);
+      `curves.weights` alone (bounds by `tests` of each value, else by resamples);
     - "counts": P × S numbers, yes (1) or no (0) for each run (exact binomial).
 
     Keyword-only arguments of the function are the quantity's parameters; those without a default have to be
@@ -347,6 +347,14 @@ class Quantity(Component):
     """True if the numbers are points of accuracy: the margin of a check is the setting's δ unless given."""
     version: str | None = None
     depends: tuple[str, ...] = ()
+    tests: Callable[..., Any] | None = None
+    """Of a "curve": a function of the same arguments that tests each value that the number could have.
+
+    It returns a list of (values, p_more, p_less), one for each number that the quantity is the mean of:
+    values that rise, and for each of them p values that are small where the number is surely more, and
+    surely less. If the number truly is a value, each of its p values is below x in at most a share x of
+    experiments. Bounds are where the values end that are not refused, so they are right on every curve;
+    resamples are a guess where it is flat."""
 
     @property
     def source(self) -> object:

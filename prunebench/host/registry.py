@@ -21,7 +21,7 @@ from prunebench.host._plugin_file import FileImporter
 from prunebench.host.components import KINDS, Component, Dataset, Method, Origin
 from prunebench.host.datasets import parse_dataset, spell_dataset
 from prunebench.host.form import Form, ScorerCall
-from prunebench.host.identity import component_identity
+from prunebench.host.identity import Grounds, component_identity, grounds_of
 from prunebench.isolation import Watch, isolated, listed, settle
 
 __all__ = ["Host", "Problem"]
@@ -313,3 +313,11 @@ class Host:
             except PluginError as error:
                 raise PluginError(f"{error} (it comes from {entry.origin})") from error
         return dict(self._identities[key])
+
+    def grounds(self, kind: str, name: str) -> Grounds | None:
+        """Return what the digest of a plugin file's component is of; None of one that has a version, or that
+        no plugin file registers."""
+        entry = self._entry(kind, name)
+        if entry.folder is None or getattr(entry.component, "version", None) is not None:
+            return None
+        return grounds_of(entry.component, entry.folder)

@@ -27,7 +27,7 @@ def record_of(plan: Plan, key: str) -> Fits:
 
     def wrong(record: Record) -> str | None:
         result = record.result
-        if canonical(result["cell"]) != canonical(planned):
+        if canonical(result["cell"], read=True) != canonical(planned, read=True):  # both were JSON
             return f"it is the record of another cell: {_difference(result['cell'], planned)}"
         return (
             _wrong_counts(result, asked, _examples(plan, asked))

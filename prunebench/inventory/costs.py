@@ -12,15 +12,17 @@ from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import MeasureParams, TrainParams
 from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
 
 __all__ = ["cost_rows"]
 
 
+@uncollected()
 def cost_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return a row for each cell, in plan order: its labels, then what `report.results.COSTS` describes.
 
     Multiply-accumulates are counted when a suite is planned and are there for every cell; seconds where the
-    store has the logs or the record of who ran it; the rest where the suite measures it.
+    record says them, or the store has the logs of who ran it; the rest where the suite measures it.
     """
     plan = snapshot.plan
     forward = _forward_macs(plan)
@@ -34,12 +36,19 @@ def cost_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
             "sparsity": round(1 - float(cell.density), 12),
             "seed": cell.seed,
             "key": cell.key,
-            **scoring.of(cell, forward.get(_network(cell))),
+            **_scoring(snapshot, cell, scoring.of(cell, forward.get(_network(cell)))),
             **_recorded(snapshot, cell),
             **_measured(snapshot, cell),
         }
         for cell in plan.cells
     ]
+
+
+def _scoring(snapshot: Snapshot, cell: PlannedCell, counted: dict[str, Any]) -> dict[str, Any]:
+    """Return what scoring took; its time by the record, which others have too, else by the logs."""
+    record = snapshot.result(cell.key)
+    said = (record.provenance.get("time") or {}).get("scoring_seconds") if record is not None else None
+    return counted if said is None else {**counted, "scoring_seconds": said}
 
 
 class _Scoring:
@@ -52,28 +61,33 @@ class _Scoring:
         except OSError:
             self._logs = set()
         self._seconds: dict[str, float | None] = {}
+        self._known: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def of(self, cell: PlannedCell, forward: float | None) -> dict[str, Any]:
-        jobs = [self._plan.jobs[key] for key in self._plan.ancestors(cell.key)]
-        scorings = [
-            (job, len(kept))
-            for job in jobs
-            if not isinstance(job.params, TrainParams)
-            for _, kept in job.params.scorings(cell.prunable).values()
-        ]
-        macs = sum(self._plan.costs[key] for key in {job.key for job, _ in scorings})
-        policies = [
-            len(job.params.run.policy.weights_there)
-            for job in jobs
-            if isinstance(job.params, TrainParams) and job.params.run.policy is not None
-        ]
+        alike = (cell.matrix, id(cell.labels), cell.density)  # other seeds: the same work
+        if alike not in self._known:
+            self._known[alike] = self._work(cell)
+        macs, rounds = self._known[alike]
         return {
             "macs": cell.cost,
             "scoring_macs": macs,
-            "scoring_rounds": sum(rounds for _, rounds in scorings) + sum(policies),
+            "scoring_rounds": rounds,
             "scoring_passes": macs / forward if forward else None,
-            "scoring_seconds": self._time(sorted(_timed(self._plan, jobs))),
+            "scoring_seconds": self._time(_timed(self._plan, cell)) if self._logs else None,
         }
+
+    def _work(self, cell: PlannedCell) -> tuple[float, int]:
+        """Return the multiply-accumulates of all scorings, and how often weights are scored."""
+        macs, rounds = 0.0, 0
+        for key in sorted(self._plan.ancestors(cell.key)):
+            params = self._plan.jobs[key].params
+            if not isinstance(params, TrainParams):
+                scorings = params.scorings(cell.prunable).values()
+                rounds += sum(len(kept) for _, kept in scorings)
+                macs += self._plan.costs[key] if scorings else 0.0
+            elif params.run.policy is not None:
+                rounds += len(params.run.policy.weights_there)
+        return macs, rounds
 
     def _time(self, keys: Sequence[str]) -> float | None:
         """Return how long these jobs took together; None where a log does not say."""
@@ -87,9 +101,10 @@ class _Scoring:
         return self._seconds[key]
 
 
-def _timed(plan: Plan, jobs: Sequence[Any]) -> set[str]:
+def _timed(plan: Plan, cell: PlannedCell) -> list[str]:
     """Return the keys of the jobs that score or make masks."""
-    return {job.key for job in jobs if job.kind in ("score", "mask", "shuffle")}
+    keys = sorted(plan.ancestors(cell.key))
+    return [key for key in keys if plan.jobs[key].kind in ("score", "mask", "shuffle")]
 
 
 def _network(cell: PlannedCell) -> tuple[str, str]:
@@ -102,11 +117,17 @@ def _forward_macs(plan: Plan) -> dict[tuple[str, str], float]:
     Read off cells that are scored and of which a measured course says how many passes that took.
     """
     known: dict[tuple[str, str], float] = {}
+    looked: set[tuple[str, ...]] = set()
     for cell in plan.cells:
-        if _network(cell) not in known and (passes := _passes(plan, cell)):
+        alike = (*_network(cell), cell.matrix, cell.labels.get("method", ""))  # one of them is enough
+        if _network(cell) in known or alike in looked:
+            continue
+        if passes := _passes(plan, cell):
             jobs = (plan.jobs[key] for key in plan.ancestors(cell.key))
             macs = sum(plan.costs[job.key] for job in jobs if job.kind in ("score", "mask"))
             known[_network(cell)] = macs / passes
+        elif float(cell.density) < 1:
+            looked.add(alike)
     return known
 
 
@@ -152,6 +173,8 @@ _FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 def _measured(snapshot: Snapshot, cell: PlannedCell) -> dict[str, Any]:
     numbers: dict[str, Any] = {column: None for columns in _FIELDS.values() for column in columns}
     for key in cell.targets[1:]:
+        if not snapshot.listed(key):
+            continue
         params = snapshot.plan.jobs[key].params
         if not isinstance(params, MeasureParams) or params.diagnostic.name not in _FIELDS:
             continue

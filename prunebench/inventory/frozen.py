@@ -63,13 +63,14 @@ def freeze(plan: Plan, store: Store) -> Path:
 
 
 def read_frozen(
-    path: Path, store: Store, *, unsealed: bool = False, mentions: str | None = None
+    path: Path, store: Store, *, unsealed: bool = False, mentions: str | None = None, whole: bool = False
 ) -> Plan | None:
     """Read a frozen plan of `store`, its checksum verified.
 
     None for one of another format: such a plan is made anew. With `unsealed`, plans of format 1 are read too,
     which have no checksum: to explain what changed, never to make a table of. None as well where the text
-    `mentions` is nowhere in it.
+    `mentions` is nowhere in it. What jobs are asked is looked at when it is first wanted; of a plan that
+    somebody else has written at once, the `whole` of it.
 
     Raises: Missing; Damaged, once the file has been set aside; StoreError where it cannot be read.
     """
@@ -77,7 +78,7 @@ def read_frozen(
     def parse(content: bytes) -> Plan | None:
         if mentions is not None and mentions.encode() not in content:
             return None
-        return Plan.thaw(orjson.loads(content))
+        return Plan.thaw(orjson.loads(content), whole=whole or unsealed)
 
     with uncollected():
         return store.read_plan(path, parse, unsealed=unsealed)

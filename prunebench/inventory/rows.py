@@ -8,14 +8,16 @@ from typing import Any
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.params import MeasureParams
 from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
-__all__ = ["SETTING_LABELS", "measure_rows", "of_selection", "rows"]
+__all__ = ["SETTING_LABELS", "by_position", "measure_rows", "of_selection", "rows"]
 
 SETTING_LABELS = ("architecture", "dataset", "recipe", "split", "find", "score_at")
 """A cell's labels that say which setting it is of."""
 
 
+@uncollected()
 def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
     """Return what `prunebench.analysis.table` takes: labels, status and counts of every cell, in plan order.
 
@@ -66,16 +68,24 @@ def of_selection(rows: Sequence[Mapping[str, Any]], asked: Collection[str]) -> l
     return [row for row in marked if tuple(row[name] for name in SETTING_LABELS) in shown]
 
 
-def measure_rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
+@uncollected()
+def measure_rows(
+    plan: Plan,
+    store: Store,
+    snapshot: Snapshot | None = None,
+    cells: Sequence[Mapping[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
     """Return what `prunebench.analysis.measures` takes, cell by cell in plan order, measures in the suite's.
 
     A measure is "finished", "diverged" (what it is of diverged), "failed" (something that it needs failed,
     and nothing came out since) or "missing". Unpruned cells have none of their masks. `snapshot` saves
-    reading results again.
+    reading results again; `cells` are the `rows` of the same, where these are there already.
     """
     snapshot = snapshot or Snapshot(plan, store)
     table = []
-    for cell, row in zip(plan.cells, rows(plan, store, snapshot), strict=True):
+    for cell, row in zip(plan.cells, cells or rows(plan, store, snapshot), strict=True):
+        if not cell.targets[1:]:
+            continue
         about = {
             name: value for name, value in row.items() if name not in ("correct", "examples", "accuracy")
         }
@@ -97,6 +107,7 @@ def _result(record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {
         "status": result["outcome"],
         "numerics": record.provenance.get("numerics"),
+        "by_position": by_position(record),
         **_layers(result),
     }
     if result["outcome"] == "diverged":
@@ -108,6 +119,12 @@ def _result(record: Record) -> dict[str, Any]:
         "loss": test["loss"],
         "accuracy": 100 * test["correct"] / test["examples"],
     }
+
+
+def by_position(record: Record) -> float | None:
+    """Return which share of the weights kept was chosen by position among equal scores; None where none."""
+    tied, kept = record.provenance.get("by_position"), (record.result.get("mask") or {}).get("kept")
+    return tied / kept if tied and kept else None
 
 
 def _layers(result: Mapping[str, Any]) -> dict[str, Any]:

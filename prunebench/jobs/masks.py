@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -32,6 +33,9 @@ Inputs = list[Artifact]
 Output = tuple[dict[str, Any], dict[str, Any]]
 """Tensors and metadata."""
 
+_BY_POSITION = "by_position"
+"""In a mask's provenance: how many of its weights were chosen by position, as their scores were equal."""
+
 
 def _committed(make: Callable[[Job, Context, Inputs], Output]) -> Callable[[Job, Context], None]:
     """Commit what `make` makes of a job's inputs; or that one of them diverged, or is found to have."""
@@ -49,13 +53,33 @@ def _committed(make: Callable[[Job, Context, Inputs], Output]) -> Callable[[Job,
         diverged = next((source.meta["diverged"] for source in inputs if source.meta.get("diverged")), None)
         if diverged is None:
             try:
+                began = time.monotonic()
                 tensors, more = make(job, context, inputs)
-                meta |= more
+                by_position = more.pop(_BY_POSITION, 0)
+                spent: dict[str, Any] = _spent(job, inputs, time.monotonic() - began)
+                meta |= {**more, "provenance": spent | ({_BY_POSITION: by_position} if by_position else {})}
             except DivergedError:
                 diverged = {"run": first.meta["run"], "step": first.meta["step"]}
         context.store.write_artifact(job.key, tensors, {**meta, "diverged": diverged} if diverged else meta)
 
     return run
+
+
+def _spent(job: Job, inputs: Inputs, seconds: float) -> dict[str, Any]:
+    """Return the seconds of this job and of the scores and masks that it is made of, by key.
+
+    Nothing where a state has been pruned before: what that took is not known here.
+    """
+    spent: dict[str, float] = {job.key: round(seconds, 3)}
+    for source in inputs:
+        before = (source.meta.get("provenance") or {}).get("scoring_seconds")
+        if source.meta.get("kind") in ("score", "mask", "shuffle"):
+            if before is None:
+                return {}
+            spent |= before
+        elif source.meta.get("mask_shapes"):
+            return {}
+    return {"scoring_seconds": spent}
 
 
 @_committed
@@ -74,31 +98,36 @@ def run_score(job: Job, context: Context, inputs: Inputs) -> Output:
 def run_mask(job: Job, context: Context, inputs: Inputs) -> Output:
     """Commit the mask that keeps exactly the weights wanted: of scores, by rounds, or a state's own."""
     first, params = inputs[0], job.params
+    tied: list[int] = []
     if isinstance(params, MaskOfState):
         tensors, meta = _packed(mask_from(first))
         return tensors, {"history": first.meta.get("history", []), **meta}
     if isinstance(params, MaskInRounds):
-        mask, outer = _in_rounds(params, context, inputs)
+        mask, outer = _in_rounds(params, context, inputs, tied.append)
     else:
         form, outer = _form(job.params_as(MaskOfScores), inputs), _outer_of(first)
         scores = {name: tensor for name, tensor in first.tensors.items() if not name.startswith(f"{_OUTER}/")}
-        mask = make_mask(scores, form, mask=outer, warn=log.warning)
+        mask = make_mask(scores, form, mask=outer, warn=log.warning, count=tied.append)
     empty = emptied_layers(mask, "the method")
     if empty:
         log.warning("%s", empty)
     tensors, meta = _packed(mask)
     bits, shapes = _outer(outer)
-    return tensors | bits, meta | shapes
+    return tensors | bits, meta | shapes | {_BY_POSITION: sum(tied)}
 
 
 @_committed
 def run_shuffle(job: Job, context: Context, inputs: Inputs) -> Output:
     """Commit a mask with each layer's entries permuted at random."""
     rng = stream(job.params_as(ShuffleParams).seed, "shuffle")
-    return _packed(shuffle_mask(mask_from(inputs[0]), rng, _outer_of(inputs[0])))
+    tensors, meta = _packed(shuffle_mask(mask_from(inputs[0]), rng, _outer_of(inputs[0])))
+    before = (inputs[0].meta.get("provenance") or {}).get(_BY_POSITION, 0)
+    return tensors, meta | {_BY_POSITION: before}
 
 
-def _in_rounds(params: MaskInRounds, context: Context, inputs: Inputs) -> tuple[Mask, Mask | None]:
+def _in_rounds(
+    params: MaskInRounds, context: Context, inputs: Inputs, count: Callable[[int], Any]
+) -> tuple[Mask, Mask | None]:
     """Return the mask of a state that is scored again and again, and the mask that the state had."""
     state, regrowth = unpack_state(inputs[0]), params.regrowth
     module = network_of(params.scoring, context, state)
@@ -111,7 +140,8 @@ def _in_rounds(params: MaskInRounds, context: Context, inputs: Inputs) -> tuple[
     )
     rng = stream(params.scoring.seed, "scores")
     with blaming_divergence(module, scoring, state.step):
-        return make_mask(module, form, scoring, mask=state.mask, rng=rng, warn=log.warning), state.mask
+        mask = make_mask(module, form, scoring, mask=state.mask, rng=rng, warn=log.warning, count=count)
+    return mask, state.mask
 
 
 def _form(params: MaskOfScores | MaskInRounds, inputs: Inputs) -> MaskForm:

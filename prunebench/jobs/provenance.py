@@ -46,6 +46,7 @@ def provenance(
             **of_state.get("time", {}),
         },
         "commit": _commit(),
+        **{name: of_state[name] for name in ("by_position",) if name in of_state},
     }
 
 

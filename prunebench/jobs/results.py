@@ -75,8 +75,14 @@ def run_record(job: Job, context: Context) -> None:
         "state": state_key,
         "curve": list(state.get("curve", [])),
     }
+    how: dict[str, Any] = dict(state.get("provenance", {}))
     if len(job.inputs) > 1:
         mask = context.meta(job.inputs[1])
+        spent = (mask.get("provenance") or {}).get("scoring_seconds")
+        if spent:
+            how["time"] = {**how.get("time", {}), "scoring_seconds": round(sum(spent.values()), 3)}
+        if tied := (mask.get("provenance") or {}).get("by_position"):
+            how["by_position"] = tied
         if not mask.get("diverged"):
             result["mask"] = {
                 "key": job.inputs[1],
@@ -90,4 +96,4 @@ def run_record(job: Job, context: Context) -> None:
             "outcome": "finished",
             "test": {name: last[name] for name in ("correct", "examples", "loss")},
         }
-    context.store.write_record(job.key, result, provenance(context, state.get("provenance", {})))
+    context.store.write_record(job.key, result, provenance(context, how))

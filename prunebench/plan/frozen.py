@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
 from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
+from prunebench.errors import StoreError
 from prunebench.plan.cells import PlannedCell
-from prunebench.plan.job import PARAMS, Job, Kind
+from prunebench.plan.job import FrozenJob, Job, Kind
 from prunebench.plan.plain import Reader
 
 if TYPE_CHECKING:
@@ -70,11 +71,12 @@ def frozen(plan: Plan) -> dict[str, Any]:
     }
 
 
-def thawed(value: Any) -> dict[str, Any]:
+def thawed(value: Any, *, whole: bool = True) -> dict[str, Any]:
     """Return the fields of the plan that `frozen` wrote.
 
     Raises: ValueError for what is none: every field's kind is looked at, and that all that is referred to is
-    there, inputs before what reads them.
+    there, inputs before what reads them. The parameters of jobs are looked at where the plan is to be read as
+    a `whole`; else when they are first asked for (see `FrozenJob`): there are tens of thousands.
     """
     try:
         read = _Frozen.model_validate(value)
@@ -84,6 +86,10 @@ def thawed(value: Any) -> dict[str, Any]:
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"not a frozen plan: {where}: {first['msg']}") from None
     jobs = _jobs(read)
+    try:
+        _ = [job.params for job in jobs.values()] if whole else []
+    except StoreError as error:
+        raise ValueError(str(error)) from error
     try:
         cells = [_cell(read.labels, cell) for cell in read.cells]
     except (IndexError, KeyError, TypeError, AttributeError) as error:
@@ -105,13 +111,9 @@ def _jobs(read: _Frozen) -> dict[str, Job]:
     for key, kind, params, inputs in read.jobs:
         if [name for name in inputs if name not in jobs]:
             raise ValueError(f"not a frozen plan: job {key} reads what does not come before it")
-        try:
-            asked = reader.one_of(PARAMS[kind], params)
-        except (IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"not a frozen plan: job {key} is incomplete") from error
         if key not in read.costs or (kind == "record" and not inputs):
             raise ValueError(f"not a frozen plan: job {key} is incomplete")
-        jobs[key] = Job(key, asked, tuple(inputs))
+        jobs[key] = FrozenJob(key, kind, params, tuple(inputs), reader)
     return jobs
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from prunebench.errors import StoreError
 from prunebench.plan.params import (
     MaskInRounds,
     MaskOfScores,
@@ -16,8 +17,9 @@ from prunebench.plan.params import (
     ShuffleParams,
     TrainParams,
 )
+from prunebench.plan.plain import Reader
 
-__all__ = ["JOB_VERSIONS", "PARAMS", "Job", "Kind", "kind_of", "state_key"]
+__all__ = ["JOB_VERSIONS", "PARAMS", "FrozenJob", "Job", "Kind", "kind_of", "state_key"]
 
 Kind = Literal["train", "score", "mask", "shuffle", "measure", "record"]
 
@@ -71,6 +73,37 @@ class Job:
         if not isinstance(self.params, kind):
             raise TypeError(f"{self.kind} job {self.key[:12]} has no {kind.__name__}")
         return self.params
+
+
+class FrozenJob(Job):
+    """A job of a frozen plan: what it is asked is read when that is first wanted, of most jobs never."""
+
+    __slots__ = ("_source",)
+    _source: tuple[Kind, Any, Reader]
+
+    def __init__(self, key: str, kind: Kind, params: Any, inputs: tuple[str, ...], reader: Reader) -> None:
+        """Make a job of its row in the plan's file; `reader` knows what rows share."""
+        put = object.__setattr__
+        put(self, "key", key)
+        put(self, "inputs", inputs)
+        put(self, "_source", (kind, params, reader))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the parameters, the first time. Raises: StoreError for none that a job of its kind has."""
+        if name != "params":
+            raise AttributeError(name)
+        kind, row, reader = self._source
+        try:
+            params = reader.one_of(PARAMS[kind], row)
+        except (IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise StoreError(f"not a frozen plan: job {self.key} is incomplete") from error
+        object.__setattr__(self, "params", params)
+        return params
+
+    @property
+    def kind(self) -> Kind:
+        """What is done, as the plan's file says it."""
+        return self._source[0]
 
 
 def kind_of(params: Params) -> Kind:

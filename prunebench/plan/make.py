@@ -19,6 +19,7 @@ from prunebench.suite.references import kinds_of
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
     from prunebench.suite import Cell, Suite
+    from prunebench.suite.schema import Matrix
 
 __all__ = ["make_plan"]
 
@@ -43,6 +44,8 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     }
     if inferred := _inferred(cells, host):
         described["inferred"] = inferred
+    if uneven := _uneven(suite.matrices):
+        described["uneven"] = uneven
     described |= frozen_checks(suite.checks, suite.claims)
     if limit is not None:
         described["limit"] = limit
@@ -68,6 +71,18 @@ def _inferred(cells: Iterable[Cell], host: Host) -> dict[str, list[str]]:
     named = {label: label.partition("[")[0] for label in sorted({cell.labels["recipe"] for cell in cells})}
     fields = {label: host.get("recipes", name).inferred for label, name in named.items() if name in known}
     return {label: list(names) for label, names in fields.items() if names}
+
+
+def _uneven(matrices: Iterable[Matrix]) -> dict[str, str]:
+    """Return of which matrices the suite leaves cells out: "methods" where of methods by name, else "any".
+
+    Whoever publishes results is asked for all others.
+    """
+    return {
+        one.name: "any" if one.only or not all(entry.method for entry in one.exclude or ()) else "methods"
+        for one in matrices
+        if one.only or one.exclude
+    }
 
 
 def _steps(cells: Iterable[Cell], builder: Builder) -> list[list[str | int]]:

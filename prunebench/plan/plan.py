@@ -130,6 +130,9 @@ class Plan:
         return frozen(self)
 
     @classmethod
-    def thaw(cls, value: Any) -> Plan:
-        """Return the plan that `frozen` wrote. Raises: ValueError for what is none."""
-        return cls(**thawed(value))
+    def thaw(cls, value: Any, *, whole: bool = True) -> Plan:
+        """Return the plan that `frozen` wrote, all of it looked at where it is to be read as a `whole`.
+
+        Raises: ValueError for what is none.
+        """
+        return cls(**thawed(value, whole=whole))

@@ -76,27 +76,32 @@ def chosen_by_position(
     allocation: Allocation = "global",
     current: Mask | None = None,
     who: str,
+    count: Callable[[int], Any] | None = None,
 ) -> str | None:
     """Return a sentence where the scores were too few for the mask made of them; None where they sufficed.
 
     That is where the last weights kept have the score of others that were removed: with a score of 0 it is
     always told, with another where it concerns more than a hundredth of what is kept. Where `current` removed
     weights before, scores of 0 that are kept as the highest are told as well: what was removed could not be
-    lower. Arguments as of `keep_top`, which made the mask.
+    lower. Arguments as of `keep_top`, which made the mask. `count` is told how many weights were chosen by
+    position among equal scores, where there are some.
     """
     parts = [part_of(name, score, current) for name, score in scores.items()]
     marks = [mask[name].numpy().reshape(-1) for name in scores]
     together = isinstance(allocation, str) and allocation == "global"
     groups = [(parts, marks)] if together else [([p], [m]) for p, m in zip(parts, marks, strict=True)]
-    zeros = equals = equal = 0
+    zeros = equals = equal = by_position = 0
     split = False
     for own, chosen in groups:
         value, kept, all_ = ties(own, chosen, keep)
+        by_position += kept if kept < all_ else 0
         fewer = any(part.left < part.values.size for part in own)
         if value == 0 and (kept < all_ or (fewer and keep in ("high", "far"))):
             zeros, split = zeros + kept, split or kept < all_
         elif kept < all_:
             equals, equal = equals + kept, equal + all_
+    if by_position and count is not None:
+        count(by_position)
     if zeros:
         rest = ", the rest was chosen by position" if split else ""
         return (

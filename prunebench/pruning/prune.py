@@ -104,6 +104,7 @@ def make_mask(
     rng: RandomStream | None = None,
     warn: Warn | None = None,
     on_round: Callable[[int, Mask], None] | None = None,
+    count: Callable[[int], Any] | None = None,
 ) -> Mask:
     """Return the mask that a form makes of a network, or, in one shot, of the scores that it was given.
 
@@ -115,6 +116,7 @@ def make_mask(
     warn: is told of scores too few for the last count, or, in rounds, all zero in a network of which weights
         are removed: no path may be left then
     on_round: is told of each round's number and mask
+    count: is told how many of the weights kept were chosen by position among equal scores, where some were
 
     In rounds a weight that is removed stays removed, unless there is `regrowth` (de Jorge et al. 2021): then
     all weights are ranked in each round, the removed ones by its function, and one that returns has the value
@@ -124,11 +126,11 @@ def make_mask(
     Raises: as `score_network` and `keep_top`; UsageError for counts that cannot be kept.
     """
     if not isinstance(scored, nn.Module):
-        return _selected(scored, form, mask, "the scorer" if scoring is None else scoring.who, warn)
+        return _selected(scored, form, mask, "the scorer" if scoring is None else scoring.who, warn, count)
     assert scoring is not None
     alone = form.regrowth is None  # then it is looked once at what the scorer's rounds leave behind
     with isolated(scoring.who) if alone else nullcontext():
-        return _in_rounds(scored, form, scoring, mask, rng, warn, on_round)
+        return _in_rounds(scored, form, scoring, mask, rng, warn, on_round, count)
 
 
 def _in_rounds(
@@ -139,6 +141,7 @@ def _in_rounds(
     rng: RandomStream | None,
     warn: Warn | None,
     on_round: Callable[[int, Mask], None] | None,
+    count: Callable[[int], Any] | None,
 ) -> Mask:
     """Score and select as often as the form says; one shot is one round with words of its own."""
     net = scoring.network(module, mask)
@@ -156,10 +159,13 @@ def _in_rounds(
             if k == 1 and first.kept == first.prunable:
                 raise ComponentError(all_zero(scoring.who))
             zero = zero or k
-        told = warn if last and (zero is None or form.rounds is None) else None
-        mask = _selected(scores, replace(form, kept=kept, allocation=share), current, scoring.who, told)
+        counted = last and (zero is None or form.rounds is None)
+        told, tied = (warn, count) if counted else (None, None)
+        mask = _selected(scores, replace(form, kept=kept, allocation=share), current, scoring.who, told, tied)
         if on_round is not None:
             on_round(k, mask)
+    if zero is not None and form.rounds is not None and count is not None:
+        count(mask.kept)
     if zero is not None and form.rounds is not None and warn is not None:
         warn(
             f"{scoring.who}: in round {zero} of {len(counts)} every score of what was left was 0: from there "
@@ -168,11 +174,20 @@ def _in_rounds(
     return mask
 
 
-def _selected(scores: Scores, form: MaskForm, current: Mask | None, who: str, warn: Warn | None) -> Mask:
+def _selected(
+    scores: Scores,
+    form: MaskForm,
+    current: Mask | None,
+    who: str,
+    warn: Warn | None,
+    count: Callable[[int], Any] | None,
+) -> Mask:
     """Return the mask that one scoring makes: all masks are made here."""
     how: Any = {"keep": form.keep, "allocation": form.allocation, "current": current, "who": who}
     mask = keep_top(scores, form.kept, **how)
-    few = None if warn is None else chosen_by_position(scores, mask, **how)
+    if warn is None and count is None:
+        return mask
+    few = chosen_by_position(scores, mask, **how, count=count)
     if few and warn is not None:
         warn(few)
     return mask

@@ -11,6 +11,7 @@ import pandas as pd
 
 from prunebench.analysis import SETTING, VARIANT, compare, variant_name
 from prunebench.analysis.names import ALSO
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.comparison import p_value
 from prunebench.report.document import Block, Cell, Document, Notes, Section, Table
@@ -233,7 +234,7 @@ def _table(rows: pd.DataFrame) -> Table:
                 Cell(variant_name(row["method"], row["ablations"])),
                 Cell(f"{labels[row['sparsity']]} %", True),
                 *(Cell(str(row[kind]) if row[kind] else "", True) for kind in (*_BOTH, *_ONE[:2])),
-                *(_number(row[name], ".2f") for name in ("mean_a", "mean_b")),
+                *(_number(row[name]) for name in ("mean_a", "mean_b")),
                 Cell("" if absent(row["mean"]) else signed(row["mean"]), True),
                 Cell(interval, True),
                 p_value(row["p"]),
@@ -242,8 +243,8 @@ def _table(rows: pd.DataFrame) -> Table:
     return Table("changes", columns, tuple(body))
 
 
-def _number(value: float, spelled: str) -> Cell:
-    return Cell() if absent(value) else Cell(format(value, spelled), True)
+def _number(value: float) -> Cell:
+    return Cell() if absent(value) else Cell(spelled(value, "points"), True)
 
 
 def _listed(rows: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:
@@ -264,7 +265,7 @@ def _listed(rows: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:
 
 def _accuracy(row: Mapping[str, Any], side: str) -> str:
     value = row[f"accuracy_{side}"]
-    return str(row[f"status_{side}"]) if value is None else f"{value:.2f}"
+    return str(row[f"status_{side}"]) if value is None else spelled(value, "points")
 
 
 # -- for programs ----------------------------------------------------------------------------------------

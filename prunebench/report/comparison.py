@@ -9,6 +9,7 @@ import pandas as pd
 
 from prunebench.analysis import ACROSS, SETTING, variant_name
 from prunebench.analysis.power import MANY
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.document import Block, Cell, Document, Notes, Section, Table
 from prunebench.report.escapes import json_text
@@ -103,7 +104,7 @@ def _setting(rows: pd.DataFrame, results: Results, shown: Sequence[str]) -> Sect
     ranges = results.board.ranges[tuple(setting.values())]
     names = {"of": "method", "against": "against"}
     columns = (_COLUMNS[0], *(names[name] for name in shown), *_COLUMNS[1:])
-    blocks: list[Block] = [f"Margin: {ranges.margin:g} points."]
+    blocks: list[Block] = [f"Margin: {spelled(ranges.margin, 'exact')} points."]
     if ranges.unknown:
         blocks.append(f"Trivial, matching and extreme ranges are not known: {ranges.unknown}.")
     left = (*range(1, len(shown) + 1), len(columns) - 2)
@@ -132,14 +133,14 @@ def _row(row: Mapping[Any, Any], labels: Mapping[float, str], shown: Sequence[st
 
 
 def _number(value: float) -> Cell:
-    return Cell("–") if absent(value) else Cell(f"{value:.2f}", True, value=float(value))
+    return Cell("–") if absent(value) else Cell(spelled(value, "points"), True, value=float(value))
 
 
 def p_value(value: float) -> Cell:
     """Return a p value with three digits."""
     if absent(value):
         return Cell()
-    return Cell("<0.001" if value < 0.001 else f"{value:.3f}", True, value=float(value))
+    return Cell(spelled(value, "p"), True, value=float(value))
 
 
 def _notes(records: Sequence[Mapping[Any, Any]]) -> Notes:
@@ -176,8 +177,8 @@ def _across(across: pd.DataFrame) -> Table:
                 Cell(f"{row['settings']} of {row['of']}", True),
                 Cell(signed(row["difference"]), True),
                 Cell(f"[{signed(row['low'])}, {signed(row['high'])}]", True),
-                Cell(f"{100 * row['improvement']:.0f} %", True),
-                Cell(f"{100 * row['within']:.0f} %", True),
+                Cell(spelled(row["improvement"], "share"), True),
+                Cell(spelled(row["within"], "share"), True),
             )
         )
     return Table("across", columns, tuple(body), left=(1, 2))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from prunebench.analysis import AT_SPARSITY, SETTING, VARIANT
+from prunebench.numbers import spelled
 from prunebench.report.document import Block, Cell, Table
-from prunebench.report.fields import absent, amount, seconds
-from prunebench.report.results import COSTS, Results
+from prunebench.report.fields import absent
+from prunebench.report.results import COST_FORMS, COSTS, Results
 
 __all__ = ["COST_LEGEND", "cost_blocks", "with_costs"]
 
@@ -32,31 +33,19 @@ def with_costs(results: Results) -> pd.DataFrame:
     return summary.assign(**{name: summary[name].where(at_sparsity) for name in COSTS})
 
 
-class _Column(NamedTuple):
-    heading: str
-    name: str
-    spell: Callable[[float], str]
+_COLUMNS = {
+    "scorings": "scoring_rounds",
+    "scoring passes": "scoring_passes",
+    "scoring time": "scoring_seconds",
+    "MACs in all": "macs",
+    "training FLOPs, dense": "training_flops_dense",
+    "training FLOPs, sparse": "training_flops_sparse",
+    "FLOPs of an example, sparse": "flops_sparse",
+    "weights kept": "kept",
+    "effective density": "effective_density",
+}
+"""Headings, and what stands below them."""
 
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.4g} %"
-
-
-_COLUMNS = (
-    _Column("scorings", "scoring_rounds", _count),
-    _Column("scoring passes", "scoring_passes", _count),
-    _Column("scoring time", "scoring_seconds", seconds),
-    _Column("MACs in all", "macs", amount),
-    _Column("training FLOPs, dense", "training_flops_dense", amount),
-    _Column("training FLOPs, sparse", "training_flops_sparse", amount),
-    _Column("FLOPs of an example, sparse", "flops_sparse", amount),
-    _Column("weights kept", "kept", _count),
-    _Column("effective density", "effective_density", _share),
-)
 COST_LEGEND = (
     "Costs are those of a method that is run alone, from the first step on: means over seeds. Scorings: how "
     "often weights are scored; passes: in forward passes of one example. MACs (multiply-accumulates) are "
@@ -79,20 +68,21 @@ def cost_blocks(
         names: the methods as they are shown, each with its row; None: not planned there.
         label: the sparsity in percent; why: what is particular of it.
     """
-    columns = [column for column in _COLUMNS if any(not absent(row[column.name]) for row in rows)]
+    columns = {head: name for head, name in _COLUMNS.items() if any(not absent(row[name]) for row in rows)}
     if all(not absent(row["training_flops_dense"]) for row in rows):
-        columns = [column for column in columns if column.name != "macs"]
+        columns.pop("MACs in all", None)
     if not columns:
         return []
     body = tuple(
-        (Cell(name), *(_cell(row, column) for column in columns)) for name, row in names if row is not None
+        (Cell(name), *(_cell(row[column], COST_FORMS[column]) for column in columns.values()))
+        for name, row in names
+        if row is not None
     )
-    of = {f"{row['prunable']:,.0f}" for row in rows if not absent(row["prunable"])}
+    of = {spelled(row["prunable"], "count") for row in rows if not absent(row["prunable"])}
     weights = f", of {of.pop()} weights" if len(of) == 1 else ""
     heading = f"Costs at {label} %{why}{weights}:"
-    return [heading, Table("cost", ("method", *(column.heading for column in columns)), body)]
+    return [heading, Table("cost", ("method", *columns), body)]
 
 
-def _cell(row: Mapping[Any, Any], column: _Column) -> Cell:
-    value = row[column.name]
-    return Cell() if absent(value) else Cell(column.spell(value), True, value=float(value))
+def _cell(value: float, form: str) -> Cell:
+    return Cell() if absent(value) else Cell(spelled(value, form), True, value=float(value))

@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import EmptyLayer
+from prunebench.numbers import spelled
 
 __all__ = [
     "Footnotes",
+    "by_position_remark",
     "diverged_remark",
     "empty_remark",
     "inferred_remark",
@@ -51,7 +53,7 @@ def diverged_remark(row: Row, *, mixed: bool) -> str:
             "Diverged runs are out of means and differences, which then decide nothing: the number of "
             "classes, and so the accuracy of a guess, is not known."
         )
-    counts = f"counts with the accuracy of a guess, {row['guess']:.4g} %"
+    counts = f"counts with the accuracy of a guess, {spelled(row['guess'] / 100, 'share')}"
     if not mixed:
         return f"In differences, places and ranges a diverged run {counts}."
     return (
@@ -85,6 +87,16 @@ def empty_remark(layers: Sequence[EmptyLayer], planned: int) -> str:
     if more > 0:
         said.append(f"and {more} more {'layer' if more == 1 else 'layers'}")
     return f"No weight is left in {', '.join(said)}."
+
+
+def by_position_remark(seeds: int, planned: int) -> str:
+    """Return in how many seeds' masks position chose most weights; nothing where in none."""
+    if not seeds:
+        return ""
+    return (
+        f"In {seeds} of {planned} masks most weights kept were chosen by position, because their scores were "
+        "equal."
+    )
 
 
 def numerics_remark(classes: Collection[str], usual: str) -> str:

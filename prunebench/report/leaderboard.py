@@ -15,7 +15,7 @@ from prunebench.report.costs import COST_LEGEND, with_costs
 from prunebench.report.document import Document, Notes, Section, Table
 from prunebench.report.formats import csv_rows, json_rows, latex, markdown, terminal
 from prunebench.report.overall import overall_section
-from prunebench.report.replication import REPLICATION, quantities_section, replication
+from prunebench.report.replication import REPLICATION
 from prunebench.report.results import COSTS, Results
 from prunebench.report.settings import LEGEND, Shown, setting_section
 from prunebench.report.standings import LONG, Standing
@@ -86,15 +86,14 @@ def leaderboard(results: Results, format: str = "md", *, tables: Sequence[str] =
 def document(results: Results) -> Document:
     """Return what a leaderboard says to people, for a writer of any format."""
     shown = Shown.of(results.suite)
-    reported = replication(results)
+    reported = results.reported
     sections = [
         setting_section(standing, shown, rows, _of(standing, reported), _of(standing, results.board.cells))
         for standing, rows in rows_by_setting(results)
     ]
     overall = overall_section(results)
     verdicts, fault = verdicts_of(results)
-    quantities = quantities_section(verdicts)
-    sections += [*([quantities] if quantities else []), *verdict_sections(verdicts, fault)]
+    sections += verdict_sections(verdicts, fault)
     sections += [overall] if overall else []
     legends = (LEGEND, COST_LEGEND) if _has_costs(sections) else (LEGEND,)
     note = smoke.note(results.suite)
@@ -149,7 +148,7 @@ def _csv(results: Results, table: str) -> str:
 def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
     """Return the rows of a table, and which of their columns are written."""
     if table == "reported":
-        return replication(results), REPLICATION
+        return results.reported, REPLICATION
     if table == "claims":
         return claims_frame(verdicts_of(results)[0]), CLAIM_COLUMNS
     if table == "checks":
@@ -161,7 +160,7 @@ def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
 
 
 def _json(results: Results) -> dict[str, Any]:
-    reported = replication(results)
+    reported = results.reported
     verdicts, _ = verdicts_of(results)
     return {
         "schema": SCHEMA,

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
+from prunebench.percent import percent_labels
 from prunebench.report.document import Cell, Document, Section, Table
 from prunebench.report.escapes import json_text
 from prunebench.report.formats import csv_rows
@@ -37,20 +38,21 @@ def measures_text(
 
 
 def _sections(found: pd.DataFrame) -> Iterator[Section]:
+    labels = percent_labels(found["sparsity"])
     for names, part in found.groupby([*SETTING, "measure"], sort=False):
         setting = ", ".join(str(name) for name in names[:-1] if name)
-        rows = [_row(dict(row)) for row in part.to_dict("records")]
+        rows = [_row(dict(row), labels) for row in part.to_dict("records")]
         table = Table(str(names[-1]), tuple(rows[0]), tuple(tuple(row.values()) for row in rows), left=(2,))
         yield Section(f"{names[-1]}: {setting}", (table,))
 
 
-def _row(row: dict[Any, Any]) -> dict[str, Cell]:
+def _row(row: dict[Any, Any], labels: Mapping[float, str]) -> dict[str, Cell]:
     method = variant_name(str(row["method"]), str(row["ablations"]))
     if row.get("also"):
         method += f" (also: {', '.join(row['also'])})"
     start = {
         "method": Cell(method),
-        "sparsity": Cell(f"{100 * row['sparsity']:.4g} %", True, value=row["sparsity"]),
+        "sparsity": Cell(f"{labels[row['sparsity']]} %", True, value=row["sparsity"]),
         "field": Cell(row["field"]),
     }
     if "mean" not in row:

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
+from prunebench.numbers import spelled
 from prunebench.report.document import Block, Cell, Section, Table
-from prunebench.report.fields import absent, place, signed
+from prunebench.report.fields import interval, place
 from prunebench.report.methods import Methods, Row
 from prunebench.report.results import Results
 from prunebench.report.settings import heading
@@ -93,7 +94,7 @@ def _cell(row: Row) -> Cell:
         return Cell("diverged" if row["diverged"] else "–")
     where = place(row).text
     diverged = f", {row['diverged']} diverged" if row["diverged"] else ""
-    text = f"{row['mean']:.2f}" + (f" ({where}{diverged})" if where else "")
+    text = spelled(row["mean"], "points") + (f" ({where}{diverged})" if where else "")
     return Cell(text, True, value=float(row["mean"]))
 
 
@@ -118,23 +119,10 @@ def _across_table(over: str, details: Sequence[str], rows: Sequence[Mapping[Any,
         (
             Cell(variant_name(row["method"], row["ablations"])),
             Cell(f"{row['settings']} of {row['of']}", True, value=float(row["settings"])),
-            _interval(row["difference"], row["low"], row["high"], signed),
-            _interval(row["improvement"], row["improvement_low"], row["improvement_high"], _share),
-            _interval(row["within"], None, None, _share),
+            interval(row["difference"], row["low"], row["high"], "difference"),
+            interval(row["improvement"], row["improvement_low"], row["improvement_high"], "share"),
+            interval(row["within"], None, None, "share"),
         )
         for row in rows
     )
     return Table(name, ("method", "settings", "difference", "improvement", "within"), body, kind="overall")
-
-
-def _share(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _interval(value: Any, low: Any, high: Any, spell: Any) -> Cell:
-    if absent(value):
-        return Cell()
-    text = spell(value)
-    if not absent(low) and not absent(high):
-        text += f" [{spell(low)}, {spell(high)}]"
-    return Cell(text, True, value=float(value))

@@ -6,20 +6,24 @@ stands beside random pruning, its own ablations, magnitude after training and lo
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from prunebench.analysis import SETTING, VARIANT, variant_name
 from prunebench.analysis.ranges import Ranges
-from prunebench.checks.outcomes import Outcome, Verdict
+from prunebench.checks.judge import ALPHA
+from prunebench.numbers import spelled
+from prunebench.report.answers import QUESTIONS, Answer, Asked, Question, spanned
+from prunebench.report.likeness import likeness
 from prunebench.report.results import Results
 
-__all__ = ["JUDGES", "OTHER_BATCH", "QUESTIONS", "Answer", "Asked", "Portrait", "Question", "judged_method"]
+__all__ = ["ENOUGH", "JUDGES", "OTHER_BATCH", "Portrait", "judged_method"]
+
+ENOUGH = 3
+"""With fewer seeds little can be said, and that is said."""
 
 OTHER_BATCH = "other-batch"
 """The end of the name of the method that scores on another batch."""
@@ -28,154 +32,6 @@ JUDGES = "-judges-"
 """Stands in the name of a suite that judges a method, before the method's."""
 
 Variant = tuple[str, str]
-
-
-class Question(NamedTuple):
-    """A question, and what an answer means for the method."""
-
-    id: str
-    asks: str
-    yes: str
-    no: str
-    mixed: str
-    """What is said where settings or ranges answer differently."""
-    opposite: str = ""
-    """What is said of places where the difference is beyond the margin the other way round."""
-
-
-QUESTIONS = (
-    Question(
-        "random",
-        "Is it above random pruning?",
-        "It is above random pruning.",
-        "It is not above random pruning: nothing that it computes is of use.",
-        "It is above random pruning in some places and not in others.",
-        "It is worse than random pruning",
-    ),
-    Question(
-        "shuffle",
-        "Does it matter which weights of a layer it keeps?",
-        "Which weights of a layer it keeps matters: with its masks shuffled within layers it does worse.",
-        "Which weights of a layer it keeps does not matter: its masks shuffled within layers do as well. It "
-        "is a way to choose how many weights each layer keeps.",
-        "Shuffling its masks within layers loses something in some places and nothing in others.",
-        "Its masks do better when they are shuffled within layers",
-    ),
-    Question(
-        "reinit",
-        "Do the initial values of the kept weights matter?",
-        "The initial values of the kept weights matter: drawn anew they do worse.",
-        "The initial values of the kept weights do not matter: drawn anew they do as well.",
-        "Drawing the kept weights anew loses something in some places and nothing in others.",
-        "The kept weights do better when they are drawn anew",
-    ),
-    Question(
-        "invert",
-        "Do its scores tell good weights from bad?",
-        "Its scores tell good weights from bad: keeping the lowest instead does worse.",
-        "Its scores do not tell good weights from bad: keeping the lowest instead does as well.",
-        "Keeping the lowest scores instead loses something in some places and nothing in others.",
-        "Keeping the lowest scores does better, so they point the wrong way",
-    ),
-    Question(
-        "batch",
-        "Does another scoring batch change it?",
-        "Another scoring batch changes its accuracy.",
-        "Another scoring batch does not change its accuracy.",
-        "Another scoring batch changes its accuracy in some places and not in others.",
-    ),
-    Question(
-        "after-training",
-        "Does it fall short of magnitude pruning after training?",
-        "It falls short of magnitude pruning after training.",
-        "It does not fall short of magnitude pruning after training.",
-        "It falls short of magnitude pruning after training in some places and not in others.",
-        "It is better than magnitude pruning after training",
-    ),
-    Question(
-        "ltr",
-        "Does it fall short of lottery-ticket rewinding?",
-        "It falls short of lottery-ticket rewinding.",
-        "It does not fall short of lottery-ticket rewinding.",
-        "It falls short of lottery-ticket rewinding in some places and not in others.",
-        "It is better than lottery-ticket rewinding",
-    ),
-)
-
-_WORDS: dict[Verdict, str] = {
-    "holds": "yes",
-    "fails": "no",
-    "undecided": "cannot be told",
-    "not run": "not run",
-}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question at one place: what the seeds say there."""
-
-    setting: dict[str, str]
-    range: str
-    outcome: Outcome
-
-    @property
-    def word(self) -> str:
-        """The answer: "yes", "no", "cannot be told", "not run"."""
-        return _WORDS[self.outcome.verdict]
-
-    @property
-    def opposite(self) -> bool:
-        """True if the difference is the other way round, for sure and by more than the margin."""
-        outcome = self.outcome
-        if outcome.verdict != "fails" or outcome.upper is None or outcome.effect is None:
-            return False
-        return outcome.upper < 0 and outcome.effect < -(outcome.margin or 0.0)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to a question over all places where it could be asked."""
-
-    question: Question
-    asked: tuple[Asked, ...]
-    reason: str = ""
-    """Why it was asked nowhere."""
-
-    @property
-    def counts(self) -> Counter[str]:
-        """How many places say "yes", "no", "cannot be told", "not run"."""
-        return Counter(one.word for one in self.asked)
-
-    @property
-    def word(self) -> str:
-        """The answer in a word or two; "it depends" where places that are decided differ."""
-        decided = {word for word in ("yes", "no") if self.counts[word]}
-        if len(decided) == 2:
-            return "it depends"
-        if decided:
-            return decided.pop()
-        if not self.asked:
-            return "not asked"
-        return "cannot be told" if self.counts["cannot be told"] else "not run"
-
-    @property
-    def sentence(self) -> str:
-        """What that means for the method."""
-        texts = {"yes": self.question.yes, "no": self.question.no, "it depends": self.question.mixed}
-        turned = sum(one.opposite for one in self.asked) if self.question.opposite else 0
-        if turned:
-            said = f"{self.question.opposite} (in {turned} of {len(self.asked)} places)."
-            return said if self.word == "no" else f"{texts[self.word]} {said}"
-        if self.word in texts:
-            return texts[self.word]
-        if self.word == "cannot be told":
-            needed = [one.outcome.seeds_needed for one in self.asked if one.outcome.seeds_needed]
-            more = f" ({min(needed):,} to {max(needed):,} would)" if needed else ""
-            return f"{self.question.asks} These seeds cannot tell{more}."
-        if self.word == "not run":
-            missing = sum(one.outcome.missing for one in self.asked)
-            return f"{self.question.asks} Not run: {missing:,} cells are missing."
-        return f"{self.question.asks} Not asked: {self.reason}."
 
 
 class Portrait:
@@ -220,7 +76,7 @@ class Portrait:
             Answer(
                 question,
                 tuple(
-                    Asked(*place, outcomes[question.id, i])
+                    Asked(*place, outcomes[question.id, i], self._points(*place))
                     for i, place in enumerate(self.places)
                     if (question.id, i) in outcomes
                 ),
@@ -238,11 +94,49 @@ class Portrait:
     @property
     def kind(self) -> list[str]:
         """What kind of method it is, in sentences: the answers, then what kinds of methods are like it."""
-        words = {
-            answer.question.id: "the opposite" if any(one.opposite for one in answer.asked) else answer.word
-            for answer in self.answers
-        }
-        return [*(answer.sentence for answer in self.answers), *_likeness(words)]
+        return [*(answer.sentence for answer in self.answers), *likeness(self.answers, self.method)]
+
+    @property
+    def cautions(self) -> list[str]:
+        """How far the answers can be trusted: how many chance explains, and that the seeds are few."""
+        judged = [one.outcome for answer in self.answers for one in answer.asked if one.ran]
+        if not judged:
+            return []
+        chance = spelled(round(ALPHA * len(judged), 10), "quantity")
+        said = [
+            f"{len(judged):,} answer{'s' * (len(judged) != 1)} at single places were looked for, each with "
+            f"5 % bounds: chance explains up to {chance} of those that say yes or no."
+        ]
+        fewest = min(outcome.n for outcome in judged)
+        if fewest < ENOUGH:
+            some = "The" if max(outcome.n for outcome in judged) < ENOUGH else "Some"
+            said.append(
+                f"{some} answers rest on {fewest} seed{'s' * (fewest != 1)}: little can be said with fewer "
+                f"than {ENOUGH}, whatever the words are."
+            )
+        return said
+
+    @cached_property
+    def sparsities(self) -> list[tuple[dict[str, str], dict[str, tuple[float, ...]]]]:
+        """The settings with the method, and which sparsities are trivial, matching and extreme there."""
+        named = ("trivial", "matching", "extreme")
+        every = self.results.board.ranges
+        settings = {tuple(place.values()): place for place, _ in self.places}
+        return [(place, {name: every[key].points(name) for name in named}) for key, place in settings.items()]
+
+    def ranges_told(self, labels: dict[str, str]) -> str:
+        """Return which sparsities are matching and which extreme in a setting, in words."""
+        ranges = self.results.board.ranges[tuple(labels.values())]
+        if ranges.unknown:
+            return f"which sparsities are matching is not known ({ranges.unknown})"
+        shown = {name: spanned(ranges.points(name)) for name in ("matching", "extreme")}
+        return ", ".join(
+            f"{name} sparsities: {points}" if points else f"no sparsity is {name} here"
+            for name, points in shown.items()
+        )
+
+    def _points(self, labels: dict[str, str], range: str) -> tuple[float, ...]:
+        return self.results.board.ranges[tuple(labels.values())].points(range)
 
     def _has(self, variant: Variant, labels: dict[str, str]) -> bool:
         cells = self.results.board.cells
@@ -301,79 +195,3 @@ def judged_method(results: Results) -> str | None:
 def _asked_ranges(ranges: Ranges) -> Iterator[str]:
     named = [name for name in ("matching", "extreme") if ranges.points(name)]
     yield from named or (["all"] if ranges.grid else [])
-
-
-def _likeness(words: dict[str, str]) -> list[str]:
-    """Return which methods of the paper answer alike, as far as the answers are plain."""
-    if words["shuffle"] == "no" and words["reinit"] == "no":
-        return [
-            "In that it is like SNIP, GraSP, SynFlow and magnitude pruning at initialization in Frankle et "
-            "al. (2021): none of them lost accuracy when its masks were shuffled within layers or the "
-            "weights drawn anew."
-        ]
-    if words["shuffle"] == "yes" and words["after-training"] == "no":
-        return [
-            "In that it is like magnitude pruning after training in Frankle et al. (2021), which loses "
-            "accuracy when its masks are shuffled; methods before training did not."
-        ]
-    if words["shuffle"] == "yes":
-        return [
-            "In that it is unlike the methods before training that Frankle et al. (2021) looked at: none of "
-            "them lost accuracy at matching sparsities when its masks were shuffled within layers."
-        ]
-    return []
-
-
-def _means(frame: pd.DataFrame, keys: Sequence[str], name: str) -> pd.DataFrame:
-    """Return the mean over seeds of `value`."""
-    return frame.groupby(list(keys), sort=False, dropna=False)["value"].mean().rename(name).reset_index()
-
-
-_MASK_FIELDS = {
-    ("effective-density", "density"): "effective_density",
-    ("disconnected", "weights"): "disconnected",
-    ("disconnected", "share"): "disconnected_share",
-    ("neuron-sparsity", "collapsed"): "neurons_collapsed",
-    ("layer-sparsity", "output"): "output_sparsity",
-}
-
-
-def mask_rows(portrait: Portrait) -> pd.DataFrame:
-    """Return a row a setting, method and sparsity of what masks are like: the method's, and baselines'.
-
-    Columns: SETTING, method, density, sparsity; means over seeds of `effective_density`, `disconnected`
-    (weights), `disconnected_share` (of the kept ones), `neurons_collapsed` (share of all), `output_sparsity`;
-    `empty_layers` (name and in how many seeds).
-    """
-    results, own = portrait.results, portrait.method
-    wanted = [own, results.baselines.random, results.baselines.after_training]
-    keys = [*SETTING, "method", "density", "sparsity"]
-    rows = results.summary
-    rows = rows[(rows["at"] == "sparsity") & (rows["ablations"] == "") & rows["method"].isin(wanted)]
-    rows = rows[(rows["sparsity"] > 0) & (rows["find"] == "") & (rows["score_at"] == "")]
-    frame = rows[[*keys, "n", "diverged", "empty_layers"]].reset_index(drop=True)
-    values = results.measures
-    values = values[(values["ablations"] == "") & values["method"].isin(wanted)]
-    for (measure, field), name in _MASK_FIELDS.items():
-        mine = values[(values["measure"] == measure) & (values["field"] == field)]
-        frame = frame.merge(_means(mine, keys, name), on=keys, how="left")
-    order = {name: i for i, name in enumerate(wanted)}
-    frame["_order"] = frame["method"].map(order)
-    return frame.sort_values("_order", kind="stable").drop(columns="_order").reset_index(drop=True)
-
-
-def cost_rows(portrait: Portrait) -> pd.DataFrame:
-    """Return the method's costs, a row a setting and sparsity: means over seeds of the columns of costs."""
-    costs = portrait.results.costs
-    mine = costs[(costs["method"] == portrait.method) & (costs["ablations"] == "")]
-    names = [
-        "scoring_rounds",
-        "scoring_passes",
-        "scoring_seconds",
-        "train_seconds",
-        "relative_dense",
-        "relative_sparse",
-    ]
-    keys = [*SETTING, "density", "sparsity"]
-    means: pd.DataFrame = mine.groupby(keys, sort=False, dropna=False)[names].mean().reset_index()
-    return means

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prunebench.analysis import SETTING
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
+from prunebench.report.answers import Answer, Asked, spanned
 from prunebench.report.document import Block, Cell, Document, Notes, Section, Table
 from prunebench.report.escapes import json_text
 from prunebench.report.fields import absent, signed
 from prunebench.report.formats import markdown
 from prunebench.report.formats.values import plain_value
-from prunebench.report.portrait import Answer, Asked, Portrait, cost_rows, mask_rows
+from prunebench.report.portrait import Portrait
+from prunebench.report.portrait_rows import cost_rows, mask_rows
+from prunebench.report.results import COST_FORMS
 from prunebench.report.settings import heading
 
 __all__ = ["FORMATS", "SCHEMA", "document", "portrayed", "sections"]
@@ -25,7 +29,8 @@ LEGEND = (
     "regard to the margin δ that does not matter to a user, in each setting over its matching sparsities "
     "(where magnitude after training still reaches the unpruned accuracy and random pruning does not) and "
     "over its extreme ones (where neither does). Where the seeds cannot tell, the last column says how many "
-    "would."
+    "would. Over all places the answer is yes or no where every place says so; “in places” and “it depends” "
+    "are said where one place says so also after Holm over all of them and both ways; so is the opposite."
 )
 
 MASKS_LEGEND = (
@@ -50,7 +55,7 @@ def document(portrait: Portrait) -> Document:
     """Return the page: what kind of method it is in sentences, then the evidence."""
     suite = portrait.results.suite
     title = f"What kind of method is {portrait.method}? ({suite['name']}, version {suite.get('version')})"
-    kind = Notes(tuple((None, sentence) for sentence in portrait.kind))
+    kind = Notes(tuple((None, sentence) for sentence in (*portrait.kind, *portrait.cautions)))
     return Document(title, (kind,), tuple(sections(portrait)))
 
 
@@ -96,7 +101,8 @@ def _evidence(portrait: Portrait) -> list[Block]:
         ]
         if rows:
             name = f"evidence {heading(labels)}"
-            blocks += [f"In detail, {heading(labels)}:", Table(name, columns, tuple(rows), left=(1, 2, 6))]
+            told = f"In detail, {heading(labels)} ({portrait.ranges_told(labels)}):"
+            blocks += [told, Table(name, columns, tuple(rows), left=(1, 2, 6))]
     return blocks
 
 
@@ -109,12 +115,12 @@ def _asked(answer: Answer, one: Asked) -> tuple[Cell, ...]:
     )
     return (
         Cell(answer.question.asks),
-        Cell(one.range),
+        Cell(f"{one.range} ({shown})" if (shown := spanned(one.sparsities)) else one.range),
         Cell(f"{outcome.of} − {outcome.against}"),
         Cell("" if outcome.effect is None else signed(outcome.effect), True),
         Cell(bounds, True),
         Cell(str(outcome.n) if outcome.n else "", True),
-        Cell("no, the opposite" if one.opposite else one.word),
+        Cell("no, the opposite" if one in answer.turned else one.word),
         Cell("" if outcome.seeds_needed is None else f"{outcome.seeds_needed:,}", True),
     )
 
@@ -137,7 +143,7 @@ def _masks(rows: Sequence[Mapping[Any, Any]]) -> tuple[Block, ...]:
             Cell(row["method"]),
             Cell(f"{labels[row['sparsity']]} %", True),
             _percent(row["effective_density"]),
-            Cell("" if absent(row["disconnected"]) else f"{row['disconnected']:,.0f}", True),
+            Cell("" if absent(row["disconnected"]) else spelled(row["disconnected"], "count"), True),
             _percent(row["disconnected_share"]),
             _percent(row["neurons_collapsed"]),
             Cell(_layers(row)),
@@ -158,7 +164,7 @@ def _layers(row: Mapping[Any, Any]) -> str:
 
 
 def _percent(value: float) -> Cell:
-    return Cell() if absent(value) else Cell(f"{100 * value:.3g} %", True)
+    return Cell() if absent(value) else Cell(spelled(value, "share"), True)
 
 
 def _overlaps(portrait: Portrait) -> Table:
@@ -172,11 +178,17 @@ def _overlaps(portrait: Portrait) -> Table:
             Cell(f"{row['architecture']} on {row['dataset']}"),
             Cell(row["other"]),
             Cell(f"{labels[row['sparsity']]} %", True),
-            Cell(f"{100 * row['shared']:.1f} % ({100 * row['by_layers']:.1f} %)", True),
+            Cell(f"{spelled(row['shared'], 'share')} ({spelled(row['by_layers'], 'share')})", True),
         )
         for row in means.to_dict("records")
     ]
     return Table("overlaps", ("setting", "other", "sparsity", "shared"), tuple(body), left=(1,))
+
+
+_COSTS = (
+    *("scoring_rounds", "scoring_passes", "scoring_seconds", "train_seconds"),
+    *("relative_dense", "relative_sparse"),
+)
 
 
 def _costs(rows: Sequence[Mapping[Any, Any]]) -> Table:
@@ -195,16 +207,7 @@ def _costs(rows: Sequence[Mapping[Any, Any]]) -> Table:
         (
             Cell(f"{row['architecture']} on {row['dataset']}"),
             Cell(f"{labels[row['sparsity']]} %", True),
-            Cell("" if absent(row["scoring_rounds"]) else f"{row['scoring_rounds']:.0f}", True),
-            Cell("" if absent(row["scoring_passes"]) else f"{row['scoring_passes']:,.0f}", True),
-            *(
-                Cell("" if absent(row[n]) else f"{row[n]:.2f} s", True)
-                for n in ("scoring_seconds", "train_seconds")
-            ),
-            *(
-                Cell("" if absent(row[n]) else f"{row[n]:.2f} ×", True)
-                for n in ("relative_dense", "relative_sparse")
-            ),
+            *(Cell("" if absent(row[n]) else spelled(row[n], COST_FORMS[n]), True) for n in _COSTS),
         )
         for row in rows
     ]
@@ -230,6 +233,11 @@ def _json(portrait: Portrait) -> str:
         "suite": {name: results.suite.get(name) for name in ("name", "version", "digest")},
         "method": portrait.method,
         "kind": portrait.kind,
+        "cautions": portrait.cautions,
+        "ranges": [
+            {"setting": labels, **{name: list(points) for name, points in ranges.items()}}
+            for labels, ranges in portrait.sparsities
+        ],
         "questions": [_plain(answer) for answer in portrait.answers],
         "masks": [plain_value(dict(row)) for row in mask_rows(portrait).to_dict("records")],
         "overlaps": [plain_value(dict(row)) for row in overlaps],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -16,16 +17,17 @@ from prunebench.analysis import SETTING, VARIANT, across, measures, profile, sum
 from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
-from prunebench.report.standings import LONG, Board, Standing, board
+from prunebench.errors import UsageError, nearest
+from prunebench.report.standings import LONG, Board, Standing, board, settled
 
-__all__ = ["CHECKS", "CLAIMS", "COSTS", "Results"]
+__all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 
 COSTS: Mapping[str, str] = {
     "macs": "multiply-accumulates of everything that the method takes, as if it were run alone",
     "scoring_macs": "those of its scoring, with all weights",
     "scoring_rounds": "how often weights are scored",
     "scoring_passes": "scoring in forward passes of one example",
-    "scoring_seconds": "seconds that scoring and making masks took in this store",
+    "scoring_seconds": "seconds that scoring and making masks took, as the record or this store's logs say",
     "kept": "weights kept",
     "prunable": "weights that could be removed",
     "train_seconds": "seconds that training the evaluated network took",
@@ -39,6 +41,15 @@ COSTS: Mapping[str, str] = {
     "relative_sparse": "training_flops_sparse over the same",
 }
 """What each column of costs holds; NaN where it is not known."""
+
+COST_FORMS: Mapping[str, str] = {
+    **dict.fromkeys(COSTS, "amount"),
+    **dict.fromkeys(("scoring_rounds", "scoring_passes", "kept", "prunable"), "count"),
+    **dict.fromkeys(("scoring_seconds", "train_seconds"), "seconds"),
+    **dict.fromkeys(("relative_dense", "relative_sparse"), "factor"),
+    "effective_density": "share",
+}
+"""How each column of costs is written (`numbers.FORMS`)."""
 
 CHECKS = (
     "check",
@@ -69,6 +80,8 @@ CHECKS = (
 CLAIMS = ("id", "says", "source", "kind", "verdict", "holds", "fails", "undecided", "not_run", "failing")
 """The columns of claims: the fields of a claim's verdict."""
 
+Table = pd.DataFrame | Callable[[], pd.DataFrame] | None
+
 _CELL = (*SETTING, *VARIANT, *AT_SPARSITY, "seed", "key")
 
 
@@ -82,10 +95,10 @@ class Results:
         self,
         suite: Mapping[str, Any],
         cells: pd.DataFrame | None = None,
-        measures: pd.DataFrame | None = None,
+        measures: Table = None,
         costs: pd.DataFrame | None = None,
         quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
-        courses: pd.DataFrame | None = None,
+        courses: Table = None,
         trust: Mapping[tuple[str, ...], str] | None = None,
     ) -> None:
         """Make results of plain tables.
@@ -93,20 +106,31 @@ class Results:
         Args:
             suite: what a plan says of its suite (`Plan.suite`): name, version, baselines, margins, checks, ….
             cells: a row a planned cell (`prunebench.analysis.table`).
-            measures: a row a cell, measure and number in it (`prunebench.analysis.measures`).
+            measures: a row a cell, measure and number in it (`prunebench.analysis.measures`); or a function
+                that makes this table when it is first wanted.
             costs: a row a cell: its labels, and any of the columns of COSTS.
             quantities: what checks compare, by name.
-            courses: the share of weights at each step of training (`prunebench.analysis.courses`).
+            courses: the share of weights at each step of training (`prunebench.analysis.courses`); or what
+                makes this table.
             trust: of a published leaderboard, rows that were run again: "rerun" or "differs" by setting,
                 method, ablations and density. All others are "claimed". None: one's own results.
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
         self.cells = table([]) if cells is None else cells
-        self.measures = _no_measures() if measures is None else measures
+        self._measures, self._courses = measures, courses
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
-        self.courses = courses_of([]) if courses is None else courses
         self.trust = trust
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """A row a cell, measure and number in its value."""
+        return _no_measures() if self._measures is None else _made(self._measures)
+
+    @cached_property
+    def courses(self) -> pd.DataFrame:
+        """A row a cell and step of its training: the share of weights that are there."""
+        return courses_of([]) if self._courses is None else _made(self._courses)
 
     @property
     def name(self) -> str:
@@ -157,7 +181,7 @@ class Results:
 
     def across_settings(self, baseline: tuple[str, str]) -> pd.DataFrame:
         """Return what every method is across settings beside a baseline: a method with its ablations."""
-        return across(self.board.over, baseline=baseline, margins=self._margins)
+        return settled(across(self.board.over, baseline=baseline, margins=self._margins))
 
     @cached_property
     def profile(self) -> pd.DataFrame:
@@ -170,21 +194,9 @@ class Results:
 
     @cached_property
     def reported(self) -> pd.DataFrame:
-        """A row a number that others report: beside it ours, and the difference."""
-        rows = [
-            {**standing.labels, **row}
-            for standing in self.standings
-            for row in standing.reported(self.suite.get("reported") or ())
-        ]
-        columns = [*SETTING, *VARIANT, "sparsity", "reported", "source", "runs"]
-        numbers = pd.DataFrame(rows).rename(columns={"value": "reported"}) if rows else None
-        frame = pd.DataFrame(columns=columns) if numbers is None else numbers[columns]
-        ours = self.summary[self.summary["at"] == "sparsity"]
-        ours = ours[[*SETTING, *VARIANT, "sparsity", "n", "mean", "sd", "low", "high", "diverged"]]
-        keys = [*SETTING, *VARIANT, "sparsity"]
-        frame = frame.astype({"sparsity": "float64", "reported": "float64"})
-        both = frame.merge(ours.drop_duplicates(keys), on=keys, how="left")
-        return both.assign(difference=both["mean"] - both["reported"])
+        """A row a number that others report: ours beside it, the difference, and whether they agree."""
+        frame: pd.DataFrame = importlib.import_module("prunebench.report.replication").replication(self)
+        return frame
 
     def measured(self, measure: str, fields: Sequence[str] = ("*",)) -> pd.DataFrame:
         """Return what the seeds say together of a measure's numbers: a row a setting, method, sparsity,
@@ -192,7 +204,19 @@ class Results:
 
         `fields` are patterns of the places of numbers, such as "layers.*.sparsity". Columns: measure, field,
         then those of `analysis.summarize`.
+
+        Raises: UsageError for a measure that these results do not have, and for fields of it that match none.
         """
+        of_measure = self.measures[self.measures["measure"] == measure]
+        if of_measure.empty:
+            none = "no [[matrix]] of this suite has measures"
+            raise UsageError(
+                f"no results of the measure '{measure}'{nearest(measure, self.measures['measure'], none)}"
+            )
+        places = of_measure["field"].unique()
+        for field in fields:
+            if not any(fnmatchcase(place, field) for place in places):
+                raise UsageError(f"no field of {measure} is like '{field}'{nearest(field, places)}")
         return summarize_measures(self.measures, measure=measure, fields=fields)
 
     @cached_property
@@ -239,6 +263,10 @@ def _margin(suite: Mapping[str, Any]) -> Any:
     return own if own is not None else suite.get("margin", suite.get("margins"))
 
 
+def _made(table: pd.DataFrame | Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    return table if isinstance(table, pd.DataFrame) else table()
+
+
 def _no_measures() -> pd.DataFrame:
     return measures([])
 
@@ -267,5 +295,5 @@ def _setting(standing: Standing) -> dict[str, Any]:
         **{f"{role}_lost_from": getattr(borders.get(name), "lost_from", None) for role, name in names},
         "numerics": standing.numerics,
         "lent": standing.lent,
-        "seeds_needed": dict(standing.seeds_needed),
+        "seeds_needed": {name: each.needed for name, each in standing.seeds_needed.items()},
     }

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from prunebench.analysis import VARIANT, Border
+from prunebench.analysis.table import MOST
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
 from prunebench.report.fields import absent, accuracy, difference, place
-from prunebench.report.footnotes import Footnotes, inferred_remark, numerics_remark
+from prunebench.report.footnotes import Footnotes, by_position_remark, inferred_remark, numerics_remark
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.replication import replication_blocks
-from prunebench.report.standings import Standing
+from prunebench.report.standings import Standing, seeds_words
+from prunebench.report.trust import contradicted, trust_cell
 
 __all__ = ["LEGEND", "Shown", "heading", "setting_section"]
 
@@ -29,7 +32,8 @@ _RANGE_LEGEND = (
     "Over a range each seed counts with its mean over the range's sparsities. A place is an interval: from 1 "
     "+ the number of methods significantly better to the number of methods less those significantly "
     "worse (differences paired by seed, each pair's own two-sided t test at 5 % after Holm over all pairs "
-    "of the setting and range)."
+    "of the setting and range). Methods with an ablation count as methods of their own, the unpruned network "
+    "as none."
 )
 
 
@@ -120,23 +124,54 @@ class _Part:
         self.seeds = max(row["planned"] for row in by_sparsity)
         self.labels = percent_labels(row["sparsity"] for row in by_sparsity)
         self._usual, self._numerics = _numerics(cells)
+        most = cells[cells["by_position"] > MOST]
+        self._by_position = most.groupby([*VARIANT, "sparsity"])["seed"].nunique().to_dict()
 
     def accuracies(self) -> Table:
         """Return the accuracy of each method at each sparsity."""
         columns = [sparsity for sparsity in self.labels if self.shown.shows(sparsity)]
+        published = any("trust" in row for row in self.rows)
+        trust = ("trust",) if published else ()
         return Table(
             "accuracy",
-            ("method", *(f"{self.labels[s]} %" for s in columns)),
+            ("method", *(f"{self.labels[s]} %" for s in columns), *trust),
             tuple(
-                (Cell(self.methods.shown(name)), *(self._accuracy(name, s) for s in columns))
+                (
+                    Cell(self.methods.shown(name)),
+                    *(self._accuracy(name, s) for s in columns),
+                    *([trust_cell(self._trust(name))] if published else ()),
+                )
                 for name in self.methods.names
             ),
+        )
+
+    def _trust(self, name: str) -> dict[str, str]:
+        """Return whether a method's rows are claimed or were run again, by sparsity."""
+        rows = {label: self.methods.row(name, sparsity)[0] for sparsity, label in self.labels.items()}
+        return {
+            f"{label} %": str(row.get("trust", ""))
+            for label, row in rows.items()
+            if row is not None and row["n"] + row["diverged"] > 0
+        }
+
+    def _contradicted(self, name: str, range: str) -> str:
+        """Return a remark where a rerun differs at a sparsity of a range."""
+        points = self.standing.ranges.points(range)
+        within = {f"{self.labels[point]} %" for point in points if point in self.labels}
+        return contradicted(
+            [label for label, word in self._trust(name).items() if word == "differs" and label in within]
         )
 
     def _accuracy(self, name: str, sparsity: float) -> Cell:
         row, remark = self.methods.row(name, sparsity)
         classes = self._numerics.get((row["method"], row["ablations"], sparsity), ()) if row else ()
-        return accuracy(row, (remark, numerics_remark(classes, self._usual)), self.seeds, self.notes)
+        tied = self._by_position.get((row["method"], row["ablations"], sparsity), 0) if row else 0
+        remarks = (
+            remark,
+            numerics_remark(classes, self._usual),
+            by_position_remark(tied, row["planned"] if row else 0),
+        )
+        return accuracy(row, remarks, self.seeds, self.notes)
 
     def costs(self) -> list[Block]:
         """Return what each method costs at the highest matching sparsity, else at the highest one shown."""
@@ -162,8 +197,9 @@ class _Part:
             own = [self.methods.row(name, range) for range in shown]
             if any(row is not None for row, _ in own):
                 line = [Cell(self.methods.shown(name))]
-                for row, remark in own:
-                    line += [accuracy(row, (remark,), self.seeds, self.notes), place(row)]
+                for (row, remark), range in zip(own, shown, strict=True):
+                    remarks = (remark, self._contradicted(name, range))
+                    line += [accuracy(row, remarks, self.seeds, self.notes), self._place(row, remarks[1])]
                     line += [difference(row, self.notes)] if differs else []
                 body.append(tuple(line))
         columns = ("method", *(name + heading for name in shown for heading in ("", *headings)))
@@ -172,6 +208,10 @@ class _Part:
             legend += f" A difference is to {self.standing.against}, with its 95 % t interval."
         return [self._where(), Table("ranges", columns, tuple(body)), legend]
 
+    def _place(self, row: Row | None, remark: str) -> Cell:
+        cell = place(row)
+        return replace(cell, marks=(*cell.marks, *self.notes.mark(remark))) if cell.text else cell
+
     def _where(self) -> str:
         ranges = self.standing.ranges
         if ranges.unknown:
@@ -179,7 +219,7 @@ class _Part:
         names = ("trivial", "matching", "extreme")
         said = ", ".join(f"{name} {_span(ranges.points(name), self.labels)}" for name in names)
         lost = ", ".join(f"to {_border(border, self.labels)}" for border in ranges.borders)
-        return f"Ranges of sparsity (margin {ranges.margin:g} points): {said}. Lost {lost}."
+        return f"Ranges of sparsity (margin {spelled(ranges.margin, 'exact')} points): {said}. Lost {lost}."
 
 
 def _numerics(cells: pd.DataFrame) -> tuple[str, Mapping[tuple[Any, ...], set[str]]]:
@@ -232,22 +272,11 @@ def _span(points: Sequence[float], labels: Mapping[float, str]) -> str:
     return f"{'–'.join(dict.fromkeys(ends))} %"
 
 
-def _count(seeds: int) -> str:
-    return f"{seeds}" if seeds <= 1000 else "more than 1000"
-
-
 def _remarks(standing: Standing) -> list[str]:
-    remarks = []
-    needed = [
-        f"{_count(standing.seeds_needed[name])} over {name}"
-        for name in _shown_ranges(standing)
-        if name in standing.seeds_needed
+    remarks = [words] if (words := seeds_words(standing, _shown_ranges(standing))) else []
+    remarks += [
+        f"Same bits as {first}, so counted once, as that: {other}." for other, first in standing.same_bits
     ]
-    if needed:
-        remarks.append(
-            f"Seeds that would tell a difference of {standing.ranges.margin:g} points (the margin) apart: "
-            f"{', '.join(needed)} (at the pairs' median spread, with 80 % power, before Holm)."
-        )
     if standing.lent:
         lent = ", ".join(standing.lent)
         remarks.append(f"Taken from the setting without find changes and pruning step: {lent}.")

@@ -21,13 +21,26 @@ from prunebench.analysis import (
     lend_baselines,
     over_ranges,
     places,
+    same_bits,
     seeds_needed,
     summarize,
     variant_name,
 )
 from prunebench.baselines import Baselines
+from prunebench.numbers import spelled
 
-__all__ = ["BORDER", "LONG", "Board", "Standing", "board", "standings"]
+__all__ = [
+    "BORDER",
+    "LONG",
+    "Board",
+    "Seeds",
+    "Standing",
+    "all_pairs",
+    "board",
+    "seeds_words",
+    "settled",
+    "standings",
+]
 
 _DIFFERENCE = ("n", "diverged", "mean", "sd", "df", "low", "high", "p", "p_holm")
 BORDER = ("lost_from", "lost_from_low", "lost_from_high")
@@ -63,6 +76,19 @@ LONG = (
 """The columns of the long format: docs/statistics.md says what each one holds."""
 
 
+ALPHA = 0.05
+_LISTED = 1000
+
+
+class Seeds(NamedTuple):
+    """How many seeds would tell a difference of the margin apart, at a range's median spread of pairs."""
+
+    needed: int
+    """With 80 % power, two-sided at 5 % after Holm's first step over the pairs."""
+    pairs: int
+    """So many pairs of methods are tested."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One setting: its labels, the long rows, its ranges, and what a reader must be told of it."""
@@ -73,34 +99,13 @@ class Standing:
     numerics: tuple[str, ...]
     lent: tuple[str, ...]
     """Baselines taken from a sibling setting."""
-    seeds_needed: Mapping[str, int]
-    """For each range, the seeds that would tell the margin apart at its pairs' median spread."""
+    seeds_needed: Mapping[str, Seeds]
+    """For each range in which there are fewer: the seeds that would tell differences of the margin apart."""
     baselines: Baselines
     against: str
     """The method that differences are to, as tables show it."""
-
-    def reported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return those of others' numbers (`checks.reported.reported_rows`) that are of this setting's cells.
-
-        Each with matrix ("" where the numbers are of none in particular), method, ablations, sparsity, value
-        (None: diverged), source and runs.
-        """
-        by_density = {
-            row["density"]: row["sparsity"] for row in self.rows.to_dict("records") if row["density"]
-        }
-        return [
-            {
-                "matrix": row.get("matrix", ""),  # plans made before November 2026 do not say it
-                "method": row["method"],
-                "ablations": row["ablations"],
-                "sparsity": by_density[row["density"]],
-                "value": row["value"],
-                "source": row["source"],
-                "runs": row["runs"],
-            }
-            for row in rows
-            if row["density"] in by_density and all(row.get(k, v) == v for k, v in self.labels.items())
-        ]
+    same_bits: Sequence[tuple[str, str]] = ()
+    """Methods whose results are those of another one, to the last bit, and whose: counted once, as that."""
 
 
 class Board(NamedTuple):
@@ -125,7 +130,8 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     """Return each setting's standing, in the table's order, with all comparisons.
 
     Differences are to `suite["against"]`, a method and its ablations, or else to magnitude after training. A
-    setting of nothing but an unpruned network is left out where others are there: it was planned for them.
+    setting of nothing but an unpruned network is left out where others are there, as it was planned for them,
+    unless somebody reports a number of it.
     """
     baselines = Baselines.of(suite.get("baselines"))
     margins = suite.get("margin", suite.get("margins"))
@@ -133,18 +139,20 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
     full = lend_baselines(
         frame, (baselines.none, baselines.after_training, baselines.random), dense=baselines.none
     )
-    ranges = find_ranges(full, baselines=baselines, margins=margins)
-    at_sparsity, points = _long(full, AT_SPARSITY, other)
-    over = over_ranges(full, ranges)
+    counted, same = same_bits(full)
+    ranges = find_ranges(counted, baselines=baselines, margins=margins)
+    at_sparsity, points = _long(counted, AT_SPARSITY, other)
+    over = over_ranges(counted, ranges)
     at_range, pairs = _long(over, AT_RANGE, other)
-    at_sparsity = _with_empty_layers(at_sparsity, full).assign(**dict.fromkeys(BORDER))
-    at_range = _with_empty_layers(_with_borders(at_range, ranges), full)
+    at_sparsity = _with_empty_layers(at_sparsity, counted).assign(**dict.fromkeys(BORDER))
+    at_range = _with_empty_layers(_with_borders(at_range, ranges), counted)
     long = pd.concat([part[list(LONG)] for part in (at_sparsity, at_range) if len(part)] or [at_sparsity])
     keys = list(SETTING)
     needed = _seeds_needed(pairs, ranges)
     by_setting = {_names(names): rows for names, rows in long.groupby(keys, sort=False, dropna=False)}
     cells = {_names(names): rows for names, rows in full.groupby(keys, sort=False, dropna=False)}
-    pruned = [names for names in ranges if ranges[names].grid]
+    reported = {tuple(str(row.get(name, "")) for name in SETTING) for row in suite.get("reported") or ()}
+    shown = [names for names in ranges if ranges[names].grid or names in reported]
     standings = [
         Standing(
             labels=dict(zip(SETTING, names, strict=True)),
@@ -155,13 +163,14 @@ def board(frame: pd.DataFrame, suite: Mapping[str, Any]) -> Board:
             seeds_needed=needed.get(names, {}),
             baselines=baselines,
             against=variant_name(*other),
+            same_bits=same.get(names, ()),
         )
-        for names in (pruned or ranges)
+        for names in (shown or ranges)
     ]
-    return Board(standings, full, _all_pairs(points, pairs), ranges, over)
+    return Board(standings, full, all_pairs(points, pairs), ranges, over)
 
 
-def _all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:
+def all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:
     """Return the comparisons at sparsities and over ranges as one table."""
     at_points = points.assign(at="sparsity", range="").sort_values("sparsity", kind="stable")
     over = ranges.assign(at="range", density="", sparsity=float("nan"))
@@ -169,6 +178,22 @@ def _all_pairs(points: pd.DataFrame, ranges: pd.DataFrame) -> pd.DataFrame:
     columns += [name for name in points.columns if name not in columns]
     parts = [part[columns] for part in (at_points, over) if len(part)] or [at_points[columns]]
     return pd.concat(parts, ignore_index=True)
+
+
+def settled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose points of accuracy have ten decimals: no order of adding shows in the last bits.
+
+    Means of accuracies often end in a 5, halfway between two numbers with two decimals: whether that is
+    rounded up or down is then the same from a table, its CSV and JSON, and on every machine.
+    """
+    points = [name for name in _POINTS if name in frame]
+    attrs = frame.attrs
+    settled = frame.assign(**{name: frame[name].round(10) for name in points})
+    settled.attrs = attrs
+    return settled
+
+
+_POINTS = ("difference", "mean", "sd", "low", "high", "guess", "mean_with_diverged")
 
 
 def _names(names: Any) -> tuple[str, ...]:
@@ -179,8 +204,8 @@ def _long(
     frame: pd.DataFrame, at: tuple[str, ...], other: tuple[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the long rows, with differences to the `other` method, and all pairs of methods."""
-    summary = summarize(frame, at=at)
-    comparisons = compare(frame, at=at)
+    summary = settled(summarize(frame, at=at))
+    comparisons = settled(compare(frame, at=at))
     placed = places(summary, comparisons, at=at)
     differences = against(comparisons, other).rename(
         columns={
@@ -221,12 +246,33 @@ def _with_borders(long: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]) 
 
 def _seeds_needed(
     pairs: pd.DataFrame, ranges: Mapping[tuple[str, ...], Ranges]
-) -> dict[tuple[str, ...], dict[str, int]]:
-    by_setting: dict[tuple[str, ...], dict[str, int]] = {}
+) -> dict[tuple[str, ...], dict[str, Seeds]]:
+    """Return where the seeds that are there are too few, how many would do."""
+    by_setting: dict[tuple[str, ...], dict[str, Seeds]] = {}
     spread = pairs[pairs["sd"] > 0]
-    for names, sds in spread.groupby([*SETTING, "range"], sort=False, dropna=False)["sd"]:
+    for names, rows in spread.groupby([*SETTING, "range"], sort=False, dropna=False):
         setting, name = _names(names[:-1]), str(names[-1])
-        needed = seeds_needed(ranges[setting].margin, float(sds.median()))
-        if needed is not None:
-            by_setting.setdefault(setting, {})[name] = needed
+        tests = int(rows["p"].notna().sum())
+        sd = float(rows["sd"].median())
+        needed = seeds_needed(ranges[setting].margin, sd, alpha=ALPHA / max(tests, 1))
+        if needed is not None and needed > rows["n"].max():
+            by_setting.setdefault(setting, {})[name] = Seeds(needed, tests)
     return by_setting
+
+
+def seeds_words(standing: Standing, names: Sequence[str]) -> str:
+    """Return how many seeds would tell differences of the margin apart; "" where there are as many."""
+    known = {name: standing.seeds_needed[name] for name in names if name in standing.seeds_needed}
+    if not known:
+        return ""
+    seeds = ", ".join(f"{_many(each.needed)} seeds over {name}" for name, each in known.items())
+    tests = " and ".join(dict.fromkeys(f"{each.pairs:,}" for each in known.values()))
+    margin = spelled(standing.ranges.margin, "exact")
+    return (
+        f"About {seeds} would tell differences of {margin} points apart (at the pairs' median spread, with "
+        f"80 % power, after Holm over {tests} pairs)."
+    )
+
+
+def _many(seeds: int) -> str:
+    return f"{seeds:,}" if seeds <= _LISTED else f"more than {_LISTED:,}"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
 from prunebench.errors import PrunebenchError
+from prunebench.numbers import spelled
 from prunebench.report.document import Block, Cell, Section, Table
 from prunebench.report.results import Results
 
@@ -110,7 +111,8 @@ def _claims(verdicts: Verdicts, claims: list[ClaimVerdict]) -> Iterator[Section]
 
 def _checks(verdicts: Verdicts, checks: list[Outcome]) -> Section:
     failures = f"{verdicts.failures} of {verdicts.judged} judged checks fail"
-    chance = f"chance explains at most {verdicts.chance:.3g} if all of them are true"
+    number = spelled(verdicts.chance, "quantity")
+    chance = f"chance explains at most {number}, besides differences too small to matter"
     blocks: list[Block] = [
         f"{failures}; {chance}. {len(verdicts.outcomes) - len(checks)} checks are not run."
     ]
@@ -134,7 +136,7 @@ def _question(outcome: Outcome) -> str:
     if not outcome.single:
         return f"{outcome.expect} of {len(outcome.parts)} checks"
     asked = f"{outcome.of} {outcome.expect} {outcome.against}".strip()
-    by = f", by {outcome.by:g}" if outcome.by else ""
+    by = f", by {spelled(outcome.by, 'exact')}" if outcome.by else ""
     quantity = f", in {outcome.quantity}" if outcome.quantity != "accuracy" else ""
     over = f", {outcome.over}" if outcome.over != "mean" else ""
     return f"{asked}{by}{quantity}{over}"

@@ -8,10 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from prunebench.analysis import AT_SPARSITY, RANGES, SETTING, VARIANT, holm, paired, variant_name
+from prunebench.analysis import (
+    AT_RANGE,
+    AT_SPARSITY,
+    RANGES,
+    SETTING,
+    VARIANT,
+    compare,
+    holm,
+    over_ranges,
+    paired,
+    variant_name,
+)
 from prunebench.analysis.power import seeds_to_decide
 from prunebench.errors import UsageError, nearest
 from prunebench.report.results import Results
+from prunebench.report.standings import all_pairs
 
 __all__ = [
     "VERDICTS",
@@ -140,7 +152,8 @@ def counts(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def _rows(results: Results, pair: Pair) -> pd.DataFrame:
-    rows = paired(results.comparisons, pair.of, pair.against)
+    one = any({*names} == {*pair.names} for each in results.standings for names in each.same_bits)
+    rows = paired(_of_the_same_bits(results, pair) if one else results.comparisons, pair.of, pair.against)
     of, against = pair.names
     margins = {names: ranges.margin for names, ranges in results.board.ranges.items()}
     frame = rows.rename(columns={"mean": "difference", "p_holm": "p_holm_all"}).assign(
@@ -151,7 +164,30 @@ def _rows(results: Results, pair: Pair) -> pd.DataFrame:
     )
     for side in ("of", "against"):
         frame = _with_mean(frame, results, side)
-    return frame.assign(of=of, against=against)
+    if one:  # counted under one name, with one mean
+        ours, theirs = frame["of_mean"], frame["against_mean"]
+        frame = frame.assign(of_mean=ours.fillna(theirs), against_mean=theirs.fillna(ours))
+    return _by_value(frame.assign(of=of, against=against))
+
+
+def _of_the_same_bits(results: Results, pair: Pair) -> pd.DataFrame:
+    """Return the comparisons of two methods that count as one elsewhere: all differences are 0."""
+    cells = results.board.cells
+    names = pd.Series(list(zip(cells["method"], cells["ablations"], strict=True)), index=cells.index)
+    both = cells[names.isin([pair.of, pair.against])]
+    points, ranges = compare(both), compare(over_ranges(both, results.board.ranges), at=AT_RANGE)
+    return all_pairs(points, ranges)
+
+
+def _by_value(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with those of which all seeds say the same decided by that, as checks of it are.
+
+    There is no spread to estimate: the interval is the value, and p is 1 where that is 0, else 0.
+    """
+    alike = (frame["n"] > 1) & (frame["sd"] == 0)
+    value = frame["difference"]
+    decided = {"low": value, "high": value, "p": (value == 0).astype("float64")}
+    return frame.assign(**{name: frame[name].mask(alike, number) for name, number in decided.items()})
 
 
 def _with_mean(frame: pd.DataFrame, results: Results, side: str) -> pd.DataFrame:
@@ -167,9 +203,7 @@ def _verdict(row: dict[Any, Any]) -> str:
     if not row["n"]:
         return "not run"
     margin = row["margin"]
-    if row["sd"] == 0 and row["difference"] == 0:
-        return "same"
-    if -margin < row["low"] and row["high"] < margin:
+    if (-margin < row["low"] and row["high"] < margin) or row["low"] == row["high"] == 0:
         return "same"
     if row["p_holm"] < 0.05:
         return "better" if row["difference"] > 0 else "worse"

@@ -39,6 +39,9 @@ __all__ = [
     "writing",
 ]
 
+STORE_OPTION = "store with --store DIR or PRUNEBENCH_STORE"
+"""What a user may give another of, where nothing else is said."""
+
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 """What file systems without hard links answer (FAT, some network and user-space ones)."""
 
@@ -69,8 +72,8 @@ class Leftover:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError into an Unwritable that says what to do."""
+def writing(path: Path, other: str = STORE_OPTION) -> Iterator[None]:
+    """Turn an OSError into an Unwritable that says what to do; `other` is what a user may give instead."""
     try:
         yield
     except OSError as error:
@@ -78,9 +81,9 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             advice = "free some space and run again: what is finished is kept"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST):
-            advice = "a file stands where a folder is needed; give another store with --store DIR"
+            advice = f"a file stands where a folder is needed; give another {other}"
         else:
-            advice = "make it writable, or give another store with --store DIR or PRUNEBENCH_STORE"
+            advice = f"make it writable, or give another {other}"
         raise Unwritable(f"cannot write {path}: {what}; {advice}") from error
 
 
@@ -188,12 +191,12 @@ def _copy(hidden: Path, path: Path) -> bool:
         mark.unlink(missing_ok=True)
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes, other: str = STORE_OPTION) -> None:
     """Write `path` anew, whole: readers see the old content or the new.
 
-    Raises: StoreError where the folder cannot be written.
+    `other` is what a user may give another of. Raises: StoreError where the folder cannot be written.
     """
-    with writing(path):
+    with writing(path, other):
         hidden = _write_temporary(path, [content])
         try:
             os.replace(hidden, path)

@@ -255,6 +255,7 @@ class _Time(_Known):
     finished: Text | None = None
     train_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     trained_steps: Count | None = None
+    scoring_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class Provenance(_Known):
@@ -269,6 +270,7 @@ class Provenance(_Known):
     hardware: dict[Text, Scalar] = {}
     time: _Time = _Time()
     commit: Text | None = None
+    by_position: Count | None = None
 
 
 class _Meter(_Known):

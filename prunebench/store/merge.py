@@ -80,14 +80,15 @@ def merge(sources: Sequence[Path | str], target: Path | str) -> Merged:
 
     Raises: StoreError where a source is no store, or is the target; where the target cannot be written.
     """
-    opened = [Store.open(source, create=False, write=False) for source in sources]
+    opened = [Store.open(source, create=False, write=False, option="") for source in sources]
     for source in opened:
         if source.root.resolve() == Path(target).resolve():
             raise StoreError(
                 f"{source.root} cannot be merged into itself: give another store with --store DIR"
             )
-    root = Store.open(target).root
-    merged = Merged()
+    whole = Store.open(target)
+    whole.sweep()  # what a merge that was killed left half written
+    root, merged = whole.root, Merged()
     for source in opened:
         _Merge(Folder(source.root, write=False), Folder(root, write=True), merged).run()
     return merged

@@ -60,12 +60,13 @@ _MODELS: Mapping[tuple[_Part, int], type[BaseModel]] = {
 }
 
 
-def _digest(schema: int, key: str, result: Mapping[str, Any]) -> str:
-    return digest(result if schema == 1 else {"schema": schema, "key": key, "result": result})
+def _digest(schema: int, key: str, result: Mapping[str, Any], *, read: bool = False) -> str:
+    whole = result if schema == 1 else {"schema": schema, "key": key, "result": result}
+    return digest(whole, read=read)
 
 
-def _seal(schema: int, key: str, found: str, provenance: Mapping[str, Any]) -> str:
-    return digest([schema, key, found, provenance])
+def _seal(schema: int, key: str, found: str, provenance: Mapping[str, Any], *, read: bool = False) -> str:
+    return digest([schema, key, found, provenance], read=read)
 
 
 def _check_fields(part: _Part, record: Record) -> None:
@@ -89,11 +90,11 @@ def parse_record(content: bytes, key: str, part: _Part = "records") -> Record:
         record = Record(**document)
         if record.key != key:
             raise Flaw(f"it says that it is {record.key}, not {key}")
-        computed = _digest(record.schema, key, record.result)
+        computed = _digest(record.schema, key, record.result, read=True)
         if computed != record.digest:
             raise Flaw(f"its result has digest {computed[:12]}…, it says {record.digest[:12]}…")
-        sealed = record.seal is None or record.seal == _seal(record.schema, key, computed, record.provenance)
-        if not sealed:
+        seal = record.seal and _seal(record.schema, key, computed, record.provenance, read=True)
+        if record.seal != seal:
             raise Flaw("its provenance was altered")
         _check_fields(part, record)
     except ValidationError as error:

@@ -40,6 +40,8 @@ __all__ = ["FORMAT", "Store"]
 
 T = TypeVar("T")
 
+_OPTION = " with --store DIR or PRUNEBENCH_STORE"
+
 FORMAT = 1
 """The newest layout of a store's folder that this version knows."""
 
@@ -57,6 +59,7 @@ class Store:
     def __init__(self, root: Path, *, write: bool, mend: bool = False) -> None:
         self.root = root
         self.writable = write
+        self.mends = write or mend
         self._folder = Folder(root, write, mend)
         self._artifacts = Artifacts(self._folder)
         self._records = Results(self._folder, "records")
@@ -74,11 +77,13 @@ class Store:
         write: bool = True,
         absent_ok: bool = False,
         mend: bool = False,
+        option: str = _OPTION,
     ) -> Store:
         """Open the store at `root`; with `create`, make it where there is none.
 
         With `write=False` nothing is created or changed; with `absent_ok` too, a store that is not there
         reads as an empty one; with `mend` too, damaged files are set aside all the same, where that can be.
+        `option` says how a user gives another store; "" where an argument names it.
 
         Raises: Missing where there is no store and none is to be made; StoreError where it is a file, a
         folder with something else in it, not writable, damaged, or of a newer format, with what to do.
@@ -86,33 +91,26 @@ class Store:
         root = Path(root)
         with reading(root):
             if os.path.exists(root) and not root.is_dir():
-                raise StoreError(
-                    f"the store {root} is a file; give a folder with --store DIR or PRUNEBENCH_STORE"
-                )
-            format = cls._format(root)
+                raise StoreError(f"the store {root} is a file; give a folder{option}")
+            format = cls._format(root, option)
         if format is None:
             if write and create:
                 _refuse_other_folder(root)
                 commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
             elif write or not absent_ok:
-                raise Missing(
-                    f"no store at {root}; `prunebench run SUITE` makes one; "
-                    f"name another with --store DIR or PRUNEBENCH_STORE"
-                )
+                raise Missing(f"no store at {root}; `prunebench run SUITE` makes one; name another{option}")
         if write:
             _probe(root)
         return cls(root, write=write, mend=mend)
 
     @staticmethod
-    def _format(root: Path) -> int | None:
+    def _format(root: Path, option: str) -> int | None:
         """Return the store's format, or None where there is no store."""
         path = root / "store.json"
         try:
             file = open_fresh(root, path)
         except Flaw as flaw:
-            raise StoreError(
-                f"{path}: {flaw}; move it away, or give another store with --store DIR"
-            ) from None
+            raise StoreError(f"{path}: {flaw}; move it away, or give another store{option}") from None
         if file is None:
             return None
         with file:
@@ -124,15 +122,15 @@ class Store:
         if type(format) is not int or format < 1:
             if being_copied(path):
                 time.sleep(0.05)
-                return Store._format(root)
+                return Store._format(root, option)
             raise StoreError(
                 f'{path} is damaged; if {root} is a store, write {{"format": {FORMAT}}} into it, '
-                f"else give another store with --store DIR"
+                f"else give another store{option}"
             )
         if format > FORMAT:
             raise StoreError(
                 f"the store {root} has format {format}, this prunebench knows up to {FORMAT}: "
-                f"use a newer prunebench, or give another store with --store DIR"
+                f"use a newer prunebench, or give another store{option}"
             )
         return format
 

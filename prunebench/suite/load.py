@@ -32,6 +32,10 @@ def suite_path(name_or_path: str | Path) -> Path:
     shipped = shipped_suites()
     name = str(name_or_path)
     if name not in shipped:
+        if path.is_dir():
+            raise SuiteError(f"{name}: is a folder; {_folder_of(path)}")
+        if path.name != name:
+            raise SuiteError(f"{name}: no such file{nearest_file(path.with_suffix('.toml'))}")
         file = path.with_suffix(".toml") if path.name else path
         own = f": '{file}'" if file.is_file() else ""
         raise SuiteError(
@@ -39,6 +43,15 @@ def suite_path(name_or_path: str | Path) -> Path:
             f"a suite of your own is given as a path that ends in .toml{own}"
         )
     return shipped[name]
+
+
+def _folder_of(path: Path) -> str:
+    """Return what is asked for where a suite is, and a folder was given."""
+    if (path / "records.tar.xz").is_file():
+        return "a published leaderboard is given with --from, as in `prunebench leaderboard --from`"
+    if (path / "plans").is_dir() or (path / "records").is_dir():
+        return "a store is given with --store; SUITE is the name of a shipped suite, or a TOML file"
+    return "SUITE is the name of a shipped suite, or a TOML file"
 
 
 def read_content(path: Path) -> dict[str, Any]:

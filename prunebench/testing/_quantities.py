@@ -10,7 +10,7 @@ import numpy as np
 
 from prunebench.checks.axes import AXES
 from prunebench.checks.curves import Curves, Floats
-from prunebench.checks.quantities import numbers
+from prunebench.checks.quantities import numbers, tests
 from prunebench.host.components import Quantity
 from prunebench.testing._common import (
     at_last_documented,
@@ -36,7 +36,8 @@ def check_quantity(quantity: Quantity) -> None:
     It must take (curves), and parameters by keyword alone, of which it can be given no others than curves
     (`selections`), fields of measures (`field`, `fields`) and its axis unless they have defaults. It returns
     what its `inference` says: a number a seed, a resample or a run, the same when asked again. The order of
-    the seeds must not matter; of a "curve" the number of a resample must depend on that resample alone.
+    the seeds must not matter; of a "curve" the number of a resample must depend on that resample alone, and
+    its `tests`, where it has some, give rising values with p values.
     Where no run has a result there is no number; at a single place it answers too. The curves stay as
     they were.
 
@@ -81,6 +82,9 @@ def _check_answers(where: str, quantity: Quantity, curves: Curves, rest: dict[st
             _equal(first[..., ::-1], turned),
             f"{where} gives a seed another number when the seeds come in another order",
         )
+    if quantity.tests is not None:
+        with said(where), untouched(where):
+            tests(quantity, curves, rest)
     if np.isnan(curves.accuracy).all():
         ensure(np.isnan(first).all(), f"{where} gives numbers; allowed: NaN for what no run has a result of")
 

@@ -14,6 +14,7 @@ from prunebench.canonical import canonical
 from prunebench.plan import Plan, PlannedCell
 from prunebench.plan.params import RecordParams
 from prunebench.store import shown
+from prunebench.trust.complete import left_out, missing_cells
 
 __all__ = ["admission_faults", "rerun_faults", "suite_faults"]
 
@@ -34,7 +35,7 @@ def admission_faults(submitted: Plan, plan: Plan) -> list[str]:
         fault = known.fault(submitted, cell)
         if fault is not None:
             faults.append(f"{shown(cell.id)}: {fault}")
-    return faults
+    return faults + (left_out(submitted, plan) if not faults else [])
 
 
 def _suite_words(submitted: Plan, plan: Plan) -> list[str]:
@@ -157,7 +158,7 @@ def rerun_faults(rerun: Plan, plan: Plan) -> list[str]:
 
 
 def suite_faults(plan: Plan, suite: Plan) -> list[str]:
-    """Return which cells of a plan are none of a suite's as it is planned here, a line each."""
+    """Return which cells of a plan are none of a suite's as it is planned here, or lack, a line each."""
     here = {cell.id: cell for cell in suite.cells}
     faults = []
     for cell in plan.cells:
@@ -166,4 +167,4 @@ def suite_faults(plan: Plan, suite: Plan) -> list[str]:
             faults.append(f"{shown(cell.id)} is no cell of suite {suite.suite['name']}")
         elif canonical(_asked(plan, cell)) != canonical(_asked(suite, planned)):
             faults.append(f"{shown(cell.id)} is called as the suite's cell is, and is another")
-    return faults
+    return faults + missing_cells(plan, suite)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from prunebench.errors import StoreError
 from prunebench.store import shown
 
-__all__ = ["LARGEST", "LARGEST_PACKED", "MOST", "archived", "members"]
+__all__ = ["LARGEST", "LARGEST_PACKED", "MOST", "archived", "members", "unpacked_most"]
 
 LARGEST_PACKED = 256 << 20
 """Bytes that an archive may have."""
@@ -26,6 +26,12 @@ LARGEST = 2 << 30
 
 MOST = 500_000
 """Files that it may hold."""
+
+_ALLOWANCE, _RATIO = 16 << 20, 40
+"""Bytes that any archive may become, and how many more for each of its own: real ones become 13 to 16."""
+
+_FEW, _BYTES_A_FILE = 1_000, 50
+"""Files that any archive may hold, and of how many of its bytes one more: real ones have 300 for one."""
 
 _MEMORY = 256 << 20
 """Bytes that unpacking may take: xz's largest preset takes 65 MiB."""
@@ -50,13 +56,14 @@ def members(
     path: Path,
     look: Callable[[str, int], None] = lambda name, size: None,
     *,
-    largest: int = LARGEST,
-    most: int = MOST,
+    largest: int | None = None,
+    most: int | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the bytes of every file in an archive.
 
     Names are as they stand there. `look` is shown the name and the size of each before it is unpacked, and
-    raises StoreError for one that is not wanted.
+    raises StoreError for one that is not wanted. `largest`, `most`: bytes that all become, and files; by
+    default as many as an archive of this size may have, so that a small one costs little to refuse.
 
     Raises: StoreError for anything that is not such an archive, or is beyond the bounds.
     """
@@ -64,10 +71,17 @@ def members(
         size = path.stat().st_size
         if size > LARGEST_PACKED:
             raise StoreError(f"{path}: {size:,} bytes long, at most {LARGEST_PACKED:,} are read")
+        largest = unpacked_most(size, _ALLOWANCE, _RATIO, LARGEST) if largest is None else largest
+        most = min(MOST, _FEW + size // _BYTES_A_FILE) if most is None else most
         with path.open("rb") as file:
             yield from _members(_Unpacked(path, file, largest), look, most)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def unpacked_most(packed: int, allowance: int, ratio: int, largest: int) -> int:
+    """Return how many bytes may come out of so many: in proportion, whatever they say of themselves."""
+    return min(largest, allowance + ratio * packed)
 
 
 def _members(content: _Unpacked, look: Callable[[str, int], None], most: int) -> Iterator[tuple[str, bytes]]:
@@ -107,23 +121,25 @@ class _Unpacked:
         self.path = path
         self._file, self._left = file, largest
         self._xz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MEMORY)
-        self._held = b""
+        self._held = bytearray()
 
     def read(self, size: int) -> bytes:
         """Return so many bytes. Raises: StoreError where there are fewer, or more than may be unpacked."""
         if size > self._left:
-            raise StoreError(f"{self.path}: larger than any archive of records when it is unpacked")
-        pieces, wanted = [self._held], size - len(self._held)
-        while wanted > 0:
+            raise self._too_large()
+        while len(self._held) < size:
             piece = self._piece()
             if not piece:
                 raise StoreError(f"{self.path}: cut short")
-            pieces.append(piece)
-            wanted -= len(piece)
-        whole = b"".join(pieces)
-        self._held = whole[size:]
+            self._held += piece
         self._left -= size
-        return whole[:size]
+        with memoryview(self._held) as held:
+            whole = bytes(held[:size])
+        del self._held[:size]
+        return whole
+
+    def _too_large(self) -> StoreError:
+        return StoreError(f"{self.path}: larger than any archive of records of its size when it is unpacked")
 
     def end(self) -> None:
         """Make sure that nothing but zeros follows, and nothing behind the xz stream."""
@@ -132,8 +148,8 @@ class _Unpacked:
                 raise StoreError(f"{self.path}: something stands behind its end")
             self._left -= len(self._held)
             if self._left < 0:
-                raise StoreError(f"{self.path}: larger than any archive of records when it is unpacked")
-            self._held = self._piece()
+                raise self._too_large()
+            self._held = bytearray(self._piece())
             if not self._held and not self._xz.eof:
                 raise StoreError(f"{self.path}: cut short")
         if self._xz.unused_data or self._file.read(1):

@@ -20,12 +20,13 @@ from prunebench.analysis import SETTING, VARIANT
 from prunebench.errors import StoreError
 from prunebench.plan import Plan
 from prunebench.report.results import Results
-from prunebench.store import Record, Store
+from prunebench.store import Record, Store, shown
 from prunebench.trust.admission import admission_faults, rerun_faults
 from prunebench.trust.archive import archived
+from prunebench.trust.complete import missing_in_matrices
 from prunebench.trust.joined import joined_plan, joined_store
 from prunebench.trust.packs import Pack, pack_files, refused, unpack
-from prunebench.trust.reruns import Row, Verified, judge, results_in, rows_of
+from prunebench.trust.reruns import Row, Verified, judge, results_in, rows_of, same_run
 from prunebench.trust.submission import ENDING, Submission, read_submission
 
 __all__ = ["RECORDS", "RERUNS", "SUBMISSIONS", "Published", "add_reruns", "is_published", "opened", "without"]
@@ -113,6 +114,8 @@ def without(folder: Path, left_out: Path | None) -> Iterator[Published]:
 
 def _read(folder: Path, scratch: Path, left_out: Path | None) -> Published:
     own = unpack(folder / RECORDS, _empty(scratch / "own"))
+    if faults := missing_in_matrices(own.plan):
+        raise refused(folder / RECORDS, faults)
     plan, submissions = own.plan, {}
     files = (path for path in sorted((folder / SUBMISSIONS).glob("*")) if not _same_file(path, left_out))
     for number, path in enumerate(files):
@@ -129,10 +132,21 @@ def _read(folder: Path, scratch: Path, left_out: Path | None) -> Published:
     reruns = None
     if (folder / RERUNS).is_file():
         reruns = unpack(folder / RERUNS, _empty(scratch / "reruns"))
-        faults = rerun_faults(reruns.plan, plan)
-        if faults:
-            raise refused(folder / RERUNS, faults)
-    return Published(folder, own, submissions, reruns, plan, store)
+    published = Published(folder, own, submissions, reruns, plan, store)
+    faults = [] if reruns is None else [*rerun_faults(reruns.plan, plan), *_copies(published)]
+    if faults:
+        raise refused(folder / RERUNS, faults)
+    return published
+
+
+def _copies(published: Published) -> Iterator[str]:
+    """Yield which records of reruns are none: the claimed ones, copied."""
+    for row in rows_of(published.plan).values():
+        claimed = published.claimed(row) if (again := published.rerun(row)) else {}
+        for seed, record in again.items():
+            fault = same_run(claimed.get(seed), record)
+            if fault is not None:
+                yield f"{shown(row.name)}, seed {seed}: {fault}"
 
 
 def _same_file(path: Path, other: Path | None) -> bool:

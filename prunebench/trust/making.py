@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from prunebench.analysis import variant_name
+from prunebench.inventory.snapshot import Snapshot
+from prunebench.numbers import spelled
 from prunebench.plan import Plan
 from prunebench.report.document import Block, Cell, Document, Section, Table
 from prunebench.report.escapes import json_text
@@ -27,7 +29,13 @@ DATA = "data.zip"
 """leaderboard.json, and checks.json where the suite has checks, packed."""
 
 PAGE = "page.zip"
-"""The page, packed: unpack it and open index.html in any browser."""
+"""The page, packed, and its first figure as SVG: unpack it and open index.html in any browser."""
+
+_FIGURES: Mapping[str, Sequence[str]] = {"accuracy": ("svg",)}
+"""Figures that lie in it as files. No PDF: vl-convert makes other bytes of the same figure each time."""
+
+_OTHER = "folder"
+"""What a user may give another of, where one cannot be written."""
 
 _LARGEST_PAGE = 64 << 20
 
@@ -51,7 +59,7 @@ def made(published: Published, *, page: bool = True) -> dict[str, bytes]:
         DATA: _zipped(data),
     }
     if page:
-        files[PAGE] = _zipped({"index.html": _page(published, results, verified)})
+        files[PAGE] = _zipped(_page(published, results, verified))
     return files
 
 
@@ -63,9 +71,9 @@ def publish(plan: Plan, store: Store, folder: Path, *, partial: bool = False) ->
     Raises: UsageError where a cell has no record, unless `partial`; StoreError.
     """
     content = packed(plan, store, partial=partial)
-    with writing(folder / RECORDS):
+    with writing(folder / RECORDS, _OTHER):
         folder.mkdir(parents=True, exist_ok=True)
-    rewrite(folder / RECORDS, content)
+    rewrite(folder / RECORDS, content, _OTHER)
     return [RECORDS, *remake(folder)]
 
 
@@ -82,7 +90,7 @@ def remake(folder: Path, *, check: bool = False) -> list[str]:
     changed = [name for name, content in files.items() if not _same(folder / name, content)]
     if not check:
         for name in changed:
-            rewrite(folder / name, files[name])
+            rewrite(folder / name, files[name], _OTHER)
     return changed
 
 
@@ -98,7 +106,7 @@ def _same(path: Path, content: bytes) -> bool:
     return _unzipped(there) == _unzipped(content)
 
 
-def _zipped(files: Mapping[str, str]) -> bytes:
+def _zipped(files: Mapping[str, str | bytes]) -> bytes:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, text in files.items():
@@ -113,7 +121,7 @@ def _unzipped(content: bytes) -> dict[str, bytes] | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            if len(members) > 4 or sum(member.file_size for member in members) > _LARGEST_PAGE:
+            if len(members) > 200 or sum(member.file_size for member in members) > _LARGEST_PAGE:
                 return None
             return {member.filename: archive.read(member) for member in members}
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
@@ -126,10 +134,50 @@ def _unzipped(content: bytes) -> dict[str, bytes] | None:
 def _document(published: Published, results: Results, verified: list[Verified]) -> Document:
     """Return the leaderboard with what a reader must know of trust before and behind it."""
     whole = document(results)
-    first: list[Block] = [trust_words]
+    first: list[Block] = [trust_words, *_partly(published), *_took(published), *_differing(verified)]
     return replace(
         whole, blocks=(*first, *whole.blocks), sections=(*whole.sections, *_trust(published, verified))
     )
+
+
+def _partly(published: Published) -> Iterator[str]:
+    """Yield how much of a leaderboard is there, where cells have no record."""
+    cells = published.plan.cells
+    lacking = sum(not published.store.has_record(cell.key) for cell in cells)
+    if lacking:
+        yield (
+            f"Partial: {len(cells) - lacking:,} of {len(cells):,} cells have been run. A row of fewer seeds "
+            "than planned says its n, and a footnote how many are missing."
+        )
+
+
+def _took(published: Published) -> Iterator[str]:
+    """Yield how long the networks were trained in all, and when, as their records say."""
+    snapshot = Snapshot(published.plan, published.store)
+    records = (snapshot.result(cell.key) for cell in published.plan.cells)
+    times = [record.provenance.get("time") or {} for record in records if record is not None]
+    seconds = [time["train_seconds"] for time in times if time.get("train_seconds") is not None]
+    days = sorted({str(time["finished"])[:10] for time in times if time.get("finished")})
+    if seconds and days:
+        whole = sum(seconds)
+        long = f"{whole / 3600:,.1f} h" if whole >= 3600 else f"{whole / 60:,.1f} min"
+        when = " to ".join(dict.fromkeys((days[0], days[-1])))
+        yield f"Training the {len(seconds):,} networks of these rows took {long}, one after another ({when})."
+
+
+def _differing(verified: list[Verified]) -> Iterator[str]:
+    """Yield which rows a rerun contradicts: places, comparisons and claims rest on what is claimed."""
+    names = [_method(one) for one in verified if one.outcome == "differs"]
+    if names:
+        yield (
+            f"A rerun contradicts {len(names):,} of the rows: {'; '.join(names)}. Places, comparisons and "
+            "the outcomes of checks still rest on what is claimed of them."
+        )
+
+
+def _method(one: Verified) -> str:
+    name = variant_name(one.row.labels.get("method", ""), one.row.labels.get("ablations", ""))
+    return f"{name}: {one.row.name}"
 
 
 def _trust(published: Published, verified: list[Verified]) -> Iterator[Section]:
@@ -175,14 +223,13 @@ def _counts(published: Published, verified: list[Verified]) -> Iterator[str]:
 
 def _line(one: Verified) -> tuple[Cell, ...]:
     at = one.prediction
-    name = variant_name(one.row.labels.get("method", ""), one.row.labels.get("ablations", ""))
     claimed = list(one.claimed.values())
     return (
-        Cell(f"{name}: {one.row.name}"),
-        Cell(f"{sum(claimed) / len(claimed):.2f}" if claimed else "", True),
+        Cell(_method(one)),
+        Cell(spelled(sum(claimed) / len(claimed), "points") if claimed else "", True),
         Cell(str(len(claimed)), True),
-        Cell(f"[{at.low:.2f}, {at.high:.2f}]" if at else "", True),
-        Cell(f"{one.mean:.2f}" if one.rerun else "", True),
+        Cell(f"[{spelled(at.low, 'points')}, {spelled(at.high, 'points')}]" if at else "", True),
+        Cell(spelled(one.mean, "points") if one.rerun else "", True),
         Cell(str(len(one.judged)) if one.rerun else "0", True),
         Cell(outcome_words(one)),
     )
@@ -202,10 +249,14 @@ def outcome_words(one: Verified) -> str:
     return said
 
 
-def _page(published: Published, results: Results, verified: list[Verified]) -> str:
-    from prunebench.report.page import Content, render
+def _page(published: Published, results: Results, verified: list[Verified]) -> dict[str, str | bytes]:
+    """Return the page, and what lies beside it where vl-convert is installed, by name."""
+    from prunebench.report.figures import can_convert
+    from prunebench.report.page import Content, figure_files, render
 
     about = [("trust", trust_words), ("rows", " ".join(_counts(published, verified)))]
     about += [("rerun", f"{one.row.name}: {outcome_words(one)}") for one in verified]
     about += [("submitted", f"{', '.join(s.methods)}: {name}") for name, s in published.submissions.items()]
-    return render(Content(results, about=about, files=False))
+    files: bool | Mapping[str, Sequence[str]] = _FIGURES if can_convert() else False
+    content = Content(results, about=about, files=files, published=f"leaderboards/{results.name}")
+    return {"index.html": render(content), **dict(figure_files(content))}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from prunebench.plan import Plan, PlannedCell
 from prunebench.plan.job import JOB_VERSIONS, Job
 from prunebench.plan.params import RecordParams, TrainParams
 from prunebench.store import Damaged, Flaw, Missing, Record, Store, check_bounds, parse_json, shown, spelled
-from prunebench.trust.archive import archived, members
+from prunebench.trust.archive import archived, members, unpacked_most
 from prunebench.trust.published import allowed, published_provenance
 
 __all__ = ["ENDING", "Pack", "pack_files", "packed", "part_of", "refused", "unpack"]
@@ -37,11 +38,17 @@ _FILE = re.compile(
 )
 _LARGEST: Mapping[str, int] = {
     "store.json": 1_000,
-    "plans": 512_000_000,
-    "records": 16_000_000,
-    "measures": 64_000_000,
+    "plans": 64_000_000,
+    "records": 2_000_000,
+    "measures": 4_000_000,
 }
-"""Bytes of one file."""
+"""Bytes of one file. A plan takes 2,500 a cell, a record 3,000 and 60 for each evaluation and layer."""
+
+_PLAN_ALLOWANCE, _PLAN_RATIO = 2_000_000, 12
+"""Bytes of any pack's plan, and how many more for each of the archive's: real plans take 3 to 7 for one."""
+
+_HEAVIEST = 11
+"""Bytes of memory for a byte of JSON, by `_weight`: real plans and records take 4 to 5."""
 
 _TOLD = 20
 """So many faults are told at once."""
@@ -104,7 +111,12 @@ def pack_files(plan: Plan, store: Store, *, partial: bool = False) -> dict[str, 
             part = "records" if plan.jobs[key].kind == "record" else "measures"
             read = store.read_record if part == "records" else store.read_measure
             record = read(key)
-            files[f"{part}/{key[:2]}/{key}.json"] = spelled(record, published_provenance(record.provenance))
+            content = spelled(record, published_provenance(record.provenance))
+            if len(content) > _LARGEST[part]:
+                raise UsageError(
+                    f"{part[:-1]} {key[:12]} has {len(content):,} bytes; {_LARGEST[part]:,} are published"
+                )
+            files[f"{part}/{key[:2]}/{key}.json"] = content
     return files
 
 
@@ -148,6 +160,8 @@ def refused(path: Path, faults: list[str]) -> StoreError:
 def _written(path: Path, folder: Path, others: Mapping[str, int]) -> set[str]:
     """Write an archive's files, each looked at first; return their names."""
     names: set[str] = set()
+    packed_bytes = path.stat().st_size if path.is_file() else 0
+    plan_most = unpacked_most(packed_bytes, _PLAN_ALLOWANCE, _PLAN_RATIO, _LARGEST["plans"])
 
     def look(name: str, size: int) -> None:
         largest = _largest(name, others)
@@ -156,6 +170,7 @@ def _written(path: Path, folder: Path, others: Mapping[str, int]) -> set[str]:
         if name in names:
             raise StoreError(f"{path}: {name} is there twice")
         names.add(name)
+        largest = min(largest, plan_most) if name.startswith("plans/") else largest
         if size > largest:
             raise StoreError(f"{path}: {name} has {size:,} bytes, at most {largest:,} are read")
 
@@ -180,6 +195,8 @@ def _largest(name: str, others: Mapping[str, int]) -> int | None:
 def _check_spelling(path: Path, name: str, content: bytes) -> None:
     """Refuse JSON that is not spelled as prunebench spells it: two readers might read it in two ways."""
     try:
+        if _FILE.fullmatch(name) and _weight(content) > _HEAVIEST * len(content) + 10_000:
+            raise Flaw("it holds more lists, tables and numbers than any plan or record of its length")
         value = parse_json(content)
         if orjson.dumps(value) + b"\n" != content:
             raise Flaw("it is not spelled as prunebench spells it")
@@ -187,9 +204,16 @@ def _check_spelling(path: Path, name: str, content: bytes) -> None:
         raise StoreError(f"{path}: {name}: {flaw}") from None
 
 
+def _weight(content: bytes) -> int:
+    """Return about how many bytes of memory JSON takes when it is parsed, from its punctuation alone."""
+    return (
+        80 * (content.count(b"[") + content.count(b"{")) + 36 * content.count(b",") + 20 * content.count(b'"')
+    )
+
+
 def _plan(path: Path, store: Store, file: Path) -> Plan:
     try:
-        plan = read_frozen(file, store)
+        plan = read_frozen(file, store, whole=True)
     except Damaged as error:
         raise StoreError(f"{path}: {file.name}: {error.reason}") from None
     if plan is None:
@@ -236,14 +260,16 @@ def _own_key(job: Job) -> bool:
 def _result_faults(plan: Plan, store: Store) -> list[str]:
     """Return what is wrong with the records and measures that lie in a store of other people's."""
     faults = []
+    strangers, names = _Strangers(plan, store), {cell.key: cell.id for cell in plan.cells}
     for key in sorted(store.record_keys()):
         if key not in plan.jobs or plan.jobs[key].kind != "record":
-            faults.append(_stranger(plan, store, key))
+            faults.append(strangers.fault(key))
             continue
         try:
             record = store.read_record(key, record_of(plan, key))
         except (Damaged, Missing) as error:
-            faults.append(f"record {key[:12]} ({_called(plan, key)}): {_reason(error)}")
+            name = shown(names.get(key, "a record that no cell has"))
+            faults.append(f"record {key[:12]} ({name}): {_reason(error)}")
             continue
         faults += _unpublished(f"record {key[:12]}", record)
     for key in sorted(store.measure_keys()):
@@ -263,10 +289,6 @@ def _reason(error: Damaged | Missing) -> str:
     return error.reason if isinstance(error, Damaged) else str(error)
 
 
-def _called(plan: Plan, key: str) -> str:
-    return shown(next((cell.id for cell in plan.cells if cell.key == key), "a record that no cell has"))
-
-
 def _unpublished(name: str, record: Record) -> list[str]:
     """Refuse provenance that says what is not published (its writer has not used `packed`)."""
     said = allowed(record.provenance)
@@ -277,20 +299,33 @@ def _unpublished(name: str, record: Record) -> list[str]:
     )
 
 
-def _stranger(plan: Plan, store: Store, key: str) -> str:
-    """Return why a record that is none of the plan's does not belong there."""
-    try:
-        cell = store.read_record(key).result["cell"]
-    except (Damaged, Missing) as error:
-        return f"record {key[:12]}: {_reason(error)}"
-    name = f"record {key[:12]} ({_described(cell)})"
-    for planned in plan.cells:
-        if canonical(plan.jobs[planned.key].params_as(RecordParams).cell.plain()) == canonical(cell):
-            return f"{name} is {shown(planned.id)} once more, under another key"
-    seeds = {planned.seed for planned in plan.cells}
-    if cell.get("seed") not in seeds:
-        return f"{name}: seed {shown(cell.get('seed'), 40)} is none of the suite's ({_numbers(seeds)})"
-    return f"{name}: its cell is none of the suite's"
+class _Strangers:
+    """Says of records that are none of a plan's why they do not belong there."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._plan, self._store = plan, store
+
+    @cached_property
+    def _planned(self) -> dict[bytes, str]:
+        """The names of the plan's cells, by what they ask for."""
+        return {
+            canonical(self._plan.jobs[cell.key].params_as(RecordParams).cell.plain()): cell.id
+            for cell in self._plan.cells
+        }
+
+    def fault(self, key: str) -> str:
+        """Return why the record of this key does not belong there."""
+        try:
+            cell = self._store.read_record(key).result["cell"]
+        except (Damaged, Missing) as error:
+            return f"record {key[:12]}: {_reason(error)}"
+        name = f"record {key[:12]} ({_described(cell)})"
+        if (planned := self._planned.get(canonical(cell))) is not None:
+            return f"{name} is {shown(planned)} once more, under another key"
+        seeds = {planned.seed for planned in self._plan.cells}
+        if cell.get("seed") not in seeds:
+            return f"{name}: seed {shown(cell.get('seed'), 40)} is none of the suite's ({_numbers(seeds)})"
+        return f"{name}: its cell is none of the suite's"
 
 
 def _described(cell: Mapping[str, Any]) -> str:

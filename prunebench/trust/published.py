@@ -76,8 +76,12 @@ _PROVENANCE: Mapping[str, Any] = {
         name: lambda value: isinstance(value, list) and all(map(_number, value)) for name in ("mean", "std")
     },
     "hardware": {"machine": _text, "cpus": _number, "device": _text, "gpu": _text},
-    "time": {"finished": _matches(_TIME), "train_seconds": _number, "trained_steps": _number},
+    "time": {
+        "finished": _matches(_TIME),
+        **dict.fromkeys(("train_seconds", "trained_steps", "scoring_seconds"), _number),
+    },
     "commit": _matches(_HEX),
+    "by_position": _number,
 }
 """Names and what stands behind them; None: any name that is a text itself; a list: of such tables."""
 

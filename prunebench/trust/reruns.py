@@ -13,7 +13,7 @@ from prunebench.plan import Plan, PlannedCell
 from prunebench.plan.params import RecordParams
 from prunebench.store import Record, Store, shown
 
-__all__ = ["Row", "Verified", "asked_of", "judge", "results_in", "row_named", "rows_of"]
+__all__ = ["Row", "Verified", "asked_of", "judge", "results_in", "row_named", "rows_of", "same_run"]
 
 _PREFIX = 6
 """Digits of a key that must be given at least."""
@@ -99,6 +99,23 @@ def results_in(plan: Plan, store: Store, row: Row) -> dict[int, Record]:
     snapshot = Snapshot(plan, store)
     records = {cell.seed: snapshot.result(cell.key) for cell in row.cells}
     return {seed: record for seed, record in records.items() if record is not None}
+
+
+def same_run(claimed: Record | None, rerun: Record) -> str | None:
+    """Return why a record is no rerun: it is the claimed run itself, or does not say when it was made.
+
+    Whoever runs a cell again finishes at another time, after other seconds of training. This finds copies,
+    not forgeries: a time can be edited and sealed again by everybody.
+    """
+    time = rerun.provenance.get("time") or {}
+    finished = time.get("finished")
+    if finished is None or rerun.seal is None:
+        return "it does not say, under its seal, when it was run"
+    if claimed is None:
+        return None
+    if claimed.provenance.get("time") == time or claimed.provenance == rerun.provenance:
+        return f"it is the claimed run once more (finished {shown(finished, 30)}), not another one"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,11 +11,14 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from prunebench.canonical import canonical
 from prunebench.errors import StoreError, UsageError
+from prunebench.host.identity import Grounds
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import Plan
 from prunebench.store import Store, shown
 from prunebench.trust.archive import archived
+from prunebench.trust.code import code_faults, other_files
 from prunebench.trust.packs import Pack, pack_files, part_of, refused, unpack
 
 __all__ = ["ENDING", "Submission", "read_submission", "submission"]
@@ -24,10 +27,14 @@ ENDING = ".submission.tar.xz"
 
 _MANIFEST = "submission.json"
 _SOURCE = r"method/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
-_LARGEST_SOURCE = 1_000_000
-_OTHERS: Mapping[str, int] = {r"submission\.json": 200_000, _SOURCE: _LARGEST_SOURCE}
+_LARGEST_SOURCE = 100_000
+"""Bytes of a method's files together: they are parsed to compare them with what was run."""
+_OTHERS: Mapping[str, int] = {r"submission\.json": 1_000_000, _SOURCE: _LARGEST_SOURCE}
+_LINE = 10_000
+"""Characters of one text in it at most: longer ones are cut into several."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}$")]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -36,10 +43,28 @@ class _Strict(BaseModel):
 
 
 class _File(_Strict):
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}$")]
+    name: FileName
     sha256: Sha
     plugin: bool
     """False for a file that only lies beside one."""
+
+
+class _Root(_Strict):
+    file: FileName
+    name: Name
+    line: int
+
+
+class _Code(_Strict):
+    """What the digest of a component's code is of, apart from the code."""
+
+    component: Name
+    spelled: Annotated[list[Annotated[str, StringConstraints(max_length=_LINE)]], Field(max_length=100)]
+    roots: Annotated[list[_Root], Field(min_length=1, max_length=100)]
+
+    def grounds(self) -> Grounds:
+        roots = tuple((root.file, root.name, root.line) for root in self.roots)
+        return Grounds("".join(self.spelled), roots)
 
 
 class _Suite(_Strict):
@@ -60,6 +85,7 @@ class _Manifest(_Strict):
     suite: _Suite
     methods: Annotated[list[Name], Field(min_length=1, max_length=100)]
     files: Annotated[list[_File], Field(max_length=50)]
+    code: Annotated[list[_Code], Field(max_length=50)] = []
     environment: _Environment
     source: Annotated[str, StringConstraints(max_length=300)] = ""
 
@@ -76,6 +102,8 @@ class Submission:
     """Which of them register components; the others lie beside."""
     source: str
     environment: Mapping[str, Any]
+    grounds: Mapping[str, Grounds]
+    """By component: what the digest of its code is of, apart from the code."""
 
     @property
     def plan(self) -> Plan:
@@ -90,6 +118,7 @@ def submission(
     plugins: Mapping[str, bytes],
     beside: Mapping[str, bytes] | None = None,
     *,
+    grounds: Mapping[str, Grounds] | None = None,
     source: str = "",
 ) -> bytes:
     """Return the archive that submits some methods of a plan.
@@ -100,6 +129,7 @@ def submission(
         methods: labels of methods; their ablations come along.
         plugins: the plugin files that register them, by name.
         beside: files that these need beside them.
+        grounds: what the digests of their components are of, by label.
         source: where the method is described: a paper, an address.
 
     Raises: UsageError where a cell of theirs has no record, or a file is none that is packed; StoreError.
@@ -121,20 +151,27 @@ def submission(
             }
             for name, content in files.items()
         ],
+        "code": [_code(label, one) for label, one in (grounds or {}).items()],
         "environment": _environment(part, store),
         "source": source,
     }
-    for name, content in files.items():
-        if len(content) > _LARGEST_SOURCE:
-            raise UsageError(
-                f"{name} has {len(content):,} bytes; a method's file has at most {_LARGEST_SOURCE:,}"
-            )
+    if (size := sum(map(len, files.values()))) > _LARGEST_SOURCE:
+        raise UsageError(f"a method's files have at most {_LARGEST_SOURCE:,} bytes, these have {size:,}")
+    if faults := other_files(plugins, grounds or {}, part, store):
+        raise UsageError("\n".join(faults))
     try:
         _Manifest.model_validate(manifest)
     except ValidationError as error:
         raise UsageError(f"cannot be submitted: {_told(error)}") from None
     whole = {**packed, _MANIFEST: orjson.dumps(manifest) + b"\n"}
     return archived(whole | {f"method/{name}": content for name, content in files.items()})
+
+
+def _code(label: str, grounds: Grounds) -> dict[str, Any]:
+    text = grounds.spelled
+    pieces = [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
+    roots = [{"file": file, "name": name, "line": line} for file, name, line in grounds.roots]
+    return {"component": label, "spelled": pieces, "roots": roots}
 
 
 def _environment(plan: Plan, store: Store) -> dict[str, Any]:
@@ -171,8 +208,12 @@ def read_submission(path: Path, folder: Path) -> Submission:
         raise refused(path, faults)
     files = {file.name: folder / "method" / file.name for file in manifest.files}
     plugins = [file.name for file in manifest.files if file.plugin]
-    environment = manifest.environment.model_dump()
-    return Submission(pack, manifest.methods, files, plugins, manifest.source, environment)
+    environment, grounds = manifest.environment.model_dump(), _grounds(manifest)
+    return Submission(pack, manifest.methods, files, plugins, manifest.source, environment, grounds)
+
+
+def _grounds(manifest: _Manifest) -> dict[str, Grounds]:
+    return {one.component: one.grounds() for one in manifest.code}
 
 
 def _faults(manifest: _Manifest, pack: Pack, folder: Path) -> list[str]:
@@ -183,6 +224,13 @@ def _faults(manifest: _Manifest, pack: Pack, folder: Path) -> list[str]:
     for name, sha in said.items():
         if name in there and hashlib.sha256(there[name].read_bytes()).hexdigest() != sha:
             faults.append(f"method/{name} is another file than {_MANIFEST} says")
+    size = sum(file.stat().st_size for file in there.values())
+    if size > _LARGEST_SOURCE:
+        faults.append(f"its method's files have {size:,} bytes, at most {_LARGEST_SOURCE:,} are read")
+    if not faults:
+        plugins = [file.name for file in manifest.files if file.plugin]
+        faults += code_faults(folder / "method", plugins, _grounds(manifest), pack.plan, pack.store)
+    faults += _other_environment(manifest.environment.model_dump(), _environment(pack.plan, pack.store))
     suite = pack.plan.suite
     if (manifest.suite.name, manifest.suite.version) != (suite["name"], suite["version"]):
         faults.append(f"{_MANIFEST} speaks of another suite than its plan")
@@ -195,7 +243,22 @@ def _faults(manifest: _Manifest, pack: Pack, folder: Path) -> list[str]:
     faults += [
         f"{shown(cell.id)} has no record" for cell in pack.plan.cells if not pack.store.has_record(cell.key)
     ]
-    return faults
+    return faults + [
+        f"{shown(cell.id)} lacks a measure of its plan"
+        for cell in pack.plan.cells
+        if not all(pack.store.has_measure(key) for key in cell.targets if key != cell.key)
+    ]
+
+
+def _other_environment(said: Mapping[str, Any], recorded: Mapping[str, Any]) -> Iterator[str]:
+    """Compare what a submission says of where it was measured with what its records say."""
+    for name, values in recorded.items():
+        known = {canonical(value) for value in values}
+        for value in said[name]:
+            if canonical(value) not in known:
+                yield f"its {name} is none that its records were made with: {shown(value, 100)}"
+        if len(said[name]) != len(values):
+            yield f"it names {len(said[name])} of the {len(values)} {name} that its records were made with"
 
 
 def _told(error: ValidationError) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunebench.canonical import canonical
-from prunebench.errors import StoreError, UsageError
+from prunebench.errors import UsageError
 from prunebench.inventory.frozen import read_frozen
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Damaged, Missing, Store, shown
+from prunebench.trust.apart import apart, claim_digest
 from prunebench.trust.folder import Published, is_published, opened
 from prunebench.trust.packs import part_of, unpack
 from prunebench.trust.reruns import Row, Verified, asked_of, judge, results_in, row_named, rows_of
@@ -118,37 +119,42 @@ class Rerun:
     verified: Verified
     plan: Plan
     store: Store
+    made: int
+    """So many jobs were run for it now."""
+    kept: int
+    """So many outputs were there from an earlier verify of the same claim."""
+    set_aside: int
+    """So many files were there that no verify had made, and were not used."""
 
 
 def rerun(claim: Claim, store: Path, request: Request, *, seeds: int | None = None) -> Rerun:
-    """Run a row again into a store of its own, and say whether it agrees with what is claimed.
+    """Run a row again, and say whether it agrees with what is claimed.
 
-    What that store has already is not run again, so that a rerun that was stopped goes on.
+    It is run in a store below the folder `store` that is this claim's alone (`apart`): nothing is read there
+    that verify has not made, so that a rerun that was stopped goes on, and no copied result counts as one.
 
-    Raises: StoreError where the store is that of the claim; PluginError where a component is another than the
-    plan's; UsageError; DataError; JobFailed.
+    Raises: StoreError where the folder is a store of results; PluginError where a component is another than
+    the plan's; UsageError; DataError; JobFailed.
     """
     from prunebench.engine.session import Session
+    from prunebench.jobs.run import run_job
 
-    if claim.store.root.resolve() == store.resolve():
-        raise StoreError(
-            f"{store} has the claimed records, so nothing would be run again: give another with --store DIR"
-        )
     plan, cells = cells_to_run(claim, seeds, request)
     alone = [_record_alone(cell) for cell in cells]
     part = part_of(plan, alone)
+    own = apart(store, claim_digest(claim.plan, claim.store, claim.row), part)
     session = Session(request, request.host(), part)
     session.check_identities()
     session.ready(alone)
-    into = Store.open(store)
-    session.freeze(into)
-    worker = session.worker(into)
+    session.freeze(own.store)
+    worker = session.worker(own.store, run=own.run(run_job))
     for cell in alone:
         worker.make(cell)
     row = next(iter(rows_of(part).values()))
     classes = (claim.plan.suite.get("classes") or {}).get(row.labels.get("dataset"))
     claimed = results_in(claim.plan, claim.store, claim.row)
-    return Rerun(judge(claim.row, claimed, results_in(part, into, row), classes), part, into)
+    verified = judge(claim.row, claimed, results_in(part, own.store, row), classes)
+    return Rerun(verified, part, own.store, len(worker.made), own.kept, own.set_aside)
 
 
 def _record_alone(cell: PlannedCell) -> PlannedCell:

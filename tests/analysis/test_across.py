@@ -84,6 +84,20 @@ def test_a_profile_steps_where_a_setting_comes_in_and_ends_at_one() -> None:
     assert steps["random"] == [(0.0, third), (6.0, round(2 / 3, 9)), (20.0, 1.0)]
 
 
+def test_with_a_margin_of_zero_only_the_best_are_within_it() -> None:
+    """No difference is too small to matter: others are infinitely many margins below, and in no step."""
+    frame, margins = over(SETTINGS)
+    nothing = dict.fromkeys(margins, 0.0)
+    found = across(frame, baseline=AFTER, margins=nothing).set_index("method")
+    assert found["within"].to_dict() == {"snip": pytest.approx(1 / 3), "random": pytest.approx(1 / 3)}
+    assert found.loc["snip", "difference"] == pytest.approx((2.0 - 0.5 - 0.2) / 3)
+    steps = profile(frame, margins=nothing)
+    assert np.isfinite(steps["margins"]).all()
+    assert set(zip(steps["method"], steps["margins"], steps["share"].round(6), strict=True)) == {
+        ("snip", 0.0, 0.333333), ("random", 0.0, 0.333333), (AFTER[0], 0.0, 0.666667),
+    }  # fmt: skip
+
+
 def test_the_probability_of_improvement_is_the_mann_whitney_statistic() -> None:
     """Over the number of pairs, ties counted half; averaged over settings."""
     rng = np.random.default_rng(0)

@@ -165,3 +165,17 @@ def test_of_a_long_grid_the_nearest_sparsity_alone_is_told(host: Any) -> None:
     grid = {"sparsities": [n / 100 for n in range(2, 14)]}
     (line,) = told(host, grid, [{"range": [0.056]}])
     assert line.endswith("the nearest is 0.06; allowed: " + ", ".join(f"{n / 100}" for n in range(2, 14)))
+
+
+@pytest.mark.parametrize(
+    ("claim", "hint"),
+    [("a", None), ("b", "allowed: a"), ("aa1", "allowed: a")],
+)
+def test_a_claim_that_is_refused_is_a_claim_of_the_suite(claim: str, hint: str | None, host: Any) -> None:
+    """Its own mistake is told; a check may name it, and one that names another hears that it is there."""
+    table = {"id": "a", "says": "s", "source": "p", "kindd": "number"}
+    lines = told(host, check=[{"claim": claim}], claim=[table])
+    assert any(line.startswith("claim[0].kindd: is no key here") for line in lines)
+    named = [line for line in lines if line.startswith("check[0].claim")]
+    assert len(named) == (hint is not None)
+    assert all(hint in line and "has no [[claim]]" not in line for line in named if hint)

@@ -11,6 +11,7 @@ from simulations_of_checks import (
     CLAIMS,
     CURVES,
     DIVERGING,
+    FLAT,
     SCENARIOS,
     SEEDS,
     SHARES,
@@ -19,6 +20,7 @@ from simulations_of_checks import (
     Scenario,
     Shifted,
     claimed,
+    of_the_same,
 )
 
 from prunebench.checks.judge import judge
@@ -48,6 +50,26 @@ def test_what_cannot_be_exact_errs_to_the_safe_side(name: str, seeds: int) -> No
     assert found.lower > 0.95 - MORE
     assert found.upper > 0.95 - MORE
     assert max(found.held.values()) < 0.05 + MORE
+
+
+@pytest.mark.parametrize(
+    "name", ["end-just-lost", "end-unequal", "ends", "crossing-slow", "crossing-unequal"]
+)
+def test_curves_that_are_flat_at_a_border_mislead_no_bound(name: str) -> None:
+    """With three seeds, which a bootstrap's bounds are right for in 80 %."""
+    found = Found.of(FLAT[name], 3, TRIALS // 2)
+    assert found.lower > 0.95 - MORE
+    assert found.upper > 0.95 - MORE
+    assert max(found.held.values()) < 0.05 + MORE
+
+
+def test_same_fails_rarely_where_nothing_differs_and_often_just_below_its_border() -> None:
+    """What its failing refutes is D = 0: of 0.9 δ it may say that, as it may say that this does not matter."""
+    assert of_the_same(0.0, 5, TRIALS)[1] < 0.05 + SOME
+    assert of_the_same(1.0, 5, TRIALS)[0] < 0.05 + SOME
+    holds, fails = of_the_same(0.9, 10, TRIALS)
+    assert holds < 0.15
+    assert 0.6 < fails < 0.8
 
 
 def test_what_lacks_a_cell_never_holds() -> None:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from prunebench_plugins.quantities import prunebench_quantities
 from reference.cells import cell, cells, frame, suite_of
 from scipy import stats
 
+from prunebench import Quantity
 from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Outcome, Verdicts
 
@@ -49,12 +51,15 @@ def one(rows: list[dict[str, Any]], *checks: dict[str, Any], **more: Any) -> Out
 
 
 UNPRUNED = cells({"none": around(95.0)}, "1")
-ENDS = [*UNPRUNED, *curve("snip", [94.9, 94.7, 92.0, 90.0]), *curve("grasp", [94.8, 93.0, 92.0, 90.0])]
+ENDS = [*UNPRUNED, *curve("snip", [94.9, 94.8, 92.0, 90.0]), *curve("grasp", [94.8, 93.0, 92.0, 90.0])]
 TO_36 = {"name": "ends", "quantity": "range-end", "of": {"method": "snip"}, "range": "all", "margin": 0.13}
 
 
 def test_a_range_end_is_that_of_the_mean_curve_on_the_grid_of_papers() -> None:
-    """36 % is printed for 1 − 0.8²: the difference is nothing, and every resample says the same."""
+    """36 % is printed for 1 − 0.8²: the difference is nothing, and every other end is refused.
+
+    Of the difference of two ends each has half of the 5 %.
+    """
     found = one(ENDS, {**TO_36, "against": 0.36, "expect": "same"})
     assert (found.verdict, found.effect, found.lower, found.upper) == ("holds", 0.0, 0.0, 0.0)
     assert found.cells == 25  # the unpruned ones too
@@ -178,6 +183,42 @@ def test_a_quantity_that_is_not_installed_is_named() -> None:
     found = judge(cells({"snip": around(90.0)}), check)
     assert (found.outcomes[0].verdict, found.claims[0].verdict) == ("not run", "not run")
     assert "'area' is not installed" in found.outcomes[0].reason
+    assert found.outcomes[0].error == found.outcomes[0].reason
+
+
+def _breaks(curves: Any) -> Any:
+    if np.isnan(curves.accuracy).any():
+        raise ValueError("not for gaps")
+    raise ValueError("no such number")
+
+
+BROKEN = {"name": "broken", "quantity": "broken", "of": {"method": "snip"}, "against": 0.0, "margin": 1.0}
+FINE = {"name": "fine", "of": {"method": "snip"}, "against": 80.0}
+
+
+def test_a_quantity_that_fails_is_told_at_its_check_and_the_others_are_judged() -> None:
+    """With the error, and the line in which it arose; a group says the same, if that decides it."""
+    groups = [{"name": "both", "all": ["broken", "fine"]}, {"name": "either", "any": ["broken", "fine"]}]
+    suite = suite_of(BROKEN, FINE, *groups)
+    quantities = {**QUANTITIES, "broken": Quantity("broken", _breaks, "seeds")}
+    said = evaluate(suite, frame(cells({"snip": around(90.0)})), None, quantities)
+    broken, fine, both, _ = said.outcomes
+    assert (broken.verdict, broken.cells, broken.missing) == ("not run", 5, 0)
+    assert broken.reason == "quantity 'broken' failed: ValueError: no such number"
+    assert broken.error.startswith(f"{broken.reason}\n  at ")
+    assert (fine.verdict, fine.error) == ("holds", "")
+    assert (both.verdict, both.error) == ("not run", broken.error)
+    assert broken.reason in both.reason
+    assert said.judged == 1
+
+
+def test_a_quantity_that_fails_for_want_of_cells_is_no_fault_of_its() -> None:
+    """It may be right to refuse what is not whole: the check lacks cells, and says which."""
+    quantities = {**QUANTITIES, "broken": Quantity("broken", _breaks, "seeds")}
+    rows = cells({"snip": around(90.0)})
+    rows[0] |= {"status": "missing", "accuracy": None}
+    (outcome,) = evaluate(suite_of(BROKEN), frame(rows), None, quantities).outcomes
+    assert (outcome.reason, outcome.error) == ("1 of 5 cells is missing", "")
 
 
 CLAIMED = [

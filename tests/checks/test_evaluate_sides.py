@@ -142,6 +142,16 @@ def test_settings_are_judged_one_by_one(settings: str, verdict: str) -> None:
     assert found.setting.count(";") == 1
 
 
+def test_only_what_is_decided_is_said_to_be_decided() -> None:
+    """Of an undecided check it is told which setting it depends on."""
+    assert "; decided at vgg" in one(TWO, SNIP_GRASP).told
+    open_at_vgg = cells({"snip": around(80.0, 40), "grasp": around(80.0, -40)}, architecture="vgg")
+    undecided = one([*TWO[: len(TWO) // 2], *open_at_vgg], SNIP_GRASP)
+    assert undecided.verdict == "undecided"
+    assert "; depends on vgg" in undecided.told
+    assert "decided at vgg" not in undecided.told.replace("undecided at", "")
+
+
 def test_where_says_in_which_settings() -> None:
     found = one(TWO, {**SNIP_GRASP, "where": {"architecture": ["vgg"]}})
     assert (found.verdict, found.parts, found.effect) == ("fails", (), pytest.approx(-1.0))

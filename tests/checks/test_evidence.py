@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from prunebench.checks.evidence import Draws, Extreme, Paired, Ratio
+from prunebench.checks.judge import judge
 from prunebench.checks.resampling import student_weights
 from prunebench.checks.shares import Share, ShareDifference
 
@@ -156,6 +157,34 @@ def test_bounds_of_a_difference_of_shares_are_where_its_p_turns() -> None:
     assert found.p_at_most(found.lower(0.05)) == pytest.approx(0.05, abs=1e-4)
     assert found.p_at_least(found.upper(0.05)) == pytest.approx(0.05, abs=1e-4)
     assert found.effect == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expect", "margin"),
+    [
+        (ShareDifference(np.array([1.0, 1.0, 1.0, 0.0, 0.0]), by=0.0), "above", 0.1),
+        (Share(np.array([1.0, 1.0, 1.0, 0.0, 0.0]), less=0.2), "above", 0.1),
+    ],
+)
+def test_so_many_seeds_decide_a_share_in_80_percent(
+    evidence: Share | ShareDifference, expect: str, margin: float
+) -> None:
+    """Seeds drawn from those that are seen: one fewer decides less often."""
+    rng = np.random.default_rng(0)
+
+    def share(n: int) -> float:
+        def drawn() -> str:
+            if isinstance(evidence, Share):
+                return judge(Share(rng.choice(evidence.shares, n), evidence.less), expect, margin).verdict
+            draws = rng.choice(evidence.differences, n)
+            return judge(ShareDifference(draws, evidence.by), expect, margin).verdict
+
+        return 1 - [drawn() for _ in range(800)].count("undecided") / 800
+
+    seeds = evidence.seeds_until(lambda one: judge(one, expect, margin).verdict != "undecided")
+    assert seeds is not None
+    assert share(seeds) > 0.77
+    assert share(seeds - 1) < 0.83
 
 
 def test_all_five_against_none_is_a_difference() -> None:

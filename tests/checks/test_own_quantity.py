@@ -111,6 +111,7 @@ def test_the_field_of_a_measure_may_have_a_default(tmp_path: Path) -> None:
         ("selections=(1,)", "selections has 1, which is no keyword-only parameter"),
         ('field="off"', "field = 'off' is no keyword-only parameter of the function; did you mean 'of'"),
         ('field="of", fields="of"', "field and fields are both given; allowed: one of them"),
+        ("tests=mean", "tests are of mean curves: inference must be 'curve', found 'seeds'"),
         ('points="yes"', "points must be True or False, found 'yes'"),
     ],
 )  # fmt: skip

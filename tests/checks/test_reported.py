@@ -245,7 +245,7 @@ def test_each_reported_number_is_written_out(builtin: Any) -> None:
 
 
 def test_reported_ratios_and_range_ends(builtin: Any) -> None:
-    """Other quantities are checks alone: of a measure over that of other cells, of a whole range."""
+    """Other quantities: of a measure over that of other cells, of a whole range; tables know whose they are."""
     ratio = suite_of(
         builtin,
         name="r",
@@ -257,7 +257,9 @@ def test_reported_ratios_and_range_ends(builtin: Any) -> None:
     )
     (check,) = checks_of(ratio)
     assert (check["against"]["method"], check["compare"], check["by"]) == ("random", "ratio", 1.0353)
-    assert reported_rows(ratio.reported, kinds_of(ratio.cells)) == []
+    (row,) = reported_rows(ratio.reported, kinds_of(ratio.cells))
+    assert (row["value"], row["against"], row["compare"]) == (1.0353, "random", "ratio")
+    assert (row["quantity"], row["check"]) == ("measure:effective-density.effective", check["name"])
     end = suite_of(
         builtin, name="e", quantity="range-end", range={"to": 0.75}, sparsities=None, values=[0.5], agrees=0.1
     )

@@ -285,9 +285,11 @@ def test_a_suite_reports_what_it_reported(name: str) -> None:
     suite = load_suite(name, HOST)
     rows = [dict(row) for row in reported_rows(suite.reported, kinds_of(suite.cells))]
 
+    columns = set(RECORDED[name]["reported"][0]) - {"matrix"} if RECORDED[name]["reported"] else set()
+
     def spelled(rows: Any) -> set[str]:
-        plain = ({**row, "matrix": None, "source": row["source"].partition(", Table")[0]} for row in rows)
-        return {json.dumps(row, sort_keys=True) for row in plain}
+        plain = ({**row, "source": row["source"].partition(", Table")[0]} for row in rows)
+        return {json.dumps({key: row[key] for key in columns}, sort_keys=True) for row in plain}
 
     assert spelled(rows) >= spelled(RECORDED[name]["reported"])
 

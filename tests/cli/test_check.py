@@ -127,8 +127,8 @@ def test_run_tells_of_failing_checks_and_only_strict_makes_them_its_exit_code(ju
 def test_status_and_leaderboard_say_how_the_checks_stand(judged: Place) -> None:
     """In words and as JSON; csv and json tables alone stay what they are."""
     shown = judged.call("status", judged.suite, *judged.plugin).stdout
-    assert "2 claims" not in shown  # a check without a claim is one
-    assert "3 claims" in shown
+    assert "1 claim and 2 checks of no claim: " in shown  # as many claims as `validate` counts
+    assert "; 1 claim\n" in judged.call("validate", judged.suite, *judged.plugin).stdout
     assert re.search("3 checks: .*1 fails", shown)
     said = judged.json("status", judged.suite, *judged.plugin)["checks"]
     assert said["by_check"]["fails"] == 1
@@ -140,6 +140,10 @@ def test_status_and_leaderboard_say_how_the_checks_stand(judged: Place) -> None:
 def test_while_cells_are_missing_checks_are_not_run(place: Place) -> None:
     """As in the midst of a run: what is there is judged, what is not is counted."""
     suite = place.write("tiny.toml", SUITE)
+    shown = place.call("check", suite, *place.plugin).stdout
+    assert "1 claim and 2 checks of no claim, 3 checks" in shown
+    assert "no check could be judged yet" in shown
+    assert "0 of 0" not in shown
     place.call("run", suite, *place.plugin, "-k", "random", "-q", "--no-table")
     verdicts = {one["check"]: one for one in place.json("check", suite, *place.plugin, code=1)["outcomes"]}
     assert verdicts["random-far-above"]["verdict"] == "fails"
@@ -196,15 +200,33 @@ def prunebench_quantities():
     return [prunebench.Quantity("broken", broken, "seeds")]
 """
 
+BROKEN_CHECK = """
+[[check]]
+name = "broken-one"
+of = {method = "random"}
+against = 1.0
+range = "all"
+expect = "above"
+quantity = "broken"
+margin = 1.0
+"""
 
-def test_a_quantity_that_fails_is_told_and_keeps_no_table_back(place: Place) -> None:
-    """`check` cannot do without it; status and leaderboard can, and say so. The suite names its plugin."""
+
+def test_a_quantity_that_fails_keeps_no_other_check_back(place: Place) -> None:
+    """It is told, by every command; what is not strict is content. The suite names its plugin."""
     place.write("quantity.py", BROKEN)
     suite = SUITE.replace('version = "3"', 'version = "3"\nplugins = ["quantity.py", "mine.py"]', 1)
-    suite = suite.replace('expect = "above"\n', 'expect = "above"\nquantity = "broken"\nmargin = 1.0\n')
+    suite += BROKEN_CHECK
     path = place.write("tiny.toml", suite)
-    place.call("run", path, "-k", "random", "-q", "--no-table", "--no-plugins")
-    wrong = place.call("check", path, "--no-plugins", code=2).stderr
-    assert "broken" in wrong
-    assert "Traceback" not in wrong
-    assert "checks cannot be judged" in place.call("status", path, "--no-plugins").stderr
+    run = ("run", path, "-k", "random", "--no-table", "--no-plugins")
+    told = place.call(*run, "-q").stderr
+    assert "Warning: 1 check cannot be judged (broken-one): quantity 'broken' failed: ValueError: no" in told
+    assert "Traceback" not in told
+    place.call(*run, "--strict", code=1)
+    chosen = ("check", path, "--no-plugins", "-k", "broken or far")
+    rows = {one["check"]: one for one in place.json(*chosen, code=1)["outcomes"]}
+    assert rows["random-far-above"]["verdict"] == "fails"
+    assert rows["broken-one"]["error"].startswith("quantity 'broken' failed: ValueError: no such number\n")
+    place.call(*chosen[:-1], "broken")
+    place.call(*chosen[:-1], "broken", "--strict", code=1)
+    assert place.json("status", path, "--no-plugins")["checks"]["unjudged"] == ["broken-one"]

@@ -98,6 +98,9 @@ def test_cells_that_are_not_there_give_exit_code_1(place: Place) -> None:
         (["store", "store", "other"], "suite 'other' was not run in both stores"),
         (["measured.toml", "measured@7"], "measured@7 was not run in"),
         (["mesured.toml", "random"], "mesured.toml"),
+        (["store", "stor"], "store is a folder, so a store; stor: no such folder"),
+        (["/sto", "store"], "store is a folder, so a store; /sto: no such folder"),
+        (["store", "store", "--seeds", "2"], "--seeds is for one store; store and store are two"),
     ],
 )
 def test_mistakes_are_told(measured: Place, args: list[str], message: str) -> None:
@@ -120,6 +123,32 @@ def test_a_store_and_its_copy_do_not_differ(measured: Place, tmp_path: Path) -> 
     assert "Only in A: " in text
 
 
+def test_a_store_stands_beside_a_published_leaderboard(measured: Place, tmp_path: Path) -> None:
+    """Either may come first; a cell that only one has, or with other bits there, is told."""
+    from prunebench.inventory.frozen import newest_frozen
+    from prunebench.store import Store
+    from prunebench.trust.packs import packed
+
+    store = Store.open(measured.store, write=False)
+    frozen = newest_frozen(str(measured.folder / "measured.toml"), store)
+    assert frozen is not None
+    board = tmp_path / "board"
+    board.mkdir()
+    (board / "records.tar.xz").write_bytes(packed(frozen[0], store))
+    for sides in ([str(measured.store), str(board)], [str(board), str(measured.store), "measured"]):
+        (suite,) = measured.json("compare", *sides)["suites"]
+        assert (suite["suite"], suite["same"], suite["counts"]["same_bits"]) == ("measured", True, 10)
+    mine = tmp_path / "mine"
+    shutil.copytree(measured.store, mine)
+    key = frozen[0].cells[-1].key
+    (mine / "records" / key[:2] / f"{key}.json").unlink()
+    (suite,) = measured.json("compare", str(mine), str(board), code=1)["suites"]
+    assert (suite["counts"]["same_bits"], suite["counts"]["only_in_B"]) == (9, 1)
+    (board / "records.tar.xz").write_bytes(b"no archive")
+    assert "records.tar.xz: cut short" in measured.call("compare", str(mine), str(board), code=2).stderr
+    assert [path.name for path in board.iterdir()] == ["records.tar.xz"]
+
+
 def test_two_versions_of_a_suite_in_one_store(place: Place) -> None:
     """What only one has, and what changed of the others; by their files, or by version."""
     place.write("old.toml", TINY)
@@ -133,6 +162,49 @@ def test_two_versions_of_a_suite_in_one_store(place: Place) -> None:
         assert found["counts"]["same_bits"] == 3
         assert found["counts"]["only_in_A"] == 5
         assert {row["planned"] for row in found["cells"] if row["kind"] == "only in A"} == {"A"}
+
+
+def _refrozen(place: Place, version: str, digest: str) -> None:
+    """Freeze a suite's plan once more, as if its version and the digest of its content were others."""
+    from prunebench.inventory.frozen import freeze, read_frozen
+    from prunebench.store import Store
+
+    store = Store.open(place.store)
+    plan = read_frozen(store.plans("tiny")[-1], store)
+    assert plan is not None
+    plan.suite = {**plan.suite, "version": version, "digest": digest}
+    freeze(plan, store)
+
+
+def test_a_version_is_no_beginning_of_a_digest(place: Place) -> None:
+    """A version that is there is meant, whatever other digests begin so; seven digits of a digest are one."""
+    place.call("run", "tiny.toml", *place.plugin, "-k", "random and s0")
+    digest = place.json("status", "tiny.toml")["suite"]["digest"]
+    _refrozen(place, "9", "3" * 64)
+    for side in ("tiny@3", f"tiny@{digest[:7]}"):
+        compared = place.json("compare", side, "tiny@9", code=None)["suites"][0]
+        assert (compared["a"]["version"], compared["b"]["version"]) == ("3", "9")
+    for wrong in (f"tiny@{digest[:6]}", "tiny@33"):
+        told = place.call("compare", "tiny@9", wrong, code=2).stderr
+        assert f"{wrong} was not run in" in told
+        assert "tiny@3" in told.split("was not run in")[1]
+    _refrozen(place, "8", digest[:20] + "0" * 44)
+    assert "give more digits" in place.call("compare", "tiny@9", f"tiny@{digest[:7]}", code=2).stderr
+
+
+def test_a_smoke_run_is_compared_with_none_but_such(place: Place) -> None:
+    """The newest plan in a store may be one; --limit asks for it."""
+    for limit in ((), ("--limit", "8")):
+        place.call("run", "tiny.toml", *place.plugin, "-k", "random and s0", *limit)
+    said = place.json("compare", "store", "store")["suites"][0]
+    assert said["a"]["version"] == "3"
+    said = place.json("compare", "store", "store", "--limit", "8")["suites"][0]
+    assert said["a"]["version"] == "3, smoke run with limit 8"
+    said = place.json("compare", "tiny@3", "tiny@3", "--limit", "8")["suites"][0]
+    assert said["b"]["version"] == "3, smoke run with limit 8"
+    assert (
+        "no suite was run in both" in place.call("compare", "store", "store", "--limit", "9", code=2).stderr
+    )
 
 
 def test_a_leaderboard_has_differences_to_any_method(measured: Place) -> None:

@@ -79,3 +79,11 @@ def test_a_suite_that_has_not_been_run_has_no_curve_and_says_what_runs_it(place:
     assert "has been run in" in result.stderr
     assert "prunebench run tiny.toml" in result.stderr
     assert place.json(*TINY, "own", *place.plugin, code=1)["rows"] == []
+
+
+def test_a_scorer_that_a_run_added_is_drawn_beside_the_others(place: Any) -> None:
+    """No --plugin and no --scorer: the plan of that run is read, as `compare` reads it."""
+    place.call("run", "tiny.toml", "--scorer", "moody", "-k", "moody or own or none", *place.plugin)
+    rows = place.json(*TINY, "own", "moody")["rows"]
+    assert {row["name"] for row in rows} == {"own"}  # whose masks are moody's: one row is both's
+    assert "own (also: moody)" in place.call("leaderboard", "tiny.toml", "--scorer", "moody", code=1).stdout

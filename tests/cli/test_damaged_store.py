@@ -18,6 +18,9 @@ from prunebench.cli._output import visible
 
 from .conftest import Place
 
+OTHERS = {"compare": ["random"], "curve": ["random"]}
+"""Other commands that read, with what they take beside the suite."""
+
 COMMANDS = ("status", "leaderboard", "plan", "measures", "export")
 INCOMPLETE = {"export": 2, "leaderboard": 1}
 """Exit codes of those that need a record that is not there."""
@@ -53,9 +56,14 @@ def plan_of(place: Place) -> Path:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_says_which_record_is_damaged(place: Place, command: str) -> None:
-    """It is set aside, said with the reason on standard error, and counts as missing; no traceback."""
+    """It is said with the reason on standard error, and counts as missing; no traceback.
+
+    Commands that only read leave it, and everything else, as it is; `export`, which makes what it needs again,
+    sets it aside.
+    """
     path = first_record(place)
     path.write_bytes(path.read_bytes()[:50])
+    before = place.files()
     result = place.call(
         *(command, str(place.folder / "measured.toml") if command != "export" else path.stem),
         *place.plugin,
@@ -66,10 +74,24 @@ def test_every_command_says_which_record_is_damaged(place: Place, command: str) 
         assert re.search(
             r"1 record cannot be used and counts as missing \(set aside in \S+/set-aside\)", result.stderr
         )
+        assert not path.exists()
+        assert len(list((place.store / "set-aside").glob(f"*{path.name}"))) == 1
     else:
         assert f"{path.relative_to(place.store)}: not JSON" in result.stderr
-    assert not path.exists()
-    assert len(list((place.store / "set-aside").glob(f"*{path.name}"))) == 1
+        assert "1 record cannot be used and counts as missing (left in " in result.stderr
+        assert place.files() == before
+
+
+@pytest.mark.parametrize("command", OTHERS)
+def test_other_commands_that_read_leave_what_is_damaged(place: Place, command: str) -> None:
+    """They say that it counts as missing, and change no file."""
+    path = first_record(place)
+    path.write_bytes(path.read_bytes()[:50])
+    before = place.files()
+    suite = str(place.folder / "measured.toml")
+    result = place.call(command, suite, *OTHERS[command], *place.plugin, code=None)
+    assert "1 record cannot be used and counts as missing (left in " in result.stderr
+    assert place.files() == before
 
 
 def test_status_counts_what_it_could_read(place: Place) -> None:
@@ -117,7 +139,7 @@ def test_a_damaged_state_is_said_by_the_run(place: Place) -> None:
 
 
 def test_one_flipped_bit_in_a_plan_changes_no_table(place: Place) -> None:
-    """The plan is set aside, the suite planned anew, and that is said; the table is the same."""
+    """The plan counts as missing, the suite is planned anew, and that is said; the table is the same."""
     options = [str(place.folder / "measured.toml")]
     before = place.call("leaderboard", *options).stdout
     path = plan_of(place)
@@ -126,8 +148,10 @@ def test_one_flipped_bit_in_a_plan_changes_no_table(place: Place) -> None:
     path.write_bytes(whole[:target] + bytes([whole[target] ^ 1]) + whole[target + 1 :])
     result = place.call("leaderboard", *options, *place.plugin)
     assert result.stdout == before
-    assert place.call("leaderboard", *options, code=2).stdout == ""  # planning anew takes the plugin file
-    assert not path.exists()
+    anew = place.call("leaderboard", *options, code=2)  # planning anew takes the plugin file
+    assert anew.stdout == ""
+    assert "1 plan cannot be used" in anew.stderr
+    assert path.exists()
 
 
 def test_a_damaged_plan_is_said(place: Place) -> None:
@@ -137,8 +161,8 @@ def test_a_damaged_plan_is_said(place: Place) -> None:
     result = place.call("status", str(place.folder / "measured.toml"), code=2)  # no plugin: no network
     warning, *_ = result.stderr.splitlines()
     assert re.fullmatch(
-        r"Warning: 1 plan cannot be used and counts as missing \(set aside in \S+/set-aside\)\. "
-        rf"plans/{path.name}: not a frozen plan, or cut off",
+        r"Warning: 1 plan cannot be used and counts as missing \(left in \S+, until a run makes it "
+        rf"again\)\. plans/{path.name}: not a frozen plan, or cut off; the store is only read",
         warning,
     )
 

@@ -102,6 +102,21 @@ def prepared(folder: Path) -> Place:
     return place
 
 
+def test_the_page_of_the_command_line_has_every_command() -> None:
+    """With a row that says what it does, and its exit codes."""
+    text = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    first, _, rest = text.partition("\n## ")
+    does = set(re.findall(r"^\| `(\w+)[^|]*` \|", first, re.MULTILINE))
+    assert does == set(COMMANDS)
+    codes = rest[rest.index("| command | 0 | 1 |") :].partition("\n\n")[0]
+    told = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", codes, re.MULTILINE)
+        for name in re.findall(r"`(\w+)", row)
+    }
+    assert told == set(COMMANDS)
+
+
 def test_there_are_examples() -> None:
     """Of every command, in its help; and in README."""
     assert {args[0] for args in map(plain, helps())} == set(COMMANDS)

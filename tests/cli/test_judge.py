@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from prunebench.cli.run import lasting_stderr
 
 from .conftest import Place
 
@@ -31,6 +36,37 @@ def test_it_runs_what_it_needs_and_prints_the_page(asked: tuple[Place, Any]) -> 
     assert "Its scorer reads no data" not in text
     assert "its scorer reads no data, or the suite has no other batch" in text
     assert "| own + shuffle" in text or "own − own + shuffle" in text
+
+
+def test_it_prints_a_line_a_cell_on_standard_error(asked: tuple[Place, Any]) -> None:
+    """And none with -q."""
+    assert re.search(r"^\[1/16\] ", asked[1].stderr, re.MULTILINE)
+    assert "[1/" not in asked[1].stdout
+
+
+def test_lines_reach_standard_error_while_its_descriptor_leads_elsewhere(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does while workers run, whose own words are kept from the terminal."""
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    with lasting_stderr() as stream:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        print("[1/2] a cell", file=stream)
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+    assert capfd.readouterr().err == "[1/2] a cell\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_a_program_of_its_own_with_workers_prints_a_line_a_cell(place: Place, quiet: tuple[str, ...]) -> None:
+    """On standard error, the page on standard output; -q silences them."""
+    command = [sys.executable, "-m", "prunebench", *GIVEN, *place.plugin, "--seeds", "1", "-n", "1", *quiet]
+    ended = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith("# What kind of method is own?")
+    assert ("[1/" in ended.stderr) == (not quiet)
 
 
 def test_again_it_runs_nothing_and_says_the_same(asked: tuple[Place, Any]) -> None:
@@ -67,7 +103,10 @@ def test_without_running_it_lists_what_is_missing_and_writes_nothing(place: Plac
     """Exit code 1."""
     before = place.files()
     result = place.call(*GIVEN, *place.plugin, "--no-run", code=1)
-    assert "Is it above random pruning? Not run: 10 cells are missing." in result.stdout
+    assert (
+        "Is it above random pruning? Not run in 1 of 1 place (all, 50 %); 10 cells are missing."
+        in result.stdout
+    )
     assert "## Not run" in result.stdout
     assert place.files() == before
 

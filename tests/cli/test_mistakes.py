@@ -266,3 +266,40 @@ def test_names_that_are_wrong_are_answered_with_the_nearest(place: Any, args: li
     assert told in result.stderr
     assert re.findall(r"Error:", result.stderr) == ["Error:"]
     assert place.files() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (
+            ["plan", "quick", "--plugin", "folder.py"],
+            "folder.py cannot be loaded: it is a folder; a Python file is",
+        ),
+        (
+            ["compare", "folder.py", "mine.py"],
+            "folder.py is a folder, so a store; mine.py: is a file, and none",
+        ),
+        (["compare", "folder.py", "min.py"], "min.py: no such folder"),
+        (
+            ["compare", "folder.py", "."],
+            "no store at folder.py; `prunebench run SUITE` makes one; name another\n",
+        ),
+        (["merge", "mine.py"], "the store mine.py is a file; give a folder\n"),
+        (["merge", "folder.py", "--store", "mine.py"], "no store at folder.py"),
+    ],
+)
+def test_an_error_points_to_what_was_given(place: Any, args: list[str], told: str) -> None:
+    """Not to the same path once more, nor to an option that has no part in it."""
+    (place.folder / "folder.py").mkdir()
+    stderr = refused(place, *args)
+    assert told in stderr
+    assert not any(f"did you mean '{where}{args[-1]}'" in stderr for where in ("", f"{place.folder}/"))
+
+
+def test_a_leaderboard_in_the_place_of_a_file_is_refused_with_its_own_option(done: tuple[Any, Any]) -> None:
+    """`publish` names a folder, not a store."""
+    place, _ = done
+    stderr = refused(place, "publish", "tiny.toml", "--to", "mine.py", *place.plugin, "--partial")
+    assert "mine.py/records.tar.xz: Not a directory" in stderr or "File exists" in stderr
+    assert "give another folder\n" in stderr
+    assert "--store" not in stderr

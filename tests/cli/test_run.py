@@ -16,7 +16,7 @@ import psutil
 import pytest
 from click.testing import Result
 
-from .conftest import make_place
+from .conftest import PLUGIN, TINY, Place, make_place
 
 
 def blocks(text: str) -> list[str]:
@@ -121,8 +121,6 @@ def test_plan_as_json_tells_everything(done: tuple[Any, Result]) -> None:
 def test_plan_says_which_component_changed(done: tuple[Any, Result], tmp_path: Any) -> None:
     """After a scorer's code has changed, its cells alone have to run, and the reason names it."""
     import shutil
-
-    from .conftest import PLUGIN, Place
 
     shutil.copytree(done[0].folder, tmp_path / "copy")
     place = Place(tmp_path / "copy")
@@ -314,3 +312,17 @@ def test_one_cause_of_many_failures_is_told_once(place: Any, tmp_path: Path) -> 
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("  ") and " failed: " in line]
     assert re.match(r"  \d+ cells: \w+ [0-9a-f]{12} failed: .*cifar-10-python\.tar\.gz is damaged", line)
     assert result.stderr.count("\n    log: ") == 1
+
+
+def test_the_end_of_a_run_warns_of_masks_that_position_chose(place: Place) -> None:
+    """Scores that are all 1 rank nothing: every cell is named, beside the footnote under the table."""
+    text = PLUGIN.replace('"own", own)', '"own", own), prunebench.Scorer("same", same)') + (
+        "\n\ndef same(net, batch, rng):\n"
+        "    return {name: torch.ones_like(weight) for name, weight in net.weights.items()}\n"
+    )
+    place.write("mine.py", text)
+    place.write("tiny.toml", TINY.replace('["random", "own", "magnitude-after-training"]', '["same", "own"]'))
+    run = place.call("run", "tiny.toml", *place.plugin, "--seeds", "1")
+    told = "Warning: in 1 cell most weights kept were chosen by position, because their scores were equal: "
+    assert f"{told}main::tiny-net-digits-same-d0.5-s0\n" in run.stderr
+    assert "In 1 of 1 masks most weights kept were chosen by position" in run.stdout

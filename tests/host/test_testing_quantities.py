@@ -43,6 +43,22 @@ def test_good_quantities_pass() -> None:
     check_component(quantity(low, "counts"))
 
 
+def test_tests_of_a_curve_have_to_give_values_and_p_values() -> None:
+    """Rising values, each with two numbers from 0 to 1; with curves of which nothing is known as well."""
+    good = quantity(top, "curve", tests=lambda curves: [([1.0, 2.0], [0.1, 1.0], [1.0, 0.2])])
+    check_component(good)
+    for lines, match in (
+        ([([2.0, 1.0], [0.1, 1.0], [1.0, 0.2])], "rising values"),
+        ([([1.0, 2.0], [0.1, 1.0])], "two p values for each"),
+        ([([1.0, 2.0], [0.1, 1.0], [1.0])], "two p values for each"),
+        ([([1.0, 2.0], [0.1, 1.5], [1.0, 0.2])], "p values from 0 to 1"),
+        ([([1.0, 2.0], [0.1, np.nan], [1.0, 0.2])], "p values from 0 to 1"),
+        ([(["a"], [0.1], [1.0])], "must return numbers"),
+        (3, "failed: TypeError"),
+    ):
+        fails(quantity(top, "curve", tests=lambda curves, lines=lines: lines), match)
+
+
 def falls(curves: Curves) -> Any:
     return curves.accuracy[1] - curves.accuracy[0]
 

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from prunebench.analysis import table
 from prunebench.engine.failures import JobFailed
+from prunebench.inventory.rows import rows
+from prunebench.report.leaderboard import leaderboard
+from prunebench.report.results import Results
 
 PLUGIN = """
 import torch
@@ -74,3 +78,16 @@ def test_what_is_no_error_is_in_the_log(project: Any, caplog: pytest.LogCaptureF
         project.run(suite(project.folder, "little", "digits-mlp", 0.5), plugins=[plugin])
     said = " ".join(record.getMessage() for record in caplog.records)
     assert "weights kept have the score 0: the scores rank only" in said
+
+
+def test_cells_chosen_by_position_say_so_in_their_records_and_tables(project: Any) -> None:
+    """50 weights of a layer have a score of 1, all others 0: more than half of those kept are told of."""
+    plugin = project.folder / "degenerate.py"
+    plugin.write_text(PLUGIN)
+    engine = project.run(suite(project.folder, "little", "digits-mlp", 0.5), plugins=[plugin])
+    (row,) = [row for row in rows(engine.plan, engine.store) if row["method"] == "little"]
+    result = engine.store.read_record(row["key"]).result
+    ranked = sum(min(50, layer["prunable"]) for layer in result["mask"]["layers"])
+    assert row["by_position"] == (result["mask"]["kept"] - ranked) / result["mask"]["kept"]
+    text = leaderboard(Results(engine.plan.suite, table(rows(engine.plan, engine.store))))
+    assert "In 1 of 1 masks most weights kept were chosen by position, because their scores were" in text

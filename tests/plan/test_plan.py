@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
+from prunebench.errors import StoreError
 from prunebench.plan import Earlier, Plan, reason
 
 
@@ -48,6 +50,26 @@ def test_a_frozen_plan_thaws_to_the_same_plan(project: Any) -> None:
             job.params.plain(), option=orjson.OPT_SORT_KEYS
         )
         assert again.jobs[key].inputs == job.inputs
+
+
+def test_what_jobs_are_asked_is_read_when_it_is_wanted(project: Any) -> None:
+    """Most commands want it of few; who wants the whole plan is told of what is none at once."""
+    plan = project.session(project.suite(["snip"])).plan
+    value = orjson.loads(orjson.dumps(plan.frozen()))
+    later = Plan.thaw(value, whole=False)
+    assert {key: job.params.plain() for key, job in later.jobs.items()} == {
+        key: job.params.plain() for key, job in Plan.thaw(value).jobs.items()
+    }
+    place = next(i for i, (_, kind, *_) in enumerate(value["jobs"]) if kind == "score")
+    key = value["jobs"][place][0]
+    value["jobs"][place][2]["zzz"] = 1
+    with pytest.raises(ValueError, match=f"^not a frozen plan: job {key} is incomplete"):
+        Plan.thaw(value)
+    later = Plan.thaw(value, whole=False)
+    assert (later.jobs[key].kind, later.jobs[key].inputs) == ("score", plan.jobs[key].inputs)
+    with pytest.raises(StoreError, match=f"not a frozen plan: job {key} is incomplete"):
+        _ = later.jobs[key].params
+    assert [key for key, job in later.jobs.items() if job.kind != plan.jobs[key].kind] == []
 
 
 def test_why_a_cell_runs_names_what_changed(project: Any) -> None:

@@ -35,11 +35,16 @@ def test_accuracy_is_each_seeds_mean_over_the_places() -> None:
 
 
 def test_spread_is_the_distance_from_the_median() -> None:
-    """By hand, place by place; a missing seed has no distance and moves no median but by its absence."""
+    """By hand, place by place; a missing seed has no distance and moves no median but by its absence.
+
+    Two seeds are equally far from their median: one number, of whose own spread nothing is known.
+    """
     found = ask("spread", made([[1.0, 2.0, 6.0], [5.0, 5.0, 8.0]], [0.2, 0.4]))
     np.testing.assert_allclose(found, [0.5, 0.0, 3.5])
-    found = ask("spread", made([[1.0, 2.0, NAN]], [0.2]))
-    np.testing.assert_allclose(found, [0.5, 0.5, NAN])
+    found = ask("spread", made([[1.0, 2.0, 6.0, NAN]], [0.2]))
+    np.testing.assert_allclose(found, [1.0, 0.0, 4.0, NAN])
+    found = ask("spread", made([[1.0, 2.0, NAN], [1.0, 2.0, 3.0]], [0.2, 0.4]))
+    np.testing.assert_allclose(found, [NAN, NAN, NAN])
 
 
 def test_diverged_says_yes_or_no_of_every_run() -> None:

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from prunebench.analysis import table
+from prunebench.analysis.table import text_of
 from prunebench.report.document import Document
 from prunebench.report.escapes import plain
 from prunebench.report.formats import latex, markdown, terminal
@@ -32,6 +33,7 @@ AT_ONCE = 12
 def results(*texts: str) -> Results:
     """Return a suite in which everything that others name is named like that, setting by setting."""
     frame = table([row for i, text in enumerate(texts) for row in _rows(text, i)])
+    texts = tuple(map(text_of, texts))
     reported = [
         {
             **dict.fromkeys(("architecture", "recipe", "split", "source"), text),
@@ -148,8 +150,9 @@ def test_csv_has_the_same_fields_and_no_formula(hostile: Results, texts: list[st
 
 
 def test_json_gives_the_names_back(hostile: Results, texts: list[str]) -> None:
-    """As they are, however long; the file itself is printable."""
+    """As they are, however long, NUL and bytes that are no text spelled out; the file itself is printable."""
     text = leaderboard(hostile, "json")
+    texts = list(map(text_of, texts))
     assert all(line.isprintable() for line in text.splitlines())
     whole = json.loads(text)
     assert whole["suite"] == {"name": texts[0], "version": texts[1]}

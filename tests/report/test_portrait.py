@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,11 @@ import pandas as pd
 import pytest
 from prunebench_plugins.quantities import prunebench_quantities
 
-from prunebench.report.portrait import QUESTIONS, Portrait
+from prunebench.checks.evidence import Paired
+from prunebench.checks.judge import judge
+from prunebench.checks.outcomes import Outcome
+from prunebench.report.answers import QUESTIONS, Answer, Asked
+from prunebench.report.portrait import Portrait
 from prunebench.report.portrayed import portrayed
 from prunebench.report.results import Results
 
@@ -55,7 +60,7 @@ def test_a_method_that_chooses_layers_alone(cells: Cells) -> None:
         "after-training": "yes", "ltr": "yes",
     }  # fmt: skip
     assert any("choose how many weights each layer keeps" in sentence for sentence in drawn.kind)
-    assert "In that it is like SNIP, GraSP, SynFlow" in drawn.kind[-1]
+    assert "At matching sparsities it is like SNIP, GraSP, SynFlow" in drawn.kind[-1]
 
 
 def test_a_method_that_chooses_weights_as_magnitude_after_training_does(cells: Cells) -> None:
@@ -63,7 +68,7 @@ def test_a_method_that_chooses_weights_as_magnitude_after_training_does(cells: C
     drawn = portrait(cells, mine=(98, 90), shuffle=(95, 70), reinit=(95, 70), invert=(90, 20), batch=(98, 90))
     found = words(drawn)
     assert (found["shuffle"], found["after-training"], found["ltr"]) == ("yes", "no", "no")
-    assert "In that it is like magnitude pruning after training" in drawn.kind[-1]
+    assert "At matching sparsities it is like magnitude pruning after training" in drawn.kind[-1]
 
 
 def test_a_method_that_is_no_better_than_random(cells: Cells) -> None:
@@ -80,7 +85,10 @@ def test_ranges_that_differ_are_told_apart(cells: Cells) -> None:
     answer = next(a for a in drawn.answers if a.question.id == "shuffle")
     assert {one.range: one.word for one in answer.asked} == {"matching": "no", "extreme": "yes"}
     assert answer.word == "it depends"
-    assert answer.sentence == QUESTIONS[1].mixed
+    assert (
+        answer.sentence
+        == f"{QUESTIONS[1].mixed} Yes in 1 of 2 places (extreme, 90 %), no in 1 (matching, 50 %)."
+    )
 
 
 def test_what_is_not_run_is_listed_and_not_answered(cells: Cells) -> None:
@@ -89,7 +97,10 @@ def test_what_is_not_run_is_listed_and_not_answered(cells: Cells) -> None:
     assert words(drawn)["shuffle"] == "not run"
     assert len(drawn.missing) == 10
     text = portrayed(drawn)
-    assert "Does it matter which weights of a layer it keeps? Not run: 10 cells are missing." in text
+    assert (
+        "Does it matter which weights of a layer it keeps? Not run in 2 of 2 places (matching, 50 %; extreme, "
+        "90 %); 10 cells are missing." in text
+    )
     assert "## Not run" in text
 
 
@@ -142,6 +153,149 @@ def test_layers_and_weights_that_are_lost_are_told_of_the_method_and_the_baselin
     assert "| 12 |" in " ".join(line.split())
 
 
+def judged_at(differences: Any) -> Answer:
+    """The answer to whether it is above random, of differences by place and seed, with a margin of 0.5."""
+    asked = []
+    for i, of_seeds in enumerate(differences):
+        known = Paired(np.asarray(of_seeds))
+        verdict, p_holds, p_fails = judge(known, "above", 0.5)
+        outcome = Outcome(
+            check=str(i),
+            verdict=verdict,
+            expect="above",
+            margin=0.5,
+            effect=known.effect,
+            upper=known.upper(0.05),
+            p_holds=p_holds,
+            p_fails=p_fails,
+            evidence=known,
+        )
+        asked.append(Asked({}, "matching", outcome))
+    return Answer(QUESTIONS[0], tuple(asked))
+
+
+@pytest.mark.parametrize("places", [2, 4, 10])
+def test_chance_alone_hardly_ever_says_yes_however_many_places_there_are(places: int) -> None:
+    """No difference anywhere, three seeds of a spread of 2: a yes of any kind in at most 6 % of trials."""
+    rng = np.random.default_rng(places)
+    words = [judged_at(rng.normal(0, 2, (places, 3))).word for _ in range(600)]
+    assert np.mean([word in ("yes", "yes, in places", "it depends") for word in words]) <= 0.06
+
+
+@pytest.mark.parametrize("places", [1, 4])
+def test_chance_alone_hardly_ever_says_the_opposite(places: int) -> None:
+    """No difference anywhere: that some place is said to be the other way round, in at most 5 % of trials."""
+    rng = np.random.default_rng(places)
+    turned = [bool(judged_at(rng.normal(0, 2, (places, 2))).turned) for _ in range(600)]
+    assert np.mean(turned) <= 0.05
+
+
+def test_what_two_seeds_of_one_place_make_the_other_way_round_is_not_said() -> None:
+    """p = 0.027 one way is not below 5 % both ways; five seeds of the same are."""
+    few = judged_at([[-3.098, -3.662]])
+    assert (few.asked[0].opposite, few.turned) == (True, ())
+    assert "worse" not in few.sentence
+    assert "worse than random pruning in 1 of 1 place" in judged_at([[-3.0, -3.7, -3.2, -3.5, -3.4]]).sentence
+
+
+def test_a_sentence_says_at_which_sparsities_where_it_was_asked_over_one_range_alone() -> None:
+    """The sparsities of all its places, from the lowest to the highest."""
+    (one,) = judged_at([[5.0, 5.1, 5.2]]).asked
+    asked = (replace(one, range="extreme", sparsities=(0.8, 0.95)), replace(one, range="extreme"))
+    said = Answer(QUESTIONS[1], asked).sentence
+    assert said.startswith("At extreme sparsities (80–95 %), which weights of a layer it keeps matters: ")
+    assert said.endswith("Yes in 2 of 2 places (extreme, 80–95 %).")
+
+
+def test_one_place_of_ten_is_no_answer_and_the_sentence_says_how_many_cannot_tell() -> None:
+    """Just significant by itself, and far from it after Holm; with a large one it is so in places."""
+    open_ones = [[-1.0, 0.0, 1.2]] * 9
+    weak, strong = [0.8, 1.0, 1.9], [5.0, 5.001, 5.002]
+    answer = judged_at(np.array([weak, *open_ones]))
+    assert answer.counts == {"yes": 1, "cannot be told": 9}
+    assert answer.word == "cannot be told"
+    assert answer.sentence.startswith(
+        "Is it above random pruning? Yes in 1 of 10 places (matching), cannot be told in 9 (matching)"
+    )
+    assert "chance alone" in answer.sentence
+    sure = judged_at(np.array([strong, *open_ones]))
+    assert sure.word == "yes, in places"
+    assert "Yes in 1 of 10 places (matching), cannot be told in 9" in sure.sentence
+
+
+def test_only_answers_at_matching_sparsities_liken_a_method_to_the_papers(cells: Cells) -> None:
+    """Shuffling loses at extreme ones alone: nothing is said of what the paper found at matching ones."""
+    assert "is unlike" not in " ".join(portrait(cells, mine=(97, 80), shuffle=(97, 60)).kind)
+    assert "is unlike" in " ".join(portrait(cells, mine=(97, 80), shuffle=(95, 80)).kind)
+
+
+def test_a_method_of_the_paper_is_not_likened_to_its_methods(cells: Cells) -> None:
+    """SNIP is one of those that SNIP would be unlike, or like."""
+    for shuffle in ((95, 80), (97, 80)):
+        frame = portrait(cells, mine=(97, 80), shuffle=shuffle, reinit=(97, 80)).results.cells
+        for name, likened in (("mine", True), ("snip", False)):
+            drawn = Portrait(
+                Results(SUITE, frame.replace({"method": {"mine": name}}), quantities=QUANTITIES), name
+            )
+            assert any("Frankle" in sentence for sentence in drawn.kind) == likened
+
+
+def test_nothing_is_likened_where_matching_sparsities_cannot_tell(cells: Cells) -> None:
+    """Whatever is plain at extreme ones."""
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 60))
+    frame = drawn.results.cells.copy()
+    here = (frame["ablations"] == "shuffle") & (frame["sparsity"] == 0.5)
+    frame.loc[here, "accuracy"] += [3.0, -3.0, 2.0, -2.0, 0.5]
+    open_ = Portrait(Results(SUITE, frame, quantities=QUANTITIES), "mine")
+    assert words(open_)["shuffle"] == "yes, in places"
+    assert not any("Frankle" in sentence for sentence in open_.kind)
+
+
+def test_likeness_to_magnitude_after_training_is_asked_at_matching_sparsities_alone(cells: Cells) -> None:
+    """That it falls short of it at extreme ones does not count."""
+    drawn = portrait(cells, mine=(98, 80), shuffle=(95, 70))
+    assert words(drawn)["after-training"] == "it depends"
+    assert "At matching sparsities it is like magnitude pruning after training" in drawn.kind[-1]
+
+
+def test_how_much_chance_there_is_is_said_and_that_seeds_are_few(cells: Cells) -> None:
+    """5 % of the answers at places; below three seeds that little can be said."""
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80))
+    asked = "8 answers at single places were looked for, each with 5 % bounds: chance explains up to 0.4 of"
+    assert asked in portrayed(drawn)
+    assert "little can be said" not in portrayed(drawn)
+    frame = drawn.results.cells
+    two = Portrait(Results(SUITE, frame[frame["seed"] < 2], quantities=QUANTITIES), "mine")
+    assert "The answers rest on 2 seeds: little can be said with fewer than 3" in portrayed(two)
+    assert json.loads(portrayed(two, "json"))["cautions"] == two.cautions
+
+
+def test_the_page_says_which_sparsities_are_matching_and_extreme(cells: Cells) -> None:
+    """In words, in the tables, and as numbers; that none is matching, too."""
+    drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80))
+    assert "(matching sparsities: 50 %, extreme sparsities: 90 %)" in portrayed(drawn)
+    assert "| extreme (90 %)" in portrayed(drawn)
+    frame = drawn.results.cells.copy()
+    lost = (frame["method"] == "magnitude-after-training") & (frame["sparsity"] == 0.5)
+    frame.loc[lost, "accuracy"] -= 8
+    none = Portrait(Results(SUITE, frame, quantities=QUANTITIES), "mine")
+    text = portrayed(none)
+    assert "(no sparsity is matching here, extreme sparsities: 50–90 %)" in text
+    assert "At extreme sparsities (50–90 %), it is above random pruning." in text
+    (ranges,) = json.loads(portrayed(none, "json"))["ranges"]
+    assert (ranges["trivial"], ranges["matching"], ranges["extreme"]) == ([], [], [0.5, 0.9])
+
+
+def test_magnitude_after_training_is_not_likened_to_anything(cells: Cells) -> None:
+    """It is what methods are compared with: whether it falls short of itself is not asked."""
+    drawn = portrait(cells, mine=(97, 80))
+    frame = drawn.results.cells.replace(
+        {"method": {"magnitude-after-training": "x", "mine": "magnitude-after-training"}}
+    )
+    own = Portrait(Results(SUITE, frame, quantities=QUANTITIES), "magnitude-after-training")
+    assert not any("Frankle" in sentence for sentence in own.kind)
+
+
 def test_json_says_what_the_page_says(cells: Cells) -> None:
     """With the number of its schema, and the outcome behind every answer."""
     drawn = portrait(cells, mine=(97, 80), shuffle=(97, 80))
@@ -167,10 +321,11 @@ def test_scores_that_point_the_wrong_way_are_told(cells: Cells) -> None:
     sentences = {answer.question.id: answer.sentence for answer in drawn.answers}
     assert (
         sentences["invert"]
-        == "Keeping the lowest scores does better, so they point the wrong way (in 2 of 2 places)."
+        == "Keeping the lowest scores does better, so they point the wrong way in 2 of 2 places (matching, "
+        "50 %; extreme, 90 %). No in 2 of 2 places (matching, 50 %; extreme, 90 %)."
     )
     assert sentences["shuffle"].startswith("Its masks do better when they are shuffled")
-    assert sentences["random"] == "It is worse than random pruning (in 1 of 2 places)."
+    assert sentences["random"].startswith("It is worse than random pruning in 1 of 2 places (extreme, 90 %).")
     assert not any("it is like SNIP" in sentence for sentence in drawn.kind)
     assert "no, the opposite" in portrayed(drawn)
 

@@ -10,7 +10,6 @@ import pytest
 from scipy import stats
 
 from prunebench.report.leaderboard import leaderboard
-from prunebench.report.replication import replication
 from prunebench.report.results import Results
 
 Cells = Callable[..., pd.DataFrame]
@@ -25,7 +24,7 @@ def found(cells: Cells, value: float | None, ours: list[Any] = OURS, **about: An
     labels = {k: str(first[k]) for k in ("architecture", "dataset", "recipe", "find", "score_at", "split")}
     row = {**labels, "method": "snip", "ablations": "", "density": "0.5", "value": value, "source": "A"}
     suite = {"name": "s", "version": "1", "margins": {"mnist": 0.5}}
-    (only,) = replication(Results({**suite, "reported": [{"runs": None, **row, **about}]}, frame)).to_dict(
+    (only,) = Results({**suite, "reported": [{"runs": None, **row, **about}]}, frame).reported.to_dict(
         "records"
     )
     return only

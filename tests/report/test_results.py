@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import simulate
 
 import prunebench
 from prunebench.analysis import COLUMNS, compare, find_ranges, over_ranges
+from prunebench.errors import UsageError
 from prunebench.report.results import COSTS, Results
 
 Cells = Callable[..., pd.DataFrame]
@@ -122,8 +124,8 @@ def test_the_results_of_a_store_are_its_records_and_measures(project: Any) -> No
     assert costs["train_seconds"].gt(0).all()
 
 
-def test_of_a_store_without_logs_no_seconds_of_scoring_are_known(project: Any) -> None:
-    """Nothing is guessed: a published pack has no logs."""
+def test_the_seconds_of_scoring_do_not_rest_on_logs(project: Any) -> None:
+    """A published pack has none; of a method that scores nothing they are not guessed."""
     path = project.suite(["snip"])
     project.run(path)
     found = prunebench.results(path, project.folder / "store", data=project.folder / "data")
@@ -131,7 +133,8 @@ def test_of_a_store_without_logs_no_seconds_of_scoring_are_known(project: Any) -
     for log in (project.folder / "store" / "logs").glob("*"):
         log.unlink()
     again = prunebench.results(path, project.folder / "store", data=project.folder / "data")
-    assert again.costs["scoring_seconds"].isna().all()
+    pd.testing.assert_frame_equal(again.costs, found.costs)
+    assert again.costs.loc[again.costs["method"] == "snip", "scoring_seconds"].gt(0).all()
 
 
 def test_importing_prunebench_and_reading_a_frozen_plan_take_no_torch(project: Any) -> None:
@@ -157,3 +160,17 @@ def test_unknown_columns_of_costs_are_not_kept_and_absent_ones_are_unknown() -> 
     assert list(found.columns[-len(COSTS) :]) == list(COSTS)
     assert found["kept"].tolist() == [3.0]
     assert np.isnan(found["macs"][0])
+
+
+def test_numbers_of_a_measure_that_is_not_there_are_refused_with_the_nearest() -> None:
+    """And so is a place that it has no number at: an empty table would look like an answer."""
+    results = simulate("pai-lenet").results
+    assert len(results.measured("effective-density", ["share"])) > 0
+    with pytest.raises(UsageError, match="no results of the measure 'effective-densty'; did you mean 'eff"):
+        results.measured("effective-densty", ["share"])
+    with pytest.raises(
+        UsageError, match="no field of effective-density is like 'shar'; did you mean 'share'"
+    ):
+        results.measured("effective-density", ["share", "shar"])
+    with pytest.raises(UsageError, match=r"no \[\[matrix\]\] of this suite has measures"):
+        Results(SUITE).measured("flops", ["dense"])

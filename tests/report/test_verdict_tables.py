@@ -9,12 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
 from prunebench.errors import ComponentError
 from prunebench.report.leaderboard import document, leaderboard
-from prunebench.report.replication import quantities_section
 from prunebench.report.results import Results
 from prunebench.report.verdict_tables import CHECK_COLUMNS, CLAIM_COLUMNS, verdict_sections
 
@@ -89,28 +87,3 @@ def test_checks_that_cannot_be_judged_do_not_hide_the_table(cells: Cells, monkey
     assert "| snip" in text
     assert "The checks cannot be judged: quantity mine: no." in text
     assert json.loads(leaderboard(found, "json"))["checks"] == []
-
-
-@pytest.mark.parametrize(
-    ("about", "expected"),
-    [
-        (
-            {"against": "0.31", "quantity": "measure:neuron-sparsity", "effect": 0.02},
-            ("0.31", "0.33", "+0.02"),
-        ),
-        ({"against": "snip", "compare": "ratio", "by": 1.05, "effect": 1.04}, ("1.05", "1.04", "-0.01")),
-        ({"against": "0.5", "quantity": "drop", "by": 0.1, "effect": 0.2}, ("0.6", "0.7", "+0.1")),
-        ({"against": "0.5", "quantity": "accuracy", "effect": 0.2}, None),
-        ({"against": "snip", "effect": 0.2}, None),
-    ],
-)
-def test_numbers_that_are_no_accuracies_stand_beside_ours(about: Any, expected: Any) -> None:
-    """What a check asks to be the same as a number: a value, a ratio, a difference from it."""
-    one = Outcome(check="S1", verdict="holds", expect="same", of="synflow", margin=0.02, **about)
-    section = quantities_section(Verdicts(outcomes=(one,)))
-    if expected is None:
-        assert section is None
-    else:
-        assert section is not None
-        (row,) = section.tables[0].rows
-        assert tuple(cell.text for cell in row[3:6]) == expected

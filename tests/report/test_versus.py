@@ -68,6 +68,19 @@ def test_what_lies_within_the_margin_is_the_same_and_what_nobody_ran_is_not_run(
     assert counts(found)["not run"] == (found["n"] == 0).sum() > 0
 
 
+def test_where_all_seeds_say_the_same_the_value_decides(cells: Cells) -> None:
+    """As a check of the same numbers: no spread, so the interval is the value, and p is 0 or 1."""
+    spelled = {
+        "snip": {0.5: [91.0, 92.5, 90.0], 0.9: [80.0, 81.0, 82.0]},
+        "random": {0.5: [90.0, 91.5, 89.0], 0.9: [79.875, 80.875, 81.875]},
+    }
+    board = results(cells, spelled)
+    found = versus(board, [Pair(SNIP, RANDOM)])
+    apart, near = row(found, 0.5), row(found, 0.9)
+    assert (apart["verdict"], apart["low"], apart["high"], apart["p"]) == ("better", 1.0, 1.0, 0.0)
+    assert (near["verdict"], near["low"], near["high"], near["p_holm"]) == ("same", 0.125, 0.125, 0.0)
+
+
 def test_ranges_stand_before_sparsities_and_every_column_is_there(cells: Cells) -> None:
     """A reader looks at the ranges first."""
     found = versus(results(cells), [Pair(SNIP, AFTER)])

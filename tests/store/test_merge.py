@@ -118,15 +118,19 @@ def test_again_copies_nothing(sources: list[Store], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("after", [2, 9])
 def test_a_merge_that_was_killed_goes_on(sources: list[Store], tmp_path: Path, after: int) -> None:
-    """Killed at once after any commit, it has left whole files alone; the same command makes the rest."""
+    """Killed after any commit, it has left whole files and half a one; the same command makes the rest."""
     roots = [str(store.root) for store in sources]
     program = (
         "import os, sys\n"
         "from prunebench.store import merge as merging\n"
+        "from prunebench.store._commit import temporary\n"
         "left, real = int(sys.argv[1]), merging.commit\n"
         "def commit(path, chunks):\n"
         "    global left\n"
-        "    if left == 0: os._exit(9)\n"
+        "    if left == 0:\n"
+        "        path.parent.mkdir(parents=True, exist_ok=True)\n"
+        "        temporary(path).write_bytes(b'half')\n"
+        "        os._exit(9)\n"
         "    left -= 1\n"
         "    return real(path, chunks)\n"
         "merging.commit = commit\n"

@@ -70,6 +70,28 @@ def test_what_is_no_file_is_refused(host: Any, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("", "SUITE is the name of a shipped suite, or a TOML file"),
+        ("plans", "a store is given with --store; SUITE is the name of a shipped suite, or a TOML file"),
+        (
+            "records.tar.xz",
+            "a published leaderboard is given with --from, as in `prunebench leaderboard --from`",
+        ),
+    ],
+)
+def test_a_folder_is_no_suite(host: Any, tmp_path: Path, inside: str, said: str) -> None:
+    """What it is instead is said, with how that is given; a path that is not there is no shipped suite's name."""
+    folder = tmp_path / "here"
+    (folder / inside).mkdir(parents=True)
+    if inside.endswith("xz"):
+        (folder / inside).rmdir()
+        (folder / inside).touch()
+    assert message(lambda: load_suite(folder, host), tmp_path) == f"here: is a folder; {said}"
+    assert message(lambda: load_suite(tmp_path / "there", host), tmp_path) == "there: no such file"
+
+
 def test_an_unknown_name_is_refused_with_the_nearest(host: Any, tmp_path: Path) -> None:
     """A shipped suite's name that is misspelt: the nearest, all of them, and where they are."""
     folder = next(iter(shipped_suites().values())).parent

@@ -142,6 +142,9 @@ def test_the_test_size_has_the_same_methods(builtin: Any) -> None:
         assert few["density"] < all_["density"]
         assert (len(few["density"]), few["seed"]) == (3, {0, 1})
     assert {c.recipe.epochs for c in small.cells} == {2}
+    of_appendix = {(check.name, check.claim) for check in small.checks if check.name.startswith("K")}
+    assert of_appendix == {(check.name, check.claim) for check in whole.checks}
+    assert set(whole.claims) <= set(small.claims)
 
 
 def test_the_test_size_has_every_method_and_ablation(builtin: Any) -> None:

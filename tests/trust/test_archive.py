@@ -12,7 +12,8 @@ import pytest
 
 from prunebench.errors import StoreError
 from prunebench.trust import archive
-from prunebench.trust.archive import archived, members
+from prunebench.trust.archive import archived, members, unpacked_most
+from prunebench.trust.packs import unpack
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -127,6 +128,38 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         list(members(end, largest=1 << 24))
     assert tracemalloc.get_traced_memory()[1] < 1 << 26
     tracemalloc.stop()
+
+
+def test_what_is_small_may_not_become_large(tmp_path: Path) -> None:
+    """In proportion to its size: a plan of blanks, files of zeros, zeros behind the end, thousands of files."""
+    assert unpacked_most(1_000, 500, 40, 1_000_000) == 40_500
+    assert unpacked_most(1_000_000, 500, 40, 1_000_000) == 1_000_000
+    plan = written(tmp_path / "plan.tar.xz", archived({"plans/a.json": b" " * 20_000_000}))
+    end = written(tmp_path / "end.tar.xz", lzma.compress(bytes(30_000_000), preset=0))
+    many = written(tmp_path / "many.tar.xz", archived({f"{i}": b"" for i in range(5_000)}))
+    tracemalloc.start()
+    with pytest.raises(StoreError, match=r"20,000,000 bytes, at most 2,0..,... are read"):
+        unpack(plan, tmp_path)
+    for path, said in ((plan, "larger than any"), (end, "larger than any"), (many, "more than 1,... files")):
+        with pytest.raises(StoreError, match=said):
+            list(members(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000  # xz itself takes 65 MiB
+
+
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b"0,", b'"",', b"[[[]]],", b"12,"])
+def test_json_that_would_take_much_memory_is_not_parsed(piece: bytes, tmp_path: Path) -> None:
+    """Its punctuation tells: a record is text, numbers and few lists."""
+    content = b'{"a":[' + (piece * 20_000).rstrip(b",") + b"]}\n"
+    name = f"records/00/{'0' * 64}.json"
+    path = written(tmp_path / "x.tar.xz", archived({"store.json": b'{"format":1}\n', name: content}))
+    tracemalloc.start()
+    with pytest.raises(StoreError, match="more lists, tables and numbers than any"):
+        unpack(path, tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000  # xz itself takes 65 MiB
 
 
 def test_too_many_files_and_too_long_a_file_are_refused(

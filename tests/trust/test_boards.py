@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
@@ -13,7 +14,6 @@ from hostile import TEXTS_IN_RECORDS
 
 from prunebench.trust.archive import members
 from prunebench.trust.folder import opened
-from prunebench.trust.reruns import rows_of
 
 from .conftest import Board, Files, records, rewritten, spoiled
 
@@ -63,10 +63,24 @@ def test_a_published_record_is_the_stores_own(finished: Board) -> None:
     assert contents(again) == contents(finished.board)
 
 
+def test_how_long_scoring_took_is_published(finished: Board) -> None:
+    """Records say it, so that a table made without the store's logs has it too."""
+    packed = dict(members(finished.board / "records.tar.xz"))
+    times = [orjson.loads(packed[name])["provenance"]["time"] for name in records(packed)]
+    assert sum(time.get("scoring_seconds", 0) > 0 for time in times) == 6  # all but the unpruned
+    rows = list(csv.DictReader(io.StringIO(text(finished, "leaderboard.csv"))))
+    of = {row["method"]: row["scoring_seconds"] for row in rows if row["at"] == "sparsity"}
+    assert of.pop("none") == ""
+    assert all(float(value) > 0 for value in of.values())
+    assert "scoring time" in text(finished)
+
+
 def test_the_page_and_the_data_are_there(finished: Board) -> None:
     """One page that says what a claim is; every statistic as JSON and CSV."""
     with zipfile.ZipFile(finished.board / "page.zip") as page:
-        assert page.namelist() == ["index.html"]
+        first, *pictures = page.namelist()
+        assert first == "index.html"
+        assert {PurePosixPath(name).name for name in pictures} <= {"accuracy.svg"}
         html = page.read("index.html").decode()
     assert "Only a rerun gives trust" in html
     with zipfile.ZipFile(finished.board / "data.zip") as data:
@@ -84,7 +98,12 @@ def test_what_has_not_been_run_is_not_published(finished: Board, tmp_path: Path)
     assert "3 cells of tiny have no record" in done.output
     assert not (tmp_path / "out").exists()
     finished.call("publish", suite, "--store", store, "--to", tmp_path / "out", "--partial")
-    assert "n = 3" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    for said in (
+        "n = 3",
+        "Partial: 9 of 12 cells have been run.",
+        "Training the 9 networks of these rows took 0.",
+    ):
+        assert said in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
 def test_folders_that_are_no_leaderboards(board: Board, tmp_path: Path) -> None:
@@ -146,6 +165,7 @@ def test_a_rerun_is_kept_and_shown(board: Board) -> None:
     done = board.call("verify", SNIP, "--from", board.board, *reruns, "--seeds", 4, "--add")
     assert "agrees; the same bits at 3 of 4 seeds" in done.output
     assert "3 rows (a method at a sparsity): 2 are claimed, 1 were rerun and agree" in text(board)
+    assert "rerun at 50 %: agrees |" in text(board)
     assert "Run again, and within the claimed seeds' 95 % prediction interval" in text(board)
     rows = list(csv.DictReader(io.StringIO(text(board, "leaderboard.csv"))))
     trust = {row["method"]: row["trust"] for row in rows if row["at"] == "sparsity"}
@@ -190,20 +210,78 @@ def test_a_claim_that_is_too_good_differs(board: Board) -> None:
     )
     assert "differs; other bits within one numerics class at seeds 0, 1, 2" in done.output
     assert "1 were rerun and differ" in text(board)
+    assert f"A rerun contradicts 1 of the rows: snip: {SNIP}." in text(board)
+    lines = [line for line in text(board).splitlines() if line.startswith("| snip ")]
+    assert "rerun at 50 %: differs" in lines[0]
+    assert all("[" in line for line in lines[:2])  # the mean, and the place over a range, have a footnote
+    assert "Rests on a claim that a rerun at 50 % contradicts" in text(board)
     assert "Run again, and outside the claimed seeds' 95 % prediction interval" in text(board)
 
 
-def test_reruns_of_other_cells_are_refused(board: Board, finished: Board) -> None:
-    """A pack of reruns whose row is not claimed here."""
-    packed = dict(members(finished.board / "records.tar.xz"))
-    (board.board / "reruns.tar.xz").write_bytes((finished.board / "records.tar.xz").read_bytes())
-    board.call("leaderboard", "--from", board.board)
-    with opened(board.board) as published:
-        assert len(published.verified()) == len(rows_of(published.plan)) == 3
-    assert packed
+def test_a_pack_that_is_no_rerun_is_refused(board: Board, finished: Board) -> None:
+    """The claimed records once more, whatever else of where they come from is edited; another kind of pack."""
+    claimed = (finished.board / "records.tar.xz").read_bytes()
+    for change in (
+        lambda document: None,
+        lambda document: document["provenance"]["hardware"].update(machine="another"),
+        lambda document: document["provenance"]["time"].pop("finished"),
+    ):
+        (board.board / "reruns.tar.xz").write_bytes(claimed)
+        spoiled(board.board / "reruns.tar.xz", lambda files, c=change: each_record(files, c))
+        done = board.call("leaderboard", "--from", board.board, code=2)
+        assert f"{SNIP}, seed 0: it " in done.output
+        assert "is the claimed run once more" in done.output or "when it was run" in done.output
     (board.board / "reruns.tar.xz").write_bytes(board.submission.read_bytes())
     done = board.call("leaderboard", "--from", board.board, code=2)
     assert "is no file of a pack" in done.output
+
+
+def each_record(files: Files, change: Any) -> None:
+    for name in records(files):
+        rewritten(files, name, change)
+
+
+def verified(board: Board, *more: object, code: int | None = 0) -> Any:
+    """Run a row again, into the folder `reruns`."""
+    own = ("--store", board.path("reruns"), "--no-plugins", *more)
+    return board.call("verify", SNIP, "--from", board.board, *own, code=code)
+
+
+def test_only_what_verify_has_made_counts(board: Board, finished: Board) -> None:
+    """Records, masks and states that are copied into its store are set aside, and all of it is run again."""
+    jobs = 3 * len(("start", "scores", "mask", "training", "record"))
+    assert f"{jobs} jobs run\n" in verified(board).output
+    assert "0 jobs run; " in verified(board).output
+    (own,) = board.path("reruns").iterdir()
+    shutil.rmtree(own)
+    shutil.copytree(finished.path("store"), own / "store")
+    output = verified(board).output
+    assert f"{jobs} jobs run; " in output
+    assert "set aside, which no verify had made" in output
+
+
+def test_a_store_of_results_is_no_place_for_a_rerun(board: Board, finished: Board) -> None:
+    """Neither the one that the claim was published from, nor a link to it from where verify would run."""
+    before = contents(finished.path("store"))
+    store = ("--store", finished.path("store"))
+    done = board.call("verify", SNIP, "--from", board.board, *store, "--no-plugins", code=2)
+    assert "is a store of results, and a rerun believes none" in done.output
+    verified(board)
+    (own,) = board.path("reruns").iterdir()
+    shutil.rmtree(own / "store")
+    (own / "store").symlink_to(finished.path("store"))
+    assert "is a link, and what it leads to is not verify's own" in verified(board, code=2).output
+    assert contents(finished.path("store")) == before
+
+
+def test_a_claim_made_of_a_rerun_is_another_claim(board: Board) -> None:
+    """Its rerun is not the one that it was published from: that is run anew."""
+    verified(board)
+    (own,) = board.path("reruns").iterdir()
+    suite = ("--suite", "tiny", "--store", board.path("reruns"), "--no-plugins")
+    done = board.call("verify", SNIP, "--from", own / "store", *suite)
+    assert not done.output.startswith("0 jobs")
+    assert len(list(board.path("reruns").iterdir())) == 2
 
 
 def test_a_row_is_run_again_apart_from_its_claim(finished: Board) -> None:

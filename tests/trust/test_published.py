@@ -28,7 +28,12 @@ PROVENANCE: dict[str, Any] = {
     "numerics": "torch 2.13.0+cpu, cpu AVX512, 1 thread",
     "normalization": {"mean": [0.13], "std": [0.31]},
     "hardware": {"machine": "x86_64", "cpus": 2, "device": "cuda", "gpu": "NVIDIA H200"},
-    "time": {"finished": "2026-11-29T06:12:42+00:00", "train_seconds": 0.25, "trained_steps": 230},
+    "time": {
+        "finished": "2026-11-29T06:12:42+00:00",
+        "train_seconds": 0.25,
+        "trained_steps": 230,
+        "scoring_seconds": 0.5,
+    },
     "commit": "0123456789abcdef0123456789abcdef01234567",
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.defaults import store_root
 from prunebench.errors import UsageError
 from prunebench.store import Record
 from prunebench.trust.packs import unpack
@@ -85,3 +86,36 @@ def test_a_row_is_found_by_its_names(finished: Board, tmp_path: Path) -> None:
         row_named(plan, "main::digits-mlp-digits-snap-d0.5")
     with pytest.raises(UsageError, match="no row"):
         row_named(plan, "abcdef0123456789")
+
+
+def test_an_interval_of_accuracies_is_told_within_0_and_100(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of 90 and 99 it is 94.5 ± 12.706 · 6.364 · √(3/2): what decides, but no accuracy has that."""
+    from types import SimpleNamespace
+
+    from prunebench.cli.verify import _tell
+
+    one = judge(ROW, of(900, 990), of(950, first=2), 10)
+    assert one.prediction is not None
+    assert one.prediction.low < 0 < 100 < one.prediction.high
+    _tell(SimpleNamespace(verified=one, kept=0, set_aside=0, made=1), [])  # type: ignore[arg-type]
+    assert "the mean of 1: 0.00 % to 100.00 %" in capsys.readouterr().out
+
+
+def test_a_store_is_named_without_detours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`..` is the folder above what a link leads to, as everywhere; links themselves stay as given."""
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "inner")
+    monkeypatch.chdir(tmp_path)
+    assert store_root("link/../store") == (tmp_path / "real" / "store").resolve()
+    assert store_root("link/store") == tmp_path / "link" / "store"
+
+
+def test_a_merge_counts_one_of_a_kind_as_one(tmp_path: Path) -> None:
+    """In the sentence that it ends with."""
+    from collections import Counter
+
+    from prunebench.cli.merge import _counts
+    from prunebench.store.merge import Merged
+
+    merged = Merged(copied=Counter(plans=1, records=2), there=Counter(artifacts=1))
+    assert _counts(merged) == "copied 1 plan, 2 records; there already 1 artifact"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import Quantity, hookimpl
-from prunebench_plugins.quantities.lines import crossing, range_end, slope
+from prunebench_plugins.quantities.lines import crossing, crossing_tests, range_end, range_end_tests, slope
 from prunebench_plugins.quantities.runs import accuracy, distance, diverged, drop, mean, measure, spread
 
 __all__ = [
@@ -30,9 +30,17 @@ def prunebench_quantities() -> Sequence[Quantity]:
         Quantity("accuracy", accuracy, "seeds", points=True, version="1"),
         Quantity("measure", measure, "seeds", field="of", version="1"),
         Quantity("mean", mean, "seeds", fields="of", version="1"),
-        Quantity("spread", spread, "seeds", version="1"),
-        Quantity("range-end", range_end, "curve", axis="sparsity", version="1"),
-        Quantity("crossing", crossing, "curve", axis="along", selections=("reaches",), version="1"),
+        Quantity("spread", spread, "seeds", version="2"),
+        Quantity("range-end", range_end, "curve", axis="sparsity", tests=range_end_tests, version="2"),
+        Quantity(
+            "crossing",
+            crossing,
+            "curve",
+            axis="along",
+            selections=("reaches",),
+            tests=crossing_tests,
+            version="2",
+        ),
         Quantity("slope", slope, "seeds", axis="along", version="1"),
         Quantity("diverged", diverged, "counts", version="1"),
         Quantity("distance", distance, "seeds", fields="of", selections=("reference",), version="1"),

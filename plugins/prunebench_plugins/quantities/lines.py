@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from prunebench import Curves
     from prunebench.checks.axes import Axis
 
-__all__ = ["crossing", "range_end", "slope"]
+__all__ = ["crossing", "crossing_tests", "range_end", "range_end_tests", "slope"]
 
 
 def range_end(curves: Curves) -> Any:
@@ -38,6 +38,30 @@ def _end(curves: Curves) -> Any:
     return np.where(np.isnan(first), np.nan, ends[np.nan_to_num(first).astype(np.intp)])
 
 
+def range_end_tests(curves: Curves) -> Any:
+    """Test each sparsity, and 0, as the end of each line: by the accuracy there and at the next sparsity.
+
+    If a range ends at a sparsity, accuracy is not lost there, and it is lost at the next one. So the end is
+    surely further where the next is surely not lost, and surely earlier where the sparsity itself surely
+    is.
+    """
+    import numpy as np
+
+    from prunebench.checks.tested import p_not_above, p_not_below
+
+    lines = []
+    for at, line in curves.lines("sparsity"):
+        own = curves.at(line[at > 0])
+        lost = own.dense - own.accuracy - own.margin
+        lost = np.where(np.abs(lost) <= _ROUNDING, 0.0, lost)
+        values = np.array([0.0, *own.sparsities])
+        more = np.append(p_not_below(lost), 1.0)  # nothing lies beyond the last one
+        kept = ~np.isnan(lost).any(axis=1) & (np.ptp(lost, axis=1) <= _ROUNDING) & (lost.mean(axis=1) <= 0)
+        more[:-1][kept] = 0.0  # just δ lower at every seed is not lost
+        lines.append((values, more, np.insert(p_not_above(lost), 0, 1.0)))
+    return lines
+
+
 def crossing(curves: Curves, *, along: Axis, reaches: Curves) -> Any:
     """Where the mean accuracy first reaches that of `reaches` less δ: a sparsity, or a training step.
 
@@ -51,6 +75,44 @@ def crossing(curves: Curves, *, along: Axis, reaches: Curves) -> Any:
     ahead = curves.mean() - other + curves.margin
     crossings = [_first_root(at, ahead[:, line]) for at, line in curves.lines(along)]
     return np.mean(crossings, axis=0) if crossings else np.full(len(ahead), np.nan)
+
+
+_PARTS = 200
+"""Into how many steps each piece between two places is divided where crossings are tested."""
+
+
+def crossing_tests(curves: Curves, *, along: Axis, reaches: Curves) -> Any:
+    """Test positions along each line as where the curve first reaches the other one, by the curves there.
+
+    At a crossing the curve is exactly as high as the other less δ. So the crossing surely comes later where
+    the curve is surely below that, and surely came before where it is surely above; after the last place,
+    by the last.
+    """
+    import numpy as np
+
+    from prunebench.checks.tested import p_not_above, p_not_below
+
+    places = reaches.places_of(curves)
+    other = np.where((places < 0)[:, None], np.nan, reaches.accuracy[places])
+    ahead = curves.accuracy - other + curves.margin
+    lines = []
+    for at, line in curves.lines(along):
+        share = np.linspace(0.0, len(at) - 1.0, _PARTS * (len(at) - 1) + 1)
+        left = np.minimum(share.astype(np.intp), max(len(at) - 2, 0))
+        right = np.minimum(left + 1, len(at) - 1)
+        apart = (share - left)[:, None]
+        between = (1 - apart) * ahead[line][left] + apart * ahead[line][right]
+        more, less = p_not_below(between), p_not_above(between)
+        open_ = np.ptp(between, axis=1) > _ROUNDING  # else the crossing of all seeds is the value itself
+        later, sooner = np.append((more * open_)[1:], 0.0), np.insert((less * open_)[:-1], 0, 0.0)
+        less[0] = 1.0  # nothing lies before the first place
+        values = np.append(at[left] + apart[:, 0] * (at[right] - at[left]), np.inf)
+        beyond = less[-1] if len(at) > 1 else p_not_above(ahead[line])[-1]
+        # what lies between two steps is refused where both are
+        lines.append(
+            (values, np.append(np.maximum(more, later), 1.0), np.append(np.maximum(less, sooner), beyond))
+        )
+    return lines
 
 
 def _first_root(at: Any, ahead: Any) -> Any:

@@ -41,10 +41,15 @@ def spread(curves: Curves) -> Any:
     """How far a seed's accuracy lies from the median over the seeds, in points: the mean over the places.
 
     These distances are what Brown and Forsythe (1974) compare in place of variances: a single standard
-    deviation over a few seeds has no interval of its own.
+    deviation over a few seeds has no interval of its own. Two seeds lie equally far from their median,
+    which is one number and says nothing of its own spread; so there is none where fewer than three seeds
+    have a result.
     """
     import numpy as np
 
+    there = ~np.isnan(curves.accuracy)
+    if (there.sum(axis=1) < 3).any():
+        return np.full(len(curves.seeds), np.nan)
     median = np.nanmedian(curves.accuracy, axis=1, keepdims=True)
     return np.abs(curves.accuracy - median).mean(axis=0)
 

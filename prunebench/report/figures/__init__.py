@@ -43,7 +43,6 @@ def figures(results: Results) -> list[Figure]:
         structure.neurons,
         structure.collapsed,
         training.weights,
-        training.weights_retroactive,
         structure.effective,
         structure.effective_share,
         baselines.extreme,

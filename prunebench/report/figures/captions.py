@@ -24,9 +24,10 @@ Accuracy less that of {after} at the same seed: the mean difference and the pair
 diverged run counts with the accuracy of a guess. A bar that leaves the figure is cut.
 """,
     "ablations": f"""
-A panel a method: as it is (solid, in its own colour) and under each ablation. Shuffle permutes each layer's
-mask, reinit draws new initial weights, invert removes the other end of the scores, fixed variance gives every
-layer's initial weights variance 1, to score and to train or to score alone. {_BARS} {_SPACED} {_MARKED}
+A panel a method: as it is (solid, filled marks) and under each ablation (dashed, hollow marks). Shuffle
+permutes each layer's mask, reinit draws new initial weights, invert removes the other end of the scores,
+fixed variance gives every layer's initial weights variance 1, to score and to train or to score alone.
+{_BARS} {_SPACED} {_MARKED}
 """,
     "ablations-variants": f"""
 A panel for each method of which there are variants, by their names: grasp-magnitude and grasp-inverted of
@@ -62,7 +63,8 @@ mask keeps a weight.
     "neurons": """
 Share of neurons (output channels of convolutions, units of linear layers) of which at least so many of the
 incoming weights are removed, at one overall sparsity: the highest matching one, else the middle of the grid.
-Where a line is still high at 100 %, whole neurons are gone. Bars are 95 % t intervals of means over seeds.
+Where a line is still high at 100 %, whole neurons are gone. Bars are 95 % t intervals of means over seeds;
+what became of a line's runs is marked at its end.
 """,
     "neurons-collapsed": """
 Share of neurons without any incoming weight left, against the share of weights that is kept. Bars are 95 % t
@@ -70,12 +72,9 @@ intervals of means over seeds.
 """,
     "weights": """
 Share of the prunable weights that is there at each step of everything that a method trains. Of each method
-the highest sparsity at which its mean accuracy is at most {within} points below the unpruned network's; a
-method without such a sparsity is not shown. The area under a line is a cost of training.
-""",
-    "weights-retroactive": """
-The same, counting for each method only what leads to the evaluated network, as if its mask had been known
-beforehand.
+the highest sparsity that was measured and at which its mean accuracy is at most {within} below the unpruned
+network's. Dashed, where that is another course: what leads to the evaluated network alone, as if its mask had
+been known beforehand. The area under a line is a cost of training. {unshown}
 """,
     "effective": """
 Effective parameters (kept weights on a path from input to output) of the shuffled network over those of the
@@ -95,7 +94,8 @@ by itself. {_BARS} {_SPACED} {_MARKED}
     "places": """
 Places in each range of sparsities: from 1 + the number of methods that are significantly better to the
 number of methods less those that are significantly worse (each pair's own t test at 5 %, Holm over all pairs
-of the setting and range). Methods whose bars overlap cannot be told apart for certain.
+of the setting and range). Methods with ablations are counted, too, and not drawn. Bars that
+overlap may belong to methods that are told apart: the table of comparisons says of each pair whether it is.
 """,
     "across": """
 Difference to {after} averaged over settings, with a 95 % interval from a bootstrap over settings: what

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import config
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Figure:
     The chart holds no data: it reads tables by their names (`{"data": {"name": "accuracy"}}`), so that a page
     has each table once however many figures show it. Rows are chosen before they are handed to it: of a table
     with a column `setting` those of one setting, of one with a column `name` those of the methods that are
-    shown.
+    shown, of the first one those that `keep` keeps.
     """
 
     id: str
@@ -38,9 +39,15 @@ class Figure:
     """
     chart: alt.TopLevelMixin
     tables: Mapping[str, pd.DataFrame]
-    """By the names that the chart reads; the first is the table behind the figure."""
+    """By the names that the chart reads; the first has what the figure shows."""
     settings: tuple[str, ...]
-    """Values of the column `setting` that it can be chosen for; none where it shows all settings together."""
+    """Values of the column `setting` that it can be chosen for, those that it has something to show of; none
+    where it shows all settings together.
+    """
+    columns: Sequence[Column] = ()
+    """What a reader is told of the first table: its columns with headings and units."""
+    keep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Of the first table the rows that it shows: values of columns, all others are left out."""
 
     @property
     def alt(self) -> str:
@@ -49,15 +56,28 @@ class Figure:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The table behind the figure, of all its settings."""
-        return next(iter(self.tables.values()))
+        """The table behind the figure, of all its settings: what it shows, as a reader has it."""
+        shown = self._kept(next(iter(self.tables)), next(iter(self.tables.values())))
+        if self.settings:
+            shown = shown[shown["setting"].isin(self.settings)]
+        listed = [column for column in self.columns if column.id in shown]
+        return shown[[column.id for column in listed]].set_axis([column.title for column in listed], axis=1)
+
+    def _kept(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of one of its tables that it shows."""
+        if name == next(iter(self.tables)):
+            for column, values in self.keep.items():
+                table = table[table[column].isin(values)]
+        return table
 
     def rows(
         self, setting: str | None = None, methods: Collection[str] | None = None
     ) -> dict[str, pd.DataFrame]:
         """Return its tables with the rows of one setting (the first) and of these methods (all)."""
         setting = setting if setting is not None or not self.settings else self.settings[0]
-        return {name: _chosen(table, setting, methods) for name, table in self.tables.items()}
+        return {
+            name: _chosen(self._kept(name, table), setting, methods) for name, table in self.tables.items()
+        }
 
     def spec(
         self,
@@ -71,7 +91,7 @@ class Figure:
         """
         whole = copy.deepcopy(self.chart.to_dict())
         whole["datasets"] = {
-            name: json.loads(rows.to_json(orient="records", double_precision=10))
+            name: json.loads(rows.to_json(orient="records", double_precision=15))
             for name, rows in self.rows(setting, methods).items()
         }
         present = {
@@ -83,7 +103,7 @@ class Figure:
         return whole
 
 
-_NAMES = ("name", "variant")
+_NAMES = ("name",)
 """Columns whose values legends list."""
 
 

@@ -67,20 +67,56 @@ def picture(spec: Mapping[str, Any], format: str) -> bytes:
     return bytes(vl_convert.vegalite_to_png(dict(spec), scale=_SCALE))
 
 
+_STYLE = """
+body { margin: 1rem; background: GROUND; color: INK; font: 14px/1.5 system-ui, sans-serif }
+svg { max-width: 100%; height: auto }
+#tooltip { position: fixed; padding: 0.3rem 0.5rem; background: GROUND; border: 1px solid INK }
+#tooltip { font-size: 12px; pointer-events: none }
+"""
+
+_SCRIPT = """
+const warn = console.warn.bind(console);
+console.warn = (first, ...rest) => first === "WARN" || warn(first, ...rest); // Vega's, of good charts
+const refused = () => Promise.reject(new Error("nothing is loaded"));
+const loader = { load: refused, sanitize: refused, http: null, file: null };
+const box = document.getElementById("tooltip");
+function tooltip(_, event, item, value) {
+  box.hidden = !value;
+  if (box.hidden) return;
+  box.replaceChildren(...Object.entries(value).map(([name, text]) => {
+    const line = document.createElement("div");
+    line.textContent = `${name}: ${text}`;
+    return line;
+  }));
+  box.style.left = `${Math.min(event.clientX + 14, innerWidth - box.offsetWidth - 8)}px`;
+  box.style.top = `${Math.min(event.clientY + 14, innerHeight - box.offsetHeight - 8)}px`;
+}
+const spec = JSON.parse(document.getElementById("spec").textContent);
+const view = { mode: "vega-lite", renderer: "svg", actions: false, ast: true };
+vegaEmbed("#figure", spec, { ...view, defaultStyle: false, logLevel: 1, tooltip, loader });
+"""
+
+
 def _page(spec: Mapping[str, Any]) -> str:
     """Return a page that draws a figure with the runtime that the report has too; it loads nothing."""
+    from prunebench.report.page.policy import policy
+
     runtime = files("prunebench.report.page").joinpath("vega.js").read_text("utf-8")
-    text = str(spec.get("description", ""))
+    config = spec.get("config") or {}
+    ink = (config.get("title") or {}).get("color", "#1d2127")
+    style = _STYLE.replace("GROUND", config.get("background", "#ffffff")).replace("INK", ink)
+    text = html.escape(str(spec.get("description", "")))
     data = json.dumps(spec, ensure_ascii=False)
     for character in "<>&\u2028\u2029":  # no text in it can end the element, or begin another
         data = data.replace(character, f"\\u{ord(character):04x}")
-    ground = (spec.get("config") or {}).get("background", "#ffffff")
+    allowed = html.escape(policy([runtime, _SCRIPT], [style]))
     return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>prunebench</title>\n'
-        f"<style>body {{ margin: 1rem; background: {ground} }}</style>\n"
-        f'<div id="figure" role="img" aria-label="{html.escape(text)}"></div>\n'
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{allowed}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>prunebench</title>\n'
+        f"<style>{style}</style>\n"
+        f'<div id="figure" role="img" aria-label="{text}"></div>\n<div id="tooltip" hidden></div>\n'
         f"<script>{runtime}</script>\n"
         f'<script type="application/json" id="spec">{data}</script>\n'
-        '<script>vegaEmbed("#figure", JSON.parse(document.getElementById("spec").textContent), '
-        '{renderer: "svg"})</script>\n</html>\n'
+        f"<script>{_SCRIPT}</script>\n</html>\n"
     )

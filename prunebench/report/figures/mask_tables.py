@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunebench.analysis import SETTING, ratios, summarize_measures
 from prunebench.report.escapes import plain
-from prunebench.report.figures.tables import DIGITS, labelled, titles, variant_of
+from prunebench.report.figures.tables import DIGITS, labelled, places, titles, variant_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def measured(
     summed = summarize_measures(frame, measure=measure, fields=tuple(fields))
     rows = labelled(_in_order(summed, frame), results)
     return rows.assign(
-        density=(1 - rows["sparsity"]).round(12),
+        **places(rows),
         variant=rows["ablations"].map(variant_of),
         absent=rows["missing"] + rows["failed"] + rows["unselected"],
         lower=rows["low"].clip(0, 1),
@@ -52,7 +52,19 @@ def _in_order(summed: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 MEASURED = (
-    *("setting", "name", "method", "variant", "density", "sparsity", "field", "planned", "n", "diverged"),
+    *(
+        "setting",
+        "name",
+        "method",
+        "variant",
+        "density",
+        "sparsity",
+        "percent",
+        "field",
+        "planned",
+        "n",
+        "diverged",
+    ),
     *("absent", "mean", "sd", "low", "high", "lower", "upper"),
 )
 """Columns of `measured`."""
@@ -99,8 +111,8 @@ def of_telling(found: pd.DataFrame, results: Results) -> pd.DataFrame:
             continue
         nearest = there.iloc[int((there - aim).abs().argmin())]
         mine = rows[rows["sparsity"] == nearest]
-        places = {field: place for place, field in enumerate(dict.fromkeys(mine["field"]))}
-        parts.append(mine.assign(order=mine["field"].map(places)))
+        order = {field: place for place, field in enumerate(dict.fromkeys(mine["field"]))}
+        parts.append(mine.assign(order=mine["field"].map(order)))
     if not parts:
         return found.iloc[:0].assign(order=0)
     whole: pd.DataFrame = pd.concat(parts, ignore_index=True).sort_values("order", kind="stable")
@@ -121,7 +133,7 @@ def effective_ratios(results: Results) -> pd.DataFrame | None:
     }
     return rows.assign(
         name=rows["method"].map(plain),
-        density=(1 - rows["sparsity"]).round(12),
+        **places(rows),
         absent=rows["missing"] + rows["failed"] + rows["unselected"],
         lower=ends["low"],
         upper=ends["high"],

@@ -11,10 +11,11 @@ from prunebench.report.figures.source import Source
 
 if TYPE_CHECKING:
     import altair as alt
+    import pandas as pd
 
     from prunebench.report.results import Results
 
-__all__ = ["curve", "curve_figure", "drawn", "figure", "setting_of"]
+__all__ = ["curve", "curve_figure", "drawn", "figure", "row_names", "setting_of"]
 
 
 def figure(
@@ -41,7 +42,7 @@ def figure(
     by_id = {each.id: each for each in figures(results)}
     if name not in by_id:
         raise UsageError(
-            f"no figure '{name}' of these results{nearest(name, by_id)}; there are: {', '.join(by_id)}"
+            f"no figure '{name}' of these results{_lacking(name, results) or nearest(name, by_id)}"
         )
     return drawn(by_id[name], setting, methods, dark)
 
@@ -67,11 +68,40 @@ def curve_figure(results: Results, methods: Collection[str]) -> Figure | None:
     from prunebench.report.figures.accuracy import accuracy
 
     source = Source(results)
-    known = list(dict.fromkeys(source.accuracies["name"]))
+    names = row_names(source.accuracies, methods)
+    return accuracy(source, [*names, results.baselines.none])
+
+
+def row_names(rows: pd.DataFrame, methods: Collection[str]) -> list[str]:
+    """Return the names of the rows that show these methods: of two that are the same cells one row is both's.
+
+    `rows` has columns name and also. Raises: UsageError for a method that no row is of.
+    """
+    known = list(dict.fromkeys(rows["name"]))
+    pairs = rows[["name", "also"]].drop_duplicates().itertuples(index=False, name=None)
+    also = {other: name for name, others in pairs for other in others.split(", ") if other}
     for name in methods:
-        if name not in known:
-            raise UsageError(f"no results of '{name}'{nearest(name, known)}")
-    return accuracy(source, [*methods, results.baselines.none])
+        if name not in known and name not in also:
+            raise UsageError(f"no results of '{name}'{nearest(name, [*known, *also])}")
+    return list(dict.fromkeys(name if name in known else also[name] for name in methods))
+
+
+_MEASURED_BY = {
+    "layers": "layer-sparsity",
+    "neurons": "neuron-sparsity",
+    "neurons-collapsed": "neuron-sparsity",
+    "effective": "effective-density",
+    "effective-share": "effective-density",
+}
+"""The measure without which there is no such figure."""
+
+
+def _lacking(name: str, results: Results) -> str:
+    """Return what is said of a figure whose measure the results lack; nothing for any other."""
+    measure = _MEASURED_BY.get(name)
+    if measure is None or measure in set(results.measures["measure"]):
+        return ""
+    return f": it shows the measure '{measure}', which they lack (`measures` of a [[matrix]] takes it)"
 
 
 def drawn(made: Figure, setting: str | None, methods: Collection[str] | None, dark: bool) -> alt.Chart:
@@ -96,5 +126,4 @@ def setting_of(made: Figure, part: str | None) -> str | None:
     for setting in made.settings:
         if part in setting:
             return setting
-    there = "; ".join(made.settings)
-    raise UsageError(f"no setting '{part}' in this figure{nearest(part, made.settings)}; there are: {there}")
+    raise UsageError(f"no setting '{part}' in this figure{nearest(part, made.settings)}")

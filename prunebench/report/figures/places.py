@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prunebench.analysis import RANGES, variant_name
+from prunebench.numbers import spelled
 from prunebench.report.escapes import plain
+from prunebench.report.figures import reader
+from prunebench.report.figures.axes import SIGNED, percent, whole_ticks
 from prunebench.report.figures.captions import caption
 from prunebench.report.figures.figure import Figure
+from prunebench.report.figures.marks import chart, panels
 from prunebench.report.figures.tables import DIGITS, labelled
 from prunebench.report.figures.words import by_setting, listed, number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import altair as alt
     import pandas as pd
 
-    from prunebench.report.figures.marks import Look
+    from prunebench.report.figures.look import Look
     from prunebench.report.figures.source import Source
 
 __all__ = ["across", "places", "profiles"]
@@ -29,28 +35,31 @@ def places(source: Source) -> Figure | None:
     if placed.empty:
         return None
     placed = placed.assign(best=placed["best"].astype(float), worst=placed["worst"].astype(float))
-    placed = placed[["setting", "range", "name", "best", "worst", "n", "mean", "low", "high"]].round(DIGITS)
+    columns = ["setting", "range", "name", "best", "worst", "n", "mean", "low", "high"]
     return Figure(
         "places",
         "Places",
         caption("places"),
         by_setting(placed, _places_in_words),
-        _places_chart(source.look(placed["name"], legend=False)),
-        {"places": placed},
-        tuple(s for s in source.titles.values() if s in set(placed["setting"])),
+        _by_range(_place_layers(source.look(placed["name"])), 230, _step(18)),
+        {"places": placed[columns]},
+        source.having(placed),
+        reader.places(),
     )
 
 
-def _places_chart(look: Look) -> alt.FacetChart:
+def _names(look: Look) -> alt.Y:
     import altair as alt
 
-    base = alt.Chart(alt.NamedData("places"))
-    y = alt.Y("name:N", sort=list(look.styles), axis=alt.Axis(title=None, grid=True, labelLimit=220))
-    x = alt.X(
-        "best:Q",
-        scale=alt.Scale(zero=False, nice=False, padding=14),
-        axis=alt.Axis(title="place", format="d", tickMinStep=1),
-    )
+    return alt.Y("name:N", sort=list(look.styles), axis=alt.Axis(title=None, grid=True, labelLimit=220))
+
+
+def _place_layers(look: Look) -> list[Any]:
+    import altair as alt
+
+    base, y = chart("places"), _names(look)
+    ticks = alt.Axis(title="place", format="d", values=whole_ticks("x"), grid=False)
+    x = alt.X("best:Q", scale=alt.Scale(zero=False, nice=False, padding=14), axis=ticks)
     told = [
         alt.Tooltip("name:N", title="method"),
         alt.Tooltip("best:Q", title="place from", format="d"),
@@ -66,9 +75,7 @@ def _places_chart(look: Look) -> alt.FacetChart:
         )
         for end in ("best", "worst")
     ]
-    return (
-        alt.layer(bars, *ends).properties(width=230, height=alt.Step(18)).facet(facet=_by_range(), columns=2)
-    )
+    return [bars, *ends]
 
 
 def _places_in_words(setting: str, rows: pd.DataFrame) -> str:
@@ -77,7 +84,7 @@ def _places_in_words(setting: str, rows: pd.DataFrame) -> str:
         leading = part[part["best"] == part["best"].min()]
         first = listed([str(each) for each in leading["name"]], 12)
         spans = ", ".join(
-            f"{each} {number(best)} to {number(worst)}"
+            f"{each} {number(best, 0)} to {number(worst, 0)}"
             for each, best, worst in part[["name", "best", "worst"]].itertuples(index=False, name=None)
         )
         said.append(f"{name}: none is significantly better than {first}. Places: {spans}.")
@@ -90,16 +97,16 @@ def across(source: Source) -> Figure | None:
     if rows.empty:
         return None
     after = source.results.baselines.after_training
-    kept = ["range", "name", "settings", "difference", "low", "high", "improvement", "within"]
-    shown = rows[kept].round(DIGITS)
+    shown = rows[["range", "name", "settings", "difference", "low", "high", "improvement", "within"]]
     return Figure(
         "across",
         f"Difference to {after} across settings",
         caption("across", after=after),
         {"": _across_in_words(shown, after)},
-        _across_chart(source.look(shown["name"], legend=False)),
+        _by_range(_across_layers(source.look(shown["name"])), 280, _step(20)),
         {"across": shown},
         (),
+        reader.across(),
     )
 
 
@@ -109,12 +116,12 @@ def _own_points(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(name=[plain(variant_name(method)) for method in rows["method"]])
 
 
-def _across_chart(look: Look) -> alt.FacetChart:
+def _across_layers(look: Look) -> list[Any]:
     import altair as alt
 
-    base = alt.Chart(alt.NamedData("across"))
-    y = alt.Y("name:N", sort=list(look.styles), axis=alt.Axis(title=None, grid=True, labelLimit=220))
-    x = alt.X("difference:Q", axis=alt.Axis(title="difference (points of accuracy)"))
+    base, y = chart("across"), _names(look)
+    axis = alt.Axis(title="difference (points of accuracy)", tickCount=5, labelExpr=SIGNED, grid=False)
+    x = alt.X("difference:Q", axis=axis)
     told = [
         alt.Tooltip("name:N", title="method"),
         alt.Tooltip("difference:Q", title="difference (points)", format="+.2f"),
@@ -128,21 +135,27 @@ def _across_chart(look: Look) -> alt.FacetChart:
     points = base.mark_point(filled=True, size=60, opacity=1).encode(
         x=x, y=y, color=look.colour, shape=look.shape, tooltip=told
     )
-    chart = alt.layer(zero, bars, points).properties(width=280, height=alt.Step(20))
-    return chart.facet(facet=_by_range(), columns=2)
+    return [zero, bars, points]
 
 
-def _by_range() -> alt.Facet:
+def _by_range(layers: Sequence[Any], width: int, height: Any) -> Any:
+    """Return layers as panels, one a range of sparsities, two in a row."""
+    order = [f"{name} sparsities" for name in RANGES]
+    whole = panels(layers, "heading", (width, height), columns=2, sort=order)
+    return whole.transform_calculate(heading="datum.range + ' sparsities'")
+
+
+def _step(pixels: int) -> Any:
+    """Return the height of panels of so many pixels a method."""
     import altair as alt
 
-    header = alt.Header(title=None, labelExpr="datum.label + ' sparsities'")
-    return alt.Facet("range:N", sort=list(RANGES), header=header)
+    return alt.Step(pixels)
 
 
-def _across_in_words(found: pd.DataFrame, after: str) -> str:
+def _across_in_words(shown: pd.DataFrame, after: str) -> str:
     said = [f"Mean differences to {after} over settings, with intervals, by range of sparsities."]
-    for row in found.to_dict("records"):
-        mean, low, high = (number(row[name]) for name in ("difference", "low", "high"))
+    for row in shown.to_dict("records"):
+        mean, low, high = (spelled(row[name], "difference") for name in ("difference", "low", "high"))
         said.append(f"{row['name']}, {row['range']}: {mean} points ({low} to {high}).")
     return " ".join(said)
 
@@ -158,44 +171,40 @@ def profiles(source: Source) -> Figure | None:
     most = curves.groupby("range")["margins"].transform("max")
     last = curves.groupby(["range", "name"], sort=False).tail(1)
     ends = last.assign(margins=most[last.index])  # lines go on to the right edge
-    curves = pd.concat([curves, ends], ignore_index=True).round(DIGITS)
+    curves = pd.concat([curves, ends], ignore_index=True).drop_duplicates().round(DIGITS)
     return Figure(
         "profiles",
         "Performance profiles over settings",
         caption("profiles"),
         {"": _profiles_in_words(curves)},
-        _profiles_chart(source.look(curves["name"])),
+        _by_range(_profile_layers(source.look(curves["name"], legend=True)), 270, 230),
         {"profiles": curves},
         (),
+        reader.profiles(),
     )
 
 
-def _profiles_chart(look: Look) -> alt.FacetChart:
+def _profile_layers(look: Look) -> list[Any]:
     import altair as alt
 
-    base = alt.Chart(alt.NamedData("profiles"))
+    base = chart("profiles").transform_calculate(of="100 * datum.share")
     ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200]
-    x = alt.X(
-        "margins:Q",
-        scale=alt.Scale(type="symlog", constant=1, nice=False),
-        axis=alt.Axis(title="margins below the best", values=ticks, grid=False),
-    )
-    share = alt.Axis(title="share of settings (%)", labelExpr="format(100 * datum.value, '~g')")
-    y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=share)
+    scale = alt.Scale(type="symlog", constant=1, nice=False)
+    axis = alt.Axis(title="margins below the best", values=ticks, grid=False)
+    x = alt.X("margins:Q", scale=scale, axis=axis)
+    y = percent("share", "share", "share", "share of settings (%)", domain=[0, 1])
     told = [
         alt.Tooltip("name:N", title="method"),
         alt.Tooltip("margins:Q", title="margins below the best", format=".2f"),
-        alt.Tooltip("share:Q", title="share of settings", format=".3~p"),
+        alt.Tooltip("of:Q", title="share of settings (%)", format=".3~r"),
         alt.Tooltip("settings:Q", title="settings"),
     ]
+    drawn = {"x": x, "y": y.channel("share"), "color": look.colour}
     line = base.mark_line(interpolate="step-after", strokeWidth=1.7).encode(
-        x=x, y=y, color=look.colour, strokeDash=look.dash, detail="name:N"
+        **drawn, strokeDash=look.dash, detail="name:N"
     )
-    points = base.mark_point(filled=True, size=40, opacity=1).encode(
-        x=x, y=y, color=look.colour, shape=look.shape, tooltip=told
-    )
-    chart = alt.layer(line, points).properties(width=270, height=230)
-    return chart.facet(facet=_by_range(), columns=2)
+    points = base.mark_point(filled=True, size=40, opacity=1).encode(**drawn, shape=look.shape, tooltip=told)
+    return [line, points]
 
 
 def _profiles_in_words(found: pd.DataFrame) -> str:

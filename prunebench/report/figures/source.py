@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from prunebench.report.figures.marks import Look
+from prunebench.report.figures.look import Look
 from prunebench.report.figures.style import Style, styles
 from prunebench.report.figures.tables import accuracies, differences, range_spans, titles
 from prunebench.report.figures.training_tables import pruning_points
@@ -66,7 +66,13 @@ class Source:
         """How each row of the suite is drawn."""
         return styles(self.accuracies["name"])
 
-    def look(self, names: Iterable[str], title: str = "method", *, legend: bool = True) -> Look:
+    def look(self, names: Iterable[str], *, legend: bool = False) -> Look:
         """Return the colours and marks of these rows, those without pruning first, in the suite's order."""
         wanted = set(names)
-        return Look({name: style for name, style in self.styles.items() if name in wanted}, title, legend)
+        return Look({name: style for name, style in self.styles.items() if name in wanted}, legend)
+
+    def having(self, rows: pd.DataFrame, of: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Return the settings, all or those of `of`, that have some of these rows, in the suite's order."""
+        there = set(rows["setting"]) if len(rows) else set()
+        among = self.titles.values() if of is None else of
+        return tuple(setting for setting in among if setting in there)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from prunebench.report.figures import reader
 from prunebench.report.figures.accuracy import SIZE
+from prunebench.report.figures.axes import Upright, density_axis, percent
 from prunebench.report.figures.captions import caption
 from prunebench.report.figures.figure import Figure
-from prunebench.report.figures.marks import Upright, density_axis, layered, lines, percent, tooltips
+from prunebench.report.figures.labels import Ends, end_labels
+from prunebench.report.figures.marks import chart, headed, layered, lines, odd_marks, shares, tooltips
 from prunebench.report.figures.mask_tables import effective_ratios, measured, of_telling
+from prunebench.report.figures.style import COLOURS
 from prunebench.report.figures.words import by_setting, shares_in_words
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
 
     from prunebench.report.figures.source import Source
@@ -20,117 +25,120 @@ if TYPE_CHECKING:
 __all__ = ["collapsed", "effective", "effective_share", "layers", "neurons"]
 
 _MEAN = ("mean", "lower", "upper")
-_SHARE = (
-    ("mean", "mean", ".2~%"),
-    ("low", "95 % interval from", ".2~%"),
-    ("high", "to", ".2~%"),
-)
+_ODD = ("diverged", "absent")
+"""What is marked of means of measures: layers without a weight are what such figures show themselves."""
+_LAYER = reader.Column("layer", "layer")
+_LEAST = reader.Column("least", "sparsity at least, %", "of the weights that lead to a neuron", "number")
 
 
 def layers(source: Source) -> Figure | None:
     """Return the sparsity of each layer at the highest matching sparsity."""
-    import altair as alt
-
-    shares = of_telling(
-        measured(source.results, "layer-sparsity", ["layers.*.sparsity"], at_telling=True), source.results
-    )
-    if shares.empty:
+    wanted = measured(source.results, "layer-sparsity", ["layers.*.sparsity"], at_telling=True)
+    rows = of_telling(wanted, source.results)
+    if rows.empty:
         return None
-    names = (
-        shares["field"].str.removeprefix("layers.").str.removesuffix(".sparsity").str.removesuffix(".weight")
-    )
-    shares = shares.assign(layer=names).drop(columns="field")
-    base = alt.Chart(alt.NamedData("layers"))
-    axis = alt.Axis(
-        title="layer, from input to output", labelAngle=-45, labelLimit=130, labelOverlap="greedy"
-    )
-    x = alt.X("layer:N", sort=None, axis=axis)
-    y = percent(*_MEAN, "sparsity of the layer (%)", domain=[0, 1])
-    told = [alt.Tooltip("layer:N", title="layer"), *tooltips(*_SHARE)]
-    drawn = lines(base, source.look(shares["name"]), x, y, told, order="order:Q")
-    gone = base.transform_filter("datum.mean >= 1").mark_point(size=110, strokeWidth=1.2, color="#3a7bd5")
-    rings = gone.encode(x=x, y=y.channel("mean"), tooltip=told)
+    names = rows["field"].str.removeprefix("layers.").str.removesuffix(".sparsity")
+    rows = rows.assign(layer=names.str.removesuffix(".weight")).drop(columns="field")
+    words = partial(shares_in_words, what="sparsity of layers from input to output", along="order")
     return Figure(
         "layers",
         "Sparsity of each layer",
         caption("layers"),
-        by_setting(
-            shares, partial(shares_in_words, what="sparsity of layers from input to output", along="order")
-        ),
-        layered([*drawn, rings], *SIZE),
-        {"layers": shares},
-        _settings(source, shares),
+        by_setting(rows, words),
+        layered(_layer_layers(source, rows), *SIZE),
+        {"layers": rows},
+        source.having(rows),
+        reader.measured("sparsity of the layer", "share", _LAYER),
+    )
+
+
+def _layer_layers(source: Source, rows: pd.DataFrame) -> list[Any]:
+    import altair as alt
+
+    base, told = shares(chart("layers"), "sparsity of the layer (%)")
+    told.insert(0, alt.Tooltip("layer:N", title="layer"))
+    x = alt.X("layer:N", sort=None, axis=_layer_axis(rows))
+    y, look = percent(*_MEAN, "sparsity of the layer (%)", domain=[0, 1]), source.look(rows["name"])
+    gone = base.transform_filter("datum.mean >= 1").mark_point(
+        size=110, strokeWidth=1.2, color=COLOURS["blue"]
+    )
+    return [
+        *lines(base, look, x, y, told, order="order:Q"),
+        gone.encode(x=x, y=y.channel("mean"), tooltip=told),
+        *end_labels(base, look, x, y, Ends("order", "max", SIZE[1])),
+    ]
+
+
+def _layer_axis(rows: pd.DataFrame) -> alt.Axis:
+    """Return an axis on which every layer is named: turned where names have no room side by side."""
+    import altair as alt
+
+    longest = rows.groupby("setting")["layer"].agg(lambda names: names.nunique() * names.str.len().max())
+    turned = 6 * int(longest.max()) > SIZE[0]
+    step = "width / max(1, length(domain('x')))"
+    return alt.Axis(
+        title="layer, from input to output",
+        labelAngle=-90 if turned else 0,
+        labelLimit=200,
+        labelOverlap=False,
+        labelFontSize={"expr": f"clamp(0.85 * {step}, 4, 11)"} if turned else 11,
     )
 
 
 def neurons(source: Source) -> Figure | None:
     """Return the share of neurons with at least a sparsity, at the highest matching sparsity."""
-    import altair as alt
-
     fields = [f"at_least.{percent}" for percent in range(0, 101, 5)]
-    shares = of_telling(measured(source.results, "neuron-sparsity", fields, at_telling=True), source.results)
-    if shares.empty:
+    rows = of_telling(measured(source.results, "neuron-sparsity", fields, at_telling=True), source.results)
+    if rows.empty:
         return None
-    shares = shares.assign(least=shares["field"].str.removeprefix("at_least.").astype(float)).drop(
-        columns="field"
-    )
-    base = alt.Chart(alt.NamedData("neurons"))
-    x = alt.X("least:Q", axis=alt.Axis(title="sparsity of a neuron at least (%)", grid=False))
-    y = percent(*_MEAN, "share of neurons (%)", domain=[0, 1])
-    told = [alt.Tooltip("least:Q", title="sparsity at least (%)"), *tooltips(*_SHARE)]
+    rows = rows.assign(least=rows["field"].str.removeprefix("at_least.").astype(float)).drop(columns="field")
+    what = "shares of neurons with at least 0 to 100 % of inputs gone"
     return Figure(
         "neurons",
         "Sparsity of neurons",
         caption("neurons"),
-        by_setting(
-            shares,
-            partial(
-                shares_in_words,
-                what="shares of neurons with at least 0 to 100 % of inputs gone",
-                along="least",
-            ),
-        ),
-        layered(lines(base, source.look(shares["name"]), x, y, told), *SIZE),
-        {"neurons": shares},
-        _settings(source, shares),
+        by_setting(rows, partial(shares_in_words, what=what, along="least")),
+        headed(layered(_neuron_layers(source, rows), *SIZE), _ODD),
+        {"neurons": rows},
+        source.having(rows),
+        reader.measured("share of neurons", "share", _LEAST),
     )
+
+
+def _neuron_layers(source: Source, rows: pd.DataFrame) -> list[Any]:
+    import altair as alt
+
+    base, told = shares(chart("neurons"), "share of neurons (%)")
+    told.insert(0, alt.Tooltip("least:Q", title="sparsity at least (%)"))
+    x = alt.X("least:Q", axis=alt.Axis(title="sparsity of a neuron at least (%)", grid=False))
+    y, look = percent(*_MEAN, "share of neurons (%)", domain=[0, 1]), source.look(rows["name"])
+    ends = base.transform_filter("datum.least === 100")  # runs are the same along a line: marked at its end
+    return [
+        *lines(base, look, x, y, told),
+        *odd_marks(ends, x, y.channel("mean"), place="mean", kinds=_ODD),
+        *end_labels(base, look, x, y, Ends("least", "max", SIZE[1])),
+    ]
 
 
 def collapsed(source: Source) -> Figure | None:
     """Return the share of neurons without any input, against density."""
-    shares = measured(source.results, "neuron-sparsity", ["collapsed"])
-    return _by_density(
-        source,
-        shares,
-        ("neurons-collapsed", "Neurons without any input", "share of neurons (%)"),
-        "shares of neurons that have lost all their inputs, from the densest to the sparsest network",
-    )
+    rows = measured(source.results, "neuron-sparsity", ["collapsed"])
+    what = "shares of neurons that have lost all their inputs, from the densest to the sparsest network"
+    return _by_density(source, rows, ("neurons-collapsed", "Neurons without any input"), "neurons", what)
 
 
 def effective_share(source: Source) -> Figure | None:
     """Return the share of kept weights that lie on a path, against density."""
-    shares = measured(source.results, "effective-density", ["share"])
-    return _by_density(
-        source,
-        shares,
-        ("effective-share", "Kept weights on a path", "share of kept weights (%)"),
-        "shares of kept weights on a path from input to output, from the densest to the sparsest network",
-    )
+    rows = measured(source.results, "effective-density", ["share"])
+    what = "shares of kept weights on a path from input to output, from the densest to the sparsest network"
+    return _by_density(source, rows, ("effective-share", "Kept weights on a path"), "kept weights", what)
 
 
 def effective(source: Source) -> Figure | None:
     """Return effective parameters of the shuffled network over those of the unmodified one."""
-    import altair as alt
-
     rows = effective_ratios(source.results)
     if rows is None or rows["mean"].isna().all():
         return None
-    base = alt.Chart(alt.NamedData("effective"))
-    scale = {"zero": False, "nice": True, "padding": 10}
-    y = Upright(*_MEAN, "effective parameters, shuffled / unmodified", scale, {"format": ".4~f"}, ".5~f")
-    one = base.mark_rule(strokeDash=[4, 3]).encode(y=alt.datum(1))
-    told = tooltips(("mean", "ratio", ".4f"), ("low", "95 % interval from", ".4f"), ("high", "to", ".4f"))
-    drawn = lines(base, source.look(rows["name"]), density_axis(), y, told)
     what = (
         "effective parameters of the shuffled over the unmodified network, from the densest to the sparsest"
     )
@@ -138,36 +146,55 @@ def effective(source: Source) -> Figure | None:
         "effective",
         "Effective parameters under shuffling",
         caption("effective"),
-        by_setting(rows, partial(shares_in_words, what=what, along="sparsity")),
-        layered([one, *drawn], *SIZE),
+        by_setting(rows, partial(shares_in_words, what=what, along="sparsity", unit="")),
+        headed(layered(_effective_layers(source, rows), *SIZE), _ODD),
         {"effective": rows},
-        _settings(source, rows),
+        _with_means(source, rows),
+        reader.measured("effective parameters, ratio", "ratio"),
     )
+
+
+def _effective_layers(source: Source, rows: pd.DataFrame) -> list[Any]:
+    import altair as alt
+
+    base, x, look = chart("effective"), density_axis(), source.look(rows["name"])
+    scale = {"zero": False, "nice": True, "padding": 10}
+    axis = {"format": ".4~f", "tickCount": 6}
+    y = Upright(*_MEAN, "effective parameters, shuffled / unmodified", scale, axis)
+    told = tooltips(("mean", "ratio", ".4f"), ("low", "95 % interval from", ".4f"), ("high", "to", ".4f"))
+    return [
+        base.mark_rule(strokeDash=[4, 3]).encode(y=alt.datum(1)),
+        *lines(base, look, x, y, told),
+        *odd_marks(base, x, y.channel("mean"), place="mean", kinds=_ODD),
+        *end_labels(base, look, x, y, Ends("density", "min", SIZE[1])),
+    ]
 
 
 def _by_density(
-    source: Source, shares: pd.DataFrame, names: tuple[str, str, str], words: str
+    source: Source, rows: pd.DataFrame, called: tuple[str, str], of: str, words: str
 ) -> Figure | None:
-    import altair as alt
-
-    shares = shares[(shares["sparsity"] > 0) & (shares["n"] + shares["absent"] > 0)].drop(columns="field")
-    if shares["mean"].isna().all():
+    """Return a figure (its id and title) of a share `of` something against density."""
+    rows = rows[(rows["sparsity"] > 0) & (rows["n"] + rows["absent"] > 0)].drop(columns="field")
+    if rows["mean"].isna().all():
         return None
-    name, title, axis = names
-    base = alt.Chart(alt.NamedData(name))
-    y = percent(*_MEAN, axis, zero=False)
-    drawn: list[Any] = lines(base, source.look(shares["name"]), density_axis(), y, tooltips(*_SHARE))
+    base, told = shares(chart(called[0]), f"share of {of} (%)")
+    x, y, look = density_axis(), percent(*_MEAN, f"share of {of} (%)", zero=False), source.look(rows["name"])
+    layers = [
+        *lines(base, look, x, y, told),
+        *odd_marks(base, x, y.channel("mean"), place="mean", kinds=_ODD),
+        *end_labels(base, look, x, y, Ends("density", "min", SIZE[1])),
+    ]
     return Figure(
-        name,
-        title,
-        caption(name),
-        by_setting(shares, partial(shares_in_words, what=words, along="sparsity")),
-        layered(drawn, *SIZE),
-        {name: shares},
-        _settings(source, shares),
+        *called,
+        caption(called[0]),
+        by_setting(rows, partial(shares_in_words, what=words, along="sparsity")),
+        headed(layered(layers, *SIZE), _ODD),
+        {called[0]: rows},
+        _with_means(source, rows),
+        reader.measured(f"share of {of}", "share"),
     )
 
 
-def _settings(source: Source, rows: pd.DataFrame) -> tuple[str, ...]:
-    having = set(rows["setting"])
-    return tuple(setting for setting in source.titles.values() if setting in having)
+def _with_means(source: Source, rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return the settings of which there is something to show."""
+    return source.having(rows[rows["mean"].notna()])

@@ -1,30 +1,36 @@
 """Colours and marks of methods: one for each, the same in every figure, on light and on dark ground.
 
-A method has a colour and a mark, an ablation a colour and a dash: "snip + shuffle" is drawn in the colour and
-dash of shuffling with the mark of SNIP. So no two rows look alike, whoever looks: where two colours are near
-for somebody who sees no red or no green, marks or dashes differ. Every colour has a contrast of at least 3 to
-1 to both grounds (WCAG 2.2, 1.4.11), so that a method keeps its colour when the page turns dark.
+A method has a colour and a filled mark. An ablation of it is drawn in the method's colour, with a hollow mark
+and a dash that are the ablation's: "snip + shuffle" is orange as SNIP, dashed and ringed as whatever is
+shuffled. No two rows look alike.
+
+The colours are told apart by people who see no red or no green, too: after Machado et al. 2009 any two of
+them are at least 18 apart in CIELAB for protanopes and for deuteranopes, at least 30 for everybody else; and
+nothing is told by colour alone. Every colour has a contrast of at least 3 to 1 to both grounds (WCAG 2.2,
+1.4.11), so that a method keeps its colour when the page turns dark.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["COLOURS", "GROUNDS", "MARKS", "Style", "config", "styles"]
 
+_T = TypeVar("_T")
+
 COLOURS: Mapping[str, str] = {
-    "blue": "#3a7bd5",
-    "orange": "#d2700c",
-    "green": "#1a8c55",
-    "purple": "#8d5bd6",
-    "red": "#d5404f",
-    "pink": "#cf4fa6",
-    "teal": "#0e8a9e",
-    "brown": "#97683a",
-    "olive": "#7a8512",
+    "blue": "#306cfc",
+    "orange": "#cc8400",
+    "green": "#3c9c6c",
+    "magenta": "#b418b4",
+    "red": "#c03000",
+    "pink": "#c078c0",
+    "sky": "#0090f0",
+    "brown": "#9c543c",
+    "sand": "#a89048",
     "grey": "#7b7f87",
 }
 """All of them at least 3 to 1 against both of `GROUNDS`."""
@@ -49,7 +55,16 @@ MARKS = (
     ),
     *(_STAR, _HOURGLASS),
 )
-"""Vega's shapes, and two paths of our own."""
+"""Marks of methods: Vega's shapes, and two paths of our own."""
+
+_RING = "M-1,0A1,1,0,1,1,1,0A1,1,0,1,1,-1,0ZM-0.5,0A0.5,0.5,0,1,0,0.5,0A0.5,0.5,0,1,0,-0.5,0Z"
+_BOX = "M-0.95,-0.95H0.95V0.95H-0.95ZM-0.45,-0.45V0.45H0.45V-0.45Z"
+_DOWN = "M0,1.2L-1.2,-0.9L1.2,-0.9ZM0,0.3L0.45,-0.45L-0.45,-0.45Z"
+_LOZENGE = "M0,-1.3L1.3,0L0,1.3L-1.3,0ZM0,-0.6L-0.6,0L0,0.6L0.6,0Z"
+_UP = "M0,-1.2L1.2,0.9L-1.2,0.9ZM0,-0.3L-0.45,0.45L0.45,0.45Z"
+_SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z"
+_HOLLOW = (_RING, _BOX, _DOWN, _LOZENGE, _UP, _SALTIRE)
+"""Marks of ablations, which no method has."""
 
 _SOLID: tuple[int, ...] = (1, 0)
 
@@ -66,27 +81,28 @@ class Style:
 _METHODS: Mapping[str, tuple[str, str]] = {
     "none": ("grey", "circle"),
     "random": ("grey", "cross"),
+    "uniform-random": ("grey", "diamond"),
     "magnitude": ("blue", "circle"),
     "snip": ("orange", "square"),
     "grasp": ("green", "triangle-up"),
-    "synflow": ("purple", "diamond"),
+    "synflow": ("magenta", "diamond"),
     "magnitude-after-training": ("red", "triangle-down"),
     "ltr": ("pink", "triangle-right"),
-    "gradual-magnitude": ("teal", "triangle-left"),
+    "gradual-magnitude": ("sky", "triangle-left"),
     "iterative-snip": ("brown", "square"),
-    "grasp-magnitude": ("olive", "triangle-up"),
-    "grasp-inverted": ("teal", "triangle-up"),
+    "grasp-magnitude": ("sand", "triangle-up"),
+    "grasp-inverted": ("sky", "triangle-up"),
     "synflow-shuffled": ("pink", "diamond"),
     "force": ("brown", _STAR),
-    "erk": ("olive", "cross"),
-    "uniform-magnitude": ("teal", "circle"),
+    "erk": ("sand", "cross"),
+    "uniform-magnitude": ("sky", "circle"),
 }
 _ABLATIONS: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "shuffle": ("pink", (6, 3)),
-    "reinit": ("teal", (2, 2)),
-    "invert": ("brown", (8, 3, 2, 3)),
-    "fixed-variance": ("olive", (10, 3)),
-    "fixed-variance-scores": ("grey", (4, 2)),
+    "shuffle": (_RING, (6, 3)),
+    "reinit": (_BOX, (2, 2)),
+    "invert": (_DOWN, (8, 3, 2, 3)),
+    "fixed-variance": (_LOZENGE, (10, 3)),
+    "fixed-variance-scores": (_UP, (4, 2)),
 }
 _DASHES: tuple[tuple[int, ...], ...] = ((6, 3), (2, 2), (8, 3, 2, 3), (10, 3), (4, 2), (1, 3), (12, 3, 4, 3))
 
@@ -98,18 +114,17 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
     that its name decides, so that it looks the same in another suite unless a pair is taken there; `names`
     should be all that a suite has.
 
-    >>> styles(["snip", "snip + shuffle"])["snip + shuffle"]
-    Style(colour='#cf4fa6', mark='square', dash=(6, 3))
+    >>> looks = styles(["snip", "snip + shuffle"])
+    >>> looks["snip + shuffle"].colour == looks["snip"].colour, looks["snip + shuffle"].dash
+    (True, (6, 3))
     """
     rows = [(name, *_parts(name)) for name in dict.fromkeys(names)]
     methods = _pairs(sorted({method for _, method, _ in rows}))
+    ablated = _ablated([(method, ablations) for _, method, ablations in sorted(rows) if ablations], methods)
     by_name = {}
     for name, method, ablations in rows:
         colour, mark = methods[method]
-        dash = _SOLID
-        if ablations:
-            colour, dash = _ablation(ablations)
-        by_name[name] = Style(COLOURS[colour], mark, dash)
+        by_name[name] = ablated[method, ablations] if ablations else Style(COLOURS[colour], mark)
     return by_name
 
 
@@ -127,19 +142,38 @@ def _pairs(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
         pair = _METHODS.get(method)
         if pair is None:
             start = _number(method) % len(every)
-            around = every[start:] + every[:start]
-            pair = next((each for each in around if each not in taken), around[0])
+            pair = _first_free(every[start:] + every[:start], taken)
             taken.add(pair)
         pairs[method] = pair
     return pairs
 
 
+def _ablated(
+    rows: Iterable[tuple[str, str]], methods: Mapping[str, tuple[str, str]]
+) -> dict[tuple[str, str], Style]:
+    """Return the styles of ablated methods: where two methods share a colour, marks differ or dashes do."""
+    chosen: dict[tuple[str, str], Style] = {}
+    taken: set[Style] = set()
+    for method, ablations in sorted(rows, key=lambda row: (row[0] not in _METHODS, row)):
+        colour = COLOURS[methods[method][0]]
+        mark, dash = _ablation(ablations)
+        marks = [mark, *(each for each in _HOLLOW if each != mark)]
+        dashes = [dash, *(each for each in _DASHES if each != dash)]
+        style = _first_free([Style(colour, mark, dash) for dash in dashes for mark in marks], taken)
+        taken.add(style)
+        chosen[method, ablations] = style
+    return chosen
+
+
+def _first_free(choices: Sequence[_T], taken: Collection[_T]) -> _T:
+    """Return the first choice that is not taken; the first of all where every one is."""
+    return next((each for each in choices if each not in taken), choices[0])
+
+
 def _ablation(ablations: str) -> tuple[str, tuple[int, ...]]:
-    known = _ABLATIONS.get(ablations)
-    if known is None:
-        number = _number(ablations)
-        known = (list(COLOURS)[number % len(COLOURS)], _DASHES[number // 16 % len(_DASHES)])
-    return known
+    """Return the mark and the dash of one or several ablations."""
+    number = _number(ablations)
+    return _ABLATIONS.get(ablations, (_HOLLOW[number % len(_HOLLOW)], _DASHES[number // 16 % len(_DASHES)]))
 
 
 def _number(text: str) -> int:

@@ -31,9 +31,10 @@ __all__ = [
         "cut",
         "differences",
         "empty_of",
+        "errors",
         "families",
     ),
-    *("half_an_example", "labelled", "range_spans", "reported", "titles", "variant_of"),
+    *("half_an_example", "labelled", "places", "range_spans", "reported", "titles", "variant_of"),
 ]
 
 DIGITS = 7
@@ -41,14 +42,14 @@ DIGITS = 7
 
 ACCURACIES = (
     *("setting", "name", "method", "variant", "also", "ablated", "family", "best_variant"),
-    *("density", "sparsity", "range", "planned", "n", "mean", "sd", "low", "high"),
+    *("density", "sparsity", "percent", "range", "planned", "n", "mean", "sd", "low", "high"),
     *("diverged", "absent", "empty", "guess", "error", "place", "error_low", "error_high"),
 )
 """Columns of `accuracies`."""
 
 
 DIFFERENCES = (
-    *("setting", "name", "density", "sparsity", "planned", "n", "diverged", "empty", "absent"),
+    *("setting", "name", "density", "sparsity", "percent", "planned", "n", "diverged"),
     *("difference", "low", "high", "difference_low", "difference_high", "p", "p_holm"),
 )
 """Columns of `differences`."""
@@ -80,6 +81,14 @@ def labelled(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     return named[named["setting"] != ""].drop(columns=list(SETTING)).reset_index(drop=True)
 
 
+def places(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return `density` and `percent`, the sparsity in percent, of rows with a sparsity."""
+    return {
+        "density": (1 - rows["sparsity"]).round(12),
+        "percent": (100 * rows["sparsity"].astype("float64")).round(10),
+    }
+
+
 def accuracies(results: Results) -> pd.DataFrame:
     """Return a row a setting, method and sparsity of `Results.summary`, with what charts need beside.
 
@@ -93,29 +102,38 @@ def accuracies(results: Results) -> pd.DataFrame:
     points = points[(points["unselected"] < points["planned"]) & (points["sparsity"] < 1)]
     points = points.sort_values("sparsity", kind="stable").reset_index(drop=True)
     ranges = _range_of(results)
-    smallest = half_an_example(results)
-    error = (100 - points["mean"]).clip(lower=smallest)
-    ends = [cut(100 - points[name], error, points["setting"]) for name in ("high", "low")]
+    drawn = errors(results, points, points["setting"])  # of intervals as they are
+    points[["low", "high"]] = points[["low", "high"]].clip(0, 100)  # no accuracy lies beyond
     family = families(points["method"])
-    unmodified = points["ablations"] == ""
-    also = points["also"].map(lambda names: plain(", ".join(names)))
-    lost = (100 - points["mean_with_diverged"]).clip(lower=smallest)
     return points.assign(
         method=points["method"].map(shown),
         variant=points["ablations"].map(variant_of),
-        density=(1 - points["sparsity"]).round(12),
+        **places(points),
         range=[ranges.get(key, "") for key in zip(points["setting"], points["sparsity"], strict=True)],
         absent=points["missing"] + points["failed"] + points["unselected"],
         empty=list(map(empty_of, points["empty_layers"], points["planned"])),
-        also=also,
+        also=points["also"].map(lambda names: plain(", ".join(names))),
         ablated=_ablated(points),
-        family=points["method"].map(family).where(unmodified, "").map(shown),
+        family=_family(points, family).map(shown),
         best_variant=_best_variant(results, points, family),
-        error=error.round(DIGITS),
-        place=error.fillna(lost).round(DIGITS),
-        error_low=ends[0].round(DIGITS),
-        error_high=ends[1].round(DIGITS),
-    )[list(ACCURACIES)].round(dict.fromkeys(("mean", "sd", "low", "high", "guess"), DIGITS))
+        **drawn,
+    )[list(ACCURACIES)]
+
+
+def errors(results: Results, points: pd.DataFrame, home: pd.Series) -> dict[str, pd.Series]:
+    """Return the errors that are drawn, their intervals as far as they are, and where marks stand.
+
+    `home`: of which rows one is drawn with: intervals are cut by what these reach.
+    """
+    smallest = half_an_example(results)
+    error = (100 - points["mean"]).clip(lower=smallest)
+    lost = (100 - points["mean_with_diverged"]).clip(lower=smallest)
+    return {
+        "error": error.round(DIGITS),
+        "place": error.fillna(lost).round(DIGITS),
+        "error_low": cut(100 - points["high"], error, home).round(DIGITS),
+        "error_high": cut(100 - points["low"], error, home).round(DIGITS),
+    }
 
 
 def variant_of(ablations: str) -> str:
@@ -137,6 +155,13 @@ def families(methods: Iterable[str]) -> dict[str, str]:
         parents[name] = min(inside, key=words.index) if inside else ""
     having = set(parents.values()) - {""}
     return {name: parent or (name if name in having else "") for name, parent in parents.items()}
+
+
+def _family(points: pd.DataFrame, parents: Mapping[str, str]) -> pd.Series:
+    """Return the family of each unmodified row's method where its setting has another one of it; else ""."""
+    family = points["method"].map(parents).where(points["ablations"] == "", "")
+    members = points["method"].groupby([points["setting"], family]).transform("nunique")
+    return family.where(members > 1, "")
 
 
 def _ablated(found: pd.DataFrame) -> pd.Series:
@@ -168,19 +193,17 @@ def differences(results: Results) -> pd.DataFrame:
     least, most = by_setting.transform("min"), by_setting.transform("max")
     room = 0.05 * (most - least) + 0.1
     return points.assign(
-        density=(1 - points["sparsity"]).round(12),
-        difference=mean.round(DIGITS),
-        low=low.round(DIGITS),
-        high=high.round(DIGITS),
+        **places(points),
+        difference=mean,
+        low=low,
+        high=high,
         difference_low=low.clip(least - room, most + room).round(DIGITS),
         difference_high=high.clip(least - room, most + room).round(DIGITS),
         n=points["difference_n"],
         diverged=points["difference_diverged"],
         planned=points["difference_n"],
-        empty="",
-        absent=0,
-        p=points["difference_p"].round(DIGITS),
-        p_holm=points["difference_p_holm"].round(DIGITS),
+        p=points["difference_p"],
+        p_holm=points["difference_p_holm"],
     )[list(DIFFERENCES)].sort_values("sparsity", kind="stable")
 
 
@@ -247,13 +270,14 @@ def reported(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     others = results.reported
+    others = others[(others["quantity"] == "accuracy") & (others["against"] == "")]
     if others.empty:
         return pd.DataFrame()
     others = labelled(others, results)
     ours = curves[curves["setting"].isin(others["setting"]) & curves["name"].isin(others["name"])]
     ours = ours.assign(source=OURS)
     rows = others.assign(
-        density=(1 - others["sparsity"]).round(12),
+        **places(others),
         source=others["source"].map(shown),
         mean=others["reported"],
         error=(100 - others["reported"]).clip(lower=0.005),
@@ -276,7 +300,20 @@ def reported(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
 OURS = "ours"
 
 REPORTED = (
-    *("setting", "source", "name", "density", "sparsity", "planned", "n", "mean", "low", "high", "diverged"),
+    *(
+        "setting",
+        "source",
+        "name",
+        "density",
+        "sparsity",
+        "percent",
+        "planned",
+        "n",
+        "mean",
+        "low",
+        "high",
+        "diverged",
+    ),
     *("absent", "empty", "error", "place", "error_low", "error_high"),
 )
 """Columns of `reported`."""

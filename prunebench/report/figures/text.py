@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.escapes import terminal
 from prunebench.report.figures.words import number
@@ -24,16 +25,16 @@ def plot(rows: pd.DataFrame, *, width: int = 72, height: int = 18) -> str:
     """Return accuracies by density as characters: a letter a method, as figures have their axes.
 
     Across: the logarithm of the share of weights kept, sparser to the right. Up: accuracy, spaced by the
-    logarithm of the error. "*": several methods at one place; "-": the unpruned network.
+    logarithm of the error. The key below says what each character is.
     """
     drawn = rows[rows["place"].notna()]
-    pruned = drawn[drawn["sparsity"] > 0]
+    pruned, dense = drawn[drawn["sparsity"] > 0], drawn[drawn["sparsity"] == 0]
     if pruned.empty:
         return "nothing has finished yet"
     names = list(dict.fromkeys(pruned["name"]))
     letters = {name: LETTERS[i % len(LETTERS)] for i, name in enumerate(names)}
+    levels = [*pruned["place"], *dense["place"]]
     across = _places([-math.log(d) for d in pruned["density"]], width - 1)
-    levels = [*pruned["place"], *drawn.loc[drawn["sparsity"] == 0, "place"]]
     up = _places([-math.log(error) for error in levels], height - 1)
     grid = [[" "] * width for _ in range(height)]
     for level in up[len(pruned) :]:
@@ -42,17 +43,28 @@ def plot(rows: pd.DataFrame, *, width: int = 72, height: int = 18) -> str:
         there = grid[level][column]
         grid[level][column] = letters[name] if there in (" ", "-", letters[name]) else "*"
     ticks = {level: number(100 - error, 1) for level, error in zip(up, levels, strict=True)}
+    key = {letter: terminal(name) for name, letter in letters.items()}
+    for name, mean in zip(dense["name"], dense["mean"], strict=True):
+        key["-"] = f"{terminal(name)}, unpruned: {spelled(mean, 'points')} %"
+    key |= {"*": "several at one place"} if any("*" in line for line in grid) else {}
+    return "\n".join([*_framed(grid, ticks, pruned["density"]), "", *(f"  {m} {n}" for m, n in key.items())])
+
+
+def _framed(grid: Sequence[Sequence[str]], ticks: Mapping[int, str], densities: pd.Series) -> list[str]:
+    """Return lines of a plot with its axes, from the top; `ticks` are labels of levels, from the bottom."""
+    height, width = len(grid), len(grid[0])
     margin = max(map(len, ticks.values()))
     lines = [
         f"{ticks.get(level, '') if _shown(level, height) else '':>{margin}} |{''.join(grid[level]).rstrip()}"
         for level in range(height - 1, -1, -1)
     ]
-    ends = [f"{number(100 * d, 2)} %" for d in (pruned["density"].max(), pruned["density"].min())]
-    axis = f"{'':>{margin}} +{'-' * width}"
-    below = f"{'':>{margin}}  {ends[0]}{ends[1]:>{width - len(ends[0])}}"
-    key = [f"  {letter} {terminal(name)}" for name, letter in letters.items()]
-    head = "test accuracy (%) against weights kept (logarithmic)"
-    return "\n".join([head, *lines, axis, below, "", *key])
+    ends = [f"{number(100 * d, 3)} %" for d in (densities.max(), densities.min())]
+    return [
+        "test accuracy (%) against weights kept (logarithmic)",
+        *lines,
+        f"{'':>{margin}} +{'-' * width}",
+        f"{'':>{margin}}  {ends[0]}{ends[1]:>{width - len(ends[0])}}",
+    ]
 
 
 def _shown(level: int, height: int) -> bool:
@@ -83,9 +95,9 @@ def _cell(row: Mapping[Any, Any]) -> str:
     """Return a mean with its interval, and what of its runs is not in it."""
     said = []
     if row["mean"] == row["mean"]:
-        said.append(f"{row['mean']:.2f}")
+        said.append(spelled(row["mean"], "points"))
     if row["low"] == row["low"]:
-        said.append(f"({row['low']:.2f} to {row['high']:.2f})")
+        said.append(f"({spelled(row['low'], 'points')} to {spelled(row['high'], 'points')})")
     for name, word in (("diverged", "diverged"), ("absent", "missing")):
         if row[name]:
             said.append(f"{row[name]} of {row['planned']} {word}")

@@ -10,10 +10,10 @@ from prunebench.percent import percent_labels
 from prunebench.report.escapes import plain
 from prunebench.report.figures.tables import (
     DIGITS,
-    cut,
     empty_of,
-    half_an_example,
+    errors,
     labelled,
+    places,
     variant_of,
 )
 from prunebench.report.naming import SettingName, setting_names
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from prunebench.report.results import Results
 
-__all__ = ["POINTS", "costs", "pruning_points", "remaining"]
+__all__ = ["POINTS", "RETROACTIVE", "costs", "pruning_points", "remaining", "unmeasured"]
 
 
 def pruning_points(results: Results) -> pd.DataFrame:
@@ -40,31 +40,40 @@ def pruning_points(results: Results) -> pd.DataFrame:
         return pd.DataFrame()
     rewound = _rewound_to(whole)
     method = whole["method"].where(rewound.isna(), _REWINDING)
+    variant = whole["ablations"].map(variant_of)
+    points = whole.assign(
+        **_homes(whole, method),
+        method=method.map(plain),
+        variant=variant,
+        name=[plain(variant_name(m, a)) for m, a in zip(method, whole["ablations"], strict=True)],
+        step=_steps(results, whole).fillna(rewound),
+        **places(whole),
+        absent=whole["missing"] + whole["failed"] + whole["unselected"],
+        empty=list(map(empty_of, whole["empty_layers"], whole["planned"])),
+    )
+    ablated = (variant != "unmodified").groupby([points["panel"], method]).transform("any")
+    points = points.assign(ablated=ablated, line=_labels(points), **errors(results, points, points["panel"]))
+    return points[list(POINTS)].sort_values("step", kind="stable").reset_index(drop=True)
+
+
+def _homes(whole: pd.DataFrame, method: pd.Series) -> dict[str, list[str]]:
+    """Return the panel of each row, its network and sparsity, and the `part` of it, that of its method."""
     networks, labels = _networks(whole), percent_labels(whole["sparsity"])
     own = [networks[key] for key in whole[_HOME].itertuples(index=False, name=None)]
     at = [f"{labels[sparsity]} %" for sparsity in whole["sparsity"]]
-    panel = pd.Series([f"{n.title}, {s} sparsity" for n, s in zip(own, at, strict=True)], index=whole.index)
-    variant = whole["ablations"].map(variant_of)
-    error = (100 - whole["mean"]).clip(lower=half_an_example(results))
-    points = whole.assign(
-        panel=panel,
-        part=[f"{n.id}, {s}: {plain(m)}" for n, s, m in zip(own, at, method, strict=True)],
-        method=method.map(plain),
-        variant=variant,
-        ablated=(variant != "unmodified").groupby([panel, method]).transform("any"),
-        name=[plain(variant_name(m, a)) for m, a in zip(method, whole["ablations"], strict=True)],
-        step=_steps(results, whole).fillna(rewound),
-        density=(1 - whole["sparsity"]).round(12),
-        absent=whole["missing"] + whole["failed"] + whole["unselected"],
-        empty=list(map(empty_of, whole["empty_layers"], whole["planned"])),
-        error=error,
-        place=error.fillna(100 - whole["mean_with_diverged"]),
-        error_low=cut(100 - whole["high"], error, panel),
-        error_high=cut(100 - whole["low"], error, panel),
-    )
-    ordered = points[list(POINTS)].sort_values("step", kind="stable").reset_index(drop=True)
-    rounded = ("mean", "low", "high", "error", "place", "error_low", "error_high")
-    return ordered.round(dict.fromkeys(rounded, DIGITS))
+    return {
+        "panel": [f"{n.title}, {s} sparsity" for n, s in zip(own, at, strict=True)],
+        "part": [f"{n.id}, {s}: {plain(m)}" for n, s, m in zip(own, at, method, strict=True)],
+    }
+
+
+def _labels(points: pd.DataFrame) -> pd.Series:
+    """Return what is written beside lines: names, and of what has a step of its own beside others that."""
+    places = list(zip(points["panel"], points["name"], strict=True))
+    stepped = {place for place, step in zip(places, points["step"], strict=True) if step == step}
+    beside = [place in stepped for place in places]
+    own = points["step"].isna() & points.index.isin(points.index[beside])
+    return points["name"].where(~own, points["name"] + " (own step)")
 
 
 _HOME = [name for name in SETTING if name != "score_at"]
@@ -140,8 +149,9 @@ def _after_the_last(step: pd.Series, rows: pd.DataFrame) -> pd.Series:
 
 
 POINTS = (
-    *("panel", "part", "name", "method", "variant", "ablated", "step", "density", "sparsity", "planned", "n"),
-    *("mean", "low", "high", "diverged", "absent", "empty", "error", "place", "error_low", "error_high"),
+    *("panel", "part", "name", "line", "method", "variant", "ablated", "step", "density", "sparsity"),
+    *("percent", "planned", "n", "mean", "low", "high", "diverged", "absent", "empty", "error", "place"),
+    *("error_low", "error_high"),
 )
 """Columns of `pruning_points`."""
 
@@ -149,28 +159,68 @@ POINTS = (
 def remaining(results: Results, within: float) -> pd.DataFrame:
     """Return the course of the weights of each method at its sparsest network of full accuracy.
 
-    That is the highest sparsity whose mean is at most `within` points below the unpruned network's mean.
+    That is the highest sparsity whose mean is at most `within` points below the unpruned network's mean, of
+    those of which the course was measured.
     """
     courses = results.courses
     if courses.empty:
         return courses
-    rows = results.summary[results.summary["at"] == "sparsity"]
-    dense = rows[rows["sparsity"] == 0].drop_duplicates(list(SETTING)).set_index(list(SETTING))["mean"]
-    rows = rows.join(dense.rename("dense"), on=list(SETTING))
-    near = rows[(rows["sparsity"] > 0) & (rows["mean"] >= rows["dense"] - within)]
-    best = (
-        near.sort_values("sparsity", kind="stable")
-        .groupby([*SETTING, "method", "ablations"], sort=False)
-        .tail(1)
-    )
-    kept = [*SETTING, "method", "ablations", "density", "mean"]
-    none = rows[rows["sparsity"] == 0]
+    keys = [*SETTING, "method", "ablations", "density"]
+    weights = courses.merge(_near_dense(results, courses, within)[[*keys, "mean"]], on=keys)
+    first = weights.groupby(keys[:-1])["seed"].transform("min")
+    weights = labelled(weights[weights["seed"] == first], results)
+    weights = _distinct_parts(weights.assign(**places(weights)))
+    columns = ["setting", "name", "part", "step", "share", "density", "sparsity", "percent", "mean"]
+    return weights[columns].round({"share": DIGITS})
+
+
+RETROACTIVE = "retroactive"
+
+
+def _distinct_parts(weights: pd.DataFrame) -> pd.DataFrame:
+    """Return courses without the retroactive ones that are as those of all trainings."""
+    points: list[Any] = list(zip(weights["step"], weights["share"], strict=True))
+    rows = weights.assign(course=points)
+    whole = rows.groupby(["setting", "name", "part"], sort=False)["course"].agg(tuple).unstack("part")
+    if RETROACTIVE not in whole:
+        return weights
+    same = set(whole.index[whole[RETROACTIVE] == whole["all"]]) if "all" in whole else set()
+    both = zip(weights["setting"], weights["name"], weights["part"], strict=True)
+    return weights[[part != RETROACTIVE or (setting, name) not in same for setting, name, part in both]]
+
+
+def _near_dense(results: Results, courses: pd.DataFrame, within: float) -> pd.DataFrame:
+    """Return of each method the measured row of highest sparsity near the unpruned network, and that one."""
     import pandas as pd
 
-    weights = courses.merge(pd.concat([none, best])[kept], on=kept[:-1])
-    first = weights.groupby([*SETTING, "method", "ablations"])["seed"].transform("min")
-    weights = labelled(weights[weights["seed"] == first], results)
-    return weights[["setting", "name", "part", "step", "share", "density", "sparsity", "mean"]].round(DIGITS)
+    home = list(SETTING)
+    keys = [*home, "method", "ablations", "density"]
+    rows = results.summary[results.summary["at"] == "sparsity"]
+    dense = rows[rows["sparsity"] == 0].drop_duplicates(home).set_index(home)["mean"]
+    rows = rows.join(dense.rename("dense"), on=home).merge(courses[keys].drop_duplicates(), on=keys)
+    near = rows[(rows["sparsity"] > 0) & (rows["mean"] >= rows["dense"] - within)]
+    by_method = near.sort_values("sparsity", kind="stable").groupby(keys[:-1], sort=False)
+    return pd.concat([rows[rows["sparsity"] == 0], by_method.tail(1)])
+
+
+def unmeasured(
+    results: Results, shown: pd.DataFrame, within: float
+) -> dict[str, tuple[list[str], list[str]]]:
+    """Return for each setting the methods that `shown` has no course of: far from the unpruned network at
+    every sparsity, and near it somewhere, but not measured there.
+    """
+    accuracies = results.summary[(results.summary["at"] == "sparsity") & (results.summary["ablations"] == "")]
+    rows = labelled(accuracies, results)
+    told = {}
+    for setting, mine in rows[rows["setting"].isin(shown["setting"])].groupby("setting", sort=False):
+        dense = mine.loc[mine["sparsity"] == 0, "mean"].max()
+        pruned = mine[(mine["sparsity"] > 0) & mine["mean"].notna()]
+        names = set(pruned["name"]) - set(shown.loc[shown["setting"] == setting, "name"])
+        best = pruned.groupby("name", sort=False)["mean"].max()
+        left = [name for name in best.index if name in names]
+        far = [name for name in left if best[name] < dense - within]
+        told[str(setting)] = (far, [name for name in left if name not in far])
+    return told
 
 
 def costs(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
@@ -185,25 +235,21 @@ def costs(results: Results, curves: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return pd.DataFrame()
     means = frame.groupby(keys, sort=False)[["macs", "relative_sparse"]].mean().reset_index()
-    family = list(SETTING[:4])
-    once = means[means["method"] == results.baselines.none].groupby(family)["macs"].mean().rename("once")
-    means = means.join(once, on=family)
+    dense = means[means["method"] == results.baselines.none]
+    once = dense.groupby(list(SETTING[:4]))["macs"].mean().rename("once")
+    means = means.join(once, on=list(SETTING[:4]))
     means = labelled(means.assign(every=means["macs"] / means["once"]), results)
-    both = curves.merge(
-        means.assign(density=means["density"].astype("float64"))[
-            ["setting", "name", "density", "every", "relative_sparse"]
-        ],
-        on=["setting", "name", "density"],
-    )
-    both = both[(both["variant"] == "unmodified") & (both["n"] + both["diverged"] + both["absent"] > 0)]
+    means = means.assign(density=means["density"].astype("float64"))
+    beside = [*("setting", "name", "density"), "every", "relative_sparse"]
+    both = curves.merge(means[beside], on=beside[:3])
+    both = both[(both["variant"] == "unmodified") & (both["n"] + both["diverged"] > 0)]
     parts = [
         both.assign(cost=both[column], kind=said)
         for column, said in (("every", EVERY), ("relative_sparse", THERE))
     ]
     whole = pd.concat(parts, ignore_index=True).dropna(subset=["cost"]).sort_values("sparsity", kind="stable")
-    return whole.drop(
-        columns=["every", "relative_sparse", "ablated", "family", "best_variant", "also"]
-    ).round({"cost": DIGITS})
+    unused = ["every", "relative_sparse", "ablated", "family", "best_variant", "also"]
+    return whole.drop(columns=unused).round({"cost": DIGITS})
 
 
 EVERY, THERE = "with all weights, as computed", "with the kept weights alone, in theory"

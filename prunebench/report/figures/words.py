@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ __all__ = [
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Return a number as texts have it.
+    """Return a number as texts have it: with two digits as tables have points of accuracy, else shortly.
 
-    >>> number(91.2345), number(0.5), number(-0.001)
-    ('91.23', '0.5', '0')
+    >>> number(91.2345), number(0.5), number(-0.001), number(48.8, 1), number(50.0, 1)
+    ('91.23', '0.50', '0.00', '48.8', '50')
     """
+    if digits == 2:
+        return spelled(value, "points")
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
@@ -84,13 +87,17 @@ def extremes_in_words(rows: pd.DataFrame, where: str, unit: str = " %", column: 
     )
 
 
-def shares_in_words(setting: str, rows: pd.DataFrame, *, what: str, along: str, column: str = "mean") -> str:
-    """Return where lines of shares begin and end, by method; `along` is the other axis' column."""
+def shares_in_words(setting: str, rows: pd.DataFrame, *, what: str, along: str, unit: str = " %") -> str:
+    """Return where lines of means begin and end, by method; `along` is the other axis' column.
+
+    `unit`: " %" of shares; "" of other numbers.
+    """
     said = [f"Lines of {what}, {setting}."]
-    for name, part in rows[rows[column].notna()].groupby("name", sort=False):
-        ends = part.sort_values(along, kind="stable")[column]
-        first, last = (number(100 * value, 1) for value in (ends.iloc[0], ends.iloc[-1]))
-        said.append(f"{name}: {first} %." if len(ends) == 1 else f"{name}: from {first} to {last} %.")
+    scale, digits = (100, 1) if unit else (1, 4)
+    for name, part in rows[rows["mean"].notna()].groupby("name", sort=False):
+        ends = part.sort_values(along, kind="stable")["mean"]
+        first, last = (number(scale * value, digits) for value in (ends.iloc[0], ends.iloc[-1]))
+        said.append(f"{name}: {first}{unit}." if len(ends) == 1 else f"{name}: from {first} to {last}{unit}.")
     return " ".join(said)
 
 
@@ -116,8 +123,7 @@ def losses_in_words(setting: str, rows: pd.DataFrame) -> str:
 
 
 def _signed(value: float) -> str:
-    text = number(value)
-    return text if text.startswith("-") or text == "0" else f"+{text}"
+    return spelled(value, "difference")
 
 
 def _interval(row: Any) -> str:
@@ -174,7 +180,8 @@ def costs_in_words(setting: str, rows: pd.DataFrame) -> str:
     ]
     for (kind, name), part in rows[rows["mean"].notna()].groupby(["kind", "name"], sort=False):
         ends = [
-            f"{number(row['mean'])} % at {number(row['cost'])} times" for row in (part.iloc[0], part.iloc[-1])
+            f"{number(row['mean'])} % at {spelled(row['cost'], 'quantity')} times"
+            for row in (part.iloc[0], part.iloc[-1])
         ]
         said.append(f"{name}, {kind}: {' to '.join(dict.fromkeys(ends))}.")
     return " ".join(said)
@@ -199,7 +206,7 @@ def differences_in_words(setting: str, rows: pd.DataFrame, after: str) -> str:
     said = [f"Lines of accuracy less that of {after} against the share of weights kept, {setting}."]
     for name, part in rows.groupby("name", sort=False):
         below, above = int((part["high"] < 0).sum()), int((part["low"] > 0).sum())
-        ends = f"from {number(part['difference'].max())} to {number(part['difference'].min())} points"
+        ends = f"from {_signed(part['difference'].max())} to {_signed(part['difference'].min())} points"
         of = _count(len(part), "interval")
         said.append(f"{name}: {ends}; of {of} {below} below 0, {above} above.")
     return " ".join(said)

@@ -44,7 +44,8 @@ def setting(standing: Standing, rows: Sequence[Mapping[Any, Any]], reported: pd.
             }
             for border in ranges.borders
         ],
-        "seeds_needed": dict(standing.seeds_needed),
+        "seeds_needed": {name: each.needed for name, each in standing.seeds_needed.items()},
+        "same_bits": [list(pair) for pair in standing.same_bits],
         "numerics": list(standing.numerics),
         "lent": list(standing.lent),
         "rows": [

@@ -15,6 +15,8 @@ def plain_value(value: Any, digits: int | None = 10) -> Any:
 
     What is absent or not finite is None.
     """
+    if type(value) is str:
+        return value
     if value is pd.NA or value is None:
         return None
     if hasattr(value, "_asdict"):

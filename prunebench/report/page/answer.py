@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prunebench.analysis import Ranges, variant_name
+from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
-from prunebench.report.standings import Standing
+from prunebench.report.standings import Standing, seeds_words
 
 __all__ = ["RANGES", "Answer", "answer", "span"]
 
@@ -33,6 +34,14 @@ class Answer:
     words: str
     few: tuple[str, ...] = ()
     """Those of the best that are named in a table; of the others, their number is said."""
+
+    doubted: Mapping[str, str] = field(default_factory=dict)
+    """Of the best those that came out otherwise when somebody ran them again, with what that is called."""
+
+    @property
+    def doubts(self) -> str:
+        """What is said of those, in words."""
+        return " ".join(f"{method}: {word}." for method, word in self.doubted.items())
 
     @property
     def more(self) -> int:
@@ -72,11 +81,13 @@ def _answer(name: str, rows: Sequence[Mapping[Any, Any]], standing: Standing, *,
     of = int(rows[0]["of"])
     plain = [method for method in best if " + " not in method] or best
     words = _words(best, plain, means, of)
+    ablated = sum(" + " in method for method in means)
+    if ablated and of > 2:
+        words += f" ({ablated} of the {of} are methods with an ablation.)"
     if lacking and any(row["missing"] or row["failed"] for row in standing.rows.to_dict("records")):
         words = f"So far, of the {of} methods that can be compared: {words}"
-    needed = standing.seeds_needed.get(name)
-    if len(best) > 1 and needed:
-        words += f" About {needed} seeds would tell differences of {standing.ranges.margin:g} points apart."
+    if len(best) > 1 and (seeds := seeds_words(standing, [name])):
+        words += f" {seeds}"
     return Answer(name, span(standing.ranges, name), tuple(best), of, words, tuple(plain[:_NAMED]))
 
 
@@ -84,24 +95,22 @@ def _words(best: Sequence[str], plain: Sequence[str], means: Mapping[str, float]
     if not best:
         return "Nothing to compare yet."
     first = best[0]
+    mean = spelled(means[first], "points")
     if of == 1:
-        return f"{first} is alone here ({means[first]:.2f} %)."
+        return f"{first} is alone here ({mean} %)."
     if len(best) == 1:
         others = f"each of the {of - 1} others" if of > 2 else "the other one"
-        return f"{first} is best ({means[first]:.2f} %): significantly better than {others}."
+        return f"{first} is best ({mean} %): significantly better than {others}."
     if len(best) == of:
         if of == 2:
-            return f"The two cannot be told apart; {first} has the higher mean ({means[first]:.2f} %)."
-        return (
-            f"None of the {of} methods can be told from the best; {first} has the highest mean "
-            f"({means[first]:.2f} %)."
-        )
+            return f"The two cannot be told apart; {first} has the higher mean ({mean} %)."
+        return f"None of the {of} methods can be told from the best; {first} has the highest mean ({mean} %)."
     rest = [method for method in plain if method != first][: _NAMED - 1]
-    named = ", ".join(f"{method} ({means[method]:.2f})" for method in rest)
+    named = ", ".join(f"{method} ({spelled(means[method], 'points')})" for method in rest)
     more = len(best) - 1 - len(rest)
     also = [named] if named else []
     also += [f"{more} more"] if more else []
     return (
-        f"{first} has the highest mean ({means[first]:.2f} %); nobody is significantly better than "
+        f"{first} has the highest mean ({mean} %); nobody is significantly better than "
         f"{' and '.join(also)} either: {len(best)} of {of} may be best."
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+
+import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
 from prunebench.checks.outcomes import Verdicts
@@ -14,15 +16,20 @@ from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure, config, figures, styles
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
+from prunebench.report.page.behind import behind
 from prunebench.report.page.columns import packed, safe
 from prunebench.report.page.kind import kind
-from prunebench.report.page.listed import Listed, plain_columns
+from prunebench.report.page.listed import Listed
 from prunebench.report.page.tables import listed, there
+from prunebench.report.page.trusted import DIFFERS, Trust
 from prunebench.report.page.verdicts import checks, claims
 from prunebench.report.results import Results
 from prunebench.report.standings import Standing
 
-__all__ = ["Content", "Setting"]
+__all__ = ["FORMATS", "Content", "Setting"]
+
+FORMATS = ("svg", "pdf")
+"""Of the files of figures beside a page."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ class Content:
         suite: str | None = None,
         about: Sequence[tuple[str, str]] = (),
         follow: int | None = None,
-        files: bool = True,
+        files: bool | Mapping[str, Sequence[str]] = True,
+        published: str | None = None,
     ) -> None:
         """Gather a page's content.
 
@@ -57,21 +65,50 @@ class Content:
             suite: how the suite is given to commands; None: its name.
             about: more names and values of where the results come from.
             follow: a running suite's page looks at its file again after so many seconds.
-            files: figures are there as files, too.
+            files: figures are there as files, too: all of them, none, or of some the formats that are there.
+            published: the folder that the results are published in, as commands take it; None: they are
+                one's own.
         """
         self.results = results
         self.command = plain(suite or results.name)
         self.about = about
         self.follow = follow
         self.files = files
+        self.published = published
+
+    def formats(self, figure: str) -> Sequence[str]:
+        """Return the formats in which a figure lies beside the page as a file."""
+        if isinstance(self.files, bool):
+            return FORMATS if self.files else ()
+        return self.files.get(figure, ())
 
     @cached_property
     def settings(self) -> list[Setting]:
         """The settings, in the suite's order."""
-        standings = self.results.standings
-        names = setting_names([standing.labels for standing in standings])
+        settings = zip(self._names, self.results.standings, strict=True)
+        return [Setting(name, one, self._answers(name, one)) for name, one in settings]
+
+    @cached_property
+    def _names(self) -> list[SettingName]:
+        return setting_names([standing.labels for standing in self.results.standings])
+
+    @cached_property
+    def trust(self) -> Trust:
+        """Which rows were run again; it knows nothing of one's own results."""
+        return Trust(self.results, self._names)
+
+    def _answers(self, name: SettingName, standing: Standing) -> list[Answer]:
+        """Return what is said of a setting, with the best that a rerun does not confirm."""
+        answers = answer(standing)
+        if not self.trust.known:
+            return answers
+        words = [
+            {method: self.trust.over(name.title, method, each.range) for method in each.best}
+            for each in answers
+        ]
         return [
-            Setting(name, standing, answer(standing)) for name, standing in zip(names, standings, strict=True)
+            replace(each, doubted={m: word for m, word in said.items() if word.startswith(DIFFERS)})
+            for each, said in zip(answers, words, strict=True)
         ]
 
     @cached_property
@@ -93,7 +130,7 @@ class Content:
         tables = listed(self.results, names, {n: t for each in self.figures for n, t in each.tables.items()})
         if self.claims is not None and self.claims.outcomes:
             tables = [claims(self.claims), checks(self.claims, there(self.results.cells)), *tables]
-        return [*kind(self.results), *tables]
+        return [*kind(self.results), *map(self.trust.listed, tables)]
 
     @cached_property
     def figures(self) -> list[Figure]:
@@ -124,6 +161,12 @@ class Content:
         """The command that runs a cell again; {cell} stands for its name."""
         return f"prunebench run {shlex.quote(self.command)} --store again -k {{cell}}"
 
+    @property
+    def verify(self) -> str:
+        """The command that runs a row again and says whether it agrees; {row} stands for its name."""
+        source = f"--from {shlex.quote(plain(self.published))}" if self.published else ""
+        return f"prunebench verify {{row}} {source or f'--suite {shlex.quote(self.command)}'}"
+
     def plain(self) -> dict[str, Any]:
         """Return the data of the page."""
         methods = list(dict.fromkeys(name.split(" + ")[0] for name in self.variants))
@@ -136,17 +179,17 @@ class Content:
             "schema": 1,
             "suite": {name: safe(self.results.suite.get(name)) for name in ("name", "version", "digest")},
             "rerun": self.rerun,
+            "verify": self.verify,
             "check": f"prunebench check {shlex.quote(self.command)} -k {{check}}",
             "baseline": plain(self.results.baselines.after_training),
             "settings": [_plain_setting(setting) for setting in self.settings],
             "ranges": self.ranges,
-            "range": self.ranges[0] if self.ranges else "all",
             "methods": methods,
             "ablations": list(ablations),
             "styles": looks,
             "config": {ground: config(dark=ground == "dark") for ground in ("light", "dark")},
             "tables": [table.plain() for table in self.tables],
-            **_plain_figures(self.figures, looks),
+            **_plain_figures(self.figures, looks, self.trust),
             "follow": self.follow,
         }
 
@@ -158,14 +201,19 @@ def _plain_setting(setting: Setting) -> dict[str, Any]:
         "name": setting.name.title,
         "title": setting.name.title,
         "ranges": {name: span(ranges, name) for name in RANGES},
+        "said": [each.range for each in setting.answers],
     }
 
 
-def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _plain_figures(
+    drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any]], trust: Trust
+) -> dict[str, Any]:
     """Return figures without their data, and each of the tables that they read once."""
     datasets = {name: table for figure in drawn for name, table in figure.tables.items()}
+    if "accuracy" in datasets:  # the page's own table of accuracies is this one
+        datasets["accuracy"] = trust.told(datasets["accuracy"])
     return {
-        "datasets": {name: packed(table) for name, table in datasets.items()},
+        "datasets": {name: _dataset(table) for name, table in datasets.items()},
         "figures": [
             {
                 "id": figure.id,
@@ -173,7 +221,8 @@ def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any
                 "alts": safe(figure.alts),
                 "spec": _spec(figure, looks),
                 "tables": list(figure.tables),
-                "columns": [column.plain() for column in plain_columns(figure.table)],
+                "columns": [column.plain() for column in behind(figure)],
+                "keep": safe(figure.keep),
                 "settings": list(figure.settings),
             }
             for figure in drawn
@@ -181,10 +230,15 @@ def _plain_figures(drawn: Sequence[Figure], looks: Mapping[str, Mapping[str, Any
     }
 
 
+def _dataset(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table that figures read; sparsities in percent, too, as tables show them."""
+    return packed(table.assign(percent=100 * table["sparsity"]) if "sparsity" in table else table)
+
+
 def _spec(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> Any:
     whole = figure.chart.to_dict(validate=False)  # validation takes seconds: tests do it
     kept = {name: value for name, value in whole.items() if name not in ("$schema", "config", "datasets")}
-    return _styled(safe(kept), looks)
+    return _styled(safe(kept, float), looks)
 
 
 def _styled(part: Any, looks: Mapping[str, Mapping[str, Any]]) -> Any:

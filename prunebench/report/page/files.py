@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from prunebench.report.escapes import file_name
 from prunebench.report.figures.files import can_convert, picture
-from prunebench.report.page.content import Content
+from prunebench.report.page.content import FORMATS, Content
 
 __all__ = ["FORMATS", "figure_files"]
-
-FORMATS = ("svg", "pdf")
 
 
 def figure_files(content: Content) -> Iterator[tuple[str, bytes]]:
@@ -25,5 +23,5 @@ def figure_files(content: Content) -> Iterator[tuple[str, bytes]]:
         for setting in figure.settings or ("",):
             spec = figure.spec(setting or None)
             place = f"figures/{ids[setting]}" if setting else "figures"
-            for form in FORMATS:
+            for form in content.formats(figure.id):
                 yield f"{place}/{file_name(figure.id)}.{form}", picture(spec, form)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from prunebench.report.page.listed import Column, Listed
+from prunebench.report.page.listed import NUMBER, Column, Listed
 from prunebench.report.portrait import Portrait, judged_method
 from prunebench.report.results import Results
+from prunebench.report.settings import heading
 
 __all__ = ["kind"]
 
@@ -16,6 +17,7 @@ def kind(results: Results) -> list[Listed]:
     method = judged_method(results)
     if method is None:
         return []
+    portrait = Portrait(results, method)
     rows = [
         {
             "asks": answer.question.asks,
@@ -23,20 +25,20 @@ def kind(results: Results) -> list[Listed]:
             "says": answer.sentence,
             **{name: answer.counts[word] for name, word in _COUNTED.items()},
         }
-        for answer in Portrait(results, method).answers
+        for answer in portrait.answers
     ]
     columns = [
         Column("asks", "question"),
         Column("answer", "answer"),
         Column("says", "what that means"),
         *(
-            Column(name, word, f"settings and ranges that say so: {word}", "number")
+            Column(name, word, f"settings and ranges that say so: {word}", NUMBER)
             for name, word in _COUNTED.items()
         ),
     ]
-    about = (
-        "The questions of Frankle et al. (2021), over matching and over extreme sparsities of each setting."
-    )
+    asked = "The questions of Frankle et al. (2021), over each setting's matching and extreme sparsities."
+    where = [f"{heading(labels)}: {portrait.ranges_told(labels)}." for labels, _ in portrait.sparsities]
+    about = " ".join([asked, *where, *portrait.cautions])
     return [
         Listed("kind", f"What kind of method is {method}?", about, columns, pd.DataFrame(rows), chosen=False)
     ]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from prunebench.numbers import FORMS
 from prunebench.report.page.columns import packed, safe
 
-__all__ = ["Column", "Listed", "plain_columns"]
+__all__ = ["NUMBER", "Column", "Listed"]
+
+NUMBER = "number"
+"""The form of numbers of no particular kind: whole ones are counts, others quantities."""
 
 
 class Column(NamedTuple):
@@ -19,10 +23,12 @@ class Column(NamedTuple):
     id: str
     title: str
     about: str = ""
-    kind: str = "text"
-    """text, number, or p (a probability)."""
+    form: str = ""
+    """How its numbers are written, a key of `numbers.FORMS` or "number"; "" of texts."""
+    by: str = ""
+    """The column that says of each row how its number is written, where rows differ in that."""
     digits: int | None = None
-    signed: bool = False
+    """So many decimals, in place of a form."""
     main: bool = True
     """False: it is shown only where all columns are asked for."""
 
@@ -30,9 +36,10 @@ class Column(NamedTuple):
         """Return it as the page's data have it: what is not said is left out."""
         given: dict[str, Any] = {"id": self.id, "title": safe(self.title)}
         given |= {"about": safe(self.about)} if self.about else {}
-        given |= {"kind": self.kind} if self.kind != "text" else {}
+        given |= {"kind": "number"} if self.form else {}
+        given |= {"form": self.form} if self.form not in ("", NUMBER) else {}
+        given |= {"by": self.by} if self.by else {}
         given |= {"digits": self.digits} if self.digits is not None else {}
-        given |= {"signed": True} if self.signed else {}
         return given | ({} if self.main else {"main": False})
 
 
@@ -48,8 +55,6 @@ class Listed:
     frame: pd.DataFrame
     hidden: Sequence[str] = field(default=())
     """Columns that the page needs and does not list."""
-    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Columns that are packed already."""
     dataset: str = ""
     """The table of a figure that it lists; `frame` is that table then."""
     chosen: bool = True
@@ -68,21 +73,5 @@ class Listed:
 
     def _packed(self) -> dict[str, Any]:
         names = dict.fromkeys([*(column.id for column in self.columns), *self.hidden])
-        own = [name for name in names if name not in self.made]
-        digits = {column.id: column.digits + 1 for column in self.columns if column.digits is not None}
-        data = packed(self.frame, own, digits)
-        return {**data, "columns": {**data["columns"], **self.made}}
-
-
-def plain_columns(frame: pd.DataFrame, abouts: Mapping[str, str] | None = None) -> list[Column]:
-    """Return a column for each of a table's: numbers as numbers, everything else as text."""
-    abouts = abouts or {}
-    return [
-        Column(str(name), str(name).replace("_", " "), abouts.get(str(name), ""), _kind(frame[name]))
-        for name in frame
-    ]
-
-
-def _kind(values: pd.Series) -> str:
-    number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    return "number" if number else "text"
+        forms = {column.id: column.form for column in self.columns if column.form in FORMS}
+        return packed(self.frame, list(names), forms)

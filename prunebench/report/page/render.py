@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from prunebench._version import __version__
 from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure
-from prunebench.report.page.columns import embedded
+from prunebench.report.page.columns import deflated
 from prunebench.report.page.content import Content
 from prunebench.report.page.policy import policy
 from prunebench.report.page.words import claims_words, facts, provenance, remarks
@@ -35,7 +35,7 @@ _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("neurons", "Neurons", ("neurons",)),
     ("weights", "Weights over training", ("weights",)),
     ("effective", "Effective parameters", ("effective",)),
-    ("extreme", "Extreme densities", ("extreme",)),
+    ("reported", "Beside reported numbers", ("extreme",)),
     ("baselines", "Baselines", ("baselines",)),
     ("cost", "Cost", ("cost",)),
 )
@@ -71,7 +71,7 @@ def render(content: Content) -> str:
         style=_verbatim(style),
         vega=_verbatim(vega),
         script=_verbatim(script),
-        data=_verbatim(embedded(content.plain())),
+        data=_verbatim(deflated(content.plain())),
     )
     return text
 
@@ -137,4 +137,4 @@ def _script() -> str:
     """Return the page's own script: the files of js/ by their names, in one scope of their own."""
     found = sorted(files("prunebench.report.page").joinpath("js").iterdir(), key=lambda each: each.name)
     parts = [each.read_text(encoding="utf-8") for each in found if each.name.endswith(".js")]
-    return "\n".join(['(() => {\n"use strict";', *parts, "})();\n"])
+    return "\n".join(['(async () => {\n"use strict";', *parts, "})();\n"])

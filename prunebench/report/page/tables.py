@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from prunebench.analysis import SETTING, variant_name
-from prunebench.report.page.columns import key_digits
-from prunebench.report.page.listed import Column, Listed
-from prunebench.report.results import COSTS, Results
+from prunebench.percent import percent_labels
+from prunebench.report.page.listed import NUMBER, Column, Listed
+from prunebench.report.replication import forms, what
+from prunebench.report.results import COST_FORMS, COSTS, Results
 
-__all__ = ["Names", "listed", "there"]
+__all__ = ["Names", "listed", "sparsity_column", "there"]
 
 Names = Mapping[tuple[str, ...], str]
 """What settings are called in the page, by their labels."""
 
 _METHOD = Column("name", "method")
 _SETTING = Column("setting", "setting")
-_SPARSITY = Column("percent", "sparsity, %", "share of the prunable weights that is removed", "number")
 
 
 def listed(results: Results, names: Names, drawn: Mapping[str, pd.DataFrame] | None = None) -> list[Listed]:
@@ -53,16 +53,16 @@ def _variants(frame: pd.DataFrame, prefix: str) -> list[str]:
     return [known.setdefault(pair, variant_name(*pair)) for pair in pairs]
 
 
-def _number(
-    name: str,
-    title: str,
-    about: str = "",
-    digits: int | None = None,
-    *,
-    signed: bool = False,
-    main: bool = True,
-) -> Column:
-    return Column(name, title, about, "number", digits, signed, main)
+def sparsity_column(sparsities: pd.Series) -> Column:
+    """Return the column of sparsities in percent, with as many decimals as tables for people have."""
+    labels = percent_labels(sparsities.dropna())
+    digits = max((len(label.partition(".")[2]) for label in labels.values()), default=0)
+    about = "share of the prunable weights that is removed"
+    return Column("percent", "sparsity, %", about, NUMBER, digits=digits)
+
+
+def _number(name: str, title: str, about: str = "", form: str = NUMBER, *, main: bool = True) -> Column:
+    return Column(name, title, about, form, main=main)
 
 
 def _drawn(accuracies: pd.DataFrame) -> Listed:
@@ -70,19 +70,19 @@ def _drawn(accuracies: pd.DataFrame) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _number("sparsity", "sparsity", "share of the prunable weights that is removed"),
+        sparsity_column(accuracies["sparsity"]),
         Column("range", "range", "which the sparsity is in"),
-        _number("mean", "accuracy, %", "mean over the seeds that finished", 2),
-        _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", 2),
-        _number("low", "from", "95 % t interval of the mean, lower end", 2),
-        _number("high", "to", "95 % t interval of the mean, upper end", 2),
+        _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
+        _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
+        _number("low", "from", "95 % t interval of the mean, lower end; not below 0", "points"),
+        _number("high", "to", "95 % t interval of the mean, upper end; not above 100", "points"),
         _number("n", "seeds"),
         _number("diverged", "diverged", "runs that ended with a loss that is not finite"),
         _number("absent", "not there", "runs that are missing, failed or not selected"),
         Column("empty", "layers without a weight"),
         Column("also", "other names", "of the same cells", main=False),
     ]
-    present = [column for column in columns if column.id in accuracies]
+    present = [column for column in columns if column.id in accuracies or column.id == "percent"]
     about = "Each method at each sparsity: what its seeds say together."
     return Listed("accuracies", "Accuracies", about, present, accuracies, dataset="accuracy")
 
@@ -95,32 +95,37 @@ def _summary(results: Results, names: Names, *, ranges_alone: bool) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _SPARSITY,
+        sparsity_column(frame["sparsity"]),
         Column("range", "range", "the sparsities over which each seed's mean is taken"),
-        _number("mean", "accuracy, %", "mean over the seeds that finished", 2),
-        _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", 2),
-        _number("low", "low", "95 % t interval of the mean, lower end", 2, main=False),
-        _number("high", "high", "95 % t interval of the mean, upper end", 2, main=False),
+        _number("mean", "accuracy, %", "mean over the seeds that finished", "points"),
+        _number("sd", "sd", "standard deviation over seeds (n − 1): the spread of single runs", "points"),
+        _number("low", "low", "95 % t interval of the mean, lower end; not below 0", "points", main=False),
+        _number(
+            "high", "high", "95 % t interval of the mean, upper end; not above 100", "points", main=False
+        ),
         _number("n", "seeds"),
         _number("best", "place from", "1 + how many methods are significantly better", main=False),
         _number(
             "worst", "place to", "how many methods there are, less those significantly worse", main=False
         ),
         _number("of", "of", "how many methods are compared", main=False),
-        _number("difference_mean", "difference", f"less {after}, paired by seed", 2, signed=True),
-        _number("difference_low", "from", "95 % interval of the difference, lower end", 2, signed=True),
-        _number("difference_high", "to", "95 % interval of the difference, upper end", 2, signed=True),
+        _number("difference_mean", "difference", f"less {after}, paired by seed", "difference"),
+        _number("difference_low", "from", "95 % interval of the difference, lower end", "difference"),
+        _number("difference_high", "to", "95 % interval of the difference, upper end", "difference"),
         Column("difference_p_holm", "p (Holm)", "of no difference, two-sided, over all pairs", "p"),
         _number("diverged", "diverged", "runs that ended with a loss that is not finite"),
         _number("missing", "not there", "runs that are planned and have no result"),
         _number("failed", "failed"),
-        _number("mean_with_diverged", "mean with diverged", "diverged runs count as a guess", 2, main=False),
+        _number(
+            "mean_with_diverged", "mean with diverged", "diverged runs count as a guess", "points", main=False
+        ),
         Column("empty", "layers without a weight", main=False),
         Column("also", "other names", "of the same cells", main=False),
     ]
     if ranges_alone:
-        columns.remove(_SPARSITY)
+        columns = [column for column in columns if column.id != "percent"]
     about = f"Each method over each range{'' if ranges_alone else ' and at each sparsity'}, with its place."
+    frame[["low", "high"]] = frame[["low", "high"]].astype("float64").clip(0, 100)  # no accuracy lies beyond
     frame = frame.assign(empty=layers, also=[", ".join(map(str, each or ())) for each in frame["also"]])
     return Listed("summary", "Ranges", about, columns, frame)
 
@@ -129,16 +134,17 @@ def _comparisons(results: Results, names: Names) -> Listed:
     pairs = results.comparisons
     plain = (pairs["of_ablations"] == "") & (pairs["against_ablations"] == "")
     own = pairs["of_method"] == pairs["against_method"]
-    frame = _placed(pairs[(pairs["at"] == "range") & (plain | own)], names)
+    there = pairs["mean"].notna()
+    frame = _placed(pairs[(pairs["at"] == "range") & (plain | own) & there], names)
     frame = frame.assign(of=_variants(frame, "of_"), against=_variants(frame, "against_"))
     columns = [
         _SETTING,
         Column("range", "range"),
         Column("of", "method"),
         Column("against", "less"),
-        _number("mean", "difference", "mean difference of accuracy, paired by seed", 2, signed=True),
-        _number("low", "from", "95 % interval, lower end", 2, signed=True),
-        _number("high", "to", "95 % interval, upper end", 2, signed=True),
+        _number("mean", "difference", "mean difference of accuracy, paired by seed", "difference"),
+        _number("low", "from", "95 % interval, lower end", "difference"),
+        _number("high", "to", "95 % interval, upper end", "difference"),
         Column("p", "p", "of no difference, two-sided", "p"),
         Column("p_holm", "p (Holm)", "after Holm over all pairs of the setting and range", "p"),
         _number("n", "seeds"),
@@ -151,23 +157,33 @@ def _comparisons(results: Results, names: Names) -> Listed:
 
 
 def _reported(results: Results, names: Names) -> Listed:
-    frame = _placed(results.reported, names)
+    rows: Sequence[Mapping[Any, Any]] = results.reported.to_dict("records")
+    written = [forms(row) for row in rows]
+    frame = _placed(results.reported, names).assign(
+        what=[what(row) for row in rows],
+        our_form=[ours for ours, _ in written],
+        form=[difference for _, difference in written],
+    )
     columns = [
         _SETTING,
         _METHOD,
-        _SPARSITY,
-        _number("reported", "reported, %", "", 2),
-        _number("mean", "ours, %", "mean over seeds", 2),
-        _number("sd", "sd", "", 2),
-        _number("difference", "difference", "ours less reported", 2, signed=True),
+        sparsity_column(frame["sparsity"]),
+        Column("what", "of what", "accuracies in percent; other quantities as checks have them", main=False),
+        _number("reported", "reported", "as it stands there", "given"),
+        Column("mean", "ours", "mean over seeds", NUMBER, by="our_form"),
+        Column("sd", "sd", "standard deviation over seeds (n − 1)", NUMBER, by="our_form"),
+        Column("difference", "difference", "ours less reported", NUMBER, by="form"),
+        Column("low", "from", "95 % interval of the difference, lower end", NUMBER, by="form"),
+        Column("high", "to", "95 % interval of the difference, upper end", NUMBER, by="form"),
+        _number("margin", "margin", "the difference that does not matter", "exact"),
+        Column("verdict", "verdict", "whether ours is the same within the margin"),
         Column("source", "source"),
         _number("runs", "their runs"),
         _number("n", "our seeds"),
+        Column("check", "check", "that asks it", main=False),
     ]
-    if "verdict" in frame:
-        columns.append(Column("verdict", "verdict"))
     about = "Numbers that others report, beside ours."
-    return Listed("reported", "Replication", about, columns, frame)
+    return Listed("reported", "Replication", about, columns, frame, hidden=("form", "our_form"))
 
 
 _LONG = ("training_flops", "scoring_flops")
@@ -181,8 +197,7 @@ def _costs(results: Results, names: Names) -> Listed:
     keys = [*SETTING, "method", "ablations", "density", "sparsity"]
     means = costs.groupby(keys, sort=False, dropna=False)[present].mean().reset_index()
     shown = means[means[present].notna().any(axis=1)] if present else means.iloc[:0]
-    short = {name: [float(f"{value:.4g}") for value in shown[name]] for name in present}
-    frame = _placed(shown.assign(**short), names)
+    frame = _placed(shown, names)
     first = (
         "scoring_seconds",
         "scoring_passes",
@@ -191,8 +206,11 @@ def _costs(results: Results, names: Names) -> Listed:
         "relative_dense",
         "relative_sparse",
     )
-    columns = [_SETTING, _METHOD, _SPARSITY]
-    columns += [_number(name, name.replace("_", " "), COSTS[name], main=name in first) for name in present]
+    columns = [_SETTING, _METHOD, sparsity_column(frame["sparsity"])]
+    columns += [
+        _number(name, name.replace("_", " "), COSTS[name], COST_FORMS[name], main=name in first)
+        for name in present
+    ]
     about = "What each method takes, on average over its seeds: as if it were run alone, with nothing kept."
     return Listed("costs", "Costs", about, columns, frame)
 
@@ -207,9 +225,9 @@ def _cells(results: Results, names: Names) -> Listed:
     columns = [
         _SETTING,
         _METHOD,
-        _SPARSITY,
-        _number("seed", "seed"),
-        _number("accuracy", "accuracy, %", "correct answers of all examples of the split", 2),
+        sparsity_column(frame["sparsity"]),
+        _number("seed", "seed", "", "exact"),
+        _number("accuracy", "accuracy, %", "correct answers of all examples of the split", "points"),
         Column("status", "status", "what became of the cell"),
         Column("cell", "cell", "as `prunebench run -k` takes it"),
         Column("key", "key", "the first digits of the key of its record"),
@@ -218,17 +236,9 @@ def _cells(results: Results, names: Names) -> Listed:
         Column("numerics", "numerics", "bits repeat within one class", main=False),
     ]
     about = "Each run: one network, trained once. Open a row for the command that runs it again."
-    return Listed("cells", "Records", about, columns, *_cell_names(frame))
+    frame = frame.assign(key=frame["key"].str[:KEY])
+    return Listed("cells", "Records", about, columns, frame, hidden=("matrix",))
 
 
-def _cell_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...], dict[str, dict[str, Any]]]:
-    """Return the table, the columns and the packed ones that say cells' names and keys in few bytes."""
-    made: dict[str, dict[str, Any]] = {}
-    hidden: tuple[str, ...] = ()
-    seeds = frame["seed"].astype(str)
-    if all(name.endswith(f"-s{seed}") for name, seed in zip(frame["cell"], seeds, strict=True)):
-        stems = [name[: -len(seed)] for name, seed in zip(frame["cell"], seeds, strict=True)]
-        frame, hidden, made["cell"] = frame.assign(stem=stems), ("stem",), {"j": ["stem", "seed"]}
-    if frame["key"].str.fullmatch("[0-9a-f]{64}").all():
-        made["key"] = key_digits(frame["key"].tolist())
-    return frame, hidden, made
+KEY = 12
+"""So many digits of a key stand in the page: `prunebench` takes the beginning of one."""

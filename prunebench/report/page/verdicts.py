@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from prunebench.checks.outcomes import Outcome, Verdicts
-from prunebench.report.page.listed import Column, Listed
+from prunebench.numbers import form_of, spelled
+from prunebench.report.page.listed import NUMBER, Column, Listed
 
 __all__ = ["checks", "claims"]
 
@@ -37,7 +39,7 @@ def claims(verdicts: Verdicts) -> Listed:
         Column("kind", "kind", "the sentence's own quantifier: every, some, most"),
         Column("verdict", "verdict"),
         *(
-            Column(name, title, f"checks that {what}", "number")
+            Column(name, title, f"checks that {what}", NUMBER)
             for name, title, what in (
                 ("holds", "hold", "hold"),
                 ("fails", "fail", "fail"),
@@ -65,49 +67,51 @@ def checks(verdicts: Verdicts, cells: pd.DataFrame) -> Listed:
         Column("setting", "setting"),
         Column("range", "range"),
         Column("quantity", "quantity", main=False),
-        _number(
-            "effect", "effect", "mean over seeds of the difference, or the ratio of the means", signed=True
-        ),
-        _number("by", "by", "what the effect is set against: D is the effect less this", main=False),
-        _number("lower", "lower", "of D: one-sided, right in 95 %", signed=True),
-        _number("upper", "upper", "of D: one-sided, right in 95 %", signed=True),
-        Column("margin", "margin", "the difference that does not matter", "number"),
-        Column("n", "seeds", "", "number"),
-        Column("seeds_needed", "would decide", "seeds that would decide it, with 80 % power", "number"),
-        Column("missing", "not there", "cells that it lacks", "number"),
-        Column("cells", "cells", "that it needs", "number", main=False),
+        _number("effect", "effect", "mean over seeds of the difference, or the ratio of the means"),
+        _number("low", "at least", "lower bound of the effect: one-sided, right in 95 %"),
+        _number("high", "at most", "upper bound of the effect: one-sided, right in 95 %"),
+        _number("by", "threshold", "what the effect is set against; D is the effect less this"),
+        Column("margin", "margin", "the difference that does not matter", "exact"),
+        Column("n", "seeds", "", NUMBER),
+        Column("seeds_needed", "would decide", "seeds that would decide it, with 80 % power", NUMBER),
+        Column("missing", "not there", "cells that it lacks", NUMBER),
+        Column("cells", "cells", "that it needs", NUMBER, main=False),
         Column("p_holds", "p against holding", "", "p", main=False),
         Column("p_fails", "p against failing", "", "p", main=False),
         Column("over", "over", "the range: mean, everywhere, somewhere", main=False),
-        Column("differences", "D a seed", "", main=False),
+        Column("differences", "D at each seed", "", main=False),
         Column("parts", "parts", "of a compound, by verdict", main=False),
         Column("beside", "beside", "over other ranges, which decide nothing", main=False),
         Column("reason", "reason", main=False),
         Column("notes", "notes", main=False),
     ]
     about = "A row a check: what was claimed of which difference, and what the seeds say."
-    hidden = ("runs", "own_claim")
+    hidden = ("runs", "own_claim", "compare", "form")
     return Listed("checks", "Checks", about, columns, frame, hidden=hidden, chosen=False)
 
 
-def _number(name: str, title: str, about: str, *, signed: bool = False, main: bool = True) -> Column:
-    return Column(name, title, about, "number", 3, signed, main)
+def _number(name: str, title: str, about: str, *, main: bool = True) -> Column:
+    return Column(name, title, about, NUMBER, by="form", main=main)
 
 
 def _row(outcome: Outcome, places: Mapping[str, int]) -> dict[str, object]:
+    form = "quantity" if outcome.compare == "ratio" else form_of(outcome.quantity, outcome.compare)
     return {
         **{
             name: getattr(outcome, name)
             for name in (
                 *("check", "verdict", "expect", "quantity", "over", "margin", "setting", "range", "of"),
-                *("against", "effect", "by", "lower", "upper", "p_holds", "p_fails", "n", "seeds_needed"),
+                *("against", "effect", "by", "compare", "p_holds", "p_fails", "n", "seeds_needed"),
                 *("cells", "missing", "reason"),
             )
         },
+        "low": _bound(outcome.lower, outcome.by),
+        "high": _bound(outcome.upper, outcome.by),
         "claim": outcome.claim or "",
         "own_claim": outcome.claim or outcome.check,
+        "form": form,
         "differences": [
-            f"s{seed}: {difference:+.3f}"
+            f"s{seed}: {spelled(difference, form)}"
             for seed, difference in zip(outcome.seeds, outcome.differences, strict=False)
         ],
         "parts": _by_verdict(outcome.parts, outcome),
@@ -115,6 +119,13 @@ def _row(outcome: Outcome, places: Mapping[str, int]) -> dict[str, object]:
         "notes": "; ".join(outcome.notes),
         "runs": _spans([places[key] for key in outcome.keys if key in places]),
     }
+
+
+def _bound(of_d: float | None, by: float) -> float | str | None:
+    """Return a bound of the effect, from one of D, which is the effect less `by`."""
+    if of_d is None or math.isfinite(of_d):
+        return None if of_d is None else of_d + by
+    return "∞" if of_d > 0 else "−∞"
 
 
 def _by_verdict(parts: Sequence[Outcome], whole: Outcome) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunebench import smoke
+from prunebench.numbers import spelled
 from prunebench.report.escapes import plain
 
 if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Verdicts
     from prunebench.report.page.content import Content
 
 __all__ = ["Fact", "claims_words", "facts", "provenance", "remarks"]
@@ -30,10 +32,11 @@ class Fact(NamedTuple):
 def facts(content: Content) -> list[Fact]:
     """Return how much of what is in the page: methods, settings, sparsities, seeds, runs, verdicts."""
     cells = content.results.cells
+    dense = plain(content.results.baselines.none)
     counts = content.counts
     there = counts.get("finished", 0) + counts.get("diverged", 0)
     found = [
-        _fact(len({name.split(" + ")[0] for name in content.variants}), "method"),
+        _fact(len({name.split(" + ")[0] for name in content.variants} - {dense}), "method"),
         _fact(len(content.settings), "setting"),
         _fact(len(set(cells.loc[cells["sparsity"] > 0, "density"])), "sparsity", "sparsities"),
         _fact(cells["seed"].nunique(), "seed"),
@@ -42,13 +45,21 @@ def facts(content: Content) -> list[Fact]:
     if counts.get("diverged"):
         found.append(Fact(f"{counts['diverged']:,}", "diverged"))
     if content.claims is not None:
-        verdicts: Counter[str] = Counter(claim.verdict for claim in content.claims.claims)
-        found += [
-            Fact(f"{verdicts[word]:,}", f"claims {_PLURAL.get(word, word)}")
-            for word in _ORDER
-            if verdicts[word]
-        ]
+        found += _verdicts(content.claims)
     return found
+
+
+def _verdicts(verdicts: Verdicts) -> list[Fact]:
+    """Return how many claims came out how; then how many of the checks that belong to no claim."""
+    counts: Counter[tuple[str, str]] = Counter(
+        ("check" if claim.own else "claim", claim.verdict) for claim in verdicts.claims
+    )
+    return [
+        _fact(number, f"{noun} {word}", f"{noun}s {_PLURAL.get(word, word)}")
+        for noun in ("claim", "check")
+        for word in _ORDER
+        if (number := counts[noun, word])
+    ]
 
 
 _ORDER = ("holds", "fails", "not contradicted", "open", "not run")
@@ -88,8 +99,8 @@ def claims_words(content: Content) -> str:
     return (
         f"{_fact(len(claims), 'claim').text}, made of {_fact(len(outcomes), 'check').text}. A check asks of "
         f"a difference paired by seed, with 95 % one-sided bounds. Of {judged:,} that were judged "
-        f"{failing:,} fail; chance alone explains up to {chance:g}. “Not contradicted” and “open” are no "
-        "verdicts: more seeds would decide."
+        f"{failing:,} fail; chance alone explains up to {spelled(chance, 'quantity')}, besides differences "
+        "too small to matter. “Not contradicted” and “open” are no verdicts: more seeds would decide."
     )
 
 

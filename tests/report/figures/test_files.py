@@ -9,9 +9,10 @@ import pytest
 from simulated import Simulated, simulate
 
 from prunebench.errors import UsageError
-from prunebench.report.figures import curve, figure, figures, picture
+from prunebench.report.figures import Figure, curve, figure, figures, picture
 from prunebench.report.figures import files as module
 from prunebench.report.figures.text import plot, table
+from prunebench.report.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,13 @@ def simulated() -> Simulated:
 
 
 @pytest.fixture(scope="module")
-def spec(simulated: Simulated) -> dict[str, object]:
-    return figures(simulated.results)[0].spec()
+def accuracy(simulated: Simulated) -> Figure:
+    return figures(simulated.results)[0]
+
+
+@pytest.fixture(scope="module")
+def spec(accuracy: Figure) -> dict[str, object]:
+    return accuracy.spec()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +55,9 @@ def test_html_loads_nothing_and_no_text_ends_its_script(spec: dict[str, object])
     head, _, rest = text.partition('<script type="application/json"')
     assert "</script><img" not in rest
     assert "<img" not in head.split("<script>")[0]
-    assert "src=" not in head.split("<script>")[0].replace("src=&quot;", "")
+    assert "src=" not in head.split("<script>")[0].replace("src=&quot;", "").replace("-src ", "")
+    assert "default-src &#x27;none&#x27;" in head
+    assert '<meta name="viewport" content="width=device-width' in head
 
 
 def test_without_the_converter_a_message_says_how_to_get_it(
@@ -81,19 +89,22 @@ def test_a_notebook_gets_a_chart_with_its_data(simulated: Simulated) -> None:
     ("ask", "message"),
     [
         (lambda r: figure(r, "acuracy"), "did you mean 'accuracy'"),
+        (
+            lambda r: figure(Results(r.suite, r.cells), "neurons"),
+            "it shows the measure 'neuron-sparsity', which they lack",
+        ),
         (lambda r: figure(r, "accuracy", setting="vgg"), "no setting 'vgg'"),
         (lambda r: curve(r, ["snp"]), "did you mean 'snip'"),
     ],
 )
 def test_what_is_not_there_is_named_with_the_nearest(ask: object, message: str, simulated: Simulated) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message) as error:
         ask(simulated.results)  # type: ignore[operator]
+    assert "there are:" not in str(error.value)  # what is allowed is listed once
 
 
-def test_the_plot_of_characters_shows_every_method_once_a_sparsity(simulated: Simulated) -> None:
-    rows = figures(simulated.results)[0].rows(methods=["none", "random", "magnitude-after-training"])[
-        "accuracy"
-    ]
+def test_the_plot_of_characters_shows_every_method_once_a_sparsity(accuracy: Figure) -> None:
+    rows = accuracy.rows(methods=["none", "random", "magnitude-after-training"])["accuracy"]
     text = plot(rows, width=60)
     grid = [line.split("|", 1)[1] for line in text.splitlines() if "|" in line]
     points = rows[rows["sparsity"] > 0].groupby("name")["place"].count()
@@ -105,6 +116,6 @@ def test_the_plot_of_characters_shows_every_method_once_a_sparsity(simulated: Si
     assert f"{rows[rows['name'] == 'random']['mean'].min():.2f}" in table(rows)
 
 
-def test_no_run_makes_no_plot(simulated: Simulated) -> None:
-    rows = figures(simulated.results)[0].table.iloc[:0]
+def test_no_run_makes_no_plot(accuracy: Figure) -> None:
+    rows = accuracy.tables["accuracy"].iloc[:0]
     assert plot(rows) == "nothing has finished yet"

@@ -41,6 +41,15 @@ ablations = ["shuffle", "reinit"]
 seeds = 3
 dense = false
 
+[[matrix]]
+name = "without-baselines"
+architecture = "lenet-300-100"
+dataset = "digits"
+recipe = "digits"
+methods = ["snip", "grasp"]
+sparsities = [0.5, 0.9]
+seeds = 3
+
 [[claim]]
 id = "A"
 says = "Magnitude after training is above methods at initialisation."
@@ -65,6 +74,27 @@ where = {architecture = "digits-mlp"}
 range = [0.8, 0.95]
 expect = "not-above"
 
+[[check]]
+name = "share-of-unpruned-{m}"
+for = {m = ["random", "magnitude-after-training"]}
+of = {method = "{m}"}
+against = {method = "none"}
+where = {architecture = "digits-mlp"}
+range = [0.95]
+compare = "ratio"
+by = 0.9
+margin = 0.01
+expect = "above"
+
+[[check]]
+name = "points-below-unpruned"
+of = {method = "none"}
+against = {method = "random"}
+where = {architecture = "digits-convnet"}
+range = "all"
+by = 5
+expect = "not-above"
+
 [leaderboard]
 title = "A small suite"
 """
@@ -72,7 +102,10 @@ title = "A small suite"
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Results of two settings, ablations, a claim and a check of its own; a few runs diverged or are missing."""
+    """Results of three settings, ablations, a claim and checks of their own; some runs diverged or are missing.
+
+    The third setting has none of the baselines, and no figure but those of accuracies and costs.
+    """
     path = tmp_path_factory.mktemp("suite") / "small.toml"
     path.write_text(SUITE, "utf-8")
     made = simulate(str(path), diverging=0.02, missing=0.02)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 Page = Callable[..., Any]
-MLP, CONVNET = "digits-mlp on digits", "digits-convnet on digits"
 
 
 @pytest.fixture(autouse=True)
@@ -80,24 +80,23 @@ def test_a_heading_sorts_rising_falling_and_back(page: Page) -> None:
     assert len(after) > 10
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("> 80", lambda x: x > 80),
-        ("<=80", lambda x: x <= 80),
-        ("70..80", lambda x: 70 <= x <= 80),
-    ],
-)
-def test_a_column_is_filtered_by_a_condition(page: Page, typed: str, kept: Callable[[float], bool]) -> None:
-    """All rows that are left meet it, and as many as there are by count."""
+def test_a_column_is_filtered_by_a_condition(page: Page) -> None:
+    """All rows that are left meet it, and some are left."""
     found = page()
     table(found, "cells")
-    found.click("#table-cells input[aria-label='filter by accuracy, %']")
-    found.keys(typed)
-    left = [float(text) for text in rows(found, "cells", "accuracy")]
-    assert left
-    assert all(map(kept, left))
-    assert found.ask("document.querySelector('#table-cells .count').textContent").split(" of ")[0] != ""
+    conditions: dict[str, Callable[[float], bool]] = {
+        "> 80": lambda x: x > 80,
+        "<=80": lambda x: x <= 80,
+        "70..80": lambda x: 70 <= x <= 80,
+    }
+    for typed, kept in conditions.items():
+        found.click("#table-cells input[aria-label='filter by accuracy, %']")
+        found.run("document.activeElement.value = ''")
+        found.keys(typed)
+        left = [float(text) for text in rows(found, "cells", "accuracy")]
+        assert left
+        assert all(map(kept, left))
+        assert " of " in found.texts("#table-cells .count")[0]
 
 
 def test_a_condition_that_is_none_is_marked_and_filters_nothing(page: Page) -> None:
@@ -179,16 +178,90 @@ def test_pointing_at_a_method_dims_the_others(page: Page) -> None:
     found.wait(f"{dim} == 0")
 
 
-def test_a_row_opens_with_the_command_that_runs_it_again(page: Page) -> None:
+def test_a_row_opens_with_the_commands_that_run_it_again(page: Page) -> None:
+    """The run itself, and all seeds of its row; of a row of accuracies those."""
     found = page()
     table(found, "cells")
     found.click("#table-cells tbody tr[data-row]:nth-child(3)")
     assert found.ask("document.getElementById('row').open")
-    command = found.texts("#row code")[0]
+    again, verify = found.texts("#row code")
     assert not {"null", "undefined"} & set(found.ask("document.getElementById('row').innerText").split())
-    assert command.startswith("prunebench run small --store again -k digits-mlp-digits-")
+    assert again.startswith("prunebench run small --store again -k digits-mlp-digits-")
+    name = again.split(" -k ")[1].rsplit("-s", 1)[0]
+    assert verify == f"prunebench verify methods::{name} --suite small"
     found.click("#row .close")
     assert not found.ask("document.getElementById('row').open")
+    table(found, "accuracies")
+    found.click("#table-accuracies tbody tr[data-row]:nth-child(5)")
+    assert re.fullmatch(
+        r"prunebench verify methods::digits-mlp-digits-\S+ --suite small", found.texts("#row code")[0]
+    )
+    found.keys("\ue00c")
+
+
+OPENED = """
+const box = document.getElementById(arguments[0]);
+const row = box.querySelector('tbody tr[data-row]:nth-of-type(2)') ?? box.querySelector('tbody tr[data-row]');
+const heads = [...box.querySelectorAll('thead th[data-column]')].map((th) => th.textContent);
+const cells = [...row.cells].map((cell) => cell.textContent);
+row.click();
+const dialog = document.getElementById('row');
+const told = [...dialog.querySelectorAll('dl > *')].map((each) => [each.tagName, each.textContent]);
+const text = dialog.innerText;
+dialog.close();
+return [heads, cells, told, text];
+"""
+
+
+def test_a_row_of_every_table_opens_with_all_of_it(page: Page) -> None:
+    """Each column that has something, its heading and its text as the table has them, and nothing else."""
+    found = page("#digits-mlp/tables")
+    found.run(
+        "document.querySelectorAll('.figure:not([hidden]) details').forEach((each) => (each.open = true))"
+    )
+    names = found.ask(
+        "[...document.querySelectorAll('.listing, .figure:not([hidden])')].map((each) => each.id)"
+    )
+    assert len(names) > 10
+    for name in names:
+        found.run("document.getElementById(arguments[0]).scrollIntoView()", name)
+        found.wait(f"document.querySelector('#{name} tbody tr[data-row]')")
+        found.run(
+            "document.querySelector(`#${arguments[0]} .tools [aria-pressed=false]`)?.click()", name
+        )  # all columns
+        heads, cells, told, text = found.run(OPENED, name)
+        wanted = [pair for pair in zip(heads, cells, strict=True) if pair[1]]
+        assert [tag for tag, _ in told] == ["DT", "DD"] * len(wanted), name
+        assert [(told[i][1], told[i + 1][1]) for i in range(0, len(told), 2)] == wanted
+        assert "[object" not in text
+
+
+FORESTS = """
+return [...document.querySelectorAll('#claims-list svg.forest')].map((picture) => {
+  const at = (which, name) => Number(picture.querySelector(which)?.getAttribute(name) ?? NaN);
+  return [at('.bounds', 'x1'), at('.effect', 'cx'), at('.bounds', 'x2'), at('.threshold', 'x1'),
+          picture.closest('tr').cells[4].textContent, picture.closest('tr').cells[0].textContent];
+});
+"""
+
+
+def test_effect_bounds_and_threshold_of_a_check_are_of_one_quantity(page: Page) -> None:
+    """The dot lies within its bar, in numbers too, and where a check holds beside the threshold that it is set."""
+    found = page("#digits-mlp/claims")
+    found.run("document.querySelectorAll('#claims-list details').forEach((each) => (each.open = true))")
+    found.wait("document.querySelectorAll('#claims-list svg.forest').length == 7")
+    for low, dot, high, threshold, text, verdict in found.run(FORESTS):
+        effect, lower, upper = map(float, re.findall(r"[-+]?\d+(?:\.\d+)?", text.replace("\u2212", "-")))
+        assert lower <= effect <= upper
+        assert low <= dot <= high
+        if verdict == "fails" and "share" in text:
+            assert dot < threshold
+    named = dict(zip(found.texts("#claims-list tr td:nth-child(2)"), found.run(FORESTS), strict=True))
+    share = named["share-of-unpruned-random"]
+    assert 0 < float(share[4].split()[0]) < 1  # a ratio, and not that less 0.9
+    assert "set against 0.9" in " ".join(found.texts("#claims-list tr td:nth-child(3)"))
+    points = named["points-below-unpruned"]
+    assert points[1] > points[3]  # it loses far more than 5 points
 
 
 def test_a_claim_opens_with_its_checks(page: Page) -> None:
@@ -210,3 +283,23 @@ def test_claims_are_chosen_by_verdict_and_word(page: Page) -> None:
     found.click("#claims-filters input")
     found.keys("shuffle")
     assert found.texts("#claims-list .says") == ["shuffle-loses-nothing"]
+
+
+def test_a_claim_and_a_check_have_links_of_their_own(page: Page) -> None:
+    """They open the claim, show the check, and go back; whatever was chosen before."""
+    found = page("#claim-A")
+    assert found.ask("document.getElementById('claim-A').open")
+    assert found.ask("document.getElementById('claim-A').getBoundingClientRect().top") < 200
+    found.click("#claims-filters input")
+    found.keys("shuffle")
+    found.run("location.hash = '#digits-convnet/claims/check-after-training-above-grasp'")
+    found.wait("document.querySelector('#claim-A tr.asked')")
+    assert "after-training-above-grasp" in found.texts("tr.asked")[0]
+    row = "document.querySelector('tr.asked').getBoundingClientRect()"
+    assert found.ask(f"{row}.top > 0 && {row}.bottom < innerHeight")
+    found.click("tr.asked")
+    assert (
+        found.ask("document.querySelector('#row a').hash")
+        == "#digits-convnet/claims/check-after-training-above-grasp"
+    )
+    found.keys("\ue00c")

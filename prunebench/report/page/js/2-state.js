@@ -1,21 +1,30 @@
 // What is chosen: it stands in the address, #SETTING/SECTION?range=…&hide=…, so that a link leads to a view.
+// A claim or a check has an address of its own: #SETTING/claims/claim-ID, #SETTING/claims/check-NAME.
 
 const SECTIONS = [...document.querySelectorAll("main > section[id]")].map((section) => section.id);
-const state = { setting: 0, section: "", range: "", hidden: new Set(), lit: null };
+const state = { setting: 0, section: "", target: "", range: "", hidden: new Set(), lit: null };
 const listeners = [];
 
 const onChange = (listener) => listeners.push(listener);
 const changed = (what) => listeners.forEach((listener) => listener(what));
 
-const settingId = () => DATA.settings[state.setting]?.id ?? "all";
-const settingName = () => DATA.settings[state.setting]?.name ?? "";
+const settingHere = () => DATA.settings[state.setting];
+const settingId = () => settingHere()?.id ?? "all";
+const settingName = () => settingHere()?.name ?? "";
 
-function address(section = state.section) {
+// The range that was asked for, where the setting has it; else the first one that it has.
+function rangeShown() {
+  const here = settingHere()?.said ?? [];
+  return here.includes(state.range) ? state.range : here[0] ?? "";
+}
+
+function address(section = state.section, target = "") {
   const query = new URLSearchParams();
-  if (state.range && state.range !== DATA.range) query.set("range", state.range);
+  if (state.range) query.set("range", state.range);
   if (state.hidden.size) query.set("hide", [...state.hidden].join("~"));
   const asked = query.toString();
-  return `#${encodeURIComponent(settingId())}${section ? `/${section}` : ""}${asked ? `?${asked}` : ""}`;
+  const path = [settingId(), section, target].filter(Boolean).map(encodeURIComponent).join("/");
+  return `#${path}${asked ? `?${asked}` : ""}`;
 }
 
 function decoded(text) {
@@ -31,29 +40,38 @@ function readAddress() {
   const [path, asked = ""] = location.hash.slice(1).split("?", 2);
   const parts = path.split("/").map(decoded);
   const setting = DATA.settings.findIndex((each) => each.id === parts[0]);
-  const section = parts.find((part) => SECTIONS.includes(part)) ?? "";
+  const rest = setting < 0 ? parts : parts.slice(1);
   const query = new URLSearchParams(asked);
   const range = query.get("range") ?? "";
   const before = { ...state, hidden: [...state.hidden].join("~") };
-  if (setting >= 0) state.setting = setting;
-  state.section = section;
-  state.range = DATA.ranges.includes(range) ? range : DATA.range;
+  state.setting = Math.max(0, setting);
+  state.target = rest.find((part) => /^(claim|check)-/.test(part)) ?? "";
+  state.section = state.target ? "claims" : rest.find((part) => SECTIONS.includes(part)) ?? "";
+  state.range = DATA.ranges.includes(range) ? range : "";
   const known = new Set([...DATA.methods, ...DATA.ablations]);
   state.hidden = new Set((query.get("hide") ?? "").split("~").filter((name) => known.has(name)));
   if (before.setting !== state.setting) changed("setting");
   if (before.range !== state.range) changed("range");
   if (before.hidden !== [...state.hidden].join("~")) changed("methods");
-  return section;
 }
 
-// A new view is a new entry of the browser's history; a changed detail replaces the entry.
-function go(section = state.section) {
-  if (location.hash !== address(section)) location.hash = address(section);
-}
-
+// A changed detail replaces the entry of the browser's history.
 function adjust() {
-  history.replaceState(null, "", address());
+  history.replaceState(null, "", address(state.section, state.target));
   relink();
+}
+
+// Another setting is a new entry. The reader stays where they are, and Back leads to where they were.
+function chooseSetting(number) {
+  const here = place();
+  history.replaceState(here, "");
+  state.setting = (number + DATA.settings.length) % DATA.settings.length;
+  state.target = "";
+  state.section = sectionOf(here.id);
+  history.pushState(here, "", address());
+  relink();
+  changed("setting");
+  hold(here);
 }
 
 function relink() {
@@ -62,18 +80,56 @@ function relink() {
 }
 
 function arrive() {
-  const section = readAddress();
+  readAddress();
   relink();
-  if (!section) return;
-  byId(section).scrollIntoView();
-  byId(section).querySelector("h2")?.focus({ preventScroll: true });
-  arriving = section;
+  const target = (state.target && reach(state.target)) || "";
+  const id = target || state.section;
+  if (!id || !byId(id)?.getClientRects().length) return;
+  const below = target.startsWith("check-") ? innerHeight / 4 : 0; // its claim is above it
+  hold({ id, top: parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) + below });
+  if (!target) byId(id).querySelector("h2")?.focus({ preventScroll: true });
 }
 
-// What is drawn above the section that was asked for moves it, until the reader moves it.
-let arriving = null;
-const stay = () => arriving && byId(arriving).scrollIntoView();
-for (const event of ["wheel", "touchmove", "keydown", "mousedown"]) addEventListener(event, () => (arriving = null), { passive: true });
+// -- where the reader is -------------------------------------------------------------------------------
+
+const PARTS = "main > section[id], main .figure[id], main .listing[id], main .claim[id], #places";
+
+// The part of the page that is read now, and how far its beginning is from the screen's; none at the very top.
+function place() {
+  const parts = [...document.querySelectorAll(PARTS)].map((node) => ({ id: node.id, top: node.getBoundingClientRect().top }));
+  const begun = parts.filter(({ id, top }) => top <= innerHeight / 3 && byId(id).getClientRects().length);
+  return scrollY < 8 ? { id: "", top: 0 } : begun.at(-1) ?? { id: "", top: 0 };
+}
+
+const sectionOf = (id) => byId(id)?.closest("main > section")?.id ?? "";
+
+// What is drawn above the place moves it: it is held there, until the reader moves.
+let held = null;
+function hold(here) {
+  held = here;
+  stay();
+}
+
+function stay() {
+  if (!held) return;
+  if (!held.id) return scrollTo(0, 0);
+  const node = byId(held.id);
+  if (node?.getClientRects().length) return scrollBy(0, node.getBoundingClientRect().top - held.top);
+  const before = SECTIONS.slice(0, SECTIONS.indexOf(sectionOf(held.id)) + 1).reverse();
+  byId(before.find((id) => byId(id).getClientRects().length) ?? SECTIONS[0]).scrollIntoView();
+}
+
+for (const event of ["wheel", "touchmove", "keydown", "mousedown"])
+  addEventListener(event, () => (held = null), { passive: true, capture: true });
+
+// Back and forward: to a setting that was chosen as the reader left it, else to what the address says.
+addEventListener("popstate", ({ state: here }) => {
+  if (here?.id === undefined) return;
+  readAddress();
+  relink();
+  hold(here);
+});
+addEventListener("hashchange", () => history.state?.id === undefined && arrive());
 
 // -- which methods are shown ---------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ function chips(box, names, kind) {
   const focused = [...box.children].indexOf(document.activeElement);
   const all = el("button", { type: "button", class: "link", onclick: () => showOnly(names, kind) }, "all");
   const none = el("button", { type: "button", class: "link", onclick: () => showOnly([], kind) }, "none");
-  box.replaceChildren(...names.map((name) => chip(name, kind)), el("span", { class: "both" }, all, none));
+  put(box, ...names.map((name) => chip(name, kind)), el("span", { class: "both" }, all, none));
   if (focused >= 0) box.children[focused]?.focus();
 }
 

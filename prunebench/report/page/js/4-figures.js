@@ -42,8 +42,10 @@ class Figure {
   chosen(table, all = false) {
     const settings = this.about.settings.length && table.names.includes(SETTINGS_COLUMN) ? table.column(SETTINGS_COLUMN) : null;
     const names = table.names.includes(NAMES) ? table.column(NAMES) : null;
+    const kept = table === this.tables[0][1] ? Object.entries(this.about.keep).map(([name, values]) => [table.column(name), new Set(values)]) : [];
     const taken = [];
     for (let i = 0; i < table.rows; i++) {
+      if (kept.some(([values, set]) => !set.has(values[i]))) continue;
       if (settings && settings[i] !== this.value) continue;
       if (!all && names && names[i] && !visible(names[i])) continue;
       taken.push(i);
@@ -60,6 +62,7 @@ class Figure {
     const spec = structuredClone(this.about.spec);
     spec.datasets = Object.fromEntries(this.tables.map(([name, table]) => [name, this.rows(table)]));
     spec.config = { ...spec.config, ...DATA.config[dark() ? "dark" : "light"], background: null };
+    if (this.box.clientWidth < PHONE) namesBelow(spec);
     const names = new Set(Object.values(spec.datasets).flatMap((rows) => rows.map((row) => row[NAMES])));
     told(spec, names);
     return fitted(spec, this.box.clientWidth);
@@ -85,19 +88,38 @@ class Figure {
     spec.description = words; // Vega labels its drawing so
     const empty = !Object.values(spec.datasets).some((rows) => rows.length);
     this.section.classList.toggle("empty", empty);
-    if (empty) return this.box.replaceChildren(el("p", { class: "note" }, "No method that is shown is in this figure."));
-    const view = { mode: "vega-lite", actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip, loader: NOTHING, logLevel: ERRORS };
+    if (empty) return put(this.box, el("p", { class: "note" }, "No method that is shown is in this figure."));
     this.box.style.minHeight = `${this.box.offsetHeight}px`;
     try {
-      this.shown?.finalize();
-      this.shown = await vegaEmbed(this.box, spec, view);
-      this.shown.view.addEventListener("mouseover", (_, item) => light(item?.datum?.[NAMES] ?? null));
-      this.shown.view.addEventListener("mouseout", () => light(null));
+      await this.embed(spec);
+      await this.narrow(spec);
     } catch (error) {
-      this.box.replaceChildren(el("p", { class: "note" }, `This figure cannot be drawn: ${error.message}`));
+      put(this.box, el("p", { class: "note" }, `This figure cannot be drawn: ${error.message}`));
     }
     this.box.style.minHeight = "";
     if (state.lit) this.light(state.lit);
+    return stay();
+  }
+
+  // Make it narrower until it fits, as long as that helps.
+  async narrow(spec) {
+    for (let over = this.over, before = Infinity; over > 0 && over < before; over = this.over) {
+      before = over;
+      await this.embed(narrowed(spec, over));
+    }
+  }
+
+  // By so many pixels it is wider than its place.
+  get over() {
+    return Math.ceil((this.box.querySelector("svg")?.getBoundingClientRect().width ?? 0) - this.box.clientWidth);
+  }
+
+  async embed(spec) {
+    const view = { mode: "vega-lite", actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip, loader: NOTHING, logLevel: ERRORS };
+    this.shown?.finalize();
+    this.shown = await vegaEmbed(this.box, spec, view);
+    this.shown.view.addEventListener("mouseover", (_, item) => light(item?.datum?.[NAMES] ?? null));
+    this.shown.view.addEventListener("mouseout", () => light(null));
   }
 
   // Vega's elements know what they were drawn from.
@@ -148,16 +170,62 @@ function told(part, names) {
   return undefined;
 }
 
+// On a phone names stand in a legend below, not at the ends of lines: there they would take half of the width.
+const PHONE = 620;
+const isNames = (layer) => layer.layer?.some(({ mark }) => mark?.type === "text" && mark.align === "left" && mark.xOffset);
+
+function namesBelow(spec) {
+  const holder = [spec, spec.spec].find((each) => each?.layer?.some(isNames));
+  if (!holder) return;
+  holder.layer = holder.layer.filter((layer) => !isNames(layer));
+  withLegend(holder);
+}
+
+function withLegend(part) {
+  if (part === null || typeof part !== "object") return;
+  if (["colour", "mark"].includes(part.scale?.styled)) part.legend = { title: "method", symbolOpacity: 1 };
+  for (const [key, value] of Object.entries(part)) if (key !== "legend") withLegend(value);
+}
+
 // Side by side where there is room, below one another where there is none.
 function fitted(spec, width) {
+  const holder = panelOf(spec);
   const panels = spec.columns ?? spec.facet?.columns;
-  if (spec.width === "container" || typeof spec.width === "number") {
-    spec.width = Math.max(220, Math.min(spec.width === "container" ? 1e4 : spec.width, width - 90));
+  if (width < PHONE) {
+    legendBelow(spec);
+    wrapped(spec, Math.floor((width - 70) / 6));
   }
-  const panel = 70 + (typeof spec.spec?.width === "number" ? spec.spec.width : 180);
-  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / panel) || 1));
-  if (width < 620) legendBelow(spec);
+  if (!panels && holder) holder.width = Math.max(NARROWEST, Math.min(holder.width, width - 90));
+  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / (70 + (holder?.width ?? 180))) || 1));
   return spec;
+}
+
+// How wide axes and labels are is known only when they are drawn: then what is over is taken off.
+function narrowed(spec, over) {
+  const holder = panelOf(spec);
+  if (spec.columns > 1) spec.columns -= 1;
+  else if (holder) holder.width = Math.max(NARROWEST, holder.width - over);
+  return spec;
+}
+
+const NARROWEST = 90;
+const panelOf = (spec) => [spec.spec, spec].find((each) => typeof each?.width === "number");
+
+// Titles of axes and figures in lines of so many characters at most.
+function wrapped(part, most) {
+  if (part === null || typeof part !== "object") return;
+  for (const [key, value] of Object.entries(part)) {
+    if ((key === "title" || key === "text" || key === "subtitle") && typeof value === "string" && value.length > most) part[key] = linesOf(value, most);
+    else if (key !== "datasets" && key !== "config") wrapped(value, most);
+  }
+}
+
+function linesOf(text, most) {
+  const lines = [""];
+  for (const word of text.split(" "))
+    if (lines.at(-1).length + word.length < most) lines[lines.length - 1] += `${lines.at(-1) && " "}${word}`;
+    else lines.push(word);
+  return lines.filter(Boolean);
 }
 
 function legendBelow(spec) {
@@ -169,7 +237,7 @@ function tooltip(_, event, item, value) {
   box.hidden = value === null || value === undefined || value === "";
   if (box.hidden) return;
   const lines = typeof value === "object" ? Object.entries(value) : [["", value]];
-  box.replaceChildren(...lines.map(([name, text]) => el("div", {}, name ? el("b", {}, `${name} `) : null, el("bdi", {}, shown(text)))));
+  put(box, ...lines.map(([name, text]) => el("div", {}, name ? el("b", {}, `${name} `) : null, el("bdi", {}, shown(text)))));
   const place = box.getBoundingClientRect();
   box.style.left = `${Math.min(event.clientX + 14, innerWidth - place.width - 8)}px`;
   box.style.top = `${Math.min(event.clientY + 14, innerHeight - place.height - 8)}px`;

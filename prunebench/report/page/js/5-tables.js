@@ -30,11 +30,12 @@ class TableView {
     const few = this.columns.some((column) => column.main === false);
     this.head = el("thead");
     this.body = el("tbody");
-    this.scroller = el("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": `${this.title}: table` },
-      el("table", { class: "data" }, el("caption", { class: "off-screen" }, this.title), this.head, this.body));
+    const grid = el("table", { class: "data", onkeydown: (event) => this.key(event) },
+      el("caption", { class: "off-screen" }, this.title), this.head, this.body);
+    this.settle = oneStop(grid, "thead button, thead input, thead select, tr[data-row]");
+    this.scroller = el("div", { class: "scroller", role: "region", "aria-label": `${this.title}: table` }, grid);
     this.scroller.addEventListener("scroll", () => this.drawRows(), { passive: true });
-    this.box.replaceChildren(
-      el("div", { class: "tools" }, search, this.count, few ? more : null, csv), this.scroller,
+    put(this.box, el("div", { class: "tools" }, search, this.count, few ? more : null, csv), this.scroller,
       note ? el("p", { class: "note" }, note) : "");
     this.drawHead();
     this.update();
@@ -43,7 +44,7 @@ class TableView {
   drawHead() {
     const headings = this.columnsShown.map((column) => this.heading(column));
     const filters = this.columnsShown.map((column) => el("th", { class: "filter" }, this.filterOf(column)));
-    this.head.replaceChildren(el("tr", {}, headings), el("tr", { class: "filters" }, filters));
+    put(this.head, el("tr", {}, headings), el("tr", { class: "filters" }, filters));
     this.markSort();
   }
 
@@ -57,7 +58,7 @@ class TableView {
     const label = `filter by ${column.title}`;
     if (kindOf(column) !== "text") {
       const input = el("input", { type: "text", "aria-label": label, placeholder: "> 90", title: "> 90, <= 5, 10..20, or a number" });
-      input.addEventListener("input", () => this.filter(column, input.value && condition(input)));
+      input.addEventListener("input", () => this.filter(column, input.value && condition(input, column)));
       return input;
     }
     const values = [...new Set(this.table.column(column.id))].filter((value) => value !== null && value !== "").map((value) => shown(value));
@@ -113,8 +114,8 @@ class TableView {
 
   update() {
     const tests = [...this.filters].map(([id, test]) => [this.table.column(id), test]);
-    const words = this.columns.map((column) => this.table.column(column.id));
-    const has = (i) => !this.word || words.some((values) => shown(values[i]).toLowerCase().includes(this.word));
+    const words = this.columns.map((column) => [this.table.column(column.id), column]);
+    const has = (i) => !this.word || words.some(([values, column]) => shown(values[i], column).toLowerCase().includes(this.word));
     this.rows = this.chosen.filter((i) => tests.every(([values, test]) => test(values[i])) && has(i));
     if (this.sort) {
       const values = this.table.column(this.sort.column.id);
@@ -139,15 +140,22 @@ class TableView {
     if (last < this.rows.length && !limit) rows.push(spacer((this.rows.length - last) * ROW, this.columnsShown.length));
     if (limit && last < this.rows.length) rows.push(el("tr", {}, el("td", { colspan: this.columnsShown.length }, `… and ${grouped(this.rows.length - last)} more rows: in the page, and in the files beside it`)));
     if (!this.rows.length) rows.push(el("tr", {}, el("td", { colspan: this.columnsShown.length, class: "nothing" }, "no row")));
-    const held = this.body.contains(document.activeElement) ? document.activeElement.dataset.row : null;
-    this.body.replaceChildren(...rows);
-    if (held) this.body.querySelector(`[data-row="${held}"]`)?.focus({ preventScroll: true });
+    const active = this.body.contains(document.activeElement) ? document.activeElement.dataset.row : null;
+    put(this.body, ...rows);
+    const again = active && (this.body.querySelector(`[data-row="${active}"]`) ?? this.body.querySelector("[data-row]"));
+    again?.focus({ preventScroll: true });
+    this.settle();
     this.scroller.querySelector("table").setAttribute("aria-rowcount", this.rows.length + 2);
   }
 
+  // How a number is written: of some columns another one says it, row by row.
+  formOf(column, i) {
+    return column.by ? this.table.column(column.by)[i] : column.form;
+  }
+
   drawRow(i, k) {
-    const cells = this.columnsShown.map((column) => el("td", { class: kindOf(column) }, cellOf(this.table.column(column.id)[i], column)));
-    const row = el("tr", { tabindex: 0, "data-row": i, "aria-rowindex": k + 3 }, cells);
+    const cells = this.columnsShown.map((column) => el("td", { class: kindOf(column) }, cellOf(this.table.column(column.id)[i], column, this.formOf(column, i))));
+    const row = el("tr", { "data-row": i, "aria-rowindex": k + 3 }, cells);
     const name = this.table.names.includes("name") ? this.table.column("name")[i] : null;
     if (name) {
       row.dataset.variant = name;
@@ -155,16 +163,27 @@ class TableView {
       row.addEventListener("mouseleave", () => light(null));
     }
     row.addEventListener("click", () => this.open(i));
-    row.addEventListener("keydown", (event) => this.key(event, row, i));
     return row;
   }
 
-  key(event, row, i) {
-    const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
-    if (event.key !== "Enter" && !next?.dataset.row) return;
+  key(event) {
+    const row = event.target.closest("tr");
+    const next = row.dataset.row ? besideRow(row, event.key) ?? (event.key === "ArrowUp" && control(this.head.rows[1], 0)) : this.besideHeading(event);
+    const opened = row.dataset.row && event.key === "Enter";
+    if (!next && !opened) return;
     event.preventDefault(); // else Enter would press the button of what it opened
     if (next) next.focus();
-    else this.open(i);
+    else this.open(Number(row.dataset.row));
+  }
+
+  // Left and right through headings, down to a filter, down to the rows; Escape leaves a filter.
+  besideHeading({ key, target }) {
+    const [headings, filters] = this.head.rows;
+    const i = target.closest("th").cellIndex;
+    const up = control(headings, i);
+    if (headings.contains(target)) return { ArrowLeft: control(headings, i - 1), ArrowRight: control(headings, i + 1), ArrowDown: control(filters, i) }[key];
+    if (target.matches("select")) return key === "Escape" ? up : null;
+    return { Escape: up, ArrowUp: up, ArrowDown: this.body.querySelector("[data-row]") }[key];
   }
 
   open(i) {
@@ -179,6 +198,36 @@ class TableView {
   }
 }
 
+const control = (row, i) => row.cells[i]?.querySelector("button, input, select");
+const besideRow = (row, key) => {
+  const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[key];
+  return next?.dataset.row === undefined ? null : next;
+};
+
+// Of all that can be reached in a table one thing is a stop of the Tab key; arrows lead to the others.
+function oneStop(table, selector) {
+  const settle = (node) => {
+    const all = [...table.querySelectorAll(selector)];
+    const stop = node ?? all.find((each) => each.getAttribute("tabindex") === "0") ?? all.find((each) => each.tagName === "TR") ?? all[0];
+    for (const each of all) each.tabIndex = each === stop ? 0 : -1;
+  };
+  table.addEventListener("focusin", (event) => settle(event.target.closest(selector)));
+  return settle;
+}
+
+// A table whose rows are gone through and opened by keys.
+function rowsByKey(table, opened) {
+  table.addEventListener("keydown", (event) => {
+    const row = event.target.closest("tr");
+    const next = row && besideRow(row, event.key);
+    if (!next && !(opened && event.key === "Enter" && event.target === row)) return;
+    event.preventDefault();
+    next ? next.focus() : opened(row);
+  });
+  oneStop(table, "tr[data-row]")();
+  return table;
+}
+
 const kindOf = (column) => (column.kind === undefined ? "text" : column.kind);
 
 function spacer(height, columns) {
@@ -187,18 +236,26 @@ function spacer(height, columns) {
   return el("tr", { class: "spacer", "aria-hidden": "true" }, cell);
 }
 
-function cellOf(value, column) {
+function cellOf(value, column, form = column.form) {
   if (column.id === "name" && value) return named(value);
   if (column.id === "verdict" && value) return pill(value);
-  return el("bdi", {}, shown(value, column));
+  if (column.id === "trust") return trusted(value);
+  return el("bdi", {}, shown(value, column, form));
 }
 
 const pill = (verdict) => el("span", { class: `pill ${verdict.replaceAll(" ", "-")}` }, verdict);
 
+// A row that was rerun and differs is seen as such wherever it stands.
+function trusted(words) {
+  if (words === "rerun agrees" || words?.startsWith("rerun differs"))
+    return el("span", { class: `pill ${words === "rerun agrees" ? "holds" : "fails"}` }, words);
+  return el("span", { class: "note" }, words ?? "");
+}
+
 const containing = (text) => (value) => shown(value).toLowerCase().includes(text.trim().toLowerCase());
 
 // "> 90", "<= 5", "10..20", "3": a test of numbers; what is none of these marks the field and tests nothing.
-function condition(input) {
+function condition(input, column) {
   const text = input.value.replaceAll(MINUS, "-").trim();
   const between = text.match(/^(-?[\d.]+(?:e-?\d+)?)\s*(?:\.\.|–)\s*(-?[\d.]+(?:e-?\d+)?)$/i);
   const beyond = text.match(/^(<=|>=|<|>|=|≤|≥)?\s*(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)$/i);
@@ -209,7 +266,7 @@ function condition(input) {
   const test = {
     "<": (value) => value < x, ">": (value) => value > x, "<=": (value) => value <= x, "≤": (value) => value <= x,
     ">=": (value) => value >= x, "≥": (value) => value >= x,
-  }[beyond[1]] ?? ((value) => Math.abs(value - x) < 1e-9 * Math.max(1, Math.abs(x)));
+  }[beyond[1]] ?? ((value) => Math.abs(value - x) < 1e-9 * Math.max(1, Math.abs(x)) || shown(value, column).replace(MINUS, "-") === beyond[2]);
   return (value) => value !== null && value !== "" && test(value);
 }
 
@@ -233,17 +290,20 @@ function field(value) {
 
 function openRow(title, pairs, row) {
   const dialog = byId("row");
-  const listed = pairs.filter(([, value]) => value !== null && value !== "");
-  const command = commandOf(row);
-  const button = el("button", { type: "button", class: "link" }, "copy");
-  button.addEventListener("click", () => copied(command, button));
-  dialog.replaceChildren(
-    el("h3", {}, title), el("button", { type: "button", class: "close", "aria-label": "close" }, "×"),
-    command ? el("div", { class: "command" }, el("p", {}, "Run it again:"), el("pre", {}, el("code", {}, command)), button) : "",
+  const listed = pairs.filter(([, value]) => value !== null && value !== "" && value?.length !== 0);
+  put(dialog, el("h3", {}, title), el("button", { type: "button", class: "close", "aria-label": "close" }, "×"),
+    commandsOf(row).map(([words, command]) => commandBox(words, command)),
+    row.check ? el("p", {}, el("a", { href: address("claims", `check-${row.check}`), onclick: () => dialog.close() }, "Link to this check")) : "",
     el("dl", {}, listed.map(([column, value]) => [
-      el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column))])),
+      el("dt", { title: column.about }, column.title), el("dd", {}, cellOf(value, column, column.by ? row[column.by] : column.form))])),
     row.runs?.length ? runsOf(row.runs) : "");
   dialog.showModal();
+}
+
+function commandBox(words, command) {
+  const button = el("button", { type: "button", class: "link" }, "copy");
+  button.addEventListener("click", () => copied(command, button));
+  return el("div", { class: "command" }, el("p", {}, words), el("pre", {}, el("code", {}, command)), button);
 }
 
 // The runs that a check is made of: rows of the table of records, as first row and how many.
@@ -256,13 +316,29 @@ function runsOf(spans) {
     if (list.firstChild || !cells) return;
     for (let i = 0; i < spans.length; i += 2)
       for (let k = spans[i]; k < spans[i] + spans[i + 1]; k++)
-        list.append(el("li", {}, el("bdi", {}, cells.column("cell")[k]), ` ${shown(cells.column("accuracy")[k], { digits: 2 })} ${cells.column("status")[k] === "finished" ? "" : cells.column("status")[k]}`));
+        list.append(el("li", {}, el("bdi", {}, cells.column("cell")[k]), ` ${shown(cells.column("accuracy")[k], { form: "points" })} ${cells.column("status")[k] === "finished" ? "" : cells.column("status")[k]}`));
   });
   return details;
 }
 
 // What makes a row's cells again. The store of the page is not touched: it goes into one of its own.
-function commandOf(row) {
-  if (row.check) return DATA.check.replace("{check}", () => quoted(row.check));
-  return row.cell ? DATA.rerun.replace("{cell}", () => quoted(row.cell)) : null;
+function commandsOf(row) {
+  if (row.check) return [["Judge it again:", DATA.check.replace("{check}", () => quoted(row.check))]];
+  const verified = rowOf(row);
+  return [
+    row.cell ? ["Run it again:", DATA.rerun.replace("{cell}", () => quoted(row.cell))] : null,
+    verified ? ["Run all seeds of its row again, and say whether they agree with what stands here:", DATA.verify.replace("{row}", () => quoted(verified))] : null,
+  ].filter(Boolean);
+}
+
+// What a row of a leaderboard is called: a cell of its, without the seed.
+function rowOf(row) {
+  const cells = tableOf("cells");
+  const same = (i) => ["setting", "name", "percent"].every((name) => cells.column(name)[i] === row[name]);
+  const percent = row.percent ?? null;
+  if (!cells || !row.name || percent === null) return null;
+  const i = row.cell ? cells.column("cell").indexOf(row.cell) : [...Array(cells.rows).keys()].find(same) ?? -1;
+  if (i < 0) return null;
+  const seed = new RegExp(`-s${cells.column("seed")[i]}(?=$|\\.)`);
+  return `${cells.column("matrix")[i]}::${cells.column("cell")[i].replace(seed, "")}`;
 }

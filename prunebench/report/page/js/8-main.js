@@ -79,73 +79,117 @@ function drawListings() {
 
 function drawChoosers() {
   const setting = byId("setting");
-  setting.replaceChildren(...DATA.settings.map((each, i) => el("option", { value: i }, each.title)));
-  setting.addEventListener("change", () => {
-    state.setting = Number(setting.value);
-    changed("setting");
-    go();
-  });
+  put(setting, ...DATA.settings.map((each, i) => el("option", { value: i }, each.title)));
+  setting.addEventListener("change", () => chooseSetting(Number(setting.value)));
   const range = byId("range");
-  range?.replaceChildren(...DATA.ranges.map((name) => el("option", { value: name }, name)));
+  if (range) put(range, ...DATA.ranges.map((name) => el("option", { value: name }, name)));
   range?.addEventListener("change", () => {
     state.range = range.value;
     adjust();
     changed("range");
   });
   for (const button of document.querySelectorAll("[data-step]"))
-    button.addEventListener("click", () => {
-      state.setting = (state.setting + Number(button.dataset.step) + DATA.settings.length) % DATA.settings.length;
-      changed("setting");
-      go();
-    });
+    button.addEventListener("click", () => chooseSetting(state.setting + Number(button.dataset.step)));
 }
 
 function showChosen() {
+  const [setting, range] = [settingHere(), rangeShown()];
   byId("setting").value = String(state.setting);
-  if (byId("range")) byId("range").value = state.range;
-  const setting = DATA.settings[state.setting];
+  for (const option of byId("range")?.options ?? []) option.disabled = !setting?.said.includes(option.value);
+  if (byId("range")) byId("range").value = range;
   for (const place of document.querySelectorAll(".setting-name")) place.textContent = setting?.title ?? "";
-  for (const place of document.querySelectorAll(".range-name")) place.textContent = state.range;
-  if (byId("range-points")) byId("range-points").textContent = setting?.ranges[state.range] ?? "";
+  for (const place of document.querySelectorAll(".range-name")) place.textContent = range;
+  for (const cell of document.querySelectorAll(".best [data-of]")) cell.classList.toggle("chosen", cell.dataset.of === range);
+  if (byId("range-points")) byId("range-points").textContent = setting?.ranges[range] ?? "";
+}
+
+// A section of figures none of which has anything to say of the setting is not there, and no link leads to it.
+function showSections() {
+  for (const section of document.querySelectorAll("section[data-figures]")) {
+    section.hidden = !FIGURES.some((figure) => figure.offered && section.contains(figure.section));
+    document.querySelector(`nav a[data-section="${section.id}"]`).parentElement.hidden = section.hidden;
+  }
 }
 
 function respond(what) {
   if (what === "lit") return lightUp();
   showChosen();
   drawAnswer();
+  if (what === "setting") showSections();
   if (what !== "range") drawLegend();
   if (what !== "range") FIGURES.forEach((figure) => figure.update());
-  return LISTINGS.forEach((listing) => listing.update());
+  LISTINGS.forEach((listing) => listing.update());
+  return mark();
 }
 
-// What is printed: every figure, the first rows of each table, the verdict of each claim.
+// What is printed: every figure in the colours of light ground, the first rows of each table, the verdict of each claim.
 const PRINTED = 60;
+let recoloured = [];
 
 function beforePrint() {
+  light(null);
+  byId("tooltip").hidden = true;
   for (const listing of LISTINGS) {
     listing.build();
     listing.view.drawRows(true, PRINTED);
   }
+  if (!dark()) return;
+  const lights = coloursOf(DATA.config.dark, DATA.config.light);
+  for (const node of document.querySelectorAll(".chart svg *"))
+    for (const name of ["fill", "stroke"]) {
+      const colour = node.getAttribute(name);
+      if (!lights.has(colour)) continue;
+      recoloured.push([node, name, colour]);
+      node.setAttribute(name, lights.get(colour));
+    }
 }
 
 function afterPrint() {
+  for (const [node, name, colour] of recoloured.splice(0)) node.setAttribute(name, colour);
   for (const listing of LISTINGS) listing.view?.drawRows(true);
+}
+
+// Which colour of one config stands for which of another.
+function coloursOf(one, other, pairs = new Map()) {
+  for (const [name, value] of Object.entries(one)) {
+    if (value !== null && typeof value === "object") coloursOf(value, other[name], pairs);
+    else if (typeof value === "string" && value !== other[name]) pairs.set(value, other[name]);
+  }
+  return pairs;
 }
 
 // While a suite runs the file is written again and again: look at it again, where the reader is at rest.
 function follow() {
   if (!DATA.follow) return;
-  const box = byId("follow");
-  setInterval(() => box.checked && !document.hidden && !byId("row").open && location.reload(), 1000 * DATA.follow);
+  setInterval(() => {
+    if (!byId("follow").checked || document.hidden || document.querySelector("dialog[open]")) return;
+    history.replaceState({ ...place(), again: true }, "");
+    location.reload();
+  }, 1000 * DATA.follow);
+}
+
+// Mark the link to the section that is read: the last one that begins above the middle of the screen.
+function mark() {
+  const there = SECTIONS.filter((id) => byId(id).getClientRects().length);
+  const end = scrollY > 8 && scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+  const begun = there.filter((id) => byId(id).getBoundingClientRect().top <= innerHeight / 3);
+  const here = end ? there.at(-1) : begun.at(-1) ?? there[0];
+  for (const link of document.querySelectorAll("nav a[data-section]")) {
+    link.classList.toggle("here", link.dataset.section === here);
+    link.dataset.section === here ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+  }
 }
 
 function spy() {
-  const links = [...document.querySelectorAll("nav a[data-section]")];
-  const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
-    if (!entry.isIntersecting) return;
-    for (const link of links) link.classList.toggle("here", link.dataset.section === entry.target.id);
-  }), { rootMargin: "-20% 0px -70% 0px" });
-  for (const id of SECTIONS) seen.observe(byId(id));
+  let waiting = false;
+  const soon = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => ((waiting = false), mark()));
+  };
+  addEventListener("scroll", soon, { passive: true });
+  new ResizeObserver(soon).observe(document.body); // what is drawn moves sections
+  mark();
 }
 
 // Beside the page where there is room; on a narrow screen in the bar, folded.
@@ -168,7 +212,6 @@ function start() {
   setTheme(remembered("theme"));
   byId("theme").addEventListener("click", switchTheme);
   ALWAYS.addEventListener("change", () => (setTheme(remembered("theme")), redraw()));
-  state.range = DATA.range;
   readAddress();
   placeLegend();
   NARROW.addEventListener("change", placeLegend);
@@ -176,11 +219,12 @@ function start() {
   showChosen();
   drawLegend();
   drawAnswer();
-  new Claims();
+  CLAIMS = new Claims();
   drawFigures();
+  showSections();
   drawListings();
+  for (const name of document.querySelectorAll(".best .named")) name.prepend(badge(name.dataset.variant));
   onChange(respond);
-  addEventListener("hashchange", arrive);
   addEventListener("beforeprint", beforePrint);
   addEventListener("afterprint", afterPrint);
   let waiting = 0;
@@ -190,9 +234,16 @@ function start() {
     button.addEventListener("click", () => byId(button.dataset.opens).showModal());
   for (const dialog of document.querySelectorAll("dialog"))
     dialog.addEventListener("click", (event) => (event.target === dialog || event.target.closest(".close")) && dialog.close());
-  spy();
+  document.querySelector(".skip").addEventListener("click", skip);
   follow();
-  arrive();
+  history.state?.again ? hold(history.state) : arrive();
+  spy();
+}
+
+// To the answer, without another address: that would be another view.
+function skip(event) {
+  event.preventDefault();
+  document.querySelector("main h2").focus();
 }
 
 // Single keys, as readers of long pages know them; never while something is typed.
