@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prunebench.engine.pytest_suites import loaded, standing
-from prunebench.numbers import spelled
 
 if TYPE_CHECKING:
-    from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
 
-__all__ = ["CellItem", "CheckItem", "MatrixCollector", "SuiteFile", "checks_name", "summary"]
+__all__ = ["CellItem", "CheckItem", "MatrixCollector", "SuiteFile", "checks_name"]
 
 
 _SELECTED = pytest.StashKey[dict[Path, "Sequence[PlannedCell]"]]()
@@ -81,6 +79,7 @@ class CellItem(pytest.Item):
     def runtest(self) -> None:
         """Make the cell; what it took and how it came out are kept for the report."""
         from prunebench import stopping
+        from prunebench.engine.outcomes import summary
         from prunebench.store import Unwritable
 
         worker = loaded(self.config, self.path).worker
@@ -92,7 +91,7 @@ class CellItem(pytest.Item):
             self.user_properties.append(("prunebench_unwritable", str(error)))
             raise
         self.user_properties.append(("prunebench_jobs", jobs))
-        self.user_properties.append(("prunebench_result", summary(worker, self.cell)))
+        self.user_properties.append(("prunebench_result", summary(worker.store, self.cell)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Return a failed job's own error, without a traceback: that is in the job's log and attempt."""
@@ -191,11 +190,3 @@ class CheckItem(pytest.Item):
         from prunebench.errors import readable
 
         return readable(str(self.path)), None, f"check: {self.name}"
-
-
-def summary(worker: Worker, cell: PlannedCell) -> str:
-    """Return how a cell came out, in a few words: "96.39 %" or "diverged at step 120"."""
-    result = worker.store.read_record(cell.key).result
-    if result["outcome"] == "diverged":
-        return f"diverged at step {result['diverged']['step']}"
-    return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"

@@ -95,9 +95,7 @@ def run_cells(
     )
     if session.frozen is None:
         session.freeze(store)
-    plugin = RunPlugin(
-        loaded, shown=len(to_do) - len(items), before=before, quiet=quiet, verbose=verbose, workers=workers
-    )
+    plugin = RunPlugin(loaded, cells=to_do, before=before, quiet=quiet, verbose=verbose, workers=workers)
     code = _pytest(session, plugin, first_failure, workers)
     report = plugin.report
     if report.unwritable:
