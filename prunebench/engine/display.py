@@ -79,6 +79,17 @@ def where_of(one: Running, here: str) -> str:
     return who if one.host == here else f"{_host(one.host)} {who}"
 
 
+def _place(one: Running, _here: str) -> str:
+    return one.place
+
+
+def _step(one: Running, _here: str) -> str:
+    return "" if one.step is None else f"step {one.step:,} of {one.to_step or 0:,}"
+
+
+_COLUMNS = (where_of, _place, _step)
+
+
 def _host(host: str) -> str:
     """Return a host's name as people know it, without what tells its boots apart."""
     return host.rpartition("-")[0] or host
@@ -94,7 +105,8 @@ class Board:
     """This host, as claims call it."""
     _seen: dict[str, tuple[float, Running]] = field(default_factory=dict)
     """Each worker's last job, and when it was seen at it."""
-    _widths: dict[str, int] = field(default_factory=dict)
+    _widths: dict[Callable[[Running, str], str], int] = field(default_factory=dict)
+    """How wide each column has been: it grows, and does not shrink while somebody looks."""
 
     def render(self, state: State, now: float, *, width: int, height: int, note: str = "") -> Table:
         """Return the lines; `now` in seconds since the epoch."""
@@ -105,6 +117,9 @@ class Board:
         rows = self._rows(state)
         room = max(1, height - 4)
         shown = rows if len(rows) <= room else rows[: room - 1]
+        for column in _COLUMNS:
+            texts = [column(running, self.here) for running, _ in shown]
+            self._widths[column] = max([self._widths.get(column, 0), *map(len, texts)])
         for running, busy in shown:
             grid.add_row(self._worker(running, busy, state, now, width))
         if len(shown) < len(rows):
@@ -146,24 +161,17 @@ class Board:
 
     def _worker(self, one: Running, busy: bool, state: State, now: float, width: int) -> Text:
         """Return a worker's line: who, on what, which job, how far, for how long."""
-        where = self._column("where", where_of(one, self.here))
-        place = self._column("place", one.place)
+        where, place, step = (column(one, self.here) for column in _COLUMNS)
+        widths = self._widths
+        left = f"  {where:<{widths[where_of]}}  {place:<{widths[_place]}}  "
         if not busy:
-            return Text(f"  {where}  {place}  –", "dim")
-        for_seconds = _duration(one.seconds + now - state.moment)
-        step = "" if one.step is None else f"step {one.step:,} of {one.to_step or 0:,}"
-        right = f"{self._column('step', step, right=True)}  {for_seconds:>8}"
-        left = f"  {where}  {place}  "
+            return Text(f"{left}–", "dim")
+        right = f"{step:>{widths[_step]}}  {_duration(one.seconds + now - state.moment):>9}"
         room = max(12, width - len(left) - len(right) - 2)
         name = self.names(one.key)
         if len(name) > room:
             name = name[: room - 1] + "…"
         return Text(left).append(f"{name:<{room}}", "cyan").append(f"  {right}")
-
-    def _column(self, name: str, text: str, *, right: bool = False) -> str:
-        """Return a text as wide as the widest that the column has had."""
-        width = self._widths[name] = max(self._widths.get(name, 0), len(text))
-        return text.rjust(width) if right else text.ljust(width)
 
 
 def _numbered(one: Running) -> tuple[str, int, int]:

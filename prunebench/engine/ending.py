@@ -15,6 +15,9 @@ __all__ = ["AtWork", "Ends", "Load", "ends"]
 SURE = 1.3
 """How many standard deviations a range reaches to either side: four of five ends lie within."""
 
+ALIKE = 0.7
+"""How much the errors of different sorts have in common: with 1 they would be wrong together, all one way."""
+
 LEAST, MOST = 0.05, 1.5
 """Between which the standard deviation of the end's logarithm is believed to lie."""
 
@@ -102,7 +105,7 @@ def ends(
     workers = max(1.0, at_work.workers)
     chain = _longest(work, seconds.__getitem__)
     middle = at_work.waits + max(whole / workers, chain) / at_work.share
-    doubt = math.hypot(doubtful, math.sqrt(squares)) / whole if whole else 0.0
+    doubt = math.hypot(ALIKE * doubtful, math.sqrt(squares)) / whole if whole else 0.0
     doubt = min(MOST, max(LEAST, math.hypot(doubt, at_work.doubt)))
     low, high = middle * math.exp(-SURE * doubt), middle * math.exp(SURE * doubt)
     return Ends(low, middle, high, measured > whole / 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prunebench.plan.job import Job
 from prunebench.plan.params import MaskInRounds, MeasureParams, ScoreParams, TrainParams
+from prunebench.plan.uses import NetworkUse
 
 __all__ = ["Sort", "sort_of"]
 
@@ -18,7 +19,7 @@ def sort_of(job: Job) -> Sort:
     else; a density, a seed or a number of steps makes no other sort.
     """
     params = job.params
-    network = "" if params.network is None else params.network.name
+    network = "" if params.network is None else _called(params.network)
     if isinstance(params, TrainParams):
         return "train", f"{network} {params.run.data.name}"
     if isinstance(params, ScoreParams):
@@ -28,6 +29,11 @@ def sort_of(job: Job) -> Sort:
     if isinstance(params, MeasureParams):
         return f"measure {params.diagnostic.name}", network
     return job.kind, network
+
+
+def _called(network: NetworkUse) -> str:
+    parameters = ",".join(f"{name}={value}" for name, value in network.parameters.items())
+    return f"{network.name}[{parameters}]"[:200] if parameters else network.name
 
 
 def _with_data(network: str, scoring: ScoreParams) -> str:

@@ -193,6 +193,7 @@ class Watch:
         self._took = self._looked - began
 
     def _take_in(self, look: Look) -> None:
+        self._times |= {one.key: one for one in look.times}
         news = self._progress.see(look)
         waiting, self._waiting = self._waiting, list(news.done)
         for cell in waiting:
