@@ -270,13 +270,13 @@ class _Service:
         self.watcher.made(job, seconds, came_out)
 
     def _failed(self, failed: JobFailed) -> None:
-        of = (cell.id for cell in self.worker.selected if self.worker.failure(cell) is failed)
+        of = (cell.id for cell in self.worker.selected if self.worker.cause(cell) is failed)
         self.watcher.failed(failed, list(of))
 
     def _served(self, why: Literal["", "time", "jobs", "stopped"]) -> Served:
         worker, plan = self.worker, self.worker.plan
         have, made = listed(plan, worker.store), {*self.earlier, *(job.key for job in worker.made)}
-        failures = {cell.id: worker.failure(cell) for cell in worker.selected}
+        failures = {cell.id: worker.cause(cell) for cell in worker.selected}
         done = [cell for cell in worker.selected if plan.done(cell, have)]
         now = {cell.id for cell in done}
         mine = [cell.id for cell in done if made.intersection(cell.targets)]

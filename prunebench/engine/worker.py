@@ -129,10 +129,10 @@ class Worker:
             stopping.check()
             self._follow(choice)
 
-    def failure(self, cell: PlannedCell) -> JobFailed | None:
-        """Return why a cell cannot be made in this run, as far as this worker knows."""
+    def cause(self, cell: PlannedCell) -> JobFailed | None:
+        """Return the failure because of which a cell cannot be made in this run, as far as is known here."""
         blocked = self._work.blocked
-        return next((self._failure(blocked[target]) for target in cell.targets if target in blocked), None)
+        return next((self.failure(blocked[target]) for target in cell.targets if target in blocked), None)
 
     # -- pulling -----------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class Worker:
             stopping.check()
             for target in lacking:
                 if target in self._work.blocked:
-                    raise self._failure(self._work.blocked[target])
+                    raise self.failure(self._work.blocked[target])
             if not any(target in self._work for target in lacking):
                 return own
             choice = self._choose(own)
@@ -161,9 +161,8 @@ class Worker:
             able = (cell for cell in self.selected if self.plan.lacks(cell) is None)
             wanted = [target for cell in able for target in cell.targets]
             failed = self._failed.keys() | self.given_up.keys()
-            self._known = Work(
-                self.plan, [*wanted, *self._wanted], listed(self.plan, self.store), failed, self._seconds
-            )
+            have = listed(self.plan, self.store)
+            self._known = Work(self.plan, [*wanted, *self._wanted], have, failed, self._seconds)
         return self._known
 
     @cached_property
@@ -237,7 +236,7 @@ class Worker:
         """True if a job is not to be run: it is there, or has been and is needed no more, or has failed."""
         work = self._work
         self._learn(key)
-        if key in work and (failed := self._failed_elsewhere(key)) is not None:
+        if key in work and (failed := self.failed_elsewhere(key)) is not None:
             self._fails(failed)
         if key in work:
             return False
@@ -256,7 +255,7 @@ class Worker:
                 seen.update(readers)
                 stack += readers
 
-    def _failed_elsewhere(self, key: str) -> JobFailed | None:
+    def failed_elsewhere(self, key: str) -> JobFailed | None:
         """Return how a job failed in another process since the run began, None where it has not.
 
         A process that died may have been killed by chance; the second that dies of a job is no chance.
@@ -272,7 +271,7 @@ class Worker:
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
 
-    def _failure(self, key: str) -> JobFailed:
+    def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
         if key not in self._failed:
             log_path = str(self.store.log_path(key))
