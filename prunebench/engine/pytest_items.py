@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prunebench.engine.pytest_suites import loaded, standing
+from prunebench.engine.summary import summary
 
 if TYPE_CHECKING:
     from prunebench.plan import PlannedCell
@@ -79,7 +80,6 @@ class CellItem(pytest.Item):
     def runtest(self) -> None:
         """Make the cell; what it took and how it came out are kept for the report."""
         from prunebench import stopping
-        from prunebench.engine.outcomes import summary
         from prunebench.store import Unwritable
 
         worker = loaded(self.config, self.path).worker
@@ -91,7 +91,7 @@ class CellItem(pytest.Item):
             self.user_properties.append(("prunebench_unwritable", str(error)))
             raise
         self.user_properties.append(("prunebench_jobs", jobs))
-        self.user_properties.append(("prunebench_result", summary(worker.store, self.cell)))
+        self.user_properties.append(("prunebench_result", summary(worker, self.cell)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Return a failed job's own error, without a traceback: that is in the job's log and attempt."""

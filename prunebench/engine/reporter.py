@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
-from prunebench.engine.outcomes import summary
 from prunebench.engine.pytest_suites import Loaded, Notice
+from prunebench.engine.screen import Screen
 from prunebench.engine.selection import node_name
-from prunebench.engine.watch import Watch
+from prunebench.engine.summary import summary
 from prunebench.plan import PlannedCell
 
 __all__ = ["CellReporter", "RunReport"]
@@ -61,18 +61,21 @@ class CellReporter:
         quiet: bool,
         verbose: bool,
     ) -> None:
-        """Report on `cells`, those that are to be done; `before` are those that were done before."""
+        """Report on `cells`, those that are to be done; `before` are those that were done before.
+
+        `workers` is None where this process works itself, and 0 where it is not known how many there are.
+        """
         self._verbose = verbose and not quiet
         self._loaded, self._report, self._before = loaded, report, before
         request = loaded.session.request
-        self._watch = Watch(
+        self._screen = Screen(
             loaded.session.plan,
             cells,
             loaded.worker.store,
             since=loaded.since,
             device=request.device,
             threads=request.threads,
-            workers=workers or 1,
+            workers=1 if workers is None else workers,
             failures=False,  # each cell has an item that reports its own
             quiet=quiet,
         )
@@ -87,8 +90,8 @@ class CellReporter:
     def pytest_sessionstart(self) -> None:
         """Say, where that was asked for, what is done already; start the display."""
         for cell in self._before if self._verbose else ():
-            self._watch.say(f"{cell.id}  {summary(self._loaded.worker.store, cell):>9}  done before", "dim")
-        self._watch.start()
+            self._screen.say(f"{cell.id}  {summary(self._loaded.worker, cell):>9}  done before", "dim")
+        self._screen.start()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a worker could not read the plan."""
@@ -102,7 +105,7 @@ class CellReporter:
 
     def pytest_sessionfinish(self) -> None:
         """Take the display down."""
-        self._watch.stop()
+        self._screen.stop()
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that the user stopped the run."""
@@ -111,9 +114,18 @@ class CellReporter:
 
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
         """Print our own notices, once; warnings of libraries are for the job's log."""
-        if warning_message.category is Notice and str(warning_message.message) not in self._notices:
-            self._notices.add(str(warning_message.message))
-            self._watch.say(str(warning_message.message), "yellow")
+        if warning_message.category is Notice:
+            self.note(str(warning_message.message))
+
+    def note(self, text: str) -> None:
+        """Say something that is no cell's, once."""
+        if text not in self._notices:
+            self._notices.add(text)
+            self._screen.say(text, "yellow")
+
+    def beside(self, text: str) -> None:
+        """Show a text with the display until another takes its place: what a scheduler says, for example."""
+        self._screen.beside(text)
 
     # -- cells -----------------------------------------------------------------------------------------
 
@@ -126,15 +138,32 @@ class CellReporter:
         if "prunebench_unwritable" in properties:
             self._report.unwritable = str(properties["prunebench_unwritable"])
             return
-        self._seen.add(name)
         jobs = int(str(properties.get("prunebench_jobs", 0)))
         process = str(getattr(report, "worker_id", ""))
         self._report.reported[process] = self._report.reported.get(process, 0) + jobs
-        if report.failed:
-            self._report.failed[name] = str(report.longrepr).strip()
-            self._watch.failed(name, self._report.failed[name])
+        self.cell(
+            name,
+            result=str(properties.get("prunebench_result", "")),
+            error=str(report.longrepr).strip() if report.failed else None,
+            jobs=jobs,
+            seconds=report.duration,
+        )
+
+    def cell(
+        self,
+        name: str,
+        *,
+        result: str = "",
+        error: str | None = None,
+        jobs: int = 1,
+        seconds: float | None = None,
+    ) -> None:
+        """Say that a cell is done, after so many jobs of this run, or has failed with an error."""
+        self._seen.add(name)
+        if error is not None:
+            self._report.failed[name] = error
+            self._screen.failed(name, error)
             return
         if not jobs:
             self._report.idle.add(name)
-        seconds = report.duration if jobs else None
-        self._watch.done(name, str(properties.get("prunebench_result", "")), seconds)
+        self._screen.done(name, result, seconds if jobs else None)

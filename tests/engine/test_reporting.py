@@ -83,7 +83,7 @@ def test_a_cell_that_is_not_there_in_the_end_is_no_success(
         monkeypatch.setattr(Worker, "make", make)
         return jobs
 
-    monkeypatch.setattr("prunebench.engine.outcomes.summary", lambda store, cell: "")
+    monkeypatch.setattr("prunebench.engine.pytest_items.summary", lambda engine, cell: "")
     monkeypatch.setattr(Worker, "make", forgets)
     outcome = run_cells(project.session(project.suite(["snip"])), project.store())
     assert outcome.exit_code == 1

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine import watch as module
+from prunebench.engine import screen as module
 from prunebench.engine.job_names import JobNames
 from prunebench.engine.looks import Looker
-from prunebench.engine.watch import Watch
+from prunebench.engine.screen import Screen
 from prunebench.jobs.run import run_job
 from prunebench.store import now_text
 
@@ -41,8 +41,8 @@ def engine(project: Any) -> Any:
     return project.engine(project.suite(["snip", "magnitude"]))
 
 
-def watching(engine: Any, file: io.StringIO, **options: Any) -> Watch:
-    return Watch(engine.plan, engine.plan.cells, engine.store, since=now_text(), file=file, **options)
+def shown(engine: Any, file: io.StringIO, **options: Any) -> Screen:
+    return Screen(engine.plan, engine.plan.cells, engine.store, since=now_text(), file=file, **options)
 
 
 def test_a_cell_that_nobody_reports_is_found_in_the_store_and_told_once(engine: Any) -> None:
@@ -50,14 +50,14 @@ def test_a_cell_that_nobody_reports_is_found_in_the_store_and_told_once(engine: 
     first, second, third = engine.plan.cells
     engine.make(first)
     file = io.StringIO()
-    watch = watching(engine, file)
+    screen = shown(engine, file)
     engine.make(second)
-    watch.done(second.id, "81.25 %", 3.0)
+    screen.done(second.id, "81.25 %", 3.0)
     engine.make(third)
-    assert watch.look().done == 3
-    watch.look()
-    watch.done(third.id, "75.00 %", 5.0)
-    watch.look()
+    assert screen.look().done == 3
+    screen.look()
+    screen.done(third.id, "75.00 %", 5.0)
+    screen.look()
     lines = file.getvalue().splitlines()
     assert [line.split()[:2] for line in lines] == [["[2/3]", second.id], ["[3/3]", third.id]]
     assert all(re.search(r" \d+\.\d\d %  \d+\.\d s$", line) for line in lines)
@@ -66,12 +66,12 @@ def test_a_cell_that_nobody_reports_is_found_in_the_store_and_told_once(engine: 
 def test_a_cell_of_another_process_is_told_with_who_made_it(
     engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Watch, "_own_processes", lambda self, pid: set())
+    monkeypatch.setattr(Screen, "_own_processes", lambda self, pid: set())
     file = io.StringIO()
-    watch = watching(engine, file)
+    screen = shown(engine, file)
     engine.make(engine.plan.cells[0])
-    watch.look()
-    watch.look()
+    screen.look()
+    screen.look()
     assert re.search(r"\d\.\d s, by pid \d+$", file.getvalue().strip())
 
 
@@ -85,15 +85,15 @@ def test_what_has_failed_is_told_from_the_store_or_left_to_reports(engine: Any, 
         run_job(job, context)
 
     file = io.StringIO()
-    watch = watching(engine, file, failures=failures)
+    screen = shown(engine, file, failures=failures)
     engine.run = broken
     snip = next(cell for cell in engine.plan.cells if cell.labels["method"] == "snip")
     with pytest.raises(Exception, match="no such luck"):
         engine.make(snip)
-    state = watch.look()
+    state = screen.look()
     assert (state.failed, state.left) == (1, 2)
     assert ("FAILED  RuntimeError: no such luck" in file.getvalue()) == failures
-    watch.failed(snip.id, "score failed: no such luck")
+    screen.failed(snip.id, "score failed: no such luck")
     assert file.getvalue().count("FAILED") == 1
 
 
@@ -104,8 +104,8 @@ def test_a_log_has_a_line_a_minute(
     for name, value in (("TICK", 0.01), ("LOGGED", 0.03)):
         monkeypatch.setattr(module, name, value)
     file, quiet = io.StringIO(), io.StringIO()
-    with watching(engine, file) as watch, watching(engine, quiet, quiet=True):
-        watch.note("3 pilots queued")
+    with shown(engine, file) as screen, shown(engine, quiet, quiet=True):
+        screen.beside("3 pilots queued")
         until(lambda: file.getvalue().count("pilots") > 1)
         engine.make(engine.plan.cells[0])
         until(lambda: "1 of 3 cells done, 2 left" in file.getvalue())
@@ -128,9 +128,9 @@ def test_on_a_terminal_the_display_stands_below_what_is_printed_and_goes_at_the_
             until(lambda: "train digits-mlp unpruned s0" in file.getvalue())
 
     engine.run = waits
-    with watching(engine, file) as watch:
+    with shown(engine, file) as screen:
         engine.make(engine.plan.cells[0])
-        watch.say("something else")
+        screen.say("something else")
     assert "0 of 3 cells done" in file.getvalue()
     tail = file.getvalue().rpartition("something else")[2]
     assert tail.endswith("\x1b[1A\x1b[2K" * 3)  # it was drawn below, and its three lines are erased

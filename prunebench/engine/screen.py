@@ -1,4 +1,4 @@
-"""Watches cells being made, whoever makes them, and says so: what every way to run a plan prints through.
+"""Shows cells being made, whoever makes them: what every way to run a plan prints through.
 
 A thread looks at the store now and then. On a terminal a display stands below what is printed; in a log there
 is a line a minute. A cell has a line when it is done or has failed, once: whoever made it reports that, or it
@@ -21,13 +21,13 @@ from rich.live import Live
 from prunebench.engine.display import Board, line_of
 from prunebench.engine.job_names import JobNames
 from prunebench.engine.looks import Looker
-from prunebench.engine.outcomes import summary
 from prunebench.engine.progress import Look, Progress, State
+from prunebench.engine.summary import came_out
 from prunebench.errors import StoreError
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import JobTime, Store, host_name
 
-__all__ = ["Watch"]
+__all__ = ["Screen"]
 
 TICK = 1.0
 """Seconds between two drawings of a display."""
@@ -42,7 +42,7 @@ OFTEN, SELDOM = 1.0, 10.0
 """Seconds between two looks at least: for a terminal, and for a log."""
 
 
-class Watch:
+class Screen:
     """What is printed of some cells of a plan while they are made. A context manager: the thread runs inside.
 
     All methods may be called from any thread.
@@ -62,7 +62,7 @@ class Watch:
         quiet: bool = False,
         file: TextIO | None = None,
     ) -> None:
-        """Watch `cells`, of which those that are there already are counted, not printed.
+        """Show `cells`, of which those that are there already are counted, not printed.
 
         `since` is when the run began, as `now_text` spells it. `workers` is how many the run has at least, 0
         where they come and go. With `failures`, cells that the store says have failed are printed; without,
@@ -82,7 +82,7 @@ class Watch:
         self._told = {cell.id for cell in self._progress.news.done}
         self._waiting: list[PlannedCell] = []
         """Cells found in the store whose maker may yet report them."""
-        self._note = ""
+        self._beside = ""
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._looked = self._logged = time.monotonic()
@@ -90,9 +90,9 @@ class Watch:
         self._console = Console(highlight=False, file=file or sys.stdout)
         self._board = Board(JobNames(plan, self._cells), host_name())
         self._live: Live | None = None
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Screen:
         self.start()
         return self
 
@@ -100,7 +100,7 @@ class Watch:
         self.stop()
 
     def start(self) -> None:
-        """Begin to watch; a display appears on a terminal."""
+        """Begin to look; a display appears on a terminal."""
         if self._console.is_terminal and not self._quiet:
             self._live = Live(
                 console=self._console,
@@ -136,9 +136,9 @@ class Watch:
             self._console.print(text, style=style, markup=False, soft_wrap=True)
             self._console.file.flush()
 
-    def note(self, text: str) -> None:
+    def beside(self, text: str) -> None:
         """Show a text with the display, and in a log's lines, until another takes its place."""
-        self._note = text
+        self._beside = text
 
     def done(self, cell: str, result: str, seconds: float | None = None) -> None:
         """Print that a cell, by its id, is done, unless that was printed: how it came out, what it took.
@@ -179,7 +179,7 @@ class Watch:
                 elif now - self._logged >= LOGGED and not self._quiet:
                     self._look()
                     self._logged = now
-                    self.say(f"{time.strftime('%H:%M')}  {line_of(self._state, time.time(), self._note)}")
+                    self.say(f"{time.strftime('%H:%M')}  {line_of(self._state, time.time(), self._beside)}")
 
     def _look(self) -> None:
         began = time.monotonic()
@@ -208,7 +208,7 @@ class Watch:
         assert self._live is not None
         size = self._console.size
         lines = self._board.render(
-            self._state, time.time(), width=size.width, height=size.height, note=self._note
+            self._state, time.time(), width=size.width, height=size.height, note=self._beside
         )
         self._live.update(lines, refresh=True)
 
@@ -221,7 +221,7 @@ class Watch:
 
     def _result(self, cell: PlannedCell) -> str:
         try:
-            return summary(self._store, cell)
+            return came_out(self._store, cell)
         except StoreError:  # damaged, or gone again
             return ""
 
