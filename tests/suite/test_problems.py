@@ -165,7 +165,8 @@ CASES: list[tuple[str, str, str]] = [
     ("overrides", "{recip = {lr = 2}}", ".overrides.recip: is no key here; did you mean 'recipe'? "
      "allowed: architecture, recipe, scorer"),
     ("overrides", "{scorer = {chunk = 8}}", ".overrides.scorer.chunk: is a parameter of no scorer of the matrix; "
-     "allowed: nothing"),
+     "allowed: device"),
+    ("overrides", '{scorer = {device = "gpu"}}', ".overrides.scorer.device: found 'gpu'; allowed: 'cpu' or 'cuda'"),
     ("dataset", '"mnis"', ".dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
      "allowed: cifar10, folder, mnist"),
     ("dataset", '["mnist", "mnist"]', ".dataset[1]: 'mnist' is matrix[0].dataset[0] 'mnist' again"),
