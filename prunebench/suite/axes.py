@@ -201,7 +201,7 @@ def _refuse_repeats(matrix: Matrix, axes: Axes, here: Cursor) -> None:
     for choices, plain in (
         (axes.architecture, lambda call: [call.name, call.parameters]),
         (axes.dataset, lambda spelled: spelled),
-        (axes.recipe, lambda recipe: recipe.model_dump(mode="json")),
+        (axes.recipe, lambda recipe: recipe.cell_fields()),
         (axes.methods, lambda form: form.model_dump(mode="json", by_alias=True)),
     ):
         _repeats([(one.label, canonical(plain(one.value)), one.here) for one in choices])

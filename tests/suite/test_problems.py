@@ -14,7 +14,7 @@ METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from, unit"
 RECIPE = (
     "augment, batch, betas, decay, drop_factor, drops, epochs, eps, evaluate, init, label_smoothing, last_batch, "
-    "lr, micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
+    "lr, micro_batch, momentum, nesterov, optimizer, precision, recompute, rewind, warmup, weight_decay"
 )
 KEYS = (
     "ablations, architecture, dataset, dense, densities, exclude, find, for, measures, methods, name, only, overrides, "
@@ -477,6 +477,15 @@ def test_shared_parameters_may_differ_between_settings_alone(
     ]
     assert problems(suite(methods='["grasp"]', overrides='{scorer = {chunk = "x"}}')) == [
         "s.toml: matrix[0].overrides.scorer.chunk: found 'x'; allowed: a whole number (the default is 0)"
+    ]
+
+
+def test_recomputed_activations_are_no_change_of_find(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """They change no result, and would be in the form of a cell."""
+    assert problems(suite(methods='["snip"]', find="[{recompute = true}]")) == [
+        "s.toml: matrix[0].methods[0].find.recompute: is allowed in the recipe alone, which find goes by"
     ]
 
 
