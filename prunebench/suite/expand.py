@@ -236,7 +236,7 @@ class Product:
         if not form.find:
             return {}
         if "recompute" in form.find:  # which is no part of a cell, and would be in its form
-            (method / "find" / "recompute").problem("is allowed in the recipe alone, which find goes by")
+            method.problem("recompute is no change of find; allowed in the recipe, which find goes by")
             return None
         trained = changed_recipe(recipe, form.find, method / "find", self.host)
         if trained is None:
