@@ -480,15 +480,6 @@ def test_shared_parameters_may_differ_between_settings_alone(
     ]
 
 
-def test_recomputed_activations_are_no_change_of_find(
-    suite: Callable[..., str], problems: Callable[[str], list[str]]
-) -> None:
-    """They change no result, and would be in the form of a cell."""
-    assert problems(suite(methods='["snip"]', find="[{recompute = true}]")) == [
-        "s.toml: matrix[0].methods[0]: recompute is no change of find; allowed in the recipe, which find goes by"
-    ]
-
-
 def test_matrices_have_names_of_their_own(
     suite: Callable[..., str], problems: Callable[[str], list[str]]
 ) -> None:
