@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,10 +21,10 @@ class Looker:
     def __init__(self, store: Store, *, since: str = "", clock: Callable[[], float] = time.time) -> None:
         """Look at `store`; what failed before `since`, as `now_text` spells it, counts as not tried yet."""
         self._store, self._since, self._clock = store, since, clock
-        self._times: TimesReader = store.times()
+        self._times: TimesReader = store.times.reader()
         self._new: list[JobTime] = []
         self._attempts: dict[str, tuple[int, str | None]] = {}
-        """For each key with attempts, how many there were and whether and how it failed."""
+        """For each key with attempts, when there was a new one, and the error if it has failed."""
 
     def look(self) -> Look:
         """Return what the store says now."""
@@ -44,14 +45,20 @@ class Looker:
     def _failed(self, have: set[str], running: set[str]) -> dict[str, str]:
         failed = {}
         for key in self._store.attempt_keys() - have - running:
-            count = self._store.count_attempts(key)
-            if key not in self._attempts or self._attempts[key][0] != count:
+            changed = self._changed(key)
+            if key not in self._attempts or self._attempts[key][0] != changed:
                 attempt = failing(self._store.attempts(key), self._since)
                 error = None if attempt is None else str(attempt["error"])
-                self._attempts[key] = (count, error)
+                self._attempts[key] = (changed, error)
             if (error := self._attempts[key][1]) is not None:
                 failed[key] = error
         return failed
+
+    def _changed(self, key: str) -> int:
+        try:
+            return os.stat(self._store.root / "attempts" / key).st_mtime_ns
+        except OSError:
+            return 0
 
 
 def _running(claim: Mapping[str, Any], now: float) -> Running:

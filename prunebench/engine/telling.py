@@ -64,7 +64,7 @@ class Telling:
         if self._batch:
             macs *= min(1.0, steps / max(1, planned_steps(self._plan, self._job.key)))
         kind, of = sort_of(self._job)
-        self._context.store.write_time(
+        self._context.store.times.write(
             JobTime(
                 key=self._job.key,
                 kind=kind,

@@ -63,10 +63,6 @@ class Attempts:
         """True if a key has failures."""
         return (self._folder.root / "attempts" / check_label(key)).is_dir()
 
-    def count(self, key: str) -> int:
-        """Return how many failures of a key there are."""
-        return len(self._names(key))
-
     def of(self, key: str) -> list[dict[str, Any]]:
         """Return the failures of a key, newest last; what is damaged is set aside and left out."""
         failures = []

@@ -32,7 +32,7 @@ from prunebench.store.claims import STALE_AFTER, Claim, Claims
 from prunebench.store.plans import Plans
 from prunebench.store.records import Fits, Record, Results
 from prunebench.store.sweep import OLD, sweep_temporary
-from prunebench.store.times import JobTime, Times, TimesReader
+from prunebench.store.times import Times
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,8 @@ class Store:
         self._attempts = Attempts(self._folder)
         self._plans = Plans(self._folder)
         self._claims = Claims(self._folder, self._died)
-        self._times = Times(self._folder)
+        self.times = Times(self._folder)
+        """How long jobs took."""
 
     @classmethod
     def open(
@@ -285,10 +286,6 @@ class Store:
         """Return the keys that have failures (one listing, no file is opened)."""
         return self._attempts.keys()
 
-    def count_attempts(self, key: str) -> int:
-        """Return how many failures of a key there are (one listing, no file is opened)."""
-        return self._attempts.count(key)
-
     def has_attempts(self, key: str) -> bool:
         """True if a key has failures."""
         return self._attempts.any(key)
@@ -339,14 +336,6 @@ class Store:
         error = f"process {owner.pid} died while it worked on this (killed, or out of memory)"
         self._attempts.write(key, error, tail, None, None)
 
-    def write_time(self, time: JobTime) -> None:
-        """Write down how long a job took; where that cannot be written it is lost, and nothing else."""
-        self._times.write(time)
-
-    def times(self) -> TimesReader:
-        """Return what reads how long jobs took here, whoever ran them: first all, then what is new."""
-        return self._times.reader()
-
     # -- claims ------------------------------------------------------------------------------------------
 
     def claim(self, key: str, *, stale_after: float = STALE_AFTER) -> Claim | None:
@@ -359,10 +348,9 @@ class Store:
         return self._claims.take(key, stale_after)
 
     def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
-        """Return who is working on what: the living claims, oldest first.
+        """Return who is working on what: the living claims, oldest first (key, host, pid, time, touched, told).
 
-        Each has key, host, pid, `time` (of its beginning), `touched` (its last sign of life, in seconds), and
-        `told`, what `Claim.tell` was given last.
+        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last.
         """
         return self._claims.running(stale_after)
 

@@ -176,7 +176,7 @@ def test_a_look_sees_what_a_worker_says_of_the_job_that_it_is_at(
     assert (one.worker, one.place, one.device) == ("gw7", "cpu", "cpu")
     assert 0 <= one.seconds < 60
     assert other.key == one.key
-    times = {time.key: time for time in engine.store.times().new()}
+    times = {time.key: time for time in engine.store.times.reader().new()}
     train = times[one.key]
     assert (train.kind, train.worker) == ("train", "gw7")
     assert re.fullmatch(r"mlp\[.*\] digits", train.of)
