@@ -348,7 +348,7 @@ class Store:
         return self._claims.take(key, stale_after)
 
     def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
-        """Return who is working on what: the living claims, oldest first (key, host, pid, time, touched, told).
+        """Return who is working on what, oldest first: living claims (key, host, pid, time, touched, told).
 
         `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last.
         """
