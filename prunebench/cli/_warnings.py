@@ -45,10 +45,8 @@ class Warnings:
             complain(f"scoring takes hours on {on} of the CPU:", label="Warning")
             _listed(one.in_words() for one in self.slow)
             matrices = ", ".join(dict.fromkeys(name for one in self.slow for name in one.matrices))
-            complain(
-                f'  set overrides = {{scorer = {{device = "cuda"}}}} in {matrices} to score on a GPU: other cells, '
-                "as the device is part of them"
-            )
+            setting = 'overrides = {scorer = {device = "cuda"}}'
+            complain(f"  set {setting} in {matrices} to score on a GPU: the device is part of a cell")
         if self.large and self.memory is not None:
             complain(f"not everything fits a GPU of {gibibytes(self.memory)}:", label="Warning")
             _listed(one.in_words() for one in self.large)

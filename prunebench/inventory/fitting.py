@@ -57,11 +57,13 @@ class TooLarge:
 
 
 def gibibytes(size: int) -> str:
-    """Return a number of bytes in GiB.
+    """Return a number of bytes in GiB, of a few in MiB.
 
-    >>> gibibytes(89 << 30), gibibytes(3 << 29)
-    ('89 GiB', '1.5 GiB')
+    >>> gibibytes(89 << 30), gibibytes(3 << 29), gibibytes(5 << 20)
+    ('89 GiB', '1.5 GiB', '5.0 MiB')
     """
+    if size < 1 << 27:
+        return f"{size / (1 << 20):.1f} MiB"
     value = size / (1 << 30)
     return f"{value:.0f} GiB" if value >= 9.95 else f"{value:.1f} GiB"
 
@@ -124,7 +126,6 @@ class _Training:
     network: NetworkUse
     data: DataUse
     recipe: Recipe
-    pruned: bool
 
     @property
     def what(self) -> str:
@@ -132,7 +133,7 @@ class _Training:
 
     def alike(self) -> bytes:
         recipe = self.recipe.model_dump(mode="json", include=_OF_MEMORY)
-        return canonical([self.network.plain(), self.data.plain(), recipe, self.pruned])
+        return canonical([self.network.plain(), self.data.plain(), recipe])
 
     def needed(self, host: Host) -> int | None:
         return self._under(self.recipe, host)
@@ -143,29 +144,31 @@ class _Training:
         def count(module: nn.Module) -> int:
             weights = sum(p.numel() for p in module.parameters() if p.dim() > 1)
             task = self.data.task or CLASSIFICATION
-            step = training_memory(
-                module, recipe, _shape(self.network), prunable=weights * self.pruned, task=task
-            )
+            step = training_memory(module, recipe, _shape(self.network), prunable=weights, task=task)
             return step.total + _held(host, self.data)
 
         return _counted(self.network, host, count)
 
     def remedies(self, host: Host, memory: int) -> Iterator[tuple[str, str, int]]:
-        recipe = self.recipe
-        if not recipe.recompute:
-            recipe = recipe.model_copy(update={"recompute": True})
-            less = self._under(recipe, host)
-            if less is not None and less <= memory:
-                yield "recompute = true", ", the same cells", less
-                recipe = self.recipe
-        beside = " with recompute = true" if recipe.recompute and not self.recipe.recompute else ""
+        recomputing = self.recipe.model_copy(update={"recompute": True})
+        less = self._under(recomputing, host)
+        if less is not None and less <= memory:
+            yield "recompute = true", ", the same cells", less
+        for recipe in (self.recipe, recomputing):
+            if (smaller := self._smaller(recipe, host, memory)) is not None:
+                beside = "" if recipe is self.recipe else " with recompute = true"
+                yield f"micro_batch = {smaller[0]}{beside}", ", other cells", smaller[1]
+                return
+
+    def _smaller(self, recipe: Recipe, host: Host, memory: int) -> tuple[int, int] | None:
+        """Return the largest half, quarter, … of a batch that fits, and what it takes."""
         micro = recipe.micro_batch or recipe.batch
         while micro > 1:
             micro //= 2
             less = self._under(recipe.model_copy(update={"micro_batch": micro}), host)
             if less is not None and less <= memory:
-                yield f"micro_batch = {micro}{beside}", ", other cells", less
-                return
+                return micro, less
+        return None
 
 
 @dataclass(frozen=True)
@@ -217,9 +220,8 @@ class _Scoring:
 def _use(params: Any, trains: bool) -> _Use | None:
     """Return what a job does with a network on a GPU; None where that is nothing that grows with a batch."""
     if isinstance(params, TrainParams):
-        pruned = params.run.mask is not None or params.run.policy is not None
         return (
-            _Training(params.run.architecture, params.run.data, params.recipe, pruned)
+            _Training(params.run.architecture, params.run.data, params.recipe)
             if trains and params.step > params.run.start
             else None
         )
