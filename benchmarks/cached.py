@@ -49,7 +49,11 @@ def fill(plan: Any, store: Any, missing: int) -> int:
         for target in cell.targets:
             job = plan.jobs[target]
             if isinstance(job.params, MeasureParams):
-                result = {"diagnostic": job.params.diagnostic.name, "of": job.params.of, "outcome": "finished"}
+                result = {
+                    "diagnostic": job.params.diagnostic.name,
+                    "of": job.params.of,
+                    "outcome": "finished",
+                }
                 made_from = {job.inputs[0]: "0" * 64}
                 store.write_measure(target, {**result, "made_from": made_from, "value": LAYERS}, PROVENANCE)
                 number += 1
@@ -65,7 +69,11 @@ def result_of(plan: Any, cell: Any) -> dict[str, Any]:
     from prunebench.plan.params import RecordParams
 
     job = plan.jobs[cell.key]
-    test = {"correct": 200 + int(cell.key[:2], 16) % 100, "examples": 355, "loss": int(cell.key[:8], 16) / 2**32}
+    test = {
+        "correct": 200 + int(cell.key[:2], 16) % 100,
+        "examples": 355,
+        "loss": int(cell.key[:8], 16) / 2**32,
+    }
     state, *masks = job.inputs
     kept = cell.target
     layers = [{"name": "fc1.weight", "kept": kept, "prunable": cell.prunable}]

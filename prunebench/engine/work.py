@@ -12,7 +12,7 @@ from prunebench.plan.plan import Plan
 __all__ = ["Work"]
 
 SMALL = 0.02
-"""The shortest jobs that together take this part of all the work are small: done at once they delay nobody."""
+"""The shortest jobs that together take this part of all the work are small: done first they delay nobody."""
 
 ALIKE = 1.1
 """Chains whose lengths differ by less than about this factor count as equal: estimates are no better."""
