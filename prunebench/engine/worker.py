@@ -18,7 +18,8 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed
+from prunebench.engine.failures import JobFailed, failing
+from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds
@@ -39,10 +40,11 @@ NAP, LONGEST_NAP = 0.1, 1.0
 """Seconds between two looks at what others hold: at first, and where that goes on for long."""
 
 AGAIN = 5.0
-"""Seconds after which a claim that another held is tried again, and a worker looks what others have done."""
+"""Seconds after which a worker looks what others have done; one that waits then tries their claims again."""
 
-DEATHS = 2
-"""So many processes may die while they work on a job: then it has failed."""
+HELD = 20.0
+"""Seconds after which one that has other work tries a claim again that another held: jobs of the dead would
+else be left to the end, however long the chains that they hold up."""
 
 
 @dataclass
@@ -140,7 +142,9 @@ class Worker:
         """Run what is chosen until the targets are there; return the keys of all that they lacked."""
         own = frozenset(self.plan.remaining(targets, self.have))
         lacking = [target for target in targets if target in own]
-        if any(target not in self._work for target in lacking):  # not of the selection, or lost since
+        known, blocked = self._work, self._work.blocked
+        if any(target not in known and target not in blocked for target in lacking):
+            # not of the selection, or lost since
             self._wanted.update(dict.fromkeys(lacking))
             self._known = None
         while True:
@@ -175,16 +179,19 @@ class Worker:
         return choose(self._work, self._held, own, self._sharing)
 
     def _look_around(self) -> bool:
-        """Take in what has become of jobs that others held; return whether one can be tried again."""
+        """Take in what has become of jobs that others held; return whether one can be tried again.
+
+        Whoever held it may be dead, which only trying to take its claim tells.
+        """
         for key in list(self._held):
             self._is_settled(key)
-        claimed = self.store.claimed_keys()
-        given_up = [key for key in self._held if key not in claimed]
-        for key in given_up:
+        claimed, now = self.store.claimed_keys(), time.monotonic()
+        to_try = [key for key, seen in self._held.items() if key not in claimed or now - seen > HELD]
+        for key in to_try:
             del self._held[key]
         self._sharing = max(self.workers, len(claimed) + 1)
-        self._looked = time.monotonic()
-        return bool(given_up)
+        self._looked = now
+        return bool(to_try)
 
     def _follow(self, choice: Job | Wait) -> None:
         """Run the job that was chosen, or wait a moment."""
@@ -195,13 +202,13 @@ class Worker:
 
     def _take(self, job: Job) -> None:
         """Claim a job and run it, unless another holds the claim or has just made it."""
-        with self._claimed(job) as mine:
-            if not mine:
+        with self._claimed(job) as claim:
+            if claim is None:
                 self._held[job.key] = time.monotonic()
                 return
             stopping.check()  # a signal that came while the claim was taken has raised nothing
             if not self._is_settled(job.key):
-                self._run(job)
+                self._run(job, claim)
 
     def _wait(self, job: Job) -> None:
         """Sleep until what others hold changes, or for so long that a claim of theirs may have gone stale."""
@@ -218,13 +225,13 @@ class Worker:
         self._held.clear()
 
     @contextmanager
-    def _claimed(self, job: Job) -> Iterator[bool]:
-        """Claim a job; yields False where another holds it."""
+    def _claimed(self, job: Job) -> Iterator[Claim | None]:
+        """Claim a job; yields None where another holds it."""
         claim: Claim | None = None
         try:
             with stopping.held():  # a claim that nobody knows of would be left behind
                 claim = self.store.claim(job.key)
-            yield claim is not None
+            yield claim
         finally:
             if claim is not None:
                 with stopping.held():
@@ -256,17 +263,12 @@ class Worker:
                 stack += readers
 
     def failed_elsewhere(self, key: str) -> JobFailed | None:
-        """Return how a job failed in another process since the run began, None where it has not.
-
-        A process that died may have been killed by chance; the second that dies of a job is no chance.
-        """
+        """Return how a job failed in another process since the run began, None where it has not."""
         if not self.since or not self.store.has_attempts(key):
             return None
-        ours = [one for one in self.store.attempts(key) if str(one["time"]) >= self.since]
-        failures = [one for one in ours if one["job"] is not None]
-        if not failures and len(ours) < DEATHS:
+        last = failing(self.store.attempts(key), self.since)
+        if last is None:
             return None
-        last = (failures or ours)[-1]
         at = str((last["job"] or {}).get("at", ""))
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
@@ -280,7 +282,7 @@ class Worker:
 
     # -- running -----------------------------------------------------------------------------------------
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, claim: Claim) -> None:
         """Run a job; what it read and nothing needs any more is dropped."""
         if self.on_job is not None:
             self.on_job(job)
@@ -288,7 +290,8 @@ class Worker:
             self.context.identities = {name: self.plan.identities[name] for name in self._parts[job.key]}
         began = time.monotonic()
         try:
-            attempt(job, self.context, self.run)
+            with Telling(job, self.plan, self.context, claim):
+                attempt(job, self.context, self.run)
         except JobFailed as failed:
             self._fails(failed)
         except (Missing, Damaged, InputChanged) as error:
@@ -324,10 +327,12 @@ class Worker:
         for key in keys:
             if not _passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
                 continue
-            later = self.plan.later.get(key)
+            later, readers = self.plan.later.get(key), self.plan.readers.get(key, ())
             if later is not None and later in self._work:  # the run goes on from it
                 continue
-            if all(self.have(reader) for reader in self.plan.readers.get(key, ())):
+            if any(reader in self._work for reader in readers):  # spares the store a look at each
+                continue
+            if all(self.have(reader) for reader in readers):
                 self.store.drop_artifact(key)
 
     def _drop_leftovers(self, cell: PlannedCell) -> None:
