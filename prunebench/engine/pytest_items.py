@@ -11,6 +11,7 @@ import pytest
 
 from prunebench.engine.pytest_suites import loaded, standing
 from prunebench.numbers import spelled
+from prunebench.percent import accuracy
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -198,4 +199,4 @@ def summary(worker: Worker, cell: PlannedCell) -> str:
     result = worker.store.read_record(cell.key).result
     if result["outcome"] == "diverged":
         return f"diverged at step {result['diverged']['step']}"
-    return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"
+    return f"{spelled(accuracy(result['test']), 'points')} %"
