@@ -63,7 +63,15 @@ def command(yes: bool, forget: tuple[str, ...], as_json: bool, store: str | None
 
     kinds = [kind for kind in _SAYS if kind in ALWAYS or chosen.get(kind.replace("-", "_"))]
     kinds += ["plans"] if forget else []
-    opened = Store.open(store_root(store), create=False, write=yes)
+    root = store_root(store)
+    if store is None and not (root / "store.json").exists():
+        if as_json:
+            say_json({"store": str(root), "plans": [], "garbage": [], "total": {"files": 0, "bytes": 0},
+                      "working": 0, "removed": None})  # fmt: skip
+        else:
+            say(f"no store at {root}: nothing to remove")
+        return
+    opened = Store.open(root, create=False, write=yes)
     names = [name.removesuffix(".json") for name in forget]
     garbage = find_garbage(opened, forget=names)
     rows = [_row(garbage, kind, kind in kinds) for kind in _SAYS]
@@ -75,7 +83,8 @@ def command(yes: bool, forget: tuple[str, ...], as_json: bool, store: str | None
         say_json({"store": str(opened.root), "plans": list(garbage.plans), "garbage": rows, "total": total,
                   "working": garbage.working, "removed": removed})  # fmt: skip
         return
-    say(f"{opened.root}: {counted(len(garbage.plans), 'plan')} refer to what stays", "bold")
+    refer = "refers" if len(garbage.plans) == 1 else "refer"
+    say(f"{opened.root}: {counted(len(garbage.plans), 'plan')} {refer} to what stays", "bold")
     shown = [{**row, "size": amount(row["bytes"])} for row in rows if row["files"]]
     if shown:
         say()

@@ -141,8 +141,8 @@ class Board:
         full = round(BAR * state.done / state.cells) if state.cells else BAR
         lost = math.ceil(BAR * (state.failed + state.blocked) / state.cells) if state.cells else 0
         lost = min(lost, BAR - full)
-        text.append("━" * full, "green").append("━" * lost, "red")
-        text.append("━" * (BAR - full - lost), "bright_black")
+        text.append("━" * full, "green").append("╍" * lost, "red")
+        text.append("─" * (BAR - full - lost), "bright_black")
         digits = len(f"{state.cells:,}")
         text.append(f" {state.done:>{digits},} of {state.cells:,} cells done", "bold")
         text.append(f", {state.left:,} left")

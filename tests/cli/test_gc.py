@@ -46,6 +46,12 @@ def test_with_yes_it_removes_that_and_no_result(littered: Place) -> None:
     assert "8 of 8 cells done" in littered.call("status", littered.suite).stdout
 
 
+def test_where_nothing_has_been_run_there_is_nothing_to_remove(place: Place) -> None:
+    assert "nothing to remove" in place.call("gc", "--yes").stdout
+    checked(place.json("gc"))
+    assert not place.store.exists()
+
+
 def test_mistakes(littered: Place) -> None:
     """A plan that is not there is named with the nearest; so is a store."""
     name = next((littered.store / "plans").iterdir()).stem

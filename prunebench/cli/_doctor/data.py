@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunebench.cli._doctor import Finding
-from prunebench.errors import PrunebenchError
+from prunebench.errors import PrunebenchError, UsageError
 from prunebench.inventory.frozen import read_frozen
 from prunebench.plan.facts import fingerprint
 from prunebench.store import Damaged, Missing, Store
@@ -38,12 +38,15 @@ def findings(host: Host, root: Path, store: Store | None, needed: Collection[str
             dataset = host.dataset(name)
             lacking = dataset.missing(root) if dataset.missing is not None else None
             now = None if lacking else fingerprint(dataset, root)
+        except UsageError as error:  # a name alone is none of its data sets: it wants parameters
+            if name in needed:
+                yield Finding("data", "bad", f"{name}: {error}")
+            continue
         except PrunebenchError as error:
             yield Finding("data", "bad" if name in needed else "warning", f"{name}: {error}")
             continue
         if lacking:
-            first, *rest = lacking.splitlines()
-            how = "run downloads it" if dataset.download is not None else " ".join(rest)
+            first, _, how = lacking.removeprefix(f"data set '{name}': ").partition("; ")
             wrong = name in needed and dataset.download is None
             yield Finding("data", "bad" if wrong else "note", f"{name} is not there: {first}", how)
         elif any(now != then for then in planned.get(name, ())):

@@ -28,9 +28,8 @@ try:
     from prunebench.training.numerics import numerics_class
     said["numerics"] = numerics_class("cpu", 1)
     try:
-        import torchvision
+        from prunebench.vision import torchvision
         said["torchvision"] = torchvision.__version__
-        torchvision.ops.nms
     except Exception as error:
         said["torchvision_error"] = f"{type(error).__name__}: {error}"
     gpus = []
@@ -94,8 +93,10 @@ def judged(said: Mapping[str, Any], driver: list[str] | None, visible: str | Non
             "torch", "bad", said["error"], "install torch anew: https://pytorch.org/get-started/locally"
         )
         return
-    build = f"CUDA {said['cuda']}" if said["cuda"] else "for the CPU alone"
-    yield Finding("torch", "ok", f"torch {said['torch']}, built {build}; numerics class {said['numerics']}")
+    build = f"for CUDA {said['cuda']}" if said["cuda"] else "for the CPU alone"
+    vision = f", torchvision {said['torchvision']}" if "torchvision" in said else ""
+    what = f"torch {said['torch']}, built {build}{vision}; numerics class: {said['numerics']}"
+    yield Finding("torch", "ok", what)
     if "torchvision_error" in said:
         yield Finding(
             "torch", "bad", f"torchvision does not go with it: {said['torchvision_error']}",

@@ -30,7 +30,8 @@ def findings(host: Host) -> Iterator[Finding]:
                     "declare its version, so that its code need not be read",
                 )  # fmt: skip
     others = [origin for origin in host.plugins if origin.distribution != "prunebench"]
-    some = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
+    plural = {kind.kind: name for name, kind in KINDS.items()}
+    some = ", ".join(f"{number} {plural[kind]}" for kind, number in sorted(counts.items()))
     yield Finding("plugins", "ok", f"{len(host.plugins)} loaded, {len(others)} of them others': {some}")
     for problem in host.problems:
         first = (str(problem.error).strip().splitlines() or ["no reason given"])[0]
