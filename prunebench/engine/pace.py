@@ -29,7 +29,7 @@ SPREAD = 0.25
 GPU = 0.1
 """The ratio that a GPU begins with: what is assumed is assumed of one thread of a processor."""
 
-UNKNOWN = (1.0, 0.7, 0.4)
+UNKNOWN = (1.0, 0.7, 0.8)
 """That of the ratio itself: of a device that nothing is known of; of what is done on a known device; of a
 network with which that is done."""
 
