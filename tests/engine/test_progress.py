@@ -58,7 +58,7 @@ def test_at_half_time_of_the_quick_suite_the_end_is_known_to_a_fifth(quick: Plan
         left = end / 2
         assert abs(state.ends.middle - left) < 0.2 * left, (seed, state.ends.middle / left)
         within += state.ends.low <= left <= state.ends.high
-        assert state.ends.high < 1.75 * state.ends.low
+        assert state.ends.high < 1.9 * state.ends.low
         assert state.ends.measured
     assert within >= 3
 
