@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+from prunebench.isolation.float32 import plain_float32
 
 __all__ = ["deterministic", "numerics_class"]
 
@@ -52,7 +53,7 @@ def deterministic(device: str | torch.device) -> Iterator[None]:
         torch.use_deterministic_algorithms(True)
         memory.fill_uninitialized_memory = False
         cudnn.benchmark, cudnn.deterministic = False, True
-        with _plain_float32():
+        with plain_float32():
             yield
     finally:
         torch.set_deterministic_debug_mode(debug)
@@ -62,39 +63,3 @@ def deterministic(device: str | torch.device) -> Iterator[None]:
             os.environ.pop(_CUBLAS, None)
         else:
             os.environ[_CUBLAS] = workspace
-
-
-@contextmanager
-def _plain_float32() -> Iterator[None]:
-    """TF32 and bfloat16 stand-ins off. torch has an old and a new set of these switches: both are kept."""
-    backends: Any = torch.backends
-    switches = (
-        backends.cuda.matmul,
-        backends.cudnn.conv,
-        backends.cudnn.rnn,
-        backends.mkldnn.matmul,
-        backends.mkldnn.conv,
-        backends.mkldnn.rnn,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of every use of the old set
-        new = [switch.fp32_precision for switch in switches]
-        matmul = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            convolutions: bool | None = backends.cudnn.allow_tf32
-        except RuntimeError:  # the caller has set the new ones apart
-            convolutions = None
-        backends.cudnn.allow_tf32 = False
-        for switch in switches:
-            switch.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.set_float32_matmul_precision(matmul)
-            if convolutions is not None:
-                backends.cudnn.allow_tf32 = convolutions
-            for switch, value in zip(switches, new, strict=True):
-                switch.fp32_precision = value
