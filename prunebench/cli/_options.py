@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -187,10 +186,9 @@ class _Device(_Text):
     name = "device"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value).lower()
-        if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
-            raise UsageError(f"--device: found '{value}', allowed: cpu, cuda, cuda:N")
-        return text
+        from prunebench.engine.device import parse_device
+
+        return parse_device(str(value))
 
 
 def device_options(function: F) -> F:
@@ -208,9 +206,9 @@ def device_options(function: F) -> F:
             "--device",
             metavar="D",
             type=_Device(),
-            default="cpu",
+            default="auto",
             show_default=True,
-            help="cpu, cuda or cuda:N.",
+            help="cpu, cuda or cuda:N; auto: a GPU where there is one.",
         ),
     ):
         function = option(function)
@@ -256,6 +254,7 @@ def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:
 def request_of(suite: str, options: dict[str, Any]) -> Request:
     """Return the request that the shared options amount to; what a command lacks keeps its default."""
     from prunebench.engine.defaults import data_root, store_root
+    from prunebench.engine.device import resolve_device
     from prunebench.engine.session import Request
 
     if options.get("no_plugins") and options.get("load"):
@@ -271,7 +270,7 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         seeds=options.get("seeds"),
         limit=options.get("limit"),
         sparsities=tuple(options.get("sparsity", ())),
-        device=options.get("device", "cpu"),
+        device=resolve_device(options.get("device", "cpu")),
         threads=options.get("threads", 1),
         keep_states=options.get("keep_states", False),
     )

@@ -30,6 +30,9 @@ __all__ = ["Work", "supervised"]
 
 _PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
+EXIT_LEFT = 75
+"""The exit code of a process that another should take the place of, by BSD's sysexits."""
+
 REMINDER = 1.0
 """Seconds after which a process that has not ended is told again."""
 
@@ -46,15 +49,30 @@ class Work:
     """Where `say` writes: a file, as a pipe that nobody reads yet would fill up."""
     pipe: int | None = None
     """Where its end is announced."""
+    _told: dict[str, Any] = field(default_factory=dict)
     alone: bool = True
     """True if nobody watches: then nobody else says "stopping…"."""
 
     def say(self, **values: Any) -> None:
-        """Tell the watching process what the next one, should this one die, has to know."""
+        """Tell the watching process what the next one, should this one die, has to know: also later on."""
         if self.notes is not None:
+            self._told |= values
             with contextlib.suppress(OSError):
-                self.notes.write(json.dumps(values).encode())
+                self.notes.seek(0)
+                self.notes.write(json.dumps(self._told).encode())  # it only grows
                 self.notes.flush()
+
+    def leave(self, given_up: dict[str, str], why: str) -> None:
+        """End a process of its own that can do no more jobs, and let the next do the rest without these.
+
+        Returns where nobody watches, or where a process before this one has left for the same jobs.
+        """
+        if self.pipe is not None and not given_up.keys() <= self.given_up.keys():
+            complain(f"{why}; another process goes on")
+            self.say(left=given_up)
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(EXIT_LEFT)
 
     def end_at_once(self, code: int) -> None:
         """End a process of its own without Python's goodbye to every module, which takes a second."""
@@ -114,6 +132,7 @@ def supervised() -> Work:
             with contextlib.suppress(ValueError):  # it did not come to say all
                 work.said |= json.loads(notes.read())
         buried = _bury(work.said["store"], child) if work.said else {}
+        buried |= work.said.pop("left", {})
         work.given_up |= buried
         if not buried:
             complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")

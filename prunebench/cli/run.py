@@ -86,6 +86,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     work = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
+    from prunebench.engine.failures import WorkerLost
     from prunebench.errors import PluginError
 
     with _plain_warnings(), _streams(as_json) as stdout, stopping.listening(_teller(work)):
@@ -97,6 +98,9 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
             code = stopping.exit_code()
             work.end_at_once(code)
             ctx.exit(code)
+        except WorkerLost as lost:
+            work.leave({lost.failed.job.key: lost.failed.message}, str(lost))
+            raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise PluginError(
                 f"a plugin's code raised {type(error).__name__}{f' ({error})' if str(error) else ''}, "

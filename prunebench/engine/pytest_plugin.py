@@ -76,6 +76,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Once a worker of pytest-xdist has run its last item, let it help those that have not."""
     from prunebench import stopping
+    from prunebench.engine.pytest_gpus import leaving
     from prunebench.store import Unwritable
 
     stopping.check()  # a signal came while plugins were imported: not every import lets an interrupt through
@@ -83,7 +84,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     config = session.config
     if hasattr(config, "workerinput") and not (session.shouldstop or session.shouldfail):
         for suite in all_loaded(config) if not config.getvalue("maxfail") else ():
-            with stopping.listening(), contextlib.suppress(Unwritable):  # an item of another meets it too
+            # an item of another meets a store that cannot be written too
+            with stopping.listening(), leaving(config), contextlib.suppress(Unwritable):
                 suite.worker.help()
     return ran
 
@@ -126,6 +128,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Freeze the plans before a worker of pytest-xdist starts, and tell it where."""
+    from prunebench.engine.pytest_gpus import LostWorkers
     from prunebench.errors import PrunebenchError, readable
 
     config: pytest.Config = node.config
@@ -143,6 +146,7 @@ def pytest_configure_node(node: Any) -> None:
     except PrunebenchError as error:
         raise pytest.UsageError(str(error)) from error
     if told:
+        LostWorkers.of(config)  # listens from here on
         node.workerinput["prunebench"] = json.dumps(told)
 
 
@@ -150,7 +154,10 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
     """Write down what a worker that died was working on, and let its item say so; a check waits anew."""
     from prunebench.engine.failures import JobFailed
+    from prunebench.engine.pytest_gpus import LostWorkers
 
+    if LostWorkers.of(config_of(sched)).takes_up(crashitem, report, sched):
+        return
     for suite in all_loaded(config_of(sched)):
         store, jobs = suite.worker.store, suite.session.plan.jobs
         for _ in range(20):  # a killed process closes its pipes a moment before it is gone

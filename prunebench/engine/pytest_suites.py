@@ -101,6 +101,7 @@ def suites_of(config: pytest.Config) -> list[Path]:
 def request_for(config: pytest.Config, path: Path) -> Request:
     """Return the request that pytest's options amount to for one suite file. Raises: UsageError."""
     from prunebench.engine.defaults import data_root, store_root
+    from prunebench.engine.device import parse_device, resolve_device
     from prunebench.engine.session import Request
     from prunebench.errors import UsageError
 
@@ -127,7 +128,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
         seeds=option("seeds"),
         limit=option("limit"),
         sparsities=tuple(option("sparsity") or ()),
-        device=option("device") or "cpu",
+        device=resolve_device(parse_device(option("device") or "auto")),
         threads=option("threads") or 1,
         keep_states=option("keep-states"),
     )

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prunebench import stopping
+from prunebench.engine.failures import WorkerLost
 from prunebench.engine.pytest_items import summary
 from prunebench.engine.pytest_suites import Loaded, Notice
 from prunebench.engine.selection import node_name
@@ -39,6 +40,8 @@ class RunReport:
     """Why the store cannot be written, if that ended the run."""
     problem: str = ""
     """Why the run could not start or go on, otherwise."""
+    lost: WorkerLost | None = None
+    """Why this very process can do no more jobs, if that ended the run."""
 
     @property
     def jobs(self) -> int:
@@ -128,9 +131,10 @@ class CellReporter:
 
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
         """Print our own notices, once; warnings of libraries are for the job's log."""
-        if warning_message.category is Notice and str(warning_message.message) not in self._notices:
-            self._notices.add(str(warning_message.message))
-            self._print(str(warning_message.message), "yellow")
+        text = str(warning_message.message)
+        if issubclass(warning_message.category or Warning, Notice) and text not in self._notices:
+            self._notices.add(text)
+            self._print(text, "yellow")
 
     # -- cells -----------------------------------------------------------------------------------------
 

@@ -70,7 +70,8 @@ def run_cells(
 ) -> Outcome:
     """Run the cells (None: all of the plan) that are not done, in this process or on `workers` processes.
 
-    Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start.
+    Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
+    WorkerLost where this process can use its GPU no more: another has to do the rest.
     """
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
@@ -102,6 +103,8 @@ def run_cells(
     report = plugin.report
     if report.unwritable:
         raise StoreError(report.unwritable)
+    if report.lost is not None:
+        raise report.lost
     if report.problem:
         raise PrunebenchError(report.problem)
     last = Snapshot(session.plan, store)

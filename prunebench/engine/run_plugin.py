@@ -16,6 +16,7 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine import pytest_private
+from prunebench.engine.pytest_gpus import LEFT
 from prunebench.engine.pytest_private import hurry_exit, live_nodes, next_event, send_signal, silence
 from prunebench.engine.pytest_suites import Loaded, use
 from prunebench.engine.reporter import CellReporter, RunReport
@@ -116,6 +117,12 @@ class RunPlugin:
             self._stillborn += 1
             self.report.problem = "a worker cannot start"
 
+    @pytest.hookimpl
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep why the session ended early, where that was no signal."""
+        if isinstance(excinfo.value, pytest.exit.Exception):
+            self.report.problem = self.report.problem or str(excinfo.value)
+
     # -- workers that are to stop ------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
@@ -123,6 +130,7 @@ class RunPlugin:
         """Where the run was told to stop, tell the workers, and wait for what they still have to say."""
         if not self._workers:
             self.report.made[""] = [job.key for job in self._loaded.worker.made]
+            self.report.lost = session.config.stash.get(LEFT, None)
             return
         distributed = pytest_private.distributed(session.config)
         if stopping.requested() and distributed is not None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunebench.engine.device import check_device
+from prunebench.engine.gpus import gpus_here
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
@@ -131,8 +133,8 @@ class Session:
 
         Raises: DataError where no cell can run; UsageError.
         """
-        _check_device(self.request.device)
         wanted = self.plan.cells if cells is None else cells
+        self._check_devices(wanted)
         needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
         missing, planned_blind = dict(self.plan.missing_data), False
         for name in [name for name in missing if name in needed]:
@@ -154,6 +156,26 @@ class Session:
         self.plan.missing_data = missing
         if wanted and all(self.plan.lacks(cell) for cell in wanted):
             raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
+
+    def _check_devices(self, cells: Sequence[PlannedCell]) -> None:
+        """Make sure that the devices are there that these cells train and score on. Raises: UsageError."""
+        check_device(self.request.device)
+        scorers = self.scorers_on_gpu(cells)
+        if scorers and not gpus_here():
+            raise UsageError(
+                f'cells score on a GPU (device = "cuda" of {", ".join(scorers)}), and torch sees none: '
+                "select others (-k), or run where there is one"
+            )
+
+    def scorers_on_gpu(self, cells: Sequence[PlannedCell] | None = None) -> list[str]:
+        """Return the names of the scorers that a cell of these (None: all) runs on a GPU, sorted."""
+        jobs = self.plan.jobs
+        uses = {key: [use for use in job.params.scorers if use.device != "cpu"] for key, job in jobs.items()}
+        on_gpu = {key for key, names in uses.items() if names}
+        if on_gpu and cells is not None:
+            targets = (key for cell in cells for key in cell.targets)
+            on_gpu &= set(self.plan.remaining(targets, lambda key: False))
+        return sorted({use.name for key in on_gpu for use in uses[key]})
 
     def check_identities(self) -> None:
         """Make sure that the components here are those that a thawed plan was made with.
@@ -201,13 +223,3 @@ class Session:
             suite=self.plan.suite,
         )
         return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    kind = device.split(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"--device: found '{device}', allowed: cpu, cuda, cuda:N")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device: cuda was asked for, and this torch sees no GPU")

@@ -18,7 +18,7 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed
+from prunebench.engine.failures import JobFailed, WorkerLost
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds
@@ -100,7 +100,8 @@ class Worker:
         """Make all that a cell is asked for; return the number of its jobs that ran here.
 
         Raises: JobFailed, naming the job (of this cell or of what it needs) and its error; DataError where
-        the cell's data are not there, which is no failed attempt.
+        the cell's data are not there, which is no failed attempt; WorkerLost where this process can go on
+        with none.
         """
         before = len(self.made)
         lacks = self.plan.lacks(cell)
@@ -112,13 +113,13 @@ class Worker:
         return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
-        """Make one job's output and whatever it needs. Raises: JobFailed."""
+        """Make one job's output and whatever it needs. Raises: JobFailed, WorkerLost."""
         self._pull([target])
 
     def help(self) -> None:
         """Run jobs of the selected cells until none of those is left that can be made.
 
-        A job that fails is written down; whoever asks for its cell says so.
+        A job that fails is written down; whoever asks for its cell says so. Raises: WorkerLost.
         """
         while (choice := self._choose(())) is not None:
             stopping.check()
@@ -301,8 +302,11 @@ class Worker:
                 self._drop(self.plan.needs(job.key))
 
     def _fails(self, job: Job, failed: JobFailed) -> None:
-        self._failed[job.key] = failed
+        """Take in that a job failed. Raises: WorkerLost where no other can be done in this process."""
+        self._failed[job.key] = failed.with_traceback(None)
         self._work.failed(job.key)
+        if failed.device_lost:
+            raise WorkerLost(failed)
 
     @cached_property
     def _parts(self) -> dict[str, tuple[str, ...]]:
