@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["CUBLAS", "SHARED_BY", "prepare_process", "shared_by"]
+__all__ = ["CUBLAS", "SHARED_BY", "gpus_of_slot", "has_slot", "prepare_process", "shared_by"]
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -23,6 +23,17 @@ def prepare_process() -> None:
     """
     if os.environ.get(CUBLAS) not in _REPEATABLE:
         os.environ[CUBLAS] = _REPEATABLE[0]
+
+
+def has_slot() -> bool:
+    """True if whoever started this worker has given it GPUs of its own (`prunebench.engine.slots`)."""
+    return SHARED_BY in os.environ
+
+
+def gpus_of_slot() -> int:
+    """Return how many GPUs this worker was given; 1 where it was given none, or was not told."""
+    said = os.environ.get("CUDA_VISIBLE_DEVICES", "") if has_slot() else ""
+    return max(1, len(said.split(",")))
 
 
 def shared_by() -> int:

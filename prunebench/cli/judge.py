@@ -181,7 +181,17 @@ def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, An
         replace(judged.path, judged.text.encode())
     shared = {
         name: options[name]
-        for name in ("store", "data", "no_plugins", "load", "device", "threads", "workers")
+        for name in (
+            "store",
+            "data",
+            "no_plugins",
+            "load",
+            "device",
+            "threads",
+            "workers",
+            "workers_per_gpu",
+            "gpus_per_worker",
+        )
     }
     with lasting_stderr() as stream, contextlib.redirect_stdout(stream):
         try:

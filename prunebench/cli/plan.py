@@ -10,12 +10,12 @@ import click
 from prunebench.cli._options import (
     as_json,
     device_options,
-    number_of_workers,
     places_options,
     request_of,
     selection_options,
     suite_argument,
     workers_option,
+    workforce_of,
 )
 
 __all__ = ["command"]
@@ -61,7 +61,7 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workers=number_of_workers(options["workers"]),
+        workforce=workforce_of(options, session.request),
         again=options["again"],
     )
     if as_json:

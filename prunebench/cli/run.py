@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from prunebench.cli._engines import chosen_front, engine_options
 from prunebench.cli._options import (
     as_json,
     device_options,
-    number_of_workers,
     places_options,
     request_of,
     selection_options,
     suite_argument,
     workers_option,
+    workforce_of,
 )
 from prunebench.cli._supervise import Work, supervised
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
+    from prunebench.engine.fronts import Front
     from prunebench.engine.run import Earlier, Outcome
 
 __all__ = ["command", "lasting_stderr"]
@@ -56,6 +58,7 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 @workers_option
 @places_options
 @device_options
+@engine_options
 @click.option(
     "--keep-states",
     is_flag=True,
@@ -83,6 +86,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     """
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("-q and -v: give one of them")
+    front = chosen_front(ctx, options)
     work = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
@@ -91,7 +95,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
 
     with _plain_warnings(), _streams(as_json) as stdout, stopping.listening(_teller(work)):
         try:
-            report, code = _run(suite, options, as_json, work)
+            report, code = _run(suite, options, as_json, work, front)
         except stopping.Stopped:
             stopping.heard()
             complain("Interrupted.")
@@ -207,25 +211,28 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
         say_json(value)
 
 
-def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tuple[dict[str, Any], int]:
+def _run(
+    suite: str, options: dict[str, Any], as_json: bool, work: Work, front: Front | None
+) -> tuple[dict[str, Any], int]:
     from prunebench.cli._damage import say_damaged, say_made_again
     from prunebench.cli._ending import summary
     from prunebench.cli._output import complain, problems, say
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome, run_cells
-    from prunebench.engine.session import Session
+    from prunebench.engine.session import Session, slots_of
     from prunebench.errors import StoreError
     from prunebench.store import Store, now_text
 
     since = now_text()
     session = Session.prepare(request_of(suite, options))
+    workforce = workforce_of(options, session.request)
     if not work.said:
         problems(session.host)
     overview = Overview.of(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workers=number_of_workers(options["workers"]),
+        workforce=workforce,
         again=() if work.said else options["again"],  # one that died has kept aside what was there
         mend=True,
     )
@@ -241,7 +248,8 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         return told
     if not work.said:
         overview.say_heading(missing=False)
-    session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
+    to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
+    session.ready(to_do, here=front is None)
     store = Store.open(session.request.store)
     began = float(work.said.get("began", time.monotonic()))
     overview.keep_aside(store)
@@ -255,10 +263,12 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         store,
         cells=overview.cells,
         first_failure=options["first_failure"],
-        workers=number_of_workers(options["workers"]) if options["workers"] else None,
+        workers=workforce.workers if options["workers"] or workforce.slots else None,
+        slots=slots_of(session, workforce, to_do),
         quiet=options["quiet"],
         verbose=options["verbose"] and not work.said,
         earlier=earlier,
+        front=front,
     )
     seconds = time.monotonic() - began
     say()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 
 from prunebench.engine.gpus import VISIBLE, Gpu, cuda_of_torch, gpus_here
-from prunebench.errors import UsageError
+from prunebench.errors import PrunebenchError, UsageError
+from prunebench.process import has_slot
 
-__all__ = ["ALLOWED", "check_device", "index_of", "parse_device", "resolve_device"]
+__all__ = ["ALLOWED", "check_device", "index_of", "parse_device", "resolve_device", "start_device"]
 
 ALLOWED = "auto, cpu, cuda, cuda:N"
 
@@ -45,9 +47,12 @@ def index_of(device: str) -> int | None:
 
 
 def resolve_device(device: str, gpus: Callable[[], Sequence[Gpu]] = gpus_here) -> str:
-    """Return the device that a word means: "auto" is cuda where there is a GPU, else cpu."""
+    """Return the device that a word means: "auto" is cuda where there is a GPU, else cpu.
+
+    A worker that was given a slot sees only that: outside it may be cuda:3, to the worker it is its first.
+    """
     if device != "auto":
-        return device
+        return "cuda" if index_of(device) is not None and has_slot() else device
     return "cuda" if gpus() else "cpu"
 
 
@@ -64,6 +69,25 @@ def check_device(device: str, gpus: Callable[[], Sequence[Gpu]] = gpus_here) -> 
         raise UsageError(f"--device: {device} was asked for, and there is only {names}{_listed()}")
 
 
+def start_device(device: str) -> None:
+    """See, at the start of a process that works on it, that a GPU does what it is told; imports torch.
+
+    Raises: PrunebenchError.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        place = torch.device(device)
+        if place.index is not None:
+            torch.cuda.set_device(place)  # for good: also what runs between jobs is on no other
+        torch.ones(2, device=place).sum().item()
+    except (RuntimeError, AssertionError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise PrunebenchError(f"{device} does not work{_listed()}: {first}") from error
+
+
 def _no_gpu() -> str:
     """Return why there is no GPU: the build of torch, the list that hides them, or the machine."""
     if cuda_of_torch() is None:
@@ -75,7 +99,5 @@ def _no_gpu() -> str:
 
 
 def _listed() -> str:
-    import os
-
     said = os.environ.get(VISIBLE)
     return "" if said is None else f" ({VISIBLE} is '{said}')"

@@ -15,10 +15,13 @@ from typing import Any, NoReturn
 
 import pytest
 
+from prunebench.engine.device import check_device
 from prunebench.engine.failures import WorkerLost
-from prunebench.engine.pytest_suites import Notice
+from prunebench.engine.gpus import gpus_here
+from prunebench.engine.pytest_suites import Notice, request_for, suites_of
+from prunebench.engine.slots import Slot, workforce
 
-__all__ = ["LEFT", "DeviceLost", "LostWorkers", "give_slots", "leaving"]
+__all__ = ["LEFT", "DeviceLost", "LostWorkers", "give_slots", "leaving", "slots_of_suites"]
 
 EXIT_LOST = 75
 """The exit code of a process that another should take the place of, by BSD's sysexits."""
@@ -107,6 +110,19 @@ class LostWorkers:
             return False
         report.outcome = "rerun"
         return True
+
+
+def slots_of_suites(config: pytest.Config, workers: int) -> Sequence[Slot]:
+    """Return a slot for each worker that pytest was asked for, where its suites run on GPUs; else none.
+
+    Raises: UsageError for more workers than slots.
+    """
+    for path in suites_of(config):
+        device = request_for(config, path).device
+        if device != "cpu":
+            check_device(device)
+            return workforce(str(workers), device, gpus_here, cores=lambda: workers).slots
+    return ()
 
 
 def give_slots(specs: Sequence[Any], environments: Sequence[Mapping[str, str]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """In a worker of `prunebench run`, listen to signals from the start to the end."""
+    """In a worker of `prunebench run`, listen to signals from the start to the end, and try its device."""
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
+        from prunebench.engine.device import resolve_device, start_device
+        from prunebench.engine.session import Request
+        from prunebench.process import prepare_process
 
         stack = contextlib.ExitStack()
         stack.enter_context(stopping.listening())
         config.add_cleanup(stack.close)
         silence(config)  # nobody sees it, and it would spend seconds on the traceback of an interrupt
+        prepare_process()
+        request = Request.from_json(config.getoption("--prunebench-request"))
+        start_device(resolve_device(request.device))
 
 
 @pytest.hookimpl
@@ -123,6 +129,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix != ".toml" or not is_named(file_path, parent.session):
         return None
     return SuiteFile.from_parent(parent, path=file_path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
+    """Give the workers of suites that run on GPUs their slots; `prunebench run` has chosen its own."""
+    if config.getoption("--prunebench-request") or not suites_of(config):
+        return
+    from prunebench.engine.pytest_gpus import give_slots, slots_of_suites
+    from prunebench.errors import UsageError
+
+    try:
+        give_slots(specs, [slot.environment for slot in slots_of_suites(config, len(specs))])
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -168,8 +168,10 @@ def standing(config: pytest.Config, path: Path) -> Standing:
 
 def _load(config: pytest.Config, path: Path) -> Loaded:
     from prunebench.engine.session import Session
+    from prunebench.process import prepare_process
     from prunebench.store import Store, now_text
 
+    prepare_process()
     request = request_for(config, path)
     told: dict[str, Any] = getattr(config, "workerinput", {})
     of_suite = json.loads(told.get("prunebench", "{}")).get(str(path))

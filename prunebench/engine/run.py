@@ -14,14 +14,21 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prunebench import stopping
+from prunebench.engine.device import start_device
+from prunebench.engine.fronts import Assignment, Front
+from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.pytest_suites import Loaded
+from prunebench.engine.reporter import CellReporter, RunReport
 from prunebench.engine.run_plugin import RunPlugin
 from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
+from prunebench.engine.slots import Slot
+from prunebench.engine.worker import Worker
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import PlannedCell
@@ -64,11 +71,15 @@ def run_cells(
     cells: Sequence[PlannedCell] | None = None,
     first_failure: bool = False,
     workers: int | None = None,
+    slots: Sequence[Slot] = (),
     quiet: bool = False,
     verbose: bool = False,
     earlier: Earlier | None = None,
+    front: Front | None = None,
 ) -> Outcome:
-    """Run the cells (None: all of the plan) that are not done, in this process or on `workers` processes.
+    """Run the cells (None: all of the plan) that are not done: in this process, on `workers` processes, or
+    wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
+    are some.
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
     WorkerLost where this process can use its GPU no more: another has to do the rest.
@@ -96,11 +107,22 @@ def run_cells(
     )
     if session.frozen is None:
         session.freeze(store)
-    plugin = RunPlugin(
-        loaded, shown=len(to_do) - len(items), before=before, quiet=quiet, verbose=verbose, workers=workers
-    )
-    code = _pytest(session, plugin, first_failure, workers)
-    report = plugin.report
+    shown: dict[str, Any] = {
+        "shown": len(to_do) - len(items),
+        "before": before,
+        "quiet": quiet,
+        "verbose": verbose,
+    }
+    if front is None:
+        plugin = RunPlugin(loaded, workers=workers, slots=slots, **shown)
+        code = _pytest(session, plugin, first_failure, workers)
+        report = plugin.report
+    else:
+        report = RunReport()
+        given_up = loaded.worker.given_up
+        assignment = Assignment(session, store, items, since, given_up, workers, first_failure)
+        _elsewhere(front, assignment, loaded.worker, CellReporter(loaded, report, **shown), report)
+        code = 0
     if report.unwritable:
         raise StoreError(report.unwritable)
     if report.lost is not None:
@@ -134,6 +156,25 @@ def run_cells(
     return outcome
 
 
+def _elsewhere(
+    front: Front, assignment: Assignment, worker: Worker, reporter: CellReporter, report: RunReport
+) -> None:
+    """Let a front get the cells made; `report` says then what became of them."""
+    reporter.pytest_sessionstart()
+    try:
+        watch = Watch(worker, assignment.cells, report, reporter, first_failure=assignment.first_failure)
+        try:
+            front.run(assignment, watch)
+        except stopping.Stopped:
+            stopping.heard()
+            report.interrupted = True
+        except PrunebenchError as error:
+            report.problem = str(error)
+        report.reported[""] = watch.jobs()
+    finally:
+        reporter.pytest_sessionfinish()
+
+
 def _pytest(session: Session, plugin: RunPlugin, first_failure: bool, workers: int | None) -> int:
     request = replace(session.request, suite=str(session.path))
     args = [
@@ -161,6 +202,8 @@ def _pytest(session: Session, plugin: RunPlugin, first_failure: bool, workers: i
             "--max-worker-restart",
             "100000",
         ]
+    if not workers:
+        start_device(request.device)
     with _surroundings(), plugin.hearing_workers():
         return int(pytest.main(args, plugins=[plugin]))
 

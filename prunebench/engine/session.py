@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunebench.engine.device import check_device
+from prunebench.engine.device import check_device, resolve_device
 from prunebench.engine.gpus import gpus_here
+from prunebench.engine.slots import Slot, Workforce, shared_slots
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from prunebench.plan.cells import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session"]
+__all__ = ["Request", "Session", "slots_of"]
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,20 @@ class Session:
         plan = make_plan(suite, host, Path(request.data))
         return cls(request, host, plan, suite.path, seconds=time.perf_counter() - began)
 
-    def ready(self, cells: Sequence[PlannedCell] | None = None, *, fetch: bool = True) -> None:
+    def ready(
+        self, cells: Sequence[PlannedCell] | None = None, *, fetch: bool = True, here: bool = True
+    ) -> None:
         """Make sure that what these cells read (None: all cells) is there, before anything is written.
 
         Downloads data sets that are missing and can be fetched, where `fetch` allows it. What is then still
-        missing stops the cells that need it, not the others.
+        missing stops the cells that need it, not the others. The device must be one of this machine, unless
+        they are to run elsewhere (`here` is false).
 
         Raises: DataError where no cell can run; UsageError.
         """
         wanted = self.plan.cells if cells is None else cells
-        self._check_devices(wanted)
+        if here:
+            self._check_devices(wanted)
         needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
         missing, planned_blind = dict(self.plan.missing_data), False
         for name in [name for name in missing if name in needed]:
@@ -218,8 +223,15 @@ class Session:
             host=self.host,
             data_root=Path(self.request.data),
             jobs=self.plan.jobs,
-            device=self.request.device,
+            device=resolve_device(self.request.device),
             threads=self.request.threads,
             suite=self.plan.suite,
         )
         return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
+
+
+def slots_of(session: Session, workforce: Workforce, cells: Sequence[PlannedCell]) -> Sequence[Slot]:
+    """Return the slot of each worker; on the CPU they have some where one of the cells scores on a GPU."""
+    if session.request.device == "cpu" and session.scorers_on_gpu(cells):
+        return shared_slots(gpus_here(), workforce.workers)
+    return workforce.slots

@@ -8,14 +8,16 @@ finds its own. A worker that takes a dead one's place takes its slot.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from prunebench.engine.device import index_of
 from prunebench.engine.gpus import VISIBLE, Gpu
 from prunebench.errors import UsageError
 from prunebench.process import SHARED_BY
 
-__all__ = ["Slot", "chosen_gpus", "make_slots", "refuse_more", "shared_slots"]
+__all__ = ["ONE", "Slot", "Workforce", "make_slots", "shared_slots", "workforce"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,61 @@ class Slot:
         return {VISIBLE: ",".join(self.gpus), SHARED_BY: str(self.shared_by)}
 
 
-def chosen_gpus(gpus: Sequence[Gpu], index: int | None) -> list[Gpu]:
-    """Return the GPUs that workers are spread over: all that may be used, or the one of --device cuda:N."""
-    return list(gpus) if index is None else list(gpus[index : index + 1])
+@dataclass(frozen=True)
+class Workforce:
+    """How many workers there are, and what each may use."""
+
+    workers: int
+    slots: tuple[Slot, ...] = ()
+    """A slot for each; none where they use no GPU, or there is but one process, which uses what it sees."""
+    gpus: int = 0
+    """How many GPUs they have together."""
+    model: str = ""
+    """What the first of these is, as its driver says."""
+
+
+ONE = Workforce(1)
+
+
+def workforce(
+    asked: str | None,
+    device: str,
+    gpus: Callable[[], Sequence[Gpu]],
+    *,
+    cores: Callable[[], int],
+    per_gpu: int = 1,
+    per_worker: int = 1,
+) -> Workforce:
+    """Return the workers that -n asks for: None (this process alone), a number, or "auto".
+
+    On the CPU "auto" is one a core. On GPUs it is a worker for each slot: of all GPUs that may be used, or of
+    the one that "cuda:N" names.
+
+    Raises: UsageError for more workers than slots, and for slots where there is no GPU.
+    """
+    if device == "cpu":
+        for option, value in (("--workers-per-gpu", per_gpu), ("--gpus-per-worker", per_worker)):
+            if value > 1:
+                raise UsageError(f"{option} {value}: no GPU is used, the device is cpu")
+        return Workforce(cores() if asked == "auto" else int(asked or 1))
+    index = index_of(device)
+    seen = gpus()
+    if not seen:  # said before anything starts (`check_device`); what is planned may be for another machine
+        return Workforce(1 if asked in (None, "auto") else int(asked), gpus=1)
+    chosen = seen if index is None else seen[index : index + 1]
+    slots = make_slots(chosen, per_gpu=per_gpu, per_worker=per_worker)
+    if asked is None:
+        return Workforce(1, gpus=per_worker, model=chosen[0].model)
+    workers = len(slots) if asked == "auto" else int(asked)
+    _refuse_more(workers, slots, chosen)
+    used = tuple(slots[:workers])
+    sharing = Counter(slot.gpus for slot in used)
+    return Workforce(
+        workers,
+        tuple(replace(slot, shared_by=sharing[slot.gpus]) for slot in used),
+        len({gpu for slot in used for gpu in slot.gpus}),
+        chosen[0].model,
+    )
 
 
 def make_slots(gpus: Sequence[Gpu], *, per_gpu: int = 1, per_worker: int = 1) -> list[Slot]:
@@ -72,15 +126,16 @@ def shared_slots(gpus: Sequence[Gpu], workers: int) -> list[Slot]:
     return [Slot((gpus[place % len(gpus)].word,), sharing[place % len(gpus)]) for place in range(workers)]
 
 
-def refuse_more(workers: int, slots: Sequence[Slot], gpus: Sequence[Gpu]) -> None:
+def _refuse_more(workers: int, slots: Sequence[Slot], gpus: Sequence[Gpu]) -> None:
     """Refuse more workers than there are slots, and say what would make more. Raises: UsageError."""
     if workers <= len(slots):
         return
     each = -(-workers // max(1, len(gpus)))
-    held = "" if not slots or len(slots[0].gpus) == 1 else f", {len(slots[0].gpus)} to a worker"
+    held = len(slots[0].gpus) if slots else 1
+    more = f", and `--workers-per-gpu {each}` lets {each} share a GPU" if held == 1 else ""
     raise UsageError(
-        f"-n {workers}: {_found(gpus)}{held}, so there is room for {len(slots)}; `-n auto` starts as many, "
-        f"and `--workers-per-gpu {each}` lets {each} share a GPU"
+        f"-n {workers}: {_found(gpus)}{f', {held} to a worker' if held > 1 else ''}, so there is room for "
+        f"{len(slots)} {'worker' if len(slots) == 1 else 'workers'}; `-n auto` starts as many{more}"
     )
 
 

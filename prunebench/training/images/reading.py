@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from prunebench.errors import DataError, UsageError
+from prunebench.process import gpus_of_slot, shared_by
 from prunebench.training.images.augment import Augmentation, make_augmentations
 from prunebench.training.images.files import ImageFiles
 from prunebench.training.images.normalize import Normalization
@@ -27,6 +28,9 @@ from prunebench.training.streams import Stream, stream
 
 __all__ = ["ImagesOnDisk", "BatchesFromDisk", "default_loaders"]
 
+MOST = 8
+"""Processes that read images for one GPU: they keep it busy, and their batches fill /dev/shm."""
+
 _Wanted = tuple[int, tuple[Any, ...]]
 """An image's number, and its row of each augmentation's draws."""
 
@@ -34,17 +38,26 @@ _Wanted = tuple[int, tuple[Any, ...]]
 def default_loaders() -> int:
     """Return how many processes read images: PRUNEBENCH_LOADERS, else this worker's share of the cores.
 
-    0 reads in the training process itself. No number changes a result.
+    At most eight for a GPU, or for a process without one: those that share a GPU divide them. 0 reads in the
+    training process itself. No number changes a result.
 
     Raises: UsageError where the variable holds no whole number.
     """
     said = os.environ.get("PRUNEBENCH_LOADERS")
     if said is None:
         workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-        return max(1, min(8, (os.cpu_count() or 1) // workers))
+        return max(1, min(MOST // shared_by() * gpus_of_slot(), _cores() // workers))
     if not said.isdecimal():
         raise UsageError(f"PRUNEBENCH_LOADERS is {said!r}; allowed: a whole number of processes, 0 for none")
     return int(said)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: a scheduler may have given it a part of the machine."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 class ImagesOnDisk:
