@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -71,39 +72,33 @@ def visible(present: Sequence[Gpu], variable: str | None) -> list[Gpu]:
     """
     if variable is None:
         return [part for gpu in present for part in (gpu.parts or (gpu,))]
-    if variable.startswith(("GPU-", "MIG-")):
-        return _named(present, variable.split(","), variable[:4])
-    seen: list[Gpu] = []
-    for word in variable.split(","):
-        number = re.match(r"[+-]?\d+", word.strip())  # as C's strtoul, which CUDA uses, reads "1gpu"
-        index = int(number[0]) if number else -1
-        if not 0 <= index < len(present):
-            break
-        seen.append(replace(present[index], word=str(index)))
-    return _once(seen)
+    kind = variable[:4]
+    if kind in ("GPU-", "MIG-"):
+        words = list(takewhile(lambda word: word.startswith(kind), variable.split(",")))
+        there = [one for gpu in present for one in (gpu.parts if kind == "MIG-" else (gpu,))]
+        seen = [_named(there, word) for word in words]
+    else:
+        words = list(takewhile(lambda index: not index.startswith("-"), map(_index, variable.split(","))))
+        seen = [replace(present[i], word=word) if (i := int(word)) < len(present) else None for word in words]
+    if len(set(words)) < len(words):  # one that is named twice hides all
+        return []
+    valid = seen[: seen.index(None)] if None in seen else seen
+    once = {gpu.uuid or gpu.word: gpu for gpu in valid if gpu is not None}
+    return list(once.values()) if len(once) == len(valid) else []
 
 
-def _named(present: Sequence[Gpu], words: Sequence[str], kind: str) -> list[Gpu]:
-    """Return the GPUs of these names; a name may be cut short where that leaves one GPU."""
-    there = [one for gpu in present for one in (gpu.parts if kind == "MIG-" else (gpu,))]
-    seen: list[Gpu] = []
-    for word in words:
-        if not word.startswith(kind):
-            break
-        fitting = [one for one in there if one.uuid.startswith(word)]
-        if "/" in word:  # an older driver's name of a part, which it lists by no other
-            seen.append(Gpu(word, uuid=word))
-        elif len(fitting) == 1:
-            seen.append(replace(fitting[0], word=word))
-        else:
-            break
-    return _once(seen)
+def _index(word: str) -> str:
+    """Return the number that a word begins with, as C's strtoul reads it ("1gpu" is 1); "-1" for none."""
+    number = re.match(r"[+-]?\d+", word.strip())
+    return str(int(number[0])) if number else "-1"
 
 
-def _once(seen: list[Gpu]) -> list[Gpu]:
-    """Return the GPUs, or none where one is named twice: so does CUDA."""
-    marks = [gpu.uuid or gpu.word for gpu in seen]
-    return seen if len(set(marks)) == len(marks) else []
+def _named(there: Sequence[Gpu], word: str) -> Gpu | None:
+    """Return the GPU of this name, which may be cut short where that leaves one; None for no one GPU."""
+    if "/" in word:  # an older driver's name of a part, which it lists by no other
+        return Gpu(word, uuid=word)
+    fitting = [one for one in there if one.uuid.startswith(word)]
+    return replace(fitting[0], word=word) if len(fitting) == 1 else None
 
 
 # -- what is there -------------------------------------------------------------------------------------------

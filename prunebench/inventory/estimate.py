@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
-"""Multiply-accumulates a second: of one thread; of a GPU that nothing is known of, busy with small networks."""
+"""Multiply-accumulates a second: of one thread; of a GPU of an unknown model, busy with small networks."""
 
 TERAFLOPS = {
     "GTX 1080 Ti": 11.3,
