@@ -111,7 +111,7 @@ class ImagesOnDisk:
         wanted: list[_Wanted] = [(number, ()) for number in range(len(self))]
         batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
         for images in _read(self, Prepare(self.files.shape, ()), batches, self.loaders):
-            yield images.to(self.device)
+            yield images.to(self.device, non_blocking=True)  # pinned there, so nothing is waited for
 
     def path(self, number: int) -> Path:
         """Return the file of an image."""
@@ -145,6 +145,8 @@ class BatchesFromDisk:
         self._next = -1
         self._coming: Iterator[torch.Tensor] = iter(())
         self._order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._in_order = labels[:0]
+        """The labels of the epoch at hand: on the device, where a copy a step would be waited for."""
 
     def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (float32 normalised images N×C×H×W, labels) of the step after `step` steps.
@@ -154,13 +156,13 @@ class BatchesFromDisk:
         epoch, position = divmod(step, self.per_epoch)
         if step != self._next or position == 0:
             self._order = stream(self._seed, "order", epoch).permutation(self.examples)
+            self._in_order = self._labels[torch.from_numpy(self._order).to(self._labels.device)]
             batches = _Batches(self, epoch, position)
             self._coming = _read(self._images, self._prepare, batches, self._images.loaders)
         images = next(self._coming).to(self._images.device, non_blocking=True)
         images = images.contiguous(memory_format=self._layout)
         self._next = step + 1
-        chosen = torch.from_numpy(self._order[self.part(position)]).to(self._labels.device)
-        return self._normalized(images), self._labels.index_select(0, chosen)
+        return self._normalized(images), self._in_order[self.part(position)]
 
     def part(self, position: int) -> slice:
         """Return the positions in the epoch of its batch number `position`."""
