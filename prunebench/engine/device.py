@@ -58,7 +58,7 @@ def resolve_device(device: str, gpus: Callable[[], Sequence[Gpu]] = gpus_here) -
 
 def check_device(device: str, gpus: Callable[[], Sequence[Gpu]] = gpus_here) -> None:
     """Refuse a device that is not there, with what to do. Raises: UsageError."""
-    if parse_device(device) == "cpu":
+    if parse_device(device) in ("cpu", "auto"):
         return
     there = gpus()
     index = index_of(device)

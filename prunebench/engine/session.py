@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from prunebench.engine.slots import Slot, Workforce, shared_slots
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
+from prunebench.inventory.making import Making
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
@@ -139,7 +140,7 @@ class Session:
         """
         wanted = self.plan.cells if cells is None else cells
         if here:
-            self._check_devices(wanted)
+            self.check_devices(wanted)
         needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
         missing, planned_blind = dict(self.plan.missing_data), False
         for name in [name for name in missing if name in needed]:
@@ -162,7 +163,7 @@ class Session:
         if wanted and all(self.plan.lacks(cell) for cell in wanted):
             raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
 
-    def _check_devices(self, cells: Sequence[PlannedCell]) -> None:
+    def check_devices(self, cells: Sequence[PlannedCell]) -> None:
         """Make sure that the devices are there that these cells train and score on. Raises: UsageError."""
         check_device(self.request.device)
         scorers = self.scorers_on_gpu(cells)
@@ -182,12 +183,14 @@ class Session:
             on_gpu &= set(self.plan.remaining(targets, lambda key: False))
         return sorted({use.name for key in on_gpu for use in uses[key]})
 
-    def check_identities(self) -> None:
-        """Make sure that the components here are those that a thawed plan was made with.
+    def check_identities(self, labels: Collection[str] | None = None) -> None:
+        """Make sure that the components here are those that a thawed plan was made with, all or some.
 
-        Raises: PluginError for a component that has changed since, or that is not there.
+        Raises: PluginError for a component that has changed since, UsageError for one that is not there.
         """
         for label, identity in self.plan.identities.items():
+            if labels is not None and label not in labels:
+                continue
             kind, _, name = label.partition(" ")
             if kind in ("recipe", "data"):
                 continue
@@ -210,7 +213,9 @@ class Session:
 
     def freeze(self, store: Store) -> Path:
         """Write the plan to the store, so that every worker, and `status`, reads the same."""
-        self.frozen = freeze(self.plan, store)
+        asked = self.request
+        making = Making(plugins=asked.plugins, third_party=asked.third_party, load=asked.load)
+        self.frozen = freeze(self.plan, store, making)
         return self.frozen
 
     def worker(self, store: Store, **options: Any) -> Worker:
