@@ -34,7 +34,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench run quick          # everything that is not done yet
-  prunebench run quick -n auto  # on all cores
+  prunebench run quick -n auto  # on all GPUs, or all cores
   prunebench run quick -k "snip and not shuffle"
   prunebench run quick -x; prunebench run quick --lf
   prunebench run my.toml --plugin mine.py --scorer mine
