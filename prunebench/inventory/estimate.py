@@ -19,12 +19,15 @@ __all__ = [
     "Estimate",
     "Machine",
     "Rate",
+    "architecture_of",
     "assumed",
     "assumed_seconds",
     "estimate",
     "job_seconds",
     "marginal",
     "measured_rate",
+    "newest_first",
+    "peak",
     "planned_steps",
 ]
 
@@ -54,8 +57,8 @@ TERAFLOPS = {
 }
 """What makers state of their GPUs in float32 (not TF32), by a part of the model's name."""
 
-_OF_PEAK = 500e9 / (TERAFLOPS["V100"] * 1e12)
-"""Multiply-accumulates that small networks get out of each operation that a GPU could make."""
+_OF_PEAK = 500e9 / (TERAFLOPS["V100"] * 0.5e12)
+"""The part of what a GPU could do that small networks get out of it."""
 
 A_STEP, A_JOB = 0.5e-3, 0.1
 """Seconds that a training step and a job are assumed to take beside their arithmetic."""
@@ -219,13 +222,19 @@ def _assumed(device: str, threads: int, model: str = "") -> Rate:
 
 def _of_gpu(model: str) -> float:
     """Return the multiply-accumulates a second that are assumed of a GPU, by its model's name."""
+    most = peak(model)
+    return ASSUMED["cuda"] if most is None else most * _OF_PEAK
+
+
+def peak(model: str) -> float | None:
+    """Return the multiply-accumulates a second that a GPU could make, by its model's name; None: unknown."""
     known = max((name for name in TERAFLOPS if name in model), key=len, default="")
-    return TERAFLOPS[known] * 1e12 * _OF_PEAK if known else ASSUMED["cuda"]
+    return TERAFLOPS[known] * 0.5e12 if known else None
 
 
 def _on_the_gpu(plan: Plan, key: str, rate: Rate, seconds: float) -> float:
     """Return for how long a job keeps its GPU from others: by its arithmetic, or all of what was measured."""
-    return seconds if rate.runs else marginal(plan, key) / rate.of(_architecture(plan, key))
+    return seconds if rate.runs else marginal(plan, key) / rate.of(architecture_of(plan, key))
 
 
 def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> float:
@@ -233,7 +242,9 @@ def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> f
     if measured is not None:
         return measured
     return (
-        marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * planned_steps(plan, key) + A_JOB
+        marginal(plan, key) / rate.of(architecture_of(plan, key))
+        + rate.step * planned_steps(plan, key)
+        + A_JOB
     )
 
 
@@ -256,7 +267,7 @@ Kind = tuple[str, str | None, int]
 def kind_of(plan: Plan, key: str) -> Kind:
     """Return which jobs a job's time is like."""
     job = plan.jobs[key]
-    return job.kind, _architecture(plan, key), job.params.in_rounds
+    return job.kind, architecture_of(plan, key), job.params.in_rounds
 
 
 def job_seconds(snapshot: Snapshot) -> dict[Kind, float]:
@@ -307,7 +318,7 @@ def planned_steps(plan: Plan, key: str) -> int:
     return max(0, job.params.step - start)
 
 
-def _architecture(plan: Plan, key: str) -> str | None:
+def architecture_of(plan: Plan, key: str) -> str | None:
     """Return the architecture that a job works on, where its parameters say so."""
     network = plan.jobs[key].params.network
     return None if network is None else network.name
@@ -320,7 +331,7 @@ def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
     """
     times: dict[str | None, list[tuple[float, float]]] = {}
     runs = 0
-    for cell in _newest_first(plan, store):
+    for cell in newest_first(plan, store):
         if runs >= RUNS:
             break
         try:
@@ -338,7 +349,7 @@ def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
             continue
         # of workers that shared a GPU each had a part of it
         alone = float(seconds) / (hardware.get("gpu_shared_by") or 1)
-        times.setdefault(_architecture(plan, state.key), []).append((plan.costs[state.key], alone))
+        times.setdefault(architecture_of(plan, state.key), []).append((plan.costs[state.key], alone))
         runs += 1
     if not runs:
         return None
@@ -353,7 +364,8 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
     return max(1.0, sum(macs for macs, _ in pairs) / sum(seconds for _, seconds in pairs))
 
 
-def _newest_first(plan: Plan, store: Store) -> list[PlannedCell]:
+def newest_first(plan: Plan, store: Store) -> list[PlannedCell]:
+    """Return the cells that have a record, the newest record first."""
     present = store.record_keys()
     dated: dict[str, tuple[float, PlannedCell]] = {}
     for cell in plan.cells:
