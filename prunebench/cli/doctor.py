@@ -45,10 +45,10 @@ def command(ctx: click.Context, /, suite: str | None, as_json: bool, **options: 
     """
     from prunebench.cli._output import say, say_json
 
-    found: list[Finding] = []
+    findings: list[Finding] = []
     area = ""
     for finding in _findings(suite, options):
-        found.append(finding)
+        findings.append(finding)
         if as_json:
             continue
         if finding.area != area:
@@ -57,11 +57,11 @@ def command(ctx: click.Context, /, suite: str | None, as_json: bool, **options: 
         say(f"  {_MARKS[finding.state]} {finding.what}", _STYLES[finding.state])
         if finding.do:
             say(f"      {finding.do}")
-    wrong = sum(finding.state == "bad" for finding in found)
+    wrong = sum(finding.state == "bad" for finding in findings)
     if as_json:
-        say_json({"ok": not wrong, "findings": [asdict(finding) for finding in found]})
+        say_json({"ok": not wrong, "findings": [asdict(finding) for finding in findings]})
     else:
-        warnings = sum(finding.state == "warning" for finding in found)
+        warnings = sum(finding.state == "warning" for finding in findings)
         say()
         say(
             f"{wrong or 'nothing'} wrong, {warnings or 'no'} {'warning' if warnings == 1 else 'warnings'}",

@@ -79,16 +79,16 @@ def remove(
     """
     gone: dict[Kind, dict[Path, int]] = {}
     seen = _marks(store)
-    found = find_garbage(store, forget=forget)
-    todo = [(kind, path) for kind in found.files if kind in kinds for path in found.files[kind]]
+    garbage = find_garbage(store, forget=forget)
+    todo = [(kind, path) for kind in garbage.files if kind in kinds for path in garbage.files[kind]]
     for place, (kind, path) in enumerate(todo):
         if place % BATCH == 0 and (now := _marks(store)) != seen:
-            seen, found = now, find_garbage(store, forget=[n for n in forget if _is_there(store, n)])
-        size = found.files.get(kind, {}).get(path)
+            seen, garbage = now, find_garbage(store, forget=[n for n in forget if _is_there(store, n)])
+        size = garbage.files.get(kind, {}).get(path)
         if size is not None and _unlink(store, path):
             gone.setdefault(kind, {})[path] = size
             removed(path)
-    return Garbage(gone, found.plans, found.working, found.unknown)
+    return Garbage(gone, garbage.plans, garbage.working, garbage.unknown)
 
 
 def _is_there(store: Store, name: str) -> bool:
