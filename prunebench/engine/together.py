@@ -15,20 +15,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench import errors, stopping
 from prunebench.canonical import canonical
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
+from prunebench.plan.params import TrainParams
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
     from prunebench.jobs.context import Context
-    from prunebench.plan import Job
+    from prunebench.plan import Job, Plan, PlannedCell
 
-__all__ = ["device_of", "run_together"]
+__all__ = ["check_devices", "device_of", "run_together"]
 
 NAP = 0.05
 """Seconds between two looks at the processes."""
@@ -72,6 +73,30 @@ def device_of(device: str, number: int, count: int) -> str:
             f"--gpus-per-worker {count} gives it as many"
         )
     return f"cuda:{first + number}"
+
+
+def check_devices(plan: Plan, cells: Sequence[PlannedCell], device: str, gpus: int) -> None:
+    """Make sure that a worker has as many GPUs as the recipes of these cells want.
+
+    gpus: how many each worker has; under "cpu" as many processes as are wanted serve
+
+    Raises: UsageError.
+    """
+    if device == "cpu":
+        return
+    wanting = {
+        key: job.params.run.recipe.devices
+        for key, job in plan.jobs.items()
+        if isinstance(job.params, TrainParams) and (job.params.run.recipe.devices or 1) > gpus
+    }
+    for cell in cells if wanting else ():
+        for key in plan.remaining(cell.targets, lambda key: False):
+            if key in wanting:
+                wants, has = wanting[key], f"{gpus} GPU{'' if gpus == 1 else 's'}"
+                raise UsageError(
+                    f"cell {cell.id} trains on {wants} devices at once (devices = {wants}), and a worker has "
+                    f"{has}: --gpus-per-worker {wants}, or select other cells (-k)"
+                )
 
 
 def _free_memory(device: str) -> None:

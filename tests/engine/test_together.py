@@ -12,10 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
-from prunebench.errors import UsageError
+from prunebench.engine.together import check_devices, device_of
+from prunebench.errors import SuiteError, UsageError
 
 TWO = "overrides = {recipe = {devices = 2}}"
 
@@ -132,10 +134,6 @@ def test_processes_end_when_their_worker_is_gone(tmp_path: Path) -> None:
 
 def test_more_devices_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what gives a worker as many; two processes on the CPU need none."""
-    import torch
-
-    from prunebench.engine.together import device_of
-
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert [device_of("cuda", number, 4) for number in range(4)] == ["cuda:0", "cuda:1", "cuda:2", "cuda:3"]
     assert device_of("cuda:2", 1, 2) == "cuda:3"
@@ -144,10 +142,26 @@ def test_more_devices_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         device_of("cuda:3", 0, 2)
 
 
-def test_a_last_batch_that_devices_cannot_share_is_refused_when_it_is_planned(project: Any) -> None:
-    """1,437 images in batches of 16 leave 13."""
-    from prunebench.errors import SuiteError
+def test_a_worker_with_too_few_gpus_is_refused_before_anything_starts(project: Any) -> None:
+    """Named are a cell and the option; done cells, and recipes of one device, want nothing."""
+    plan = project.session(suite(project)).plan
+    with pytest.raises(
+        UsageError, match=r"cell main::.* on 2 devices .* worker has 1 GPU: --gpus-per-worker 2"
+    ):
+        check_devices(plan, plan.cells, "cuda", 1)
+    check_devices(plan, plan.cells, "cuda", 2)
+    check_devices(plan, plan.cells, "cpu", 1)
+    check_devices(plan, [], "cuda", 1)
+    single = project.session(suite(project, name="single", more="")).plan
+    check_devices(single, single.cells, "cuda", 1)
 
+
+def test_a_last_batch_that_devices_cannot_share_is_refused_when_it_is_planned(project: Any) -> None:
+    """1,442 images in batches of 16 leave two."""
     path = suite(project, more="overrides = {recipe = {batch = 16, devices = 14}}")
-    with pytest.raises(SuiteError, match="last batch of an epoch has 13 of 1437 examples, too few"):
+    with pytest.raises(SuiteError) as refused:
         project.session(path)
+    (line,) = str(refused.value).splitlines()
+    assert (
+        "recipe.devices: the last batch of an epoch has 2 of 1442 examples, too few for devices = 14" in line
+    )
