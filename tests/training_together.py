@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import nn
 from prunebench.pruning import prunable_weights
 from prunebench.pruning.mask import Mask
 from prunebench.schedules.gradual import Cubic
+from prunebench.training import loop
 from prunebench.training.devices import ALONE, Devices, Together
 from prunebench.training.gradual import GradualMask
 from prunebench.training.images.data import Data
@@ -78,6 +79,8 @@ class Case:
     alone: Mapping[str, Any] = field(default_factory=dict)
     masked: bool = False
     gradual: bool = False
+    block: int = 1
+    """Steps between looks at the loss, as on a GPU; the first process then saves a checkpoint whenever it may."""
     steps: tuple[int, ...] = (14,)
 
     def recipe(self, **changes: Any) -> Recipe:
@@ -97,10 +100,33 @@ class Case:
             )
         for step in self.steps:
             policy = Gradual(module, devices).policy if self.gradual else None
-            state = train(module, state, recipe, data(), seed=3, to_step=step, policy=policy, devices=devices)
+            saves = Always() if self.block > 1 and devices.first else None
+            if devices is not ALONE:  # in a process of its own
+                loop._block = lambda _device: self.block
+            state = train(
+                module,
+                state,
+                recipe,
+                data(),
+                seed=3,
+                to_step=step,
+                policy=policy,
+                checkpoint=saves,
+                devices=devices,
+            )
             states.append(state)
             module = self.network()
         return states
+
+
+class Always:
+    """Wants every state."""
+
+    def due(self, step: int) -> bool:
+        return True
+
+    def save(self, state: State) -> None:
+        pass
 
 
 class Gradual:
@@ -140,6 +166,9 @@ CASES = {
         {"micro_batch": 4, "last_batch": "drop"},
         steps=(12,),
     ),
+    "looked at now and then": Case(mlp, TWO, masked=True, block=5),
+    "diverges now and then": Case(mlp, {**TWO, "lr": 1e25}, {"lr": 1e25}, block=5),
+    "diverges": Case(mlp, {**TWO, "lr": 1e25}, {"lr": 1e25}),
     "pruned while training": Case(mlp, TWO, gradual=True),
     "stopped on the way": Case(convnet, TWO, steps=(5, 9, 14)),
     "not stopped": Case(convnet, TWO, steps=(14,)),
@@ -164,8 +193,8 @@ def main(number: int, folder: Path) -> None:
 
 
 def alone(case: Case) -> list[State]:
-    """Train a case on one device."""
-    return case.trained(case.recipe(**case.alone), ALONE)
+    """Train a case on one device, which looks at every loss."""
+    return replace(case, block=1).trained(case.recipe(**case.alone), ALONE)
 
 
 if __name__ == "__main__":

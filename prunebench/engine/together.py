@@ -149,8 +149,9 @@ def _started(folder: Path, devices: list[str], log: Path) -> Iterator[list[subpr
         yield team
     finally:
         for process in team:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # with the processes that read images for it
         for process in team:
             process.wait()
             with contextlib.suppress(OSError):

@@ -57,7 +57,7 @@ def _die_with_parent() -> None:
     with contextlib.suppress(OSError, ValueError):
         while os.read(0, 1):
             pass
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.killpg(os.getpgid(0), signal.SIGKILL)  # a group of its own, with the processes that read images for it
 
 
 def _train(folder: Path, number: int, device: str) -> None:

@@ -84,9 +84,7 @@ def help_train(job: Job, context: Context) -> None:
 def _run_together(job: Job, context: Context, count: int) -> None:
     """Run a job on several devices. Raises: UsageError where nothing here starts processes for them."""
     if context.together is None:
-        raise UsageError(
-            f"devices = {count}: a network is trained on several devices by `prunebench run` alone"
-        )
+        raise UsageError(f"devices = {count}: whoever runs this job starts no processes for several devices")
     context.together(job, count)
     if not context.store.has_artifact(job.key):
         raise ComponentError("the processes that trained it together have ended without its state")

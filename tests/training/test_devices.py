@@ -41,9 +41,7 @@ def close(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) ->
     return all(torch.allclose(one[name].double(), other[name].double(), rtol=1e-4, atol=2e-6) for name in one)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in CASES if not name.endswith("stopped") and "on the way" not in name]
-)
+@pytest.mark.parametrize("name", [name for name in CASES if not {"stopped", "diverges"} & set(name.split())])
 def test_two_processes_train_the_network_that_one_trains(
     name: str, trained: list[Mapping[str, list[State]]]
 ) -> None:
@@ -69,6 +67,16 @@ def test_both_processes_hold_the_same_weights(name: str, trained: list[Mapping[s
     for one, other in zip(trained[0][name], trained[1][name], strict=True):
         for parameter, value in one.parameters.items():
             assert torch.equal(value, other.parameters[parameter])
+
+
+def test_a_run_that_diverges_ends_on_all_devices_at_the_same_step(
+    trained: list[Mapping[str, list[State]]],
+) -> None:
+    """Whose examples the loss was of that is not finite does not matter, nor how often it is looked at."""
+    single = alone(CASES["diverges"])[-1]
+    assert single.diverged is not None
+    for name in ("diverges", "diverges now and then"):
+        assert [states[name][-1].diverged for states in trained] == [single.diverged, single.diverged]
 
 
 def test_going_on_from_a_state_gives_the_bits_of_never_having_stopped(
