@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench import stopping
+from prunebench.process import prepare_process
 
 if TYPE_CHECKING:
     from prunebench.jobs.context import Context
@@ -33,6 +34,7 @@ _OF_OTHERS = re.compile(r"gloo|nccl|connection (closed|reset)|broken pipe", re.I
 
 def main(folder: Path, number: int, device: str) -> int:
     """Train along, and return the exit code; an error is written to the folder."""
+    prepare_process()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if number:
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
