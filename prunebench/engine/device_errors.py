@@ -74,6 +74,7 @@ def advice(job: Job, error: BaseException) -> str:
     if job.kind == "train":
         ways += [
             "`micro_batch` in the recipe: so many examples at once (part of the cell, as BatchNorm sees it)",
+            "`recompute = true` in the recipe: less is kept for the backward pass, with the same results",
             "a smaller `batch`",
         ]
     elif job.kind in ("score", "mask"):
