@@ -160,8 +160,8 @@ def _run(
     if not work.said:
         overview.say_heading(missing=False)
     to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
+    check_devices(session.plan, to_do, session.request.device, options["gpus_per_worker"])
     session.ready(to_do, here=front is None)
-    check_devices(session.plan, to_do, session.request.device, options.get("gpus_per_worker") or 1)
     store = Store.open(session.request.store)
     began = float(work.said.get("began", time.monotonic()))
     overview.keep_aside(store)
