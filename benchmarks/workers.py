@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import defaultdict
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -81,7 +82,7 @@ def overhead(folder: Path) -> None:
     between = [
         after[0] - before[1]
         for spans in jobs_of(store).values()
-        for before, after in zip(spans[1:], spans[2:], strict=False)  # its first imports what it needs
+        for before, after in pairwise(spans[1:])  # its first imports what it needs
     ]
     mean, median = statistics.mean(between), statistics.median(between)
     print(f"overhead: {1000 * mean:.1f} ms a job (median {1000 * median:.1f}) over {len(between)} jobs, -n 2")
