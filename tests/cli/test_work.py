@@ -75,6 +75,19 @@ def test_a_scorer_that_exits_the_process_is_a_failed_attempt_and_the_rest_is_mad
     assert "2 cells made here, 0 done before, 1 failed" in err
 
 
+@pytest.mark.parametrize("how", ["os._exit(7)", "os.kill(os.getpid(), 9)"])
+def test_a_worker_that_cannot_start_ends_at_once(planned: Any, how: str) -> None:
+    """A plugin whose import ends the process, as where memory is short: it is not started again and again."""
+    place, path = planned
+    place.write("dying.py", DYING + f"\n{how}\n")
+    out, err = worker(path).communicate(timeout=60)
+    assert out == ""
+    assert "Error: a plugin's code ended the run: the process " in err
+    assert ("exit code 7" in err) == ("exit" in how)
+    assert len(err.splitlines()) == 1
+    assert not (place.store / "attempts").exists()
+
+
 def test_told_to_stop_it_leaves_and_the_next_one_goes_on(planned: Any) -> None:
     place, path = planned
     place.write("what", "wait")
