@@ -134,7 +134,7 @@ def test_it_prints_a_line_a_cell_and_counts(planned: Any) -> None:
         (["--max-jobs", "0"], "0 is not in the range"),
         (["-q", "-v"], "-q and -v: give one of them"),
         (["--device", "tpu"], "--device: found 'tpu'"),
-        (["--device", "cuda"], "sees no GPU"),
+        (["--device", "cuda"], "--device: cuda was asked for"),
         (["-k", "nothing"], "-k 'nothing' matches none of 3 cells"),
         (["--plugin", "absent.py"], "absent.py cannot be loaded: there is no such file"),
         (["--store", "elsewhere"], "and --store says"),
