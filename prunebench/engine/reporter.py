@@ -73,7 +73,6 @@ class CellReporter:
             loaded.worker.store,
             since=loaded.since,
             device=request.device,
-            threads=request.threads,
             workers=1 if workers is None else workers,
             failures=False,  # each cell has an item that reports its own
             quiet=quiet,
