@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import weakref
@@ -16,6 +17,10 @@ from prunebench.engine.device_errors import is_device_lost, is_out_of_memory
 from prunebench.engine.failures import JobFailed, WorkerLost
 
 PLUGIN = """
+import os
+
+AT_IMPORT = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+
 import torch
 from torch import nn
 import prunebench
@@ -24,6 +29,8 @@ def raises(text, kind=getattr(torch, "AcceleratorError", RuntimeError)):
     def score(net, batch, rng):
         with open("scored", "a") as file:
             file.write("x")
+        with open("cublas", "a") as file:
+            file.write(str(AT_IMPORT))
         raise kind(text)
     return score
 
@@ -190,6 +197,7 @@ def test_a_run_replaces_a_process_that_lost_its_gpu(project: Any, workers: tuple
         capture_output=True,
         text=True,
         timeout=300,
+        env={name: value for name, value in os.environ.items() if name != "CUBLAS_WORKSPACE_CONFIG"},
     )
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
@@ -199,3 +207,5 @@ def test_a_run_replaces_a_process_that_lost_its_gpu(project: Any, workers: tuple
     assert Path(project.folder / "scored").read_text() == "x"
     assert len(list((project.folder / "store" / "records").rglob("*.json"))) == 3
     assert "Traceback" not in said
+    # cuBLAS asks for it once: it is there before any plugin is imported
+    assert (project.folder / "cublas").read_text() == ":4096:8"
