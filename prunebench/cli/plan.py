@@ -75,7 +75,10 @@ def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, 
         again=options["again"],
     )
     shared = settle(overview, options)
-    warnings = Warnings.of(overview, gpu_memory)
+    each = options["workers_per_gpu"]
+    warnings = Warnings.of(
+        overview, gpu_memory, sharing=overview.workforce.shared_by if each == "auto" else int(each)
+    )
     if as_json:
         say_json(overview.as_dict() | warnings.as_dict())
         say_damaged(overview.store)
