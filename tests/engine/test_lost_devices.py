@@ -167,7 +167,7 @@ def test_a_failed_job_leaves_nothing_alive(
     finally:
         gc.enable()
     assert failed.value.__cause__ is failed.value.__context__ is None
-    assert ("what helps: `micro_batch` in the recipe" in str(failed.value)) == (
+    assert ("what helps: `recompute = true` in the recipe" in str(failed.value)) == (
         kind is torch.OutOfMemoryError
     )
 
