@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="a smoke run: train and evaluate on N examples at most",
     )
-    add("--prunebench-device", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
+    add("--prunebench-device", metavar="D", help="auto (the default), cpu, cuda or cuda:N")
     add("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
     add("--prunebench-keep-states", action="store_true", help="keep the weights of pruned networks")
     add("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")

@@ -6,8 +6,10 @@ import gc
 import os
 import subprocess
 import sys
+import warnings
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ import torch
 
 from prunebench.engine.device_errors import is_device_lost, is_out_of_memory
 from prunebench.engine.failures import JobFailed, WorkerLost
+from prunebench.engine.pytest_gpus import DeviceLost, LostWorkers
 
 PLUGIN = """
 import os
@@ -183,6 +186,25 @@ def test_out_of_memory_says_what_to_change(project: Any, monkeypatch: pytest.Mon
     assert "what helps: fewer workers on the GPU (--workers-per-gpu, now 4); `chunk`" in str(failed.value)
     attempt = worker.store.attempts(failed.value.job.key)[-1]
     assert "what helps:" in attempt["error"]
+
+
+def test_a_run_ends_where_one_worker_after_another_loses_its_gpu():
+    """Five in a row; a cell done in between, and it counts anew. Other notices are not counted."""
+    seen = LostWorkers()
+
+    def tells(worker: str, kind: type[Warning] = DeviceLost) -> None:
+        message = warnings.WarningMessage(kind("its GPU"), kind, __file__, 1)
+        seen.pytest_warning_recorded(message, worker)
+
+    for number in range(4):
+        tells(f"gw{number}")
+    tells("gw3")  # the same worker once more
+    tells("gw4", UserWarning)
+    seen.pytest_runtest_logreport(SimpleNamespace(when="call", passed=True))  # type: ignore[arg-type]
+    for number in range(4, 8):
+        tells(f"gw{number}")
+    with pytest.raises(pytest.exit.Exception, match="5 workers in a row could not use their GPU any more"):
+        tells("gw8")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")])
