@@ -49,7 +49,9 @@ def _end(state: State, now: float) -> list[str]:
     """Return when it ends, or why it will not; nothing where it has ended."""
     if state.over:
         return []
-    return [ending(state.ends, state.moment, now)] if state.workers else ["nobody works on it now"]
+    if not state.workers:
+        return ["nobody works on it now"]
+    return [ending(state.ends, state.moment, now)] if state.begun else ["workers are starting"]
 
 
 def ending(ends: Ends, moment: float, now: float) -> str:

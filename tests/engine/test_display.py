@@ -30,6 +30,7 @@ def state(running: tuple[Running, ...] = (), **more: object) -> State:
         "jobs": 210,
         "running": running,
         "workers": 2,
+        "begun": True,
         "images": 1234.5,
         "ends": Ends(300.0, 600.0, 1100.0, True),
     }
@@ -142,5 +143,6 @@ def test_a_log_has_all_of_it_in_one_line() -> None:
         "3 pilots queued"
     )
     assert line_of(state(workers=0), NOON).endswith("1,234 images/s; nobody works on it now")
+    assert line_of(state(begun=False), NOON).endswith("1,234 images/s; workers are starting")
     over = state(done=102, left=0, failed=0, blocked=0, images=None, ends=Ends(0, 0, 0, True))
     assert line_of(over, NOON) == "102 of 102 cells done, 0 left; 0 jobs running"
