@@ -92,6 +92,26 @@ def test_it_says_what_runs_where_and_how_far() -> None:
     ]
 
 
+def test_a_narrow_terminal_shows_names_rather_than_steps() -> None:
+    """The name of the job is what one looks for: its end too, with density and seed."""
+    board = Board(lambda key: "train vgg16 magnitude-after-training d0.02 s0", "here-0a1b2c3d")
+    line = drawn(board, state((job(1, worker="gw1", place="gpu 1", step=22200, to_step=31200),)), 80)[2]
+    assert line.split() == [
+        "gw1",
+        "gpu",
+        "1",
+        "train",
+        "vgg16",
+        "magnitude-after-training",
+        "d0.02",
+        "s0",
+        "71",
+        "%",
+        "12",
+        "s",
+    ]
+
+
 def test_lines_keep_their_place_between_two_jobs() -> None:
     """A worker that has no job at this moment keeps its line; names stay in their column."""
     board = Board(lambda key: f"score {key}", "here-0a1b2c3d")
