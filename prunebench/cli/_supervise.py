@@ -190,9 +190,8 @@ def _bury(store: str, process: int) -> dict[str, str]:
     errors = {}
     for key in (path.stem for path in opened.bury()):
         for attempt in opened.attempts(key)[-1:]:
-            error = str(attempt.get("error"))
-            if error.startswith(f"process {process} died"):
-                errors[key] = error
+            if attempt.get("pid") == process:
+                errors[key] = str(attempt.get("error"))
     return errors
 
 

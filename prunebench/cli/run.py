@@ -17,6 +17,7 @@ import click
 from prunebench.cli._options import (
     as_json,
     device_options,
+    limits_options,
     number_of_workers,
     places_options,
     request_of,
@@ -56,6 +57,7 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 @workers_option
 @places_options
 @device_options
+@limits_options
 @click.option(
     "--keep-states",
     is_flag=True,
@@ -86,7 +88,11 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     work = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
+    from prunebench.engine.own_process import may_be_killed
     from prunebench.errors import PluginError
+
+    if not work.alone:
+        may_be_killed()
 
     with _plain_warnings(), _streams(as_json) as stdout, stopping.listening(_teller(work)):
         try:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.guard import TimedOut
 from prunebench.engine.printed import printed_to
 from prunebench.errors import PrunebenchError
 from prunebench.faults import place_of, said
+from prunebench.isolation import same_process
 from prunebench.jobs.context import Context, InputChanged, InputRefused
 from prunebench.plan import Job
 from prunebench.store import Damaged, Missing, Store, Unwritable, writing
@@ -38,7 +40,7 @@ def attempt(job: Job, context: Context, run: Run) -> None:
     path = context.store.log_path(job.key)
     with _JobLog(path) as job_log:
         try:
-            with printed_to(path):
+            with printed_to(path), same_process():
                 run(job, context)
         except (Missing, Damaged, InputChanged, Unwritable):
             raise
@@ -61,7 +63,8 @@ def _raise_if_no_failure(error: BaseException, path: Path) -> None:
 
 def _written_down(job: Job, error: BaseException, store: Store, job_log: _JobLog) -> JobFailed:
     """Write a failed attempt to the store and return what is said of it."""
-    message = str(error) if isinstance(error, PrunebenchError | InputRefused) else said(error)
+    plain = isinstance(error, PrunebenchError | InputRefused | TimedOut)
+    message = str(error) if plain else said(error)
     at = str(place_of(error) or "")
     log.error("failed: %s", message)
     job_log.write(traceback.format_exc())

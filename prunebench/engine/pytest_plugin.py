@@ -47,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--prunebench-device", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
     add("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
+    add(
+        "--prunebench-job-timeout",
+        metavar="TIME",
+        help="a job that shows no sign of life for so long has failed: seconds, or 30m, 2h",
+    )
+    add("--prunebench-memory-limit", metavar="SIZE", help="memory that a worker may take: 8GiB, auto or none")
     add("--prunebench-keep-states", action="store_true", help="keep the weights of pruned networks")
     add("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")
 
@@ -54,6 +60,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker of `prunebench run`, listen to signals from the start to the end."""
+    if hasattr(config, "workerinput"):
+        from prunebench.engine.own_process import may_be_killed
+
+        may_be_killed()
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
 

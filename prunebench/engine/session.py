@@ -46,6 +46,12 @@ class Request:
     device: str = "cpu"
     threads: int = 1
     keep_states: bool = False
+    job_timeout: float | None = None
+    """Seconds after which a job that gives no sign of life has failed; None: never."""
+    memory_limit: int | str | None = "auto"
+    """Bytes that a worker may take; "auto": its share of a memory that runs out; None: no limit."""
+    workers: int = 1
+    """How many workers this machine has for the run."""
 
     def with_suite_plugins(self) -> Request:
         """Return the request with the plugin files that the suite names, before the others.
@@ -188,8 +194,13 @@ class Session:
 
     def worker(self, store: Store, **options: Any) -> Worker:
         """Return a worker on this plan."""
+        from prunebench.engine.guard import Guard
+        from prunebench.engine.limits import Limits
         from prunebench.engine.worker import Worker
         from prunebench.jobs.context import Context
+
+        request = self.request
+        limits = Limits(request.job_timeout, request.memory_limit, request.workers)
 
         context = Context(
             store=store,
@@ -200,7 +211,8 @@ class Session:
             threads=self.request.threads,
             suite=self.plan.suite,
         )
-        return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
+        options.setdefault("guard", Guard(limits, store.root))
+        return Worker(self.plan, context, keep_states=request.keep_states, **options)
 
 
 def _check_device(device: str) -> None:

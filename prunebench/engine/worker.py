@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.guard import Guard
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds
@@ -66,6 +67,8 @@ class Worker:
     on_wait: Callable[[Job], None] | None = None
     """Called when others hold the claims on all that could be done next, with the first of it."""
     run: Run = run_job
+    guard: Guard | None = None
+    """Ends a job that hangs."""
     made: list[Job] = field(default_factory=list)
     """Jobs that this worker ran to the end."""
     _failed: dict[str, JobFailed] = field(default_factory=dict)
@@ -284,7 +287,7 @@ class Worker:
         if job.key in self._parts:
             self.context.identities = {name: self.plan.identities[name] for name in self._parts[job.key]}
         try:
-            attempt(job, self.context, self.run)
+            attempt(job, self.context, self._guarded)
         except JobFailed as failed:
             self._fails(job, failed)
         except (Missing, Damaged, InputChanged) as error:
@@ -299,6 +302,10 @@ class Worker:
             self._work.made(job.key)
             if not self.keep_states:
                 self._drop(self.plan.needs(job.key))
+
+    def _guarded(self, job: Job, context: Context) -> None:
+        with nullcontext() if self.guard is None else self.guard.over(job):
+            self.run(job, context)
 
     def _fails(self, job: Job, failed: JobFailed) -> None:
         self._failed[job.key] = failed

@@ -134,10 +134,11 @@ def _look(path: Path) -> _Seen | None:
 class Claims:
     """The claims of a store: claims/<key>.json."""
 
-    def __init__(self, folder: Folder, died: Callable[[str, Owner], object] | None = None) -> None:
+    def __init__(self, folder: Folder, died: Callable[[str, Owner, str], object] | None = None) -> None:
         self._folder = folder
         self._died = died
-        """Told of every claim that is removed because its claimant, a process of this host, is dead."""
+        """Told of every claim that is removed because its claimant, a process of this host, is dead: of what
+        key, whose, and since when it held it."""
         self._claims = folder.root / "claims"
         self._ages: dict[Path, tuple[_Seen, float, float]] = {}
 
@@ -234,7 +235,7 @@ class Claims:
                 if again is not None and again.token == seen.token and self._stale(path, again, stale_after):
                     logger.info("removing the claim on %s: its claimant is gone", path.stem)
                     if self._died is not None and seen.owner is not None and seen.owner.dead():
-                        self._died(path.stem, seen.owner)
+                        self._died(path.stem, seen.owner, seen.time)
                     path.unlink(missing_ok=True)
             finally:
                 mark.unlink(missing_ok=True)

@@ -271,9 +271,13 @@ class Store:
         log_tail: str = "",
         signal: int | str | None = None,
         job: Mapping[str, Any] | None = None,
+        worker: int | None = None,
     ) -> Path:
-        """Write a failure down, apart from all results: asking again tries again."""
-        return self._attempts.write(key, error, log_tail, signal, job)
+        """Write a failure down, apart from all results: asking again tries again.
+
+        `worker` is the number of the process that failed, where that is another of this host.
+        """
+        return self._attempts.write(key, error, log_tail, signal, job, worker)
 
     def attempts(self, key: str) -> list[dict[str, Any]]:
         """Return the failures of a key, newest last."""
@@ -327,11 +331,15 @@ class Store:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def _died(self, key: str, owner: Owner) -> None:
-        """Write down that a process died while it worked on a key: otherwise nobody would know why."""
-        tail = self.log_tail(key)
+    def _died(self, key: str, owner: Owner, since: str) -> None:
+        """Write down that a process died while it worked on a key, unless who killed it has said why."""
+        if any(
+            (one["host"], one["pid"]) == (owner.host, owner.pid) and one["time"] >= since
+            for one in self._attempts.of(key)
+        ):
+            return
         error = f"process {owner.pid} died while it worked on this (killed, or out of memory)"
-        self._attempts.write(key, error, tail, None, None)
+        self._attempts.write(key, error, self.log_tail(key), None, None, owner.pid)
 
     # -- claims ------------------------------------------------------------------------------------------
 

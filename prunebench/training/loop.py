@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from prunebench import stopping
+from prunebench import pulse, stopping
 from prunebench.errors import UsageError
 from prunebench.training.images.data import Data
 from prunebench.training.numerics import deterministic
@@ -101,6 +101,7 @@ def _advance(
     safe = run.snapshot(on_device=True) if block > 1 else None
     while run.step < to_step and run.diverged is None:
         made = run.make_step(look=safe is None)
+        pulse.beat()
         evaluates, last = run.evaluates(), run.step == to_step
         saves = checkpoint is not None and not last and checkpoint.due(run.step)
         looks = safe is not None and (evaluates or saves or last or run.step - safe.step >= block)
