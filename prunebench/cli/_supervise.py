@@ -14,9 +14,10 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -24,6 +25,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from prunebench.cli._output import complain
+from prunebench.engine.own_process import DEATHS, file_in_memory
 from prunebench.stopping import AGAIN
 
 __all__ = ["Work", "supervised"]
@@ -41,7 +43,9 @@ class Work:
     said: dict[str, Any] = field(default_factory=dict)
     """What an earlier process of this run has said with `say`, before it died."""
     given_up: dict[str, str] = field(default_factory=dict)
-    """The jobs that such processes died of, by key, with the error."""
+    """The jobs that such processes died of, by key, with the error: not tried again in this run."""
+    deaths: Counter[str] = field(default_factory=Counter)
+    """How many processes have died while they worked on a job, by key."""
     notes: IO[bytes] | None = None
     """Where `say` writes: a file, as a pipe that nobody reads yet would fill up."""
     pipe: int | None = None
@@ -53,8 +57,16 @@ class Work:
         """Tell the watching process what the next one, should this one die, has to know."""
         if self.notes is not None:
             with contextlib.suppress(OSError):
-                self.notes.write(json.dumps(values).encode())
+                self.notes.write(json.dumps(values).encode() + b"\n")
                 self.notes.flush()
+
+    def hear(self, lines: Iterable[bytes]) -> None:
+        """Take in what a process has said, line by line; tables grow."""
+        for line in lines:
+            with contextlib.suppress(ValueError):  # the last one, which it did not come to say whole
+                for name, value in json.loads(line).items():
+                    table = isinstance(value, dict)
+                    self.said[name] = {**self.said.get(name, {}), **value} if table else value
 
     def end_at_once(self, code: int) -> None:
         """End a process of its own without Python's goodbye to every module, which takes a second."""
@@ -85,7 +97,7 @@ def supervised() -> Work:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()  # type: ignore[union-attr]
-        work.notes = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it has been read
+        work.notes = file_in_memory()  # closed when it has been read
         to_us, from_child = os.pipe()
         alive, held = os.pipe()
         child = os.fork()
@@ -111,10 +123,12 @@ def supervised() -> Work:
             _exit(-watch.signals[0])
         with work.notes as notes:
             notes.seek(0)
-            with contextlib.suppress(ValueError):  # it did not come to say all
-                work.said |= json.loads(notes.read())
+            work.hear(notes.read().splitlines())
         buried = _bury(work.said["store"], child) if work.said else {}
-        work.given_up |= buried
+        work.deaths.update(buried)
+        for key, (error, final) in buried.items():
+            if final or work.deaths[key] >= DEATHS:
+                work.given_up[key] = error
         if not buried:
             complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")
             _exit(1)
@@ -182,8 +196,10 @@ def _kill(process: int) -> None:
                 one.kill()
 
 
-def _bury(store: str, process: int) -> dict[str, str]:
-    """Write down what a dead process was working on; return it: errors by key."""
+def _bury(store: str, process: int) -> dict[str, tuple[str, bool]]:
+    """Write down what a dead process was working on; return it: by key the error, and if it was killed for
+    that job's sake.
+    """
     from prunebench.store import Store
 
     opened = Store.open(Path(store), create=False)
@@ -191,7 +207,7 @@ def _bury(store: str, process: int) -> dict[str, str]:
     for key in (path.stem for path in opened.bury()):
         for attempt in opened.attempts(key)[-1:]:
             if attempt.get("pid") == process:
-                errors[key] = str(attempt.get("error"))
+                errors[key] = str(attempt.get("error")), attempt.get("job") is not None
     return errors
 
 

@@ -268,6 +268,8 @@ def _run(
         quiet=options["quiet"],
         verbose=options["verbose"] and not work.said,
         earlier=earlier,
+        on_start=lambda since: work.say(since=since),
+        on_failure=lambda cell, error: work.say(failed={cell: error}),
         front=front,
     )
     seconds = time.monotonic() - began
@@ -308,9 +310,17 @@ def _told(
 def _earlier(overview: Overview, work: Work) -> Earlier | None:
     """Return what a process of this run that died said of its start; say it for the next one."""
     from prunebench.engine.run import Earlier
+    from prunebench.store import now_text
 
     if work.said:
-        return Earlier(frozenset(work.said["before"]), int(work.said["jobs"]), work.given_up)
+        said = work.said
+        return Earlier(
+            before=frozenset(said["before"]),
+            jobs=int(said["jobs"]),
+            given_up=work.given_up,
+            since=said.get("since") or now_text(),
+            failed=said.get("failed", {}),
+        )
     before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]
     jobs = len(overview.remaining)
     work.say(store=overview.session.request.store, before=before, jobs=jobs, began=time.monotonic())

@@ -21,11 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["GRACE", "Page", "available_memory", "memory_of"]
-
-GRACE = 3.0
-"""Seconds after its time is up for which a job is left to end by itself: it is interrupted first, which code
-in C does not heed."""
+__all__ = ["Page", "available_memory", "memory_of"]
 
 LOOK = 0.1
 """Seconds between two looks at the worker."""
@@ -264,7 +260,7 @@ class _Watch:
 
     def _is_late(self, sign: float) -> bool:
         timeout: float | None = self._said["timeout"]
-        return timeout is not None and time.monotonic() - sign > timeout + GRACE
+        return timeout is not None and time.monotonic() - sign > timeout + self._said["grace"]
 
     def _is_large(self, pids: list[int]) -> bool:
         """True if the worker takes more than it may, or than its share of a memory that runs out."""

@@ -37,7 +37,7 @@ def attempt(job: Job, context: Context, run: Run) -> None:
     Raises: JobFailed, once the attempt is written down; Missing, Damaged or InputChanged where something that
     it reads has to be made again; Unwritable where the store cannot be written; Stopped.
     """
-    path = context.store.log_path(job.key)
+    path = context.store.begin_log(job.key)
     with _JobLog(path) as job_log:
         try:
             with printed_to(path), same_process():

@@ -13,22 +13,24 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import Any
 
 from prunebench import pulse
 from prunebench.engine import _guard_process
 from prunebench.engine.limits import Limits, hanging
-from prunebench.engine.own_process import is_expendable
+from prunebench.engine.own_process import file_in_memory, is_expendable
 from prunebench.isolation import running
 from prunebench.plan import Job
 
 __all__ = ["Guard", "TimedOut"]
+
+GRACE = 3.0
+"""Seconds after its time is up for which a job is left to end by itself, before its process is killed."""
 
 REMINDER = 1.0
 """Seconds after which a job that was interrupted, and did not heed it, is interrupted again."""
@@ -107,13 +109,14 @@ class Guard:
             return
         if self.limits.timeout is None and self.limits.memory is None:
             return
-        with _shared() as file:
+        with file_in_memory() as file:
             file.truncate(_guard_process.SIZE)
             self._page = _guard_process.Page(file.fileno())
             said: dict[str, Any] = {
                 "worker": os.getpid(),
                 "store": str(self._store),
                 "timeout": self.limits.timeout,
+                "grace": GRACE,
                 "memory": self.limits.memory,
                 "workers": self.limits.workers,
                 "page": file.fileno(),
@@ -130,13 +133,6 @@ class Guard:
             )
         pulse.felt_by(self._page.beat)
         _offer_to_the_kernel()
-
-
-def _shared() -> IO[bytes]:
-    """Return a file in memory, where the system has such: the disk may be full."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("prunebench"), "r+b")
-    return tempfile.TemporaryFile()
 
 
 def _offer_to_the_kernel() -> None:

@@ -158,9 +158,9 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
-    """Write down what a worker that died was working on, and let its item say so; a check waits anew."""
-    from prunebench.engine.failures import JobFailed
-
+    """Write down what a worker that died was working on. Its item says so where that job has failed by that;
+    else it is handed out again, and so is a check.
+    """
     for suite in all_loaded(config_of(sched)):
         store, jobs = suite.worker.store, suite.session.plan.jobs
         for _ in range(20):  # a killed process closes its pipes a moment before it is gone
@@ -168,13 +168,17 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
             if buried:
                 break
             time.sleep(0.05)
+        again = False
         for key in (path.stem for path in buried):
-            attempts = store.attempts(key)
-            if key in jobs and attempts:
-                error = suite.worker.given_up[key] = str(attempts[-1].get("error"))
-                report.longrepr = str(JobFailed(jobs[key], error, log_path=str(store.log_path(key))))
+            if key in jobs and (failed := suite.worker.failed_elsewhere(key)) is not None:
+                suite.worker.given_up[key] = failed.message
+                report.longrepr = str(failed)
+            elif key in jobs:
+                again = True  # it may have been killed by chance: another worker tries
         if _is_check(crashitem, suite) and suite.tried_again.count(crashitem) < TRIES:
             suite.tried_again.append(crashitem)
+            again = True
+        if again:
             with contextlib.suppress(NotImplementedError, AttributeError):  # not every distribution can
                 sched.mark_test_pending(crashitem)
                 report.outcome = "rerun"

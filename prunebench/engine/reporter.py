@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,13 @@ class RunReport:
     """Why the store cannot be written, if that ended the run."""
     problem: str = ""
     """Why the run could not start or go on, otherwise."""
+    on_failure: Callable[[str, str], object] = lambda cell, error: None
+    """Told of each cell that fails, and its error."""
+
+    def fails(self, cell: str, error: str) -> None:
+        """Take in that a cell has failed."""
+        self.failed[cell] = error
+        self.on_failure(cell, error)
 
     @property
     def jobs(self) -> int:
@@ -173,7 +180,7 @@ class CellReporter:
         self._number += 1
         took = "" if seconds is None else f"  {seconds:.1f} s"
         if error is not None:
-            self._report.failed[name] = error
+            self._report.fails(name, error)
             self._line(name, f"FAILED  {error}", "bold red")
         elif jobs:
             self._line(name, f"{result:>9}{took}", None)

@@ -20,6 +20,8 @@ from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.guard import Guard
+from prunebench.engine.own_process import DEATHS
+from prunebench.engine.since import Since
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds
@@ -40,9 +42,6 @@ NAP, LONGEST_NAP = 0.1, 1.0
 
 AGAIN = 5.0
 """Seconds after which a claim that another held is tried again, and a worker looks what others have done."""
-
-DEATHS = 2
-"""So many processes may die while they work on a job: then it has failed."""
 
 
 @dataclass
@@ -262,7 +261,7 @@ class Worker:
         """
         if not self.since or not self.store.has_attempts(key):
             return None
-        ours = [one for one in self.store.attempts(key) if str(one["time"]) >= self.since]
+        ours = [one for one in self.store.attempts(key) if self._since.has(str(one["time"]))]
         failures = [one for one in ours if one["job"] is not None]
         if not failures and len(ours) < DEATHS:
             return None
@@ -270,6 +269,10 @@ class Worker:
         at = str((last["job"] or {}).get("at", ""))
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
+
+    @cached_property
+    def _since(self) -> Since:
+        return Since(self.since)
 
     def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""

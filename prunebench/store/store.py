@@ -13,19 +13,20 @@ import orjson
 from prunebench.errors import StoreError
 from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
-    being_copied,
     commit,
     listing,
+    make_folder,
     oddity,
     open_fresh,
     reading,
-    temporary,
+    share,
     writing,
 )
 from prunebench.store._errors import Flaw, Missing
-from prunebench.store._folder import Folder, SetAside, check_label
+from prunebench.store._folder import Copying, Folder, SetAside, check_label
 from prunebench.store._process import Owner
 from prunebench.store._safetensors import Fits as MetaFits
+from prunebench.store._safety import check_safe
 from prunebench.store.artifacts import Artifact, Artifacts
 from prunebench.store.attempts import Attempts
 from prunebench.store.claims import STALE_AFTER, Claim, Claims
@@ -100,13 +101,14 @@ class Store:
             elif write or not absent_ok:
                 raise Missing(f"no store at {root}; `prunebench run SUITE` makes one; name another{option}")
         if write:
-            _probe(root)
+            check_safe(root, option)
         return cls(root, write=write, mend=mend)
 
     @staticmethod
-    def _format(root: Path, option: str) -> int | None:
+    def _format(root: Path, option: str, copy: Copying | None = None) -> int | None:
         """Return the store's format, or None where there is no store."""
         path = root / "store.json"
+        copy = copy or Copying(path)
         try:
             file = open_fresh(root, path)
         except Flaw as flaw:
@@ -120,9 +122,9 @@ class Store:
         except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
             format = None
         if type(format) is not int or format < 1:
-            if being_copied(path):
+            if copy.goes_on():
                 time.sleep(0.05)
-                return Store._format(root, option)
+                return Store._format(root, option, copy)
             raise StoreError(
                 f'{path} is damaged; if {root} is a store, write {{"format": {FORMAT}}} into it, '
                 f"else give another store{option}"
@@ -312,10 +314,20 @@ class Store:
         path = self.root / "logs" / f"{check_label(key)}.log"
         if self.writable:
             with writing(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 odd = oddity(path)
             if odd is not None:
                 self._folder.set_aside(path, odd)
+        return path
+
+    def begin_log(self, key: str) -> Path:
+        """Return where a job's log is, once it is there; one that this user may not write to is set aside."""
+        path = self.log_path(key)
+        with writing(path):
+            if path.exists() and not os.access(path, os.W_OK):
+                self._folder.set_aside(path, "this user may not write to it")
+            path.touch()
+            share(path, path.parent)
         return path
 
     def log_tail(self, key: str, lines: int = 50) -> str:
@@ -385,13 +397,3 @@ def _refuse_other_folder(root: Path) -> None:
             f"{root} is no store, and it is not empty ({', '.join(sorted(others)[:3])}"
             f"{', …' if len(others) > 3 else ''}): give an empty or a new folder with --store DIR"
         )
-
-
-def _probe(root: Path) -> None:
-    """Do once what every commit does, so that a store that cannot be written is found before any work."""
-    probe = temporary(root / "probe")
-    try:
-        commit(probe, [b"probe\n"])
-    finally:
-        with writing(probe):
-            probe.unlink(missing_ok=True)
