@@ -125,7 +125,7 @@ def supervised() -> Work:
             notes.seek(0)
             work.hear(notes.read().splitlines())
         buried = _bury(work.said["store"], child) if work.said else {}
-        work.deaths.update(buried)
+        work.deaths.update(list(buried))
         for key, (error, final) in buried.items():
             if final or work.deaths[key] >= DEATHS:
                 work.given_up[key] = error

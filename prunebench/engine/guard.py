@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from prunebench.isolation import running
 from prunebench.plan import Job
 
 __all__ = ["Guard", "TimedOut"]
+
+log = logging.getLogger("prunebench.jobs")
 
 GRACE = 3.0
 """Seconds after its time is up for which a job is left to end by itself, before its process is killed."""
@@ -51,7 +54,7 @@ class Guard:
         self.limits = limits
         self._store = store
         self._number = 0
-        self._armed = False
+        self._armed = self._alone = False
         self._page: _guard_process.Page | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -105,7 +108,7 @@ class Guard:
 
     def _start(self) -> None:
         """Start the process that watches this one, where there is something to kill it for."""
-        if self._process is not None or not is_expendable() or os.name != "posix":
+        if self._process is not None or self._alone or not is_expendable() or os.name != "posix":
             return
         if self.limits.timeout is None and self.limits.memory is None:
             return
@@ -124,13 +127,18 @@ class Guard:
             }
             # -I: nothing of the user's is imported; what it needs it finds on our path
             command = [sys.executable, "-I", _guard_process.__file__, json.dumps(said)]
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(file.fileno(),),
-            )
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(file.fileno(),),
+                )
+            except OSError as error:  # too many processes; or this user may not run it
+                log.warning("nobody watches this process: %s", error)
+                self._alone = True
+                return
         pulse.felt_by(self._page.beat)
         _offer_to_the_kernel()
 

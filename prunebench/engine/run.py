@@ -134,6 +134,9 @@ def run_cells(
     if report.problem:
         raise PrunebenchError(report.problem)
     last = Snapshot(session.plan, store)
+    if not (stopping.requested() or report.interrupted):
+        last.seek(cell for cell in to_do if cell.id not in report.failed)
+    store.bury()
     done = [cell for cell in to_do if last.done(cell)]
     now_done = {cell.id for cell in done}
     every_failed = {**had_failed, **report.failed}

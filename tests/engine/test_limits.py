@@ -29,7 +29,7 @@ def test_a_time_is_seconds_or_has_units(text: str, seconds: float) -> None:
     "text", ["", "0", "0s", "-3", "m", "3x", "3m4", "1e9", "nan", "30 minutes", "1:30", "auto"]
 )
 def test_another_time_is_refused_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(UsageError, match="--job-timeout: found '.*', allowed: seconds, or a time such as"):
+    with pytest.raises(UsageError, match=r"--job-timeout: found '.*', allowed: seconds, or a time such as"):
         parse_seconds(text, "--job-timeout")
 
 
@@ -57,7 +57,7 @@ def test_an_amount_of_memory_has_units_of_a_thousand_or_of_1024(text: str, size:
 @pytest.mark.parametrize("text", ["", "8", "8MB", "63MiB", "-8GiB", "8 apples", "many", "0", "8GiB/s", "1e9"])
 def test_another_amount_is_refused_with_what_is_allowed(text: str) -> None:
     """A number without a unit is bytes, and too few of them is a unit that was forgotten."""
-    with pytest.raises(UsageError, match="--memory-limit: found '.*', allowed: "):
+    with pytest.raises(UsageError, match=r"--memory-limit: found '.*', allowed: "):
         parse_memory(text, "--memory-limit")
 
 
