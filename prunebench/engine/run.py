@@ -113,10 +113,11 @@ def run_cells(
     if session.frozen is None:
         session.freeze(store)
     shown: dict[str, Any] = {
-        "shown": len(to_do) - len(items),
+        "cells": to_do,
         "before": before,
         "quiet": quiet,
         "verbose": verbose,
+        "told": had_failed,
     }
     if front is None:
         plugin = RunPlugin(loaded, workers=workers, **shown)
@@ -127,7 +128,8 @@ def run_cells(
         report = RunReport(on_failure=on_failure)
         given_up = loaded.worker.given_up
         assignment = Assignment(session, store, items, since, given_up, workers, first_failure)
-        _elsewhere(front, assignment, loaded.worker, CellReporter(loaded, report, **shown), report)
+        reporter = CellReporter(loaded, report, workers=0, **shown)
+        _elsewhere(front, assignment, loaded.worker, reporter, report)
         code = 0
     if report.unwritable:
         raise StoreError(report.unwritable)
@@ -136,7 +138,8 @@ def run_cells(
     last = Snapshot(session.plan, store)
     if not (stopping.requested() or report.interrupted):
         last.seek(cell for cell in to_do if cell.id not in report.failed)
-    store.bury()
+    with contextlib.suppress(StoreError):  # what is not buried now is later
+        store.bury()
     done = [cell for cell in to_do if last.done(cell)]
     now_done = {cell.id for cell in done}
     every_failed = {**had_failed, **report.failed}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from prunebench.store import now_text, time_of
+from prunebench.store import now_text, spelled_time, time_of
 
 __all__ = ["Since"]
 
@@ -28,6 +28,6 @@ class Since:
     def _beginning(self) -> str:
         passed = timedelta(seconds=time.monotonic() - self._steady)
         moved = datetime.now(UTC) - (self._wall + passed)
-        if moved > -timedelta(seconds=1):
+        if moved > -timedelta(seconds=1) or not self._began:
             return self._began
-        return now_text(time_of(self._began) + moved)
+        return spelled_time(time_of(self._began) + moved)

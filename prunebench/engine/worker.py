@@ -18,13 +18,14 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed
+from prunebench.engine.failures import JobFailed, failing
 from prunebench.engine.guard import Guard
-from prunebench.engine.own_process import DEATHS
 from prunebench.engine.since import Since
+from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds
+from prunebench.inventory.snapshot import listed
 from prunebench.jobs.context import Context, InputChanged
 from prunebench.jobs.run import run_job
 from prunebench.plan import Job, Plan, PlannedCell
@@ -63,6 +64,10 @@ class Worker:
     again. Empty: only this process's own failures count."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
+    on_made: Callable[[Job, float], None] | None = None
+    """Called when a job has run to its end here, with the seconds that it took."""
+    on_failed: Callable[[JobFailed], None] | None = None
+    """Called when a job has failed here, or is seen to have failed in another process of the run."""
     on_wait: Callable[[Job], None] | None = None
     """Called when others hold the claims on all that could be done next, with the first of it."""
     run: Run = run_job
@@ -117,14 +122,19 @@ class Worker:
         """Make one job's output and whatever it needs. Raises: JobFailed."""
         self._pull([target])
 
-    def help(self) -> None:
-        """Run jobs of the selected cells until none of those is left that can be made.
+    def help(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Run jobs of the selected cells until none of those is left that can be made, or it is `enough`.
 
         A job that fails is written down; whoever asks for its cell says so.
         """
-        while (choice := self._choose(())) is not None:
+        while not enough() and (choice := self._choose(())) is not None:
             stopping.check()
             self._follow(choice)
+
+    def cause(self, cell: PlannedCell) -> JobFailed | None:
+        """Return the failure because of which a cell cannot be made in this run, as far as is known here."""
+        blocked = self._work.blocked
+        return next((self.failure(blocked[target]) for target in cell.targets if target in blocked), None)
 
     # -- pulling -----------------------------------------------------------------------------------------
 
@@ -153,15 +163,9 @@ class Worker:
             able = (cell for cell in self.selected if self.plan.lacks(cell) is None)
             wanted = [target for cell in able for target in cell.targets]
             failed = self._failed.keys() | self.given_up.keys()
-            self._known = Work(self.plan, [*wanted, *self._wanted], self.listed(), failed, self._seconds)
+            have = listed(self.plan, self.store)
+            self._known = Work(self.plan, [*wanted, *self._wanted], have, failed, self._seconds)
         return self._known
-
-    def listed(self) -> Callable[[str], bool]:
-        """Return what says if a job's output is in the store, from one listing of it."""
-        store, jobs = self.store, self.plan.jobs
-        results = {"record": store.record_keys(), "measure": store.measure_keys()}
-        artifacts = store.artifact_keys()
-        return lambda key: key in results.get(jobs[key].kind, artifacts)
 
     @cached_property
     def _seconds(self) -> Callable[[str], float]:
@@ -193,13 +197,13 @@ class Worker:
 
     def _take(self, job: Job) -> None:
         """Claim a job and run it, unless another holds the claim or has just made it."""
-        with self._claimed(job) as mine:
-            if not mine:
+        with self._claimed(job) as claim:
+            if claim is None:
                 self._held[job.key] = time.monotonic()
                 return
             stopping.check()  # a signal that came while the claim was taken has raised nothing
             if not self._is_settled(job.key):
-                self._run(job)
+                self._run(job, claim)
 
     def _wait(self, job: Job) -> None:
         """Sleep until what others hold changes, or for so long that a claim of theirs may have gone stale."""
@@ -216,13 +220,13 @@ class Worker:
         self._held.clear()
 
     @contextmanager
-    def _claimed(self, job: Job) -> Iterator[bool]:
-        """Claim a job; yields False where another holds it."""
+    def _claimed(self, job: Job) -> Iterator[Claim | None]:
+        """Claim a job; yields None where another holds it."""
         claim: Claim | None = None
         try:
             with stopping.held():  # a claim that nobody knows of would be left behind
                 claim = self.store.claim(job.key)
-            yield claim is not None
+            yield claim
         finally:
             if claim is not None:
                 with stopping.held():
@@ -235,8 +239,7 @@ class Worker:
         work = self._work
         self._learn(key)
         if key in work and (failed := self.failed_elsewhere(key)) is not None:
-            self._failed[key] = failed
-            work.failed(key)
+            self._fails(failed)
         if key in work:
             return False
         self._held.pop(key, None)
@@ -255,17 +258,12 @@ class Worker:
                 stack += readers
 
     def failed_elsewhere(self, key: str) -> JobFailed | None:
-        """Return how a job failed in another process since the run began, None where it has not.
-
-        A process that died may have been killed by chance; the second that dies of a job is no chance.
-        """
+        """Return how a job failed in another process since the run began, None where it has not."""
         if not self.since or not self.store.has_attempts(key):
             return None
-        ours = [one for one in self.store.attempts(key) if self._since.has(str(one["time"]))]
-        failures = [one for one in ours if one["job"] is not None]
-        if not failures and len(ours) < DEATHS:
+        last = failing(self.store.attempts(key), self._since)
+        if last is None:
             return None
-        last = (failures or ours)[-1]
         at = str((last["job"] or {}).get("at", ""))
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
@@ -283,26 +281,30 @@ class Worker:
 
     # -- running -----------------------------------------------------------------------------------------
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, claim: Claim) -> None:
         """Run a job; what it read and nothing needs any more is dropped."""
         if self.on_job is not None:
             self.on_job(job)
         if job.key in self._parts:
             self.context.identities = {name: self.plan.identities[name] for name in self._parts[job.key]}
+        began = time.monotonic()
         try:
-            attempt(job, self.context, self._guarded)
+            with Telling(job, self.plan, self.context, claim):
+                attempt(job, self.context, self._guarded)
         except JobFailed as failed:
-            self._fails(job, failed)
+            self._fails(failed)
         except (Missing, Damaged, InputChanged) as error:
             self._remakes[job.key] += 1
             if self._remakes[job.key] > REMAKES:
-                self._fails(job, JobFailed(job, f"an input is made again and again: {error}"))
+                self._fails(JobFailed(job, f"an input is made again and again: {error}"))
                 return
             log.warning("%s: made again", error)
             self._known = None
         else:
             self.made.append(job)
             self._work.made(job.key)
+            if self.on_made is not None:
+                self.on_made(job, time.monotonic() - began)
             if not self.keep_states:
                 self._drop(self.plan.needs(job.key))
 
@@ -310,9 +312,11 @@ class Worker:
         with nullcontext() if self.guard is None else self.guard.over(job):
             self.run(job, context)
 
-    def _fails(self, job: Job, failed: JobFailed) -> None:
-        self._failed[job.key] = failed
-        self._work.failed(job.key)
+    def _fails(self, failed: JobFailed) -> None:
+        self._failed[failed.job.key] = failed
+        self._work.failed(failed.job.key)
+        if self.on_failed is not None:
+            self.on_failed(failed)
 
     @cached_property
     def _parts(self) -> dict[str, tuple[str, ...]]:

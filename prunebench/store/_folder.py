@@ -28,7 +28,7 @@ from prunebench.store._commit import (
 )
 from prunebench.store._errors import Damaged, Flaw, Missing
 
-__all__ = ["Copying", "Folder", "SetAside", "check_key", "check_label", "now_text", "time_of"]
+__all__ = ["Copying", "Folder", "SetAside", "check_key", "check_label", "now_text", "spelled_time", "time_of"]
 
 T = TypeVar("T")
 
@@ -57,9 +57,14 @@ def check_label(label: str) -> str:
 _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 
 
-def now_text(moment: datetime | None = None) -> str:
-    """Return this moment, or another, in UTC, in a spelling that sorts: 20260102T030405.678901Z."""
-    return (datetime.now(UTC) if moment is None else moment).strftime(_MOMENT)
+def now_text() -> str:
+    """Return this moment in UTC, in a spelling that sorts: 20260102T030405.678901Z."""
+    return spelled_time(datetime.now(UTC))
+
+
+def spelled_time(moment: datetime) -> str:
+    """Return a moment as `now_text` spells it. It must know its time zone."""
+    return moment.astimezone(UTC).strftime(_MOMENT)
 
 
 def time_of(text: str) -> datetime:
