@@ -67,8 +67,8 @@ class Screen:
 
         `since` is when the run began, as `now_text` spells it. `workers` is how many the run has at least, 0
         where they come and go. With `failures`, cells that the store says have failed are printed; without,
-        those that `failed` is called for. `quiet` prints nothing but these. `told` are cells that have failed and
-        been told of before, by their id.
+        those that `failed` is called for. `quiet` prints nothing but these.
+        `told` are the ids of cells that have failed and been told of before.
         """
         self._plan, self._cells = plan, list(cells)
         self._failures, self._quiet = failures, quiet

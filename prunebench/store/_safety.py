@@ -1,4 +1,4 @@
-"""Whether a file system keeps its word: what every commit rests on is tried once before any work."""
+"""Does a file system keep its word? What every commit rests on is tried once before any work."""
 
 from __future__ import annotations
 

@@ -15,15 +15,12 @@ from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
     commit,
     listing,
-    make_folder,
-    oddity,
     open_fresh,
     reading,
-    share,
-    writing,
 )
 from prunebench.store._errors import Flaw, Missing
-from prunebench.store._folder import Copying, Folder, SetAside, check_label
+from prunebench.store._folder import Copying, Folder, SetAside
+from prunebench.store._logs import Logs
 from prunebench.store._process import Owner
 from prunebench.store._safetensors import Fits as MetaFits
 from prunebench.store._safety import check_safe
@@ -68,6 +65,7 @@ class Store:
         self._measures = Results(self._folder, "measures")
         self._attempts = Attempts(self._folder)
         self._plans = Plans(self._folder)
+        self._logs = Logs(self._folder)
         self._claims = Claims(self._folder, self._died)
         self.times = Times(self._folder)
         """How long jobs took."""
@@ -314,37 +312,15 @@ class Store:
 
     def log_path(self, key: str) -> Path:
         """Return where a job's log is; its folder exists then if the store may be written."""
-        path = self.root / "logs" / f"{check_label(key)}.log"
-        if self.writable:
-            with writing(path):
-                make_folder(path.parent)
-                odd = oddity(path)
-            if odd is not None:
-                self._folder.set_aside(path, odd)
-        return path
+        return self._logs.path(key)
 
     def begin_log(self, key: str) -> Path:
         """Return where a job's log is, once it is there; one that this user may not write to is set aside."""
-        path = self.log_path(key)
-        with writing(path):
-            if path.exists() and not os.access(path, os.W_OK):
-                self._folder.set_aside(path, "this user may not write to it")
-            path.touch()
-            share(path, path.parent)
-        return path
+        return self._logs.begin(key)
 
     def log_tail(self, key: str, lines: int = 50) -> str:
         """Return the last lines of a job's log; nothing where it cannot be read."""
-        path = self.root / "logs" / f"{check_label(key)}.log"
-        try:
-            if oddity(path) is not None:
-                return ""
-            with path.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - 100_000))
-                text = file.read(100_000).decode("utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return self._logs.tail(key, lines)
 
     def _died(self, key: str, owner: Owner, since: str) -> None:
         """Write down that a process died while it worked on a key, unless who killed it has said why."""
