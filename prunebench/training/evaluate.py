@@ -12,7 +12,10 @@ from prunebench import pulse
 from prunebench.training.images.data import Images
 from prunebench.training.images.normalize import normalize
 
-__all__ = ["evaluate"]
+__all__ = ["BATCH", "evaluate"]
+
+BATCH = 500
+"""Examples of one forward pass."""
 
 
 def evaluate(
@@ -22,7 +25,7 @@ def evaluate(
     *,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    batch: int = 500,
+    batch: int = BATCH,
     channels_last: bool = False,
 ) -> tuple[int, int, float]:
     """Return (correct, examples, mean cross entropy) of a network in evaluation mode.
