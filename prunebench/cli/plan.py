@@ -11,12 +11,12 @@ from prunebench.cli._options import (
     Size,
     as_json,
     device_options,
-    number_of_workers,
     places_options,
     request_of,
     selection_options,
     suite_argument,
     workers_option,
+    workforce_of,
 )
 
 __all__ = ["command"]
@@ -71,7 +71,7 @@ def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, 
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workers=number_of_workers(options["workers"]),
+        workforce=workforce_of(options, session.request),
         again=options["again"],
     )
     warnings = Warnings.of(overview, gpu_memory)

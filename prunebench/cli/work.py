@@ -100,6 +100,7 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
     work = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
+    from prunebench.engine.failures import WorkerLost
     from prunebench.engine.own_process import may_be_killed
     from prunebench.errors import PluginError
 
@@ -116,6 +117,9 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
             stopping.heard()
             complain("Interrupted.")
             code = stopping.exit_code()
+        except WorkerLost as lost:
+            work.leave({lost.failed.job.key: lost.failed.message}, str(lost))
+            raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise PluginError(
                 f"a plugin's code raised {type(error).__name__}, and ended the worker"

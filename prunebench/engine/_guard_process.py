@@ -29,8 +29,14 @@ LOOK = 0.1
 KIN = 1.0
 """Seconds between two looks at what processes the worker has started."""
 
+PATIENCE = 4.0
+"""Seconds in which a worker whose parent was killed may commit a checkpoint and end."""
+
 RESERVE = 0.05
 """The part of the machine's memory that must be left: below that it may come to a standstill."""
+
+PROC = "/proc" if os.path.exists("/proc/self") and os.readlink("/proc/self") == str(os.getpid()) else "/none"
+"""Where processes are described; nowhere, if /proc numbers them as another PID namespace does."""
 
 SIZE = 8192
 _HEAD = struct.Struct("=ddII")
@@ -134,10 +140,12 @@ def available_memory() -> tuple[int, int]:
 def _resident(pid: int) -> int:
     """Return a process's resident memory in bytes; 0 where it is gone."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"{PROC}/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         pass
-    import psutil  # no /proc here, or the process is gone
+    if os.path.exists("/proc/self"):  # the process is gone, or /proc is another namespace's
+        return 0
+    import psutil
 
     try:
         return int(psutil.Process(pid).memory_info().rss)
@@ -148,7 +156,7 @@ def _resident(pid: int) -> int:
 def _own_part(pid: int) -> int:
     """Return a process's memory, what several share counted in parts; as resident where that is not said."""
     try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        for line in Path(f"{PROC}/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     except (OSError, IndexError, ValueError):
@@ -171,22 +179,31 @@ def memory_of(pids: list[int], limit: float) -> int:
 def _started(pid: int) -> str:
     """Return what tells a process from a later one of the same number; "" where it is gone."""
     try:
-        raw = Path(f"/proc/{pid}/stat").read_bytes()
+        raw = Path(f"{PROC}/{pid}/stat").read_bytes()
         return raw[raw.rindex(b")") + 1 :].split()[19].decode()
     except (OSError, ValueError, IndexError):
         return ""
+
+
+def _parent(pid: int) -> int | None:
+    """Return the number of a process's parent; None where that is not known."""
+    try:
+        raw = Path(f"{PROC}/{pid}/stat").read_bytes()
+        return int(raw[raw.rindex(b")") + 1 :].split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _children(pid: int) -> list[int]:
     """Return the processes that a process has started and that are its own still."""
     children: list[int] = []
     try:
-        tasks = os.listdir(f"/proc/{pid}/task")
+        tasks = os.listdir(f"{PROC}/{pid}/task")
     except OSError:
         return children
     for task in tasks:
         with contextlib.suppress(OSError):
-            children += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+            children += map(int, Path(f"{PROC}/{pid}/task/{task}/children").read_text().split())
     return children
 
 
@@ -250,6 +267,8 @@ class _Watch:
         """Watch until the worker ends; then end what it has left behind."""
         while self._lives():
             self._sleep()
+            if _parent(self._worker) not in (self._said["parent"], None):
+                self._end_orphan()
             kin, doing = self._kin.look(), self._page.read()
             if doing is None:
                 continue
@@ -292,6 +311,20 @@ class _Watch:
             os.kill(self._worker, signal.SIGKILL)
         while self._lives():
             time.sleep(0.01)
+
+    def _end_orphan(self) -> None:
+        """Tell a worker whose parent was killed to stop, as that can no more; kill it if it does not."""
+        until = time.monotonic() + PATIENCE
+        while self._lives() and time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                os.kill(self._worker, signal.SIGTERM)
+            for _ in range(10):
+                if self._lives():
+                    time.sleep(0.05)
+        self._kin.look(now=True)
+        with contextlib.suppress(OSError):
+            if self._lives():
+                os.kill(self._worker, signal.SIGKILL)
 
     def _write_down(self, job: dict[str, Any], late: bool) -> None:
         """Write the job's failure to the store, in the worker's name."""

@@ -59,9 +59,9 @@ class Guard:
         self._process: subprocess.Popen[bytes] | None = None
 
     @contextlib.contextmanager
-    def over(self, job: Job) -> Iterator[None]:
-        """Watch over a job meanwhile. Raises: TimedOut."""
-        self._start()
+    def over(self, job: Job, workers: int = 1) -> Iterator[None]:
+        """Watch over a job meanwhile; `workers` of this machine share its memory. Raises: TimedOut."""
+        self._start(workers)
         pulse.beat()
         self._number += 1
         if self._page is not None:
@@ -106,7 +106,7 @@ class Guard:
 
     # -- the process beside ------------------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _start(self, workers: int) -> None:
         """Start the process that watches this one, where there is something to kill it for."""
         if self._process is not None or self._alone or not is_expendable() or os.name != "posix":
             return
@@ -117,11 +117,12 @@ class Guard:
             self._page = _guard_process.Page(file.fileno())
             said: dict[str, Any] = {
                 "worker": os.getpid(),
+                "parent": os.getppid(),
                 "store": str(self._store),
                 "timeout": self.limits.timeout,
                 "grace": GRACE,
                 "memory": self.limits.memory,
-                "workers": self.limits.workers,
+                "workers": workers,
                 "page": file.fileno(),
                 "path": sys.path,
             }

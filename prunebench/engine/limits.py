@@ -29,8 +29,6 @@ class Limits:
     timeout: float | None = None
     """Seconds without a sign of life; None: for ever."""
     memory: Memory = "auto"
-    workers: int = 1
-    """How many workers share the machine's memory."""
 
 
 def parse_seconds(text: str, option: str) -> float:

@@ -311,3 +311,27 @@ def test_memory_that_forked_processes_share_counts_once() -> None:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert held
+
+
+def test_a_worker_whose_parent_is_killed_is_told_to_stop(tmp_path: Path) -> None:
+    """It has four seconds for a checkpoint, and then it is killed, whatever it does."""
+    deaf = (
+        WORKER
+        + f"""
+signal.signal(signal.SIGTERM, lambda *_: Path({str(tmp_path / "told")!r}).touch())
+with job():
+    Path({str(tmp_path / "up")!r}).touch()
+    while True:
+        time.sleep(1)
+"""
+    )
+    parent = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
+    process = subprocess.Popen([*parent, sys.executable, "-c", deaf, str(tmp_path / "store")])
+    while not (tmp_path / "up").exists():
+        time.sleep(0.05)
+    kin = kin_of(process)
+    assert len(kin) == 2
+    process.kill()
+    process.wait()
+    assert all_gone(kin)
+    assert (tmp_path / "told").exists()

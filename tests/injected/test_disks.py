@@ -58,6 +58,7 @@ def test_a_limit_on_the_size_of_files(injected: Any) -> None:
     place.check()
 
 
+@pytest.mark.slow
 def test_a_store_that_is_or_becomes_read_only(injected: Any) -> None:
     """Before any work where it is so from the start; in the middle of it as soon as something is written."""
     place = injected(epochs=6)
@@ -72,6 +73,7 @@ def test_a_store_that_is_or_becomes_read_only(injected: Any) -> None:
     place.check(["kept"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ["20k"])
 def test_a_temporary_folder_that_is_full_stops_nothing(injected: Any, room: str) -> None:
     """/tmp may be full, or of the size that somebody else has left: nothing of a run is written there."""

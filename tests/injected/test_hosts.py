@@ -48,7 +48,12 @@ def made(outs: list[str]) -> int:
 
 @pytest.mark.parametrize(
     "said",
-    [{}, {"links": False}, {"lag": 2.0}, {"links": False, "lag": 2.0, "stale": 4.0}],
+    [
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"links": False}, marks=pytest.mark.slow),
+        pytest.param({"lag": 2.0}, marks=pytest.mark.slow),
+        {"links": False, "lag": 2.0, "stale": 4.0},
+    ],
     ids=["as it is", "no hard links", "listings that lag", "all of it"],
 )
 def test_two_hosts_at_once_make_each_cell_once(injected: Any, said: dict[str, Any]) -> None:
@@ -67,7 +72,9 @@ def test_three_runs_of_one_host_with_two_workers_each_make_each_cell_once(inject
     place.check()
 
 
-@pytest.mark.parametrize("links", [True, False], ids=["", "no hard links"])
+@pytest.mark.parametrize(
+    "links", [pytest.param(True, marks=pytest.mark.slow), False], ids=["", "no hard links"]
+)
 def test_what_a_killed_host_was_doing_goes_on_at_another(injected: Any, links: bool) -> None:
     """From its checkpoint, once its claim has been silent for as long as that takes (here four seconds)."""
     place = injected(epochs=3)
@@ -87,7 +94,11 @@ def test_what_a_killed_host_was_doing_goes_on_at_another(injected: Any, links: b
 NAMED = ("sh", "-c", 'hostname "$0" && exec "$@"')
 
 
-@pytest.mark.parametrize("proc", ["--mount-proc", "--mount"], ids=["", "with the /proc of others"])
+@pytest.mark.parametrize(
+    "proc",
+    [pytest.param("--mount-proc", marks=pytest.mark.slow), "--mount"],
+    ids=["", "with the /proc of others"],
+)
 def test_two_namespaces_with_hosts_and_processes_of_their_own(injected: Any, proc: str) -> None:
     """A process number that lives here is another process there, also where /proc shows those of elsewhere."""
     names = unshared("--uts", "--net", "--pid", "--fork", proc)

@@ -162,7 +162,7 @@ def on_claims(module):
 
 
 def on_process(module):
-    module._host = lambda: SAID["host"]
+    module.host_name = lambda: SAID["host"]
 
 
 # -- where to put them -----------------------------------------------------------------------------------
