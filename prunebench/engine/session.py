@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,6 +227,7 @@ class Session:
         """Return a worker on this plan."""
         from prunebench.engine.guard import Guard
         from prunebench.engine.limits import Limits
+        from prunebench.engine.together import run_together
         from prunebench.engine.worker import Worker
         from prunebench.jobs.context import Context
 
@@ -241,6 +243,7 @@ class Session:
             threads=self.request.threads,
             suite=self.plan.suite,
         )
+        context.together = partial(run_together, context=context, request=self.request)
         options.setdefault("guard", Guard(limits, store.root))
         return Worker(self.plan, context, keep_states=request.keep_states, **options)
 
