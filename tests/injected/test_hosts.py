@@ -134,11 +134,12 @@ def test_a_namespace_that_is_killed_blocks_no_claim_for_longer_than_a_minute(inj
 # -- users -----------------------------------------------------------------------------------------------
 
 USER = """
-import os, sys
-import torch, sklearn.datasets, safetensors.torch
-import prunebench.engine.run, prunebench.jobs.run, prunebench_plugins
+import os, resource, sys, tempfile
+import psutil
 from prunebench.cli import main
 user = int(sys.argv.pop(1))
+with tempfile.TemporaryDirectory() as store:  # Python itself may be where other users cannot read
+    main([*sys.argv[1:3], "--store", store, "--no-plugins", "-q", "--seeds", "1"], standalone_mode=False)
 os.setgroups([60000]); os.setgid(user); os.setuid(user); os.umask(0o022)
 os.environ["HOME"] = "/nonexistent"
 sys.exit(main())

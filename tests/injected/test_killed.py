@@ -14,8 +14,8 @@ PLACES = (
     "right after its claim",
     "in an epoch",
     "while an artifact is written",
-    "just before its commit",
     "while a mask is computed",
+    "just before its commit",
     "between record and log",
 )
 
