@@ -79,7 +79,7 @@ def on_commit(module):
 
     def linked(hidden, path):
         part = path.parts[-3] if len(path.parts) > 2 else ""
-        if part == "artifacts":
+        if part == "artifacts" and "@" in path.name:  # states
             at("just before its commit")
         won = link(hidden, path)
         if won and part in ("artifacts", "records", "measures"):
