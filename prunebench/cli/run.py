@@ -20,10 +20,10 @@ from prunebench.cli._options import (
     selection_options,
     suite_argument,
     workers_option,
-    workforce_of,
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
 from prunebench.cli._supervise import Work, supervised
+from prunebench.cli._workforce import settle, workforce_of
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
@@ -142,14 +142,13 @@ def _run(
 
     since = now_text()
     session = Session.prepare(request_of(suite, options))
-    workforce = workforce_of(options, session.request)
     if not work.said:
         problems(session.host)
     overview = Overview.of(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workforce=workforce,
+        workforce=workforce_of(options, session.request),
         again=() if work.said else options["again"],  # one that died has kept aside what was there
         mend=True,
     )
@@ -163,8 +162,11 @@ def _run(
         told = _told(overview, outcome, 0.0, suite, options, as_json)  # reads what was not selected too
         say_damaged(overview.store)
         return told
+    shared = settle(overview, options)
     if not work.said:
         overview.say_heading(missing=False)
+        if shared:
+            say(shared)
     to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
     session.ready(to_do, here=front is None)
     check_devices(session.plan, to_do, session.request.device, options.get("gpus_per_worker") or 1)
@@ -176,6 +178,7 @@ def _run(
     session.freeze(store)
     if not work.said:
         say()
+    workforce = overview.workforce
     outcome = run_cells(
         session,
         store,
@@ -189,6 +192,7 @@ def _run(
         on_start=lambda since: work.say(since=since),
         on_failure=lambda cell, error: work.note("failed", [cell, error]),
         front=front,
+        seen=overview.snapshot,
     )
     seconds = time.monotonic() - began
     say()

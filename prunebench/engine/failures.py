@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prunebench.engine.own_process import DEATHS
 from prunebench.engine.since import Since
 from prunebench.errors import PrunebenchError, readable
-from prunebench.plan import Job
+
+if TYPE_CHECKING:
+    from prunebench.plan import Job
 
 __all__ = ["JobFailed", "WorkerLost", "cause_of", "failing"]
 
