@@ -230,7 +230,12 @@ class _Workers(_Text):
 def workers_option(function: F) -> F:
     """-n."""
     return click.option(
-        "-n", "workers", metavar="N", type=_Workers(), help="Work with N processes, or auto: one a core."
+        "-n",
+        "--workers",
+        "workers",
+        metavar="N",
+        type=_Workers(),
+        help="Work with N processes, or auto: one a core.",
     )(function)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from prunebench.cli._engines import chosen_front, engine_options
 from prunebench.cli._options import (
     as_json,
     device_options,
@@ -28,6 +29,7 @@ from prunebench.cli._supervise import Work, supervised
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
+    from prunebench.engine.fronts import Front
     from prunebench.engine.run import Earlier, Outcome
 
 __all__ = ["command", "lasting_stderr"]
@@ -56,6 +58,7 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 @workers_option
 @places_options
 @device_options
+@engine_options
 @click.option(
     "--keep-states",
     is_flag=True,
@@ -83,6 +86,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     """
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("-q and -v: give one of them")
+    front = chosen_front(ctx, options)
     work = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
@@ -90,7 +94,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
 
     with _plain_warnings(), _streams(as_json) as stdout, stopping.listening(_teller(work)):
         try:
-            report, code = _run(suite, options, as_json, work)
+            report, code = _run(suite, options, as_json, work, front)
         except stopping.Stopped:
             stopping.heard()
             complain("Interrupted.")
@@ -203,7 +207,9 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
         say_json(value)
 
 
-def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tuple[dict[str, Any], int]:
+def _run(
+    suite: str, options: dict[str, Any], as_json: bool, work: Work, front: Front | None
+) -> tuple[dict[str, Any], int]:
     from prunebench.cli._damage import say_damaged, say_made_again
     from prunebench.cli._ending import summary
     from prunebench.cli._output import complain, problems, say
@@ -237,7 +243,8 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         return told
     if not work.said:
         overview.say_heading(missing=False)
-    session.ready([cell for cell in overview.cells if overview.statuses[cell.id] != "done"])
+    to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
+    session.ready(to_do, here=front is None)
     store = Store.open(session.request.store)
     began = float(work.said.get("began", time.monotonic()))
     overview.keep_aside(store)
@@ -255,6 +262,7 @@ def _run(suite: str, options: dict[str, Any], as_json: bool, work: Work) -> tupl
         quiet=options["quiet"],
         verbose=options["verbose"] and not work.said,
         earlier=earlier,
+        front=front,
     )
     seconds = time.monotonic() - began
     say()

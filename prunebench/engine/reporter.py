@@ -128,9 +128,14 @@ class CellReporter:
 
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
         """Print our own notices, once; warnings of libraries are for the job's log."""
-        if warning_message.category is Notice and str(warning_message.message) not in self._notices:
-            self._notices.add(str(warning_message.message))
-            self._print(str(warning_message.message), "yellow")
+        if warning_message.category is Notice:
+            self.note(str(warning_message.message))
+
+    def note(self, text: str) -> None:
+        """Say something that is no cell's, once."""
+        if text not in self._notices:
+            self._notices.add(text)
+            self._print(text, "yellow")
 
     # -- cells -----------------------------------------------------------------------------------------
 
@@ -143,20 +148,38 @@ class CellReporter:
         if "prunebench_unwritable" in properties:
             self._report.unwritable = str(properties["prunebench_unwritable"])
             return
-        self._seen.add(name)
-        self._number += 1
         jobs = int(str(properties.get("prunebench_jobs", 0)))
         process = str(getattr(report, "worker_id", ""))
         self._report.reported[process] = self._report.reported.get(process, 0) + jobs
-        result = f"{properties.get('prunebench_result', ''):>9}"
-        if report.failed:
-            self._report.failed[name] = str(report.longrepr).strip()
-            self._line(name, f"FAILED  {self._report.failed[name]}", "bold red")
+        self.cell(
+            name,
+            result=str(properties.get("prunebench_result", "")),
+            error=str(report.longrepr).strip() if report.failed else None,
+            jobs=jobs,
+            seconds=report.duration,
+        )
+
+    def cell(
+        self,
+        name: str,
+        *,
+        result: str = "",
+        error: str | None = None,
+        jobs: int = 1,
+        seconds: float | None = None,
+    ) -> None:
+        """Say that a cell is done, after so many jobs of this run, or has failed with an error."""
+        self._seen.add(name)
+        self._number += 1
+        took = "" if seconds is None else f"  {seconds:.1f} s"
+        if error is not None:
+            self._report.failed[name] = error
+            self._line(name, f"FAILED  {error}", "bold red")
         elif jobs:
-            self._line(name, f"{result}  {report.duration:.1f} s", None)
+            self._line(name, f"{result:>9}{took}", None)
         else:
             self._report.idle.add(name)
-            self._line(name, f"{result}  made meanwhile", "dim")
+            self._line(name, f"{result:>9}  made meanwhile", "dim")
         if self._progress is not None and self._cells is not None:
             self._progress.update(self._cells, completed=self._number)
 

@@ -14,14 +14,19 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prunebench import stopping
+from prunebench.engine.fronts import Assignment, Front
+from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.pytest_suites import Loaded
+from prunebench.engine.reporter import CellReporter, RunReport
 from prunebench.engine.run_plugin import RunPlugin
 from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
+from prunebench.engine.worker import Worker
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import PlannedCell
@@ -67,8 +72,10 @@ def run_cells(
     quiet: bool = False,
     verbose: bool = False,
     earlier: Earlier | None = None,
+    front: Front | None = None,
 ) -> Outcome:
-    """Run the cells (None: all of the plan) that are not done, in this process or on `workers` processes.
+    """Run the cells (None: all of the plan) that are not done: in this process, on `workers` processes, or
+    wherever the front of an engine starts workers.
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start.
     """
@@ -95,11 +102,22 @@ def run_cells(
     )
     if session.frozen is None:
         session.freeze(store)
-    plugin = RunPlugin(
-        loaded, shown=len(to_do) - len(items), before=before, quiet=quiet, verbose=verbose, workers=workers
-    )
-    code = _pytest(session, plugin, first_failure, workers)
-    report = plugin.report
+    shown: dict[str, Any] = {
+        "shown": len(to_do) - len(items),
+        "before": before,
+        "quiet": quiet,
+        "verbose": verbose,
+    }
+    if front is None:
+        plugin = RunPlugin(loaded, workers=workers, **shown)
+        code = _pytest(session, plugin, first_failure, workers)
+        report = plugin.report
+    else:
+        report = RunReport()
+        given_up = loaded.worker.given_up
+        assignment = Assignment(session, store, items, since, given_up, workers, first_failure)
+        _elsewhere(front, assignment, loaded.worker, CellReporter(loaded, report, **shown), report)
+        code = 0
     if report.unwritable:
         raise StoreError(report.unwritable)
     if report.problem:
@@ -129,6 +147,25 @@ def run_cells(
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         return replace(outcome, exit_code=FAILED)
     return outcome
+
+
+def _elsewhere(
+    front: Front, assignment: Assignment, worker: Worker, reporter: CellReporter, report: RunReport
+) -> None:
+    """Let a front get the cells made; `report` says then what became of them."""
+    reporter.pytest_sessionstart()
+    try:
+        watch = Watch(worker, assignment.cells, report, reporter, first_failure=assignment.first_failure)
+        try:
+            front.run(assignment, watch)
+        except stopping.Stopped:
+            stopping.heard()
+            report.interrupted = True
+        except PrunebenchError as error:
+            report.problem = str(error)
+        report.reported[""] = watch.jobs()
+    finally:
+        reporter.pytest_sessionfinish()
 
 
 def _pytest(session: Session, plugin: RunPlugin, first_failure: bool, workers: int | None) -> int:

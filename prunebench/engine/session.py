@@ -123,15 +123,19 @@ class Session:
         plan = make_plan(suite, host, Path(request.data))
         return cls(request, host, plan, suite.path, seconds=time.perf_counter() - began)
 
-    def ready(self, cells: Sequence[PlannedCell] | None = None, *, fetch: bool = True) -> None:
+    def ready(
+        self, cells: Sequence[PlannedCell] | None = None, *, fetch: bool = True, here: bool = True
+    ) -> None:
         """Make sure that what these cells read (None: all cells) is there, before anything is written.
 
         Downloads data sets that are missing and can be fetched, where `fetch` allows it. What is then still
-        missing stops the cells that need it, not the others.
+        missing stops the cells that need it, not the others. The device must be one of this machine, unless
+        they are to run elsewhere (`here` is false).
 
         Raises: DataError where no cell can run; UsageError.
         """
-        _check_device(self.request.device)
+        if here:
+            _check_device(self.request.device)
         wanted = self.plan.cells if cells is None else cells
         needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
         missing, planned_blind = dict(self.plan.missing_data), False

@@ -169,7 +169,7 @@ class Worker:
             stopping.check()
             for target in lacking:
                 if target in self._work.blocked:
-                    raise self._failure(self._work.blocked[target])
+                    raise self.failure(self._work.blocked[target])
             if not any(target in self._work for target in lacking):
                 return own
             choice = self._choose(own)
@@ -183,10 +183,10 @@ class Worker:
             able = (cell for cell in self.selected if self.plan.lacks(cell) is None)
             wanted = [target for cell in able for target in cell.targets]
             failed = self._failed.keys() | self.given_up.keys()
-            self._known = Work(self.plan, [*wanted, *self._wanted], self._listed(), failed, self._seconds)
+            self._known = Work(self.plan, [*wanted, *self._wanted], self.listed(), failed, self._seconds)
         return self._known
 
-    def _listed(self) -> Callable[[str], bool]:
+    def listed(self) -> Callable[[str], bool]:
         """Return what says if a job's output is in the store, from one listing of it."""
         store, jobs = self.store, self.plan.jobs
         results = {"record": store.record_keys(), "measure": store.measure_keys()}
@@ -264,7 +264,7 @@ class Worker:
         """True if a job is not to be run: it is there, or has been and is needed no more, or has failed."""
         work = self._work
         self._learn(key)
-        if key in work and (failed := self._failed_elsewhere(key)) is not None:
+        if key in work and (failed := self.failed_elsewhere(key)) is not None:
             self._failed[key] = failed
             work.failed(key)
         if key in work:
@@ -284,7 +284,7 @@ class Worker:
                 seen.update(readers)
                 stack += readers
 
-    def _failed_elsewhere(self, key: str) -> JobFailed | None:
+    def failed_elsewhere(self, key: str) -> JobFailed | None:
         """Return how a job failed in another process since the run began, None where it has not.
 
         A process that died may have been killed by chance; the second that dies of a job is no chance.
@@ -300,7 +300,7 @@ class Worker:
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
 
-    def _failure(self, key: str) -> JobFailed:
+    def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
         if key not in self._failed:
             log_path = str(self.store.log_path(key))

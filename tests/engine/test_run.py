@@ -188,8 +188,8 @@ from pathlib import Path
 import prunebench
 
 def score(net, batch, rng):
-    if not Path("killed").exists():
-        Path("killed").touch()
+    if len(list(Path().glob("killed-*"))) < DEATHS:
+        Path(f"killed-{os.getpid()}").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return {name: weight.detach().abs() for name, weight in net.weights.items()}
 
@@ -199,10 +199,22 @@ def prunebench_scorers():
 """
 
 
-def test_a_killed_workers_cell_is_shown_as_failed_with_the_reason(project: Any) -> None:
-    """A worker that is killed leaves an attempt: `status` says why, and the same command does the rest."""
+def test_a_job_that_a_worker_was_killed_at_is_done_by_another(project: Any) -> None:
+    """One death may be chance: the attempt is written down, and the run makes all of its cells."""
     plugin = project.folder / "mine.py"
-    plugin.write_text(DEADLY)
+    plugin.write_text(DEADLY.replace("DEATHS", "1"))
+    path = project.suite(["deadly", "snip"])
+    done = prunebench(project, "run", path.name, "--plugin", str(plugin), "-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    engine = project.engine(path, plugins=(str(plugin),))
+    assert all(engine.plan.done(cell, engine.have) for cell in engine.plan.cells)
+    assert len(engine.store.attempt_keys()) == 1
+
+
+def test_a_job_that_two_workers_were_killed_at_has_failed_with_the_reason(project: Any) -> None:
+    """`status` says why, the rest is made, and the same command tries again."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(DEADLY.replace("DEATHS", "2"))
     path = project.suite(["deadly", "snip"])
     done = prunebench(project, "run", path.name, "--plugin", str(plugin), "-n", "2")
     assert done.returncode == 1, done.stdout + done.stderr
