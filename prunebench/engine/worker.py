@@ -138,7 +138,7 @@ class Worker:
             own = self.plan.remaining([key], self.have)
             failed = next((one for one in own if one in self._failed or one in self.given_up), None)
             if failed is not None:
-                raise self._failure(failed)
+                raise self.failure(failed)
             for one in dict.fromkeys((*(need for lacking in own for need in self.plan.needs(lacking)), key)):
                 self._learn(one)
             if key not in self._work:

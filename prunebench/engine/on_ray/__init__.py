@@ -1,7 +1,7 @@
 """The engine `ray`: every job a task of Ray with its prerequisites as arguments.
 
-Ray places jobs, orders them, and gives those of a process or node that died to another; what they make goes to
-the store, where claims are taken as everywhere, so that a second run on the same store helps.
+Ray places jobs, orders them, and gives those of a process or node that died to another. What they make goes
+to the store, where claims are taken as everywhere, so that a second run on the same store helps.
 """
 
 from __future__ import annotations
@@ -32,12 +32,10 @@ REMAKES = 3
 
 
 def front(options: Mapping[str, Any]) -> RayFront:
-    """Return the front of this engine; starts nothing. Raises: UsageError for options that are not allowed."""
+    """Return the front of this engine; starts nothing. Raises: UsageError for what is not allowed."""
     device = options.get("device") or "cpu"
     if device.startswith("cuda:"):
-        raise UsageError(
-            f"--device {device}: Ray gives every job its GPU; allowed with --engine ray: cpu, cuda"
-        )
+        raise UsageError(f"--device {device}: Ray says which GPU; allowed with --engine ray: cpu, cuda")
     address = options.get("address")
     workers = options.get("workers")
     return RayFront(
@@ -70,7 +68,7 @@ class RayFront:
     checkpoint_seconds: float = 60.0
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
-        """Get the cells made. Raises: UsageError where the cluster cannot, before anything starts; Stopped."""
+        """Get the cells made. Raises: UsageError where the cluster cannot, before that begins; Stopped."""
         from prunebench.engine.on_ray.nodes import checked, nodes_for
         from prunebench.engine.on_ray.remote import Remote
 
@@ -109,7 +107,7 @@ class RayFront:
         )
 
     def _drive(self, assignment: Assignment, watch: Watch, hands: Remote) -> None:
-        """Have the jobs of all cells made, and made again where a result was gone when it was to be told of."""
+        """Have the jobs of all cells made, again where a result was gone when it was to be told of."""
         from prunebench.engine.on_ray.driver import Driver
         from prunebench.engine.pytest_items import summary
 
@@ -145,7 +143,7 @@ def _work(worker: Worker, cells: Sequence[PlannedCell]) -> Work:
 
 
 def _written_down(worker: Worker, key: str, message: str) -> JobFailed:
-    """Write down that Ray gave a job up, and return that as its failure: no process of ours is left to do so."""
+    """Write down that Ray gave a job up, as no process is left to do so; return that as its failure."""
     from prunebench.engine.failures import JobFailed
 
     store = worker.store

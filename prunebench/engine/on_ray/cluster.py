@@ -151,7 +151,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Keep the handlers of signals: Ray puts one of its own in the place of SIGTERM's, which ends the process.
+    """Keep the handlers of signals: Ray puts one of its own in SIGTERM's place, which ends the process.
 
     A SIGTERM that comes meanwhile is sent again.
     """

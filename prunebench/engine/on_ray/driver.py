@@ -9,6 +9,7 @@ from typing import Protocol
 
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.fronts.watch import Teller
 from prunebench.engine.on_ray.submissions import Submissions
 from prunebench.engine.on_ray.values import Came
 from prunebench.engine.work import Work
@@ -16,7 +17,7 @@ from prunebench.errors import StoreError
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Damaged, Missing
 
-__all__ = ["Driver", "Hands", "Teller"]
+__all__ = ["Driver", "Hands"]
 
 TURN = 0.25
 """Seconds that the driver waits for Ray before it looks whether it was told to stop."""
@@ -51,24 +52,6 @@ class Hands(Protocol):
         """Return what is to be said of the cluster."""
 
 
-class Teller(Protocol):
-    """Says what becomes of cells: `CellReporter`."""
-
-    def cell(
-        self,
-        name: str,
-        *,
-        result: str = "",
-        error: str | None = None,
-        jobs: int = 1,
-        seconds: float | None = None,
-    ) -> None:
-        """Say that a cell is done, after so many jobs of this run, or has failed with an error."""
-
-    def note(self, text: str) -> None:
-        """Say something else, once."""
-
-
 class Driver:
     """Gets cells made by `hands`; every cell is told of once, when it is done or cannot be made any more."""
 
@@ -85,9 +68,9 @@ class Driver:
         workers: int | None = None,
         first_failure: bool = False,
     ) -> None:
-        """`work` is what the cells need. `result` says how a cell came out, from its record; `lost` writes down
-        that a job's processes died, with what Ray says of that; `failed` is the error of a job that failed
-        before. Of `workers` jobs at once, or as many as there is room for, with the first failure or to the end.
+        """`work` is what the cells need. `result` says how a cell came out, from its record; `lost` writes
+        down that a job's processes died, with what Ray says of that; `failed` is the error of one that failed
+        before. About `workers` jobs run at once, None: as many as there is room for.
         """
         self.jobs = 0
         """How many jobs ran."""

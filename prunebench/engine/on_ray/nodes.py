@@ -21,7 +21,7 @@ from prunebench.store import writing
 __all__ = ["Node", "checked", "nodes_for", "problems_of"]
 
 LONGEST = 600.0
-"""Seconds that nodes may take to answer: they import torch, and look through the data, on slow file systems too."""
+"""Seconds that nodes may take to answer: they import torch and look through the data, on slow disks too."""
 
 SHOWN = 10
 """Nodes that a message names at most."""
@@ -71,7 +71,7 @@ def problems_of(
     """Return why nodes cannot work for a run, by their id, and the versions of those that can.
 
     Each reads a file that is written here, and writes one that is read here. Where `orders` name no versions
-    yet, they are to be the driver's; but whether torch is built for GPUs may differ, as the driver may have none.
+    yet, they are to be the driver's; but torch may be built for GPUs there, and not where the driver is.
     """
     with _questions(nodes, store) as questions:
         answers = _asked(nodes, _by_value(probe.look_around), questions)
@@ -98,15 +98,14 @@ def problems_of(
 def _differing(wanted: Mapping[str, str], here: Mapping[str, str], *, exactly: bool) -> str:
     """Return in which versions a node differs; "" where it does not."""
 
-    def plain(version: str | None) -> str:
+    def plain(version: str | None) -> str | None:
         return version if exactly else (version or "").partition("+")[0]  # what follows names the build
 
-    parts = [
+    return ", ".join(
         f"has {name} {here[name]}, the driver {version}" if name in here else f"has no {name}"
         for name, version in wanted.items()
         if plain(here.get(name)) != plain(version)
-    ]
-    return ", ".join(parts)
+    )
 
 
 @contextmanager

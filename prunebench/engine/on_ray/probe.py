@@ -1,4 +1,4 @@
-"""What a node is asked before it is given work. Sent to it as source, so that it can answer without prunebench."""
+"""What a node is asked before it is given work: sent as source, so that one without prunebench can answer."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def versions_here() -> dict[str, str]:
 
 
 def look_around(asked: Mapping[str, str]) -> dict[str, Any]:
-    """Answer on a node: versions, whether it reads the driver's file in the store, and leaves one for it there.
+    """Answer on a node: its versions, whether it reads the driver's file in the store, and can write there.
 
-    `asked` has the store's folder, the name of the driver's file and what is in it, and the name of the answer.
+    `asked` has the store's folder, the driver's file and what is in it, and the name of the answer's file.
     """
     import os
     import socket

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from prunebench.engine.on_ray.nodes import Node, nodes_for, problems_of
+from prunebench.engine.on_ray.nodes import Node, nodes_for
 from prunebench.engine.on_ray.tasks import make
 from prunebench.engine.on_ray.values import Came, Needs, Orders, Unfit
 
@@ -41,7 +41,7 @@ class Remote:
         self._tasks: dict[str, Any] = {}
         self._keys: dict[Any, str] = {}
         self._task = ray.remote(
-            max_calls=0,  # with GPUs too: by default Ray would start a process, which imports torch, for every job
+            max_calls=0,  # else Ray starts a process, which imports torch, for every job that uses a GPU
             num_cpus=needs.cpus,
             num_gpus=needs.of_gpu,
             max_retries=RETRIES,

@@ -1,8 +1,9 @@
 """Which jobs are with Ray, and which to hand it next: pure, knows neither Ray nor a store.
 
-Ray runs what it is handed first come, first served, so what is urgent must not stand behind thousands of others:
-it is handed a little more than it can run at once. Beyond that it gets jobs whose prerequisites it holds too, and
-begins those by itself as these end: short ones, as records that end cells, and others where nothing else is ready.
+Ray runs what it is handed first come, first served, so what is urgent must not stand behind thousands of
+others: it is handed a little more than it can run at once. Beyond that it gets jobs whose prerequisites it
+holds too, and begins those by itself as these end: short ones, as records that end cells; others where
+nothing else is ready.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +40,7 @@ _process = _Process()
 def make(orders: list[Any], key: str, *before: Came) -> Came:
     """Make one job, unless one of those before it has failed: then that is what came of this one too.
 
-    `orders` is a list with a reference to `Orders`: as an argument of its own it would be fetched for each task.
+    `orders` is a list with a reference to `Orders`: as an argument of its own it were fetched for each task.
 
     Raises: Unfit where this node cannot; KeyboardInterrupt where the task was cancelled.
     """
@@ -74,7 +73,7 @@ def _make(worker: Worker, key: str) -> Came:
 
 
 def _end_if_terminated() -> None:
-    """Where the node is going down, end with it: Ray gives the job to another; a task cancelled by us goes on."""
+    """Where the node goes down, end with it: Ray gives the job to another. Not where it was cancelled."""
     if stopping.exit_code() == 128 + signal.SIGTERM:
         os._exit(stopping.exit_code())
 
@@ -122,7 +121,7 @@ def problem_here(orders: Orders) -> str:
 def _cuda_problem(worker: Worker) -> str:
     import torch
 
-    lacks = _uses_gpu(worker) and not torch.backends.cuda.is_built()
+    lacks = _uses_gpu(worker) and not torch.version.cuda
     return f"has torch {torch.__version__}, which is not built for CUDA" if lacks else ""
 
 

@@ -1,4 +1,4 @@
-"""What the driver and the processes on the nodes tell each other: plain values (imports neither Ray nor torch)."""
+"""What the driver and the processes on the nodes tell each other: plain values (imports no Ray, no torch)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Needs:
 
     @property
     def of_gpu(self) -> float:
-        """The number that Ray is told; it counts in ten-thousandths, and rounded up one job less would fit."""
+        """What Ray is told: it counts in ten-thousandths, and rounded up one job less would fit."""
         return math.floor(10_000 * self.gpus / self.share) / 10_000
 
     def slots(self, resources: Mapping[str, float]) -> int:
@@ -59,9 +59,9 @@ class Came:
 
     key: str
     how: How
-    """`made` by this task; `there` already, or needed no more; `failed`: the job, or one that it needs;
-    `cancelled`; `unfit`: the node could not; `lost`: the processes or nodes that it was on died again and again; `stuck`: the run cannot go
-    on, whatever the job."""
+    """`made` by this task; `there` already, or needed no more; `failed`, or one that it needs has;
+    `cancelled`; `unfit`: its node could not; `lost`: the processes or nodes that it was on died, again and
+    again; `stuck`: the run cannot go on, whatever the job."""
     seconds: float = 0.0
     failed: str = ""
     """The key of the job that failed."""
