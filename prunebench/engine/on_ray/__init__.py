@@ -136,10 +136,11 @@ class RayFront:
 def _work(worker: Worker, cells: Sequence[PlannedCell]) -> Work:
     from prunebench.engine.work import Work
     from prunebench.inventory.estimate import assumed_seconds
+    from prunebench.inventory.snapshot import listed
 
     seconds = assumed_seconds(worker.plan, worker.context.device, worker.context.threads)
     wanted = [target for cell in cells for target in cell.targets]
-    return Work(worker.plan, wanted, worker.listed(), worker.given_up, seconds)
+    return Work(worker.plan, wanted, listed(worker.plan, worker.store), worker.given_up, seconds)
 
 
 def _written_down(worker: Worker, key: str, message: str) -> JobFailed:
