@@ -138,8 +138,12 @@ def _elsewhere() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Ray report nothing to its makers, and warn of no setting that it will change some day."""
-    own = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    """Let Ray report nothing to its makers, warn of no setting that it will change some day, and be patient."""
+    own = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_raylet_start_wait_time_s": "120",  # on a busy machine 30 are too few
+    }
     added = {name: value for name, value in own.items() if name not in os.environ}
     os.environ.update(added)
     try:

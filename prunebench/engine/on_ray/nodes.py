@@ -174,7 +174,8 @@ def _asked(
         asked[remote.options(**options).remote(questions[node.id])] = node
     waiting, until = list(asked), time.monotonic() + LONGEST
     while waiting:
-        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=0.2)
+        with stopping.held():  # Ray's own code is not to be interrupted
+            _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=0.2)
         stopping.check()
         if waiting and time.monotonic() > until:
             names = ", ".join(asked[one].name for one in waiting[:SHOWN])
