@@ -138,7 +138,7 @@ def _elsewhere() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Ray report nothing to its makers, warn of no setting that it will change one day, and be patient."""
+    """Let Ray report nothing to its makers, warn of no setting that will change one day, and be patient."""
     own = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

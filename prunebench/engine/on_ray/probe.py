@@ -10,8 +10,8 @@ __all__ = ["look_around", "versions_here"]
 WANTED = ("prunebench", "torch")
 """What the same results are made with: every node must have the driver's versions."""
 
-MOMENT = 5.0
-"""Seconds after which a file that another machine has written must be there."""
+MOMENT, PAUSE = 5.0, 0.2
+"""Seconds after which a file that another machine has written must be there, and between two looks for it."""
 
 
 def versions_here() -> dict[str, str]:
@@ -51,7 +51,7 @@ def look_around(asked: Mapping[str, str]) -> dict[str, Any]:
                 if not there:
                     answer["store"] = "has no such folder"
                 return answer
-            time.sleep(0.2)
+            time.sleep(PAUSE)
     if seen != asked["content"]:
         answer["store"] = "has another folder of that name"
         return answer

@@ -156,6 +156,7 @@ def worker_for(orders: Orders) -> Worker:
     if any(here.get(name) != version for name, version in orders.versions.items()):
         raise StoreError(f"it has {here}, the other nodes {dict(orders.versions)}")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts, whoever starts it
+    os.environ.setdefault("PRUNEBENCH_WORKER", "ray")
     request = Request.from_json(orders.request)
     store = Store.open(request.store, create=False)
     plan = read_frozen(Path(orders.frozen), store)

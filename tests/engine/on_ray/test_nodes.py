@@ -30,7 +30,8 @@ class Machine:
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Ask some machines, in this process, and return what `problems_of` makes of it."""
-    monkeypatch.setattr(probe, "MOMENT", 0.05)
+    monkeypatch.setattr(probe, "MOMENT", 0.02)
+    monkeypatch.setattr(probe, "PAUSE", 0.01)
 
     def asked(*machines: Machine, orders: Orders = ORDERS, driver: dict[str, str] = VERSIONS) -> Any:
         those = {f"id{number}": machine for number, machine in enumerate(machines)}

@@ -25,6 +25,8 @@ def _process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "_process", tasks._Process())
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setenv("PRUNEBENCH_WORKER", "ray")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def orders_for(project: Any, *methods: str, **options: Any) -> tuple[Orders, Any]:
