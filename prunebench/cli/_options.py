@@ -14,15 +14,16 @@ from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
+    from prunebench.engine.slots import Workforce
 
 __all__ = [
+    "Size",
     "as_json",
     "data_option",
     "device_options",
     "format_of",
     "format_option",
     "host_of",
-    "number_of_workers",
     "output_option",
     "places_options",
     "planning_options",
@@ -33,6 +34,7 @@ __all__ = [
     "store_option",
     "suite_argument",
     "which_options",
+    "workforce_of",
     "workers_option",
 ]
 
@@ -187,10 +189,34 @@ class _Device(_Text):
     name = "device"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value).lower()
-        if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
-            raise UsageError(f"--device: found '{value}', allowed: cpu, cuda, cuda:N")
-        return text
+        from prunebench.engine.device import parse_device
+
+        return parse_device(str(value))
+
+
+if TYPE_CHECKING:
+    _Bytes = click.ParamType[int]
+else:
+    _Bytes = click.ParamType
+
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+class Size(_Bytes):
+    """A number of bytes with its unit, as 80GiB or "24 GB"."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes that a text means."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)", str(value).strip())
+        units = {unit.lower(): size for unit, size in _UNITS.items()}
+        if match is None or match[2].lower() not in units or not float(match[1]):
+            told = f"found '{value}', allowed: a number above 0 with a unit, as 80GiB, 24GB or 16000MiB"
+            raise UsageError(f"{param.opts[0] if param else 'a size'}: {told}")
+        return int(float(match[1]) * units[match[2].lower()])
 
 
 def device_options(function: F) -> F:
@@ -208,9 +234,9 @@ def device_options(function: F) -> F:
             "--device",
             metavar="D",
             type=_Device(),
-            default="cpu",
+            default="auto",
             show_default=True,
-            help="cpu, cuda or cuda:N.",
+            help="cpu, cuda or cuda:N; auto: a GPU where there is one.",
         ),
     ):
         function = option(function)
@@ -228,15 +254,35 @@ class _Workers(_Text):
 
 
 def workers_option(function: F) -> F:
-    """-n."""
-    return click.option(
-        "-n",
-        "--workers",
-        "workers",
-        metavar="N",
-        type=_Workers(),
-        help="Work with N processes, or auto: one a core.",
-    )(function)
+    """-n, --workers-per-gpu, --gpus-per-worker."""
+    for option in (
+        click.option(
+            "--gpus-per-worker",
+            metavar="K",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="GPUs of each process, for recipes with devices = K.",
+        ),
+        click.option(
+            "--workers-per-gpu",
+            metavar="N",
+            type=_Workers(),
+            default="1",
+            show_default=True,
+            help="Processes that share a GPU, or auto: as many as it has room for and use of.",
+        ),
+        click.option(
+            "-n",
+            "--workers",
+            "workers",
+            metavar="N",
+            type=_Workers(),
+            help="Work with N processes, or auto: one a GPU, or one a core where none is used.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def as_json(function: F) -> F:
@@ -244,13 +290,33 @@ def as_json(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
 
 
-def number_of_workers(workers: str | None) -> int:
-    """Return how many processes -n means."""
-    if workers == "auto":
-        import psutil
+def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
+    """Return the processes that -n and what is beside it mean: how many, and what each may use.
 
-        return psutil.cpu_count(logical=False) or 1
-    return int(workers or 1)
+    Where cells are made elsewhere it is the number alone.
+
+    Raises: UsageError.
+    """
+    from prunebench.engine.gpus import gpus_here
+    from prunebench.engine.slots import Workforce, workforce
+
+    asked, per_gpu = options["workers"], options["workers_per_gpu"]
+    if options.get("engine", "local") != "local":
+        return Workforce(int(asked) if asked and asked != "auto" else 1)
+    return workforce(
+        "auto" if asked is None and per_gpu != "1" else asked,
+        request.device,
+        gpus_here,
+        cores=_cores,
+        per_gpu=1 if per_gpu == "auto" else int(per_gpu),
+        per_worker=options["gpus_per_worker"],
+    )
+
+
+def _cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or 1
 
 
 def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:
@@ -276,7 +342,15 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         seeds=options.get("seeds"),
         limit=options.get("limit"),
         sparsities=tuple(options.get("sparsity", ())),
-        device=options.get("device", "cpu"),
+        device=_device(options),
         threads=options.get("threads", 1),
         keep_states=options.get("keep_states", False),
     )
+
+
+def _device(options: Mapping[str, Any]) -> str:
+    """Return the device to work on; where cells are made elsewhere, "auto" is for whoever makes them."""
+    from prunebench.engine.device import resolve_device
+
+    device = str(options.get("device", "cpu"))
+    return device if options.get("engine", "local") != "local" else resolve_device(device)

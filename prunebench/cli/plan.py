@@ -8,14 +8,15 @@ from typing import Any
 import click
 
 from prunebench.cli._options import (
+    Size,
     as_json,
     device_options,
-    number_of_workers,
     places_options,
     request_of,
     selection_options,
     suite_argument,
     workers_option,
+    workforce_of,
 )
 
 __all__ = ["command"]
@@ -29,6 +30,7 @@ Examples:
   prunebench plan quick -k snip --cells  # every cell of SNIP, with its key
   prunebench plan quick -n 4             # the time with four workers
   prunebench plan quick --scorer mine --plugin mine.py
+  prunebench plan pai --gpu-memory 80GiB # what does not fit, and what to set
 """
 
 
@@ -41,18 +43,26 @@ Examples:
 @click.option(
     "--again", metavar="METHOD", multiple=True, help="As if `run --again METHOD` were to follow; repeatable."
 )
+@click.option(
+    "--gpu-memory",
+    metavar="SIZE",
+    type=Size(),
+    help="Say which cells do not fit a GPU of this size, as 80GiB.  [default: with --device cuda, its own]",
+)
 @click.option("--cells", "all_cells", is_flag=True, help=f"List every cell, also above {FEW}.")
 @as_json
-def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
+def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, **options: Any) -> None:
     """Show what SUITE takes: cells, jobs, what is done, what is not and why, the estimated cost.
 
     SUITE is the name of a shipped suite (`prunebench list suites`) or a file. Nothing is written or
-    downloaded. "Why" compares with the suite's last run in this store.
+    downloaded. "Why" compares with the suite's last run in this store. What would take hours to score on the
+    CPU is said, and, where the size of a GPU is known, what does not fit its memory; with what to set.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
+    from prunebench.cli._warnings import Warnings
     from prunebench.engine.session import Session
 
     session = Session.prepare(request_of(suite, options))
@@ -61,14 +71,16 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workers=number_of_workers(options["workers"]),
+        workforce=workforce_of(options, session.request),
         again=options["again"],
     )
+    warnings = Warnings.of(overview, gpu_memory)
     if as_json:
-        say_json(overview.as_dict())
+        say_json(overview.as_dict() | warnings.as_dict())
         say_damaged(overview.store)
         return
     overview.say_heading()
+    warnings.say()
     say_damaged(overview.store)
     say()
     say_rows(overview.jobs, {"kind": "jobs", "jobs": "in all", "to_do": "to do"}, as_json=False)

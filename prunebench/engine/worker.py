@@ -18,7 +18,7 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed, failing
+from prunebench.engine.failures import JobFailed, WorkerLost, failing
 from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
@@ -40,7 +40,11 @@ NAP, LONGEST_NAP = 0.1, 1.0
 """Seconds between two looks at what others hold: at first, and where that goes on for long."""
 
 AGAIN = 5.0
-"""Seconds after which a claim that another held is tried again, and a worker looks what others have done."""
+"""Seconds after which a worker looks what others have done; one that waits then tries their claims again."""
+
+HELD = 20.0
+"""Seconds after which one that has other work tries a claim again that another held: jobs of the dead would
+else be left to the end, however long the chains that they hold up."""
 
 
 @dataclass
@@ -103,7 +107,8 @@ class Worker:
         """Make all that a cell is asked for; return the number of its jobs that ran here.
 
         Raises: JobFailed, naming the job (of this cell or of what it needs) and its error; DataError where
-        the cell's data are not there, which is no failed attempt.
+        the cell's data are not there, which is no failed attempt; WorkerLost where this process can go on
+        with none.
         """
         before = len(self.made)
         lacks = self.plan.lacks(cell)
@@ -115,13 +120,13 @@ class Worker:
         return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
-        """Make one job's output and whatever it needs. Raises: JobFailed."""
+        """Make one job's output and whatever it needs. Raises: JobFailed, WorkerLost."""
         self._pull([target])
 
     def help(self, enough: Callable[[], bool] = lambda: False) -> None:
         """Run jobs of the selected cells until none of those is left that can be made, or it is `enough`.
 
-        A job that fails is written down; whoever asks for its cell says so.
+        A job that fails is written down; whoever asks for its cell says so. Raises: WorkerLost.
         """
         while not enough() and (choice := self._choose(())) is not None:
             stopping.check()
@@ -170,7 +175,9 @@ class Worker:
         """Run what is chosen until the targets are there; return the keys of all that they lacked."""
         own = frozenset(self.plan.remaining(targets, self.have))
         lacking = [target for target in targets if target in own]
-        if any(target not in self._work for target in lacking):  # not of the selection, or lost since
+        known, blocked = self._work, self._work.blocked
+        if any(target not in known and target not in blocked for target in lacking):
+            # not of the selection, or lost since
             self._wanted.update(dict.fromkeys(lacking))
             self._known = None
         while True:
@@ -205,16 +212,19 @@ class Worker:
         return choose(self._work, self._held, own, self._sharing)
 
     def _look_around(self) -> bool:
-        """Take in what has become of jobs that others held; return whether one can be tried again."""
+        """Take in what has become of jobs that others held; return whether one can be tried again.
+
+        Whoever held it may be dead, which only trying to take its claim tells.
+        """
         for key in list(self._held):
             self._is_settled(key)
-        claimed = self.store.claimed_keys()
-        given_up = [key for key in self._held if key not in claimed]
-        for key in given_up:
+        claimed, now = self.store.claimed_keys(), time.monotonic()
+        to_try = [key for key, seen in self._held.items() if key not in claimed or now - seen > HELD]
+        for key in to_try:
             del self._held[key]
         self._sharing = max(self.workers, len(claimed) + 1)
-        self._looked = time.monotonic()
-        return bool(given_up)
+        self._looked = now
+        return bool(to_try)
 
     def _follow(self, choice: Job | Wait) -> None:
         """Run the job that was chosen, or wait a moment."""
@@ -333,10 +343,13 @@ class Worker:
                 self._drop(self.plan.needs(job.key))
 
     def _fails(self, failed: JobFailed) -> None:
-        self._failed[failed.job.key] = failed
+        """Take in that a job failed. Raises: WorkerLost where no other can be done in this process."""
+        self._failed[failed.job.key] = failed.with_traceback(None)
         self._work.failed(failed.job.key)
         if self.on_failed is not None:
             self.on_failed(failed)
+        if failed.device_lost:
+            raise WorkerLost(failed)
 
     @cached_property
     def _parts(self) -> dict[str, tuple[str, ...]]:
@@ -350,10 +363,12 @@ class Worker:
         for key in keys:
             if not _passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
                 continue
-            later = self.plan.later.get(key)
+            later, readers = self.plan.later.get(key), self.plan.readers.get(key, ())
             if later is not None and later in self._work:  # the run goes on from it
                 continue
-            if all(self.have(reader) for reader in self.plan.readers.get(key, ())):
+            if any(reader in self._work for reader in readers):  # spares the store a look at each
+                continue
+            if all(self.have(reader) for reader in readers):
                 self.store.drop_artifact(key)
 
     def _drop_leftovers(self, cell: PlannedCell) -> None:
