@@ -54,7 +54,8 @@ def chosen_front(ctx: click.Context, options: Mapping[str, Any]) -> Front | None
     """
     engine: str = options["engine"]
     own = [str(parameter.name) for parameter in _parameters(engine)]
-    front = front_of(engine, {name: options[name] for name in (*own, "workers", "device", "threads")})
+    shared = ("workers", "device", "threads", "workers_per_gpu", "gpus_per_worker")
+    front = front_of(engine, {name: options[name] for name in (*own, *shared)})
     for name, (flag, engines) in _belonging().items():
         if engine not in engines and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise UsageError(

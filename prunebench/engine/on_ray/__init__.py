@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prunebench.engine.on_ray.cluster import checked_address, joined
@@ -33,27 +33,29 @@ REMAKES = 3
 
 def front(options: Mapping[str, Any]) -> RayFront:
     """Return the front of this engine; starts nothing. Raises: UsageError for what is not allowed."""
-    device = options.get("device") or "cpu"
+    device = str(options.get("device") or "auto")
     if device.startswith("cuda:"):
-        raise UsageError(f"--device {device}: Ray says which GPU; allowed with --engine ray: cpu, cuda")
-    address = options.get("address")
-    workers = options.get("workers")
+        raise UsageError(f"--device {device}: Ray says which GPU; allowed with --engine ray: auto, cpu, cuda")
+    address, workers = options.get("address"), options.get("workers")
     return RayFront(
+        needs=_needs(device, options),
         address=None if address is None else checked_address(address),
-        needs=needs_of(options),
         workers=None if workers in (None, "auto") else int(workers),
+        anywhere=device == "auto",
     )
 
 
-def needs_of(options: Mapping[str, Any]) -> Needs:
+def _needs(device: str, options: Mapping[str, Any]) -> Needs:
     """Return what a job takes of a node, by the options. Raises: UsageError for a share that is no number."""
     threads = int(options.get("threads") or 1)
-    if options.get("device") != "cuda":
+    if device == "cpu":
         return Needs(threads)
-    share = options.get("workers_per_gpu") or 1
+    share, gpus = options.get("workers_per_gpu") or 1, int(options.get("gpus_per_worker") or 1)
     if share == "auto":
         raise UsageError("--workers-per-gpu auto: Ray is told a number; allowed with --engine ray: 1, 2, …")
-    return Needs(threads, gpus=int(options.get("gpus_per_worker") or 1), share=int(share))
+    if int(share) > 1 < gpus:
+        raise UsageError(f"--workers-per-gpu {share} and --gpus-per-worker {gpus}: give one of them")
+    return Needs(threads, gpus=gpus, share=int(share))
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class RayFront:
     """Of the cluster; None: a Ray of this machine, for the length of the run."""
     workers: int | None = None
     """About how many jobs are to run at once; None: as many as there is room for."""
+    anywhere: bool = False
+    """True if cells are made without GPUs where the cluster has none."""
     checkpoint_seconds: float = 60.0
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
@@ -73,33 +77,40 @@ class RayFront:
         from prunebench.engine.on_ray.remote import Remote
 
         with joined(self.address, self.needs, self.workers):
-            nodes = nodes_for(self.needs)
+            needs = self.needs
+            nodes = nodes_for(needs)
+            if not nodes and self.anywhere:
+                needs = Needs(needs.cpus)
+                nodes = nodes_for(needs)
             if not nodes:
-                raise UsageError(self._no_room())
-            orders = checked(nodes, assignment.store.root, self._orders(assignment))
+                raise UsageError(self._no_room(needs))
+            on_gpu = _on_gpu(assignment, needs)
+            orders = checked(nodes, assignment.store.root, self._orders(assignment, needs))
             slots = sum(node.slots for node in nodes)
             where = "of this machine" if self.address is None else f"with {_counted(len(nodes), 'node')}"
             watch.teller.note(f"Ray {where}: {_counted(slots, 'job')} at once; {_said(orders.versions)}")
-            self._drive(assignment, watch, Remote(orders, self.needs, nodes, _names(assignment)))
+            self._drive(assignment, watch, Remote(orders, needs, nodes, _names(assignment), on_gpu))
 
-    def _orders(self, assignment: Assignment) -> Orders:
+    def _orders(self, assignment: Assignment, needs: Needs) -> Orders:
         session = assignment.session
+        request = replace(session.request, device="cuda" if needs.gpus else "cpu")
         every = len(assignment.cells) == len(session.plan.cells)
         return Orders(
             run=secrets.token_hex(8),
-            request=session.request.to_json(),
+            request=request.to_json(),
             frozen=str(session.frozen),
             since=assignment.since,
             given_up=dict(assignment.given_up),
             cells=None if every else [cell.id for cell in assignment.cells],
             checkpoint_seconds=self.checkpoint_seconds,
+            share=needs.share,
         )
 
-    def _no_room(self) -> str:
+    def _no_room(self, needs: Needs) -> str:
         """Return what is said of a cluster none of whose nodes is large enough for a job."""
-        wants = _counted(self.needs.cpus, "core")
-        if self.needs.gpus:
-            wants += f" and {_counted(self.needs.gpus, 'GPU')}"
+        wants = _counted(needs.cpus, "core")
+        if needs.gpus:
+            wants += f" and {_counted(needs.gpus, 'GPU')}"
         where = "the cluster" if self.address else "this machine"
         return (
             f"--engine ray: no node of {where} has {wants} for a job, as Ray counts them (`ray status`); "
@@ -150,6 +161,26 @@ def _written_down(worker: Worker, key: str, message: str) -> JobFailed:
     store = worker.store
     store.write_attempt(key, message, store.log_tail(key))
     return JobFailed(worker.plan.jobs[key], message, log_path=str(store.log_path(key)))
+
+
+def _on_gpu(assignment: Assignment, needs: Needs) -> frozenset[str]:
+    """Return the jobs that need a GPU whatever the others take: of scorers whose cells score on one.
+
+    Raises: UsageError where no node has one for them.
+    """
+    from prunebench.engine.on_ray.nodes import nodes_for
+
+    session = assignment.session
+    scorers = session.scorers_on_gpu(assignment.cells)
+    if needs.gpus or not scorers:
+        return frozenset()
+    if not nodes_for(Needs(needs.cpus, gpus=1)):
+        raise UsageError(
+            f'--engine ray: cells score on a GPU (device = "cuda" of {", ".join(scorers)}), and no node of '
+            "the cluster has one: select others (-k)"
+        )
+    jobs = session.plan.jobs.items()
+    return frozenset(key for key, job in jobs if any(use.device != "cpu" for use in job.params.scorers))
 
 
 def _names(assignment: Assignment) -> JobNames:

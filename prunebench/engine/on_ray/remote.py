@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 from prunebench.engine.on_ray.nodes import Node, nodes_for
@@ -29,12 +29,15 @@ class Remote:
         needs: Needs,
         nodes: Sequence[Node],
         name: Callable[[str], str],
+        on_gpu: Container[str] = (),
         task: Callable[..., Came] = make,
     ) -> None:
-        """`name` says how a job is called in Ray's dashboard; `task` is what runs on a node."""
+        """`name` says how a job is called in Ray's dashboard; jobs `on_gpu` take a GPU where others take
+        none; `task` is what runs on a node.
+        """
         import ray
 
-        self._ray, self._orders, self._needs, self._name = ray, orders, needs, name
+        self._ray, self._needs, self._name, self._on_gpu = ray, needs, name, on_gpu
         self._nodes = {node.id: node for node in nodes}
         self._looked = time.monotonic()
         self._reference = [ray.put(orders)]
@@ -56,7 +59,8 @@ class Remote:
     def submit(self, key: str, before: Iterable[str]) -> None:
         """Hand a job over, which waits for those of `before`, handed over earlier."""
         prerequisites = [self._tasks[one] for one in before]
-        task = self._task.options(name=self._name(key)).remote(self._reference, key, *prerequisites)
+        options = {"name": self._name(key)} | ({"num_gpus": 1} if key in self._on_gpu else {})
+        task = self._task.options(**options).remote(self._reference, key, *prerequisites)
         self._tasks[key], self._keys[task] = task, key
 
     def ended(self, seconds: float) -> list[Came]:

@@ -16,6 +16,7 @@ from prunebench.engine.on_ray.values import Came, Orders, Unfit
 from prunebench.errors import PrunebenchError
 
 if TYPE_CHECKING:
+    from prunebench.engine.failures import JobFailed
     from prunebench.engine.worker import Worker
 
 __all__ = ["make", "problem_here", "worker_for"]
@@ -32,6 +33,8 @@ class _Process:
     worker: Worker | None = None
     gpus: str | None = None
     """The GPUs that it computes on, as CUDA_VISIBLE_DEVICES names them: CUDA reads that once."""
+    lost: bool = False
+    """True if its GPU answers nothing but an error any more."""
 
 
 _process = _Process()
@@ -58,18 +61,24 @@ def make(orders: list[Any], key: str, *before: Came) -> Came:
 
 
 def _make(worker: Worker, key: str) -> Came:
-    from prunebench.engine.failures import JobFailed
+    from prunebench.engine.failures import JobFailed, WorkerLost
     from prunebench.store import Unwritable
 
     began = time.monotonic()
     try:
         ran = worker.make_job(key)
     except JobFailed as error:
-        spent = time.monotonic() - began
-        return Came(key, "failed", spent, error.job.key, error.message, error.at, error.log_path)
+        return _failed(key, error, time.monotonic() - began)
+    except WorkerLost as error:
+        _process.lost = True
+        return _failed(key, error.failed, time.monotonic() - began)
     except Unwritable as error:  # every other job would meet the same
         return Came(key, "stuck", message=str(error))
     return Came(key, "made" if ran else "there", time.monotonic() - began)
+
+
+def _failed(key: str, error: JobFailed, seconds: float) -> Came:
+    return Came(key, "failed", seconds, error.job.key, error.message, error.at, error.log_path)
 
 
 def _end_if_terminated() -> None:
@@ -85,14 +94,14 @@ def _ready(reference: Any) -> Worker:
     orders = reference if isinstance(reference, Orders) else None
     run = orders.run if orders is not None else reference.hex()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if _process.lost or (visible and _process.gpus and visible != _process.gpus):
+        os._exit(0)  # its CUDA is gone, or bound to another GPU than this task's: Ray starts a new process
+    _process.gpus = visible or _process.gpus
     if _process.worker is None or _process.run != run:
         if orders is None:
             orders = ray.get(reference)
         _process.worker = _worker_or_unfit(orders)
         _process.run = run
-        _process.gpus = visible if _uses_gpu(_process.worker) else None
-    elif _uses_gpu(_process.worker) and visible != _process.gpus:
-        os._exit(0)  # its CUDA is bound to another GPU than this task was given: Ray starts a new process
     return _process.worker
 
 
@@ -101,9 +110,13 @@ def _uses_gpu(worker: Worker) -> bool:
 
 
 def _worker_or_unfit(orders: Orders) -> Worker:
+    from prunebench.engine.device import start_device
+
     host = socket.gethostname()
     try:
-        return worker_for(orders)
+        worker = worker_for(orders)
+        start_device(worker.context.device)
+        return worker
     except PrunebenchError as error:
         time.sleep(PATIENCE)
         raise Unfit(f"node {host}: {error}") from None
@@ -150,13 +163,15 @@ def worker_for(orders: Orders) -> Worker:
     from prunebench.engine.session import Request, Session
     from prunebench.errors import StoreError
     from prunebench.inventory.frozen import read_frozen
+    from prunebench.process import SHARED_BY, prepare_process
     from prunebench.store import Store
 
     here = versions_here()
     if any(here.get(name) != version for name, version in orders.versions.items()):
         raise StoreError(f"it has {here}, the other nodes {dict(orders.versions)}")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts, whoever starts it
+    prepare_process()
     os.environ.setdefault("PRUNEBENCH_WORKER", "ray")
+    os.environ[SHARED_BY] = str(orders.share)
     request = Request.from_json(orders.request)
     store = Store.open(request.store, create=False)
     plan = read_frozen(Path(orders.frozen), store)

@@ -30,6 +30,8 @@ class Orders:
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the driver runs with: a node that differs makes nothing."""
     checkpoint_seconds: float = 60.0
+    share: int = 1
+    """How many jobs share a GPU."""
 
 
 @dataclass(frozen=True)

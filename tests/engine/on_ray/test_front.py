@@ -22,9 +22,10 @@ from prunebench.errors import UsageError
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({}, RayFront(Needs(1))),
-        ({"address": "auto", "threads": 4, "workers": "3"}, RayFront(Needs(4), "auto", 3)),
-        ({"address": "[fe80::1]:6379", "workers": "auto"}, RayFront(Needs(1), "[fe80::1]:6379")),
+        ({}, RayFront(Needs(1, gpus=1), anywhere=True)),
+        ({"device": "cpu"}, RayFront(Needs(1))),
+        ({"device": "cpu", "address": "auto", "threads": 4, "workers": "3"}, RayFront(Needs(4), "auto", 3)),
+        ({"device": "cpu", "address": "[::1]:79", "workers": "auto"}, RayFront(Needs(1), "[::1]:79")),
         ({"device": "cuda"}, RayFront(Needs(1, gpus=1))),
         ({"device": "cuda", "workers_per_gpu": "4"}, RayFront(Needs(1, gpus=1, share=4))),
         ({"device": "cuda", "gpus_per_worker": 2}, RayFront(Needs(1, gpus=2))),
@@ -42,8 +43,12 @@ def test_options_say_which_cluster_and_what_a_job_takes(options: dict[str, Any],
         ({"address": "head"}, "found 'head', allowed: auto, or HOST:PORT"),
         ({"address": "head:99999"}, "found 'head:99999', allowed"),
         ({"address": ""}, "found '', allowed"),
-        ({"device": "cuda:1"}, "Ray says which GPU; allowed with --engine ray: cpu, cuda"),
+        ({"device": "cuda:1"}, "Ray says which GPU; allowed with --engine ray: auto, cpu, cuda"),
         ({"device": "cuda", "workers_per_gpu": "auto"}, "--workers-per-gpu auto: Ray is told a number"),
+        (
+            {"device": "cuda", "workers_per_gpu": "2", "gpus_per_worker": 2},
+            "--workers-per-gpu 2 and --gpus-per-worker 2: give one of them",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence(options: dict[str, Any], said: str) -> None:

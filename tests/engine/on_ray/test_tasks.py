@@ -27,6 +27,7 @@ def _process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", end)
     monkeypatch.setenv("PRUNEBENCH_WORKER", "ray")
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.setenv("PRUNEBENCH_GPU_SHARED_BY", "1")
 
 
 def orders_for(project: Any, *methods: str, **options: Any) -> tuple[Orders, Any]:
@@ -112,14 +113,33 @@ def test_a_process_bound_to_one_gpu_makes_way_where_it_is_given_another(
 ) -> None:
     """CUDA reads CUDA_VISIBLE_DEVICES once: the job would run on the GPU of somebody else."""
     orders, plan = orders_for(project)
-    monkeypatch.setattr(tasks, "_uses_gpu", lambda worker: True)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert tasks.make([orders], record_of(plan)).how == "made"
     assert tasks.make([orders], record_of(plan)).how == "there"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert tasks.make([orders], record_of(plan)).how == "there", "one that takes no GPU"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with pytest.raises(SystemExit) as ended:
         tasks.make([orders], record_of(plan))
     assert ended.value.code == 0
+
+
+def test_a_process_whose_gpu_is_lost_fails_its_job_and_makes_way_for_another(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed kernel CUDA answers every call of the process with that error."""
+    from prunebench.engine.failures import JobFailed, WorkerLost
+
+    orders, plan = orders_for(project)
+
+    def lose(worker: Any, key: str) -> bool:
+        raise WorkerLost(JobFailed(worker.plan.jobs[key], "CUDA error: an illegal address", device_lost=True))
+
+    monkeypatch.setattr("prunebench.engine.worker.Worker.make_job", lose)
+    came = tasks.make([orders], record_of(plan))
+    assert (came.how, came.message) == ("failed", "CUDA error: an illegal address")
+    with pytest.raises(SystemExit):
+        tasks.make([orders], plan.cells[0].key)
 
 
 @pytest.mark.parametrize(
