@@ -21,9 +21,6 @@ AHEAD = 2
 
 FEW = 8
 
-SHORT = 0.02
-"""What takes this part of the longest job's time is short: it delays nobody."""
-
 
 class Submissions:
     """The jobs of some work that are with Ray, each with those of its prerequisites that are there too."""
@@ -37,7 +34,7 @@ class Submissions:
         self._ready = 0
         """How many of them wait for nothing: they run, or would if there were room."""
         self._short: deque[str] = deque()
-        """Short jobs, not with Ray, all of whose prerequisites were there when they came in here."""
+        """Small jobs, not with Ray, all of whose prerequisites were there when they came in here."""
         self._long: deque[str] = deque()
         """The others of these."""
 
@@ -88,7 +85,7 @@ class Submissions:
             self._awaited.setdefault(need, []).append(key)
         for one in self.work.readers(key):
             if self._can_follow(one):
-                short = self.work.seconds[one] <= SHORT * self.work.longest
+                short = self.work.seconds[one] <= self.work.small
                 (self._short if short else self._long).append(one)
         return key
 
