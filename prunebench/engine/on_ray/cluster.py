@@ -60,6 +60,7 @@ def joined(address: str | None, needs: Needs, workers: int | None) -> Iterator[N
         stack.callback(_leave, ray)
         with _elsewhere(), stopping.held(), _signals_kept():
             _start(ray, options)
+        _silence()
         stopping.check()
         yield
 
@@ -75,6 +76,13 @@ def _start(ray: Any, options: dict[str, Any]) -> None:
             f"--address {options['address']}: no Ray cluster can be joined there: {said} "
             "(`ray start --head` starts one; without --address one of this machine is used)"
         ) from error
+
+
+def _silence() -> None:
+    """Let Ray print nothing: what it says of nodes, for all drivers, would stand across the display."""
+    from ray._private import worker
+
+    worker._worker_logs_enabled = False  # `log_to_driver` is for what tasks print
 
 
 def _leave(ray: Any) -> None:

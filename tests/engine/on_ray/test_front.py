@@ -100,6 +100,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     ray = FakeRay()
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setattr(cluster, "_reach", lambda address: None)
+    monkeypatch.setattr(cluster, "_silence", lambda: None)
     return ray
 
 
