@@ -74,7 +74,8 @@ def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, 
         workforce=workforce_of(options, session.request),
         again=options["again"],
     )
-    warnings = Warnings.of(overview, gpu_memory)
+    sharing = options["workers_per_gpu"]
+    warnings = Warnings.of(overview, gpu_memory, sharing=1 if sharing == "auto" else int(sharing))
     if as_json:
         say_json(overview.as_dict() | warnings.as_dict())
         say_damaged(overview.store)
