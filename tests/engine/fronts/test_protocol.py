@@ -233,6 +233,8 @@ def test_options_of_another_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.option("--workers")
     @click.option("--device")
     @click.option("--threads")
+    @click.option("--workers-per-gpu")
+    @click.option("--gpus-per-worker")
     @click.pass_context
     def command(ctx: click.Context, /, **options: Any) -> None:
         told.append(_engines.chosen_front(ctx, options))
@@ -241,7 +243,7 @@ def test_options_of_another_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         return CliRunner().invoke(command, args, standalone_mode=False)
 
     assert call("--engine", "nearby", "--depth", "5", "--workers", "2").exception is None
-    rest = {"device": None, "threads": None}
+    rest = dict.fromkeys(("device", "threads", "workers_per_gpu", "gpus_per_worker"))
     assert told.pop() == ("nearby", {"depth": 5, "where": None, "workers": "2", **rest})
     assert call("--engine", "far", "--where", "x").exception is None
     assert told.pop() == ("far", {"where": "x", "workers": None, **rest})
