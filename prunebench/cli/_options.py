@@ -14,7 +14,6 @@ from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
-    from prunebench.engine.slots import Workforce
 
 __all__ = [
     "Size",
@@ -24,6 +23,7 @@ __all__ = [
     "format_of",
     "format_option",
     "host_of",
+    "limits_options",
     "output_option",
     "places_options",
     "planning_options",
@@ -34,7 +34,6 @@ __all__ = [
     "store_option",
     "suite_argument",
     "which_options",
-    "workforce_of",
     "workers_option",
 ]
 
@@ -243,6 +242,46 @@ def device_options(function: F) -> F:
     return function
 
 
+def limits_options(function: F) -> F:
+    """--job-timeout, --memory-limit."""
+    for option in (
+        click.option(
+            "--memory-limit",
+            metavar="SIZE",
+            type=_Memory(),
+            default="auto",
+            show_default=True,
+            help="Memory that a worker may take: 8GiB; auto: its share, once all runs out; none.",
+        ),
+        click.option(
+            "--job-timeout",
+            metavar="TIME",
+            type=_Seconds(),
+            help="A job that shows no sign of life for so long has failed: seconds, or 30m, 2h.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+class _Seconds(_Text):
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from prunebench.engine.limits import parse_seconds
+
+        return value if isinstance(value, float) else parse_seconds(str(value), "--job-timeout")
+
+
+class _Memory(_Text):
+    name = "memory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from prunebench.engine.limits import parse_memory
+
+        return value if isinstance(value, int) else parse_memory(str(value), "--memory-limit")
+
+
 class _Workers(_Text):
     name = "workers"
 
@@ -290,35 +329,6 @@ def as_json(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
 
 
-def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
-    """Return the processes that -n and what is beside it mean: how many, and what each may use.
-
-    Where cells are made elsewhere it is the number alone.
-
-    Raises: UsageError.
-    """
-    from prunebench.engine.gpus import gpus_here
-    from prunebench.engine.slots import Workforce, workforce
-
-    asked, per_gpu = options["workers"], options["workers_per_gpu"]
-    if options.get("engine", "local") != "local":
-        return Workforce(int(asked) if asked and asked != "auto" else 1)
-    return workforce(
-        "auto" if asked is None and per_gpu != "1" else asked,
-        request.device,
-        gpus_here,
-        cores=_cores,
-        per_gpu=1 if per_gpu == "auto" else int(per_gpu),
-        per_worker=options["gpus_per_worker"],
-    )
-
-
-def _cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
-
-
 def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:
     """Return what loads the plugins that a command asks for, with those that the suite names."""
     return lambda: request_of(suite, dict(options)).with_suite_plugins().host()
@@ -345,6 +355,8 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         device=_device(options),
         threads=options.get("threads", 1),
         keep_states=options.get("keep_states", False),
+        job_timeout=options.get("job_timeout"),
+        memory_limit=options.get("memory_limit", "auto"),
     )
 
 

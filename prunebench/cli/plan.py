@@ -16,7 +16,6 @@ from prunebench.cli._options import (
     selection_options,
     suite_argument,
     workers_option,
-    workforce_of,
 )
 
 __all__ = ["command"]
@@ -63,6 +62,7 @@ def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, 
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
     from prunebench.cli._warnings import Warnings
+    from prunebench.cli._workforce import settle, workforce_of
     from prunebench.engine.session import Session
 
     session = Session.prepare(request_of(suite, options))
@@ -74,13 +74,18 @@ def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, 
         workforce=workforce_of(options, session.request),
         again=options["again"],
     )
-    sharing = options["workers_per_gpu"]
-    warnings = Warnings.of(overview, gpu_memory, sharing=1 if sharing == "auto" else int(sharing))
+    shared = settle(overview, options)
+    each = options["workers_per_gpu"]
+    warnings = Warnings.of(
+        overview, gpu_memory, sharing=overview.workforce.shared_by if each == "auto" else int(each)
+    )
     if as_json:
         say_json(overview.as_dict() | warnings.as_dict())
         say_damaged(overview.store)
         return
     overview.say_heading()
+    if shared:
+        say(shared)
     warnings.say()
     say_damaged(overview.store)
     say()

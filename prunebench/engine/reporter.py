@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,26 +28,30 @@ class RunReport:
     idle: set[str] = field(default_factory=set)
     """Cells that were there already when their turn came."""
     made: dict[str, list[str]] = field(default_factory=dict)
-    """The keys of the jobs run, by process, as each said at its end."""
-    reported: dict[str, int] = field(default_factory=dict)
-    """The number of jobs run, by process, as its reports add up: all that is known of one that died."""
+    """The keys of the jobs run, by process: as each said at its end, or as its reports add up, which is all
+    that is known of one that died."""
+    counted: int = 0
+    """The number of jobs run by processes that report nothing."""
     interrupted: bool = False
     unwritable: str = ""
     """Why the store cannot be written, if that ended the run."""
     problem: str = ""
     """Why the run could not start or go on, otherwise."""
+    on_failure: Callable[[str, str], object] = lambda cell, error: None
+    """Told of each cell that fails, and its error."""
+
+    def fails(self, cell: str, error: str) -> None:
+        """Take in that a cell has failed."""
+        self.failed[cell] = error
+        self.on_failure(cell, error)
+
     lost: WorkerLost | None = None
     """Why this very process can do no more jobs, if that ended the run."""
 
     @property
     def jobs(self) -> int:
         """The number of jobs run."""
-        said = {name: len(keys) for name, keys in self.made.items()}
-        return sum({**self.reported, **said}.values())
-
-    def makes(self, cell: PlannedCell) -> bool:
-        """True if a process of this run has made a result of this cell (under another name, say)."""
-        return any(target in keys for keys in self.made.values() for target in cell.targets)
+        return self.counted + sum(map(len, self.made.values()))
 
 
 class CellReporter:
@@ -63,10 +67,12 @@ class CellReporter:
         workers: int | None,
         quiet: bool,
         verbose: bool,
+        told: Collection[str] = (),
     ) -> None:
         """Report on `cells`, those that are to be done; `before` are those that were done before.
 
         `workers` is None where this process works itself, and 0 where it is not known how many there are.
+        `told` are cells, by their id, that have failed and been told of before.
         """
         self._verbose = verbose and not quiet
         self._loaded, self._report, self._before = loaded, report, before
@@ -80,6 +86,7 @@ class CellReporter:
             workers=1 if workers is None else workers,
             failures=False,  # each cell has an item that reports its own
             quiet=quiet,
+            told=told,
         )
         assert loaded.session.path is not None
         self._prefix = f"{node_name(loaded.session.path)}::"
@@ -141,8 +148,8 @@ class CellReporter:
             self._report.unwritable = str(properties["prunebench_unwritable"])
             return
         jobs = int(str(properties.get("prunebench_jobs", 0)))
-        process = str(getattr(report, "worker_id", ""))
-        self._report.reported[process] = self._report.reported.get(process, 0) + jobs
+        made = self._report.made.setdefault(str(getattr(report, "worker_id", "")), [])
+        made += map(str, properties.get("prunebench_made", ()))  # type: ignore[call-overload]
         self.cell(
             name,
             result=str(properties.get("prunebench_result", "")),
@@ -163,7 +170,7 @@ class CellReporter:
         """Say that a cell is done, after so many jobs of this run, or has failed with an error."""
         self._seen.add(name)
         if error is not None:
-            self._report.failed[name] = error
+            self._report.fails(name, error)
             self._screen.failed(name, error)
             return
         if not jobs:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from prunebench.engine.device import check_device, resolve_device
 from prunebench.engine.gpus import gpus_here
 from prunebench.engine.slots import Slot, Workforce, shared_slots
-from prunebench.errors import DataError, PluginError, UsageError
+from prunebench.errors import DataError, PluginError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
 from prunebench.inventory.making import Making
+from prunebench.inventory.slow_scoring import cells_that_need
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
@@ -51,6 +52,10 @@ class Request:
     device: str = "cpu"
     threads: int = 1
     keep_states: bool = False
+    job_timeout: float | None = None
+    """Seconds after which a job that gives no sign of life has failed; None: never."""
+    memory_limit: int | str | None = "auto"
+    """Bytes that a worker may take; "auto": its share of a memory that runs out; None: no limit."""
 
     def with_suite_plugins(self) -> Request:
         """Return the request with the plugin files that the suite names, before the others.
@@ -141,7 +146,7 @@ class Session:
         """
         wanted = self.plan.cells if cells is None else cells
         if here:
-            self.check_devices(wanted)
+            check_device(self.request.device)
         needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
         missing, planned_blind = dict(self.plan.missing_data), False
         for name in [name for name in missing if name in needed]:
@@ -161,18 +166,32 @@ class Session:
 
             self.plan = make_plan(self.request.read_suite(self.host), self.host, Path(self.request.data))
         self.plan.missing_data = missing
+        if here:
+            self.note_gpus(wanted)
         if wanted and all(self.plan.lacks(cell) for cell in wanted):
             raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
 
     def check_devices(self, cells: Sequence[PlannedCell]) -> None:
-        """Make sure that the devices are there that these cells train and score on. Raises: UsageError."""
+        """Make sure that the device is there, and note which cells want another. Raises: UsageError."""
         check_device(self.request.device)
+        self.note_gpus(cells)
+
+    def note_gpus(self, cells: Sequence[PlannedCell]) -> None:
+        """Note which of these cells cannot be made here because they score on a GPU, and there is none.
+
+        As those whose data are missing they are left to others, or fail with that.
+        """
         scorers = self.scorers_on_gpu(cells)
-        if scorers and not gpus_here():
-            raise UsageError(
-                f'cells score on a GPU (device = "cuda" of {", ".join(scorers)}), and torch sees none: '
-                "select others (-k), or run where there is one"
-            )
+        if not scorers or gpus_here():
+            self.plan.unable = {}
+            return
+        jobs = self.plan.jobs.values()
+        keys = [job.key for job in jobs if any(use.device != "cpu" for use in job.params.scorers)]
+        why = (
+            f'it scores on a GPU (device = "cuda" of {", ".join(scorers)}), and torch sees none here: run it '
+            "where there is one, or select others (-k)"
+        )
+        self.plan.unable = dict.fromkeys((cell.key for cell in cells_that_need(self.plan, cells, keys)), why)
 
     def scorers_on_gpu(self, cells: Sequence[PlannedCell] | None = None) -> list[str]:
         """Return the names of the scorers that a cell of these (None: all) runs on a GPU, sorted."""
@@ -221,9 +240,14 @@ class Session:
 
     def worker(self, store: Store, **options: Any) -> Worker:
         """Return a worker on this plan."""
+        from prunebench.engine.guard import Guard
+        from prunebench.engine.limits import Limits
         from prunebench.engine.together import run_together
         from prunebench.engine.worker import Worker
         from prunebench.jobs.context import Context
+
+        request = self.request
+        limits = Limits(request.job_timeout, request.memory_limit)
 
         context = Context(
             store=store,
@@ -235,11 +259,12 @@ class Session:
             suite=self.plan.suite,
         )
         context.together = partial(run_together, context=context, request=self.request)
-        return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
+        options.setdefault("guard", Guard(limits, store.root))
+        return Worker(self.plan, context, keep_states=request.keep_states, **options)
 
 
 def slots_of(session: Session, workforce: Workforce, cells: Sequence[PlannedCell]) -> Sequence[Slot]:
     """Return the slot of each worker; on the CPU they have some where one of the cells scores on a GPU."""
-    if session.request.device == "cpu" and session.scorers_on_gpu(cells):
-        return shared_slots(gpus_here(), workforce.workers)
+    if session.request.device == "cpu" and session.scorers_on_gpu(cells) and (gpus := gpus_here()):
+        return shared_slots(gpus, workforce.workers)
     return workforce.slots

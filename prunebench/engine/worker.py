@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +19,8 @@ from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, WorkerLost, failing
+from prunebench.engine.guard import Guard
+from prunebench.engine.since import Since
 from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
@@ -73,6 +75,8 @@ class Worker:
     on_wait: Callable[[Job], None] | None = None
     """Called when others hold the claims on all that could be done next, with the first of it."""
     run: Run = run_job
+    guard: Guard | None = None
+    """Ends a job that hangs."""
     made: list[Job] = field(default_factory=list)
     """Jobs that this worker ran to the end."""
     _failed: dict[str, JobFailed] = field(default_factory=dict)
@@ -132,12 +136,44 @@ class Worker:
             stopping.check()
             self._follow(choice)
 
+    def make_job(self, key: str) -> bool:
+        """Make one job's output where the selected cells still need it, and no other job that can be left to
+        others: for engines that order jobs themselves. Return whether the job ran here.
+
+        What it needs is made too where that was lost. Raises: JobFailed, of the job or of what it needs.
+        """
+        before = len(self.made)
+        if key not in self._work:  # never asked for, or lost since this worker looked
+            self._known = None
+        while True:
+            stopping.check()
+            own = self.plan.remaining([key], self.have)
+            failed = next((one for one in own if one in self._failed or one in self.given_up), None)
+            if failed is not None:
+                raise self.failure(failed)
+            for one in dict.fromkeys((*(need for lacking in own for need in self.plan.needs(lacking)), key)):
+                self._learn(one)
+            if key not in self._work:
+                break
+            self._follow(self._choose_among(own))
+        if not self.keep_states and self.plan.jobs[key].kind == "record":
+            self._drop(sorted(self.plan.ancestors(key)))
+        return any(job.key == key for job in self.made[before:])
+
     def cause(self, cell: PlannedCell) -> JobFailed | None:
         """Return the failure because of which a cell cannot be made in this run, as far as is known here."""
         blocked = self._work.blocked
         return next((self.failure(blocked[target]) for target in cell.targets if target in blocked), None)
 
     # -- pulling -----------------------------------------------------------------------------------------
+
+    def _choose_among(self, keys: Collection[str]) -> Job | Wait:
+        """Return one of these jobs that is ready; Wait where others hold all of those."""
+        if time.monotonic() - self._looked > AGAIN:
+            self._look_around()
+        ready = self._work.ready_of(keys)
+        free = next((key for key in ready if key not in self._held), None)
+        return Wait(self.plan.jobs[ready[0]]) if free is None else self.plan.jobs[free]
 
     def _pull(self, targets: Sequence[str]) -> Collection[str]:
         """Run what is chosen until the targets are there; return the keys of all that they lacked."""
@@ -267,12 +303,16 @@ class Worker:
         """Return how a job failed in another process since the run began, None where it has not."""
         if not self.since or not self.store.has_attempts(key):
             return None
-        last = failing(self.store.attempts(key), self.since)
+        last = failing(self.store.attempts(key), self._since)
         if last is None:
             return None
         at = str((last["job"] or {}).get("at", ""))
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
+
+    @cached_property
+    def _since(self) -> Since:
+        return Since(self.since)
 
     def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
@@ -292,7 +332,7 @@ class Worker:
         began = time.monotonic()
         try:
             with Telling(job, self.plan, self.context, claim):
-                attempt(job, self.context, self.run)
+                attempt(job, self.context, self._guarded)
         except JobFailed as failed:
             self._fails(failed)
         except (Missing, Damaged, InputChanged) as error:
@@ -309,6 +349,10 @@ class Worker:
                 self.on_made(job, time.monotonic() - began)
             if not self.keep_states:
                 self._drop(self.plan.needs(job.key))
+
+    def _guarded(self, job: Job, context: Context) -> None:
+        with nullcontext() if self.guard is None else self.guard.over(job, self.workers):
+            self.run(job, context)
 
     def _fails(self, failed: JobFailed) -> None:
         """Take in that a job failed. Raises: WorkerLost where no other can be done in this process."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,8 @@ class Snapshot:
     def __init__(
         self, plan: Plan, store: Store, *, before: Snapshot | None = None, without: Collection[str] = ()
     ) -> None:
-        """Look at the store. `before` saves reading again what an earlier look has read; `without` are keys
-        of jobs whose outputs count as missing."""
+        """Look at the store. `before` saves reading again what an earlier look has read and is still there;
+        `without` are keys of jobs whose outputs count as missing."""
         self.plan = plan
         self.store = store
         self._listed = {"record": store.record_keys(), "measure": store.measure_keys()}
@@ -50,7 +50,8 @@ class Snapshot:
         self._without = frozenset(without)
         self._results: dict[str, Record | None] = dict.fromkeys(without)
         if before is not None:
-            self._results |= {key: record for key, record in before._results.items() if record is not None}
+            read = before._results.items()
+            self._results |= {key: one for key, one in read if one is not None and self.listed(key)}
 
     def outdated(self) -> bool:
         """True if results have come to the store, or gone, since this look."""
@@ -59,6 +60,16 @@ class Snapshot:
     def listed(self, key: str) -> bool:
         """True if a record or a measure is there, whatever it holds."""
         return key in self._listed.get(self.plan.jobs[key].kind, ())
+
+    def seek(self, cells: Iterable[PlannedCell]) -> None:
+        """Look by name for what of these cells is not listed: on a network listings may lag behind."""
+        for key in (target for cell in cells for target in cell.targets):
+            kind = self.plan.jobs[key].kind
+            if kind in self._listed and key not in self._listed[kind] and key not in self._without:
+                has = self.store.has_record if kind == "record" else self.store.has_measure
+                if has(key):
+                    self._listed[kind].add(key)
+                    self._results.pop(key, None)
 
     def result(self, key: str) -> Record | None:
         """Return a record or a measure of the plan, verified to be the planned one; None where it is missing.

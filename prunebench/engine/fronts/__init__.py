@@ -39,6 +39,7 @@ class Engine:
 
 ENGINES = {
     "local": Engine("on this machine"),
+    "ray": Engine("as tasks of Ray", "prunebench.engine.on_ray", "ray"),
 }
 """Every engine, by its name."""
 
