@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from prunebench.cli._slurm_options import SLURM_OPTIONS
 from prunebench.engine.fronts import ENGINES, front_of
 from prunebench.errors import UsageError
 
@@ -19,7 +20,7 @@ __all__ = ["OPTIONS", "chosen_front", "engine_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS: dict[str, tuple[Callable[[Any], Any], ...]] = {}
+OPTIONS: dict[str, tuple[Callable[[Any], Any], ...]] = {"slurm": SLURM_OPTIONS}
 """The options of each engine that only it takes, in the order of the help."""
 
 

@@ -39,6 +39,8 @@ class RunReport:
     """Why the store cannot be written, if that ended the run."""
     problem: str = ""
     """Why the run could not start or go on, otherwise."""
+    detached: str = ""
+    """What is to be said where cells are made elsewhere, and nobody waits for them."""
 
     @property
     def jobs(self) -> int:

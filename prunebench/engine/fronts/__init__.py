@@ -39,6 +39,7 @@ class Engine:
 
 ENGINES = {
     "local": Engine("on this machine"),
+    "slurm": Engine("in pilots under Slurm", "prunebench.engine.on_slurm", "submitit"),
 }
 """Every engine, by its name."""
 
