@@ -51,6 +51,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import counted, say, say_json, say_rows, say_smoke
+    from prunebench.cli._pilots import pilots_of, say_pilots
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.cli._verdicts import as_counts, say_standing, verdicts_if_any
     from prunebench.inventory.rows import rows
@@ -70,6 +71,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     total = sum(matrices.values(), Counter[str]())
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
     running = [_claim(claim, plan.jobs) for claim in shown.store.running()]
+    pilots = pilots_of(shown.store, plan.name)
     failures.sort(key=lambda failure: failure["time"])
     say_damaged(shown.store)
     say_smoke(plan.suite)
@@ -89,6 +91,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
                 "total": _counts(total),
                 "matrices": table,
                 "running": running,
+                "pilots": pilots,
                 "failures": failures,
                 "checks": as_counts(verdicts),
                 "set_aside": aside,
@@ -109,6 +112,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     if running:
         say()
         say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")
+    say_pilots(pilots)
     if aside is not None:
         say()
         say(f"set aside as damaged or unusable: {counted(aside['files'], 'file')} in "

@@ -364,7 +364,7 @@ class Store:
 _PARTS = frozenset(
     (
         *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs"),
-        *("set-aside", "again", "pytest-cache"),
+        *("set-aside", "again", "pytest-cache", "pilots"),
     )
 )
 

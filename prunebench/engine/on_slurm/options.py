@@ -118,7 +118,7 @@ def _extra(given: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--slurm {text}: not to be set, as {OURS[name]}")
         if name in extra:
             raise UsageError(f"--slurm {key}: given twice")
-        _check_text(f"--slurm {key}", value)
+        _check_text(f"--slurm {key}", value or "set")
         extra[name] = value if equals else True
     return extra
 

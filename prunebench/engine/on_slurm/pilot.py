@@ -2,8 +2,8 @@
 how it stands.
 
 The worker is a process of its own, so that nothing that a plugin does (exit, crash, a library that never
-returns) keeps the pilot from asking Slurm to start it again. submitit calls the pilot, and its `checkpoint` when
-Slurm's signal says that its time is nearly over or that it is preempted, and requeues the job then.
+returns) keeps the pilot from asking Slurm to start it again. submitit calls the pilot, and its `checkpoint`
+when Slurm's signal says that its time is nearly over, or that it is preempted; it requeues the job then.
 """
 
 from __future__ import annotations
