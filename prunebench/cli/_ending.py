@@ -16,9 +16,8 @@ __all__ = ["failing", "judged", "report", "summary"]
 
 def summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
     """Return the paragraph that says how a run came out and how to go on."""
-    from prunebench.cli._failures import brief
+    from prunebench.cli._failures import causes
     from prunebench.cli._output import counted, duration
-    from prunebench.engine.failures import cause_of
 
     store = overview.session.request.store
     parts = [f"{counted(len(outcome.made), 'cell')} made now", f"{len(outcome.before):,} done before"]
@@ -35,15 +34,7 @@ def summary(overview: Overview, outcome: Outcome, seconds: float) -> str:
         again = "the same command without --again" if overview.redo else "The same command"
         text = f"Interrupted: {text} {again[0].upper()}{again[1:]} goes on where this stopped."
     elif outcome.failed:
-        causes: dict[str, list[str]] = {}
-        for error in outcome.failed.values():
-            causes.setdefault(cause_of(error), []).append(error)
-        lines = []
-        for errors in list(causes.values())[:10]:
-            first, *rest = brief(errors[0])
-            lines += [f"  {counted(len(errors), 'cell')}: {first}", *(f"  {line}" for line in rest)]
-        lines += [f"  and {len(causes) - 10} more errors"] if len(causes) > 10 else []
-        text = "\n".join([text, *lines, f"{_again(overview)} lists them."])
+        text = "\n".join([text, *causes(outcome.failed.values()), f"{_again(overview)} lists them."])
     return text
 
 

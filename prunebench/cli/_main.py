@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "run": "prunebench.cli.run",
+    "work": "prunebench.cli.work",
     "validate": "prunebench.cli.validate",
     "plan": "prunebench.cli.plan",
     "status": "prunebench.cli.status",

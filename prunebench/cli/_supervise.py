@@ -40,6 +40,8 @@ class Work:
 
     said: dict[str, Any] = field(default_factory=dict)
     """What an earlier process of this run has said with `say`, before it died."""
+    noted: dict[str, list[Any]] = field(default_factory=dict)
+    """What such processes have said with `note`, by name."""
     given_up: dict[str, str] = field(default_factory=dict)
     """The jobs that such processes died of, by key, with the error."""
     notes: IO[bytes] | None = None
@@ -51,10 +53,28 @@ class Work:
 
     def say(self, **values: Any) -> None:
         """Tell the watching process what the next one, should this one die, has to know."""
+        self._write({"said": values})
+
+    def note(self, name: str, value: Any) -> None:
+        """Tell it of one thing more of a kind."""
+        self._write({"name": name, "noted": value})
+
+    def _write(self, line: dict[str, Any]) -> None:
         if self.notes is not None:
             with contextlib.suppress(OSError):
-                self.notes.write(json.dumps(values).encode())
+                self.notes.write(json.dumps(line).encode() + b"\n")
                 self.notes.flush()
+
+    def read(self, notes: IO[bytes]) -> None:
+        """Take in what a process said, as far as it came."""
+        for line in notes:
+            try:
+                value = json.loads(line)
+            except ValueError:  # it died in the midst of it
+                return
+            self.said |= value.get("said", {})
+            if "name" in value:
+                self.noted.setdefault(value["name"], []).append(value["noted"])
 
     def end_at_once(self, code: int) -> None:
         """End a process of its own without Python's goodbye to every module, which takes a second."""
@@ -111,8 +131,7 @@ def supervised() -> Work:
             _exit(-watch.signals[0])
         with work.notes as notes:
             notes.seek(0)
-            with contextlib.suppress(ValueError):  # it did not come to say all
-                work.said |= json.loads(notes.read())
+            work.read(notes)
         buried = _bury(work.said["store"], child) if work.said else {}
         work.given_up |= buried
         if not buried:

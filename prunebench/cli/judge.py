@@ -171,8 +171,8 @@ def _planned(content: dict[str, Any], path: Path, host: Host, data: Path) -> tup
 
 def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, Any]) -> int:
     """Write the suite's file and run it, what is said of that on standard error; return the exit code."""
+    from prunebench.cli._streams import lasting_stderr
     from prunebench.cli.run import command as run
-    from prunebench.cli.run import lasting_stderr
     from prunebench.store import Store, replace
 
     Store.open(judged.request.store)

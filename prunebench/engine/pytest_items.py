@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prunebench.engine.pytest_suites import loaded, standing
-from prunebench.numbers import spelled
+from prunebench.engine.summary import summary
 
 if TYPE_CHECKING:
-    from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
 
-__all__ = ["CellItem", "CheckItem", "MatrixCollector", "SuiteFile", "checks_name", "summary"]
+__all__ = [
+    "CellItem",
+    "CheckItem",
+    "MatrixCollector",
+    "SuiteFile",
+    "checks_name",
+]
 
 
 _SELECTED = pytest.StashKey[dict[Path, "Sequence[PlannedCell]"]]()
@@ -191,11 +196,3 @@ class CheckItem(pytest.Item):
         from prunebench.errors import readable
 
         return readable(str(self.path)), None, f"check: {self.name}"
-
-
-def summary(worker: Worker, cell: PlannedCell) -> str:
-    """Return how a cell came out, in a few words: "96.39 %" or "diverged at step 120"."""
-    result = worker.store.read_record(cell.key).result
-    if result["outcome"] == "diverged":
-        return f"diverged at step {result['diverged']['step']}"
-    return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"

@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prunebench import stopping
-from prunebench.engine.pytest_items import summary
 from prunebench.engine.pytest_suites import Loaded, Notice
 from prunebench.engine.selection import node_name
+from prunebench.engine.summary import described, summary
 from prunebench.plan import Job, PlannedCell
-from prunebench.plan.params import TrainParams
 
 __all__ = ["CellReporter", "RunReport"]
 
@@ -201,7 +200,7 @@ class CellReporter:
             return
         if self._shown is not None:
             self._progress.remove_task(self._shown)
-        self._shown = self._progress.add_task(_described(job), total=None)
+        self._shown = self._progress.add_task(described(job), total=None)
 
     def _on_step(self, job: Job, step: int, to_step: int) -> None:
         now = time.monotonic()
@@ -212,10 +211,3 @@ class CellReporter:
         ):
             self._spent["shown"] = now
             self._progress.update(self._shown, completed=step, total=to_step)
-
-
-def _described(job: Job) -> str:
-    if isinstance(job.params, TrainParams):
-        what = "pruned" if job.prunes else "dense"
-        return f"train {job.params.run.architecture.name} {what} to step {job.params.step}"
-    return job.kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
+from prunebench.inventory.making import Making
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
@@ -159,12 +160,18 @@ class Session:
         if wanted and all(self.plan.lacks(cell) for cell in wanted):
             raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
 
-    def check_identities(self) -> None:
-        """Make sure that the components here are those that a thawed plan was made with.
+    def check_device(self) -> None:
+        """Make sure that the device that was asked for is there. Raises: UsageError."""
+        _check_device(self.request.device)
 
-        Raises: PluginError for a component that has changed since, or that is not there.
+    def check_identities(self, labels: Collection[str] | None = None) -> None:
+        """Make sure that the components here are those that a thawed plan was made with, all or some.
+
+        Raises: PluginError for a component that has changed since, UsageError for one that is not there.
         """
         for label, identity in self.plan.identities.items():
+            if labels is not None and label not in labels:
+                continue
             kind, _, name = label.partition(" ")
             if kind in ("recipe", "data"):
                 continue
@@ -187,7 +194,9 @@ class Session:
 
     def freeze(self, store: Store) -> Path:
         """Write the plan to the store, so that every worker, and `status`, reads the same."""
-        self.frozen = freeze(self.plan, store)
+        asked = self.request
+        making = Making(plugins=asked.plugins, third_party=asked.third_party, load=asked.load)
+        self.frozen = freeze(self.plan, store, making)
         return self.frozen
 
     def worker(self, store: Store, **options: Any) -> Worker:

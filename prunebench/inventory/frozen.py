@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from prunebench.canonical import digest
+from prunebench.inventory.making import Making
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.smoke import limit_of
@@ -57,9 +58,16 @@ def newest_frozen(
     return None
 
 
-def freeze(plan: Plan, store: Store) -> Path:
-    """Write a plan to the store's plans and return its path."""
-    return store.write_plan(plan.name, orjson.dumps(plan.frozen()))
+def freeze(plan: Plan, store: Store, making: Making | None = None) -> Path:
+    """Write a plan to the store's plans and return its path.
+
+    With what it was made with `prunebench work` can read it; that names files of this machine, so what is
+    published has none of it.
+    """
+    content = plan.frozen()
+    if making is not None:
+        content["making"] = making.to_text()
+    return store.write_plan(plan.name, orjson.dumps(content))
 
 
 def read_frozen(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Record, Store
 
-__all__ = ["Failure", "Snapshot"]
+__all__ = ["Failure", "Snapshot", "listed"]
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,13 @@ class Snapshot:
         return sorted(
             key for key in wanted & self._attempted if not self.have(key) and self.store.attempts(key)
         )
+
+
+def listed(plan: Plan, store: Store) -> Callable[[str], bool]:
+    """Return what says if the output of a plan's job is in a store, from one listing of it."""
+    results = {"record": store.record_keys(), "measure": store.measure_keys()}
+    artifacts = store.artifact_keys()
+    return lambda key: key in results.get(plan.jobs[key].kind, artifacts)
 
 
 def _without_curve(record: Record) -> Record:

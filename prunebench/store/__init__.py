@@ -5,7 +5,7 @@ from __future__ import annotations
 from prunebench.store._bounds import check_bounds, parse_json, shown
 from prunebench.store._commit import replace, writing
 from prunebench.store._errors import Damaged, Flaw, Missing, Unwritable
-from prunebench.store._folder import SetAside, now_text
+from prunebench.store._folder import SetAside, now_text, spelled_time
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
 from prunebench.store.records import Fits, Record, parse_record, spelled
@@ -29,5 +29,6 @@ __all__ = [
     "replace",
     "shown",
     "spelled",
+    "spelled_time",
     "writing",
 ]

@@ -19,7 +19,7 @@ from prunebench.errors import StoreError
 from prunebench.store._commit import being_copied, exists, listing, open_fresh, reading, replace, writing
 from prunebench.store._errors import Damaged, Flaw, Missing
 
-__all__ = ["Folder", "SetAside", "check_key", "check_label", "now_text"]
+__all__ = ["Folder", "SetAside", "check_key", "check_label", "now_text", "spelled_time"]
 
 T = TypeVar("T")
 
@@ -47,7 +47,12 @@ def check_label(label: str) -> str:
 
 def now_text() -> str:
     """Return this moment in UTC, in a spelling that sorts: 20260102T030405.678901Z."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return spelled_time(datetime.now(UTC))
+
+
+def spelled_time(moment: datetime) -> str:
+    """Return a moment as `now_text` spells it. It must know its time zone."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def _changed(path: Path, found: os.stat_result) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.cli.run import lasting_stderr
+from prunebench.cli._streams import lasting_stderr
 
 from .conftest import Place
 

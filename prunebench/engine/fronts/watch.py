@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from prunebench import stopping
-from prunebench.engine.pytest_items import summary
 from prunebench.engine.reporter import RunReport
+from prunebench.engine.summary import summary
 from prunebench.engine.work import Work
 from prunebench.engine.worker import Worker
+from prunebench.inventory.snapshot import listed
 from prunebench.plan import PlannedCell
 from prunebench.store import Damaged, Missing
 
@@ -57,7 +58,7 @@ class Watch:
             if (lacks := worker.plan.lacks(cell)) is not None:
                 self._tell_failed(cell, lacks)
         self._wanted = [target for cell in self._open.values() for target in cell.targets]
-        self._work = Work(worker.plan, self._wanted, worker.listed(), self._failed)
+        self._work = Work(worker.plan, self._wanted, listed(worker.plan, worker.store), self._failed)
         self._jobs = self._remaining()
 
     @property
@@ -94,7 +95,8 @@ class Watch:
         return len(self._jobs - self._remaining())
 
     def _remaining(self) -> set[str]:
-        return set(self._worker.plan.remaining(self._wanted, self._worker.listed()))
+        plan = self._worker.plan
+        return set(plan.remaining(self._wanted, listed(plan, self._worker.store)))
 
     def pause(self, seconds: float = PAUSE) -> None:
         """Sleep a moment. Raises: Stopped."""

@@ -1,0 +1,77 @@
+"""What `prunebench work` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from prunebench.cli._output import complain, counted, duration, say
+from prunebench.engine.failures import JobFailed
+from prunebench.engine.summary import described
+from prunebench.engine.work_plan import Asked, Served, Watcher
+from prunebench.plan import Job, Plan, PlannedCell
+
+if TYPE_CHECKING:
+    from prunebench.cli._supervise import Work
+
+__all__ = ["Lines", "ending"]
+
+
+class Lines(Watcher):
+    """A line for each cell that this worker makes, with `verbose` one for each job."""
+
+    def __init__(self, asked: Asked, work: Work, *, quiet: bool, verbose: bool) -> None:
+        self._asked, self._work, self._quiet, self._verbose = asked, work, quiet, verbose
+        self._waiting = False
+
+    def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:
+        if self._work.said:  # an earlier process has said it
+            return
+        say(
+            f"plan {self._asked.plan.stem}: {counted(len(cells), 'cell')}, {len(done):,} done, "
+            f"{len(cells) - len(done):,} to do",
+            "bold",
+        )
+        self._work.say(store=str(self._asked.plan.parent.parent), before=list(done))
+
+    def lacks(self, what: str, cells: int) -> None:
+        complain(f"{what} ({counted(cells, 'cell')} left to others)", label="Missing data")
+
+    def made(self, job: Job, seconds: float, cells: Mapping[str, str]) -> None:
+        self._work.note("made", job.key)
+        self._waiting = False
+        if self._verbose:
+            say(f"  {described(job)}  {seconds:.1f} s")
+        for name, result in cells.items() if not self._quiet else ():
+            say(f"{name}  {result:>9}")
+
+    def failed(self, failed: JobFailed, cells: Sequence[str]) -> None:
+        say(f"FAILED  {failed}\n  {counted(len(cells), 'cell')} of this plan cannot be made", "bold red")
+
+    def waits(self, job: Job) -> None:
+        if not self._waiting and not self._quiet:
+            self._waiting = True
+            say(f"waiting for others: {described(job)} …", "yellow")
+
+
+def ending(asked: Asked, served: Served, seconds: float) -> str:
+    """Return the paragraph that says what a worker did, and what is left."""
+    from prunebench.cli._failures import causes
+
+    parts = [f"{counted(len(served.made), 'cell')} made here", f"{len(served.before):,} done before"]
+    if served.elsewhere:
+        parts.append(f"{len(served.elsewhere):,} by others meanwhile")
+    if served.failed:
+        parts.append(f"{len(served.failed):,} failed")
+    if served.left:
+        parts.append(f"{len(served.left):,} left")
+    logs = asked.plan.parent.parent / "logs"
+    text = f"{', '.join(parts)}; {counted(served.jobs, 'job')} in {duration(seconds)}. Logs: {logs}."
+    if served.why and served.left:
+        why = {
+            "time": "Left in time",
+            "jobs": f"Left after {counted(served.jobs, 'job')}",
+            "stopped": "Interrupted",
+        }[served.why]
+        return f"{why}: {text} The same command goes on where this stopped."
+    return "\n".join([text, *causes(served.failed.values())])

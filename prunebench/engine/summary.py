@@ -1,0 +1,30 @@
+"""What a job does, and how a cell came out, in a few words (imports no torch)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunebench.numbers import spelled
+from prunebench.plan.params import TrainParams
+
+if TYPE_CHECKING:
+    from prunebench.engine.worker import Worker
+    from prunebench.plan import Job, PlannedCell
+
+__all__ = ["described", "summary"]
+
+
+def described(job: Job) -> str:
+    """Return what a job does, in a few words."""
+    if isinstance(job.params, TrainParams):
+        what = "pruned" if job.prunes else "dense"
+        return f"train {job.params.run.architecture.name} {what} to step {job.params.step:,}"
+    return job.kind
+
+
+def summary(worker: Worker, cell: PlannedCell) -> str:
+    """Return how a cell came out, in a few words: "96.39 %" or "diverged at step 120"."""
+    result = worker.store.read_record(cell.key).result
+    if result["outcome"] == "diverged":
+        return f"diverged at step {result['diverged']['step']}"
+    return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"

@@ -1,0 +1,326 @@
+"""One worker on a frozen plan: `prunebench work`, for whatever can start processes on whatever machine.
+
+It needs the store, the data and the plugins, and no suite; other workers, of a `prunebench run` or of another
+machine, it meets in the store alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from prunebench import stopping
+from prunebench.engine.at_hand import missing_data, session_on
+from prunebench.engine.failures import JobFailed
+from prunebench.engine.selection import select
+from prunebench.engine.session import Request
+from prunebench.engine.summary import summary
+from prunebench.errors import StoreError, UsageError, nearest
+from prunebench.inventory.making import read_to_work
+from prunebench.inventory.snapshot import listed
+from prunebench.plan import Job, Plan, PlannedCell
+from prunebench.store import Damaged, Missing, Store, now_text
+
+if TYPE_CHECKING:
+    from prunebench.engine.worker import Worker
+
+__all__ = ["Asked", "Past", "Served", "Watcher", "plan_file", "serve"]
+
+MARGIN, PART = 60.0, 0.1
+"""A worker leaves so many seconds before its time is over, or this part of its time where that is less: a
+checkpoint takes a step and a write."""
+
+REMINDER = 1.0
+"""Seconds after which it is told again: not all code lets an exception through that comes from nowhere."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a worker. Plain values: it travels to other machines."""
+
+    plan: Path
+    """The frozen plan's file, STORE/plans/NAME.json."""
+    data: Path
+    """Where data sets are on this machine."""
+    plugins: tuple[str, ...] = ()
+    """Plugin files: in place of those of the same name that the plan was made with, and besides."""
+    device: str = "cpu"
+    threads: int = 1
+    keep_states: bool = False
+    keyword: str | None = None
+    """Only cells that match, as -k does; None: all."""
+    sparsities: tuple[str, ...] = ()
+    """Only cells of these sparsities, as tables print them; empty: all."""
+    seconds: float | None = None
+    """It leaves at a checkpoint before so many seconds are over."""
+    max_jobs: int | None = None
+    """It leaves once it has run so many jobs."""
+    since: str = ""
+    """Jobs that have failed since, in whatever process, are not tried again, as `now_text` spells it; empty:
+    since this worker began."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What an earlier process of the same worker did, which died."""
+
+    given_up: Mapping[str, str] = field(default_factory=dict)
+    """Errors of the jobs, by key, that such processes died of."""
+    made: Collection[str] = ()
+    """The keys of the jobs that they ran to the end."""
+    before: Collection[str] | None = None
+    """The cells, by id, that were done when the first began; None: look."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a worker did, and how its cells stand at its end. Cells by their id."""
+
+    jobs: int
+    """Jobs that it ran to the end."""
+    before: Sequence[str]
+    made: Sequence[str]
+    """Cells done that it made a result of."""
+    elsewhere: Sequence[str]
+    """Cells that others made meanwhile."""
+    failed: Mapping[str, str]
+    """The error of each cell that cannot be made."""
+    left: Sequence[str]
+    """Cells that are not there yet."""
+    why: Literal["", "time", "jobs", "stopped"] = ""
+    """Why it left before all was done: its time, its number of jobs, or a signal."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every cell is there, 130 or 143 after a signal, else 1."""
+        if self.why == "stopped":
+            return stopping.exit_code()
+        return 1 if self.failed or self.left else 0
+
+
+class Watcher:
+    """Is told what a worker does; a subclass prints it."""
+
+    def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:
+        """The plan is read and all is there to begin: the cells asked for, and by id those that are done."""
+
+    def job(self, job: Job) -> None:
+        """A job begins."""
+
+    def made(self, job: Job, seconds: float, cells: Mapping[str, str]) -> None:
+        """A job has run to its end; the cells that are whole by that, by id, each with how it came out."""
+
+    def failed(self, failed: JobFailed, cells: Sequence[str]) -> None:
+        """A job has failed, here or elsewhere, and with it the cells that need it, by id."""
+
+    def waits(self, job: Job) -> None:
+        """All that is ready is held by others, this job among it."""
+
+    def lacks(self, what: str, cells: int) -> None:
+        """Data are not on this machine: so many cells are left to others."""
+
+
+def plan_file(given: str, store: Path | None, default: Path) -> Path:
+    """Return the file of a plan: a path, or a plan's name in a store (`default` where none is given).
+
+    Raises: UsageError where there is none, or a file lies in no store or in another one.
+    """
+    path = Path(given).expanduser()
+    path = path.resolve() if ".." in path.parts else path.absolute()
+    if path.is_file():
+        root = path.parent.parent
+        if path.parent.name != "plans" or not (root / "store.json").is_file():
+            raise UsageError(f"{path} is no frozen plan in a store; allowed: STORE/plans/NAME.json")
+        if store is not None and not (store.is_dir() and store.samefile(root)):
+            raise UsageError(f"{path} lies in the store {root}, and --store says {store}: give one of them")
+        return path
+    root = store or default
+    name = given.removesuffix(".json")
+    if "/" not in name and (root / "plans" / f"{name}.json").is_file():
+        return root / "plans" / f"{name}.json"
+    try:
+        names = [file.stem for file in Store.open(root, create=False, write=False).plans()]
+    except (Missing, StoreError) as error:
+        raise UsageError(f"no plan {given}: {error}") from error
+    raise UsageError(f"no plan {given}: the store {root} has none of that name{nearest(name, names)}")
+
+
+def serve(
+    asked: Asked,
+    watcher: Watcher | None = None,
+    *,
+    began: float | None = None,
+    past: Past | None = None,
+) -> Served:
+    """Run jobs of a frozen plan until all its cells are there, or time, jobs or a signal end that.
+
+    Several may serve one plan, on any machines that share the store; each runs one job at a time. SIGINT,
+    SIGTERM and SIGHUP are listened to meanwhile, where this is the main thread: a checkpoint is committed,
+    and `Served.why` says so.
+
+    Args:
+        asked: which plan, and where, with what and for how long.
+        watcher: is told of jobs and cells.
+        began: when the worker began, by time.monotonic(): its seconds count from then; None: now.
+        past: what an earlier process of this worker did, where one died.
+
+    Raises: UsageError, PluginError, DataError and StoreError before anything is written, where the plan is of
+    another version, or plugins, data or the device are not here as the plan has them; Unwritable.
+    """
+    began = time.monotonic() if began is None else began
+    past, watcher = past or Past(), watcher or Watcher()
+    since = asked.since or now_text()
+    root = asked.plan.parent.parent
+    reading = Store.open(root, create=False, write=False)
+    plan, making = read_to_work(asked.plan, reading)
+    cells = select(plan, None, keyword=asked.keyword, sparsities=asked.sparsities)
+    done = _done(plan, cells, reading)
+    if len(done) == len(cells) and past.before is None:
+        watcher.begins(plan, cells, done)
+        return Served(0, list(done), [], [], {}, [])
+    request = Request(
+        suite=str(plan.suite["name"]),
+        store=str(root),
+        data=str(asked.data),
+        plugins=asked.plugins,
+        device=asked.device,
+        threads=asked.threads,
+        keep_states=asked.keep_states,
+    )
+    session = session_on(plan, making, request, cells)
+    session.check_device()
+    plan.missing_data = missing_data(session, [cell for cell in cells if cell.id not in done])
+    worker = session.worker(Store.open(root, create=False), since=since, given_up=dict(past.given_up))
+    before = done if past.before is None else past.before
+    return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()
+
+
+def _done(plan: Plan, cells: Sequence[PlannedCell], store: Store) -> list[str]:
+    """Return the ids of the cells that are done, as far as a listing tells."""
+    have = listed(plan, store)
+    return [cell.id for cell in cells if plan.done(cell, have)]
+
+
+@dataclass
+class _Service:
+    """A worker at work, and what it is to tell of it."""
+
+    worker: Worker
+    cells: Sequence[PlannedCell]
+    before: Collection[str]
+    """Those that were done when it began, by id."""
+    watcher: Watcher
+    asked: Asked
+    began: float
+    earlier: Collection[str]
+    """The keys of jobs that earlier processes of it have run."""
+    _of: dict[str, list[PlannedCell]] = field(default_factory=dict)
+    """For each record and measure, the cells that ask for it."""
+
+    def serve(self) -> Served:
+        """Work, and say how it came out."""
+        worker, plan = self.worker, self.worker.plan
+        worker.selected = [cell for cell in self.cells if cell.id not in self.before]
+        for cell in worker.selected:
+            for target in cell.targets:
+                self._of.setdefault(target, []).append(cell)
+        self.watcher.begins(plan, self.cells, self.before)
+        for name, why in plan.missing_data.items():
+            lacking = sum(f"data {name}" in cell.parts for cell in worker.selected)
+            self.watcher.lacks(why, lacking)
+        worker.on_job, worker.on_wait = self.watcher.job, self.watcher.waits
+        worker.on_made, worker.on_failed = self._made, self._failed
+        why = self._work()
+        return self._served(why)
+
+    @property
+    def _jobs(self) -> int:
+        """How many jobs this worker has run, in whichever process."""
+        return len(self.earlier) + len(self.worker.made)
+
+    def _work(self) -> Literal["", "time", "jobs", "stopped"]:
+        """Run jobs; return why it left before all was done."""
+        most = math.inf if self.asked.max_jobs is None else self.asked.max_jobs
+        limit = _TimeLimit(self.asked.seconds, self.began)
+        try:
+            with stopping.listening(), limit.kept():
+                self.worker.help(lambda: self._jobs >= most or limit.over)
+        except stopping.Stopped:
+            stopping.heard()
+            return "time" if limit.over else "stopped"
+        if limit.over:
+            return "time"
+        return "jobs" if self._jobs >= most else ""
+
+    def _made(self, job: Job, seconds: float) -> None:
+        worker, came_out = self.worker, {}
+        for cell in self._of.get(job.key, ()):
+            if worker.plan.done(cell, worker.have):
+                with contextlib.suppress(Missing, Damaged):  # somebody has taken it away
+                    came_out[cell.id] = summary(worker, cell)
+        self.watcher.made(job, seconds, came_out)
+
+    def _failed(self, failed: JobFailed) -> None:
+        of = (cell.id for cell in self.worker.selected if self.worker.cause(cell) is failed)
+        self.watcher.failed(failed, list(of))
+
+    def _served(self, why: Literal["", "time", "jobs", "stopped"]) -> Served:
+        worker, plan = self.worker, self.worker.plan
+        have, made = listed(plan, worker.store), {*self.earlier, *(job.key for job in worker.made)}
+        failures = {cell.id: worker.cause(cell) for cell in worker.selected}
+        done = [cell for cell in worker.selected if plan.done(cell, have)]
+        now = {cell.id for cell in done}
+        mine = [cell.id for cell in done if made.intersection(cell.targets)]
+        failed = {name: str(why) for name, why in failures.items() if why is not None and name not in now}
+        return Served(
+            jobs=self._jobs,
+            before=[cell.id for cell in self.cells if cell.id in self.before],
+            made=mine,
+            elsewhere=[cell.id for cell in done if not made.intersection(cell.targets)],
+            failed=failed,
+            left=[c.id for c in worker.selected if c.id not in now and c.id not in failed],
+            why=why,
+        )
+
+
+class _TimeLimit:
+    """Tells this process to stop a little before so many seconds are over."""
+
+    def __init__(self, seconds: float | None, began: float) -> None:
+        self._leave = math.inf if seconds is None else began + seconds - min(MARGIN, PART * seconds)
+        self._ended = threading.Event()
+
+    @property
+    def over(self) -> bool:
+        """True if it is time to leave."""
+        return time.monotonic() >= self._leave
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Watch the time meanwhile; where no signals are listened to, `over` has to be looked at."""
+        if self._leave == math.inf or not stopping.is_listening():
+            yield
+            return
+        thread = threading.Thread(target=self._remind, name="time-limit", daemon=True)
+        try:
+            thread.start()  # which may be stopped itself
+            yield
+        finally:
+            self._ended.set()
+            if thread.ident is not None:
+                thread.join()
+
+    def _remind(self) -> None:
+        wait = max(0.0, self._leave - time.monotonic())
+        while not self._ended.wait(wait):
+            os.kill(os.getpid(), signal.SIGTERM)
+            wait = REMINDER

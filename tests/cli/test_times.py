@@ -1,0 +1,54 @@
+"""Lengths of time and moments are read as people spell them, and refused with what is allowed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+import pytest
+
+from prunebench.cli._times import Length, Moment, seconds_of
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("30m", 1800),
+        ("30 min", 1800),
+        ("4h", 14_400),
+        ("1h30m", 5400),
+        ("2d", 172_800),
+        ("0:00:30", 30),
+        ("4:00:00", 14_400),
+        ("100:00:00", 360_000),
+        ("1-12:00:00", 129_600),
+        *((text, None) for text in ("", "0s", "30", "-1h", "1:30", "h", "1.5h", "4:61:00", "tomorrow")),
+    ],
+)
+def test_a_length_says_its_units(text: str, seconds: float | None) -> None:
+    """A bare number and MM:SS or HH:MM would be guesses."""
+    assert seconds_of(text) == seconds
+
+
+def test_what_is_no_length_is_refused_with_examples() -> None:
+    with pytest.raises(click.BadParameter, match=r"found '30', allowed: .*90s, 30m, 4h"):
+        Length().convert("30", None, None)
+
+
+def test_a_time_of_day_is_the_next_one() -> None:
+    now = datetime.now().astimezone().replace(microsecond=0)
+    for ahead in (timedelta(minutes=2), timedelta(hours=23)):
+        at = (now + ahead).replace(second=0)
+        moment = Moment().convert(f"{at:%H:%M}", None, None)
+        assert timedelta() < moment - now <= timedelta(days=1, hours=1)  # an hour where clocks change
+        assert moment.astimezone().strftime("%H:%M") == f"{at:%H:%M}"
+
+
+def test_a_moment_may_say_its_time_zone() -> None:
+    spelled = Moment().convert("2026-11-30T06:00+01:00", None, None)
+    assert spelled == datetime(2026, 11, 30, 5, tzinfo=UTC)
+    local = Moment().convert("2026-11-30T06:00", None, None)
+    assert local == datetime(2026, 11, 30, 6).astimezone()
+    with pytest.raises(click.BadParameter, match="found 'noon', allowed: a time of day"):
+        Moment().convert("noon", None, None)
