@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prunebench.engine.on_slurm.front import SlurmFront
+    from prunebench.engine.on_slurm.fleet import SlurmFront
 
 __all__ = ["front"]
 
 
 def front(options: Mapping[str, Any]) -> SlurmFront:
     """Return the front with these options; nothing is submitted. Raises: UsageError."""
-    from prunebench.engine.on_slurm.front import SlurmFront
+    from prunebench.engine.on_slurm.fleet import SlurmFront
     from prunebench.engine.on_slurm.options import wishes_of
     from prunebench.engine.on_slurm.queue import SlurmQueue
 

@@ -51,8 +51,11 @@ class Queue(Protocol):
     def look(self, arrays: Collection[str]) -> Mapping[str, InQueue] | None:
         """Return the jobs of these arrays that have not ended, by number; None where nobody answers."""
 
-    def cancel(self, arrays: Collection[str]) -> None:
-        """End all jobs of these arrays."""
+    def cancel(self, arrays: Collection[str], *, waiting_only: bool = False) -> None:
+        """End all jobs of these arrays, or those alone that have not been started.
+
+        Raises: PrunebenchError where that is refused.
+        """
 
 
 class SlurmQueue:
@@ -95,15 +98,16 @@ class SlurmQueue:
         """Ask squeue."""
         return look_at(arrays)
 
-    def cancel(self, arrays: Collection[str]) -> None:
+    def cancel(self, arrays: Collection[str], *, waiting_only: bool = False) -> None:
         """Ask scancel. Raises: PrunebenchError where it does not."""
+        only = ["--state=PENDING"] if waiting_only else []
+        command = ["scancel", *only, *sorted(arrays)]
         try:
-            subprocess.run(
-                ["scancel", *sorted(arrays)], capture_output=True, text=True, timeout=SECONDS, check=True
-            )
+            subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
         except (OSError, subprocess.SubprocessError) as error:
+            said = str(getattr(error, "stderr", None) or error).strip()
             raise PrunebenchError(
-                f"the pilots cannot be cancelled ({error}): `scancel {' '.join(sorted(arrays))}` does it"
+                f"the pilots cannot be cancelled ({said}): `{' '.join(command)}` does it"
             ) from error
 
 

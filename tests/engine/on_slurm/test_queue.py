@@ -161,7 +161,8 @@ def test_pilots_are_cancelled_by_their_arrays(commands: Commands, tmp_path: Path
     """What Slurm refuses is said, with the command that does it."""
     commands.add("scancel", "")
     queue(tmp_path).cancel(["9", "7"])
-    assert commands.called("scancel") == ["7 9"]
+    queue(tmp_path).cancel(["9"], waiting_only=True)
+    assert commands.called("scancel") == ["7 9", "--state=PENDING 9"]
     commands.add("scancel", "exit 1")
     with pytest.raises(PrunebenchError, match="`scancel 7 9` does it"):
         queue(tmp_path).cancel(["9", "7"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
-from prunebench.engine.on_slurm.front import Fleet, SlurmFront
+from prunebench.engine.on_slurm.fleet import Fleet, SlurmFront
 from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue
@@ -43,9 +43,12 @@ class Simulated:
         asked = {job: one for job, one in self.jobs.items() if job.split("_")[0] in arrays}
         return asked if self.answers else None
 
-    def cancel(self, arrays: Collection[str]) -> None:
-        self.cancelled += sorted(arrays)
-        self.jobs = {job: one for job, one in self.jobs.items() if job.split("_")[0] not in arrays}
+    def cancel(self, arrays: Collection[str], *, waiting_only: bool = False) -> None:
+        self.cancelled += [f"{'waiting of ' if waiting_only else ''}{array}" for array in sorted(arrays)]
+        of = {job: one for job, one in self.jobs.items() if job.split("_")[0] in arrays}
+        for job, one in of.items():
+            if one.pending or not waiting_only:
+                del self.jobs[job]
 
     def run(self, *jobs: str) -> None:
         for job in jobs or list(self.jobs):
@@ -101,7 +104,8 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr("prunebench.engine.on_slurm.front.LOOK", 0.0)
+    monkeypatch.setattr("prunebench.engine.on_slurm.fleet.LOOK", 0.0)
+    monkeypatch.setattr("prunebench.engine.on_slurm.fleet.NAP", 0.0)
     return Place(Store.open(tmp_path / "store"))
 
 
@@ -335,9 +339,21 @@ def front(place: Place, **wishes: Any) -> SlurmFront:
 def test_at_the_end_no_pilot_is_left_waiting(place: Place) -> None:
     """Those that Slurm has not started yet would find nothing to do; it is not worth a word."""
     front(place).run(place.assignment(5), Watch(place, 3))  # type: ignore[arg-type]
-    assert place.queue.cancelled == ["101"]
+    assert place.queue.cancelled == ["waiting of 101"]
     assert place.submission().cancelled
     assert not any("cancelled" in text for text in place.told)
+
+
+def test_pilots_that_do_not_leave_at_the_end_are_cancelled(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have a moment to leave by themselves."""
+    monkeypatch.setattr("prunebench.engine.on_slurm.fleet.PATIENCE", 0.01)
+    watch = Watch(place, 3)
+    monkeypatch.setattr(watch, "pause", place.queue.run)
+    front(place).run(place.assignment(5), watch)  # type: ignore[arg-type]
+    assert place.queue.cancelled == ["waiting of 101", "101"]
+    assert place.queue.jobs == {}
 
 
 def test_a_run_that_is_told_to_stop_cancels_its_pilots(place: Place) -> None:

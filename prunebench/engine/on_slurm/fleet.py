@@ -32,7 +32,10 @@ STILLBORN_BESIDE = 20
 """So many where others are at work: one node may be out of order."""
 
 PATIENCE = 5.0
-"""Seconds that cancelled pilots are waited for: they commit their checkpoints."""
+"""Seconds that pilots have to leave, once they have to: they commit their checkpoints."""
+
+NAP = 0.5
+"""Seconds between two looks whether they have left."""
 
 OpenQueue = Callable[[Path, str, Mapping[str, Any]], Queue]
 
@@ -229,25 +232,30 @@ class Fleet:
     def end(self, *, cancelled: bool) -> None:
         """End our pilots, and wait a moment until they have left; those of others go on.
 
-        `cancelled`: cells are left, so that it has to be said.
+        With cells left they are `cancelled`, and that is said. Else those that run have just found that
+        nothing is left, and leave by themselves; those that Slurm has not started would find the same.
         """
         submission = self._submission
         if submission is None:
             return
         submission.cancel()
-        jobs = self._queue.look(submission.arrays)
-        if jobs == {}:
-            return
         try:
-            self._queue.cancel(submission.arrays)
+            if not cancelled:
+                self._queue.cancel(submission.arrays, waiting_only=True)
+                self._wait_for_the_end_of(submission)
+            if self._queue.look(submission.arrays) != {}:
+                self._queue.cancel(submission.arrays)
+                self._wait_for_the_end_of(submission)
         except PrunebenchError as error:
             self._tell(str(error))
             return
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until and self._queue.look(submission.arrays):
-            time.sleep(0.5)
         if cancelled:
             self._tell(f"cancelled the pilots ({_jobs_of([submission])})")
+
+    def _wait_for_the_end_of(self, submission: Submission) -> None:
+        until = time.monotonic() + PATIENCE
+        while self._queue.look(submission.arrays) and time.monotonic() < until:
+            time.sleep(NAP)
 
 
 def _jobs_of(submissions: Sequence[Submission]) -> str:
