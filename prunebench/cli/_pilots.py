@@ -47,7 +47,7 @@ def _row(submission: Submission, jobs: Mapping[str, InQueue] | None) -> dict[str
         "jobs": list(submission.arrays),
         "running": running,
         "pending": pending,
-        "requeued": sum(state.starts - 1 for state in states.values()),
+        "requeued": sum(state.starts - (state.stage != "requeued") for state in states.values()),
         "reason": reason,
         "logs": str(submission.logs),
     }

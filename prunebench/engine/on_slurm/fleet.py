@@ -31,6 +31,9 @@ STILLBORN = 3
 STILLBORN_BESIDE = 20
 """So many where others are at work: one node may be out of order."""
 
+SHORT = 60.0
+"""Seconds after its start in which a pilot that is told to stop has ended for nothing."""
+
 PATIENCE = 5.0
 """Seconds that pilots have to leave, once they have to: they commit their checkpoints."""
 
@@ -202,6 +205,8 @@ class Fleet:
             return f"its worker left cells that it cannot make{_indented(tail)}{where}"
         if state.stage in ("waiting", "starting", "working"):
             return f"it was killed while it was {state.stage}{_indented(tail)}{where}"
+        if state.stage == "ended" and state.why == "told to stop" and state.seconds < SHORT:
+            return f"it was told to stop as soon as it had started{_indented(tail)}{where}"
         return None
 
     # -- what is told ----------------------------------------------------------------------------------------
@@ -243,7 +248,7 @@ class Fleet:
             if not cancelled:
                 self._queue.cancel(submission.arrays, waiting_only=True)
                 self._wait_for_the_end_of(submission)
-            if self._queue.look(submission.arrays) != {}:
+            if cancelled or self._queue.look(submission.arrays) != {}:
                 self._queue.cancel(submission.arrays)
                 self._wait_for_the_end_of(submission)
         except PrunebenchError as error:
@@ -254,8 +259,14 @@ class Fleet:
 
     def _wait_for_the_end_of(self, submission: Submission) -> None:
         until = time.monotonic() + PATIENCE
-        while self._queue.look(submission.arrays) and time.monotonic() < until:
+        while self._at_work(submission) and time.monotonic() < until:
             time.sleep(NAP)
+
+    def _at_work(self, submission: Submission) -> list[str]:
+        """Return the pilots that have a worker to end: Slurm itself takes a while after that."""
+        states = submission.states()
+        jobs = self._queue.look(submission.arrays) or ()
+        return [job for job in jobs if job in states and states[job].stage in ("starting", "working")]
 
 
 def _jobs_of(submissions: Sequence[Submission]) -> str:

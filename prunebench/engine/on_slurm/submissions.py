@@ -16,6 +16,7 @@ import os
 import socket
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -87,6 +88,14 @@ class PilotState:
     """When it started its worker last."""
     time: str = field(default_factory=now_text)
     """When it said this."""
+
+    @property
+    def seconds(self) -> float:
+        """How long after it had started its worker it said this; 0 where it had started none."""
+        with contextlib.suppress(ValueError):
+            now, then = datetime.fromisoformat(self.time), datetime.fromisoformat(self.started)
+            return (now - then).total_seconds()
+        return 0.0
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -257,6 +257,15 @@ def lose(place: Place, fleet: Fleet, times: int, end: Callable[[str], object]) -
         ({"stage": "working"}, "it was killed while it was working"),
         ({"stage": "ended", "why": "left"}, "its worker left cells that it cannot make"),
         (
+            {
+                "stage": "ended",
+                "why": "told to stop",
+                "started": "20261129T120000.000000Z",
+                "time": "20261129T120059.000000Z",
+            },
+            "it was told to stop as soon as it had started",
+        ),
+        (
             {"stage": "ended", "why": "cannot start", "error": "no plugin mine.py here"},
             "its worker cannot start\n  no plugin mine.py here",
         ),
@@ -286,10 +295,11 @@ def test_a_node_that_is_out_of_order_does_not_end_a_run_that_goes_on(place: Plac
 
 
 def test_pilots_that_did_their_part_are_replaced_without_end(place: Place) -> None:
-    """They reached their limit and could not be requeued, or somebody cancelled them."""
+    """They reached their limit and could not be requeued, say, whether or not a cell was done in that time."""
+    at = {"started": "20261129T120000.000000Z", "time": "20261129T120101.000000Z"}
     fleet = place.fleet(1)
     fleet.tend(place.cells())
-    lose(place, fleet, 10, lambda job: place.end(job, "ended", why="told to stop"))
+    lose(place, fleet, 10, lambda job: place.end(job, "ended", why="told to stop", **at))
     lose(place, fleet, 10, lambda job: place.end(job, "requeued"))
     assert len(place.queue.submitted) == 21
 

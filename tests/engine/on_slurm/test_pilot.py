@@ -103,6 +103,7 @@ def until(true: Callable[[], object]) -> None:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setattr("prunebench.engine.on_slurm.queue.SlurmQueue", LocalQueue)
     monkeypatch.setattr("prunebench.engine.on_slurm.fleet.LOOK", 0.2)
+    monkeypatch.setattr("prunebench.engine.on_slurm.fleet.PATIENCE", 60.0)
     monkeypatch.setattr("prunebench.engine.fronts.watch.PAUSE", 0.1)
     before = set(psutil.Process().children(recursive=True))
     place = Place(tmp_path)
