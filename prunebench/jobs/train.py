@@ -92,7 +92,7 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
             state = train(
                 module,
                 state,
-                run.recipe,
+                params.recipe,
                 data,
                 seed=run.seed,
                 to_step=step,

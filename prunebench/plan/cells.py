@@ -121,7 +121,7 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
             },
             "dataset": cell.dataset,
             "split": cell.split,
-            "recipe": cell.recipe.model_dump(mode="json", exclude_none=True),
+            "recipe": cell.recipe.cell_fields(),
         }
         if cell.form.scorer is not None:
             said["form"] = cell.form.model_dump(mode="json", by_alias=True, exclude_none=True)

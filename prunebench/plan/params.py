@@ -282,6 +282,13 @@ class TrainParams(Asked):
     run: Run
     run_key: str
     step: int
+    recompute: bool | None = None
+    """As the recipe says it. It changes no bits, so neither the run's plain form nor its key has it."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's recipe, with how memory is saved."""
+        return self.run.recipe.model_copy(update={"recompute": self.recompute})
 
     @property
     def network(self) -> NetworkUse | None:

@@ -134,7 +134,8 @@ def _train(
     key = state_key(run_key, step)
     if key not in builder.jobs:
         cost = float(setting.network.macs) * _passes(builder, setting, recipe, start, step) + extra
-        builder.add_under(key, TrainParams(run=run, run_key=run_key, step=step), inputs, cost=cost)
+        params = TrainParams(run=run, run_key=run_key, step=step, recompute=recipe.recompute or None)
+        builder.add_under(key, params, inputs, cost=cost)
     return key
 
 

@@ -43,7 +43,7 @@ def _look_up(builder: Builder, cell: Cell) -> Setting:
     dataset_label, dataset_identity = builder.part("datasets", parse_dataset(cell.dataset)[0])
     network_label, network_identity = builder.part("architectures", cell.architecture.name)
     recipe_label = f"recipe {cell.labels.get('recipe', '')}"
-    values = cell.recipe.model_dump(mode="json", exclude_none=True)
+    values = cell.recipe.cell_fields()
     builder.identities[recipe_label] = {"values": digest(values)}
     data_label = f"data {cell.dataset}"
     builder.identities[data_label] = {"fingerprint": data.fingerprint}

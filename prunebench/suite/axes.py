@@ -13,7 +13,7 @@ from prunebench.host.form import Form
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.labels import ablations_label, changes_label, point_label
 from prunebench.suite.cell import ArchitectureCall
-from prunebench.suite.methods import method_form
+from prunebench.suite.methods import method_form, shared_keys
 from prunebench.suite.parameters import Components, changed_recipe, filled
 from prunebench.suite.schema import Matrix, Powers, label_of
 from prunebench.training.recipe import Point, Recipe
@@ -167,7 +167,7 @@ def _methods(matrix: Matrix, here: Cursor, host: Components) -> list[Choice[Form
             name = item if isinstance(item, str) else item.method or ""
             methods.append(Choice(label_of(item), name, form, place))
     scorers = {one.value.scorer.name for one in methods if one.value.scorer is not None}
-    parameters = {key for name in scorers for key in host.get("scorers", name).parameters}
+    parameters = {key for name in scorers for key in shared_keys(host.get("scorers", name))}
     for key in matrix.overrides.scorer:
         if key not in parameters and len(methods) == len(matrix.methods):
             (overrides / key).problem(f"is a parameter of no scorer of the matrix{nearest(key, parameters)}")
@@ -201,7 +201,7 @@ def _refuse_repeats(matrix: Matrix, axes: Axes, here: Cursor) -> None:
     for choices, plain in (
         (axes.architecture, lambda call: [call.name, call.parameters]),
         (axes.dataset, lambda spelled: spelled),
-        (axes.recipe, lambda recipe: recipe.model_dump(mode="json")),
+        (axes.recipe, lambda recipe: recipe.cell_fields()),
         (axes.methods, lambda form: form.model_dump(mode="json", by_alias=True)),
     ):
         _repeats([(one.label, canonical(plain(one.value)), one.here) for one in choices])

@@ -235,6 +235,9 @@ class Product:
         """
         if not form.find:
             return {}
+        if "recompute" in form.find:  # which is no part of a cell, and would be in its form
+            method.problem("recompute is no change of find; allowed in the recipe, which find goes by")
+            return None
         trained = changed_recipe(recipe, form.find, method / "find", self.host)
         if trained is None:
             return None

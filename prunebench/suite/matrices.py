@@ -120,4 +120,4 @@ def _labels_differ(matrices: Sequence[Resolved], host: Components) -> None:
         for dataset in axes.dataset:
             refuse("dataset", i, dataset, dataset.value)
         for recipe in axes.recipe:
-            refuse("recipe", i, recipe, recipe.value.model_dump(mode="json"))
+            refuse("recipe", i, recipe, recipe.value.cell_fields())

@@ -11,6 +11,7 @@ from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
 from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
+from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
 from prunebench.reading.messages import not_taken
@@ -20,7 +21,7 @@ from prunebench.suite.parameters import Components, filled
 from prunebench.suite.schedule_values import check_schedule
 from prunebench.suite.schema import MethodTable
 
-__all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names"]
+__all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "method_names", "shared_keys"]
 
 DENSE = Form()
 """The unpruned network."""
@@ -99,6 +100,14 @@ def method_form(
     return form
 
 
+def shared_keys(scorer: Scorer) -> set[str]:
+    """Return what a scorer takes of `overrides.scorer`: its parameters, and a device where it reads a batch.
+
+    What reads no data takes seconds on the CPU, and would be another cell on a GPU.
+    """
+    return {*scorer.parameters, *(["device"] if scorer.needs == "batch" else [])}
+
+
 def _with_shared(
     base: Form, changes: Mapping[str, Any], shared: Mapping[str, Any], host: Components
 ) -> Mapping[str, Any]:
@@ -110,7 +119,8 @@ def _with_shared(
     name: Any = own.get("name", base.scorer.name if base.scorer is not None else None)
     if name not in host.names("scorers"):
         return changes
-    taken = {key: value for key, value in shared.items() if key in host.get("scorers", name).parameters}
+    takes = shared_keys(host.get("scorers", name))
+    taken = {key: value for key, value in shared.items() if key in takes}
     return {**changes, "scorer": {**taken, **own}} if taken else changes
 
 

@@ -141,6 +141,9 @@ class Recipe(BaseModel):
     precision: Literal["float32"] = "float32"
     micro_batch: Annotated[int, Field(ge=1)] | None = None
     """Examples per forward pass where a batch does not fit; BatchNorm sees it, so it is part of the run."""
+    recompute: bool | None = None
+    """Only what goes into a network's blocks is kept for the backward pass, the rest is computed again: less
+    memory, more time, the same bits (`prunebench.training.recompute`). It is part of no cell."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Of a smoke run: so many examples at most are trained on, and evaluated on. No suite can say it."""
 
@@ -284,8 +287,12 @@ class Recipe(BaseModel):
             step == self.total_steps(examples) or step % (self.evaluate * self.steps_per_epoch(examples)) == 0
         )
 
+    def cell_fields(self) -> dict[str, Any]:
+        """Return what decides results, for the cell's record: all but how memory is saved."""
+        return self.model_dump(mode="json", exclude_none=True, exclude={"recompute"})
+
     def run_fields(self) -> dict[str, Any]:
-        """Return what training reads, for the run's key: all but the initialisation and the rewind point."""
-        fields = self.model_dump(mode="json", exclude_none=True)
+        """Return what training reads, for the run's key: less the initialisation and the rewind point."""
+        fields = self.cell_fields()
         del fields["init"], fields["rewind"]
         return fields

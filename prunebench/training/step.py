@@ -13,6 +13,7 @@ from prunebench.training.optimizers import OPTIMIZERS, load_slots, slots_of
 from prunebench.training.policy import DivergedError, MaskPolicy
 from prunebench.training.randomness import seed_torch
 from prunebench.training.recipe import Recipe
+from prunebench.training.recompute import recomputing
 from prunebench.training.state import State, new_meter, plain_copy
 from prunebench.training.streams import stream
 from prunebench.training.tasks import TASKS
@@ -39,6 +40,7 @@ class Stepper:
         if self.channels_last:
             self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module.train()
+        self._forward = recomputing(self.module) if recipe.recompute else self.module
         self.batches = make_batches(data, recipe, seed, channels_last=self.channels_last)
         self.parameters = dict(self.module.named_parameters())
         self._task = TASKS[data.task]
@@ -117,7 +119,7 @@ class Stepper:
             inputs, targets = (
                 (x, y) if micro == size else (x[start : start + micro], y[start : start + micro])
             )
-            part = self._loss(self.module(inputs), targets)
+            part = self._loss(self._forward(inputs), targets)
             if micro < size:
                 part = part * (len(targets) / size)  # the sum of the parts is the mean over the batch
             loss = loss + (part.item() if look else part.detach().double())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from prunebench.engine.failures import JobFailed
+from prunebench.training.images import reading
 
 SUITE = """
 schema = 1
@@ -75,6 +77,44 @@ def test_a_run_that_was_stopped_in_an_epoch_goes_on_with_the_same_bits(
     with pytest.raises(KeyboardInterrupt):
         engine.make(engine.plan.cells[-1])
     assert project.results(project.run(streamed, store="again")) == whole
+
+
+ROUNDS = """[
+    {method = "iterative-snip", as = "rounds", schedule = {rounds = 3}, scorer = {chunk = 3}},
+    {method = "grasp", as = "grasp-chunks", scorer = {chunk = 3}},
+]"""
+
+
+def test_a_scoring_pass_starts_its_readers_once_and_decodes_each_image_once(
+    project: Any, streamed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three rounds of seven chunks, and GraSP's two passes over as many: one loader, twenty images, for each."""
+    monkeypatch.setenv("PRUNEBENCH_LOADERS", "0")
+    started, opened = [0], list[str]()
+    loader, open_image = reading.DataLoader, reading.open_image
+
+    def starts(*arguments: Any, **named: Any) -> Any:
+        started[0] += 1
+        return loader(*arguments, **named)
+
+    def opens(path: Path, channels: int) -> Image.Image:
+        opened.append(str(path))
+        return open_image(path, channels)
+
+    monkeypatch.setattr(reading, "DataLoader", starts)
+    monkeypatch.setattr(reading, "open_image", opens)
+    streamed.write_text(re.sub(r"methods = .*", f"methods = {ROUNDS}", SUITE))
+    engine = project.engine(streamed)
+    scorings = [job for job in engine.plan.jobs.values() if job.params.scorings(1)]
+    assert len(scorings) == 2
+    for job in scorings:
+        for key in job.inputs:
+            engine.make_key(key)
+        started[0] = 0
+        opened.clear()
+        engine.make_key(job.key)
+        assert started == [1]
+        assert (len(opened), len(set(opened))) == (20, 20)
 
 
 @pytest.mark.parametrize("readers", ["0", "1"])

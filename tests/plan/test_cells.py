@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from prunebench.canonical import canonical
 from prunebench.errors import PrunebenchError
+from prunebench.plan import Plan
 
 
 def kinds(plan: Any) -> Counter[str]:
@@ -200,3 +203,19 @@ def test_micro_batches_are_part_of_the_run(project: Any) -> None:
     assert batch == 64
     assert keys(whole, "record") == keys(again, "record")
     assert not keys(whole, "record") & keys(parts, "record")
+
+
+def test_recomputed_activations_are_part_of_no_cell(project: Any) -> None:
+    """Every job has the key that it had; those that train say so, and still do in the frozen plan."""
+    plain, saving = (
+        project.session(project.suite(["snip"], more=more, name=name)).plan
+        for name, more in (("plain", ""), ("saving", "overrides = {recipe = {recompute = true}}"))
+    )
+    assert list(saving.jobs) == list(plain.jobs)
+    assert [cell.parts for cell in saving.cells] == [cell.parts for cell in plain.cells]
+    assert saving.identities == plain.identities
+    thawed = Plan.thaw(json.loads(canonical(saving.frozen())))
+    for plan, recompute in ((plain, None), (saving, True), (thawed, True)):
+        trained = [job.params.recipe.recompute for job in plan.jobs.values() if job.kind == "train"]
+        assert trained
+        assert set(trained) == {recompute}

@@ -211,6 +211,14 @@ def test_shared_parameters_reach_the_scorers_that_have_them(cells: Cells) -> Non
     assert alone[-1].form == next(c.form for c in found if c.labels["method"] == "grasp")
 
 
+def test_a_shared_device_reaches_the_scorers_that_read_a_batch(cells: Cells) -> None:
+    """Random and magnitude scores stay on the CPU, and so the cells that they were; a method's own comes first."""
+    methods = '["random", "magnitude", "grasp", {method = "grasp", as = "g", scorer = {device = "cpu"}}]'
+    found = cells(methods=methods, overrides='{scorer = {device = "cuda"}}')
+    devices = {c.labels["method"]: c.form.scorer.device for c in found if c.form.scorer is not None}
+    assert devices == {"random": "cpu", "magnitude": "cpu", "grasp": "cuda", "g": "cpu"}
+
+
 def test_shared_parameters_reach_the_method_that_an_allocation_is_like(cells: Cells) -> None:
     """The layers' counts are those of the matrix's own GraSP."""
     methods = '["grasp", {method = "random", as = "like-grasp", allocation = {like = "grasp"}}]'

@@ -14,7 +14,7 @@ METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from, unit"
 RECIPE = (
     "augment, batch, betas, decay, drop_factor, drops, epochs, eps, evaluate, init, label_smoothing, last_batch, "
-    "lr, micro_batch, momentum, nesterov, optimizer, precision, rewind, warmup, weight_decay"
+    "lr, micro_batch, momentum, nesterov, optimizer, precision, recompute, rewind, warmup, weight_decay"
 )
 KEYS = (
     "ablations, architecture, dataset, dense, densities, exclude, find, for, measures, methods, name, only, overrides, "
@@ -165,7 +165,8 @@ CASES: list[tuple[str, str, str]] = [
     ("overrides", "{recip = {lr = 2}}", ".overrides.recip: is no key here; did you mean 'recipe'? "
      "allowed: architecture, recipe, scorer"),
     ("overrides", "{scorer = {chunk = 8}}", ".overrides.scorer.chunk: is a parameter of no scorer of the matrix; "
-     "allowed: nothing"),
+     "allowed: device"),
+    ("overrides", '{scorer = {device = "gpu"}}', ".overrides.scorer.device: found 'gpu'; allowed: 'cpu' or 'cuda'"),
     ("dataset", '"mnis"', ".dataset: found 'mnis', which is no data set; did you mean 'mnist'? "
      "allowed: cifar10, folder, mnist"),
     ("dataset", '["mnist", "mnist"]', ".dataset[1]: 'mnist' is matrix[0].dataset[0] 'mnist' again"),

@@ -160,3 +160,12 @@ def test_underscores_are_near_hyphens() -> None:
 def test_hints_are_no_part_of_what_is_right(suite: Callable[..., str], load: Callable[[str], Any]) -> None:
     """A suite without slips loads as ever."""
     assert load(suite()).matrices[0].name == "main"
+
+
+def test_recomputed_activations_are_no_change_of_find(
+    suite: Callable[..., str], problems: Callable[[str], list[str]]
+) -> None:
+    """They change no result, and would be in the form of a cell."""
+    assert problems(suite(methods='["snip"]', find="[{recompute = true}]")) == [
+        "s.toml: matrix[0].methods[0]: recompute is no change of find; allowed in the recipe, which find goes by"
+    ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from prunebench.errors import DataError
 from prunebench.training.images.normalize import normalize
-from prunebench.training.images.reading import ImagesOnDisk
+from prunebench.training.images.reading import ImagesOnDisk, ReadOnce
 from prunebench.training.streams import stream
 from prunebench.training.tasks import CLASSIFICATION
 
@@ -111,7 +111,7 @@ class Normalized:
     tensor, and so are the numbers, bit for bit.
     """
 
-    images: Images
+    images: Images | ReadOnce
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -186,7 +186,8 @@ def scoring_batch(
 
     `per_class` of every class, sorted by class (ten of class 0, then ten of class 1, …), or so many
     `examples` without regard to class, in random order. They are of the run's own training part, on the
-    data's device. With `lazy` the images stay bytes until they are asked for (`Normalized`).
+    data's device. With `lazy` the images stay bytes until they are asked for (`Normalized`); those in files
+    are all read when the first are asked for (`ReadOnce`).
 
     Raises: DataError where a class or the training part has too few.
     """
@@ -210,7 +211,9 @@ def scoring_batch(
             )
         chosen = order[:examples]
     where = torch.from_numpy(chosen).to(data.images.device)
-    images = Normalized(_chosen(data.images, where), data.mean, data.std)
+    taken = _chosen(data.images, where)
+    held = ReadOnce(taken) if lazy and isinstance(taken, ImagesOnDisk) else taken
+    images = Normalized(held, data.mean, data.std)
     return (images if lazy else images[:]), data.labels[where]
 
 

@@ -25,7 +25,7 @@ from prunebench.training.images.prepare import Prepare, open_image
 from prunebench.training.recipe import Recipe
 from prunebench.training.streams import Stream, stream
 
-__all__ = ["ImagesOnDisk", "BatchesFromDisk", "default_loaders"]
+__all__ = ["BatchesFromDisk", "ImagesOnDisk", "ReadOnce", "default_loaders"]
 
 _Wanted = tuple[int, tuple[Any, ...]]
 """An image's number, and its row of each augmentation's draws."""
@@ -89,9 +89,12 @@ class ImagesOnDisk:
     def __getitem__(self, part: slice | torch.Tensor) -> torch.Tensor:
         """Return some images as uint8 n×C×H×W, scaled and cropped in the middle. Raises: DataError."""
         which = np.arange(len(self))[part] if isinstance(part, slice) else part.cpu().numpy()
-        if not len(which):
-            return torch.empty((0, *self.files.shape), dtype=torch.uint8, device=self.device)
-        return torch.cat(list(self.take(torch.as_tensor(which)).split(500)))
+        images = torch.empty((len(which), *self.files.shape), dtype=torch.uint8, device=self.device)
+        if len(which):
+            places = images.split(500)  # type: ignore[no-untyped-call]
+            for place, read in zip(places, self.take(torch.as_tensor(which)).split(500), strict=True):
+                place.copy_(read)
+        return images
 
     def split(self, size: int) -> Iterator[torch.Tensor]:
         """Yield all images in batches of `size`, the last one smaller. Raises: DataError."""
@@ -103,6 +106,33 @@ class ImagesOnDisk:
     def path(self, number: int) -> Path:
         """Return the file of an image."""
         return self.files.paths[int(self._chosen[number])]
+
+
+class ReadOnce:
+    """Images of which some are asked for again and again: all are read when the first are, and kept as bytes.
+
+    A scoring batch in chunks, a hundred rounds long, starts its readers once and decodes each image once.
+    """
+
+    def __init__(self, images: ImagesOnDisk) -> None:
+        self._images = images
+        self._bytes: torch.Tensor | None = None
+        self.shape, self.device, self.dtype = images.shape, images.device, images.dtype
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, part: slice | torch.Tensor) -> torch.Tensor:
+        """Return some images as uint8 n×C×H×W. Raises: DataError."""
+        if self._bytes is None:
+            self._bytes = self._images[:]
+        return self._bytes[part if isinstance(part, slice) else part.to(self.device)]
+
+    def to(self, device: str | torch.device) -> ReadOnce:
+        """Return the same images on another device."""
+        there = ReadOnce(self._images.to(device))
+        there._bytes = None if self._bytes is None else self._bytes.to(device)
+        return there
 
 
 class BatchesFromDisk:

@@ -144,7 +144,7 @@ def test_evaluation_sees_the_middle_of_the_scaled_image(folder: Path) -> None:
 
 
 def test_a_scoring_batch_reads_no_more_than_its_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two of each of three classes are six files; lazily, none until they are asked for."""
+    """Two of each of three classes are six files; lazily, none until some are asked for, then each once."""
     from prunebench.training.images import reading as module
 
     opened: list[Path] = []
@@ -161,10 +161,14 @@ def test_a_scoring_batch_reads_no_more_than_its_images(folder: Path, monkeypatch
     opened.clear()
     lazy, _ = scoring_batch(data(folder), 1, per_class=2, lazy=True)
     assert opened == []
+    assert (len(lazy), lazy.shape) == (6, x.shape)
+    assert opened == []
     assert torch.equal(lazy[torch.tensor([1, 4])], x[[1, 4]])
-    assert len(opened) == 2
     assert torch.equal(lazy[:], x)
     assert torch.equal(lazy[-1], x[-1])
+    assert torch.equal(lazy.to("cpu")[1:3], x[1:3])
+    assert sorted(opened) == sorted(set(opened))
+    assert len(opened) == 6
 
 
 def test_a_held_out_part_is_taken_without_reading(folder: Path) -> None:
