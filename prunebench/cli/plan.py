@@ -29,6 +29,7 @@ Examples:
   prunebench plan quick -k snip --cells  # every cell of SNIP, with its key
   prunebench plan quick -n 4             # the time with four workers
   prunebench plan quick --scorer mine --plugin mine.py
+  prunebench plan quick --freeze         # write the plan into the store, for `prunebench work`
 """
 
 
@@ -42,21 +43,30 @@ Examples:
     "--again", metavar="METHOD", multiple=True, help="As if `run --again METHOD` were to follow; repeatable."
 )
 @click.option("--cells", "all_cells", is_flag=True, help=f"List every cell, also above {FEW}.")
+@click.option(
+    "--freeze",
+    is_flag=True,
+    help="Write the plan into the store, as `run` does at its start, for `prunebench work`.",
+)
 @as_json
-def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
+def command(suite: str, as_json: bool, all_cells: bool, freeze: bool, **options: Any) -> None:
     """Show what SUITE takes: cells, jobs, what is done, what is not and why, the estimated cost.
 
     SUITE is the name of a shipped suite (`prunebench list suites`) or a file. Nothing is written or
-    downloaded. "Why" compares with the suite's last run in this store.
+    downloaded, unless with --freeze, which also downloads data that are missing. "Why" compares with the
+    suite's last run in this store.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
     from prunebench.engine.session import Session
+    from prunebench.store import Store
 
     session = Session.prepare(request_of(suite, options))
     problems(session.host)
+    if freeze:
+        session.ready(here=False)
     overview = Overview.of(
         session,
         keyword=options["keyword"],
@@ -64,11 +74,14 @@ def command(suite: str, as_json: bool, all_cells: bool, **options: Any) -> None:
         workers=number_of_workers(options["workers"]),
         again=options["again"],
     )
+    frozen = str(session.freeze(Store.open(session.request.store))) if freeze else None
     if as_json:
-        say_json(overview.as_dict())
+        say_json({**overview.as_dict(), "frozen_at": frozen})
         say_damaged(overview.store)
         return
     overview.say_heading()
+    if frozen:
+        say(f"written: {frozen}")
     say_damaged(overview.store)
     say()
     say_rows(overview.jobs, {"kind": "jobs", "jobs": "in all", "to_do": "to do"}, as_json=False)
