@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from prunebench.errors import readable
 from prunebench.plan import Job
 
-__all__ = ["JobFailed", "cause_of"]
+__all__ = ["JobFailed", "cause_of", "failing"]
+
+DEATHS = 2
+"""So many processes may die while they work on a job: then it has failed."""
 
 
 class JobFailed(Exception):
@@ -32,3 +37,16 @@ def cause_of(error: str) -> str:
     """Return the text of a `JobFailed` without the job that met it: one damaged file fails many jobs."""
     spoken = re.fullmatch(r"\w+ [0-9a-f]{12} failed: (.*?)(\n  log: [^\n]*)?", error, re.DOTALL)
     return spoken[1] if spoken else error
+
+
+def failing(attempts: Sequence[Mapping[str, Any]], since: str) -> Mapping[str, Any] | None:
+    """Return the attempt by which a job has failed since a moment; None where it has not failed.
+
+    `attempts` are all of the job, newest last, `since` is a time as `now_text` spells it. A process that died
+    may have been killed by chance; the second that dies of a job is no chance.
+    """
+    ours = [one for one in attempts if str(one["time"]) >= since]
+    failures = [one for one in ours if one["job"] is not None]
+    if not failures and len(ours) < DEATHS:
+        return None
+    return (failures or ours)[-1]

@@ -15,13 +15,7 @@ from prunebench.engine.summary import summary
 if TYPE_CHECKING:
     from prunebench.plan import PlannedCell
 
-__all__ = [
-    "CellItem",
-    "CheckItem",
-    "MatrixCollector",
-    "SuiteFile",
-    "checks_name",
-]
+__all__ = ["CellItem", "CheckItem", "MatrixCollector", "SuiteFile", "checks_name"]
 
 
 _SELECTED = pytest.StashKey[dict[Path, "Sequence[PlannedCell]"]]()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prunebench import stopping
 from prunebench.engine.pytest_suites import Loaded, Notice
+from prunebench.engine.screen import Screen
 from prunebench.engine.selection import node_name
-from prunebench.engine.summary import described, summary
-from prunebench.plan import Job, PlannedCell
+from prunebench.engine.summary import summary
+from prunebench.plan import PlannedCell
 
 __all__ = ["CellReporter", "RunReport"]
 
@@ -60,24 +57,34 @@ class CellReporter:
         loaded: Loaded,
         report: RunReport,
         *,
-        shown: int,
+        cells: Sequence[PlannedCell],
         before: Sequence[PlannedCell],
+        workers: int | None,
         quiet: bool,
         verbose: bool,
     ) -> None:
-        self._quiet, self._verbose = quiet, verbose
+        """Report on `cells`, those that are to be done; `before` are those that were done before.
+
+        `workers` is None where this process works itself, and 0 where it is not known how many there are.
+        """
+        self._verbose = verbose and not quiet
         self._loaded, self._report, self._before = loaded, report, before
-        self._console = Console(highlight=False, file=sys.stdout)
-        self._progress: Progress | None = None
-        self._cells: Any = None
-        self._shown: Any = None
-        self._spent: dict[str, float] = {}
+        request = loaded.session.request
+        self._screen = Screen(
+            loaded.session.plan,
+            cells,
+            loaded.worker.store,
+            since=loaded.since,
+            device=request.device,
+            threads=request.threads,
+            workers=1 if workers is None else workers,
+            failures=False,  # each cell has an item that reports its own
+            quiet=quiet,
+        )
         assert loaded.session.path is not None
         self._prefix = f"{node_name(loaded.session.path)}::"
         self._seen: set[str] = set()
         self._notices: set[str] = set()
-        self._number = shown
-        self._total = shown + len(loaded.chosen or ())
 
     # -- before and after ------------------------------------------------------------------------------
 
@@ -85,10 +92,8 @@ class CellReporter:
     def pytest_sessionstart(self) -> None:
         """Say, where that was asked for, what is done already; start the display."""
         for cell in self._before if self._verbose else ():
-            self._print(f"{cell.id}  {summary(self._loaded.worker, cell):>9}  done before", "dim")
-        self._loaded.worker.on_job = self._on_job
-        self._loaded.worker.context.progress = self._on_step
-        self._start()
+            self._screen.say(f"{cell.id}  {summary(self._loaded.worker, cell):>9}  done before", "dim")
+        self._screen.start()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a worker could not read the plan."""
@@ -100,27 +105,9 @@ class CellReporter:
         self._report.problem = self._report.problem or str(excrepr)
         return True
 
-    def _start(self) -> None:
-        if self._quiet or self._progress is not None or not self._console.is_terminal:
-            return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        self._progress = Progress(
-            *columns, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-        self._cells = self._progress.add_task("cells", completed=self._number, total=self._total)
-        self._progress.start()
-
     def pytest_sessionfinish(self) -> None:
         """Take the display down."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-        self._console.file.flush()
+        self._screen.stop()
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that the user stopped the run."""
@@ -136,12 +123,16 @@ class CellReporter:
         """Say something that is no cell's, once."""
         if text not in self._notices:
             self._notices.add(text)
-            self._print(text, "yellow")
+            self._screen.say(text, "yellow")
+
+    def beside(self, text: str) -> None:
+        """Show a text with the display until another takes its place: what a scheduler says, for example."""
+        self._screen.beside(text)
 
     # -- cells -----------------------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Print a cell's line when it is done, found done, or failed."""
+        """Take in that a cell is done, was found done, or failed, and have it printed."""
         name = report.nodeid.removeprefix(self._prefix)
         if (report.when != "call" and not report.failed) or name in self._seen:
             return
@@ -171,43 +162,10 @@ class CellReporter:
     ) -> None:
         """Say that a cell is done, after so many jobs of this run, or has failed with an error."""
         self._seen.add(name)
-        self._number += 1
-        took = "" if seconds is None else f"  {seconds:.1f} s"
         if error is not None:
             self._report.failed[name] = error
-            self._line(name, f"FAILED  {error}", "bold red")
-        elif jobs:
-            self._line(name, f"{result:>9}{took}", None)
-        else:
-            self._report.idle.add(name)
-            self._line(name, f"{result:>9}  made meanwhile", "dim")
-        if self._progress is not None and self._cells is not None:
-            self._progress.update(self._cells, completed=self._number)
-
-    def _line(self, name: str, text: str, style: str | None) -> None:
-        if not self._quiet or style == "bold red":
-            self._print(f"[{self._number}/{self._total}] {name}  {text}", style)
-
-    def _print(self, text: str, style: str | None) -> None:
-        console = self._console if self._progress is None else self._progress.console
-        console.print(text, style=style, markup=False, soft_wrap=True)
-        self._console.file.flush()
-
-    # -- jobs ------------------------------------------------------------------------------------------
-
-    def _on_job(self, job: Job) -> None:
-        if self._progress is None:
+            self._screen.failed(name, error)
             return
-        if self._shown is not None:
-            self._progress.remove_task(self._shown)
-        self._shown = self._progress.add_task(described(job), total=None)
-
-    def _on_step(self, job: Job, step: int, to_step: int) -> None:
-        now = time.monotonic()
-        if (
-            self._progress is not None
-            and self._shown is not None
-            and now - self._spent.get("shown", 0.0) > 0.2
-        ):
-            self._spent["shown"] = now
-            self._progress.update(self._shown, completed=step, total=to_step)
+        if not jobs:
+            self._report.idle.add(name)
+        self._screen.done(name, result, seconds if jobs else None)

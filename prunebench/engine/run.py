@@ -104,12 +104,7 @@ def run_cells(
     )
     if session.frozen is None:
         session.freeze(store)
-    shown: dict[str, Any] = {
-        "shown": len(to_do) - len(items),
-        "before": before,
-        "quiet": quiet,
-        "verbose": verbose,
-    }
+    shown: dict[str, Any] = {"cells": to_do, "before": before, "quiet": quiet, "verbose": verbose}
     if front is None:
         plugin = RunPlugin(loaded, workers=workers, **shown)
         code = _pytest(session, plugin, first_failure, workers)
@@ -118,7 +113,8 @@ def run_cells(
         report = RunReport()
         given_up = loaded.worker.given_up
         assignment = Assignment(session, store, items, since, given_up, workers, first_failure)
-        _elsewhere(front, assignment, loaded.worker, CellReporter(loaded, report, **shown), report)
+        reporter = CellReporter(loaded, report, workers=0, **shown)
+        _elsewhere(front, assignment, loaded.worker, reporter, report)
         code = 0
     if report.unwritable:
         raise StoreError(report.unwritable)

@@ -77,7 +77,7 @@ class RunPlugin:
         """Replace the reporter; hand over the plan."""
         use(config, self._loaded)
         silence(config)
-        reporter = CellReporter(self._loaded, self.report, **self._shown)
+        reporter = CellReporter(self._loaded, self.report, workers=self._workers, **self._shown)
         # by another name: pytest-xdist would speak of its nodes through a terminal reporter
         config.pluginmanager.register(reporter, "cellreporter")
 

@@ -10,8 +10,9 @@ from prunebench.plan.params import TrainParams
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
     from prunebench.plan import Job, PlannedCell
+    from prunebench.store import Store
 
-__all__ = ["described", "summary"]
+__all__ = ["came_out", "described", "summary"]
 
 
 def described(job: Job) -> str:
@@ -23,8 +24,13 @@ def described(job: Job) -> str:
 
 
 def summary(worker: Worker, cell: PlannedCell) -> str:
-    """Return how a cell came out, in a few words: "96.39 %" or "diverged at step 120"."""
-    result = worker.store.read_record(cell.key).result
+    """Return how a cell came out, as a worker's store says: "96.39 %" or "diverged at step 120"."""
+    return came_out(worker.store, cell)
+
+
+def came_out(store: Store, cell: PlannedCell) -> str:
+    """Return how a cell came out, in a few words. Raises: Missing, Damaged."""
+    result = store.read_record(cell.key).result
     if result["outcome"] == "diverged":
         return f"diverged at step {result['diverged']['step']}"
     return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"

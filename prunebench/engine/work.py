@@ -107,6 +107,10 @@ class Work:
     def __len__(self) -> int:
         return len(self._lacking)
 
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys of the jobs that are left to do and can be done, inputs first."""
+        return iter(self._lacking)
+
     # -- news --------------------------------------------------------------------------------------------
 
     def made(self, key: str) -> None:

@@ -18,7 +18,8 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed
+from prunebench.engine.failures import JobFailed, failing
+from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds
@@ -40,9 +41,6 @@ NAP, LONGEST_NAP = 0.1, 1.0
 
 AGAIN = 5.0
 """Seconds after which a claim that another held is tried again, and a worker looks what others have done."""
-
-DEATHS = 2
-"""So many processes may die while they work on a job: then it has failed."""
 
 
 @dataclass
@@ -195,13 +193,13 @@ class Worker:
 
     def _take(self, job: Job) -> None:
         """Claim a job and run it, unless another holds the claim or has just made it."""
-        with self._claimed(job) as mine:
-            if not mine:
+        with self._claimed(job) as claim:
+            if claim is None:
                 self._held[job.key] = time.monotonic()
                 return
             stopping.check()  # a signal that came while the claim was taken has raised nothing
             if not self._is_settled(job.key):
-                self._run(job)
+                self._run(job, claim)
 
     def _wait(self, job: Job) -> None:
         """Sleep until what others hold changes, or for so long that a claim of theirs may have gone stale."""
@@ -218,13 +216,13 @@ class Worker:
         self._held.clear()
 
     @contextmanager
-    def _claimed(self, job: Job) -> Iterator[bool]:
-        """Claim a job; yields False where another holds it."""
+    def _claimed(self, job: Job) -> Iterator[Claim | None]:
+        """Claim a job; yields None where another holds it."""
         claim: Claim | None = None
         try:
             with stopping.held():  # a claim that nobody knows of would be left behind
                 claim = self.store.claim(job.key)
-            yield claim is not None
+            yield claim
         finally:
             if claim is not None:
                 with stopping.held():
@@ -256,17 +254,12 @@ class Worker:
                 stack += readers
 
     def failed_elsewhere(self, key: str) -> JobFailed | None:
-        """Return how a job failed in another process since the run began, None where it has not.
-
-        A process that died may have been killed by chance; the second that dies of a job is no chance.
-        """
+        """Return how a job failed in another process since the run began, None where it has not."""
         if not self.since or not self.store.has_attempts(key):
             return None
-        ours = [one for one in self.store.attempts(key) if str(one["time"]) >= self.since]
-        failures = [one for one in ours if one["job"] is not None]
-        if not failures and len(ours) < DEATHS:
+        last = failing(self.store.attempts(key), self.since)
+        if last is None:
             return None
-        last = (failures or ours)[-1]
         at = str((last["job"] or {}).get("at", ""))
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
@@ -280,7 +273,7 @@ class Worker:
 
     # -- running -----------------------------------------------------------------------------------------
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, claim: Claim) -> None:
         """Run a job; what it read and nothing needs any more is dropped."""
         if self.on_job is not None:
             self.on_job(job)
@@ -288,7 +281,8 @@ class Worker:
             self.context.identities = {name: self.plan.identities[name] for name in self._parts[job.key]}
         began = time.monotonic()
         try:
-            attempt(job, self.context, self.run)
+            with Telling(job, self.plan, self.context, claim):
+                attempt(job, self.context, self.run)
         except JobFailed as failed:
             self._fails(failed)
         except (Missing, Damaged, InputChanged) as error:

@@ -19,11 +19,13 @@ __all__ = [
     "Estimate",
     "Machine",
     "Rate",
+    "assumed",
     "assumed_seconds",
     "estimate",
     "job_seconds",
     "marginal",
     "measured_rate",
+    "planned_steps",
 ]
 
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
@@ -185,13 +187,21 @@ def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> f
     measured = taken.get(kind_of(plan, key))
     if measured is not None:
         return measured
-    return marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * _steps(plan, key) + A_JOB
+    return (
+        marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * planned_steps(plan, key) + A_JOB
+    )
 
 
 def assumed_seconds(plan: Plan, device: str, threads: int) -> Callable[[str], float]:
     """Return a function from a job's key to the seconds that it is assumed to take, with nothing measured."""
     rate = _assumed(device, threads)
     return lambda key: _seconds(plan, key, rate, {})
+
+
+def assumed(macs: float, steps: int, device: str, threads: int = 1) -> float:
+    """Return the seconds that a job is assumed to take by its arithmetic and its training steps."""
+    rate = _assumed(device, threads)
+    return macs / rate.general + rate.step * steps + rate.job
 
 
 Kind = tuple[str, str | None, int]
@@ -242,7 +252,7 @@ def logged_seconds(log: Path) -> float | None:
     return seconds if seconds is None or seconds >= 0 else None
 
 
-def _steps(plan: Plan, key: str) -> int:
+def planned_steps(plan: Plan, key: str) -> int:
     """Return the steps that a training job takes from its run's earlier state on; 0 for other jobs."""
     job = plan.jobs[key]
     if not isinstance(job.params, TrainParams):

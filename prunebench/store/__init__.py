@@ -6,10 +6,12 @@ from prunebench.store._bounds import check_bounds, parse_json, shown
 from prunebench.store._commit import replace, writing
 from prunebench.store._errors import Damaged, Flaw, Missing, Unwritable
 from prunebench.store._folder import SetAside, now_text, spelled_time
+from prunebench.store._process import host_name
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
 from prunebench.store.records import Fits, Record, parse_record, spelled
 from prunebench.store.store import Store
+from prunebench.store.times import JobTime, TimesReader
 
 __all__ = [
     "Artifact",
@@ -17,12 +19,15 @@ __all__ = [
     "Damaged",
     "Fits",
     "Flaw",
+    "JobTime",
     "Missing",
     "Record",
     "SetAside",
     "Store",
+    "TimesReader",
     "Unwritable",
     "check_bounds",
+    "host_name",
     "now_text",
     "parse_json",
     "parse_record",

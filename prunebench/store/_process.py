@@ -11,11 +11,11 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Owner"]
+__all__ = ["Owner", "host_name"]
 
 
 @functools.cache
-def _host() -> str:
+def host_name() -> str:
     """Return this host's name with a hash of what its process numbers belong to: boot and PID namespace.
 
     Two containers may share a host name; their process numbers mean different processes.
@@ -76,7 +76,7 @@ class Owner:
     @property
     def here(self) -> bool:
         """True if its process number means something on this host."""
-        return self.host == _host()
+        return self.host == host_name()
 
     def dead(self) -> bool:
         """True if it is certainly dead. Of a process of another host nothing is certain."""
@@ -91,4 +91,4 @@ class Owner:
 @functools.cache
 def _owner_of(pid: int) -> Owner:
     started = _started(pid)
-    return Owner(_host(), pid, started or 0)
+    return Owner(host_name(), pid, started or 0)

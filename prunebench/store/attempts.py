@@ -78,13 +78,16 @@ class Attempts:
                 raise Flaw("it is another key's failure")
             return attempt
 
-        for name in sorted(listing(folder)):
-            if not name.startswith(".") and name.endswith(".json"):
-                try:
-                    failures.append(self._folder.read(folder / name, parse, largest=_LARGEST))
-                except (Damaged, Missing):
-                    continue
+        for name in self._names(key):
+            try:
+                failures.append(self._folder.read(folder / name, parse, largest=_LARGEST))
+            except (Damaged, Missing):
+                continue
         return failures
+
+    def _names(self, key: str) -> list[str]:
+        names = listing(self._folder.root / "attempts" / check_label(key))
+        return sorted(name for name in names if not name.startswith(".") and name.endswith(".json"))
 
 
 def _sayable(value: Any) -> Any:

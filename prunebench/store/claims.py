@@ -7,16 +7,17 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from prunebench.errors import StoreError
+from prunebench.store._bounds import parse_json
 from prunebench.store._commit import commit, listing, open_fresh, reading, server_now, writing
 from prunebench.store._errors import Flaw
 from prunebench.store._folder import Folder, check_label, logger, now_text
@@ -32,6 +33,10 @@ _BEAT = 5.0
 
 _LARGEST = 10_000
 """Bytes of a claim that are read."""
+
+_ROOM = 600
+"""Bytes of a claim's second line, which tells how far the work is. It is written over in place, so that it
+takes no new file; whoever reads it half written reads nothing told."""
 
 
 class _Said(BaseModel):
@@ -54,6 +59,7 @@ class _Seen:
     token: str
     touched: float
     time: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Claim:
@@ -72,14 +78,37 @@ class Claim:
         self._over = threading.Event()
         # An open file keeps its inode: touching it can never touch another's claim of the same name.
         self._descriptor = os.open(path, os.O_RDWR)
+        self._end = os.fstat(self._descriptor).st_size
+        self._said: Mapping[str, Any] | None = None
+        self._written: Mapping[str, Any] | None = None
         self._thread = threading.Thread(
             target=self._heartbeat, args=(every,), name=f"claim-{key[:12]}", daemon=True
         )
         self._thread.start()
 
+    def tell(self, said: Mapping[str, Any]) -> None:
+        """Say who works here and how far that is: `Store.running` shows it. Plain JSON values, of few bytes.
+
+        It is written down the first time, and then with each heartbeat, however often it is said.
+        """
+        first, self._said = self._said is None, said
+        if first:
+            with contextlib.suppress(OSError):
+                self._write()
+
+    def _write(self) -> None:
+        said = self._said
+        if said is self._written or said is None:
+            return
+        line = orjson.dumps(said, default=str)
+        if len(line) < _ROOM and hasattr(os, "pwrite"):
+            os.pwrite(self._descriptor, line.ljust(_ROOM - 1) + b"\n", self._end)
+        self._written = said
+
     def _heartbeat(self, every: float) -> None:
         while not self._over.wait(every):
             try:
+                self._write()
                 os.utime(self._descriptor)
                 if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._path)):
                     raise FileNotFoundError
@@ -123,12 +152,22 @@ def _look(path: Path) -> _Seen | None:
         with file:
             status = os.fstat(file.fileno())
             content = file.read(_LARGEST)
+    first, _, second = content.partition(b"\n")
     try:
-        said = _Said.model_validate_json(content)
+        said = _Said.model_validate_json(first)
         owner = Owner(said.host, said.pid, said.start)
-        return _Seen(owner, check_label(said.token), status.st_mtime, said.time)
+        return _Seen(owner, check_label(said.token), status.st_mtime, said.time, _told(second))
     except (ValidationError, StoreError):  # being filled, or cut off: only time can tell
         return _Seen(None, f"unreadable-{status.st_ino}", status.st_mtime)
+
+
+def _told(line: bytes) -> dict[str, Any]:
+    """Return what a claim's second line says; nothing where that is half written, or no object."""
+    try:
+        told = parse_json(line.strip(), longest=_ROOM) if line.strip() else None
+    except Flaw:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 class Claims:
@@ -170,9 +209,10 @@ class Claims:
         return known[1] + time.monotonic() - known[2] > after
 
     def running(self, stale_after: float) -> list[dict[str, object]]:
-        """Return the living claims, oldest first: key, host, pid, time. For showing only: writes nothing.
+        """Return the living claims, oldest first: key, host, pid, time, and what they have told.
 
-        So other hosts' claims are judged by this host's clock, not by the file server's.
+        `told` is what was given to `Claim.tell`, `touched` the time of the last sign of life. For showing
+        only: writes nothing, so other hosts' claims are judged by this host's clock, not the file server's.
         """
         claims: list[dict[str, object]] = []
         with reading(self._claims):
@@ -185,7 +225,16 @@ class Claims:
             dead = owner.dead() if owner.here else time.time() - seen.touched > stale_after
             if not dead:
                 key = name.removesuffix(".json")
-                claims.append({"key": key, "host": owner.host, "pid": owner.pid, "time": seen.time})
+                claims.append(
+                    {
+                        "key": key,
+                        "host": owner.host,
+                        "pid": owner.pid,
+                        "time": seen.time,
+                        "touched": seen.touched,
+                        "told": seen.told,
+                    }
+                )
         return sorted(claims, key=lambda claim: (str(claim["time"]), str(claim["key"])))
 
     def keys(self) -> set[str]:

@@ -32,6 +32,7 @@ from prunebench.store.claims import STALE_AFTER, Claim, Claims
 from prunebench.store.plans import Plans
 from prunebench.store.records import Fits, Record, Results
 from prunebench.store.sweep import OLD, sweep_temporary
+from prunebench.store.times import Times
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +68,8 @@ class Store:
         self._attempts = Attempts(self._folder)
         self._plans = Plans(self._folder)
         self._claims = Claims(self._folder, self._died)
+        self.times = Times(self._folder)
+        """How long jobs took."""
 
     @classmethod
     def open(
@@ -345,7 +348,10 @@ class Store:
         return self._claims.take(key, stale_after)
 
     def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
-        """Return who is working on what: the living claims, oldest first (key, host, pid, time)."""
+        """Return who is working on what, oldest first: living claims (key, host, pid, time, touched, told).
+
+        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last.
+        """
         return self._claims.running(stale_after)
 
     def claimed_keys(self) -> set[str]:
@@ -363,7 +369,7 @@ class Store:
 
 _PARTS = frozenset(
     (
-        *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs"),
+        *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "times"),
         *("set-aside", "again", "pytest-cache", "pilots"),
     )
 )

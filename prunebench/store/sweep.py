@@ -14,7 +14,7 @@ OLD = 86_400.0
 """Seconds after which a temporary file of another host counts as left over."""
 
 _DEEP = ("artifacts", "records", "measures", "attempts")
-_FLAT = ("plans", "claims", "set-aside", "logs")
+_FLAT = ("plans", "claims", "set-aside", "logs", "times")
 
 
 def _files(root: Path) -> list[Path]:

@@ -283,3 +283,35 @@ def test_a_dead_claimant_is_written_down_when_its_claim_is_taken(store: Store, k
     foreign(store, key, 0, host=me.host, pid=2**22 - 3, start=5)
     with store.claim(key) or pytest.fail("not free"):
         assert "died while it worked on this" in store.attempts(key)[0]["error"]
+
+
+def test_what_a_claimant_tells_is_seen_by_all_and_renewed_by_its_heartbeat(
+    store: Store, key: str, until: Callable[[Callable[[], object]], None]
+) -> None:
+    """At once the first time, then with each beat; in place, so that no file comes or goes."""
+    reading = Store.open(store.root, write=False)
+    with store.claim(key, stale_after=0.2) as claim:  # type: ignore[union-attr]
+        assert [one["told"] for one in reading.running()] == [{}]
+        claim.tell({"worker": "gw1", "step": 1})
+        assert [one["told"] for one in reading.running()] == [{"worker": "gw1", "step": 1}]
+        for step in range(2, 500):
+            claim.tell({"worker": "gw1", "step": step})
+        until(lambda: reading.running()[0]["told"] == {"worker": "gw1", "step": 499})
+        assert os.listdir(store.root / "claims") == [f"{key}.json"]
+        claim.tell({"step": "x" * 10_000})  # too long: what was told before stands
+        time.sleep(0.2)
+        assert reading.running()[0]["told"]["step"] == 499
+        assert store.claim(key) is None
+    assert not store.running()
+
+
+def test_a_claim_whose_telling_is_torn_is_a_claim_all_the_same(store: Store, key: str) -> None:
+    """Half a line, or something else: nothing is told, and the claim is whose it was."""
+    with store.claim(key) as claim:  # type: ignore[union-attr]
+        claim.tell({"step": 7})
+        path = store.root / "claims" / f"{key}.json"
+        first = path.read_bytes().split(b"\n")[0]
+        for second in (b'{"step": 8', b"[1]", b"\xff", b'{"a": ' * 40):
+            path.write_bytes(first + b"\n" + second)
+            (one,) = store.running()
+            assert (one["told"], one["pid"]) == ({}, os.getpid())
