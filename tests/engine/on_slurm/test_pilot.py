@@ -116,6 +116,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     assert not left
 
 
+@pytest.mark.slow
 def test_two_pilots_make_what_a_run_here_makes(place: Place, tmp_path: Path) -> None:
     """The same results, to the bit; the display, the summary and the table are a run's own."""
     result = place.run("--engine", "slurm", "--workers", "2")
@@ -159,6 +160,7 @@ def test_a_preempted_pilot_is_started_again_and_goes_on(place: Place) -> None:
     assert not store.attempt_keys()
 
 
+@pytest.mark.slow
 def test_a_cancelled_pilot_leaves_and_is_not_started_again(place: Place) -> None:
     """What it was doing is given up, nothing of it is left claimed, nothing counts as failed."""
     (place.folder / "wait").touch()
@@ -177,6 +179,7 @@ def test_a_cancelled_pilot_leaves_and_is_not_started_again(place: Place) -> None
     assert not store.attempt_keys()
 
 
+@pytest.mark.slow
 def test_a_pilot_that_cannot_start_says_why(place: Place) -> None:
     """A plugin that is not there, say: three in a row end the run with what the worker wrote."""
     place.run("-k", "random")  # its results are there, its plan too
