@@ -1,10 +1,19 @@
-"""Sparsities in percent, as every table prints them."""
+"""Percent: accuracies from counts, and sparsities as every table prints them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-__all__ = ["percent_labels"]
+__all__ = ["accuracy", "percent_labels"]
+
+
+def accuracy(test: Mapping[str, float]) -> float:
+    """Return the share of a record's test examples that are classified correctly, in percent.
+
+    >>> accuracy({"correct": 9_841, "examples": 10_000})
+    98.41
+    """
+    return 100 * test["correct"] / test["examples"]
 
 
 def percent_labels(sparsities: Iterable[float]) -> dict[float, str]:

@@ -118,4 +118,6 @@ def same_bits(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[tuple[str, ...], 
             if first != variant and any(key != other for key, other in others.items()):
                 keys |= others
                 same.setdefault(setting, []).append((variant_name(*variant), variant_name(*first)))
-    return (frame.assign(key=frame["key"].replace(keys)), same) if keys else (frame, same)
+    if not keys:
+        return frame, same
+    return frame.assign(key=[keys.get(key, key) for key in frame["key"]]), same

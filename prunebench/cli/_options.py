@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prunebench.engine.session import Request
 
 __all__ = [
+    "Size",
     "as_json",
     "data_option",
     "device_options",
@@ -191,6 +192,31 @@ class _Device(_Text):
         if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
             raise UsageError(f"--device: found '{value}', allowed: cpu, cuda, cuda:N")
         return text
+
+
+if TYPE_CHECKING:
+    _Bytes = click.ParamType[int]
+else:
+    _Bytes = click.ParamType
+
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+class Size(_Bytes):
+    """A number of bytes with its unit, as 80GiB or "24 GB"."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes that a text means."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)", str(value).strip())
+        units = {unit.lower(): size for unit, size in _UNITS.items()}
+        if match is None or match[2].lower() not in units or not float(match[1]):
+            told = f"found '{value}', allowed: a number above 0 with a unit, as 80GiB, 24GB or 16000MiB"
+            raise UsageError(f"{param.opts[0] if param else 'a size'}: {told}")
+        return int(float(match[1]) * units[match[2].lower()])
 
 
 def device_options(function: F) -> F:

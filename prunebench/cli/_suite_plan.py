@@ -11,7 +11,7 @@ from prunebench.engine.selection import select
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
-__all__ = ["SuitePlan", "plan_with", "suite_plan"]
+__all__ = ["SuitePlan", "plan_with", "say_added", "suite_plan"]
 
 _PLANNING = ("plugin", "no_plugins", "load")
 
@@ -96,6 +96,20 @@ def plan_with(suite: str, methods: Sequence[str], options: dict[str, Any], *, st
         )
         added = options["scorer"] if ran is None else added
     return suite_plan(suite, {**options, "scorer": added})
+
+
+def say_added(shown: SuitePlan) -> None:
+    """Say on standard error which methods the newest other run of the suite had besides those shown."""
+    from prunebench.cli._output import complain
+    from prunebench.inventory.frozen import previous_plans
+
+    ours = {cell.labels["method"] for cell in shown.plan.cells}
+    other = next(previous_plans(shown.store, shown.plan), None)
+    theirs = {cell.labels["method"] for cell in other.cells} if other else set()
+    if ours < theirs:
+        added = sorted(theirs - ours)
+        asked = " ".join(f"--scorer {name}" for name in added)
+        complain(f"this suite has been run with {', '.join(added)} too: {asked} shows that", label="Note")
 
 
 def _chosen(plan: Plan, path: Path | None, options: dict[str, Any]) -> Sequence[PlannedCell]:

@@ -17,6 +17,7 @@ from prunebench.cli._options import (
     which_options,
 )
 from prunebench.numbers import spelled
+from prunebench.percent import accuracy
 
 __all__ = ["command"]
 
@@ -155,12 +156,10 @@ def command(
             }
         )
         return
-    accuracy = "diverged"
-    if test["examples"]:
-        accuracy = f"{spelled(100 * test['correct'] / test['examples'], 'points')} %"
+    came_out = f"{spelled(accuracy(test), 'points')} %" if test["examples"] else "diverged"
     say(
         f"{path}: {cell.id} of suite {suite_is['name']} {suite_is['version']}, record {cell.key[:12]}, "
-        f"{kept:,} of {cell.prunable:,} weights kept, {accuracy}, {numerics}"
+        f"{kept:,} of {cell.prunable:,} weights kept, {came_out}, {numerics}"
         + (f"; {counted(made_again, 'job')} made again" if made_again else "")
     )
 

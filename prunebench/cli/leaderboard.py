@@ -84,7 +84,7 @@ def command(
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._output import complain, deliver, say_smoke
-    from prunebench.cli._suite_plan import suite_plan
+    from prunebench.cli._suite_plan import say_added, suite_plan
     from prunebench.cli._verdicts import say_standing, verdicts_if_any
     from prunebench.engine.sparsities import sparsity_of
     from prunebench.errors import UsageError
@@ -110,6 +110,7 @@ def command(
     code = 0 if all(snapshot.recorded(cell) for cell in shown.cells) else INCOMPLETE
     say_damaged(shown.store)
     say_smoke(shown.plan.suite)
+    say_added(shown)
     if text is None:
         complain(
             f"nothing of suite {shown.plan.suite['name']} has been run in {shown.store.root}; "

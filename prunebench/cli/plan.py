@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from prunebench.cli._options import (
+    Size,
     as_json,
     device_options,
     number_of_workers,
@@ -29,6 +30,7 @@ Examples:
   prunebench plan quick -k snip --cells  # every cell of SNIP, with its key
   prunebench plan quick -n 4             # the time with four workers
   prunebench plan quick --scorer mine --plugin mine.py
+  prunebench plan pai --gpu-memory 80GiB # what does not fit, and what to set
   prunebench plan quick --freeze         # write the plan into the store, for `prunebench work`
 """
 
@@ -42,6 +44,12 @@ Examples:
 @click.option(
     "--again", metavar="METHOD", multiple=True, help="As if `run --again METHOD` were to follow; repeatable."
 )
+@click.option(
+    "--gpu-memory",
+    metavar="SIZE",
+    type=Size(),
+    help="Say which cells do not fit a GPU of this size, as 80GiB.  [default: with --device cuda, its own]",
+)
 @click.option("--cells", "all_cells", is_flag=True, help=f"List every cell, also above {FEW}.")
 @click.option(
     "--freeze",
@@ -49,17 +57,21 @@ Examples:
     help="Write the plan into the store, as `run` does at its start, for `prunebench work`.",
 )
 @as_json
-def command(suite: str, as_json: bool, all_cells: bool, freeze: bool, **options: Any) -> None:
+def command(
+    suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, freeze: bool, **options: Any
+) -> None:
     """Show what SUITE takes: cells, jobs, what is done, what is not and why, the estimated cost.
 
     SUITE is the name of a shipped suite (`prunebench list suites`) or a file. Nothing is written or
     downloaded, unless with --freeze, which also downloads data that are missing. "Why" compares with the
-    suite's last run in this store.
+    suite's last run in this store. What would take hours to score on the CPU is said, and, where the size of
+    a GPU is known, what does not fit its memory; with what to set.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
+    from prunebench.cli._warnings import Warnings
     from prunebench.engine.session import Session
     from prunebench.store import Store
 
@@ -75,13 +87,15 @@ def command(suite: str, as_json: bool, all_cells: bool, freeze: bool, **options:
         again=options["again"],
     )
     frozen = str(session.freeze(Store.open(session.request.store))) if freeze else None
+    warnings = Warnings.of(overview, gpu_memory)
     if as_json:
-        say_json({**overview.as_dict(), "frozen_at": frozen})
+        say_json({**overview.as_dict(), **warnings.as_dict(), "frozen_at": frozen})
         say_damaged(overview.store)
         return
     overview.say_heading()
     if frozen:
         say(f"written: {frozen}")
+    warnings.say()
     say_damaged(overview.store)
     say()
     say_rows(overview.jobs, {"kind": "jobs", "jobs": "in all", "to_do": "to do"}, as_json=False)

@@ -52,7 +52,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import counted, say, say_json, say_rows, say_smoke
     from prunebench.cli._pilots import pilots_of, say_pilots
-    from prunebench.cli._suite_plan import suite_plan
+    from prunebench.cli._suite_plan import say_added, suite_plan
     from prunebench.cli._verdicts import as_counts, say_standing, verdicts_if_any
     from prunebench.inventory.rows import rows
     from prunebench.inventory.snapshot import Snapshot
@@ -75,6 +75,7 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     failures.sort(key=lambda failure: failure["time"])
     say_damaged(shown.store)
     say_smoke(plan.suite)
+    say_added(shown)
     aside = set_aside_so_far(shown.store)
     chosen = {key for cell in shown.cells for key in (cell.key, *cell.targets)} if shown.selection else None
     verdicts = verdicts_if_any(plan, shown.store, suite, options, snapshot, keys=chosen)

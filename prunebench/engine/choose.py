@@ -10,10 +10,6 @@ from prunebench.plan.job import Job
 
 __all__ = ["Wait", "choose"]
 
-SMALL = 0.02
-"""What ends within this part of the longest job's time delays nobody: it is done at once, so that cells are
-finished, and states that only a record waits for do not pile up in the store."""
-
 CRITICAL = 0.25
 """A chain is urgent once it takes at least this part of all that is left, shared by the workers."""
 
@@ -31,7 +27,8 @@ def choose(
     """Return the job to run next, Wait where others hold all that is ready, None where nothing is left.
 
     A job is ready when all that it needs is there; one that failed never is, nor is what needs it. What soon
-    ends a cell comes first; then what would else be late: the longest chains, once they take a good part of
+    ends a cell comes first, where all such jobs take little of the time: states that only a record waits for
+    do not pile up then; then what would else be late: the longest chains, once they take a good part of
     the time that is left for `workers` workers; then one's own cell (the keys in `own`), then the order of
     the targets. So cells are finished one after another while there is enough for everyone, and no worker is
     left with a long chain at the end. `claimed` holds the keys that others work on.
@@ -47,7 +44,7 @@ def choose(
 def _in_order(work: Work, own: Collection[str], workers: int) -> Iterator[str]:
     """Yield what is ready, what is to be done first at first; a key may come again."""
     mine = work.ready_of(own)
-    yield from work.ending(SMALL * work.longest)
+    yield from work.ending(work.small)
     if workers > 1:
         yield from _urgent(work, mine, CRITICAL * work.left / workers)
     yield from mine

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunebench.numbers import spelled
+from prunebench.percent import accuracy
 from prunebench.plan.params import TrainParams
 
 if TYPE_CHECKING:
@@ -33,4 +34,4 @@ def came_out(store: Store, cell: PlannedCell) -> str:
     result = store.read_record(cell.key).result
     if result["outcome"] == "diverged":
         return f"diverged at step {result['diverged']['step']}"
-    return f"{spelled(100 * result['test']['correct'] / result['test']['examples'], 'points')} %"
+    return f"{spelled(accuracy(result['test']), 'points')} %"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from itertools import pairwise
 
 from prunebench.plan.plan import Plan
 
 __all__ = ["Work"]
+
+SMALL = 0.02
+"""The shortest jobs that together take this part of all the work are small: done first they delay nobody."""
 
 ALIKE = 1.1
 """Chains whose lengths differ by less than about this factor count as equal: estimates are no better."""
@@ -52,9 +56,10 @@ class Work:
         self.seconds = {key: seconds(key) for key in self._order}
         self.left = math.fsum(self.seconds.values())
         """The seconds that all that is left would take one worker."""
-        self._rank = {key: _rank(chain) for key, chain in self._chains().items()}
-        self.longest = max(self.seconds.values(), default=0.0)
-        """The seconds of the longest job that there was at first."""
+        self._chain = self._chains()
+        self._rank = {key: _rank(chain) for key, chain in self._chain.items()}
+        self.small = _small(self.seconds.values())
+        """Jobs of so many seconds or fewer are small."""
         self._ready = [place for place, key in enumerate(self._order) if not self._lacking[key]]
         self._by_chain = sorted((self._rank[self._order[place]], place) for place in self._ready)
         for key in self._order:
@@ -90,7 +95,8 @@ class Work:
         for rank, place in reversed(self._by_chain):
             if rank < first:
                 return
-            yield self._order[place]
+            if self._chain[self._order[place]] <= seconds:
+                yield self._order[place]
 
     def rank(self, key: str) -> int:
         """Return the rank of a job's remaining chain."""
@@ -169,6 +175,18 @@ class Work:
                 self._uses[need] -= 1
                 if not self._uses[need]:
                     stack.append(need)
+
+
+def _small(seconds: Iterable[float]) -> float:
+    """Return the most seconds for which all jobs that take no more take a small part of the time together."""
+    ordered = sorted(seconds)
+    limit, spent, small = SMALL * math.fsum(ordered), 0.0, 0.0
+    for one, following in pairwise([*ordered, math.inf]):
+        spent += one
+        if spent > limit:
+            break
+        small = one if following > one else small
+    return small
 
 
 def _rank(seconds: float) -> int:

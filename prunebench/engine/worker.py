@@ -40,7 +40,11 @@ NAP, LONGEST_NAP = 0.1, 1.0
 """Seconds between two looks at what others hold: at first, and where that goes on for long."""
 
 AGAIN = 5.0
-"""Seconds after which a claim that another held is tried again, and a worker looks what others have done."""
+"""Seconds after which a worker looks what others have done; one that waits then tries their claims again."""
+
+HELD = 20.0
+"""Seconds after which one that has other work tries a claim again that another held: jobs of the dead would
+else be left to the end, however long the chains that they hold up."""
 
 
 @dataclass
@@ -138,7 +142,9 @@ class Worker:
         """Run what is chosen until the targets are there; return the keys of all that they lacked."""
         own = frozenset(self.plan.remaining(targets, self.have))
         lacking = [target for target in targets if target in own]
-        if any(target not in self._work for target in lacking):  # not of the selection, or lost since
+        known, blocked = self._work, self._work.blocked
+        if any(target not in known and target not in blocked for target in lacking):
+            # not of the selection, or lost since
             self._wanted.update(dict.fromkeys(lacking))
             self._known = None
         while True:
@@ -173,16 +179,19 @@ class Worker:
         return choose(self._work, self._held, own, self._sharing)
 
     def _look_around(self) -> bool:
-        """Take in what has become of jobs that others held; return whether one can be tried again."""
+        """Take in what has become of jobs that others held; return whether one can be tried again.
+
+        Whoever held it may be dead, which only trying to take its claim tells.
+        """
         for key in list(self._held):
             self._is_settled(key)
-        claimed = self.store.claimed_keys()
-        given_up = [key for key in self._held if key not in claimed]
-        for key in given_up:
+        claimed, now = self.store.claimed_keys(), time.monotonic()
+        to_try = [key for key, seen in self._held.items() if key not in claimed or now - seen > HELD]
+        for key in to_try:
             del self._held[key]
         self._sharing = max(self.workers, len(claimed) + 1)
-        self._looked = time.monotonic()
-        return bool(given_up)
+        self._looked = now
+        return bool(to_try)
 
     def _follow(self, choice: Job | Wait) -> None:
         """Run the job that was chosen, or wait a moment."""
@@ -318,10 +327,12 @@ class Worker:
         for key in keys:
             if not _passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
                 continue
-            later = self.plan.later.get(key)
+            later, readers = self.plan.later.get(key), self.plan.readers.get(key, ())
             if later is not None and later in self._work:  # the run goes on from it
                 continue
-            if all(self.have(reader) for reader in self.plan.readers.get(key, ())):
+            if any(reader in self._work for reader in readers):  # spares the store a look at each
+                continue
+            if all(self.have(reader) for reader in readers):
                 self.store.drop_artifact(key)
 
     def _drop_leftovers(self, cell: PlannedCell) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prunebench.inventory.snapshot import Snapshot
+from prunebench.percent import accuracy
 from prunebench.plan.params import MeasureParams
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
@@ -117,7 +118,7 @@ def _result(record: Record) -> dict[str, Any]:
         "correct": test["correct"],
         "examples": test["examples"],
         "loss": test["loss"],
-        "accuracy": 100 * test["correct"] / test["examples"],
+        "accuracy": accuracy(test),
     }
 
 

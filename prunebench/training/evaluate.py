@@ -11,7 +11,10 @@ from torch.nn import functional
 from prunebench.training.images.data import Images
 from prunebench.training.images.normalize import normalize
 
-__all__ = ["evaluate"]
+__all__ = ["BATCH", "evaluate"]
+
+BATCH = 500
+"""Examples of one forward pass."""
 
 
 def evaluate(
@@ -21,7 +24,7 @@ def evaluate(
     *,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    batch: int = 500,
+    batch: int = BATCH,
     channels_last: bool = False,
 ) -> tuple[int, int, float]:
     """Return (correct, examples, mean cross entropy) of a network in evaluation mode.

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from prunebench.analysis.prediction import Prediction, prediction
 from prunebench.errors import UsageError, closest
+from prunebench.percent import accuracy
 from prunebench.plan import Plan, PlannedCell
 from prunebench.plan.params import RecordParams
 from prunebench.store import Record, Store, shown
@@ -194,5 +195,5 @@ def _accuracies(records: Mapping[int, Record], classes: int | None) -> dict[int,
     counted = {}
     for seed, record in records.items():
         test = record.result.get("test")
-        counted[seed] = 100 * test["correct"] / test["examples"] if test else guess
+        counted[seed] = accuracy(test) if test else guess
     return counted

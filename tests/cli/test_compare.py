@@ -77,6 +77,17 @@ def test_a_scorer_that_a_run_added_is_found_without_its_file(place: Place) -> No
     assert "moody against own" in text
 
 
+@pytest.mark.parametrize("command", ["leaderboard", "status"])
+def test_methods_that_a_run_added_are_named_where_they_are_not_shown(place: Place, command: str) -> None:
+    """Whoever forgets --scorer is told that there is more; with it, and of smoke runs, nothing is said."""
+    place.call("run", "tiny.toml", "--scorer", "moody", *place.plugin, "--limit", "20", "-k", "none")
+    place.call("run", "tiny.toml", *place.plugin, "-k", "none")
+    assert "Note" not in place.call(command, "tiny.toml", code=None).stderr
+    place.call("run", "tiny.toml", "--scorer", "moody", *place.plugin, "-k", "moody")
+    assert "too: --scorer moody shows that" in place.call(command, "tiny.toml", code=None).stderr
+    assert "Note" not in place.call(command, "tiny.toml", "--scorer", "moody", code=None).stderr
+
+
 def test_cells_that_are_not_there_give_exit_code_1(place: Place) -> None:
     """And the table all the same."""
     place.call("run", "tiny.toml", *place.plugin, "-k", "own")

@@ -120,6 +120,24 @@ def test_news_of_jobs_that_nobody_asked_for_change_nothing(key: str) -> None:
     assert (told(work), work.blocked) == ("scores", {})
 
 
+@pytest.mark.parametrize(
+    ("seconds", "small"),
+    [
+        ({"a": 1.0, "b": 99.0}, 1.0),
+        ({"a": 1.0, "b": 1.0, "c": 98.0}, 1.0),
+        ({"a": 1.0, "b": 1.0, "c": 1.0, "d": 97.0}, 0.0),  # of equal ones all are small, or none
+        ({"a": 0.5, "b": 1.0, "c": 1.0, "d": 97.5}, 0.5),
+        ({"a": 0.0, "b": 1.0, "c": 1.0}, 0.0),
+        ({}, 0.0),
+    ],
+)
+def test_small_is_what_takes_a_fiftieth_of_the_time_together(
+    seconds: Mapping[str, float], small: float
+) -> None:
+    plan = plan_of(dict.fromkeys(seconds, ()))
+    assert Work(plan, seconds, set[str]().__contains__, (), seconds.__getitem__).small == small
+
+
 # -- random graphs against brute force -----------------------------------------------------------------------
 
 

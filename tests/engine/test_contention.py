@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine import worker as module
+from prunebench.engine.failures import JobFailed
+from prunebench.engine.work import Work
 from prunebench.jobs.run import run_job
 
 HOT = "epochs = 8, lr = 14.0, drops = [], momentum = 0.0, warmup = 6, weight_decay = 0.2, evaluate = 1"
@@ -102,3 +105,48 @@ def test_a_target_that_comes_while_the_store_is_looked_at_leaves_nothing_to_do(
     engine.help()
     assert len(engine.made) == made
     assert not engine.have(end)
+
+
+def test_cells_that_one_failure_blocks_are_told_without_another_look_at_the_plan(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a plan of 70,000 jobs such a look takes seconds, and thousands of cells may wait for one job."""
+    engine = project.engine(project.suite(["snip"], sparsities=[0.5, 0.8, 0.9]))
+    engine.selected = engine.plan.cells
+    looks = []
+    monkeypatch.setattr(module, "Work", lambda *args: looks.append(1) or Work(*args))
+
+    def fails(job: Any, context: Any) -> None:
+        if job.kind == "score":
+            raise ValueError("no luck")
+        run_job(job, context)
+
+    engine.run = fails
+    for cell in engine.plan.cells[1:]:
+        with pytest.raises(JobFailed, match="no luck"):
+            engine.make(cell)
+    engine.make(engine.plan.cells[0])
+    assert len(looks) == 1
+
+
+def test_a_job_of_the_dead_is_tried_again_while_there_is_other_work(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only trying to take its claim tells that it is stale; the jobs that wait for it would be last else."""
+    monkeypatch.setattr(module, "AGAIN", 0.0)
+    monkeypatch.setattr(module, "HELD", 0.0)
+    engine = project.engine(project.suite(["snip"], seeds=3))
+    engine.selected = engine.plan.cells
+    first = next(iter(engine._work.ready()))
+    taken, tries = engine.store.claim, []
+
+    def claim(key: str) -> Any:
+        tries.append(key)
+        return None if tries.count(first) == 1 and key == first else taken(key)
+
+    monkeypatch.setattr(engine.store, "claim", claim)
+    monkeypatch.setattr(engine.store, "claimed_keys", lambda: {first})  # its file lies there until then
+    engine.help()
+    order = [job.key for job in engine.made]
+    assert len(order) == len(engine.plan.jobs)
+    assert order.index(first) <= 1

@@ -93,6 +93,20 @@ def test_what_ends_a_cell_does_not_wait_for_the_urgent_jobs() -> None:
     assert max(place[f"record {chain}.0"] - place[f"end {chain}.0"] for chain in range(8)) <= 2
 
 
+@pytest.mark.parametrize("short", [0.2, 1.0, 1.9])
+def test_thousands_of_short_cells_do_not_keep_a_long_chain_waiting(short: float) -> None:
+    """Each takes next to nothing of the chain's longest job; together they take as long as the chain."""
+    plan, _, seconds = chains(1, levels=50)
+    jobs, cells = dict(plan.jobs), []
+    for number in range(round(5000 / short)):
+        jobs[f"short {number}"] = Job(f"short {number}", ShuffleParams(seed=0))
+        seconds[f"short {number}"] = short
+        cells.append((f"short {number}",))
+    whole = Plan({}, [], jobs, {}, {})
+    simulation = Simulation(whole, [*cells, ("record 0.49",)], seconds, [1.0] * 2)
+    assert simulation.run() <= 1.15 * least(whole, seconds, simulation.speeds)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_where_workers_die_all_is_made_once_and_nothing_starts_before_its_claim_is_stale(seed: int) -> None:
     plan, cells, seconds = chains(6, levels=6)

@@ -1,0 +1,75 @@
+"""What `plan` warns of: scoring that takes hours on the CPU, cells that do not fit a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from prunebench.cli._output import complain
+from prunebench.inventory.fitting import TooLarge, gibibytes, too_large
+from prunebench.inventory.slow_scoring import SlowScoring, slow_scorings
+
+if TYPE_CHECKING:
+    from prunebench.cli._overview import Overview
+
+__all__ = ["Warnings"]
+
+
+@dataclass(frozen=True)
+class Warnings:
+    """What there is to warn of before some cells run."""
+
+    slow: Sequence[SlowScoring]
+    large: Sequence[TooLarge]
+    memory: int | None
+    """Bytes of the GPU; None where there is none to compare with."""
+    threads: int
+
+    @classmethod
+    def of(cls, overview: Overview, memory: int | None = None) -> Warnings:
+        """Look at the cells of an overview that are left to do; `memory`: of a GPU, else of the one here."""
+        session = overview.session
+        threads, device = session.request.threads, session.request.device
+        if memory is None and device.startswith("cuda"):
+            memory = _memory_here()
+        snapshot, cells = overview.snapshot, overview.cells
+        slow = slow_scorings(snapshot, cells, threads=threads)
+        large = [] if memory is None else too_large(snapshot, cells, session.host, memory)
+        return cls(slow, large, memory, threads)
+
+    def say(self) -> None:
+        """Print the warnings on standard error."""
+        if self.slow:
+            on = "one thread" if self.threads == 1 else f"{self.threads} threads"
+            complain(f"scoring takes hours on {on} of the CPU:", label="Warning")
+            _listed(one.in_words() for one in self.slow)
+            matrices = ", ".join(dict.fromkeys(name for one in self.slow for name in one.matrices))
+            setting = 'overrides = {scorer = {device = "cuda"}}'
+            complain(f"  set {setting} in {matrices} to score on a GPU: the device is part of a cell")
+        if self.large and self.memory is not None:
+            complain(f"not everything fits a GPU of {gibibytes(self.memory)}:", label="Warning")
+            _listed(one.in_words() for one in self.large)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the warnings as plain values."""
+        return {
+            "slow_scoring": [asdict(one) for one in self.slow],
+            "gpu_memory": self.memory,
+            "too_large": [asdict(one) for one in self.large],
+        }
+
+
+def _listed(lines: Any) -> None:
+    for line in lines:
+        complain(f"  {line}")
+
+
+def _memory_here() -> int | None:
+    """Return the bytes of the smallest GPU that torch sees here, or None where it sees none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    count = torch.cuda.device_count()
+    return min(torch.cuda.get_device_properties(number).total_memory for number in range(count))
