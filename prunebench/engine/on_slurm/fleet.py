@@ -109,7 +109,8 @@ class Fleet:
         self._say_why_none_runs(jobs)
         wanted = min(self._wishes.workers, len(left))
         if others and jobs:
-            self._tell(f"pilots of another run are there ({_jobs_of(others)}): joining them")
+            arrays = [array for one in others for array in one.arrays]
+            self._tell(f"pilots of another run are there ({_jobs(arrays)}): joining them")
         pending = sum(job.pending for job in jobs.values())
         room = math.inf if self._wishes.queued is None else self._wishes.queued - pending
         lacking = min(wanted - len(jobs), room)
@@ -132,7 +133,7 @@ class Fleet:
         submission = self._submission or self._new_submission()
         pilot = Pilot(submission.folder, self._arguments(submission), self._wishes.starts)
         queue = self._open_queue(submission.logs, self._name(), self._wishes.parameters)
-        submitted = 0
+        before, submitted = len(submission.arrays), 0
         try:
             while submitted < count:
                 size = min(self._wishes.starts, count - submitted)
@@ -148,7 +149,7 @@ class Fleet:
             if not submission.arrays:  # refused
                 shutil.rmtree(submission.folder, ignore_errors=True)
                 self._submission = None
-        self._tell(self._submitted(submission, submitted))
+        self._tell(self._submitted(submission, submission.arrays[before:], submitted))
 
     def _new_submission(self) -> Submission:
         cells = [cell.id for cell in self._assignment.cells]
@@ -211,11 +212,11 @@ class Fleet:
 
     # -- what is told ----------------------------------------------------------------------------------------
 
-    def _submitted(self, submission: Submission, count: int) -> str:
+    def _submitted(self, submission: Submission, arrays: Sequence[str], count: int) -> str:
         late = max(0.0, self._next_start - time.monotonic() - 60.0)
         pilots = f"{count:,} pilot{'s' if count != 1 else ''}"
         spread = f", the last to start in {math.ceil(late / 60)} min at the earliest" if late > 1 else ""
-        return f"submitted {pilots} ({_jobs_of([submission])}){spread}; logs: {submission.logs}"
+        return f"submitted {pilots} ({_jobs(arrays)}){spread}; logs: {submission.logs}"
 
     def _say_why_none_runs(self, jobs: Mapping[str, InQueue]) -> None:
         """Say, once for each reason, why Slurm lets no pilot run."""
@@ -255,7 +256,7 @@ class Fleet:
             self._tell(str(error))
             return
         if cancelled:
-            self._tell(f"cancelled the pilots ({_jobs_of([submission])})")
+            self._tell(f"cancelled the pilots ({_jobs(submission.arrays)})")
 
     def _wait_for_the_end_of(self, submission: Submission) -> None:
         until = time.monotonic() + PATIENCE
@@ -269,8 +270,7 @@ class Fleet:
         return [job for job in jobs if job in states and states[job].stage in ("starting", "working")]
 
 
-def _jobs_of(submissions: Sequence[Submission]) -> str:
-    arrays = [array for one in submissions for array in one.arrays]
+def _jobs(arrays: Sequence[str]) -> str:
     shown = ", ".join(arrays[:5]) + (f" and {len(arrays) - 5:,} more" if len(arrays) > 5 else "")
     return f"Slurm job{'s' if len(arrays) != 1 else ''} {shown}"
 
