@@ -18,6 +18,7 @@ from prunebench._version import __version__
 from prunebench.cli._exit_codes import FAILED, INTERRUPTED, USAGE
 from prunebench.cli._output import complain
 from prunebench.errors import PrunebenchError, nearest
+from prunebench.process import prepare_process
 
 __all__ = ["COMMANDS", "main"]
 
@@ -74,6 +75,7 @@ class _Commands(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
+        prepare_process()
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:

@@ -14,6 +14,7 @@ from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
+    from prunebench.engine.slots import Workforce
 
 __all__ = [
     "Size",
@@ -23,7 +24,6 @@ __all__ = [
     "format_of",
     "format_option",
     "host_of",
-    "number_of_workers",
     "output_option",
     "places_options",
     "planning_options",
@@ -34,6 +34,7 @@ __all__ = [
     "store_option",
     "suite_argument",
     "which_options",
+    "workforce_of",
     "workers_option",
 ]
 
@@ -188,10 +189,9 @@ class _Device(_Text):
     name = "device"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value).lower()
-        if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
-            raise UsageError(f"--device: found '{value}', allowed: cpu, cuda, cuda:N")
-        return text
+        from prunebench.engine.device import parse_device
+
+        return parse_device(str(value))
 
 
 if TYPE_CHECKING:
@@ -234,9 +234,9 @@ def device_options(function: F) -> F:
             "--device",
             metavar="D",
             type=_Device(),
-            default="cpu",
+            default="auto",
             show_default=True,
-            help="cpu, cuda or cuda:N.",
+            help="cpu, cuda or cuda:N; auto: a GPU where there is one.",
         ),
     ):
         function = option(function)
@@ -254,15 +254,35 @@ class _Workers(_Text):
 
 
 def workers_option(function: F) -> F:
-    """-n."""
-    return click.option(
-        "-n",
-        "--workers",
-        "workers",
-        metavar="N",
-        type=_Workers(),
-        help="Work with N processes, or auto: one a core.",
-    )(function)
+    """-n, --workers-per-gpu, --gpus-per-worker."""
+    for option in (
+        click.option(
+            "--gpus-per-worker",
+            metavar="K",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="GPUs of each process, for recipes with devices = K.",
+        ),
+        click.option(
+            "--workers-per-gpu",
+            metavar="N",
+            type=_Workers(),
+            default="1",
+            show_default=True,
+            help="Processes that share a GPU, or auto: as many as it has room for and use of.",
+        ),
+        click.option(
+            "-n",
+            "--workers",
+            "workers",
+            metavar="N",
+            type=_Workers(),
+            help="Work with N processes, or auto: one a GPU, or one a core where none is used.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def as_json(function: F) -> F:
@@ -270,13 +290,33 @@ def as_json(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
 
 
-def number_of_workers(workers: str | None) -> int:
-    """Return how many processes -n means."""
-    if workers == "auto":
-        import psutil
+def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
+    """Return the processes that -n and what is beside it mean: how many, and what each may use.
 
-        return psutil.cpu_count(logical=False) or 1
-    return int(workers or 1)
+    Where cells are made elsewhere it is the number alone.
+
+    Raises: UsageError.
+    """
+    from prunebench.engine.gpus import gpus_here
+    from prunebench.engine.slots import Workforce, workforce
+
+    asked, per_gpu = options["workers"], options["workers_per_gpu"]
+    if options.get("engine", "local") != "local":
+        return Workforce(int(asked) if asked and asked != "auto" else 1)
+    return workforce(
+        "auto" if asked is None and per_gpu != "1" else asked,
+        request.device,
+        gpus_here,
+        cores=_cores,
+        per_gpu=1 if per_gpu == "auto" else int(per_gpu),
+        per_worker=options["gpus_per_worker"],
+    )
+
+
+def _cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or 1
 
 
 def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:
@@ -302,7 +342,15 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         seeds=options.get("seeds"),
         limit=options.get("limit"),
         sparsities=tuple(options.get("sparsity", ())),
-        device=options.get("device", "cpu"),
+        device=_device(options),
         threads=options.get("threads", 1),
         keep_states=options.get("keep_states", False),
     )
+
+
+def _device(options: Mapping[str, Any]) -> str:
+    """Return the device to work on; where cells are made elsewhere, "auto" is for whoever makes them."""
+    from prunebench.engine.device import resolve_device
+
+    device = str(options.get("device", "cpu"))
+    return device if options.get("engine", "local") != "local" else resolve_device(device)

@@ -11,6 +11,7 @@ from typing import Any
 
 from prunebench.cli._output import amount, between, complain, counted, say, say_smoke
 from prunebench.engine.session import Session
+from prunebench.engine.slots import ONE, Workforce
 from prunebench.inventory.again import Redo, keep_aside, to_redo
 from prunebench.inventory.estimate import Estimate, estimate
 from prunebench.inventory.frozen import previous_plans
@@ -32,7 +33,8 @@ class Overview:
     session: Session
     store: Store
     cells: Sequence[PlannedCell]
-    workers: int
+    workforce: Workforce
+    """How many workers there would be, and what they may use."""
     redo: Redo | None = None
     """What is to be made again, whatever is there of it."""
     kept_aside: Path | None = None
@@ -45,7 +47,7 @@ class Overview:
         *,
         keyword: str | None = None,
         last_failed: bool = False,
-        workers: int = 1,
+        workforce: Workforce = ONE,
         again: Sequence[str] = (),
         mend: bool = False,
     ) -> Overview:
@@ -68,7 +70,7 @@ class Overview:
             sparsities=session.request.sparsities,
         )
         redo = to_redo(session.plan, cells, again) if again else None
-        return cls(session, store, cells, workers, redo)
+        return cls(session, store, cells, workforce, redo)
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -90,7 +92,13 @@ class Overview:
         """What the selected cells cost."""
         request = self.session.request
         return estimate(
-            self.snapshot, self.cells, workers=self.workers, threads=request.threads, device=request.device
+            self.snapshot,
+            self.cells,
+            workers=self.workforce.workers,
+            threads=request.threads,
+            device=request.device,
+            gpus=self.workforce.gpus,
+            model=self.workforce.model,
         )
 
     @property

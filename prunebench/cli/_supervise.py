@@ -30,6 +30,9 @@ __all__ = ["Work", "supervised"]
 
 _PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
+EXIT_LEFT = 75
+"""The exit code of a process that another should take the place of, by BSD's sysexits."""
+
 REMINDER = 1.0
 """Seconds after which a process that has not ended is told again."""
 
@@ -75,6 +78,18 @@ class Work:
             self.said |= value.get("said", {})
             if "name" in value:
                 self.noted.setdefault(value["name"], []).append(value["noted"])
+
+    def leave(self, given_up: dict[str, str], why: str) -> None:
+        """End a process of its own that can do no more jobs, and let the next do the rest without these.
+
+        Returns where nobody watches, or where a process before this one has left for the same jobs.
+        """
+        if self.pipe is not None and not given_up.keys() <= self.given_up.keys():
+            complain(f"{why}; another process goes on")
+            self.say(left=given_up)
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(EXIT_LEFT)
 
     def end_at_once(self, code: int) -> None:
         """End a process of its own without Python's goodbye to every module, which takes a second."""
@@ -133,6 +148,7 @@ def supervised() -> Work:
             notes.seek(0)
             work.read(notes)
         buried = _bury(work.said["store"], child) if work.said else {}
+        buried |= work.said.pop("left", {})
         work.given_up |= buried
         if not buried:
             complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")

@@ -179,10 +179,9 @@ def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, An
     judged.path.parent.mkdir(exist_ok=True)
     if not judged.path.exists() or judged.path.read_text("utf-8") != judged.text:
         replace(judged.path, judged.text.encode())
-    shared = {
-        name: options[name]
-        for name in ("store", "data", "no_plugins", "load", "device", "threads", "workers")
-    }
+    places = ("store", "data", "no_plugins", "load")
+    workers = ("device", "threads", "workers", "workers_per_gpu", "gpus_per_worker")
+    shared = {name: options[name] for name in (*places, *workers)}
     with lasting_stderr() as stream, contextlib.redirect_stdout(stream):
         try:
             ctx.invoke(run, suite=str(judged.path), quiet=quiet, no_table=True, **shared)

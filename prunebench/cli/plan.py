@@ -11,12 +11,12 @@ from prunebench.cli._options import (
     Size,
     as_json,
     device_options,
-    number_of_workers,
     places_options,
     request_of,
     selection_options,
     suite_argument,
     workers_option,
+    workforce_of,
 )
 
 __all__ = ["command"]
@@ -83,7 +83,7 @@ def command(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workers=number_of_workers(options["workers"]),
+        workforce=workforce_of(options, session.request),
         again=options["again"],
     )
     frozen = str(session.freeze(Store.open(session.request.store))) if freeze else None

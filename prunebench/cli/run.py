@@ -14,12 +14,12 @@ from prunebench.cli._engines import chosen_front, engine_options
 from prunebench.cli._options import (
     as_json,
     device_options,
-    number_of_workers,
     places_options,
     request_of,
     selection_options,
     suite_argument,
     workers_option,
+    workforce_of,
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
 from prunebench.cli._supervise import Work, supervised
@@ -34,7 +34,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench run quick          # everything that is not done yet
-  prunebench run quick -n auto  # on all cores
+  prunebench run quick -n auto  # on all GPUs, or all cores
   prunebench run quick -k "snip and not shuffle"
   prunebench run quick -x; prunebench run quick --lf
   prunebench run my.toml --plugin mine.py --scorer mine
@@ -89,6 +89,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     work = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
+    from prunebench.engine.failures import WorkerLost
     from prunebench.errors import PluginError
 
     with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(work)):
@@ -100,6 +101,9 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
             code = stopping.exit_code()
             work.end_at_once(code)
             ctx.exit(code)
+        except WorkerLost as lost:
+            work.leave({lost.failed.job.key: lost.failed.message}, str(lost))
+            raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise PluginError(
                 f"a plugin's code raised {type(error).__name__}{f' ({error})' if str(error) else ''}, "
@@ -127,19 +131,20 @@ def _run(
     from prunebench.cli._output import complain, problems, say
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome, run_cells
-    from prunebench.engine.session import Session
+    from prunebench.engine.session import Session, slots_of
     from prunebench.errors import StoreError
     from prunebench.store import Store, now_text
 
     since = now_text()
     session = Session.prepare(request_of(suite, options))
+    workforce = workforce_of(options, session.request)
     if not work.said:
         problems(session.host)
     overview = Overview.of(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workers=number_of_workers(options["workers"]),
+        workforce=workforce,
         again=() if work.said else options["again"],  # one that died has kept aside what was there
         mend=True,
     )
@@ -170,7 +175,8 @@ def _run(
         store,
         cells=overview.cells,
         first_failure=options["first_failure"],
-        workers=number_of_workers(options["workers"]) if options["workers"] else None,
+        workers=workforce.workers if options["workers"] or workforce.slots else None,
+        slots=slots_of(session, workforce, to_do),
         quiet=options["quiet"],
         verbose=options["verbose"] and not work.said,
         earlier=earlier,

@@ -98,6 +98,7 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
     work = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
+    from prunebench.engine.failures import WorkerLost
     from prunebench.errors import PluginError
 
     with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(work)):
@@ -111,6 +112,9 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
             stopping.heard()
             complain("Interrupted.")
             code = stopping.exit_code()
+        except WorkerLost as lost:
+            work.leave({lost.failed.job.key: lost.failed.message}, str(lost))
+            raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise PluginError(
                 f"a plugin's code raised {type(error).__name__}, and ended the worker"

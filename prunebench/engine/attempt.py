@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from prunebench import stopping
+from prunebench.engine.device_errors import advice, forget, is_device_lost
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.printed import printed_to
 from prunebench.errors import PrunebenchError
@@ -37,15 +38,26 @@ def attempt(job: Job, context: Context, run: Run) -> None:
     """
     path = context.store.log_path(job.key)
     with _JobLog(path) as job_log:
-        try:
-            with printed_to(path):
-                run(job, context)
-        except (Missing, Damaged, InputChanged, Unwritable):
-            raise
-        except BaseException as error:  # a component may raise anything, SystemExit and its like too
-            _raise_if_no_failure(error, path)
-            raise _written_down(job, error, context.store, job_log) from error
+        failed = _failure_of(job, context, run, job_log)
+        if failed is not None:  # raised out here, it holds nothing of what the job worked with
+            raise failed
         log.info("done")
+
+
+def _failure_of(job: Job, context: Context, run: Run, job_log: _JobLog) -> JobFailed | None:
+    """Run a job; return how it failed, written down, or None where it did not."""
+    path = context.store.log_path(job.key)
+    try:
+        with printed_to(path):
+            run(job, context)
+    except (Missing, Damaged, InputChanged, Unwritable):
+        raise
+    except BaseException as error:  # a component may raise anything, SystemExit and its like too
+        _raise_if_no_failure(error, path)
+        failed = _written_down(job, error, context.store, job_log)
+        forget(error)
+        return failed
+    return None
 
 
 def _raise_if_no_failure(error: BaseException, path: Path) -> None:
@@ -62,6 +74,8 @@ def _raise_if_no_failure(error: BaseException, path: Path) -> None:
 def _written_down(job: Job, error: BaseException, store: Store, job_log: _JobLog) -> JobFailed:
     """Write a failed attempt to the store and return what is said of it."""
     message = str(error) if isinstance(error, PrunebenchError | InputRefused) else said(error)
+    message += advice(job, error)
+    lost = is_device_lost(error)
     at = str(place_of(error) or "")
     log.error("failed: %s", message)
     job_log.write(traceback.format_exc())
@@ -71,7 +85,7 @@ def _written_down(job: Job, error: BaseException, store: Store, job_log: _JobLog
         log_tail=job_log.tail(),
         job={"kind": job.kind, "at": at, "traceback": traceback.format_exc()},
     )
-    return JobFailed(job, message, at=at, log_path=str(store.log_path(job.key)))
+    return JobFailed(job, message, at=at, log_path=str(store.log_path(job.key)), device_lost=lost)
 
 
 def _full_disk(error: BaseException | None) -> OSError | None:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunebench.errors import readable
+from prunebench.errors import PrunebenchError, readable
 from prunebench.plan import Job
 
-__all__ = ["JobFailed", "cause_of", "failing"]
+__all__ = ["JobFailed", "WorkerLost", "cause_of", "failing"]
 
 DEATHS = 2
 """So many processes may die while they work on a job: then it has failed."""
@@ -21,16 +21,34 @@ class JobFailed(Exception):
     As text: the job and the error; the line of the user's own file in which it arose; the log.
     """
 
-    def __init__(self, job: Job, message: str, *, at: str = "", log_path: str = "") -> None:
+    def __init__(
+        self, job: Job, message: str, *, at: str = "", log_path: str = "", device_lost: bool = False
+    ) -> None:
         message = readable(message)  # it travels to the controller, and names of files may be no UTF-8
         super().__init__(message)
         self.job, self.message, self.at, self.log_path = job, message, at, log_path
+        self.device_lost = device_lost
+        """True if the process cannot use its GPU any more."""
 
     def __str__(self) -> str:
         first, *rest = self.message.splitlines() or [""]
         at = [f"  at {self.at}"] if self.at and self.at not in self.message else []
         log = [f"  log: {self.log_path}"] if self.log_path else []
         return "\n".join([f"{self.job.kind} {self.job.key[:12]} failed: {first}", *rest, *at, *log])
+
+
+class WorkerLost(PrunebenchError):
+    """This process cannot use its GPU any more: `failed` says of which job that came, and is written down.
+
+    Whoever started the process ends it and starts another in its place; there the job has failed.
+    """
+
+    def __init__(self, failed: JobFailed) -> None:
+        super().__init__(
+            f"this process cannot use its GPU any more, since {failed.job.kind} {failed.job.key[:12]} "
+            f"failed: {failed.message.splitlines()[0]}"
+        )
+        self.failed = failed
 
 
 def cause_of(error: str) -> str:

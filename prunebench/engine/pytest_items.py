@@ -80,11 +80,12 @@ class CellItem(pytest.Item):
     def runtest(self) -> None:
         """Make the cell; what it took and how it came out are kept for the report."""
         from prunebench import stopping
+        from prunebench.engine.pytest_gpus import leaving
         from prunebench.store import Unwritable
 
         worker = loaded(self.config, self.path).worker
         try:
-            with stopping.listening():
+            with stopping.listening(), leaving(self.config):
                 jobs = worker.make(self.cell)
         except Unwritable as error:  # every other cell would meet the same
             self.session.shouldstop = str(error)
@@ -145,8 +146,9 @@ class CheckItem(pytest.Item):
         """Judge the check, once its cells are there."""
         from prunebench import stopping
         from prunebench.checks.words import lacks, told
+        from prunebench.engine.pytest_gpus import leaving
 
-        with stopping.listening():
+        with stopping.listening(), leaving(self.config):
             outcome, jobs = standing(self.config, self.path).judge(self.name, self._selected())
         self.user_properties.append(("prunebench_jobs", jobs))
         self.user_properties.append(("prunebench_verdict", outcome.verdict))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """In a worker of `prunebench run`, listen to signals from the start to the end."""
+    """In a worker of `prunebench run`, listen to signals from the start to the end, and try its device."""
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
+        from prunebench.engine.device import resolve_device, start_device
+        from prunebench.engine.session import Request
+        from prunebench.process import prepare_process
 
         stack = contextlib.ExitStack()
         stack.enter_context(stopping.listening())
         config.add_cleanup(stack.close)
         silence(config)  # nobody sees it, and it would spend seconds on the traceback of an interrupt
+        prepare_process()
+        request = Request.from_json(config.getoption("--prunebench-request"))
+        start_device(resolve_device(request.device))
 
 
 @pytest.hookimpl
@@ -76,6 +82,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Once a worker of pytest-xdist has run its last item, let it help those that have not."""
     from prunebench import stopping
+    from prunebench.engine.pytest_gpus import leaving
     from prunebench.store import Unwritable
 
     stopping.check()  # a signal came while plugins were imported: not every import lets an interrupt through
@@ -83,7 +90,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     config = session.config
     if hasattr(config, "workerinput") and not (session.shouldstop or session.shouldfail):
         for suite in all_loaded(config) if not config.getvalue("maxfail") else ():
-            with stopping.listening(), contextlib.suppress(Unwritable):  # an item of another meets it too
+            # an item of another meets a store that cannot be written too
+            with stopping.listening(), leaving(config), contextlib.suppress(Unwritable):
                 suite.worker.help()
     return ran
 
@@ -124,8 +132,23 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
+    """Give the workers of suites that run on GPUs their slots; `prunebench run` has chosen its own."""
+    if config.getoption("--prunebench-request") or not suites_of(config):
+        return
+    from prunebench.engine.pytest_gpus import give_slots, slots_of_suites
+    from prunebench.errors import UsageError
+
+    try:
+        give_slots(specs, [slot.environment for slot in slots_of_suites(config, len(specs))])
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Freeze the plans before a worker of pytest-xdist starts, and tell it where."""
+    from prunebench.engine.pytest_gpus import LostWorkers
     from prunebench.errors import PrunebenchError, readable
 
     config: pytest.Config = node.config
@@ -143,6 +166,7 @@ def pytest_configure_node(node: Any) -> None:
     except PrunebenchError as error:
         raise pytest.UsageError(str(error)) from error
     if told:
+        LostWorkers.of(config)  # listens from here on
         node.workerinput["prunebench"] = json.dumps(told)
 
 
@@ -150,7 +174,10 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
     """Write down what a worker that died was working on, and let its item say so; a check waits anew."""
     from prunebench.engine.failures import JobFailed
+    from prunebench.engine.pytest_gpus import LostWorkers
 
+    if LostWorkers.of(config_of(sched)).takes_up(crashitem, report, sched):
+        return
     for suite in all_loaded(config_of(sched)):
         store, jobs = suite.worker.store, suite.session.plan.jobs
         for _ in range(20):  # a killed process closes its pipes a moment before it is gone

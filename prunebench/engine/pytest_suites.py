@@ -101,6 +101,7 @@ def suites_of(config: pytest.Config) -> list[Path]:
 def request_for(config: pytest.Config, path: Path) -> Request:
     """Return the request that pytest's options amount to for one suite file. Raises: UsageError."""
     from prunebench.engine.defaults import data_root, store_root
+    from prunebench.engine.device import parse_device, resolve_device
     from prunebench.engine.session import Request
     from prunebench.errors import UsageError
 
@@ -127,7 +128,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
         seeds=option("seeds"),
         limit=option("limit"),
         sparsities=tuple(option("sparsity") or ()),
-        device=option("device") or "cpu",
+        device=resolve_device(parse_device(option("device") or "auto")),
         threads=option("threads") or 1,
         keep_states=option("keep-states"),
     )
@@ -167,8 +168,10 @@ def standing(config: pytest.Config, path: Path) -> Standing:
 
 def _load(config: pytest.Config, path: Path) -> Loaded:
     from prunebench.engine.session import Session
+    from prunebench.process import prepare_process
     from prunebench.store import Store, now_text
 
+    prepare_process()
     request = request_for(config, path)
     told: dict[str, Any] = getattr(config, "workerinput", {})
     of_suite = json.loads(told.get("prunebench", "{}")).get(str(path))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
+from prunebench.engine.failures import WorkerLost
 from prunebench.engine.pytest_suites import Loaded, Notice
 from prunebench.engine.screen import Screen
 from prunebench.engine.selection import node_name
@@ -37,6 +38,8 @@ class RunReport:
     """Why the run could not start or go on, otherwise."""
     detached: str = ""
     """What is to be said where cells are made elsewhere, and nobody waits for them."""
+    lost: WorkerLost | None = None
+    """Why this very process can do no more jobs, if that ended the run."""
 
     @property
     def jobs(self) -> int:
@@ -116,7 +119,7 @@ class CellReporter:
 
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
         """Print our own notices, once; warnings of libraries are for the job's log."""
-        if warning_message.category is Notice:
+        if issubclass(warning_message.category or Warning, Notice):
             self.note(str(warning_message.message))
 
     def note(self, text: str) -> None:

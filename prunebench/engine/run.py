@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
+from prunebench.engine.device import start_device
 from prunebench.engine.fronts import Assignment, Front
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.pytest_suites import Loaded
@@ -26,6 +27,7 @@ from prunebench.engine.reporter import CellReporter, RunReport
 from prunebench.engine.run_plugin import RunPlugin
 from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
+from prunebench.engine.slots import Slot
 from prunebench.engine.worker import Worker
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.inventory.snapshot import Snapshot
@@ -71,15 +73,18 @@ def run_cells(
     cells: Sequence[PlannedCell] | None = None,
     first_failure: bool = False,
     workers: int | None = None,
+    slots: Sequence[Slot] = (),
     quiet: bool = False,
     verbose: bool = False,
     earlier: Earlier | None = None,
     front: Front | None = None,
 ) -> Outcome:
     """Run the cells (None: all of the plan) that are not done: in this process, on `workers` processes, or
-    wherever the front of an engine starts workers.
+    wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
+    are some.
 
-    Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start.
+    Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
+    WorkerLost where this process can use its GPU no more: another has to do the rest.
     """
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
@@ -106,7 +111,7 @@ def run_cells(
         session.freeze(store)
     shown: dict[str, Any] = {"cells": to_do, "before": before, "quiet": quiet, "verbose": verbose}
     if front is None:
-        plugin = RunPlugin(loaded, workers=workers, **shown)
+        plugin = RunPlugin(loaded, workers=workers, slots=slots, **shown)
         code = _pytest(session, plugin, first_failure, workers)
         report = plugin.report
     else:
@@ -118,6 +123,8 @@ def run_cells(
         code = 0
     if report.unwritable:
         raise StoreError(report.unwritable)
+    if report.lost is not None:
+        raise report.lost
     if report.problem:
         raise PrunebenchError(report.problem)
     last = Snapshot(session.plan, store)
@@ -195,6 +202,8 @@ def _pytest(session: Session, plugin: RunPlugin, first_failure: bool, workers: i
             "--max-worker-restart",
             "100000",
         ]
+    if not workers:
+        start_device(request.device)
     with _surroundings(), plugin.hearing_workers():
         return int(pytest.main(args, plugins=[plugin]))
 

@@ -9,16 +9,18 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from prunebench import stopping
 from prunebench.engine import pytest_private
+from prunebench.engine.pytest_gpus import LEFT, give_slots
 from prunebench.engine.pytest_private import hurry_exit, live_nodes, next_event, send_signal, silence
 from prunebench.engine.pytest_suites import Loaded, use
 from prunebench.engine.reporter import CellReporter, RunReport
+from prunebench.engine.slots import Slot
 
 __all__ = ["RunPlugin"]
 
@@ -38,8 +40,11 @@ AGAIN = 0.5
 class RunPlugin:
     """Puts the reporter in place of pytest's own, and looks after the workers."""
 
-    def __init__(self, loaded: Loaded, *, workers: int | None, **shown: Any) -> None:
+    def __init__(
+        self, loaded: Loaded, *, workers: int | None, slots: Sequence[Slot] = (), **shown: Any
+    ) -> None:
         self.report = RunReport()
+        self.slots = slots
         self._loaded, self._workers, self._shown = loaded, workers, shown
         self._at_work: set[Any] = set()
         self._stillborn = 0
@@ -81,6 +86,11 @@ class RunPlugin:
         # by another name: pytest-xdist would speak of its nodes through a terminal reporter
         config.pluginmanager.register(reporter, "cellreporter")
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
+        """Give each worker its slot."""
+        give_slots(specs, [slot.environment for slot in self.slots])
+
     # -- workers that cannot start -----------------------------------------------------------------------
 
     @pytest.hookimpl(optionalhook=True)
@@ -116,6 +126,12 @@ class RunPlugin:
             self._stillborn += 1
             self.report.problem = "a worker cannot start"
 
+    @pytest.hookimpl
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep why the session ended early, where that was no signal."""
+        if isinstance(excinfo.value, pytest.exit.Exception):
+            self.report.problem = self.report.problem or str(excinfo.value)
+
     # -- workers that are to stop ------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
@@ -123,6 +139,7 @@ class RunPlugin:
         """Where the run was told to stop, tell the workers, and wait for what they still have to say."""
         if not self._workers:
             self.report.made[""] = [job.key for job in self._loaded.worker.made]
+            self.report.lost = session.config.stash.get(LEFT, None)
             return
         distributed = pytest_private.distributed(session.config)
         if stopping.requested() and distributed is not None:

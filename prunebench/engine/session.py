@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunebench.engine.device import check_device, resolve_device
+from prunebench.engine.gpus import gpus_here
+from prunebench.engine.slots import Slot, Workforce, shared_slots
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from prunebench.plan.cells import PlannedCell
     from prunebench.suite import Suite
 
-__all__ = ["Request", "Session"]
+__all__ = ["Request", "Session", "slots_of"]
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,9 @@ class Session:
 
         Raises: DataError where no cell can run; UsageError.
         """
-        if here:
-            _check_device(self.request.device)
         wanted = self.plan.cells if cells is None else cells
+        if here:
+            self.check_devices(wanted)
         needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
         missing, planned_blind = dict(self.plan.missing_data), False
         for name in [name for name in missing if name in needed]:
@@ -160,9 +163,25 @@ class Session:
         if wanted and all(self.plan.lacks(cell) for cell in wanted):
             raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
 
-    def check_device(self) -> None:
-        """Make sure that the device that was asked for is there. Raises: UsageError."""
-        _check_device(self.request.device)
+    def check_devices(self, cells: Sequence[PlannedCell]) -> None:
+        """Make sure that the devices are there that these cells train and score on. Raises: UsageError."""
+        check_device(self.request.device)
+        scorers = self.scorers_on_gpu(cells)
+        if scorers and not gpus_here():
+            raise UsageError(
+                f'cells score on a GPU (device = "cuda" of {", ".join(scorers)}), and torch sees none: '
+                "select others (-k), or run where there is one"
+            )
+
+    def scorers_on_gpu(self, cells: Sequence[PlannedCell] | None = None) -> list[str]:
+        """Return the names of the scorers that a cell of these (None: all) runs on a GPU, sorted."""
+        jobs = self.plan.jobs
+        uses = {key: [use for use in job.params.scorers if use.device != "cpu"] for key, job in jobs.items()}
+        on_gpu = {key for key, names in uses.items() if names}
+        if on_gpu and cells is not None:
+            targets = (key for cell in cells for key in cell.targets)
+            on_gpu &= set(self.plan.remaining(targets, lambda key: False))
+        return sorted({use.name for key in on_gpu for use in uses[key]})
 
     def check_identities(self, labels: Collection[str] | None = None) -> None:
         """Make sure that the components here are those that a thawed plan was made with, all or some.
@@ -209,18 +228,15 @@ class Session:
             host=self.host,
             data_root=Path(self.request.data),
             jobs=self.plan.jobs,
-            device=self.request.device,
+            device=resolve_device(self.request.device),
             threads=self.request.threads,
             suite=self.plan.suite,
         )
         return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
 
 
-def _check_device(device: str) -> None:
-    import torch
-
-    kind = device.split(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"--device: found '{device}', allowed: cpu, cuda, cuda:N")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device: cuda was asked for, and this torch sees no GPU")
+def slots_of(session: Session, workforce: Workforce, cells: Sequence[PlannedCell]) -> Sequence[Slot]:
+    """Return the slot of each worker; on the CPU they have some where one of the cells scores on a GPU."""
+    if session.request.device == "cpu" and session.scorers_on_gpu(cells):
+        return shared_slots(gpus_here(), workforce.workers)
+    return workforce.slots

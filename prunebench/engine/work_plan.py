@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 from prunebench import stopping
 from prunebench.engine.at_hand import missing_data, session_on
+from prunebench.engine.device import resolve_device, start_device
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.selection import select
 from prunebench.engine.session import Request
@@ -29,6 +30,7 @@ from prunebench.errors import StoreError, UsageError, nearest
 from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed
 from prunebench.plan import Job, Plan, PlannedCell
+from prunebench.process import prepare_process
 from prunebench.store import Damaged, Missing, Store, now_text
 
 if TYPE_CHECKING:
@@ -177,7 +179,8 @@ def serve(
         past: what an earlier process of this worker did, where one died.
 
     Raises: UsageError, PluginError, DataError and StoreError before anything is written, where the plan is of
-    another version, or plugins, data or the device are not here as the plan has them; Unwritable.
+    another version, or plugins, data or the device are not here as the plan has them; Unwritable; WorkerLost
+    where this process can use its GPU no more, and another has to go on.
     """
     began = time.monotonic() if began is None else began
     past, watcher = past or Past(), watcher or Watcher()
@@ -200,8 +203,11 @@ def serve(
         keep_states=asked.keep_states,
     )
     session = session_on(plan, making, request, cells)
-    session.check_device()
-    plan.missing_data = missing_data(session, [cell for cell in cells if cell.id not in done])
+    left = [cell for cell in cells if cell.id not in done]
+    session.check_devices(left)
+    prepare_process()
+    start_device(resolve_device(request.device))
+    plan.missing_data = missing_data(session, left)
     worker = session.worker(Store.open(root, create=False), since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
     return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()

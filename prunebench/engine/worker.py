@@ -18,7 +18,7 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed, failing
+from prunebench.engine.failures import JobFailed, WorkerLost, failing
 from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
@@ -107,7 +107,8 @@ class Worker:
         """Make all that a cell is asked for; return the number of its jobs that ran here.
 
         Raises: JobFailed, naming the job (of this cell or of what it needs) and its error; DataError where
-        the cell's data are not there, which is no failed attempt.
+        the cell's data are not there, which is no failed attempt; WorkerLost where this process can go on
+        with none.
         """
         before = len(self.made)
         lacks = self.plan.lacks(cell)
@@ -119,13 +120,13 @@ class Worker:
         return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
-        """Make one job's output and whatever it needs. Raises: JobFailed."""
+        """Make one job's output and whatever it needs. Raises: JobFailed, WorkerLost."""
         self._pull([target])
 
     def help(self, enough: Callable[[], bool] = lambda: False) -> None:
         """Run jobs of the selected cells until none of those is left that can be made, or it is `enough`.
 
-        A job that fails is written down; whoever asks for its cell says so.
+        A job that fails is written down; whoever asks for its cell says so. Raises: WorkerLost.
         """
         while not enough() and (choice := self._choose(())) is not None:
             stopping.check()
@@ -310,10 +311,13 @@ class Worker:
                 self._drop(self.plan.needs(job.key))
 
     def _fails(self, failed: JobFailed) -> None:
-        self._failed[failed.job.key] = failed
+        """Take in that a job failed. Raises: WorkerLost where no other can be done in this process."""
+        self._failed[failed.job.key] = failed.with_traceback(None)
         self._work.failed(failed.job.key)
         if self.on_failed is not None:
             self.on_failed(failed)
+        if failed.device_lost:
+            raise WorkerLost(failed)
 
     @cached_property
     def _parts(self) -> dict[str, tuple[str, ...]]:

@@ -19,17 +19,46 @@ __all__ = [
     "Estimate",
     "Machine",
     "Rate",
+    "architecture_of",
     "assumed",
     "assumed_seconds",
     "estimate",
     "job_seconds",
     "marginal",
     "measured_rate",
+    "newest_first",
+    "peak",
     "planned_steps",
 ]
 
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
-"""Multiply-accumulates a second: of one thread; of a GPU kept busy by small networks."""
+"""Multiply-accumulates a second: of one thread; of a GPU of an unknown model, busy with small networks."""
+
+TERAFLOPS = {
+    "GTX 1080 Ti": 11.3,
+    "P100": 9.5,
+    "V100": 15.7,
+    "T4": 8.1,
+    "RTX 2080 Ti": 13.4,
+    "A100": 19.5,
+    "RTX 3090": 35.6,
+    "A10": 31.2,
+    "A40": 37.4,
+    "A6000": 38.7,
+    "RTX 4090": 82.6,
+    "L4": 30.3,
+    "L40": 90.5,
+    "L40S": 91.6,
+    "H100 PCIe": 51.2,
+    "H100": 66.9,
+    "H200": 66.9,
+    "GH200": 66.9,
+    "RTX 5090": 104.8,
+}
+"""What makers state of their GPUs in float32 (not TF32), by a part of the model's name."""
+
+_OF_PEAK = 500e9 / (TERAFLOPS["V100"] * 0.5e12)
+"""The part of what a GPU could do that small networks get out of it."""
 
 A_STEP, A_JOB = 0.5e-3, 0.1
 """Seconds that a training step and a job are assumed to take beside their arithmetic."""
@@ -116,24 +145,34 @@ def estimate(
     threads: int = 1,
     device: str = "cpu",
     machine: Machine | None = None,
+    gpus: int = 1,
+    model: str = "",
 ) -> Estimate:
     """Return the cost of `cells` on `workers` workers.
 
     The time is the longest of all jobs one after another on as many workers as there are cores for, and of
     the longest chain of jobs that wait for each other; and the start of the workers. Jobs take what those of
-    their kind took in this store, else what is assumed.
+    their kind took in this store, else what is assumed. Workers that share one of the `gpus` (of a `model`)
+    share its arithmetic; only what a job takes beside that gets done at once.
     """
     plan, store = snapshot.plan, snapshot.store
     machine = machine or Machine.here()
     everything = plan.remaining((target for cell in cells for target in cell.targets), lambda key: False)
     remaining = snapshot.remaining(cells)
     measured = measured_rate(plan, store, device)
-    rate = measured or _assumed(device, threads)
+    rate = measured or _assumed(device, threads, model)
     taken = job_seconds(snapshot) if measured else {}
     seconds = {key: _seconds(plan, key, rate, taken) for key in everything}
     at_once = max(1.0, min(workers, machine.cores / threads)) if device == "cpu" else float(workers)
-    start = START * workers / at_once if workers > 1 else 0.0
-    total, left = (_elapsed(plan, keys, seconds, at_once, start) for keys in (everything, remaining))
+    start = START * workers / max(1.0, min(workers, machine.cores / threads)) if workers > 1 else 0.0
+    alone = {} if device == "cpu" else {key: _on_the_gpu(plan, key, rate, seconds[key]) for key in everything}
+    total, left = (
+        max(
+            _elapsed(plan, keys, seconds, at_once, start),
+            start + sum(alone.get(key, 0.0) for key in keys) / max(1, min(gpus, workers)) if keys else 0.0,
+        )
+        for keys in (everything, remaining)
+    )
     low, high = MEASURED if measured else GUESSED
     if not measured and device == "cpu":
         high *= min(BUSIEST, max(1.0, (machine.load + at_once * threads) / machine.cores))
@@ -176,11 +215,26 @@ def _giga(rate: float) -> str:
     return f"{rate / 1e9:.2g} GMAC/s" if rate < 100e9 else f"{rate / 1e9:.0f} GMAC/s"
 
 
-def _assumed(device: str, threads: int) -> Rate:
-    kind = device.split(":")[0]
-    return Rate(
-        ASSUMED["cuda"] if kind == "cuda" else ASSUMED["cpu"] * threads, {}, 0, step=A_STEP, job=A_JOB
-    )
+def _assumed(device: str, threads: int, model: str = "") -> Rate:
+    gpu = device.split(":")[0] == "cuda"
+    return Rate(_of_gpu(model) if gpu else ASSUMED["cpu"] * threads, {}, 0, step=A_STEP, job=A_JOB)
+
+
+def _of_gpu(model: str) -> float:
+    """Return the multiply-accumulates a second that are assumed of a GPU, by its model's name."""
+    most = peak(model)
+    return ASSUMED["cuda"] if most is None else most * _OF_PEAK
+
+
+def peak(model: str) -> float | None:
+    """Return the multiply-accumulates a second that a GPU could make, by its model's name; None: unknown."""
+    known = max((name for name in TERAFLOPS if name in model), key=len, default="")
+    return TERAFLOPS[known] * 0.5e12 if known else None
+
+
+def _on_the_gpu(plan: Plan, key: str, rate: Rate, seconds: float) -> float:
+    """Return for how long a job keeps its GPU from others: by its arithmetic, or all of what was measured."""
+    return seconds if rate.runs else marginal(plan, key) / rate.of(architecture_of(plan, key))
 
 
 def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> float:
@@ -188,7 +242,9 @@ def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> f
     if measured is not None:
         return measured
     return (
-        marginal(plan, key) / rate.of(_architecture(plan, key)) + rate.step * planned_steps(plan, key) + A_JOB
+        marginal(plan, key) / rate.of(architecture_of(plan, key))
+        + rate.step * planned_steps(plan, key)
+        + A_JOB
     )
 
 
@@ -211,7 +267,7 @@ Kind = tuple[str, str | None, int]
 def kind_of(plan: Plan, key: str) -> Kind:
     """Return which jobs a job's time is like."""
     job = plan.jobs[key]
-    return job.kind, _architecture(plan, key), job.params.in_rounds
+    return job.kind, architecture_of(plan, key), job.params.in_rounds
 
 
 def job_seconds(snapshot: Snapshot) -> dict[Kind, float]:
@@ -262,7 +318,7 @@ def planned_steps(plan: Plan, key: str) -> int:
     return max(0, job.params.step - start)
 
 
-def _architecture(plan: Plan, key: str) -> str | None:
+def architecture_of(plan: Plan, key: str) -> str | None:
     """Return the architecture that a job works on, where its parameters say so."""
     network = plan.jobs[key].params.network
     return None if network is None else network.name
@@ -275,7 +331,7 @@ def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
     """
     times: dict[str | None, list[tuple[float, float]]] = {}
     runs = 0
-    for cell in _newest_first(plan, store):
+    for cell in newest_first(plan, store):
         if runs >= RUNS:
             break
         try:
@@ -288,9 +344,12 @@ def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
         seconds, steps = time.get("train_seconds"), time.get("trained_steps")
         if not seconds or steps != trained.step - trained.run.start:
             continue
-        if (provenance.get("hardware") or {}).get("device", "cpu") != device.split(":")[0]:
+        hardware: dict[str, Any] = provenance.get("hardware") or {}
+        if hardware.get("device", "cpu") != device.split(":")[0]:
             continue
-        times.setdefault(_architecture(plan, state.key), []).append((plan.costs[state.key], float(seconds)))
+        # of workers that shared a GPU each had a part of it
+        alone = float(seconds) / (hardware.get("gpu_shared_by") or 1)
+        times.setdefault(architecture_of(plan, state.key), []).append((plan.costs[state.key], alone))
         runs += 1
     if not runs:
         return None
@@ -305,7 +364,8 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
     return max(1.0, sum(macs for macs, _ in pairs) / sum(seconds for _, seconds in pairs))
 
 
-def _newest_first(plan: Plan, store: Store) -> list[PlannedCell]:
+def newest_first(plan: Plan, store: Store) -> list[PlannedCell]:
+    """Return the cells that have a record, the newest record first."""
     present = store.record_keys()
     dated: dict[str, tuple[float, PlannedCell]] = {}
     for cell in plan.cells:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from prunebench.isolation import float32
+
 __all__ = ["QUIET", "TELLING"]
 
 
@@ -242,14 +244,7 @@ QUIET: list[tuple[Callable[..., Any], ...]] = [
     _call("is_anomaly_enabled", "autograd.set_detect_anomaly"),
     _call("_C._is_multithreading_enabled", "_C._set_multithreading_enabled"),
     *(_path("backends", "cudnn", name) for name in ("enabled", "benchmark", "deterministic")),
-    _call("get_float32_matmul_precision", "set_float32_matmul_precision"),
-    *(
-        _path("backends", *owner, "fp32_precision")
-        for owner in (
-            *(("cuda", "matmul"), ("cudnn", "conv"), ("cudnn", "rnn")),
-            *(("mkldnn", "matmul"), ("mkldnn", "conv"), ("mkldnn", "rnn")),
-        )
-    ),
+    (float32.read, float32.write),
     *(
         _call(f"backends.cuda.{kind}_sdp_enabled", f"backends.cuda.enable_{kind}_sdp")
         for kind in ("flash", "mem_efficient", "math", "cudnn")

@@ -13,6 +13,7 @@ from typing import Any
 from prunebench._version import __version__
 from prunebench.host.components import Origin
 from prunebench.jobs.context import Context
+from prunebench.process import shared_by
 
 __all__ = ["provenance"]
 
@@ -88,6 +89,8 @@ def _hardware(device: str) -> dict[str, Any]:
     }
     if device.startswith("cuda"):
         machine["gpu"] = torch.cuda.get_device_name(device)
+        if shared_by() > 1:
+            machine["gpu_shared_by"] = shared_by()
     return machine
 
 

@@ -5,7 +5,7 @@ The plain form of each is what its job's key is made of, and what a frozen plan 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -64,6 +64,11 @@ class Asked(Plain):
         """How many weights the mask that it makes has, by what its metadata call them."""
         return {}
 
+    @property
+    def scorers(self) -> Sequence[ScorerUse]:
+        """The scorers that it runs."""
+        return ()
+
     def scorings(self, there: int) -> Scorings:
         """Return what it scores of a network of which so many weights are there."""
         return {}
@@ -85,6 +90,11 @@ class ScoreParams(Asked):
     def network(self) -> NetworkUse | None:
         """The network that is scored."""
         return self.architecture
+
+    @property
+    def scorers(self) -> Sequence[ScorerUse]:
+        """The one that makes the scores."""
+        return (self.scorer,)
 
     def scorings(self, there: int) -> Scorings:
         """Return itself, once."""
@@ -157,6 +167,12 @@ class MaskInRounds(Asked):
         assert self.rounds is not None
         assert self.density is not None
         return _equal_ratios(self.rounds, Removal(self.prunable, there, self.target, self.density))
+
+    @property
+    def scorers(self) -> Sequence[ScorerUse]:
+        """That of every round, and that of removed weights."""
+        own = self.scoring.scorer
+        return (own,) if self.regrowth is None else (own, self.regrowth.scorer)
 
     def scorings(self, there: int) -> Scorings:
         """Return its scorer in every round, and that of removed weights in the rounds of regrowth."""
@@ -294,6 +310,11 @@ class TrainParams(Asked):
     def network(self) -> NetworkUse | None:
         """The network that is trained."""
         return self.run.architecture
+
+    @property
+    def scorers(self) -> Sequence[ScorerUse]:
+        """That by which weights are removed while it trains."""
+        return () if self.run.policy is None else (self.run.policy.scoring.scorer,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

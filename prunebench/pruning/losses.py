@@ -103,8 +103,10 @@ def _labels(targets: Any, weight: Tensor | None = None, ignore_index: int = IGNO
     """Return what mean cross entropy divides by; None for the number of examples."""
     if not isinstance(targets, Tensor) or targets.is_floating_point():
         return None
+    if weight is None:
+        return float((targets != ignore_index).sum())
     used = targets[targets != ignore_index]
-    return float(used.numel() if weight is None else weight.to(used.device, torch.float64)[used].sum())
+    return float(weight.to(used.device, torch.float64)[used].sum())
 
 
 def _entries(targets: Any, weights: list[Tensor], summed: bool) -> float | None:

@@ -152,6 +152,7 @@ def _in_rounds(
         draws = rng if rng is None or k == 1 else rng.child("round", k)
         regrowth = form.regrowth if form.regrowth is not None and form.regrowth.in_round(k) else None
         net, scores = _scored(net if k == 1 else net.fresh(mask), scoring, regrowth, draws)
+        scores = {name: _on_cpu(score) for name, score in scores.items()}
         current = mask if regrowth is None else first
         last = k == len(counts)
         share = form.allocation if last else _share(form.allocation, current, kept)
@@ -204,8 +205,9 @@ def _scored(
     net = net.fresh(net.mask)
     other = replace(scoring, function=regrowth.function, parameters=regrowth.parameters, who=regrowth.who)
     removed = run_scorer(net, other, None if rng is None else rng.child("regrowth"))
+    # one of them may have made its scores on the CPU, as random ones are
     return net, {
-        name: torch.where(net.mask[name].to(score.device), score, _tensor(removed[name]))
+        name: torch.where(net.mask[name].to(score.device), score, _tensor(removed[name]).to(score.device))
         for name, score in copied.items()
     }
 
@@ -213,6 +215,12 @@ def _scored(
 def _is_same(regrowth: Regrow, scoring: Scoring) -> bool:
     """Return True if one function scores removed weights and the others alike: then it is asked once."""
     return regrowth.function is scoring.function and dict(regrowth.parameters) == dict(scoring.parameters)
+
+
+def _on_cpu(score: Tensor | Product) -> Tensor | Product:
+    """Return scores where they are ranked, brought there once: they are read several times."""
+    device = score.weight.device if isinstance(score, Product) else score.device
+    return score if device.type == "cpu" else _tensor(score).cpu()
 
 
 def _tensor(score: Tensor | Product) -> Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from prunebench.training.images.data import Images
-from prunebench.training.images.normalize import normalize
+from prunebench.training.images.normalize import Normalization
 
 __all__ = ["BATCH", "evaluate"]
 
@@ -33,6 +33,7 @@ def evaluate(
     All lie on the network's device. The loss is the mean in float64 of each example's cross entropy, without
     label smoothing. Whatever was in training mode is in training mode again afterwards.
     """
+    normalized = None if mean is None or std is None else Normalization(mean, std, labels.device)
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     correct = torch.zeros((), dtype=torch.int64, device=labels.device)
@@ -43,9 +44,9 @@ def evaluate(
                 if channels_last:
                     x = x.contiguous(memory_format=torch.channels_last)
                 if x.dtype == torch.uint8:
-                    if mean is None or std is None:
+                    if normalized is None:
                         raise ValueError("uint8 images need mean and std")
-                    x = normalize(x, mean, std)
+                    x = normalized(x)
                 outputs = module(x)
                 correct += (outputs.argmax(1) == y).sum()
                 loss += functional.cross_entropy(outputs, y, reduction="none").double().sum()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 
-__all__ = ["deterministic", "numerics_class"]
+from prunebench.isolation.float32 import plain_float32
+from prunebench.process import CUBLAS, prepare_process
 
-_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+__all__ = ["deterministic", "numerics_class"]
 
 
 def numerics_class(device: str | torch.device, threads: int) -> str:
@@ -35,7 +35,8 @@ def numerics_class(device: str | torch.device, threads: int) -> str:
 
 @contextmanager
 def deterministic(device: str | torch.device) -> Iterator[None]:
-    """Within: deterministic algorithms only, no cuDNN search, plain float32; after: what there was before.
+    """Within: deterministic algorithms only, no cuDNN search, plain float32, and a GPU is the current one;
+    after: what there was before.
 
     An operation that has no deterministic algorithm on the device raises RuntimeError, naming itself.
     """
@@ -45,56 +46,29 @@ def deterministic(device: str | torch.device) -> Iterator[None]:
     # filling fresh memory is for finding bugs and costs a pass over every activation
     memory: Any = torch.utils.deterministic
     fill = memory.fill_uninitialized_memory
-    workspace = os.environ.get(_CUBLAS)
+    workspace = os.environ.get(CUBLAS)
     try:
-        if torch.device(device).type == "cuda" and workspace not in (":4096:8", ":16:8"):
-            os.environ[_CUBLAS] = ":4096:8"  # read when cuBLAS starts
+        prepare_process()  # whatever the device: a scorer may be on another; ours have it from their start
         torch.use_deterministic_algorithms(True)
         memory.fill_uninitialized_memory = False
         cudnn.benchmark, cudnn.deterministic = False, True
-        with _plain_float32():
+        with plain_float32(), _current(torch.device(device)):
             yield
     finally:
         torch.set_deterministic_debug_mode(debug)
         memory.fill_uninitialized_memory = fill
         cudnn.benchmark, cudnn.deterministic = benchmark, deterministic_only
         if workspace is None:
-            os.environ.pop(_CUBLAS, None)
+            os.environ.pop(CUBLAS, None)
         else:
-            os.environ[_CUBLAS] = workspace
+            os.environ[CUBLAS] = workspace
 
 
-@contextmanager
-def _plain_float32() -> Iterator[None]:
-    """TF32 and bfloat16 stand-ins off. torch has an old and a new set of these switches: both are kept."""
-    backends: Any = torch.backends
-    switches = (
-        backends.cuda.matmul,
-        backends.cudnn.conv,
-        backends.cudnn.rnn,
-        backends.mkldnn.matmul,
-        backends.mkldnn.conv,
-        backends.mkldnn.rnn,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of every use of the old set
-        new = [switch.fp32_precision for switch in switches]
-        matmul = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            convolutions: bool | None = backends.cudnn.allow_tf32
-        except RuntimeError:  # the caller has set the new ones apart
-            convolutions = None
-        backends.cudnn.allow_tf32 = False
-        for switch in switches:
-            switch.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.set_float32_matmul_precision(matmul)
-            if convolutions is not None:
-                backends.cudnn.allow_tf32 = convolutions
-            for switch, value in zip(switches, new, strict=True):
-                switch.fp32_precision = value
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Make a GPU the current one: that of "cuda" without a number, and of the thread that pins memory.
+
+    Where it is no other anyway, nothing is done: that alone would make a context on GPU 0.
+    """
+    if device.type != "cuda" or device.index is None:
+        return nullcontext()
+    return torch.cuda.device(device)

@@ -75,7 +75,7 @@ _PROVENANCE: Mapping[str, Any] = {
     "normalization": {
         name: lambda value: isinstance(value, list) and all(map(_number, value)) for name in ("mean", "std")
     },
-    "hardware": {"machine": _text, "cpus": _number, "device": _text, "gpu": _text},
+    "hardware": {"machine": _text, "cpus": _number, "device": _text, "gpu": _text, "gpu_shared_by": _number},
     "time": {
         "finished": _matches(_TIME),
         **dict.fromkeys(("train_seconds", "trained_steps", "scoring_seconds"), _number),

@@ -182,7 +182,7 @@ def test_usage(place: Any, args: list[str], told: str) -> None:
 def test_a_device_that_is_not_there(place: Any) -> None:
     """--device names what is allowed."""
     text = refused(place, "run", place.suite, "--device", "tpu", *place.plugin)
-    assert "Error: --device: found 'tpu', allowed: cpu, cuda, cuda:N" in text
+    assert "Error: --device: found 'tpu', allowed: auto, cpu, cuda, cuda:N" in text
 
 
 def test_our_own_mistake_is_exit_code_1_with_a_traceback(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +251,7 @@ def test_a_broken_third_party_plugin_is_told_and_left_out(
         (["status", "quick", "-k", "SNIPP"], "none has 'SNIPP' (did you mean 'snip'?)"),
         (["plan", "quick", "-k", "snip and synfow"], "none has 'synfow' (did you mean 'synflow'?)"),
         (["measures", "quick", "-m", "Layer-Sparsity"], "did you mean 'layer-sparsity'?"),
-        (["plan", "quick", "--device", "gpu"], "--device: found 'gpu', allowed: cpu, cuda, cuda:N"),
+        (["plan", "quick", "--device", "gpu"], "--device: found 'gpu', allowed: auto, cpu, cuda, cuda:N"),
         (["list", "SCORRERS"], "did you mean 'scorers'?"),
         (["list"], "Missing argument 'KIND'. allowed: scorers, methods, "),
         (["show"], "Missing argument 'KIND'. allowed: scorer, method, "),

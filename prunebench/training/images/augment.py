@@ -51,9 +51,11 @@ class Augmentation:
 
 
 def flip(images: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
-    """Mirror the images N×H×W×C left to right where `flipped` (bool, N); in place."""
-    which = flipped.nonzero().view(-1)
-    return images.index_copy_(0, which, images.index_select(0, which).flip(2))
+    """Return the images N×H×W×C, mirrored left to right where `flipped` (bool, N).
+
+    All are mirrored first: to ask which ones would make each step wait for its GPU.
+    """
+    return torch.where(flipped.view(-1, 1, 1, 1), images.flip(2), images)
 
 
 def shift(images: torch.Tensor, offsets: torch.Tensor, reach: int) -> torch.Tensor:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from prunebench.errors import DataError, UsageError
+from prunebench.process import gpus_of_slot, shared_by
 from prunebench.training.images.augment import Augmentation, make_augmentations
 from prunebench.training.images.files import ImageFiles
 from prunebench.training.images.normalize import Normalization
@@ -27,6 +28,9 @@ from prunebench.training.streams import Stream, stream
 
 __all__ = ["BatchesFromDisk", "ImagesOnDisk", "ReadOnce", "default_loaders"]
 
+MOST = 8
+"""Processes that read images for one GPU: they keep it busy, and their batches fill /dev/shm."""
+
 _Wanted = tuple[int, tuple[Any, ...]]
 """An image's number, and its row of each augmentation's draws."""
 
@@ -34,17 +38,26 @@ _Wanted = tuple[int, tuple[Any, ...]]
 def default_loaders() -> int:
     """Return how many processes read images: PRUNEBENCH_LOADERS, else this worker's share of the cores.
 
-    0 reads in the training process itself. No number changes a result.
+    At most eight for a GPU, or for a process without one: those that share a GPU divide them. 0 reads in the
+    training process itself. No number changes a result.
 
     Raises: UsageError where the variable holds no whole number.
     """
     said = os.environ.get("PRUNEBENCH_LOADERS")
     if said is None:
         workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-        return max(1, min(8, (os.cpu_count() or 1) // workers))
+        return max(1, min(MOST // shared_by() * gpus_of_slot(), _cores() // workers))
     if not said.isdecimal():
         raise UsageError(f"PRUNEBENCH_LOADERS is {said!r}; allowed: a whole number of processes, 0 for none")
     return int(said)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: a scheduler may have given it a part of the machine."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 class ImagesOnDisk:
@@ -101,7 +114,7 @@ class ImagesOnDisk:
         wanted: list[_Wanted] = [(number, ()) for number in range(len(self))]
         batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
         for images in _read(self, Prepare(self.files.shape, ()), batches, self.loaders):
-            yield images.to(self.device)
+            yield images.to(self.device, non_blocking=True)  # pinned there, so nothing is waited for
 
     def path(self, number: int) -> Path:
         """Return the file of an image."""
@@ -162,6 +175,8 @@ class BatchesFromDisk:
         self._next = -1
         self._coming: Iterator[torch.Tensor] = iter(())
         self._order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._in_order = labels[:0]
+        """The labels of the epoch at hand: on the device, where a copy a step would be waited for."""
 
     def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (float32 normalised images N×C×H×W, labels) of the step after `step` steps.
@@ -171,13 +186,13 @@ class BatchesFromDisk:
         epoch, position = divmod(step, self.per_epoch)
         if step != self._next or position == 0:
             self._order = stream(self._seed, "order", epoch).permutation(self.examples)
+            self._in_order = self._labels[torch.from_numpy(self._order).to(self._labels.device)]
             batches = _Batches(self, epoch, position)
             self._coming = _read(self._images, self._prepare, batches, self._images.loaders)
         images = next(self._coming).to(self._images.device, non_blocking=True)
         images = images.contiguous(memory_format=self._layout)
         self._next = step + 1
-        chosen = torch.from_numpy(self._order[self.part(position)]).to(self._labels.device)
-        return self._normalized(images), self._labels.index_select(0, chosen)
+        return self._normalized(images), self._in_order[self.part(position)]
 
     def part(self, position: int) -> slice:
         """Return the positions in the epoch of its batch number `position`."""
