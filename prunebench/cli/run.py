@@ -183,6 +183,7 @@ def _run(
         verbose=options["verbose"] and not work.said,
         earlier=earlier,
         front=front,
+        seen=overview.snapshot,
     )
     seconds = time.monotonic() - began
     say()

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "advance", "commit", "help_train", "run_train", "start"]
 
 
+SHARE, LONGEST = 0.02, 1800.0
+"""Checkpoints take at most this share of a training's time, but are not rarer than so many seconds."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a run has come: a state; or where it, or what it descends from, diverged before."""
@@ -208,16 +212,24 @@ class _Checkpoints:
         params = job.params_as(TrainParams)
         self._run, self._context, self._meta = params.run_key, context, _meta(params, progress)
         self._last = time.monotonic()
+        self._took = 0.0
 
     def due(self, step: int) -> bool:
-        return stopping.requested() or time.monotonic() - self._last >= self._context.checkpoint_seconds
+        return stopping.requested() or time.monotonic() - self._last >= self._interval()
+
+    def _interval(self) -> float:
+        """Return the seconds between two: more where the last one took long, on a slow disk, say."""
+        wanted = self._context.checkpoint_seconds
+        return max(wanted, min(self._took / SHARE, LONGEST)) if wanted else 0.0
 
     def save(self, state: State) -> None:
+        began = time.monotonic()
         run, store = self._run, self._context.store
         tensors, meta = pack_state(state)
         store.write_artifact(f"{run}@{state.step}", tensors, {**self._meta, **meta}, checkpoint=True)
         _drop_checkpoints(run, state.step, store)
         self._last = time.monotonic()
+        self._took = self._last - began
         log.info("checkpoint at step %d", state.step)
         stopping.check()
 
