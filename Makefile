@@ -36,6 +36,8 @@ benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/data_path.py
 	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/cached.py
+	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/report.py
 
 install: $(VENV)/.installed

@@ -82,27 +82,30 @@ def results_of(
     """
     from functools import cache
 
+    import pandas as pd
+
     from prunebench.analysis import courses, measures, table
     from prunebench.inventory.costs import cost_rows
     from prunebench.inventory.rows import measure_rows, of_selection, rows
     from prunebench.inventory.snapshot import Snapshot
+    from prunebench.plan.uncollected import uncollected
     from prunebench.report.results import Results
 
     snapshot = snapshot or Snapshot(plan, store)
-    shown = every = rows(plan, store, snapshot)
+    with uncollected():
+        shown = every = rows(plan, store, snapshot)
+        costs = cost_rows(snapshot)
     suite: dict[str, Any] = dict(plan.suite)
     if asked is None:
         suite["absent"] = "not run yet"
     else:
         shown = of_selection(shown, asked)
-    import pandas as pd
-
     measured = cache(lambda: measure_rows(plan, store, snapshot, every))
     return Results(
         suite,
         table(shown),
         lambda: measures(measured()),  # many tables need neither
-        pd.DataFrame(cost_rows(snapshot)),
+        pd.DataFrame(costs),
         quantities_of(plan, host),
         lambda: courses(measured()),
     )

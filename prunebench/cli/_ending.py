@@ -62,11 +62,10 @@ def report(
     from prunebench.cli._board import board
     from prunebench.cli._output import say, say_smoke
     from prunebench.cli._verdicts import as_counts, say_standing
-    from prunebench.inventory.snapshot import Snapshot
 
     plan, asked = overview.session.plan, {cell.id for cell in overview.cells}
     format = "json" if as_json else "md"
-    snapshot = Snapshot(plan, overview.store)
+    snapshot = overview.after
     told = verdicts if as_json else None  # beside a table for people it is said in a line
     text = ""
     if table:
@@ -129,7 +128,7 @@ def judged(overview: Overview, suite: str, options: Mapping[str, Any]) -> Verdic
     plan = overview.session.plan
     selected = [key for cell in overview.cells for key in (cell.key, *cell.targets)]
     keys = None if limit_of(plan.suite) is not None else selected  # no check of a smoke run has cells
-    return verdicts_if_any(plan, overview.store, suite, options, keys=keys)
+    return verdicts_if_any(plan, overview.store, suite, options, overview.after, keys=keys)
 
 
 def failing(overview: Overview, verdicts: Verdicts | None) -> bool:

@@ -42,6 +42,8 @@ COMMANDS = {
     "verify": "prunebench.cli.verify",
     "submit": "prunebench.cli.submit",
     "restore": "prunebench.cli.restore",
+    "gc": "prunebench.cli.gc",
+    "doctor": "prunebench.cli.doctor",
     "merge": "prunebench.cli.merge",
     "completion": "prunebench.cli.completion",
 }

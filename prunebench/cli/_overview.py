@@ -17,6 +17,7 @@ from prunebench.inventory.estimate import Estimate, estimate
 from prunebench.inventory.frozen import previous_plans
 from prunebench.inventory.snapshot import Failure, Snapshot
 from prunebench.plan import Earlier, PlannedCell, reason
+from prunebench.plan.uncollected import uncollected
 from prunebench.smoke import limit_of
 from prunebench.store import Store
 
@@ -78,9 +79,15 @@ class Overview:
         return Snapshot(self.session.plan, self.store, without=self.redo.keys if self.redo else ())
 
     @cached_property
+    def after(self) -> Snapshot:
+        """Another look, first asked for when the run is over: what is new is read."""
+        return Snapshot(self.session.plan, self.store, before=self.snapshot)
+
+    @cached_property
     def statuses(self) -> dict[str, str]:
         """Each selected cell's status, by its id."""
-        return {cell.id: self.snapshot.status(cell) for cell in self.cells}
+        with uncollected():  # all records are read
+            return {cell.id: self.snapshot.status(cell) for cell in self.cells}
 
     @cached_property
     def remaining(self) -> list[str]:

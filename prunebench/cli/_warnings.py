@@ -23,16 +23,21 @@ class Warnings:
     slow: Sequence[SlowScoring]
     large: Sequence[TooLarge]
     memory: int | None
-    """Bytes of the GPU; None where there is none to compare with."""
+    """Bytes of the GPU that a worker has; None where there is none to compare with."""
     threads: int
 
     @classmethod
-    def of(cls, overview: Overview, memory: int | None = None) -> Warnings:
-        """Look at the cells of an overview that are left to do; `memory`: of a GPU, else of the one here."""
+    def of(cls, overview: Overview, memory: int | None = None, *, sharing: int = 1) -> Warnings:
+        """Look at the cells of an overview that are left to do.
+
+        memory: the bytes of a GPU; None: of the one here, where networks train on it
+        sharing: how many workers have a GPU together
+        """
         session = overview.session
         threads, device = session.request.threads, session.request.device
         if memory is None and device.startswith("cuda"):
             memory = _memory_here()
+        memory = None if memory is None else memory // sharing
         snapshot, cells = overview.snapshot, overview.cells
         slow = slow_scorings(snapshot, cells, threads=threads)
         large = [] if memory is None else too_large(snapshot, cells, session.host, memory)

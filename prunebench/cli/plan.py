@@ -87,7 +87,8 @@ def command(
         again=options["again"],
     )
     frozen = str(session.freeze(Store.open(session.request.store))) if freeze else None
-    warnings = Warnings.of(overview, gpu_memory)
+    sharing = options["workers_per_gpu"]
+    warnings = Warnings.of(overview, gpu_memory, sharing=1 if sharing == "auto" else int(sharing))
     if as_json:
         say_json({**overview.as_dict(), **warnings.as_dict(), "frozen_at": frozen})
         say_damaged(overview.store)

@@ -132,6 +132,7 @@ def _run(
     from prunebench.cli._overview import Overview
     from prunebench.engine.run import Outcome, run_cells
     from prunebench.engine.session import Session, slots_of
+    from prunebench.engine.together import check_devices
     from prunebench.errors import StoreError
     from prunebench.store import Store, now_text
 
@@ -162,6 +163,7 @@ def _run(
         overview.say_heading(missing=False)
     to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
     session.ready(to_do, here=front is None)
+    check_devices(session.plan, to_do, session.request.device, options.get("gpus_per_worker") or 1)
     store = Store.open(session.request.store)
     began = float(work.said.get("began", time.monotonic()))
     overview.keep_aside(store)
@@ -181,6 +183,7 @@ def _run(
         verbose=options["verbose"] and not work.said,
         earlier=earlier,
         front=front,
+        seen=overview.snapshot,
     )
     seconds = time.monotonic() - began
     say()

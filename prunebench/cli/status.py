@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,7 +24,8 @@ Examples:
   prunebench status quick --sparsity 95 -k "snip or synflow"
   prunebench status quick --json
   prunebench status quick --check && echo done
-  watch prunebench status quick  # while it runs elsewhere
+  prunebench status quick --watch  # while it runs, here or elsewhere
+  prunebench status quick --watch --json --every 10
 """
 
 _COLUMNS = {
@@ -39,14 +41,35 @@ _COLUMNS = {
 @suite_argument
 @which_options
 @click.option("--check", is_flag=True, help="Exit with 1 unless all these cells are done.")
+@click.option("--watch", "watched", is_flag=True, help="Show it again and again until nothing is left to do.")
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1),
+    help="With --watch: seconds between two looks.  [default: 1 on a terminal, else 60]",
+)
 @reading_options
 @click.pass_context
-def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **options: Any) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    suite: str,
+    check: bool,
+    watched: bool,
+    every: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Show how far SUITE is: cells done, diverged, failed and not run yet, what runs now, the last failures,
     and how its checks stand.
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
+
+    With --watch it shows what runs where, how fast, and when all will be done, whoever runs it on whatever
+    machine: on a terminal in place, else a line a minute.
     """
+    if every is not None and not watched:
+        raise click.UsageError("--every belongs to --watch: add that")
     from prunebench.cli._damage import say_damaged, set_aside_so_far
     from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._failures import say_failures
@@ -54,10 +77,18 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
     from prunebench.cli._pilots import pilots_of, say_pilots
     from prunebench.cli._suite_plan import say_added, suite_plan
     from prunebench.cli._verdicts import as_counts, say_standing, verdicts_if_any
+    from prunebench.cli._watch import running_rows
+    from prunebench.engine.job_names import JobNames
+    from prunebench.engine.looks import running_of
     from prunebench.inventory.rows import rows
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.smoke import limit_of
 
+    if watched:
+        from prunebench.cli._watch import watch
+
+        done = watch(lambda: suite_plan(suite, options), every=every, as_json=as_json)
+        ctx.exit(INCOMPLETE if check and not done else 0)
     shown = suite_plan(suite, options)
     plan, snapshot = shown.plan, Snapshot(shown.plan, shown.store)
     outcome = {f"{row['matrix']}::{row['cell']}": row["status"] for row in rows(plan, shown.store, snapshot)}
@@ -70,7 +101,8 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
             failures.append({"cell": cell.id, **asdict(last)})
     total = sum(matrices.values(), Counter[str]())
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
-    running = [_claim(claim, plan.jobs) for claim in shown.store.running()]
+    at_work = [running_of(claim, time.time()) for claim in shown.store.running()]
+    running = running_rows(at_work, shown, JobNames(plan, plan.cells))
     pilots = pilots_of(shown.store, plan.name)
     failures.sort(key=lambda failure: failure["time"])
     say_damaged(shown.store)
@@ -112,7 +144,9 @@ def command(ctx: click.Context, /, suite: str, check: bool, as_json: bool, **opt
         say_standing(verdicts, suite)
     if running:
         say()
-        say_rows(running, ["job", "what", "host", "pid", "since"], as_json=False, title="running now:")
+        columns = ["what", "worker", "place", "host", "pid", "since"]
+        used = [name for name in columns if any(row[name] for row in running)]
+        say_rows(running, used, as_json=False, title="running now:")
     say_pilots(pilots)
     if aside is not None:
         say()
@@ -134,19 +168,3 @@ def _status(present: str, outcome: str) -> str:
 
 def _counts(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: counts.get(name, 0) for name in _COLUMNS}
-
-
-def _claim(claim: Mapping[str, Any], jobs: Mapping[str, Any]) -> dict[str, Any]:
-    from prunebench.plan.params import TrainParams
-
-    job = jobs.get(claim["key"])
-    what = "of another plan"
-    if job is not None:
-        what = f"{job.kind} to step {job.params.step}" if isinstance(job.params, TrainParams) else job.kind
-    return {
-        "job": str(claim["key"])[:12],
-        "what": what,
-        "host": claim["host"],
-        "pid": claim["pid"],
-        "since": claim["time"],
-    }

@@ -26,20 +26,30 @@ def line_of(state: State, now: float, note: str = "") -> str:
     """Return the state in one line, as a log has it."""
     parts = [
         f"{state.done:,} of {state.cells:,} cells done, {state.left:,} left{_lost(state)}",
-        f"{len(state.running):,} {'job runs' if len(state.running) == 1 else 'jobs run'}",
+        _running(state),
     ]
     if state.images:
         parts.append(f"{state.images:,.0f} images/s")
-    if not state.over:
-        parts.append(ending(state.ends, state.moment, now))
+    parts += _end(state, now)
     if note:
         parts.append(note)
     return "; ".join(parts)
 
 
+def _running(state: State) -> str:
+    return f"{len(state.running):,} {'job' if len(state.running) == 1 else 'jobs'} running"
+
+
 def _lost(state: State) -> str:
     failed = f", {state.failed:,} failed" if state.failed else ""
     return failed + (f", {state.blocked:,} blocked" if state.blocked else "")
+
+
+def _end(state: State, now: float) -> list[str]:
+    """Return when it ends, or why it will not; nothing where it has ended."""
+    if state.over:
+        return []
+    return [ending(state.ends, state.moment, now)] if state.workers else ["nobody works on it now"]
 
 
 def ending(ends: Ends, moment: float, now: float) -> str:
@@ -131,8 +141,8 @@ class Board:
         full = round(BAR * state.done / state.cells) if state.cells else BAR
         lost = math.ceil(BAR * (state.failed + state.blocked) / state.cells) if state.cells else 0
         lost = min(lost, BAR - full)
-        text.append("━" * full, "green").append("━" * lost, "red")
-        text.append("━" * (BAR - full - lost), "bright_black")
+        text.append("━" * full, "green").append("╍" * lost, "red")
+        text.append("─" * (BAR - full - lost), "bright_black")
         digits = len(f"{state.cells:,}")
         text.append(f" {state.done:>{digits},} of {state.cells:,} cells done", "bold")
         text.append(f", {state.left:,} left")
@@ -143,12 +153,10 @@ class Board:
         return text
 
     def _speed(self, state: State, now: float, note: str) -> Text:
-        parts = [f"{len(state.running):,} {'job runs' if len(state.running) == 1 else 'jobs run'}"]
-        parts.append(f"{state.jobs:,} left")
+        parts = [_running(state), f"{state.jobs:,} left"]
         if state.images:
             parts.append(f"{state.images:,.0f} images/s")
-        if not state.over:
-            parts.append(ending(state.ends, state.moment, now))
+        parts += _end(state, now)
         return Text(", ".join(parts) + (f"; {note}" if note else ""))
 
     def _rows(self, state: State) -> list[tuple[Running, bool]]:

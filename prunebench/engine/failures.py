@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prunebench.errors import PrunebenchError, readable
-from prunebench.plan import Job
+
+if TYPE_CHECKING:
+    from prunebench.plan import Job
 
 __all__ = ["JobFailed", "WorkerLost", "cause_of", "failing"]
 

@@ -12,7 +12,7 @@ from prunebench.engine.failures import failing
 from prunebench.engine.progress import Look, Running
 from prunebench.store import JobTime, Store, TimesReader
 
-__all__ = ["Looker", "as_time"]
+__all__ = ["Looker", "as_time", "running_of"]
 
 
 class Looker:
@@ -30,7 +30,7 @@ class Looker:
         """Return what the store says now."""
         # Claims are read before outputs: a job that ends meanwhile is found among these, so it is never lost.
         now = self._clock()
-        running = [_running(claim, now) for claim in self._store.running()]
+        running = [running_of(claim, now) for claim in self._store.running()]
         self.times()
         times, self._new = self._new, []
         have = self._store.record_keys() | self._store.measure_keys() | self._store.artifact_keys()
@@ -61,7 +61,7 @@ class Looker:
             return 0
 
 
-def _running(claim: Mapping[str, Any], now: float) -> Running:
+def running_of(claim: Mapping[str, Any], now: float) -> Running:
     """Return what a claim says of the job that it is on."""
     told: Mapping[str, Any] = claim["told"]
     seconds = told.get("seconds")
@@ -78,6 +78,7 @@ def _running(claim: Mapping[str, Any], now: float) -> Running:
         host=str(claim["host"]),
         pid=int(claim["pid"]),
         seconds=max(0.0, float(seconds)),
+        since=str(claim["time"]),
         worker=worker,
         place=place,
         device=device,

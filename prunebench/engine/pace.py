@@ -20,10 +20,16 @@ __all__ = ["Expected", "Pace"]
 FORGETS = 0.97
 """What a job still counts for when the next of its sort has ended: machines get busier, workers more."""
 
+MOST = 5.0
+"""So many times what was expected a job counts for at most, once one of its sort has ended."""
+
 SPREAD = 0.25
 """The standard deviation of the logarithm of one job's seconds, before anything is known of its sort."""
 
-UNKNOWN = (1.0, 0.7, 0.4)
+GPU = 0.1
+"""The ratio that a GPU begins with: what is assumed is assumed of one thread of a processor."""
+
+UNKNOWN = (1.0, 0.7, 0.8)
 """That of the ratio itself: of a device that nothing is known of; of what is done on a known device; of a
 network with which that is done."""
 
@@ -46,7 +52,12 @@ class _Ratio:
         self.count = self.measured = self.assumed = self.squares = 0.0
 
     def add(self, measured: float, assumed: float, expected: float) -> None:
-        """Take in a job; `expected` is the ratio that was believed before."""
+        """Take in a job; `expected` is the ratio that was believed before.
+
+        One that took many times as long (its process had to wait for a disk, say) counts for some times that.
+        """
+        if self.count:
+            measured = min(measured, MOST * expected * assumed)
         residual = math.log(max(measured, 1e-3) / max(expected * assumed, 1e-3))
         for name, value in (("count", 1.0), ("measured", measured), ("assumed", assumed)):
             setattr(self, name, FORGETS * getattr(self, name) + value)
@@ -94,7 +105,7 @@ class Pace:
 
     def _levels(self, sort: Sort, device: str) -> Iterator[tuple[tuple[str, ...], Expected, float]]:
         """Yield the three levels of a sort on a device, with what is believed one level above."""
-        above = Expected(1.0, SPREAD, 0.0)
+        above = Expected(GPU if device.startswith("cuda") else 1.0, SPREAD, 0.0)
         for path, unknown in zip(_paths(sort, device), UNKNOWN, strict=True):
             yield path, above, unknown
             above = self._ratios.get(path, _Ratio()).believed(above, unknown)

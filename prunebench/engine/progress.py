@@ -28,6 +28,10 @@ AWAY = 20.0
 RECENT = 60.0
 """Seconds over which images a second are taken."""
 
+STARTING = 5.0
+"""Seconds that a process's first job must have been assumed to take to be learned from: its process imports
+what it needs then, and reads the data."""
+
 SETTLED = 3.0
 """Seconds of a job after which its own pace says better than its sort how long it will take."""
 
@@ -40,7 +44,9 @@ class Running:
     host: str
     pid: int
     seconds: float
-    """Since it began."""
+    """For how long."""
+    since: str = ""
+    """When it began, as `now_text` spells it, by its host's clock."""
     worker: str = ""
     """What the worker is called, where it is one of several."""
     place: str = ""
@@ -119,14 +125,13 @@ class Progress:
         first: Look,
         *,
         device: str = "cpu",
-        threads: int = 1,
         workers: int = 0,
     ) -> None:
-        """Begin with a first look. `workers` is how many the run has at least, where that is known."""
+        """Begin with a first look; `device` as it is asked for, `workers` how many the run has at least."""
         self.plan = plan
         self.pace = Pace()
         self.workers = workers
-        self._device, self._threads = device, threads
+        self._device = device
         able = [cell for cell in cells if plan.lacks(cell) is None]
         self._cells = len(cells)
         self._undone = {cell.id: cell for cell in cells}
@@ -137,6 +142,8 @@ class Progress:
         targets = [target for cell in able for target in cell.targets]
         self._work = Work(plan, targets, first.have.__contains__)
         self._loads = {key: self._load(key) for key in self._work}
+        self._started: set[str] = set()
+        """Processes that have ended a job."""
         self._seen: dict[str, float] = {}
         """Processes that worked on this, and when last."""
         self._images: deque[tuple[float, float]] = deque()
@@ -267,14 +274,16 @@ class Progress:
 
     def _learn(self, times: Iterable[JobTime]) -> None:
         for time in sorted(times, key=lambda one: one.at):
-            supposed = assumed(time.macs, time.steps, _kind(time.device), self._threads)
-            self.pace.learn((time.kind, time.of), time.device, time.seconds, supposed)
+            supposed = _assumed(time.macs, time.steps)
+            if time.process in self._started or supposed >= STARTING:
+                self.pace.learn((time.kind, time.of), time.device, time.seconds, supposed)
+            self._started.add(time.process)
             if _kind(time.device) == _kind(self._device):
                 self._device = time.device
 
     def _load(self, key: str) -> Load:
         macs, steps = marginal(self.plan, key), planned_steps(self.plan, key)
-        return Load(sort_of(self.plan.jobs[key]), assumed(macs, steps, _kind(self._device), self._threads))
+        return Load(sort_of(self.plan.jobs[key]), _assumed(macs, steps))
 
     def _batch(self, key: str) -> int:
         run: Any = getattr(self.plan.jobs[key].params, "run", None)
@@ -284,6 +293,11 @@ class Progress:
         """Return what most jobs run on now; before any does, what was asked for."""
         devices = [one.device for one in self._running if one.device]
         return max(sorted(set(devices)), key=devices.count) if devices else self._device
+
+
+def _assumed(macs: float, steps: int) -> float:
+    """Return the seconds that a job is assumed to take of one thread; what else it runs on, `Pace` learns."""
+    return assumed(macs, steps, "cpu")
 
 
 def _kind(device: str) -> str:

@@ -84,6 +84,7 @@ class CellItem(pytest.Item):
         from prunebench.store import Unwritable
 
         worker = loaded(self.config, self.path).worker
+        before = len(worker.made)
         try:
             with stopping.listening(), leaving(self.config):
                 jobs = worker.make(self.cell)
@@ -91,6 +92,9 @@ class CellItem(pytest.Item):
             self.session.shouldstop = str(error)
             self.user_properties.append(("prunebench_unwritable", str(error)))
             raise
+        finally:
+            made = [job.key for job in worker.made[before:]]
+            self.user_properties.append(("prunebench_made", made))
         self.user_properties.append(("prunebench_jobs", jobs))
         self.user_properties.append(("prunebench_result", summary(worker, self.cell)))
 

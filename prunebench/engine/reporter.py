@@ -28,9 +28,10 @@ class RunReport:
     idle: set[str] = field(default_factory=set)
     """Cells that were there already when their turn came."""
     made: dict[str, list[str]] = field(default_factory=dict)
-    """The keys of the jobs run, by process, as each said at its end."""
-    reported: dict[str, int] = field(default_factory=dict)
-    """The number of jobs run, by process, as its reports add up: all that is known of one that died."""
+    """The keys of the jobs run, by process: as each said at its end, or as its reports add up, which is all
+    that is known of one that died."""
+    counted: int = 0
+    """The number of jobs run by processes that report nothing."""
     interrupted: bool = False
     unwritable: str = ""
     """Why the store cannot be written, if that ended the run."""
@@ -44,12 +45,7 @@ class RunReport:
     @property
     def jobs(self) -> int:
         """The number of jobs run."""
-        said = {name: len(keys) for name, keys in self.made.items()}
-        return sum({**self.reported, **said}.values())
-
-    def makes(self, cell: PlannedCell) -> bool:
-        """True if a process of this run has made a result of this cell (under another name, say)."""
-        return any(target in keys for keys in self.made.values() for target in cell.targets)
+        return self.counted + sum(map(len, self.made.values()))
 
 
 class CellReporter:
@@ -79,7 +75,6 @@ class CellReporter:
             loaded.worker.store,
             since=loaded.since,
             device=request.device,
-            threads=request.threads,
             workers=1 if workers is None else workers,
             failures=False,  # each cell has an item that reports its own
             quiet=quiet,
@@ -144,8 +139,8 @@ class CellReporter:
             self._report.unwritable = str(properties["prunebench_unwritable"])
             return
         jobs = int(str(properties.get("prunebench_jobs", 0)))
-        process = str(getattr(report, "worker_id", ""))
-        self._report.reported[process] = self._report.reported.get(process, 0) + jobs
+        made = self._report.made.setdefault(str(getattr(report, "worker_id", "")), [])
+        made += map(str, properties.get("prunebench_made", ()))  # type: ignore[call-overload]
         self.cell(
             name,
             result=str(properties.get("prunebench_result", "")),

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,11 @@ def run_cells(
     verbose: bool = False,
     earlier: Earlier | None = None,
     front: Front | None = None,
+    seen: Snapshot | None = None,
 ) -> Outcome:
     """Run the cells (None: all of the plan) that are not done: in this process, on `workers` processes, or
     wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
-    are some.
+    are some. `seen` is an earlier look at the store.
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
     WorkerLost where this process can use its GPU no more: another has to do the rest.
@@ -89,7 +90,7 @@ def run_cells(
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
     wanted = session.plan.cells if cells is None else cells
-    first, since = Snapshot(session.plan, store), now_text()
+    first, since = Snapshot(session.plan, store, before=seen), now_text()
     if earlier is None:
         before = [cell for cell in wanted if first.done(cell)]
     else:
@@ -127,13 +128,13 @@ def run_cells(
         raise report.lost
     if report.problem:
         raise PrunebenchError(report.problem)
-    last = Snapshot(session.plan, store)
+    last = Snapshot(session.plan, store, before=first)
     done = [cell for cell in to_do if last.done(cell)]
     now_done = {cell.id for cell in done}
     failed = {name: error for name, error in report.failed.items() if name not in now_done}
     limit = session.request.limit
     write_last_failed(store.root, session.path, failed=failed, passed=now_done, limit=limit)
-    elsewhere = [cell.id for cell in done if cell.id in report.idle and not report.makes(cell)]
+    elsewhere = [cell.id for cell in _by_others(done, first, report)]
     jobs = report.jobs
     if earlier is not None:
         jobs += earlier.jobs - len(first.remaining(wanted))
@@ -156,6 +157,19 @@ def run_cells(
     return outcome
 
 
+def _by_others(cells: Iterable[PlannedCell], first: Snapshot, report: RunReport) -> Iterator[PlannedCell]:
+    """Yield those cells that another run has made: the first result that a cell lacked says whose it is.
+
+    So of several runs that make a cell together one counts it as its own. Of workers that report nothing it
+    is only known that somebody has made it.
+    """
+    ours = {key for keys in report.made.values() for key in keys}
+    for cell in cells:
+        lacked = next((target for target in cell.targets if not first.have(target)), None)
+        if lacked is not None and lacked not in ours and (report.made or cell.id in report.idle):
+            yield cell
+
+
 def _elsewhere(
     front: Front, assignment: Assignment, worker: Worker, reporter: CellReporter, report: RunReport
 ) -> None:
@@ -170,7 +184,7 @@ def _elsewhere(
             report.interrupted = True
         except PrunebenchError as error:
             report.problem = str(error)
-        report.reported[""] = watch.jobs()
+        report.counted = watch.jobs()
     finally:
         reporter.pytest_sessionfinish()
 

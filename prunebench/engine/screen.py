@@ -56,7 +56,6 @@ class Screen:
         *,
         since: str,
         device: str = "cpu",
-        threads: int = 1,
         workers: int = 0,
         failures: bool = True,
         quiet: bool = False,
@@ -73,7 +72,7 @@ class Screen:
         self._store = Store.open(store.root, create=False, write=False)
         self._looker = Looker(self._store, since=since)
         first = self._looker.look()
-        self._progress = Progress(plan, cells, first, device=device, threads=threads, workers=workers)
+        self._progress = Progress(plan, cells, first, device=device, workers=workers)
         self._state = self._progress.state()
         self._looker.times()  # of earlier runs
         self._times: dict[str, JobTime] = {}

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +221,7 @@ class Session:
 
     def worker(self, store: Store, **options: Any) -> Worker:
         """Return a worker on this plan."""
+        from prunebench.engine.together import run_together
         from prunebench.engine.worker import Worker
         from prunebench.jobs.context import Context
 
@@ -232,6 +234,7 @@ class Session:
             threads=self.request.threads,
             suite=self.plan.suite,
         )
+        context.together = partial(run_together, context=context, request=self.request)
         return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
 
 

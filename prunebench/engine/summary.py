@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from prunebench.numbers import spelled
 from prunebench.percent import accuracy
-from prunebench.plan.params import TrainParams
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -18,6 +17,8 @@ __all__ = ["came_out", "described", "summary"]
 
 def described(job: Job) -> str:
     """Return what a job does, in a few words."""
+    from prunebench.plan.params import TrainParams  # pytest loads this module in everyone's projects
+
     if isinstance(job.params, TrainParams):
         what = "pruned" if job.prunes else "dense"
         return f"train {job.params.run.architecture.name} {what} to step {job.params.step:,}"

@@ -26,8 +26,11 @@ __all__ = ["RESERVE", "TooLarge", "gibibytes", "too_large"]
 RESERVE = 3 << 29
 """Bytes of a GPU that are not counted on: CUDA's own, cuDNN's workspaces, gaps between tensors."""
 
-_OF_MEMORY = {"batch", "micro_batch", "recompute", "optimizer", "momentum"}
+_OF_MEMORY = {"batch", "devices", "micro_batch", "recompute", "optimizer", "momentum"}
 """What of a recipe decides how much memory a step takes."""
+
+_COUNTS = (2, 4, 8)
+"""Devices that a training may be spread over, as machines have them."""
 
 FIRST_ORDER = 3.0
 """A scorer that costs more forward passes than these differentiates a gradient."""
@@ -154,6 +157,12 @@ class _Training:
         less = self._under(recomputing, host)
         if less is not None and less <= memory:
             yield "recompute = true", ", the same cells", less
+        for count in _COUNTS:
+            if (self.recipe.devices or 1) < count <= self.recipe.batch:
+                less = self._under(self.recipe.changed({"devices": count}), host)
+                if less is not None and less <= memory:
+                    yield f"devices = {count}", " each, other cells", less
+                    break
         for recipe in (self.recipe, recomputing):
             if (smaller := self._smaller(recipe, host, memory)) is not None:
                 beside = "" if recipe is self.recipe else " with recompute = true"
@@ -162,7 +171,7 @@ class _Training:
 
     def _smaller(self, recipe: Recipe, host: Host, memory: int) -> tuple[int, int] | None:
         """Return the largest half, quarter, … of a batch that fits, and what it takes."""
-        micro = recipe.micro_batch or recipe.batch
+        micro = recipe.micro_batch or -(-recipe.batch // (recipe.devices or 1))
         while micro > 1:
             micro //= 2
             less = self._under(recipe.model_copy(update={"micro_batch": micro}), host)

@@ -40,8 +40,8 @@ class Snapshot:
     def __init__(
         self, plan: Plan, store: Store, *, before: Snapshot | None = None, without: Collection[str] = ()
     ) -> None:
-        """Look at the store. `before` saves reading again what an earlier look has read; `without` are keys
-        of jobs whose outputs count as missing."""
+        """Look at the store. `before` saves reading again what an earlier look has read and is still there;
+        `without` are keys of jobs whose outputs count as missing."""
         self.plan = plan
         self.store = store
         self._listed = {"record": store.record_keys(), "measure": store.measure_keys()}
@@ -50,7 +50,8 @@ class Snapshot:
         self._without = frozenset(without)
         self._results: dict[str, Record | None] = dict.fromkeys(without)
         if before is not None:
-            self._results |= {key: record for key, record in before._results.items() if record is not None}
+            read = before._results.items()
+            self._results |= {key: one for key, one in read if one is not None and self.listed(key)}
 
     def outdated(self) -> bool:
         """True if results have come to the store, or gone, since this look."""

@@ -24,6 +24,7 @@ from prunebench.training.images.files import anew
 if TYPE_CHECKING:
     from torch import nn
 
+    from prunebench.training.devices import Together
     from prunebench.training.images.data import Data
 
 __all__ = ["Context", "InputChanged", "InputRefused"]
@@ -55,6 +56,10 @@ class Context:
     threads: int = 1
     loaders: int | None = None
     """Processes that read streamed images; None: `default_loaders`. They change no result."""
+    devices: Together | None = None
+    """The devices that train a network together, of which this process is one; None: one alone."""
+    together: Callable[[Job, int], None] | None = None
+    """Runs a training job whose recipe wants so many devices, in processes of their own."""
     checkpoint_seconds: float = 60.0
     progress: Callable[[Job, int, int], None] | None = None
     """Called with a training job, its step and its last step."""

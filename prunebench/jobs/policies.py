@@ -9,6 +9,7 @@ from prunebench.jobs.context import Context, log
 from prunebench.jobs.scoring import blaming_divergence, scoring_of
 from prunebench.plan.params import Policy
 from prunebench.pruning import Mask, MaskForm, make_mask, prunable_weights, score_network
+from prunebench.training.devices import ALONE, apart
 from prunebench.training.gradual import GradualMask
 from prunebench.training.streams import stream
 
@@ -24,7 +25,7 @@ def gradual_mask(policy: Policy, module: nn.Module, context: Context) -> Gradual
     rng = stream(policy.scoring.seed, "scores")
 
     def select(step: int, mask: Mask, kept: int) -> Mask:
-        network = copy.deepcopy(module).to(policy.scoring.scorer.device)
+        network = apart(copy.deepcopy(module)).to(policy.scoring.scorer.device)
         draws = rng.child("step", step)
         with blaming_divergence(network, scoring, step):
             scores = score_network(network, scoring, mask=mask, rng=draws, warn=log.warning)
@@ -32,4 +33,4 @@ def gradual_mask(policy: Policy, module: nn.Module, context: Context) -> Gradual
         return make_mask(scores, form, scoring, mask=mask)
 
     full = Mask.full(prunable_weights(module, scoring.of, scoring.except_))
-    return GradualMask(policy.shrinking, full, select)
+    return GradualMask(policy.shrinking, full, (context.devices or ALONE).chosen(select))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from prunebench import stopping
+from prunebench.errors import ComponentError, UsageError
 from prunebench.isolation import isolated
 from prunebench.jobs.binding import state_of
 from prunebench.jobs.context import Context, log
@@ -21,14 +22,23 @@ from prunebench.jobs.states import mask_from, pack_state, unpack_state
 from prunebench.plan.job import Job
 from prunebench.plan.params import FromInit, TrainParams
 from prunebench.store import Damaged, Missing, Store
+from prunebench.training.devices import ALONE
 from prunebench.training.loop import train
 from prunebench.training.numerics import numerics_class
 from prunebench.training.state import State
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-__all__ = ["Progress", "advance", "commit", "run_train", "start"]
+    from prunebench.training.images.data import Data
+    from prunebench.training.policy import MaskPolicy
+
+__all__ = ["Progress", "advance", "commit", "help_train", "run_train", "start"]
+
+
+SHARE, LONGEST = 0.02, 1800.0
+"""Checkpoints take at most this share of a training's time, but are not rarer than so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +64,34 @@ def run_train(job: Job, context: Context) -> None:
     A loss that is not finite ends the run; its state is committed as diverged, without tensors, naming run
     and step, and everything that is made from it is diverged too.
     """
+    params = job.params_as(TrainParams)
+    if params.run.recipe.devices is not None and context.devices is None and params.step > params.run.start:
+        start(job, context)  # what cannot be read is made again by this worker
+        _run_together(job, context, params.run.recipe.devices)
+        return
     progress = start(job, context)
+    if context.devices is not None:
+        context.devices.given((progress.state, _is_behind(progress, params.step)))
     with stopping.held():  # told to stop in its last step, the run is committed all the same
         commit(job, context, advance(job, context, progress))
+
+
+def help_train(job: Job, context: Context) -> None:
+    """Train along with the first of several devices, which runs the job; nothing is kept here."""
+    assert context.devices is not None
+    state, behind = context.devices.given(None)
+    if state is not None and behind:
+        params = job.params_as(TrainParams)
+        _train(job, context, state, params.step, *_prepared(job, context))
+
+
+def _run_together(job: Job, context: Context, count: int) -> None:
+    """Run a job on several devices. Raises: UsageError where nothing here starts processes for them."""
+    if context.together is None:
+        raise UsageError(f"devices = {count}: whoever runs this job starts no processes for several devices")
+    context.together(job, count)
+    if not context.store.has_artifact(job.key):
+        raise ComponentError("the processes that trained it together have ended without its state")
 
 
 def start(job: Job, context: Context) -> Progress:
@@ -80,27 +115,12 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
         return progress
     log.info("from step %d to step %d", state.step, step)
     began, provenance = time.monotonic(), dict(progress.provenance)
-    if step > state.step or progress.unfinished:
-        run = params.run
-        with stopping.released():
-            module = context.network(run.architecture, None, run.seed)
-            data = context.data(run.data, context.device).limited(run.recipe.limit)
-            policy = gradual_mask(run.policy, module, context) if run.policy else None
+    if _is_behind(progress, step):
+        prepared = _prepared(job, context)
+        data = prepared[1]
         provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
-        # told to stop, the loop commits a checkpoint of the step that it is at
-        with stopping.held(), isolated(context.host.who("architectures", run.architecture.name)):
-            state = train(
-                module,
-                state,
-                params.recipe,
-                data,
-                seed=run.seed,
-                to_step=step,
-                device=context.device,
-                policy=policy,
-                on_step=_reporter(job, context),
-                checkpoint=_Checkpoints(job, context, replace(progress, provenance=provenance)),
-            )
+        checkpoints = _Checkpoints(job, context, replace(progress, provenance=provenance))
+        state = _train(job, context, state, step, *prepared, checkpoints)
     spent = provenance.get("time", {"train_seconds": 0.0, "trained_steps": 0})
     assert progress.state is not None
     provenance["time"] = {
@@ -108,6 +128,48 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
         "trained_steps": spent["trained_steps"] + state.step - progress.state.step,
     }
     return replace(progress, state=state, unfinished=False, provenance=provenance)
+
+
+def _is_behind(progress: Progress, step: int) -> bool:
+    """True if there is something to train, or to evaluate, on the way to a step."""
+    return progress.state is not None and (step > progress.state.step or progress.unfinished)
+
+
+def _prepared(job: Job, context: Context) -> tuple[nn.Module, Data, MaskPolicy | None]:
+    """Return the network, the data and the policy of a job's run."""
+    run = job.params_as(TrainParams).run
+    with stopping.released():
+        module = context.network(run.architecture, None, run.seed)
+        data = context.data(run.data, context.device).limited(run.recipe.limit)
+        return module, data, gradual_mask(run.policy, module, context) if run.policy else None
+
+
+def _train(
+    job: Job,
+    context: Context,
+    state: State,
+    step: int,
+    module: nn.Module,
+    data: Data,
+    policy: MaskPolicy | None,
+    checkpoints: _Checkpoints | None = None,
+) -> State:
+    """Train from a state to a step; told to stop, the loop commits a checkpoint of the step that it is at."""
+    params = job.params_as(TrainParams)
+    with stopping.held(), isolated(context.host.who("architectures", params.run.architecture.name)):
+        return train(
+            module,
+            state,
+            params.recipe,
+            data,
+            seed=params.run.seed,
+            to_step=step,
+            device=context.device,
+            policy=policy,
+            on_step=_reporter(job, context),
+            checkpoint=checkpoints,
+            devices=context.devices or ALONE,
+        )
 
 
 def commit(job: Job, context: Context, progress: Progress) -> None:
@@ -150,16 +212,24 @@ class _Checkpoints:
         params = job.params_as(TrainParams)
         self._run, self._context, self._meta = params.run_key, context, _meta(params, progress)
         self._last = time.monotonic()
+        self._took = 0.0
 
     def due(self, step: int) -> bool:
-        return stopping.requested() or time.monotonic() - self._last >= self._context.checkpoint_seconds
+        return stopping.requested() or time.monotonic() - self._last >= self._interval()
+
+    def _interval(self) -> float:
+        """Return the seconds between two: more where the last one took long, on a slow disk, say."""
+        wanted = self._context.checkpoint_seconds
+        return max(wanted, min(self._took / SHARE, LONGEST)) if wanted else 0.0
 
     def save(self, state: State) -> None:
+        began = time.monotonic()
         run, store = self._run, self._context.store
         tensors, meta = pack_state(state)
         store.write_artifact(f"{run}@{state.step}", tensors, {**self._meta, **meta}, checkpoint=True)
         _drop_checkpoints(run, state.step, store)
         self._last = time.monotonic()
+        self._took = self._last - began
         log.info("checkpoint at step %d", state.step)
         stopping.check()
 

@@ -70,6 +70,8 @@ class Refusals:
             return place.architecture
         if cell.form.scorer is not None and round(float(cell.density) * setting.network.prunable) < 1:
             return cell.density_place
+        if _cannot_be_shared(cell.recipe, setting):
+            return place.recipe.spelled("devices")
         for key, point, recipe in _points(self._builder, cell):
             if _lies_beyond(point, recipe, setting):
                 if _named(point) == "rewind":
@@ -97,6 +99,14 @@ def _named(point: Point) -> str:
 def _lies_beyond(point: Point, recipe: Recipe, setting: Setting) -> bool:
     try:
         recipe.step_of(point, setting.data.examples)
+    except UsageError:
+        return True
+    return False
+
+
+def _cannot_be_shared(recipe: Recipe, setting: Setting) -> bool:
+    try:
+        recipe.check_shares(setting.data.examples)
     except UsageError:
         return True
     return False

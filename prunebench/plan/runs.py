@@ -119,6 +119,7 @@ def _train(
     extra: float = 0.0,
 ) -> str:
     """Add the job "train this run to this step"; the run's key holds all that decides its bits."""
+    recipe.check_shares(setting.data.examples)
     run = Run(
         architecture=setting.architecture,
         origin=origin,

@@ -96,7 +96,7 @@ class Folder:
 
     def path(self, part: str, key: str, suffix: str) -> Path:
         """Return the path of a key's file, in a folder of its first two characters."""
-        return self.root / part / key[:2] / f"{key}{suffix}"
+        return self.root.joinpath(part, key[:2], f"{key}{suffix}")
 
     def names(self, part: str) -> Iterator[str]:
         """Yield the names of all files of a part, in no particular order."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from prunebench.store._commit import Leftover, listing, reading, server_now, writing
 from prunebench.store._folder import Folder
 
-__all__ = ["OLD", "sweep_temporary"]
+__all__ = ["OLD", "leftovers", "sweep_temporary"]
 
 OLD = 86_400.0
 """Seconds after which a temporary file of another host counts as left over."""
@@ -24,28 +27,32 @@ def _files(root: Path) -> list[Path]:
         return [folder / name for folder in folders for name in listing(folder, strict=False)]
 
 
-def sweep_temporary(folder: Folder, old: float) -> list[Path]:
-    """Remove temporary files of this host's dead processes, and those far older than a file touched now.
+def leftovers(root: Path, old: float = OLD, *, now: float | None = None) -> Iterator[Path]:
+    """Yield the temporary files of this host's dead processes, and those far older than a file touched now.
 
-    Those of living processes, and younger ones of other hosts, stay. Returns what was removed.
+    Those of living processes, and younger ones of other hosts, are left out. `now` is the time of the file
+    server; None: that of this host, so that nothing is written.
     """
-    folder.changing()
-    removed = []
-    now: float | None = None
-    for path in _files(folder.root):
+    now = time.time() if now is None else now
+    for path in _files(root):
         leftover = Leftover.parse(path.name)
         if leftover is None:
             continue
+        if leftover.owner.here:
+            if leftover.owner.dead():
+                yield path
+            continue
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if now - os.stat(path).st_mtime >= old:
+                yield path
+
+
+def sweep_temporary(folder: Folder, old: float) -> list[Path]:
+    """Remove `leftovers`, by the file server's clock; return what was removed."""
+    folder.changing()
+    removed = []
+    for path in leftovers(folder.root, old, now=server_now(folder.root)):
         with writing(path):
-            if not leftover.owner.here:
-                now = server_now(folder.root) if now is None else now
-                try:
-                    if now - os.stat(path).st_mtime < old:
-                        continue
-                except FileNotFoundError:
-                    continue
-            elif not leftover.owner.dead():
-                continue
             path.unlink(missing_ok=True)
             removed.append(path)
     return sorted(removed)

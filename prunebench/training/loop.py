@@ -10,6 +10,7 @@ from torch import nn
 
 from prunebench import stopping
 from prunebench.errors import UsageError
+from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.data import Data
 from prunebench.training.numerics import deterministic
 from prunebench.training.policy import FixedMask, MaskPolicy, check_pruned
@@ -43,13 +44,15 @@ def train(
     policy: MaskPolicy | None = None,
     on_step: Callable[[int, int], None] | None = None,
     checkpoint: Checkpoint | None = None,
+    devices: Devices = ALONE,
 ) -> State:
     """Train from `state` to `to_step` of the recipe's schedule and return the state there.
 
     `state` is left as it is; `module` is its architecture, and holds the returned weights on the device
     afterwards. Going on from any state gives the same bits as never having stopped. `policy` decides what is
     pruned while training; by default `state.mask` is, to the end. `on_step(step, to_step)` is called after
-    each step, `checkpoint` asked after each but the last.
+    each step, `checkpoint` asked after each but the last. Where several `devices` train the network together,
+    each is a process that calls this with the same arguments; only the first has a checkpoint.
 
     A loss that is not finite ends the run: the state returned has `diverged` set to that step's number and is
     the one before it, with the curve so far (BatchNorm has seen the step's batch). A state that has diverged
@@ -71,7 +74,7 @@ def train(
         )
     device = torch.device(device)
     with deterministic(device), keep_global_state(device), torch.enable_grad():
-        run = Stepper(module, state, recipe, data.to(device), seed, device, policy or FixedMask())
+        run = Stepper(module, state, recipe, data.to(device), seed, device, policy or FixedMask(), devices)
         _advance(run, to_step, _block(device), on_step, checkpoint)
         if run.policy.mask is not None:
             check_pruned(run.parameters, run.policy.mask)
@@ -102,8 +105,11 @@ def _advance(
     while run.step < to_step and run.diverged is None:
         made = run.make_step(look=safe is None)
         evaluates, last = run.evaluates(), run.step == to_step
-        saves = checkpoint is not None and not last and checkpoint.due(run.step)
-        looks = safe is not None and (evaluates or saves or last or run.step - safe.step >= block)
+        ends = safe is not None and (evaluates or last or run.step - safe.step >= block)
+        # several devices look in the same steps, whatever the clock of one of them says
+        may_save = run.devices.count == 1 or safe is None or ends
+        saves = checkpoint is not None and not last and may_save and checkpoint.due(run.step)
+        looks = safe is not None and (saves or ends)
         if not made or (looks and not run.settle()):
             if safe is None:
                 return

@@ -33,7 +33,8 @@ class TrainingMemory:
 
     held: int
     """Between steps: weights and buffers, what the optimiser keeps, a mask's factors; and once more all but
-    those, as the state to go back to where a loss turns out not to be finite."""
+    those, as the state to go back to where a loss turns out not to be finite. Of several devices each has
+    gradients in buckets as well."""
     step: int
     """What a step adds at its largest: images, activations, gradients."""
     evaluation: int
@@ -99,7 +100,7 @@ def training_memory(
     buffers = sum(buffer.nbytes for buffer in module.buffers())
     state = (1 + slots) * weights * FLOAT + buffers
     return TrainingMemory(
-        held=2 * state + prunable * FLOAT,
+        held=2 * state + prunable * FLOAT + (weights * FLOAT if recipe.devices else 0),
         step=_step(module, recipe, shape, task),
         evaluation=_evaluation(module, shape),
     )
@@ -112,7 +113,7 @@ def _images(examples: int, shape: tuple[int, int, int]) -> torch.Tensor:
 
 def _step(module: nn.Module, recipe: Recipe, shape: tuple[int, int, int], task: str) -> int:
     """Return what a step adds: with micro-batches two forward passes are enough to see it."""
-    examples = recipe.batch
+    examples = -(-recipe.batch // (recipe.devices or 1))
     micro = min(recipe.micro_batch or examples, examples)
     module.train()
     forward = recomputing(module) if recipe.recompute else module

@@ -141,6 +141,11 @@ class Recipe(BaseModel):
     precision: Literal["float32"] = "float32"
     micro_batch: Annotated[int, Field(ge=1)] | None = None
     """Examples per forward pass where a batch does not fit; BatchNorm sees it, so it is part of the run."""
+    devices: Annotated[int, Field(ge=2, le=1024)] | None = None
+    """Devices that train the network together, each on its part of every batch; None: one. Sums are rounded
+    otherwise, so it is part of the run."""
+    batch_norm: Literal["per-device", "synchronized"] | None = None
+    """With several devices: BatchNorm's statistics are of each device's examples, or of the whole batch."""
     recompute: bool | None = None
     """Only what goes into a network's blocks is kept for the backward pass, the rest is computed again: less
     memory, more time, the same bits (`prunebench.training.recompute`). It is part of no cell."""
@@ -156,6 +161,8 @@ class Recipe(BaseModel):
         optimizer = OPTIMIZERS.get(str(values.get("optimizer", "sgd")))
         takes = optimizer.takes if optimizer else {}
         unsaid = [name for name in takes if values.get(name, cls.model_fields[name].default) is None]
+        if values.get("devices") is not None and values.get("batch_norm") is None:
+            values = {**values, "batch_norm": "per-device"}
         return {**values, **{name: takes[name] for name in unsaid}}
 
     @field_validator("optimizer", mode="before")
@@ -183,6 +190,7 @@ class Recipe(BaseModel):
                 raise ValueError(f"{self.optimizer} takes no {name}; allowed: {allowed}")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
+        self._check_devices()
         if list(self.drops) != sorted(set(self.drops)):
             raise ValueError(f"drops must rise, found {list(self.drops)}")
         if self.decay == "cosine" and self.drops:
@@ -195,6 +203,15 @@ class Recipe(BaseModel):
                 "{share = x}"
             )
         return self
+
+    def _check_devices(self) -> None:
+        if self.devices is None:
+            if self.batch_norm is not None:
+                raise ValueError(f"batch_norm = {self.batch_norm!r} needs devices = 2 or more")
+        elif self.devices > self.batch:
+            raise ValueError(f"devices = {self.devices} cannot share batches of {self.batch}")
+        elif self.micro_batch == 1:
+            raise ValueError("devices need a micro_batch of 2 or more: some have an example less than others")
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """Return the recipe with changes, validated anew; another optimiser begins with its own defaults.
@@ -214,6 +231,19 @@ class Recipe(BaseModel):
         """Return the optimiser steps in a pass over `examples` training examples."""
         whole, rest = divmod(self.limited(examples), self.batch)
         return whole + (1 if rest and (self.last_batch == "keep" or not whole) else 0)
+
+    def batch_at(self, position: int, examples: int) -> int:
+        """Return how many examples the batch number `position` of an epoch has."""
+        return min(self.batch, self.limited(examples) - position * self.batch)
+
+    def check_shares(self, examples: int) -> None:
+        """Raise UsageError where the last batch of an epoch has fewer examples than there are devices."""
+        last = self.batch_at(self.steps_per_epoch(examples) - 1, examples)
+        if self.devices is not None and last < self.devices:
+            raise UsageError(
+                f"the last batch of an epoch has {last} of {self.limited(examples)} examples, too few for "
+                f"devices = {self.devices}: another batch, or last_batch = 'drop'"
+            )
 
     def total_steps(self, examples: int) -> int:
         """Return the optimiser steps of the whole schedule; a part epoch is rounded up."""

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.batches import make_batches
 from prunebench.training.images.data import Data
 from prunebench.training.optimizers import OPTIMIZERS, load_slots, slots_of
@@ -33,15 +34,18 @@ class Stepper:
         seed: int,
         device: torch.device,
         policy: MaskPolicy,
+        devices: Devices = ALONE,
     ) -> None:
+        self.devices = devices
         self.recipe, self.data, self.seed, self.device, self.policy = recipe, data, seed, device, policy
         self.channels_last = any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules())
         self.module = module.to(device)
         if self.channels_last:
             self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module.train()
-        self._forward = recomputing(self.module) if recipe.recompute else self.module
-        self.batches = make_batches(data, recipe, seed, channels_last=self.channels_last)
+        self._network = devices.joined(self.module, recipe)
+        self._forward = recomputing(self._network) if recipe.recompute else self._network
+        self.batches = make_batches(data, recipe, seed, channels_last=self.channels_last, devices=devices)
         self.parameters = dict(self.module.named_parameters())
         self._task = TASKS[data.task]
         self._loss = self._task.loss(recipe)
@@ -95,8 +99,8 @@ class Stepper:
             self._start_epoch(epoch)
         # for dropout: a step's noise is its own, wherever a run starts
         seed_torch(self._noise[position], self.device)
-        x, y = self.batches(self.step)
-        loss = self._backward(x, y, look)
+        size = self.recipe.batch_at(position, self.batches.examples)
+        loss = self._backward(*self.batches(self.step), size, look)
         if loss is None or not self._update(self._rates[position]):
             if look:
                 self.diverged = epoch * self.batches.per_epoch + position + 1
@@ -104,28 +108,32 @@ class Stepper:
         if self.policy.mask is not self._mask:
             self._note_change()
         if isinstance(loss, torch.Tensor):
-            self.pending.append((loss, len(y)))
+            self.pending.append((loss, size))
         else:
-            self._count(loss, len(y))
+            self._count(loss, size)
         return True
 
-    def _backward(self, x: torch.Tensor, y: torch.Tensor, look: bool) -> float | torch.Tensor | None:
-        """Return a batch's loss, the gradients made; with `look` None where it is not finite."""
-        size = len(y)
-        micro = min(self.recipe.micro_batch or size, size)
+    def _backward(
+        self, x: torch.Tensor, y: torch.Tensor, size: int, look: bool
+    ) -> float | torch.Tensor | None:
+        """Return the loss of a batch of `size`, the gradients made; with `look` None where it is not finite.
+
+        x, y: what there is here of the batch
+        """
+        passes = self.devices.passes(size, self.recipe.micro_batch)
         self.drop_gradients()
         loss: float | torch.Tensor = 0.0
-        for start in range(0, size, micro):
-            inputs, targets = (
-                (x, y) if micro == size else (x[start : start + micro], y[start : start + micro])
-            )
-            part = self._loss(self._forward(inputs), targets)
-            if micro < size:
-                part = part * (len(targets) / size)  # the sum of the parts is the mean over the batch
-            loss = loss + (part.item() if look else part.detach().double())
-            if look and not math.isfinite(loss):
-                return None
-            part.backward()  # type: ignore[no-untyped-call]
+        for number, examples in enumerate(passes):
+            inputs, targets = (x, y) if len(passes) == 1 else (x[examples], y[examples])
+            with self.devices.passing(self._network, number, len(passes)):
+                part = self._loss(self._forward(inputs), targets)
+                if len(targets) < size:
+                    part = part * (len(targets) / size)  # the sum of the parts is the mean over the batch
+                told = self.devices.total(part)
+                loss = loss + (told.item() if look else told.detach().double())
+                if look and not math.isfinite(loss):
+                    return None
+                part.backward()  # type: ignore[no-untyped-call]
         return loss
 
     def _update(self, rate: float) -> bool:
@@ -191,8 +199,9 @@ class Stepper:
 
     def evaluate(self) -> None:
         """Add a point to the curve, or mark the run as diverged where the evaluation's loss is not finite."""
-        measured = self._task.evaluate(self.module, self.data, self.channels_last)
-        if not math.isfinite(measured["loss"]):
+        first = self.devices.first
+        measured = self._task.evaluate(self.module, self.data, self.channels_last) if first else {}
+        if not self.devices.agreed(not measured or math.isfinite(measured["loss"])):
             self.diverged = self.step
             return
         train_loss = self.meter["loss"] / self.meter["examples"]

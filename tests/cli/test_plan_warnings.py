@@ -115,6 +115,7 @@ def test_the_gpu_at_hand_is_asked(planned: Any, monkeypatch: pytest.MonkeyPatch)
         torch.cuda, "get_device_properties", lambda number: SimpleNamespace(total_memory=sizes[number])
     )
     assert planned("", "--device", "cuda")["gpu_memory"] == 12 << 30
+    assert planned("", "--device", "cuda", "--workers-per-gpu", "2")["gpu_memory"] == 6 << 30
 
 
 @pytest.mark.parametrize("size", ["80", "many", "0GiB", "80GiBs", "-3GB"])

@@ -291,7 +291,7 @@ def test_interrupted_is_exit_code_130_and_the_same_command_goes_on(place: Any) -
         time.sleep(0.1)
     running = place.json("status", long)["running"]
     assert psutil.Process(running[0]["pid"]).ppid() == process.pid  # it works for the one that was called
-    assert running[0]["what"].startswith("train to step")
+    assert running[0]["what"].startswith("train ")
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -75,6 +75,19 @@ def test_a_scorer_that_exits_the_process_is_a_failed_attempt_and_the_rest_is_mad
     assert "2 cells made here, 0 done before, 1 failed" in err
 
 
+@pytest.mark.parametrize("how", ["os._exit(7)", "os.kill(os.getpid(), 9)"])
+def test_a_worker_that_cannot_start_ends_at_once(planned: Any, how: str) -> None:
+    """A plugin whose import ends the process, as where memory is short: it is not started again and again."""
+    place, path = planned
+    place.write("dying.py", DYING + f"\n{how}\n")
+    out, err = worker(path).communicate(timeout=60)
+    assert out == ""
+    assert "Error: a plugin's code ended the run: the process " in err
+    assert ("exit code 7" in err) == ("exit" in how)
+    assert len(err.splitlines()) == 1
+    assert not (place.store / "attempts").exists()
+
+
 def test_told_to_stop_it_leaves_and_the_next_one_goes_on(planned: Any) -> None:
     place, path = planned
     place.write("what", "wait")
@@ -121,7 +134,7 @@ def test_it_prints_a_line_a_cell_and_counts(planned: Any) -> None:
         (["--max-jobs", "0"], "0 is not in the range"),
         (["-q", "-v"], "-q and -v: give one of them"),
         (["--device", "tpu"], "--device: found 'tpu'"),
-        (["--device", "cuda"], "sees no GPU"),
+        (["--device", "cuda"], "--device: cuda was asked for"),
         (["-k", "nothing"], "-k 'nothing' matches none of 3 cells"),
         (["--plugin", "absent.py"], "absent.py cannot be loaded: there is no such file"),
         (["--store", "elsewhere"], "and --store says"),

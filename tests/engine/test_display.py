@@ -59,7 +59,7 @@ def test_it_says_what_runs_where_and_how_far() -> None:
     other = job(4242, 4000.0, "node-17-ffffffff", place="cpu")
     lines = drawn(board, state((other, mine)), 110, note="12 pilots queued")
     assert "41 of 102 cells done, 51 left, 1 failed, 9 blocked" in lines[0]
-    assert lines[1] == "2 jobs run, 210 left, 1,234 images/s, ends 12:05–12:19; 12 pilots queued"
+    assert lines[1] == "2 jobs running, 210 left, 1,234 images/s, ends 12:05–12:19; 12 pilots queued"
     assert lines[2].split() == [
         "gw0",
         "gpu",
@@ -138,8 +138,9 @@ def test_time_that_has_passed_since_it_was_reckoned_is_taken_off() -> None:
 
 def test_a_log_has_all_of_it_in_one_line() -> None:
     assert line_of(state((job(1),)), NOON, "3 pilots queued") == (
-        "41 of 102 cells done, 51 left, 1 failed, 9 blocked; 1 job runs; 1,234 images/s; ends 12:05–12:19; "
+        "41 of 102 cells done, 51 left, 1 failed, 9 blocked; 1 job running; 1,234 images/s; ends 12:05–12:19; "
         "3 pilots queued"
     )
+    assert line_of(state(workers=0), NOON).endswith("1,234 images/s; nobody works on it now")
     over = state(done=102, left=0, failed=0, blocked=0, images=None, ends=Ends(0, 0, 0, True))
-    assert line_of(over, NOON) == "102 of 102 cells done, 0 left; 0 jobs run"
+    assert line_of(over, NOON) == "102 of 102 cells done, 0 left; 0 jobs running"

@@ -58,7 +58,7 @@ def test_at_half_time_of_the_quick_suite_the_end_is_known_to_a_fifth(quick: Plan
         left = end / 2
         assert abs(state.ends.middle - left) < 0.2 * left, (seed, state.ends.middle / left)
         within += state.ends.low <= left <= state.ends.high
-        assert state.ends.high < 1.75 * state.ends.low
+        assert state.ends.high < 1.9 * state.ends.low
         assert state.ends.measured
     assert within >= 3
 
@@ -176,7 +176,7 @@ def test_pace_goes_from_the_general_to_the_particular_without_jumps() -> None:
     assert pace.expected(train, "cpu").ratio == pytest.approx(2, rel=0.02)
     assert pace.expected(other, "cpu").ratio == pytest.approx(2, rel=0.1)
     assert pace.expected(other, "cpu").doubt > pace.expected(train, "cpu").doubt
-    assert pace.expected(train, "cuda").ratio == 1
+    assert pace.expected(train, "cuda A100").ratio == 0.1
     assert not pace.measured(other, "cpu")
     pace.learn(other, "cpu", 12.0, 2.0)
     assert pace.expected(other, "cpu").ratio == pytest.approx(4, rel=0.15)

@@ -137,6 +137,7 @@ def test_names_with_dots_are_printed_whole(project: Any) -> None:
 
 def test_every_option_of_run_has_its_counterpart() -> None:
     """Added to pytest under --prunebench-…, but for those that pytest has itself; all are documented."""
+    from prunebench.cli._engines import _belonging
     from prunebench.cli.run import command
     from prunebench.engine import pytest_plugin
 
@@ -144,6 +145,8 @@ def test_every_option_of_run_has_its_counterpart() -> None:
     ours -= {"--lf", "--quiet", "--verbose", "--json", "--no-table"}
     ours -= {"--strict"}  # a check that fails is an item that fails
     ours -= {"--again"}  # what it sets aside, it sets aside once, before pytest begins
+    ours -= {"--workers", "--workers-per-gpu", "--gpus-per-worker"}  # how many there are is pytest-xdist's
+    ours -= {"--engine", *(flag for flag, _ in _belonging().values())}  # pytest itself is the local one
     theirs: set[str] = set()
     group = SimpleNamespace(addoption=lambda name, **_: theirs.add(name))
     pytest_plugin.pytest_addoption(SimpleNamespace(getgroup=lambda *_: group))  # type: ignore[arg-type]

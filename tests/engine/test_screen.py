@@ -109,7 +109,10 @@ def test_a_log_has_a_line_a_minute(
         until(lambda: file.getvalue().count("pilots") > 1)
         engine.make(engine.plan.cells[0])
         until(lambda: "1 of 3 cells done, 2 left" in file.getvalue())
-    assert re.match(r"\d\d:\d\d  0 of 3 cells done, 3 left; 0 jobs run; ends ", file.getvalue())
+    assert re.match(
+        r"\d\d:\d\d  0 of 3 cells done, 3 left; 0 jobs running; nobody works on it now; 3 pilots",
+        file.getvalue(),
+    )
     assert not quiet.getvalue()
 
 

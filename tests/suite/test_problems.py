@@ -13,8 +13,8 @@ from prunebench.suite import Suite
 METHODS = "after, grasp, grasp-inverted, magnitude, none, random, snip, synflow"
 FORM = "allocation, alter, as, clock, find, keep, method, prunable, regrowth, schedule, score_at, scorer, train_from, unit"
 RECIPE = (
-    "augment, batch, betas, decay, drop_factor, drops, epochs, eps, evaluate, init, label_smoothing, last_batch, "
-    "lr, micro_batch, momentum, nesterov, optimizer, precision, recompute, rewind, warmup, weight_decay"
+    "augment, batch, batch_norm, betas, decay, devices, drop_factor, drops, epochs, eps, evaluate, init, label_smoothing, "
+    "last_batch, lr, micro_batch, momentum, nesterov, optimizer, precision, recompute, rewind, warmup, weight_decay"
 )
 KEYS = (
     "ablations, architecture, dataset, dense, densities, exclude, find, for, measures, methods, name, only, overrides, "

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 
+from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.augment import make_augmentations
 from prunebench.training.images.data import Data
 from prunebench.training.images.normalize import Normalization
@@ -26,12 +27,17 @@ class BatchesOf(Protocol):
         """Return (float32 normalised images N×C×H×W, labels) of the step after `step` steps."""
 
 
-def make_batches(data: Data, recipe: Recipe, seed: int, *, channels_last: bool = False) -> BatchesOf:
-    """Return the batches of a run on some data: held on the device, or read from files."""
+def make_batches(
+    data: Data, recipe: Recipe, seed: int, *, channels_last: bool = False, devices: Devices = ALONE
+) -> BatchesOf:
+    """Return the batches of a run on some data: held on the device, or read from files.
+
+    Of each batch there is what `devices` has here of it.
+    """
     if isinstance(data.images, ImagesOnDisk):
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        return BatchesFromDisk(data.images, data.labels, recipe, seed, data.mean, data.std, layout)
-    return Batches(data, recipe, seed, channels_last=channels_last)
+        return BatchesFromDisk(data.images, data.labels, recipe, seed, data.mean, data.std, layout, devices)
+    return Batches(data, recipe, seed, channels_last=channels_last, devices=devices)
 
 
 class Batches:
@@ -41,8 +47,17 @@ class Batches:
     are by position in the epoch, from stream(seed, "augment", e, its name).
     """
 
-    def __init__(self, data: Data, recipe: Recipe, seed: int, *, channels_last: bool = False) -> None:
+    def __init__(
+        self,
+        data: Data,
+        recipe: Recipe,
+        seed: int,
+        *,
+        channels_last: bool = False,
+        devices: Devices = ALONE,
+    ) -> None:
         assert isinstance(data.images, torch.Tensor)
+        self._devices = devices
         self._recipe, self._seed, self._channels_last = recipe, seed, channels_last
         self.examples = len(data.images)
         self.per_epoch = recipe.steps_per_epoch(self.examples)
@@ -65,7 +80,9 @@ class Batches:
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._start(epoch)
-        part = slice(position * self._recipe.batch, (position + 1) * self._recipe.batch)
+        start = position * self._recipe.batch
+        here = self._devices.part(self._recipe.batch_at(position, self.examples))
+        part = slice(start + here.start, start + here.stop)
         chosen = self._order[part]
         images = self._rows.index_select(0, chosen).view(-1, *self._row_shape)
         for augmentation, draws in zip(self._augmentations, self._draws, strict=True):

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from prunebench.errors import DataError, UsageError
 from prunebench.process import gpus_of_slot, shared_by
+from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.augment import Augmentation, make_augmentations
 from prunebench.training.images.files import ImageFiles
 from prunebench.training.images.normalize import Normalization
@@ -164,7 +165,9 @@ class BatchesFromDisk:
         mean: Sequence[float],
         std: Sequence[float],
         layout: torch.memory_format = torch.contiguous_format,
+        devices: Devices = ALONE,
     ) -> None:
+        self._devices = devices
         self._images, self._labels, self._recipe, self._seed = images, labels, recipe, seed
         self._layout = layout
         self._normalized = Normalization(mean, std, images.device)
@@ -195,19 +198,22 @@ class BatchesFromDisk:
         return self._normalized(images), self._in_order[self.part(position)]
 
     def part(self, position: int) -> slice:
-        """Return the positions in the epoch of its batch number `position`."""
-        return slice(position * self._recipe.batch, min((position + 1) * self._recipe.batch, self.examples))
+        """Return the positions in the epoch of its batch number `position`: of what of it is read here."""
+        start = position * self._recipe.batch
+        here = self._devices.part(self._recipe.batch_at(position, self.examples))
+        return slice(start + here.start, start + here.stop)
 
     def wanted(self, epoch: int, position: int) -> Iterator[list[_Wanted]]:
         """Yield what the batches of an epoch hold, from one on."""
         of_epoch = stream(self._seed, "augment", epoch)
         streams = [(one, of_epoch.child(one.name)) for one in self._augmentations]
-        before = self.part(position).start
-        for one, draws in streams:
-            _skip(one, draws, before)
+        drawn = 0
         for number in range(position, self.per_epoch):
             part = self.part(number)
+            for one, draws in streams:
+                _skip(one, draws, part.start - drawn)
             rows = [one.draw(draws, part.stop - part.start) for one, draws in streams]
+            drawn = part.stop
             yield [(int(image), tuple(row[k] for row in rows)) for k, image in enumerate(self._order[part])]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from prunebench.errors import DataError, UsageError
+from prunebench.training.devices import Together
 from prunebench.training.images.batches import make_batches
 from prunebench.training.images.data import Data, scoring_batch
 from prunebench.training.images.files import ImageFiles
@@ -104,6 +106,22 @@ def test_a_step_is_the_same_wherever_one_starts(folder: Path) -> None:
         through(step)
     assert torch.equal(through(6)[0], alone)
     assert torch.equal(through(6)[0], alone)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_devices_have_the_parts_of_the_batch_of_one(folder: Path, held: bool) -> None:
+    """Each reads and draws for its own examples alone, wherever it starts; the last batch has six."""
+    images = data(folder)
+    if held:
+        images = replace(images, images=images.images[:])
+    recipe = RECIPE.model_copy(update={"augment": ("flip", "shift2")})
+    whole = make_batches(images, recipe, 5)
+    parts = [make_batches(images, recipe, 5, devices=Together(number, 4)) for number in range(4)]
+    for step in (2, 3, 4, 7):
+        (x, y), pieces = whole(step), [part(step) for part in parts]
+        assert torch.equal(torch.cat([piece[0] for piece in pieces]), x)
+        assert torch.equal(torch.cat([piece[1] for piece in pieces]), y)
+        assert [len(piece[1]) for piece in pieces] == ([2, 2, 2, 2] if len(y) == 8 else [1, 2, 1, 2])
 
 
 def trained(folder: Path, loaders: int, stop: int | None = None) -> State:

@@ -1,0 +1,108 @@
+"""The machine: cores, memory, shared memory, open files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from prunebench.cli._doctor import Finding
+
+__all__ = ["findings"]
+
+A_PROCESS = 2.5e9
+"""Bytes of /dev/shm that a process takes whose eight loaders hand on decoded images: each holds a few batches
+of 256 images of 3 × 224 × 224 bytes."""
+
+A_WORKER = 1.5e9
+"""Bytes of memory that a worker takes with a small data set: torch, its data, a network."""
+
+FILES = 1024
+
+
+def findings() -> Iterator[Finding]:
+    """Yield what there is to work with."""
+    yield _cores()
+    yield _memory()
+    yield _shared_memory()
+    yield from _files()
+
+
+def _cores() -> Finding:
+    import psutil
+
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        usable = os.cpu_count() or 1
+    physical = psutil.cpu_count(logical=False) or usable
+    workers = min(usable, physical)
+    what = f"{usable} cores for this process ({physical} physical ones, {os.cpu_count()} threads in all)"
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        load = 0.0
+    limit = _cgroup("cpu.max")
+    if limit is not None and limit < usable - 0.05:
+        what += f", of which a container's limit leaves {limit:.3g}"
+        workers = max(1, int(limit))
+    if load > usable:
+        what += f"; others keep {load:.1f} busy"
+        return Finding("machine", "warning", what, "wait for them, or expect everything to take longer")
+    return Finding("machine", "ok", what, f"-n {workers} uses them all" if workers > 1 else "")
+
+
+def _cgroup(name: str) -> float | None:
+    """Return a limit of this container (cgroup 2): cores, or bytes; None where there is none."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        own = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
+        for folder in (Path("/sys/fs/cgroup") / own, Path("/sys/fs/cgroup")):
+            with contextlib.suppress(OSError):
+                said = (folder / name).read_text().split()
+                if said and said[0] != "max":
+                    return float(said[0]) / float(said[1]) if len(said) > 1 else float(said[0])
+    return None
+
+
+def _memory() -> Finding:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    free, limit = float(memory.available), _cgroup("memory.max")
+    what = f"{free / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free"
+    if limit is not None and limit < memory.total:
+        free = min(free, limit)
+        what += f", a container's limit is {limit / 1e9:.1f} GB"
+    if free < A_WORKER:
+        return Finding("machine", "warning", what, "one worker takes about 1.5 GB: end something else first")
+    return Finding("machine", "ok", f"{what}: enough for {int(free / A_WORKER)} workers with small data sets")
+
+
+def _shared_memory() -> Finding:
+    folder = Path("/dev/shm")
+    if not folder.is_dir():
+        return Finding("machine", "ok", "no /dev/shm here: loaders of streamed images use files")
+    free = shutil.disk_usage(folder).free
+    fit = int(free / A_PROCESS)
+    what = f"{free / 1e9:.1f} GB of shared memory (/dev/shm) free"
+    if fit < 1:
+        return Finding(
+            "machine", "warning", what,
+            "a worker that streams images takes 2.5 GB with eight loaders: enlarge it (docker run --shm-size "
+            "16g; mount -o remount,size=16G /dev/shm), or set PRUNEBENCH_LOADERS to fewer",
+        )  # fmt: skip
+    workers = "worker" if fit == 1 else "workers"
+    return Finding("machine", "ok", f"{what}: enough for {fit} {workers} that stream images (2.5 GB each)")
+
+
+def _files() -> Iterator[Finding]:
+    try:
+        import resource
+    except ImportError:  # not on every system
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        most = "" if hard == resource.RLIM_INFINITY or hard >= FILES else ", as root or in limits.conf"
+        yield Finding("machine", "warning", f"at most {soft} open files", f"ulimit -n 4096{most}")
