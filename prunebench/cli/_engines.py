@@ -20,6 +20,9 @@ __all__ = ["OPTIONS", "chosen_front", "engine_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SHARED = ("workers", "device", "threads", "gpus_per_worker", "workers_per_gpu")
+"""The options that every engine is told."""
+
 OPTIONS: dict[str, tuple[Callable[[Any], Any], ...]] = {"slurm": SLURM_OPTIONS}
 """The options of each engine that only it takes, in the order of the help."""
 
@@ -54,7 +57,7 @@ def chosen_front(ctx: click.Context, options: Mapping[str, Any]) -> Front | None
     """
     engine: str = options["engine"]
     own = [str(parameter.name) for parameter in _parameters(engine)]
-    front = front_of(engine, {name: options[name] for name in (*own, "workers", "device", "threads")})
+    front = front_of(engine, {name: options[name] for name in (*own, *_SHARED) if name in options})
     for name, (flag, engines) in _belonging().items():
         if engine not in engines and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise UsageError(

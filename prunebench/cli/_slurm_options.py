@@ -21,7 +21,7 @@ SLURM_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--gres",
         metavar="WHAT",
-        help="Slurm: what a pilot gets, as gpu:a100:1.  [default: gpu:1 with --device cuda]",
+        help="Slurm: what a pilot gets, as gpu:a100:1.  [default: gpu:1 on GPUs]",
     ),
     click.option(
         "--cpus", metavar="N", type=click.IntRange(min=1), help="Slurm: cores a pilot.  [default: --threads]"

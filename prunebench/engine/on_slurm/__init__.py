@@ -15,8 +15,8 @@ def front(options: Mapping[str, Any]) -> SlurmFront:
     """Return the front with these options; nothing is submitted. Raises: UsageError."""
     from prunebench.engine.on_slurm.fleet import SlurmFront
     from prunebench.engine.on_slurm.options import wishes_of
-    from prunebench.engine.on_slurm.queue import SlurmQueue
+    from prunebench.engine.on_slurm.queue import SlurmQueue, have_gpus
 
-    wishes = wishes_of(options)
+    wishes = wishes_of(options, have_gpus)
     SlurmQueue.check_here()
     return SlurmFront(wishes, SlurmQueue)

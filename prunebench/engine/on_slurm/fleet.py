@@ -167,7 +167,7 @@ class Fleet:
         keep = ["--keep-states"] if request.keep_states else []
         return [
             str(self._assignment.session.frozen),
-            *("--data", request.data, "--device", request.device, "--threads", str(request.threads)),
+            *("--data", request.data, "--device", self._wishes.device, "--threads", str(request.threads)),
             *("--since", self._assignment.since, "--cells", str(submission.cells_file)),
             *keep,
         ]

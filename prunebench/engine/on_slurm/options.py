@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +47,14 @@ class Wishes:
     """So many of them at most start in a minute."""
     detach: bool
     """True if nobody waits for them."""
+    device: str
+    """What pilots work on."""
     parameters: Mapping[str, Any]
     """Of submitit's SlurmExecutor."""
 
 
-def wishes_of(options: Mapping[str, Any]) -> Wishes:
-    """Return what the options of `run` amount to.
+def wishes_of(options: Mapping[str, Any], have_gpus: Callable[[str | None], bool]) -> Wishes:
+    """Return what the options of `run` amount to; `have_gpus` says if all nodes of a partition have GPUs.
 
     Raises: UsageError for a number of workers that is none, and for what sbatch would not take or is not the
     user's to set.
@@ -61,13 +63,38 @@ def wishes_of(options: Mapping[str, Any]) -> Wishes:
     if workers is None or not workers.isdecimal():
         found = "" if workers is None else f"found --workers {workers}; "
         raise UsageError(f"--engine slurm: {found}say how many pilots work at once, as --workers 8")
+    if options["workers_per_gpu"] != "1":
+        raise UsageError("--workers-per-gpu is for --engine local: a pilot has its GPU for itself")
+    parameters = _parameters(options)
+    if not _asks_for_gpus(parameters) and _wants_gpus(options, have_gpus):
+        parameters["gres"] = f"gpu:{options['gpus_per_worker']}"
     return Wishes(
         workers=int(workers),
         queued=options["queued"],
         starts=options["starts"],
         detach=options["detach"],
-        parameters=_parameters(options),
+        device=_device(options["device"], _asks_for_gpus(parameters)),
+        parameters=parameters,
     )
+
+
+def _asks_for_gpus(parameters: Mapping[str, Any]) -> bool:
+    return any(name in parameters or name in parameters["additional_parameters"] for name in _GPUS)
+
+
+def _wants_gpus(options: Mapping[str, Any], have_gpus: Callable[[str | None], bool]) -> bool:
+    """True if pilots are to have GPUs, as far as nothing else says how many."""
+    if options["device"] != "auto":
+        return bool(options["device"].startswith("cuda"))
+    partition = options["partition"] or dict(_extra(options["slurm"])).get("partition")
+    return options["gpus_per_worker"] > 1 or have_gpus(partition)
+
+
+def _device(asked: str, gpus: bool) -> str:
+    """Return what a pilot works on: where it has asked for no GPU, none that it sees is its own."""
+    if asked != "auto":
+        return asked
+    return "cuda" if gpus else "cpu"
 
 
 def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,8 +111,6 @@ def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:
         _check_text(f"--{name}", str(value))
     if "time" in extra:  # submitit counts with it
         named["time"] = minutes_of(str(extra.pop("time")))
-    if options["device"].startswith("cuda") and not any(name in named or name in extra for name in _GPUS):
-        named["gres"] = "gpu:1"
     if "no_requeue" not in extra:
         extra = {"requeue": True, **extra}
     for line in options["setup"]:

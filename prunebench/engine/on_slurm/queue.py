@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.errors import PrunebenchError, UsageError
 
-__all__ = ["InQueue", "Queue", "SlurmQueue", "look_at"]
+__all__ = ["InQueue", "Queue", "SlurmQueue", "have_gpus", "look_at"]
 
 FOREVER = 1_000_000
 """How often a pilot may reach its time limit: it is requeued while work is left, and submitit counts."""
@@ -126,6 +126,19 @@ def look_at(arrays: Collection[str]) -> Mapping[str, InQueue] | None:
         return None
     rows = (line.split("|") for line in done.stdout.splitlines())
     return {row[0].strip(): InQueue(row[1].strip(), row[2].strip()) for row in rows if len(row) == 3}
+
+
+def have_gpus(partition: str | None) -> bool:
+    """True if all nodes of a partition (None: of the default one) have GPUs, as far as Slurm says so."""
+    command = ["sinfo", "--noheader", "--format=%R|%P|%G"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return False
+    rows = [row for row in (line.split("|", 2) for line in told.splitlines()) if len(row) == 3]
+    wanted = set((partition or "").split(","))
+    own = [gres for name, mark, gres in rows if (name in wanted if partition else mark.endswith("*"))]
+    return bool(own) and all(re.search(r"\bgpu\b", gres) for gres in own)
 
 
 @contextlib.contextmanager

@@ -103,7 +103,13 @@ def test_a_front_is_told_what_to_do_and_the_run_ends_as_any(
     """Lines a cell, the summary, the table and the exit code are those of a run here; again: nothing to do."""
     result = run("-n", "3")
     (assignment,) = engine.front.assignments
-    assert engine.options == {"workers": "3", "device": "auto", "threads": 1}
+    assert engine.options == {
+        "workers": "3",
+        "device": "auto",
+        "threads": 1,
+        "gpus_per_worker": 1,
+        "workers_per_gpu": "1",
+    }
     assert assignment.workers == 3
     assert [cell.name for cell in assignment.cells] == [
         line.split("::")[1].split()[0] for line in result.output.splitlines() if line.startswith("[")

@@ -64,7 +64,7 @@ class Place:
     told: list[str] = field(default_factory=list)
 
     def assignment(self, cells: int) -> Any:
-        request = SimpleNamespace(data="/data", device="cuda", threads=2, keep_states=True)
+        request = SimpleNamespace(data="/data", device="auto", threads=2, keep_states=True)
         plan = SimpleNamespace(suite={"name": "quick"})
         session = SimpleNamespace(
             frozen=self.store.root / "plans" / "quick-01.json",
@@ -78,7 +78,7 @@ class Place:
         )
 
     def fleet(self, workers: int, cells: int = 1000, **wishes: Any) -> Fleet:
-        asked = {"queued": 1000, "starts": 10, "detach": False, "parameters": {}, **wishes}
+        asked = {"queued": 1000, "starts": 10, "detach": False, "device": "cuda", "parameters": {}, **wishes}
         return Fleet(
             Wishes(workers=workers, **asked),
             lambda folder, name, parameters: self.queue,
@@ -342,7 +342,14 @@ class Watch:
 
 
 def front(place: Place, **wishes: Any) -> SlurmFront:
-    asked: dict[str, Any] = {"queued": 1000, "starts": 10, "detach": False, "parameters": {}, **wishes}
+    asked: dict[str, Any] = {
+        "queued": 1000,
+        "starts": 10,
+        "detach": False,
+        "device": "cuda",
+        "parameters": {},
+        **wishes,
+    }
     return SlurmFront(Wishes(workers=2, **asked), lambda folder, name, parameters: place.queue)
 
 

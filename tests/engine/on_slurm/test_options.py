@@ -19,16 +19,22 @@ NOTHING: dict[str, Any] = {
     "workers": "8",
     "device": "cpu",
     "threads": 1,
+    "gpus_per_worker": 1,
+    "workers_per_gpu": "1",
 }
 
 
+def no_gpus(partition: str | None) -> bool:
+    return False
+
+
 def parameters(**options: Any) -> dict[str, Any]:
-    return dict(wishes_of({**NOTHING, **options}).parameters)
+    return dict(wishes_of({**NOTHING, **options}, no_gpus).parameters)
 
 
 def refusal(**options: Any) -> str:
     with pytest.raises(UsageError) as caught:
-        wishes_of({**NOTHING, **options})
+        wishes_of({**NOTHING, **options}, no_gpus)
     return str(caught.value)
 
 
@@ -98,6 +104,27 @@ def test_a_pilot_on_gpus_gets_one_unless_the_user_says_how(options: dict[str, An
     assert parameters(**options).get("gres") == gres
 
 
+@pytest.mark.parametrize(
+    ("options", "gres", "device"),
+    [
+        ({"partition": "gpu"}, "gpu:1", "cuda"),
+        ({"partition": "cpu"}, None, "cpu"),
+        ({}, None, "cpu"),
+        ({"slurm": ("partition=gpu",)}, "gpu:1", "cuda"),
+        ({"partition": "cpu", "gres": "gpu:2"}, "gpu:2", "cuda"),
+        ({"gpus_per_worker": 4}, "gpu:4", "cuda"),
+        ({"device": "cuda:0", "gpus_per_worker": 2}, "gpu:2", "cuda:0"),
+        ({"device": "cpu", "partition": "gpu"}, None, "cpu"),
+    ],
+)
+def test_where_the_nodes_have_gpus_a_pilot_is_one_on_a_gpu(
+    options: dict[str, Any], gres: str | None, device: str
+) -> None:
+    """Unless a device was named; a pilot that has asked for none works on none, whatever it sees."""
+    wishes = wishes_of({**NOTHING, "device": "auto", **options}, lambda partition: partition == "gpu")
+    assert (wishes.parameters.get("gres"), wishes.device) == (gres, device)
+
+
 def test_pilots_are_requeued_unless_the_user_forbids_it() -> None:
     """--slurm no-requeue takes --requeue away."""
     assert parameters(slurm=("no-requeue",))["additional_parameters"] == {"no_requeue": True}
@@ -138,6 +165,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     [
         ({"workers": None}, "--engine slurm: say how many pilots work at once, as --workers 8"),
         ({"workers": "auto"}, "--engine slurm: found --workers auto; say how many pilots"),
+        ({"workers_per_gpu": "2"}, "--workers-per-gpu is for --engine local: a pilot has its GPU for itself"),
         ({"slurm": ("array=0-5",)}, "--slurm array=0-5: not to be set, as the pilots are one already"),
         ({"slurm": ("--output=x",)}, "not to be set, as logs lie in the store's pilots/"),
         ({"slurm": ("nice=1", "nice=2")}, "--slurm nice: given twice"),

@@ -11,10 +11,10 @@ import pytest
 
 from prunebench.engine.on_slurm.options import wishes_of
 from prunebench.engine.on_slurm.pilot import Pilot
-from prunebench.engine.on_slurm.queue import InQueue, SlurmQueue, look_at
+from prunebench.engine.on_slurm.queue import InQueue, SlurmQueue, have_gpus, look_at
 from prunebench.errors import PrunebenchError, UsageError
 
-from .test_options import NOTHING
+from .test_options import NOTHING, no_gpus
 
 
 class Commands:
@@ -43,7 +43,9 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 
 def queue(tmp_path: Path, **options: Any) -> SlurmQueue:
-    return SlurmQueue(tmp_path / "jobs", "prunebench-quick", wishes_of({**NOTHING, **options}).parameters)
+    return SlurmQueue(
+        tmp_path / "jobs", "prunebench-quick", wishes_of({**NOTHING, **options}, no_gpus).parameters
+    )
 
 
 PILOT = Pilot(Path("/store/pilots/x"), ["plan.json", "--cells", "c.json"], 10)
@@ -166,3 +168,22 @@ def test_pilots_are_cancelled_by_their_arrays(commands: Commands, tmp_path: Path
     commands.add("scancel", "exit 1")
     with pytest.raises(PrunebenchError, match="`scancel 7 9` does it"):
         queue(tmp_path).cancel(["9", "7"])
+
+
+@pytest.mark.parametrize(
+    ("partition", "have"),
+    [(None, False), ("gpu", True), ("mixed", False), ("cpu", False), ("none", False), ("gpu,cpu", False)],
+)
+def test_whether_the_nodes_of_a_partition_have_gpus(
+    commands: Commands, partition: str | None, have: bool
+) -> None:
+    """All of them, or a pilot that asks for one might wait for ever for the others' room."""
+    rows = ("cpu|cpu*|(null)", "gpu|gpu|gpu:a100:4(S:0-1)", "mixed|mixed|gpu:2", "mixed|mixed|(null)")
+    commands.add("sinfo", "".join(f"echo '{row}'\n" for row in rows))
+    assert have_gpus(partition) is have
+
+
+def test_without_sinfo_no_gpus_are_known_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nothing is asked for that a cluster might not have."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert have_gpus("gpu") is False
