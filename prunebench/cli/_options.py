@@ -14,7 +14,6 @@ from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
-    from prunebench.engine.slots import Workforce
 
 __all__ = [
     "Size",
@@ -34,7 +33,6 @@ __all__ = [
     "store_option",
     "suite_argument",
     "which_options",
-    "workforce_of",
     "workers_option",
 ]
 
@@ -288,35 +286,6 @@ def workers_option(function: F) -> F:
 def as_json(function: F) -> F:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
-
-
-def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
-    """Return the processes that -n and what is beside it mean: how many, and what each may use.
-
-    Where cells are made elsewhere it is the number alone.
-
-    Raises: UsageError.
-    """
-    from prunebench.engine.gpus import gpus_here
-    from prunebench.engine.slots import Workforce, workforce
-
-    asked, per_gpu = options["workers"], options["workers_per_gpu"]
-    if options.get("engine", "local") != "local":
-        return Workforce(int(asked) if asked and asked != "auto" else 1)
-    return workforce(
-        "auto" if asked is None and per_gpu != "1" else asked,
-        request.device,
-        gpus_here,
-        cores=_cores,
-        per_gpu=1 if per_gpu == "auto" else int(per_gpu),
-        per_worker=options["gpus_per_worker"],
-    )
-
-
-def _cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
 
 
 def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:

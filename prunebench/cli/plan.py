@@ -16,7 +16,6 @@ from prunebench.cli._options import (
     selection_options,
     suite_argument,
     workers_option,
-    workforce_of,
 )
 
 __all__ = ["command"]
@@ -72,6 +71,7 @@ def command(
     from prunebench.cli._output import problems, say, say_json, say_rows
     from prunebench.cli._overview import Overview
     from prunebench.cli._warnings import Warnings
+    from prunebench.cli._workforce import settle, workforce_of
     from prunebench.engine.session import Session
     from prunebench.store import Store
 
@@ -87,8 +87,11 @@ def command(
         again=options["again"],
     )
     frozen = str(session.freeze(Store.open(session.request.store))) if freeze else None
-    sharing = options["workers_per_gpu"]
-    warnings = Warnings.of(overview, gpu_memory, sharing=1 if sharing == "auto" else int(sharing))
+    shared = settle(overview, options)
+    each = options["workers_per_gpu"]
+    warnings = Warnings.of(
+        overview, gpu_memory, sharing=overview.workforce.shared_by if each == "auto" else int(each)
+    )
     if as_json:
         say_json({**overview.as_dict(), **warnings.as_dict(), "frozen_at": frozen})
         say_damaged(overview.store)
@@ -96,6 +99,8 @@ def command(
     overview.say_heading()
     if frozen:
         say(f"written: {frozen}")
+    if shared:
+        say(shared)
     warnings.say()
     say_damaged(overview.store)
     say()

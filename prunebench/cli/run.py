@@ -19,10 +19,10 @@ from prunebench.cli._options import (
     selection_options,
     suite_argument,
     workers_option,
-    workforce_of,
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
 from prunebench.cli._supervise import Work, supervised
+from prunebench.cli._workforce import settle, workforce_of
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
@@ -138,14 +138,13 @@ def _run(
 
     since = now_text()
     session = Session.prepare(request_of(suite, options))
-    workforce = workforce_of(options, session.request)
     if not work.said:
         problems(session.host)
     overview = Overview.of(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workforce=workforce,
+        workforce=workforce_of(options, session.request),
         again=() if work.said else options["again"],  # one that died has kept aside what was there
         mend=True,
     )
@@ -159,8 +158,11 @@ def _run(
         told = _told(overview, outcome, 0.0, suite, options, as_json)  # reads what was not selected too
         say_damaged(overview.store)
         return told
+    shared = settle(overview, options)
     if not work.said:
         overview.say_heading(missing=False)
+        if shared:
+            say(shared)
     to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
     session.ready(to_do, here=front is None)
     check_devices(session.plan, to_do, session.request.device, options.get("gpus_per_worker") or 1)
@@ -172,6 +174,7 @@ def _run(
     session.freeze(store)
     if not work.said:
         say()
+    workforce = overview.workforce
     outcome = run_cells(
         session,
         store,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rich.table import Table
@@ -17,6 +17,9 @@ __all__ = ["Board", "ending", "line_of", "where_of"]
 
 IDLE = 10.0
 """Seconds for which a worker without a job keeps its line, so that lines do not jump between two jobs."""
+
+WIDE = 100
+"""Columns of a terminal from which on steps are written out; below, the share of them that is done."""
 
 BAR = 20
 """Characters of the bar of cells."""
@@ -49,7 +52,9 @@ def _end(state: State, now: float) -> list[str]:
     """Return when it ends, or why it will not; nothing where it has ended."""
     if state.over:
         return []
-    return [ending(state.ends, state.moment, now)] if state.workers else ["nobody works on it now"]
+    if not state.workers:
+        return ["nobody works on it now"]
+    return [ending(state.ends, state.moment, now)] if state.begun else ["workers are starting"]
 
 
 def ending(ends: Ends, moment: float, now: float) -> str:
@@ -97,12 +102,17 @@ def _step(one: Running, _here: str) -> str:
     return "" if one.step is None else f"step {one.step:,} of {one.to_step or 0:,}"
 
 
-_COLUMNS = (where_of, _place, _step)
+def _share(one: Running, _here: str) -> str:
+    return "" if one.step is None or not one.to_step else f"{100 * one.step // one.to_step} %"
 
 
 def _host(host: str) -> str:
     """Return a host's name as people know it, without what tells its boots apart."""
     return host.rpartition("-")[0] or host
+
+
+_Column = Callable[[Running, str], str]
+"""What stands in one place of a worker's line: of its job, and of this host's name."""
 
 
 @dataclass
@@ -115,7 +125,7 @@ class Board:
     """This host, as claims call it."""
     _seen: dict[str, tuple[float, Running]] = field(default_factory=dict)
     """Each worker's last job, and when it was seen at it."""
-    _widths: dict[Callable[[Running, str], str], int] = field(default_factory=dict)
+    _widths: dict[_Column, int] = field(default_factory=dict)
     """How wide each column has been: it grows, and does not shrink while somebody looks."""
 
     def render(self, state: State, now: float, *, width: int, height: int, note: str = "") -> Table:
@@ -127,11 +137,13 @@ class Board:
         rows = self._rows(state)
         room = max(1, height - 4)
         shown = rows if len(rows) <= room else rows[: room - 1]
-        for column in _COLUMNS:
+        columns = (where_of, _place, _share if width < WIDE else _step)
+        for column in columns:
             texts = [column(running, self.here) for running, _ in shown]
             self._widths[column] = max([self._widths.get(column, 0), *map(len, texts)])
         for running, busy in shown:
-            grid.add_row(self._worker(running, busy, state, now, width))
+            seconds = running.seconds + now - state.moment
+            grid.add_row(self._worker(running, seconds if busy else None, columns, width))
         if len(shown) < len(rows):
             grid.add_row(Text(f"and {len(rows) - len(shown):,} more workers", style="dim"))
         return grid
@@ -167,14 +179,14 @@ class Board:
         rows = [(one, when == state.moment) for when, one in self._seen.values()]
         return sorted(rows, key=lambda row: (row[0].host != self.here, row[0].host, _numbered(row[0])))
 
-    def _worker(self, one: Running, busy: bool, state: State, now: float, width: int) -> Text:
-        """Return a worker's line: who, on what, which job, how far, for how long."""
-        where, place, step = (column(one, self.here) for column in _COLUMNS)
-        widths = self._widths
-        left = f"  {where:<{widths[where_of]}}  {place:<{widths[_place]}}  "
-        if not busy:
+    def _worker(self, one: Running, seconds: float | None, columns: Sequence[_Column], width: int) -> Text:
+        """Return a worker's line: who, on what, which job, how far, for how long (None: no job)."""
+        where, place, step = (column(one, self.here) for column in columns)
+        widths = [self._widths[column] for column in columns]
+        left = f"  {where:<{widths[0]}}  {place:<{widths[1]}}  "
+        if seconds is None:
             return Text(f"{left}–", "dim")
-        right = f"{step:>{widths[_step]}}  {_duration(one.seconds + now - state.moment):>9}"
+        right = f"{step:>{widths[2]}}  {_duration(seconds):>9}"
         room = max(12, width - len(left) - len(right) - 2)
         name = self.names(one.key)
         if len(name) > room:

@@ -105,6 +105,8 @@ class State:
     """Jobs that are left, those that are running among them."""
     running: tuple[Running, ...]
     workers: int
+    begun: bool
+    """True once somebody was seen at work."""
     images: float | None
     """Images a second that networks are trained on, all together; None where nothing was seen of it yet."""
     ends: Ends
@@ -182,6 +184,7 @@ class Progress:
             jobs=len(self._work),
             running=self._running,
             workers=self._present(),
+            begun=self._began,
             images=self._images_a_second(),
             ends=self._ends(),
         )

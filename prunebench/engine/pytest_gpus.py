@@ -15,13 +15,14 @@ from typing import Any, NoReturn
 
 import pytest
 
-from prunebench.engine.device import check_device
+from prunebench.engine.device import check_device, resolve_device, start_device
 from prunebench.engine.failures import WorkerLost
 from prunebench.engine.gpus import gpus_here
 from prunebench.engine.pytest_suites import Notice, request_for, suites_of
 from prunebench.engine.slots import Slot, workforce
+from prunebench.errors import PrunebenchError
 
-__all__ = ["LEFT", "DeviceLost", "LostWorkers", "give_slots", "leaving", "slots_of_suites"]
+__all__ = ["LEFT", "DeviceLost", "LostWorkers", "give_slots", "leaving", "slots_of_suites", "start_or_leave"]
 
 EXIT_LOST = 75
 """The exit code of a process that another should take the place of, by BSD's sysexits."""
@@ -36,6 +37,16 @@ class DeviceLost(Notice):
 
 LEFT = pytest.StashKey[WorkerLost]()
 """Why a session without workers ended: its process cannot use its GPU any more."""
+
+
+def start_or_leave(device: str) -> None:
+    """In a worker: try its device, and end where that does not work, as any worker that cannot start."""
+    try:
+        start_device(resolve_device(device))
+    except PrunebenchError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.stderr.flush()
+        os._exit(1)  # an exception here would be an error of the whole session, also of workers on other GPUs
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="a smoke run: train and evaluate on N examples at most",
     )
-    add("--prunebench-device", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
+    add("--prunebench-device", metavar="D", help="auto (the default), cpu, cuda or cuda:N")
     add("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
     add("--prunebench-keep-states", action="store_true", help="keep the weights of pruned networks")
     add("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")
@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """In a worker of `prunebench run`, listen to signals from the start to the end, and try its device."""
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
-        from prunebench.engine.device import resolve_device, start_device
+        from prunebench.engine.pytest_gpus import start_or_leave
         from prunebench.engine.session import Request
         from prunebench.process import prepare_process
 
@@ -65,8 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(stack.close)
         silence(config)  # nobody sees it, and it would spend seconds on the traceback of an interrupt
         prepare_process()
-        request = Request.from_json(config.getoption("--prunebench-request"))
-        start_device(resolve_device(request.device))
+        start_or_leave(Request.from_json(config.getoption("--prunebench-request")).device)
 
 
 @pytest.hookimpl

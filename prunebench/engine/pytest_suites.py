@@ -210,6 +210,7 @@ def _thaw(
     request = request.with_suite_plugins()
     session = Session(request, request.host(), plan, path, Path(frozen))
     session.check_identities()
+    session.note_gpus(plan.cells)
     return Loaded(session, session.worker(store, given_up=given_up, since=since), chosen, since)
 
 

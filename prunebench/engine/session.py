@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from prunebench.engine.device import check_device, resolve_device
 from prunebench.engine.gpus import gpus_here
 from prunebench.engine.slots import Slot, Workforce, shared_slots
-from prunebench.errors import DataError, PluginError, UsageError
+from prunebench.errors import DataError, PluginError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
 from prunebench.inventory.making import Making
+from prunebench.inventory.slow_scoring import cells_that_need
 from prunebench.plan.facts import ABSENT
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
@@ -141,7 +142,7 @@ class Session:
         """
         wanted = self.plan.cells if cells is None else cells
         if here:
-            self.check_devices(wanted)
+            check_device(self.request.device)
         needed = {label.removeprefix("data ") for cell in wanted for label in cell.parts}
         missing, planned_blind = dict(self.plan.missing_data), False
         for name in [name for name in missing if name in needed]:
@@ -161,18 +162,32 @@ class Session:
 
             self.plan = make_plan(self.request.read_suite(self.host), self.host, Path(self.request.data))
         self.plan.missing_data = missing
+        if here:
+            self.note_gpus(wanted)
         if wanted and all(self.plan.lacks(cell) for cell in wanted):
             raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
 
     def check_devices(self, cells: Sequence[PlannedCell]) -> None:
-        """Make sure that the devices are there that these cells train and score on. Raises: UsageError."""
+        """Make sure that the device is there, and note which cells want another. Raises: UsageError."""
         check_device(self.request.device)
+        self.note_gpus(cells)
+
+    def note_gpus(self, cells: Sequence[PlannedCell]) -> None:
+        """Note which of these cells cannot be made here because they score on a GPU, and there is none.
+
+        As those whose data are missing they are left to others, or fail with that.
+        """
         scorers = self.scorers_on_gpu(cells)
-        if scorers and not gpus_here():
-            raise UsageError(
-                f'cells score on a GPU (device = "cuda" of {", ".join(scorers)}), and torch sees none: '
-                "select others (-k), or run where there is one"
-            )
+        if not scorers or gpus_here():
+            self.plan.unable = {}
+            return
+        jobs = self.plan.jobs.values()
+        keys = [job.key for job in jobs if any(use.device != "cpu" for use in job.params.scorers)]
+        why = (
+            f'it scores on a GPU (device = "cuda" of {", ".join(scorers)}), and torch sees none here: run it '
+            "where there is one, or select others (-k)"
+        )
+        self.plan.unable = dict.fromkeys((cell.key for cell in cells_that_need(self.plan, cells, keys)), why)
 
     def scorers_on_gpu(self, cells: Sequence[PlannedCell] | None = None) -> list[str]:
         """Return the names of the scorers that a cell of these (None: all) runs on a GPU, sorted."""
@@ -240,6 +255,6 @@ class Session:
 
 def slots_of(session: Session, workforce: Workforce, cells: Sequence[PlannedCell]) -> Sequence[Slot]:
     """Return the slot of each worker; on the CPU they have some where one of the cells scores on a GPU."""
-    if session.request.device == "cpu" and session.scorers_on_gpu(cells):
-        return shared_slots(gpus_here(), workforce.workers)
+    if session.request.device == "cpu" and session.scorers_on_gpu(cells) and (gpus := gpus_here()):
+        return shared_slots(gpus, workforce.workers)
     return workforce.slots

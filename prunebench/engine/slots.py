@@ -47,6 +47,11 @@ class Workforce:
     model: str = ""
     """What the first of these is, as its driver says."""
 
+    @property
+    def shared_by(self) -> int:
+        """How many workers share a GPU at most."""
+        return max((slot.shared_by for slot in self.slots), default=1)
+
 
 ONE = Workforce(1)
 

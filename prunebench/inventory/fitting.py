@@ -21,7 +21,7 @@ from prunebench.training.tasks import CLASSIFICATION
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["RESERVE", "TooLarge", "gibibytes", "too_large"]
+__all__ = ["RESERVE", "TooLarge", "gibibytes", "most_needed", "too_large"]
 
 RESERVE = 3 << 29
 """Bytes of a GPU that are not counted on: CUDA's own, cuDNN's workspaces, gaps between tensors."""
@@ -81,18 +81,27 @@ def too_large(
     What a network takes is counted by its shapes; of one that cannot be run on torch's meta device nothing is
     said.
     """
-    plan, uses, keys = snapshot.plan, dict[bytes, _Use](), dict[bytes, list[str]]()
-    for key in snapshot.remaining(cells):
-        use = _use(plan.jobs[key].params, trains)
-        if use is not None:
-            alike = use.alike()
-            uses.setdefault(alike, use)
-            keys.setdefault(alike, []).append(key)
+    plan = snapshot.plan
     return [
         large
-        for alike, use in uses.items()
-        if (large := _large(use, host, memory, cells_that_need(plan, cells, keys[alike]))) is not None
+        for use, keys in _uses(snapshot, cells, trains)
+        if (large := _large(use, host, memory, cells_that_need(plan, cells, keys))) is not None
     ]
+
+
+def most_needed(snapshot: Snapshot, cells: Sequence[PlannedCell], host: Host) -> int:
+    """Return the bytes that the largest job left to do for these cells takes of a GPU, CUDA's own with it."""
+    return RESERVE + max((use.needed(host) or 0 for use, _ in _uses(snapshot, cells, True)), default=0)
+
+
+def _uses(snapshot: Snapshot, cells: Sequence[PlannedCell], trains: bool) -> Sequence[tuple[_Use, list[str]]]:
+    """Return what is done on a GPU for these cells, each with the keys of the jobs that take as much."""
+    uses: dict[bytes, tuple[_Use, list[str]]] = {}
+    for key in snapshot.remaining(cells):
+        use = _use(snapshot.plan.jobs[key].params, trains)
+        if use is not None:
+            uses.setdefault(use.alike(), (use, []))[1].append(key)
+    return list(uses.values())
 
 
 def _large(use: _Use, host: Host, memory: int, cells: Sequence[PlannedCell]) -> TooLarge | None:

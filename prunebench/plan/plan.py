@@ -31,6 +31,8 @@ class Plan:
     identities: Mapping[str, Any]
     missing_data: Mapping[str, str] = field(default_factory=dict)
     """Data sets whose files are not there, and what to put where."""
+    unable: Mapping[str, str] = field(default_factory=dict)
+    """Why cells cannot be made on this machine for another reason, by key; no part of the frozen plan."""
 
     @cached_property
     def digest(self) -> str:
@@ -120,7 +122,9 @@ class Plan:
         return all(have(target) for target in cell.targets)
 
     def lacks(self, cell: PlannedCell) -> str | None:
-        """Return which data a cell needs that are not there, and what to put where; None if all are."""
+        """Return what a cell needs that is not there, and what to do; None if all is."""
+        if cell.key in self.unable:
+            return self.unable[cell.key]
         names = (label.removeprefix("data ") for label in cell.parts if label.startswith("data "))
         return next((self.missing_data[name] for name in names if name in self.missing_data), None)
 

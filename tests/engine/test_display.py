@@ -30,6 +30,7 @@ def state(running: tuple[Running, ...] = (), **more: object) -> State:
         "jobs": 210,
         "running": running,
         "workers": 2,
+        "begun": True,
         "images": 1234.5,
         "ends": Ends(300.0, 600.0, 1100.0, True),
     }
@@ -91,6 +92,26 @@ def test_it_says_what_runs_where_and_how_far() -> None:
     ]
 
 
+def test_a_narrow_terminal_shows_names_rather_than_steps() -> None:
+    """The name of the job is what one looks for: its end too, with density and seed."""
+    board = Board(lambda key: "train vgg16 magnitude-after-training d0.02 s0", "here-0a1b2c3d")
+    line = drawn(board, state((job(1, worker="gw1", place="gpu 1", step=22200, to_step=31200),)), 80)[2]
+    assert line.split() == [
+        "gw1",
+        "gpu",
+        "1",
+        "train",
+        "vgg16",
+        "magnitude-after-training",
+        "d0.02",
+        "s0",
+        "71",
+        "%",
+        "12",
+        "s",
+    ]
+
+
 def test_lines_keep_their_place_between_two_jobs() -> None:
     """A worker that has no job at this moment keeps its line; names stay in their column."""
     board = Board(lambda key: f"score {key}", "here-0a1b2c3d")
@@ -142,5 +163,6 @@ def test_a_log_has_all_of_it_in_one_line() -> None:
         "3 pilots queued"
     )
     assert line_of(state(workers=0), NOON).endswith("1,234 images/s; nobody works on it now")
+    assert line_of(state(begun=False), NOON).endswith("1,234 images/s; workers are starting")
     over = state(done=102, left=0, failed=0, blocked=0, images=None, ends=Ends(0, 0, 0, True))
     assert line_of(over, NOON) == "102 of 102 cells done, 0 left; 0 jobs running"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
+import warnings
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +17,13 @@ import torch
 
 from prunebench.engine.device_errors import is_device_lost, is_out_of_memory
 from prunebench.engine.failures import JobFailed, WorkerLost
+from prunebench.engine.pytest_gpus import DeviceLost, LostWorkers
 
 PLUGIN = """
+import os
+
+AT_IMPORT = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+
 import torch
 from torch import nn
 import prunebench
@@ -24,6 +32,8 @@ def raises(text, kind=getattr(torch, "AcceleratorError", RuntimeError)):
     def score(net, batch, rng):
         with open("scored", "a") as file:
             file.write("x")
+        with open("cublas", "a") as file:
+            file.write(str(AT_IMPORT))
         raise kind(text)
     return score
 
@@ -160,7 +170,7 @@ def test_a_failed_job_leaves_nothing_alive(
     finally:
         gc.enable()
     assert failed.value.__cause__ is failed.value.__context__ is None
-    assert ("what helps: `micro_batch` in the recipe" in str(failed.value)) == (
+    assert ("what helps: `recompute = true` in the recipe" in str(failed.value)) == (
         kind is torch.OutOfMemoryError
     )
 
@@ -178,6 +188,25 @@ def test_out_of_memory_says_what_to_change(project: Any, monkeypatch: pytest.Mon
     assert "what helps:" in attempt["error"]
 
 
+def test_a_run_ends_where_one_worker_after_another_loses_its_gpu():
+    """Five in a row; a cell done in between, and it counts anew. Other notices are not counted."""
+    seen = LostWorkers()
+
+    def tells(worker: str, kind: type[Warning] = DeviceLost) -> None:
+        message = warnings.WarningMessage(kind("its GPU"), kind, __file__, 1)
+        seen.pytest_warning_recorded(message, worker)
+
+    for number in range(4):
+        tells(f"gw{number}")
+    tells("gw3")  # the same worker once more
+    tells("gw4", UserWarning)
+    seen.pytest_runtest_logreport(SimpleNamespace(when="call", passed=True))  # type: ignore[arg-type]
+    for number in range(4, 8):
+        tells(f"gw{number}")
+    with pytest.raises(pytest.exit.Exception, match="5 workers in a row could not use their GPU any more"):
+        tells("gw8")
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_a_run_replaces_a_process_that_lost_its_gpu(project: Any, workers: tuple[str, ...]):
     """Every other cell is made; the one that lost it is reported once, as failed, with the error."""
@@ -190,6 +219,7 @@ def test_a_run_replaces_a_process_that_lost_its_gpu(project: Any, workers: tuple
         capture_output=True,
         text=True,
         timeout=300,
+        env={name: value for name, value in os.environ.items() if name != "CUBLAS_WORKSPACE_CONFIG"},
     )
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
@@ -199,3 +229,5 @@ def test_a_run_replaces_a_process_that_lost_its_gpu(project: Any, workers: tuple
     assert Path(project.folder / "scored").read_text() == "x"
     assert len(list((project.folder / "store" / "records").rglob("*.json"))) == 3
     assert "Traceback" not in said
+    # cuBLAS asks for it once: it is there before any plugin is imported
+    assert (project.folder / "cublas").read_text() == ":4096:8"

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import torch
 
 from prunebench.engine import device as devices
 from prunebench.engine.device import check_device, parse_device, resolve_device
@@ -234,3 +235,17 @@ def test_a_worker_has_its_slot_before_it_imports_anything_and_so_has_its_replace
     assert {workers["gw0"], workers["gw1"]} == {"5", "GPU-x"}
     assert workers["gw2"] in ("5", "GPU-x")
     assert len(list((project.folder / "store" / "records").rglob("*.json"))) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.version.cuda is not None, reason="this torch may find a GPU")
+def test_a_gpu_that_does_not_work_ends_the_run_after_a_few_tries(project: Any):
+    """With what each worker said of its own; no traceback."""
+    project.suite(["snip"])
+    program = RUN.replace('third_party=False, plugins=("seen.py",)', 'third_party=False, device="cuda"')
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project.folder, capture_output=True, text=True, timeout=300
+    )
+    last = done.stderr[done.stderr.index("workers cannot start: ") :]
+    assert "3 in a row died before they had read the plan. It wrote:" in last
+    assert "cuda does not work (CUDA_VISIBLE_DEVICES is 'GPU-x'): Torch not compiled with CUDA" in last

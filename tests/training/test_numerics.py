@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -85,3 +87,52 @@ def test_deterministic_algorithms_are_on_within():
     with deterministic("cpu"):
         assert torch.are_deterministic_algorithms_enabled()
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+class _Gpus:
+    """Stands in for torch's context of a current GPU: notes which one was current when."""
+
+    def __init__(self) -> None:
+        self.current, self.was = 0, list[int]()
+
+    def device(self, device: torch.device) -> contextlib.AbstractContextManager[None]:
+        @contextlib.contextmanager
+        def within() -> Iterator[None]:
+            before, self.current = self.current, device.index or 0
+            try:
+                yield
+            finally:
+                self.current = before
+
+        return within()
+
+
+def test_a_numbered_gpu_is_the_current_one_within(monkeypatch: pytest.MonkeyPatch):
+    """Code that says "cuda" alone, and the thread that pins memory, find it; GPU 0 is not even looked at."""
+    gpus = _Gpus()
+    monkeypatch.setattr(torch.cuda, "device", gpus.device)
+    with deterministic("cuda:3"):
+        assert gpus.current == 3
+    assert gpus.current == 0
+    with pytest.raises(RuntimeError, match="fails"), deterministic("cuda:3"):
+        raise RuntimeError("fails")
+    assert gpus.current == 0
+
+    def never(device: object) -> None:
+        raise AssertionError(f"{device} was made current")
+
+    monkeypatch.setattr(torch.cuda, "device", never)
+    for device in ("cpu", "cuda"):  # without a number it is the current one
+        with deterministic(device):
+            pass
+
+
+def test_cublas_is_repeatable_within_on_the_cpu_too(monkeypatch: pytest.MonkeyPatch):
+    """A scorer may be on a GPU while networks train on the CPU; what the caller has chosen well is left."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    with deterministic("cpu"):
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":0:0")
+    with deterministic("cpu"):
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":0:0"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_device import OneDevice
 from PIL import Image
 from torch import nn
 
@@ -259,3 +260,15 @@ def test_shifts_of_streamed_images_are_those_of_held_ones(folder: Path) -> None:
     )
     one: Callable[[int], Any] = make_batches(streamed, recipe, 4)
     assert torch.equal(one(0)[0], make_batches(held, recipe, 4)(0)[0])
+
+
+def test_a_step_brings_its_images_to_the_device_and_nothing_else(folder: Path) -> None:
+    """Its labels are there since the epoch began: a copy of them a step would wait for the GPU."""
+    recipe = Recipe(epochs=1, batch=10, lr=0.1)
+    batches = make_batches(data(folder).to("meta"), recipe, 4)
+    batches(0)
+    with OneDevice("meta") as seen:
+        images, labels = batches(1)
+    assert (images.device.type, labels.device.type, len(labels)) == ("meta", "meta", 10)
+    assert sum(len(places) > 1 for places in seen.moved) == 1
+    assert seen.waits == {}

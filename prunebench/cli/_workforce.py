@@ -1,0 +1,76 @@
+"""How many processes a command starts, and which GPUs each may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from prunebench.engine.slots import Workforce
+
+if TYPE_CHECKING:
+    from prunebench.cli._overview import Overview
+    from prunebench.engine.session import Request
+
+__all__ = ["settle", "workforce_of"]
+
+
+def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
+    """Return the processes that -n and what is beside it mean: how many, and what each may use.
+
+    Where cells are made elsewhere it is the number alone.
+
+    Raises: UsageError.
+    """
+    from prunebench.engine.gpus import gpus_here
+    from prunebench.engine.slots import workforce
+
+    asked, per_gpu = options["workers"], options["workers_per_gpu"]
+    if options.get("engine", "local") != "local":
+        return Workforce(int(asked) if asked and asked != "auto" else 1)
+    return workforce(
+        "auto" if asked is None and per_gpu != "1" else asked,
+        request.device,
+        gpus_here,
+        cores=_cores,
+        per_gpu=1 if per_gpu == "auto" else int(per_gpu),
+        per_worker=options["gpus_per_worker"],
+    )
+
+
+def _cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or 1
+
+
+def settle(overview: Overview, options: Mapping[str, Any]) -> str:
+    """Decide how many workers share a GPU where `--workers-per-gpu auto` leaves that open; return why.
+
+    "" where it is not open, or there is nothing to do.
+
+    Raises: UsageError for more workers than slots.
+    """
+    request = overview.session.request
+    if options["workers_per_gpu"] != "auto" or request.device == "cpu" or not overview.remaining:
+        return ""
+    from prunebench.engine.device import index_of
+    from prunebench.engine.gpus import gpus_here
+    from prunebench.engine.sharing import workers_a_gpu
+    from prunebench.inventory.fitting import most_needed
+    from prunebench.inventory.sharing import done_together, seconds_a_step
+
+    index = index_of(request.device)
+    seen = gpus_here()
+    gpus = seen if index is None else seen[index : index + 1]
+    if not gpus or options.get("engine", "local") != "local":
+        return ""
+    plan, model = overview.session.plan, gpus[0].model
+    sharing = workers_a_gpu(
+        free=min(gpu.free for gpu in gpus),
+        need=most_needed(overview.snapshot, overview.cells, overview.session.host),
+        cores=_cores() // len(gpus),
+        together=done_together(plan, overview.store, model),
+        step=seconds_a_step(plan, overview.remaining, model),
+    )
+    overview.workforce = workforce_of({**options, "workers_per_gpu": str(sharing.workers)}, request)
+    return f"workers on each GPU: {sharing.workers} ({sharing.why})"
