@@ -89,8 +89,12 @@ def overhead(folder: Path) -> None:
 
 
 def two(folder: Path) -> None:
-    """Print how many times as many jobs a second two workers do."""
+    """Print how many times as many jobs a second two workers do, and how much of their time goes into jobs.
+
+    The second number holds on a machine that is not free, too.
+    """
     speeds: dict[int, list[float]] = {1: [], 2: []}
+    shares = []
     for turn in range(2):
         for workers in (1, 2):
             store, _ = run(folder / f"two-{turn}-{workers}", epochs=20, seeds=8, workers=workers)
@@ -99,8 +103,14 @@ def two(folder: Path) -> None:
             done = sum(map(len, spans))
             seconds = max(s[-1][1] for s in spans) - min(s[0][0] for s in spans)
             speeds[workers].append(done / seconds)
+            if workers == 2:
+                busy = sum(end - begin for jobs_of_one in spans for begin, end in jobs_of_one)
+                shares.append(busy / (2 * seconds))
     one, both = (max(speeds[workers]) for workers in (1, 2))
-    print(f"two workers: {both:.1f} jobs/s against {one:.1f}: {both / one:.2f} ×")
+    print(
+        f"two workers: {both:.1f} jobs/s against {one:.1f}: {both / one:.2f} ×; "
+        f"in jobs for {100 * max(shares):.0f} % of their time"
+    )
 
 
 def memory(folder: Path) -> None:

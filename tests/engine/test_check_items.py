@@ -306,7 +306,7 @@ def test_a_check_that_loses_its_worker_is_handed_out_again(
     path = write(project)
     session = project.session(path)
     store = project.store()
-    config = SimpleNamespace(stash=pytest.Stash())
+    config = SimpleNamespace(stash=pytest.Stash(), pluginmanager=pytest.PytestPluginManager())
     use(config, Loaded(session, session.worker(store)))  # type: ignore[arg-type]
     pending: list[str] = []
 
@@ -318,7 +318,8 @@ def test_a_check_that_loses_its_worker_is_handed_out_again(
     sched = SimpleNamespace(config=config, mark_test_pending=mark)
 
     def crash(item: str) -> str:
-        report = SimpleNamespace(outcome="failed", longrepr="")
+        node = SimpleNamespace(gateway=SimpleNamespace(id="gw0"))
+        report = SimpleNamespace(outcome="failed", longrepr="", node=node)
         pytest_handlecrashitem(crashitem=item, report=report, sched=sched)
         return report.outcome
 

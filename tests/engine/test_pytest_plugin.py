@@ -224,8 +224,9 @@ def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.
     session = SimpleNamespace(plan=plan)
     stash = {pytest_suites._LOADED: {"suite": SimpleNamespace(worker=worker, session=session)}}
     monkeypatch.setattr(pytest_plugin.time, "sleep", lambda seconds: None)
-    report = SimpleNamespace(longrepr="worker 'gw0' crashed")
-    sched = SimpleNamespace(config=SimpleNamespace(stash=stash))
+    node = SimpleNamespace(gateway=SimpleNamespace(id="gw0"))
+    report = SimpleNamespace(longrepr="worker 'gw0' crashed", node=node)
+    sched = SimpleNamespace(config=SimpleNamespace(stash=stash, pluginmanager=pytest.PytestPluginManager()))
     pytest_plugin.pytest_handlecrashitem("tiny.toml::main::x", report, sched)
     assert answers == [[Path("claims/another.json")]]
     assert (
