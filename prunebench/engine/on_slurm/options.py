@@ -61,8 +61,8 @@ def wishes_of(options: Mapping[str, Any], have_gpus: Callable[[str | None], bool
     """
     workers = options["workers"]
     if workers is None or not workers.isdecimal():
-        found = "" if workers is None else f"found --workers {workers}; "
-        raise UsageError(f"--engine slurm: {found}say how many pilots work at once, as --workers 8")
+        given = "" if workers is None else f"found --workers {workers}; "
+        raise UsageError(f"--engine slurm: {given}say how many pilots work at once, as --workers 8")
     if options["workers_per_gpu"] != "1":
         raise UsageError("--workers-per-gpu is for --engine local: a pilot has its GPU for itself")
     parameters = _parameters(options)
