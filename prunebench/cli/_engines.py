@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from prunebench.cli._ray_options import RAY_OPTIONS
 from prunebench.cli._slurm_options import SLURM_OPTIONS
 from prunebench.engine.fronts import ENGINES, front_of
 from prunebench.errors import UsageError
@@ -23,7 +24,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SHARED = ("workers", "device", "threads", "gpus_per_worker", "workers_per_gpu")
 """The options that every engine is told."""
 
-OPTIONS: dict[str, tuple[Callable[[Any], Any], ...]] = {"slurm": SLURM_OPTIONS}
+OPTIONS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "slurm": SLURM_OPTIONS,
+    "ray": RAY_OPTIONS,
+}
 """The options of each engine that only it takes, in the order of the help."""
 
 

@@ -247,10 +247,10 @@ class Screen:
         return f"{seconds:.1f} s, by {last.worker or f'pid {pid}'}{where}"
 
     def _own_processes(self, wanted: int) -> set[int]:
-        """Return this process and its children as far as seen; look again for an unknown one."""
+        """Return this process and its descendants as far as seen; look again for an unknown one."""
         if wanted not in self._family:
             import psutil
 
             with contextlib.suppress(psutil.Error):
-                self._family |= {child.pid for child in psutil.Process().children()}
+                self._family |= {child.pid for child in psutil.Process().children(recursive=True)}
         return self._family

@@ -132,12 +132,44 @@ class Worker:
             stopping.check()
             self._follow(choice)
 
+    def make_job(self, key: str) -> bool:
+        """Make one job's output where the selected cells still need it, and no other job that can be left to
+        others: for engines that order jobs themselves. Return whether the job ran here.
+
+        What it needs is made too where that was lost. Raises: JobFailed, of the job or of what it needs.
+        """
+        before = len(self.made)
+        if key not in self._work:  # never asked for, or lost since this worker looked
+            self._known = None
+        while True:
+            stopping.check()
+            own = self.plan.remaining([key], self.have)
+            failed = next((one for one in own if one in self._failed or one in self.given_up), None)
+            if failed is not None:
+                raise self.failure(failed)
+            for one in dict.fromkeys((*(need for lacking in own for need in self.plan.needs(lacking)), key)):
+                self._learn(one)
+            if key not in self._work:
+                break
+            self._follow(self._choose_among(own))
+        if not self.keep_states and self.plan.jobs[key].kind == "record":
+            self._drop(sorted(self.plan.ancestors(key)))
+        return any(job.key == key for job in self.made[before:])
+
     def cause(self, cell: PlannedCell) -> JobFailed | None:
         """Return the failure because of which a cell cannot be made in this run, as far as is known here."""
         blocked = self._work.blocked
         return next((self.failure(blocked[target]) for target in cell.targets if target in blocked), None)
 
     # -- pulling -----------------------------------------------------------------------------------------
+
+    def _choose_among(self, keys: Collection[str]) -> Job | Wait:
+        """Return one of these jobs that is ready; Wait where others hold all of those."""
+        if time.monotonic() - self._looked > AGAIN:
+            self._look_around()
+        ready = self._work.ready_of(keys)
+        free = next((key for key in ready if key not in self._held), None)
+        return Wait(self.plan.jobs[ready[0]]) if free is None else self.plan.jobs[free]
 
     def _pull(self, targets: Sequence[str]) -> Collection[str]:
         """Run what is chosen until the targets are there; return the keys of all that they lacked."""

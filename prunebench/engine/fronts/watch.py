@@ -28,8 +28,16 @@ SHARE = 20
 class Teller(Protocol):
     """Says what becomes of cells: `CellReporter`."""
 
-    def cell(self, name: str, *, result: str = "", error: str | None = None) -> None:
-        """Say that a cell is done, with its result, or has failed, with its error."""
+    def cell(
+        self,
+        name: str,
+        *,
+        result: str = "",
+        error: str | None = None,
+        jobs: int = 1,
+        seconds: float | None = None,
+    ) -> None:
+        """Say that a cell is done, after so many jobs of this run, or has failed, with its error."""
 
     def note(self, text: str) -> None:
         """Say something else, once."""

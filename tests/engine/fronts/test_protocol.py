@@ -103,13 +103,8 @@ def test_a_front_is_told_what_to_do_and_the_run_ends_as_any(
     """Lines a cell, the summary, the table and the exit code are those of a run here; again: nothing to do."""
     result = run("-n", "3")
     (assignment,) = engine.front.assignments
-    assert engine.options == {
-        "workers": "3",
-        "device": "auto",
-        "threads": 1,
-        "gpus_per_worker": 1,
-        "workers_per_gpu": "1",
-    }
+    gpus = {"workers_per_gpu": "1", "gpus_per_worker": 1}
+    assert engine.options == {"workers": "3", "device": "auto", "threads": 1, **gpus}
     assert assignment.workers == 3
     assert [cell.name for cell in assignment.cells] == [
         line.split("::")[1].split()[0] for line in result.output.splitlines() if line.startswith("[")
@@ -238,6 +233,8 @@ def test_options_of_another_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.option("--workers")
     @click.option("--device")
     @click.option("--threads")
+    @click.option("--workers-per-gpu")
+    @click.option("--gpus-per-worker")
     @click.pass_context
     def command(ctx: click.Context, /, **options: Any) -> None:
         told.append(_engines.chosen_front(ctx, options))
@@ -246,7 +243,7 @@ def test_options_of_another_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         return CliRunner().invoke(command, args, standalone_mode=False)
 
     assert call("--engine", "nearby", "--depth", "5", "--workers", "2").exception is None
-    rest = {"device": None, "threads": None}
+    rest = dict.fromkeys(("device", "threads", "workers_per_gpu", "gpus_per_worker"))
     assert told.pop() == ("nearby", {"depth": 5, "where": None, "workers": "2", **rest})
     assert call("--engine", "far", "--where", "x").exception is None
     assert told.pop() == ("far", {"where": "x", "workers": None, **rest})

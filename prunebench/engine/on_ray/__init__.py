@@ -1,0 +1,197 @@
+"""The engine `ray`: every job a task of Ray with its prerequisites as arguments.
+
+Ray places jobs, orders them, and gives those of a process or node that died to another. What they make goes
+to the store, where claims are taken as everywhere, so that a second run on the same store helps.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from prunebench.engine.on_ray.cluster import checked_address, joined
+from prunebench.engine.on_ray.values import Needs, Orders
+from prunebench.errors import PrunebenchError, UsageError
+
+if TYPE_CHECKING:
+    from prunebench.engine.failures import JobFailed
+    from prunebench.engine.fronts import Assignment
+    from prunebench.engine.fronts.watch import Watch
+    from prunebench.engine.job_names import JobNames
+    from prunebench.engine.on_ray.remote import Remote
+    from prunebench.engine.work import Work
+    from prunebench.engine.worker import Worker
+    from prunebench.plan import PlannedCell
+
+__all__ = ["RayFront", "front"]
+
+REMAKES = 3
+"""How often results may be gone when their cell is to be told of, before the run says so."""
+
+
+def front(options: Mapping[str, Any]) -> RayFront:
+    """Return the front of this engine; starts nothing. Raises: UsageError for what is not allowed."""
+    device = str(options.get("device") or "auto")
+    if device.startswith("cuda:"):
+        raise UsageError(f"--device {device}: Ray says which GPU; allowed with --engine ray: auto, cpu, cuda")
+    address, workers = options.get("address"), options.get("workers")
+    return RayFront(
+        needs=_needs(device, options),
+        address=None if address is None else checked_address(address),
+        workers=None if workers in (None, "auto") else int(workers),
+        anywhere=device == "auto",
+    )
+
+
+def _needs(device: str, options: Mapping[str, Any]) -> Needs:
+    """Return what a job takes of a node, by the options. Raises: UsageError for a share that is no number."""
+    threads = int(options.get("threads") or 1)
+    if device == "cpu":
+        return Needs(threads)
+    share, gpus = options.get("workers_per_gpu") or 1, int(options.get("gpus_per_worker") or 1)
+    if share == "auto":
+        raise UsageError("--workers-per-gpu auto: Ray is told a number; allowed with --engine ray: 1, 2, …")
+    if int(share) > 1 < gpus:
+        raise UsageError(f"--workers-per-gpu {share} and --gpus-per-worker {gpus}: give one of them")
+    return Needs(threads, gpus=gpus, share=int(share))
+
+
+@dataclass(frozen=True)
+class RayFront:
+    """Makes cells by Ray."""
+
+    needs: Needs
+    address: str | None = None
+    """Of the cluster; None: a Ray of this machine, for the length of the run."""
+    workers: int | None = None
+    """About how many jobs are to run at once; None: as many as there is room for."""
+    anywhere: bool = False
+    """True if cells are made without GPUs where the cluster has none."""
+    checkpoint_seconds: float = 60.0
+
+    def run(self, assignment: Assignment, watch: Watch) -> None:
+        """Get the cells made. Raises: UsageError where the cluster cannot, before that begins; Stopped."""
+        from prunebench.engine.on_ray.nodes import checked, nodes_for
+        from prunebench.engine.on_ray.remote import Remote
+
+        with joined(self.address, self.needs, self.workers):
+            needs = self.needs
+            nodes = nodes_for(needs)
+            if not nodes and self.anywhere:
+                needs = Needs(needs.cpus)
+                nodes = nodes_for(needs)
+            if not nodes:
+                raise UsageError(self._no_room(needs))
+            on_gpu = _on_gpu(assignment, needs)
+            orders = checked(nodes, assignment.store.root, self._orders(assignment, needs))
+            slots = sum(node.slots for node in nodes)
+            where = "of this machine" if self.address is None else f"with {_counted(len(nodes), 'node')}"
+            watch.teller.note(f"Ray {where}: {_counted(slots, 'job')} at once; {_said(orders.versions)}")
+            self._drive(assignment, watch, Remote(orders, needs, nodes, _names(assignment), on_gpu))
+
+    def _orders(self, assignment: Assignment, needs: Needs) -> Orders:
+        session = assignment.session
+        request = replace(session.request, device="cuda" if needs.gpus else "cpu")
+        every = len(assignment.cells) == len(session.plan.cells)
+        return Orders(
+            run=secrets.token_hex(8),
+            request=request.to_json(),
+            frozen=str(session.frozen),
+            since=assignment.since,
+            given_up=dict(assignment.given_up),
+            cells=None if every else [cell.id for cell in assignment.cells],
+            checkpoint_seconds=self.checkpoint_seconds,
+            share=needs.share,
+        )
+
+    def _no_room(self, needs: Needs) -> str:
+        """Return what is said of a cluster none of whose nodes is large enough for a job."""
+        wants = _counted(needs.cpus, "core")
+        if needs.gpus:
+            wants += f" and {_counted(needs.gpus, 'GPU')}"
+        where = "the cluster" if self.address else "this machine"
+        return (
+            f"--engine ray: no node of {where} has {wants} for a job, as Ray counts them (`ray status`); "
+            "see --device, --threads"
+        )
+
+    def _drive(self, assignment: Assignment, watch: Watch, hands: Remote) -> None:
+        """Have the jobs of all cells made, again where a result was gone when it was to be told of."""
+        from prunebench.engine.on_ray.driver import Driver
+        from prunebench.engine.summary import summary
+
+        session, store = assignment.session, assignment.store
+        worker = session.worker(store, given_up=dict(assignment.given_up), since=assignment.since)
+        cells: Sequence[PlannedCell] = watch.left
+        for _ in range(REMAKES):
+            driver = Driver(
+                _work(worker, cells),
+                cells,
+                hands,
+                watch.teller,
+                result=lambda cell: summary(worker, cell),
+                lost=lambda key, message: _written_down(worker, key, message),
+                failed=lambda key: str(worker.failure(key)),
+                workers=self.workers,
+                first_failure=assignment.first_failure,
+            )
+            driver.run()
+            cells = driver.again
+            if not cells or (assignment.first_failure and driver.failures):
+                return
+        raise PrunebenchError(f"the results of {_counted(len(cells), 'cell')} are damaged again and again")
+
+
+def _work(worker: Worker, cells: Sequence[PlannedCell]) -> Work:
+    from prunebench.engine.work import Work
+    from prunebench.inventory.estimate import assumed_seconds
+    from prunebench.inventory.snapshot import listed
+
+    seconds = assumed_seconds(worker.plan, worker.context.device, worker.context.threads)
+    wanted = [target for cell in cells for target in cell.targets]
+    return Work(worker.plan, wanted, listed(worker.plan, worker.store), worker.given_up, seconds)
+
+
+def _written_down(worker: Worker, key: str, message: str) -> JobFailed:
+    """Write down that Ray gave a job up, as no process is left to do so; return that as its failure."""
+    from prunebench.engine.failures import JobFailed
+
+    store = worker.store
+    store.write_attempt(key, message, store.log_tail(key))
+    return JobFailed(worker.plan.jobs[key], message, log_path=str(store.log_path(key)))
+
+
+def _on_gpu(assignment: Assignment, needs: Needs) -> frozenset[str]:
+    """Return the jobs that need a GPU whatever the others take: of scorers whose cells score on one.
+
+    Raises: UsageError where no node has one for them.
+    """
+    from prunebench.engine.on_ray.nodes import nodes_for
+
+    session = assignment.session
+    scorers = session.scorers_on_gpu(assignment.cells)
+    if needs.gpus or not scorers:
+        return frozenset()
+    if not nodes_for(Needs(needs.cpus, gpus=1)):
+        raise UsageError(
+            f'--engine ray: cells score on a GPU (device = "cuda" of {", ".join(scorers)}), and no node of '
+            "the cluster has one: select others (-k)"
+        )
+    jobs = session.plan.jobs.items()
+    return frozenset(key for key, job in jobs if any(use.device != "cpu" for use in job.params.scorers))
+
+
+def _names(assignment: Assignment) -> JobNames:
+    from prunebench.engine.job_names import JobNames
+
+    return JobNames(assignment.session.plan, assignment.cells)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _said(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -1,0 +1,185 @@
+"""A Ray cluster for a run: one that is there, or one of this machine, started and taken down."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prunebench import stopping
+from prunebench.engine.on_ray.values import Needs
+from prunebench.errors import UsageError
+
+__all__ = ["checked_address", "joined"]
+
+STORE_BYTES = 100 * 2**20
+"""Size of the object store of a cluster of one's own: what jobs make goes to prunebench's store."""
+
+REACH = 10.0
+"""Seconds within which a cluster's address must answer."""
+
+LONGEST_PATH = 40
+"""Characters of a temporary folder, beyond which the sockets that Ray makes below it have names too long."""
+
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def checked_address(address: str) -> str:
+    """Return the address of a cluster as --address takes it. Raises: UsageError."""
+    host, _, port = address.rpartition(":")
+    if address == "auto" or (host and "/" not in host and port.isdecimal() and 0 < int(port) < 65536):
+        return address
+    hint = ", on a machine of the cluster" if address.startswith("ray://") else ""
+    raise UsageError(f"--address: found '{address}', allowed: auto, or HOST:PORT of Ray's head node{hint}")
+
+
+@contextmanager
+def joined(address: str | None, needs: Needs, workers: int | None) -> Iterator[None]:
+    """Be a driver of the cluster at an address meanwhile; without one, of a Ray of this machine alone.
+
+    That has room for so many `workers`, or as many as there are cores, and is gone afterwards.
+
+    Raises: UsageError for a cluster that cannot be reached, or is of another version; Stopped.
+    """
+    with _quiet(), contextlib.ExitStack() as stack:
+        with _signals_kept():
+            import ray
+        if address:
+            _reach(address)
+            options: dict[str, Any] = {"address": address}
+        else:
+            options = stack.enter_context(_of_this_machine(needs, workers))
+        stack.callback(_leave, ray)
+        with _elsewhere(), stopping.held(), _signals_kept():
+            _start(ray, options)
+        _silence()
+        stopping.check()
+        yield
+
+
+def _start(ray: Any, options: dict[str, Any]) -> None:
+    try:
+        ray.init(log_to_driver=False, configure_logging=False, **options)
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        if "num_cpus" in options:
+            raise UsageError(f"--engine ray: Ray does not start here: {said}") from error
+        raise UsageError(
+            f"--address {options['address']}: no Ray cluster can be joined there: {said} "
+            "(`ray start --head` starts one; without --address one of this machine is used)"
+        ) from error
+
+
+def _silence() -> None:
+    """Let Ray print nothing: what it says of nodes, for all drivers, would stand across the display."""
+    from ray._private import worker
+
+    worker._worker_logs_enabled = False  # `log_to_driver` is for what tasks print
+
+
+def _leave(ray: Any) -> None:
+    with stopping.held(), _signals_kept():
+        ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Make sure that something answers at a host and port: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host:  # "auto"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
+    except OSError as error:
+        raise UsageError(
+            f"--address {address}: nothing answers there ({error.strerror or error}); "
+            f"allowed: auto, or HOST:PORT of Ray's head node"
+        ) from None
+
+
+@contextmanager
+def _of_this_machine(needs: Needs, workers: int | None) -> Iterator[dict[str, Any]]:
+    """Yield how to start a Ray of one's own; its files are removed afterwards."""
+    import psutil
+
+    if workers is None:
+        cores = max(needs.cpus, psutil.cpu_count(logical=False) or 1)
+    else:
+        cores = workers * needs.cpus
+    short = len(tempfile.gettempdir()) <= LONGEST_PATH
+    folder = tempfile.mkdtemp(prefix="prunebench-ray-", dir=None if short else "/tmp")
+    try:
+        yield {
+            "address": "local",
+            "num_cpus": cores,
+            "num_gpus": None if needs.gpus else 0,  # None: those that it finds
+            "include_dashboard": False,
+            "object_store_memory": STORE_BYTES,
+            "_temp_dir": str(Path(folder).resolve()),
+            "_node_ip_address": "127.0.0.1",
+        }
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Be in no folder of the user's: Ray lets its workers import from where the driver was when it joined."""
+    try:
+        before: str | None = os.getcwd()
+    except OSError:  # it is gone
+        before = None
+    os.chdir("/")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.chdir(before or "/")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Ray report nothing to its makers, warn of no setting that will change one day, and be patient."""
+    own = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_raylet_start_wait_time_s": "120",  # on a busy machine 30 are too few
+    }
+    added = {name: value for name, value in own.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keep the handlers of signals: Ray puts one of its own in SIGTERM's place, which ends the process.
+
+    A SIGTERM that comes meanwhile is sent again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    told = False
+    try:
+        yield
+    except SystemExit:
+        told = True
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+    if told:
+        signal.raise_signal(signal.SIGTERM)
+        raise stopping.Stopped

@@ -1,0 +1,121 @@
+"""Jobs as Ray tasks: handed over, waited for, cancelled. What Ray says of their ends becomes plain values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Any
+
+from prunebench.engine.on_ray.nodes import Node, nodes_for
+from prunebench.engine.on_ray.tasks import make
+from prunebench.engine.on_ray.values import Came, Needs, Orders, Unfit
+
+__all__ = ["RETRIES", "Remote"]
+
+RETRIES = 8
+"""How often Ray gives a job to another process after one, or its node, has died. (A job that two processes of
+one machine died of fails as soon as a third looks at it.)"""
+
+LOOK = 10.0
+"""Seconds between two looks at which nodes there are."""
+
+
+class Remote:
+    """The tasks of a run that Ray holds, by the keys of their jobs."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        needs: Needs,
+        nodes: Sequence[Node],
+        name: Callable[[str], str],
+        on_gpu: Container[str] = (),
+        task: Callable[..., Came] = make,
+    ) -> None:
+        """`name` says how a job is called in Ray's dashboard; jobs `on_gpu` take a GPU where others take
+        none; `task` is what runs on a node.
+        """
+        import ray
+
+        self._ray, self._needs, self._name, self._on_gpu = ray, needs, name, on_gpu
+        self._nodes = {node.id: node for node in nodes}
+        self._looked = time.monotonic()
+        self._reference = [ray.put(orders)]
+        self._tasks: dict[str, Any] = {}
+        self._keys: dict[Any, str] = {}
+        self._task = ray.remote(
+            max_calls=0,  # else Ray starts a process, which imports torch, for every job that uses a GPU
+            num_cpus=needs.cpus,
+            num_gpus=needs.of_gpu,
+            max_retries=RETRIES,
+            retry_exceptions=[Unfit],
+        )(task)
+
+    @property
+    def slots(self) -> int:
+        """How many jobs the cluster has room for."""
+        return sum(node.slots for node in self._nodes.values())
+
+    def submit(self, key: str, before: Iterable[str]) -> None:
+        """Hand a job over, which waits for those of `before`, handed over earlier."""
+        prerequisites = [self._tasks[one] for one in before]
+        options = {"name": self._name(key)} | ({"num_gpus": 1} if key in self._on_gpu else {})
+        task = self._task.options(**options).remote(self._reference, key, *prerequisites)
+        self._tasks[key], self._keys[task] = task, key
+
+    def ended(self, seconds: float) -> list[Came]:
+        """Return what came of the jobs that have ended, after so many seconds at most."""
+        tasks = list(self._keys)
+        if not tasks:
+            return []
+        done, _ = self._ray.wait(tasks, num_returns=1, timeout=seconds)
+        if done:
+            done, _ = self._ray.wait(tasks, num_returns=len(tasks), timeout=0)
+        return [self._came(task) for task in done]
+
+    def cancel(self, keys: Iterable[str], *, kill: bool = False) -> None:
+        """Let jobs end at once: those that run, at a checkpoint; with `kill`, with their processes."""
+        for key in keys:
+            if key in self._tasks:
+                self._ray.cancel(self._tasks[key], force=kill, recursive=False)
+
+    def news(self) -> list[str]:
+        """Look now and then at which nodes there are; return what is to be said of new ones."""
+        if time.monotonic() - self._looked < LOOK:
+            return []
+        before, now = self._nodes, {node.id: node for node in nodes_for(self._needs)}
+        new = [node for node in now.values() if node.id not in before]
+        lost = [node for node in before.values() if node.id not in now]
+        self._nodes, self._looked = now, time.monotonic()
+        said = [f"Ray lost {node.name}: its jobs go on elsewhere" for node in lost]
+        return said + [f"Ray has {node.name} now" for node in new]
+
+    def _came(self, task: Any) -> Came:
+        key = self._keys.pop(task)
+        del self._tasks[key]
+        try:
+            came: Came = self._ray.get(task)
+        except Exception as error:
+            return _explained(key, error)
+        return came
+
+
+def _explained(key: str, error: Exception) -> Came:
+    """Return what came of a job whose task ended with an exception: none is the job's own failure."""
+    from ray import exceptions
+
+    if isinstance(error, exceptions.TaskCancelledError):
+        return Came(key, "cancelled")
+    cause = getattr(error, "cause", None) or error
+    if isinstance(cause, Unfit):
+        return Came(key, "unfit", message=str(cause))
+    if isinstance(error, exceptions.OutOfMemoryError):
+        message = "its node ran out of memory, and Ray ended it; fewer jobs at once need less"
+    elif isinstance(error, exceptions.NodeDiedError):
+        message = f"the nodes that it was on died, {RETRIES + 1} times"
+    elif isinstance(error, exceptions.WorkerCrashedError):
+        message = f"the processes that it was in died, {RETRIES + 1} times (killed, or out of memory)"
+    else:
+        said = " ".join(str(cause).split()) or type(cause).__name__
+        message = f"Ray could not run it: {said}"
+    return Came(key, "lost", message=message)

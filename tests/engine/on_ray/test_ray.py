@@ -1,0 +1,240 @@
+"""`run --engine ray` on a small cluster of several nodes on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from prunebench import stopping
+from prunebench.engine.on_ray import RayFront
+from prunebench.engine.on_ray.values import Needs
+from prunebench.engine.run import Outcome, run_cells
+
+pytest.importorskip("ray")
+
+OBJECTS = 80 * 2**20
+"""Bytes of a node's object store: what jobs make goes to prunebench's store."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head that runs no jobs, and two nodes of one core each; all of it is gone afterwards."""
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    from ray import cloudpickle
+    from ray.cluster_utils import Cluster
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    head = {"num_cpus": 0, "object_store_memory": OBJECTS, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, object_store_memory=OBJECTS)
+    try:
+        yield cluster
+    finally:
+        cluster.shutdown()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        left = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+        _, alive = psutil.wait_procs(left, timeout=20)
+        assert not alive
+
+
+def run(project: Any, cluster: Any, path: Path, store: str = "store", **options: Any) -> Outcome:
+    """Run a suite on the cluster."""
+    session = project.session(path, store, **options.pop("request", {}))
+    front = RayFront(Needs(1), address=cluster.address, checkpoint_seconds=0.2)
+    return run_cells(session, project.store(store), front=front, **options)
+
+
+def digests(project: Any, path: Path, store: str, **request: Any) -> dict[str, str]:
+    """Return the digest of every result of a suite."""
+    results: dict[str, str] = project.results(project.engine(path, store, **request))
+    return results
+
+
+def meanwhile(function: Callable[[], Any]) -> threading.Thread:
+    """Call a function in a thread."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    return thread
+
+
+def when(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
+    """Return what a condition is, once that is something."""
+    until = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.02)
+    return value
+
+
+def under_way(store: Any) -> int | None:
+    """Return the process of a run that has left a checkpoint and goes on, None where there is none."""
+    files = store.root.joinpath("artifacts").rglob("*.checkpoint.safetensors")
+    runs = {file.name.partition("@")[0] for file in files}
+    return next((int(c["pid"]) for c in store.running() if c["key"].partition("@")[0] in runs), None)
+
+
+def test_results_have_the_bits_of_a_local_run(project: Any, cluster: Any, capsys: Any) -> None:
+    """All kinds of jobs, on two nodes: the same digests, a line a cell, nothing computed twice."""
+    path = project.suite(["snip", "ltr"], seeds=2, sparsities=(0.5, 0.9), measures=["layer-sparsity"])
+    project.run(path, "alone")
+    capsys.readouterr()
+    outcome = run(project, cluster, path)
+    said = capsys.readouterr().out
+    assert (outcome.exit_code, len(outcome.made), outcome.failed) == (0, 10, {})
+    assert digests(project, path, "store") == digests(project, path, "alone")
+    assert re.search(r"^\[10/10\] main::\S+ +\d+\.\d\d %  \d+\.\d s$", said, re.MULTILINE)
+    assert "Ray with 2 nodes: 2 jobs at once; prunebench" in said
+    logs = [log.read_text() for log in project.store().root.joinpath("logs").iterdir()]
+    assert outcome.jobs == len(logs)
+    assert all(log.count(" INFO done") == 1 for log in logs)
+    assert not list(project.store().root.glob(".ray-*"))
+
+
+def test_a_node_is_killed_in_the_middle_of_training(
+    project: Any, cluster: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job goes on elsewhere from a checkpoint, with the same bits; nothing committed is computed again."""
+    monkeypatch.setattr("prunebench.engine.on_ray.remote.LOOK", 0.2)
+    path = project.suite(["snip"], epochs=100)
+    project.run(path, "alone")
+    store, killed = project.store(), []
+
+    def kill() -> None:
+        pid = when(lambda: under_way(store))
+        raylet = psutil.Process(pid).ppid()
+        for node in list(cluster.worker_nodes):
+            if node.all_processes["raylet"][0].process.pid == raylet:
+                os.kill(pid, signal.SIGKILL)
+                cluster.remove_node(node, allow_graceful=False)
+                killed.append(node)
+
+    thread = meanwhile(kill)
+    outcome = run(project, cluster, path)
+    thread.join()
+    cluster.add_node(num_cpus=1, object_store_memory=OBJECTS)
+    assert len(killed) == 1
+    assert (outcome.exit_code, len(outcome.made)) == (0, 2)
+    assert digests(project, path, "store") == digests(project, path, "alone")
+    logs = [log.read_text() for log in store.root.joinpath("logs").iterdir()]
+    assert any(re.search(r"going on from the checkpoint at step [1-9]", log) for log in logs)
+    assert all(log.count(" INFO done") == 1 for log in logs)
+    said = capsys.readouterr()
+    assert re.search(r"^Ray lost \S+ \(\S+, node \w+\): its jobs go on elsewhere$", said.out, re.MULTILINE)
+    assert "raylet" not in (said.out + said.err).lower()
+
+
+BROKEN = """
+import prunebench
+
+def score(net, batch, rng):
+    raise RuntimeError("not today")
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("mine", score)]
+"""
+
+
+def test_a_failed_job_fails_what_needs_it_and_nothing_else(project: Any, cluster: Any, capsys: Any) -> None:
+    """With its error and its log, by a plugin file; the rest is done, and --lf finds what failed."""
+    plugin = project.folder / "mine.py"
+    plugin.write_text(BROKEN)
+    path = project.suite(["mine", "snip"], sparsities=(0.5, 0.9))
+    outcome = run(project, cluster, path, request={"plugins": (str(plugin),)})
+    said = capsys.readouterr().out
+    assert (outcome.exit_code, len(outcome.made)) == (1, 3)
+    assert sorted(outcome.failed) == [f"main::digits-mlp-digits-mine-d{d}-s0" for d in ("0.1", "0.5")]
+    assert len(set(outcome.failed.values())) == 1
+    assert re.search(r"FAILED  \w+ \w+ failed: .*not today", said)
+    assert len(project.store().attempt_keys()) == 1
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_told_to_stop_every_job_ends_at_a_checkpoint(project: Any, cluster: Any) -> None:
+    """Nothing is blamed; the same command goes on from there, with the same bits."""
+    path = project.suite(["snip"], epochs=100)
+    store = project.store()
+
+    def interrupt() -> None:
+        when(lambda: under_way(store))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with stopping.listening():
+        thread = meanwhile(interrupt)
+        began = time.monotonic()
+        stopped = run(project, cluster, path)
+        thread.join()
+        assert stopped.exit_code == 130
+        assert time.monotonic() - began < 60
+    assert not store.attempt_keys()
+    assert not store.running()
+    assert checkpoint_steps(store)
+    again = run(project, cluster, path)
+    assert again.exit_code == 0
+    logs = [log.read_text() for log in store.root.joinpath("logs").iterdir()]
+    assert any(re.search(r"going on from the checkpoint at step [1-9]", log) for log in logs)
+
+
+def checkpoint_steps(store: Any) -> list[int]:
+    """Return the steps of the checkpoints that a store holds."""
+    files = store.root.joinpath("artifacts").rglob("*.checkpoint.safetensors")
+    return [int(file.name.partition("@")[2].partition(".")[0]) for file in files]
+
+
+FATAL = """
+import os
+import prunebench
+
+def score(net, batch, rng):
+    os._exit(7)
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("fatal", score)]
+"""
+
+
+@pytest.mark.slow
+def test_a_job_that_ends_its_process_fails_after_the_second(project: Any, cluster: Any, capsys: Any) -> None:
+    """And takes nothing with it."""
+    plugin = project.folder / "fatal.py"
+    plugin.write_text(FATAL)
+    path = project.suite(["fatal", "snip"])
+    outcome = run(project, cluster, path, request={"plugins": (str(plugin),)})
+    assert (outcome.exit_code, len(outcome.made), len(outcome.failed)) == (1, 2, 1)
+    assert "died while it worked on this" in next(iter(outcome.failed.values()))
+
+
+@pytest.mark.slow
+def test_a_second_run_on_the_same_store_helps(project: Any, cluster: Any) -> None:
+    """Claims are taken: what a local worker makes meanwhile is made once."""
+    path = project.suite(["snip", "synflow"], seeds=2, epochs=20)
+    engine = project.engine(path)
+
+    def help_out() -> None:
+        when(lambda: engine.store.running())
+        engine.selected = list(engine.plan.cells)
+        engine.help()
+
+    thread = meanwhile(help_out)
+    outcome = run(project, cluster, path)
+    thread.join(60)
+    assert outcome.exit_code == 0
+    assert engine.made
+    logs = [log.read_text() for log in engine.store.root.joinpath("logs").iterdir()]
+    assert all(log.count(" INFO done") == 1 for log in logs)
