@@ -23,6 +23,7 @@ __all__ = [
     "format_of",
     "format_option",
     "host_of",
+    "limits_options",
     "output_option",
     "places_options",
     "planning_options",
@@ -241,6 +242,46 @@ def device_options(function: F) -> F:
     return function
 
 
+def limits_options(function: F) -> F:
+    """--job-timeout, --memory-limit."""
+    for option in (
+        click.option(
+            "--memory-limit",
+            metavar="SIZE",
+            type=_Memory(),
+            default="auto",
+            show_default=True,
+            help="Memory that a worker may take: 8GiB; auto: its share, once all runs out; none.",
+        ),
+        click.option(
+            "--job-timeout",
+            metavar="TIME",
+            type=_Seconds(),
+            help="A job that shows no sign of life for so long has failed: seconds, or 30m, 2h.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+class _Seconds(_Text):
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from prunebench.engine.limits import parse_seconds
+
+        return value if isinstance(value, float) else parse_seconds(str(value), "--job-timeout")
+
+
+class _Memory(_Text):
+    name = "memory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from prunebench.engine.limits import parse_memory
+
+        return value if isinstance(value, int) else parse_memory(str(value), "--memory-limit")
+
+
 class _Workers(_Text):
     name = "workers"
 
@@ -314,6 +355,8 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         device=_device(options),
         threads=options.get("threads", 1),
         keep_states=options.get("keep_states", False),
+        job_timeout=options.get("job_timeout"),
+        memory_limit=options.get("memory_limit", "auto"),
     )
 
 

@@ -14,9 +14,9 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -24,6 +24,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from prunebench.cli._output import complain
+from prunebench.engine.own_process import DEATHS, file_in_memory
 from prunebench.stopping import AGAIN
 
 __all__ = ["Work", "supervised"]
@@ -46,7 +47,9 @@ class Work:
     noted: dict[str, list[Any]] = field(default_factory=dict)
     """What such processes have said with `note`, by name."""
     given_up: dict[str, str] = field(default_factory=dict)
-    """The jobs that such processes died of, by key, with the error."""
+    """The jobs that such processes died of, by key, with the error: not tried again in this run."""
+    deaths: Counter[str] = field(default_factory=Counter)
+    """How many processes have died while they worked on a job, by key."""
     notes: IO[bytes] | None = None
     """Where `say` writes: a file, as a pipe that nobody reads yet would fill up."""
     pipe: int | None = None
@@ -120,7 +123,7 @@ def supervised() -> Work:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()  # type: ignore[union-attr]
-        work.notes = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it has been read
+        work.notes = file_in_memory()  # closed when it has been read
         to_us, from_child = os.pipe()
         alive, held = os.pipe()
         child = os.fork()
@@ -148,9 +151,13 @@ def supervised() -> Work:
             notes.seek(0)
             work.read(notes)
         buried = _bury(work.said["store"], child) if work.said else {}
-        buried |= work.said.pop("left", {})
-        work.given_up |= buried
-        if not buried:
+        left = work.said.pop("left", {})
+        work.deaths.update(list(buried))
+        for key, (error, final) in buried.items():
+            if final or work.deaths[key] >= DEATHS:
+                work.given_up[key] = error
+        work.given_up |= left
+        if not buried and not left:
             complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")
             _exit(1)
 
@@ -217,17 +224,18 @@ def _kill(process: int) -> None:
                 one.kill()
 
 
-def _bury(store: str, process: int) -> dict[str, str]:
-    """Write down what a dead process was working on; return it: errors by key."""
+def _bury(store: str, process: int) -> dict[str, tuple[str, bool]]:
+    """Write down what a dead process was working on; return it: by key the error, and if it was killed for
+    that job's sake.
+    """
     from prunebench.store import Store
 
     opened = Store.open(Path(store), create=False)
     errors = {}
     for key in (path.stem for path in opened.bury()):
         for attempt in opened.attempts(key)[-1:]:
-            error = str(attempt.get("error"))
-            if error.startswith(f"process {process} died"):
-                errors[key] = error
+            if attempt.get("pid") == process:
+                errors[key] = str(attempt.get("error")), attempt.get("job") is not None
     return errors
 
 

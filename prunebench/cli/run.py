@@ -14,6 +14,7 @@ from prunebench.cli._engines import chosen_front, engine_options
 from prunebench.cli._options import (
     as_json,
     device_options,
+    limits_options,
     places_options,
     request_of,
     selection_options,
@@ -55,6 +56,7 @@ Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake 
 @workers_option
 @places_options
 @device_options
+@limits_options
 @engine_options
 @click.option(
     "--keep-states",
@@ -90,7 +92,11 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
+    from prunebench.engine.own_process import may_be_killed
     from prunebench.errors import PluginError
+
+    if not work.alone:
+        may_be_killed()
 
     with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(work)):
         try:
@@ -164,8 +170,8 @@ def _run(
         if shared:
             say(shared)
     to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
+    check_devices(session.plan, to_do, session.request.device, options["gpus_per_worker"])
     session.ready(to_do, here=front is None)
-    check_devices(session.plan, to_do, session.request.device, options.get("gpus_per_worker") or 1)
     store = Store.open(session.request.store)
     began = float(work.said.get("began", time.monotonic()))
     overview.keep_aside(store)
@@ -185,6 +191,8 @@ def _run(
         quiet=options["quiet"],
         verbose=options["verbose"] and not work.said,
         earlier=earlier,
+        on_start=lambda since: work.say(since=since),
+        on_failure=lambda cell, error: work.note("failed", [cell, error]),
         front=front,
         seen=overview.snapshot,
     )
@@ -230,9 +238,17 @@ def _told(
 def _earlier(overview: Overview, work: Work) -> Earlier | None:
     """Return what a process of this run that died said of its start; say it for the next one."""
     from prunebench.engine.run import Earlier
+    from prunebench.store import now_text
 
     if work.said:
-        return Earlier(frozenset(work.said["before"]), int(work.said["jobs"]), work.given_up)
+        said = work.said
+        return Earlier(
+            before=frozenset(said["before"]),
+            jobs=int(said["jobs"]),
+            given_up=work.given_up,
+            since=said.get("since") or now_text(),
+            failed=dict(work.noted.get("failed", [])),
+        )
     before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]
     jobs = len(overview.remaining)
     work.say(store=overview.session.request.store, before=before, jobs=jobs, began=time.monotonic())

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from prunebench.cli._options import as_json, data_option, device_options, store_option, which_options
+from prunebench.cli._options import (
+    as_json,
+    data_option,
+    device_options,
+    limits_options,
+    store_option,
+    which_options,
+)
 from prunebench.cli._streams import plain_warnings, streams, teller
 from prunebench.cli._supervise import Work, supervised
 from prunebench.cli._times import Length, Moment
@@ -75,6 +82,7 @@ Exit codes: 0 all cells are there, 1 a job failed, or cells are left (see --time
     help="A plugin file that lies elsewhere here than where the plan was made, or another one; repeatable.",
 )
 @device_options
+@limits_options
 @click.option("--keep-states", is_flag=True, help="Keep the weights of pruned networks.")
 @click.option("-q", "--quiet", is_flag=True, help="No line a cell: the counts at the end only.")
 @click.option("-v", "--verbose", is_flag=True, help="Also a line a job.")
@@ -99,8 +107,11 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
+    from prunebench.engine.own_process import may_be_killed
     from prunebench.errors import PluginError
 
+    if not work.alone:
+        may_be_killed()
     with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(work)):
         try:
             asked = _asked(plan, options, since=since, seconds=seconds)
@@ -137,6 +148,8 @@ def _asked(plan: str, options: dict[str, Any], *, since: datetime, seconds: floa
         device=options["device"],
         threads=options["threads"],
         keep_states=options["keep_states"],
+        job_timeout=options["job_timeout"],
+        memory_limit=options["memory_limit"],
         keyword=options["keyword"],
         sparsities=tuple(options["sparsity"]),
         cells=Path(options["cells"]) if options["cells"] else None,

@@ -13,9 +13,11 @@ from pathlib import Path
 from prunebench import stopping
 from prunebench.engine.device_errors import advice, forget, is_device_lost
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.guard import TimedOut
 from prunebench.engine.printed import printed_to
 from prunebench.errors import PrunebenchError
 from prunebench.faults import place_of, said
+from prunebench.isolation import same_process
 from prunebench.jobs.context import Context, InputChanged, InputRefused
 from prunebench.plan import Job
 from prunebench.store import Damaged, Missing, Store, Unwritable, writing
@@ -36,7 +38,7 @@ def attempt(job: Job, context: Context, run: Run) -> None:
     Raises: JobFailed, once the attempt is written down; Missing, Damaged or InputChanged where something that
     it reads has to be made again; Unwritable where the store cannot be written; Stopped.
     """
-    path = context.store.log_path(job.key)
+    path = context.store.begin_log(job.key)
     with _JobLog(path) as job_log:
         failed = _failure_of(job, context, run, job_log)
         if failed is not None:  # raised out here, it holds nothing of what the job worked with
@@ -48,7 +50,7 @@ def _failure_of(job: Job, context: Context, run: Run, job_log: _JobLog) -> JobFa
     """Run a job; return how it failed, written down, or None where it did not."""
     path = context.store.log_path(job.key)
     try:
-        with printed_to(path):
+        with printed_to(path), same_process():
             run(job, context)
     except (Missing, Damaged, InputChanged, Unwritable):
         raise
@@ -73,7 +75,8 @@ def _raise_if_no_failure(error: BaseException, path: Path) -> None:
 
 def _written_down(job: Job, error: BaseException, store: Store, job_log: _JobLog) -> JobFailed:
     """Write a failed attempt to the store and return what is said of it."""
-    message = str(error) if isinstance(error, PrunebenchError | InputRefused) else said(error)
+    plain = isinstance(error, PrunebenchError | InputRefused | TimedOut)
+    message = str(error) if plain else said(error)
     message += advice(job, error)
     lost = is_device_lost(error)
     at = str(place_of(error) or "")

@@ -6,15 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prunebench.engine.own_process import DEATHS
+from prunebench.engine.since import Since
 from prunebench.errors import PrunebenchError, readable
 
 if TYPE_CHECKING:
     from prunebench.plan import Job
 
 __all__ = ["JobFailed", "WorkerLost", "cause_of", "failing"]
-
-DEATHS = 2
-"""So many processes may die while they work on a job: then it has failed."""
 
 
 class JobFailed(Exception):
@@ -59,13 +58,13 @@ def cause_of(error: str) -> str:
     return spoken[1] if spoken else error
 
 
-def failing(attempts: Sequence[Mapping[str, Any]], since: str) -> Mapping[str, Any] | None:
+def failing(attempts: Sequence[Mapping[str, Any]], since: Since) -> Mapping[str, Any] | None:
     """Return the attempt by which a job has failed since a moment; None where it has not failed.
 
-    `attempts` are all of the job, newest last, `since` is a time as `now_text` spells it. A process that died
+    `attempts` are all of the job, newest last. A process that died
     may have been killed by chance; the second that dies of a job is no chance.
     """
-    ours = [one for one in attempts if str(one["time"]) >= since]
+    ours = [one for one in attempts if since.has(str(one["time"]))]
     failures = [one for one in ours if one["job"] is not None]
     if not failures and len(ours) < DEATHS:
         return None

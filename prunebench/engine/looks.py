@@ -10,6 +10,7 @@ from typing import Any
 
 from prunebench.engine.failures import failing
 from prunebench.engine.progress import Look, Running
+from prunebench.engine.since import Since
 from prunebench.store import JobTime, Store, TimesReader
 
 __all__ = ["Looker", "as_time", "running_of"]
@@ -20,7 +21,7 @@ class Looker:
 
     def __init__(self, store: Store, *, since: str = "", clock: Callable[[], float] = time.time) -> None:
         """Look at `store`; what failed before `since`, as `now_text` spells it, counts as not tried yet."""
-        self._store, self._since, self._clock = store, since, clock
+        self._store, self._since, self._clock = store, Since(since), clock
         self._times: TimesReader = store.times.reader()
         self._new: list[JobTime] = []
         self._attempts: dict[str, tuple[int, str | None]] = {}

@@ -47,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--prunebench-device", metavar="D", help="auto (the default), cpu, cuda or cuda:N")
     add("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
+    add(
+        "--prunebench-job-timeout",
+        metavar="TIME",
+        help="a job that shows no sign of life for so long has failed: seconds, or 30m, 2h",
+    )
+    add("--prunebench-memory-limit", metavar="SIZE", help="memory that a worker may take: 8GiB, auto or none")
     add("--prunebench-keep-states", action="store_true", help="keep the weights of pruned networks")
     add("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")
 
@@ -54,6 +60,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker of `prunebench run`, listen to signals from the start to the end, and try its device."""
+    if hasattr(config, "workerinput"):
+        from prunebench.engine.own_process import may_be_killed
+
+        may_be_killed()
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
         from prunebench.engine.pytest_gpus import start_or_leave
@@ -171,8 +181,9 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
-    """Write down what a worker that died was working on, and let its item say so; a check waits anew."""
-    from prunebench.engine.failures import JobFailed
+    """Write down what a worker that died was working on. Its item says so where that job has failed by that;
+    else it is handed out again, and so is a check.
+    """
     from prunebench.engine.pytest_gpus import LostWorkers
 
     if LostWorkers.of(config_of(sched)).takes_up(crashitem, report, sched):
@@ -184,13 +195,17 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
             if buried:
                 break
             time.sleep(0.05)
+        again = False
         for key in (path.stem for path in buried):
-            attempts = store.attempts(key)
-            if key in jobs and attempts:
-                error = suite.worker.given_up[key] = str(attempts[-1].get("error"))
-                report.longrepr = str(JobFailed(jobs[key], error, log_path=str(store.log_path(key))))
+            if key in jobs and (failed := suite.worker.failed_elsewhere(key)) is not None:
+                suite.worker.given_up[key] = failed.message
+                report.longrepr = str(failed)
+            elif key in jobs:
+                again = True  # it may have been killed by chance: another worker tries
         if _is_check(crashitem, suite) and suite.tried_again.count(crashitem) < TRIES:
             suite.tried_again.append(crashitem)
+            again = True
+        if again:
             with contextlib.suppress(NotImplementedError, AttributeError):  # not every distribution can
                 sched.mark_test_pending(crashitem)
                 report.outcome = "rerun"

@@ -102,6 +102,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
     """Return the request that pytest's options amount to for one suite file. Raises: UsageError."""
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.engine.device import parse_device, resolve_device
+    from prunebench.engine.limits import parse_memory, parse_seconds
     from prunebench.engine.session import Request
     from prunebench.errors import UsageError
 
@@ -117,6 +118,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
     for name in ("seeds", "limit", "threads"):
         if option(name) is not None and option(name) < 1:
             raise UsageError(f"--prunebench-{name}: found {option(name)}, allowed: a number of at least 1")
+    timeout = option("job-timeout")
     return Request(
         suite=str(path),
         store=str(store_root(option("store"))),
@@ -131,6 +133,8 @@ def request_for(config: pytest.Config, path: Path) -> Request:
         device=resolve_device(parse_device(option("device") or "auto")),
         threads=option("threads") or 1,
         keep_states=option("keep-states"),
+        job_timeout=parse_seconds(timeout, "--prunebench-job-timeout") if timeout else None,
+        memory_limit=parse_memory(option("memory-limit") or "auto", "--prunebench-memory-limit"),
     )
 
 

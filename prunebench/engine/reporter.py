@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,14 @@ class RunReport:
     """Why the run could not start or go on, otherwise."""
     detached: str = ""
     """What is to be said where cells are made elsewhere, and nobody waits for them."""
+    on_failure: Callable[[str, str], object] = lambda cell, error: None
+    """Told of each cell that fails, and its error."""
+
+    def fails(self, cell: str, error: str) -> None:
+        """Take in that a cell has failed."""
+        self.failed[cell] = error
+        self.on_failure(cell, error)
+
     lost: WorkerLost | None = None
     """Why this very process can do no more jobs, if that ended the run."""
 
@@ -61,10 +69,12 @@ class CellReporter:
         workers: int | None,
         quiet: bool,
         verbose: bool,
+        told: Collection[str] = (),
     ) -> None:
         """Report on `cells`, those that are to be done; `before` are those that were done before.
 
         `workers` is None where this process works itself, and 0 where it is not known how many there are.
+        `told` are cells, by their id, that have failed and been told of before.
         """
         self._verbose = verbose and not quiet
         self._loaded, self._report, self._before = loaded, report, before
@@ -78,6 +88,7 @@ class CellReporter:
             workers=1 if workers is None else workers,
             failures=False,  # each cell has an item that reports its own
             quiet=quiet,
+            told=told,
         )
         assert loaded.session.path is not None
         self._prefix = f"{node_name(loaded.session.path)}::"
@@ -161,7 +172,7 @@ class CellReporter:
         """Say that a cell is done, after so many jobs of this run, or has failed with an error."""
         self._seen.add(name)
         if error is not None:
-            self._report.failed[name] = error
+            self._report.fails(name, error)
             self._screen.failed(name, error)
             return
         if not jobs:

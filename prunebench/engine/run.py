@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ class Earlier:
     """How many jobs were to do then."""
     given_up: Mapping[str, str]
     """The errors of the jobs, by key, that processes died of."""
+    since: str
+    """When the run began, as `now_text` spells it."""
+    failed: Mapping[str, str]
+    """The errors of the cells that failed before that process died, by their id."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ def run_cells(
     quiet: bool = False,
     verbose: bool = False,
     earlier: Earlier | None = None,
+    on_start: Callable[[str], object] = lambda since: None,
+    on_failure: Callable[[str, str], object] = lambda cell, error: None,
     front: Front | None = None,
     seen: Snapshot | None = None,
 ) -> Outcome:
@@ -84,20 +90,25 @@ def run_cells(
     wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
     are some. `seen` is an earlier look at the store.
 
+    `on_start` is told when the run began, `on_failure` of each cell that fails, and its error.
+
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
     WorkerLost where this process can use its GPU no more: another has to do the rest.
     """
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
     wanted = session.plan.cells if cells is None else cells
-    first, since = Snapshot(session.plan, store, before=seen), now_text()
+    first = Snapshot(session.plan, store, before=seen)
+    since = now_text() if earlier is None else earlier.since
+    on_start(since)
+    had_failed = {} if earlier is None else dict(earlier.failed)
     if earlier is None:
         before = [cell for cell in wanted if first.done(cell)]
     else:
         before = [cell for cell in wanted if cell.id in earlier.before]
     ids = {cell.id for cell in before}
     to_do = [cell for cell in wanted if cell.id not in ids]
-    items = [cell for cell in to_do if not first.done(cell)]
+    items = [cell for cell in to_do if cell.id not in had_failed and not first.done(cell)]
     loaded = Loaded(
         session,
         session.worker(
@@ -110,13 +121,20 @@ def run_cells(
     )
     if session.frozen is None:
         session.freeze(store)
-    shown: dict[str, Any] = {"cells": to_do, "before": before, "quiet": quiet, "verbose": verbose}
+    shown: dict[str, Any] = {
+        "cells": to_do,
+        "before": before,
+        "quiet": quiet,
+        "verbose": verbose,
+        "told": had_failed,
+    }
     if front is None:
         plugin = RunPlugin(loaded, workers=workers, slots=slots, **shown)
+        plugin.report.on_failure = on_failure
         code = _pytest(session, plugin, first_failure, workers)
         report = plugin.report
     else:
-        report = RunReport()
+        report = RunReport(on_failure=on_failure)
         given_up = loaded.worker.given_up
         assignment = Assignment(session, store, items, since, given_up, workers, first_failure)
         reporter = CellReporter(loaded, report, workers=0, **shown)
@@ -129,9 +147,14 @@ def run_cells(
     if report.problem:
         raise PrunebenchError(report.problem)
     last = Snapshot(session.plan, store, before=first)
+    if not (stopping.requested() or report.interrupted):
+        last.seek(cell for cell in to_do if cell.id not in report.failed)
+    with contextlib.suppress(StoreError):  # what is not buried now is later
+        store.bury()
     done = [cell for cell in to_do if last.done(cell)]
     now_done = {cell.id for cell in done}
-    failed = {name: error for name, error in report.failed.items() if name not in now_done}
+    every_failed = {**had_failed, **report.failed}
+    failed = {name: error for name, error in every_failed.items() if name not in now_done}
     limit = session.request.limit
     write_last_failed(store.root, session.path, failed=failed, passed=now_done, limit=limit)
     elsewhere = [cell.id for cell in _by_others(done, first, report)]

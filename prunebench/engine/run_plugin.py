@@ -7,7 +7,6 @@ import os
 import queue
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine import pytest_private
+from prunebench.engine.own_process import file_in_memory
 from prunebench.engine.pytest_gpus import LEFT, give_slots
 from prunebench.engine.pytest_private import hurry_exit, live_nodes, next_event, send_signal, silence
 from prunebench.engine.pytest_suites import Loaded, use
@@ -58,7 +58,7 @@ class RunPlugin:
         if not self._workers:
             yield
             return
-        with tempfile.TemporaryFile() as file:
+        with file_in_memory() as file:
             sys.stderr.flush()
             kept = os.dup(2)
             os.dup2(file.fileno(), 2)

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -59,6 +59,7 @@ class Screen:
         workers: int = 0,
         failures: bool = True,
         quiet: bool = False,
+        told: Collection[str] = (),
         file: TextIO | None = None,
     ) -> None:
         """Show `cells`, of which those that are there already are counted, not printed.
@@ -66,6 +67,7 @@ class Screen:
         `since` is when the run began, as `now_text` spells it. `workers` is how many the run has at least, 0
         where they come and go. With `failures`, cells that the store says have failed are printed; without,
         those that `failed` is called for. `quiet` prints nothing but these.
+        `told` are the ids of cells that have failed and been told of before.
         """
         self._plan, self._cells = plan, list(cells)
         self._failures, self._quiet = failures, quiet
@@ -78,7 +80,9 @@ class Screen:
         self._times: dict[str, JobTime] = {}
         self._by_id = {cell.id: cell for cell in self._cells}
         self._family = {os.getpid()}
-        self._told = {cell.id for cell in self._progress.news.done}
+        self._told = {cell.id for cell in self._progress.news.done} | set(told)
+        for cell in told:
+            self._progress.report_failed(cell)
         self._waiting: list[PlannedCell] = []
         """Cells found in the store whose maker may yet report them."""
         self._beside = ""

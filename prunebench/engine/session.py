@@ -52,6 +52,10 @@ class Request:
     device: str = "cpu"
     threads: int = 1
     keep_states: bool = False
+    job_timeout: float | None = None
+    """Seconds after which a job that gives no sign of life has failed; None: never."""
+    memory_limit: int | str | None = "auto"
+    """Bytes that a worker may take; "auto": its share of a memory that runs out; None: no limit."""
 
     def with_suite_plugins(self) -> Request:
         """Return the request with the plugin files that the suite names, before the others.
@@ -236,9 +240,14 @@ class Session:
 
     def worker(self, store: Store, **options: Any) -> Worker:
         """Return a worker on this plan."""
+        from prunebench.engine.guard import Guard
+        from prunebench.engine.limits import Limits
         from prunebench.engine.together import run_together
         from prunebench.engine.worker import Worker
         from prunebench.jobs.context import Context
+
+        request = self.request
+        limits = Limits(request.job_timeout, request.memory_limit)
 
         context = Context(
             store=store,
@@ -250,7 +259,8 @@ class Session:
             suite=self.plan.suite,
         )
         context.together = partial(run_together, context=context, request=self.request)
-        return Worker(self.plan, context, keep_states=self.request.keep_states, **options)
+        options.setdefault("guard", Guard(limits, store.root))
+        return Worker(self.plan, context, keep_states=request.keep_states, **options)
 
 
 def slots_of(session: Session, workforce: Workforce, cells: Sequence[PlannedCell]) -> Sequence[Slot]:

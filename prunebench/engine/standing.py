@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.since import Since
 from prunebench.errors import DataError
 from prunebench.inventory.rows import measure_rows, rows
 from prunebench.inventory.snapshot import Snapshot
@@ -37,6 +39,10 @@ class Standing:
     _known: dict[str, Outcome] = field(default_factory=dict)
     """What was evaluated of the store as `_snapshot` has it."""
     _looked: float = 0.0
+
+    @cached_property
+    def _since(self) -> Since:
+        return Since(self.since)
 
     def judge(self, check: str, selected: Iterable[PlannedCell]) -> tuple[Outcome, int]:
         """Return a check's outcome once those of its cells that are selected are there, or cannot be made.
@@ -78,7 +84,7 @@ class Standing:
         store = self.worker.store
         missing = self.worker.plan.remaining(cell.targets, self.worker.have)
         tried = store.attempt_keys().intersection(missing)
-        return any(str(store.attempts(key)[-1].get("time")) >= self.since for key in tried)
+        return any(self._since.has(str(store.attempts(key)[-1].get("time"))) for key in tried)
 
     def _look(self, *, anew: bool = False) -> Snapshot:
         """Return how the store stands, or stood a moment ago: a look lists all its results.

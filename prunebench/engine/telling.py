@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from prunebench import pulse
 from prunebench.engine.sorts import sort_of
 from prunebench.inventory.estimate import marginal, planned_steps
 from prunebench.jobs.context import Context
@@ -51,6 +52,7 @@ class Telling:
             self._write()
 
     def _take_in(self, job: Job, step: int, to_step: int) -> None:
+        pulse.beat()  # the step may be other processes' that this one waits for
         if self._first is None:
             self._first = step - 1
         self._step = step

@@ -206,7 +206,10 @@ def _error(team: list[subprocess.Popen[bytes]], folder: Path) -> PrunebenchError
         kind = getattr(errors, own[0]["type"], None)
         if isinstance(kind, type) and issubclass(kind, PrunebenchError):
             return kind(own[0]["message"])
-        return ComponentError(f"process {own[0]['number'] + 1} of {len(team)} failed: {own[0]['message']}")
+        error = ComponentError(f"process {own[0]['number'] + 1} of {len(team)} failed: {own[0]['message']}")
+        if "out of memory" in own[0]["message"]:
+            error.__cause__ = MemoryError(own[0]["message"])  # by which it is known what to change
+        return error
     if silent:
         return ComponentError(f"trained on {len(team)} devices: {', '.join(silent)}")
     return ComponentError(f"trained on {len(team)} devices: {said[0]['message']}")

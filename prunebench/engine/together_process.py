@@ -70,7 +70,9 @@ def _train(folder: Path, number: int, device: str) -> None:
     from prunebench.training.devices import Together
 
     asked = json.loads((folder / "job.json").read_bytes())
-    job, context = _context(asked, folder, device)
+    job, context = _context(asked, device)
+    if number == 0:  # two that tell it would write the same file
+        context.progress = _Progress(folder / "progress")
     _meet(folder, number, asked["count"], device)
     context.devices = Together(number, asked["count"])
     try:
@@ -84,7 +86,7 @@ def _train(folder: Path, number: int, device: str) -> None:
         distributed.destroy_process_group()
 
 
-def _context(asked: dict[str, Any], folder: Path, device: str) -> tuple[Job, Context]:
+def _context(asked: dict[str, Any], device: str) -> tuple[Job, Context]:
     """Return the job and what it works with, as the worker has them. Raises: PluginError, StoreError."""
     from prunebench.engine.session import Request
     from prunebench.errors import PluginError
@@ -118,7 +120,6 @@ def _context(asked: dict[str, Any], folder: Path, device: str) -> tuple[Job, Con
         threads=asked["threads"],
         loaders=-(-loaders // asked["count"]),
         checkpoint_seconds=asked["checkpoint_seconds"],
-        progress=_Progress(folder / "progress"),
     )
     return job, context
 

@@ -59,6 +59,8 @@ class Asked:
     device: str = "cpu"
     threads: int = 1
     keep_states: bool = False
+    job_timeout: float | None = None
+    memory_limit: int | str | None = "auto"
     keyword: str | None = None
     """Only cells that match, as -k does; None: all."""
     sparsities: tuple[str, ...] = ()
@@ -201,6 +203,8 @@ def serve(
         device=asked.device,
         threads=asked.threads,
         keep_states=asked.keep_states,
+        job_timeout=asked.job_timeout,
+        memory_limit=asked.memory_limit,
     )
     session = session_on(plan, making, request, cells)
     left = [cell for cell in cells if cell.id not in done]

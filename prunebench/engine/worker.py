@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +19,8 @@ from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, WorkerLost, failing
+from prunebench.engine.guard import Guard
+from prunebench.engine.since import Since
 from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
@@ -73,6 +75,8 @@ class Worker:
     on_wait: Callable[[Job], None] | None = None
     """Called when others hold the claims on all that could be done next, with the first of it."""
     run: Run = run_job
+    guard: Guard | None = None
+    """Ends a job that hangs."""
     made: list[Job] = field(default_factory=list)
     """Jobs that this worker ran to the end."""
     _failed: dict[str, JobFailed] = field(default_factory=dict)
@@ -299,12 +303,16 @@ class Worker:
         """Return how a job failed in another process since the run began, None where it has not."""
         if not self.since or not self.store.has_attempts(key):
             return None
-        last = failing(self.store.attempts(key), self.since)
+        last = failing(self.store.attempts(key), self._since)
         if last is None:
             return None
         at = str((last["job"] or {}).get("at", ""))
         log_path = str(self.store.log_path(key))
         return JobFailed(self.plan.jobs[key], str(last["error"]), at=at, log_path=log_path)
+
+    @cached_property
+    def _since(self) -> Since:
+        return Since(self.since)
 
     def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
@@ -324,7 +332,7 @@ class Worker:
         began = time.monotonic()
         try:
             with Telling(job, self.plan, self.context, claim):
-                attempt(job, self.context, self.run)
+                attempt(job, self.context, self._guarded)
         except JobFailed as failed:
             self._fails(failed)
         except (Missing, Damaged, InputChanged) as error:
@@ -341,6 +349,10 @@ class Worker:
                 self.on_made(job, time.monotonic() - began)
             if not self.keep_states:
                 self._drop(self.plan.needs(job.key))
+
+    def _guarded(self, job: Job, context: Context) -> None:
+        with nullcontext() if self.guard is None else self.guard.over(job, self.workers):
+            self.run(job, context)
 
     def _fails(self, failed: JobFailed) -> None:
         """Take in that a job failed. Raises: WorkerLost where no other can be done in this process."""

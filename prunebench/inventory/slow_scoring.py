@@ -36,7 +36,8 @@ class SlowScoring:
         """Return which scorings these are, and how long they take."""
         each = f"{hours(self.longest)} a mask"
         all_of_them = f", {hours(self.seconds)} for all {self.jobs}" if self.jobs > 1 else ""
-        return f"{self.method} of {self.architecture} on {self.dataset}: {each}{all_of_them}"
+        of_cells = f"{self.cells:,} cell{'' if self.cells == 1 else 's'}"
+        return f"{self.method} of {self.architecture} on {self.dataset}: {each}{all_of_them} ({of_cells})"
 
 
 def hours(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,16 @@ class Snapshot:
     def listed(self, key: str) -> bool:
         """True if a record or a measure is there, whatever it holds."""
         return key in self._listed.get(self.plan.jobs[key].kind, ())
+
+    def seek(self, cells: Iterable[PlannedCell]) -> None:
+        """Look by name for what of these cells is not listed: on a network listings may lag behind."""
+        for key in (target for cell in cells for target in cell.targets):
+            kind = self.plan.jobs[key].kind
+            if kind in self._listed and key not in self._listed[kind] and key not in self._without:
+                has = self.store.has_record if kind == "record" else self.store.has_measure
+                if has(key):
+                    self._listed[kind].add(key)
+                    self._results.pop(key, None)
 
     def result(self, key: str) -> Record | None:
         """Return a record or a measure of the plan, verified to be the planned one; None where it is missing.

@@ -6,7 +6,7 @@ the results of others is put back as well, and the call has failed: hooks that t
 functions, the default device and dtype, modes of torch, handlers of signals.
 """
 
-from prunebench.isolation.bracket import Watch, isolated, listed
+from prunebench.isolation.bracket import Watch, isolated, listed, running, same_process
 from prunebench.isolation.names import settle
 
-__all__ = ["Watch", "isolated", "listed", "settle"]
+__all__ = ["Watch", "isolated", "listed", "running", "same_process", "settle"]

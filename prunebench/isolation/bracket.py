@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +12,7 @@ from prunebench.errors import LeakError
 from prunebench.isolation.names import Names
 from prunebench.isolation.settings import QUIET, TELLING, Reading
 
-__all__ = ["Watch", "isolated", "listed"]
+__all__ = ["Watch", "isolated", "listed", "running", "same_process"]
 
 
 _running: ContextVar[tuple[str, Watch] | None] = ContextVar("who runs, since when", default=None)
@@ -33,6 +35,38 @@ class Watch:
         return said
 
 
+def running() -> str:
+    """Return whose code runs within the bracket that is open, in words; "" where none is."""
+    inside = _running.get()
+    return "" if inside is None else inside[0]
+
+
+@contextmanager
+def same_process() -> Iterator[None]:
+    """Run code of others; where it forks and the child comes back from it, as the parent does, that one ends.
+
+    Otherwise two processes would go on from here, with the same files open and the same claims in hand.
+    """
+    began = os.getpid()
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() != began:
+            _end(error)
+        raise
+    if os.getpid() != began:
+        _end(None)
+
+
+def _end(error: BaseException | None) -> None:
+    """End a forked process at once: what stands in buffers is its parent's to write."""
+    if isinstance(error, SystemExit):
+        os._exit(error.code if isinstance(error.code, int) else int(error.code is not None))
+    if error is not None:
+        os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "replace"))
+    os._exit(int(error is not None))
+
+
 @contextmanager
 def isolated(who: str) -> Iterator[None]:
     """Run code of others; what it changes outside itself is put back, also when it fails.
@@ -47,7 +81,8 @@ def isolated(who: str) -> Iterator[None]:
     watch = Watch(all_of_it=not same)
     inside = _running.set(outer if same else (who, watch))
     try:
-        yield
+        with same_process():
+            yield
     except BaseException as error:
         changed = watch.put_back()
         if same and outer is not None:  # whoever asks what was wrong does so where nothing is changed

@@ -66,6 +66,7 @@ class Context:
     suite: Mapping[str, Any] = field(default_factory=dict)
     identities: Mapping[str, Any] = field(default_factory=dict)
     _data: dict[Any, Data] = field(default_factory=dict)
+    _steps: dict[str, list[int]] = field(default_factory=dict)
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -127,6 +128,15 @@ class Context:
         while job.kind != "train":
             job = self.jobs[job.inputs[0]]
         return job.key
+
+    def steps(self, run: str) -> list[int]:
+        """Return the steps at which the plan wants the state of a run."""
+        if not self._steps:
+            for key in self.jobs:
+                of, at, step = key.partition("@")
+                if at:
+                    self._steps.setdefault(of, []).append(int(step))
+        return self._steps.get(run, [])
 
     # -- building ----------------------------------------------------------------------------------------
 

@@ -250,9 +250,7 @@ def _reporter(job: Job, context: Context) -> Any:
 
 def _stored(run: str, step: int, context: Context) -> Progress | None:
     """Return the latest state of a run up to a step that the store holds whole, or None."""
-    for at, is_checkpoint in reversed(context.store.states(run)):
-        if at > step:
-            continue
+    for at, is_checkpoint in reversed(_states(run, step, context)):
         try:
             artifact = context.store.read_artifact(
                 f"{run}@{at}", checkpoint=is_checkpoint, fits=state_of(run, at)
@@ -266,6 +264,17 @@ def _stored(run: str, step: int, context: Context) -> Progress | None:
         log.info("going on from the %s at step %d", "checkpoint" if is_checkpoint else "state", at)
         return Progress(unpack_state(artifact), made_from, unfinished=is_checkpoint)
     return None
+
+
+def _states(run: str, step: int, context: Context) -> list[tuple[int, bool]]:
+    """Return the states of a run up to a step: those that are listed, and those of the plan that are there.
+
+    On a network a listing may lag behind, and a training would begin anew that another machine has just
+    brought far.
+    """
+    listed = [state for state in context.store.states(run) if state[0] <= step]
+    unlisted = [at for at in context.steps(run) if at <= step and (at, False) not in listed]
+    return sorted(listed + [(at, False) for at in unlisted if context.store.has_artifact(f"{run}@{at}")])
 
 
 def _origin(job: Job, context: Context) -> Progress:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from prunebench import pulse
 from prunebench.errors import UsageError
 from prunebench.pruning import nested
 from prunebench.pruning.copying import private_copy
@@ -160,6 +161,7 @@ class ScoringNetwork:
                 tensor = tensor.clone()  # autograd refuses tensors made under inference mode
             return converted(self.dtype)(tensor.detach().to(self.device))
 
+        pulse.beat()  # asked for each chunk of a scoring batch, and in each round
         return nested.mapped(move, value)
 
     def outputs(self, x: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prunebench.store._bounds import check_bounds, parse_json, shown
 from prunebench.store._commit import replace, writing
 from prunebench.store._errors import Damaged, Flaw, Missing, Unwritable
-from prunebench.store._folder import SetAside, now_text, spelled_time
+from prunebench.store._folder import SetAside, now_text, spelled_time, time_of
 from prunebench.store._process import host_name
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
@@ -35,5 +35,6 @@ __all__ = [
     "shown",
     "spelled",
     "spelled_time",
+    "time_of",
     "writing",
 ]

@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,11 +29,13 @@ __all__ = [
     "commit",
     "exists",
     "listing",
+    "make_folder",
     "oddity",
     "open_fresh",
     "reading",
     "replace",
     "server_now",
+    "share",
     "sync_folder",
     "temporary",
     "writing",
@@ -45,8 +47,18 @@ STORE_OPTION = "store with --store DIR or PRUNEBENCH_STORE"
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 """What file systems without hard links answer (FAT, some network and user-space ones)."""
 
-_COPY_LIVES = 600.0
-"""Seconds for which a copy made on another host is believed to be going on."""
+_SPACE = "free some space and run again: what is finished is kept"
+_LIMIT = "raise the limit on files' sizes (ulimit -f), or give another {other}"
+_FOLDER = "a file stands where a folder is needed; give another {other}"
+_GONE = "its disk or file server fails: run again once that works; what is finished is kept"
+
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
+    errno.EFBIG: _LIMIT,
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), _FOLDER),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT), _GONE),
+}
+"""What is said of an error, by its number."""
 
 _TEMPORARY = re.compile(
     r"\.(?P<name>.+)\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)\.(?P<start>\d+)\.[0-9a-f]{8}\.(?P<kind>tmp|copying)"
@@ -78,13 +90,8 @@ def writing(path: Path, other: str = STORE_OPTION) -> Iterator[None]:
         yield
     except OSError as error:
         what = error.strerror or str(error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            advice = "free some space and run again: what is finished is kept"
-        elif error.errno in (errno.ENOTDIR, errno.EEXIST):
-            advice = f"a file stands where a folder is needed; give another {other}"
-        else:
-            advice = f"make it writable, or give another {other}"
-        raise Unwritable(f"cannot write {path}: {what}; {advice}") from error
+        advice = _ADVICE.get(error.errno or 0, "make it writable, or give another {other}")
+        raise Unwritable(f"cannot write {path}: {what}; {advice.format(other=other)}") from error
 
 
 @contextlib.contextmanager
@@ -118,15 +125,36 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none; in a store, with the permissions of the one above.
+
+    A store that a group may write to stays so in all its folders, whatever the umask of who makes them.
+    """
+    if folder.is_dir():
+        return
+    above = folder.parent
+    make_folder(above)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        share(folder, above)
+    sync_folder(above)
+
+
+def share(path: Path, folder: Path) -> None:
+    """Let those write to a new file or folder of a store who may write to the folder that it is in."""
+    store = any((one / "store.json").exists() for one in (folder, folder.parent, folder.parent.parent))
+    with contextlib.suppress(OSError):  # some file systems know no permissions
+        above, mode = os.stat(folder).st_mode, stat.S_IMODE(os.stat(path).st_mode)
+        more = (0o060 if above & 0o020 else 0) | (0o006 if above & 0o002 else 0)
+        if path.is_dir():
+            more |= (above & 0o011 if more else 0) | (above & stat.S_ISGID)
+        if store and mode | more != mode:
+            os.chmod(path, mode | more)
 
 
 def _write_temporary(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
     """Write and flush a temporary file beside `path`; leaves nothing behind where that fails."""
-    _make_folder(path.parent)
+    make_folder(path.parent)
     hidden = temporary(path)
     try:
         with hidden.open("xb") as file:
@@ -146,18 +174,27 @@ def commit(path: Path, chunks: Iterable[bytes | memoryview]) -> bool:
     Raises: StoreError where the folder cannot be written.
     """
     with writing(path):
-        hidden = _write_temporary(path, chunks)
         try:
-            won = _link(hidden, path)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
+            won = _commit(path, chunks)
+        except FileNotFoundError:  # the temporary file was swept: a clock has jumped by days
+            if not isinstance(chunks, Sequence):
                 raise
-            won = _copy(hidden, path)
-        finally:
-            hidden.unlink(missing_ok=True)
+            won = _commit(path, chunks)
         if won:
             sync_folder(path.parent)
         return won
+
+
+def _commit(path: Path, chunks: Iterable[bytes | memoryview]) -> bool:
+    hidden = _write_temporary(path, chunks)
+    try:
+        return _link(hidden, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _copy(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)
 
 
 def _link(hidden: Path, path: Path) -> bool:
@@ -278,7 +315,7 @@ def open_fresh(root: Path, path: Path) -> BinaryIO | None:
 
 def server_now(folder: Path) -> float:
     """Return the time of the server that holds `folder`: that of a file touched now (seconds)."""
-    _make_folder(folder)
+    make_folder(folder)
     probe = temporary(folder / "now")
     try:
         with probe.open("xb") as file:
@@ -289,17 +326,6 @@ def server_now(folder: Path) -> float:
 
 
 def being_copied(path: Path) -> bool:
-    """True if a writer that is not certainly dead is filling `path` right now (no hard links there)."""
-    for name in listing(path.parent, strict=False):
-        leftover = Leftover.parse(name)
-        if leftover is None or not leftover.copying or leftover.name != path.name or leftover.owner.dead():
-            continue
-        if leftover.owner.here:
-            return True
-        try:
-            age = server_now(path.parent) - os.stat(path.parent / name).st_mtime
-        except OSError:
-            continue
-        if age < _COPY_LIVES:
-            return True
-    return False
+    """True if a writer that is not certainly dead is filling `path` (no hard links there)."""
+    leftovers = map(Leftover.parse, listing(path.parent, strict=False))
+    return any(one.copying and one.name == path.name and not one.owner.dead() for one in leftovers if one)

@@ -16,10 +16,19 @@ from typing import BinaryIO, TypeVar
 import orjson
 
 from prunebench.errors import StoreError
-from prunebench.store._commit import being_copied, exists, listing, open_fresh, reading, replace, writing
+from prunebench.store._commit import (
+    being_copied,
+    exists,
+    listing,
+    make_folder,
+    open_fresh,
+    reading,
+    replace,
+    writing,
+)
 from prunebench.store._errors import Damaged, Flaw, Missing
 
-__all__ = ["Folder", "SetAside", "check_key", "check_label", "now_text", "spelled_time"]
+__all__ = ["Copying", "Folder", "SetAside", "check_key", "check_label", "now_text", "spelled_time", "time_of"]
 
 T = TypeVar("T")
 
@@ -45,6 +54,9 @@ def check_label(label: str) -> str:
     return label
 
 
+_MOMENT = "%Y%m%dT%H%M%S.%fZ"
+
+
 def now_text() -> str:
     """Return this moment in UTC, in a spelling that sorts: 20260102T030405.678901Z."""
     return spelled_time(datetime.now(UTC))
@@ -52,7 +64,37 @@ def now_text() -> str:
 
 def spelled_time(moment: datetime) -> str:
     """Return a moment as `now_text` spells it. It must know its time zone."""
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return moment.astimezone(UTC).strftime(_MOMENT)
+
+
+def time_of(text: str) -> datetime:
+    """Return the moment that `now_text` has spelled. Raises: ValueError."""
+    return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)
+
+
+SILENT = 60.0
+"""Seconds without growth after which a copy of another host's counts as given up."""
+
+
+class Copying:
+    """Watches a file that may be being filled, where a file system knows no hard links."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = -1
+        self._since = time.monotonic()
+
+    def goes_on(self) -> bool:
+        """True if somebody who may be alive is filling it, and it has grown of late."""
+        if not being_copied(self._path):
+            return False
+        try:
+            size = os.stat(self._path).st_size
+        except OSError:
+            size = 0
+        if size != self._size:
+            self._size, self._since = size, time.monotonic()
+        return time.monotonic() - self._since < SILENT
 
 
 def _changed(path: Path, found: os.stat_result) -> bool:
@@ -116,7 +158,7 @@ class Folder:
 
         Raises: Missing; Damaged (the file is set aside then); StoreError where it cannot be read.
         """
-        give_up = time.monotonic() + 600
+        copy = Copying(path)
         while True:
             with reading(path):
                 try:
@@ -134,8 +176,8 @@ class Folder:
                         return parse(file)
                     except Flaw as flaw:
                         reason = str(flaw)
-                unfinished = being_copied(path) or _changed(path, status)
-            if unfinished and time.monotonic() < give_up:
+                unfinished = copy.goes_on() or _changed(path, status)
+            if unfinished:
                 time.sleep(0.05)
                 continue
             raise Damaged(path, reason, self.set_aside(path, reason, status))
@@ -172,7 +214,7 @@ class Folder:
         if path.is_symlink():
             expected = None  # the link is moved, not what it leads to
         with writing(aside):
-            aside.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(aside.parent)
             try:
                 if expected is not None and not os.path.samestat(expected, os.stat(path)):
                     return None

@@ -10,6 +10,7 @@ import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Owner", "host_name"]
 
@@ -29,35 +30,61 @@ def host_name() -> str:
     return f"{name}-{hashlib.sha256(marks.encode()).hexdigest()[:8]}"
 
 
-def _started(pid: int) -> int | None:
-    """Return when a process started (good for comparing only); None where it is dead, 0 where unknown.
+class _State(NamedTuple):
+    """What is known of a living process."""
+
+    start: int
+    """When it started, good for comparing only; 0 where unknown."""
+    stopped: bool = False
+    """True if it was suspended (Ctrl-Z): it does nothing, and may never again."""
+
+
+def _look(pid: int) -> _State | None:
+    """Return what is known of a process; None where it is dead.
 
     A zombie counts as dead: it was killed and only its parent has not looked yet.
     """
+    if pid <= 0:
+        return None
     try:
+        if not _proc_is_ours():
+            return _look_elsewhere(pid)
         raw = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
-        return _started_elsewhere(pid)
+        return _look_elsewhere(pid)
     fields = raw[raw.rindex(b")") + 1 :].split()  # the command's name may hold blanks and brackets
+    if fields[0] in (b"Z", b"X"):
+        return None
     # Ticks since boot: unlike a time of day, they do not move when the clock is set.
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    return _State(int(fields[19]), stopped=fields[0] == b"T")
 
 
-def _started_elsewhere(pid: int) -> int | None:
-    """As `_started`, where /proc has no such entry: not Linux, dead, or hidden from this user."""
+def _proc_is_ours() -> bool:
+    """True if /proc numbers processes as this one does: in a PID namespace it may be another's."""
+    return os.readlink("/proc/self") == str(os.getpid())
+
+
+def _look_elsewhere(pid: int) -> _State | None:
+    """As `_look`, where /proc has no such entry: not Linux, dead, or hidden from this user (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:
+        pass  # another user's
+    if Path("/proc/self").exists():
+        return _State(0)
     import psutil
 
-    if not psutil.pid_exists(pid):
-        return None
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return int(process.create_time())
+        return _State(int(process.create_time()), stopped=process.status() == psutil.STATUS_STOPPED)
     except psutil.NoSuchProcess:
         return None
     except psutil.Error:
-        return 0
+        return _State(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +109,19 @@ class Owner:
         """True if it is certainly dead. Of a process of another host nothing is certain."""
         if not self.here:
             return False
-        started = _started(self.pid)
-        if started is None:
-            return True
-        return 0 not in (started, self.start) and abs(started - self.start) > 1
+        state = _look(self.pid)
+        return state is None or (0 not in (state.start, self.start) and not self._is(state))
+
+    def works(self) -> bool:
+        """True if it certainly lives and is not suspended: never certain of another host's process."""
+        state = _look(self.pid) if self.here else None
+        return state is not None and self._is(state) and not state.stopped
+
+    def _is(self, state: _State) -> bool:
+        return 0 not in (state.start, self.start) and abs(state.start - self.start) <= 1
 
 
 @functools.cache
 def _owner_of(pid: int) -> Owner:
-    started = _started(pid)
-    return Owner(host_name(), pid, started or 0)
+    state = _look(pid)
+    return Owner(host_name(), pid, 0 if state is None else state.start)

@@ -32,25 +32,32 @@ class Attempts:
         self._folder = folder
 
     def write(
-        self, key: str, error: str, log_tail: str, signal: int | str | None, job: Mapping[str, Any] | None
+        self,
+        key: str,
+        error: str,
+        log_tail: str,
+        signal: int | str | None,
+        job: Mapping[str, Any] | None,
+        worker: int | None = None,
     ) -> Path:
-        """Write one failure down."""
+        """Write one failure down; `worker` is the process of this host that failed, if it is another."""
         self._folder.changing()
         folder = self._folder.root / "attempts" / check_label(key)
         while True:
             me, time = Owner.me(), now_text()
+            pid = me.pid if worker is None else worker
             document = {
                 "schema": 1,
                 "key": key,
                 "time": time,
                 "host": me.host,
-                "pid": me.pid,
+                "pid": pid,
                 "error": error[:_LONGEST],
                 "log_tail": log_tail[-_LONGEST:],
                 "signal": signal,
                 "job": None if job is None else dict(job),
             }
-            path = folder / f"{time}-{me.host}-{me.pid}.json"
+            path = folder / f"{time}-{me.host}-{pid}.json"
             # A failure must be told whatever a job's parameters hold: what JSON cannot say is said in words.
             if commit(path, [orjson.dumps(_sayable(document), default=repr) + b"\n"]):
                 return path

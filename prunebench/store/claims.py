@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import threading
@@ -30,6 +31,10 @@ STALE_AFTER = 60.0
 
 _BEAT = 5.0
 """Seconds between heartbeats."""
+
+_CONFIRMED = 12.0
+"""Seconds for which an old claim is watched before it counts as abandoned: a living claimant touches it twice
+in that time, whatever clocks say."""
 
 _LARGEST = 10_000
 """Bytes of a claim that are read."""
@@ -109,7 +114,7 @@ class Claim:
         while not self._over.wait(every):
             try:
                 self._write()
-                os.utime(self._descriptor)
+                self._touch()
                 if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._path)):
                     raise FileNotFoundError
             except FileNotFoundError:
@@ -119,13 +124,22 @@ class Claim:
             except OSError:
                 continue  # the file system is away; the next beat may reach it
 
+    def _touch(self) -> None:
+        """Let the claim's time be now: by writing where a file system sets no times."""
+        try:
+            os.utime(self._descriptor)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+                raise
+            os.pwrite(self._descriptor, os.pread(self._descriptor, 1, 0), 0)
+
     def release(self) -> None:
         """Give the claim up; a second call does nothing, nor does one in a forked child."""
         if self._over.is_set() or os.getpid() != self._pid:
             return
         self._over.set()
         self._thread.join()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StoreError):
             seen = _look(self._path)
             if seen is not None and seen.token == self._token:
                 self._path.unlink(missing_ok=True)
@@ -173,12 +187,14 @@ def _told(line: bytes) -> dict[str, Any]:
 class Claims:
     """The claims of a store: claims/<key>.json."""
 
-    def __init__(self, folder: Folder, died: Callable[[str, Owner], object] | None = None) -> None:
+    def __init__(self, folder: Folder, died: Callable[[str, Owner, str], object] | None = None) -> None:
         self._folder = folder
         self._died = died
-        """Told of every claim that is removed because its claimant, a process of this host, is dead."""
+        """Told of every claim that is removed because its claimant, a process of this host, is dead: of what
+        key, whose, and since when it held it."""
         self._claims = folder.root / "claims"
-        self._ages: dict[Path, tuple[_Seen, float, float]] = {}
+        self._watched: dict[Path, tuple[_Seen, float]] = {}
+        """Claims as they were last seen, and since when they have stood so, by a clock that never jumps."""
 
     def _path(self, key: str) -> Path:
         return self._claims / f"{check_label(key)}.json"
@@ -197,16 +213,27 @@ class Claims:
         return None  # others are quicker every time: one of them works on it
 
     def _stale(self, path: Path, seen: _Seen, after: float) -> bool:
-        """True if a claimant is certainly dead, or of another host and silent for over `after` seconds."""
+        """True if a claimant is certainly dead; or was watched, and has given no sign for `after` seconds.
+
+        What nothing certain is known of is watched: other hosts' processes, and suspended ones. No two clocks
+        are compared for that, but to shorten it: a claim that looks older than `after` by the file server's
+        clock has been so silent before, and is only watched for a moment.
+        """
         if seen.owner is not None and seen.owner.here:
-            return seen.owner.dead()
-        known = self._ages.get(path)
+            if seen.owner.dead():
+                return True
+            if seen.owner.works():
+                self._watched.pop(path, None)
+                return False
+        now = time.monotonic()
+        known = self._watched.get(path)
         if known is None or known[0] != seen:
-            # Asked once for each sign of life, by the file server's own clock; from then on by ours.
-            now = server_now(self._claims) if self._folder.write else time.time()
-            known = (seen, now - seen.touched, time.monotonic())
-            self._ages[path] = known
-        return known[1] + time.monotonic() - known[2] > after
+            self._watched[path] = (seen, now)
+            return False
+        silent = now - known[1]
+        if silent <= min(_CONFIRMED, after):
+            return False
+        return silent > after or server_now(self._claims) - seen.touched > after
 
     def running(self, stale_after: float) -> list[dict[str, object]]:
         """Return the living claims, oldest first: key, host, pid, time, and what they have told.
@@ -283,7 +310,7 @@ class Claims:
                 if again is not None and again.token == seen.token and self._stale(path, again, stale_after):
                     logger.info("removing the claim on %s: its claimant is gone", path.stem)
                     if self._died is not None and seen.owner is not None and seen.owner.dead():
-                        self._died(path.stem, seen.owner)
+                        self._died(path.stem, seen.owner, seen.time)
                     path.unlink(missing_ok=True)
             finally:
                 mark.unlink(missing_ok=True)

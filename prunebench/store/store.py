@@ -13,19 +13,17 @@ import orjson
 from prunebench.errors import StoreError
 from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
-    being_copied,
     commit,
     listing,
-    oddity,
     open_fresh,
     reading,
-    temporary,
-    writing,
 )
 from prunebench.store._errors import Flaw, Missing
-from prunebench.store._folder import Folder, SetAside, check_label
+from prunebench.store._folder import Copying, Folder, SetAside
+from prunebench.store._logs import Logs
 from prunebench.store._process import Owner
 from prunebench.store._safetensors import Fits as MetaFits
+from prunebench.store._safety import check_safe
 from prunebench.store.artifacts import Artifact, Artifacts
 from prunebench.store.attempts import Attempts
 from prunebench.store.claims import STALE_AFTER, Claim, Claims
@@ -67,6 +65,7 @@ class Store:
         self._measures = Results(self._folder, "measures")
         self._attempts = Attempts(self._folder)
         self._plans = Plans(self._folder)
+        self._logs = Logs(self._folder)
         self._claims = Claims(self._folder, self._died)
         self.times = Times(self._folder)
         """How long jobs took."""
@@ -103,13 +102,14 @@ class Store:
             elif write or not absent_ok:
                 raise Missing(f"no store at {root}; `prunebench run SUITE` makes one; name another{option}")
         if write:
-            _probe(root)
+            check_safe(root, option)
         return cls(root, write=write, mend=mend)
 
     @staticmethod
-    def _format(root: Path, option: str) -> int | None:
+    def _format(root: Path, option: str, copy: Copying | None = None) -> int | None:
         """Return the store's format, or None where there is no store."""
         path = root / "store.json"
+        copy = copy or Copying(path)
         try:
             file = open_fresh(root, path)
         except Flaw as flaw:
@@ -123,9 +123,9 @@ class Store:
         except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
             format = None
         if type(format) is not int or format < 1:
-            if being_copied(path):
+            if copy.goes_on():
                 time.sleep(0.05)
-                return Store._format(root, option)
+                return Store._format(root, option, copy)
             raise StoreError(
                 f'{path} is damaged; if {root} is a store, write {{"format": {FORMAT}}} into it, '
                 f"else give another store{option}"
@@ -274,9 +274,13 @@ class Store:
         log_tail: str = "",
         signal: int | str | None = None,
         job: Mapping[str, Any] | None = None,
+        worker: int | None = None,
     ) -> Path:
-        """Write a failure down, apart from all results: asking again tries again."""
-        return self._attempts.write(key, error, log_tail, signal, job)
+        """Write a failure down, apart from all results: asking again tries again.
+
+        `worker` is the number of the process that failed, where that is another of this host.
+        """
+        return self._attempts.write(key, error, log_tail, signal, job, worker)
 
     def attempts(self, key: str) -> list[dict[str, Any]]:
         """Return the failures of a key, newest last."""
@@ -308,33 +312,25 @@ class Store:
 
     def log_path(self, key: str) -> Path:
         """Return where a job's log is; its folder exists then if the store may be written."""
-        path = self.root / "logs" / f"{check_label(key)}.log"
-        if self.writable:
-            with writing(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                odd = oddity(path)
-            if odd is not None:
-                self._folder.set_aside(path, odd)
-        return path
+        return self._logs.path(key)
+
+    def begin_log(self, key: str) -> Path:
+        """Return where a job's log is, once it is there; one that this user may not write to is set aside."""
+        return self._logs.begin(key)
 
     def log_tail(self, key: str, lines: int = 50) -> str:
         """Return the last lines of a job's log; nothing where it cannot be read."""
-        path = self.root / "logs" / f"{check_label(key)}.log"
-        try:
-            if oddity(path) is not None:
-                return ""
-            with path.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - 100_000))
-                text = file.read(100_000).decode("utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return self._logs.tail(key, lines)
 
-    def _died(self, key: str, owner: Owner) -> None:
-        """Write down that a process died while it worked on a key: otherwise nobody would know why."""
-        tail = self.log_tail(key)
+    def _died(self, key: str, owner: Owner, since: str) -> None:
+        """Write down that a process died while it worked on a key, unless who killed it has said why."""
+        if any(
+            (one["host"], one["pid"]) == (owner.host, owner.pid) and one["time"] >= since
+            for one in self._attempts.of(key)
+        ):
+            return
         error = f"process {owner.pid} died while it worked on this (killed, or out of memory)"
-        self._attempts.write(key, error, tail, None, None)
+        self._attempts.write(key, error, self.log_tail(key), None, None, owner.pid)
 
     # -- claims ------------------------------------------------------------------------------------------
 
@@ -383,13 +379,3 @@ def _refuse_other_folder(root: Path) -> None:
             f"{root} is no store, and it is not empty ({', '.join(sorted(others)[:3])}"
             f"{', …' if len(others) > 3 else ''}): give an empty or a new folder with --store DIR"
         )
-
-
-def _probe(root: Path) -> None:
-    """Do once what every commit does, so that a store that cannot be written is found before any work."""
-    probe = temporary(root / "probe")
-    try:
-        commit(probe, [b"probe\n"])
-    finally:
-        with writing(probe):
-            probe.unlink(missing_ok=True)

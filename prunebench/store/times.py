@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from prunebench.errors import StoreError
-from prunebench.store._commit import listing, oddity
+from prunebench.store._commit import listing, make_folder, oddity
 from prunebench.store._folder import Folder
 from prunebench.store._process import Owner
 
@@ -72,7 +72,7 @@ class Times:
         me = Owner.me()
         line = orjson.dumps(time.model_dump(exclude={"process"}, exclude_defaults=True)) + b"\n"
         with contextlib.suppress(OSError):
-            self._times.mkdir(exist_ok=True)
+            make_folder(self._times)
             path = self._times / f"{me.host}-{me.pid}-{me.start}.jsonl"
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
             descriptor = os.open(path, flags, 0o666)

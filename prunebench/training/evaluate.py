@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from prunebench import pulse
 from prunebench.training.images.data import Images
 from prunebench.training.images.normalize import Normalization
 
@@ -48,6 +49,7 @@ def evaluate(
                         raise ValueError("uint8 images need mean and std")
                     x = normalized(x)
                 outputs = module(x)
+                pulse.beat()
                 correct += (outputs.argmax(1) == y).sum()
                 loss += functional.cross_entropy(outputs, y, reduction="none").double().sum()
     finally:

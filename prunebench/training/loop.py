@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from prunebench import stopping
+from prunebench import pulse, stopping
 from prunebench.errors import UsageError
 from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.data import Data
@@ -104,6 +104,7 @@ def _advance(
     safe = run.snapshot(on_device=True) if block > 1 else None
     while run.step < to_step and run.diverged is None:
         made = run.make_step(look=safe is None)
+        pulse.beat()
         evaluates, last = run.evaluates(), run.step == to_step
         ends = safe is not None and (evaluates or last or run.step - safe.step >= block)
         # several devices look in the same steps, whatever the clock of one of them says

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from prunebench.engine import gpus
 from prunebench.inventory import slow_scoring
 from prunebench.inventory.fitting import RESERVE
 
@@ -116,6 +117,17 @@ def test_the_gpu_at_hand_is_asked(planned: Any, monkeypatch: pytest.MonkeyPatch)
     )
     assert planned("", "--device", "cuda")["gpu_memory"] == 12 << 30
     assert planned("", "--device", "cuda", "--workers-per-gpu", "2")["gpu_memory"] == 6 << 30
+
+
+def test_run_refuses_more_devices_than_a_worker_has(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two GPUs are there, and each worker has one: a sentence with the option, and nothing is written."""
+    monkeypatch.setattr(gpus, "present_gpus", lambda: [gpus.Gpu("0"), gpus.Gpu("1")])
+    monkeypatch.setattr(gpus, "cuda_of_torch", lambda: "13.0")
+    suite = place.write("large.toml", SUITE.replace("MORE", "overrides = {recipe = {devices = 2}}"))
+    before = place.files()
+    said = place.call("run", suite, "--no-plugins", "--device", "cuda", code=2).stderr
+    assert "trains on 2 devices at once (devices = 2), and a worker has 1 GPU: --gpus-per-worker 2" in said
+    assert place.files() == before
 
 
 @pytest.mark.parametrize("size", ["80", "many", "0GiB", "80GiBs", "-3GB"])

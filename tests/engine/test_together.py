@@ -15,9 +15,11 @@ import pytest
 import torch
 
 from prunebench import stopping
+from prunebench.engine import together
+from prunebench.engine.device_errors import is_out_of_memory
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.together import check_devices, device_of
-from prunebench.errors import SuiteError, UsageError
+from prunebench.errors import DataError, SuiteError, UsageError
 
 TWO = "overrides = {recipe = {devices = 2}}"
 
@@ -45,11 +47,11 @@ def test_cells_of_two_devices_are_those_of_one_but_for_rounding(project: Any) ->
         engine.make(engine.plan.cells[-1])
         results.append(engine.store.read_record(engine.plan.cells[-1].key).result)
     assert trainers() == []
-    together, alone = results
-    assert (together["cell"]["recipe"]["devices"], together["outcome"]) == (2, "finished")
-    assert together["mask"]["layers"] == alone["mask"]["layers"]
-    assert abs(together["test"]["correct"] - alone["test"]["correct"]) <= 3
-    ours, theirs = together["curve"][-1], alone["curve"][-1]
+    pair, alone = results
+    assert (pair["cell"]["recipe"]["devices"], pair["outcome"]) == (2, "finished")
+    assert pair["mask"]["layers"] == alone["mask"]["layers"]
+    assert abs(pair["test"]["correct"] - alone["test"]["correct"]) <= 3
+    ours, theirs = pair["curve"][-1], alone["curve"][-1]
     assert ours["step"] == theirs["step"] == 23
     assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=1e-4)
 
@@ -116,6 +118,31 @@ def test_an_error_in_one_process_is_the_jobs(project: Any, monkeypatch: pytest.M
         engine.make(engine.plan.cells[0])
     assert trainers() == []
     assert any("a bad third step" in log.read_text() for log in (engine.store.root / "logs").glob("*.log"))
+
+
+def test_of_several_errors_the_one_that_came_first_is_told(tmp_path: Path) -> None:
+    """Not what the others say of its end; and of memory that was not enough it is known what to change."""
+    team = [Ended(1), Ended(1), Ended(-signal.SIGKILL)]
+    lost = {"type": "RuntimeError", "message": "Connection closed by peer", "of_others": True}
+    (tmp_path / "error-0").write_text(json.dumps(lost))
+    assert str(together._error(team, tmp_path)).endswith("process 3 of 3 was killed by SIGKILL")
+    full = {"type": "OutOfMemoryError", "message": "CUDA out of memory.", "of_others": False}
+    (tmp_path / "error-1").write_text(json.dumps(full))
+    error = together._error(team, tmp_path)
+    assert str(error) == "process 2 of 3 failed: CUDA out of memory."
+    assert is_out_of_memory(error)
+    (tmp_path / "error-1").write_text(json.dumps({**full, "type": "DataError", "message": "x.jpeg is none"}))
+    assert isinstance(together._error(team, tmp_path), DataError)
+
+
+class Ended:
+    """A process that has ended."""
+
+    def __init__(self, code: int) -> None:
+        self.returncode = code
+
+    def poll(self) -> int:
+        return self.returncode
 
 
 def test_processes_end_when_their_worker_is_gone(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from prunebench.store import Store
+from prunebench.store import Store, claims
 
 
 @pytest.fixture
@@ -74,3 +75,23 @@ def until() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.01)
 
     return wait
+
+
+class Clock:
+    """The steady clock by which claims are watched, which a test can put forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._ahead = 0.0
+        steady = time.monotonic
+        ours = SimpleNamespace(monotonic=lambda: steady() + self._ahead, time=time.time, sleep=time.sleep)
+        monkeypatch.setattr(claims, "time", ours)
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self._ahead += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The steady clock, to be put forward."""
+    return Clock(monkeypatch)

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from prunebench.errors import StoreError
-from prunebench.store import Claim, Store
+from prunebench.store import Claim, Store, claims
 from prunebench.store._process import Owner
+
+from .conftest import Clock
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Until = Callable[[Callable[[], object]], None]
@@ -118,7 +120,7 @@ def test_one_of_many_processes_takes_a_dead_ones_claim_over(
     assert [path.name for path in (store.root / "claims").iterdir()] == [f"{key}.json"]
 
 
-def test_threads_take_over_once(store: Store, key: str) -> None:
+def test_threads_take_over_once(store: Store, key: str, clock: Clock) -> None:
     """Of many threads that find stale claims, one takes each over, again and again."""
     barrier = threading.Barrier(6)
 
@@ -128,6 +130,8 @@ def test_threads_take_over_once(store: Store, key: str) -> None:
 
     for turn in range(20):
         foreign(store, key, 3600, token=f"{turn:016x}")
+        assert store.claim(key) is None
+        clock.forward(15)
         claims: list[Claim | None] = []
         threads = [threading.Thread(target=run, args=(claims,)) for _ in range(6)]
         for thread in threads:
@@ -148,51 +152,68 @@ def test_a_reused_process_number_is_not_the_claimant(store: Store, key: str) -> 
     claim.release()
 
 
-def test_a_silent_claim_of_another_host_is_taken_over(store: Store, key: str) -> None:
-    """A claim of another host that was not touched for long is abandoned."""
-    foreign(store, key, 120)
+@pytest.mark.parametrize(
+    ("age", "watched"),
+    [(120, 13), (86400, 13), (20, 61), (0, 61), (-7200, 61), (-1e8, 61)],
+    ids=["old", "very old", "young", "new", "of a clock two hours ahead", "of a clock years ahead"],
+)
+def test_a_silent_claim_of_another_host_is_taken_over(
+    store: Store, key: str, clock: Clock, age: float, watched: float
+) -> None:
+    """Within a minute of looking at it, whatever its time says; sooner where it looks old."""
+    foreign(store, key, age)
+    assert store.claim(key) is None
+    clock.forward(watched - 2)
+    assert store.claim(key) is None
+    clock.forward(2)
     claim = store.claim(key)
     assert claim is not None
     assert json.loads(path_of(store, key).read_text())["pid"] == os.getpid()
     claim.release()
 
 
-def test_a_living_claim_of_another_host_is_left(store: Store, key: str) -> None:
-    """A claim of another host that was touched lately is not taken, nor swept; a longer patience is kept."""
-    foreign(store, key, 20)
-    assert store.claim(key) is None
+@pytest.mark.parametrize("jump", [7200, -7200, 1e8, -1e8])
+def test_a_living_claim_of_another_host_is_left_when_clocks_jump(
+    store: Store, key: str, clock: Clock, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """The server's, the other host's or one's own: what is touched again and again lives, whatever its time."""
+    for beat in range(40):
+        path = foreign(store, key, 0)
+        os.utime(path, (time.time() + (jump if beat > 20 else 0) + beat,) * 2)
+        if beat == 10:
+            monkeypatch.setattr(claims, "server_now", lambda _: 1e9 + jump)
+        assert store.claim(key) is None
+        assert store.bury() == []
+        clock.forward(5)
+
+
+def test_a_longer_patience_is_kept(store: Store, key: str, clock: Clock) -> None:
     foreign(store, key, 120)
-    assert store.claim(key, stale_after=600) is None
+    for _ in range(5):
+        assert store.claim(key, stale_after=600) is None
+        clock.forward(100)
     assert store.sweep() == []
 
 
-def test_a_heartbeat_of_another_host_is_noticed(store: Store, key: str) -> None:
-    """A claim judged by its age counts as living again once it has been touched."""
-    path = foreign(store, key, 59.5)
+def test_what_is_younger_than_it_looks_is_watched_for_long(store: Store, key: str, clock: Clock) -> None:
+    """Only a claim that looks older than a minute is taken over after the shorter watch."""
+    foreign(store, key, 30)
     assert store.claim(key) is None
-    time.sleep(0.6)
-    os.utime(path)
+    clock.forward(29)
     assert store.claim(key) is None
-    os.utime(path, (time.time() - 61,) * 2)
+    clock.forward(32)
     assert store.claim(key) is not None
-
-
-def test_age_is_told_by_the_servers_clock(store: Store, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong clock of one's own makes nobody's claim stale: ages are against a file touched now."""
-    foreign(store, key, 10)
-    monkeypatch.setattr(time, "time", lambda: 4e9)
-    assert store.claim(key) is None
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"host": 3}', b'{"host":"x","pid":"a","start":1,"token":"t"}']
 )
-def test_an_unreadable_claim_waits_for_its_time(store: Store, key: str, content: bytes) -> None:
-    """A claim that says nothing may be being written: it is left while young, taken over when old."""
+def test_an_unreadable_claim_waits_for_its_time(store: Store, key: str, content: bytes, clock: Clock) -> None:
+    """A claim that says nothing may be being written: it is watched for a minute, then taken over."""
     path = foreign(store, key, 0)
     path.write_bytes(content)
     assert store.claim(key) is None
-    os.utime(path, (time.time() - 61,) * 2)
+    clock.forward(61)
     claim = store.claim(key)
     assert claim is not None
     claim.release()
@@ -222,9 +243,11 @@ def test_a_lost_claim_is_noticed_and_left_to_its_taker(store: Store, key: str, u
     assert path.stat().st_mtime == before
 
 
-def test_a_dead_takers_mark_blocks_nobody(store: Store, key: str) -> None:
+def test_a_dead_takers_mark_blocks_nobody(store: Store, key: str, clock: Clock) -> None:
     """A process that died in the middle of taking a claim over does not hold the key for ever."""
     path = foreign(store, key, 3600)
+    assert store.claim(key) is None
+    clock.forward(15)
     mark = path.with_name(f".{key}.{'ab' * 8}.takeover")
     said = {"key": key, "host": Owner.me().host, "pid": 2**22 - 3, "start": 5, "token": "ab" * 8, "time": ""}
     mark.write_text(json.dumps(said))
