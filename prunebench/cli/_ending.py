@@ -89,6 +89,7 @@ def report(
         "made": list(outcome.made),
         "before": list(outcome.before),
         "elsewhere": list(outcome.elsewhere),
+        "detached": bool(outcome.detached),
         "failed": dict(outcome.failed),
         "jobs": outcome.jobs,
         "seconds": round(seconds, 3),

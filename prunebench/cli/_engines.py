@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from prunebench.cli._ray_options import RAY_OPTIONS
+from prunebench.cli._slurm_options import SLURM_OPTIONS
 from prunebench.engine.fronts import ENGINES, front_of
 from prunebench.errors import UsageError
 
@@ -20,7 +21,13 @@ __all__ = ["OPTIONS", "chosen_front", "engine_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS: dict[str, tuple[Callable[[Any], Any], ...]] = {"ray": RAY_OPTIONS}
+_SHARED = ("workers", "device", "threads", "gpus_per_worker", "workers_per_gpu")
+"""The options that every engine is told."""
+
+OPTIONS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "slurm": SLURM_OPTIONS,
+    "ray": RAY_OPTIONS,
+}
 """The options of each engine that only it takes, in the order of the help."""
 
 
@@ -54,8 +61,7 @@ def chosen_front(ctx: click.Context, options: Mapping[str, Any]) -> Front | None
     """
     engine: str = options["engine"]
     own = [str(parameter.name) for parameter in _parameters(engine)]
-    shared = ("workers", "device", "threads", "workers_per_gpu", "gpus_per_worker")
-    front = front_of(engine, {name: options[name] for name in (*own, *shared)})
+    front = front_of(engine, {name: options[name] for name in (*own, *_SHARED) if name in options})
     for name, (flag, engines) in _belonging().items():
         if engine not in engines and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise UsageError(

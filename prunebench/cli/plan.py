@@ -30,6 +30,7 @@ Examples:
   prunebench plan quick -n 4             # the time with four workers
   prunebench plan quick --scorer mine --plugin mine.py
   prunebench plan pai --gpu-memory 80GiB # what does not fit, and what to set
+  prunebench plan quick --freeze         # write the plan into the store, for `prunebench work`
 """
 
 
@@ -49,13 +50,21 @@ Examples:
     help="Say which cells do not fit a GPU of this size, as 80GiB.  [default: with --device cuda, its own]",
 )
 @click.option("--cells", "all_cells", is_flag=True, help=f"List every cell, also above {FEW}.")
+@click.option(
+    "--freeze",
+    is_flag=True,
+    help="Write the plan into the store, as `run` does at its start, for `prunebench work`.",
+)
 @as_json
-def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, **options: Any) -> None:
+def command(
+    suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, freeze: bool, **options: Any
+) -> None:
     """Show what SUITE takes: cells, jobs, what is done, what is not and why, the estimated cost.
 
     SUITE is the name of a shipped suite (`prunebench list suites`) or a file. Nothing is written or
-    downloaded. "Why" compares with the suite's last run in this store. What would take hours to score on the
-    CPU is said, and, where the size of a GPU is known, what does not fit its memory; with what to set.
+    downloaded, unless with --freeze, which also downloads data that are missing. "Why" compares with the
+    suite's last run in this store. What would take hours to score on the CPU is said, and, where the size of
+    a GPU is known, what does not fit its memory; with what to set.
     """
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._failures import say_failures
@@ -64,9 +73,12 @@ def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, 
     from prunebench.cli._warnings import Warnings
     from prunebench.cli._workforce import settle, workforce_of
     from prunebench.engine.session import Session
+    from prunebench.store import Store
 
     session = Session.prepare(request_of(suite, options))
     problems(session.host)
+    if freeze:
+        session.ready(here=False)
     overview = Overview.of(
         session,
         keyword=options["keyword"],
@@ -74,16 +86,19 @@ def command(suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, 
         workforce=workforce_of(options, session.request),
         again=options["again"],
     )
+    frozen = str(session.freeze(Store.open(session.request.store))) if freeze else None
     shared = settle(overview, options)
     each = options["workers_per_gpu"]
     warnings = Warnings.of(
         overview, gpu_memory, sharing=overview.workforce.shared_by if each == "auto" else int(each)
     )
     if as_json:
-        say_json(overview.as_dict() | warnings.as_dict())
+        say_json({**overview.as_dict(), **warnings.as_dict(), "frozen_at": frozen})
         say_damaged(overview.store)
         return
     overview.say_heading()
+    if frozen:
+        say(f"written: {frozen}")
     if shared:
         say(shared)
     warnings.say()

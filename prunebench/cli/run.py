@@ -85,6 +85,8 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     """
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("-q and -v: give one of them")
+    if options["detach"] and options["first_failure"]:
+        raise click.UsageError("-x and --detach: nobody sees the first failure; give one of them")
     front = chosen_front(ctx, options)
     work = supervised()
     from prunebench import stopping
@@ -197,6 +199,9 @@ def _run(
     seconds = time.monotonic() - began
     say()
     say_made_again(overview.store, since)
+    if outcome.detached:
+        say(outcome.detached)
+        return _told(overview, outcome, seconds, suite, {**options, "strict": False}, as_json)
     text = summary(overview, outcome, seconds)
     if outcome.exit_code:
         complain(text)
@@ -220,7 +225,8 @@ def _told(
     from prunebench.cli._ending import failing, judged, report
     from prunebench.cli._exit_codes import FAILED
 
-    ended = outcome.exit_code in (0, FAILED)  # after an interrupt nobody waits for a table
+    # after an interrupt nobody waits for a table, and where cells are made elsewhere there is none yet
+    ended = outcome.exit_code in (0, FAILED) and not outcome.detached
     verdicts = judged(overview, suite, options) if ended else None
     if options["strict"] and not outcome.exit_code and failing(overview, verdicts):
         outcome = dataclasses.replace(outcome, exit_code=FAILED)

@@ -74,6 +74,7 @@ def command(
     from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._failures import say_failures
     from prunebench.cli._output import counted, say, say_json, say_rows, say_smoke
+    from prunebench.cli._pilots import pilots_of, say_pilots
     from prunebench.cli._suite_plan import say_added, suite_plan
     from prunebench.cli._verdicts import as_counts, say_standing, verdicts_if_any
     from prunebench.cli._watch import running_rows
@@ -102,6 +103,7 @@ def command(
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
     at_work = [running_of(claim, time.time()) for claim in shown.store.running()]
     running = running_rows(at_work, shown, JobNames(plan, plan.cells))
+    pilots = pilots_of(shown.store, plan.name)
     failures.sort(key=lambda failure: failure["time"])
     say_damaged(shown.store)
     say_smoke(plan.suite)
@@ -122,6 +124,7 @@ def command(
                 "total": _counts(total),
                 "matrices": table,
                 "running": running,
+                "pilots": pilots,
                 "failures": failures,
                 "checks": as_counts(verdicts),
                 "set_aside": aside,
@@ -144,6 +147,7 @@ def command(
         columns = ["what", "worker", "place", "host", "pid", "since"]
         used = [name for name in columns if any(row[name] for row in running)]
         say_rows(running, used, as_json=False, title="running now:")
+    say_pilots(pilots)
     if aside is not None:
         say()
         say(f"set aside as damaged or unusable: {counted(aside['files'], 'file')} in "

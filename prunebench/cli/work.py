@@ -47,6 +47,12 @@ Exit codes: 0 all cells are there, 1 a job failed, or cells are left (see --time
 @click.argument("plan", metavar="PLAN")
 @which_options
 @click.option(
+    "--cells",
+    metavar="FILE",
+    type=click.Path(),
+    help="Only cells whose names, as matrix::cell, the JSON list in FILE has.",
+)
+@click.option(
     "--time",
     "length",
     metavar="LENGTH",
@@ -146,6 +152,7 @@ def _asked(plan: str, options: dict[str, Any], *, since: datetime, seconds: floa
         memory_limit=options["memory_limit"],
         keyword=options["keyword"],
         sparsities=tuple(options["sparsity"]),
+        cells=Path(options["cells"]) if options["cells"] else None,
         seconds=seconds,
         max_jobs=options["max_jobs"],
         since=spelled_time(since),

@@ -37,6 +37,8 @@ class RunReport:
     """Why the store cannot be written, if that ended the run."""
     problem: str = ""
     """Why the run could not start or go on, otherwise."""
+    detached: str = ""
+    """What is to be said where cells are made elsewhere, and nobody waits for them."""
     on_failure: Callable[[str, str], object] = lambda cell, error: None
     """Told of each cell that fails, and its error."""
 

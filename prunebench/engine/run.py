@@ -66,6 +66,8 @@ class Outcome:
     failed: dict[str, str]
     elsewhere: Sequence[str] = ()
     """Cells that another run made meanwhile."""
+    detached: str = ""
+    """What is to be said where cells are made elsewhere, and nobody waits for them."""
 
 
 def run_cells(
@@ -169,6 +171,8 @@ def run_cells(
     )
     if stopping.requested() or report.interrupted:
         return replace(outcome, exit_code=stopping.exit_code())
+    if report.detached:
+        return replace(outcome, detached=report.detached)
     if failed or len(done) < len(to_do):
         return replace(outcome, exit_code=FAILED)
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):

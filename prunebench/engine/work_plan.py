@@ -7,6 +7,7 @@ machine, it meets in the store alone.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import signal
@@ -64,6 +65,8 @@ class Asked:
     """Only cells that match, as -k does; None: all."""
     sparsities: tuple[str, ...] = ()
     """Only cells of these sparsities, as tables print them; empty: all."""
+    cells: Path | None = None
+    """Only cells whose ids, matrix::cell, this file has: one JSON list; None: all."""
     seconds: float | None = None
     """It leaves at a checkpoint before so many seconds are over."""
     max_jobs: int | None = None
@@ -187,7 +190,7 @@ def serve(
     root = asked.plan.parent.parent
     reading = Store.open(root, create=False, write=False)
     plan, making = read_to_work(asked.plan, reading)
-    cells = select(plan, None, keyword=asked.keyword, sparsities=asked.sparsities)
+    cells = _selected(plan, asked)
     done = _done(plan, cells, reading)
     if len(done) == len(cells) and past.before is None:
         watcher.begins(plan, cells, done)
@@ -212,6 +215,24 @@ def serve(
     worker = session.worker(Store.open(root, create=False), since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
     return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()
+
+
+def _selected(plan: Plan, asked: Asked) -> Sequence[PlannedCell]:
+    """Return the cells that a worker is asked for. Raises: UsageError."""
+    cells = select(plan, None, keyword=asked.keyword, sparsities=asked.sparsities)
+    if asked.cells is None:
+        return cells
+    try:
+        named = json.loads(asked.cells.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"--cells {asked.cells}: cannot be read ({error})") from error
+    ids = {cell.id for cell in plan.cells}
+    unknown = [one for one in named if str(one) not in ids] if isinstance(named, list) else [named]
+    if unknown or not named:
+        what = f"{unknown[0]!r} is no cell of this plan" if unknown else "it names no cell"
+        raise UsageError(f'--cells {asked.cells}: {what}; allowed: a JSON list of names, as ["matrix::cell"]')
+    chosen = frozenset(named)
+    return [cell for cell in cells if cell.id in chosen]
 
 
 def _done(plan: Plan, cells: Sequence[PlannedCell], store: Store) -> list[str]:

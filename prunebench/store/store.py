@@ -366,7 +366,7 @@ class Store:
 _PARTS = frozenset(
     (
         *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "times"),
-        *("set-aside", "again", "pytest-cache"),
+        *("set-aside", "again", "pytest-cache", "pilots"),
     )
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -101,6 +102,35 @@ def test_of_some_cells_it_makes_no_others(project: Any) -> None:
     served = serve(replace(asked, keyword="random"))
     assert [name.split("::")[1] for name in served.made] == ["digits-mlp-digits-random-d0.5-s0"]
     assert not served.left
+
+
+def test_of_cells_named_in_a_file_it_makes_no_others(project: Any) -> None:
+    asked = frozen(project, project.suite(["snip", "random"]))
+    file = project.folder / "cells.json"
+    name = "main::digits-mlp-digits-random-d0.5-s0"
+    file.write_text(json.dumps([name]))
+    served = serve(replace(asked, cells=file))
+    assert served.made == [name]
+    assert not served.left
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "cannot be read"),
+        ("[]", "it names no cell; allowed: a JSON list of names"),
+        ('["main::other"]', "'main::other' is no cell of this plan"),
+        ('[{"a": 1}]', "{'a': 1} is no cell of this plan"),
+        ("3", "3 is no cell of this plan"),
+    ],
+)
+def test_a_file_that_names_no_cells_is_refused(project: Any, content: str, told: str) -> None:
+    asked = frozen(project, project.suite(["random"]))
+    file = project.folder / "cells.json"
+    file.write_text(content)
+    with pytest.raises(UsageError) as caught:
+        serve(replace(asked, cells=file))
+    assert f"--cells {file}: {told}" in str(caught.value)
 
 
 def test_it_leaves_after_so_many_jobs(project: Any) -> None:

@@ -39,6 +39,7 @@ class Engine:
 
 ENGINES = {
     "local": Engine("on this machine"),
+    "slurm": Engine("in pilots under Slurm", "prunebench.engine.on_slurm", "submitit"),
     "ray": Engine("as tasks of Ray", "prunebench.engine.on_ray", "ray"),
 }
 """Every engine, by its name."""
