@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -140,8 +141,19 @@ class Guard:
                 log.warning("nobody watches this process: %s", error)
                 self._alone = True
                 return
+        # not at exit: then it has to look for what the worker leaves behind
+        weakref.finalize(self, _dismiss, self._process).atexit = False
         pulse.felt_by(self._page.beat)
         _offer_to_the_kernel()
+
+
+def _dismiss(process: subprocess.Popen[bytes]) -> None:
+    """End the process that watched, once no job is to come: it would stay as long as this one."""
+    process.kill()
+    process.wait()
+    with contextlib.suppress(OSError):  # foreign code may have closed it
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _offer_to_the_kernel() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from prunebench import pulse
 from prunebench.engine import _guard_process, guard
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.guard import Guard, TimedOut
@@ -134,6 +136,23 @@ def test_a_users_own_python_is_never_killed(tmp_path: Path) -> None:
 
 
 # -- killed ----------------------------------------------------------------------------------------------
+
+
+def test_who_watches_ends_when_no_job_is_to_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that works on one plan after another is not watched by ever more processes."""
+    monkeypatch.setattr(guard, "is_expendable", lambda: True)
+    monkeypatch.setattr(guard, "_offer_to_the_kernel", lambda: None)
+    watching = Guard(Limits(timeout=600), tmp_path)
+    job: Any = SimpleNamespace(key=KEY, kind="score")
+    with watching.over(job):
+        assert watching._process is not None
+        beside = psutil.Process(watching._process.pid)
+    assert beside.is_running()
+    del watching
+    gc.collect()
+    assert not beside.is_running()
+    pulse.felt_by(None)
+
 
 WORKER = """
 import ctypes, os, re, signal, sys, time
