@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.failures import JobFailed
+
 
 def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -219,8 +221,10 @@ def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.
         attempts=lambda key: [{"error": f"process 7 died while it worked on {key}"}],
         log_path=lambda key: Path(f"logs/{key}.log"),
     )
-    worker = SimpleNamespace(store=store, given_up={})
-    plan = SimpleNamespace(suite={}, cells=(), jobs={"cafe": SimpleNamespace(kind="score", key="cafe")})
+    job: Any = SimpleNamespace(kind="score", key="cafe")
+    failed = JobFailed(job, "process 7 died while it worked on cafe", log_path="logs/cafe.log")
+    worker = SimpleNamespace(store=store, given_up={}, failed_elsewhere={"cafe": failed}.get)
+    plan = SimpleNamespace(suite={}, cells=(), jobs={"cafe": job})
     session = SimpleNamespace(plan=plan)
     stash = {pytest_suites._LOADED: {"suite": SimpleNamespace(worker=worker, session=session)}}
     monkeypatch.setattr(pytest_plugin.time, "sleep", lambda seconds: None)
