@@ -63,7 +63,7 @@ def chosen_front(ctx: click.Context, options: Mapping[str, Any]) -> Front | None
     own = [str(parameter.name) for parameter in _parameters(engine)]
     front = front_of(engine, {name: options[name] for name in (*own, *_SHARED) if name in options})
     for name, (flag, engines) in _belonging().items():
-        if engine not in engines and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        if engine not in engines and ctx.get_parameter_source(name) not in (None, ParameterSource.DEFAULT):
             raise UsageError(
                 f"{flag} belongs to --engine {' or '.join(engines)}, and the engine is {engine}: "
                 f"add --engine {engines[0]}, or leave {flag} out"
