@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["CUBLAS", "SHARED_BY", "gpus_of_slot", "has_slot", "prepare_process", "shared_by"]
+__all__ = ["CUBLAS", "SHARED_BY", "gpus_of_slot", "has_slot", "prepare_process", "shared_by", "usable_cores"]
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -40,3 +40,11 @@ def shared_by() -> int:
     """Return how many workers have the GPUs of this one, itself counted."""
     said = os.environ.get(SHARED_BY, "")
     return max(1, int(said)) if said.isdecimal() else 1
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: a scheduler may have given it a part of the machine."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1

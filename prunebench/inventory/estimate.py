@@ -13,6 +13,7 @@ from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
+from prunebench.process import usable_cores
 from prunebench.store import Damaged, Missing, Store
 
 __all__ = [
@@ -120,10 +121,7 @@ class Machine:
     @classmethod
     def here(cls) -> Machine:
         """Return this machine as it is now."""
-        try:
-            cores = len(os.sched_getaffinity(0))
-        except AttributeError:  # not on every system
-            cores = os.cpu_count() or 1
+        cores = usable_cores()
         try:
             load = os.getloadavg()[0]
         except (AttributeError, OSError):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prunebench.cli._doctor import Finding
+from prunebench.process import usable_cores
 
 __all__ = ["findings"]
 
@@ -33,10 +34,7 @@ def findings() -> Iterator[Finding]:
 def _cores() -> Finding:
     import psutil
 
-    try:
-        usable = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        usable = os.cpu_count() or 1
+    usable = usable_cores()
     physical = psutil.cpu_count(logical=False) or usable
     workers = min(usable, physical)
     what = f"{usable} cores for this process ({physical} physical ones, {os.cpu_count()} threads in all)"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from prunebench.errors import DataError, UsageError
-from prunebench.process import gpus_of_slot, shared_by
+from prunebench.process import gpus_of_slot, shared_by, usable_cores
 from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.augment import Augmentation, make_augmentations
 from prunebench.training.images.files import ImageFiles
@@ -47,18 +47,10 @@ def default_loaders() -> int:
     said = os.environ.get("PRUNEBENCH_LOADERS")
     if said is None:
         workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-        return max(1, min(MOST // shared_by() * gpus_of_slot(), _cores() // workers))
+        return max(1, min(MOST // shared_by() * gpus_of_slot(), usable_cores() // workers))
     if not said.isdecimal():
         raise UsageError(f"PRUNEBENCH_LOADERS is {said!r}; allowed: a whole number of processes, 0 for none")
     return int(said)
-
-
-def _cores() -> int:
-    """Return how many cores this process may use: a scheduler may have given it a part of the machine."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
 
 
 class ImagesOnDisk:
