@@ -92,6 +92,10 @@ class Attempts:
                 continue
         return failures
 
+    def names(self, key: str) -> list[str]:
+        """Return the names of a key's failures, <time>-<host>-<pid>, oldest first."""
+        return [name.removesuffix(".json") for name in self._names(key)]
+
     def _names(self, key: str) -> list[str]:
         names = listing(self._folder.root / "attempts" / check_label(key))
         return sorted(name for name in names if not name.startswith(".") and name.endswith(".json"))
