@@ -34,7 +34,7 @@ class Standing:
     quantities: Callable[[str], Any]
     """From the name of a quantity to the component."""
     since: str = ""
-    """The run: a job that has failed since its beginning, in whatever process, is not tried again for a check."""
+    """The run: a job that has failed since it began, in whatever process, is not tried again for a check."""
     _snapshot: Snapshot | None = None
     _known: dict[str, Outcome] = field(default_factory=dict)
     """What was evaluated of the store as `_snapshot` has it."""

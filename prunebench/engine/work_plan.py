@@ -31,7 +31,7 @@ from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.process import prepare_process
-from prunebench.store import Damaged, Missing, Store
+from prunebench.store import Damaged, Missing, Store, time_of
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -225,8 +225,9 @@ def serve(
 
 def _check_run(run: str, plan: Plan, store: Store) -> None:
     """Raise UsageError where a worker is told to be part of a run that there is not, or of another plan's."""
-    if "-" not in run:
-        return
+    with contextlib.suppress(ValueError):
+        if not run or time_of(run):
+            return
     try:
         start = store.runs.read(run)
     except Missing:

@@ -64,7 +64,7 @@ class Worker:
     workers: int = 1
     """How many workers the run has, itself counted."""
     since: str = ""
-    """The run, by its id in the store, or a moment: a job that has failed since it began, in any process, is not
+    """The run, by its id in the store, or a moment: a job that has failed since then, in any process, is not
     tried again. Empty: only this process's own failures count."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
