@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,12 +22,12 @@ from typing import TYPE_CHECKING, Literal
 
 from prunebench import stopping
 from prunebench.engine.at_hand import missing_data, session_on
-from prunebench.engine.device import resolve_device, start_device
+from prunebench.engine.device import check_device, resolve_device, start_device
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.selection import select
 from prunebench.engine.session import Request
 from prunebench.engine.summary import summary
-from prunebench.errors import StoreError, UsageError, nearest
+from prunebench.errors import DataError, StoreError, UsageError, nearest
 from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed
 from prunebench.plan import Job, Plan, PlannedCell
@@ -135,8 +136,8 @@ class Watcher:
     def waits(self, job: Job) -> None:
         """All that is ready is held by others, this job among it."""
 
-    def lacks(self, what: str, cells: int) -> None:
-        """Data are not on this machine: so many cells are left to others."""
+    def lacks(self, what: str, cells: int, *, of_data: bool) -> None:
+        """Data, or GPUs, are not on this machine: so many cells are left to others."""
 
 
 def plan_file(given: str, store: Path | None, default: Path) -> Path:
@@ -184,7 +185,7 @@ def serve(
         past: what an earlier process of this worker did, where one died.
 
     Raises: UsageError, PluginError, DataError and StoreError before anything is written, where the plan is of
-    another version, or plugins, data or the device are not here as the plan has them; Unwritable; WorkerLost
+    another version, or plugins, data or the devices are not here as the plan has them; Unwritable; WorkerLost
     where this process can use its GPU no more, and another has to go on.
     """
     began = time.monotonic() if began is None else began
@@ -211,13 +212,15 @@ def serve(
     )
     session = session_on(plan, making, request, cells)
     left = [cell for cell in cells if cell.id not in done]
-    session.check_devices(left)
+    check_device(request.device)
     prepare_process()
     start_device(resolve_device(request.device))
+    session.note_gpus(left)  # once CUDA says how many there are
     plan.missing_data = missing_data(session, left)
+    if lacking := plan.all_lack(left):
+        raise DataError(lacking)
     store = Store.open(root, create=False)
     since = asked.since or session.begin(store, cells)
-    watcher.joined(since)
     worker = session.worker(store, since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
     return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()
@@ -286,9 +289,10 @@ class _Service:
             for target in cell.targets:
                 self._of.setdefault(target, []).append(cell)
         self.watcher.begins(plan, self.cells, self.before)
-        for name, why in plan.missing_data.items():
-            lacking = sum(f"data {name}" in cell.parts for cell in worker.selected)
-            self.watcher.lacks(why, lacking)
+        self.watcher.joined(worker.since)
+        for why, lacking in Counter(map(plan.lacks, worker.selected)).items():
+            if why is not None:
+                self.watcher.lacks(why, lacking, of_data=why in plan.missing_data.values())
         worker.on_job, worker.on_wait = self.watcher.job, self.watcher.waits
         worker.on_made, worker.on_failed = self._made, self._failed
         why = self._work()

@@ -18,7 +18,7 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed, WorkerLost, failing
+from prunebench.engine.failures import JobFailed, NotHere, WorkerLost, failing
 from prunebench.engine.guard import Guard
 from prunebench.engine.since import Since
 from prunebench.engine.telling import Telling
@@ -335,6 +335,9 @@ class Worker:
                 attempt(job, self.context, self._guarded)
         except JobFailed as failed:
             self._fails(failed)
+        except NotHere as error:
+            log.warning("%s", error)
+            self._fails(JobFailed(job, str(error)))
         except (Missing, Damaged, InputChanged) as error:
             self._remakes[job.key] += 1
             if self._remakes[job.key] > REMAKES:

@@ -63,7 +63,8 @@ class Heard(Watcher):
     def failed(self, failed: JobFailed, cells: Sequence[str]) -> None:
         self.failures.append((failed, list(cells)))
 
-    def lacks(self, what: str, cells: int) -> None:
+    def lacks(self, what: str, cells: int, *, of_data: bool) -> None:
+        assert of_data
         self.lacking.append((what, cells))
 
 
