@@ -22,7 +22,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["VISIBLE", "Gpu", "cuda_of_torch", "gpus_here", "present_gpus", "visible"]
+__all__ = ["VISIBLE", "Gpu", "cuda_of_torch", "gpus_here", "present_gpus", "usable_together", "visible"]
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -45,6 +45,11 @@ class Gpu:
     parts: tuple[Gpu, ...] = ()
     """Its MIG instances: where there are some, a process can use these alone."""
 
+    @property
+    def is_whole(self) -> bool:
+        """False of a part of a GPU (MIG), and of a GPU that is split: of it CUDA gives a process one part."""
+        return not self.word.startswith("MIG-") and not self.parts
+
 
 def gpus_here() -> list[Gpu]:
     """Return the GPUs that this process may use, in CUDA's order; none where torch is built without CUDA.
@@ -58,6 +63,15 @@ def gpus_here() -> list[Gpu]:
     if present is None:
         return _counted_by_torch()
     return visible(present, os.environ.get(VISIBLE))
+
+
+def usable_together(gpus: Sequence[Gpu]) -> int:
+    """Return how many of these GPUs one process can use: all whole ones, or a single part (MIG).
+
+    >>> usable_together([Gpu("0"), Gpu("1")]), usable_together([Gpu("MIG-1"), Gpu("MIG-2")])
+    (2, 1)
+    """
+    return sum(gpu.is_whole for gpu in gpus) or min(1, len(gpus))
 
 
 def visible(present: Sequence[Gpu], variable: str | None) -> list[Gpu]:

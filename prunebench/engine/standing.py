@@ -34,7 +34,7 @@ class Standing:
     quantities: Callable[[str], Any]
     """From the name of a quantity to the component."""
     since: str = ""
-    """A job that has failed since this moment, in whatever process, is not tried again for a check."""
+    """The run: a job that has failed since it began, in whatever process, is not tried again for a check."""
     _snapshot: Snapshot | None = None
     _known: dict[str, Outcome] = field(default_factory=dict)
     """What was evaluated of the store as `_snapshot` has it."""
@@ -42,7 +42,7 @@ class Standing:
 
     @cached_property
     def _since(self) -> Since:
-        return Since(self.since)
+        return Since(self.since, self.worker.store)
 
     def judge(self, check: str, selected: Iterable[PlannedCell]) -> tuple[Outcome, int]:
         """Return a check's outcome once those of its cells that are selected are there, or cannot be made.

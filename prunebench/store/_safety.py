@@ -12,7 +12,7 @@ __all__ = ["check_safe"]
 _PARTS = frozenset(
     (
         *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "times"),
-        *("set-aside", "again", "pytest-cache", "pilots"),
+        *("set-aside", "again", "pytest-cache", "pilots", "runs"),
     )
 )
 """What a store's folder holds."""
