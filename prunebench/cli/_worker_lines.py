@@ -34,6 +34,9 @@ class Lines(Watcher):
         )
         self._work.say(store=str(self._asked.plan.parent.parent), before=list(done))
 
+    def joined(self, run: str) -> None:
+        self._work.say(run=run)
+
     def lacks(self, what: str, cells: int, *, of_data: bool) -> None:
         if of_data:
             complain(f"{what} ({counted(cells, 'cell')} left to others)", label="Missing data")

@@ -80,7 +80,7 @@ def failing(attempts: Sequence[Mapping[str, Any]], since: Since) -> Mapping[str,
     `attempts` are all of the job, newest last. A process that died
     may have been killed by chance; the second that dies of a job is no chance.
     """
-    ours = [one for one in attempts if since.has(str(one["time"]))]
+    ours = [one for one in attempts if since.has(one)]
     failures = [one for one in ours if one["job"] is not None]
     if not failures and len(ours) < DEATHS:
         return None

@@ -32,7 +32,7 @@ from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.process import prepare_process
-from prunebench.store import Damaged, Missing, Store, now_text
+from prunebench.store import Damaged, Missing, Store, time_of
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -73,8 +73,8 @@ class Asked:
     max_jobs: int | None = None
     """It leaves once it has run so many jobs."""
     since: str = ""
-    """Jobs that have failed since, in whatever process, are not tried again, as `now_text` spells it; empty:
-    since this worker began."""
+    """The run that it is part of, by its id in the store, or a moment as `now_text` spells it: jobs that have
+    failed since that began, in whatever process, are not tried again. Empty: it is a run of its own."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,9 @@ class Watcher:
 
     def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:
         """The plan is read and all is there to begin: the cells asked for, and by id those that are done."""
+
+    def joined(self, run: str) -> None:
+        """It works for a run from now on: its id in the store, or when it began."""
 
     def job(self, job: Job) -> None:
         """A job begins."""
@@ -187,10 +190,10 @@ def serve(
     """
     began = time.monotonic() if began is None else began
     past, watcher = past or Past(), watcher or Watcher()
-    since = asked.since or now_text()
     root = asked.plan.parent.parent
     reading = Store.open(root, create=False, write=False)
     plan, making = read_to_work(asked.plan, reading)
+    _check_run(asked.since, plan, reading)
     cells = _selected(plan, asked)
     done = _done(plan, cells, reading)
     if len(done) == len(cells) and past.before is None:
@@ -216,9 +219,26 @@ def serve(
     plan.missing_data = missing_data(session, left)
     if lacking := plan.all_lack(left):
         raise DataError(lacking)
-    worker = session.worker(Store.open(root, create=False), since=since, given_up=dict(past.given_up))
+    store = Store.open(root, create=False)
+    since = asked.since or session.begin(store, cells)
+    worker = session.worker(store, since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
     return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()
+
+
+def _check_run(run: str, plan: Plan, store: Store) -> None:
+    """Raise UsageError where a worker is told to be part of a run that there is not, or of another plan's."""
+    with contextlib.suppress(ValueError):
+        if not run or time_of(run):
+            return
+    try:
+        start = store.runs.read(run)
+    except Missing:
+        raise UsageError(f"--run: the store {store.root} has no run '{run}'") from None
+    except Damaged:
+        return  # what it failed is told by its moment then
+    if start.plan != plan.name:
+        raise UsageError(f"--run {run}: it is a run of {start.plan}, and the plan is {plan.name}")
 
 
 def _selected(plan: Plan, asked: Asked) -> Sequence[PlannedCell]:
@@ -269,6 +289,7 @@ class _Service:
             for target in cell.targets:
                 self._of.setdefault(target, []).append(cell)
         self.watcher.begins(plan, self.cells, self.before)
+        self.watcher.joined(worker.since)
         for why, lacking in Counter(map(plan.lacks, worker.selected)).items():
             if why is not None:
                 self.watcher.lacks(why, lacking, of_data=why in plan.missing_data.values())

@@ -64,8 +64,8 @@ class Worker:
     workers: int = 1
     """How many workers the run has, itself counted."""
     since: str = ""
-    """When the run began, as `now_text` spells it: a job that fails after that, in any process, is not tried
-    again. Empty: only this process's own failures count."""
+    """The run, by its id in the store, or a moment: a job that has failed since then, in any process, is not
+    tried again. Empty: only this process's own failures count."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
     on_made: Callable[[Job, float], None] | None = None
@@ -312,7 +312,7 @@ class Worker:
 
     @cached_property
     def _since(self) -> Since:
-        return Since(self.since)
+        return Since(self.since, self.store)
 
     def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
