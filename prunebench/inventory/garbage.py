@@ -140,7 +140,8 @@ class _Finder:
         self._add("logs", (p for p in _below(store.root / "logs") if p.stem not in keys | claimed))
         times = sorted(_below(store.root / "times"), key=_mtime, reverse=True)
         self._add("times", times[TIMES:])
-        self._add("leftovers", leftovers(store.root, OLD))
+        for left in leftovers(store.root, OLD):
+            self._add("leftovers", _below(left) if left.is_dir() else [left])
         self._add("plans", (path for path in store.plans() if path.stem in self.forget))
         for part in ("records", "measures"):
             self._add("records", (p for p in _below(store.root / part) if p.stem not in keys | claimed))

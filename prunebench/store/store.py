@@ -59,7 +59,6 @@ class Store:
     def __init__(self, root: Path, *, write: bool, mend: bool = False) -> None:
         self.root = root
         self.writable = write
-        self.mends = write or mend
         self._folder = Folder(root, write, mend)
         self._artifacts = Artifacts(self._folder)
         self._records = Results(self._folder, "records")
@@ -229,6 +228,15 @@ class Store:
         else:
             path = (self._records if part == "record" else self._measures).path(key)
         return self._folder.set_aside(path, reason)
+
+    @property
+    def mends(self) -> bool:
+        """True if what is found damaged is set aside, where that can be."""
+        return self._folder.write or self._folder.mend
+
+    def mend(self) -> None:
+        """Set aside what this object has found damaged while it only read, and what it will find."""
+        self._folder.set_found_aside()
 
     @property
     def damaged(self) -> list[SetAside]:
