@@ -130,7 +130,7 @@ class _Finder:
     def find(self) -> Garbage:
         """Look at everything once; who works first: what they work on is in a plan by then."""
         store = self.store
-        claimed = {str(claim["key"]) for claim in store.running()}
+        claimed = {str(claim["key"]) for claim in store.running(sure=True)}
         plans = self._plans(claimed)
         keys = {key for plan in plans for key in plan.jobs}
         unknown = claimed - keys

@@ -346,12 +346,15 @@ class Store:
         """
         return self._claims.take(key, stale_after)
 
-    def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
+    def running(self, *, stale_after: float = STALE_AFTER, sure: bool = False) -> list[dict[str, object]]:
         """Return who is working on what, oldest first: living claims (key, host, pid, time, touched, told).
 
-        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last.
+        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last. What another
+        host claimed counts as living until an object that looks again and again has seen no sign of life for
+        long; to be `sure` at once, claims that look old are watched for seconds. No two clocks are compared
+        for that.
         """
-        return self._claims.running(stale_after)
+        return self._claims.running(stale_after, sure=sure)
 
     def claimed_keys(self) -> set[str]:
         """Return the keys that are claimed, by the living or the dead (one listing, no file is opened)."""
