@@ -301,6 +301,14 @@ class Store:
         """Write a frozen plan, one JSON value, or replace it whole; return its path."""
         return self._plans.write(name, plan)
 
+    def keep_states(self, plan: str) -> None:
+        """Let everybody who works on a plan keep the weights of pruned networks, from now on."""
+        self._plans.keep_states(plan)
+
+    def keeps_states(self, plan: str) -> bool:
+        """True if everybody who works on a plan is to keep the weights of pruned networks."""
+        return self._plans.keeps_states(plan)
+
     def read_plan(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
         """Return what `parse` makes of a frozen plan, its checksum verified; ValueError says that it is none.
 
