@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from prunebench.engine.device import index_of
 from prunebench.engine.gpus import VISIBLE, Gpu
 from prunebench.errors import UsageError
-from prunebench.process import SHARED_BY
+from prunebench.process import BY_BUS, ORDER, SHARED_BY
 
 __all__ = ["ONE", "Slot", "Workforce", "make_slots", "shared_slots", "workforce"]
 
@@ -32,7 +32,8 @@ class Slot:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that its worker has to find before it imports torch."""
-        return {VISIBLE: ",".join(self.gpus), SHARED_BY: str(self.shared_by)}
+        order = os.environ.get(ORDER, BY_BUS)  # by which the words are counted
+        return {VISIBLE: ",".join(self.gpus), SHARED_BY: str(self.shared_by), ORDER: order}
 
 
 @dataclass(frozen=True)

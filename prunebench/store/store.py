@@ -14,7 +14,7 @@ from prunebench.errors import StoreError
 from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
     commit,
-    listing,
+    folders_for_a_moment,
     open_fresh,
     reading,
 )
@@ -94,19 +94,34 @@ class Store:
         folder with something else in it, not writable, damaged, or of a newer format, with what to do.
         """
         root = Path(root)
+        there = cls._is_there(root, option)
+        if not there and not (write and create):
+            if write or not absent_ok:
+                raise Missing(f"no store at {root}; `prunebench run SUITE` makes one; name another{option}")
+        elif write:
+            with folders_for_a_moment(root):
+                check_safe(root, option, new=not there)
+                if not there:
+                    commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
+        return cls(root, write=write, mend=mend)
+
+    @classmethod
+    def check(cls, root: Path | str, *, option: str = _OPTION) -> None:
+        """Refuse what `open` would refuse to write to, or to make; all is left as it was.
+
+        Raises: StoreError.
+        """
+        root = Path(root)
+        with folders_for_a_moment(root):
+            check_safe(root, option, new=not cls._is_there(root, option))
+
+    @classmethod
+    def _is_there(cls, root: Path, option: str) -> bool:
+        """True if there is a store. Raises: StoreError for a file, and one that this version cannot use."""
         with reading(root):
             if os.path.exists(root) and not root.is_dir():
                 raise StoreError(f"the store {root} is a file; give a folder{option}")
-            format = cls._format(root, option)
-        if format is None:
-            if write and create:
-                _refuse_other_folder(root)
-                commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
-            elif write or not absent_ok:
-                raise Missing(f"no store at {root}; `prunebench run SUITE` makes one; name another{option}")
-        if write:
-            check_safe(root, option)
-        return cls(root, write=write, mend=mend)
+        return cls._format(root, option) is not None
 
     @staticmethod
     def _format(root: Path, option: str, copy: Copying | None = None) -> int | None:
@@ -375,21 +390,3 @@ class Store:
     def sweep(self, *, old: float = OLD) -> list[Path]:
         """Remove and return what dead processes of this host, or others over `old` seconds ago, left."""
         return [*sweep_temporary(self._folder, old), *self._claims.sweep(old)]
-
-
-_PARTS = frozenset(
-    (
-        *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "times"),
-        *("set-aside", "again", "pytest-cache", "pilots", "runs"),
-    )
-)
-
-
-def _refuse_other_folder(root: Path) -> None:
-    """Refuse to make a store among other people's files: only an empty folder, or what is left of a store."""
-    others = [n for n in listing(root) if n not in _PARTS and not n.startswith((".", "store.json"))]
-    if others:
-        raise StoreError(
-            f"{root} is no store, and it is not empty ({', '.join(sorted(others)[:3])}"
-            f"{', …' if len(others) > 3 else ''}): give an empty or a new folder with --store DIR"
-        )

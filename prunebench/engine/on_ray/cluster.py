@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench import stopping
+from prunebench.cores import usable_cores
 from prunebench.engine.on_ray.values import Needs
 from prunebench.errors import UsageError
 
@@ -107,10 +108,8 @@ def _reach(address: str) -> None:
 @contextmanager
 def _of_this_machine(needs: Needs, workers: int | None) -> Iterator[dict[str, Any]]:
     """Yield how to start a Ray of one's own; its files are removed afterwards."""
-    import psutil
-
     if workers is None:
-        cores = max(needs.cpus, psutil.cpu_count(logical=False) or 1)
+        cores = max(needs.cpus, usable_cores())
     else:
         cores = workers * needs.cpus
     short = len(tempfile.gettempdir()) <= LONGEST_PATH
