@@ -219,6 +219,8 @@ def serve(
         raise DataError(lacking)
     store = Store.open(root, create=False)
     since = asked.since or session.begin(store, cells)
+    if asked.keep_states:
+        store.keep_states(plan.name)
     worker = session.worker(store, since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
     return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()

@@ -324,6 +324,14 @@ class Store:
         """Write a frozen plan, one JSON value, or replace it whole; return its path."""
         return self._plans.write(name, plan)
 
+    def keep_states(self, plan: str) -> None:
+        """Let everybody who works on a plan keep the weights of pruned networks, from now on."""
+        self._plans.keep_states(plan)
+
+    def keeps_states(self, plan: str) -> bool:
+        """True if everybody who works on a plan is to keep the weights of pruned networks."""
+        return self._plans.keeps_states(plan)
+
     def read_plan(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
         """Return what `parse` makes of a frozen plan, its checksum verified; ValueError says that it is none.
 
@@ -369,12 +377,15 @@ class Store:
         """
         return self._claims.take(key, stale_after)
 
-    def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
+    def running(self, *, stale_after: float = STALE_AFTER, sure: bool = False) -> list[dict[str, object]]:
         """Return who is working on what, oldest first: living claims (key, host, pid, time, touched, told).
 
-        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last.
+        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last. What another
+        host claimed counts as living until an object that looks again and again has seen no sign of life for
+        long; to be `sure` at once, claims that look old are watched for seconds. No two clocks are compared
+        for that.
         """
-        return self._claims.running(stale_after)
+        return self._claims.running(stale_after, sure=sure)
 
     def claimed_keys(self) -> set[str]:
         """Return the keys that are claimed, by the living or the dead (one listing, no file is opened)."""
