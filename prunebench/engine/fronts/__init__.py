@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,8 +71,14 @@ class Assignment:
 class Front(Protocol):
     """Starts workers elsewhere, and waits for them."""
 
+    def ready(self, session: Session, cells: Sequence[PlannedCell]) -> AbstractContextManager[None]:
+        """Make sure that these cells can be made there, and be ready to meanwhile; nothing is changed yet.
+
+        Raises: UsageError, with what is wrong and what to do.
+        """
+
     def run(self, assignment: Assignment, watch: Watch) -> None:
-        """Get the cells made: return once `watch.over` is true, with all ended that was started.
+        """Get the cells made, while `ready`: return once `watch.over` is true, with nothing left running.
 
         `watch.look()` is called again and again meanwhile. What keeps the run from going on is raised.
 
