@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from prunebench import stopping
@@ -25,9 +22,6 @@ STORE_BYTES = 100 * 2**20
 
 REACH = 10.0
 """Seconds within which a cluster's address must answer."""
-
-LONGEST_PATH = 40
-"""Characters of a temporary folder, beyond which the sockets that Ray makes below it have names too long."""
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -106,27 +100,26 @@ def _reach(address: str) -> None:
 
 @contextmanager
 def _of_this_machine(needs: Needs, workers: int | None) -> Iterator[dict[str, Any]]:
-    """Yield how to start a Ray of one's own; its files are removed afterwards."""
+    """Yield how to start a Ray of one's own; nothing of it is left afterwards, nor of those of dead runs."""
     import psutil
 
+    from prunebench.engine.on_ray.leftovers import cleared_afterwards, sweep
+
+    sweep()
     if workers is None:
         cores = max(needs.cpus, psutil.cpu_count(logical=False) or 1)
     else:
         cores = workers * needs.cpus
-    short = len(tempfile.gettempdir()) <= LONGEST_PATH
-    folder = tempfile.mkdtemp(prefix="prunebench-ray-", dir=None if short else "/tmp")
-    try:
+    with cleared_afterwards() as folder:
         yield {
             "address": "local",
             "num_cpus": cores,
             "num_gpus": None if needs.gpus else 0,  # None: those that it finds
             "include_dashboard": False,
             "object_store_memory": STORE_BYTES,
-            "_temp_dir": str(Path(folder).resolve()),
+            "_temp_dir": str(folder),
             "_node_ip_address": "127.0.0.1",
         }
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
