@@ -18,7 +18,7 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed, WorkerLost, failing
+from prunebench.engine.failures import JobFailed, NotHere, WorkerLost, failing
 from prunebench.engine.guard import Guard
 from prunebench.engine.since import Since
 from prunebench.engine.telling import Telling
@@ -64,8 +64,8 @@ class Worker:
     workers: int = 1
     """How many workers the run has, itself counted."""
     since: str = ""
-    """When the run began, as `now_text` spells it: a job that fails after that, in any process, is not tried
-    again. Empty: only this process's own failures count."""
+    """The run, by its id in the store, or a moment: a job that has failed since then, in any process, is not
+    tried again. Empty: only this process's own failures count."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
     on_made: Callable[[Job, float], None] | None = None
@@ -312,7 +312,7 @@ class Worker:
 
     @cached_property
     def _since(self) -> Since:
-        return Since(self.since)
+        return Since(self.since, self.store)
 
     def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
@@ -335,6 +335,9 @@ class Worker:
                 attempt(job, self.context, self._guarded)
         except JobFailed as failed:
             self._fails(failed)
+        except NotHere as error:
+            log.warning("%s", error)
+            self._fails(JobFailed(job, str(error)))
         except (Missing, Damaged, InputChanged) as error:
             self._remakes[job.key] += 1
             if self._remakes[job.key] > REMAKES:

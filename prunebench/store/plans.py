@@ -35,10 +35,15 @@ class Plans:
         self._plans = folder.root / "plans"
 
     def write(self, name: str, plan: bytes) -> Path:
-        """Write a plan (one JSON value) with its checksum, or replace it whole."""
+        """Write a plan (one JSON value) with its checksum, or replace it whole.
+
+        Where it is the newest of its suite and says the same already, nothing is written.
+        """
         self._folder.changing()
         path = self._plans / f"{check_label(name)}.json"
-        replace(path, b'{"format":2,"sha256":"%s","plan":%s}\n' % (_checksum(name, plan), plan))
+        content = b'{"format":2,"sha256":"%s","plan":%s}\n' % (_checksum(name, plan), plan)
+        if self.of(name.rpartition("-")[0])[-1:] != [path] or not _has(path, content):
+            replace(path, content)
         return path
 
     def read(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
@@ -73,6 +78,14 @@ class Plans:
                 except FileNotFoundError:
                     continue
         return [self._plans / name for _, name in sorted(dated)]
+
+
+def _has(path: Path, content: bytes) -> bool:
+    """True if a file has just these bytes."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _checksum(name: str, plan: bytes) -> bytes:

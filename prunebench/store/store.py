@@ -29,6 +29,7 @@ from prunebench.store.attempts import Attempts
 from prunebench.store.claims import STALE_AFTER, Claim, Claims
 from prunebench.store.plans import Plans
 from prunebench.store.records import Fits, Record, Results
+from prunebench.store.runs import Runs
 from prunebench.store.sweep import OLD, sweep_temporary
 from prunebench.store.times import Times
 
@@ -69,6 +70,8 @@ class Store:
         self._claims = Claims(self._folder, self._died)
         self.times = Times(self._folder)
         """How long jobs took."""
+        self.runs = Runs(self._folder, self._attempts)
+        """How runs began."""
 
     @classmethod
     def open(
@@ -366,7 +369,7 @@ class Store:
 _PARTS = frozenset(
     (
         *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "times"),
-        *("set-aside", "again", "pytest-cache", "pilots"),
+        *("set-aside", "again", "pytest-cache", "pilots", "runs"),
     )
 )
 

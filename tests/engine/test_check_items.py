@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -292,8 +293,8 @@ def test_what_failed_in_this_run_is_not_tried_again_and_what_failed_before_is(wa
     worker.store.write_attempt(cell.key, "failed now")
     waiting.standing.judge("c", [cell])
     assert worker.asked == []
-    waiting.standing.since = "99999999T000000.000000Z"
-    waiting.standing.judge("c", [cell])
+    later = replace(waiting.standing, since="99999999T000000.000000Z")
+    later.judge("c", [cell])
     assert worker.asked == [cell.id]
 
 

@@ -72,7 +72,7 @@ def test_a_cell_of_another_process_is_told_with_who_made_it(
     engine.make(engine.plan.cells[0])
     screen.look()
     screen.look()
-    assert re.search(r"\d\.\d s, by pid \d+$", file.getvalue().strip())
+    assert re.search(r"\d\.\d s, by (pid \d+|gw\d+)$", file.getvalue().strip())
 
 
 @pytest.mark.parametrize("failures", [True, False])

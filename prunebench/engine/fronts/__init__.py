@@ -55,7 +55,7 @@ class Assignment:
     cells: Sequence[PlannedCell]
     """The cells to make: those of the selection that were not done when the run began."""
     since: str
-    """When the run began, as `now_text` spells it: a job that fails after that is not tried again."""
+    """The run's id in the store: a job that has failed since it began is not tried again."""
     given_up: Mapping[str, str]
     """Errors of jobs, by key, that are not tried again in this run."""
     workers: int | None

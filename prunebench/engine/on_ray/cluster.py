@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench import stopping
+from prunebench.cores import usable_cores
 from prunebench.engine.on_ray.values import Needs
 from prunebench.errors import UsageError
 
@@ -105,13 +106,11 @@ def _reach(address: str) -> None:
 @contextmanager
 def _of_this_machine(needs: Needs, workers: int | None) -> Iterator[dict[str, Any]]:
     """Yield how to start a Ray of one's own; nothing of it is left afterwards, nor of those of dead runs."""
-    import psutil
-
     from prunebench.engine.on_ray.leftovers import cleared_afterwards, sweep
 
     sweep()
     if workers is None:
-        cores = max(needs.cpus, psutil.cpu_count(logical=False) or 1)
+        cores = max(needs.cpus, usable_cores())
     else:
         cores = workers * needs.cpus
     with cleared_afterwards() as folder, _set(_secret(folder)):

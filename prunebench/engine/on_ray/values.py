@@ -44,7 +44,7 @@ class Orders:
     frozen: str
     """The plan's file in the store."""
     since: str
-    """When the run began: a job that fails after that is not tried again."""
+    """The run's id in the store: a job that has failed since it began is not tried again."""
     given_up: Mapping[str, str] = field(default_factory=dict)
     cells: Sequence[str] | None = None
     """The ids of the cells that are to be made; None: all of the plan."""

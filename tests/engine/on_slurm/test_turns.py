@@ -19,6 +19,11 @@ def ago(seconds: float) -> str:
     return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
+def pilot(job: str, stage: str, *, started: float | None = None, said: float = 0) -> PilotState:
+    """Return what a pilot says of itself that started, and said so, that many seconds ago."""
+    return PilotState(job, stage, started="" if started is None else ago(started), time=ago(said))
+
+
 def ahead(tmp_path: Path, *others: PilotState) -> int:
     """Return how many others have to start before job 12_5 may."""
     submission = Submission.new(Store.open(tmp_path / "store"), "quick-01", "", [])
@@ -30,22 +35,24 @@ def ahead(tmp_path: Path, *others: PilotState) -> int:
 
 
 @pytest.mark.parametrize(
-    ("other", "counts"),
+    ("job", "stage", "times", "counts"),
     [
-        (PilotState("12_1", "working", started=ago(30)), 1),
-        (PilotState("12_9", "starting", started=ago(1)), 1),
-        (PilotState("12_1", "working", started=ago(90)), 0),
-        (PilotState("12_1", "ended", started=ago(30)), 1),  # it has read from the file server all the same
-        (PilotState("12_1", "waiting"), 1),
-        (PilotState("11_40", "waiting"), 1),
-        (PilotState("12_40", "waiting"), 0),
-        (PilotState("12_1", "waiting", time=ago(60)), 0),  # it has died while it waited
-        (PilotState("12_5", "waiting"), 0),  # itself
+        ("12_1", "working", {"started": 30}, 1),
+        ("12_9", "starting", {"started": 1}, 1),
+        ("12_1", "working", {"started": 90}, 0),
+        ("12_1", "ended", {"started": 30}, 1),  # it has read from the file server all the same
+        ("12_1", "waiting", {}, 1),
+        ("11_40", "waiting", {}, 1),
+        ("12_40", "waiting", {}, 0),
+        ("12_1", "waiting", {"said": 60}, 0),  # it has died while it waited
+        ("12_5", "waiting", {}, 0),  # itself
     ],
 )
-def test_who_starts_before_whom(tmp_path: Path, other: PilotState, counts: int) -> None:
+def test_who_starts_before_whom(
+    tmp_path: Path, job: str, stage: str, times: dict[str, float], counts: int
+) -> None:
     """Those that have started in the last minute count, and those that wait and come before."""
-    assert ahead(tmp_path, other) == counts
+    assert ahead(tmp_path, pilot(job, stage, **times)) == counts
 
 
 def test_of_a_hundred_pilots_let_in_at_once_ten_start(tmp_path: Path) -> None:
