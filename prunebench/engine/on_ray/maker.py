@@ -18,6 +18,7 @@ from multiprocessing import Pipe
 from typing import Any
 
 from prunebench import stopping
+from prunebench.engine.gpus import VISIBLE
 
 __all__ = ["Died", "Maker"]
 
@@ -54,7 +55,7 @@ class Maker:
             # -P: nothing is imported from where it happens to be; its path is ours
             [sys.executable, "-P", "-c", start],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **_as_ray_counts(gpus)},
+            env={**os.environ, VISIBLE: gpus},
             pass_fds=(number,),
             start_new_session=True,  # it is this process that signals are passed on by
         )
@@ -125,8 +126,3 @@ class Maker:
         code = self._process.wait()
         self._pipe.close()
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}"
-
-
-def _as_ray_counts(gpus: str) -> dict[str, str]:
-    """Return the variables by which CUDA finds these GPUs: by itself it may number them otherwise."""
-    return {"CUDA_VISIBLE_DEVICES": gpus, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
