@@ -45,7 +45,7 @@ Examples:
 Stopping (Ctrl-C, SIGTERM) loses nothing: the same command goes on where it stopped.
 \b
 Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake in what was asked,
-130 interrupted, 143 told to stop.
+3 handed over with --detach and not done yet, 130 interrupted, 143 told to stop.
 """
 
 

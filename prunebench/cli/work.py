@@ -69,8 +69,9 @@ Exit codes: 0 all cells are there, 1 a job failed, or cells are left (see --time
 @click.option(
     "--since",
     metavar="MOMENT",
-    type=Moment(),
-    help="Do not try again what has failed since then, whoever tried it.  [default: since it began]",
+    type=Moment(past=True),
+    help="Do not try again what has failed since then (12:00: the last noon), whoever tried it.  "
+    "[default: since it began]",
 )
 @click.option(
     "--run",

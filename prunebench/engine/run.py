@@ -20,7 +20,7 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.device import start_device
-from prunebench.engine.fronts import Assignment, Front
+from prunebench.engine.fronts import HANDED_OVER, Assignment, Front
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.pytest_suites import Loaded
 from prunebench.engine.reporter import CellReporter, RunReport
@@ -172,7 +172,8 @@ def run_cells(
     if stopping.requested() or report.interrupted:
         return replace(outcome, exit_code=stopping.exit_code())
     if report.detached:
-        return replace(outcome, detached=report.detached)
+        handed_over = HANDED_OVER if len(done) < len(to_do) else 0
+        return replace(outcome, exit_code=handed_over, detached=report.detached)
     if failed or len(done) < len(to_do):
         return replace(outcome, exit_code=FAILED)
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):

@@ -238,6 +238,8 @@ class Session:
         asked = self.request
         making = Making(plugins=asked.plugins, third_party=asked.third_party, load=asked.load)
         self.frozen = freeze(self.plan, store, making)
+        if asked.keep_states:  # whoever helps, wherever, obeys
+            store.keep_states(self.plan.name)
         return self.frozen
 
     def begin(self, store: Store, cells: Sequence[PlannedCell] | None = None) -> str:

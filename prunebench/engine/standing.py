@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from prunebench.engine.failures import JobFailed
+from prunebench.engine.failures import JobFailed, failing
 from prunebench.engine.since import Since
 from prunebench.errors import DataError
 from prunebench.inventory.rows import measure_rows, rows
@@ -84,7 +84,7 @@ class Standing:
         store = self.worker.store
         missing = self.worker.plan.remaining(cell.targets, self.worker.have)
         tried = store.attempt_keys().intersection(missing)
-        return any(self._since.has(store.attempts(key)[-1]) for key in tried)
+        return any(failing(store.attempts(key), self._since) is not None for key in tried)
 
     def _look(self, *, anew: bool = False) -> Snapshot:
         """Return how the store stands, or stood a moment ago: a look lists all its results.

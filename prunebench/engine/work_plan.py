@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-import signal
 import threading
 import time
 from collections import Counter
@@ -221,6 +219,8 @@ def serve(
         raise DataError(lacking)
     store = Store.open(root, create=False)
     since = asked.since or session.begin(store, cells)
+    if asked.keep_states:
+        store.keep_states(plan.name)
     worker = session.worker(store, since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
     return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()
@@ -310,9 +310,11 @@ class _Service:
         try:
             with stopping.listening(), limit.kept():
                 self.worker.help(lambda: self._jobs >= most or limit.over)
+                if limit.over:
+                    stopping.check()  # somebody may have said so a moment before
         except stopping.Stopped:
             stopping.heard()
-            return "time" if limit.over else "stopped"
+            return "time" if stopping.timed_out() else "stopped"
         if limit.over:
             return "time"
         return "jobs" if self._jobs >= most else ""
@@ -367,16 +369,17 @@ class _TimeLimit:
             yield
             return
         thread = threading.Thread(target=self._remind, name="time-limit", daemon=True)
-        try:
-            thread.start()  # which may be stopped itself
-            yield
-        finally:
-            self._ended.set()
-            if thread.ident is not None:
-                thread.join()
+        with stopping.timed():
+            try:
+                thread.start()  # which may be stopped itself
+                yield
+            finally:
+                self._ended.set()
+                if thread.ident is not None:
+                    thread.join()
 
     def _remind(self) -> None:
         wait = max(0.0, self._leave - time.monotonic())
         while not self._ended.wait(wait):
-            os.kill(os.getpid(), signal.SIGTERM)
+            stopping.time_is_over()
             wait = REMINDER

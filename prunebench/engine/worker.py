@@ -119,8 +119,7 @@ class Worker:
         if lacks is not None and not self.plan.done(cell, self.have):
             raise DataError(lacks)
         own = self._pull(cell.targets)
-        if not self.keep_states:
-            self._drop_leftovers(cell)
+        self._drop_leftovers(cell)
         return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
@@ -156,7 +155,7 @@ class Worker:
             if key not in self._work:
                 break
             self._follow(self._choose_among(own))
-        if not self.keep_states and self.plan.jobs[key].kind == "record":
+        if self.plan.jobs[key].kind == "record":
             self._drop(sorted(self.plan.ancestors(key)))
         return any(job.key == key for job in self.made[before:])
 
@@ -350,8 +349,7 @@ class Worker:
             self._work.made(job.key)
             if self.on_made is not None:
                 self.on_made(job, time.monotonic() - began)
-            if not self.keep_states:
-                self._drop(self.plan.needs(job.key))
+            self._drop(self.plan.needs(job.key))
 
     def _guarded(self, job: Job, context: Context) -> None:
         with nullcontext() if self.guard is None else self.guard.over(job, self.workers):
@@ -374,7 +372,12 @@ class Worker:
     # -- dropping ----------------------------------------------------------------------------------------
 
     def _drop(self, keys: Collection[str]) -> None:
-        """Drop those scores, and states of pruned runs, that nothing in the plan still has to read."""
+        """Drop those scores, and states of pruned runs, that nothing in the plan still has to read.
+
+        None where this worker is to keep them, or a run of the plan that it helps.
+        """
+        if self.keep_states or self.store.keeps_states(self.plan.name):
+            return
         for key in keys:
             if not _passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
                 continue

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from prunebench.store._commit import listing, replace
+from prunebench.store._commit import commit, listing, replace
 from prunebench.store._errors import Flaw
 from prunebench.store._folder import Folder, check_label
 
@@ -28,7 +28,7 @@ _LARGEST = 2_000_000_000
 
 
 class Plans:
-    """The frozen plans of a store: plans/<suite>-<digest>.json."""
+    """The frozen plans of a store: plans/<suite>-<digest>.json, beside some of them <name>.keep-states."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -45,6 +45,18 @@ class Plans:
         if self.of(name.rpartition("-")[0])[-1:] != [path] or not _has(path, content):
             replace(path, content)
         return path
+
+    def keep_states(self, name: str) -> None:
+        """Let everybody who works on a plan keep the weights of pruned networks, from now on."""
+        self._folder.changing()
+        commit(self._keeping(name), [b""])
+
+    def keeps_states(self, name: str) -> bool:
+        """True if everybody who works on a plan is to keep the weights of pruned networks."""
+        return self._keeping(name).exists()
+
+    def _keeping(self, name: str) -> Path:
+        return self._plans / f"{check_label(name)}.keep-states"
 
     def read(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
         """Return what `parse` makes of a plan; it raises ValueError for what is none.

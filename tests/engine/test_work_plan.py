@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.work_plan import Asked, Past, Served, Watcher, plan_file, serve
+from prunebench.engine.work_plan import Asked, Past, Served, Watcher, _Service, plan_file, serve
 from prunebench.errors import DataError, PluginError, StoreError, UsageError
 from prunebench.inventory import making
 from prunebench.plan import Job, Plan, PlannedCell
@@ -159,6 +162,43 @@ def test_it_leaves_in_time_whatever_it_is_doing_and_nothing_has_failed(project: 
     assert not project.store().attempt_keys()
     assert not project.store().claimed_keys()
     assert not stopping.is_listening()
+
+
+def told(enough: Callable[[], bool]) -> None:
+    """A job at which SIGTERM comes, and that ends when the time is over."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    except KeyboardInterrupt:
+        while not enough():
+            with contextlib.suppress(KeyboardInterrupt):
+                time.sleep(0.1)
+        raise
+
+
+def late(enough: Callable[[], bool]) -> None:
+    """A job at which the time is over, and SIGTERM comes while that ends it."""
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise
+
+
+def between(enough: Callable[[], bool]) -> None:
+    """A job that is not to be interrupted, within which SIGTERM comes and the time is over."""
+    with stopping.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("job", [told, late, between])
+def test_told_to_stop_when_its_time_is_nearly_over_it_says_that_it_was_told(job: Any) -> None:
+    """The time alone would be exit code 1."""
+    worker: Any = SimpleNamespace(help=job, made=())
+    asked = Asked(Path("none"), Path("none"), seconds=0.2)
+    assert _Service(worker, [], (), Watcher(), asked, time.monotonic(), ())._work() == "stopped"
+    assert stopping.exit_code() == 143
 
 
 def test_with_its_time_over_it_begins_nothing(project: Any) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from prunebench.plan import PlannedCell
     from prunebench.store import Store
 
-__all__ = ["ENGINES", "Assignment", "Engine", "Front", "front_of"]
+__all__ = ["ENGINES", "HANDED_OVER", "Assignment", "Engine", "Front", "front_of"]
+
+HANDED_OVER = 3
+"""Exit code of a run whose cells others are to make, with nobody waiting for them: they are not there yet."""
 
 
 @dataclass(frozen=True)
