@@ -150,7 +150,7 @@ class RayFront:
             since=since,
             cells=None if every else [cell.id for cell in cells],
             checkpoint_seconds=self.checkpoint_seconds,
-            share=needs.share,
+            needs=needs,
             **of_run,
         )
 
