@@ -29,7 +29,7 @@ from prunebench.cli._workforce import settle, workforce_of
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.fronts import Front
-    from prunebench.engine.run import Earlier, Outcome
+    from prunebench.engine.on_pytest.run import Earlier, Outcome
     from prunebench.plan import PlannedCell
 
 __all__ = ["command"]
@@ -94,7 +94,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
-    from prunebench.engine.own_process import may_be_killed
+    from prunebench.engine.guarding.own_process import may_be_killed
     from prunebench.errors import PluginError
 
     if not work.alone:
@@ -195,7 +195,7 @@ class _Run:
         """Say that all is there, and print it."""
         from prunebench.cli._damage import say_damaged
         from prunebench.cli._output import say
-        from prunebench.engine.run import Outcome
+        from prunebench.engine.on_pytest.run import Outcome
         from prunebench.errors import StoreError
         from prunebench.store import Store
 
@@ -229,7 +229,7 @@ class _Run:
 
         Then data are downloaded that are missing. Raises: PrunebenchError.
         """
-        from prunebench.engine.together import check_devices
+        from prunebench.engine.devices.together import check_devices
         from prunebench.store import Store
 
         session, to_do = self.overview.session, self.to_do
@@ -242,7 +242,7 @@ class _Run:
 
     def make(self) -> Outcome:
         """Run the cells; return how that came out. Raises: PrunebenchError."""
-        from prunebench.engine.run import run_cells
+        from prunebench.engine.on_pytest.run import run_cells
         from prunebench.engine.session import slots_of
         from prunebench.store import Store
 
@@ -330,7 +330,7 @@ class _Run:
 
 def _earlier(work: Work) -> Earlier | None:
     """Return what a process of this call that died has said of its start; None where this is the first."""
-    from prunebench.engine.run import Earlier
+    from prunebench.engine.on_pytest.run import Earlier
 
     said = work.said
     if not said:

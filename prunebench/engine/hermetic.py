@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from prunebench.engine.run_plugin import RunPlugin
+from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.engine.session import Session
 
 __all__ = ["run_pytest"]
@@ -41,7 +41,7 @@ def _arguments(session: Session, *, workers: int | None, first_failure: bool) ->
         "--assert=plain",
         "--capture=no",  # what a job prints goes to its log
         f"--prunebench-request={request.to_json()}",
-        *("-p", "prunebench.engine.pytest_plugin", "-p", "xdist.plugin"),
+        *("-p", "prunebench.engine.on_pytest.plugin", "-p", "xdist.plugin"),
     ]
     for name in _WITHOUT:
         args += ["-p", f"no:{name}"]
