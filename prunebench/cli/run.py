@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -261,6 +262,8 @@ class _Run:
             on_begin=self._begin,
             on_start=lambda since: work.say(since=since),
             on_failure=lambda cell, error: work.note("failed", [cell, error]),
+            on_told=lambda cell: work.note("told", cell),
+            on_job=partial(work.note, "begun"),
             front=self.front,
             seen=overview.snapshot,
         )
@@ -341,4 +344,5 @@ def _earlier(work: Work) -> Earlier | None:
         given_up=work.given_up,
         since=said.get("since", ""),
         failed=dict(work.noted.get("failed", [])),
+        told=work.noted.get("told", ()),
     )

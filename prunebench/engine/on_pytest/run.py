@@ -8,7 +8,7 @@ changed.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,7 +19,8 @@ from prunebench.engine.devices.device import start_device
 from prunebench.engine.devices.slots import Slot
 from prunebench.engine.fronts import HANDED_OVER, Assignment, Front
 from prunebench.engine.fronts.watch import Watch
-from prunebench.engine.hermetic import run_pytest
+from prunebench.engine.makers import by_others, take_in_dead
+from prunebench.engine.on_pytest.hermetic import run_pytest
 from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.engine.on_pytest.selection import write_last_failed
@@ -52,6 +53,8 @@ class Earlier:
     """The run's id in the store; empty where that process died before it had one."""
     failed: Mapping[str, str]
     """The errors of the cells that failed before that process died, by their id."""
+    told: Collection[str] = ()
+    """The cells, by their id, of which it had printed a line."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def run_cells(
     on_begin: Callable[[Tell], object] = lambda tell: None,
     on_start: Callable[[str], object] = lambda since: None,
     on_failure: Callable[[str, str], object] = lambda cell, error: None,
+    on_told: Callable[[str], object] = lambda cell: None,
+    on_job: Callable[[str], None] = lambda key: None,
     front: Front | None = None,
     seen: Snapshot | None = None,
 ) -> Outcome:
@@ -92,7 +97,8 @@ def run_cells(
 
     Nothing of the store, which may not be there yet, is changed before workers have shown that they can work
     on the plan; then `on_begin` is called, which may say something. `on_start` is told the run's id,
-    `on_failure` of each cell that fails, and its error.
+    `on_failure` of each cell that fails, and its error, `on_told` of each cell that a line was printed of,
+    `on_job` of each job that begins in this process, by its key.
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
     WorkerLost where this process can use its GPU no more: another has to do the rest.
@@ -102,7 +108,8 @@ def run_cells(
     run = _Run(
         session, store, session.plan.cells if cells is None else cells, earlier, seen, on_begin, on_start
     )
-    report = RunReport(on_failure=on_failure)
+    run.loaded.worker.on_job = lambda job: on_job(job.key)
+    report = RunReport(on_failure=on_failure, on_told=on_told)
     reporter = CellReporter(
         run.loaded,
         report,
@@ -112,6 +119,7 @@ def run_cells(
         quiet=quiet,
         verbose=verbose,
         told=run.had_failed,
+        untold=run.untold,
     )
     code = 0
     if front is not None:
@@ -154,6 +162,14 @@ class _Run:
         ]
         """Those of them that are still to be made or tried."""
 
+    @property
+    def untold(self) -> list[PlannedCell]:
+        """The cells that a process of this run has made that died before it could tell."""
+        if self._earlier is None:
+            return []
+        told = frozenset(self._earlier.told)
+        return [cell for cell in self.to_do if cell.id not in told and self._first.done(cell)]
+
     def _was_done(self, cell: PlannedCell) -> bool:
         return self._first.done(cell) if self._earlier is None else cell.id in self._earlier.before
 
@@ -191,7 +207,7 @@ class _Run:
         last = self._last(report)
         done = [cell for cell in self.to_do if last.done(cell)]
         failed = self._failed(report, done)
-        elsewhere = [cell.id for cell in _by_others(done, self._first, report)]
+        elsewhere = [cell.id for cell in by_others(done, self._first, report)]
         outcome = Outcome(
             exit_code=0,
             jobs=self._jobs(report),
@@ -215,6 +231,7 @@ class _Run:
             last.seek(cell for cell in self.to_do if cell.id not in report.failed)
         with contextlib.suppress(StoreError):  # what is not buried now is later
             self.store.bury()
+        take_in_dead(report, self.session.plan, self.store, self.loaded.worker.have)
         return last
 
     def _failed(self, report: RunReport, done: Sequence[PlannedCell]) -> dict[str, str]:
@@ -246,19 +263,6 @@ def _raise_what_ended(report: RunReport) -> None:
         raise report.lost
     if report.problem:
         raise PrunebenchError(report.problem)
-
-
-def _by_others(cells: Iterable[PlannedCell], first: Snapshot, report: RunReport) -> Iterator[PlannedCell]:
-    """Yield those cells that another run has made: the first result that a cell lacked says whose it is.
-
-    So of several runs that make a cell together one counts it as its own. Of workers that report nothing it
-    is only known that somebody has made it.
-    """
-    ours = {key for keys in report.made.values() for key in keys}
-    for cell in cells:
-        lacked = next((target for target in cell.targets if not first.have(target)), None)
-        if lacked is not None and lacked not in ours and (report.made or cell.id in report.idle):
-            yield cell
 
 
 def _here(run: _Run, plugin: RunPlugin, *, workers: int | None, first_failure: bool) -> int:
