@@ -338,7 +338,8 @@ class _Watch:
             store.write_attempt(job["key"], self._why(late), tail, "SIGKILL", details, worker=self._worker)
 
     def _why(self, late: bool) -> str:
-        from prunebench.engine.guarding.limits import hanging, spelled_bytes
+        from prunebench.amounts import spelled_bytes
+        from prunebench.engine.guarding.limits import hanging
 
         if late:
             return f"{hanging(self._said['timeout'])}; nothing could interrupt it, so its process was killed"
