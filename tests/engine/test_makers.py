@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from prunebench.engine.makers import by_others, take_in_dead
-from prunebench.engine.reporter import RunReport
-from prunebench.engine.run_plugin import RunPlugin
+from prunebench.engine.on_pytest.reporter import RunReport
+from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.store import host_name, process_name
 
