@@ -30,6 +30,11 @@ class Limits:
     """Seconds without a sign of life; None: for ever."""
     memory: Memory = "auto"
 
+    def as_options(self) -> list[str]:
+        """Return the options by which a command takes these limits."""
+        timeout = [] if self.timeout is None else ["--job-timeout", f"{self.timeout:.3f}"]
+        return [*timeout, "--memory-limit", "none" if self.memory is None else str(self.memory)]
+
 
 def parse_seconds(text: str, option: str) -> float:
     """Return the seconds that "90", "90s", "30m", "2h", "1d" or "1h30m" mean.
