@@ -1,7 +1,7 @@
 """The process that watches over a worker: ends it where its job hangs, or where it takes too much memory.
 
-A process of its own, since code in C may keep the worker's threads from running; and a small one: run as a
-file, it imports the store only once it has something to write down. It reads a page of memory that it shares
+A process of its own, since code in C may keep the worker's threads from running; and a small one: it
+imports the store only once it has something to write down. It reads a page of memory that it shares
 with the worker (`Page`), so that whatever foreign code closes, the worker can still be seen.
 """
 
@@ -21,7 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Page", "available_memory", "memory_of"]
+from prunebench import kin
+
+__all__ = ["Page", "available_memory", "main", "memory_of"]
 
 LOOK = 0.1
 """Seconds between two looks at the worker."""
@@ -29,14 +31,11 @@ LOOK = 0.1
 KIN = 1.0
 """Seconds between two looks at what processes the worker has started."""
 
-PATIENCE = 4.0
-"""Seconds in which a worker whose parent was killed may commit a checkpoint and end."""
+AGAIN = 100
+"""So often the dead worker's processes are looked for: what starts processes faster than that goes on."""
 
 RESERVE = 0.05
 """The part of the machine's memory that must be left: below that it may come to a standstill."""
-
-PROC = "/proc" if os.path.exists("/proc/self") and os.readlink("/proc/self") == str(os.getpid()) else "/none"
-"""Where processes are described; nowhere, if /proc numbers them as another PID namespace does."""
 
 SIZE = 8192
 _HEAD = struct.Struct("=ddII")
@@ -140,7 +139,7 @@ def available_memory() -> tuple[int, int]:
 def _resident(pid: int) -> int:
     """Return a process's resident memory in bytes; 0 where it is gone."""
     try:
-        return int(Path(f"{PROC}/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"{kin.PROC}/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         pass
     if os.path.exists("/proc/self"):  # the process is gone, or /proc is another namespace's
@@ -156,7 +155,7 @@ def _resident(pid: int) -> int:
 def _own_part(pid: int) -> int:
     """Return a process's memory, what several share counted in parts; as resident where that is not said."""
     try:
-        for line in Path(f"{PROC}/{pid}/smaps_rollup").read_text().splitlines():
+        for line in Path(f"{kin.PROC}/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     except (OSError, IndexError, ValueError):
@@ -176,42 +175,11 @@ def memory_of(pids: list[int], limit: float) -> int:
 # -- processes -------------------------------------------------------------------------------------------
 
 
-def _started(pid: int) -> str:
-    """Return what tells a process from a later one of the same number; "" where it is gone."""
-    try:
-        raw = Path(f"{PROC}/{pid}/stat").read_bytes()
-        return raw[raw.rindex(b")") + 1 :].split()[19].decode()
-    except (OSError, ValueError, IndexError):
-        return ""
-
-
-def _parent(pid: int) -> int | None:
-    """Return the number of a process's parent; None where that is not known."""
-    try:
-        raw = Path(f"{PROC}/{pid}/stat").read_bytes()
-        return int(raw[raw.rindex(b")") + 1 :].split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _children(pid: int) -> list[int]:
-    """Return the processes that a process has started and that are its own still."""
-    children: list[int] = []
-    try:
-        tasks = os.listdir(f"{PROC}/{pid}/task")
-    except OSError:
-        return children
-    for task in tasks:
-        with contextlib.suppress(OSError):
-            children += map(int, Path(f"{PROC}/{pid}/task/{task}/children").read_text().split())
-    return children
-
-
 class _Kin:
     """The processes that a worker has started, and what those have: remembered, as orphans are nobody's."""
 
-    def __init__(self, worker: int) -> None:
-        self._worker = worker
+    def __init__(self, worker: int, mark: str) -> None:
+        self._worker, self._mark = worker, mark
         self._known: dict[int, str] = {}
         self._looked = 0.0
 
@@ -219,23 +187,21 @@ class _Kin:
         """Return those that live."""
         if now or time.monotonic() - self._looked > KIN:
             self._looked = time.monotonic()
-            stack = [self._worker, *self._living()]
-            while stack:
-                for child in _children(stack.pop()):
-                    if child not in self._known and child != os.getpid():
-                        self._known[child] = _started(child)
-                        stack.append(child)
-            self._known = {pid: self._known[pid] for pid in self._living()}
-        return list(self._known)
-
-    def _living(self) -> list[int]:
-        return [pid for pid, started in self._known.items() if started and _started(pid) == started]
+            for pid in [self._worker, *kin.living(self._known)]:
+                self._known |= kin.descendants_of(pid)
+            self._known.pop(os.getpid(), None)
+        return kin.living(self._known)
 
     def kill(self) -> None:
-        """Kill them."""
-        for pid in self._living():
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        """Kill them, and, once the worker is dead, all that it has started since and left to nobody."""
+        kin.send(self._known, signal.SIGKILL)
+        for _ in range(AGAIN if self._mark else 0):
+            left = kin.marked(self._mark)
+            left.pop(os.getpid(), None)
+            if not kin.living(left):
+                return
+            kin.send(left, signal.SIGKILL)
+            time.sleep(0.01)
 
 
 # -- watching --------------------------------------------------------------------------------------------
@@ -247,7 +213,7 @@ class _Watch:
     def __init__(self, page: Page, said: dict[str, Any]) -> None:
         self._page, self._said = page, said
         self._worker = int(said["worker"])
-        self._kin = _Kin(self._worker)
+        self._kin = _Kin(self._worker, said.get("mark", ""))
         self._open = True
         self._left = self._total = self._took = 0
 
@@ -267,12 +233,12 @@ class _Watch:
         """Watch until the worker ends; then end what it has left behind."""
         while self._lives():
             self._sleep()
-            if _parent(self._worker) not in (self._said["parent"], None):
+            if kin.parent_of(self._worker) not in (self._said["parent"], None):
                 self._end_orphan()
-            kin, doing = self._kin.look(), self._page.read()
+            kindred, doing = self._kin.look(), self._page.read()
             if doing is None:
                 continue
-            late, large = self._is_late(doing[0]), self._is_large([self._worker, *kin])
+            late, large = self._is_late(doing[0]), self._is_large([self._worker, *kindred])
             if (late or large) and self._lives():
                 self._end(doing[1], late)
         self._kin.kill()
@@ -314,7 +280,7 @@ class _Watch:
 
     def _end_orphan(self) -> None:
         """Tell a worker whose parent was killed to stop, as that can no more; kill it if it does not."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + kin.PATIENCE
         while self._lives() and time.monotonic() < until:
             with contextlib.suppress(OSError):
                 os.kill(self._worker, signal.SIGTERM)
@@ -349,12 +315,9 @@ class _Watch:
         return f"the memory ran out, {left} of {total} were left, and it took {took} (--memory-limit auto)"
 
 
-def _main() -> None:
+def main() -> None:
+    """Watch over the worker that the first argument tells of."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # it ends with its worker, whoever is told to stop
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     said = json.loads(sys.argv[1])
     _Watch(Page(said["page"]), said).run()
-
-
-if __name__ == "__main__":
-    _main()

@@ -59,7 +59,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """In a worker of `prunebench run`, listen to signals from the start to the end, and try its device."""
+    """In a worker of suites, see to it that it ends with the controller, also while it imports torch.
+
+    In one of `prunebench run`, listen to signals from the start to the end, and try its device.
+    """
+    if "prunebench" in getattr(config, "workerinput", {}):
+        from prunebench.engine.own_process import end_after, may_be_killed, until_parent_ends
+
+        may_be_killed()
+        end_after(until_parent_ends)
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
         from prunebench.engine.pytest_gpus import start_or_leave
@@ -77,11 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the worker of each suite which cells the run is about, and how many workers there are."""
-    from prunebench.engine.own_process import may_be_killed
-
     for suite in all_loaded(session.config):
-        if hasattr(session.config, "workerinput"):
-            may_be_killed()
         items = (item for item in session.items if isinstance(item, CellItem))
         suite.worker.selected = [item.cell for item in items if item.path == suite.session.path]
         suite.worker.workers = getattr(session.config, "workerinput", {}).get("workercount", 1)
