@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 
-__all__ = ["CUBLAS", "SHARED_BY", "gpus_of_slot", "has_slot", "prepare_process", "shared_by", "usable_cores"]
+__all__ = [
+    "CUBLAS",
+    "EXIT_REPLACE",
+    "SHARED_BY",
+    "gpus_of_slot",
+    "has_slot",
+    "how_ended",
+    "prepare_process",
+    "shared_by",
+    "usable_cores",
+]
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -13,6 +24,23 @@ _REPEATABLE = (":4096:8", ":16:8")
 
 SHARED_BY = "PRUNEBENCH_GPU_SHARED_BY"
 """The variable by which a worker is told how many workers have the same GPUs."""
+
+EXIT_REPLACE = 75
+"""The exit code of a process that another should take the place of, by BSD's sysexits."""
+
+
+def how_ended(code: int) -> str:
+    """Return how a process ended, as a verb for people; `code` is as Python spells it, a signal negative.
+
+    >>> how_ended(3), how_ended(-9)
+    ('left with exit code 3', 'was killed by SIGKILL')
+    """
+    if code >= 0:
+        return f"left with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # of those for programs' own use few have a name
+        return f"was killed by signal {-code}"
 
 
 def prepare_process() -> None:

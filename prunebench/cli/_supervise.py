@@ -28,14 +28,12 @@ import click
 from prunebench import kin
 from prunebench.cli._output import complain
 from prunebench.engine.own_process import DEATHS, end_after, file_in_memory
+from prunebench.process import EXIT_REPLACE, how_ended
 from prunebench.stopping import AGAIN
 
 __all__ = ["Work", "supervised"]
 
 _PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-EXIT_LEFT = 75
-"""The exit code of a process that another should take the place of, by BSD's sysexits."""
 
 REMINDER = 1.0
 """Seconds after which a process that has not ended is told again."""
@@ -95,7 +93,7 @@ class Work:
             self.say(left=given_up)
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
-            os._exit(EXIT_LEFT)
+            os._exit(EXIT_REPLACE)
 
     def end_at_once(self, code: int) -> None:
         """End a process of its own without Python's goodbye to every module, which takes a second."""
@@ -148,17 +146,18 @@ def supervised() -> Work:
         status, ended = watch.until_it_ends(to_us)
         os.close(to_us)
         os.close(held)
+        code = os.waitstatus_to_exitcode(status)
         if os.getpid() != 1:  # a container's first process has children that others started in there
             kin.end_all(before, patience=0.0 if ended or watch.signals else kin.PATIENCE)
         if ended:
-            _exit(os.waitstatus_to_exitcode(status))
+            _exit(code)
         if watch.signals:
             complain("Stopped at once.")
             _exit(-watch.signals[0])
         with work.notes as notes:
             notes.seek(0)
             work.read(notes)
-        buried = _bury(work.said["store"], child) if work.said else {}
+        buried = _bury(work.said["store"], child, code) if work.said else {}
         left = work.said.pop("left", {})
         work.deaths.update(list(buried))
         for key, (error, final) in buried.items():
@@ -166,7 +165,10 @@ def supervised() -> Work:
                 work.given_up[key] = error
         work.given_up |= left
         if not buried and not left:
-            complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")
+            complain(
+                f"a plugin's code ended the run: the process {how_ended(code)} before it was through",
+                label="Error",
+            )
             _exit(1)
 
 
@@ -228,7 +230,7 @@ class _Watch:
             return status, False
 
 
-def _bury(store: str, process: int) -> dict[str, tuple[str, bool]]:
+def _bury(store: str, process: int, code: int) -> dict[str, tuple[str, bool]]:
     """Write down what a dead process was working on; return it: by key the error, and if it was killed for
     that job's sake.
     """
@@ -236,18 +238,11 @@ def _bury(store: str, process: int) -> dict[str, tuple[str, bool]]:
 
     opened = Store.open(Path(store), create=False)
     errors = {}
-    for key in (path.stem for path in opened.bury()):
+    for key in (path.stem for path in opened.bury({process: code})):
         for attempt in opened.attempts(key)[-1:]:
             if attempt.get("pid") == process:
                 errors[key] = str(attempt.get("error")), attempt.get("job") is not None
     return errors
-
-
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"left with exit code {code} (os._exit) before it was through"
 
 
 def _exit(code: int) -> NoReturn:

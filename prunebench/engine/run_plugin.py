@@ -21,6 +21,7 @@ from prunebench.engine.pytest_private import hurry_exit, live_nodes, next_event,
 from prunebench.engine.pytest_suites import Loaded, use
 from prunebench.engine.reporter import CellReporter, RunReport
 from prunebench.engine.slots import Slot
+from prunebench.process import how_ended
 
 __all__ = ["RunPlugin"]
 
@@ -112,9 +113,11 @@ class RunPlugin:
         if error is None or begun or stopping.requested():
             return
         self._stillborn += 1
+        how = pytest_private.ended(node)
         if self._stillborn >= (STILLBORN_BESIDE if self._at_work else STILLBORN):
             self.report.problem = (
                 f"workers cannot start: {self._stillborn} in a row died before they had read the plan"
+                + ("" if how is None else f"; the last {how_ended(how[1])}")
             )
             self._told = str(error)
             pytest.exit(self.report.problem, returncode=1)

@@ -23,6 +23,7 @@ from prunebench import errors, stopping
 from prunebench.canonical import canonical
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
 from prunebench.plan.params import TrainParams
+from prunebench.process import how_ended
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
@@ -200,7 +201,7 @@ def _error(team: list[subprocess.Popen[bytes]], folder: Path) -> PrunebenchError
             said.append({**json.loads((folder / f"error-{number}").read_bytes()), "number": number})
         except (OSError, ValueError):
             if process.poll():
-                silent.append(f"process {number + 1} of {len(team)} {_how(process.returncode)}")
+                silent.append(f"process {number + 1} of {len(team)} {how_ended(process.returncode)}")
     own = [one for one in said if not one["of_others"]]
     if own:
         kind = getattr(errors, own[0]["type"], None)
@@ -213,9 +214,3 @@ def _error(team: list[subprocess.Popen[bytes]], folder: Path) -> PrunebenchError
     if silent:
         return ComponentError(f"trained on {len(team)} devices: {', '.join(silent)}")
     return ComponentError(f"trained on {len(team)} devices: {said[0]['message']}")
-
-
-def _how(code: int) -> str:
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"left with exit code {code}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import orjson
 
 from prunebench.errors import StoreError
+from prunebench.process import how_ended
 from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
     commit,
@@ -67,6 +68,7 @@ class Store:
         self._plans = Plans(self._folder)
         self._logs = Logs(self._folder)
         self._claims = Claims(self._folder, self._died)
+        self._ended: Mapping[int, int] = {}
         self.times = Times(self._folder)
         """How long jobs took."""
 
@@ -329,8 +331,13 @@ class Store:
             for one in self._attempts.of(key)
         ):
             return
-        error = f"process {owner.pid} died while it worked on this (killed, or out of memory)"
-        self._attempts.write(key, error, self.log_tail(key), None, None, owner.pid)
+        error, code = f"process {owner.pid} died while it worked on this", self._ended.get(owner.pid)
+        if code is None:
+            error += " (killed, or out of memory)"
+        else:
+            error += f": it {how_ended(code)}{' (perhaps as memory ran out)' if code == -9 else ''}"
+        told = None if code is None or code >= 0 else -code
+        self._attempts.write(key, error, self.log_tail(key), told, None, owner.pid)
 
     # -- claims ------------------------------------------------------------------------------------------
 
@@ -354,9 +361,16 @@ class Store:
         """Return the keys that are claimed, by the living or the dead (one listing, no file is opened)."""
         return self._claims.keys()
 
-    def bury(self) -> list[Path]:
-        """Remove the claims of dead processes of this host, with an attempt for each; return their paths."""
-        return self._claims.sweep(OLD)
+    def bury(self, ended: Mapping[int, int] | None = None) -> list[Path]:
+        """Remove the claims of dead processes of this host, with an attempt for each; return their paths.
+
+        `ended` are the exit codes, a signal negative, of processes that the caller has seen end, by number.
+        """
+        self._ended = {} if ended is None else ended
+        try:
+            return self._claims.sweep(OLD)
+        finally:
+            self._ended = {}
 
     def sweep(self, *, old: float = OLD) -> list[Path]:
         """Remove and return what dead processes of this host, or others over `old` seconds ago, left."""
