@@ -11,10 +11,12 @@ import contextlib
 import mmap
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import psutil
@@ -23,10 +25,13 @@ __all__ = [
     "OWNER",
     "PATIENCE",
     "adopt",
+    "beside",
     "children_of",
     "descendants_of",
     "end",
+    "end_after",
     "end_all",
+    "end_marked",
     "leftovers",
     "living",
     "mark_of",
@@ -48,6 +53,16 @@ NAP = 0.02
 
 PROC = "/proc" if os.path.exists("/proc/self") and os.readlink("/proc/self") == str(os.getpid()) else "/none"
 """Where processes are described; nowhere, if /proc numbers them as another PID namespace does."""
+
+AGAIN = 100
+"""So often processes are looked for that are to end: what starts others faster than that goes on."""
+
+_BESIDE = """import sys
+others = [place for place, entry in enumerate(sys.path) if entry.endswith("-packages")]
+sys.path.insert(min(others, default=len(sys.path)), sys.argv.pop(1))  # after Python's own
+from {module} import *
+{call}
+"""
 
 _FILE = "prunebench-"
 """How the file is called that a worker's memory holds; the mark follows."""
@@ -235,6 +250,42 @@ def end(processes: Mapping[int, str], patience: float = PATIENCE) -> None:
     while living(processes) and time.monotonic() < until:
         time.sleep(NAP)
     send(processes, signal.SIGKILL)
+
+
+def end_marked(mark: str) -> None:
+    """Kill all that bears a mark, and what that starts meanwhile; nothing for none."""
+    for _ in range(AGAIN if mark else 0):
+        left = marked(mark)
+        if not living(left):
+            return
+        send(left, signal.SIGKILL)
+        time.sleep(NAP)
+
+
+def end_after(pid: int, mark: str) -> None:
+    """Wait until a process has ended, and kill all that bears its mark."""
+    while started(pid):
+        time.sleep(NAP)
+    end_marked(mark)
+
+
+def beside(module: str, call: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a function of prunebench's in a small process of its own, which looks after this one.
+
+    It imports nothing of the user's, is in a session of its own, so that it ends last also where the whole
+    group is killed, and finds its `arguments` in sys.argv. Raises: OSError where it cannot be started.
+    """
+    root = str(Path(__file__).parents[1])
+    program = _BESIDE.format(module=module, call=call)
+    unmarked = {name: value for name, value in os.environ.items() if name != OWNER}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", program, root, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=unmarked,
+        **options,
+    )
 
 
 def end_all(without: Collection[tuple[int, str]] = (), patience: float = 0.0) -> None:

@@ -31,9 +31,6 @@ LOOK = 0.1
 KIN = 1.0
 """Seconds between two looks at what processes the worker has started."""
 
-AGAIN = 100
-"""So often the dead worker's processes are looked for: what starts processes faster than that goes on."""
-
 RESERVE = 0.05
 """The part of the machine's memory that must be left: below that it may come to a standstill."""
 
@@ -195,13 +192,7 @@ class _Kin:
     def kill(self) -> None:
         """Kill them, and, once the worker is dead, all that it has started since and left to nobody."""
         kin.send(self._known, signal.SIGKILL)
-        for _ in range(AGAIN if self._mark else 0):
-            left = kin.marked(self._mark)
-            left.pop(os.getpid(), None)
-            if not kin.living(left):
-                return
-            kin.send(left, signal.SIGKILL)
-            time.sleep(0.01)
+        kin.end_marked(self._mark)
 
 
 # -- watching --------------------------------------------------------------------------------------------

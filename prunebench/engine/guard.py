@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from prunebench import pulse
+from prunebench import kin, pulse
 from prunebench.engine import _guard_process
 from prunebench.engine.limits import Limits, hanging
 from prunebench.engine.own_process import file_in_memory, is_expendable, own_mark
@@ -42,16 +42,6 @@ REMINDER = 1.0
 LIKELY = 500
 """How much more likely than others (of 1000) the kernel ends a worker where memory runs out at once: so it
 takes the worker, and not who started it, which would end them all."""
-
-_ROOT = str(Path(__file__).parents[2])
-"""The folder that prunebench lies in."""
-
-_BESIDE = """import sys
-others = [place for place, entry in enumerate(sys.path) if entry.endswith("-packages")]
-sys.path.insert(min(others, default=len(sys.path)), sys.argv[2])  # no other version, and after Python's own
-from prunebench.engine._guard_process import main
-main()
-"""
 
 
 class TimedOut(BaseException):
@@ -138,16 +128,13 @@ class Guard:
                 "mark": own_mark(),
                 "path": sys.path,
             }
-            # -I: nothing of the user's is imported; what it needs later it finds on our path
-            command = [sys.executable, "-I", "-c", _BESIDE, json.dumps(said), _ROOT]
             try:
-                self._process = subprocess.Popen(
-                    command,
+                self._process = kin.beside(
+                    "prunebench.engine._guard_process",
+                    "main()",
+                    json.dumps(said),
                     stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
                     pass_fds=(file.fileno(),),
-                    start_new_session=True,  # it ends last, also where the whole group is killed
                 )
             except OSError as error:  # too many processes; or this user may not run it
                 log.warning("nobody watches this process: %s", error)

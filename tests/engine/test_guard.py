@@ -270,6 +270,33 @@ def test_what_a_killed_worker_has_started_ends_with_it(worker: Any, tmp_path: Pa
     assert all_gone(kin)
 
 
+def test_what_a_worker_starts_just_before_its_end_ends_too(worker: Any, tmp_path: Path) -> None:
+    """The process that watches has not seen it, and it is nobody's child by then: it bears the worker's mark."""
+    body = f"""
+    folder = Path({str(tmp_path)!r})
+    with job():
+        for number in range(2):
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    (folder / f"new{{number}}").write_text(str(os.getpid()))
+                    (folder / f"new{{number}}").rename(folder / f"up{{number}}")
+                    number and os.execvp("sleep", ["sleep", "60"])
+                    time.sleep(60)
+                os._exit(0)
+            os.wait()
+        while len(list(folder.glob("up*"))) < 2:
+            time.sleep(0.01)
+        os._exit(3)
+    """
+    process = worker(body)
+    assert process.wait(timeout=30) == 3
+    pids = [int(file.read_text()) for file in tmp_path.glob("up*")]
+    assert len(pids) == 2
+    left = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    assert all_gone(left)
+
+
 def test_within_its_limits_a_worker_is_left_alone(worker: Any, tmp_path: Path) -> None:
     """Between jobs too, and the process that watches ends with it."""
     process = worker("for _ in range(3):\n  with job(timeout=0.5):\n    time.sleep(0.3)\ntime.sleep(1)")

@@ -41,7 +41,12 @@ def eater(net, batch, rng):
 
 
 def leaver(net, batch, rng):
-    """Ends its process."""
+    """Ends its process, just when it has started others, by which nobody could tell whose they are."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execve("/bin/sleep", ["sleep", "1000"], {})
+        time.sleep(1000)
     os._exit(0)
 
 
