@@ -6,21 +6,29 @@ import os
 import signal
 
 __all__ = [
+    "BY_BUS",
     "CUBLAS",
     "EXIT_REPLACE",
+    "ORDER",
     "SHARED_BY",
     "gpus_of_slot",
     "has_slot",
     "how_ended",
     "prepare_process",
+    "set_workspaces",
     "shared_by",
-    "usable_cores",
 ]
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 _REPEATABLE = (":4096:8", ":16:8")
 """With these workspaces alone cuBLAS gives the same bits twice."""
+
+ORDER = "CUDA_DEVICE_ORDER"
+"""By this variable CUDA numbers its GPUs: the fastest first, unless it says that they go by their bus."""
+
+BY_BUS = "PCI_BUS_ID"
+"""As the driver and nvidia-smi number them."""
 
 SHARED_BY = "PRUNEBENCH_GPU_SHARED_BY"
 """The variable by which a worker is told how many workers have the same GPUs."""
@@ -46,6 +54,16 @@ def how_ended(code: int) -> str:
 def prepare_process() -> None:
     """Set what has to be set before anything runs on a GPU: called where a process of ours starts.
 
+    GPUs are numbered as the driver and nvidia-smi number them: where they are unlike, CUDA's own numbers are
+    others, and cuda:1 would be another card than the one whose memory was asked for.
+    """
+    set_workspaces()
+    os.environ.setdefault(ORDER, BY_BUS)
+
+
+def set_workspaces() -> None:
+    """Let cuBLAS repeat its bits: before the first product of matrices on a GPU.
+
     cuBLAS and torch look at the variable once, at the first product of matrices; set for a job that needs it,
     it would come too late after another's.
     """
@@ -68,11 +86,3 @@ def shared_by() -> int:
     """Return how many workers have the GPUs of this one, itself counted."""
     said = os.environ.get(SHARED_BY, "")
     return max(1, int(said)) if said.isdecimal() else 1
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use: a scheduler may have given it a part of the machine."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

@@ -27,9 +27,17 @@ __all__ = [
     "listening",
     "released",
     "requested",
+    "time_is_over",
+    "timed",
+    "timed_out",
 ]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+_TIME_OVER = getattr(signal, "SIGXCPU", signal.SIGTERM)
+"""What a process tells itself when its time is over: another signal than anybody else's, so that theirs is
+known from it."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -42,7 +50,9 @@ terminal and from the parent."""
 
 
 class _Flag:
-    """The signal that came first, when, whether work is being given up, who holds it off, who listens."""
+    """The signal that came first (before one of somebody else's, that of the time), when, whether work is
+    being given up, who holds it off, who listens, and who is told of the first.
+    """
 
     signal = 0
     since = 0.0
@@ -50,6 +60,7 @@ class _Flag:
     holds = 0
     listener = 0
     """Process number; 0 where nobody listens."""
+    told: Callable[[], Any] = staticmethod(lambda: None)
 
 
 def _in_main_thread() -> bool:
@@ -123,28 +134,54 @@ def listening(told: Callable[[], Any] = lambda: None) -> Iterator[None]:
         yield
         return
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        if not is_listening():  # a forked child, which has no run to stop
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-            return
-        if not _Flag.signal:
-            _Flag.signal, _Flag.since = number, time.monotonic()
-            told()
-        elif _Flag.heard or time.monotonic() - _Flag.since < AGAIN:
-            return
-        if not _Flag.holds:
-            raise Stopped
-
     before = {}
     _Flag.signal, _Flag.heard, _Flag.holds, _Flag.listener = 0, False, 0, os.getpid()
+    _Flag.told = told
     try:
         for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, stop)
+                before[number] = signal.signal(number, _stop)
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         if is_listening():
             _Flag.listener = 0
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Take in a signal."""
+    if not is_listening():  # a forked child, which has no run to stop
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        return
+    if not _Flag.signal:
+        _Flag.signal, _Flag.since = number, time.monotonic()
+        _Flag.told()
+    else:
+        if _Flag.signal == _TIME_OVER:  # what somebody says counts more than the clock
+            _Flag.signal = number
+        if _Flag.heard or time.monotonic() - _Flag.since < AGAIN:
+            return
+    if not _Flag.holds:
+        raise Stopped
+
+
+@contextlib.contextmanager
+def timed() -> Iterator[None]:
+    """While listening: hear `time_is_over` too."""
+    before = signal.signal(_TIME_OVER, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(_TIME_OVER, before)
+
+
+def time_is_over() -> None:
+    """Tell this process, from any of its threads, that its time is over, while it is `timed`."""
+    os.kill(os.getpid(), _TIME_OVER)
+
+
+def timed_out() -> bool:
+    """True if a process that was told to stop was told so by its time alone, as `exit_code` is asked."""
+    return _Flag.signal == _TIME_OVER

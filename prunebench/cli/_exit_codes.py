@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["FAILED", "INCOMPLETE", "INTERRUPTED", "USAGE"]
+from prunebench.engine.fronts import HANDED_OVER
+
+__all__ = ["FAILED", "HANDED_OVER", "INCOMPLETE", "INTERRUPTED", "USAGE"]
 
 FAILED = INCOMPLETE = 1
 """Something that was asked for is not there: a job failed, or cells have not been run."""

@@ -18,6 +18,8 @@ else:  # not generic before click 8.5
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _PARTS = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
+_BY_A_RUN = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
+"""How a run spells when it began, for workers on other machines: their clocks may be behind its own."""
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
 
 
@@ -54,9 +56,16 @@ class Length(_Length):
 
 
 class Moment(_Moment):
-    """A moment, in this machine's time zone unless it says another; a time of day alone is the next one."""
+    """A moment, in this machine's time zone unless it says another.
+
+    A time of day alone is the next one; of a moment that is `past` it is the last one, and what is still to
+    come is refused.
+    """
 
     name = "moment"
+
+    def __init__(self, *, past: bool = False) -> None:
+        self.past = past
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the moment, in UTC."""
@@ -65,9 +74,9 @@ class Moment(_Moment):
         if day is not None:
             hour, minute, second = (int(part or 0) for part in day.groups())
             at = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
-            return (at if at > now else at + timedelta(days=1)).astimezone(UTC)
+            return self._nearest(at, now).astimezone(UTC)
         try:
-            return datetime.fromisoformat(text).astimezone(UTC)
+            moment = datetime.fromisoformat(text).astimezone(UTC)
         except ValueError:
             self.fail(
                 f"found '{value}', allowed: a time of day as 18:00, or a moment as 2026-11-30T06:00 "
@@ -75,3 +84,12 @@ class Moment(_Moment):
                 param,
                 ctx,
             )
+        if self.past and moment > now and not _BY_A_RUN.fullmatch(text):
+            self.fail(f"found '{value}', which is still to come; allowed: a moment that is past", param, ctx)
+        return moment
+
+    def _nearest(self, at: datetime, now: datetime) -> datetime:
+        """Return today's time of day, or the same of the day before or after."""
+        if self.past:
+            return at if at <= now else at - timedelta(days=1)
+        return at if at > now else at + timedelta(days=1)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from prunebench.cli._suite_plan import SuitePlan
@@ -25,32 +24,39 @@ def watch(
 ) -> bool:
     """Show how far the selected cells are until nothing is left of them; return whether all are done.
 
-    `plan_of` returns the plan; it is asked again when another run has begun. A terminal shows it in place;
-    other streams have a line for each look, with `as_json` a JSON object. Looks are `every` seconds apart.
+    `plan_of` returns the plan; it is asked again when the suite has been frozen anew. A terminal shows it in
+    place; other streams have a line for each look, with `as_json` a JSON object. Looks are `every` seconds
+    apart. As long as it is the same plan nothing that was counted as done or failed is counted as left again.
     """
     terminal = sys.stdout.isatty() and not as_json
     every = every or (1.0 if terminal else 60.0)
     shown = plan_of()
     views: _View = _Board(shown) if terminal else _Lines(shown, as_json)
+    mark, follower = _mark(shown), _Follower(shown, device)
     try:
         while True:
-            mark = _mark(shown)
-            follower = _Follower(shown, device)
-            views.follow(shown)
-            while _mark(shown) == mark:
-                began = time.monotonic()
-                state = follower.look()
-                views.show(state)
-                if state.over and not state.running:
-                    return state.done == state.cells
-                views.wait(max(every, (time.monotonic() - began) / SHARE))
-            shown = plan_of()
+            began = time.monotonic()
+            state = follower.look()
+            views.show(state)
+            if follower.over(state):
+                return state.done == state.cells
+            views.wait(max(every, (time.monotonic() - began) / SHARE))
+            if (now := _mark(shown)) != mark:
+                mark, before, shown = now, shown, plan_of()
+                if _shows(shown) != _shows(before):
+                    follower = _Follower(shown, device)
+                    views.follow(shown)
     finally:
         views.end()
 
 
+def _shows(shown: SuitePlan) -> tuple[str, list[str]]:
+    """Return what two plans differ in where they have other cells, or others are selected."""
+    return shown.plan.name, [cell.id for cell in shown.cells]
+
+
 def _mark(shown: SuitePlan) -> tuple[str, int] | None:
-    """Return what changes when another run of the suite begins: it writes its plan first."""
+    """Return what changes when another plan of the suite is frozen: a run does that first."""
     plans = shown.store.plans(str(shown.plan.suite["name"]))
     try:
         return (plans[-1].name, plans[-1].stat().st_mtime_ns) if plans else None
@@ -63,12 +69,15 @@ class _Follower:
 
     def __init__(self, shown: SuitePlan, device: str) -> None:
         from prunebench.engine.looks import Looker
+        from prunebench.engine.since import LastRuns
 
-        self._looker = Looker(shown.store, since=_since(shown.frozen))
+        self._looker = Looker(shown.store, since=LastRuns(shown.plan, shown.store))
         self._make: Callable[[Look], Progress] = lambda look: Progress(
             shown.plan, shown.cells, look, device=device
         )
         self._progress: Progress | None = None
+        self._again: set[str] = set()
+        """Jobs that have failed, and that a run which has begun since is to try again."""
 
     def look(self) -> State:
         """Look, and return how far it is now."""
@@ -77,19 +86,12 @@ class _Follower:
             self._progress = self._make(look)
         else:
             self._progress.see(look)
+        self._again = self._progress.failed.keys() - look.failed.keys() - set(look.have)
         return self._progress.state()
 
-
-def _since(frozen: Path | None) -> str:
-    """Return when the last run of a plan began, as `now_text` spells it: it wrote the plan then."""
-    from prunebench.store import spelled_time
-
-    if frozen is None:
-        return ""
-    try:
-        return spelled_time(datetime.fromtimestamp(frozen.stat().st_mtime, UTC))
-    except OSError:
-        return ""
+    def over(self, state: State) -> bool:
+        """True if nothing is left, and nobody works, or is to try again what has failed in an earlier run."""
+        return state.over and not state.running and not self._again
 
 
 class _View:

@@ -34,8 +34,14 @@ class Lines(Watcher):
         )
         self._work.say(store=str(self._asked.plan.parent.parent), before=list(done))
 
-    def lacks(self, what: str, cells: int) -> None:
-        complain(f"{what} ({counted(cells, 'cell')} left to others)", label="Missing data")
+    def joined(self, run: str) -> None:
+        self._work.say(run=run)
+
+    def lacks(self, what: str, cells: int, *, of_data: bool) -> None:
+        if of_data:
+            complain(f"{what} ({counted(cells, 'cell')} left to others)", label="Missing data")
+        else:
+            complain(f"{counted(cells, 'cell')} left to others: {what}", label="Not here")
 
     def made(self, job: Job, seconds: float, cells: Mapping[str, str]) -> None:
         self._work.note("made", job.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from prunebench.cores import usable_cores
 from prunebench.engine.slots import Workforce
 
 if TYPE_CHECKING:
@@ -31,16 +32,10 @@ def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
         "auto" if asked is None and per_gpu != "1" else asked,
         request.device,
         gpus_here,
-        cores=_cores,
+        cores=lambda: max(1, usable_cores() // options.get("threads", 1)),
         per_gpu=1 if per_gpu == "auto" else int(per_gpu),
         per_worker=options["gpus_per_worker"],
     )
-
-
-def _cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
 
 
 def settle(overview: Overview, options: Mapping[str, Any]) -> str:
@@ -68,7 +63,7 @@ def settle(overview: Overview, options: Mapping[str, Any]) -> str:
     sharing = workers_a_gpu(
         free=min(gpu.free for gpu in gpus),
         need=most_needed(overview.snapshot, overview.cells, overview.session.host),
-        cores=_cores() // len(gpus),
+        cores=usable_cores() // len(gpus),
         together=done_together(plan, overview.store, model),
         step=seconds_a_step(plan, overview.remaining, model),
     )

@@ -45,7 +45,7 @@ Examples:
 Stopping (Ctrl-C, SIGTERM) loses nothing: the same command goes on where it stopped.
 \b
 Exit codes: 0 all done, 1 a job failed (with --strict: or a check), 2 a mistake in what was asked,
-130 interrupted, 143 told to stop.
+3 handed over with --detach and not done yet, 130 interrupted, 143 told to stop.
 """
 
 
@@ -238,7 +238,6 @@ def _told(
 def _earlier(overview: Overview, work: Work) -> Earlier | None:
     """Return what a process of this run that died said of its start; say it for the next one."""
     from prunebench.engine.run import Earlier
-    from prunebench.store import now_text
 
     if work.said:
         said = work.said
@@ -246,7 +245,7 @@ def _earlier(overview: Overview, work: Work) -> Earlier | None:
             before=frozenset(said["before"]),
             jobs=int(said["jobs"]),
             given_up=work.given_up,
-            since=said.get("since") or now_text(),
+            since=said.get("since", ""),
             failed=dict(work.noted.get("failed", [])),
         )
     before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]

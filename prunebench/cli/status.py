@@ -101,7 +101,7 @@ def command(
             failures.append({"cell": cell.id, **asdict(last)})
     total = sum(matrices.values(), Counter[str]())
     table = [{"matrix": name, **_counts(counts)} for name, counts in matrices.items()]
-    at_work = [running_of(claim, time.time()) for claim in shown.store.running()]
+    at_work = [running_of(claim, time.time()) for claim in shown.store.running(sure=True)]
     running = running_rows(at_work, shown, JobNames(plan, plan.cells))
     pilots = pilots_of(shown.store, plan.name)
     failures.sort(key=lambda failure: failure["time"])

@@ -69,8 +69,15 @@ Exit codes: 0 all cells are there, 1 a job failed, or cells are left (see --time
 @click.option(
     "--since",
     metavar="MOMENT",
-    type=Moment(),
-    help="Do not try again what has failed since then, whoever tried it.  [default: now]",
+    type=Moment(past=True),
+    help="Do not try again what has failed since then (12:00: the last noon), whoever tried it.  "
+    "[default: since it began]",
+)
+@click.option(
+    "--run",
+    metavar="ID",
+    help="Be part of this run, as its file in the store's runs/ is called: what has failed since it began is "
+    "not tried again, whoever tried it.",
 )
 @store_option
 @data_option
@@ -97,8 +104,9 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
     """
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("-q and -v: give one of them")
+    if options["since"] and options["run"]:
+        raise click.UsageError("--since and --run: give one of them")
     began, now = time.monotonic(), datetime.now(UTC)
-    since = options["since"] or now
     ends = [options["length"], options["until"] and (options["until"] - now).total_seconds()]
     seconds = min((end for end in ends if end is not None), default=None)
     if seconds is not None and seconds <= 0:
@@ -114,7 +122,7 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
         may_be_killed()
     with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(work)):
         try:
-            asked = _asked(plan, options, since=since, seconds=seconds)
+            asked = _asked(plan, options, run=work.said.get("run", ""), seconds=seconds)
             served = _serve(asked, work, began, quiet=options["quiet"], verbose=options["verbose"])
             code = served.exit_code
             if as_json:
@@ -135,12 +143,13 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
     ctx.exit(code)
 
 
-def _asked(plan: str, options: dict[str, Any], *, since: datetime, seconds: float | None) -> Asked:
+def _asked(plan: str, options: dict[str, Any], *, run: str, seconds: float | None) -> Asked:
+    """Return what is asked; `run` is that of an earlier process of this worker, "" where there was none."""
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.engine.work_plan import Asked, plan_file
     from prunebench.store import spelled_time
 
-    given = options["store"]
+    given, since = options["store"], options["since"]
     return Asked(
         plan=plan_file(plan, store_root(given) if given else None, store_root()),
         data=data_root(options["data"]),
@@ -155,7 +164,7 @@ def _asked(plan: str, options: dict[str, Any], *, since: datetime, seconds: floa
         cells=Path(options["cells"]) if options["cells"] else None,
         seconds=seconds,
         max_jobs=options["max_jobs"],
-        since=spelled_time(since),
+        since=spelled_time(since) if since else options["run"] or run,
     )
 
 

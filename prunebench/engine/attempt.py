@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import sys
 import traceback
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from prunebench import stopping
 from prunebench.engine.device_errors import advice, forget, is_device_lost
-from prunebench.engine.failures import JobFailed
+from prunebench.engine.failures import JobFailed, NotHere, full_disk
 from prunebench.engine.guard import TimedOut
 from prunebench.engine.printed import printed_to
 from prunebench.errors import PrunebenchError
@@ -26,8 +25,6 @@ __all__ = ["Run", "attempt"]
 
 log = logging.getLogger("prunebench.jobs")
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-
 Run = Callable[[Job, Context], None]
 """What runs a job: `prunebench.jobs.run_job`."""
 
@@ -36,7 +33,8 @@ def attempt(job: Job, context: Context, run: Run) -> None:
     """Run a job to its end.
 
     Raises: JobFailed, once the attempt is written down; Missing, Damaged or InputChanged where something that
-    it reads has to be made again; Unwritable where the store cannot be written; Stopped.
+    it reads has to be made again; NotHere where another process may be able to; Unwritable where the store
+    cannot be written; Stopped.
     """
     path = context.store.begin_log(job.key)
     with _JobLog(path) as job_log:
@@ -52,7 +50,7 @@ def _failure_of(job: Job, context: Context, run: Run, job_log: _JobLog) -> JobFa
     try:
         with printed_to(path), same_process():
             run(job, context)
-    except (Missing, Damaged, InputChanged, Unwritable):
+    except (Missing, Damaged, InputChanged, NotHere, Unwritable):
         raise
     except BaseException as error:  # a component may raise anything, SystemExit and its like too
         _raise_if_no_failure(error, path)
@@ -68,7 +66,7 @@ def _raise_if_no_failure(error: BaseException, path: Path) -> None:
         stopping.heard()
         log.warning("stopped")
         raise stopping.Stopped from error
-    if (full := _full_disk(error)) is not None:
+    if (full := full_disk(error)) is not None:
         with writing(path):
             raise full from None
 
@@ -89,15 +87,6 @@ def _written_down(job: Job, error: BaseException, store: Store, job_log: _JobLog
         job={"kind": job.kind, "at": at, "traceback": traceback.format_exc()},
     )
     return JobFailed(job, message, at=at, log_path=str(store.log_path(job.key)), device_lost=lost)
-
-
-def _full_disk(error: BaseException | None) -> OSError | None:
-    """Return the error of a full disk that an exception comes from, perhaps a component's; else None."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
-            return error
-        error = error.__cause__
-    return None
 
 
 class _LogFile(logging.FileHandler):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prunebench.engine.own_process import DEATHS
 from prunebench.engine.since import Since
-from prunebench.errors import PrunebenchError, readable
+from prunebench.errors import PrunebenchError, UsageError, readable
 
 if TYPE_CHECKING:
     from prunebench.plan import Job
 
-__all__ = ["JobFailed", "WorkerLost", "cause_of", "failing"]
+__all__ = ["JobFailed", "NotHere", "WorkerLost", "cause_of", "failing", "full_disk"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class NotHere(UsageError):
+    """This process has not what a job takes, and another may have it: no attempt of the job is written."""
 
 
 class JobFailed(Exception):
@@ -58,13 +65,22 @@ def cause_of(error: str) -> str:
     return spoken[1] if spoken else error
 
 
+def full_disk(error: BaseException | None) -> OSError | None:
+    """Return the error of a full disk that an exception comes from, perhaps a component's; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return error
+        error = error.__cause__
+    return None
+
+
 def failing(attempts: Sequence[Mapping[str, Any]], since: Since) -> Mapping[str, Any] | None:
     """Return the attempt by which a job has failed since a moment; None where it has not failed.
 
     `attempts` are all of the job, newest last. A process that died
     may have been killed by chance; the second that dies of a job is no chance.
     """
-    ours = [one for one in attempts if since.has(str(one["time"]))]
+    ours = [one for one in attempts if since.has(one)]
     failures = [one for one in ours if one["job"] is not None]
     if not failures and len(ours) < DEATHS:
         return None

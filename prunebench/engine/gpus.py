@@ -22,7 +22,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["VISIBLE", "Gpu", "cuda_of_torch", "gpus_here", "present_gpus", "visible"]
+from prunebench.process import BY_BUS, ORDER
+
+__all__ = ["VISIBLE", "Gpu", "cuda_of_torch", "gpus_here", "present_gpus", "usable_together", "visible"]
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -45,6 +47,11 @@ class Gpu:
     parts: tuple[Gpu, ...] = ()
     """Its MIG instances: where there are some, a process can use these alone."""
 
+    @property
+    def is_whole(self) -> bool:
+        """False of a part of a GPU (MIG), and of a GPU that is split: of it CUDA gives a process one part."""
+        return not self.word.startswith("MIG-") and not self.parts
+
 
 def gpus_here() -> list[Gpu]:
     """Return the GPUs that this process may use, in CUDA's order; none where torch is built without CUDA.
@@ -55,9 +62,27 @@ def gpus_here() -> list[Gpu]:
     if not cuda_of_torch() or os.environ.get(VISIBLE) == "":
         return []
     present = present_gpus()
-    if present is None:
-        return _counted_by_torch()
+    if present is None or _numbered_otherwise(present):
+        return _counted_by_torch(present or ())
     return visible(present, os.environ.get(VISIBLE))
+
+
+def _numbered_otherwise(present: Sequence[Gpu]) -> bool:
+    """True if CUDA numbers these GPUs otherwise than by their bus: by speed, where somebody has said so.
+
+    Processes of ours have it go by the bus (`prepare_process`), unless that is set.
+    """
+    order = os.environ.get(ORDER, BY_BUS)
+    return order != BY_BUS and len({gpu.model for gpu in present}) > 1
+
+
+def usable_together(gpus: Sequence[Gpu]) -> int:
+    """Return how many of these GPUs one process can use: all whole ones, or a single part (MIG).
+
+    >>> usable_together([Gpu("0"), Gpu("1")]), usable_together([Gpu("MIG-1"), Gpu("MIG-2")])
+    (2, 1)
+    """
+    return sum(gpu.is_whole for gpu in gpus) or min(1, len(gpus))
 
 
 def visible(present: Sequence[Gpu], variable: str | None) -> list[Gpu]:
@@ -209,21 +234,31 @@ def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value  # bytes in older releases
 
 
-def _counted_by_torch() -> list[Gpu]:
-    """Return the GPUs that torch counts under the list that is set: their words, and nothing else of them."""
-    program = "import torch; print(torch.cuda.device_count())"
+_COUNT = """
+import torch
+count = torch.cuda.device_count()
+print(count, *(getattr(torch.cuda.get_device_properties(one), "uuid", "") for one in range(count)))
+"""
+
+
+def _counted_by_torch(present: Sequence[Gpu] = ()) -> list[Gpu]:
+    """Return the GPUs that torch counts under the list that is set: their words, and what is known of those
+    present that have their uuids."""
     try:
         told = subprocess.run(
-            [sys.executable, "-P", "-c", program],
+            [sys.executable, "-P", "-c", _COUNT],
             capture_output=True,
             text=True,
             timeout=4 * _MOST_SECONDS,
             check=True,
         ).stdout
-        count = int(told.split()[-1])
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        count, *uuids = (told.splitlines() or [""])[-1].split()
+        words = _words(os.environ, int(count))
+    except (OSError, subprocess.SubprocessError, ValueError):
         return []
-    return _words(os.environ, count)
+    known = {gpu.uuid.removeprefix("GPU-"): gpu for gpu in present}
+    named = [*uuids, *[""] * len(words)]
+    return [replace(known.get(uuid, gpu), word=gpu.word) for gpu, uuid in zip(words, named, strict=False)]
 
 
 def _words(environment: Mapping[str, str], count: int) -> list[Gpu]:

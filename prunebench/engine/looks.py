@@ -10,7 +10,7 @@ from typing import Any
 
 from prunebench.engine.failures import failing
 from prunebench.engine.progress import Look, Running
-from prunebench.engine.since import Since
+from prunebench.engine.since import LastRuns, Since
 from prunebench.store import JobTime, Store, TimesReader
 
 __all__ = ["Looker", "as_time", "running_of"]
@@ -19,9 +19,12 @@ __all__ = ["Looker", "as_time", "running_of"]
 class Looker:
     """Looks at a store again and again, and reads only what is new."""
 
-    def __init__(self, store: Store, *, since: str = "", clock: Callable[[], float] = time.time) -> None:
-        """Look at `store`; what failed before `since`, as `now_text` spells it, counts as not tried yet."""
-        self._store, self._since, self._clock = store, Since(since), clock
+    def __init__(
+        self, store: Store, *, since: Since | LastRuns | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Look at `store`; what failed before the run began that is to make it counts as not tried yet."""
+        self._store, self._since, self._clock = store, since or Since(""), clock
+        self._runs = 0
         self._times: TimesReader = store.times.reader()
         self._new: list[JobTime] = []
         self._attempts: dict[str, tuple[int, str | None]] = {}
@@ -45,10 +48,12 @@ class Looker:
 
     def _failed(self, have: set[str], running: set[str]) -> dict[str, str]:
         failed = {}
+        if (runs := self._since.look()) != self._runs:  # another run tries again what has failed
+            self._runs, self._attempts = runs, {}
         for key in self._store.attempt_keys() - have - running:
             changed = self._changed(key)
             if key not in self._attempts or self._attempts[key][0] != changed:
-                attempt = failing(self._store.attempts(key), self._since)
+                attempt = failing(self._store.attempts(key), self._since.of(key))
                 error = None if attempt is None else str(attempt["error"])
                 self._attempts[key] = (changed, error)
             if (error := self._attempts[key][1]) is not None:

@@ -163,6 +163,11 @@ class Progress:
         self._learn(look.times)
         return self._take_in(look)
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """The jobs that cells need and that have failed, by key, with the error."""
+        return self._failed
+
     def report_failed(self, cell: str) -> None:
         """Take in that a cell is said to have failed, whatever the store says of it."""
         if cell in self._undone:

@@ -46,7 +46,7 @@ class Loaded:
     chosen: Sequence[str] | None = None
     """The cells that become items, by id; None: all, and the checks."""
     since: str = ""
-    """When the run began, as `now_text` spells it."""
+    """The run's id in the store."""
     tried_again: list[str] = field(default_factory=list)
     """The ids of checks whose worker died, once for each time."""
 
@@ -173,7 +173,7 @@ def standing(config: pytest.Config, path: Path) -> Standing:
 def _load(config: pytest.Config, path: Path) -> Loaded:
     from prunebench.engine.session import Session
     from prunebench.process import prepare_process
-    from prunebench.store import Store, now_text
+    from prunebench.store import Store
 
     prepare_process()
     request = request_for(config, path)
@@ -189,7 +189,7 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     store = Store.open(request.store)
     session.set_damaged_aside(store)
     session.freeze(store)
-    since = now_text()
+    since = session.begin(store)
     return Loaded(session, session.worker(store, since=since), since=since)
 
 

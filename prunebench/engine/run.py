@@ -20,7 +20,7 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.device import start_device
-from prunebench.engine.fronts import Assignment, Front
+from prunebench.engine.fronts import HANDED_OVER, Assignment, Front
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.pytest_suites import Loaded
 from prunebench.engine.reporter import CellReporter, RunReport
@@ -32,7 +32,7 @@ from prunebench.engine.worker import Worker
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import PlannedCell
-from prunebench.store import Store, now_text
+from prunebench.store import Store
 
 __all__ = ["Earlier", "Outcome", "run_cells"]
 
@@ -50,7 +50,7 @@ class Earlier:
     given_up: Mapping[str, str]
     """The errors of the jobs, by key, that processes died of."""
     since: str
-    """When the run began, as `now_text` spells it."""
+    """The run's id in the store; empty where that process died before it had one."""
     failed: Mapping[str, str]
     """The errors of the cells that failed before that process died, by their id."""
 
@@ -90,7 +90,7 @@ def run_cells(
     wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
     are some. `seen` is an earlier look at the store.
 
-    `on_start` is told when the run began, `on_failure` of each cell that fails, and its error.
+    `on_start` is told the run's id, `on_failure` of each cell that fails, and its error.
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
     WorkerLost where this process can use its GPU no more: another has to do the rest.
@@ -99,7 +99,9 @@ def run_cells(
         raise StoreError("a thawed plan cannot be run: plan the suite")
     wanted = session.plan.cells if cells is None else cells
     first = Snapshot(session.plan, store, before=seen)
-    since = now_text() if earlier is None else earlier.since
+    if session.frozen is None:
+        session.freeze(store)
+    since = (earlier.since if earlier else "") or session.begin(store, wanted)
     on_start(since)
     had_failed = {} if earlier is None else dict(earlier.failed)
     if earlier is None:
@@ -119,8 +121,6 @@ def run_cells(
         [cell.id for cell in items],
         since=since,
     )
-    if session.frozen is None:
-        session.freeze(store)
     shown: dict[str, Any] = {
         "cells": to_do,
         "before": before,
@@ -172,7 +172,8 @@ def run_cells(
     if stopping.requested() or report.interrupted:
         return replace(outcome, exit_code=stopping.exit_code())
     if report.detached:
-        return replace(outcome, detached=report.detached)
+        handed_over = HANDED_OVER if len(done) < len(to_do) else 0
+        return replace(outcome, exit_code=handed_over, detached=report.detached)
     if failed or len(done) < len(to_do):
         return replace(outcome, exit_code=FAILED)
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):

@@ -22,6 +22,7 @@ from prunebench.engine.display import Board, line_of
 from prunebench.engine.job_names import JobNames
 from prunebench.engine.looks import Looker
 from prunebench.engine.progress import Look, Progress, State
+from prunebench.engine.since import Since
 from prunebench.engine.summary import came_out
 from prunebench.errors import StoreError
 from prunebench.plan import Plan, PlannedCell
@@ -64,7 +65,7 @@ class Screen:
     ) -> None:
         """Show `cells`, of which those that are there already are counted, not printed.
 
-        `since` is when the run began, as `now_text` spells it. `workers` is how many the run has at least, 0
+        `since` is the run's id in the store, or when it began. `workers` is how many the run has at least, 0
         where they come and go. With `failures`, cells that the store says have failed are printed; without,
         those that `failed` is called for. `quiet` prints nothing but these.
         `told` are the ids of cells that have failed and been told of before.
@@ -72,7 +73,7 @@ class Screen:
         self._plan, self._cells = plan, list(cells)
         self._failures, self._quiet = failures, quiet
         self._store = Store.open(store.root, create=False, write=False)
-        self._looker = Looker(self._store, since=since)
+        self._looker = Looker(self._store, since=Since(since, self._store))
         first = self._looker.look()
         self._progress = Progress(plan, cells, first, device=device, workers=workers)
         self._state = self._progress.state()

@@ -168,30 +168,32 @@ class Session:
         self.plan.missing_data = missing
         if here:
             self.note_gpus(wanted)
-        if wanted and all(self.plan.lacks(cell) for cell in wanted):
-            raise DataError("\n".join(dict.fromkeys(str(self.plan.lacks(cell)) for cell in wanted)))
-
-    def check_devices(self, cells: Sequence[PlannedCell]) -> None:
-        """Make sure that the device is there, and note which cells want another. Raises: UsageError."""
-        check_device(self.request.device)
-        self.note_gpus(cells)
+        if lacking := self.plan.all_lack(wanted):
+            raise DataError(lacking)
 
     def note_gpus(self, cells: Sequence[PlannedCell]) -> None:
-        """Note which of these cells cannot be made here because they score on a GPU, and there is none.
+        """Note which of these cells cannot be made in this process, for want of GPUs: because they score on
+        one, and there is none, or train on more at once than it has.
 
         As those whose data are missing they are left to others, or fail with that.
         """
+        from prunebench.engine.together import too_few_devices
+
+        few = too_few_devices(self.plan, cells, resolve_device(self.request.device))
+        self.plan.unable = {**few, **self._without_gpu(cells)}
+
+    def _without_gpu(self, cells: Sequence[PlannedCell]) -> dict[str, str]:
+        """Return why cells that score on a GPU cannot be made where there is none, by key."""
         scorers = self.scorers_on_gpu(cells)
         if not scorers or gpus_here():
-            self.plan.unable = {}
-            return
+            return {}
         jobs = self.plan.jobs.values()
         keys = [job.key for job in jobs if any(use.device != "cpu" for use in job.params.scorers)]
         why = (
             f'it scores on a GPU (device = "cuda" of {", ".join(scorers)}), and torch sees none here: run it '
             "where there is one, or select others (-k)"
         )
-        self.plan.unable = dict.fromkeys((cell.key for cell in cells_that_need(self.plan, cells, keys)), why)
+        return dict.fromkeys((cell.key for cell in cells_that_need(self.plan, cells, keys)), why)
 
     def scorers_on_gpu(self, cells: Sequence[PlannedCell] | None = None) -> list[str]:
         """Return the names of the scorers that a cell of these (None: all) runs on a GPU, sorted."""
@@ -236,7 +238,18 @@ class Session:
         asked = self.request
         making = Making(plugins=asked.plugins, third_party=asked.third_party, load=asked.load)
         self.frozen = freeze(self.plan, store, making)
+        if asked.keep_states:  # whoever helps, wherever, obeys
+            store.keep_states(self.plan.name)
         return self.frozen
+
+    def begin(self, store: Store, cells: Sequence[PlannedCell] | None = None) -> str:
+        """Write down that a run of these cells (None: all) begins; return its id.
+
+        What fails from here on is the run's, whoever tries it; what has failed before is tried again.
+        """
+        every = cells is None or len(cells) == len(self.plan.cells)
+        names = None if every or cells is None else [cell.id for cell in cells]
+        return store.runs.begin(self.plan.name, self.plan.jobs, names)
 
     def worker(self, store: Store, **options: Any) -> Worker:
         """Return a worker on this plan."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from prunebench.engine.device import index_of
 from prunebench.engine.gpus import VISIBLE, Gpu
 from prunebench.errors import UsageError
-from prunebench.process import SHARED_BY
+from prunebench.process import BY_BUS, ORDER, SHARED_BY
 
 __all__ = ["ONE", "Slot", "Workforce", "make_slots", "shared_slots", "workforce"]
 
@@ -32,7 +32,8 @@ class Slot:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that its worker has to find before it imports torch."""
-        return {VISIBLE: ",".join(self.gpus), SHARED_BY: str(self.shared_by)}
+        order = os.environ.get(ORDER, BY_BUS)  # by which the words are counted
+        return {VISIBLE: ",".join(self.gpus), SHARED_BY: str(self.shared_by), ORDER: order}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def make_slots(gpus: Sequence[Gpu], *, per_gpu: int = 1, per_worker: int = 1) ->
     """Return the slots of some GPUs, the first of each GPU before the second of any.
 
     `per_gpu` workers share a GPU; or a worker has `per_worker` of them, neighbours in the list, as those lie
-    nearest to each other in most machines. GPUs that are left over are used by nobody.
+    nearest to each other in most machines. GPUs that are left over are used by nobody; nor are parts of
+    GPUs (MIG) where a worker has several: CUDA gives a process one part, however many are listed.
 
     Raises: UsageError where both are asked for, or a worker wants more than there are.
 
@@ -115,9 +117,11 @@ def make_slots(gpus: Sequence[Gpu], *, per_gpu: int = 1, per_worker: int = 1) ->
             f"--workers-per-gpu {per_gpu} and --gpus-per-worker {per_worker}: give one of them; "
             "workers of several GPUs share none"
         )
-    if per_worker > len(gpus):
-        raise UsageError(f"--gpus-per-worker {per_worker}: {_found(gpus)}")
-    words = [gpu.word for gpu in gpus]
+    chosen = gpus if per_worker == 1 else [gpu for gpu in gpus if gpu.is_whole]
+    if per_worker > len(chosen):
+        parts = "" if len(chosen) == len(gpus) else "; of parts of GPUs (MIG) a process can use one alone"
+        raise UsageError(f"--gpus-per-worker {per_worker}: {_found(gpus)}{parts}")
+    words = [gpu.word for gpu in chosen]
     groups = [
         tuple(words[start : start + per_worker])
         for start in range(0, len(words) - per_worker + 1, per_worker)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from prunebench.engine.failures import JobFailed
+from prunebench.engine.failures import JobFailed, failing
 from prunebench.engine.since import Since
 from prunebench.errors import DataError
 from prunebench.inventory.rows import measure_rows, rows
@@ -34,7 +34,7 @@ class Standing:
     quantities: Callable[[str], Any]
     """From the name of a quantity to the component."""
     since: str = ""
-    """A job that has failed since this moment, in whatever process, is not tried again for a check."""
+    """The run: a job that has failed since it began, in whatever process, is not tried again for a check."""
     _snapshot: Snapshot | None = None
     _known: dict[str, Outcome] = field(default_factory=dict)
     """What was evaluated of the store as `_snapshot` has it."""
@@ -42,7 +42,7 @@ class Standing:
 
     @cached_property
     def _since(self) -> Since:
-        return Since(self.since)
+        return Since(self.since, self.worker.store)
 
     def judge(self, check: str, selected: Iterable[PlannedCell]) -> tuple[Outcome, int]:
         """Return a check's outcome once those of its cells that are selected are there, or cannot be made.
@@ -84,7 +84,7 @@ class Standing:
         store = self.worker.store
         missing = self.worker.plan.remaining(cell.targets, self.worker.have)
         tried = store.attempt_keys().intersection(missing)
-        return any(self._since.has(str(store.attempts(key)[-1].get("time"))) for key in tried)
+        return any(failing(store.attempts(key), self._since) is not None for key in tried)
 
     def _look(self, *, anew: bool = False) -> Snapshot:
         """Return how the store stands, or stood a moment ago: a look lists all its results.

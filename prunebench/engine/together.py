@@ -8,6 +8,7 @@ When the worker dies, each of them notices that its standard input is closed, an
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -19,9 +20,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunebench import errors, stopping
+from prunebench import stopping
 from prunebench.canonical import canonical
-from prunebench.errors import ComponentError, PrunebenchError, UsageError
+from prunebench.engine.device import index_of
+from prunebench.engine.failures import NotHere
+from prunebench.engine.gpus import gpus_here, usable_together
+from prunebench.engine.together_errors import EXIT_FULL, raised_again
+from prunebench.errors import ComponentError, UsageError
 from prunebench.plan.params import TrainParams
 from prunebench.process import how_ended
 
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
     from prunebench.jobs.context import Context
     from prunebench.plan import Job, Plan, PlannedCell
 
-__all__ = ["check_devices", "device_of", "run_together"]
+__all__ = ["check_devices", "device_of", "run_together", "too_few_devices"]
 
 NAP = 0.05
 """Seconds between two looks at the processes."""
@@ -45,7 +50,7 @@ LEAVING = 60.0
 def run_together(job: Job, count: int, *, context: Context, request: Request) -> None:
     """Run a training job on so many devices, and return when its state is committed.
 
-    Raises: UsageError where there are fewer devices; what the process raised that failed first; Stopped.
+    Raises: NotHere where there are fewer devices; what the process raised that failed first; Stopped.
     """
     devices = [device_of(context.device, number, count) for number in range(count)]
     _free_memory(context.device)
@@ -60,16 +65,15 @@ def run_together(job: Job, count: int, *, context: Context, request: Request) ->
 def device_of(device: str, number: int, count: int) -> str:
     """Return the device of one of so many processes: of GPUs those from the worker's own on.
 
-    Raises: UsageError where there are not so many.
+    Raises: NotHere where there are not so many.
     """
     if device == "cpu":
         return device
     import torch
 
-    _, _, index = device.partition(":")
-    first, there = int(index or 0), torch.cuda.device_count()
+    first, there = index_of(device) or 0, torch.cuda.device_count()
     if first + count > there:
-        raise UsageError(
+        raise NotHere(
             f"devices = {count}: the worker has {there - first} of the GPUs that torch sees; "
             f"--gpus-per-worker {count} gives it as many"
         )
@@ -85,19 +89,52 @@ def check_devices(plan: Plan, cells: Sequence[PlannedCell], device: str, gpus: i
     """
     if device == "cpu":
         return
-    wanting = {
-        key: job.params.run.recipe.devices
-        for key, job in plan.jobs.items()
-        if isinstance(job.params, TrainParams) and (job.params.run.recipe.devices or 1) > gpus
+    for cell, wants in _wanting(plan, cells, gpus):
+        raise UsageError(
+            f"cell {cell.id} trains on {wants} devices at once (devices = {wants}), and a worker has "
+            f"{_counted(gpus)}: --gpus-per-worker {wants}, or select other cells (-k)"
+        )
+
+
+def too_few_devices(plan: Plan, cells: Sequence[PlannedCell], device: str) -> dict[str, str]:
+    """Return why those of these cells cannot be made in this process that want more GPUs than it sees.
+
+    By the cell's key. On the CPU as many processes as are wanted serve.
+    """
+    if device == "cpu":
+        return {}
+    gpus = max(0, _gpus_seen() - (index_of(device) or 0))
+    return {
+        cell.key: f"it trains on {wants} devices at once (devices = {wants}), and this worker has "
+        f"{_counted(gpus)}: run it where a worker has {wants} (--gpus-per-worker {wants}), or select others "
+        "(-k)"
+        for cell, wants in _wanting(plan, cells, gpus)
     }
+
+
+def _gpus_seen() -> int:
+    """Return how many GPUs CUDA gives this process; while torch is not imported, by what the driver says."""
+    if "torch" in sys.modules:
+        count: int = sys.modules["torch"].cuda.device_count()
+        return count
+    return usable_together(gpus_here())
+
+
+def _wanting(plan: Plan, cells: Sequence[PlannedCell], gpus: int) -> Iterator[tuple[PlannedCell, int]]:
+    """Yield the cells that train on more than so many devices at once, and on how many."""
+    wanting: dict[str, int] = {}
+    for key, job in plan.jobs.items():
+        devices = (job.params.run.recipe.devices or 1) if isinstance(job.params, TrainParams) else 1
+        if devices > gpus and devices > 1:
+            wanting[key] = devices
     for cell in cells if wanting else ():
-        for key in plan.remaining(cell.targets, lambda key: False):
-            if key in wanting:
-                wants, has = wanting[key], f"{gpus} GPU{'' if gpus == 1 else 's'}"
-                raise UsageError(
-                    f"cell {cell.id} trains on {wants} devices at once (devices = {wants}), and a worker has "
-                    f"{has}: --gpus-per-worker {wants}, or select other cells (-k)"
-                )
+        needed = plan.remaining(cell.targets, lambda key: False)
+        if wants := max((wanting.get(key, 0) for key in needed), default=0):
+            yield cell, wants
+
+
+def _counted(gpus: int) -> str:
+    return f"{gpus or 'no'} GPU{'' if gpus == 1 else 's'}"
 
 
 def _free_memory(device: str) -> None:
@@ -192,8 +229,10 @@ def _tell_progress(told: str, folder: Path, job: Job, context: Context) -> str:
     return told
 
 
-def _error(team: list[subprocess.Popen[bytes]], folder: Path) -> PrunebenchError:
+def _error(team: list[subprocess.Popen[bytes]], folder: Path) -> Exception:
     """Return what to raise: the error that came by itself, not by the end of another process."""
+    if any(process.returncode == EXIT_FULL for process in team):
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     silent: list[str] = []
     said: list[dict[str, Any]] = []
     for number, process in enumerate(team):
@@ -204,13 +243,7 @@ def _error(team: list[subprocess.Popen[bytes]], folder: Path) -> PrunebenchError
                 silent.append(f"process {number + 1} of {len(team)} {how_ended(process.returncode)}")
     own = [one for one in said if not one["of_others"]]
     if own:
-        kind = getattr(errors, own[0]["type"], None)
-        if isinstance(kind, type) and issubclass(kind, PrunebenchError):
-            return kind(own[0]["message"])
-        error = ComponentError(f"process {own[0]['number'] + 1} of {len(team)} failed: {own[0]['message']}")
-        if "out of memory" in own[0]["message"]:
-            error.__cause__ = MemoryError(own[0]["message"])  # by which it is known what to change
-        return error
+        return raised_again(own[0], f"process {own[0]['number'] + 1} of {len(team)}")
     if silent:
         return ComponentError(f"trained on {len(team)} devices: {', '.join(silent)}")
     return ComponentError(f"trained on {len(team)} devices: {said[0]['message']}")

@@ -45,13 +45,23 @@ def main(folder: Path, number: int, device: str) -> int:
     except stopping.Stopped:
         return stopping.exit_code()
     except BaseException as error:  # a component may raise anything
-        traceback.print_exc()
-        text = str(error) or type(error).__name__
-        of_others = isinstance(error, RuntimeError) and _OF_OTHERS.search(text) is not None
-        written = {"type": type(error).__name__, "message": text, "of_others": of_others}
-        (folder / f"error-{number}").write_text(json.dumps(written))
-        return 1
+        return _told(error, folder / f"error-{number}")
     return 0
+
+
+def _told(error: BaseException, path: Path) -> int:
+    """Write down how this process failed, and return its exit code."""
+    from prunebench.engine.failures import full_disk
+    from prunebench.engine.together_errors import EXIT_FULL, as_plain
+
+    said = as_plain(error)
+    said["of_others"] = isinstance(error, RuntimeError) and _OF_OTHERS.search(said["message"]) is not None
+    try:
+        path.write_text(json.dumps(said))
+        traceback.print_exception(error)
+    except OSError as unwritten:
+        return EXIT_FULL if full_disk(unwritten) else 1
+    return 1
 
 
 def _die_with_parent() -> None:
@@ -97,7 +107,7 @@ def _context(asked: dict[str, Any], device: str) -> tuple[Job, Context]:
     from prunebench.store import Store
     from prunebench.training.images.reading import default_loaders
 
-    request = Request.from_json(json.dumps(asked["request"])).with_suite_plugins()
+    request = Request.from_json(json.dumps(asked["request"]))  # with the files of all plugins that it has
     host = request.host()
     reader = Reader()
     jobs: dict[str, Job] = {

@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,17 +20,17 @@ from typing import TYPE_CHECKING, Literal
 
 from prunebench import stopping
 from prunebench.engine.at_hand import missing_data, session_on
-from prunebench.engine.device import resolve_device, start_device
+from prunebench.engine.device import check_device, resolve_device, start_device
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.selection import select
 from prunebench.engine.session import Request
 from prunebench.engine.summary import summary
-from prunebench.errors import StoreError, UsageError, nearest
+from prunebench.errors import DataError, StoreError, UsageError, nearest
 from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.process import prepare_process
-from prunebench.store import Damaged, Missing, Store, now_text
+from prunebench.store import Damaged, Missing, Store, time_of
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -72,8 +71,8 @@ class Asked:
     max_jobs: int | None = None
     """It leaves once it has run so many jobs."""
     since: str = ""
-    """Jobs that have failed since, in whatever process, are not tried again, as `now_text` spells it; empty:
-    since this worker began."""
+    """The run that it is part of, by its id in the store, or a moment as `now_text` spells it: jobs that have
+    failed since that began, in whatever process, are not tried again. Empty: it is a run of its own."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,9 @@ class Watcher:
     def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:
         """The plan is read and all is there to begin: the cells asked for, and by id those that are done."""
 
+    def joined(self, run: str) -> None:
+        """It works for a run from now on: its id in the store, or when it began."""
+
     def job(self, job: Job) -> None:
         """A job begins."""
 
@@ -132,8 +134,8 @@ class Watcher:
     def waits(self, job: Job) -> None:
         """All that is ready is held by others, this job among it."""
 
-    def lacks(self, what: str, cells: int) -> None:
-        """Data are not on this machine: so many cells are left to others."""
+    def lacks(self, what: str, cells: int, *, of_data: bool) -> None:
+        """Data, or GPUs, are not on this machine: so many cells are left to others."""
 
 
 def plan_file(given: str, store: Path | None, default: Path) -> Path:
@@ -181,15 +183,15 @@ def serve(
         past: what an earlier process of this worker did, where one died.
 
     Raises: UsageError, PluginError, DataError and StoreError before anything is written, where the plan is of
-    another version, or plugins, data or the device are not here as the plan has them; Unwritable; WorkerLost
+    another version, or plugins, data or the devices are not here as the plan has them; Unwritable; WorkerLost
     where this process can use its GPU no more, and another has to go on.
     """
     began = time.monotonic() if began is None else began
     past, watcher = past or Past(), watcher or Watcher()
-    since = asked.since or now_text()
     root = asked.plan.parent.parent
     reading = Store.open(root, create=False, write=False)
     plan, making = read_to_work(asked.plan, reading)
+    _check_run(asked.since, plan, reading)
     cells = _selected(plan, asked)
     done = _done(plan, cells, reading)
     if len(done) == len(cells) and past.before is None:
@@ -208,13 +210,35 @@ def serve(
     )
     session = session_on(plan, making, request, cells)
     left = [cell for cell in cells if cell.id not in done]
-    session.check_devices(left)
+    check_device(request.device)
     prepare_process()
     start_device(resolve_device(request.device))
+    session.note_gpus(left)  # once CUDA says how many there are
     plan.missing_data = missing_data(session, left)
-    worker = session.worker(Store.open(root, create=False), since=since, given_up=dict(past.given_up))
+    if lacking := plan.all_lack(left):
+        raise DataError(lacking)
+    store = Store.open(root, create=False)
+    since = asked.since or session.begin(store, cells)
+    if asked.keep_states:
+        store.keep_states(plan.name)
+    worker = session.worker(store, since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
     return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()
+
+
+def _check_run(run: str, plan: Plan, store: Store) -> None:
+    """Raise UsageError where a worker is told to be part of a run that there is not, or of another plan's."""
+    with contextlib.suppress(ValueError):
+        if not run or time_of(run):
+            return
+    try:
+        start = store.runs.read(run)
+    except Missing:
+        raise UsageError(f"--run: the store {store.root} has no run '{run}'") from None
+    except Damaged:
+        return  # what it failed is told by its moment then
+    if start.plan != plan.name:
+        raise UsageError(f"--run {run}: it is a run of {start.plan}, and the plan is {plan.name}")
 
 
 def _selected(plan: Plan, asked: Asked) -> Sequence[PlannedCell]:
@@ -265,9 +289,10 @@ class _Service:
             for target in cell.targets:
                 self._of.setdefault(target, []).append(cell)
         self.watcher.begins(plan, self.cells, self.before)
-        for name, why in plan.missing_data.items():
-            lacking = sum(f"data {name}" in cell.parts for cell in worker.selected)
-            self.watcher.lacks(why, lacking)
+        self.watcher.joined(worker.since)
+        for why, lacking in Counter(map(plan.lacks, worker.selected)).items():
+            if why is not None:
+                self.watcher.lacks(why, lacking, of_data=why in plan.missing_data.values())
         worker.on_job, worker.on_wait = self.watcher.job, self.watcher.waits
         worker.on_made, worker.on_failed = self._made, self._failed
         why = self._work()
@@ -285,9 +310,11 @@ class _Service:
         try:
             with stopping.listening(), limit.kept():
                 self.worker.help(lambda: self._jobs >= most or limit.over)
+                if limit.over:
+                    stopping.check()  # somebody may have said so a moment before
         except stopping.Stopped:
             stopping.heard()
-            return "time" if limit.over else "stopped"
+            return "time" if stopping.timed_out() else "stopped"
         if limit.over:
             return "time"
         return "jobs" if self._jobs >= most else ""
@@ -342,16 +369,17 @@ class _TimeLimit:
             yield
             return
         thread = threading.Thread(target=self._remind, name="time-limit", daemon=True)
-        try:
-            thread.start()  # which may be stopped itself
-            yield
-        finally:
-            self._ended.set()
-            if thread.ident is not None:
-                thread.join()
+        with stopping.timed():
+            try:
+                thread.start()  # which may be stopped itself
+                yield
+            finally:
+                self._ended.set()
+                if thread.ident is not None:
+                    thread.join()
 
     def _remind(self) -> None:
         wait = max(0.0, self._leave - time.monotonic())
         while not self._ended.wait(wait):
-            os.kill(os.getpid(), signal.SIGTERM)
+            stopping.time_is_over()
             wait = REMINDER

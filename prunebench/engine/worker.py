@@ -18,7 +18,7 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed, WorkerLost, failing
+from prunebench.engine.failures import JobFailed, NotHere, WorkerLost, failing
 from prunebench.engine.guard import Guard
 from prunebench.engine.since import Since
 from prunebench.engine.telling import Telling
@@ -64,8 +64,8 @@ class Worker:
     workers: int = 1
     """How many workers the run has, itself counted."""
     since: str = ""
-    """When the run began, as `now_text` spells it: a job that fails after that, in any process, is not tried
-    again. Empty: only this process's own failures count."""
+    """The run, by its id in the store, or a moment: a job that has failed since then, in any process, is not
+    tried again. Empty: only this process's own failures count."""
     on_job: Callable[[Job], None] | None = None
     """Called before a job runs."""
     on_made: Callable[[Job, float], None] | None = None
@@ -119,8 +119,7 @@ class Worker:
         if lacks is not None and not self.plan.done(cell, self.have):
             raise DataError(lacks)
         own = self._pull(cell.targets)
-        if not self.keep_states:
-            self._drop_leftovers(cell)
+        self._drop_leftovers(cell)
         return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
@@ -156,7 +155,7 @@ class Worker:
             if key not in self._work:
                 break
             self._follow(self._choose_among(own))
-        if not self.keep_states and self.plan.jobs[key].kind == "record":
+        if self.plan.jobs[key].kind == "record":
             self._drop(sorted(self.plan.ancestors(key)))
         return any(job.key == key for job in self.made[before:])
 
@@ -312,7 +311,7 @@ class Worker:
 
     @cached_property
     def _since(self) -> Since:
-        return Since(self.since)
+        return Since(self.since, self.store)
 
     def failure(self, key: str) -> JobFailed:
         """Return why a job cannot be made in this run."""
@@ -335,6 +334,9 @@ class Worker:
                 attempt(job, self.context, self._guarded)
         except JobFailed as failed:
             self._fails(failed)
+        except NotHere as error:
+            log.warning("%s", error)
+            self._fails(JobFailed(job, str(error)))
         except (Missing, Damaged, InputChanged) as error:
             self._remakes[job.key] += 1
             if self._remakes[job.key] > REMAKES:
@@ -347,8 +349,7 @@ class Worker:
             self._work.made(job.key)
             if self.on_made is not None:
                 self.on_made(job, time.monotonic() - began)
-            if not self.keep_states:
-                self._drop(self.plan.needs(job.key))
+            self._drop(self.plan.needs(job.key))
 
     def _guarded(self, job: Job, context: Context) -> None:
         with nullcontext() if self.guard is None else self.guard.over(job, self.workers):
@@ -371,7 +372,12 @@ class Worker:
     # -- dropping ----------------------------------------------------------------------------------------
 
     def _drop(self, keys: Collection[str]) -> None:
-        """Drop those scores, and states of pruned runs, that nothing in the plan still has to read."""
+        """Drop those scores, and states of pruned runs, that nothing in the plan still has to read.
+
+        None where this worker is to keep them, or a run of the plan that it helps.
+        """
+        if self.keep_states or self.store.keeps_states(self.plan.name):
+            return
         for key in keys:
             if not _passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
                 continue

@@ -85,7 +85,7 @@ def keep_aside(redo: Redo, plan: Plan, store: Store) -> Path | None:
 
     Raises: UsageError where somebody works on one of the jobs at this moment; Unwritable.
     """
-    for claim in store.running():
+    for claim in store.running(sure=True):
         if claim["key"] in redo.keys:
             raise UsageError(
                 f"--again: process {claim['pid']} on {claim['host']} works on "
@@ -174,7 +174,7 @@ def put_back(store: Store, kept: Kept) -> tuple[int, Path | None]:
 
     Raises: UsageError where somebody works in the store at this moment; Unwritable.
     """
-    if running := store.running():
+    if running := store.running(sure=True):
         raise UsageError(f"process {running[0]['pid']} works in {store.root} at this moment: stop it first")
     files = [
         file

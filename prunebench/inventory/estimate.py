@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from prunebench.cores import usable_cores
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
-from prunebench.process import usable_cores
 from prunebench.store import Damaged, Missing, Store
 
 __all__ = [

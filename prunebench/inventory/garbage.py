@@ -130,7 +130,7 @@ class _Finder:
     def find(self) -> Garbage:
         """Look at everything once; who works first: what they work on is in a plan by then."""
         store = self.store
-        claimed = {str(claim["key"]) for claim in store.running()}
+        claimed = {str(claim["key"]) for claim in store.running(sure=True)}
         plans = self._plans(claimed)
         keys = {key for plan in plans for key in plan.jobs}
         unknown = claimed - keys
@@ -142,6 +142,8 @@ class _Finder:
         self._add("times", times[TIMES:])
         self._add("leftovers", leftovers(store.root, OLD))
         self._add("plans", (path for path in store.plans() if path.stem in self.forget))
+        if not claimed:  # else somebody may be keeping states
+            self._add("states", store.root.glob("plans/*.keep-states"))
         for part in ("records", "measures"):
             self._add("records", (p for p in _below(store.root / part) if p.stem not in keys | claimed))
         self._add("set-aside", _below(store.root / "set-aside"))

@@ -128,6 +128,11 @@ class Plan:
         names = (label.removeprefix("data ") for label in cell.parts if label.startswith("data "))
         return next((self.missing_data[name] for name in names if name in self.missing_data), None)
 
+    def all_lack(self, cells: Iterable[PlannedCell]) -> str:
+        """Return what cells lack where none of them has all, a line each; empty where one has, or none is."""
+        lacking = [self.lacks(cell) for cell in cells]
+        return "" if None in lacking else "\n".join(dict.fromkeys(map(str, lacking)))
+
     @uncollected()
     def frozen(self) -> dict[str, Any]:
         """Return the plan as plain JSON values; parts that jobs share are written once."""

@@ -10,6 +10,7 @@ from prunebench.store._process import host_name
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
 from prunebench.store.records import Fits, Record, parse_record, spelled
+from prunebench.store.runs import RunStart
 from prunebench.store.store import Store
 from prunebench.store.times import JobTime, TimesReader
 
@@ -22,6 +23,7 @@ __all__ = [
     "JobTime",
     "Missing",
     "Record",
+    "RunStart",
     "SetAside",
     "Store",
     "TimesReader",

@@ -28,6 +28,7 @@ __all__ = [
     "being_copied",
     "commit",
     "exists",
+    "folders_for_a_moment",
     "listing",
     "make_folder",
     "oddity",
@@ -138,6 +139,18 @@ def make_folder(folder: Path) -> None:
         folder.mkdir()
         share(folder, above)
     sync_folder(above)
+
+
+@contextlib.contextmanager
+def folders_for_a_moment(folder: Path) -> Iterator[None]:
+    """Remove those of a folder and the ones above that are made meanwhile, unless somebody uses them."""
+    lacking = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # in use: so are those above
+            for one in lacking:
+                one.rmdir()
 
 
 def share(path: Path, folder: Path) -> None:

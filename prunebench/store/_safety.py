@@ -5,17 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from prunebench.errors import StoreError
-from prunebench.store._commit import commit, reading, replace, temporary, writing
+from prunebench.store._commit import commit, listing, reading, replace, temporary, writing
 
 __all__ = ["check_safe"]
 
+_PARTS = frozenset(
+    (
+        *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "times"),
+        *("set-aside", "again", "pytest-cache", "pilots", "runs"),
+    )
+)
+"""What a store's folder holds."""
 
-def check_safe(root: Path, option: str) -> None:
+
+def check_safe(root: Path, option: str, *, new: bool) -> None:
     """Commit, commit again and replace a hidden file in a store's folder, and look at what is there then.
 
-    `option` says how a user gives another store. Raises: StoreError where the folder cannot be written, and
-    where a second commit of a name is not refused, or what is written is not what is read.
+    `option` says how a user gives another store; a `new` one is to be made there.
+
+    Raises: StoreError where the folder cannot be written, or, for a new store, holds other things; and where
+    a second commit of a name is not refused, or what is written is not what is read.
     """
+    if new:
+        _refuse_other_folder(root)
     probe = temporary(root / "probe")
     try:
         wrong = _wrong(probe)
@@ -41,3 +53,13 @@ def _wrong(probe: Path) -> str:
     replace(probe, b"third\n")
     with reading(probe):
         return "" if probe.read_bytes() == b"third\n" else "a file cannot be replaced by another"
+
+
+def _refuse_other_folder(root: Path) -> None:
+    """Refuse to make a store among other people's files: only an empty folder, or what is left of a store."""
+    others = [n for n in listing(root) if n not in _PARTS and not n.startswith((".", "store.json"))]
+    if others:
+        raise StoreError(
+            f"{root} is no store, and it is not empty ({', '.join(sorted(others)[:3])}"
+            f"{', …' if len(others) > 3 else ''}): give an empty or a new folder with --store DIR"
+        )

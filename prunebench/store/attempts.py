@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -75,7 +76,7 @@ class Attempts:
         failures = []
         folder = self._folder.root / "attempts" / check_label(key)
 
-        def parse(file: BinaryIO) -> dict[str, Any]:
+        def parse(file: BinaryIO, name: str) -> dict[str, Any]:
             attempt = parse_json(file.read(), longest=_LONGEST)
             try:
                 _fields.AttemptFields.model_validate(attempt)
@@ -83,14 +84,20 @@ class Attempts:
                 raise Flaw(_fields.explained(error)) from None
             if attempt["key"] != key:
                 raise Flaw("it is another key's failure")
+            if name != "{time}-{host}-{pid}.json".format(**{"host": "", "pid": "", **attempt}):
+                raise Flaw("it says another time or process than its name")
             return attempt
 
         for name in self._names(key):
             try:
-                failures.append(self._folder.read(folder / name, parse, largest=_LARGEST))
+                failures.append(self._folder.read(folder / name, partial(parse, name=name), largest=_LARGEST))
             except (Damaged, Missing):
                 continue
         return failures
+
+    def names(self, key: str) -> list[str]:
+        """Return the names of a key's failures, <time>-<host>-<pid>, oldest first."""
+        return [name.removesuffix(".json") for name in self._names(key)]
 
     def _names(self, key: str) -> list[str]:
         names = listing(self._folder.root / "attempts" / check_label(key))

@@ -36,6 +36,9 @@ _CONFIRMED = 12.0
 """Seconds for which an old claim is watched before it counts as abandoned: a living claimant touches it twice
 in that time, whatever clocks say."""
 
+_LOOK = 0.5
+"""Seconds between two looks at claims that are watched."""
+
 _LARGEST = 10_000
 """Bytes of a claim that are read."""
 
@@ -225,44 +228,76 @@ class Claims:
             if seen.owner.works():
                 self._watched.pop(path, None)
                 return False
+        silent = self._silent(path, seen)
+        return silent > after or (
+            silent > min(_CONFIRMED, after) and self._looks_old(seen, after, self._now())
+        )
+
+    def _silent(self, path: Path, seen: _Seen) -> float:
+        """Return for how long a claim has been watched, and has given no sign."""
         now = time.monotonic()
         known = self._watched.get(path)
         if known is None or known[0] != seen:
-            self._watched[path] = (seen, now)
-            return False
-        silent = now - known[1]
-        if silent <= min(_CONFIRMED, after):
-            return False
-        return silent > after or server_now(self._claims) - seen.touched > after
+            known = self._watched[path] = (seen, now)
+        return now - known[1]
 
-    def running(self, stale_after: float) -> list[dict[str, object]]:
+    def _now(self) -> float:
+        """Return the file server's time; this host's where nothing may be written."""
+        return server_now(self._claims) if self._folder.write else time.time()
+
+    def _looks_old(self, seen: _Seen, after: float, now: float) -> bool:
+        """True if the last sign is not of these last seconds; whichever way this host's clock is off."""
+        age = now - seen.touched
+        return age > after or (age < -after and not self._folder.write)
+
+    def running(self, stale_after: float, *, sure: bool = False) -> list[dict[str, object]]:
         """Return the living claims, oldest first: key, host, pid, time, and what they have told.
 
-        `told` is what was given to `Claim.tell`, `touched` the time of the last sign of life. For showing
-        only: writes nothing, so other hosts' claims are judged by this host's clock, not the file server's.
+        `told` is what was given to `Claim.tell`, `touched` the time of the last sign of life. Another host's
+        claim lives until it has been watched and gave no sign: by an object that looks again and again that
+        comes by itself; to be `sure` at once, those that look old are watched now, for seconds.
         """
-        claims: list[dict[str, object]] = []
+        first = seen = self._seen()
+        until = time.monotonic() + 2 * _CONFIRMED
+        while sure and time.monotonic() < until and self._doubtful(seen, first, stale_after):
+            time.sleep(_LOOK)
+            seen = self._seen()
+        claims = [
+            {
+                "key": path.stem,
+                "host": one.owner.host,
+                "pid": one.owner.pid,
+                "time": one.time,
+                "touched": one.touched,
+                "told": one.told,
+            }
+            for path, one in seen.items()
+            if one.owner is not None and not self._is_over(path, one, stale_after)
+        ]
+        return sorted(claims, key=lambda claim: (str(claim["time"]), str(claim["key"])))
+
+    def _seen(self) -> dict[Path, _Seen]:
+        """Return the claims that can be read, as they stand."""
         with reading(self._claims):
             names = [name for name in listing(self._claims) if not name.startswith(".")]
-        for name in names:
-            seen = _look(self._claims / name)
-            if seen is None or seen.owner is None:
-                continue
-            owner = seen.owner
-            dead = owner.dead() if owner.here else time.time() - seen.touched > stale_after
-            if not dead:
-                key = name.removesuffix(".json")
-                claims.append(
-                    {
-                        "key": key,
-                        "host": owner.host,
-                        "pid": owner.pid,
-                        "time": seen.time,
-                        "touched": seen.touched,
-                        "told": seen.told,
-                    }
-                )
-        return sorted(claims, key=lambda claim: (str(claim["time"]), str(claim["key"])))
+        looks = ((path, _look(path)) for path in (self._claims / name for name in names))
+        return {path: seen for path, seen in looks if seen is not None and seen.owner is not None}
+
+    def _is_over(self, path: Path, seen: _Seen, after: float) -> bool:
+        """True if nobody works on a claim any more; suspended processes of this host do."""
+        assert seen.owner is not None
+        return seen.owner.dead() if seen.owner.here else self._stale(path, seen, after)
+
+    def _doubtful(self, seen: Mapping[Path, _Seen], first: Mapping[Path, _Seen], after: float) -> bool:
+        """True if there is a claim of another host that may be dead, and has not been watched for long."""
+        unknown = [
+            one
+            for path, one in seen.items()
+            if one.owner is not None and not one.owner.here and one == first.get(path)
+            if not self._stale(path, one, after)
+        ]
+        now = self._now() if unknown else 0.0
+        return any(self._looks_old(one, after, now) for one in unknown)
 
     def keys(self) -> set[str]:
         """Return the keys that are claimed, by the living or the dead."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from prunebench.store._commit import listing, replace
+from prunebench.store._commit import commit, listing, replace
 from prunebench.store._errors import Flaw
 from prunebench.store._folder import Folder, check_label
 
@@ -28,18 +28,35 @@ _LARGEST = 2_000_000_000
 
 
 class Plans:
-    """The frozen plans of a store: plans/<suite>-<digest>.json."""
+    """The frozen plans of a store: plans/<suite>-<digest>.json, beside some of them <name>.keep-states."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._plans = folder.root / "plans"
 
     def write(self, name: str, plan: bytes) -> Path:
-        """Write a plan (one JSON value) with its checksum, or replace it whole."""
+        """Write a plan (one JSON value) with its checksum, or replace it whole.
+
+        Where it is the newest of its suite and says the same already, nothing is written.
+        """
         self._folder.changing()
         path = self._plans / f"{check_label(name)}.json"
-        replace(path, b'{"format":2,"sha256":"%s","plan":%s}\n' % (_checksum(name, plan), plan))
+        content = b'{"format":2,"sha256":"%s","plan":%s}\n' % (_checksum(name, plan), plan)
+        if self.of(name.rpartition("-")[0])[-1:] != [path] or not _has(path, content):
+            replace(path, content)
         return path
+
+    def keep_states(self, name: str) -> None:
+        """Let everybody who works on a plan keep the weights of pruned networks, from now on."""
+        self._folder.changing()
+        commit(self._keeping(name), [b""])
+
+    def keeps_states(self, name: str) -> bool:
+        """True if everybody who works on a plan is to keep the weights of pruned networks."""
+        return self._keeping(name).exists()
+
+    def _keeping(self, name: str) -> Path:
+        return self._plans / f"{check_label(name)}.keep-states"
 
     def read(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
         """Return what `parse` makes of a plan; it raises ValueError for what is none.
@@ -73,6 +90,14 @@ class Plans:
                 except FileNotFoundError:
                     continue
         return [self._plans / name for _, name in sorted(dated)]
+
+
+def _has(path: Path, content: bytes) -> bool:
+    """True if a file has just these bytes."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _checksum(name: str, plan: bytes) -> bytes:

@@ -15,7 +15,7 @@ from prunebench.process import how_ended
 from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
     commit,
-    listing,
+    folders_for_a_moment,
     open_fresh,
     reading,
 )
@@ -30,6 +30,7 @@ from prunebench.store.attempts import Attempts
 from prunebench.store.claims import STALE_AFTER, Claim, Claims
 from prunebench.store.plans import Plans
 from prunebench.store.records import Fits, Record, Results
+from prunebench.store.runs import Runs
 from prunebench.store.sweep import OLD, sweep_temporary
 from prunebench.store.times import Times
 
@@ -71,6 +72,8 @@ class Store:
         self._ended: Mapping[int, int] = {}
         self.times = Times(self._folder)
         """How long jobs took."""
+        self.runs = Runs(self._folder, self._attempts)
+        """How runs began."""
 
     @classmethod
     def open(
@@ -93,19 +96,34 @@ class Store:
         folder with something else in it, not writable, damaged, or of a newer format, with what to do.
         """
         root = Path(root)
+        there = cls._is_there(root, option)
+        if not there and not (write and create):
+            if write or not absent_ok:
+                raise Missing(f"no store at {root}; `prunebench run SUITE` makes one; name another{option}")
+        elif write:
+            with folders_for_a_moment(root):
+                check_safe(root, option, new=not there)
+                if not there:
+                    commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
+        return cls(root, write=write, mend=mend)
+
+    @classmethod
+    def check(cls, root: Path | str, *, option: str = _OPTION) -> None:
+        """Refuse what `open` would refuse to write to, or to make; all is left as it was.
+
+        Raises: StoreError.
+        """
+        root = Path(root)
+        with folders_for_a_moment(root):
+            check_safe(root, option, new=not cls._is_there(root, option))
+
+    @classmethod
+    def _is_there(cls, root: Path, option: str) -> bool:
+        """True if there is a store. Raises: StoreError for a file, and one that this version cannot use."""
         with reading(root):
             if os.path.exists(root) and not root.is_dir():
                 raise StoreError(f"the store {root} is a file; give a folder{option}")
-            format = cls._format(root, option)
-        if format is None:
-            if write and create:
-                _refuse_other_folder(root)
-                commit(root / "store.json", [orjson.dumps({"format": FORMAT}) + b"\n"])
-            elif write or not absent_ok:
-                raise Missing(f"no store at {root}; `prunebench run SUITE` makes one; name another{option}")
-        if write:
-            check_safe(root, option)
-        return cls(root, write=write, mend=mend)
+        return cls._format(root, option) is not None
 
     @staticmethod
     def _format(root: Path, option: str, copy: Copying | None = None) -> int | None:
@@ -300,6 +318,14 @@ class Store:
         """Write a frozen plan, one JSON value, or replace it whole; return its path."""
         return self._plans.write(name, plan)
 
+    def keep_states(self, plan: str) -> None:
+        """Let everybody who works on a plan keep the weights of pruned networks, from now on."""
+        self._plans.keep_states(plan)
+
+    def keeps_states(self, plan: str) -> bool:
+        """True if everybody who works on a plan is to keep the weights of pruned networks."""
+        return self._plans.keeps_states(plan)
+
     def read_plan(self, path: Path, parse: Callable[[bytes], T], *, unsealed: bool = False) -> T | None:
         """Return what `parse` makes of a frozen plan, its checksum verified; ValueError says that it is none.
 
@@ -350,12 +376,15 @@ class Store:
         """
         return self._claims.take(key, stale_after)
 
-    def running(self, *, stale_after: float = STALE_AFTER) -> list[dict[str, object]]:
+    def running(self, *, stale_after: float = STALE_AFTER, sure: bool = False) -> list[dict[str, object]]:
         """Return who is working on what, oldest first: living claims (key, host, pid, time, touched, told).
 
-        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last.
+        `touched` is the last sign of life, in seconds, `told` what `Claim.tell` was given last. What another
+        host claimed counts as living until an object that looks again and again has seen no sign of life for
+        long; to be `sure` at once, claims that look old are watched for seconds. No two clocks are compared
+        for that.
         """
-        return self._claims.running(stale_after)
+        return self._claims.running(stale_after, sure=sure)
 
     def claimed_keys(self) -> set[str]:
         """Return the keys that are claimed, by the living or the dead (one listing, no file is opened)."""
@@ -375,21 +404,3 @@ class Store:
     def sweep(self, *, old: float = OLD) -> list[Path]:
         """Remove and return what dead processes of this host, or others over `old` seconds ago, left."""
         return [*sweep_temporary(self._folder, old), *self._claims.sweep(old)]
-
-
-_PARTS = frozenset(
-    (
-        *("artifacts", "records", "measures", "attempts", "plans", "claims", "logs", "times"),
-        *("set-aside", "again", "pytest-cache", "pilots"),
-    )
-)
-
-
-def _refuse_other_folder(root: Path) -> None:
-    """Refuse to make a store among other people's files: only an empty folder, or what is left of a store."""
-    others = [n for n in listing(root) if n not in _PARTS and not n.startswith((".", "store.json"))]
-    if others:
-        raise StoreError(
-            f"{root} is no store, and it is not empty ({', '.join(sorted(others)[:3])}"
-            f"{', …' if len(others) > 3 else ''}): give an empty or a new folder with --store DIR"
-        )

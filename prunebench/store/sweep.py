@@ -17,7 +17,7 @@ OLD = 86_400.0
 """Seconds after which a temporary file of another host counts as left over."""
 
 _DEEP = ("artifacts", "records", "measures", "attempts")
-_FLAT = ("plans", "claims", "set-aside", "logs", "times")
+_FLAT = ("plans", "claims", "set-aside", "logs", "times", "runs")
 
 
 def _files(root: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from prunebench.isolation.float32 import plain_float32
-from prunebench.process import CUBLAS, prepare_process
+from prunebench.process import CUBLAS, set_workspaces
 
 __all__ = ["deterministic", "numerics_class"]
 
@@ -48,7 +48,7 @@ def deterministic(device: str | torch.device) -> Iterator[None]:
     fill = memory.fill_uninitialized_memory
     workspace = os.environ.get(CUBLAS)
     try:
-        prepare_process()  # whatever the device: a scorer may be on another; ours have it from their start
+        set_workspaces()  # whatever the device: a scorer may be on another; ours have it from their start
         torch.use_deterministic_algorithms(True)
         memory.fill_uninitialized_memory = False
         cudnn.benchmark, cudnn.deterministic = False, True

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from click.testing import Result
 
@@ -142,8 +141,7 @@ def test_the_machine_is_judged_by_what_is_free(monkeypatch: pytest.MonkeyPatch) 
     )
     monkeypatch.setattr(machine.shutil, "disk_usage", disk(11e9))
     assert "enough for 4 workers" in machine._shared_memory().what
-    memory = SimpleNamespace(available=1e9, total=8e9)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(machine, "available_memory", lambda: (1e9, 8e9))
     assert machine._memory().state == "warning"
     assert {finding.state for finding in machine.findings()} <= {"ok", "warning"}
 

@@ -8,6 +8,8 @@ import click
 import pytest
 
 from prunebench.cli._times import Length, Moment, seconds_of
+from prunebench.cli.work import command
+from prunebench.store import spelled_time
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,28 @@ def test_a_moment_may_say_its_time_zone() -> None:
     assert local == datetime(2026, 11, 30, 6).astimezone()
     with pytest.raises(click.BadParameter, match="found 'noon', allowed: a time of day"):
         Moment().convert("noon", None, None)
+
+
+def test_a_time_of_day_that_is_past_is_the_last_one() -> None:
+    now = datetime.now().astimezone().replace(microsecond=0)
+    for ago in (timedelta(minutes=2), timedelta(hours=23)):
+        at = (now - ago).replace(second=0)
+        moment = Moment(past=True).convert(f"{at:%H:%M}", None, None)
+        assert timedelta() <= now - moment <= timedelta(days=1, hours=1)  # an hour where clocks change
+        assert moment.astimezone().strftime("%H:%M") == f"{at:%H:%M}"
+
+
+def test_what_is_to_be_past_and_is_to_come_is_refused() -> None:
+    """But for what a run says of its own beginning: this machine's clock may be behind the run's."""
+    ahead = datetime.now(UTC) + timedelta(minutes=5)
+    with pytest.raises(click.BadParameter, match="which is still to come; allowed: a moment that is past"):
+        Moment(past=True).convert(ahead.isoformat(), None, None)
+    by_a_run = Moment(past=True).convert(spelled_time(ahead), None, None)
+    assert by_a_run == ahead
+
+
+def test_a_worker_is_told_of_failures_since_the_last_noon_and_never_the_next() -> None:
+    """`work --since` takes a moment that is past, whatever the hour."""
+    (since,) = (one for one in command.params if one.name == "since")
+    assert since.type.convert("12:00", since, None) <= datetime.now(UTC)
+    assert since.type.convert("23:59", since, None) <= datetime.now(UTC)

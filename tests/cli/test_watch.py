@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,33 +89,87 @@ def test_what_another_process_works_on_is_shown_until_all_is_done(
     assert final["running"] == []
 
 
-def test_a_run_that_begins_meanwhile_is_followed(
-    done: tuple[Place, Result], monkeypatch: pytest.MonkeyPatch
+def test_another_plan_of_the_suite_is_followed_and_the_same_one_goes_on(
+    done: tuple[Place, Result], place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its plan is read: another one, or the same one, written when the run began."""
-    place, _ = done
+    """The suite is planned anew where it was frozen meanwhile; its counts begin anew with other cells alone."""
+    broken(done[0], place)
     asked = []
 
     def plan_of() -> Any:
-        asked.append(suite_plan(place.suite, {"store": str(place.store)}))
+        options = {"store": str(place.store), "keyword": "random" if len(asked) == 2 else None}
+        asked.append(suite_plan(place.suite, options))
         return asked[-1]
 
-    marks = iter([("a", 1), ("b", 1), ("b", 1), ("b", 1)])
+    marks = iter("aabbcc")
     monkeypatch.setattr(_watch, "_mark", lambda _: next(marks))
+    monkeypatch.setattr(_watch._Follower, "over", lambda self, state: state.cells < 8)
+    followed = []
+    monkeypatch.setattr(_watch._Lines, "follow", lambda self, shown: followed.append(len(shown.cells)))
+    monkeypatch.setattr(_watch._Lines, "show", lambda self, state: None)
     assert _watch.watch(plan_of, every=0.1, as_json=True)
-    assert len(asked) == 2
+    assert len(asked) == 3
+    assert followed == [8, 2]
+
+
+def broken(ready: Place, place: Place) -> str:
+    """Let the suite have been run here, but for a cell whose job has failed; return that cell's key."""
+    shutil.copytree(ready.store, place.store)
+    plan = next((place.store / "plans").iterdir())
+    key = next(cell[2] for cell in json.loads(plan.read_bytes())["plan"]["cells"] if "-own-" in cell[1])
+    (place.store / "records" / key[:2] / f"{key}.json").unlink()
+    Store.open(place.store).write_attempt(key, "no such luck", job={"kind": "record"})
+    return str(key)
+
+
+def counted(place: Place) -> list[dict[str, int]]:
+    """Return the counts of each line of a watch that ends by itself."""
+    lines = place.call("status", place.suite, "--watch", "--every", "0.1", "--json").stdout.splitlines()
+    return [json.loads(line)["total"] for line in lines]
+
+
+FAILED = {"cells": 8, "done": 7, "failed": 1, "blocked": 0, "left": 0}
+
+
+def test_what_has_failed_stays_so_whoever_freezes_the_plan_again(
+    done: tuple[Place, Result], place: Place
+) -> None:
+    """A run of other cells that has nothing to do, `plan --freeze`, a file with a new time."""
+    broken(done[0], place)
+    assert counted(place) == [FAILED]
+    place.call("run", place.suite, *place.plugin, "-k", "random", "--no-table")
+    before = place.files()
+    place.call("plan", place.suite, *place.plugin, "--freeze")
+    assert counted(place) == [FAILED]
+    plan = next(name for name in before if name.startswith("store/plans/"))
+    assert place.files()[plan] == before[plan], "it says the same: nothing was written"
+    os.utime(place.folder / plan)
+    assert counted(place) == [FAILED]
+
+
+def test_across_a_second_run_no_count_jumps(done: tuple[Place, Result], place: Place) -> None:
+    """It is to try again what has failed: the watch waits for that, and still calls it failed meanwhile; one
+    that begins then calls it left, as it is."""
+    key = broken(done[0], place)
+    store = Store.open(place.store)
+    (plan,) = store.plans()
+    store.runs.begin(plan.stem, [key], None)
+    watch = _watch._Follower(suite_plan(place.suite, {"store": str(place.store)}), "cpu")
+
+    def look() -> tuple[int, int, bool]:
+        state = watch.look()
+        return state.failed, state.left, watch.over(state)
+
+    assert look() == (0, 1, False)
+    store.write_attempt(key, "again", job={"kind": "record"})
+    assert look() == (1, 0, True)
+    store.runs.begin(plan.stem, [key], None)
+    assert look() == (1, 0, False)
+    store.write_attempt(key, "and again", job={"kind": "record"})
+    assert look() == (1, 0, True)
 
 
 def test_every_without_watch_is_a_mistake(done: tuple[Place, Result]) -> None:
     assert (
         "--every belongs to --watch" in done[0].call("status", done[0].suite, "--every", "5", code=2).stderr
     )
-
-
-def test_since_when_failures_count_is_when_the_plan_was_frozen(tmp_path: Path) -> None:
-    plan = tmp_path / "plan.json"
-    plan.touch()
-    os.utime(plan, (1e9, 1e9))
-    assert _watch._since(plan) == "20010909T014640.000000Z"
-    assert _watch._since(None) == ""
-    assert _watch._since(tmp_path / "gone") == ""

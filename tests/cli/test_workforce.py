@@ -25,7 +25,7 @@ DEFAULTS: dict[str, Any] = {"workers": None, "workers_per_gpu": "1", "gpus_per_w
 @pytest.fixture(autouse=True)
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpus, "gpus_here", lambda: TWO)
-    monkeypatch.setattr(_workforce, "_cores", lambda: 16)
+    monkeypatch.setattr(_workforce, "usable_cores", lambda: 16)
 
 
 def request_on(device: str) -> Any:

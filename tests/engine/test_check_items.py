@@ -290,12 +290,37 @@ def test_what_a_check_turns_out_to_need_once_others_are_there_is_made_too(
 def test_what_failed_in_this_run_is_not_tried_again_and_what_failed_before_is(waiting: Any) -> None:
     """By the times of the attempts, whichever process made them."""
     worker, cell = waiting.worker, waiting.snip[0]
-    worker.store.write_attempt(cell.key, "failed now")
+    worker.store.write_attempt(cell.key, "failed now", job={"kind": "record"})
     waiting.standing.judge("c", [cell])
     assert worker.asked == []
     later = replace(waiting.standing, since="99999999T000000.000000Z")
     later.judge("c", [cell])
     assert worker.asked == [cell.id]
+
+
+def test_a_job_that_one_process_died_of_has_not_failed_for_a_check_either(waiting: Any) -> None:
+    """It may have been killed by chance; what two have died of has failed, as for cells."""
+    worker, cell = waiting.worker, waiting.snip[0]
+    worker.store.write_attempt(cell.key, "process 1 died while it worked on this")
+    waiting.standing.judge("c", [cell])
+    assert worker.asked == [cell.id]
+    worker.asked.clear()
+    worker.store.write_attempt(cell.key, "process 2 died while it worked on this")
+    waiting.standing.judge("c", [cell])
+    assert worker.asked == []
+
+
+def test_a_job_whose_failures_are_damaged_or_gone_is_tried(waiting: Any) -> None:
+    """Their folder may be there without a file, or with one that cannot be read."""
+    worker, cell = waiting.worker, waiting.snip[0]
+    path = worker.store.write_attempt(cell.key, "failed now", job={"kind": "record"})
+    path.write_bytes(b"{")
+    waiting.standing.judge("c", [cell])
+    assert worker.asked == [cell.id]
+    for left in path.parent.iterdir():
+        left.unlink()
+    waiting.standing.judge("c", [cell])
+    assert worker.asked == [cell.id] * 2
 
 
 @pytest.mark.parametrize("can", [True, False])

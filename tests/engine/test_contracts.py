@@ -157,6 +157,19 @@ def test_keep_states_keeps_them(project: Any) -> None:
     }
 
 
+def test_whoever_helps_a_run_that_keeps_states_keeps_them(project: Any) -> None:
+    """A worker that was told nothing, before that run began even; a second run of the plan drops none either."""
+    path = project.suite(["snip"])
+    helper = project.session(path).worker(project.store())
+    project.session(path, keep_states=True).freeze(project.store())
+    project.session(path).freeze(project.store())
+    helper.selected = helper.plan.cells
+    helper.help()
+    assert helper.store.artifact_keys() == {
+        k for k, j in helper.plan.jobs.items() if j.kind in ("train", "score", "mask")
+    }
+
+
 # -- killed and resumed ----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import torch
 
 from prunebench.engine import gpus
 from prunebench.engine.gpus import Gpu, gpus_here, of_nvidia_smi, visible
+from prunebench.engine.slots import Slot
+from prunebench.process import prepare_process
 
 UUIDS = ["GPU-aa11", "GPU-aa22", "GPU-bb33", "GPU-cc44"]
 
@@ -163,6 +166,32 @@ def test_where_no_driver_tells_torch_counts_in_a_process_of_its_own(monkeypatch:
     assert [gpu.word for gpu in gpus_here()] == ["MIG-1", "MIG-2"]
     answers["stdout"] = "some library says hello"
     assert gpus_here() == []
+
+
+def test_where_cuda_numbers_unlike_gpus_by_their_speed_torch_says_which_is_which(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Its own first is then the second on the bus; words are those by which CUDA counts."""
+    slow, fast = Gpu("0", "GPU-aa11", "T4", 16, 9), Gpu("1", "GPU-bb22", "H200", 140, 100)
+    monkeypatch.setattr(gpus, "present_gpus", lambda: [slow, fast])
+    monkeypatch.setattr(gpus, "cuda_of_torch", lambda: "13.0")
+    answer = types.SimpleNamespace(stdout="2 bb22 aa11\n")
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: answer)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for order, models in (("FASTEST_FIRST", ["H200", "T4"]), ("PCI_BUS_ID", ["T4", "H200"])):
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", order)
+        assert [(gpu.word, gpu.model) for gpu in gpus_here()] == list(zip("01", models, strict=True))
+
+
+def test_processes_of_ours_number_gpus_as_the_driver_does(monkeypatch: pytest.MonkeyPatch):
+    """And so do the workers that they give slots; unless somebody has set another order."""
+    for said, expected in ((None, "PCI_BUS_ID"), ("FASTEST_FIRST", "FASTEST_FIRST")):
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", said or "")  # put back whatever becomes of it
+        if said is None:
+            monkeypatch.delenv("CUDA_DEVICE_ORDER")
+        assert Slot(("1",)).environment["CUDA_DEVICE_ORDER"] == expected
+        prepare_process()
+        assert os.environ["CUDA_DEVICE_ORDER"] == expected
 
 
 def test_torchs_build_is_known_without_importing_it():

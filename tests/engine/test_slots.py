@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import types
@@ -19,6 +18,7 @@ from prunebench.engine.gpus import Gpu
 from prunebench.engine.pytest_gpus import give_slots
 from prunebench.engine.slots import Slot, Workforce, make_slots, shared_slots, workforce
 from prunebench.errors import UsageError
+from prunebench.training.images import reading
 from prunebench.training.images.reading import default_loaders
 
 EIGHT = [Gpu(str(index), model="NVIDIA H200") for index in range(8)]
@@ -170,7 +170,7 @@ def test_loaders_are_capped_for_each_gpu(
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", str(workers))
     for name, value in (slot.environment if slot else {}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setattr(reading, "usable_cores", lambda: cores)
     assert default_loaders() == loaders
 
 

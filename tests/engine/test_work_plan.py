@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.work_plan import Asked, Past, Served, Watcher, plan_file, serve
+from prunebench.engine.work_plan import Asked, Past, Served, Watcher, _Service, plan_file, serve
 from prunebench.errors import DataError, PluginError, StoreError, UsageError
 from prunebench.inventory import making
 from prunebench.plan import Job, Plan, PlannedCell
-from prunebench.store import now_text
 from tests.engine.test_missing_data import OTHER
 from tests.engine.test_missing_data import PLUGIN as BLOBS
 
@@ -48,6 +50,10 @@ class Heard(Watcher):
         self.cells: dict[str, str] = {}
         self.failures: list[tuple[JobFailed, list[str]]] = []
         self.lacking: list[tuple[str, int]] = []
+        self.runs: list[str] = []
+
+    def joined(self, run: str) -> None:
+        self.runs.append(run)
 
     def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:
         self.done = done
@@ -60,7 +66,8 @@ class Heard(Watcher):
     def failed(self, failed: JobFailed, cells: Sequence[str]) -> None:
         self.failures.append((failed, list(cells)))
 
-    def lacks(self, what: str, cells: int) -> None:
+    def lacks(self, what: str, cells: int, *, of_data: bool) -> None:
+        assert of_data
         self.lacking.append((what, cells))
 
 
@@ -157,6 +164,43 @@ def test_it_leaves_in_time_whatever_it_is_doing_and_nothing_has_failed(project: 
     assert not stopping.is_listening()
 
 
+def told(enough: Callable[[], bool]) -> None:
+    """A job at which SIGTERM comes, and that ends when the time is over."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    except KeyboardInterrupt:
+        while not enough():
+            with contextlib.suppress(KeyboardInterrupt):
+                time.sleep(0.1)
+        raise
+
+
+def late(enough: Callable[[], bool]) -> None:
+    """A job at which the time is over, and SIGTERM comes while that ends it."""
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise
+
+
+def between(enough: Callable[[], bool]) -> None:
+    """A job that is not to be interrupted, within which SIGTERM comes and the time is over."""
+    with stopping.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("job", [told, late, between])
+def test_told_to_stop_when_its_time_is_nearly_over_it_says_that_it_was_told(job: Any) -> None:
+    """The time alone would be exit code 1."""
+    worker: Any = SimpleNamespace(help=job, made=())
+    asked = Asked(Path("none"), Path("none"), seconds=0.2)
+    assert _Service(worker, [], (), Watcher(), asked, time.monotonic(), ())._work() == "stopped"
+    assert stopping.exit_code() == 143
+
+
 def test_with_its_time_over_it_begins_nothing(project: Any) -> None:
     asked = frozen(project, project.suite(["random"]))
     served = serve(replace(asked, seconds=5.0), began=time.monotonic() - 6)
@@ -166,18 +210,27 @@ def test_with_its_time_over_it_begins_nothing(project: Any) -> None:
 def test_a_failure_is_told_with_the_cells_that_it_blocks(project: Any) -> None:
     plugin = mine(project, "raise ValueError('no such luck')")
     asked = frozen(project, project.suite(["mine", "random"]), plugins=(str(plugin),))
-    heard, since = Heard(), now_text()
+    heard = Heard()
     served = serve(asked, heard)
-    [(failed, cells)] = heard.failures
+    [(failed, cells)], [run] = heard.failures, heard.runs
     assert failed.job.kind == "score"
     assert list(served.failed) == cells == ["main::digits-mlp-digits-mine-d0.5-s0"]
     assert "no such luck" in served.failed[cells[0]]
     assert (len(served.made), served.left, served.exit_code) == (2, [], 1)
     attempts = project.store().attempts(failed.job.key)
-    assert serve(replace(asked, since=since)).failed.keys() == served.failed.keys()
-    assert project.store().attempts(failed.job.key) == attempts, "tried since then: not again"
+    assert serve(replace(asked, since=run)).failed.keys() == served.failed.keys()
+    assert project.store().attempts(failed.job.key) == attempts, "tried in this run: not again"
     serve(asked)
     assert len(project.store().attempts(failed.job.key)) == 2
+
+
+def test_a_run_that_there_is_not_and_that_of_another_plan_are_refused(project: Any) -> None:
+    asked = frozen(project, project.suite(["random"]))
+    with pytest.raises(UsageError, match=r"--run: the store .* has no run 'nothing-like-it'"):
+        serve(replace(asked, since="nothing-like-it"))
+    run = project.store().runs.begin("quick-0123456789ab", [], None)
+    with pytest.raises(UsageError, match=f"--run {run}: it is a run of quick-0123456789ab, and the plan is "):
+        serve(replace(asked, since=run))
 
 
 def test_what_another_process_of_it_died_of_is_not_tried_again(project: Any) -> None:

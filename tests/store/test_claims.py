@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -265,18 +266,57 @@ def test_names_with_tricks_are_refused(store: Store, bad: str) -> None:
             use(bad)
 
 
-def test_living_claims_are_listed(store: Store, key: str) -> None:
-    """Who is working on what can be shown: living claims with key, host and process, the oldest first."""
+def test_living_claims_are_listed(store: Store, key: str, clock: Clock) -> None:
+    """Who is working on what can be shown: living claims with key, host and process, the oldest first. One of
+    another host that looks dead is watched first, whether the store may be written or not."""
     foreign(store, "old", 3600)
     foreign(store, "younger", 5, time="19990102T000000.000000Z")
     foreign(store, "young", 5, time="19990101T000000.000000Z")
-    claim = store.claim(key)
-    assert claim is not None
-    found = store.running()
-    assert [entry["key"] for entry in found] == ["young", "younger", key]
-    assert [entry["pid"] for entry in found] == [1, 1, os.getpid()]
-    assert Store.open(store.root, write=False).running() == found
-    claim.release()
+    reading = Store.open(store.root, write=False)
+    with store.claim(key) or pytest.fail("not free"):
+        for looking in (store, reading):
+            assert [entry["key"] for entry in looking.running()] == ["old", "young", "younger", key]
+        clock.forward(13)
+        found = store.running()
+        assert [entry["key"] for entry in found] == ["young", "younger", key]
+        assert [entry["pid"] for entry in found] == [1, 1, os.getpid()]
+        assert reading.running() == found
+
+
+@pytest.mark.parametrize("write", [True, False])
+@pytest.mark.parametrize("hours", [-5.0, 5.0])
+def test_a_living_claim_of_another_host_is_one_however_far_clocks_are_apart(
+    store: Store, monkeypatch: pytest.MonkeyPatch, write: bool, hours: float
+) -> None:
+    """Its host touches it, by its own clock: seen within a beat. One that is as old and stands still is dead."""
+    living, dead = foreign(store, "living", hours * 3600), foreign(store, "dead", hours * 3600)
+    passed = [0.0]
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+        if passed[0] % 5 < seconds:
+            os.utime(living, (time.time() - hours * 3600 + passed[0],) * 2)
+
+    ours = SimpleNamespace(monotonic=lambda: 1000.0 + passed[0], time=time.time, sleep=sleep)
+    monkeypatch.setattr(claims, "time", ours)
+    looking = Store.open(store.root, write=write)
+    keys = {entry["key"] for entry in looking.running(sure=True)}
+    if write and hours < 0:  # it is of the file server's future: it is watched for as long as a fresh one
+        assert keys == {"living", "dead"}
+        sleep(61)
+        keys = {entry["key"] for entry in looking.running(sure=True)}
+    assert keys == {"living"}
+    assert passed[0] < 75
+    assert dead.exists()
+
+
+def test_whoever_has_to_be_sure_waits_for_nothing_where_all_is_plain(
+    store: Store, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign(store, "fresh", 5)
+    monkeypatch.setattr(claims.time, "sleep", lambda seconds: pytest.fail("it waits"))
+    with store.claim(key) or pytest.fail("not free"):
+        assert [entry["key"] for entry in store.running(sure=True)] == ["fresh", key]
 
 
 @pytest.mark.parametrize(

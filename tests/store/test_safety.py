@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -72,6 +73,42 @@ def test_what_a_file_system_does_otherwise_is_said(
     )
     assert "give another store with --store DIR or PRUNEBENCH_STORE" in str(refused.value)
     assert [path.name for path in store.root.iterdir()] == ["store.json"]
+
+
+@pytest.mark.parametrize("there", [(), ("a",), ("a", "a/b")])
+@pytest.mark.parametrize("call", [Store.open, Store.check])
+def test_a_store_that_is_refused_has_not_been_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], call: Any
+) -> None:
+    """Nor one of the folders that it would be in."""
+    for name in there:
+        (tmp_path / name).mkdir()
+    with monkeypatch.context() as patch:
+        overwriting(patch)
+        with pytest.raises(StoreError, match="cannot commit safely"):
+            call(tmp_path / "a" / "b")
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == list(there)
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may still have room for folders, but for no file."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="free some space"):
+        Store.open(tmp_path / "store")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checking_makes_nothing_and_changes_nothing(tmp_path: Path, store: Store) -> None:
+    Store.check(tmp_path / "a" / "b")
+    Store.check(store.root)
+    assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["store", "store.json"]
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(StoreError, match="is no store, and it is not empty"):
+        Store.check(tmp_path)
 
 
 def test_where_listings_lag_behind_a_store_is_fine(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from prunebench.cli._doctor import Finding
-from prunebench.process import usable_cores
+from prunebench.cores import cores_allowed, physical_cores, usable_cores
+from prunebench.engine._guard_process import available_memory
 
 __all__ = ["findings"]
 
@@ -32,47 +32,24 @@ def findings() -> Iterator[Finding]:
 
 
 def _cores() -> Finding:
-    import psutil
-
-    usable = usable_cores()
-    physical = psutil.cpu_count(logical=False) or usable
-    workers = min(usable, physical)
-    what = f"{usable} cores for this process ({physical} physical ones, {os.cpu_count()} threads in all)"
+    reached, workers = physical_cores(), usable_cores()
+    what = f"{reached} cores for this process ({os.cpu_count()} threads of cores in all)"
     try:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):
         load = 0.0
-    limit = _cgroup("cpu.max")
-    if limit is not None and limit < usable - 0.05:
+    limit = cores_allowed()
+    if limit is not None and limit < reached - 0.05:
         what += f", of which a container's limit leaves {limit:.3g}"
-        workers = max(1, int(limit))
-    if load > usable:
+    if load > workers:
         what += f"; others keep {load:.1f} busy"
         return Finding("machine", "warning", what, "wait for them, or expect everything to take longer")
     return Finding("machine", "ok", what, f"-n {workers} uses them all" if workers > 1 else "")
 
 
-def _cgroup(name: str) -> float | None:
-    """Return a limit of this container (cgroup 2): cores, or bytes; None where there is none."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        own = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
-        for folder in (Path("/sys/fs/cgroup") / own, Path("/sys/fs/cgroup")):
-            with contextlib.suppress(OSError):
-                said = (folder / name).read_text().split()
-                if said and said[0] != "max":
-                    return float(said[0]) / float(said[1]) if len(said) > 1 else float(said[0])
-    return None
-
-
 def _memory() -> Finding:
-    import psutil
-
-    memory = psutil.virtual_memory()
-    free, limit = float(memory.available), _cgroup("memory.max")
-    what = f"{free / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free"
-    if limit is not None and limit < memory.total:
-        free = min(free, limit)
-        what += f", a container's limit is {limit / 1e9:.1f} GB"
+    free, total = available_memory()
+    what = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB of memory free"
     if free < A_WORKER:
         return Finding("machine", "warning", what, "one worker takes about 1.5 GB: end something else first")
     return Finding("machine", "ok", f"{what}: enough for {int(free / A_WORKER)} workers with small data sets")

@@ -158,6 +158,6 @@ def _content(store: Store) -> Iterator[Finding]:
             "store", "note", f"{len(aside):,} damaged files were set aside, the last: {aside[-1].file}",
             "`prunebench gc --set-aside --yes` removes them",
         )  # fmt: skip
-    running = store.running()
+    running = store.running(sure=True)
     if running:
         yield Finding("store", "note", f"{len(running):,} jobs are worked on at this moment")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from prunebench.plan import PlannedCell
     from prunebench.store import Store
 
-__all__ = ["ENGINES", "Assignment", "Engine", "Front", "front_of"]
+__all__ = ["ENGINES", "HANDED_OVER", "Assignment", "Engine", "Front", "front_of"]
+
+HANDED_OVER = 3
+"""Exit code of a run whose cells others are to make, with nobody waiting for them: they are not there yet."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Assignment:
     cells: Sequence[PlannedCell]
     """The cells to make: those of the selection that were not done when the run began."""
     since: str
-    """When the run began, as `now_text` spells it: a job that fails after that is not tried again."""
+    """The run's id in the store: a job that has failed since it began is not tried again."""
     given_up: Mapping[str, str]
     """Errors of jobs, by key, that are not tried again in this run."""
     workers: int | None

@@ -103,7 +103,7 @@ class RayFront:
             given_up=dict(assignment.given_up),
             cells=None if every else [cell.id for cell in assignment.cells],
             checkpoint_seconds=self.checkpoint_seconds,
-            share=needs.share,
+            needs=needs,
         )
 
     def _no_room(self, needs: Needs) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import shutil
+import secrets
 import signal
 import socket
-import tempfile
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from prunebench import stopping
+from prunebench.cores import usable_cores
 from prunebench.engine.on_ray.values import Needs
 from prunebench.errors import UsageError
 
@@ -25,9 +27,6 @@ STORE_BYTES = 100 * 2**20
 
 REACH = 10.0
 """Seconds within which a cluster's address must answer."""
-
-LONGEST_PATH = 40
-"""Characters of a temporary folder, beyond which the sockets that Ray makes below it have names too long."""
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -50,13 +49,13 @@ def joined(address: str | None, needs: Needs, workers: int | None) -> Iterator[N
     Raises: UsageError for a cluster that cannot be reached, or is of another version; Stopped.
     """
     with _quiet(), contextlib.ExitStack() as stack:
-        with _signals_kept():
-            import ray
         if address:
             _reach(address)
             options: dict[str, Any] = {"address": address}
         else:
             options = stack.enter_context(_of_this_machine(needs, workers))
+        with _signals_kept():
+            import ray
         stack.callback(_leave, ray)
         with _elsewhere(), stopping.held(), _signals_kept():
             _start(ray, options)
@@ -106,27 +105,24 @@ def _reach(address: str) -> None:
 
 @contextmanager
 def _of_this_machine(needs: Needs, workers: int | None) -> Iterator[dict[str, Any]]:
-    """Yield how to start a Ray of one's own; its files are removed afterwards."""
-    import psutil
+    """Yield how to start a Ray of one's own; nothing of it is left afterwards, nor of those of dead runs."""
+    from prunebench.engine.on_ray.leftovers import cleared_afterwards, sweep
 
+    sweep()
     if workers is None:
-        cores = max(needs.cpus, psutil.cpu_count(logical=False) or 1)
+        cores = max(needs.cpus, usable_cores())
     else:
         cores = workers * needs.cpus
-    short = len(tempfile.gettempdir()) <= LONGEST_PATH
-    folder = tempfile.mkdtemp(prefix="prunebench-ray-", dir=None if short else "/tmp")
-    try:
+    with cleared_afterwards() as folder, _set(_secret(folder)):
         yield {
             "address": "local",
             "num_cpus": cores,
             "num_gpus": None if needs.gpus else 0,  # None: those that it finds
             "include_dashboard": False,
             "object_store_memory": STORE_BYTES,
-            "_temp_dir": str(Path(folder).resolve()),
+            "_temp_dir": str(folder),
             "_node_ip_address": "127.0.0.1",
         }
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -144,14 +140,34 @@ def _elsewhere() -> Iterator[None]:
             os.chdir(before or "/")
 
 
+def _secret(folder: Path) -> dict[str, str]:
+    """Write a token that Ray's processes know each other by, so that no other user of the machine can have
+    them run something; return the variables that name it. Ray would make one in the user's home.
+    """
+    if "RAY_AUTH_MODE" in os.environ or "ray" in sys.modules:  # it looks at these when it is imported
+        return {}
+    file = folder / "token"
+    file.touch(mode=0o600)
+    file.write_text(secrets.token_hex(32))
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(file)}
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Ray report nothing to its makers, warn of no setting that will change one day, and be patient."""
+    """Let Ray report nothing to its makers, warn of nothing that is no error, and be patient."""
+    logging.getLogger("ray").addHandler(logging.NullHandler())  # with no handler Python prints warnings
     own = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_raylet_start_wait_time_s": "120",  # on a busy machine 30 are too few
     }
+    with _set(own):
+        yield
+
+
+@contextmanager
+def _set(own: Mapping[str, str]) -> Iterator[None]:
+    """Have variables in the environment meanwhile, as far as the user has not set them."""
     added = {name: value for name, value in own.items() if name not in os.environ}
     os.environ.update(added)
     try:

@@ -44,7 +44,7 @@ class Remote:
         self._tasks: dict[str, Any] = {}
         self._keys: dict[Any, str] = {}
         self._task = ray.remote(
-            max_calls=0,  # else Ray starts a process, which imports torch, for every job that uses a GPU
+            max_calls=0,  # else Ray starts a process for every job that uses a GPU; none of its own uses one
             num_cpus=needs.cpus,
             num_gpus=needs.of_gpu,
             max_retries=RETRIES,

@@ -1,40 +1,36 @@
-"""What a task does on a node: one job of a run, in a process that Ray keeps for the next one."""
+"""What a task of Ray does on a node: has one job of a run made, by a process beside it (imports no torch)."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prunebench import stopping
-from prunebench.engine.on_ray.probe import versions_here
-from prunebench.engine.on_ray.values import Came, Orders, Unfit
-from prunebench.errors import PrunebenchError
+from prunebench.engine.on_ray.maker import Died, Maker
+from prunebench.engine.on_ray.values import Asked, Came, Orders, Unfit
 
-if TYPE_CHECKING:
-    from prunebench.engine.failures import JobFailed
-    from prunebench.engine.worker import Worker
-
-__all__ = ["make", "problem_here", "worker_for"]
+__all__ = ["make", "problem_here"]
 
 PATIENCE = 2.0
 """Seconds that an unfit node holds a task, so that it does not take all of them while others work."""
 
+STARTS = 4
+"""So many processes may die of a job here, one after another, before it is given up. (One that two of them
+died of has failed as soon as a third looks at it: these are those that die before they look.)"""
+
 
 @dataclass
 class _Process:
-    """What this process is ready for."""
+    """What this process of Ray's has."""
 
+    orders: Orders | None = None
     run: str = ""
-    worker: Worker | None = None
-    gpus: str | None = None
-    """The GPUs that it computes on, as CUDA_VISIBLE_DEVICES names them: CUDA reads that once."""
-    lost: bool = False
-    """True if its GPU answers nothing but an error any more."""
+    maker: Maker | None = None
+    slots: int = 0
+    """How many jobs of the run this node has room for."""
 
 
 _process = _Process()
@@ -50,137 +46,93 @@ def make(orders: list[Any], key: str, *before: Came) -> Came:
     for one in before:
         if one.how == "failed":
             return replace(one, key=key, seconds=0.0)
-    with stopping.listening():
+    with stopping.listening(), stopping.held():
         try:
-            worker = _ready(orders[0])
-            return _make(worker, key)
+            came = _made(_orders(orders[0]), key)
+            if came.how == "cancelled":  # what has ended all the same is told
+                stopping.check()
         except stopping.Stopped:
             stopping.heard()
             _end_if_terminated()
             raise
+    if came.how == "unfit":
+        time.sleep(PATIENCE)
+        raise Unfit(came.message)
+    return came
 
 
-def _make(worker: Worker, key: str) -> Came:
-    from prunebench.engine.failures import JobFailed, WorkerLost
-    from prunebench.store import Unwritable
-
-    began = time.monotonic()
+def problem_here(orders: Orders) -> str:
+    """Return why this node cannot work for a run: plugins, components, data, torch; "" where it can."""
     try:
-        ran = worker.make_job(key)
-    except JobFailed as error:
-        return _failed(key, error, time.monotonic() - began)
-    except WorkerLost as error:
-        _process.lost = True
-        return _failed(key, error.failed, time.monotonic() - began)
-    except Unwritable as error:  # every other job would meet the same
-        return Came(key, "stuck", message=str(error))
-    return Came(key, "made" if ran else "there", time.monotonic() - began)
+        problem: str = _maker("").ask(Asked(orders))
+    except Died as died:
+        return f"cannot start: the process that was to look {died}"
+    return problem
 
 
-def _failed(key: str, error: JobFailed, seconds: float) -> Came:
-    return Came(key, "failed", seconds, error.job.key, error.message, error.at, error.log_path)
+def _made(orders: Orders, key: str) -> Came:
+    """Have a job made, by another process where one has died of it."""
+    gpus, how = _gpus(), ""
+    for _ in range(STARTS):
+        maker = _maker(gpus)
+        try:
+            came: Came = maker.ask(Asked(orders, key, _process.slots))
+        except Died as died:
+            how = str(died)
+            continue
+        if came.last:
+            maker.close()
+        return came
+    return Came(key, "lost", message=f"{STARTS} processes died of it, one after another; the last {how}")
+
+
+def _maker(gpus: str) -> Maker:
+    """Return the process that makes jobs for this one, bound to these GPUs: another, if it has others.
+
+    A job that takes none may run where a GPU is: it uses none.
+    """
+    there = _process.maker
+    if there is None or not there.lives or (gpus and gpus != there.gpus):
+        if there is not None:
+            there.close()
+        _process.maker = there = Maker(gpus)
+    return there
+
+
+def _gpus() -> str:
+    """Return the words of the GPUs that Ray gave to this task, as CUDA_VISIBLE_DEVICES has them.
+
+    Ray has no order of several: one set of GPUs is spelled in one way.
+    """
+    import ray
+
+    words = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+    return ",".join(sorted(map(str, words), key=lambda word: (len(word), word)))
+
+
+def _orders(reference: Any) -> Orders:
+    """Return the orders of the run, fetched where this is the first of its tasks here."""
+    import ray
+
+    if isinstance(reference, Orders):
+        return reference
+    run = reference.hex()
+    if _process.orders is None or _process.run != run:
+        _process.orders, _process.run = ray.get(reference), run
+        _process.slots = _slots(_process.orders)
+    return _process.orders
+
+
+def _slots(orders: Orders) -> int:
+    """Return how many jobs of the run may run at once on this node: they share its memory."""
+    import ray
+
+    here = ray.get_runtime_context().get_node_id()
+    resources = [one["Resources"] for one in ray.nodes() if one["NodeID"] == here]
+    return max(1, orders.needs.slots(resources[0] if resources else {}))
 
 
 def _end_if_terminated() -> None:
     """Where the node goes down, end with it: Ray gives the job to another. Not where it was cancelled."""
     if stopping.exit_code() == 128 + signal.SIGTERM:
         os._exit(stopping.exit_code())
-
-
-def _ready(reference: Any) -> Worker:
-    """Return this process's worker for the run, made where it is the first task of that here."""
-    import ray
-
-    orders = reference if isinstance(reference, Orders) else None
-    run = orders.run if orders is not None else reference.hex()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if _process.lost or (visible and _process.gpus and visible != _process.gpus):
-        os._exit(0)  # its CUDA is gone, or bound to another GPU than this task's: Ray starts a new process
-    _process.gpus = visible or _process.gpus
-    if _process.worker is None or _process.run != run:
-        if orders is None:
-            orders = ray.get(reference)
-        _process.worker = _worker_or_unfit(orders)
-        _process.run = run
-    return _process.worker
-
-
-def _uses_gpu(worker: Worker) -> bool:
-    return worker.context.device.startswith("cuda")
-
-
-def _worker_or_unfit(orders: Orders) -> Worker:
-    from prunebench.engine.device import start_device
-
-    host = socket.gethostname()
-    try:
-        worker = worker_for(orders)
-        start_device(worker.context.device)
-        return worker
-    except PrunebenchError as error:
-        time.sleep(PATIENCE)
-        raise Unfit(f"node {host}: {error}") from None
-
-
-def problem_here(orders: Orders) -> str:
-    """Return why this node cannot work for a run: plugins, components, data, torch; "" where it can."""
-    try:
-        worker = worker_for(orders)
-        return _cuda_problem(worker) or _data_problem(worker)
-    except PrunebenchError as error:
-        return f"cannot start: {error}"
-
-
-def _cuda_problem(worker: Worker) -> str:
-    import torch
-
-    lacks = _uses_gpu(worker) and not torch.version.cuda
-    return f"has torch {torch.__version__}, which is not built for CUDA" if lacks else ""
-
-
-def _data_problem(worker: Worker) -> str:
-    """Return which data of the run are missing here, or are others than the plan was made with."""
-    from prunebench.plan.facts import fingerprint
-
-    host, root, plan = worker.context.host, worker.context.data_root, worker.plan
-    able = [cell for cell in worker.selected if plan.lacks(cell) is None]
-    for label in dict.fromkeys(part for cell in able for part in cell.parts if part.startswith("data ")):
-        dataset = host.dataset(label.removeprefix("data "))
-        missing = dataset.missing(root) if dataset.missing else None
-        if missing:
-            return f"lacks data: {missing}"
-        if fingerprint(dataset, root) != plan.identities[label].get("fingerprint"):
-            return f"has another data set '{dataset.name}' under {root} than the plan was made with"
-    return ""
-
-
-def worker_for(orders: Orders) -> Worker:
-    """Return a worker on the frozen plan of a run, from nothing but its orders.
-
-    Raises: StoreError where this node does not see the store, or cannot write there; PluginError where its
-    components are others than those that the plan was made with.
-    """
-    from prunebench.engine.session import Request, Session
-    from prunebench.errors import StoreError
-    from prunebench.inventory.frozen import read_frozen
-    from prunebench.process import SHARED_BY, prepare_process
-    from prunebench.store import Store
-
-    here = versions_here()
-    if any(here.get(name) != version for name, version in orders.versions.items()):
-        raise StoreError(f"it has {here}, the other nodes {dict(orders.versions)}")
-    prepare_process()
-    os.environ.setdefault("PRUNEBENCH_WORKER", "ray")
-    os.environ[SHARED_BY] = str(orders.share)
-    request = Request.from_json(orders.request)
-    store = Store.open(request.store, create=False)
-    plan = read_frozen(Path(orders.frozen), store)
-    if plan is None:
-        raise StoreError(f"{orders.frozen}: another prunebench has frozen its plan there: run again")
-    session = Session(request, request.host(), plan, None, Path(orders.frozen))
-    session.check_identities()
-    worker = session.worker(store, given_up=dict(orders.given_up), since=orders.since)
-    cells = plan.cells if orders.cells is None else [plan.by_id[name] for name in orders.cells]
-    worker.selected = list(cells)
-    worker.context.checkpoint_seconds = orders.checkpoint_seconds
-    return worker

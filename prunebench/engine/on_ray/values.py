@@ -7,31 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Came", "Needs", "Orders", "Unfit"]
+__all__ = ["Asked", "Came", "Needs", "Orders", "Unfit"]
 
 How = Literal["made", "there", "failed", "cancelled", "lost", "unfit", "stuck"]
-
-
-@dataclass(frozen=True)
-class Orders:
-    """What a process on a node has to know of a run."""
-
-    run: str
-    """Tells this run from others in the same process."""
-    request: str
-    """As `Request.to_json` spells it."""
-    frozen: str
-    """The plan's file in the store."""
-    since: str
-    """When the run began: a job that fails after that is not tried again."""
-    given_up: Mapping[str, str] = field(default_factory=dict)
-    cells: Sequence[str] | None = None
-    """The ids of the cells that are to be made; None: all of the plan."""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    """What the driver runs with: a node that differs makes nothing."""
-    checkpoint_seconds: float = 60.0
-    share: int = 1
-    """How many jobs share a GPU."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +34,39 @@ class Needs:
 
 
 @dataclass(frozen=True)
+class Orders:
+    """What a process on a node has to know of a run."""
+
+    run: str
+    """Tells this run from others in the same process."""
+    request: str
+    """As `Request.to_json` spells it."""
+    frozen: str
+    """The plan's file in the store."""
+    since: str
+    """The run's id in the store: a job that has failed since it began is not tried again."""
+    given_up: Mapping[str, str] = field(default_factory=dict)
+    cells: Sequence[str] | None = None
+    """The ids of the cells that are to be made; None: all of the plan."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What the driver runs with: a node that differs makes nothing."""
+    checkpoint_seconds: float = 60.0
+    needs: Needs = Needs(1)
+    """What a job takes."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the process that makes jobs is asked for."""
+
+    orders: Orders
+    key: str | None = None
+    """The job to make; None: only to say why this node cannot work for the run."""
+    workers: int = 1
+    """How many jobs run at once on the node, and share its memory."""
+
+
+@dataclass(frozen=True)
 class Came:
     """What came of a job. As a task's result it is what the tasks of dependent jobs take as arguments."""
 
@@ -71,6 +82,8 @@ class Came:
     """Its error; or why the run cannot go on."""
     at: str = ""
     log_path: str = ""
+    last: bool = False
+    """True if the process that made it can make no other: its GPU answers nothing but an error."""
 
 
 class Unfit(Exception):

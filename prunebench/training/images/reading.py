@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from prunebench.cores import usable_cores
 from prunebench.errors import DataError, UsageError
-from prunebench.process import gpus_of_slot, shared_by, usable_cores
+from prunebench.process import gpus_of_slot, shared_by
 from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.augment import Augmentation, make_augmentations
 from prunebench.training.images.files import ImageFiles

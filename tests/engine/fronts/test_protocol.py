@@ -178,6 +178,24 @@ def test_a_front_that_is_told_to_stop_ends_the_run_like_any(
     assert "| random" not in result.output
 
 
+@pytest.mark.parametrize(("left", "code"), [(True, 3), (False, 0)])
+def test_cells_that_are_left_to_others_have_an_exit_code_of_their_own(
+    run: Callable[..., Any], engine: SimpleNamespace, left: bool, code: int
+) -> None:
+    """What comes after && does not go on without them; 0 where all are there already. No table yet."""
+
+    class Leaving(Nearby):
+        def run(self, assignment: Assignment, watch: Watch) -> None:
+            if not left:
+                super().run(assignment, watch)
+            watch.report.detached = "they work elsewhere"
+
+    engine.front = Leaving()
+    result = run(code=code)
+    assert "they work elsewhere" in result.stdout
+    assert "| random" not in result.output
+
+
 def test_a_device_that_is_not_here_may_be_elsewhere(
     run: Callable[..., Any], engine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.on_ray import RayFront
-from prunebench.engine.on_ray.values import Needs
+from prunebench.engine.on_ray.cluster import joined
+from prunebench.engine.on_ray.nodes import nodes_for
+from prunebench.engine.on_ray.remote import Remote
+from prunebench.engine.on_ray.values import Came, Needs, Orders
 from prunebench.engine.run import Outcome, run_cells
 
 pytest.importorskip("ray")
@@ -115,7 +120,7 @@ def test_a_node_is_killed_in_the_middle_of_training(
 
     def kill() -> None:
         pid = when(lambda: under_way(store))
-        raylet = psutil.Process(pid).ppid()
+        raylet = psutil.Process(pid).parent().ppid()
         for node in list(cluster.worker_nodes):
             if node.all_processes["raylet"][0].process.pid == raylet:
                 os.kill(pid, signal.SIGKILL)
@@ -135,6 +140,72 @@ def test_a_node_is_killed_in_the_middle_of_training(
     said = capsys.readouterr()
     assert re.search(r"^Ray lost \S+ \(\S+, node \w+\): its jobs go on elsewhere$", said.out, re.MULTILINE)
     assert "raylet" not in (said.out + said.err).lower()
+
+
+STUB = """
+import json, os, sys, time
+from multiprocessing.connection import Connection
+from prunebench.engine.on_ray.values import Came
+
+pipe = Connection(int(sys.argv[1]))
+while True:
+    try:
+        asked, began = pipe.recv(), time.monotonic()
+    except EOFError:
+        break
+    time.sleep(0.1)
+    said = [os.environ["CUDA_VISIBLE_DEVICES"], began, time.monotonic()]
+    pipe.send(Came(asked.key, "made", message=json.dumps(said)))
+"""
+
+
+def on_its_gpu(orders: list[Any], key: str, *before: Came) -> Came:
+    """Make a job, which says what GPU it sees and when; say which GPU Ray gave, and note that this began."""
+    import ray
+
+    from prunebench.engine.on_ray import maker, tasks
+
+    maker.PROGRAM = f"exec({STUB!r})"
+    with open(ray.get(orders[0]).frozen, "a") as file:
+        file.write(f"{key}\n")
+    context = ray.get_runtime_context()
+    came = tasks.make(orders, key, *before)
+    return replace(came, at=context.get_accelerator_ids()["GPU"][0], log_path=context.get_task_name())
+
+
+def test_every_job_computes_on_the_gpu_that_ray_gave_it_and_no_process_of_rays_ends(
+    project: Any, cluster: Any
+) -> None:
+    """Ray pairs idle processes with GPUs as they come. A GPU is shared by as many jobs as were asked for."""
+    needs, starts = Needs(1, gpus=1, share=2), project.folder / "starts"
+    orders = Orders(run="r", request="{}", frozen=str(starts), since="", needs=needs)
+    node = cluster.add_node(num_cpus=6, num_gpus=3, object_store_memory=OBJECTS)
+    came: list[Came] = []
+    with joined(cluster.address, needs, None):
+        remote = Remote(orders, needs, nodes_for(needs), lambda key: f"train {key}", task=on_its_gpu)
+        assert remote.slots == 6
+        for number in range(8):  # a few at a time: between these all processes are idle
+            jobs = 12 if number == 7 else 2
+            for job in range(jobs):
+                remote.submit(f"job-{number}-{job}", [])
+            until = len(came) + jobs
+            when(lambda until=until: came.extend(remote.ended(1.0)) or len(came) >= until)
+    cluster.remove_node(node)
+    keys = [one.key for one in came]
+    assert sorted(starts.read_text().split()) == sorted(keys), "each began once"
+    assert len(keys) == 26
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for one in came:
+        seen, began, ended = json.loads(one.message)
+        assert (one.how, seen, one.log_path) == ("made", one.at, f"train {one.key}")
+        spans.setdefault(seen, []).append((began, ended))
+    assert sorted(spans) == ["0", "1", "2"]
+    assert max(at_once(times) for times in spans.values()) == 2
+
+
+def at_once(spans: list[tuple[float, float]]) -> int:
+    """Return how many of some spans of time overlap at most."""
+    return max(sum(began <= moment < ended for began, ended in spans) for moment, _ in spans)
 
 
 BROKEN = """

@@ -80,7 +80,7 @@ class Place:
         )
         named = [SimpleNamespace(id=f"main::{number}") for number in range(cells)]
         return SimpleNamespace(
-            session=session, store=self.store, cells=named, since="20261129T120000.000000Z"
+            session=session, store=self.store, cells=named, since="20261129T120000.000000Z-0123abcd"
         )
 
     def fleet(self, workers: int, cells: int = 1000, **wishes: Any) -> Fleet:
@@ -137,7 +137,7 @@ def test_a_pilot_is_told_what_to_make_and_with_what(place: Place) -> None:
     assert pilot.folder == place.submission().folder
     assert list(pilot.arguments) == [
         *(str(place.store.root / "plans" / "quick-01.json"), "--data", "/data", "--device", "cuda"),
-        *("--threads", "2", "--since", "20261129T120000.000000Z"),
+        *("--threads", "2", "--run", "20261129T120000.000000Z-0123abcd"),
         *("--cells", str(place.submission().cells_file), "--memory-limit", "auto", "--keep-states"),
     ]
 
