@@ -37,6 +37,7 @@ __all__ = [
     "mark_of",
     "marked",
     "parent_of",
+    "processes",
     "put_mark",
     "send",
     "started",
@@ -188,17 +189,21 @@ def _marks_of(pid: int) -> set[str]:
     return marks
 
 
-def _own_processes() -> Iterator[int]:
-    """Yield this user's processes, this one left out."""
+def processes() -> Iterator[int]:
+    """Yield the numbers of all processes but this one."""
     try:
         names = os.listdir(PROC)
     except OSError:
         return
-    for name in names:
-        if name.isdecimal() and int(name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if os.stat(f"{PROC}/{name}").st_uid == os.geteuid():
-                    yield int(name)
+    yield from (int(name) for name in names if name.isdecimal() and int(name) != os.getpid())
+
+
+def _own_processes() -> Iterator[int]:
+    """Yield this user's."""
+    for pid in processes():
+        with contextlib.suppress(OSError):
+            if os.stat(f"{PROC}/{pid}").st_uid == os.geteuid():
+                yield pid
 
 
 def marked(mark: str) -> dict[int, str]:
@@ -231,25 +236,25 @@ def adopt() -> None:
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
-def living(processes: Mapping[int, str]) -> list[int]:
+def living(those: Mapping[int, str]) -> list[int]:
     """Return the numbers of those that have not ended."""
-    return [pid for pid, since in processes.items() if since and started(pid) == since]
+    return [pid for pid, since in those.items() if since and started(pid) == since]
 
 
-def send(processes: Mapping[int, str], number: int) -> None:
+def send(those: Mapping[int, str], number: int) -> None:
     """Send a signal to those that have not ended: of the others the number may be another's by now."""
-    for pid in living(processes):
+    for pid in living(those):
         with contextlib.suppress(OSError):
             os.kill(pid, number)
 
 
-def end(processes: Mapping[int, str], patience: float = PATIENCE) -> None:
+def end(those: Mapping[int, str], patience: float = PATIENCE) -> None:
     """Tell processes to stop, and kill those that have not ended in time."""
-    send(processes, signal.SIGTERM)
+    send(those, signal.SIGTERM)
     until = time.monotonic() + patience
-    while living(processes) and time.monotonic() < until:
+    while living(those) and time.monotonic() < until:
         time.sleep(NAP)
-    send(processes, signal.SIGKILL)
+    send(those, signal.SIGKILL)
 
 
 def end_marked(mark: str) -> None:

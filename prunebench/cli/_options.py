@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from prunebench.amounts import parse_bytes
+from prunebench.cli._times import Length
 from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -198,11 +199,12 @@ if TYPE_CHECKING:
 else:
     _Bytes = click.ParamType
 
-_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+SMALL, FORGOTTEN = 64 << 20, ", as a number alone is bytes"
+"""No GPU has fewer bytes of memory: a unit was forgotten."""
 
 
 class Size(_Bytes):
-    """A number of bytes with its unit, as 80GiB or "24 GB"."""
+    """The memory of a GPU in bytes, as 80GiB or "24 GB"."""
 
     name = "size"
 
@@ -210,12 +212,7 @@ class Size(_Bytes):
         """Return the bytes that a text means."""
         if isinstance(value, int):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)", str(value).strip())
-        units = {unit.lower(): size for unit, size in _UNITS.items()}
-        if match is None or match[2].lower() not in units or not float(match[1]):
-            told = f"found '{value}', allowed: a number above 0 with a unit, as 80GiB, 24GB or 16000MiB"
-            raise UsageError(f"{param.opts[0] if param else 'a size'}: {told}")
-        return int(float(match[1]) * units[match[2].lower()])
+        return parse_bytes(str(value), param.opts[0] if param else "a size", least=SMALL, because=FORGOTTEN)
 
 
 def device_options(function: F) -> F:
@@ -256,21 +253,12 @@ def limits_options(function: F) -> F:
         click.option(
             "--job-timeout",
             metavar="TIME",
-            type=_Seconds(),
+            type=Length(alone="s"),
             help="A job that shows no sign of life for so long has failed: seconds, or 30m, 2h.",
         ),
     ):
         function = option(function)
     return function
-
-
-class _Seconds(_Text):
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from prunebench.engine.limits import parse_seconds
-
-        return value if isinstance(value, float) else parse_seconds(str(value), "--job-timeout")
 
 
 class _Memory(_Text):

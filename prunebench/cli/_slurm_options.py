@@ -14,7 +14,7 @@ SLURM_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--time",
         metavar="TIME",
-        help="Slurm: time limit of a pilot, as sbatch takes it: 90, 4:00:00, 1-12.  [default: 1:00:00]",
+        help="Slurm: time limit of a pilot: 90 (minutes), 4h, 4:00:00, 1-12.  [default: 1:00:00]",
     ),
     click.option("--account", metavar="NAME", help="Slurm: the account that pays."),
     click.option("--qos", metavar="NAME", help="Slurm: quality of service."),
@@ -26,7 +26,7 @@ SLURM_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--cpus", metavar="N", type=click.IntRange(min=1), help="Slurm: cores a pilot.  [default: --threads]"
     ),
-    click.option("--mem", metavar="SIZE", help="Slurm: memory of a pilot, as 16G."),
+    click.option("--mem", metavar="SIZE", help="Slurm: memory of a pilot, as 16G or 16GiB."),
     click.option("--constraint", metavar="EXPR", help="Slurm: features that nodes must have."),
     click.option(
         "--setup",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["Length", "Moment", "seconds_of"]
+from prunebench.amounts import parse_seconds
+
+__all__ = ["Length", "Moment"]
 
 if TYPE_CHECKING:
     _Length = click.ParamType[float]
@@ -16,43 +18,23 @@ if TYPE_CHECKING:
 else:  # not generic before click 8.5
     _Length = _Moment = click.ParamType
 
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_PARTS = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
 _BY_A_RUN = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
 """How a run spells when it began, for workers on other machines: their clocks may be behind its own."""
-_CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
-
-
-def seconds_of(text: str) -> float | None:
-    """Return the seconds of a length of time, None where it is none.
-
-    >>> [seconds_of(text) for text in ("90s", "1h30m", "30 min", "4:00:00", "1-12:00:00", "30", "")]
-    [90.0, 5400.0, 1800.0, 14400.0, 129600.0, None, None]
-    """
-    spelled = text.strip().lower().replace(" ", "")
-    parts = _CLOCK.fullmatch(spelled) or _PARTS.fullmatch(spelled)
-    if parts is None or not any(parts.groups()):
-        return None
-    values = [int(part or 0) for part in parts.groups()]
-    return float(sum(n * size for n, size in zip(values, _UNITS.values(), strict=True))) or None
 
 
 class Length(_Length):
-    """A length of time above 0, in seconds."""
+    """A length of time above 0, in seconds; a number alone is seconds ("s"), minutes ("m") or refused."""
 
     name = "length"
 
+    def __init__(self, alone: str | None = None) -> None:
+        self._alone = alone
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds."""
-        seconds = seconds_of(str(value))
-        if seconds is None:
-            self.fail(
-                f"found '{value}', allowed: a length of time as 90s, 30m, 4h, 1h30m, 4:00:00 or 1-12:00:00 "
-                "(days-hours:minutes:seconds)",
-                param,
-                ctx,
-            )
-        return seconds
+        if isinstance(value, float):
+            return value
+        return parse_seconds(str(value), param.opts[0] if param else "a time", self._alone)
 
 
 class Moment(_Moment):

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunebench.amounts import spelled_bytes
 from prunebench.cli._output import complain
-from prunebench.inventory.fitting import TooLarge, gibibytes, too_large
+from prunebench.inventory.fitting import TooLarge, too_large
 from prunebench.inventory.slow_scoring import SlowScoring, slow_scorings
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Warnings:
             setting = 'overrides = {scorer = {device = "cuda"}}'
             complain(f"  set {setting} in {matrices} to score on a GPU: the device is part of a cell")
         if self.large and self.memory is not None:
-            complain(f"not everything fits a GPU of {gibibytes(self.memory)}:", label="Warning")
+            complain(f"not everything fits a GPU of {spelled_bytes(self.memory)}:", label="Warning")
             _listed(one.in_words() for one in self.large)
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from prunebench.amounts import spelled_bytes
 from prunebench.cli._options import as_json, store_option
 
 __all__ = ["command"]
@@ -85,7 +86,7 @@ def command(yes: bool, forget: tuple[str, ...], as_json: bool, store: str | None
         return
     refer = "refers" if len(garbage.plans) == 1 else "refer"
     say(f"{opened.root}: {counted(len(garbage.plans), 'plan')} {refer} to what stays", "bold")
-    shown = [{**row, "size": amount(row["bytes"])} for row in rows if row["files"]]
+    shown = [{**row, "size": spelled_bytes(row["bytes"])} for row in rows if row["files"]]
     if shown:
         say()
         say_rows(
@@ -98,11 +99,11 @@ def command(yes: bool, forget: tuple[str, ...], as_json: bool, store: str | None
             "states, scores and masks stay"
         )
     if gone is None:
-        what = f"{counted(files, 'file')}, {amount(size)}" if files else "nothing"
+        what = f"{counted(files, 'file')}, {spelled_bytes(size)}" if files else "nothing"
         say(f"could be removed: {what}" + ("; nothing was: `prunebench gc --yes` does that" if files else ""))
         return
     files, size = gone.count(gone.files)
-    say(f"removed: {counted(files, 'file')}, {amount(size)}")
+    say(f"removed: {counted(files, 'file')}, {spelled_bytes(size)}")
 
 
 def _row(garbage: Any, kind: Any, asked: bool) -> dict[str, Any]:
@@ -114,15 +115,3 @@ def _row(garbage: Any, kind: Any, asked: bool) -> dict[str, Any]:
         "bytes": size,
         "removed": "with --yes" if asked else f"with {_OPTION.get(kind, '--forget')}",
     }
-
-
-def amount(size: float) -> str:
-    """Return a size in a readable unit.
-
-    >>> amount(0), amount(1500), amount(2.5e9)
-    ('0 B', '1.5 kB', '2.5 GB')
-    """
-    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:.3g} {unit}"
-    return f"{size:g} B"

@@ -56,8 +56,8 @@ Exit codes: 0 all cells are there, 1 a job failed, or cells are left (see --time
     "--time",
     "length",
     metavar="LENGTH",
-    type=Length(),
-    help="Leave at a checkpoint before this time is over: 90s, 30m, 4h, 1-12:00:00.",
+    type=Length(alone="m"),
+    help="Leave at a checkpoint before this time is over: 30 (minutes), 90s, 4h, 1-12:00:00.",
 )
 @click.option(
     "--until",

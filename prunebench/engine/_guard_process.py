@@ -17,19 +17,22 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from prunebench import kin
+from prunebench.engine._memory import is_within, memory_of, tightest_memory
 
-__all__ = ["Page", "available_memory", "main", "memory_of"]
+__all__ = ["Page", "main"]
 
 LOOK = 0.1
 """Seconds between two looks at the worker."""
 
 KIN = 1.0
 """Seconds between two looks at what processes the worker has started."""
+
+WAIT = 2.0
+"""Seconds in which the largest worker ends where memory runs out, before the next largest ends too."""
 
 RESERVE = 0.05
 """The part of the machine's memory that must be left: below that it may come to a standstill."""
@@ -73,102 +76,6 @@ class Page:
         return (max(beat, began), number, job) if _HEAD.unpack_from(self._page)[2] == number else None
 
 
-# -- memory ----------------------------------------------------------------------------------------------
-
-
-def _number(path: str) -> int | None:
-    """Return the number that a file of the kernel's holds; None where it says "max", or is not there."""
-    try:
-        return int(Path(path).read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _meminfo() -> tuple[int, int]:
-    """Return (available, total) bytes of the machine's memory."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        values = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-        return values["MemAvailable"], values["MemTotal"]
-    except (OSError, ValueError, KeyError, IndexError):
-        import psutil
-
-        memory = psutil.virtual_memory()
-        return memory.available, memory.total
-
-
-def _cgroups() -> Iterator[tuple[int, int]]:
-    """Yield (available, limit) of each control group around this process that has a limit (a container's)."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        top = "/sys/fs/cgroup/memory" if controllers else "/sys/fs/cgroup"
-        old, new = ("memory.limit_in_bytes", "memory.usage_in_bytes"), ("memory.max", "memory.current")
-        names = old if controllers else new
-        for folder in (path, *map(str, Path(path).parents)):
-            limit, used = (_number(f"{top}{folder}/{name}") for name in names)
-            if limit is not None and used is not None:
-                yield limit - used + _reclaimable(f"{top}{folder}/memory.stat"), limit
-
-
-def _reclaimable(path: str) -> int:
-    """Return the bytes of files that a control group keeps in memory and would give up."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path(path).read_text().splitlines():
-            name, value = line.split()
-            if name in ("inactive_file", "total_inactive_file"):
-                return int(value)
-    return 0
-
-
-def available_memory() -> tuple[int, int]:
-    """Return (available, total) bytes of memory: the machine's, or of a container that has less."""
-    machine = _meminfo()
-    within = [group for group in _cgroups() if group[1] <= machine[1]]
-    return min([machine, *within], key=lambda one: one[0])
-
-
-def _resident(pid: int) -> int:
-    """Return a process's resident memory in bytes; 0 where it is gone."""
-    try:
-        return int(Path(f"{kin.PROC}/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
-        pass
-    if os.path.exists("/proc/self"):  # the process is gone, or /proc is another namespace's
-        return 0
-    import psutil
-
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
-
-
-def _own_part(pid: int) -> int:
-    """Return a process's memory, what several share counted in parts; as resident where that is not said."""
-    try:
-        for line in Path(f"{kin.PROC}/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    return _resident(pid)
-
-
-def memory_of(pids: list[int], limit: float) -> int:
-    """Return the memory of processes, as exactly as is needed to know if it is over a limit.
-
-    Forked processes share most of theirs: added up it is too much, and counted exactly only where it matters.
-    """
-    total = sum(map(_resident, pids))
-    return total if total <= limit or len(pids) == 1 else sum(map(_own_part, pids))
-
-
 # -- processes -------------------------------------------------------------------------------------------
 
 
@@ -195,6 +102,22 @@ class _Kin:
         kin.end_marked(self._mark)
 
 
+def _others_of(worker: int, group: str) -> list[int]:
+    """Return the workers that share a memory with one, that of a control group, or the machine's, and are
+    ended where it runs out: whoever started them, they are known by who watches them.
+    """
+    others = []
+    for pid in kin.processes():
+        with contextlib.suppress(OSError, ValueError, IndexError, KeyError, TypeError):
+            *command, said, _ = Path(f"{kin.PROC}/{pid}/cmdline").read_bytes().split(b"\0")
+            if not any(__name__.encode() in word for word in command):
+                continue
+            watched = json.loads(said)
+            if watched["memory"] == "auto" and kin.parent_of(pid) == watched["worker"] != worker:
+                others.append(int(watched["worker"]))
+    return [one for one in others if is_within(one, group)]
+
+
 # -- watching --------------------------------------------------------------------------------------------
 
 
@@ -207,6 +130,8 @@ class _Watch:
         self._kin = _Kin(self._worker, said.get("mark", ""))
         self._open = True
         self._left = self._total = self._took = 0
+        self._short_since: float | None = None
+        """Since when there is no memory left."""
 
     def _lives(self) -> bool:
         return os.getppid() == self._worker
@@ -243,13 +168,23 @@ class _Watch:
         limit = self._said["memory"]
         if limit is None:
             return False
-        if limit == "auto":
-            self._left, self._total = available_memory()
-            if self._left > RESERVE * self._total:
-                return False
-            limit = (1 - 2 * RESERVE) * self._total / self._said["workers"]
-        self._took = memory_of(pids, float(limit))
-        return self._took > float(limit)
+        if limit != "auto":
+            self._took = memory_of(pids, float(limit))
+            return self._took > float(limit)
+        self._left, self._total, group = tightest_memory()
+        if self._left > RESERVE * self._total:
+            self._short_since = None
+            return False
+        self._short_since = self._short_since or time.monotonic()
+        others = _others_of(self._worker, group)
+        share = (1 - 2 * RESERVE) * self._total / max(self._said["workers"], len(others) + 1)
+        self._took = memory_of(pids, share)
+        if self._took <= share:
+            return False
+        if time.monotonic() - self._short_since > WAIT:
+            return True
+        larger = ((memory_of([one, *kin.descendants_of(one)], share), one) for one in others)
+        return max(larger, default=(0, 0)) < (self._took, self._worker)
 
     def _end(self, number: int, late: bool) -> None:
         """Write down why, and kill the worker with all that it has started."""
@@ -295,7 +230,8 @@ class _Watch:
             store.write_attempt(job["key"], self._why(late), tail, "SIGKILL", details, worker=self._worker)
 
     def _why(self, late: bool) -> str:
-        from prunebench.engine.limits import hanging, spelled_bytes
+        from prunebench.amounts import spelled_bytes
+        from prunebench.engine.limits import hanging
 
         if late:
             return f"{hanging(self._said['timeout'])}; nothing could interrupt it, so its process was killed"

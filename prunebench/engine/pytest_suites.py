@@ -100,9 +100,10 @@ def suites_of(config: pytest.Config) -> list[Path]:
 
 def request_for(config: pytest.Config, path: Path) -> Request:
     """Return the request that pytest's options amount to for one suite file. Raises: UsageError."""
+    from prunebench.amounts import parse_seconds
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.engine.device import parse_device, resolve_device
-    from prunebench.engine.limits import parse_memory, parse_seconds
+    from prunebench.engine.limits import parse_memory
     from prunebench.engine.session import Request
     from prunebench.errors import UsageError
 
@@ -133,7 +134,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
         device=resolve_device(parse_device(option("device") or "auto")),
         threads=option("threads") or 1,
         keep_states=option("keep-states"),
-        job_timeout=parse_seconds(timeout, "--prunebench-job-timeout") if timeout else None,
+        job_timeout=parse_seconds(timeout, "--prunebench-job-timeout", "s") if timeout else None,
         memory_limit=parse_memory(option("memory-limit") or "auto", "--prunebench-memory-limit"),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from prunebench.amounts import spelled_bytes
 from prunebench.canonical import canonical
 from prunebench.host.components import Architecture, Scorer
 from prunebench.host.registry import Host
@@ -21,7 +22,7 @@ from prunebench.training.tasks import CLASSIFICATION
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["RESERVE", "TooLarge", "gibibytes", "most_needed", "too_large"]
+__all__ = ["RESERVE", "TooLarge", "most_needed", "too_large"]
 
 RESERVE = 3 << 29
 """Bytes of a GPU that are not counted on: CUDA's own, cuDNN's workspaces, gaps between tensors."""
@@ -54,21 +55,9 @@ class TooLarge:
         many = f"{self.cells:,} cell{'' if self.cells == 1 else 's'}"
         todo = f"set {', or '.join(self.remedies)}" if self.remedies else "nothing that can be set is enough"
         return (
-            f"{self.architecture} on {self.dataset}: {self.what} takes about {gibibytes(self.bytes)} "
+            f"{self.architecture} on {self.dataset}: {self.what} takes about {spelled_bytes(self.bytes)} "
             f"({many}); {todo}"
         )
-
-
-def gibibytes(size: int) -> str:
-    """Return a number of bytes in GiB, of a few in MiB.
-
-    >>> gibibytes(89 << 30), gibibytes(3 << 29), gibibytes(5 << 20)
-    ('89 GiB', '1.5 GiB', '5.0 MiB')
-    """
-    if size < 1 << 27:
-        return f"{size / (1 << 20):.1f} MiB"
-    value = size / (1 << 30)
-    return f"{value:.0f} GiB" if value >= 9.95 else f"{value:.1f} GiB"
 
 
 def too_large(
@@ -110,7 +99,7 @@ def _large(use: _Use, host: Host, memory: int, cells: Sequence[PlannedCell]) -> 
         return None
     labels = cells[0].labels
     remedies = [
-        f"{setting} ({gibibytes(less)}{beside})"
+        f"{setting} ({spelled_bytes(less)}{beside})"
         for setting, beside, less in use.remedies(host, memory - RESERVE)
     ]
     return TooLarge(labels["architecture"], labels["dataset"], use.what, needed, remedies, len(cells))

@@ -100,7 +100,7 @@ def test_data_that_a_suite_needs_and_nobody_can_fetch_are_wrong(place: Place) ->
             ["NVIDIA H200"],
             None,
             "ok",
-            "cuda:0: NVIDIA H200, 100.0 of 140.0 GB free",
+            "cuda:0: NVIDIA H200, 93 GiB of 130 GiB free",
         ),
         ({**CUDA, "gpus": [{**H200, "free": 1e9}]}, ["NVIDIA H200"], None, "warning", "others use it"),
         ({**CUDA, "gpus": [{**H200, "works": False}]}, ["NVIDIA H200"], None, "bad", "adds wrongly"),

@@ -129,7 +129,7 @@ def test_it_prints_a_line_a_cell_and_counts(planned: Any) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--time", "30"], "found '30', allowed: a length of time as 90s"),
+        (["--time", "soon"], "--time: found 'soon', allowed: a time such as 90s"),
         (["--until", "2020-01-01T00:00"], "--until: 2020-01-01"),
         (["--max-jobs", "0"], "0 is not in the range"),
         (["-q", "-v"], "-q and -v: give one of them"),

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from prunebench import pulse
-from prunebench.engine import _guard_process, guard
+from prunebench.engine import _guard_process, _memory, guard
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.guard import Guard, TimedOut
 from prunebench.engine.limits import Limits
@@ -314,33 +314,65 @@ def test_within_its_limits_a_worker_is_left_alone(worker: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("left", "took", "workers", "large"),
-    [(50, 99, 1, False), (4, 99, 1, True), (4, 40, 2, False), (4, 50, 2, True), (4, 50, 1, False)],
+    ("left", "took", "others", "workers", "large"),
+    [
+        (50, 99, [], 1, False),
+        (4, 99, [], 1, True),
+        (4, 40, [], 2, False),
+        (4, 50, [], 2, True),
+        (4, 50, [], 1, False),
+        (4, 50, [3], 1, True),  # another run's worker has its share too
+        (4, 13, [12] * 7, 1, True),  # eight commands, none of which holds much
+        (4, 12, [13] + [12] * 6, 1, False),  # the largest of them ends, and not all
+        (4, 8, [60, 8], 1, False),
+    ],
 )
-def test_auto_ends_who_holds_more_than_its_share_once_the_machine_runs_out(
-    monkeypatch: pytest.MonkeyPatch, left: int, took: int, workers: int, large: bool
+def test_auto_ends_the_largest_that_holds_more_than_its_share_once_the_machine_runs_out(
+    monkeypatch: pytest.MonkeyPatch, left: int, took: int, others: list[int], workers: int, large: bool
 ) -> None:
-    """Of 100 bytes: with 50 left nobody, with 4 left who holds more than 90 shared by the workers."""
-    monkeypatch.setattr(_guard_process, "available_memory", lambda: (left, 100))
-    monkeypatch.setattr(_guard_process, "memory_of", lambda pids, limit: took)
+    """Of 100 bytes: with 50 left nobody, with 4 left who holds more than 90 shared by all workers that are
+    there; where nobody larger has ended for two seconds, any that does.
+    """
+    sizes = {os.getpid(): took, **{10**8 + number: size for number, size in enumerate(others)}}
+    monkeypatch.setattr(_guard_process, "tightest_memory", lambda: (left, 100, ""))
+    monkeypatch.setattr(_guard_process, "_others_of", lambda worker, group: [*sizes][1:])
+    monkeypatch.setattr(_guard_process, "memory_of", lambda pids, limit: sizes[pids[0]])
     said = {"worker": os.getpid(), "memory": "auto", "timeout": None, "workers": workers}
     page: Any = None
-    assert _guard_process._Watch(page, said)._is_large([1]) is large
+    watch = _guard_process._Watch(page, said)
+    assert watch._is_large([os.getpid()]) is large
+    if watch._short_since is not None:
+        watch._short_since -= 2 * _guard_process.WAIT
+        assert watch._is_large([os.getpid()]) is (took > 90 / max(workers, len(others) + 1))
+
+
+def test_workers_of_other_commands_are_known(worker: Any, tmp_path: Path) -> None:
+    """By who watches them; not those that are never ended, nor those outside the container that is full."""
+    started = [worker(f"with job(memory={limit}): time.sleep(60)") for limit in ("'auto'", "'auto'", "2**40")]
+    first, second, third = (process.pid for process in started)
+    until = time.monotonic() + 20
+    while {second} - set(_guard_process._others_of(first, "")) or len(kin_of(started[2])) < 1:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    others = _guard_process._others_of(first, "")
+    assert first not in others
+    assert third not in others
+    assert second not in _guard_process._others_of(first, "/no/such/group")
 
 
 def test_available_memory_is_the_containers_where_that_has_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of limits above the machine's own nothing is made: "no limit" is a large number in old versions."""
-    monkeypatch.setattr(_guard_process, "_meminfo", lambda: (600, 1000))
+    monkeypatch.setattr(_memory, "_meminfo", lambda: (600, 1000))
     for groups, expected in [
         ([], (600, 1000)),
-        ([(100, 400)], (100, 400)),
-        ([(10**18, 2**63)], (600, 1000)),
-        ([(700, 800)], (600, 1000)),
+        ([(100, 400, "/a")], (100, 400)),
+        ([(10**18, 2**63, "/a")], (600, 1000)),
+        ([(700, 800, "/a")], (600, 1000)),
     ]:
-        monkeypatch.setattr(_guard_process, "_cgroups", lambda groups=groups: iter(groups))
-        assert _guard_process.available_memory() == expected
+        monkeypatch.setattr(_memory, "_cgroups", lambda groups=groups: iter(groups))
+        assert _memory.available_memory() == expected
 
 
 def test_memory_that_forked_processes_share_counts_once() -> None:
@@ -352,7 +384,7 @@ def test_memory_that_forked_processes_share_counts_once() -> None:
         os._exit(0)
     try:
         alone = psutil.Process().memory_info().rss
-        assert _guard_process.memory_of([os.getpid(), child], alone) < alone + 150_000_000
+        assert _memory.memory_of([os.getpid(), child], alone) < alone + 150_000_000
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prunebench.amounts import spelled_bytes
 from prunebench.cli._doctor import Finding
 
 __all__ = ["findings", "judged"]
@@ -131,7 +132,8 @@ def _gpus(said: Mapping[str, Any], driver: list[str] | None, *, hidden: bool) ->
     elif not gpus and not hidden:
         yield Finding("gpus", "ok", "no GPU here: everything runs on the CPU")
     for number, gpu in enumerate(gpus):
-        what = f"cuda:{number}: {gpu['name']}, {gpu['free'] / 1e9:.1f} of {gpu['total'] / 1e9:.1f} GB free"
+        free = f"{spelled_bytes(gpu['free'])} of {spelled_bytes(gpu['total'])}"
+        what = f"cuda:{number}: {gpu['name']}, {free} free"
         if not gpu["works"]:
             yield Finding("gpus", "bad", f"{what}: adds wrongly", "take it out with CUDA_VISIBLE_DEVICES")
         elif gpu["free"] < 0.5 * gpu["total"]:

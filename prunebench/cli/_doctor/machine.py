@@ -7,17 +7,18 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from prunebench.amounts import spelled_bytes
 from prunebench.cli._doctor import Finding
 from prunebench.cores import cores_allowed, physical_cores, usable_cores
-from prunebench.engine._guard_process import available_memory
+from prunebench.engine._memory import available_memory
 
 __all__ = ["findings"]
 
-A_PROCESS = 2.5e9
-"""Bytes of /dev/shm that a process takes whose eight loaders hand on decoded images: each holds a few batches
-of 256 images of 3 × 224 × 224 bytes."""
+A_PROCESS = 5 << 29
+"""Bytes of /dev/shm that a process takes whose eight loaders hand on decoded images: each holds two batches
+of 1,024 images of 3 × 224 × 224 bytes."""
 
-A_WORKER = 1.5e9
+A_WORKER = 3 << 29
 """Bytes of memory that a worker takes with a small data set: torch, its data, a network."""
 
 FILES = 1024
@@ -49,9 +50,10 @@ def _cores() -> Finding:
 
 def _memory() -> Finding:
     free, total = available_memory()
-    what = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB of memory free"
+    what = f"{spelled_bytes(free)} of {spelled_bytes(total)} of memory free"
     if free < A_WORKER:
-        return Finding("machine", "warning", what, "one worker takes about 1.5 GB: end something else first")
+        takes = f"one worker takes about {spelled_bytes(A_WORKER)}: end something else first"
+        return Finding("machine", "warning", what, takes)
     return Finding("machine", "ok", f"{what}: enough for {int(free / A_WORKER)} workers with small data sets")
 
 
@@ -60,16 +62,20 @@ def _shared_memory() -> Finding:
     if not folder.is_dir():
         return Finding("machine", "ok", "no /dev/shm here: loaders of streamed images use files")
     free = shutil.disk_usage(folder).free
-    fit = int(free / A_PROCESS)
-    what = f"{free / 1e9:.1f} GB of shared memory (/dev/shm) free"
+    fit, each = int(free / A_PROCESS), spelled_bytes(A_PROCESS)
+    what = f"{spelled_bytes(free)} of shared memory (/dev/shm) free"
     if fit < 1:
         return Finding(
             "machine", "warning", what,
-            "a worker that streams images takes 2.5 GB with eight loaders: enlarge it (docker run --shm-size "
-            "16g; mount -o remount,size=16G /dev/shm), or set PRUNEBENCH_LOADERS to fewer",
+            f"a worker that streams images takes {each} with eight loaders: enlarge it (docker run "
+            "--shm-size 16g; mount -o remount,size=16G /dev/shm), or set PRUNEBENCH_LOADERS to fewer",
         )  # fmt: skip
     workers = "worker" if fit == 1 else "workers"
-    return Finding("machine", "ok", f"{what}: enough for {fit} {workers} that stream images (2.5 GB each)")
+    return Finding(
+        "machine",
+        "ok",
+        f"{what}: enough for {fit} {workers} that stream images ({each} each)",
+    )
 
 
 def _files() -> Iterator[Finding]:

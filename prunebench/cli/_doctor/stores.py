@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from prunebench.amounts import spelled_bytes
 from prunebench.cli._doctor import Finding
 from prunebench.errors import StoreError
 from prunebench.store import Damaged, Missing, Store
@@ -43,7 +44,7 @@ def findings(root: Path, store: Store | None) -> Iterator[Finding]:
     yield from _commits(root, folder, store)
     free = shutil.disk_usage(folder).free
     kind = _file_system(folder)
-    what = f"{free / 1e9:.1f} GB free in {folder}{f' ({kind})' if kind else ''}"
+    what = f"{spelled_bytes(free)} free in {folder}{f' ({kind})' if kind else ''}"
     if free < ROOM:
         yield Finding(
             "store", "warning", what, "free some space: a run that fills it stops, and goes on later"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prunebench.amounts import parse_bytes, parse_seconds
 from prunebench.errors import UsageError
 
-__all__ = ["Wishes", "minutes_of", "wishes_of"]
+__all__ = ["Wishes", "memory_of", "minutes_of", "wishes_of"]
 
 TIME = 60
 """Minutes that a pilot runs unless said otherwise. It is requeued while work is left, and short jobs find a
@@ -32,7 +34,6 @@ OURS = {
 """What of sbatch is not the user's to set, and why."""
 
 _GPUS = ("gres", "gpus", "gpus_per_node", "gpus_per_task", "tres_per_task", "tres_per_job", "tres_per_node")
-_TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("partition", "account", "qos", "gres", "mem", "constraint")
         if options[name] is not None
     }
+    if "mem" in named:
+        named["mem"] = memory_of(named["mem"])
     named["time"] = TIME if options["time"] is None else minutes_of(options["time"])
     for name, value in named.items():
         if name in extra and (name != "time" or options["time"] is not None):
@@ -155,27 +158,24 @@ def _check_text(option: str, value: str) -> None:
 
 
 def minutes_of(text: str) -> int:
-    """Return the minutes, rounded up, of a time as sbatch takes it.
+    """Return the minutes, rounded up, of a time; a number alone is minutes, as sbatch takes it.
 
-    These are minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, and
-    days-hours:minutes:seconds.
-
-    >>> [minutes_of(text) for text in ("90", "2:30", "4:00:00", "1-12", "1-12:30", "1-00:00:01")]
-    [90, 3, 240, 2160, 2190, 1441]
+    >>> [minutes_of(text) for text in ("90", "2:30", "4:00:00", "1-12", "1-12:30", "1-00:00:01", "1h30m")]
+    [90, 3, 240, 2160, 2190, 1441, 90]
 
     Raises: UsageError.
     """
-    parts = _TIME.fullmatch(text.strip())
-    if parts is not None:
-        days, *rest = (None if part is None else int(part) for part in parts.groups())
-        given = [part for part in rest if part is not None]
-        if days is not None or len(given) == 3:
-            hours, minutes, seconds = [*given, 0, 0][:3]
-        else:
-            hours, (minutes, seconds) = 0, [*given, 0][:2]
-        whole = (((days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
-        if whole > 0:
-            return -(-whole // 60)
-    raise UsageError(
-        f"--time: found '{text}', allowed: as sbatch takes it, 90 (minutes), 4:00:00 or 1-12 (days-hours)"
-    )
+    return math.ceil(parse_seconds(text, "--time", "m") / 60)
+
+
+def memory_of(text: str) -> str:
+    """Return an amount of memory as sbatch takes it, where a number alone is MiB, and 0 all of a node.
+
+    >>> [memory_of(text) for text in ("16G", "16000", "0", "16GiB", "16 GB")]
+    ['16G', '16000', '0', '16384M', '15259M']
+
+    Raises: UsageError.
+    """
+    if re.fullmatch(r"\d+[KMGT]?", text):  # sbatch's own
+        return text
+    return f"{math.ceil(parse_bytes(text, '--mem') / 1024**2)}M"

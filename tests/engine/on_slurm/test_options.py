@@ -154,10 +154,10 @@ def test_a_time_means_what_it_means_to_sbatch(text: str, minutes: int) -> None:
     assert minutes_of(text) == minutes
 
 
-@pytest.mark.parametrize("text", ["", "0", "0:00:00", "4h", "1:2:3:4", "-5", "1-", "infinite", "1.5"])
+@pytest.mark.parametrize("text", ["", "0", "0:00:00", "1:2:3:4", "-5", "1-", "infinite"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """No limit at all is none either: nothing would be told when it is over."""
-    assert f"--time: found '{text}', allowed: as sbatch takes it" in refusal(time=text)
+    assert f"--time: found '{text}', allowed: a time such as 90s" in refusal(time=text)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ EXTRA = '--engine slurm needs submitit, which is not installed: pip install "pru
         ("--engine slrum -n 2", "no engine 'slrum'; did you mean 'slurm'? allowed: "),
         ("--engine slurm", "--engine slurm: say how many pilots work at once, as --workers 8"),
         ("--engine slurm --workers auto", "found --workers auto; say how many pilots work at once"),
-        ("--engine slurm --workers 2 --time soon", "--time: found 'soon', allowed: as sbatch takes it"),
+        ("--engine slurm --workers 2 --time soon", "--time: found 'soon', allowed: a time such as"),
         ("--engine slurm --workers 2 --slurm array=1-9", "--slurm array=1-9: not to be set"),
         ("--engine slurm --workers 2 --detach -x", "-x and --detach: nobody sees the first failure"),
         ("--engine slurm --workers 2", "--engine slurm: sbatch and srun cannot be found here"),
