@@ -27,7 +27,7 @@ import click
 
 from prunebench import kin
 from prunebench.cli._output import complain
-from prunebench.engine.own_process import DEATHS, end_after, file_in_memory
+from prunebench.engine.guarding.own_process import DEATHS, end_after, file_in_memory
 from prunebench.process import EXIT_REPLACE, how_ended
 from prunebench.stopping import AGAIN
 

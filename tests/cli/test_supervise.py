@@ -20,7 +20,7 @@ from prunebench.cli._supervise import supervised
 
 work = supervised()
 from prunebench import stopping
-from prunebench.engine.own_process import may_be_killed
+from prunebench.engine.guarding.own_process import may_be_killed
 
 may_be_killed()
 def leave_behind():

@@ -14,7 +14,7 @@ from typing import Any
 from prunebench import stopping
 from prunebench.engine.fronts import Assignment
 from prunebench.engine.fronts.watch import Watch
-from prunebench.engine.limits import Limits
+from prunebench.engine.guarding.limits import Limits
 from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue, Queue
