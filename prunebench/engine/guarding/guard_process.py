@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench import kin
-from prunebench.engine._memory import is_within, memory_of, tightest_memory
+from prunebench.engine.guarding.memory import is_within, memory_of, tightest_memory
 
 __all__ = ["Page", "main"]
 

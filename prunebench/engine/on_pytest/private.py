@@ -24,6 +24,7 @@ __all__ = [
     "live_nodes",
     "make_mainargv_sendable",
     "next_event",
+    "process_of",
     "send_signal",
     "silence",
 ]
@@ -109,6 +110,12 @@ def ended(node: Any) -> tuple[int, int] | None:
     if popen is None or popen.poll() is None:
         return None
     return popen.pid, popen.returncode
+
+
+def process_of(node: Any) -> int | None:
+    """Return the number of a worker's process; None where it is none of this machine that we started."""
+    popen: Any = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    return None if popen is None else int(popen.pid)
 
 
 def hurry_exit(distributed: Any, seconds: float) -> None:

@@ -18,9 +18,8 @@ import psutil
 import pytest
 
 from prunebench import pulse
-from prunebench.engine import _memory
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.guarding import guard, guard_process
+from prunebench.engine.guarding import guard, guard_process, memory
 from prunebench.engine.guarding.guard import Guard, TimedOut
 from prunebench.engine.guarding.limits import Limits
 from prunebench.store import Store
@@ -365,15 +364,15 @@ def test_available_memory_is_the_containers_where_that_has_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of limits above the machine's own nothing is made: "no limit" is a large number in old versions."""
-    monkeypatch.setattr(_memory, "_meminfo", lambda: (600, 1000))
+    monkeypatch.setattr(memory, "_meminfo", lambda: (600, 1000))
     for groups, expected in [
         ([], (600, 1000)),
         ([(100, 400, "/a")], (100, 400)),
         ([(10**18, 2**63, "/a")], (600, 1000)),
         ([(700, 800, "/a")], (600, 1000)),
     ]:
-        monkeypatch.setattr(_memory, "_cgroups", lambda groups=groups: iter(groups))
-        assert _memory.available_memory() == expected
+        monkeypatch.setattr(memory, "_cgroups", lambda groups=groups: iter(groups))
+        assert memory.available_memory() == expected
 
 
 def test_memory_that_forked_processes_share_counts_once() -> None:
@@ -385,7 +384,7 @@ def test_memory_that_forked_processes_share_counts_once() -> None:
         os._exit(0)
     try:
         alone = psutil.Process().memory_info().rss
-        assert _memory.memory_of([os.getpid(), child], alone) < alone + 150_000_000
+        assert memory.memory_of([os.getpid(), child], alone) < alone + 150_000_000
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
