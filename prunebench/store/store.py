@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import orjson
 
 from prunebench.errors import StoreError
-from prunebench.process import how_ended
 from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
     commit,
@@ -357,13 +356,7 @@ class Store:
             for one in self._attempts.of(key)
         ):
             return
-        error, code = f"process {owner.pid} died while it worked on this", self._ended.get(owner.pid)
-        if code is None:
-            error += " (killed, or out of memory)"
-        else:
-            error += f": it {how_ended(code)}{' (perhaps as memory ran out)' if code == -9 else ''}"
-        told = None if code is None or code >= 0 else -code
-        self._attempts.write(key, error, self.log_tail(key), told, None, owner.pid)
+        self._attempts.write_death(key, owner.pid, self._ended.get(owner.pid), self.log_tail(key))
 
     # -- claims ------------------------------------------------------------------------------------------
 
