@@ -65,7 +65,7 @@ class Attempts:
                 return path
 
     def write_death(self, key: str, pid: int, code: int | None, log_tail: str) -> Path:
-        """Write down that a process of this host died of it; `code` is how it ended, None where nobody saw."""
+        """Write down that a process of this host died of it; `code`: how it ended, None if nobody saw."""
         error = f"process {pid} died while it worked on this"
         if code is None:
             error += " (killed, or out of memory)"
