@@ -21,11 +21,9 @@ from prunebench.engine.devices.slots import Slot, workforce
 from prunebench.engine.failures import WorkerLost
 from prunebench.engine.on_pytest.suites import Notice, request_for, suites_of
 from prunebench.errors import PrunebenchError
+from prunebench.process import EXIT_REPLACE
 
 __all__ = ["LEFT", "DeviceLost", "LostWorkers", "give_slots", "leaving", "slots_of_suites", "start_or_leave"]
-
-EXIT_LOST = 75
-"""The exit code of a process that another should take the place of, by BSD's sysexits."""
 
 IN_A_ROW = 5
 """So many workers may lose their GPU one after another, with no cell done meanwhile."""
@@ -69,7 +67,7 @@ def _leave(config: pytest.Config, lost: WorkerLost) -> NoReturn:
     kwargs = {"warning_message": message, "when": "runtest", "nodeid": worker, "location": None}
     config.hook.pytest_warning_recorded.call_historic(kwargs=kwargs)
     sys.stderr.flush()
-    os._exit(EXIT_LOST)  # Python's own goodbye would wait for the GPU
+    os._exit(EXIT_REPLACE)  # Python's own goodbye would wait for the GPU
 
 
 class LostWorkers:
