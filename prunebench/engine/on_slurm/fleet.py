@@ -18,6 +18,7 @@ from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue, Queue
 from prunebench.engine.on_slurm.submissions import PilotState, Submission, submissions_of
+from prunebench.engine.slots import Workforce
 from prunebench.errors import PrunebenchError
 
 __all__ = ["SlurmFront"]
@@ -48,6 +49,19 @@ class SlurmFront:
 
     def __init__(self, wishes: Wishes, open_queue: OpenQueue) -> None:
         self._wishes, self._open_queue = wishes, open_queue
+
+    def workforce(self) -> Workforce:
+        """Return the pilots: each has cores, and perhaps GPUs, of its own."""
+        wishes = self._wishes
+        on_gpu = wishes.device != "cpu"
+        return Workforce(
+            wishes.workers,
+            gpus=wishes.workers * wishes.gpus if on_gpu else 0,
+            model=wishes.model,
+            each=wishes.gpus,
+            device=wishes.device,
+            cores=wishes.workers * wishes.cores,
+        )
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Submit pilots and wait for the cells, or, detached, only submit them."""
