@@ -102,6 +102,7 @@ class RayFront:
         """Get the cells made. Raises: UsageError where the cluster cannot, before that begins; Stopped."""
         from prunebench.engine.on_ray.nodes import checked, nodes_for
         from prunebench.engine.on_ray.remote import Remote
+        from prunebench.engine.together import check_devices
 
         with joined(self.address, self.needs, self.workers):
             needs = self.needs
@@ -111,6 +112,8 @@ class RayFront:
                 nodes = nodes_for(needs)
             if not nodes:
                 raise UsageError(self._no_room(needs))
+            device = "cuda" if needs.gpus else "cpu"
+            check_devices(assignment.session.plan, assignment.cells, device, needs.gpus)
             on_gpu = _on_gpu(assignment, needs)
             orders = checked(nodes, assignment.store.root, self._orders(assignment, needs))
             slots = sum(node.slots for node in nodes)
