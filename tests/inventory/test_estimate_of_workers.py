@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.on_ray import RayFront
 from prunebench.engine.on_ray.values import Needs
-from prunebench.engine.slots import Workforce
-from prunebench.engine.sorts import sort_of
+from prunebench.engine.progress.sorts import sort_of
 from prunebench.inventory import estimate as estimates
 from prunebench.inventory.estimate import ASSUMED, Machine, estimate, measured_rate
 from prunebench.inventory.snapshot import Snapshot
@@ -116,7 +116,7 @@ def test_jobs_on_other_numbers_of_devices_are_of_another_sort(snapshot: Any) -> 
 
 def ray_on(monkeypatch: pytest.MonkeyPatch, cores: int, gpus: list[Any]) -> None:
     monkeypatch.setattr("prunebench.cores.usable_cores", lambda: cores)
-    monkeypatch.setattr("prunebench.engine.gpus.gpus_here", lambda: gpus)
+    monkeypatch.setattr("prunebench.engine.devices.gpus.gpus_here", lambda: gpus)
 
 
 def test_of_a_ray_of_this_machine_there_are_as_many_jobs_as_it_has_room_for(

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from prunebench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from prunebench.engine.devices.slots import Workforce
     from prunebench.engine.fronts.watch import Watch
     from prunebench.engine.session import Session
-    from prunebench.engine.slots import Workforce
     from prunebench.plan import PlannedCell
     from prunebench.store import Store
 

@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.on_ray.cluster import checked_address, joined
 from prunebench.engine.on_ray.values import Needs, Orders
-from prunebench.engine.slots import Workforce
 from prunebench.errors import PrunebenchError, UsageError
 
 if TYPE_CHECKING:
     from prunebench.engine.failures import JobFailed
     from prunebench.engine.fronts import Assignment
     from prunebench.engine.fronts.watch import Watch
-    from prunebench.engine.job_names import JobNames
     from prunebench.engine.on_ray.remote import Remote
+    from prunebench.engine.progress.job_names import JobNames
     from prunebench.engine.work import Work
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
@@ -75,7 +75,7 @@ class RayFront:
     def workforce(self) -> Workforce:
         """Return about how many jobs run at once, and on what: of a cluster it is known once it is joined."""
         from prunebench.cores import usable_cores
-        from prunebench.engine.gpus import gpus_here
+        from prunebench.engine.devices.gpus import gpus_here
 
         needs, here = self.needs, gpus_here() if self.needs.gpus else []
         if needs.gpus and not here and self.anywhere:
@@ -100,9 +100,9 @@ class RayFront:
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Get the cells made. Raises: UsageError where the cluster cannot, before that begins; Stopped."""
+        from prunebench.engine.devices.together import check_devices
         from prunebench.engine.on_ray.nodes import checked, nodes_for
         from prunebench.engine.on_ray.remote import Remote
-        from prunebench.engine.together import check_devices
 
         with joined(self.address, self.needs, self.workers):
             needs = self.needs
@@ -149,8 +149,8 @@ class RayFront:
 
     def _drive(self, assignment: Assignment, watch: Watch, hands: Remote) -> None:
         """Have the jobs of all cells made, again where a result was gone when it was to be told of."""
+        from prunebench.engine.on_pytest.summary import summary
         from prunebench.engine.on_ray.driver import Driver
-        from prunebench.engine.summary import summary
 
         session, store = assignment.session, assignment.store
         worker = session.worker(store, given_up=dict(assignment.given_up), since=assignment.since)
@@ -214,7 +214,7 @@ def _on_gpu(assignment: Assignment, needs: Needs) -> frozenset[str]:
 
 
 def _names(assignment: Assignment) -> JobNames:
-    from prunebench.engine.job_names import JobNames
+    from prunebench.engine.progress.job_names import JobNames
 
     return JobNames(assignment.session.plan, assignment.cells)
 

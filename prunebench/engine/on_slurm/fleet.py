@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from prunebench import stopping
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.fronts import Assignment
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue, Queue
 from prunebench.engine.on_slurm.submissions import PilotState, Submission, submissions_of
-from prunebench.engine.slots import Workforce
 from prunebench.errors import PrunebenchError
 
 __all__ = ["SlurmFront"]

@@ -16,9 +16,9 @@ from prunebench import stopping
 from prunebench.cli import _engines
 from prunebench.cli._main import main
 from prunebench.engine import fronts
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.fronts import Assignment, Engine
 from prunebench.engine.fronts.watch import Watch
-from prunebench.engine.slots import Workforce
 from prunebench.errors import PrunebenchError, UsageError
 
 SUITE = """

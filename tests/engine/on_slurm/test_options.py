@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.on_slurm.fleet import SlurmFront
 from prunebench.engine.on_slurm.options import minutes_of, wishes_of
-from prunebench.engine.slots import Workforce
 from prunebench.errors import UsageError
 
 NOTHING: dict[str, Any] = {
