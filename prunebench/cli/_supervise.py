@@ -45,7 +45,8 @@ class Work:
     said: dict[str, Any] = field(default_factory=dict)
     """What an earlier process of this run has said with `say`, before it died."""
     noted: dict[str, list[Any]] = field(default_factory=dict)
-    """What such processes have said with `note`, by name."""
+    """What such processes have said with `note`, by name; "begun" are jobs: one that has begun some, and dies
+    when it holds none, leaves the rest to another."""
     given_up: dict[str, str] = field(default_factory=dict)
     """The jobs that such processes died of, by key, with the error: not tried again in this run."""
     deaths: Counter[str] = field(default_factory=Counter)
@@ -149,6 +150,7 @@ def supervised() -> Work:
             _exit(-watch.signals[0])
         with work.notes as notes:
             notes.seek(0)
+            begun = len(work.noted.get("begun", ()))
             work.read(notes)
         buried = _bury(work.said["store"], child) if work.said else {}
         left = work.said.pop("left", {})
@@ -157,7 +159,7 @@ def supervised() -> Work:
             if final or work.deaths[key] >= DEATHS:
                 work.given_up[key] = error
         work.given_up |= left
-        if not buried and not left:
+        if not buried and not left and len(work.noted.get("begun", ())) == begun:
             complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")
             _exit(1)
 

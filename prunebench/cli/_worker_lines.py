@@ -43,13 +43,21 @@ class Lines(Watcher):
         else:
             complain(f"{counted(cells, 'cell')} left to others: {what}", label="Not here")
 
+    def job(self, job: Job) -> None:
+        self._work.note("begun", job.key)
+
     def made(self, job: Job, seconds: float, cells: Mapping[str, str]) -> None:
         self._work.note("made", job.key)
         self._waiting = False
         if self._verbose:
             say(f"  {described(job)}  {seconds:.1f} s")
-        for name, result in cells.items() if not self._quiet else ():
-            say(f"{name}  {result:>9}")
+        self.whole(cells)
+
+    def whole(self, cells: Mapping[str, str]) -> None:
+        for name, result in cells.items():
+            self._work.note("told", name)
+            if not self._quiet:
+                say(f"{name}  {result:>9}")
 
     def failed(self, failed: JobFailed, cells: Sequence[str]) -> None:
         say(f"FAILED  {failed}\n  {counted(len(cells), 'cell')} of this plan cannot be made", "bold red")

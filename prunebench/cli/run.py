@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -193,6 +194,8 @@ def _run(
         earlier=earlier,
         on_start=lambda since: work.say(since=since),
         on_failure=lambda cell, error: work.note("failed", [cell, error]),
+        on_told=lambda cell: work.note("told", cell),
+        on_job=partial(work.note, "begun"),
         front=front,
         seen=overview.snapshot,
     )
@@ -247,6 +250,7 @@ def _earlier(overview: Overview, work: Work) -> Earlier | None:
             given_up=work.given_up,
             since=said.get("since", ""),
             failed=dict(work.noted.get("failed", [])),
+            told=work.noted.get("told", ()),
         )
     before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]
     jobs = len(overview.remaining)

@@ -174,7 +174,10 @@ def _serve(asked: Asked, work: Work, began: float, *, quiet: bool, verbose: bool
     from prunebench.cli._worker_lines import Lines, ending
     from prunebench.engine.work_plan import Past, serve
 
-    past = Past(work.given_up, work.noted.get("made", ()), work.said["before"]) if work.said else None
+    past = None
+    if work.said:
+        noted = {name: work.noted.get(name, ()) for name in ("made", "begun", "told")}
+        past = Past(work.given_up, before=work.said["before"], **noted)
     served = serve(asked, Lines(asked, work, quiet=quiet, verbose=verbose), began=began, past=past)
     text = ending(asked, served, time.monotonic() - began)
     if served.exit_code:

@@ -6,17 +6,18 @@ starts by hand may be told a moment instead.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from prunebench.errors import StoreError
+from prunebench.errors import StoreError, UsageError
 from prunebench.plan.plan import Plan
-from prunebench.store import RunStart, Store, now_text, spelled_time, time_of
+from prunebench.store import Damaged, Missing, RunStart, Store, now_text, spelled_time, time_of
 
-__all__ = ["LastRuns", "Since"]
+__all__ = ["LastRuns", "Since", "check_run"]
 
 
 class Since:
@@ -109,3 +110,18 @@ class LastRuns:
         """Return the beginning of the last run that is to make a job; where there is none, of all time."""
         runs = reversed(self._runs)
         return next((since for since, jobs in runs if jobs is None or key in jobs), self._any)
+
+
+def check_run(run: str, plan: Plan, store: Store) -> None:
+    """Raise UsageError where a worker is told to be part of a run that there is not, or of another plan's."""
+    with contextlib.suppress(ValueError):
+        if not run or time_of(run):
+            return
+    try:
+        start = store.runs.read(run)
+    except Missing:
+        raise UsageError(f"--run: the store {store.root} has no run '{run}'") from None
+    except Damaged:
+        return  # what it failed is told by its moment then
+    if start.plan != plan.name:
+        raise UsageError(f"--run {run}: it is a run of {start.plan}, and the plan is {plan.name}")

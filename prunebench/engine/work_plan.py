@@ -25,12 +25,13 @@ from prunebench.engine.failures import JobFailed
 from prunebench.engine.on_pytest.selection import select
 from prunebench.engine.on_pytest.summary import summary
 from prunebench.engine.session import Request
+from prunebench.engine.since import check_run
 from prunebench.errors import DataError, StoreError, UsageError, nearest
 from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.process import prepare_process
-from prunebench.store import Damaged, Missing, Store, time_of
+from prunebench.store import Damaged, Missing, Store
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -83,6 +84,10 @@ class Past:
     """Errors of the jobs, by key, that such processes died of."""
     made: Collection[str] = ()
     """The keys of the jobs that they ran to the end."""
+    begun: Collection[str] = ()
+    """The keys of those that they began."""
+    told: Collection[str] = ()
+    """The cells, by id, that they have told of as made."""
     before: Collection[str] | None = None
     """The cells, by id, that were done when the first began; None: look."""
 
@@ -127,6 +132,9 @@ class Watcher:
 
     def made(self, job: Job, seconds: float, cells: Mapping[str, str]) -> None:
         """A job has run to its end; the cells that are whole by that, by id, each with how it came out."""
+
+    def whole(self, cells: Mapping[str, str]) -> None:
+        """Cells, by id and with how each came out, had been made when an earlier process died."""
 
     def failed(self, failed: JobFailed, cells: Sequence[str]) -> None:
         """A job has failed, here or elsewhere, and with it the cells that need it, by id."""
@@ -191,7 +199,7 @@ def serve(
     root = asked.plan.parent.parent
     reading = Store.open(root, create=False, write=False)
     plan, making = read_to_work(asked.plan, reading)
-    _check_run(asked.since, plan, reading)
+    check_run(asked.since, plan, reading)
     cells = _selected(plan, asked)
     done = _done(plan, cells, reading)
     if len(done) == len(cells) and past.before is None:
@@ -223,22 +231,7 @@ def serve(
         store.keep_states(plan.name)
     worker = session.worker(store, since=since, given_up=dict(past.given_up))
     before = done if past.before is None else past.before
-    return _Service(worker, cells, frozenset(before), watcher, asked, began, past.made).serve()
-
-
-def _check_run(run: str, plan: Plan, store: Store) -> None:
-    """Raise UsageError where a worker is told to be part of a run that there is not, or of another plan's."""
-    with contextlib.suppress(ValueError):
-        if not run or time_of(run):
-            return
-    try:
-        start = store.runs.read(run)
-    except Missing:
-        raise UsageError(f"--run: the store {store.root} has no run '{run}'") from None
-    except Damaged:
-        return  # what it failed is told by its moment then
-    if start.plan != plan.name:
-        raise UsageError(f"--run {run}: it is a run of {start.plan}, and the plan is {plan.name}")
+    return _Service(worker, cells, frozenset(before), watcher, asked, began, past).serve()
 
 
 def _selected(plan: Plan, asked: Asked) -> Sequence[PlannedCell]:
@@ -276,7 +269,8 @@ class _Service:
     watcher: Watcher
     asked: Asked
     began: float
-    earlier: Collection[str]
+    past: Past
+    earlier: set[str] = field(default_factory=set)
     """The keys of jobs that earlier processes of it have run."""
     _of: dict[str, list[PlannedCell]] = field(default_factory=dict)
     """For each record and measure, the cells that ask for it."""
@@ -293,10 +287,26 @@ class _Service:
         for why, lacking in Counter(map(plan.lacks, worker.selected)).items():
             if why is not None:
                 self.watcher.lacks(why, lacking, of_data=why in plan.missing_data.values())
+        self._take_up()
         worker.on_job, worker.on_wait = self.watcher.job, self.watcher.waits
         worker.on_made, worker.on_failed = self._made, self._failed
         why = self._work()
         return self._served(why)
+
+    def _take_up(self) -> None:
+        """Take in, and tell, what an earlier process had made when it died."""
+        self.earlier = {*self.past.made, *filter(self.worker.have, self.past.begun)}
+        untold = (cell for cell in self.worker.selected if cell.id not in self.past.told)
+        self.watcher.whole(self._came_out([c for c in untold if self.earlier.intersection(c.targets)]))
+
+    def _came_out(self, cells: Sequence[PlannedCell]) -> dict[str, str]:
+        """Return how those of these cells came out that are whole, by id."""
+        worker, came_out = self.worker, {}
+        for cell in cells:
+            if worker.plan.done(cell, worker.have):
+                with contextlib.suppress(Missing, Damaged):  # somebody has taken it away
+                    came_out[cell.id] = summary(worker, cell)
+        return came_out
 
     @property
     def _jobs(self) -> int:
@@ -320,12 +330,7 @@ class _Service:
         return "jobs" if self._jobs >= most else ""
 
     def _made(self, job: Job, seconds: float) -> None:
-        worker, came_out = self.worker, {}
-        for cell in self._of.get(job.key, ()):
-            if worker.plan.done(cell, worker.have):
-                with contextlib.suppress(Missing, Damaged):  # somebody has taken it away
-                    came_out[cell.id] = summary(worker, cell)
-        self.watcher.made(job, seconds, came_out)
+        self.watcher.made(job, seconds, self._came_out(self._of.get(job.key, [])))
 
     def _failed(self, failed: JobFailed) -> None:
         of = (cell.id for cell in self.worker.selected if self.worker.cause(cell) is failed)

@@ -6,7 +6,7 @@ from prunebench.store._bounds import check_bounds, parse_json, shown
 from prunebench.store._commit import replace, writing
 from prunebench.store._errors import Damaged, Flaw, Missing, Unwritable
 from prunebench.store._folder import SetAside, now_text, spelled_time, time_of
-from prunebench.store._process import host_name
+from prunebench.store._process import host_name, process_name
 from prunebench.store.artifacts import Artifact
 from prunebench.store.claims import Claim
 from prunebench.store.records import Fits, Record, parse_record, spelled
@@ -33,6 +33,7 @@ __all__ = [
     "now_text",
     "parse_json",
     "parse_record",
+    "process_name",
     "replace",
     "shown",
     "spelled",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Owner", "host_name"]
+__all__ = ["Owner", "host_name", "process_name"]
 
 
 @functools.cache
@@ -119,6 +119,12 @@ class Owner:
 
     def _is(self, state: _State) -> bool:
         return 0 not in (state.start, self.start) and abs(state.start - self.start) <= 1
+
+
+def process_name(pid: int | None = None) -> str:
+    """Return what a living process of this host (None: this one) is called: host, number and start."""
+    owner = _owner_of(os.getpid() if pid is None else pid)
+    return f"{owner.host}-{owner.pid}-{owner.start}"
 
 
 @functools.cache

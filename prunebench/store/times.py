@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from prunebench.errors import StoreError
 from prunebench.store._commit import listing, make_folder, oddity
 from prunebench.store._folder import Folder
-from prunebench.store._process import Owner
+from prunebench.store._process import process_name
 
 __all__ = ["JobTime", "Times", "TimesReader"]
 
@@ -69,17 +69,20 @@ class Times:
     def write(self, time: JobTime) -> None:
         """Add a line to this process's file."""
         self._folder.changing()
-        me = Owner.me()
         line = orjson.dumps(time.model_dump(exclude={"process"}, exclude_defaults=True)) + b"\n"
         with contextlib.suppress(OSError):
             make_folder(self._times)
-            path = self._times / f"{me.host}-{me.pid}-{me.start}.jsonl"
+            path = self._times / f"{process_name()}.jsonl"
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
             descriptor = os.open(path, flags, 0o666)
             try:
                 os.write(descriptor, line)
             finally:
                 os.close(descriptor)
+
+    def of(self, process: str) -> list[JobTime]:
+        """Return the times of one process, as `process_name` calls it."""
+        return TimesReader(self._times).read(process)
 
     def reader(self) -> TimesReader:
         """Return what reads them."""
@@ -99,6 +102,10 @@ class TimesReader:
         times = [time for name in self._changed() for time in self._read(name)]
         self._first = False
         return times
+
+    def read(self, process: str) -> list[JobTime]:
+        """Return the times of one process that came since it was last read."""
+        return list(self._read(f"{process}.jsonl"))
 
     def _changed(self) -> list[str]:
         """Return the files that have grown, of those that were there at first only the newest."""

@@ -55,6 +55,9 @@ class Heard(Watcher):
     def joined(self, run: str) -> None:
         self.runs.append(run)
 
+    def whole(self, cells: Mapping[str, str]) -> None:
+        self.whole_already = cells
+
     def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:
         self.done = done
 
@@ -241,6 +244,24 @@ def test_what_another_process_of_it_died_of_is_not_tried_again(project: Any) -> 
     served = serve(asked, past=Past({score: "process 1 died"}, [], []))
     assert list(served.failed) == [cell.id]
     assert "process 1 died" in served.failed[cell.id]
+
+
+def test_a_cell_that_another_process_of_it_had_made_when_it_died_is_told_of_once(project: Any) -> None:
+    """Killed once the record was there, before it had said so: the next one says so, and counts the job."""
+    asked = frozen(project, project.suite(["random"]))
+    plan = project.session(project.suite(["random"])).plan
+    serve(replace(asked, keyword="random"))
+    random, dense = (next(c for c in plan.cells if ("random" in c.id) == pruned) for pruned in (True, False))
+    heard = Heard()
+    past = Past(before=[], made=["score"], begun=[random.key, dense.key], told=[])
+    served = serve(replace(asked, max_jobs=2), heard, past=past)
+    assert list(heard.whole_already) == [random.id]
+    assert heard.cells == {}
+    assert (served.jobs, list(served.made), served.left) == (2, [random.id], [dense.id])
+    again = Heard()
+    serve(asked, again, past=replace(past, told=[random.id]))
+    assert list(again.whole_already) == []
+    assert list(again.cells) == [dense.id]
 
 
 def test_a_plugin_file_that_is_not_here_is_named_and_can_lie_elsewhere(project: Any) -> None:

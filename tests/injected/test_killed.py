@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -20,18 +21,32 @@ PLACES = (
 )
 
 
-def test_a_process_that_is_killed_at_six_points_is_replaced_and_goes_on(injected: Any) -> None:
-    """In one run: after each SIGKILL a new process does the rest, and the run has made everything."""
+def test_a_process_that_is_killed_at_seven_points_is_replaced_and_goes_on(injected: Any) -> None:
+    """In one run: after each SIGKILL a new process does the rest, and the run has made everything. A cell has a
+    line also where its process dies between the two, with a claim or with none."""
     place = injected(epochs=2)
-    kills = [(name, "itself") for name in PLACES]
-    out = place.run(said={"kills": kills, "checkpoints": 0.0})
-    assert place.kills() == list(PLACES)
+    places = [*PLACES, "before its line"]
+    out = place.run(said={"kills": [(name, "itself") for name in places], "checkpoints": 0.0})
+    assert place.kills() == places
     assert "4 cells made now, 0 done before; " in out
     assert "failed" not in out
     numbers = [int(line[1]) for line in out.splitlines() if line.startswith("[")]
-    assert numbers == sorted(set(numbers)), "no cell is told twice"
-    assert numbers[-1] == 4
+    assert numbers == [1, 2, 3, 4], "each cell is told of once"
     assert place.notes("went on from"), "a training that was killed goes on from a checkpoint"
+    place.check()
+
+
+@pytest.mark.slow
+def test_what_a_worker_made_that_was_killed_is_the_runs_own(injected: Any) -> None:
+    """Killed between a record and its time, after it helped with others' jobs: nobody else has made anything."""
+    place = injected(epochs=2)
+    kills = [("between record and log", "itself")] * 2
+    out = place.run("-n", "2", "--json", said={"kills": kills})
+    told = json.JSONDecoder().raw_decode(out[out.index("{") :])[0]
+    assert place.kills() == ["between record and log"] * 2
+    assert len(told["made"]) == 4
+    assert told["elsewhere"] == []
+    assert told["jobs"] == len(place.notes("committed"))
     place.check()
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "live_nodes",
     "make_mainargv_sendable",
     "next_event",
+    "process_of",
     "send_signal",
     "silence",
 ]
@@ -97,6 +98,12 @@ def send_signal(node: Any, number: int) -> None:
     """
     with contextlib.suppress(OSError):
         node.gateway._io.popen.send_signal(number)
+
+
+def process_of(node: Any) -> int | None:
+    """Return the number of a worker's process; None where it is none of this machine that we started."""
+    popen: Any = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    return None if popen is None else int(popen.pid)
 
 
 def hurry_exit(distributed: Any, seconds: float) -> None:

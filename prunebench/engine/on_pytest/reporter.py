@@ -30,6 +30,8 @@ class RunReport:
     made: dict[str, list[str]] = field(default_factory=dict)
     """The keys of the jobs run, by process: as each said at its end, or as its reports add up, which is all
     that is known of one that died."""
+    dead: dict[str, str] = field(default_factory=dict)
+    """The processes, as their files of times are called, that ended before they could say what they ran."""
     counted: int = 0
     """The number of jobs run by processes that report nothing."""
     interrupted: bool = False
@@ -41,6 +43,8 @@ class RunReport:
     """What is to be said where cells are made elsewhere, and nobody waits for them."""
     on_failure: Callable[[str, str], object] = lambda cell, error: None
     """Told of each cell that fails, and its error."""
+    on_told: Callable[[str], object] = lambda cell: None
+    """Told of each cell that a line was printed of."""
 
     def fails(self, cell: str, error: str) -> None:
         """Take in that a cell has failed."""
@@ -70,11 +74,13 @@ class CellReporter:
         quiet: bool,
         verbose: bool,
         told: Collection[str] = (),
+        untold: Sequence[PlannedCell] = (),
     ) -> None:
         """Report on `cells`, those that are to be done; `before` are those that were done before.
 
         `workers` is None where this process works itself, and 0 where it is not known how many there are.
-        `told` are cells, by their id, that have failed and been told of before.
+        `told` are cells, by their id, that have failed and been told of before; `untold` are those that an
+        earlier process of the run has made, which died before it could tell.
         """
         self._verbose = verbose and not quiet
         self._loaded, self._report, self._before = loaded, report, before
@@ -89,6 +95,8 @@ class CellReporter:
             failures=False,  # each cell has an item that reports its own
             quiet=quiet,
             told=told,
+            untold=untold,
+            on_told=report.on_told,
         )
         assert loaded.session.path is not None
         self._prefix = f"{node_name(loaded.session.path)}::"

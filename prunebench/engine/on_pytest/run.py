@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from prunebench.engine.devices.device import start_device
 from prunebench.engine.devices.slots import Slot
 from prunebench.engine.fronts import HANDED_OVER, Assignment, Front
 from prunebench.engine.fronts.watch import Watch
+from prunebench.engine.makers import by_others, take_in_dead
 from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.engine.on_pytest.selection import write_last_failed
@@ -53,6 +54,8 @@ class Earlier:
     """The run's id in the store; empty where that process died before it had one."""
     failed: Mapping[str, str]
     """The errors of the cells that failed before that process died, by their id."""
+    told: Collection[str] = ()
+    """The cells, by their id, of which it had printed a line."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def run_cells(
     earlier: Earlier | None = None,
     on_start: Callable[[str], object] = lambda since: None,
     on_failure: Callable[[str, str], object] = lambda cell, error: None,
+    on_told: Callable[[str], object] = lambda cell: None,
+    on_job: Callable[[str], None] = lambda key: None,
     front: Front | None = None,
     seen: Snapshot | None = None,
 ) -> Outcome:
@@ -90,7 +95,8 @@ def run_cells(
     wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
     are some. `seen` is an earlier look at the store.
 
-    `on_start` is told the run's id, `on_failure` of each cell that fails, and its error.
+    `on_start` is told the run's id, `on_failure` of each cell that fails, and its error, `on_told` of each
+    cell that a line was printed of, `on_job` of each job that begins in this process, by its key.
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
     WorkerLost where this process can use its GPU no more: another has to do the rest.
@@ -121,20 +127,23 @@ def run_cells(
         [cell.id for cell in items],
         since=since,
     )
+    loaded.worker.on_job = lambda job: on_job(job.key)
+    told = frozenset(earlier.told if earlier else ())
     shown: dict[str, Any] = {
         "cells": to_do,
         "before": before,
         "quiet": quiet,
         "verbose": verbose,
         "told": had_failed,
+        "untold": [] if earlier is None else [c for c in to_do if c.id not in told and first.done(c)],
     }
     if front is None:
         plugin = RunPlugin(loaded, workers=workers, slots=slots, **shown)
-        plugin.report.on_failure = on_failure
+        plugin.report.on_failure, plugin.report.on_told = on_failure, on_told
         code = _pytest(session, plugin, first_failure, workers)
         report = plugin.report
     else:
-        report = RunReport(on_failure=on_failure)
+        report = RunReport(on_failure=on_failure, on_told=on_told)
         given_up = loaded.worker.given_up
         assignment = Assignment(session, store, items, since, given_up, workers, first_failure)
         reporter = CellReporter(loaded, report, workers=0, **shown)
@@ -151,13 +160,14 @@ def run_cells(
         last.seek(cell for cell in to_do if cell.id not in report.failed)
     with contextlib.suppress(StoreError):  # what is not buried now is later
         store.bury()
+    take_in_dead(report, session.plan, store, loaded.worker.have)
     done = [cell for cell in to_do if last.done(cell)]
     now_done = {cell.id for cell in done}
     every_failed = {**had_failed, **report.failed}
     failed = {name: error for name, error in every_failed.items() if name not in now_done}
     limit = session.request.limit
     write_last_failed(store.root, session.path, failed=failed, passed=now_done, limit=limit)
-    elsewhere = [cell.id for cell in _by_others(done, first, report)]
+    elsewhere = [cell.id for cell in by_others(done, first, report)]
     jobs = report.jobs
     if earlier is not None:
         jobs += earlier.jobs - len(first.remaining(wanted))
@@ -179,19 +189,6 @@ def run_cells(
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         return replace(outcome, exit_code=FAILED)
     return outcome
-
-
-def _by_others(cells: Iterable[PlannedCell], first: Snapshot, report: RunReport) -> Iterator[PlannedCell]:
-    """Yield those cells that another run has made: the first result that a cell lacked says whose it is.
-
-    So of several runs that make a cell together one counts it as its own. Of workers that report nothing it
-    is only known that somebody has made it.
-    """
-    ours = {key for keys in report.made.values() for key in keys}
-    for cell in cells:
-        lacked = next((target for target in cell.targets if not first.have(target)), None)
-        if lacked is not None and lacked not in ours and (report.made or cell.id in report.idle):
-            yield cell
 
 
 def _elsewhere(

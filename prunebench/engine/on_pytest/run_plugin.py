@@ -21,6 +21,7 @@ from prunebench.engine.on_pytest.gpus import LEFT, give_slots
 from prunebench.engine.on_pytest.private import hurry_exit, live_nodes, next_event, send_signal, silence
 from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
 from prunebench.engine.on_pytest.suites import Loaded, use
+from prunebench.store import process_name
 
 __all__ = ["RunPlugin"]
 
@@ -100,6 +101,12 @@ class RunPlugin:
         self._stillborn = 0
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Keep which process a worker is: by that it is known what it ran, should it die."""
+        if (process := pytest_private.process_of(node)) is not None:
+            self.report.dead[node.gateway.id] = process_name(process)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         """Take in what a worker did; end the run where worker after worker dies before it has begun."""
         made = getattr(node, "workeroutput", {}).get("prunebench_made")
@@ -107,6 +114,7 @@ class RunPlugin:
             import json
 
             self.report.made[node.gateway.id] = json.loads(made)
+            self.report.dead.pop(node.gateway.id, None)
         begun = node in self._at_work
         self._at_work.discard(node)
         if error is None or begun or stopping.requested():

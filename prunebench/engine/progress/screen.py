@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -61,6 +61,8 @@ class Screen:
         failures: bool = True,
         quiet: bool = False,
         told: Collection[str] = (),
+        untold: Sequence[PlannedCell] = (),
+        on_told: Callable[[str], object] = lambda cell: None,
         file: TextIO | None = None,
     ) -> None:
         """Show `cells`, of which those that are there already are counted, not printed.
@@ -68,7 +70,8 @@ class Screen:
         `since` is the run's id in the store, or when it began. `workers` is how many the run has at least, 0
         where they come and go. With `failures`, cells that the store says have failed are printed; without,
         those that `failed` is called for. `quiet` prints nothing but these.
-        `told` are the ids of cells that have failed and been told of before.
+        `told` are the ids of cells that have failed and been told of before; `untold` are cells that an
+        earlier process of the run has made, which died before it could tell. `on_told` hears of each line.
         """
         self._plan, self._cells = plan, list(cells)
         self._failures, self._quiet = failures, quiet
@@ -81,7 +84,8 @@ class Screen:
         self._times: dict[str, JobTime] = {}
         self._by_id = {cell.id: cell for cell in self._cells}
         self._family = {os.getpid()}
-        self._told = {cell.id for cell in self._progress.news.done} | set(told)
+        self._told = {cell.id for cell in self._progress.news.done}.union(told) - {c.id for c in untold}
+        self._untold, self._on_told = list(untold), on_told
         for cell in told:
             self._progress.report_failed(cell)
         self._waiting: list[PlannedCell] = []
@@ -114,6 +118,8 @@ class Screen:
                 redirect_stderr=False,
             )
             self._live.start()
+        for cell in self._untold:
+            self.done(cell.id, self._result(cell))
         self._thread.start()
 
     def stop(self) -> None:
@@ -220,6 +226,7 @@ class Screen:
 
     def _tell(self, cell: str, text: str, style: str | None) -> None:
         self._told.add(cell)
+        self._on_told(cell)
         if not self._quiet or style == "bold red":
             self.say(f"[{len(self._told)}/{len(self._cells)}] {cell}  {text}", style)
 

@@ -63,6 +63,20 @@ def test_a_cell_that_nobody_reports_is_found_in_the_store_and_told_once(engine: 
     assert all(re.search(r" \d+\.\d\d %  \d+\.\d s$", line) for line in lines)
 
 
+def test_a_cell_whose_process_died_before_it_could_tell_has_its_line_all_the_same(engine: Any) -> None:
+    """And those that were told of have no second one; each line is heard of."""
+    first, second, third = engine.plan.cells
+    engine.make(first)
+    engine.make(second)
+    file, heard = io.StringIO(), []
+    with shown(engine, file, untold=[second], on_told=heard.append) as screen:
+        screen.done(third.id, "75.00 %", 5.0)
+    numbers = [line.split()[:2] for line in file.getvalue().splitlines()]
+    assert numbers == [["[2/3]", second.id], ["[3/3]", third.id]]
+    assert re.search(r" \d+\.\d\d %  made meanwhile$", file.getvalue().splitlines()[0])
+    assert heard == [second.id, third.id]
+
+
 def test_a_cell_of_another_process_is_told_with_who_made_it(
     engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

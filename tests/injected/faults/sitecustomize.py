@@ -120,6 +120,16 @@ def on_train(module):
     module._stored = found
 
 
+def on_summary(module):
+    summary = module.summary
+
+    def summed(*arguments):
+        at("before its line")
+        return summary(*arguments)
+
+    module.summary = summed
+
+
 # -- network file systems --------------------------------------------------------------------------------
 
 
@@ -172,6 +182,7 @@ WHEN = {
     "prunebench.store._commit": on_commit,
     "prunebench.jobs.run": on_job,
     "prunebench.jobs.train": on_train,
+    "prunebench.engine.on_pytest.summary": on_summary,
 }
 
 
