@@ -18,7 +18,7 @@ from prunebench.engine.on_ray.values import Needs, Orders
 from prunebench.errors import UsageError
 from prunebench.store import writing
 
-__all__ = ["Node", "checked", "nodes_for", "problems_of"]
+__all__ = ["Node", "answer", "ask", "checked", "nodes_for", "problems_of"]
 
 LONGEST = 600.0
 """Seconds that nodes may take to answer: they import torch and look through the data, on slow disks too."""
@@ -159,19 +159,8 @@ def _asked(
 ) -> dict[str, Any]:
     """Return what a function says on each node, by the node's id. Raises: UsageError, Stopped."""
     import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    asked: dict[Any, Node] = {}
-    remote = ray.remote(function)
-    for node in nodes:
-        here = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        options = {
-            "num_cpus": 0,
-            "max_retries": 1,
-            "scheduling_strategy": here,
-            "name": f"look at {node.name}",
-        }
-        asked[remote.options(**options).remote(questions[node.id])] = node
+    asked = {ask(node, function, questions[node.id]): node for node in nodes}
     waiting, until = list(asked), time.monotonic() + LONGEST
     while waiting:
         with stopping.held():  # Ray's own code is not to be interrupted
@@ -180,10 +169,25 @@ def _asked(
         if waiting and time.monotonic() > until:
             names = ", ".join(asked[one].name for one in waiting[:SHOWN])
             raise UsageError(f"--engine ray: no answer from {names} within {LONGEST:.0f} s")
-    return {node.id: _answer(ref, node) for ref, node in asked.items()}
+    return {node.id: answer(ref, node) for ref, node in asked.items()}
 
 
-def _answer(reference: Any, node: Node) -> Any:
+def ask(node: Node, function: Callable[[Any], Any], question: Any) -> Any:
+    """Have a function called on a node; return what `answer` takes."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    options = {
+        "num_cpus": 0,
+        "max_retries": 1,
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False),
+        "name": f"look at {node.name}",
+    }
+    return ray.remote(function).options(**options).remote(question)
+
+
+def answer(reference: Any, node: Node) -> Any:
+    """Return what a node answers, once it has. Raises: UsageError where it cannot be asked."""
     import ray
 
     try:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
-from prunebench.engine.on_ray.nodes import Node, nodes_for
-from prunebench.engine.on_ray.tasks import make
+from prunebench.engine.on_ray.nodes import Node, answer, ask, nodes_for
+from prunebench.engine.on_ray.tasks import make, problem_here
 from prunebench.engine.on_ray.values import Came, Needs, Orders, Unfit
+from prunebench.errors import UsageError
 
 __all__ = ["RETRIES", "Remote"]
 
@@ -38,7 +39,12 @@ class Remote:
         import ray
 
         self._ray, self._needs, self._name, self._on_gpu = ray, needs, name, on_gpu
+        self._orders = orders
         self._nodes = {node.id: node for node in nodes}
+        """Those that can work."""
+        self._seen = set(self._nodes)
+        self._asked: dict[Any, Node] = {}
+        """New ones, by the task that looks at them."""
         self._looked = time.monotonic()
         self._reference = [ray.put(orders)]
         self._tasks: dict[str, Any] = {}
@@ -80,15 +86,38 @@ class Remote:
                 self._ray.cancel(self._tasks[key], force=kill, recursive=False)
 
     def news(self) -> list[str]:
-        """Look now and then at which nodes there are; return what is to be said of new ones."""
+        """Look now and then at which nodes there are; return what is to be said of new ones and lost ones.
+
+        A new one counts once it has looked at what those that were there before the run looked at, and can
+        work. Until then Ray gives it jobs all the same, and those that it cannot do to others.
+        """
+        said = [self._told(task) for task in self._answered()]
         if time.monotonic() - self._looked < LOOK:
-            return []
-        before, now = self._nodes, {node.id: node for node in nodes_for(self._needs)}
-        new = [node for node in now.values() if node.id not in before]
-        lost = [node for node in before.values() if node.id not in now]
-        self._nodes, self._looked = now, time.monotonic()
-        said = [f"Ray lost {node.name}: its jobs go on elsewhere" for node in lost]
-        return said + [f"Ray has {node.name} now" for node in new]
+            return said
+        now, self._looked = {node.id: node for node in nodes_for(self._needs)}, time.monotonic()
+        lost = [node for id, node in self._nodes.items() if id not in now]
+        self._nodes = {id: node for id, node in self._nodes.items() if id in now}
+        for id in now.keys() - self._seen:
+            self._asked[ask(now[id], problem_here, self._orders)] = now[id]
+        self._seen |= now.keys()
+        return said + [f"Ray lost {node.name}: its jobs go on elsewhere" for node in lost]
+
+    def _answered(self) -> list[Any]:
+        """Return the tasks of new nodes that have answered."""
+        asked = list(self._asked)
+        return self._ray.wait(asked, num_returns=len(asked), timeout=0)[0] if asked else []
+
+    def _told(self, task: Any) -> str:
+        """Take in what a new node answers; return what is said of it."""
+        node = self._asked.pop(task)
+        try:
+            problem = answer(task, node)
+        except UsageError as error:
+            problem = f"cannot be asked: {str(error).rpartition(': ')[2]}"
+        if problem:
+            return f"Ray has {node.name} now, which {problem}; its jobs go elsewhere"
+        self._nodes[node.id] = node
+        return f"Ray has {node.name} now"
 
     def _came(self, task: Any) -> Came:
         key = self._keys.pop(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from prunebench.plan.cells import PlannedCell
@@ -18,18 +19,31 @@ class JobNames:
     def __init__(self, plan: Plan, cells: Sequence[PlannedCell]) -> None:
         self._plan, self._cells = plan, cells
         self._owners: dict[str, PlannedCell] | None = None
+        names = Counter(cell.name for cell in cells)
+        self._several = {name for name, number in names.items() if number > 1}
+        """The names of cells that several matrices have."""
         pairs = {(cell.labels["architecture"], cell.labels["dataset"]) for cell in cells}
         self._architectures = [architecture for architecture, _ in pairs]
 
     def __call__(self, key: str) -> str:
-        """Return a job's name, such as "train resnet20 snip d0.05 s1"; of a job of no cell, its key.
+        """Return a job's name, such as "train resnet20 snip d0.05 s1" or "train resnet20 unpruned s1 to step
+        1000"; of a job of no cell, its key.
 
         A job that several cells need is named for the first of them, as far as it is that cell's own.
         """
         job, cell = self._plan.jobs.get(key), self._owner(key)
         if job is None or cell is None:
             return f"job {key[:12]}"
-        return f"{_verb(job)} {self._network(cell)} {_what(job, cell)}".rstrip()
+        matrix = f" {cell.matrix}" if cell.name in self._several else ""
+        return f"{_verb(job)} {self._network(cell)} {_what(job, cell)}{matrix}{self._when(job)}"
+
+    def _when(self, job: Job) -> str:
+        """Return to or at which step of a run a job is done, where the run has others of its kind."""
+        if isinstance(job.params, TrainParams) and job.key in self._plan.later:
+            return f" to step {job.params.step}"
+        read = self._plan.jobs.get(job.inputs[0]) if isinstance(job.params, ScoreParams) else None
+        step = read.params.step if read is not None and isinstance(read.params, TrainParams) else 0
+        return f" at step {step}" if step else ""
 
     def _network(self, cell: PlannedCell) -> str:
         architecture, dataset = cell.labels["architecture"], cell.labels["dataset"]
@@ -62,5 +76,8 @@ def _what(job: Job, cell: PlannedCell) -> str:
         return f"unpruned {seed}"
     if isinstance(params, ScoreParams):
         return f"{params.scorer.name} {seed}"
-    method = "+".join(filter(None, (cell.labels["method"], cell.labels.get("ablations", ""))))
+    labels = cell.labels
+    scored_at = f"at-{labels['score_at']}" if labels.get("score_at") else ""
+    words = (labels["method"], labels.get("find", ""), scored_at, labels.get("ablations", ""))
+    method = "+".join(filter(None, words))
     return f"{'unpruned' if method == 'none' else f'{method} d{float(cell.density):.4g}'} {seed}"

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,36 +24,9 @@ from prunebench.engine.on_ray.cluster import joined
 from prunebench.engine.on_ray.nodes import nodes_for
 from prunebench.engine.on_ray.remote import Remote
 from prunebench.engine.on_ray.values import Came, Needs, Orders
+from tests.engine.on_ray.conftest import OBJECTS
 
 pytest.importorskip("ray")
-
-OBJECTS = 80 * 2**20
-"""Bytes of a node's object store: what jobs make goes to prunebench's store."""
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A head that runs no jobs, and two nodes of one core each; all of it is gone afterwards."""
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    from ray import cloudpickle
-    from ray.cluster_utils import Cluster
-
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    head = {"num_cpus": 0, "object_store_memory": OBJECTS, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    for _ in range(2):
-        cluster.add_node(num_cpus=1, object_store_memory=OBJECTS)
-    try:
-        yield cluster
-    finally:
-        cluster.shutdown()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        left = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
-        _, alive = psutil.wait_procs(left, timeout=20)
-        assert not alive
 
 
 def run(project: Any, cluster: Any, path: Path, store: str = "store", **options: Any) -> Outcome:
@@ -177,6 +150,8 @@ def test_every_job_computes_on_the_gpu_that_ray_gave_it_and_no_process_of_rays_e
     project: Any, cluster: Any
 ) -> None:
     """Ray pairs idle processes with GPUs as they come. A GPU is shared by as many jobs as were asked for."""
+    cloudpickle = pytest.importorskip("ray.cloudpickle")
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     needs, starts = Needs(1, gpus=1, share=2), project.folder / "starts"
     orders = Orders(run="r", request="{}", frozen=str(starts), since="", needs=needs)
     node = cluster.add_node(num_cpus=6, num_gpus=3, object_store_memory=OBJECTS)

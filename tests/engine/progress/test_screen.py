@@ -172,6 +172,11 @@ def test_jobs_are_called_what_people_call_them(project: Any) -> None:
         "record digits-mlp unpruned s0",
     } <= called
     assert names("ab" * 32) == "job abababababab"
+    assert len(called) == len(plan.jobs), "each by a name of its own"
+    steps = {job.params.step for job in plan.jobs.values() if job.kind == "train" and not job.prunes}
+    end = max(steps)
+    assert {f"train digits-mlp unpruned s0 to step {step}" for step in steps - {end}} <= called
+    assert f"score digits-mlp magnitude s0 at step {end}" in called
 
 
 def test_a_look_sees_what_a_worker_says_of_the_job_that_it_is_at(
