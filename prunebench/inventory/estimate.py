@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.cores import usable_cores
+from prunebench.inventory.gpu_peaks import TERAFLOPS, peak
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import TrainParams
@@ -30,35 +31,11 @@ __all__ = [
     "marginal",
     "measured_rate",
     "newest_first",
-    "peak",
     "planned_steps",
 ]
 
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
 """Multiply-accumulates a second: of one thread; of a GPU of an unknown model, busy with small networks."""
-
-TERAFLOPS = {
-    "GTX 1080 Ti": 11.3,
-    "P100": 9.5,
-    "V100": 15.7,
-    "T4": 8.1,
-    "RTX 2080 Ti": 13.4,
-    "A100": 19.5,
-    "RTX 3090": 35.6,
-    "A10": 31.2,
-    "A40": 37.4,
-    "A6000": 38.7,
-    "RTX 4090": 82.6,
-    "L4": 30.3,
-    "L40": 90.5,
-    "L40S": 91.6,
-    "H100 PCIe": 51.2,
-    "H100": 66.9,
-    "H200": 66.9,
-    "GH200": 66.9,
-    "RTX 5090": 104.8,
-}
-"""What makers state of their GPUs in float32 (not TF32), by a part of the model's name."""
 
 _OF_PEAK = 500e9 / (TERAFLOPS["V100"] * 0.5e12)
 """The part of what a GPU could do that small networks get out of it."""
@@ -232,12 +209,6 @@ def _of_gpu(model: str) -> float:
     """Return the multiply-accumulates a second that are assumed of a GPU, by its model's name."""
     most = peak(model)
     return ASSUMED["cuda"] if most is None else most * _OF_PEAK
-
-
-def peak(model: str) -> float | None:
-    """Return the multiply-accumulates a second that a GPU could make, by its model's name; None: unknown."""
-    known = max((name for name in TERAFLOPS if name in model), key=len, default="")
-    return TERAFLOPS[known] * 0.5e12 if known else None
 
 
 def _on_the_gpu(plan: Plan, key: str, rate: Rate, seconds: float) -> float:
