@@ -52,7 +52,7 @@ def set_workspaces() -> None:
 
 
 def has_slot() -> bool:
-    """True if whoever started this worker has given it GPUs of its own (`prunebench.engine.slots`)."""
+    """True if whoever started this worker gave it GPUs of its own (`prunebench.engine.devices.slots`)."""
     return SHARED_BY in os.environ
 
 

@@ -14,7 +14,7 @@ from prunebench.amounts import (
 )
 from prunebench.cli._options import Size
 from prunebench.cli._times import Length
-from prunebench.engine.limits import parse_memory
+from prunebench.engine.guarding.limits import parse_memory
 from prunebench.engine.on_slurm.options import memory_of, minutes_of
 from prunebench.errors import UsageError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prunebench.checks.outcomes import Verdicts
     from prunebench.cli._overview import Overview
-    from prunebench.engine.run import Outcome
+    from prunebench.engine.on_pytest.run import Outcome
     from prunebench.inventory.snapshot import Snapshot
 
 __all__ = ["failing", "judged", "report", "summary"]

@@ -189,7 +189,7 @@ class _Device(_Text):
     name = "device"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from prunebench.engine.device import parse_device
+        from prunebench.engine.devices.device import parse_device
 
         return parse_device(str(value))
 
@@ -265,7 +265,7 @@ class _Memory(_Text):
     name = "memory"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from prunebench.engine.limits import parse_memory
+        from prunebench.engine.guarding.limits import parse_memory
 
         return value if isinstance(value, int) else parse_memory(str(value), "--memory-limit")
 
@@ -350,7 +350,7 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
 
 def _device(options: Mapping[str, Any]) -> str:
     """Return the device to work on; where cells are made elsewhere, "auto" is for whoever makes them."""
-    from prunebench.engine.device import resolve_device
+    from prunebench.engine.devices.device import resolve_device
 
     device = str(options.get("device", "cpu"))
     return device if options.get("engine", "local") != "local" else resolve_device(device)

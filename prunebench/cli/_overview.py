@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.cli._output import amount, between, complain, counted, say, say_smoke
+from prunebench.engine.devices.slots import ONE, Workforce
 from prunebench.engine.session import Session
-from prunebench.engine.slots import ONE, Workforce
 from prunebench.inventory.again import Redo, keep_aside, to_redo
 from prunebench.inventory.estimate import Estimate, estimate
 from prunebench.inventory.frozen import previous_plans
@@ -58,7 +58,7 @@ class Overview:
 
         Raises: UsageError for a selection that is none, and a method that no selected cell is of.
         """
-        from prunebench.engine.selection import select
+        from prunebench.engine.on_pytest.selection import select
 
         root = Path(session.request.store)
         store = Store.open(root, create=False, write=False, absent_ok=True, mend=mend)

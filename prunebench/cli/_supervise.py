@@ -24,7 +24,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from prunebench.cli._output import complain
-from prunebench.engine.own_process import DEATHS, file_in_memory
+from prunebench.engine.guarding.own_process import DEATHS, file_in_memory
 from prunebench.stopping import AGAIN
 
 __all__ = ["Work", "supervised"]

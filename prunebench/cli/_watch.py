@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prunebench.cli._suite_plan import SuitePlan
-from prunebench.engine.progress import Look, Progress, Running, State
+from prunebench.engine.progress.progress import Look, Progress, Running, State
 
 __all__ = ["running_rows", "watch"]
 
@@ -68,7 +68,7 @@ class _Follower:
     """Looks at a store and reckons how far a plan is."""
 
     def __init__(self, shown: SuitePlan, device: str) -> None:
-        from prunebench.engine.looks import Looker
+        from prunebench.engine.progress.looks import Looker
         from prunebench.engine.since import LastRuns
 
         self._looker = Looker(shown.store, since=LastRuns(shown.plan, shown.store))
@@ -120,14 +120,14 @@ class _Lines(_View):
 
     def follow(self, shown: SuitePlan) -> None:
         """Show states of this plan from here on."""
-        from prunebench.engine.job_names import JobNames
+        from prunebench.engine.progress.job_names import JobNames
 
         self._shown, self._names = shown, JobNames(shown.plan, shown.cells)
 
     def show(self, state: State) -> None:
         """Print a line."""
         from prunebench.cli._output import SCHEMA, say
-        from prunebench.engine.display import line_of
+        from prunebench.engine.progress.display import line_of
 
         if self._as_json:
             say(json.dumps({"schema": SCHEMA, **as_values(state, self._shown, self._names)}))
@@ -150,8 +150,8 @@ class _Board(_View):
 
     def follow(self, shown: SuitePlan) -> None:
         """Show states of this plan from here on."""
-        from prunebench.engine.display import Board
-        from prunebench.engine.job_names import JobNames
+        from prunebench.engine.progress.display import Board
+        from prunebench.engine.progress.job_names import JobNames
         from prunebench.store import host_name
 
         self._shown = shown

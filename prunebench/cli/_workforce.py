@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from prunebench.cores import usable_cores
-from prunebench.engine.slots import Workforce
+from prunebench.engine.devices.slots import Workforce
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
@@ -22,8 +22,8 @@ def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
 
     Raises: UsageError.
     """
-    from prunebench.engine.gpus import gpus_here
-    from prunebench.engine.slots import workforce
+    from prunebench.engine.devices.gpus import gpus_here
+    from prunebench.engine.devices.slots import workforce
 
     asked, per_gpu = options["workers"], options["workers_per_gpu"]
     if options.get("engine", "local") != "local":
@@ -48,9 +48,9 @@ def settle(overview: Overview, options: Mapping[str, Any]) -> str:
     request = overview.session.request
     if options["workers_per_gpu"] != "auto" or request.device == "cpu" or not overview.remaining:
         return ""
-    from prunebench.engine.device import index_of
-    from prunebench.engine.gpus import gpus_here
-    from prunebench.engine.sharing import workers_a_gpu
+    from prunebench.engine.devices.device import index_of
+    from prunebench.engine.devices.gpus import gpus_here
+    from prunebench.engine.devices.sharing import workers_a_gpu
     from prunebench.inventory.fitting import most_needed
     from prunebench.inventory.sharing import done_together, seconds_a_step
 

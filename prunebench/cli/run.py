@@ -28,7 +28,7 @@ from prunebench.cli._workforce import settle, workforce_of
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.fronts import Front
-    from prunebench.engine.run import Earlier, Outcome
+    from prunebench.engine.on_pytest.run import Earlier, Outcome
 
 __all__ = ["command"]
 
@@ -92,7 +92,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
-    from prunebench.engine.own_process import may_be_killed
+    from prunebench.engine.guarding.own_process import may_be_killed
     from prunebench.errors import PluginError
 
     if not work.alone:
@@ -136,9 +136,9 @@ def _run(
     from prunebench.cli._ending import summary
     from prunebench.cli._output import complain, problems, say
     from prunebench.cli._overview import Overview
-    from prunebench.engine.run import Outcome, run_cells
+    from prunebench.engine.devices.together import check_devices
+    from prunebench.engine.on_pytest.run import Outcome, run_cells
     from prunebench.engine.session import Session, slots_of
-    from prunebench.engine.together import check_devices
     from prunebench.errors import StoreError
     from prunebench.store import Store, now_text
 
@@ -237,7 +237,7 @@ def _told(
 
 def _earlier(overview: Overview, work: Work) -> Earlier | None:
     """Return what a process of this run that died said of its start; say it for the next one."""
-    from prunebench.engine.run import Earlier
+    from prunebench.engine.on_pytest.run import Earlier
 
     if work.said:
         said = work.said

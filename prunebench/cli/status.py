@@ -78,8 +78,8 @@ def command(
     from prunebench.cli._suite_plan import say_added, suite_plan
     from prunebench.cli._verdicts import as_counts, say_standing, verdicts_if_any
     from prunebench.cli._watch import running_rows
-    from prunebench.engine.job_names import JobNames
-    from prunebench.engine.looks import running_of
+    from prunebench.engine.progress.job_names import JobNames
+    from prunebench.engine.progress.looks import running_of
     from prunebench.inventory.rows import rows
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.smoke import limit_of

@@ -115,7 +115,7 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
-    from prunebench.engine.own_process import may_be_killed
+    from prunebench.engine.guarding.own_process import may_be_killed
     from prunebench.errors import PluginError
 
     if not work.alone:

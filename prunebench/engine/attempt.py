@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from prunebench import stopping
-from prunebench.engine.device_errors import advice, forget, is_device_lost
+from prunebench.engine.devices.errors import advice, forget, is_device_lost
 from prunebench.engine.failures import JobFailed, NotHere, full_disk
-from prunebench.engine.guard import TimedOut
+from prunebench.engine.guarding.guard import TimedOut
 from prunebench.engine.printed import printed_to
 from prunebench.errors import PrunebenchError
 from prunebench.faults import place_of, said

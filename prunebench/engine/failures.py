@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prunebench.engine.own_process import DEATHS
+from prunebench.engine.guarding.own_process import DEATHS
 from prunebench.engine.since import Since
 from prunebench.errors import PrunebenchError, UsageError, readable
 

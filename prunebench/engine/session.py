@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunebench.engine.device import check_device, resolve_device
-from prunebench.engine.gpus import gpus_here
-from prunebench.engine.slots import Slot, Workforce, shared_slots
+from prunebench.engine.devices.device import check_device, resolve_device
+from prunebench.engine.devices.gpus import gpus_here
+from prunebench.engine.devices.slots import Slot, Workforce, shared_slots
 from prunebench.errors import DataError, PluginError
 from prunebench.host.datasets import parse_dataset
 from prunebench.inventory.frozen import freeze
@@ -177,7 +177,7 @@ class Session:
 
         As those whose data are missing they are left to others, or fail with that.
         """
-        from prunebench.engine.together import too_few_devices
+        from prunebench.engine.devices.together import too_few_devices
 
         few = too_few_devices(self.plan, cells, resolve_device(self.request.device))
         self.plan.unable = {**few, **self._without_gpu(cells)}
@@ -253,9 +253,9 @@ class Session:
 
     def worker(self, store: Store, **options: Any) -> Worker:
         """Return a worker on this plan."""
-        from prunebench.engine.guard import Guard
-        from prunebench.engine.limits import Limits
-        from prunebench.engine.together import run_together
+        from prunebench.engine.devices.together import run_together
+        from prunebench.engine.guarding.guard import Guard
+        from prunebench.engine.guarding.limits import Limits
         from prunebench.engine.worker import Worker
         from prunebench.jobs.context import Context
 

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Literal
 
 from prunebench import stopping
 from prunebench.engine.at_hand import missing_data, session_on
-from prunebench.engine.device import check_device, resolve_device, start_device
+from prunebench.engine.devices.device import check_device, resolve_device, start_device
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.selection import select
+from prunebench.engine.on_pytest.selection import select
+from prunebench.engine.on_pytest.summary import summary
 from prunebench.engine.session import Request
-from prunebench.engine.summary import summary
 from prunebench.errors import DataError, StoreError, UsageError, nearest
 from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed

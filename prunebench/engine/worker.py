@@ -19,9 +19,9 @@ from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, NotHere, WorkerLost, failing
-from prunebench.engine.guard import Guard
+from prunebench.engine.guarding.guard import Guard
+from prunebench.engine.progress.telling import Telling
 from prunebench.engine.since import Since
-from prunebench.engine.telling import Telling
 from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds

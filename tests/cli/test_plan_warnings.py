@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from prunebench.engine import gpus
+from prunebench.engine.devices import gpus
 from prunebench.inventory import slow_scoring
 from prunebench.inventory.fitting import RESERVE
 

@@ -10,8 +10,8 @@ import pytest
 from prunebench.cli import _workforce
 from prunebench.cli._overview import Overview
 from prunebench.cli._workforce import settle, workforce_of
-from prunebench.engine import gpus
-from prunebench.engine.gpus import Gpu
+from prunebench.engine.devices import gpus
+from prunebench.engine.devices.gpus import Gpu
 from prunebench.errors import UsageError
 
 TWO = [

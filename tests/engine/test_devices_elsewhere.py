@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from prunebench.engine import together, together_process
+from prunebench.engine.devices import together, together_process
+from prunebench.engine.devices.gpus import Gpu
+from prunebench.engine.devices.slots import make_slots
+from prunebench.engine.devices.together_errors import EXIT_FULL, as_plain, raised_again
 from prunebench.engine.failures import NotHere, full_disk
-from prunebench.engine.gpus import Gpu
-from prunebench.engine.slots import make_slots
-from prunebench.engine.together_errors import EXIT_FULL, as_plain, raised_again
 from prunebench.engine.work_plan import Asked, serve
 from prunebench.errors import ComponentError, DataError, UsageError
 from prunebench.jobs.context import InputChanged, InputRefused

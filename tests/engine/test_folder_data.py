@@ -10,7 +10,7 @@ import orjson
 import pytest
 from PIL import Image
 
-from prunebench.engine.run import run_cells
+from prunebench.engine.on_pytest.run import run_cells
 from prunebench.errors import DataError
 from prunebench.plan import Plan
 from prunebench.plan.facts import ABSENT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.run import run_cells
+from prunebench.engine.on_pytest.run import run_cells
 from prunebench.errors import DataError
 from prunebench.plan.facts import ABSENT
 

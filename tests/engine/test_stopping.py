@@ -14,7 +14,7 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.run import run_cells
+from prunebench.engine.on_pytest.run import run_cells
 from prunebench.errors import StoreError
 
 SCORER = '''

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from prunebench.engine.failures import JobFailed
     from prunebench.engine.fronts import Assignment
     from prunebench.engine.fronts.watch import Watch
-    from prunebench.engine.job_names import JobNames
     from prunebench.engine.on_ray.remote import Remote
+    from prunebench.engine.progress.job_names import JobNames
     from prunebench.engine.work import Work
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
@@ -119,8 +119,8 @@ class RayFront:
 
     def _drive(self, assignment: Assignment, watch: Watch, hands: Remote) -> None:
         """Have the jobs of all cells made, again where a result was gone when it was to be told of."""
+        from prunebench.engine.on_pytest.summary import summary
         from prunebench.engine.on_ray.driver import Driver
-        from prunebench.engine.summary import summary
 
         session, store = assignment.session, assignment.store
         worker = session.worker(store, given_up=dict(assignment.given_up), since=assignment.since)
@@ -184,7 +184,7 @@ def _on_gpu(assignment: Assignment, needs: Needs) -> frozenset[str]:
 
 
 def _names(assignment: Assignment) -> JobNames:
-    from prunebench.engine.job_names import JobNames
+    from prunebench.engine.progress.job_names import JobNames
 
     return JobNames(assignment.session.plan, assignment.cells)
 

@@ -18,7 +18,7 @@ from multiprocessing import Pipe
 from typing import Any
 
 from prunebench import stopping
-from prunebench.engine.gpus import VISIBLE
+from prunebench.engine.devices.gpus import VISIBLE
 
 __all__ = ["Died", "Maker"]
 

@@ -44,7 +44,7 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGALRM", "SIGPIPE")
 
 def main() -> None:
     """Answer what is asked through the pipe whose number is the program's argument, until that is closed."""
-    from prunebench.engine.own_process import may_be_killed
+    from prunebench.engine.guarding.own_process import may_be_killed
 
     _signals_as_usual()
     may_be_killed()
@@ -133,7 +133,7 @@ def _uses_gpu(worker: Worker) -> bool:
 
 def _ready(orders: Orders) -> Worker:
     """Return this process's worker for the run, once its device does what it is told."""
-    from prunebench.engine.device import start_device
+    from prunebench.engine.devices.device import start_device
 
     worker = _worker(orders)
     if not _process.started:

@@ -18,12 +18,12 @@ import psutil
 import pytest
 
 from prunebench import stopping
+from prunebench.engine.on_pytest.run import Outcome, run_cells
 from prunebench.engine.on_ray import RayFront
 from prunebench.engine.on_ray.cluster import joined
 from prunebench.engine.on_ray.nodes import nodes_for
 from prunebench.engine.on_ray.remote import Remote
 from prunebench.engine.on_ray.values import Came, Needs, Orders
-from prunebench.engine.run import Outcome, run_cells
 
 pytest.importorskip("ray")
 

@@ -1,0 +1,1 @@
+"""What ends a worker that hangs, eats all memory, or leaves processes behind."""
