@@ -11,7 +11,7 @@ from prunebench.amounts import spelled_bytes
 from prunebench.cli._doctor import Finding
 from prunebench.cli._output import counted
 from prunebench.cores import cores_allowed, physical_cores, usable_cores
-from prunebench.engine.guarding.guard_process import available_memory
+from prunebench.engine.guarding.memory import available_memory
 
 __all__ = ["findings"]
 

@@ -22,6 +22,7 @@ from prunebench.engine.devices.slots import Slot, workforce
 from prunebench.engine.failures import WorkerLost
 from prunebench.engine.on_pytest.suites import Notice, request_for, suites_of
 from prunebench.errors import PrunebenchError
+from prunebench.process import EXIT_REPLACE
 
 __all__ = [
     "LEFT",
@@ -33,9 +34,6 @@ __all__ = [
     "start_or_leave",
     "workers_of_suites",
 ]
-
-EXIT_LOST = 75
-"""The exit code of a process that another should take the place of, by BSD's sysexits."""
 
 IN_A_ROW = 5
 """So many workers may lose their GPU one after another, with no cell done meanwhile."""
@@ -79,7 +77,7 @@ def _leave(config: pytest.Config, lost: WorkerLost) -> NoReturn:
     kwargs = {"warning_message": message, "when": "runtest", "nodeid": worker, "location": None}
     config.hook.pytest_warning_recorded.call_historic(kwargs=kwargs)
     sys.stderr.flush()
-    os._exit(EXIT_LOST)  # Python's own goodbye would wait for the GPU
+    os._exit(EXIT_REPLACE)  # Python's own goodbye would wait for the GPU
 
 
 class LostWorkers:

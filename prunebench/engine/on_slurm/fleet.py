@@ -15,6 +15,7 @@ from prunebench import stopping
 from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.fronts import Assignment
 from prunebench.engine.fronts.watch import Watch
+from prunebench.engine.guarding.limits import Limits
 from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue, Queue
@@ -176,13 +177,15 @@ class Fleet:
         return "prunebench-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", suite)[:50]
 
     def _arguments(self, submission: Submission) -> list[str]:
-        """Return what `prunebench work` is told."""
+        """Return what `prunebench work` is told, besides what the plan says: what makes it, plugins too."""
         request = self._assignment.session.request
+        limits = Limits(request.job_timeout, request.memory_limit)
         keep = ["--keep-states"] if request.keep_states else []
         return [
             str(self._assignment.session.frozen),
             *("--data", request.data, "--device", self._wishes.device, "--threads", str(request.threads)),
             *("--run", self._assignment.since, "--cells", str(submission.cells_file)),
+            *limits.as_options(),
             *keep,
         ]
 

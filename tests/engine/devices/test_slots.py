@@ -272,5 +272,5 @@ def test_a_gpu_that_does_not_work_ends_the_run_after_a_few_tries(project: Any):
         [sys.executable, "-c", program], cwd=project.folder, capture_output=True, text=True, timeout=300
     )
     last = done.stderr[done.stderr.index("workers cannot start: ") :]
-    assert "3 in a row died before they had read the plan. It wrote:" in last
+    assert "3 in a row died before they had read the plan; the last left with exit code 1. It wrote:" in last
     assert "cuda does not work (CUDA_VISIBLE_DEVICES is 'GPU-x'): Torch not compiled with CUDA" in last
