@@ -28,6 +28,7 @@ from prunebench.engine.devices.together_errors import EXIT_FULL, raised_again
 from prunebench.engine.failures import NotHere
 from prunebench.errors import ComponentError, UsageError
 from prunebench.plan.params import TrainParams
+from prunebench.process import how_ended
 
 if TYPE_CHECKING:
     from prunebench.engine.session import Request
@@ -172,7 +173,7 @@ def _started(folder: Path, devices: list[str], log: Path) -> Iterator[list[subpr
     try:
         with log.open("ab") as output:
             for number, device in enumerate(devices):
-                command = [sys.executable, "-m", "prunebench.engine.devices.together_process"]
+                command = [sys.executable, "-m", f"{__package__}.together_process"]
                 team.append(
                     subprocess.Popen(
                         [*command, str(folder), str(number), device],
@@ -239,16 +240,10 @@ def _error(team: list[subprocess.Popen[bytes]], folder: Path) -> Exception:
             said.append({**json.loads((folder / f"error-{number}").read_bytes()), "number": number})
         except (OSError, ValueError):
             if process.poll():
-                silent.append(f"process {number + 1} of {len(team)} {_how(process.returncode)}")
+                silent.append(f"process {number + 1} of {len(team)} {how_ended(process.returncode)}")
     own = [one for one in said if not one["of_others"]]
     if own:
         return raised_again(own[0], f"process {own[0]['number'] + 1} of {len(team)}")
     if silent:
         return ComponentError(f"trained on {len(team)} devices: {', '.join(silent)}")
     return ComponentError(f"trained on {len(team)} devices: {said[0]['message']}")
-
-
-def _how(code: int) -> str:
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"left with exit code {code}"
