@@ -176,7 +176,7 @@ class _Run:
             session,
             keyword=options["keyword"],
             last_failed=options["lf"],
-            workforce=workforce_of(options, session.request),
+            workforce=workforce_of(options, session.request, front),
             again=() if work.said else options["again"],  # one that died has kept aside what was there
         )
         began = float(work.said.get("began", time.monotonic()))
@@ -234,7 +234,8 @@ class _Run:
         from prunebench.store import Store
 
         session, to_do = self.overview.session, self.to_do
-        check_devices(session.plan, to_do, session.request.device, self.options["gpus_per_worker"])
+        workforce = self.overview.workforce
+        check_devices(session.plan, to_do, workforce.device or session.request.device, workforce.each)
         self.overview.refuse_running()
         Store.check(session.request.store)
         session.ready(to_do, here=self.front is None)

@@ -173,7 +173,7 @@ def _started(folder: Path, devices: list[str], log: Path) -> Iterator[list[subpr
     try:
         with log.open("ab") as output:
             for number, device in enumerate(devices):
-                command = [sys.executable, "-m", "prunebench.engine.devices.together_process"]
+                command = [sys.executable, "-m", f"{__package__}.together_process"]
                 team.append(
                     subprocess.Popen(
                         [*command, str(folder), str(number), device],

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.on_ray.cluster import checked_address, joined
 from prunebench.engine.on_ray.values import Needs, Orders
 from prunebench.errors import PrunebenchError, UsageError
@@ -100,6 +101,7 @@ class RayFront:
 
     def _tried(self, session: Session, cells: Sequence[PlannedCell]) -> _Joined:
         """Find nodes that are large enough, and let each try the plan, from a store that is but for that."""
+        from prunebench.engine.devices.together import check_devices
         from prunebench.engine.on_ray.nodes import checked, nodes_for
         from prunebench.store import trial_store
 
@@ -110,6 +112,7 @@ class RayFront:
             nodes = nodes_for(needs)
         if not nodes:
             raise UsageError(self._no_room(needs))
+        check_devices(session.plan, cells, "cuda" if needs.gpus else "cpu", needs.gpus)
         on_gpu = _on_gpu(session, cells, needs)
         root = session.request.store
         with trial_store(root) as store:
@@ -117,6 +120,32 @@ class RayFront:
             there.freeze(store)
             orders = checked(nodes, Path(root), self._orders(there, cells, needs))
         return _Joined(needs, nodes, on_gpu, orders.versions)
+
+    def workforce(self) -> Workforce:
+        """Return about how many jobs run at once, and on what: of a cluster it is known once it is joined."""
+        from prunebench.cores import usable_cores
+        from prunebench.engine.devices.gpus import gpus_here
+
+        needs, here = self.needs, gpus_here() if self.needs.gpus else []
+        if needs.gpus and not here and self.anywhere:
+            needs = Needs(needs.cpus)
+        if self.address is None:
+            cores, gpus = max(usable_cores(), needs.cpus), len(here) if needs.gpus else 0
+            slots = max(1, needs.slots({"CPU": cores, "GPU": gpus}))
+            workers, unsure = min(self.workers or slots, slots) if needs.gpus else self.workers or slots, ""
+        else:
+            workers = self.workers or 1
+            cores, gpus = workers * needs.cpus, -(-workers * needs.gpus // needs.share)
+            unsure = "" if self.workers else "of one job at once, as it is not known yet how many"
+        return Workforce(
+            workers,
+            gpus=gpus,
+            model=here[0].model if here else "",
+            each=needs.gpus or 1,
+            device="cuda" if needs.gpus else "cpu",
+            cores=cores,
+            unsure=unsure,
+        )
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Get the cells made. Raises: Stopped."""

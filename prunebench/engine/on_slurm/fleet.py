@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench import stopping
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.fronts import Assignment
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.guarding.limits import Limits
@@ -54,6 +55,19 @@ class SlurmFront:
 
     def __init__(self, wishes: Wishes, open_queue: OpenQueue) -> None:
         self._wishes, self._open_queue = wishes, open_queue
+
+    def workforce(self) -> Workforce:
+        """Return the pilots: each has cores, and perhaps GPUs, of its own."""
+        wishes = self._wishes
+        on_gpu = wishes.device != "cpu"
+        return Workforce(
+            wishes.workers,
+            gpus=wishes.workers * wishes.gpus if on_gpu else 0,
+            model=wishes.model,
+            each=wishes.gpus,
+            device=wishes.device,
+            cores=wishes.workers * wishes.cores,
+        )
 
     @contextmanager
     def ready(self, session: Session, cells: Sequence[PlannedCell]) -> Iterator[None]:
