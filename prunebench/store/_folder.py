@@ -211,8 +211,8 @@ class Folder:
         left, self._left, self.mend = self._left, [], True
         files = {str(path.relative_to(self.root)) for path, _, _ in left}
         self.found[:] = [one for one in self.found if one.file not in files]
-        for path, reason, found in left:
-            self.set_aside(path, reason, found)
+        for path, reason, status in left:
+            self.set_aside(path, reason, status)
 
     def _note(self, file: str, reason: str, aside: Path | None) -> None:
         note = SetAside(file, reason, aside)
