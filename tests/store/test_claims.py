@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -242,6 +243,32 @@ def test_a_lost_claim_is_noticed_and_left_to_its_taker(store: Store, key: str, u
     claim.release()
     assert path.exists()
     assert path.stat().st_mtime == before
+
+
+@pytest.mark.parametrize(
+    ("code", "taken", "lost"),
+    [(errno.ESTALE, True, True), (errno.ESTALE, False, False), (errno.EIO, True, False)],
+    ids=["removed by another host", "the server has started anew", "the file system is away"],
+)
+def test_a_claim_is_lost_only_where_another_has_its_name(
+    store: Store, key: str, until: Until, monkeypatch: pytest.MonkeyPatch, code: int, taken: bool, lost: bool
+) -> None:
+    """On NFS a file that another host has removed is stale: touching it fails with that."""
+    claim = store.claim(key, stale_after=0.1)
+    assert claim is not None
+    beats = []
+
+    def touch() -> None:
+        beats.append(code)
+        raise OSError(code, os.strerror(code))
+
+    if taken:
+        path_of(store, key).unlink()
+        foreign(store, key, 0)
+    monkeypatch.setattr(claim, "_touch", touch)
+    until(lambda: claim.lost if lost else len(beats) > 3)
+    assert claim.lost == lost
+    claim.release()
 
 
 def test_a_dead_takers_mark_blocks_nobody(store: Store, key: str, clock: Clock) -> None:

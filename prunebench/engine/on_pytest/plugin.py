@@ -150,6 +150,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return SuiteFile.from_parent(parent, path=file_path)
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Say how many workers `-n auto` is where pytest runs suites: as many as `prunebench run` would start."""
+    from prunebench.engine.on_pytest.gpus import workers_of_suites
+
+    return workers_of_suites(config)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
     """Give the workers of suites that run on GPUs their slots; `prunebench run` has chosen its own."""

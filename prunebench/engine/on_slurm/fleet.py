@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench import stopping
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.fronts import Assignment
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.guarding.limits import Limits
@@ -49,6 +50,19 @@ class SlurmFront:
 
     def __init__(self, wishes: Wishes, open_queue: OpenQueue) -> None:
         self._wishes, self._open_queue = wishes, open_queue
+
+    def workforce(self) -> Workforce:
+        """Return the pilots: each has cores, and perhaps GPUs, of its own."""
+        wishes = self._wishes
+        on_gpu = wishes.device != "cpu"
+        return Workforce(
+            wishes.workers,
+            gpus=wishes.workers * wishes.gpus if on_gpu else 0,
+            model=wishes.model,
+            each=wishes.gpus,
+            device=wishes.device,
+            cores=wishes.workers * wishes.cores,
+        )
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Submit pilots and wait for the cells, or, detached, only submit them."""
