@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,11 +14,11 @@ from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
     commit,
     folders_for_a_moment,
-    open_fresh,
     reading,
 )
-from prunebench.store._errors import Flaw, Missing
-from prunebench.store._folder import Copying, Folder, SetAside
+from prunebench.store._errors import Missing
+from prunebench.store._folder import Folder, SetAside
+from prunebench.store._format import FORMAT, format_of
 from prunebench.store._logs import Logs
 from prunebench.store._process import Owner
 from prunebench.store._safetensors import Fits as MetaFits
@@ -41,9 +40,6 @@ __all__ = ["FORMAT", "Store"]
 T = TypeVar("T")
 
 _OPTION = " with --store DIR or PRUNEBENCH_STORE"
-
-FORMAT = 1
-"""The newest layout of a store's folder that this version knows."""
 
 
 class Store:
@@ -121,39 +117,7 @@ class Store:
         with reading(root):
             if os.path.exists(root) and not root.is_dir():
                 raise StoreError(f"the store {root} is a file; give a folder{option}")
-        return cls._format(root, option) is not None
-
-    @staticmethod
-    def _format(root: Path, option: str, copy: Copying | None = None) -> int | None:
-        """Return the store's format, or None where there is no store."""
-        path = root / "store.json"
-        copy = copy or Copying(path)
-        try:
-            file = open_fresh(root, path)
-        except Flaw as flaw:
-            raise StoreError(f"{path}: {flaw}; move it away, or give another store{option}") from None
-        if file is None:
-            return None
-        with file:
-            content = file.read(10_000)
-        try:
-            format = orjson.loads(content)["format"]
-        except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-            format = None
-        if type(format) is not int or format < 1:
-            if copy.goes_on():
-                time.sleep(0.05)
-                return Store._format(root, option, copy)
-            raise StoreError(
-                f'{path} is damaged; if {root} is a store, write {{"format": {FORMAT}}} into it, '
-                f"else give another store{option}"
-            )
-        if format > FORMAT:
-            raise StoreError(
-                f"the store {root} has format {format}, this prunebench knows up to {FORMAT}: "
-                f"use a newer prunebench, or give another store{option}"
-            )
-        return format
+        return format_of(root, option) is not None
 
     # -- artifacts ---------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import orjson
 
 from prunebench.store._commit import commit, folders_for_a_moment, temporary
-from prunebench.store.store import FORMAT, Store
+from prunebench.store._format import FORMAT
+from prunebench.store.store import Store
 
 __all__ = ["trial_store"]
 
