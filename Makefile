@@ -36,7 +36,9 @@ benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/data_path.py
 	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/choosing.py
 	$(BIN)/python benchmarks/cached.py
+	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/report.py
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 
 __all__ = [
     "BY_BUS",
     "CUBLAS",
+    "EXIT_REPLACE",
     "ORDER",
     "SHARED_BY",
     "gpus_of_slot",
     "has_slot",
+    "how_ended",
     "prepare_process",
     "set_workspaces",
     "shared_by",
@@ -29,6 +32,23 @@ BY_BUS = "PCI_BUS_ID"
 
 SHARED_BY = "PRUNEBENCH_GPU_SHARED_BY"
 """The variable by which a worker is told how many workers have the same GPUs."""
+
+EXIT_REPLACE = 75
+"""The exit code of a process that another should take the place of, by BSD's sysexits."""
+
+
+def how_ended(code: int) -> str:
+    """Return how a process ended, as a verb for people; `code` is as Python spells it, a signal negative.
+
+    >>> how_ended(3), how_ended(-9)
+    ('left with exit code 3', 'was killed by SIGKILL')
+    """
+    if code >= 0:
+        return f"left with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # of those for programs' own use few have a name
+        return f"was killed by signal {-code}"
 
 
 def prepare_process() -> None:

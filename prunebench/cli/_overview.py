@@ -13,7 +13,7 @@ from prunebench.cli._output import amount, between, complain, counted, say, say_
 from prunebench.engine.devices.slots import ONE, Workforce
 from prunebench.engine.session import Session
 from prunebench.inventory.again import Redo, keep_aside, to_redo
-from prunebench.inventory.estimate import Estimate, estimate
+from prunebench.inventory.estimate import Estimate, Machine, estimate
 from prunebench.inventory.frozen import previous_plans
 from prunebench.inventory.snapshot import Failure, Snapshot
 from prunebench.plan import Earlier, PlannedCell, reason
@@ -97,15 +97,17 @@ class Overview:
     @cached_property
     def estimate(self) -> Estimate:
         """What the selected cells cost."""
-        request = self.session.request
+        request, workforce = self.session.request, self.workforce
         return estimate(
             self.snapshot,
             self.cells,
-            workers=self.workforce.workers,
+            workers=workforce.workers,
             threads=request.threads,
-            device=request.device,
-            gpus=self.workforce.gpus,
-            model=self.workforce.model,
+            device=workforce.device or request.device,
+            machine=None if workforce.cores is None else Machine(workforce.cores, 0.0),
+            gpus=workforce.gpus,
+            model=workforce.model,
+            unsure=workforce.unsure,
         )
 
     @property

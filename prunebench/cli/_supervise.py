@@ -17,22 +17,23 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import click
 
+from prunebench import kin
 from prunebench.cli._output import complain
-from prunebench.engine.guarding.own_process import DEATHS, file_in_memory
+from prunebench.engine.guarding.own_process import DEATHS, end_after, file_in_memory
+from prunebench.process import EXIT_REPLACE, how_ended
 from prunebench.stopping import AGAIN
 
 __all__ = ["Work", "supervised"]
 
 _PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-EXIT_LEFT = 75
-"""The exit code of a process that another should take the place of, by BSD's sysexits."""
 
 REMINDER = 1.0
 """Seconds after which a process that has not ended is told again."""
@@ -93,7 +94,7 @@ class Work:
             self.say(left=given_up)
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
-            os._exit(EXIT_LEFT)
+            os._exit(EXIT_REPLACE)
 
     def end_at_once(self, code: int) -> None:
         """End a process of its own without Python's goodbye to every module, which takes a second."""
@@ -119,6 +120,9 @@ def supervised() -> Work:
     ):
         return Work()
     work = Work(alone=False)
+    kin.adopt()  # what the working process leaves behind comes to this one
+    kin.end(kin.leftovers())
+    before = frozenset(kin.descendants_of(os.getpid()).items())
     handlers = {number: signal.getsignal(number) for number in _PASSED_ON}
     while True:
         for stream in (sys.stdout, sys.stderr):
@@ -133,18 +137,21 @@ def supervised() -> Work:
             os.close(held)
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
+            end_after(partial(_until_closed, alive))
             atexit.register(_write, from_child, b".")
             work.pipe = from_child
             return work
         os.close(from_child)
         os.close(alive)
-        watch = _Watch(child)
+        watch = _Watch(child, before)
         status, ended = watch.until_it_ends(to_us)
         os.close(to_us)
         os.close(held)
+        code = os.waitstatus_to_exitcode(status)
+        if os.getpid() != 1:  # a container's first process has children that others started in there
+            kin.end_all(before, patience=0.0 if ended or watch.signals else kin.PATIENCE)
         if ended:
-            _exit(os.waitstatus_to_exitcode(status))
+            _exit(code)
         if watch.signals:
             complain("Stopped at once.")
             _exit(-watch.signals[0])
@@ -152,7 +159,7 @@ def supervised() -> Work:
             notes.seek(0)
             begun = len(work.noted.get("begun", ()))
             work.read(notes)
-        buried = _bury(work.said["store"], child) if work.said else {}
+        buried = _bury(work.said["store"], child, code) if work.said else {}
         left = work.said.pop("left", {})
         work.deaths.update(list(buried))
         for key, (error, final) in buried.items():
@@ -160,15 +167,17 @@ def supervised() -> Work:
                 work.given_up[key] = error
         work.given_up |= left
         if not buried and not left and len(work.noted.get("begun", ())) == begun:
-            complain(f"a plugin's code ended the run: the process {_how(status)}", label="Error")
+            complain(
+                f"a plugin's code ended the run: the process {how_ended(code)} before it was through",
+                label="Error",
+            )
             _exit(1)
 
 
-def _die_with_parent(alive: int) -> None:
-    """Wait until the other end is closed, as it is when the parent is gone; then end here too."""
+def _until_closed(alive: int) -> None:
+    """Wait until the other end is closed, as it is when the parent is gone."""
     with contextlib.suppress(OSError):
         os.read(alive, 1)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _write(pipe: int, sign: bytes) -> None:
@@ -179,8 +188,11 @@ def _write(pipe: int, sign: bytes) -> None:
 class _Watch:
     """Passes signals on to a child until it ends."""
 
-    def __init__(self, child: int) -> None:
+    def __init__(self, child: int, before: Collection[tuple[int, str]]) -> None:
         self.child = child
+        """0 once it has ended."""
+        self.before = before
+        """Processes that were there before it, and have nothing to do with it."""
         self.signals: list[int] = []
         self._first = 0.0
         for number in _PASSED_ON:
@@ -194,19 +206,24 @@ class _Watch:
             signal.signal(signal.SIGALRM, self._remind)
             signal.setitimer(signal.ITIMER_REAL, REMINDER, REMINDER)
         elif time.monotonic() - self._first > AGAIN:
-            _kill(self.child)
+            kin.send(kin.descendants_of(os.getpid(), self.before), signal.SIGKILL)
             return
         self.signals.append(number)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.child, number)
+        self._tell(number)
 
     def _remind(self, _number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.child, self.signals[0])
+        self._tell(self.signals[0])
+
+    def _tell(self, number: int) -> None:
+        if self.child:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.child, number)
 
     def until_it_ends(self, pipe: int) -> tuple[int, bool]:
         """Return the child's status, and True if it had announced its end."""
-        _, status = os.waitpid(self.child, 0)
+        while (ended := os.waitpid(-1, 0))[0] != self.child:
+            pass  # one of those that the child had left behind
+        self.child, status = 0, ended[1]
         signal.setitimer(signal.ITIMER_REAL, 0)
         os.set_blocking(pipe, False)  # whatever the child started may hold the other end
         try:
@@ -215,18 +232,7 @@ class _Watch:
             return status, False
 
 
-def _kill(process: int) -> None:
-    """Kill a process and all that it started."""
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        root = psutil.Process(process)
-        for one in [*root.children(recursive=True), root]:
-            with contextlib.suppress(psutil.Error):
-                one.kill()
-
-
-def _bury(store: str, process: int) -> dict[str, tuple[str, bool]]:
+def _bury(store: str, process: int, code: int) -> dict[str, tuple[str, bool]]:
     """Write down what a dead process was working on; return it: by key the error, and if it was killed for
     that job's sake.
     """
@@ -234,18 +240,11 @@ def _bury(store: str, process: int) -> dict[str, tuple[str, bool]]:
 
     opened = Store.open(Path(store), create=False)
     errors = {}
-    for key in (path.stem for path in opened.bury()):
+    for key in (path.stem for path in opened.bury({process: code})):
         for attempt in opened.attempts(key)[-1:]:
             if attempt.get("pid") == process:
                 errors[key] = str(attempt.get("error")), attempt.get("job") is not None
     return errors
-
-
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"left with exit code {code} (os._exit) before it was through"
 
 
 def _exit(code: int) -> NoReturn:

@@ -31,12 +31,12 @@ class Warnings:
     def of(cls, overview: Overview, memory: int | None = None, *, sharing: int = 1) -> Warnings:
         """Look at the cells of an overview that are left to do.
 
-        memory: the bytes of a GPU; None: of the one here, where networks train on it
+        memory: the bytes of a GPU; None: of the one here, where networks train on that
         sharing: how many workers have a GPU together
         """
         session = overview.session
         threads, device = session.request.threads, session.request.device
-        if memory is None and device.startswith("cuda"):
+        if memory is None and device.startswith("cuda") and overview.workforce.cores is None:
             memory = _memory_here()
         memory = None if memory is None else memory // sharing
         snapshot, cells = overview.snapshot, overview.cells

@@ -10,15 +10,16 @@ from prunebench.engine.devices.slots import Workforce
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
+    from prunebench.engine.fronts import Front
     from prunebench.engine.session import Request
 
 __all__ = ["settle", "workforce_of"]
 
 
-def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
+def workforce_of(options: Mapping[str, Any], request: Request, front: Front | None = None) -> Workforce:
     """Return the processes that -n and what is beside it mean: how many, and what each may use.
 
-    Where cells are made elsewhere it is the number alone.
+    Where cells are made elsewhere the front says it.
 
     Raises: UsageError.
     """
@@ -26,8 +27,8 @@ def workforce_of(options: Mapping[str, Any], request: Request) -> Workforce:
     from prunebench.engine.devices.slots import workforce
 
     asked, per_gpu = options["workers"], options["workers_per_gpu"]
-    if options.get("engine", "local") != "local":
-        return Workforce(int(asked) if asked and asked != "auto" else 1)
+    if front is not None:
+        return front.workforce()
     return workforce(
         "auto" if asked is None and per_gpu != "1" else asked,
         request.device,

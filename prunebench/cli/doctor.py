@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, suite: str | None, as_json: bool, **options: 
 
 
 def _findings(suite: str | None, options: dict[str, Any]) -> Iterator[Finding]:
-    from prunebench.cli._doctor import data, extras, gpus, machine, plugins, stores
+    from prunebench.cli._doctor import data, extras, gpus, kit, machine, plugins, stores
     from prunebench.cli._options import request_of
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.errors import PluginError
@@ -89,6 +89,7 @@ def _findings(suite: str | None, options: dict[str, Any]) -> Iterator[Finding]:
     store, refused = stores.opened(Path(root))
     if host is not None:
         yield from plugins.findings(host)
+        yield from kit.findings(host, request.with_suite_plugins() if suite else request)
         yield from data.findings(host, Path(data_root(options["data"])), store, needed)
     yield from refused
     yield from stores.findings(Path(root), store) if not any(f.state == "bad" for f in refused) else ()

@@ -27,6 +27,8 @@ _SAYS = {
     "attempts": "failures of jobs that were done since, or are in no plan",
     "logs": "logs of jobs in no plan",
     "times": "times of jobs, but the newest",
+    "runs": "how runs began that are over, but the newest",
+    "pilots": "what was submitted to Slurm that nobody has wanted for a day",
     "leftovers": "what processes left that died while they wrote",
     "states": "weights of pruned networks, and scores, that no job has to read any more",
     "plans": "plans to be forgotten",

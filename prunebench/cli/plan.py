@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from prunebench.cli._engines import chosen_front, engine_options
 from prunebench.cli._options import (
     Size,
     as_json,
@@ -28,6 +29,7 @@ Examples:
   prunebench plan quick                  # the quick suite against the store here
   prunebench plan quick -k snip --cells  # every cell of SNIP, with its key
   prunebench plan quick -n 4             # the time with four workers
+  prunebench plan pai --engine slurm --workers 64 --gres gpu:a100:1
   prunebench plan quick --scorer mine --plugin mine.py
   prunebench plan pai --gpu-memory 80GiB # what does not fit, and what to set
   prunebench plan quick --freeze         # write the plan into the store, for `prunebench work`
@@ -38,6 +40,7 @@ Examples:
 @suite_argument
 @selection_options
 @workers_option
+@engine_options
 @places_options
 @device_options
 @click.option(
@@ -56,8 +59,16 @@ Examples:
     help="Write the plan into the store, as `run` does at its start, for `prunebench work`.",
 )
 @as_json
+@click.pass_context
 def command(
-    suite: str, as_json: bool, all_cells: bool, gpu_memory: int | None, freeze: bool, **options: Any
+    ctx: click.Context,
+    /,
+    suite: str,
+    as_json: bool,
+    all_cells: bool,
+    gpu_memory: int | None,
+    freeze: bool,
+    **options: Any,
 ) -> None:
     """Show what SUITE takes: cells, jobs, what is done, what is not and why, the estimated cost.
 
@@ -75,6 +86,7 @@ def command(
     from prunebench.engine.session import Session
     from prunebench.store import Store
 
+    front = chosen_front(ctx, options)
     session = Session.prepare(request_of(suite, options))
     problems(session.host)
     if freeze:
@@ -83,7 +95,7 @@ def command(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workforce=workforce_of(options, session.request),
+        workforce=workforce_of(options, session.request, front),
         again=options["again"],
     )
     frozen = str(session.freeze(Store.open(session.request.store))) if freeze else None

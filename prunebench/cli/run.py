@@ -151,7 +151,7 @@ def _run(
         session,
         keyword=options["keyword"],
         last_failed=options["lf"],
-        workforce=workforce_of(options, session.request),
+        workforce=workforce_of(options, session.request, front),
         again=() if work.said else options["again"],  # one that died has kept aside what was there
         mend=True,
     )
@@ -171,7 +171,8 @@ def _run(
         if shared:
             say(shared)
     to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
-    check_devices(session.plan, to_do, session.request.device, options["gpus_per_worker"])
+    workforce = overview.workforce
+    check_devices(session.plan, to_do, workforce.device or session.request.device, workforce.each)
     session.ready(to_do, here=front is None)
     store = Store.open(session.request.store)
     began = float(work.said.get("began", time.monotonic()))
@@ -181,7 +182,6 @@ def _run(
     session.freeze(store)
     if not work.said:
         say()
-    workforce = overview.workforce
     outcome = run_cells(
         session,
         store,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prunebench import stopping
 from prunebench.engine.devices.errors import advice, forget, is_device_lost
-from prunebench.engine.failures import JobFailed, NotHere, full_disk
+from prunebench.engine.failures import JobFailed, NotHere, TakenOver, full_disk
 from prunebench.engine.guarding.guard import TimedOut
 from prunebench.engine.printed import printed_to
 from prunebench.errors import PrunebenchError
@@ -50,7 +50,7 @@ def _failure_of(job: Job, context: Context, run: Run, job_log: _JobLog) -> JobFa
     try:
         with printed_to(path), same_process():
             run(job, context)
-    except (Missing, Damaged, InputChanged, NotHere, Unwritable):
+    except (Missing, Damaged, InputChanged, NotHere, TakenOver, Unwritable):
         raise
     except BaseException as error:  # a component may raise anything, SystemExit and its like too
         _raise_if_no_failure(error, path)

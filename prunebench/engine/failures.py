@@ -14,9 +14,13 @@ from prunebench.errors import PrunebenchError, UsageError, readable
 if TYPE_CHECKING:
     from prunebench.plan import Job
 
-__all__ = ["JobFailed", "NotHere", "WorkerLost", "cause_of", "failing", "full_disk"]
+__all__ = ["JobFailed", "NotHere", "TakenOver", "WorkerLost", "cause_of", "failing", "full_disk"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class TakenOver(Exception):
+    """Another process has taken over a job that this one was on, which ends here: no failure."""
 
 
 class NotHere(UsageError):

@@ -11,11 +11,13 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prunebench.errors import StoreError, UsageError
-from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, RunStart, Store, now_text, spelled_time, time_of
+
+if TYPE_CHECKING:
+    from prunebench.plan.plan import Plan
 
 __all__ = ["LastRuns", "Since", "check_run"]
 

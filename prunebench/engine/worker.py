@@ -18,7 +18,7 @@ from functools import cached_property
 from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.failures import JobFailed, NotHere, WorkerLost, failing
+from prunebench.engine.failures import JobFailed, NotHere, TakenOver, WorkerLost, failing
 from prunebench.engine.guarding.guard import Guard
 from prunebench.engine.progress.telling import Telling
 from prunebench.engine.since import Since
@@ -300,9 +300,8 @@ class Worker:
 
     def failed_elsewhere(self, key: str) -> JobFailed | None:
         """Return how a job failed in another process since the run began, None where it has not."""
-        if not self.since or not self.store.has_attempts(key):
-            return None
-        last = failing(self.store.attempts(key), self._since)
+        tried = self.since and self.store.has_attempts(key)
+        last = failing(self.store.attempts(key), self._since) if tried else None
         if last is None:
             return None
         at = str((last["job"] or {}).get("at", ""))
@@ -334,6 +333,8 @@ class Worker:
                 attempt(job, self.context, self._guarded)
         except JobFailed as failed:
             self._fails(failed)
+        except TakenOver:
+            self._held[job.key] = time.monotonic()
         except NotHere as error:
             log.warning("%s", error)
             self._fails(JobFailed(job, str(error)))

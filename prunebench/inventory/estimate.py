@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.cores import usable_cores
+from prunebench.inventory.gpu_peaks import TERAFLOPS, peak
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import TrainParams
@@ -23,40 +25,17 @@ __all__ = [
     "architecture_of",
     "assumed",
     "assumed_seconds",
+    "devices_of",
     "estimate",
     "job_seconds",
     "marginal",
     "measured_rate",
     "newest_first",
-    "peak",
     "planned_steps",
 ]
 
 ASSUMED = {"cpu": 20e9, "cuda": 500e9}
 """Multiply-accumulates a second: of one thread; of a GPU of an unknown model, busy with small networks."""
-
-TERAFLOPS = {
-    "GTX 1080 Ti": 11.3,
-    "P100": 9.5,
-    "V100": 15.7,
-    "T4": 8.1,
-    "RTX 2080 Ti": 13.4,
-    "A100": 19.5,
-    "RTX 3090": 35.6,
-    "A10": 31.2,
-    "A40": 37.4,
-    "A6000": 38.7,
-    "RTX 4090": 82.6,
-    "L4": 30.3,
-    "L40": 90.5,
-    "L40S": 91.6,
-    "H100 PCIe": 51.2,
-    "H100": 66.9,
-    "H200": 66.9,
-    "GH200": 66.9,
-    "RTX 5090": 104.8,
-}
-"""What makers state of their GPUs in float32 (not TF32), by a part of the model's name."""
 
 _OF_PEAK = 500e9 / (TERAFLOPS["V100"] * 0.5e12)
 """The part of what a GPU could do that small networks get out of it."""
@@ -145,13 +124,15 @@ def estimate(
     machine: Machine | None = None,
     gpus: int = 1,
     model: str = "",
+    unsure: str = "",
 ) -> Estimate:
     """Return the cost of `cells` on `workers` workers.
 
     The time is the longest of all jobs one after another on as many workers as there are cores for, and of
     the longest chain of jobs that wait for each other; and the start of the workers. Jobs take what those of
     their kind took in this store, else what is assumed. Workers that share one of the `gpus` (of a `model`)
-    share its arithmetic; only what a job takes beside that gets done at once.
+    share its arithmetic; only what a job takes beside that gets done at once. A training on several devices
+    has the cores, or GPUs, of as many.
     """
     plan, store = snapshot.plan, snapshot.store
     machine = machine or Machine.here()
@@ -160,15 +141,18 @@ def estimate(
     measured = measured_rate(plan, store, device)
     rate = measured or _assumed(device, threads, model)
     taken = job_seconds(snapshot) if measured else {}
-    seconds = {key: _seconds(plan, key, rate, taken) for key in everything}
-    at_once = max(1.0, min(workers, machine.cores / threads)) if device == "cpu" else float(workers)
-    start = START * workers / max(1.0, min(workers, machine.cores / threads)) if workers > 1 else 0.0
-    alone = {} if device == "cpu" else {key: _on_the_gpu(plan, key, rate, seconds[key]) for key in everything}
+    room = max(1.0, machine.cores / threads)  # for so many processes there are cores
+    seconds = {key: _seconds(plan, key, rate, taken, room) for key in everything}
+    at_once = min(workers, room) if device == "cpu" else float(workers)
+    start = START * workers / min(workers, room) if workers > 1 else 0.0
+    if device == "cpu":
+        most = room
+        busy = {key: seconds[key] * min(devices_of(plan, key), room) for key in everything}
+    else:
+        most = max(1, gpus)
+        busy = {key: devices_of(plan, key) * _on_the_gpu(plan, key, rate, seconds[key]) for key in everything}
     total, left = (
-        max(
-            _elapsed(plan, keys, seconds, at_once, start),
-            start + sum(alone.get(key, 0.0) for key in keys) / max(1, min(gpus, workers)) if keys else 0.0,
-        )
+        _elapsed(plan, keys, seconds, workers, start, sum(busy[key] for key in keys) / most)
         for keys in (everything, remaining)
     )
     low, high = MEASURED if measured else GUESSED
@@ -183,7 +167,7 @@ def estimate(
         total_range=(low * total, high * total),
         remaining_range=(low * left, high * left),
         workers=workers,
-        basis=_basis(rate, workers, at_once),
+        basis=_basis(rate, workers, at_once) + (f"; {unsure}" if unsure else ""),
     )
 
 
@@ -197,16 +181,19 @@ def _basis(rate: Rate, workers: int, at_once: float) -> str:
 
 
 def _elapsed(
-    plan: Plan, keys: Sequence[str], seconds: Mapping[str, float], at_once: float, start: float
+    plan: Plan, keys: Sequence[str], seconds: Mapping[str, float], workers: int, start: float, shared: float
 ) -> float:
-    """Return how long these jobs take together; `keys` has inputs first."""
+    """Return how long these jobs take together; `keys` has inputs first.
+
+    shared: for how long they keep all cores, or GPUs, that the workers share
+    """
     if not keys:
         return 0.0
     ready: dict[str, float] = {}
     for key in keys:
         before = [*plan.jobs[key].inputs, *([plan.earlier[key]] if key in plan.earlier else [])]
         ready[key] = seconds[key] + max((ready.get(one, 0.0) for one in before), default=0.0)
-    return start + max(max(ready.values()), sum(seconds[key] for key in keys) / at_once)
+    return start + max(max(ready.values()), sum(seconds[key] for key in keys) / workers, shared)
 
 
 def _giga(rate: float) -> str:
@@ -224,26 +211,35 @@ def _of_gpu(model: str) -> float:
     return ASSUMED["cuda"] if most is None else most * _OF_PEAK
 
 
-def peak(model: str) -> float | None:
-    """Return the multiply-accumulates a second that a GPU could make, by its model's name; None: unknown."""
-    known = max((name for name in TERAFLOPS if name in model), key=len, default="")
-    return TERAFLOPS[known] * 0.5e12 if known else None
-
-
 def _on_the_gpu(plan: Plan, key: str, rate: Rate, seconds: float) -> float:
-    """Return for how long a job keeps its GPU from others: by its arithmetic, or all of what was measured."""
-    return seconds if rate.runs else marginal(plan, key) / rate.of(architecture_of(plan, key))
+    """Return for how long a job keeps a GPU from others: by its arithmetic, or all of what was measured."""
+    if rate.runs:
+        return seconds
+    return marginal(plan, key) / rate.of(architecture_of(plan, key)) / devices_of(plan, key)
 
 
-def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float]) -> float:
+def _seconds(plan: Plan, key: str, rate: Rate, taken: Mapping[Kind, float], room: float = math.inf) -> float:
+    """Return how long a job takes by itself, where there are cores for `room` processes."""
     measured = taken.get(kind_of(plan, key))
     if measured is not None:
         return measured
+    devices = devices_of(plan, key)
+    at_once = min(devices, room)
+    start = START * devices / at_once if devices > 1 else 0.0  # of processes for this job alone
     return (
-        marginal(plan, key) / rate.of(architecture_of(plan, key))
+        marginal(plan, key) / rate.of(architecture_of(plan, key)) / at_once
         + rate.step * planned_steps(plan, key)
         + A_JOB
+        + start
     )
+
+
+def devices_of(plan: Plan, key: str) -> int:
+    """Return on how many devices at once a job trains: 1 for jobs that train nothing."""
+    params = plan.jobs[key].params
+    if not isinstance(params, TrainParams) or params.step <= params.run.start:
+        return 1
+    return params.run.recipe.devices or 1
 
 
 def assumed_seconds(plan: Plan, device: str, threads: int) -> Callable[[str], float]:
@@ -345,8 +341,8 @@ def measured_rate(plan: Plan, store: Store, device: str = "cpu") -> Rate | None:
         hardware: dict[str, Any] = provenance.get("hardware") or {}
         if hardware.get("device", "cpu") != device.split(":")[0]:
             continue
-        # of workers that shared a GPU each had a part of it
-        alone = float(seconds) / (hardware.get("gpu_shared_by") or 1)
+        # of workers that shared a GPU each had a part of it, and one of several devices had all of them
+        alone = float(seconds) * devices_of(plan, state.key) / (hardware.get("gpu_shared_by") or 1)
         times.setdefault(architecture_of(plan, state.key), []).append((plan.costs[state.key], alone))
         runs += 1
     if not runs:

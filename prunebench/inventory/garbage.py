@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,24 +16,28 @@ from typing import Literal
 
 from prunebench.errors import UsageError, nearest
 from prunebench.inventory.frozen import read_frozen
+from prunebench.inventory.unwanted import unwanted_pilots, unwanted_runs
 from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
+from prunebench.store._commit import server_now
 from prunebench.store.sweep import OLD, leftovers
 
 __all__ = ["ALWAYS", "Garbage", "Kind", "find_garbage", "remove"]
 
 Kind = Literal[
     "artifacts", "checkpoints", "attempts", "logs", "times", "leftovers", "states", "plans", "records",
-    "set-aside", "again",
+    "set-aside", "again", "runs", "pilots",
 ]  # fmt: skip
 """What is removed at once."""
 
-ALWAYS: frozenset[Kind] = frozenset(("artifacts", "checkpoints", "attempts", "logs", "times", "leftovers"))
+ALWAYS: frozenset[Kind] = frozenset(
+    ("artifacts", "checkpoints", "attempts", "logs", "times", "runs", "pilots", "leftovers")
+)
 """What is removed without being asked for; the rest is somebody's result, or was kept on purpose."""
 
-TIMES = 200
-"""So many files of times are kept: the newest."""
+TIMES = RUNS = 200
+"""So many files of times are kept, and so many of how runs began: the newest."""
 
 BATCH = 200
 """So many files are removed before the store is looked at again: somebody may have begun a run meanwhile."""
@@ -134,13 +139,18 @@ class _Finder:
         plans = self._plans(claimed)
         keys = {key for plan in plans for key in plan.jobs}
         unknown = claimed - keys
+        have = store.record_keys() | store.measure_keys() | store.artifact_keys()
+        now = server_now(store.root) if store.writable else time.time()
         if not unknown:
-            self._artifacts(plans, keys, claimed)
+            self._artifacts(plans, keys, claimed, have)
         self._add("attempts", self._attempts(keys, claimed))
         self._add("logs", (p for p in _below(store.root / "logs") if p.stem not in keys | claimed))
         times = sorted(_below(store.root / "times"), key=_mtime, reverse=True)
         self._add("times", times[TIMES:])
-        self._add("leftovers", leftovers(store.root, OLD))
+        self._add("runs", unwanted_runs(store, plans, have.__contains__, newest=RUNS))
+        for folder in unwanted_pilots(store.root / "pilots", plans, have.__contains__, before=now - OLD):
+            self._add("pilots", _below(folder))
+        self._add("leftovers", leftovers(store.root, OLD, now=now))
         self._add("plans", (path for path in store.plans() if path.stem in self.forget))
         if not claimed:  # else somebody may be keeping states
             self._add("states", store.root.glob("plans/*.keep-states"))
@@ -175,8 +185,7 @@ class _Finder:
                 raise UsageError(f"--forget: somebody works on {name} at this moment: stop that first")
         return plans
 
-    def _artifacts(self, plans: Sequence[Plan], keys: set[str], claimed: set[str]) -> None:
-        have = self.store.record_keys() | self.store.measure_keys() | self.store.artifact_keys()
+    def _artifacts(self, plans: Sequence[Plan], keys: set[str], claimed: set[str], have: set[str]) -> None:
         needed, runs = set(claimed), dict[str, int]()
         for plan in plans:
             targets = (target for cell in plan.cells for target in cell.targets)

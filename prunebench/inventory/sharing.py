@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from prunebench.inventory.estimate import architecture_of, marginal, newest_first, peak, planned_steps
+from prunebench.inventory.estimate import architecture_of, marginal, newest_first, planned_steps
+from prunebench.inventory.gpu_peaks import peak
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
 

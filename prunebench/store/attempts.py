@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import orjson
 from pydantic import ValidationError
 
+from prunebench.process import how_ended
 from prunebench.store import _fields
 from prunebench.store._bounds import parse_json
 from prunebench.store._commit import commit, listing
@@ -62,6 +63,16 @@ class Attempts:
             # A failure must be told whatever a job's parameters hold: what JSON cannot say is said in words.
             if commit(path, [orjson.dumps(_sayable(document), default=repr) + b"\n"]):
                 return path
+
+    def write_death(self, key: str, pid: int, code: int | None, log_tail: str) -> Path:
+        """Write down that a process of this host died of it; `code`: how it ended, None if nobody saw."""
+        error = f"process {pid} died while it worked on this"
+        if code is None:
+            error += " (killed, or out of memory)"
+        else:
+            error += f": it {how_ended(code)}{' (perhaps as memory ran out)' if code == -9 else ''}"
+        signal = None if code is None or code >= 0 else -code
+        return self.write(key, error, log_tail, signal, None, pid)
 
     def keys(self) -> set[str]:
         """Return the keys that have failures."""

@@ -74,7 +74,8 @@ class Claim:
     """One's own claim on a key, kept alive by a heartbeat until it is released (or its process dies).
 
     Use it as a context manager. `lost` becomes true where another process has taken it over, which happens
-    only when heartbeats did not reach the file system for long: going on is waste then, not damage.
+    only when heartbeats did not reach the file system for long, or the process was suspended: going on is
+    waste then, not damage.
     """
 
     def __init__(self, path: Path, key: str, token: str, every: float) -> None:
@@ -118,14 +119,22 @@ class Claim:
             try:
                 self._write()
                 self._touch()
-                if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._path)):
-                    raise FileNotFoundError
-            except FileNotFoundError:
+                taken = not os.path.samestat(os.fstat(self._descriptor), os.stat(self._path))
+            except OSError as error:  # else the file system is away; the next beat may reach it
+                taken = error.errno in (errno.ENOENT, errno.ESTALE)
+            if taken and self._is_anothers():
                 self.lost = True
                 logger.warning("the claim on %s was taken over by another process", self.key)
                 return
-            except OSError:
-                continue  # the file system is away; the next beat may reach it
+
+    def _is_anothers(self) -> bool:
+        """True if the claim is certainly not this one any more. A file that another host removed is stale on
+        NFS, and so is one whose server has started anew: its name says which it is."""
+        try:
+            seen = _look(self._path)
+        except (OSError, StoreError):
+            return False
+        return seen is None or seen.token != self._token
 
     def _touch(self) -> None:
         """Let the claim's time be now: by writing where a file system sets no times."""

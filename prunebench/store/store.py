@@ -68,6 +68,7 @@ class Store:
         self._plans = Plans(self._folder)
         self._logs = Logs(self._folder)
         self._claims = Claims(self._folder, self._died)
+        self._ended: Mapping[int, int] = {}
         self.times = Times(self._folder)
         """How long jobs took."""
         self.runs = Runs(self._folder, self._attempts)
@@ -355,8 +356,7 @@ class Store:
             for one in self._attempts.of(key)
         ):
             return
-        error = f"process {owner.pid} died while it worked on this (killed, or out of memory)"
-        self._attempts.write(key, error, self.log_tail(key), None, None, owner.pid)
+        self._attempts.write_death(key, owner.pid, self._ended.get(owner.pid), self.log_tail(key))
 
     # -- claims ------------------------------------------------------------------------------------------
 
@@ -383,9 +383,16 @@ class Store:
         """Return the keys that are claimed, by the living or the dead (one listing, no file is opened)."""
         return self._claims.keys()
 
-    def bury(self) -> list[Path]:
-        """Remove the claims of dead processes of this host, with an attempt for each; return their paths."""
-        return self._claims.sweep(OLD)
+    def bury(self, ended: Mapping[int, int] | None = None) -> list[Path]:
+        """Remove the claims of dead processes of this host, with an attempt for each; return their paths.
+
+        `ended` are the exit codes, a signal negative, of processes that the caller has seen end, by number.
+        """
+        self._ended = {} if ended is None else ended
+        try:
+            return self._claims.sweep(OLD)
+        finally:
+            self._ended = {}
 
     def sweep(self, *, old: float = OLD) -> list[Path]:
         """Remove and return what dead processes of this host, or others over `old` seconds ago, left."""

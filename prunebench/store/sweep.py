@@ -23,6 +23,8 @@ _FLAT = ("plans", "claims", "set-aside", "logs", "times", "runs")
 def _files(root: Path) -> list[Path]:
     with reading(root):
         deep = [root / part / name for part in _DEEP for name in listing(root / part, strict=False)]
+        pilots = [root / "pilots" / name for name in listing(root / "pilots", strict=False)]
+        deep += [*pilots, *(one / "states" for one in pilots)]
         folders = [root, *(root / part for part in _FLAT), *deep]
         return [folder / name for folder in folders for name in listing(folder, strict=False)]
 

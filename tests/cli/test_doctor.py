@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from prunebench.cli._doctor import Finding, gpus, machine, plugins, stores
+from prunebench.cli._doctor import Finding, extras, gpus, kit, machine, plugins, stores
+from prunebench.engine.session import Request
 from prunebench.host import Host
 from prunebench.store import Store
 
@@ -26,7 +28,8 @@ CUDA = {**CPU, "torch": "2.9.0+cu128", "cuda": "12.8"}
 
 @pytest.fixture
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch is not asked in a process of its own."""
+    """torch is not asked in a process of its own, and components are not checked in one."""
+    monkeypatch.setattr(kit, "findings", lambda host, request: [])
     monkeypatch.setattr(gpus, "_torch", lambda: CPU)
     monkeypatch.setattr(gpus, "_driver", lambda: None)
 
@@ -182,3 +185,76 @@ def test_a_store_that_cannot_be_written_is_wrong(tmp_path: Path, monkeypatch: py
     (finding, *_) = stores.findings(tmp_path / "store", None)
     assert finding.state == "bad"
     assert "--store DIR" in finding.do
+
+
+CONFORMING = '''
+"""Two scorers that conform, and two that do not."""
+
+import os
+
+import prunebench
+
+
+def fine(net, batch, rng):
+    """Weights."""
+    print("hello")
+    return {name: weight.detach().abs() for name, weight in net.weights.items()}
+
+
+def leaves(net, batch, rng):
+    """Ends the process."""
+    os._exit(3)
+
+
+def empty(net, batch, rng):
+    """No scores."""
+    return {}
+
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    scorers = {"a-fine": fine, "b-leaves": leaves, "c-empty": empty, "d-fine": fine}
+    return [prunebench.Scorer(name, function) for name, function in scorers.items()]
+'''
+
+
+def test_components_of_others_are_checked_in_a_process_that_they_may_end(tmp_path: Path) -> None:
+    """Those behind one that does are checked all the same; those that come with prunebench are not."""
+    file = tmp_path / "mine.py"
+    file.write_text(CONFORMING)
+    request = Request(suite="", store="", data="", plugins=(str(file),), third_party=False)
+    left, empty, fine = kit.findings(request.host(), request)
+    assert (
+        f"scorer b-leaves of {file} does not conform: its check ended the process: exit code 3" in left.what
+    )
+    assert f"scorer c-empty of {file} does not conform: scorer 'c-empty' on a " in empty.what
+    assert (left.state, empty.state, fine.state) == ("bad", "bad", "ok")
+    assert fine.what.startswith("2 components conform")
+
+
+def test_a_component_whose_check_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What had been found before counts; where nothing is of others no process is started."""
+
+    def hangs(command: list[str], **options: Any) -> Any:
+        first = b"" if "d-fine" not in command[-1] or "a-fine" not in command[-1] else b'""\n"odd"\n'
+        raise subprocess.TimeoutExpired(command, 300, output=first)
+
+    monkeypatch.setattr(kit.subprocess, "run", hangs)
+    file = tmp_path / "mine.py"
+    file.write_text(CONFORMING)
+    request = Request(suite="", store="", data="", plugins=(str(file),), third_party=False)
+    told = [
+        finding.what.partition(" does not conform: ")[2] for finding in kit.findings(request.host(), request)
+    ]
+    assert told == ["odd", "its check took more than 300 s", "its check took more than 300 s", ""]
+    alone = Request(suite="", store="", data="", third_party=False)
+    assert list(kit.findings(alone.host(), alone)) == []
+
+
+def test_the_extra_that_asks_the_driver_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        extras.importlib.util, "find_spec", lambda name: None if name == "pynvml" else object()
+    )
+    (missing,) = (finding for finding in extras.findings() if finding.state == "note")
+    assert missing.what.startswith("pynvml is not installed")
+    assert missing.do == 'pip install "prunebench[gpu]"'

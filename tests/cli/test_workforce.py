@@ -12,6 +12,7 @@ from prunebench.cli._overview import Overview
 from prunebench.cli._workforce import settle, workforce_of
 from prunebench.engine.devices import gpus
 from prunebench.engine.devices.gpus import Gpu
+from prunebench.engine.devices.slots import Workforce
 from prunebench.errors import UsageError
 
 TWO = [
@@ -28,6 +29,13 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_workforce, "usable_cores", lambda: 16)
 
 
+def test_where_cells_are_made_elsewhere_this_machine_counts_for_nothing() -> None:
+    """The front says what its workers have."""
+    pilots = Workforce(9, gpus=9, device="cuda", cores=36)
+    front: Any = SimpleNamespace(workforce=lambda: pilots)
+    assert workforce_of(DEFAULTS | {"workers": "9", "engine": "slurm"}, request_on("auto"), front) == pilots
+
+
 def request_on(device: str) -> Any:
     return SimpleNamespace(device=device)
 
@@ -42,11 +50,10 @@ def request_on(device: str) -> Any:
         ("cuda", {"workers": "auto", "gpus_per_worker": 2}, 1, 1),
         ("cpu", {"workers": "auto"}, 16, 0),
         ("cpu", {"workers": "3"}, 3, 0),
-        ("cuda", {"workers": "9", "engine": "slurm"}, 9, 0),
     ],
 )
 def test_workers_and_slots(device: str, options: dict[str, Any], workers: int, slots: int):
-    """To say how many share a GPU is to ask for workers; elsewhere they are only counted."""
+    """To say how many share a GPU is to ask for workers."""
     force = workforce_of(DEFAULTS | options, request_on(device))
     assert (force.workers, len(force.slots)) == (workers, slots)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.work import Work
@@ -47,8 +47,8 @@ class Simulation:
     committed: list[str] = field(default_factory=list)
     abandoned: dict[str, float] = field(default_factory=dict)
     """Jobs whose workers died, and when their claims go stale; the last time of each."""
-    slowest: float = 0.0
-    """Real seconds that the slowest decision took."""
+    decide: Callable[..., Any] = choose
+    """What chooses the next job."""
     _done: set[str] = field(default_factory=set)
     _failed: set[str] = field(default_factory=set)
     _claimed: set[str] = field(default_factory=set)
@@ -81,11 +81,10 @@ class Simulation:
                 if not (cell := next(handed, ())):
                     break
                 worker.own = cell
-            began = time.perf_counter()
-            choice = choose(worker.work, worker.held, self._lacking(worker), len(self.speeds))
-            self.slowest = max(self.slowest, time.perf_counter() - began)
+            choice = self.decide(worker.work, worker.held, self._lacking(worker), len(self.speeds))
             if choice is None or isinstance(choice, Wait):
                 return False
+            assert choice.key not in worker.held, "a job that is known to be claimed was chosen"
             if not self._learns(worker, choice.key):
                 break
         self._start(worker, choice.key)

@@ -150,3 +150,29 @@ def test_a_job_of_the_dead_is_tried_again_while_there_is_other_work(
     order = [job.key for job in engine.made]
     assert len(order) == len(engine.plan.jobs)
     assert order.index(first) <= 1
+
+
+def test_a_worker_whose_claim_was_taken_over_leaves_the_job_at_its_next_step(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was suspended for long: the job is not done twice, has not failed, and is tried again like any that
+    another held."""
+    worker = project.session(project.suite(["random"])).worker(project.store())
+    claims: list[Any] = []
+    take = worker.store.claim
+    monkeypatch.setattr(worker.store, "claim", lambda key: claims.append(take(key)) or claims[-1])
+    steps: list[int] = []
+
+    def progress(job: Any, step: int, to_step: int) -> None:
+        steps.append(step)
+        if len(steps) == 3:
+            claims[-1].lost = True
+
+    worker.context.progress = progress
+    cell = worker.plan.cells[-1]
+    worker.make(cell)
+    assert steps[:4] == [1, 2, 3, 1]
+    assert steps[-1] == len(steps) - 3
+    assert worker.plan.done(cell, worker.have)
+    assert not worker.store.attempt_keys()
+    assert not worker.store.claimed_keys()

@@ -147,12 +147,37 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, list[tuple[str
     return plan, cells, {key: seconds(key) for key in jobs}
 
 
-@pytest.mark.parametrize(("speeds", "factor"), [([1.0] * 8, 1.15), (unequal(8, 0), 1.5)])
-def test_a_real_plan_ends_nearly_as_soon_as_it_can_and_is_decided_quickly(
-    real: Any, speeds: Sequence[float], factor: float
-) -> None:
+def simulated(real: Any, speeds: Sequence[float], **faults: Any) -> Simulation:
+    """Return a simulation of the real plan, which is still to run."""
     plan, cells, seconds = real
     part = Plan({}, [], {key: plan.jobs[key] for key in seconds}, plan.costs, {})
-    simulation = Simulation(part, cells, seconds, speeds)
-    assert simulation.run() <= factor * least(part, seconds, speeds)
-    assert len(simulation.committed) == len(seconds) >= 20_000
+    return Simulation(part, cells, seconds, speeds, **faults)
+
+
+@pytest.mark.parametrize(("speeds", "factor"), [([1.0] * 8, 1.15), (unequal(8, 0), 1.5)])
+def test_a_real_plan_ends_nearly_as_soon_as_it_can(real: Any, speeds: Sequence[float], factor: float) -> None:
+    simulation = simulated(real, speeds)
+    assert simulation.run() <= factor * least(simulation.plan, simulation.seconds, speeds)
+    assert len(simulation.committed) == len(simulation.seconds) >= 20_000
+
+
+def test_a_real_plan_ends_where_workers_die_and_jobs_fail(real: Any) -> None:
+    """Each job that no failure blocks is made once; one is begun again for each time its worker died."""
+    draws = random.Random(7)
+    fails = draws.sample(sorted(real[2]), 40)
+    deaths = Counter[str]()
+
+    def dies() -> bool:
+        died = draws.random() < 0.002
+        deaths[simulation.started[-1][1]] += died
+        return died
+
+    simulation = simulated(real, unequal(8, 1), dies=dies, fails=fails)
+    simulation.run()
+    plan = simulation.plan
+    lost = {key for key in plan.jobs if set(fails) & {key, *plan.ancestors(key)}}
+    assert len(lost) > len(fails)
+    assert Counter(simulation.committed) == Counter(set(plan.jobs) - lost)
+    began = Counter(key for _, key in simulation.started)
+    assert deaths.total() > 20
+    assert began == Counter({key: 1 + deaths[key] for key in began})

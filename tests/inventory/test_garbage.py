@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.on_slurm.submissions import Submission
 from prunebench.errors import UsageError
 from prunebench.inventory import garbage as module
 from prunebench.inventory.garbage import ALWAYS, Garbage, find_garbage, remove
-from prunebench.store import Store
+from prunebench.store import Store, host_name
 
 
 @pytest.fixture
@@ -196,3 +197,61 @@ def test_a_plan_that_cannot_be_read_stops_everything(engine: Any) -> None:
 def test_a_name_that_no_plan_has(engine: Any) -> None:
     with pytest.raises(UsageError, match="no plan 'tini'"):
         find_garbage(engine.store, forget=["tini"])
+
+
+def test_pilots_that_nobody_wants_go_a_day_after_their_last_change(project: Any) -> None:
+    """Cancelled, of a forgotten plan, or with all their cells there; not those that may yet make some."""
+    session = project.session(project.suite(["snip"]))
+    worker = session.worker(project.store())
+    session.freeze(worker.store)
+    first, second = worker.plan.cells
+    worker.make(first)
+    stays, cancelled, done, strange, _ = (
+        Submission.new(worker.store, plan, "", [cell.id]).folder.rename(worker.store.root / "pilots" / name)
+        for name, plan, cell in (
+            ("stays", worker.plan.name, second),
+            ("cancelled", worker.plan.name, second),
+            ("done", worker.plan.name, first),
+            ("strange", "other-0123456789ab", second),
+            ("young", worker.plan.name, first),
+        )
+    )
+    (cancelled / "cancelled").touch()
+    (done / "states").mkdir()
+    (done / "states" / "7_1.json").write_bytes(b"{}")
+    temporary = f".7_1.json.{host_name()}.4194301.5.{'0' * 8}.tmp"
+    (stays / "states").mkdir()
+    (stays / "states" / temporary).write_bytes(b"half")
+    for folder in (stays, cancelled, done, strange):
+        for path in (*folder.rglob("*"), folder):
+            os.utime(path, (1e9, 1e9))
+    found = find_garbage(worker.store)
+    assert {path.relative_to(stays.parent).parts[0] for path in found.files["pilots"]} == {
+        "cancelled", "done", "strange",
+    }  # fmt: skip
+    assert names(found, "leftovers") == {temporary}
+    remove(worker.store, ALWAYS)
+    assert sorted(path.name for path in stays.parent.iterdir()) == ["stays", "young"]
+    assert worker.store.root.joinpath("pilots").is_dir()
+
+
+def test_how_runs_began_goes_but_for_the_newest_once_their_cells_are_there(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RUNS", 1)
+    first, second = engine.plan.cells
+    runs = [
+        engine.store.runs.begin(plan, engine.plan.jobs, cells)
+        for plan, cells in (
+            (engine.plan.name, None),
+            (engine.plan.name, [first.id]),
+            (engine.plan.name, [second.id]),
+            ("other-0123456789ab", [second.id]),
+            ("other-0123456789ab", None),
+        )
+    ]
+    for number, run in enumerate(runs):
+        os.utime(engine.store.root / "runs" / f"{run}.json", (1e9 + number,) * 2)
+    assert names(find_garbage(engine.store)) == {f"{run}.json" for run in runs[:4]}
+    (engine.store.root / "records" / second.key[:2] / f"{second.key}.json").unlink()
+    assert names(find_garbage(engine.store), "runs") == {f"{runs[1]}.json", f"{runs[3]}.json"}

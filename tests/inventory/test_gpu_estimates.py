@@ -9,8 +9,9 @@ import pytest
 
 from prunebench.inventory import estimate as estimates
 from prunebench.inventory import sharing
-from prunebench.inventory.estimate import START, Machine, estimate, peak
+from prunebench.inventory.estimate import START, Machine, estimate
 from prunebench.inventory.fitting import RESERVE, most_needed, too_large
+from prunebench.inventory.gpu_peaks import peak
 from prunebench.inventory.sharing import done_together, seconds_a_step
 from prunebench.inventory.snapshot import Snapshot
 

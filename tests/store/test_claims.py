@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -244,6 +245,32 @@ def test_a_lost_claim_is_noticed_and_left_to_its_taker(store: Store, key: str, u
     assert path.stat().st_mtime == before
 
 
+@pytest.mark.parametrize(
+    ("code", "taken", "lost"),
+    [(errno.ESTALE, True, True), (errno.ESTALE, False, False), (errno.EIO, True, False)],
+    ids=["removed by another host", "the server has started anew", "the file system is away"],
+)
+def test_a_claim_is_lost_only_where_another_has_its_name(
+    store: Store, key: str, until: Until, monkeypatch: pytest.MonkeyPatch, code: int, taken: bool, lost: bool
+) -> None:
+    """On NFS a file that another host has removed is stale: touching it fails with that."""
+    claim = store.claim(key, stale_after=0.1)
+    assert claim is not None
+    beats = []
+
+    def touch() -> None:
+        beats.append(code)
+        raise OSError(code, os.strerror(code))
+
+    if taken:
+        path_of(store, key).unlink()
+        foreign(store, key, 0)
+    monkeypatch.setattr(claim, "_touch", touch)
+    until(lambda: claim.lost if lost else len(beats) > 3)
+    assert claim.lost == lost
+    claim.release()
+
+
 def test_a_dead_takers_mark_blocks_nobody(store: Store, key: str, clock: Clock) -> None:
     """A process that died in the middle of taking a claim over does not hold the key for ever."""
     path = foreign(store, key, 3600)
@@ -319,10 +346,21 @@ def test_whoever_has_to_be_sure_waits_for_nothing_where_all_is_plain(
         assert [entry["key"] for entry in store.running(sure=True)] == ["fresh", key]
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (None, " (killed, or out of memory)"),
+        (-9, ": it was killed by SIGKILL (perhaps as memory ran out)"),
+        (3, ": it left with exit code 3"),
+    ],
+)
 def test_a_killed_claimant_leaves_an_attempt(
-    store: Store, key: str, start: Start, until: Until, tmp_path: Path
+    store: Store, key: str, start: Start, until: Until, tmp_path: Path, code: int | None, said: str
 ) -> None:
-    """Burying a killed process's claim writes down that it died, with the end of its log; nobody else's."""
+    """Burying a killed process's claim writes down that it died, with the end of its log; nobody else's.
+
+    Who has seen it end says how.
+    """
     store.log_path(key).write_text("step 17")
     foreign(store, "elsewhere", 3600)
     ((word, process),) = contend(store, key, start, until, tmp_path / "ready", 1)
@@ -330,11 +368,11 @@ def test_a_killed_claimant_leaves_an_attempt(
     assert store.bury() == []
     process.kill()
     until(lambda: Owner.dead(Owner(Owner.me().host, process.pid, 0)))
-    assert [path.stem for path in store.bury()] == [key]
+    ended = {process.pid: code} if code is not None else None
+    assert [path.stem for path in store.bury(ended)] == [key]
     (attempt,) = store.attempts(key)
-    assert (
-        attempt["error"] == f"process {process.pid} died while it worked on this (killed, or out of memory)"
-    )
+    assert attempt["error"] == f"process {process.pid} died while it worked on this{said}"
+    assert attempt["signal"] == (9 if "SIGKILL" in said else None)
     assert attempt["log_tail"] == "step 17"
     assert store.attempt_keys() == {key}
     assert store.claim(key) is not None

@@ -13,11 +13,12 @@ __all__ = ["findings"]
 _EXTRAS = {
     "slurm": ("submitit", "run --engine slurm"),
     "ray": ("ray", "run --engine ray"),
+    "gpu": ("pynvml", "GPUs, their memory and MIG parts from NVIDIA's driver (else by `nvidia-smi`)"),
     "report": ("vl_convert", "figures as SVG, PDF and PNG files"),
 }
 """Each extra: what it installs, as it is imported, and what that is for."""
 
-_NAMES = {"vl_convert": "vl-convert-python"}
+_NAMES = {"vl_convert": "vl-convert-python", "pynvml": "nvidia-ml-py"}
 
 
 def findings() -> Iterator[Finding]:

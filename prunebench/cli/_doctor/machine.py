@@ -9,8 +9,9 @@ from pathlib import Path
 
 from prunebench.amounts import spelled_bytes
 from prunebench.cli._doctor import Finding
+from prunebench.cli._output import counted
 from prunebench.cores import cores_allowed, physical_cores, usable_cores
-from prunebench.engine.guarding.guard_process import available_memory
+from prunebench.engine.guarding.memory import available_memory
 
 __all__ = ["findings"]
 
@@ -34,7 +35,7 @@ def findings() -> Iterator[Finding]:
 
 def _cores() -> Finding:
     reached, workers = physical_cores(), usable_cores()
-    what = f"{reached} cores for this process ({os.cpu_count()} threads of cores in all)"
+    what = f"{counted(reached, 'core')} for this process (the machine runs {os.cpu_count()} threads at once)"
     try:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):

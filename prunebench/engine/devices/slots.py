@@ -47,6 +47,14 @@ class Workforce:
     """How many GPUs they have together."""
     model: str = ""
     """What the first of these is, as its driver says."""
+    each: int = 1
+    """How many GPUs a worker has, where it uses any."""
+    device: str = ""
+    """What they work on where that is not on this machine; "": what was asked for."""
+    cores: int | None = None
+    """How many cores they have together where that is not on this machine; None: this machine's."""
+    unsure: str = ""
+    """What of this is not known before they start."""
 
     @property
     def shared_by(self) -> int:
@@ -81,11 +89,12 @@ def workforce(
     index = index_of(device)
     seen = gpus()
     if not seen:  # said before anything starts (`check_device`); what is planned may be for another machine
-        return Workforce(1 if asked in (None, "auto") else int(asked), gpus=1)
+        workers = 1 if asked in (None, "auto") else int(asked)
+        return Workforce(workers, gpus=per_worker, each=per_worker)
     chosen = seen if index is None else seen[index : index + 1]
     slots = make_slots(chosen, per_gpu=per_gpu, per_worker=per_worker)
     if asked is None:
-        return Workforce(1, gpus=per_worker, model=chosen[0].model)
+        return Workforce(1, gpus=per_worker, model=chosen[0].model, each=per_worker)
     workers = len(slots) if asked == "auto" else int(asked)
     _refuse_more(workers, slots, chosen)
     used = tuple(slots[:workers])
@@ -95,6 +104,7 @@ def workforce(
         tuple(replace(slot, shared_by=sharing[slot.gpus]) for slot in used),
         len({gpu for slot in used for gpu in slot.gpus}),
         chosen[0].model,
+        per_worker,
     )
 
 

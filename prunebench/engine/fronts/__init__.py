@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from prunebench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from prunebench.engine.devices.slots import Workforce
     from prunebench.engine.fronts.watch import Watch
     from prunebench.engine.session import Session
     from prunebench.plan import PlannedCell
@@ -69,6 +70,10 @@ class Assignment:
 
 class Front(Protocol):
     """Starts workers elsewhere, and waits for them."""
+
+    def workforce(self) -> Workforce:
+        """Return how many workers there will be, and what they will have, as far as that is known before
+        anything starts: what time a run takes is estimated by it."""
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Get the cells made: return once `watch.over` is true, with all ended that was started.

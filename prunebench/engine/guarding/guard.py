@@ -22,10 +22,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from prunebench import pulse
+from prunebench import kin, pulse
 from prunebench.engine.guarding import guard_process
 from prunebench.engine.guarding.limits import Limits, hanging
-from prunebench.engine.guarding.own_process import file_in_memory, is_expendable
+from prunebench.engine.guarding.own_process import file_in_memory, is_expendable, own_mark
 from prunebench.isolation import running
 from prunebench.plan import Job
 
@@ -125,16 +125,15 @@ class Guard:
                 "memory": self.limits.memory,
                 "workers": workers,
                 "page": file.fileno(),
+                "mark": own_mark(),
                 "path": sys.path,
             }
-            # -I: nothing of the user's is imported; what it needs it finds on our path
-            command = [sys.executable, "-I", guard_process.__file__, json.dumps(said)]
             try:
-                self._process = subprocess.Popen(
-                    command,
+                self._process = kin.beside(
+                    "prunebench.engine.guarding.guard_process",
+                    "main()",
+                    json.dumps(said),
                     stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
                     pass_fds=(file.fileno(),),
                 )
             except OSError as error:  # too many processes; or this user may not run it

@@ -23,6 +23,11 @@ class Limits:
     """Seconds without a sign of life; None: for ever."""
     memory: Memory = "auto"
 
+    def as_options(self) -> list[str]:
+        """Return the options by which a command takes these limits."""
+        timeout = [] if self.timeout is None else ["--job-timeout", f"{self.timeout:.3f}"]
+        return [*timeout, "--memory-limit", "none" if self.memory is None else str(self.memory)]
+
 
 def parse_memory(text: str, option: str) -> Memory:
     """Return what "8GiB", "500MB", "auto" or "none" means; a number alone is bytes.

@@ -2,23 +2,85 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
+import signal
+import subprocess
 import tempfile
+import threading
+import time
+from collections.abc import Callable
 from typing import IO
 
-__all__ = ["DEATHS", "file_in_memory", "is_expendable", "may_be_killed"]
+from prunebench import kin
+
+__all__ = [
+    "DEATHS",
+    "end_after",
+    "file_in_memory",
+    "is_expendable",
+    "may_be_killed",
+    "own_mark",
+    "until_parent_ends",
+]
 
 DEATHS = 2
 """So many processes may die while they work on a job, then it has failed: one may be killed by chance."""
 
 
+REMINDER = 1.0
+"""Seconds after which a process that is to stop is told again: not all code lets an interrupt through."""
+
+
 class _Process:
     number = 0
+    mark = ""
 
 
 def may_be_killed() -> None:
-    """Say that this process is a worker and nothing else: whoever started it starts another when it ends."""
-    _Process.number = os.getpid()
+    """Say that this process is a worker and nothing else: whoever started it starts another when it ends.
+
+    What it starts from now on is marked as its own, and ends when it does.
+    """
+    if not is_expendable():
+        _Process.number, _Process.mark = os.getpid(), kin.put_mark()
+
+
+def own_mark() -> str:
+    """Return the mark that what this process starts bears; "" where it bears none."""
+    return _Process.mark if is_expendable() else ""
+
+
+def end_after(gone: Callable[[], object]) -> None:
+    """Let this process end once `gone` has returned: with a checkpoint, or killed with all that it started
+    where that takes too long. In a thread of its own.
+    """
+    threading.Thread(target=_end_after, args=(gone,), name="end-with-parent", daemon=True).start()
+
+
+def _end_after(gone: Callable[[], object]) -> None:
+    gone()
+    with contextlib.suppress(OSError):  # of this process nobody sees the end any more
+        call = "end_after(int(sys.argv[1]), sys.argv[2])"
+        kin.beside("prunebench.kin", call, str(os.getpid()), own_mark(), stdin=subprocess.DEVNULL)
+    until = time.monotonic() + kin.PATIENCE + REMINDER  # it may have to wait for others that have PATIENCE
+    while time.monotonic() < until:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(REMINDER)
+    kin.send(kin.descendants_of(os.getpid()), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def until_parent_ends() -> None:
+    """Wait until who started this process has ended."""
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):  # not every system tells
+        handle = os.pidfd_open(parent)
+        with os.fdopen(handle, "rb", buffering=0):
+            select.select([handle], [], [])
+    while os.getppid() == parent:
+        time.sleep(REMINDER / 2)
 
 
 def is_expendable() -> bool:

@@ -15,17 +15,25 @@ from typing import Any, NoReturn
 
 import pytest
 
+from prunebench.cores import usable_cores
 from prunebench.engine.devices.device import check_device, resolve_device, start_device
 from prunebench.engine.devices.gpus import gpus_here
 from prunebench.engine.devices.slots import Slot, workforce
 from prunebench.engine.failures import WorkerLost
 from prunebench.engine.on_pytest.suites import Notice, request_for, suites_of
 from prunebench.errors import PrunebenchError
+from prunebench.process import EXIT_REPLACE
 
-__all__ = ["LEFT", "DeviceLost", "LostWorkers", "give_slots", "leaving", "slots_of_suites", "start_or_leave"]
-
-EXIT_LOST = 75
-"""The exit code of a process that another should take the place of, by BSD's sysexits."""
+__all__ = [
+    "LEFT",
+    "DeviceLost",
+    "LostWorkers",
+    "give_slots",
+    "leaving",
+    "slots_of_suites",
+    "start_or_leave",
+    "workers_of_suites",
+]
 
 IN_A_ROW = 5
 """So many workers may lose their GPU one after another, with no cell done meanwhile."""
@@ -69,7 +77,7 @@ def _leave(config: pytest.Config, lost: WorkerLost) -> NoReturn:
     kwargs = {"warning_message": message, "when": "runtest", "nodeid": worker, "location": None}
     config.hook.pytest_warning_recorded.call_historic(kwargs=kwargs)
     sys.stderr.flush()
-    os._exit(EXIT_LOST)  # Python's own goodbye would wait for the GPU
+    os._exit(EXIT_REPLACE)  # Python's own goodbye would wait for the GPU
 
 
 class LostWorkers:
@@ -134,6 +142,21 @@ def slots_of_suites(config: pytest.Config, workers: int) -> Sequence[Slot]:
             check_device(device)
             return workforce(str(workers), device, gpus_here, cores=lambda: workers).slots
     return ()
+
+
+def workers_of_suites(config: pytest.Config) -> int | None:
+    """Return how many workers there is room for where suites are run; None leaves it to pytest-xdist.
+
+    That counts the cores of the machine, whatever a scheduler or a container leaves of them, and no GPUs.
+    """
+    if config.option.numprocesses != "auto" or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None
+    with contextlib.suppress(PrunebenchError):  # what is wrong is said where the suite is read
+        if suites := suites_of(config):
+            request = request_for(config, suites[0])
+            cores = max(1, usable_cores() // request.threads)
+            return workforce("auto", request.device, gpus_here, cores=lambda: cores).workers
+    return None
 
 
 def give_slots(specs: Sequence[Any], environments: Sequence[Mapping[str, str]]) -> None:

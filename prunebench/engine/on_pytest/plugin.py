@@ -17,7 +17,13 @@ from typing import Any
 import pytest
 
 from prunebench.engine.on_pytest.items import CellItem, CheckItem, SuiteFile, checks_name
-from prunebench.engine.on_pytest.private import collect_instead, config_of, make_mainargv_sendable, silence
+from prunebench.engine.on_pytest.private import (
+    collect_instead,
+    config_of,
+    ended,
+    make_mainargv_sendable,
+    silence,
+)
 from prunebench.engine.on_pytest.suites import Loaded, all_loaded, is_named, loaded, suites_of
 
 __all__: list[str] = []
@@ -59,7 +65,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """In a worker of `prunebench run`, listen to signals from the start to the end, and try its device."""
+    """In a worker of suites, see to it that it ends with the controller, also while it imports torch.
+
+    In one of `prunebench run`, listen to signals from the start to the end, and try its device.
+    """
+    if "prunebench" in getattr(config, "workerinput", {}):
+        from prunebench.engine.guarding.own_process import end_after, may_be_killed, until_parent_ends
+
+        may_be_killed()
+        end_after(until_parent_ends)
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
         from prunebench.engine.on_pytest.gpus import start_or_leave
@@ -77,11 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the worker of each suite which cells the run is about, and how many workers there are."""
-    from prunebench.engine.guarding.own_process import may_be_killed
-
     for suite in all_loaded(session.config):
-        if hasattr(session.config, "workerinput"):
-            may_be_killed()
         items = (item for item in session.items if isinstance(item, CellItem))
         suite.worker.selected = [item.cell for item in items if item.path == suite.session.path]
         suite.worker.workers = getattr(session.config, "workerinput", {}).get("workercount", 1)
@@ -140,6 +150,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return SuiteFile.from_parent(parent, path=file_path)
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Say how many workers `-n auto` is where pytest runs suites: as many as `prunebench run` would start."""
+    from prunebench.engine.on_pytest.gpus import workers_of_suites
+
+    return workers_of_suites(config)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
     """Give the workers of suites that run on GPUs their slots; `prunebench run` has chosen its own."""
@@ -189,19 +207,15 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
     if LostWorkers.of(config_of(sched)).takes_up(crashitem, report, sched):
         return
     for suite in all_loaded(config_of(sched)):
-        store, jobs = suite.worker.store, suite.session.plan.jobs
-        for _ in range(20):  # a killed process closes its pipes a moment before it is gone
-            buried = store.bury()
-            if buried:
-                break
-            time.sleep(0.05)
         again = False
-        for key in (path.stem for path in buried):
-            if key in jobs and (failed := suite.worker.failed_elsewhere(key)) is not None:
+        for key in _buried(suite, report.node):
+            failed = suite.worker.failed_elsewhere(key)
+            if failed is not None:
                 suite.worker.given_up[key] = failed.message
+            if failed is not None and _needs(crashitem, suite, key):
                 report.longrepr = str(failed)
-            elif key in jobs:
-                again = True  # it may have been killed by chance: another worker tries
+            else:  # killed by chance, or of another cell's job: another worker tries
+                again = True
         if _is_check(crashitem, suite) and suite.tried_again.count(crashitem) < TRIES:
             suite.tried_again.append(crashitem)
             again = True
@@ -209,6 +223,24 @@ def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
             with contextlib.suppress(NotImplementedError, AttributeError):  # not every distribution can
                 sched.mark_test_pending(crashitem)
                 report.outcome = "rerun"
+
+
+def _buried(suite: Loaded, node: Any) -> list[str]:
+    """Write down of which jobs of a suite a worker has died, and return their keys."""
+    for _ in range(20):  # a killed process closes its pipes a moment before it is gone
+        how = ended(node)
+        buried = suite.worker.store.bury(dict([how]) if how else {})
+        if buried:
+            break
+        time.sleep(0.05)
+    return [path.stem for path in buried if path.stem in suite.session.plan.jobs]
+
+
+def _needs(nodeid: str, suite: Loaded, key: str) -> bool:
+    """True if the cell of a node's id needs a job; a worker that waits makes jobs of other cells too."""
+    plan = suite.session.plan
+    own = [cell for cell in plan.cells if nodeid.endswith(f"::{cell.id}")]
+    return not own or any(key in plan.ancestors(target) for cell in own for target in cell.targets)
 
 
 TRIES = 3

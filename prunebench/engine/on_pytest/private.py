@@ -19,6 +19,7 @@ __all__ = [
     "compiled_keyword",
     "config_of",
     "distributed",
+    "ended",
     "hurry_exit",
     "live_nodes",
     "make_mainargv_sendable",
@@ -98,6 +99,17 @@ def send_signal(node: Any, number: int) -> None:
     """
     with contextlib.suppress(OSError):
         node.gateway._io.popen.send_signal(number)
+
+
+def ended(node: Any) -> tuple[int, int] | None:
+    """Return the number and the exit code of a worker's process that has ended, a signal negative; else None.
+
+    pytest-xdist only says that it is gone.
+    """
+    popen: Any = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    if popen is None or popen.poll() is None:
+        return None
+    return popen.pid, popen.returncode
 
 
 def process_of(node: Any) -> int | None:

@@ -21,6 +21,7 @@ from prunebench.engine.on_pytest.gpus import LEFT, give_slots
 from prunebench.engine.on_pytest.private import hurry_exit, live_nodes, next_event, send_signal, silence
 from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
 from prunebench.engine.on_pytest.suites import Loaded, use
+from prunebench.process import how_ended
 from prunebench.store import process_name
 
 __all__ = ["RunPlugin"]
@@ -120,9 +121,11 @@ class RunPlugin:
         if error is None or begun or stopping.requested():
             return
         self._stillborn += 1
+        how = pytest_private.ended(node)
         if self._stillborn >= (STILLBORN_BESIDE if self._at_work else STILLBORN):
             self.report.problem = (
                 f"workers cannot start: {self._stillborn} in a row died before they had read the plan"
+                + ("" if how is None else f"; the last {how_ended(how[1])}")
             )
             self._told = str(error)
             pytest.exit(self.report.problem, returncode=1)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.on_ray.cluster import checked_address, joined
 from prunebench.engine.on_ray.values import Needs, Orders
 from prunebench.errors import PrunebenchError, UsageError
@@ -71,8 +72,35 @@ class RayFront:
     """True if cells are made without GPUs where the cluster has none."""
     checkpoint_seconds: float = 60.0
 
+    def workforce(self) -> Workforce:
+        """Return about how many jobs run at once, and on what: of a cluster it is known once it is joined."""
+        from prunebench.cores import usable_cores
+        from prunebench.engine.devices.gpus import gpus_here
+
+        needs, here = self.needs, gpus_here() if self.needs.gpus else []
+        if needs.gpus and not here and self.anywhere:
+            needs = Needs(needs.cpus)
+        if self.address is None:
+            cores, gpus = max(usable_cores(), needs.cpus), len(here) if needs.gpus else 0
+            slots = max(1, needs.slots({"CPU": cores, "GPU": gpus}))
+            workers, unsure = min(self.workers or slots, slots) if needs.gpus else self.workers or slots, ""
+        else:
+            workers = self.workers or 1
+            cores, gpus = workers * needs.cpus, -(-workers * needs.gpus // needs.share)
+            unsure = "" if self.workers else "of one job at once, as it is not known yet how many"
+        return Workforce(
+            workers,
+            gpus=gpus,
+            model=here[0].model if here else "",
+            each=needs.gpus or 1,
+            device="cuda" if needs.gpus else "cpu",
+            cores=cores,
+            unsure=unsure,
+        )
+
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Get the cells made. Raises: UsageError where the cluster cannot, before that begins; Stopped."""
+        from prunebench.engine.devices.together import check_devices
         from prunebench.engine.on_ray.nodes import checked, nodes_for
         from prunebench.engine.on_ray.remote import Remote
 
@@ -84,6 +112,8 @@ class RayFront:
                 nodes = nodes_for(needs)
             if not nodes:
                 raise UsageError(self._no_room(needs))
+            device = "cuda" if needs.gpus else "cpu"
+            check_devices(assignment.session.plan, assignment.cells, device, needs.gpus)
             on_gpu = _on_gpu(assignment, needs)
             orders = checked(nodes, assignment.store.root, self._orders(assignment, needs))
             slots = sum(node.slots for node in nodes)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from prunebench import stopping
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.fronts import Assignment
 from prunebench.engine.fronts.watch import Watch
+from prunebench.engine.guarding.limits import Limits
 from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue, Queue
@@ -48,6 +50,19 @@ class SlurmFront:
 
     def __init__(self, wishes: Wishes, open_queue: OpenQueue) -> None:
         self._wishes, self._open_queue = wishes, open_queue
+
+    def workforce(self) -> Workforce:
+        """Return the pilots: each has cores, and perhaps GPUs, of its own."""
+        wishes = self._wishes
+        on_gpu = wishes.device != "cpu"
+        return Workforce(
+            wishes.workers,
+            gpus=wishes.workers * wishes.gpus if on_gpu else 0,
+            model=wishes.model,
+            each=wishes.gpus,
+            device=wishes.device,
+            cores=wishes.workers * wishes.cores,
+        )
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Submit pilots and wait for the cells, or, detached, only submit them."""
@@ -162,13 +177,15 @@ class Fleet:
         return "prunebench-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", suite)[:50]
 
     def _arguments(self, submission: Submission) -> list[str]:
-        """Return what `prunebench work` is told."""
+        """Return what `prunebench work` is told, besides what the plan says: what makes it, plugins too."""
         request = self._assignment.session.request
+        limits = Limits(request.job_timeout, request.memory_limit)
         keep = ["--keep-states"] if request.keep_states else []
         return [
             str(self._assignment.session.frozen),
             *("--data", request.data, "--device", self._wishes.device, "--threads", str(request.threads)),
             *("--run", self._assignment.since, "--cells", str(submission.cells_file)),
+            *limits.as_options(),
             *keep,
         ]
 

@@ -33,6 +33,7 @@ OURS = {
 }
 """What of sbatch is not the user's to set, and why."""
 
+_GRES = re.compile(r"(?:^|,)(?:gres/)?gpu(?::([a-z][\w-]*))?(?:[:=](\d+))?", re.IGNORECASE)
 _GPUS = ("gres", "gpus", "gpus_per_node", "gpus_per_task", "tres_per_task", "tres_per_job", "tres_per_node")
 
 
@@ -52,6 +53,12 @@ class Wishes:
     """What pilots work on."""
     parameters: Mapping[str, Any]
     """Of submitit's SlurmExecutor."""
+    cores: int = 1
+    """How many cores a pilot has."""
+    gpus: int = 1
+    """How many GPUs a pilot has, where it works on some."""
+    model: str = ""
+    """What these are, as --gres names them; "" where it does not."""
 
 
 def wishes_of(options: Mapping[str, Any], have_gpus: Callable[[str | None], bool]) -> Wishes:
@@ -76,7 +83,21 @@ def wishes_of(options: Mapping[str, Any], have_gpus: Callable[[str | None], bool
         detach=options["detach"],
         device=_device(options["device"], _asks_for_gpus(parameters)),
         parameters=parameters,
+        cores=parameters["cpus_per_task"],
+        **_gpus_of(parameters, options["gpus_per_worker"]),
     )
+
+
+def _gpus_of(parameters: Mapping[str, Any], asked: int) -> dict[str, Any]:
+    """Return how many GPUs a pilot gets, and of which model, as far as --gres says so.
+
+    >>> _gpus_of({"gres": "gpu:a100:2"}, 1), _gpus_of({}, 4)
+    ({'gpus': 2, 'model': 'A100'}, {'gpus': 4, 'model': ''})
+    """
+    said = _GRES.search(parameters.get("gres") or "")
+    if said is None:
+        return {"gpus": asked, "model": ""}
+    return {"gpus": int(said[2] or 1), "model": (said[1] or "").upper()}
 
 
 def _asks_for_gpus(parameters: Mapping[str, Any]) -> bool:

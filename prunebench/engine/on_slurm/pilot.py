@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from prunebench.engine.on_slurm.submissions import PilotState, Submission
+from prunebench.process import how_ended
 from prunebench.store import now_text
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class Pilot:
             self._end_worker()
             why = "done" if self._code == 0 else "told to stop"
             print(f"not requeued: {error}", flush=True)
-        words = "\n".join(self._last_words) if why == "cannot start" else ""
+        words = ""
+        if why == "cannot start" and self._code is not None:
+            words = "\n".join([*self._last_words, f"it {how_ended(self._code)}"])
         self._say("ended", why=why, error=words)
         return why
 

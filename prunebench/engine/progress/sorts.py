@@ -21,7 +21,8 @@ def sort_of(job: Job) -> Sort:
     params = job.params
     network = "" if params.network is None else _called(params.network)
     if isinstance(params, TrainParams):
-        return "train", f"{network} {params.run.data.name}"
+        devices = params.run.recipe.devices
+        return "train", f"{network} {params.run.data.name}{f' on {devices}' if devices else ''}"
     if isinstance(params, ScoreParams):
         return f"score {params.scorer.name}", _with_data(network, params)
     if isinstance(params, MaskInRounds):

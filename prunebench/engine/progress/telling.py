@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from prunebench import pulse
+from prunebench.engine.failures import TakenOver
 from prunebench.engine.progress.sorts import sort_of
 from prunebench.inventory.estimate import marginal, planned_steps
 from prunebench.jobs.context import Context
@@ -53,6 +54,8 @@ class Telling:
 
     def _take_in(self, job: Job, step: int, to_step: int) -> None:
         pulse.beat()  # the step may be other processes' that this one waits for
+        if self._claim is not None and self._claim.lost:
+            raise TakenOver(f"{job.kind} {job.key[:12]} was taken over by another process")
         if self._first is None:
             self._first = step - 1
         self._step = step

@@ -207,7 +207,7 @@ def test_a_run_ends_where_one_worker_after_another_loses_its_gpu():
         tells("gw8")
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+@pytest.mark.parametrize("workers", [pytest.param((), marks=pytest.mark.slow), ("-n", "1")])
 def test_a_run_replaces_a_process_that_lost_its_gpu(project: Any, workers: tuple[str, ...]):
     """Every other cell is made; the one that lost it is reported once, as failed, with the error."""
     path = project.suite(["lost", "snip", "magnitude"])

@@ -16,7 +16,8 @@ from prunebench.engine.devices import device as devices
 from prunebench.engine.devices.device import check_device, parse_device, resolve_device
 from prunebench.engine.devices.gpus import Gpu
 from prunebench.engine.devices.slots import Slot, Workforce, make_slots, shared_slots, workforce
-from prunebench.engine.on_pytest.gpus import give_slots
+from prunebench.engine.on_pytest import gpus as pytest_gpus
+from prunebench.engine.on_pytest.gpus import give_slots, workers_of_suites
 from prunebench.errors import UsageError
 from prunebench.training.images import reading
 from prunebench.training.images.reading import default_loaders
@@ -151,6 +152,30 @@ def test_auto_is_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
+    ("device", "threads", "suites", "workers"),
+    [("cpu", 1, 1, 6), ("cpu", 4, 1, 1), ("cuda", 1, 1, 8), ("cuda:1", 1, 1, 1), ("cpu", 1, 0, None)],
+)
+def test_with_pytest_itself_auto_is_what_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, device: str, threads: int, suites: int, workers: int | None
+) -> None:
+    """Where it runs suites; where it runs a user's own tests alone, and of other words, xdist says it."""
+    request = types.SimpleNamespace(device=device, threads=threads)
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
+    monkeypatch.setattr(pytest_gpus, "suites_of", lambda config: ["a.toml"] * suites)
+    monkeypatch.setattr(pytest_gpus, "request_for", lambda config, path: request)
+    monkeypatch.setattr(pytest_gpus, "usable_cores", lambda: 6)
+    monkeypatch.setattr(pytest_gpus, "gpus_here", lambda: EIGHT)
+
+    def asked(word: str) -> int | None:
+        config: Any = types.SimpleNamespace(option=types.SimpleNamespace(numprocesses=word))
+        return workers_of_suites(config)
+
+    assert (asked("auto"), asked("logical")) == (workers, None)
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "3")
+    assert asked("auto") is None
+
+
+@pytest.mark.parametrize(
     ("slot", "workers", "cores", "loaders"),
     [
         (None, 1, 64, 8),
@@ -247,5 +272,5 @@ def test_a_gpu_that_does_not_work_ends_the_run_after_a_few_tries(project: Any):
         [sys.executable, "-c", program], cwd=project.folder, capture_output=True, text=True, timeout=300
     )
     last = done.stderr[done.stderr.index("workers cannot start: ") :]
-    assert "3 in a row died before they had read the plan. It wrote:" in last
+    assert "3 in a row died before they had read the plan; the last left with exit code 1. It wrote:" in last
     assert "cuda does not work (CUDA_VISIBLE_DEVICES is 'GPU-x'): Torch not compiled with CUDA" in last

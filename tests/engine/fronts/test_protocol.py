@@ -16,6 +16,7 @@ from prunebench import stopping
 from prunebench.cli import _engines
 from prunebench.cli._main import main
 from prunebench.engine import fronts
+from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.fronts import Assignment, Engine
 from prunebench.engine.fronts.watch import Watch
 from prunebench.errors import PrunebenchError, UsageError
@@ -56,6 +57,9 @@ class Nearby:
     def __init__(self, then: Callable[[Assignment, Watch], object] = lambda assignment, watch: None) -> None:
         self.then = then
         self.assignments: list[Assignment] = []
+
+    def workforce(self) -> Workforce:
+        return Workforce(3, device="cpu", cores=3)
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         self.assignments.append(assignment)
@@ -115,6 +119,7 @@ def test_a_front_is_told_what_to_do_and_the_run_ends_as_any(
         (target for cell in assignment.cells for target in cell.targets), lambda key: False
     )
     assert f"{len(jobs)} jobs in" in result.output
+    assert " to do with 3 workers (a guess: nothing was measured here yet; assumed" in result.output
     assert "| random" in result.output
     assert "nothing to do" in run().output
     assert len(engine.front.assignments) == 1

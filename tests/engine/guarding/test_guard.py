@@ -19,7 +19,7 @@ import pytest
 
 from prunebench import pulse
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.guarding import guard, guard_process
+from prunebench.engine.guarding import guard, guard_process, memory
 from prunebench.engine.guarding.guard import Guard, TimedOut
 from prunebench.engine.guarding.limits import Limits
 from prunebench.store import Store
@@ -270,6 +270,33 @@ def test_what_a_killed_worker_has_started_ends_with_it(worker: Any, tmp_path: Pa
     assert all_gone(kin)
 
 
+def test_what_a_worker_starts_just_before_its_end_ends_too(worker: Any, tmp_path: Path) -> None:
+    """The process that watches has not seen it, and it is nobody's child by then: it bears the worker's mark."""
+    body = f"""
+    folder = Path({str(tmp_path)!r})
+    with job():
+        for number in range(2):
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    (folder / f"new{{number}}").write_text(str(os.getpid()))
+                    (folder / f"new{{number}}").rename(folder / f"up{{number}}")
+                    number and os.execvp("sleep", ["sleep", "60"])
+                    time.sleep(60)
+                os._exit(0)
+            os.wait()
+        while len(list(folder.glob("up*"))) < 2:
+            time.sleep(0.01)
+        os._exit(3)
+    """
+    process = worker(body)
+    assert process.wait(timeout=30) == 3
+    pids = [int(file.read_text()) for file in tmp_path.glob("up*")]
+    assert len(pids) == 2
+    left = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    assert all_gone(left)
+
+
 def test_within_its_limits_a_worker_is_left_alone(worker: Any, tmp_path: Path) -> None:
     """Between jobs too, and the process that watches ends with it."""
     process = worker("for _ in range(3):\n  with job(timeout=0.5):\n    time.sleep(0.3)\ntime.sleep(1)")
@@ -287,33 +314,65 @@ def test_within_its_limits_a_worker_is_left_alone(worker: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("left", "took", "workers", "large"),
-    [(50, 99, 1, False), (4, 99, 1, True), (4, 40, 2, False), (4, 50, 2, True), (4, 50, 1, False)],
+    ("left", "took", "others", "workers", "large"),
+    [
+        (50, 99, [], 1, False),
+        (4, 99, [], 1, True),
+        (4, 40, [], 2, False),
+        (4, 50, [], 2, True),
+        (4, 50, [], 1, False),
+        (4, 50, [3], 1, True),  # another run's worker has its share too
+        (4, 13, [12] * 7, 1, True),  # eight commands, none of which holds much
+        (4, 12, [13] + [12] * 6, 1, False),  # the largest of them ends, and not all
+        (4, 8, [60, 8], 1, False),
+    ],
 )
-def test_auto_ends_who_holds_more_than_its_share_once_the_machine_runs_out(
-    monkeypatch: pytest.MonkeyPatch, left: int, took: int, workers: int, large: bool
+def test_auto_ends_the_largest_that_holds_more_than_its_share_once_the_machine_runs_out(
+    monkeypatch: pytest.MonkeyPatch, left: int, took: int, others: list[int], workers: int, large: bool
 ) -> None:
-    """Of 100 bytes: with 50 left nobody, with 4 left who holds more than 90 shared by the workers."""
-    monkeypatch.setattr(guard_process, "available_memory", lambda: (left, 100))
-    monkeypatch.setattr(guard_process, "memory_of", lambda pids, limit: took)
+    """Of 100 bytes: with 50 left nobody, with 4 left who holds more than 90 shared by all workers that are
+    there; where nobody larger has ended for two seconds, any that does.
+    """
+    sizes = {os.getpid(): took, **{10**8 + number: size for number, size in enumerate(others)}}
+    monkeypatch.setattr(guard_process, "tightest_memory", lambda: (left, 100, ""))
+    monkeypatch.setattr(guard_process, "_others_of", lambda worker, group: [*sizes][1:])
+    monkeypatch.setattr(guard_process, "memory_of", lambda pids, limit: sizes[pids[0]])
     said = {"worker": os.getpid(), "memory": "auto", "timeout": None, "workers": workers}
     page: Any = None
-    assert guard_process._Watch(page, said)._is_large([1]) is large
+    watch = guard_process._Watch(page, said)
+    assert watch._is_large([os.getpid()]) is large
+    if watch._short_since is not None:
+        watch._short_since -= 2 * guard_process.WAIT
+        assert watch._is_large([os.getpid()]) is (took > 90 / max(workers, len(others) + 1))
+
+
+def test_workers_of_other_commands_are_known(worker: Any, tmp_path: Path) -> None:
+    """By who watches them; not those that are never ended, nor those outside the container that is full."""
+    started = [worker(f"with job(memory={limit}): time.sleep(60)") for limit in ("'auto'", "'auto'", "2**40")]
+    first, second, third = (process.pid for process in started)
+    until = time.monotonic() + 20
+    while {second} - set(guard_process._others_of(first, "")) or len(kin_of(started[2])) < 1:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    others = guard_process._others_of(first, "")
+    assert first not in others
+    assert third not in others
+    assert second not in guard_process._others_of(first, "/no/such/group")
 
 
 def test_available_memory_is_the_containers_where_that_has_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of limits above the machine's own nothing is made: "no limit" is a large number in old versions."""
-    monkeypatch.setattr(guard_process, "_meminfo", lambda: (600, 1000))
+    monkeypatch.setattr(memory, "_meminfo", lambda: (600, 1000))
     for groups, expected in [
         ([], (600, 1000)),
-        ([(100, 400)], (100, 400)),
-        ([(10**18, 2**63)], (600, 1000)),
-        ([(700, 800)], (600, 1000)),
+        ([(100, 400, "/a")], (100, 400)),
+        ([(10**18, 2**63, "/a")], (600, 1000)),
+        ([(700, 800, "/a")], (600, 1000)),
     ]:
-        monkeypatch.setattr(guard_process, "_cgroups", lambda groups=groups: iter(groups))
-        assert guard_process.available_memory() == expected
+        monkeypatch.setattr(memory, "_cgroups", lambda groups=groups: iter(groups))
+        assert memory.available_memory() == expected
 
 
 def test_memory_that_forked_processes_share_counts_once() -> None:
@@ -325,7 +384,7 @@ def test_memory_that_forked_processes_share_counts_once() -> None:
         os._exit(0)
     try:
         alone = psutil.Process().memory_info().rss
-        assert guard_process.memory_of([os.getpid(), child], alone) < alone + 150_000_000
+        assert memory.memory_of([os.getpid(), child], alone) < alone + 150_000_000
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

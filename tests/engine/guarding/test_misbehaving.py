@@ -41,7 +41,12 @@ def eater(net, batch, rng):
 
 
 def leaver(net, batch, rng):
-    """Ends its process."""
+    """Ends its process, just when it has started others, by which nobody could tell whose they are."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execve("/bin/sleep", ["sleep", "1000"], {})
+        time.sleep(1000)
     os._exit(0)
 
 
@@ -74,7 +79,7 @@ def prunebench_scorers():
 SAID = {
     "deaf": r"no sign of life for 10 s \(--job-timeout\); nothing could interrupt it, so its process was killed",
     "eater": r"it took \S+ \S+ of memory, and --memory-limit allows 1.2 GiB",
-    "leaver": r"process \d+ died while it worked on this \(killed, or out of memory\)",
+    "leaver": r"process \d+ died while it worked on this: it left with exit code 0",
 }
 
 

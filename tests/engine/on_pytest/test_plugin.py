@@ -218,7 +218,7 @@ def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.
 
     answers: list[list[Path]] = [[], [], [Path("claims/cafe.json")], [Path("claims/another.json")]]
     store = SimpleNamespace(
-        bury=lambda: answers.pop(0),
+        bury=lambda ended: answers.pop(0),
         attempts=lambda key: [{"error": f"process 7 died while it worked on {key}"}],
         log_path=lambda key: Path(f"logs/{key}.log"),
     )

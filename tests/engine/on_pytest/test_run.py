@@ -24,7 +24,11 @@ def prunebench(project: Any, *arguments: str) -> subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize(
     ("sent", "code", "workers"),
-    [(signal.SIGINT, 130, ()), (signal.SIGTERM, 143, ()), (signal.SIGTERM, 143, ("-n", "2"))],
+    [
+        (signal.SIGINT, 130, ()),
+        pytest.param(signal.SIGTERM, 143, (), marks=pytest.mark.slow),
+        (signal.SIGTERM, 143, ("-n", "2")),
+    ],
 )
 def test_stopped_it_says_so_and_goes_on_later(
     project: Any, sent: signal.Signals, code: int, workers: tuple[str, ...]
@@ -124,7 +128,11 @@ def test_a_failed_cell_makes_it_exit_with_1_and_the_others_are_done(project: Any
     assert [engine.store.has_record(c.key) for c in engine.plan.cells] == [True, False, True]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+ALONE_OR_TWO = [pytest.param((), marks=pytest.mark.slow), ("-n", "2")]
+"""Workers of a run; what holds with two was never seen to fail without."""
+
+
+@pytest.mark.parametrize("workers", ALONE_OR_TWO)
 def test_stopping_at_the_first_failure_is_a_failure_and_no_interruption(
     project: Any, workers: tuple[str, ...]
 ) -> None:
@@ -137,7 +145,7 @@ def test_stopping_at_the_first_failure_is_a_failure_and_no_interruption(
     assert "Interrupted" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", ALONE_OR_TWO)
 def test_the_projects_own_pytest_settings_do_not_reach_cells(project: Any, workers: tuple[str, ...]) -> None:
     """A pytest.ini with addopts, a conftest that fails: neither is read."""
     (project.folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only --strict-nonsense\n")
@@ -161,7 +169,14 @@ def prunebench_scorers():
 '''
 
 
-@pytest.mark.parametrize(("kind", "finished"), [("records", True), ("records", False), ("measures", True)])
+@pytest.mark.parametrize(
+    ("kind", "finished"),
+    [
+        pytest.param("records", True, marks=pytest.mark.slow),
+        ("records", False),
+        pytest.param("measures", True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_result_is_set_aside_and_made_again(project: Any, kind: str, finished: bool) -> None:
     """A record or measure cut short: the next run says so, makes that one again, and the store is whole.
 
@@ -199,6 +214,7 @@ def prunebench_scorers():
 """
 
 
+@pytest.mark.slow
 def test_a_job_that_a_worker_was_killed_at_is_done_by_another(project: Any) -> None:
     """One death may be chance: the attempt is written down, and the run makes all of its cells."""
     plugin = project.folder / "mine.py"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from prunebench import stopping
+from prunebench.cli.work import command
 from prunebench.engine.on_slurm.fleet import Fleet, SlurmFront
 from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue
 from prunebench.engine.on_slurm.submissions import PilotState, Submission
+from prunebench.engine.session import Request
 from prunebench.errors import PrunebenchError
+from prunebench.inventory.making import Making
 from prunebench.store import Store
 
 
@@ -62,9 +65,12 @@ class Place:
     store: Store
     queue: Simulated = field(default_factory=Simulated)
     told: list[str] = field(default_factory=list)
+    asked: dict[str, Any] = field(default_factory=dict)
+    """More of what the user asked for."""
 
     def assignment(self, cells: int) -> Any:
-        request = SimpleNamespace(data="/data", device="auto", threads=2, keep_states=True)
+        asked: Any = {"data": "/data", "device": "auto", "threads": 2, "keep_states": True, **self.asked}
+        request = Request("quick", str(self.store.root), **asked)
         plan = SimpleNamespace(suite={"name": "quick"})
         session = SimpleNamespace(
             frozen=self.store.root / "plans" / "quick-01.json",
@@ -132,8 +138,28 @@ def test_a_pilot_is_told_what_to_make_and_with_what(place: Place) -> None:
     assert list(pilot.arguments) == [
         *(str(place.store.root / "plans" / "quick-01.json"), "--data", "/data", "--device", "cuda"),
         *("--threads", "2", "--run", "20261129T120000.000000Z-0123abcd"),
-        *("--cells", str(place.submission().cells_file), "--keep-states"),
+        *("--cells", str(place.submission().cells_file), "--memory-limit", "auto", "--keep-states"),
     ]
+
+
+BY_THE_PLAN = {"suite", "scorers", "seeds", "limit", "sparsities"}
+"""What of a request is in the frozen plan, or in the list of cells."""
+
+ASKED = {"data": "/d", "threads": 3, "keep_states": True, "job_timeout": 90.5, "memory_limit": 2**31}
+
+
+@pytest.mark.parametrize("more", [{}, {"job_timeout": None, "memory_limit": None, "keep_states": False}])
+def test_whatever_a_run_was_asked_for_its_pilots_are_told(place: Place, more: dict[str, Any]) -> None:
+    """As `prunebench work` reads it. A new field of a request has to be told too, or stand in the plan."""
+    place.asked = {**ASKED, **more}
+    place.fleet(1, device="cpu").tend(place.cells())
+    (pilot,) = place.queue.pilots
+    read = command.make_context("work", list(pilot.arguments)).params
+    wanted = {**place.asked, "device": "cpu"}
+    assert {name: read[name] for name in wanted} == wanted
+    assert Path(read["plan"]).parent.parent == place.store.root
+    by_plan = BY_THE_PLAN | set(Making.model_fields)
+    assert {one.name for one in fields(Request)} <= by_plan | wanted.keys() | {"store"}
 
 
 @pytest.mark.parametrize(("starts", "sizes"), [(3, [(3, 0), (3, 60), (1, 120)]), (100, [(7, 0)])])

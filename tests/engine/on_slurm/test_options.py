@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.devices.slots import Workforce
+from prunebench.engine.on_slurm.fleet import SlurmFront
 from prunebench.engine.on_slurm.options import minutes_of, wishes_of
 from prunebench.errors import UsageError
 
@@ -88,6 +90,27 @@ def test_each_option_reaches_sbatch_by_its_own_name() -> None:
         "stderr_to_stdout": True,
         "setup": ["module load cuda", "export PYTHONSAFEPATH=1"],
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "workforce"),
+    [
+        ({"threads": 2}, Workforce(8, device="cpu", cores=16)),
+        ({"cpus": 4}, Workforce(8, device="cpu", cores=32)),
+        ({"device": "cuda"}, Workforce(8, gpus=8, device="cuda", cores=8)),
+        ({"device": "cuda", "gpus_per_worker": 2}, Workforce(8, gpus=16, each=2, device="cuda", cores=8)),
+        (
+            {"device": "auto", "gres": "gpu:a100:2"},
+            Workforce(8, gpus=16, model="A100", each=2, device="cuda", cores=8),
+        ),
+    ],
+)
+def test_what_pilots_have_is_theirs_whatever_this_machine_has(
+    options: dict[str, Any], workforce: Workforce
+) -> None:
+    """What time a run takes is estimated by it, and which cells it can make."""
+    wishes = wishes_of({**NOTHING, **options}, no_gpus)
+    assert SlurmFront(wishes, lambda *_: None).workforce() == workforce  # type: ignore[arg-type, return-value]
 
 
 @pytest.mark.parametrize(

@@ -197,8 +197,12 @@ def test_a_held_out_part_is_taken_without_reading(folder: Path) -> None:
     assert held.images.shape == (27, 3, 14, 14)
 
 
-@pytest.mark.parametrize("loaders", [0, 2])
-@pytest.mark.parametrize("fault", ["half", "text", "gone", "wide"])
+@pytest.mark.parametrize(
+    ("loaders", "fault"),
+    [(0, fault) for fault in ("half", "text", "gone", "wide")]
+    + [pytest.param(2, fault, marks=pytest.mark.slow) for fault in ("text", "gone", "wide")]
+    + [(2, "half")],
+)
 def test_a_file_that_holds_no_whole_image_is_named(
     folder: Path, tmp_path: Path, loaders: int, fault: str
 ) -> None:

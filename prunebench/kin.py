@@ -1,0 +1,318 @@
+"""Processes that one of ours has started: found while it lives, and once it is dead (imports nothing heavy).
+
+Foreign code starts processes and forgets them, and a process whose parent is dead is nobody's. So what a
+worker starts bears its mark: a variable in its environment where it was started anew, and a small file in its
+memory where it was only forked. And who starts workers adopts whatever they leave (`adopt`), mark or none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psutil
+
+__all__ = [
+    "OWNER",
+    "PATIENCE",
+    "adopt",
+    "beside",
+    "children_of",
+    "descendants_of",
+    "end",
+    "end_after",
+    "end_all",
+    "end_marked",
+    "leftovers",
+    "living",
+    "mark_of",
+    "marked",
+    "parent_of",
+    "processes",
+    "put_mark",
+    "send",
+    "started",
+]
+
+OWNER = "PRUNEBENCH_OWNER"
+"""The variable that says which process of ours has started a process, or has started who did."""
+
+PATIENCE = 4.0
+"""Seconds that a process which is told to stop has for a checkpoint."""
+
+NAP = 0.02
+"""Seconds between two looks whether processes have ended."""
+
+PROC = "/proc" if os.path.exists("/proc/self") and os.readlink("/proc/self") == str(os.getpid()) else "/none"
+"""Where processes are described; nowhere, if /proc numbers them as another PID namespace does."""
+
+AGAIN = 100
+"""So often processes are looked for that are to end: what starts others faster than that goes on."""
+
+_BESIDE = """import sys
+others = [place for place, entry in enumerate(sys.path) if entry.endswith("-packages")]
+sys.path.insert(min(others, default=len(sys.path)), sys.argv.pop(1))  # after Python's own
+from {module} import *
+{call}
+"""
+
+_FILE = "prunebench-"
+"""How the file is called that a worker's memory holds; the mark follows."""
+
+_SUBREAPER = 36
+"""Of prctl: orphans among a process's descendants become its children."""
+
+
+# -- what /proc tells ------------------------------------------------------------------------------------
+
+
+def _fields(pid: int) -> list[bytes]:
+    """Return what the kernel tells of a process, from its state on; nothing where it is gone."""
+    try:
+        raw = Path(f"{PROC}/{pid}/stat").read_bytes()
+        return raw[raw.rindex(b")") + 1 :].split()
+    except (OSError, ValueError):
+        return []
+
+
+def _as_psutil_says(pid: int) -> psutil.Process | None:
+    """Return a process where there is no /proc; None where there is one, or the process is gone."""
+    if os.path.exists("/proc/self"):
+        return None
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    return None
+
+
+def started(pid: int) -> str:
+    """Return what tells a process from a later one of the same number; "" where it has ended."""
+    if (process := _as_psutil_says(pid)) is not None:
+        return str(process.create_time())
+    fields = _fields(pid)
+    return fields[19].decode() if len(fields) > 19 and fields[0] not in (b"Z", b"X") else ""
+
+
+def parent_of(pid: int) -> int | None:
+    """Return the number of a process's parent; None where that is not known."""
+    if (process := _as_psutil_says(pid)) is not None:
+        return process.ppid()
+    fields = _fields(pid)
+    return int(fields[1]) if fields else None
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started, or adopted, and that are its own still."""
+    if (process := _as_psutil_says(pid)) is not None:
+        return [child.pid for child in process.children()]
+    children: list[int] = []
+    try:
+        tasks = os.listdir(f"{PROC}/{pid}/task")
+    except OSError:
+        return children
+    for task in tasks:
+        with contextlib.suppress(OSError):
+            children += map(int, Path(f"{PROC}/{pid}/task/{task}/children").read_text().split())
+    return children
+
+
+def descendants_of(pid: int, without: Collection[tuple[int, str]] = ()) -> dict[int, str]:
+    """Return the living processes that come from a process, each with what `started` says of it.
+
+    Those of `without` are left out, with all that comes from them.
+    """
+    every: dict[int, str] = {}
+    stack = [pid]
+    while stack:
+        for child in children_of(stack.pop()):
+            since = started(child)
+            if child not in every and (child, since) not in without:
+                stack.append(child)  # of one that has ended too: its threads may have children
+                if since:
+                    every[child] = since
+    return every
+
+
+# -- marks -----------------------------------------------------------------------------------------------
+
+
+def mark_of(pid: int) -> str:
+    """Return a process's mark: PID namespace, number and start, so that it is no other's, now or later."""
+    try:
+        space = os.readlink(f"{PROC}/self/ns/pid").strip("pid:[]")
+    except OSError:
+        space = ""
+    return f"{space}.{pid}.{started(pid)}"
+
+
+class _Own:
+    page: mmap.mmap | None = None
+    """A file in this process's memory, by which those are known that it has forked."""
+
+
+def put_mark() -> str:
+    """Mark all that this process starts from now on as its own; return the mark."""
+    mark = mark_of(os.getpid())
+    os.environ[OWNER] = mark
+    if hasattr(os, "memfd_create"):
+        with contextlib.suppress(OSError), os.fdopen(os.memfd_create(_FILE + mark), "w+b") as file:
+            file.truncate(mmap.PAGESIZE)
+            _Own.page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+    return mark
+
+
+def _marks_of(pid: int) -> set[str]:
+    """Return the marks that a process bears; none where that cannot be read."""
+    marks: set[str] = set()
+    with contextlib.suppress(OSError):
+        for variable in Path(f"{PROC}/{pid}/environ").read_bytes().split(b"\0"):
+            if variable.startswith(OWNER.encode() + b"="):
+                marks.add(variable.partition(b"=")[2].decode("ascii", "replace"))
+    with contextlib.suppress(OSError):
+        if os.readlink(f"{PROC}/{pid}/exe") != os.readlink(f"{PROC}/self/exe"):
+            return marks  # not forked from one of ours: its memory is its own
+        for line in Path(f"{PROC}/{pid}/maps").read_bytes().splitlines():
+            _, its, name = line.partition(b"/memfd:" + _FILE.encode())
+            if its:
+                marks.add(name.decode("ascii", "replace").removesuffix(" (deleted)"))
+    return marks
+
+
+def processes() -> Iterator[int]:
+    """Yield the numbers of all processes but this one."""
+    try:
+        names = os.listdir(PROC)
+    except OSError:
+        return
+    yield from (int(name) for name in names if name.isdecimal() and int(name) != os.getpid())
+
+
+def _own_processes() -> Iterator[int]:
+    """Yield this user's."""
+    for pid in processes():
+        with contextlib.suppress(OSError):
+            if os.stat(f"{PROC}/{pid}").st_uid == os.geteuid():
+                yield pid
+
+
+def marked(mark: str) -> dict[int, str]:
+    """Return the processes that bear a mark, but not the one that it is the mark of."""
+    owner = int(mark.split(".")[1])
+    return {pid: started(pid) for pid in _own_processes() if pid != owner and mark in _marks_of(pid)}
+
+
+def leftovers() -> dict[int, str]:
+    """Return the processes that were started by ones of ours that are dead: nobody else ends them."""
+    space = mark_of(os.getpid()).split(".")[0]
+    left: dict[int, str] = {}
+    for pid in _own_processes():
+        for mark in _marks_of(pid):
+            of, _, rest = mark.partition(".")
+            owner, _, since = rest.partition(".")
+            if space and of == space and owner.isdecimal() and since and started(int(owner)) != since:
+                left[pid] = started(pid)
+    return left
+
+
+# -- ending them -----------------------------------------------------------------------------------------
+
+
+def adopt() -> None:
+    """Let orphans among the descendants of this process become its children, where the system can (Linux)."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def living(those: Mapping[int, str]) -> list[int]:
+    """Return the numbers of those that have not ended."""
+    return [pid for pid, since in those.items() if since and started(pid) == since]
+
+
+def send(those: Mapping[int, str], number: int) -> None:
+    """Send a signal to those that have not ended: of the others the number may be another's by now."""
+    for pid in living(those):
+        with contextlib.suppress(OSError):
+            os.kill(pid, number)
+
+
+def end(those: Mapping[int, str], patience: float = PATIENCE) -> None:
+    """Tell processes to stop, and kill those that have not ended in time."""
+    send(those, signal.SIGTERM)
+    until = time.monotonic() + patience
+    while living(those) and time.monotonic() < until:
+        time.sleep(NAP)
+    send(those, signal.SIGKILL)
+
+
+def end_marked(mark: str) -> None:
+    """Kill all that bears a mark, and what that starts meanwhile; nothing for none."""
+    for _ in range(AGAIN if mark else 0):
+        left = marked(mark)
+        if not living(left):
+            return
+        send(left, signal.SIGKILL)
+        time.sleep(NAP)
+
+
+def end_after(pid: int, mark: str) -> None:
+    """Wait until a process has ended, and kill all that bears its mark."""
+    while started(pid):
+        time.sleep(NAP)
+    end_marked(mark)
+
+
+def beside(module: str, call: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a function of prunebench's in a small process of its own, which looks after this one.
+
+    It imports nothing of the user's, is in a session of its own, so that it ends last also where the whole
+    group is killed, and finds its `arguments` in sys.argv. Raises: OSError where it cannot be started.
+    """
+    root = str(Path(__file__).parents[1])
+    program = _BESIDE.format(module=module, call=call)
+    unmarked = {name: value for name, value in os.environ.items() if name != OWNER}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", program, root, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=unmarked,
+        **options,
+    )
+
+
+def end_all(without: Collection[tuple[int, str]] = (), patience: float = 0.0) -> None:
+    """End all that comes from this process but `without`: told to stop first, where there is some patience.
+
+    What they start meanwhile ends too. Those that this process has adopted are reaped: it must have no
+    children of its own left.
+    """
+    until = time.monotonic() + patience
+    told: set[tuple[int, str]] = set()
+    while left := descendants_of(os.getpid(), without):
+        late = time.monotonic() >= until
+        new = {pid: since for pid, since in left.items() if late or (pid, since) not in told}
+        send(new, signal.SIGKILL if late else signal.SIGTERM)
+        told |= set(new.items())
+        if time.monotonic() > until + PATIENCE:  # the kernel does not let go of them
+            return
+        _reap()
+        time.sleep(NAP)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
