@@ -263,7 +263,7 @@ def test_a_job_that_ends_its_process_fails_after_the_second(project: Any, cluste
     path = project.suite(["fatal", "snip"])
     outcome = run(project, cluster, path, request={"plugins": (str(plugin),)})
     assert (outcome.exit_code, len(outcome.made), len(outcome.failed)) == (1, 2, 1)
-    assert "died while it worked on this" in next(iter(outcome.failed.values()))
+    assert "died while it worked on this: it left with exit code 7" in next(iter(outcome.failed.values()))
 
 
 UNBOUNDED = """
