@@ -179,7 +179,7 @@ class Session:
         """
         from prunebench.engine.devices.together import too_few_devices
 
-        few = too_few_devices(self.plan, cells, resolve_device(self.request.device))
+        few = too_few_devices(self.plan, cells, self.request.device)
         self.plan.unable = {**few, **self._without_gpu(cells)}
 
     def _without_gpu(self, cells: Sequence[PlannedCell]) -> dict[str, str]:

@@ -16,13 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench import stopping
 from prunebench.canonical import canonical
-from prunebench.engine.devices.device import index_of
+from prunebench.engine.devices.device import index_of, resolve_device
 from prunebench.engine.devices.gpus import gpus_here, usable_together
 from prunebench.engine.devices.together_errors import EXIT_FULL, raised_again
 from prunebench.engine.failures import NotHere
@@ -89,7 +89,7 @@ def check_devices(plan: Plan, cells: Sequence[PlannedCell], device: str, gpus: i
     """
     if device == "cpu":
         return
-    for cell, wants in _wanting(plan, cells, gpus):
+    for cell, wants in _wanting(plan, cells, _on_several(plan), gpus):
         raise UsageError(
             f"cell {cell.id} trains on {wants} devices at once (devices = {wants}), and a worker has "
             f"{_counted(gpus)}: --gpus-per-worker {wants}, or select other cells (-k)"
@@ -101,14 +101,15 @@ def too_few_devices(plan: Plan, cells: Sequence[PlannedCell], device: str) -> di
 
     By the cell's key. On the CPU as many processes as are wanted serve.
     """
-    if device == "cpu":
+    several = {} if device == "cpu" else _on_several(plan)
+    if not several or (device := resolve_device(device)) == "cpu":  # to ask for GPUs takes a moment
         return {}
     gpus = max(0, _gpus_seen() - (index_of(device) or 0))
     return {
         cell.key: f"it trains on {wants} devices at once (devices = {wants}), and this worker has "
         f"{_counted(gpus)}: run it where a worker has {wants} (--gpus-per-worker {wants}), or select others "
         "(-k)"
-        for cell, wants in _wanting(plan, cells, gpus)
+        for cell, wants in _wanting(plan, cells, several, gpus)
     }
 
 
@@ -120,13 +121,21 @@ def _gpus_seen() -> int:
     return usable_together(gpus_here())
 
 
-def _wanting(plan: Plan, cells: Sequence[PlannedCell], gpus: int) -> Iterator[tuple[PlannedCell, int]]:
+def _on_several(plan: Plan) -> dict[str, int]:
+    """Return the trainings on several devices, and on how many each."""
+    trainings = {key: job.params for key, job in plan.jobs.items() if job.kind == "train"}
+    return {
+        key: params.run.recipe.devices
+        for key, params in trainings.items()
+        if isinstance(params, TrainParams) and params.run.recipe.devices
+    }
+
+
+def _wanting(
+    plan: Plan, cells: Sequence[PlannedCell], several: Mapping[str, int], gpus: int
+) -> Iterator[tuple[PlannedCell, int]]:
     """Yield the cells that train on more than so many devices at once, and on how many."""
-    wanting: dict[str, int] = {}
-    for key, job in plan.jobs.items():
-        devices = (job.params.run.recipe.devices or 1) if isinstance(job.params, TrainParams) else 1
-        if devices > gpus and devices > 1:
-            wanting[key] = devices
+    wanting = {key: devices for key, devices in several.items() if devices > gpus}
     for cell in cells if wanting else ():
         needed = plan.remaining(cell.targets, lambda key: False)
         if wants := max((wanting.get(key, 0) for key in needed), default=0):

@@ -9,6 +9,7 @@ when Slurm's signal says that its time is nearly over, or that it is preempted; 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -164,7 +165,7 @@ class Pilot:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=_deaf_to_our_signal,
+            preexec_fn=_prepare_worker,
         )
         threading.Thread(target=self._follow, args=(self._worker,), daemon=True).start()
 
@@ -232,8 +233,19 @@ def _number(job: str) -> tuple[int, ...]:
     return tuple(int(part) for part in job.split("_"))
 
 
-def _deaf_to_our_signal() -> None:
-    """In the worker: Slurm sends the signal that tells a pilot to leave to every process of its job."""
+_LIBC = ctypes.CDLL(None)
+"""Loaded before a process forks: in the child it may not be."""
+
+_SIGNAL_OF_PARENTS_DEATH = 1
+"""Of prctl (Linux)."""
+
+
+def _prepare_worker() -> None:
+    """In the worker: be told to stop if the pilot is killed, and be deaf to the signal that tells a pilot to
+    leave, as Slurm sends that to every process of its job.
+    """
+    with contextlib.suppress(AttributeError):  # elsewhere nobody tells
+        _LIBC.prctl(_SIGNAL_OF_PARENTS_DEATH, signal.SIGTERM, 0, 0, 0)
     name = "SIG" + os.environ.get("SUBMITIT_PREEMPT_SIGNAL", "USR2")
     signal.signal(getattr(signal, name), signal.SIG_IGN)
 

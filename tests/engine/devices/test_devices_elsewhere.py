@@ -122,6 +122,14 @@ def test_a_worker_that_can_make_none_of_its_cells_says_so_before_it_begins(
     assert (on_cpu.jobs, on_cpu.failed) == (1, {})
 
 
+def test_without_such_cells_nobody_is_asked_for_gpus(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take a second, in every worker."""
+    monkeypatch.setattr(together, "_gpus_seen", lambda: pytest.fail("asked"))
+    session = project.session(project.suite(["magnitude"]), device="cuda")
+    session.note_gpus(session.plan.cells)
+    assert not session.plan.unable
+
+
 def test_a_job_that_a_process_cannot_do_is_done_by_another_of_the_run(project: Any) -> None:
     """Here it has failed; the store has no attempt, so that nobody else takes it for failed."""
     session, since = project.session(project.suite(["magnitude"])), now_text()

@@ -151,7 +151,7 @@ def test_processes_end_when_their_worker_is_gone(tmp_path: Path) -> None:
     import sys
 
     (tmp_path / "job.json").write_text(json.dumps({}))
-    code = "import threading, time; from prunebench.engine import together_process as t; threading.Thread(target=t._die_with_parent).start(); time.sleep(60)"
+    code = "import threading, time; from prunebench.engine.devices import together_process as t; threading.Thread(target=t._die_with_parent).start(); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, start_new_session=True)
     time.sleep(0.1)
     assert process.stdin is not None
