@@ -8,6 +8,7 @@ memory where it was only forked. And who starts workers adopts whatever they lea
 from __future__ import annotations
 
 import contextlib
+import functools
 import mmap
 import os
 import signal
@@ -147,13 +148,21 @@ def descendants_of(pid: int, without: Collection[tuple[int, str]] = ()) -> dict[
 # -- marks -----------------------------------------------------------------------------------------------
 
 
-def mark_of(pid: int) -> str:
-    """Return a process's mark: PID namespace, number and start, so that it is no other's, now or later."""
+@functools.cache
+def _space() -> str:
+    """Return what tells the process numbers here from those of another machine, container or boot; "" if
+    nothing does: a variable may travel to where they mean other processes.
+    """
     try:
-        space = os.readlink(f"{PROC}/self/ns/pid").strip("pid:[]")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+        return f"{boot}-{os.readlink(f'{PROC}/self/ns/pid').strip('pid:[]')}"
     except OSError:
-        space = ""
-    return f"{space}.{pid}.{started(pid)}"
+        return ""
+
+
+def mark_of(pid: int) -> str:
+    """Return a process's mark: where its number means it, the number and start, so that it is no other's."""
+    return f"{_space()}.{pid}.{started(pid)}"
 
 
 class _Own:
@@ -214,7 +223,7 @@ def marked(mark: str) -> dict[int, str]:
 
 def leftovers() -> dict[int, str]:
     """Return the processes that were started by ones of ours that are dead: nobody else ends them."""
-    space = mark_of(os.getpid()).split(".")[0]
+    space = _space()
     left: dict[int, str] = {}
     for pid in _own_processes():
         for mark in _marks_of(pid):

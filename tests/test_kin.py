@@ -98,6 +98,19 @@ def test_while_a_process_lives_what_it_started_is_no_leftover(program: Callable)
     assert not set(kin.leftovers()) & set(kin.descendants_of(process.pid))
 
 
+@pytest.mark.parametrize("mark", ["another-machine.{pid}.1", "{mark}", ".{pid}.1", "nonsense", ""])
+def test_marks_of_other_machines_and_of_the_living_mean_nothing(
+    program: Callable, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    """A variable may travel, to a container or by a scheduler, and numbers mean other processes there."""
+    own = kin.mark_of(os.getpid())
+    monkeypatch.setenv(kin.OWNER, mark.format(pid=os.getpid(), mark=own))
+    process = program("print(1, flush=True); time.sleep(100)")
+    assert process.stdout.readline()
+    assert process.pid not in kin.leftovers()
+    assert kin.marked(own).keys() == ({process.pid} if mark == "{mark}" else set())
+
+
 @pytest.mark.parametrize("patience", [0.0, 0.2])
 @pytest.mark.parametrize("deaf", [False, True])
 def test_who_adopts_ends_what_hides(program: Callable, tmp_path: Path, patience: float, deaf: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.errors import PrunebenchError, UsageError
+from prunebench.kin import OWNER
 
 __all__ = ["InQueue", "Queue", "SlurmQueue", "have_gpus", "look_at"]
 
@@ -145,11 +146,10 @@ def have_gpus(partition: str | None) -> bool:
 def _as_from_outside() -> Iterator[None]:
     """Within a job of Slurm (an interactive one, say), hide what its variables say: they are that job's, and
     sbatch would take them for what is asked of the new one."""
-    if "SLURM_JOB_ID" not in os.environ:
-        yield
-        return
-    hidden = {name: value for name, value in os.environ.items() if re.match(r"(SLURMD?|SRUN)_", name)}
-    hidden.pop("SLURM_CONF", None)
+    hidden = {name: os.environ[name] for name in (OWNER,) if name in os.environ}  # pilots outlive this run
+    if "SLURM_JOB_ID" in os.environ:
+        hidden |= {name: value for name, value in os.environ.items() if re.match(r"(SLURMD?|SRUN)_", name)}
+        hidden.pop("SLURM_CONF", None)
     for name in hidden:
         del os.environ[name]
     try:

@@ -211,6 +211,23 @@ def prunebench_scorers():
 '''
 
 
+def test_a_cell_fails_of_a_death_only_where_it_needs_that_job() -> None:
+    """While a worker's item waits, it makes jobs of other cells: the item is handed out again then."""
+    from prunebench.engine.on_pytest import plugin
+
+    cells = [
+        SimpleNamespace(id="main::a", targets=["record-a"]),
+        SimpleNamespace(id="main::b", targets=["b"]),
+    ]
+    needs = {"record-a": {"record-a", "score-a"}, "b": {"b", "score-b"}}
+    suite: Any = SimpleNamespace(
+        session=SimpleNamespace(plan=SimpleNamespace(cells=cells, ancestors=needs.get))
+    )
+    assert plugin._needs("tiny.toml::main::a", suite, "score-a")
+    assert not plugin._needs("tiny.toml::main::a", suite, "score-b")
+    assert plugin._needs("tiny.toml::no cell of ours", suite, "score-b")
+
+
 def test_a_killed_worker_that_is_not_gone_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pipes close a moment before the process is dead: its claim is asked for until it can be taken."""
     from prunebench.engine.on_pytest import plugin as pytest_plugin

@@ -27,13 +27,16 @@ def prunebench(project: Any, *arguments: str) -> subprocess.CompletedProcess[str
     [
         (signal.SIGINT, 130, ()),
         pytest.param(signal.SIGTERM, 143, (), marks=pytest.mark.slow),
-        (signal.SIGTERM, 143, ("-n", "2")),
+        pytest.param(signal.SIGTERM, 143, ("-n", "2"), marks=pytest.mark.slow),
+        (signal.SIGHUP, 129, ("-n", "2")),
     ],
 )
 def test_stopped_it_says_so_and_goes_on_later(
     project: Any, sent: signal.Signals, code: int, workers: tuple[str, ...]
 ) -> None:
-    """Ctrl-C or SIGTERM in the middle of a run: records so far stay, the same command does the rest."""
+    """Ctrl-C, SIGTERM or a terminal that is closed in the middle of a run: records so far stay, and as many
+    are told of; the same command does the rest.
+    """
     path = project.suite(["snip", "ltr", "synflow"], seeds=2, epochs=20)
     store = str(project.folder / "store")
     command = [sys.executable, "-m", "prunebench", "run", path.name, "--store", store, *workers]
@@ -43,7 +46,7 @@ def test_stopped_it_says_so_and_goes_on_later(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored behind a shell's "&"
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),  # ignored behind a shell's "&", or nohup
     )
     records = project.folder / "store" / "records"
     deadline = time.monotonic() + 60
@@ -56,6 +59,7 @@ def test_stopped_it_says_so_and_goes_on_later(
     assert "Traceback" not in out + err
     made = set(records.rglob("*.json"))
     assert 0 < len(made) < 8
+    assert f"Interrupted: {len(made)} cell{'s' if len(made) > 1 else ''} made now, 0 done before, " in err
     again = prunebench(project, "run", path.name)
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(set(records.rglob("*.json"))) == 8

@@ -13,6 +13,7 @@ from prunebench.engine.on_slurm.options import wishes_of
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue, SlurmQueue, have_gpus, look_at
 from prunebench.errors import PrunebenchError, UsageError
+from prunebench.kin import OWNER
 
 from .test_options import NOTHING, no_gpus
 
@@ -89,16 +90,27 @@ def test_what_sbatch_refuses_is_said_in_its_words(commands: Commands, tmp_path: 
 def test_a_job_submits_pilots_that_know_nothing_of_it(
     commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within an interactive job sbatch would take that one's variables for what is asked of the new ones."""
-    for name in ("SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_CONF", "SBATCH_ACCOUNT"):
+    """Within an interactive job sbatch would take that one's variables for what is asked of the new ones; and
+    the mark by which what a run has started ends with it is no pilot's.
+    """
+    for name in (OWNER, "SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_CONF", "SBATCH_ACCOUNT"):
         monkeypatch.setenv(name, "1")
     queue(tmp_path).submit(PILOT, 2, after=0.0)
     told = {line.split("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
-    assert told & {"SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_CONF", "SBATCH_ACCOUNT"} == {
+    assert told & {OWNER, "SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_CONF", "SBATCH_ACCOUNT"} == {
         "SLURM_CONF",
         "SBATCH_ACCOUNT",
     }
-    assert os.environ["SLURM_MEM_PER_CPU"] == "1"
+    assert os.environ["SLURM_MEM_PER_CPU"] == os.environ[OWNER] == "1"
+
+
+def test_pilots_outlive_the_run_that_submits_them(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside of jobs too nothing says that a pilot is a process of that run."""
+    monkeypatch.setenv(OWNER, "somebody")
+    queue(tmp_path).submit(PILOT, 2, after=0.0)
+    assert OWNER not in (tmp_path / "env").read_text()
 
 
 def test_a_machine_that_submits_to_no_cluster_is_refused(

@@ -1,0 +1,74 @@
+"""A worker ends with who started it, from its first moment on: while it imports, with no job and no guard."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from prunebench import kin
+
+WORKER = """
+import os, pathlib, signal, sys, time
+from prunebench import kin
+from prunebench.engine.guarding import own_process
+
+kin.PATIENCE, own_process.REMINDER = 0.3, 0.1
+own_process.may_be_killed()
+own_process.end_after(own_process.until_parent_ends)
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(100)
+signal.signal(signal.SIGTERM, {hears})
+pathlib.Path({up!r}).write_text(str(os.getpid()))
+time.sleep(100)
+"""
+
+HEARS = {
+    "ends by default": "signal.SIG_DFL",
+    "ends with a checkpoint": "lambda *_: (pathlib.Path({told!r}).touch(), os._exit(0))",
+    "goes on": "lambda *_: pathlib.Path({told!r}).touch()",
+}
+
+
+@pytest.mark.parametrize("how", HEARS)
+def test_a_worker_whose_parent_is_killed_ends_with_all_it_started(tmp_path: Path, how: str) -> None:
+    """It is told to stop, and killed if it goes on."""
+    told, up = tmp_path / "told", tmp_path / "up"
+    code = WORKER.format(hears=HEARS[how].format(told=str(told)), up=str(up))
+    starts = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
+    parent = subprocess.Popen([*starts, sys.executable, "-c", code])
+    until = time.monotonic() + 20
+    while not (up.exists() and up.read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    worker = int(up.read_text())
+    all_of_it = {worker: kin.started(worker), **kin.descendants_of(worker)}
+    assert len(all_of_it) == 2
+    parent.kill()
+    parent.wait()
+    while kin.living(all_of_it):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert told.exists() == (how != "ends by default")
+
+
+def test_a_worker_whose_parent_lives_goes_on() -> None:
+    """And what it starts bears its mark."""
+    code = WORKER.format(hears="signal.SIG_DFL", up="/dev/null")
+    worker = subprocess.Popen([sys.executable, "-c", code])
+    until = time.monotonic() + 20
+    while not (children := kin.descendants_of(worker.pid)):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert worker.poll() is None
+    assert kin.marked(kin.mark_of(worker.pid)) == children
+    kin.send({worker.pid: kin.started(worker.pid)}, signal.SIGKILL)
+    os.waitpid(worker.pid, 0)
+    kin.send(children, signal.SIGKILL)
