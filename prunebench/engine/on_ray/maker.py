@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import Any
 
 from prunebench import stopping
 from prunebench.engine.devices.gpus import VISIBLE
+from prunebench.process import how_ended
 
 __all__ = ["Died", "Maker"]
 
@@ -40,6 +40,10 @@ IDLE = 60.0
 
 class Died(Exception):
     """The process ended while it was to answer; as text, how."""
+
+    def __init__(self, pid: int, code: int) -> None:
+        super().__init__(how_ended(code))
+        self.pid, self.code = pid, code
 
 
 class Maker:
@@ -80,9 +84,11 @@ class Maker:
                 self._pipe.send(question)
                 answer = self._answer()
             except (OSError, EOFError):
-                how = self._end()
+                with contextlib.suppress(subprocess.TimeoutExpired):  # it may have closed the pipe alone
+                    self._process.wait(2 * LOOK)
+                code = self._end()
                 stopping.check()
-                raise Died(how) from None
+                raise Died(self._process.pid, code) from None
             self._timer = threading.Timer(IDLE, self._end_if_idle)
             self._timer.daemon = True
             self._timer.start()
@@ -114,15 +120,11 @@ class Maker:
             finally:
                 self._asks.release()
 
-    def _end(self) -> str:
-        """End the process, and return how it ended, if it had before."""
+    def _end(self) -> int:
+        """End the process; return its exit code, which is that of its own end if it had ended before."""
         if self._timer is not None:
             self._timer.cancel()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if not self._pipe.closed and self._process.poll() is None:
-                self._pipe.close()  # which ends it
-                self._process.wait(2 * LOOK)
         self._process.kill()
         code = self._process.wait()
         self._pipe.close()
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}"
+        return code

@@ -8,9 +8,9 @@ import queue
 import signal
 import socket
 import sys
-import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,14 +44,14 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGALRM", "SIGPIPE")
 
 def main() -> None:
     """Answer what is asked through the pipe whose number is the program's argument, until that is closed."""
-    from prunebench.engine.guarding.own_process import may_be_killed
+    from prunebench.engine.guarding.own_process import end_after, may_be_killed
 
     _signals_as_usual()
     may_be_killed()
     os.set_inheritable(int(sys.argv[1]), False)
     pipe: Connection = Connection(int(sys.argv[1]))
     asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(pipe, asked), daemon=True).start()
+    end_after(partial(_listen, pipe, asked))
     while True:
         told = answer(asked.get())
         with contextlib.suppress(OSError):  # who asked is gone: the other thread sees it
@@ -59,11 +59,10 @@ def main() -> None:
 
 
 def _listen(pipe: Connection, asked: queue.SimpleQueue[Asked]) -> None:
-    """Take questions in; once nobody can ask any more, end here too, whatever is being done."""
+    """Take questions in until nobody can ask any more."""
     with contextlib.suppress(EOFError, OSError):
         while True:
             asked.put(pipe.recv())
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _signals_as_usual() -> None:
@@ -90,6 +89,8 @@ def answer(asked: Asked) -> Any:
             stopping.heard()
             return Came(asked.key, "cancelled")
         worker.workers = asked.workers
+        if asked.ended:  # else whoever meets its claim could not say how
+            worker.store.bury(asked.ended)
         return _made(worker, asked.key)
 
 

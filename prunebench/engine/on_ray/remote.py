@@ -17,6 +17,10 @@ RETRIES = 8
 """How often Ray gives a job to another process after one, or its node, has died. (A job that two processes of
 one machine died of fails as soon as a third looks at it.)"""
 
+SETTLED = 0.5
+"""Seconds after its last prerequisite has ended before a task is cancelled: Ray may abort this process where
+it is just then taking in that what the task waits for has ended (seen in 2.60)."""
+
 LOOK = 10.0
 """Seconds between two looks at which nodes there are."""
 
@@ -49,6 +53,12 @@ class Remote:
         self._reference = [ray.put(orders)]
         self._tasks: dict[str, Any] = {}
         self._keys: dict[Any, str] = {}
+        self._waits: dict[str, set[str]] = {}
+        """For each job, its prerequisites that have not ended."""
+        self._free: dict[str, float] = {}
+        """The jobs that wait for nothing but room, or run, and since when, by time.monotonic()."""
+        self._unwanted: dict[str, None] = {}
+        """Jobs to cancel as soon as that is safe."""
         self._task = ray.remote(
             max_calls=0,  # else Ray starts a process for every job that uses a GPU; none of its own uses one
             num_cpus=needs.cpus,
@@ -64,26 +74,45 @@ class Remote:
 
     def submit(self, key: str, before: Iterable[str]) -> None:
         """Hand a job over, which waits for those of `before`, handed over earlier."""
+        before = list(before)
         prerequisites = [self._tasks[one] for one in before]
         options = {"name": self._name(key)} | ({"num_gpus": 1} if key in self._on_gpu else {})
         task = self._task.options(**options).remote(self._reference, key, *prerequisites)
-        self._tasks[key], self._keys[task] = task, key
+        self._tasks[key], self._keys[task], self._waits[key] = task, key, set(before)
+        if not before:
+            self._free[key] = time.monotonic()
 
     def ended(self, seconds: float) -> list[Came]:
         """Return what came of the jobs that have ended, after so many seconds at most."""
         tasks = list(self._keys)
         if not tasks:
             return []
+        if self._unwanted:
+            self._cancel_unwanted()
+            seconds = min(seconds, SETTLED / 2)
         done, _ = self._ray.wait(tasks, num_returns=1, timeout=seconds)
         if done:
             done, _ = self._ray.wait(tasks, num_returns=len(tasks), timeout=0)
         return [self._came(task) for task in done]
 
     def cancel(self, keys: Iterable[str], *, kill: bool = False) -> None:
-        """Let jobs end at once: those that run, at a checkpoint; with `kill`, with their processes."""
+        """Let jobs end: those that run, at a checkpoint, and others when what they wait for has; with `kill`,
+        those that run at once, with their processes.
+        """
+        if not kill:
+            self._unwanted.update(dict.fromkeys(keys))
+            self._cancel_unwanted()
+            return
         for key in keys:
-            if key in self._tasks:
-                self._ray.cancel(self._tasks[key], force=kill, recursive=False)
+            if key in self._free:
+                self._ray.cancel(self._tasks[key], force=True, recursive=False)
+
+    def _cancel_unwanted(self) -> None:
+        """Cancel what has waited for nothing for a moment. What waits is told by its prerequisites' ends."""
+        now = time.monotonic()
+        for key in [key for key in self._unwanted if now - self._free.get(key, now) >= SETTLED]:
+            del self._unwanted[key]
+            self._ray.cancel(self._tasks[key], recursive=False)
 
     def news(self) -> list[str]:
         """Look now and then at which nodes there are; return what is to be said of new ones and lost ones.
@@ -97,7 +126,7 @@ class Remote:
         now, self._looked = {node.id: node for node in nodes_for(self._needs)}, time.monotonic()
         lost = [node for id, node in self._nodes.items() if id not in now]
         self._nodes = {id: node for id, node in self._nodes.items() if id in now}
-        for id in now.keys() - self._seen:
+        for id in [id for id in now if id not in self._seen]:
             self._asked[ask(now[id], problem_here, self._orders)] = now[id]
         self._seen |= now.keys()
         return said + [f"Ray lost {node.name}: its jobs go on elsewhere" for node in lost]
@@ -121,7 +150,14 @@ class Remote:
 
     def _came(self, task: Any) -> Came:
         key = self._keys.pop(task)
-        del self._tasks[key]
+        del self._tasks[key], self._waits[key]
+        self._free.pop(key, None)
+        self._unwanted.pop(key, None)
+        for other, waits in self._waits.items():
+            if key in waits:
+                waits.discard(key)
+                if not waits:
+                    self._free[other] = time.monotonic()
         try:
             came: Came = self._ray.get(task)
         except Exception as error:

@@ -73,12 +73,13 @@ def problem_here(orders: Orders) -> str:
 def _made(orders: Orders, key: str) -> Came:
     """Have a job made, by another process where one has died of it."""
     gpus, how = _gpus(), ""
+    ended: dict[int, int] = {}
     for _ in range(STARTS):
         maker = _maker(gpus)
         try:
-            came: Came = maker.ask(Asked(orders, key, _process.slots))
+            came: Came = maker.ask(Asked(orders, key, _process.slots, ended))
         except Died as died:
-            how = str(died)
+            how, ended = str(died), {died.pid: died.code}
             continue
         if came.last:
             maker.close()

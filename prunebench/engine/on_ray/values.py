@@ -64,6 +64,8 @@ class Asked:
     """The job to make; None: only to say why this node cannot work for the run."""
     workers: int = 1
     """How many jobs run at once on the node, and share its memory."""
+    ended: Mapping[int, int] = field(default_factory=dict)
+    """The exit code, a signal negative, of a process of this node that has just died of the job."""
 
 
 @dataclass(frozen=True)

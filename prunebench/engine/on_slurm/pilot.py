@@ -19,13 +19,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from prunebench.engine.on_slurm.submissions import PilotState, Submission
 from prunebench.process import how_ended
 from prunebench.store import now_text
+from prunebench.store._commit import server_now
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -141,15 +141,20 @@ class Pilot:
 
     def _ahead(self) -> int:
         """Return how many other pilots have started in the last minute, or are to start before this one."""
-        return sum(map(self._is_ahead, self._submission.states().values()))
+        now = server_now(self.folder)
+        return sum(self._is_ahead(other, now) for other in self._submission.states().values())
 
-    def _is_ahead(self, other: PilotState) -> bool:
-        """True if another pilot has started in the last minute, or is to start before this one."""
+    def _is_ahead(self, other: PilotState, now: float) -> bool:
+        """True if another pilot has started in the last minute, or is to start before this one.
+
+        `now` is the file server's time: the clocks of two nodes are never compared.
+        """
         if other.job == self._job:
             return False
-        if other.stage == "waiting" and other.time > _ago(3 * TURN):  # else it is dead
+        ago = now - other.touched
+        if other.stage == "waiting" and ago < 3 * TURN:  # else it is dead
             return _number(other.job) < _number(self._job)
-        return other.started > _ago(60.0)
+        return bool(other.started) and ago + other.seconds < 60.0
 
     def _start_worker(self) -> None:
         self._say("starting", started=now_text())
@@ -222,11 +227,6 @@ class Pilot:
         if self._environment.name() == "slurm" and not self._submission.cancelled and not _is_over(self._job):
             os.kill(os.getpid(), type(self._environment)._usr_sig())
             time.sleep(LOOK)  # what handles it raises
-
-
-def _ago(seconds: float) -> str:
-    """Return a moment in the past as `now_text` spells it."""
-    return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def _number(job: str) -> tuple[int, ...]:

@@ -87,7 +87,9 @@ class PilotState:
     started: str = ""
     """When it started its worker last."""
     time: str = field(default_factory=now_text)
-    """When it said this."""
+    """When it said this, as the clock of its host has it."""
+    touched: float = field(default=0.0, compare=False)
+    """The same, in seconds, as the file server's clock has it; 0 where it was not read from a file."""
 
     @property
     def seconds(self) -> float:
@@ -193,13 +195,20 @@ class Submission:
     def say(self, state: PilotState) -> None:
         """Write down how a pilot stands; where that cannot be done, nobody is told."""
         with contextlib.suppress(Exception):
-            content = orjson.dumps({**asdict(state), "error": state.error[-_ERROR:]})
-            replace(self.folder / "states" / f"{state.job}.json", content)
+            said = {**asdict(state), "error": state.error[-_ERROR:]}
+            del said["touched"]
+            replace(self.folder / "states" / f"{state.job}.json", orjson.dumps(said))
 
     def state(self, job: str) -> PilotState | None:
         """Return how a pilot stands, as it said last; None where it has said nothing."""
-        said = _read(self.folder / "states" / f"{job}.json", _SaidOfPilot)
-        return None if said is None else PilotState(**said.model_dump())
+        path = self.folder / "states" / f"{job}.json"
+        said = _read(path, _SaidOfPilot)
+        if said is None:
+            return None
+        try:
+            return PilotState(**said.model_dump(), touched=path.stat().st_mtime)
+        except OSError:
+            return None
 
     def states(self) -> dict[str, PilotState]:
         """Return how the pilots stand that have said anything, by their jobs."""

@@ -75,8 +75,9 @@ def test_one_that_has_nothing_to_do_for_long_is_ended(maker: Maker, monkeypatch:
     """It holds memory of a GPU that others work on."""
     monkeypatch.setattr(module, "IDLE", 0.05)
     process = psutil.Process(maker.ask("os.getpid()"))
-    process.wait(10)
-    assert not maker.lives
+    gone, _ = psutil.wait_procs([process], timeout=10)
+    assert gone
+    maker.close()
 
 
 def test_a_real_one_ends_with_who_started_it(tmp_path: Path) -> None:

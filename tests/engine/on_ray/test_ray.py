@@ -263,7 +263,41 @@ def test_a_job_that_ends_its_process_fails_after_the_second(project: Any, cluste
     path = project.suite(["fatal", "snip"])
     outcome = run(project, cluster, path, request={"plugins": (str(plugin),)})
     assert (outcome.exit_code, len(outcome.made), len(outcome.failed)) == (1, 2, 1)
-    assert "died while it worked on this" in next(iter(outcome.failed.values()))
+    assert "died while it worked on this: it left with exit code 7" in next(iter(outcome.failed.values()))
+
+
+UNBOUNDED = """
+import ctypes
+import signal
+import prunebench
+
+def hang(net, batch, rng):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    ctypes.PyDLL(None).sleep(60)
+
+def eat(net, batch, rng):
+    held = []
+    while True:
+        held.append(bytearray(b"x" * 2**25))
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("hang", hang), prunebench.Scorer("eat", eat)]
+"""
+
+
+@pytest.mark.slow
+def test_limits_hold_on_the_nodes(project: Any, cluster: Any) -> None:
+    """A job that hangs in C, and one that takes all memory, have failed with that; the rest goes on."""
+    plugin = project.folder / "unbounded.py"
+    plugin.write_text(UNBOUNDED)
+    path = project.suite(["hang", "eat", "snip"])
+    limits = {"job_timeout": 10.0, "memory_limit": 900 * 2**20}
+    outcome = run(project, cluster, path, request={"plugins": (str(plugin),), **limits})
+    assert (outcome.exit_code, len(outcome.made), len(outcome.failed)) == (1, 2, 2)
+    said = {name.split("-")[3]: error for name, error in outcome.failed.items()}
+    assert "no sign of life for 10 s (--job-timeout); nothing could interrupt it" in said["hang"]
+    assert "and --memory-limit allows 900 MiB" in said["eat"]
 
 
 @pytest.mark.slow

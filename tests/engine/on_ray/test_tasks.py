@@ -95,15 +95,15 @@ def test_a_process_computes_on_the_gpus_of_its_first_task_for_good(
 
 @pytest.mark.usefixtures("given")
 def test_where_the_process_dies_another_makes_the_job(makers: Makers) -> None:
-    """It looks what the dead one has left; Ray hears nothing of it."""
-    makers.answers = [Died("was killed by SIGKILL"), Came("job", "made")]
+    """It is told how the one before ended; Ray hears nothing of it."""
+    makers.answers = [Died(77, -9), Came("job", "made")]
     assert tasks.make([ORDERS], "job") == Came("job", "made")
-    assert len(makers.gpus) == 2
+    assert [asked.ended for _, asked in makers.asked] == [{}, {77: -9}]
 
 
 @pytest.mark.usefixtures("given")
 def test_where_none_lives_long_enough_to_look_it_is_said_how_they_died(makers: Makers) -> None:
-    makers.answers = [Died("left with exit code 3")] * 9
+    makers.answers = [Died(77, 3)] * 9
     came = tasks.make([ORDERS], "job")
     assert came.how == "lost"
     assert (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +21,13 @@ def ago(seconds: float) -> str:
     return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
-def pilot(job: str, stage: str, *, started: float | None = None, said: float = 0) -> PilotState:
-    """Return what a pilot says of itself that started, and said so, that many seconds ago."""
-    return PilotState(job, stage, started="" if started is None else ago(started), time=ago(said))
+def pilot(
+    job: str, stage: str, *, started: float | None = None, said: float = 0, off: float = 0
+) -> PilotState:
+    """Return what a pilot says of itself that started, and said so, that many seconds ago, on a node whose
+    clock is `off` by so many seconds."""
+    began = "" if started is None else ago(started - off)
+    return PilotState(job, stage, started=began, time=ago(said - off), touched=time.time() - said)
 
 
 def ahead(tmp_path: Path, *others: PilotState) -> int:
@@ -29,17 +35,21 @@ def ahead(tmp_path: Path, *others: PilotState) -> int:
     submission = Submission.new(Store.open(tmp_path / "store"), "quick-01", "", [])
     for other in others:
         submission.say(other)
+        os.utime(submission.folder / "states" / f"{other.job}.json", (other.touched,) * 2)
     pilot = Pilot(submission.folder, [], 10)
     pilot._submission, pilot._job = submission, "12_5"
     return pilot._ahead()
 
 
+@pytest.mark.parametrize("off", [-7200.0, 0.0, 7200.0])
 @pytest.mark.parametrize(
     ("job", "stage", "times", "counts"),
     [
         ("12_1", "working", {"started": 30}, 1),
         ("12_9", "starting", {"started": 1}, 1),
         ("12_1", "working", {"started": 90}, 0),
+        ("12_1", "working", {"started": 90, "said": 80}, 0),
+        ("12_1", "working", {"started": 50, "said": 40}, 1),
         ("12_1", "ended", {"started": 30}, 1),  # it has read from the file server all the same
         ("12_1", "waiting", {}, 1),
         ("11_40", "waiting", {}, 1),
@@ -49,10 +59,11 @@ def ahead(tmp_path: Path, *others: PilotState) -> int:
     ],
 )
 def test_who_starts_before_whom(
-    tmp_path: Path, job: str, stage: str, times: dict[str, float], counts: int
+    tmp_path: Path, job: str, stage: str, times: dict[str, float], counts: int, off: float
 ) -> None:
-    """Those that have started in the last minute count, and those that wait and come before."""
-    assert ahead(tmp_path, pilot(job, stage, **times)) == counts
+    """Those that have started in the last minute count, and those that wait and come before; whatever the
+    clocks of their nodes say."""
+    assert ahead(tmp_path, pilot(job, stage, off=off, **times)) == counts
 
 
 def test_of_a_hundred_pilots_let_in_at_once_ten_start(tmp_path: Path) -> None:
