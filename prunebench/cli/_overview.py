@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from prunebench.cli._output import amount, between, complain, counted, say, say_smoke
 from prunebench.engine.devices.slots import ONE, Workforce
 from prunebench.engine.session import Session
-from prunebench.inventory.again import Redo, keep_aside, to_redo
+from prunebench.inventory.again import Redo, keep_aside, refuse_running, to_redo
 from prunebench.inventory.estimate import Estimate, Machine, estimate
 from prunebench.inventory.frozen import previous_plans
 from prunebench.inventory.snapshot import Failure, Snapshot
@@ -50,18 +50,17 @@ class Overview:
         last_failed: bool = False,
         workforce: Workforce = ONE,
         again: Sequence[str] = (),
-        mend: bool = False,
     ) -> Overview:
         """Select cells and look at the store, which may not be there yet; nothing is written.
 
-        What the methods of `again` have made counts as missing. With `mend`, what is damaged is set aside.
+        What the methods of `again` have made counts as missing.
 
         Raises: UsageError for a selection that is none, and a method that no selected cell is of.
         """
         from prunebench.engine.on_pytest.selection import select
 
         root = Path(session.request.store)
-        store = Store.open(root, create=False, write=False, absent_ok=True, mend=mend)
+        store = Store.open(root, create=False, write=False, absent_ok=True)
         cells = select(
             session.plan,
             session.path,
@@ -154,13 +153,18 @@ class Overview:
                 reasons[cell.id] = reason(cell, self.session.plan, earlier.having(cell.id))
         return reasons
 
-    def keep_aside(self, store: Store) -> None:
-        """Move what is to be made again aside, and say where to."""
+    def refuse_running(self) -> None:
+        """Refuse to make again what somebody works on at this moment. Raises: UsageError."""
+        if self.redo is not None:
+            refuse_running(self.redo, self.session.plan, self.store)
+
+    def keep_aside(self, store: Store, tell: Callable[[str], object] = say) -> None:
+        """Move what is to be made again aside, and tell where to."""
         if self.redo is not None:
             self.kept_aside = keep_aside(self.redo, self.session.plan, store)
             if self.kept_aside is not None:
                 name = self.kept_aside.name
-                say(f"kept aside: {self.kept_aside} (`prunebench restore {name}` puts it back)")
+                tell(f"kept aside: {self.kept_aside} (`prunebench restore {name}` puts it back)")
 
     # -- in words ----------------------------------------------------------------------------------------
 

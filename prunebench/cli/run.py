@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.fronts import Front
     from prunebench.engine.on_pytest.run import Earlier, Outcome
+    from prunebench.plan import PlannedCell
 
 __all__ = ["command"]
 
@@ -133,126 +135,215 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
 def _run(
     suite: str, options: dict[str, Any], as_json: bool, work: Work, front: Front | None
 ) -> tuple[dict[str, Any], int]:
-    from prunebench.cli._damage import say_damaged, say_made_again
-    from prunebench.cli._ending import summary
-    from prunebench.cli._output import complain, problems, say
-    from prunebench.cli._overview import Overview
-    from prunebench.engine.devices.together import check_devices
-    from prunebench.engine.on_pytest.run import Outcome, run_cells
-    from prunebench.engine.session import Session, slots_of
-    from prunebench.errors import StoreError
-    from prunebench.store import Store, now_text
+    """Run what is to do; return what --json prints, and the exit code."""
+    run = _Run.of(suite, options, as_json, work, front)
+    if run.all_there:
+        return run.nothing_to_do()
+    run.say_heading()
+    run.check()
+    return run.say_ending(run.make())
 
-    since = now_text()
-    session = Session.prepare(request_of(suite, options))
-    if not work.said:
-        problems(session.host)
-    overview = Overview.of(
-        session,
-        keyword=options["keyword"],
-        last_failed=options["lf"],
-        workforce=workforce_of(options, session.request, front),
-        again=() if work.said else options["again"],  # one that died has kept aside what was there
-        mend=True,
-    )
-    if overview.done == len(overview.cells) and not work.said:
+
+@dataclasses.dataclass
+class _Run:
+    """One call of the command: what was asked for, and what there is of it."""
+
+    suite: str
+    options: dict[str, Any]
+    as_json: bool
+    work: Work
+    """What a process of this call that died has said."""
+    front: Front | None
+    overview: Overview
+    since: str
+    """When this process began to look."""
+    began: float
+    """When the first process of this call began to run cells, by time.monotonic()."""
+
+    @classmethod
+    def of(cls, suite: str, options: dict[str, Any], as_json: bool, work: Work, front: Front | None) -> _Run:
+        """Plan, select, and look at the store; nothing is changed. Raises: PrunebenchError."""
+        from prunebench.cli._output import problems
+        from prunebench.cli._overview import Overview
+        from prunebench.engine.session import Session
+        from prunebench.store import now_text
+
+        since = now_text()
+        session = Session.prepare(request_of(suite, options))
+        if not work.said:
+            problems(session.host)
+        overview = Overview.of(
+            session,
+            keyword=options["keyword"],
+            last_failed=options["lf"],
+            workforce=workforce_of(options, session.request, front),
+            again=() if work.said else options["again"],  # one that died has kept aside what was there
+        )
+        began = float(work.said.get("began", time.monotonic()))
+        return cls(suite, options, as_json, work, front, overview, since, began)
+
+    @property
+    def all_there(self) -> bool:
+        """True if nothing is to do, and no process of this call has run anything."""
+        return self.overview.done == len(self.overview.cells) and not self.work.said
+
+    @property
+    def to_do(self) -> list[PlannedCell]:
+        """The selected cells that are not done."""
+        return [cell for cell in self.overview.cells if self.overview.statuses[cell.id] != "done"]
+
+    def nothing_to_do(self) -> tuple[dict[str, Any], int]:
+        """Say that all is there, and print it."""
+        from prunebench.cli._damage import say_damaged
+        from prunebench.cli._output import say
+        from prunebench.engine.on_pytest.run import Outcome
+        from prunebench.errors import StoreError
+        from prunebench.store import Store
+
+        overview, session = self.overview, self.overview.session
         count = len(overview.cells)
         whole = "all" if count == len(session.plan.cells) else "selected"
         say(f"{'the cell is' if count == 1 else f'{whole} {count:,} cells are'} done: nothing to do")
+        overview.store.mend()
         with contextlib.suppress(StoreError):  # a store for reading only will do
             session.freeze(Store.open(session.request.store))
         outcome = Outcome(0, 0, [], [cell.id for cell in overview.cells], {})
-        told = _told(overview, outcome, 0.0, suite, options, as_json)  # reads what was not selected too
+        told = self._told(outcome, 0.0)  # reads what was not selected too
         say_damaged(overview.store)
         return told
-    shared = settle(overview, options)
-    if not work.said:
-        overview.say_heading(missing=False)
-        if shared:
-            say(shared)
-    to_do = [cell for cell in overview.cells if overview.statuses[cell.id] != "done"]
-    workforce = overview.workforce
-    check_devices(session.plan, to_do, workforce.device or session.request.device, workforce.each)
-    session.ready(to_do, here=front is None)
-    store = Store.open(session.request.store)
-    began = float(work.said.get("began", time.monotonic()))
-    overview.keep_aside(store)
-    earlier = _earlier(overview, work)
-    store.sweep()
-    session.freeze(store)
-    if not work.said:
+
+    # -- before anything is changed ------------------------------------------------------------------------
+
+    def say_heading(self) -> None:
+        """Say what there is, what is to do, and what that takes."""
+        from prunebench.cli._output import say
+
+        shared = settle(self.overview, self.options)
+        if not self.work.said:
+            self.overview.say_heading(missing=False)
+            if shared:
+                say(shared)
+            say()
+
+    def check(self) -> None:
+        """Refuse what can be refused before workers are started: devices, store, what somebody works on.
+
+        Then data are downloaded that are missing. Raises: PrunebenchError.
+        """
+        from prunebench.engine.devices.together import check_devices
+        from prunebench.store import Store
+
+        session, to_do = self.overview.session, self.to_do
+        workforce = self.overview.workforce
+        check_devices(session.plan, to_do, workforce.device or session.request.device, workforce.each)
+        self.overview.refuse_running()
+        Store.check(session.request.store)
+        session.ready(to_do, here=self.front is None)
+
+    # -- running -------------------------------------------------------------------------------------------
+
+    def make(self) -> Outcome:
+        """Run the cells; return how that came out. Raises: PrunebenchError."""
+        from prunebench.engine.on_pytest.run import run_cells
+        from prunebench.engine.session import slots_of
+        from prunebench.store import Store
+
+        overview, options, work = self.overview, self.options, self.work
+        session, workforce = overview.session, overview.workforce
+        return run_cells(
+            session,
+            Store(Path(session.request.store), write=True),  # which `_begin` makes, if there is none
+            cells=overview.cells,
+            first_failure=options["first_failure"],
+            workers=workforce.workers if options["workers"] or workforce.slots else None,
+            slots=slots_of(session, workforce, self.to_do),
+            quiet=options["quiet"],
+            verbose=options["verbose"] and not work.said,
+            earlier=_earlier(work),
+            on_begin=self._begin,
+            on_start=lambda since: work.say(since=since),
+            on_failure=lambda cell, error: work.note("failed", [cell, error]),
+            on_told=lambda cell: work.note("told", cell),
+            on_job=partial(work.note, "begun"),
+            front=self.front,
+            seen=overview.snapshot,
+        )
+
+    def _begin(self, tell: Callable[[str], object]) -> None:
+        """Change the store, now that workers can work: make it, and keep aside what is to be made again.
+
+        What the next process has to know, should this one die, is said then.
+        """
+        from prunebench.store import Store
+
+        overview = self.overview
+        store = Store.open(overview.session.request.store)
+        overview.keep_aside(store, tell)
+        overview.store.mend()
+        if not self.work.said:
+            self.work.say(
+                store=str(store.root),
+                before=[cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"],
+                jobs=len(overview.remaining),
+                began=self.began,
+            )
+        store.sweep()
+
+    # -- what came of it -----------------------------------------------------------------------------------
+
+    def say_ending(self, outcome: Outcome) -> tuple[dict[str, Any], int]:
+        """Say how the run came out, and print the leaderboard."""
+        from prunebench.cli._damage import say_made_again
+        from prunebench.cli._ending import summary
+        from prunebench.cli._output import complain, say
+
+        seconds = time.monotonic() - self.began
         say()
-    outcome = run_cells(
-        session,
-        store,
-        cells=overview.cells,
-        first_failure=options["first_failure"],
-        workers=workforce.workers if options["workers"] or workforce.slots else None,
-        slots=slots_of(session, workforce, to_do),
-        quiet=options["quiet"],
-        verbose=options["verbose"] and not work.said,
-        earlier=earlier,
-        on_start=lambda since: work.say(since=since),
-        on_failure=lambda cell, error: work.note("failed", [cell, error]),
-        on_told=lambda cell: work.note("told", cell),
-        on_job=partial(work.note, "begun"),
-        front=front,
-        seen=overview.snapshot,
-    )
-    seconds = time.monotonic() - began
-    say()
-    say_made_again(overview.store, since)
-    if outcome.detached:
-        say(outcome.detached)
-        return _told(overview, outcome, seconds, suite, {**options, "strict": False}, as_json)
-    text = summary(overview, outcome, seconds)
-    if outcome.exit_code:
-        complain(text)
-    else:
-        say(text)
-    return _told(overview, outcome, seconds, suite, options, as_json)
+        say_made_again(self.overview.store, self.since)
+        if outcome.detached:
+            say(outcome.detached)
+        else:
+            (complain if outcome.exit_code else say)(summary(self.overview, outcome, seconds))
+        return self._told(outcome, seconds)
+
+    def _told(self, outcome: Outcome, seconds: float) -> tuple[dict[str, Any], int]:
+        """Print or return what is there now, and return the exit code.
+
+        With --strict, checks count that fail, and those that cannot be judged.
+        """
+        from prunebench.cli._ending import failing, judged, report
+        from prunebench.cli._exit_codes import FAILED
+
+        overview, suite, options = self.overview, self.suite, self.options
+        # after an interrupt nobody waits for a table, and where cells are made elsewhere there is none yet
+        ended = outcome.exit_code in (0, FAILED) and not outcome.detached
+        verdicts = judged(overview, suite, options) if ended else None
+        if options["strict"] and ended and not outcome.exit_code and failing(overview, verdicts):
+            outcome = dataclasses.replace(outcome, exit_code=FAILED)
+        told = report(
+            overview,
+            outcome,
+            seconds,
+            as_json=self.as_json,
+            table=ended and not options["no_table"],
+            suite=suite,
+            verdicts=verdicts,
+        )
+        return told, outcome.exit_code
 
 
-def _told(
-    overview: Overview,
-    outcome: Outcome,
-    seconds: float,
-    suite: str,
-    options: Mapping[str, Any],
-    as_json: bool,
-) -> tuple[dict[str, Any], int]:
-    """Print or return what is there now, and return the exit code.
-
-    With --strict, checks count that fail, and those that cannot be judged.
-    """
-    from prunebench.cli._ending import failing, judged, report
-    from prunebench.cli._exit_codes import FAILED
-
-    # after an interrupt nobody waits for a table, and where cells are made elsewhere there is none yet
-    ended = outcome.exit_code in (0, FAILED) and not outcome.detached
-    verdicts = judged(overview, suite, options) if ended else None
-    if options["strict"] and not outcome.exit_code and failing(overview, verdicts):
-        outcome = dataclasses.replace(outcome, exit_code=FAILED)
-    table = ended and not options["no_table"]
-    told = report(overview, outcome, seconds, as_json=as_json, table=table, suite=suite, verdicts=verdicts)
-    return told, outcome.exit_code
-
-
-def _earlier(overview: Overview, work: Work) -> Earlier | None:
-    """Return what a process of this run that died said of its start; say it for the next one."""
+def _earlier(work: Work) -> Earlier | None:
+    """Return what a process of this call that died has said of its start; None where this is the first."""
     from prunebench.engine.on_pytest.run import Earlier
 
-    if work.said:
-        said = work.said
-        return Earlier(
-            before=frozenset(said["before"]),
-            jobs=int(said["jobs"]),
-            given_up=work.given_up,
-            since=said.get("since", ""),
-            failed=dict(work.noted.get("failed", [])),
-            told=work.noted.get("told", ()),
-        )
-    before = [cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"]
-    jobs = len(overview.remaining)
-    work.say(store=overview.session.request.store, before=before, jobs=jobs, began=time.monotonic())
-    return None
+    said = work.said
+    if not said:
+        return None
+    return Earlier(
+        before=frozenset(said["before"]),
+        jobs=int(said["jobs"]),
+        given_up=work.given_up,
+        since=said.get("since", ""),
+        failed=dict(work.noted.get("failed", [])),
+        told=work.noted.get("told", ()),
+    )

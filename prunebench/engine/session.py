@@ -242,14 +242,14 @@ class Session:
             store.keep_states(self.plan.name)
         return self.frozen
 
-    def begin(self, store: Store, cells: Sequence[PlannedCell] | None = None) -> str:
-        """Write down that a run of these cells (None: all) begins; return its id.
+    def begin(self, store: Store, cells: Sequence[PlannedCell] | None = None, run: str | None = None) -> str:
+        """Write down that a run of these cells (None: all) begins; return its id, which is `run` if given.
 
         What fails from here on is the run's, whoever tries it; what has failed before is tried again.
         """
         every = cells is None or len(cells) == len(self.plan.cells)
         names = None if every or cells is None else [cell.id for cell in cells]
-        return store.runs.begin(self.plan.name, self.plan.jobs, names)
+        return store.runs.begin(self.plan.name, self.plan.jobs, names, run)
 
     def worker(self, store: Store, **options: Any) -> Worker:
         """Return a worker on this plan."""

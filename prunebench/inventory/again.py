@@ -23,7 +23,7 @@ from prunebench.plan.params import TrainParams
 from prunebench.plan.plan import Plan
 from prunebench.store import Store, now_text, writing
 
-__all__ = ["Kept", "Redo", "keep_aside", "kept_aside", "put_back", "to_redo"]
+__all__ = ["Kept", "Redo", "keep_aside", "kept_aside", "put_back", "refuse_running", "to_redo"]
 
 _ABOUT = "again.json"
 
@@ -85,17 +85,22 @@ def keep_aside(redo: Redo, plan: Plan, store: Store) -> Path | None:
 
     Raises: UsageError where somebody works on one of the jobs at this moment; Unwritable.
     """
+    refuse_running(redo, plan, store)
+    files = [file for key in sorted(redo.keys) for file in _files(plan, store, key) if file.is_file()]
+    if not files:
+        return None
+    about = {"suite": plan.suite["name"], "methods": list(redo.methods), "cells": len(redo.cells)}
+    return _move(store, files, "-".join(redo.methods), about)
+
+
+def refuse_running(redo: Redo, plan: Plan, store: Store) -> None:
+    """Refuse what `keep_aside` would not move. Raises: UsageError where somebody works on one of the jobs."""
     for claim in store.running(sure=True):
         if claim["key"] in redo.keys:
             raise UsageError(
                 f"--again: process {claim['pid']} on {claim['host']} works on "
                 f"{plan.jobs[str(claim['key'])].kind} {str(claim['key'])[:12]} at this moment: stop it first"
             )
-    files = [file for key in sorted(redo.keys) for file in _files(plan, store, key) if file.is_file()]
-    if not files:
-        return None
-    about = {"suite": plan.suite["name"], "methods": list(redo.methods), "cells": len(redo.cells)}
-    return _move(store, files, "-".join(redo.methods), about)
 
 
 def _files(plan: Plan, store: Store, key: str) -> list[Path]:

@@ -150,7 +150,8 @@ class _Finder:
         self._add("runs", unwanted_runs(store, plans, have.__contains__, newest=RUNS))
         for folder in unwanted_pilots(store.root / "pilots", plans, have.__contains__, before=now - OLD):
             self._add("pilots", _below(folder))
-        self._add("leftovers", leftovers(store.root, OLD, now=now))
+        for left in leftovers(store.root, OLD, now=now):
+            self._add("leftovers", _below(left) if left.is_dir() else [left])
         self._add("plans", (path for path in store.plans() if path.stem in self.forget))
         if not claimed:  # else somebody may be keeping states
             self._add("states", store.root.glob("plans/*.keep-states"))

@@ -47,7 +47,8 @@ class Snapshot:
         self._listed = {"record": store.record_keys(), "measure": store.measure_keys()}
         self._artifacts = store.artifact_keys()
         self._attempted = store.attempt_keys()
-        self._without = frozenset(without)
+        self.without = frozenset(without)
+        """The keys of jobs whose outputs count as missing."""
         self._results: dict[str, Record | None] = dict.fromkeys(without)
         if before is not None:
             read = before._results.items()
@@ -65,7 +66,7 @@ class Snapshot:
         """Look by name for what of these cells is not listed: on a network listings may lag behind."""
         for key in (target for cell in cells for target in cell.targets):
             kind = self.plan.jobs[key].kind
-            if kind in self._listed and key not in self._listed[kind] and key not in self._without:
+            if kind in self._listed and key not in self._listed[kind] and key not in self.without:
                 has = self.store.has_record if kind == "record" else self.store.has_measure
                 if has(key):
                     self._listed[kind].add(key)
@@ -96,7 +97,7 @@ class Snapshot:
         """True if a job's output is in the store; a result has been read then."""
         if self.plan.jobs[key].kind in self._listed:
             return self.result(key) is not None
-        return key in self._artifacts and key not in self._without
+        return key in self._artifacts and key not in self.without
 
     def done(self, cell: PlannedCell) -> bool:
         """True if all that the cell is asked for is in the store."""

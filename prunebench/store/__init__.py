@@ -13,6 +13,7 @@ from prunebench.store.records import Fits, Record, parse_record, spelled
 from prunebench.store.runs import RunStart
 from prunebench.store.store import Store
 from prunebench.store.times import JobTime, TimesReader
+from prunebench.store.trial import trial_store
 
 __all__ = [
     "Artifact",
@@ -39,5 +40,6 @@ __all__ = [
     "spelled",
     "spelled_time",
     "time_of",
+    "trial_store",
     "writing",
 ]

@@ -120,7 +120,7 @@ class SetAside:
     """Where it is now; None where it could not be moved: it counts as missing all the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Folder:
     """The root of a store, and whether it may be changed."""
 
@@ -130,6 +130,8 @@ class Folder:
     """True if damaged files are set aside, where that can be done, in a store opened for reading."""
     found: list[SetAside] = field(default_factory=list, compare=False)
     """What was found damaged or unusable, in the order in which it was found."""
+    _left: list[tuple[Path, str, os.stat_result | None]] = field(default_factory=list, compare=False)
+    """What of that was left where it is, as the store was only read; with the reason, and as it was then."""
 
     def changing(self) -> None:
         """Raise StoreError in a store that was opened for reading."""
@@ -190,6 +192,7 @@ class Folder:
         """
         file = str(path.relative_to(self.root))
         if not (self.write or self.mend):
+            self._left.append((path, reason, found))
             self._note(file, f"{reason}; the store is only read", None)
             return None
         try:
@@ -202,6 +205,14 @@ class Folder:
         if aside is not None:
             self._note(file, reason, aside)
         return aside
+
+    def set_found_aside(self) -> None:
+        """Set aside what was found so far and left where it is, and from now on what is found."""
+        left, self._left, self.mend = self._left, [], True
+        files = {str(path.relative_to(self.root)) for path, _, _ in left}
+        self.found[:] = [one for one in self.found if one.file not in files]
+        for path, reason, status in left:
+            self.set_aside(path, reason, status)
 
     def _note(self, file: str, reason: str, aside: Path | None) -> None:
         note = SetAside(file, reason, aside)

@@ -52,8 +52,15 @@ class Runs:
         self._folder, self._attempts = folder, attempts
         self._runs = folder.root / "runs"
 
-    def begin(self, plan: str, keys: Collection[str], cells: Sequence[str] | None) -> str:
-        """Write down that a run of a plan begins; return its id.
+    @staticmethod
+    def new_id() -> str:
+        """Return an id for a run that has not begun."""
+        return f"{now_text()}-{secrets.token_hex(4)}"
+
+    def begin(
+        self, plan: str, keys: Collection[str], cells: Sequence[str] | None, run: str | None = None
+    ) -> str:
+        """Write down that a run of a plan begins; return its id: `run`, a new one, or None for one made here.
 
         `keys` are the plan's jobs, `cells` those that it is to make, None: all.
         """
@@ -66,10 +73,11 @@ class Runs:
         )
         content = orjson.dumps(start.model_dump())
         while True:
-            run = f"{now_text()}-{secrets.token_hex(4)}"
+            run = run or self.new_id()
             line = b'{"schema":1,"sha256":"%s","run":%s}\n' % (_checksum(run, content), content)
             if commit(self._runs / f"{run}.json", [line]):
                 return run
+            run = None
 
     def read(self, run: str) -> RunStart:
         """Return how a run began. Raises: Missing; Damaged, once the file has been set aside; StoreError."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,11 +14,11 @@ from prunebench.store._aside import aside_since
 from prunebench.store._commit import (
     commit,
     folders_for_a_moment,
-    open_fresh,
     reading,
 )
-from prunebench.store._errors import Flaw, Missing
-from prunebench.store._folder import Copying, Folder, SetAside
+from prunebench.store._errors import Missing
+from prunebench.store._folder import Folder, SetAside
+from prunebench.store._format import FORMAT, format_of
 from prunebench.store._logs import Logs
 from prunebench.store._process import Owner
 from prunebench.store._safetensors import Fits as MetaFits
@@ -42,9 +41,6 @@ T = TypeVar("T")
 
 _OPTION = " with --store DIR or PRUNEBENCH_STORE"
 
-FORMAT = 1
-"""The newest layout of a store's folder that this version knows."""
-
 
 class Store:
     """Artifacts, records, measures, attempts, plans, claims and logs under one folder.
@@ -59,7 +55,6 @@ class Store:
     def __init__(self, root: Path, *, write: bool, mend: bool = False) -> None:
         self.root = root
         self.writable = write
-        self.mends = write or mend
         self._folder = Folder(root, write, mend)
         self._artifacts = Artifacts(self._folder)
         self._records = Results(self._folder, "records")
@@ -122,39 +117,7 @@ class Store:
         with reading(root):
             if os.path.exists(root) and not root.is_dir():
                 raise StoreError(f"the store {root} is a file; give a folder{option}")
-        return cls._format(root, option) is not None
-
-    @staticmethod
-    def _format(root: Path, option: str, copy: Copying | None = None) -> int | None:
-        """Return the store's format, or None where there is no store."""
-        path = root / "store.json"
-        copy = copy or Copying(path)
-        try:
-            file = open_fresh(root, path)
-        except Flaw as flaw:
-            raise StoreError(f"{path}: {flaw}; move it away, or give another store{option}") from None
-        if file is None:
-            return None
-        with file:
-            content = file.read(10_000)
-        try:
-            format = orjson.loads(content)["format"]
-        except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-            format = None
-        if type(format) is not int or format < 1:
-            if copy.goes_on():
-                time.sleep(0.05)
-                return Store._format(root, option, copy)
-            raise StoreError(
-                f'{path} is damaged; if {root} is a store, write {{"format": {FORMAT}}} into it, '
-                f"else give another store{option}"
-            )
-        if format > FORMAT:
-            raise StoreError(
-                f"the store {root} has format {format}, this prunebench knows up to {FORMAT}: "
-                f"use a newer prunebench, or give another store{option}"
-            )
-        return format
+        return format_of(root, option) is not None
 
     # -- artifacts ---------------------------------------------------------------------------------------
 
@@ -230,6 +193,15 @@ class Store:
         else:
             path = (self._records if part == "record" else self._measures).path(key)
         return self._folder.set_aside(path, reason)
+
+    @property
+    def mends(self) -> bool:
+        """True if what is found damaged is set aside, where that can be."""
+        return self._folder.write or self._folder.mend
+
+    def mend(self) -> None:
+        """Set aside what this object has found damaged while it only read, and what it will find."""
+        self._folder.set_found_aside()
 
     @property
     def damaged(self) -> list[SetAside]:

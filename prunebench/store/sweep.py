@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ def _files(root: Path) -> list[Path]:
 
 
 def leftovers(root: Path, old: float = OLD, *, now: float | None = None) -> Iterator[Path]:
-    """Yield the temporary files of this host's dead processes, and those far older than a file touched now.
+    """Yield the temporary files, and folders, of this host's dead processes, and those far older than a file
+    touched now.
 
     Those of living processes, and younger ones of other hosts, are left out. `now` is the time of the file
     server; None: that of this host, so that nothing is written.
@@ -54,7 +56,10 @@ def sweep_temporary(folder: Folder, old: float) -> list[Path]:
     folder.changing()
     removed = []
     for path in leftovers(folder.root, old, now=server_now(folder.root)):
-        with writing(path):
-            path.unlink(missing_ok=True)
-            removed.append(path)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with writing(path):
+                path.unlink(missing_ok=True)
+        removed.append(path)
     return sorted(removed)

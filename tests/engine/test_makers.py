@@ -49,7 +49,8 @@ class Node:
 
 def test_a_worker_is_dead_until_it_has_said_what_it_ran() -> None:
     """One that is killed while the run stops is no longer heard of at all."""
-    plugin = RunPlugin(SimpleNamespace(), workers=2)  # type: ignore[arg-type]
+    nothing: Any = SimpleNamespace()
+    plugin = RunPlugin(nothing, nothing, RunReport(), workers=2)
     nodes = [Node(number) for number in range(2)]
     for node in nodes:
         plugin.pytest_testnodeready(node)

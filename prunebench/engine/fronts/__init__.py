@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,8 +76,14 @@ class Front(Protocol):
         """Return how many workers there will be, and what they will have, as far as that is known before
         anything starts: what time a run takes is estimated by it."""
 
+    def ready(self, session: Session, cells: Sequence[PlannedCell]) -> AbstractContextManager[None]:
+        """Make sure that these cells can be made there, and be ready to meanwhile; nothing is changed yet.
+
+        Raises: UsageError, with what is wrong and what to do.
+        """
+
     def run(self, assignment: Assignment, watch: Watch) -> None:
-        """Get the cells made: return once `watch.over` is true, with all ended that was started.
+        """Get the cells made, while `ready`: return once `watch.over` is true, with nothing left running.
 
         `watch.look()` is called again and again meanwhile. What keeps the run from going on is raised.
 

@@ -84,33 +84,43 @@ class CellReporter:
         """
         self._verbose = verbose and not quiet
         self._loaded, self._report, self._before = loaded, report, before
-        request = loaded.session.request
-        self._screen = Screen(
-            loaded.session.plan,
-            cells,
-            loaded.worker.store,
-            since=loaded.since,
-            device=request.device,
-            workers=1 if workers is None else workers,
-            failures=False,  # each cell has an item that reports its own
-            quiet=quiet,
-            told=told,
-            untold=untold,
-            on_told=report.on_told,
-        )
+        self._cells, self._workers, self._quiet = cells, workers, quiet
+        self._told, self._untold = told, untold
+        self._screen: Screen | None = None
+        """None before the run has begun: there may be no store before."""
         assert loaded.session.path is not None
         self._prefix = f"{node_name(loaded.session.path)}::"
         self._seen: set[str] = set()
-        self._notices: set[str] = set()
+        self._notices: dict[str, None] = {}
 
     # -- before and after ------------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
+        """Start, unless workers have still to show that they can."""
+        if not self._workers:
+            self.start()
+
+    def start(self) -> None:
         """Say, where that was asked for, what is done already; start the display."""
+        self._screen = Screen(
+            self._loaded.session.plan,
+            self._cells,
+            self._loaded.worker.store,
+            since=self._loaded.since,
+            device=self._loaded.session.request.device,
+            workers=1 if self._workers is None else self._workers,
+            failures=False,  # each cell has an item that reports its own
+            quiet=self._quiet,
+            told=self._told,
+            untold=self._untold,
+            on_told=self._report.on_told,
+        )
         for cell in self._before if self._verbose else ():
             self._screen.say(f"{cell.id}  {summary(self._loaded.worker, cell):>9}  done before", "dim")
         self._screen.start()
+        for text in self._notices:
+            self._screen.say(text, "yellow")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a worker could not read the plan."""
@@ -124,7 +134,8 @@ class CellReporter:
 
     def pytest_sessionfinish(self) -> None:
         """Take the display down."""
-        self._screen.stop()
+        if self._screen is not None:
+            self._screen.stop()
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that the user stopped the run."""
@@ -139,12 +150,14 @@ class CellReporter:
     def note(self, text: str) -> None:
         """Say something that is no cell's, once."""
         if text not in self._notices:
-            self._notices.add(text)
-            self._screen.say(text, "yellow")
+            self._notices[text] = None
+            if self._screen is not None:
+                self._screen.say(text, "yellow")
 
     def beside(self, text: str) -> None:
         """Show a text with the display until another takes its place: what a scheduler says, for example."""
-        self._screen.beside(text)
+        if self._screen is not None:
+            self._screen.beside(text)
 
     # -- cells -----------------------------------------------------------------------------------------
 
@@ -178,6 +191,7 @@ class CellReporter:
         seconds: float | None = None,
     ) -> None:
         """Say that a cell is done, after so many jobs of this run, or has failed with an error."""
+        assert self._screen is not None, "cells are made once the run has begun"
         self._seen.add(name)
         if error is not None:
             self._report.fails(name, error)

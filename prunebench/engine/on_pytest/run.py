@@ -1,20 +1,16 @@
-"""Runs cells through a pytest of our own, so that -x and -n mean what they mean there.
+"""Runs cells: here, through a session of pytest, so that -x and -n mean what they mean there; or elsewhere,
+by the front of an engine.
 
-Nothing of the user's pytest reaches it: no variables, settings, conftests or plugins. Suites are passed by
-option: as arguments, `[` and `::` in their paths would mean something to pytest.
+A run begins when whatever is to make its cells has shown that it can: only then is anything of the store
+changed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from functools import cached_property
 
 import pytest
 
@@ -24,20 +20,23 @@ from prunebench.engine.devices.slots import Slot
 from prunebench.engine.fronts import HANDED_OVER, Assignment, Front
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.makers import by_others, take_in_dead
+from prunebench.engine.on_pytest.hermetic import run_pytest
 from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.engine.on_pytest.selection import write_last_failed
 from prunebench.engine.on_pytest.suites import Loaded
 from prunebench.engine.session import Session
-from prunebench.engine.worker import Worker
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import PlannedCell
-from prunebench.store import Store
+from prunebench.store import Store, trial_store
 
 __all__ = ["Earlier", "Outcome", "run_cells"]
 
 FAILED = 1
+
+Tell = Callable[[str], object]
+"""Prints a line."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,7 @@ def run_cells(
     quiet: bool = False,
     verbose: bool = False,
     earlier: Earlier | None = None,
+    on_begin: Callable[[Tell], object] = lambda tell: None,
     on_start: Callable[[str], object] = lambda since: None,
     on_failure: Callable[[str, str], object] = lambda cell, error: None,
     on_told: Callable[[str], object] = lambda cell: None,
@@ -95,191 +95,217 @@ def run_cells(
     wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
     are some. `seen` is an earlier look at the store.
 
-    `on_start` is told the run's id, `on_failure` of each cell that fails, and its error, `on_told` of each
-    cell that a line was printed of, `on_job` of each job that begins in this process, by its key.
+    Nothing of the store, which may not be there yet, is changed before workers have shown that they can work
+    on the plan; then `on_begin` is called, which may say something. `on_start` is told the run's id,
+    `on_failure` of each cell that fails, and its error, `on_told` of each cell that a line was printed of,
+    `on_job` of each job that begins in this process, by its key.
 
     Raises: Unwritable where the store cannot be written; PrunebenchError where workers cannot start;
     WorkerLost where this process can use its GPU no more: another has to do the rest.
     """
     if session.path is None:
         raise StoreError("a thawed plan cannot be run: plan the suite")
-    wanted = session.plan.cells if cells is None else cells
-    first = Snapshot(session.plan, store, before=seen)
-    if session.frozen is None:
-        session.freeze(store)
-    since = (earlier.since if earlier else "") or session.begin(store, wanted)
-    on_start(since)
-    had_failed = {} if earlier is None else dict(earlier.failed)
-    if earlier is None:
-        before = [cell for cell in wanted if first.done(cell)]
-    else:
-        before = [cell for cell in wanted if cell.id in earlier.before]
-    ids = {cell.id for cell in before}
-    to_do = [cell for cell in wanted if cell.id not in ids]
-    items = [cell for cell in to_do if cell.id not in had_failed and not first.done(cell)]
-    loaded = Loaded(
-        session,
-        session.worker(
-            store,
-            given_up=dict(earlier.given_up) if earlier else {},
-            since=since,
-        ),
-        [cell.id for cell in items],
-        since=since,
+    run = _Run(
+        session, store, session.plan.cells if cells is None else cells, earlier, seen, on_begin, on_start
     )
-    loaded.worker.on_job = lambda job: on_job(job.key)
-    told = frozenset(earlier.told if earlier else ())
-    shown: dict[str, Any] = {
-        "cells": to_do,
-        "before": before,
-        "quiet": quiet,
-        "verbose": verbose,
-        "told": had_failed,
-        "untold": [] if earlier is None else [c for c in to_do if c.id not in told and first.done(c)],
-    }
-    if front is None:
-        plugin = RunPlugin(loaded, workers=workers, slots=slots, **shown)
-        plugin.report.on_failure, plugin.report.on_told = on_failure, on_told
-        code = _pytest(session, plugin, first_failure, workers)
-        report = plugin.report
+    run.loaded.worker.on_job = lambda job: on_job(job.key)
+    report = RunReport(on_failure=on_failure, on_told=on_told)
+    reporter = CellReporter(
+        run.loaded,
+        report,
+        cells=run.to_do,
+        before=run.before,
+        workers=workers if front is None else 0,
+        quiet=quiet,
+        verbose=verbose,
+        told=run.had_failed,
+        untold=run.untold,
+    )
+    code = 0
+    if front is not None:
+        _elsewhere(run, front, reporter, report, workers=workers, first_failure=first_failure)
     else:
-        report = RunReport(on_failure=on_failure, on_told=on_told)
-        given_up = loaded.worker.given_up
-        assignment = Assignment(session, store, items, since, given_up, workers, first_failure)
-        reporter = CellReporter(loaded, report, workers=0, **shown)
-        _elsewhere(front, assignment, loaded.worker, reporter, report)
-        code = 0
+        plugin = RunPlugin(run.loaded, reporter, report, workers=workers, slots=slots, begin=run.begin)
+        code = _here(run, plugin, workers=workers, first_failure=first_failure)
+    _raise_what_ended(report)
+    return run.outcome(report, code)
+
+
+class _Run:
+    """A run of some cells: which were done when it began, which are to do, and how they come out."""
+
+    def __init__(
+        self,
+        session: Session,
+        store: Store,
+        cells: Sequence[PlannedCell],
+        earlier: Earlier | None,
+        seen: Snapshot | None,
+        on_begin: Callable[[Tell], object],
+        on_start: Callable[[str], object],
+    ) -> None:
+        self.session, self.store, self.cells, self._earlier = session, store, cells, earlier
+        self._on_begin, self._on_start = on_begin, on_start
+        self._first = Snapshot(session.plan, store, before=seen, without=seen.without if seen else ())
+        self._trial = contextlib.ExitStack()
+        self.id = (earlier.since if earlier else "") or store.runs.new_id()
+        """The run's id in the store."""
+        self.had_failed = dict(earlier.failed) if earlier else {}
+        """The errors of the cells, by id, that failed before a process of this run died."""
+        self.before = [cell for cell in cells if self._was_done(cell)]
+        """The cells that were done when the run began."""
+        were = {cell.id for cell in self.before}
+        self.to_do = [cell for cell in cells if cell.id not in were]
+        """The others."""
+        self.items = [
+            cell for cell in self.to_do if cell.id not in self.had_failed and not self._first.done(cell)
+        ]
+        """Those of them that are still to be made or tried."""
+
+    @property
+    def untold(self) -> list[PlannedCell]:
+        """The cells that a process of this run has made that died before it could tell."""
+        if self._earlier is None:
+            return []
+        told = frozenset(self._earlier.told)
+        return [cell for cell in self.to_do if cell.id not in told and self._first.done(cell)]
+
+    def _was_done(self, cell: PlannedCell) -> bool:
+        return self._first.done(cell) if self._earlier is None else cell.id in self._earlier.before
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The suite as pytest has it: session, worker and items."""
+        given_up = dict(self._earlier.given_up) if self._earlier else {}
+        worker = self.session.worker(self.store, given_up=given_up, since=self.id)
+        return Loaded(self.session, worker, [cell.id for cell in self.items], since=self.id)
+
+    # -- its beginning -------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def on_trial(self) -> Iterator[None]:
+        """Let workers read the plan from a store for a moment, until the run begins."""
+        with self._trial:
+            self.session.freeze(self._trial.enter_context(trial_store(self.store.root)))
+            yield
+
+    def begin(self, tell: Tell) -> None:
+        """Begin, now that it is known that the cells can be made: from here on the store is changed."""
+        with stopping.held():
+            self._trial.close()
+            self._on_begin(tell)
+            self.session.freeze(self.store)
+            if self._earlier is None or not self._earlier.since:
+                self.session.begin(self.store, self.cells, self.id)
+            self._on_start(self.id)
+        stopping.check()
+
+    # -- its end -------------------------------------------------------------------------------------------
+
+    def outcome(self, report: RunReport, code: int) -> Outcome:
+        """Return how the run came out, by the store; `code` is pytest's."""
+        last = self._last(report)
+        done = [cell for cell in self.to_do if last.done(cell)]
+        failed = self._failed(report, done)
+        elsewhere = [cell.id for cell in by_others(done, self._first, report)]
+        outcome = Outcome(
+            exit_code=0,
+            jobs=self._jobs(report),
+            made=[cell.id for cell in done if cell.id not in elsewhere],
+            before=[cell.id for cell in self.before],
+            failed=failed,
+            elsewhere=elsewhere,
+        )
+        all_there = len(done) == len(self.to_do)
+        if _interrupted(report):
+            return replace(outcome, exit_code=stopping.exit_code())
+        if report.detached:
+            return replace(outcome, exit_code=0 if all_there else HANDED_OVER, detached=report.detached)
+        fine = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+        return replace(outcome, exit_code=0 if all_there and fine and not failed else FAILED)
+
+    def _last(self, report: RunReport) -> Snapshot:
+        """Look at the store for the last time."""
+        last = Snapshot(self.session.plan, self.store, before=self._first)
+        if not _interrupted(report):
+            last.seek(cell for cell in self.to_do if cell.id not in report.failed)
+        with contextlib.suppress(StoreError):  # what is not buried now is later
+            self.store.bury()
+        take_in_dead(report, self.session.plan, self.store, self.loaded.worker.have)
+        return last
+
+    def _failed(self, report: RunReport, done: Sequence[PlannedCell]) -> dict[str, str]:
+        """Return the errors of cells that failed and are not there after all; keep them for --lf."""
+        now_done = {cell.id for cell in done}
+        every = {**self.had_failed, **report.failed}
+        failed = {name: error for name, error in every.items() if name not in now_done}
+        assert self.session.path is not None
+        limit = self.session.request.limit
+        write_last_failed(self.store.root, self.session.path, failed=failed, passed=now_done, limit=limit)
+        return failed
+
+    def _jobs(self, report: RunReport) -> int:
+        """Return how many jobs were run, by processes of this run that died too."""
+        if self._earlier is None:
+            return report.jobs
+        return report.jobs + self._earlier.jobs - len(self._first.remaining(self.cells))
+
+
+def _interrupted(report: RunReport) -> bool:
+    return stopping.requested() or report.interrupted
+
+
+def _raise_what_ended(report: RunReport) -> None:
+    """Raise what kept the run from going on, if anything did."""
     if report.unwritable:
         raise StoreError(report.unwritable)
     if report.lost is not None:
         raise report.lost
     if report.problem:
         raise PrunebenchError(report.problem)
-    last = Snapshot(session.plan, store, before=first)
-    if not (stopping.requested() or report.interrupted):
-        last.seek(cell for cell in to_do if cell.id not in report.failed)
-    with contextlib.suppress(StoreError):  # what is not buried now is later
-        store.bury()
-    take_in_dead(report, session.plan, store, loaded.worker.have)
-    done = [cell for cell in to_do if last.done(cell)]
-    now_done = {cell.id for cell in done}
-    every_failed = {**had_failed, **report.failed}
-    failed = {name: error for name, error in every_failed.items() if name not in now_done}
-    limit = session.request.limit
-    write_last_failed(store.root, session.path, failed=failed, passed=now_done, limit=limit)
-    elsewhere = [cell.id for cell in by_others(done, first, report)]
-    jobs = report.jobs
-    if earlier is not None:
-        jobs += earlier.jobs - len(first.remaining(wanted))
-    outcome = Outcome(
-        exit_code=0,
-        jobs=jobs,
-        made=[cell.id for cell in done if cell.id not in elsewhere],
-        before=[cell.id for cell in before],
-        failed=failed,
-        elsewhere=elsewhere,
-    )
-    if stopping.requested() or report.interrupted:
-        return replace(outcome, exit_code=stopping.exit_code())
-    if report.detached:
-        handed_over = HANDED_OVER if len(done) < len(to_do) else 0
-        return replace(outcome, exit_code=handed_over, detached=report.detached)
-    if failed or len(done) < len(to_do):
-        return replace(outcome, exit_code=FAILED)
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        return replace(outcome, exit_code=FAILED)
-    return outcome
+
+
+def _here(run: _Run, plugin: RunPlugin, *, workers: int | None, first_failure: bool) -> int:
+    """Make the cells on this machine; return pytest's exit code."""
+    if not workers:
+        start_device(run.session.request.device)
+        run.begin(print)
+        return run_pytest(run.session, plugin, workers=None, first_failure=first_failure)
+    with run.on_trial():
+        return run_pytest(run.session, plugin, workers=workers, first_failure=first_failure)
 
 
 def _elsewhere(
-    front: Front, assignment: Assignment, worker: Worker, reporter: CellReporter, report: RunReport
+    run: _Run,
+    front: Front,
+    reporter: CellReporter,
+    report: RunReport,
+    *,
+    workers: int | None,
+    first_failure: bool,
 ) -> None:
     """Let a front get the cells made; `report` says then what became of them."""
-    reporter.pytest_sessionstart()
-    try:
-        watch = Watch(worker, assignment.cells, report, reporter, first_failure=assignment.first_failure)
+    with front.ready(run.session, run.items):
+        run.begin(print)
+        worker = run.loaded.worker
+        assignment = Assignment(
+            run.session, run.store, run.items, run.id, worker.given_up, workers, first_failure
+        )
+        reporter.start()
         try:
-            front.run(assignment, watch)
-        except stopping.Stopped:
-            stopping.heard()
-            report.interrupted = True
-        except PrunebenchError as error:
-            report.problem = str(error)
-        report.counted = watch.jobs()
-    finally:
-        reporter.pytest_sessionfinish()
+            watch = Watch(worker, run.items, report, reporter, first_failure=first_failure)
+            _wait(front, assignment, watch)
+            report.counted = watch.jobs()
+        finally:
+            reporter.pytest_sessionfinish()
 
 
-def _pytest(session: Session, plugin: RunPlugin, first_failure: bool, workers: int | None) -> int:
-    request = replace(session.request, suite=str(session.path))
-    args = [
-        "-c", str(Path(__file__).parent / "pytest.ini"),
-        "--noconftest",
-        "--assert=plain",
-        "--capture=no",  # what a job prints goes to its log
-        f"--prunebench-request={request.to_json()}",
-        "-p", "prunebench.engine.on_pytest.plugin",
-        "-p", "xdist.plugin",
-    ]  # fmt: skip
-    for name in ("cacheprovider", "warnings", "threadexception", "unraisableexception"):
-        args += ["-p", f"no:{name}"]
-    if first_failure:
-        args += ["-x"]
-    if workers:
-        # how often a worker is replaced is for our plugin to say
-        args += [
-            "-n",
-            str(workers),
-            "--dist",
-            "load",
-            "--maxschedchunk",
-            "1",
-            "--max-worker-restart",
-            "100000",
-        ]
-    if not workers:
-        start_device(request.device)
-    with _surroundings(), plugin.hearing_workers():
-        return int(pytest.main(args, plugins=[plugin]))
-
-
-@contextlib.contextmanager
-def _surroundings() -> Iterator[None]:
-    """Keep the user's pytest variables and working directory out of pytest, its workers and theirs."""
-    environment, path = dict(os.environ), list(sys.path)
-    for name in environment:
-        if name.startswith("PYTEST_") or name == "PYTHONWARNINGS":
-            del os.environ[name]
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ["PYTHONSAFEPATH"] = "1"  # no '' on the path of python -c, which is how workers start
-    named = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    if "PYTHONPATH" in environment:  # an empty entry, as in ":/my/plugins", means the working directory
-        os.environ["PYTHONPATH"] = os.pathsep.join(named)
-    if any(map(_is_here, path)):
-        kept = {*named, *_installed_paths()}
-        sys.path[:] = [entry for entry in path if entry in kept or not _is_here(entry)]
+def _wait(front: Front, assignment: Assignment, watch: Watch) -> None:
+    """Wait for a front; what it ended by is reported."""
     try:
-        yield
-    finally:
-        sys.path[:] = path
-        for name in set(os.environ) - set(environment):
-            del os.environ[name]
-        os.environ.update(environment)
-
-
-def _installed_paths() -> list[str]:
-    """Return sys.path as Python has it in no folder: an editable install may lie in the working directory."""
-    command = [sys.executable, "-P", "-c", "import json, sys; print(json.dumps(sys.path))"]
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-        return [str(entry) for entry in json.loads(told)]
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return []
-
-
-def _is_here(entry: str) -> bool:
-    """True if an entry of sys.path is the working directory."""
-    try:
-        return entry == "" or entry == os.getcwd()
-    except OSError:  # the working directory is gone
-        return entry == ""
+        front.run(assignment, watch)
+    except stopping.Stopped:
+        stopping.heard()
+        watch.report.interrupted = True
+    except PrunebenchError as error:
+        watch.report.problem = str(error)

@@ -8,7 +8,7 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from prunebench.engine.on_pytest.gpus import LEFT, give_slots
 from prunebench.engine.on_pytest.private import hurry_exit, live_nodes, next_event, send_signal, silence
 from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
 from prunebench.engine.on_pytest.suites import Loaded, use
+from prunebench.errors import PrunebenchError
 from prunebench.process import how_ended
 from prunebench.store import process_name
 
@@ -43,11 +44,22 @@ class RunPlugin:
     """Puts the reporter in place of pytest's own, and looks after the workers."""
 
     def __init__(
-        self, loaded: Loaded, *, workers: int | None, slots: Sequence[Slot] = (), **shown: Any
+        self,
+        loaded: Loaded,
+        reporter: CellReporter,
+        report: RunReport,
+        *,
+        workers: int | None,
+        slots: Sequence[Slot] = (),
+        begin: Callable[[Callable[[str], object]], object] = lambda tell: None,
     ) -> None:
-        self.report = RunReport()
+        """`begin` is called, with what prints a line, once so many `workers` have read the plan."""
+        self.report = report
         self.slots = slots
-        self._loaded, self._workers, self._shown = loaded, workers, shown
+        self._loaded, self._reporter, self._workers, self._begin = loaded, reporter, workers, begin
+        self._have_read: set[Any] = set()
+        """The workers that have read the plan, those among them that have died since."""
+        self._begun = False
         self._at_work: set[Any] = set()
         self._stillborn = 0
         self._stderr: Any = None
@@ -84,9 +96,8 @@ class RunPlugin:
         """Replace the reporter; hand over the plan."""
         use(config, self._loaded)
         silence(config)
-        reporter = CellReporter(self._loaded, self.report, workers=self._workers, **self._shown)
         # by another name: pytest-xdist would speak of its nodes through a terminal reporter
-        config.pluginmanager.register(reporter, "cellreporter")
+        config.pluginmanager.register(self._reporter, "cellreporter")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
@@ -97,9 +108,18 @@ class RunPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
-        """A worker is at work once it has read the plan."""
+        """A worker is at work once it has read the plan; when all have, the first cells are handed out."""
         self._at_work.add(node)
+        self._have_read.add(node)
         self._stillborn = 0
+        if self._workers and len(self._have_read) >= self._workers and not self._begun:
+            self._begun = True
+            try:
+                self._begin(print)
+            except PrunebenchError as error:
+                self.report.problem = str(error)
+                pytest.exit(self.report.problem, returncode=1)
+            self._reporter.start()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:

@@ -208,14 +208,16 @@ def _thaw(
     from prunebench.inventory.frozen import read_frozen
     from prunebench.store import Store
 
-    store = Store.open(request.store)
-    plan = read_frozen(Path(frozen), store)
+    of_plan = Store(Path(frozen).parent.parent, write=False)
+    plan = read_frozen(Path(frozen), of_plan)
     if plan is None:
         raise StoreError(f"{frozen}: another prunebench has frozen its plan there: run again")
     request = request.with_suite_plugins()
     session = Session(request, request.host(), plan, path, Path(frozen))
     session.check_identities()
     session.note_gpus(plan.cells)
+    begun = of_plan.root == Path(request.store)  # else nothing may be changed yet; all was tried before
+    store = Store.open(request.store) if begun else Store(Path(request.store), write=True)
     return Loaded(session, session.worker(store, given_up=given_up, since=since), chosen, since)
 
 

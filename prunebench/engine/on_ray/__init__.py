@@ -7,8 +7,10 @@ to the store, where claims are taken as everywhere, so that a second run on the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench.engine.devices.slots import Workforce
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from prunebench.engine.failures import JobFailed
     from prunebench.engine.fronts import Assignment
     from prunebench.engine.fronts.watch import Watch
+    from prunebench.engine.on_ray.nodes import Node
     from prunebench.engine.on_ray.remote import Remote
     from prunebench.engine.progress.job_names import JobNames
+    from prunebench.engine.session import Session
     from prunebench.engine.work import Work
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
@@ -60,6 +64,18 @@ def _needs(device: str, options: Mapping[str, Any]) -> Needs:
 
 
 @dataclass(frozen=True)
+class _Joined:
+    """A cluster that has shown that it can make the cells of a run."""
+
+    needs: Needs
+    nodes: Sequence[Node]
+    on_gpu: frozenset[str]
+    """The jobs that need a GPU whatever the others take."""
+    versions: Mapping[str, str]
+    """What all nodes run with."""
+
+
+@dataclass
 class RayFront:
     """Makes cells by Ray."""
 
@@ -71,6 +87,39 @@ class RayFront:
     anywhere: bool = False
     """True if cells are made without GPUs where the cluster has none."""
     checkpoint_seconds: float = 60.0
+    _joined: _Joined | None = field(default=None, compare=False)
+
+    @contextmanager
+    def ready(self, session: Session, cells: Sequence[PlannedCell]) -> Iterator[None]:
+        """Be a driver of the cluster. Raises: UsageError where it, or one of its nodes, cannot; Stopped."""
+        with joined(self.address, self.needs, self.workers):
+            self._joined = self._tried(session, cells)
+            try:
+                yield
+            finally:
+                self._joined = None
+
+    def _tried(self, session: Session, cells: Sequence[PlannedCell]) -> _Joined:
+        """Find nodes that are large enough, and let each try the plan, from a store that is but for that."""
+        from prunebench.engine.devices.together import check_devices
+        from prunebench.engine.on_ray.nodes import checked, nodes_for
+        from prunebench.store import trial_store
+
+        needs = self.needs
+        nodes = nodes_for(needs)
+        if not nodes and self.anywhere:
+            needs = Needs(needs.cpus)
+            nodes = nodes_for(needs)
+        if not nodes:
+            raise UsageError(self._no_room(needs))
+        check_devices(session.plan, cells, "cuda" if needs.gpus else "cpu", needs.gpus)
+        on_gpu = _on_gpu(session, cells, needs)
+        root = session.request.store
+        with trial_store(root) as store:
+            there = replace(session, request=replace(session.request, store=str(store.root)))
+            there.freeze(store)
+            orders = checked(nodes, Path(root), self._orders(there, cells, needs))
+        return _Joined(needs, nodes, on_gpu, orders.versions)
 
     def workforce(self) -> Workforce:
         """Return about how many jobs run at once, and on what: of a cluster it is known once it is joined."""
@@ -99,41 +148,39 @@ class RayFront:
         )
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
-        """Get the cells made. Raises: UsageError where the cluster cannot, before that begins; Stopped."""
-        from prunebench.engine.devices.together import check_devices
-        from prunebench.engine.on_ray.nodes import checked, nodes_for
+        """Get the cells made. Raises: Stopped."""
         from prunebench.engine.on_ray.remote import Remote
 
-        with joined(self.address, self.needs, self.workers):
-            needs = self.needs
-            nodes = nodes_for(needs)
-            if not nodes and self.anywhere:
-                needs = Needs(needs.cpus)
-                nodes = nodes_for(needs)
-            if not nodes:
-                raise UsageError(self._no_room(needs))
-            device = "cuda" if needs.gpus else "cpu"
-            check_devices(assignment.session.plan, assignment.cells, device, needs.gpus)
-            on_gpu = _on_gpu(assignment, needs)
-            orders = checked(nodes, assignment.store.root, self._orders(assignment, needs))
-            slots = sum(node.slots for node in nodes)
-            where = "of this machine" if self.address is None else f"with {_counted(len(nodes), 'node')}"
-            watch.teller.note(f"Ray {where}: {_counted(slots, 'job')} at once; {_said(orders.versions)}")
-            self._drive(assignment, watch, Remote(orders, needs, nodes, _names(assignment), on_gpu))
+        there = self._joined
+        assert there is not None, "it is run while it is ready"
+        orders = self._orders(
+            assignment.session,
+            assignment.cells,
+            there.needs,
+            since=assignment.since,
+            given_up=dict(assignment.given_up),
+            versions=there.versions,
+        )
+        slots = sum(node.slots for node in there.nodes)
+        where = "of this machine" if self.address is None else f"with {_counted(len(there.nodes), 'node')}"
+        watch.teller.note(f"Ray {where}: {_counted(slots, 'job')} at once; {_said(there.versions)}")
+        hands = Remote(orders, there.needs, there.nodes, _names(assignment), there.on_gpu)
+        self._drive(assignment, watch, hands)
 
-    def _orders(self, assignment: Assignment, needs: Needs) -> Orders:
-        session = assignment.session
+    def _orders(
+        self, session: Session, cells: Sequence[PlannedCell], needs: Needs, *, since: str = "", **of_run: Any
+    ) -> Orders:
         request = replace(session.request, device="cuda" if needs.gpus else "cpu")
-        every = len(assignment.cells) == len(session.plan.cells)
+        every = len(cells) == len(session.plan.cells)
         return Orders(
             run=secrets.token_hex(8),
             request=request.to_json(),
             frozen=str(session.frozen),
-            since=assignment.since,
-            given_up=dict(assignment.given_up),
-            cells=None if every else [cell.id for cell in assignment.cells],
+            since=since,
+            cells=None if every else [cell.id for cell in cells],
             checkpoint_seconds=self.checkpoint_seconds,
             needs=needs,
+            **of_run,
         )
 
     def _no_room(self, needs: Needs) -> str:
@@ -193,15 +240,14 @@ def _written_down(worker: Worker, key: str, message: str) -> JobFailed:
     return JobFailed(worker.plan.jobs[key], message, log_path=str(store.log_path(key)))
 
 
-def _on_gpu(assignment: Assignment, needs: Needs) -> frozenset[str]:
+def _on_gpu(session: Session, cells: Sequence[PlannedCell], needs: Needs) -> frozenset[str]:
     """Return the jobs that need a GPU whatever the others take: of scorers whose cells score on one.
 
     Raises: UsageError where no node has one for them.
     """
     from prunebench.engine.on_ray.nodes import nodes_for
 
-    session = assignment.session
-    scorers = session.scorers_on_gpu(assignment.cells)
+    scorers = session.scorers_on_gpu(cells)
     if needs.gpus or not scorers:
         return frozenset()
     if not nodes_for(Needs(needs.cpus, gpus=1)):

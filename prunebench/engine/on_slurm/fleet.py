@@ -7,9 +7,10 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prunebench import stopping
 from prunebench.engine.devices.slots import Workforce
@@ -21,6 +22,10 @@ from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue, Queue
 from prunebench.engine.on_slurm.submissions import PilotState, Submission, submissions_of
 from prunebench.errors import PrunebenchError
+
+if TYPE_CHECKING:
+    from prunebench.engine.session import Session
+    from prunebench.plan import PlannedCell
 
 __all__ = ["SlurmFront"]
 
@@ -63,6 +68,12 @@ class SlurmFront:
             device=wishes.device,
             cores=wishes.workers * wishes.cores,
         )
+
+    @contextmanager
+    def ready(self, session: Session, cells: Sequence[PlannedCell]) -> Iterator[None]:
+        """Ask whether Slurm would take pilots. Raises: UsageError with its words where it never would."""
+        self._open_queue(Path(session.request.store), "", self._wishes.parameters).check()
+        yield
 
     def run(self, assignment: Assignment, watch: Watch) -> None:
         """Submit pilots and wait for the cells, or, detached, only submit them."""

@@ -21,6 +21,13 @@ __all__ = ["InQueue", "Queue", "SlurmQueue", "have_gpus", "look_at"]
 FOREVER = 1_000_000
 """How often a pilot may reach its time limit: it is requeued while work is left, and submitit counts."""
 
+_ASKED = ("partition", "account", "qos", "gres", "mem", "constraint", "time", "nodes", "cpus_per_task")
+"""Parameters of submitit's executor that sbatch has by the same names."""
+
+_NEVER = re.compile(r"invalid|unrecognized|not permitted|permission denied", re.IGNORECASE)
+"""What sbatch says of what it would refuse at any time. Of nodes that are down just now it says other things,
+and would let a job wait for them."""
+
 SECONDS = 60
 """Seconds that a command of Slurm may take: a busy cluster answers late, or never."""
 
@@ -42,6 +49,9 @@ class InQueue:
 
 class Queue(Protocol):
     """Where pilots are submitted to."""
+
+    def check(self) -> None:
+        """Submit nothing. Raises: UsageError where pilots would be refused, whenever they were submitted."""
 
     def submit(self, pilot: Pilot, count: int, after: float) -> list[str]:
         """Submit an array of pilots that start after so many seconds at the earliest; return their jobs.
@@ -76,6 +86,26 @@ class SlurmQueue:
                 "submits to the cluster, as its login nodes do"
             )
 
+    def check(self) -> None:
+        """Ask sbatch if it would take a pilot. Raises: UsageError with its words where it never would."""
+        command = ["sbatch", "--test-only", *self._as_options(), "--wrap=true"]
+        try:
+            with _as_from_outside():
+                done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        except (OSError, subprocess.SubprocessError):
+            return  # submitting says what is wrong
+        if done.returncode and _NEVER.search(done.stderr):
+            raise UsageError(f"Slurm takes no pilots: {_words_of_sbatch(done.stderr)}")
+
+    def _as_options(self) -> list[str]:
+        """Return what pilots ask for, as options of sbatch."""
+        asked = {name: self._parameters[name] for name in _ASKED if name in self._parameters}
+        asked |= self._parameters.get("additional_parameters", {})
+        return [
+            f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+            for name, value in asked.items()
+        ]
+
     def submit(self, pilot: Pilot, count: int, after: float) -> list[str]:
         """Submit an array of pilots. Raises: PrunebenchError with what sbatch says."""
         from submitit import SlurmExecutor
@@ -93,7 +123,7 @@ class SlurmQueue:
                 )
                 return [str(job.job_id) for job in executor.submit_array([pilot] * count)]
         except (FailedJobError, FailedSubmissionError, OSError, subprocess.SubprocessError) as error:
-            raise PrunebenchError(f"Slurm takes no pilots: {_words_of_sbatch(error)}") from error
+            raise PrunebenchError(f"Slurm takes no pilots: {_words_of_sbatch(str(error))}") from error
 
     def look(self, arrays: Collection[str]) -> Mapping[str, InQueue] | None:
         """Ask squeue."""
@@ -158,9 +188,7 @@ def _as_from_outside() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _words_of_sbatch(error: Exception) -> str:
-    """Return what sbatch says, out of all that submitit says of it."""
-    lines = [
-        line.split("error:", 1)[-1].strip() for line in str(error).splitlines() if "sbatch: error:" in line
-    ]
-    return "; ".join(dict.fromkeys(lines)) or " ".join(str(error).split())[:500]
+def _words_of_sbatch(said: str) -> str:
+    """Return what sbatch says, out of all that it, or submitit, prints."""
+    lines = [line.split("error:", 1)[-1].strip() for line in said.splitlines() if "sbatch: error:" in line]
+    return "; ".join(dict.fromkeys(lines)) or " ".join(said.split())[:500]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,9 +55,17 @@ def prunebench_scorers():
 class Nearby:
     """A front that makes the cells in this process, and looks on at every job."""
 
+    refuses = ""
+
     def __init__(self, then: Callable[[Assignment, Watch], object] = lambda assignment, watch: None) -> None:
         self.then = then
         self.assignments: list[Assignment] = []
+
+    def ready(self, session: Any, cells: Any) -> Any:
+        """Refuse as `self.refuses` says."""
+        if self.refuses:
+            raise UsageError(self.refuses)
+        return contextlib.nullcontext()
 
     def workforce(self) -> Workforce:
         return Workforce(3, device="cpu", cores=3)

@@ -70,4 +70,4 @@ def test_a_partition_that_there_is_not_ends_the_run_with_the_words_of_sbatch(
     result = CliRunner().invoke(main, ["run", "quick", "--store", str(store), "--no-plugins", *asked])
     assert result.exit_code == 2
     assert "Error: Slurm takes no pilots: invalid partition specified: gpuu" in result.stderr
-    assert list((store / "pilots").iterdir()) == []
+    assert not store.exists()
