@@ -196,6 +196,7 @@ def test_a_pilot_that_cannot_start_says_why(place: Place) -> None:
         result = place.run("--engine", "slurm", "--workers", "1", code=2)
     assert "Error: pilots end for nothing: 3 in a row. The last one, job " in result.stderr
     assert "its worker cannot start" in result.stderr
+    assert "it left with exit code 2" in result.stderr
     assert "waits.py, which is not here" in result.stderr
     assert "_0_log.out" in result.stderr
     assert [state.why for state in place.pilots()] == ["cannot start"] * 3
