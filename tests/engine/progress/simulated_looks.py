@@ -13,6 +13,7 @@ from prunebench.inventory.estimate import assumed, marginal, planned_steps
 from prunebench.plan import Plan
 from prunebench.plan.params import TrainParams
 from prunebench.store import JobTime
+from tests.engine.progress.quick_runs import QuickRun
 from tests.engine.simulated_workers import Simulation
 
 __all__ = ["Recorded", "looks", "seconds_of"]
@@ -47,7 +48,9 @@ def seconds_of(plan: Plan, rng: np.random.Generator, noise: float = 0.2) -> dict
     return seconds
 
 
-def looks(plan: Plan, run: Recorded, moments: Sequence[float], begun: float = 1e9) -> Iterator[Look]:
+def looks(
+    plan: Plan, run: Recorded | QuickRun, moments: Sequence[float], begun: float = 1e9
+) -> Iterator[Look]:
     """Yield what a store says at these seconds of a run."""
     before = -1.0
     numbers = {worker: n for n, worker in enumerate(dict.fromkeys(worker for *_, worker in run.jobs))}

@@ -13,6 +13,7 @@ from prunebench.engine.progress.progress import Look, Progress, Running
 from prunebench.engine.session import Request, Session
 from prunebench.plan import Plan
 from prunebench.plan.params import TrainParams
+from tests.engine.progress.quick_runs import QuickRun, quick_runs
 from tests.engine.progress.simulated_looks import Recorded, looks, seconds_of
 
 
@@ -28,7 +29,7 @@ def simulated(plan: Plan, seed: int, workers: int) -> tuple[Recorded, float]:
     return run, run.run()
 
 
-def followed(plan: Plan, run: Recorded, moments: list[float], workers: int = 0) -> Any:
+def followed(plan: Plan, run: Recorded | QuickRun, moments: list[float], workers: int = 0) -> Any:
     """Yield the state at each of these seconds of a run, the first left out."""
     first, *others = looks(plan, run, moments)
     progress = Progress(plan, plan.cells, first, workers=workers)
@@ -61,6 +62,16 @@ def test_at_half_time_of_the_quick_suite_the_end_is_known_to_a_fifth(quick: Plan
         assert state.ends.high < 1.9 * state.ends.low
         assert state.ends.measured
     assert within >= 3
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_at_half_time_of_a_real_run_the_end_is_known_to_a_fifth(quick: Plan, number: int) -> None:
+    """Alone, and with two workers, on a machine that others used as well."""
+    run = quick_runs(quick)[number]
+    *_, state = followed(quick, run, [run.end * share / 40 for share in range(1, 21)], run.workers)
+    left = run.end / 2
+    assert abs(state.ends.middle - left) < 0.2 * left, state.ends.middle / left
+    assert state.ends.low <= left <= state.ends.high
 
 
 def test_before_anything_was_measured_it_is_a_guess_and_afterwards_surer_and_surer(quick: Plan) -> None:
