@@ -22,6 +22,8 @@ from pathlib import Path
 
 import psutil
 
+from prunebench import kin
+
 __all__ = ["clear", "cleared_afterwards", "sweep"]
 
 PREFIX = "prunebench-ray-"
@@ -42,6 +44,9 @@ OLD = 86_400.0
 LONGEST_PATH = 40
 """Characters of a temporary folder, beyond which the sockets that Ray makes below it have names too long."""
 
+APART = "import os; os.fork() and os._exit(0)"
+"""Makes a process nobody's child."""
+
 PROGRAM = "from prunebench.engine.on_ray.leftovers import wait_and_clear; wait_and_clear()"
 
 
@@ -53,20 +58,21 @@ def cleared_afterwards() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_parent())).resolve()
     me = psutil.Process()
     (folder / DRIVER).write_text(json.dumps({"pid": me.pid, "started": me.create_time()}))
-    start = f"import sys; sys.path[:] = {sys.path!r}; sys.argv = ['', {str(folder)!r}]; {PROGRAM}"
+    start = f"{APART}; import sys; sys.path[:] = {sys.path!r}; sys.argv = ['', {str(folder)!r}]; {PROGRAM}"
     keeper = subprocess.Popen(
         [sys.executable, "-P", "-c", start],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,  # closed when it has done all
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # what ends this process's group is not to end that one
+        start_new_session=True,  # what ends this process's group, or all its kin, is not to end that one
+        env={name: value for name, value in os.environ.items() if name != kin.OWNER},
     )
     os.environ[MARK] = str(folder)
     try:
         yield folder
     finally:
         os.environ.pop(MARK, None)
-        keeper.communicate()  # closes its standard input, and waits until it has done all
+        keeper.communicate()  # closes its standard input, and waits
 
 
 def wait_and_clear() -> None:
