@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prunebench.host._component import Component, Origin, keyword_parameters
-from prunebench.host.datasets import EXAMPLES, number_of_examples, parse_dataset, spell_dataset
 from prunebench.host.form import Batch, Form
 from prunebench.training.recipe import Recipe
 from prunebench.training.tasks import CLASSIFICATION
@@ -219,18 +218,6 @@ class Dataset(Component):
         names = ("load", "fingerprint", "download", "missing", "describe", "check")
         functions: dict[str, Any] = {name: _given(getattr(self, name), parameters) for name in names}
         return replace(self, name=spelled, **functions)
-
-    def part_of(self, examples: Any) -> Dataset:
-        """Return this data set with so many, or that share, of its training examples to train on.
-
-        Raises: UsageError for a number that cannot be.
-        """
-        known = self.train if self.describe is None else None
-        number = number_of_examples(examples, known, self.name)
-        if number == known:
-            return self
-        name, parameters = parse_dataset(self.name)
-        return replace(self, name=spell_dataset(name, {**parameters, EXAMPLES: number}), examples=number)
 
     def description(self, root: Path) -> Description:
         """Return what the files under a root hold, or else what is declared. Raises: DataError."""

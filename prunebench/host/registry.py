@@ -17,6 +17,7 @@ from prunebench.errors import PluginError, UsageError, nearest
 from prunebench.host._discovery import Found, builtin_quantities, chosen, find
 from prunebench.host._faults import Fault, fault_of
 from prunebench.host._hooks import Refused, collect, new_manager
+from prunebench.host._part import part_of
 from prunebench.host._plugin_file import FileImporter
 from prunebench.host.components import KINDS, Component, Dataset, Method, Origin
 from prunebench.host.datasets import EXAMPLES, parse_dataset, spell_dataset
@@ -299,7 +300,7 @@ class Host:
         if dataset.check is not None:
             with self.calling("datasets", name):
                 dataset.check()
-        return dataset if examples is None else dataset.part_of(examples)
+        return dataset if examples is None else part_of(dataset, examples)
 
     def identity(self, kind: str, name: str) -> dict[str, Any]:
         """Return what a component is, for keys: its version, or a digest of its source.
