@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from prunebench.scaling.fit import Fit
     from prunebench.scaling.law import Law
     from prunebench.scaling.members import Member
+    from prunebench.scaling.points import Floats
 
 __all__ = ["errors_text", "fewest_text", "fit_text", "number", "percent", "say_outside"]
 
 
 def number(value: float) -> str:
     """Return a coefficient with four digits; nothing where it is not known."""
-    return "" if math.isnan(value) else "∞" if value == math.inf else "-∞" if value == -math.inf else f"{value:.4g}"
+    return (
+        ""
+        if math.isnan(value)
+        else "∞"
+        if value == math.inf
+        else "-∞"
+        if value == -math.inf
+        else f"{value:.4g}"
+    )
 
 
 def percent(value: float, *, sign: bool = False) -> str:
@@ -82,9 +91,10 @@ def _coefficients(fit: Fit) -> str:
 
 def _quality(fit: Fit) -> list[str]:
     return [
-        f"relative error of the fit: mean µ {percent(fit.mu, sign=True)}, standard deviation σ {percent(fit.sigma)}",
-        f"{counted(fit.starts, 'start')}: {percent(fit.converged)} converged, {percent(fit.reached)} reached the same "
-        f"optimum ({fit.loss})",
+        f"relative error of the fit: mean µ {percent(fit.mu, sign=True)}, "
+        f"standard deviation σ {percent(fit.sigma)}",
+        f"{counted(fit.starts, 'start')}: {percent(fit.converged)} converged, "
+        f"{percent(fit.reached)} reached the same optimum ({fit.loss})",
     ]
 
 
@@ -111,7 +121,9 @@ def _worst(law: Law) -> list[str]:
 def _place(law: Law, row: int) -> str:
     points = law.points
     values = {name: points.column(name)[row] for name in ("depth", "width", "examples", "density")}
-    told = [f"{name} {value:,.0f}" if value >= 1000 else f"{name} {value:.4g}" for name, value in values.items()]
+    told = [
+        f"{name} {value:,.0f}" if value >= 1000 else f"{name} {value:.4g}" for name, value in values.items()
+    ]
     return ", ".join([*[one for one in told if not one.endswith("nan")], f"seed {points.seed[row]}"])
 
 
@@ -128,16 +140,19 @@ def _unpruned(law: Law) -> list[str]:
     ]
 
 
-def say_outside(outside: Mapping[str, tuple[float, float]], one: Member) -> None:
-    """Warn that an answer lies outside the points that the law was fitted to."""
+def say_outside(law: Law, one: Member, density: Floats) -> None:
+    """Warn of what of an answer lies outside the points that the law was fitted to."""
     from prunebench.cli._output import complain
 
-    for name, (low, high) in outside.items():
-        complain(f"extrapolated: {one.name} lies outside the points' {_word(name)}, {low:.4g} to {high:.4g}", label="Warning")
-
-
-def _word(name: str) -> str:
-    return name.replace("_", " ")
+    points = one.points(density)
+    for name, (low, high) in law.fit.outside(points).items():
+        values = points.column(name)
+        value = values[(values < low * (1 - 1e-9)) | (values > high * (1 + 1e-9))][0]
+        told = f"{name.replace('_', ' ')} {value:.4g}"
+        complain(
+            f"extrapolated: {told} lies outside the points, which go from {low:.4g} to {high:.4g}",
+            label="Warning",
+        )
 
 
 def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> str:
@@ -153,10 +168,17 @@ def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> s
         }
         for row in rows
     ]
-    columns = {"density": "density", "weights": "weights left", "error": "error", "interval": "95 % of measurements"}
+    columns = {
+        "density": "density",
+        "weights": "weights left",
+        "error": "error",
+        "interval": "95 % of measurements",
+    }
     if one.prunable is None:
         del columns["weights"]
-    return f"{one.name}: {unpruned}{counts}\n\n{table(shown, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
+    return (
+        f"{one.name}: {unpruned}{counts}\n\n{table(shown, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
+    )
 
 
 def fewest_text(
@@ -171,7 +193,8 @@ def fewest_text(
     best = choices[0]
     weights = "" if best.kept is None else f": {best.kept:,} weights ({_between(best)})"
     lines = [
-        f"error at most {percent(most)}: {best.member.name}, pruned to density {number(best.density)}{weights}",
+        f"error at most {percent(most)}: {best.member.name}, pruned to density "
+        f"{number(best.density)}{weights}",
         "",
         _choices(choices[:8]),
         f"  {len(choices)} of {counted(among, 'member')} can reach it by the law",
@@ -179,17 +202,24 @@ def fewest_text(
     ]
     if solved is not None:
         same = "the same member" if solved[0] == best.member else solved[0].name
-        kept = "" if solved[0].prunable is None else f", {math.ceil(solved[1] * solved[0].prunable):,} weights"
+        kept = (
+            "" if solved[0].prunable is None else f", {math.ceil(solved[1] * solved[0].prunable):,} weights"
+        )
         lines.append(
             f"analytic solution (least depth · width² · density): {same}, density {number(solved[1])}{kept}"
         )
     if measured is not None:
-        off = "" if best.kept is None else f"; the law's answer is {percent(best.kept / measured.kept - 1, sign=True)}"
+        off = (
+            ""
+            if best.kept is None
+            else f"; the law's answer is {percent(best.kept / measured.kept - 1, sign=True)}"
+        )
         values = {"depth": measured.depth, "width": measured.width}
         name = ", ".join(f"{key} {value:g}" for key, value in values.items() if value == value)
         lines.append(
             f"measured: of {counted(measured.among, 'network')} as good the smallest is {name}, density "
-            f"{number(measured.density)}, with {measured.kept:,} weights and error {percent(measured.error)}{off}"
+            f"{number(measured.density)}, with {measured.kept:,} weights and error "
+            f"{percent(measured.error)}{off}"
         )
     if best.kept is None:
         lines.append(
@@ -200,14 +230,19 @@ def fewest_text(
 
 def _between(one: Choice) -> str:
     low = "" if one.kept_low is None else f"{one.kept_low:,}"
-    return f"95 %: {low} to {one.kept_high:,}" if one.kept_high is not None else f"95 %: {low} or more, perhaps none"
+    return (
+        f"95 %: {low} to {one.kept_high:,}"
+        if one.kept_high is not None
+        else f"95 %: {low} or more, perhaps none"
+    )
 
 
 def _choices(choices: Sequence[Choice]) -> str:
     rows = [
         {
             "member": one.member.name,
-            "unpruned": f"{percent(one.member.error_unpruned)}{'' if one.member.source == 'measured' else ' *'}",
+            "unpruned": percent(one.member.error_unpruned)
+            + ("" if one.member.source == "measured" else " *"),
             "prunable": one.member.prunable,
             "density": number(one.density),
             "kept": "" if one.kept is None else f"{one.kept:,}",

@@ -77,7 +77,9 @@ def fraction(value: float, option: str, what: str, *, one: bool = True) -> float
     """Return a share that an option was given. Raises: UsageError, noticing percent."""
     if not (0 < value <= 1 if one else 0 < value < 1):
         percent = f": percent? that is {value / 100:g}" if 1 < value <= 100 else ""
-        raise UsageError(f"{option}: found {value:g}; allowed: {what}, above 0, {'up to' if one else 'below'} 1{percent}")
+        raise UsageError(
+            f"{option}: found {value:g}; allowed: {what}, above 0, {'up to' if one else 'below'} 1{percent}"
+        )
     return value
 
 
@@ -86,8 +88,10 @@ def source_of(given: str, form: Form, options: Mapping[str, Any]) -> Source:
     return _of_file(given, form, options) if is_file(given) else _of_suite(given, form, options)
 
 
-_OF_SUITES = {"method": "--method", "keyword": "-k", "sparsity": "--sparsity", "seeds": "--seeds", "limit": "--limit",
-              "scorer": "--scorer"}  # fmt: skip
+_OF_SUITES = {
+    "method": "--method", "keyword": "-k", "sparsity": "--sparsity", "seeds": "--seeds", "limit": "--limit",
+    "scorer": "--scorer",
+}  # fmt: skip
 _OF_FILES = {"column": "--column", "architecture": "--architecture", "dataset": "--dataset"}
 
 
@@ -113,7 +117,9 @@ def _family_of(options: Mapping[str, Any]) -> Family | None:
     if not architecture and not dataset:
         return None
     if not (architecture and dataset):
-        raise UsageError("--architecture and --dataset go together: the data say what the network takes and gives")
+        raise UsageError(
+            "--architecture and --dataset go together: the data say what the network takes and gives"
+        )
     host = _host(options)
     component = host.get("architectures", architecture)
     scales = tuple(name for name in ("depth", "width") if name in component.parameters)
@@ -140,7 +146,9 @@ def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
     )
     say_damaged(shown.store)
     described = shown.plan.suite
-    about = f"{described['name']}, version {described.get('version')}: {measured.method} on {measured.dataset}"
+    about = (
+        f"{described['name']}, version {described.get('version')}: {measured.method} on {measured.dataset}"
+    )
     return Source(measured.points, measured.family, about, measured.left)
 
 
@@ -176,8 +184,8 @@ def counter(law: Law, options: Mapping[str, Any]) -> Counter:
     measured: dict[tuple[float, float], int] = {}
     if "prunable" in law.points.extra:
         mine = law.networks
-        for depth, width, count in zip(mine.depth, mine.width, mine.extra["prunable"], strict=True):
-            measured[float(depth), float(width)] = round(float(count))
+        for depth, width, there in zip(mine.depth, mine.width, mine.extra["prunable"], strict=True):
+            measured[float(depth), float(width)] = round(float(there))
     hosts: list[Host] = []
 
     def count(depth: float, width: float) -> int | None:
@@ -205,14 +213,18 @@ def _built(host: Host, family: Family, scales: Mapping[str, float]) -> int:
     component = host.get("architectures", family.architecture)
     for name, value in scales.items():
         if value == value and name not in family.scales:
-            raise FitError(f"architecture '{family.architecture}' has no {name}; it has: {', '.join(family.scales)}")
+            raise FitError(
+                f"architecture '{family.architecture}' has no {name}; it has: {', '.join(family.scales)}"
+            )
     own = component.parameters
     sized = {name: _like(scales[name], own[name]) for name in family.scales}
     parameters = {**family.parameters, **sized}
     with torch.device("meta"):
         module = component.build(tuple(family.input), family.classes, **parameters)
     chosen = dict(family.prunable)
-    weights = prunable_weights(module, of=chosen.get("of", "weights"), except_=tuple(chosen.get("except", ())))
+    weights = prunable_weights(
+        module, of=chosen.get("of", "weights"), except_=tuple(chosen.get("except", ()))
+    )
     return sum(weight.numel() for weight in weights.values())
 
 

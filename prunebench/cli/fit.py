@@ -18,7 +18,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench fit points.csv --form rosenfeld
-  prunebench fit points.csv --fix error_up=0.9 --bootstrap 1000 -o law.json
+  prunebench fit points.csv --fix error_up=0.9 -o law.json
   prunebench fit scaling-lenet --form rosenfeld-width -o law.json   # what has been run of a suite
   prunebench fit scaling-lenet --method imp -k 'not w2' --json
   prunebench fit t5.csv --form frantar --loss huber-log --column nonzero=nonzero_millions
@@ -46,12 +46,6 @@ Examples:
     "--starts", metavar="N", type=click.IntRange(min=1), default=50, show_default=True, help="Searches."
 )
 @click.option(
-    "--bootstrap",
-    metavar="N",
-    type=click.IntRange(min=2),
-    help="Intervals over networks too, from N fits of networks drawn again.",
-)
-@click.option(
     "--unpruned",
     metavar="NAME",
     help="The form of the error of unpruned networks, which `predict` needs for those that were not trained; "
@@ -59,9 +53,14 @@ Examples:
 )
 @click.option("--method", metavar="NAME", help="Of a suite: the method, as imp or 'snip + shuffle'.")
 @click.option(
-    "--column", metavar="NAME=COLUMN", multiple=True, help="Of a file: the column that holds NAME; repeatable."
+    "--column",
+    metavar="NAME=COLUMN",
+    multiple=True,
+    help="Of a file: the column that holds NAME; repeatable.",
 )
-@click.option("--architecture", metavar="NAME", help="Of a file: whose members the networks are, to count weights.")
+@click.option(
+    "--architecture", metavar="NAME", help="Of a file: whose members the networks are, to count weights."
+)
 @click.option("--dataset", metavar="NAME", help="Of a file: the data set, with --architecture.")
 @output_option("Write the fit as JSON for `predict`.")
 @which_options
@@ -107,8 +106,6 @@ def _fixed(given: Mapping[str, str]) -> dict[str, float]:
 
 
 def _law(given: str, form: Form, forms: Mapping[str, Form], fixed: dict[str, float], options: Any) -> Law:
-    from dataclasses import replace
-
     from prunebench.cli._laws import source_of
     from prunebench.scaling.fit import fit
     from prunebench.scaling.law import Law, unpruned_fit, with_size
@@ -117,10 +114,6 @@ def _law(given: str, form: Form, forms: Mapping[str, Form], fixed: dict[str, flo
     source = source_of(given, form, options)
     search = {"loss": options["loss"], "starts": options["starts"]}
     made = fit(form, source.points, fixed=fixed, **search)
-    if options["bootstrap"]:
-        from prunebench.scaling.bootstrap import bootstrap
-
-        made = replace(made, bootstrap=bootstrap(made, source.points, options["bootstrap"]))
     points, proxy = with_size(source.points)
     unpruned, said = None, list(source.said)
     if "error_unpruned" in form.columns and names:

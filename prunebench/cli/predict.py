@@ -25,7 +25,9 @@ Examples:
 """
 
 
-@click.command("predict", epilog=_EPILOG, short_help="Ask a fitted law for errors, or for the smallest network.")
+@click.command(
+    "predict", epilog=_EPILOG, short_help="Ask a fitted law for errors, or for the smallest network."
+)
 @click.argument("law_file", metavar="FIT")
 @click.option(
     "--depth",
@@ -41,9 +43,15 @@ Examples:
     type=float,
     help="How many training examples.  [default: the most that the points have]",
 )
-@click.option("--density", metavar="D", type=float, multiple=True, help="The share of weights left; repeatable.")
-@click.option("--error-unpruned", metavar="E", type=float, help="The error of that network unpruned, a fraction.")
-@click.option("--max-error", metavar="E", type=float, help="Find the fewest weights with an error of at most E.")
+@click.option(
+    "--density", metavar="D", type=float, multiple=True, help="The share of weights left; repeatable."
+)
+@click.option(
+    "--error-unpruned", metavar="E", type=float, help="The error of that network unpruned, a fraction."
+)
+@click.option(
+    "--max-error", metavar="E", type=float, help="Find the fewest weights with an error of at most E."
+)
 @data_option
 @plugin_options
 @as_json
@@ -63,9 +71,9 @@ def command(
     With --density: the error of one member, with the interval in which 95 % of measurements are expected. The
     unpruned error of a network that was not trained comes from the law of unpruned networks in FIT.
 
-    With --max-error: which member, pruned how far, has the fewest weights. Weights are counted exactly; beside
-    that stands the analytic solution of Rosenfeld et al. 2021 (section 7), which counts depth · width² ·
-    density. Members are all depths and widths of the points, or those that --depth and --width name.
+    With --max-error: which member, pruned how far, has the fewest weights. Weights are counted exactly;
+    beside that stands the analytic solution of Rosenfeld et al. 2021 (section 7), which counts depth ·
+    width² · density. Members are all depths and widths of the points, or those that --depth and --width name.
 
     What lies outside the points that were fitted is answered, with a warning.
     """
@@ -73,7 +81,9 @@ def command(
     from prunebench.errors import UsageError
 
     if is_file(law_file):
-        raise UsageError(f"{law_file} holds points; `prunebench fit {law_file} -o FIT` makes a law of them first")
+        raise UsageError(
+            f"{law_file} holds points; `prunebench fit {law_file} -o FIT` makes a law of them first"
+        )
     if (max_error is None) == (not density):
         raise UsageError("say --density D for an error, or --max-error E for the fewest weights: one of them")
     for value in density:
@@ -81,7 +91,11 @@ def command(
     for name, given in (("--error-unpruned", error_unpruned), ("--max-error", max_error)):
         if given is not None:
             fraction(given, name, "an error as a fraction", one=name == "--error-unpruned")
-    for name, values in (("--depth", depth), ("--width", width), ("--examples", (examples,) if examples else ())):
+    for name, values in (
+        ("--depth", depth),
+        ("--width", width),
+        ("--examples", (examples,) if examples else ()),
+    ):
         _positive(name, values)
     law = _read(law_file, options)
     of_data = _examples(law, examples)
@@ -133,7 +147,12 @@ def _examples(law: Law, given: float | None) -> float:
 
 
 def _member(
-    law: Law, depth: Sequence[float], width: Sequence[float], examples: float, error: float | None, options: Any
+    law: Law,
+    depth: Sequence[float],
+    width: Sequence[float],
+    examples: float,
+    error: float | None,
+    options: Any,
 ) -> Member:
     """Return the one network that is asked about. Raises: UsageError where several could be meant."""
     from prunebench.cli._laws import counter
@@ -181,13 +200,15 @@ def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json:
     at = np.array(density)
     answer = predicted(law, one, at)
     outside = law.fit.outside(one.points(at))
-    say_outside(outside, one)
+    say_outside(law, one, at)
     rows = [
         {"density": float(d), "error": float(e), "low": float(low), "high": float(high)}
         for d, e, low, high in zip(at, answer.error, answer.low, answer.high, strict=True)
     ]
     if as_json:
-        say_json({"kind": "prediction", "fit": path, "network": _plain(one), "outside": outside, "rows": rows})
+        say_json(
+            {"kind": "prediction", "fit": path, "network": _plain(one), "outside": outside, "rows": rows}
+        )
     else:
         deliver(errors_text(law, one, rows), None)
 
@@ -195,6 +216,8 @@ def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json:
 def _fewest(
     law: Law, path: str, most: float, members: tuple[list[Member], list[str]], examples: float, as_json: bool
 ) -> None:
+    import numpy as np
+
     from prunebench.cli._law_text import fewest_text, say_outside
     from prunebench.cli._output import complain, deliver, say_json
     from prunebench.errors import FitError
@@ -203,18 +226,19 @@ def _fewest(
     up = law.fit.parameters.get("error_up")
     if is_rosenfeld(law) and up is not None and most >= up:
         raise FitError(
-            f"--max-error {most:g} is not below error_up, {up:.4g}: by this law every network, pruned however far, is as good"
+            f"--max-error {most:g} is not below error_up, {up:.4g}: by this law every network, pruned "
+            f"however far, is as good"
         )
     choices = fewest(law, members[0], most)
     if not choices:
         best = min(members[0], key=lambda one: one.error_unpruned)
         raise FitError(
-            f"no member has an error of at most {most:g}: the least unpruned one is {best.error_unpruned:.4g}, "
-            f"of {best.name}"
+            f"no member has an error of at most {most:g}: the least unpruned one is "
+            f"{best.error_unpruned:.4g}, of {best.name}"
         )
     for why in dict.fromkeys(members[1]):
         complain(f"left out: {why}", label="Warning")
-    say_outside(choices[0].outside, choices[0].member)
+    say_outside(law, choices[0].member, np.array([choices[0].density]))
     solved = analytic(law, members[0], most) if is_rosenfeld(law) else None
     measured = fewest_measured(law, most, examples)
     if as_json:
@@ -224,7 +248,9 @@ def _fewest(
                 "fit": path,
                 "max_error": most,
                 "answer": _choice(choices[0]),
-                "analytic": None if solved is None else {**_plain(solved[0]), "density": solved[1], "size": solved[2]},
+                "analytic": None
+                if solved is None
+                else {**_plain(solved[0]), "density": solved[1], "size": solved[2]},
                 "measured": None if measured is None else vars(measured),
                 "members": [_choice(one) for one in choices],
                 "left_out": list(dict.fromkeys(members[1])),
@@ -235,8 +261,13 @@ def _fewest(
 
 
 def _plain(one: Member) -> dict[str, Any]:
-    values = {name: getattr(one, name) for name in ("depth", "width", "examples", "prunable", "error_unpruned")}
-    return {**{name: None if value != value else value for name, value in values.items()}, "source": one.source}
+    values = {
+        name: getattr(one, name) for name in ("depth", "width", "examples", "prunable", "error_unpruned")
+    }
+    return {
+        **{name: None if value != value else value for name, value in values.items()},
+        "source": one.source,
+    }
 
 
 def _choice(one: Choice) -> dict[str, Any]:

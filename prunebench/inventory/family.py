@@ -62,7 +62,7 @@ def measured_points(
     """
     chosen = _of_method(cells, method)
     name = _method(chosen[0])
-    _check_alike(chosen)
+    _check_alike(plan, chosen)
     networks = {_network(_cell(plan, cell)) for cell in chosen}
     dense = [
         cell
@@ -71,7 +71,11 @@ def measured_points(
         and _network(_cell(plan, cell)) in networks
         and cell.labels.get("recipe") == chosen[0].labels.get("recipe")
     ]
-    rows = [row for cell in {cell.key: cell for cell in (*dense, *chosen)}.values() if (row := _row(plan, snapshot, cell))]
+    rows = [
+        row
+        for cell in {cell.key: cell for cell in (*dense, *chosen)}.values()
+        if (row := _row(plan, snapshot, cell))
+    ]
     done = [row for row in rows if "error" in row]
     if not done:
         raise FitError(f"no cell of {name} has a result yet: `prunebench run` makes them")
@@ -107,7 +111,9 @@ def whole_of(dataset: str) -> str:
 def _complete(points: Points, needs_unpruned: bool) -> tuple[Points, int]:
     known = ~np.isnan(points.error_unpruned) if needs_unpruned else np.ones(len(points), dtype=np.bool_)
     if not known.any():
-        raise FitError("no network has its unpruned error yet: `prunebench run` makes the cells of method none")
+        raise FitError(
+            "no network has its unpruned error yet: `prunebench run` makes the cells of method none"
+        )
     return points.rows(known), int((~known).sum())
 
 
@@ -138,12 +144,14 @@ def _of_method(cells: Sequence[PlannedCell], method: str | None) -> Sequence[Pla
     return [cell for cell in cells if cell.density != "1" and _method(cell) == wanted]
 
 
-def _check_alike(cells: Iterable[PlannedCell]) -> None:
+def _check_alike(plan: Plan, cells: Iterable[PlannedCell]) -> None:
     """Raises: FitError where the cells differ in more than what a law speaks of."""
     values: dict[str, dict[str, None]] = {name: {} for name in _MUST_AGREE}
-    for labels in {id(cell.labels): cell.labels for cell in cells}.values():
+    for cell in {id(cell.labels): cell for cell in cells}.values():
+        recorded = _cell(plan, cell)
+        labels = {**cell.labels, "architecture": _alike(recorded), "dataset": whole_of(recorded.dataset)}
         for name in _MUST_AGREE:
-            values[name].setdefault(_family_label(name, labels.get(name, "")))
+            values[name].setdefault(labels.get(name, ""))
     for name, several in values.items():
         if len(several) > 1:
             listed = ", ".join(repr(one) if one else "none" for one in list(several)[:6])
@@ -157,11 +165,10 @@ def _plural(text: str, name: str) -> str:
     return text if name == "find" else f"{text}s"
 
 
-def _family_label(name: str, label: str) -> str:
-    """Return a label without what the members of a family differ in."""
-    if name == "architecture":
-        return label.partition("[")[0]
-    return whole_of(label) if name == "dataset" else label
+def _alike(cell: RecordedCell) -> str:
+    """Return an architecture's spelling without what the members of a family differ in."""
+    parameters = cell.architecture["parameters"].items()
+    return spell_dataset(cell.architecture["name"], {n: value for n, value in parameters if n not in _SCALES})
 
 
 def _network(cell: RecordedCell) -> tuple[str, str, str]:

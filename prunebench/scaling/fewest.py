@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,15 @@ from prunebench.scaling.law import Law
 from prunebench.scaling.members import Member, predicted
 from prunebench.scaling.points import Floats
 
-__all__ = ["Choice", "Measurement", "analytic", "analytic_density", "fewest", "fewest_measured", "is_rosenfeld"]
+__all__ = [
+    "Choice",
+    "Measurement",
+    "analytic",
+    "analytic_density",
+    "fewest",
+    "fewest_measured",
+    "is_rosenfeld",
+]
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,7 @@ def is_rosenfeld(law: Law) -> bool:
 def analytic_density(law: Law, one: Member, most: float) -> float | None:
     """Return the density at which a member's error is `most`, solved from Rosenfeld's Eq. 2.
 
-    m = p · sqrt((error_up^(2/γ) − most^(2/γ)) / (most^(2/γ) − error_unpruned^(2/γ))) and density = m / (l^φ w^ψ).
+    density = p · sqrt((error_up^(2/γ) − most^(2/γ)) / (most^(2/γ) − error_unpruned^(2/γ))) / (l^φ w^ψ).
     None where the member does not reach it: not (error_unpruned < most < error_up), or a density above 1.
     """
     values = law.fit.parameters
@@ -168,6 +176,13 @@ def fewest_measured(law: Law, most: float, examples: float) -> Measurement | Non
         among += 1
         kept = round(float(points.extra.get("nonzero", points.density * points.extra["prunable"])[first]))
         if best is None or kept < best.kept:
-            where = (float(points.column(name)[first]) for name in ("depth", "width", "examples", "density"))
-            best = Measurement(*where, error, kept, 0)
-    return None if best is None else Measurement(**{**vars(best), "among": among})
+            best = Measurement(
+                depth=float(points.depth[first]),
+                width=float(points.width[first]),
+                examples=float(points.examples[first]),
+                density=float(points.density[first]),
+                error=error,
+                kept=kept,
+                among=0,
+            )
+    return None if best is None else replace(best, among=among)

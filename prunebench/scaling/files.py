@@ -68,7 +68,9 @@ def read_points(path: str, form: Form, renamed: Mapping[str, str] | None = None)
     needed = {"error", *(name for name in form.columns if name != "error_unpruned")}
     columns: dict[str, Floats] = {}
     for name, column in source.items():
-        if name not in _ALIKE and (name in _OWN or name == "sparsity" or name in needed or _numeric(table, column)):
+        if name not in _ALIKE and (
+            name in _OWN or name == "sparsity" or name in needed or _numeric(table, column)
+        ):
             columns[name] = _numbers(table, name, column, most=form.most, needed=name in needed)
     if "sparsity" in columns:
         columns["density"] = 1 - columns.pop("sparsity")
@@ -93,7 +95,9 @@ def _read(path: str) -> _Table:
             raise FitError(f"{path}:{line}: found {len(fields)} fields; the header has {len(header)}")
     if not lines:
         raise FitError(f"{path}: no line follows the column names")
-    return _Table(path, header, [(line, dict(zip(header, map(str.strip, f), strict=True))) for line, f in lines])
+    return _Table(
+        path, header, [(line, dict(zip(header, map(str.strip, f), strict=True))) for line, f in lines]
+    )
 
 
 def _text(path: str) -> str:
@@ -129,7 +133,9 @@ def _sources(table: _Table, renamed: Mapping[str, str]) -> dict[str, str]:
         if column in taken or name in renamed:
             continue
         if name in source:
-            raise FitError(f"{table.path}:1: '{source[name]}' and '{column}' are both {name}; give one of them")
+            raise FitError(
+                f"{table.path}:1: '{source[name]}' and '{column}' are both {name}; give one of them"
+            )
         source[name] = column
     if "density" in source and "sparsity" in source:
         raise FitError(f"{table.path}:1: 'density' and 'sparsity' are both there; give one of them")
@@ -141,13 +147,17 @@ def _check_alike(table: _Table, column: str) -> None:
     for row, text in enumerate(texts):
         if text != texts[0]:
             raise table.wrong(
-                row, column, f"found '{text}', before it '{texts[0]}'; a law is of one {column}: fit them apart"
+                row,
+                column,
+                f"found '{text}', before it '{texts[0]}'; a law is of one {column}: fit them apart",
             )
 
 
 def _check_there(table: _Table, columns: Mapping[str, Floats], needed: set[str]) -> None:
     for name in sorted(needed - set(columns)):
-        other = {"density": " (or sparsity)", "error": " (or loss)", "examples": " (or subsample)"}.get(name, "")
+        other = {"density": " (or sparsity)", "error": " (or loss)", "examples": " (or subsample)"}.get(
+            name, ""
+        )
         rename = f"; --column {name}=NAME says which column it is" if table.names else ""
         hint = nearest(name, table.names)
         raise FitError(f"{table.path}: column '{name}'{other} is missing{hint}{rename}")

@@ -1,4 +1,4 @@
-"""A fitted law with what it takes to ask it: the unpruned networks, the family, the points (imports no torch)."""
+"""A fitted law with what it takes to ask it: unpruned networks, family, points (imports no torch)."""
 
 from __future__ import annotations
 
@@ -148,9 +148,8 @@ def unpruned_fit(
             continue
         try:
             if len(networks) <= len(forms[name].coefficients):
-                raise FitError(
-                    f"{len(networks)} networks cannot tell the {len(forms[name].coefficients)} coefficients of {name}"
-                )
+                count = len(forms[name].coefficients)
+                raise FitError(f"{len(networks)} networks cannot tell the {count} coefficients of {name}")
             return fit(forms[name], networks, **options), ""
         except (FitError, UsageError) as error:
             why = str(error)

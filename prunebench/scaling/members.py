@@ -38,7 +38,10 @@ class Member:
     def name(self) -> str:
         """What tells it apart, in words."""
         values = {"depth": self.depth, "width": self.width, "examples": self.examples}
-        return ", ".join(f"{name} {value:g}" for name, value in values.items() if value == value) or "the network"
+        return (
+            ", ".join(f"{name} {value:g}" for name, value in values.items() if value == value)
+            or "the network"
+        )
 
     def points(self, density: Floats) -> Points:
         """Return it at densities; its error is not known."""
@@ -48,7 +51,9 @@ class Member:
             "examples": self.examples, "parameters": size, "prunable": size,
         }  # fmt: skip
         whole = {name: np.full(len(density), value) for name, value in columns.items()}
-        return points_of({"density": density, "error": np.full(len(density), np.nan), "nonzero": density * size, **whole})
+        return points_of(
+            {"density": density, "error": np.full(len(density), np.nan), "nonzero": density * size, **whole}
+        )
 
 
 @dataclass(frozen=True)
@@ -82,20 +87,22 @@ def member(
     if given is not None:
         return Member(depth, width, examples, prunable, given, 0.0, GIVEN)
     if row is not None and not np.isnan(law.networks.error_unpruned[row]):
-        return Member(depth, width, examples, prunable, float(law.networks.error_unpruned[row]), 0.0, MEASURED)
+        return Member(
+            depth, width, examples, prunable, float(law.networks.error_unpruned[row]), 0.0, MEASURED
+        )
     untrained = Member(depth, width, examples, prunable, float("nan"), 0.0, FITTED)
     if law.unpruned is None:
         raise FitError(
-            f"{untrained.name} was not measured, and there is no law of unpruned networks to tell its unpruned "
-            f"error; --error-unpruned gives it"
+            f"{untrained.name} was not measured, and there is no law of unpruned networks to tell its "
+            f"unpruned error; --error-unpruned gives it"
         )
     points = untrained.points(np.ones(1))
     if law.proxy:
         points = points.changed(parameters=proxy(points))
     if np.isnan(points.column("parameters")).any():
         raise FitError(f"nobody can say how many weights {untrained.name} has; --architecture in `fit` does")
-    error, low, high = law.unpruned.predict(points)
-    spread = float(np.log(high / error)[0]) / _NORMAL
+    error, low, _ = law.unpruned.predict(points)
+    spread = float(np.log(error / low)[0]) / _NORMAL
     return Member(depth, width, examples, prunable, float(error[0]), spread, FITTED)
 
 

@@ -24,8 +24,8 @@ def with_unpruned(points: Points, *, needed: bool = True, where: str = "the poin
     lacking = np.flatnonzero(np.isnan(error))
     if needed and len(lacking):
         raise FitError(
-            f"{where}: the network of {points.said(int(lacking[0]))} has no unpruned error; allowed: a column "
-            f"'error_unpruned', or a row of it at density 1"
+            f"{where}: the network of {points.said(int(lacking[0]))} has no unpruned error; allowed: a "
+            f"column 'error_unpruned', or a row of it at density 1"
         )
     return points.changed(error_unpruned=error)
 
