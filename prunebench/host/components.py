@@ -196,6 +196,9 @@ class Dataset(Component):
     """True if `load` returns files to read while training, not tensors."""
     task: str = CLASSIFICATION
     """What networks are trained for on it, which decides the loss and the evaluation."""
+    examples: int | float | None = None
+    """How many of the training examples are trained on (a float: what share of them); None: all. It is what
+    a suite asks for, nothing that a plugin says."""
 
     @property
     def source(self) -> object:
