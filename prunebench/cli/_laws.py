@@ -160,17 +160,15 @@ class _Examples:
         self._host: Host | None = None
 
     def __call__(self, dataset: str, split: str) -> float:
-        from prunebench.host.datasets import parse_dataset
-        from prunebench.inventory.family import whole_of
+        from prunebench.host.datasets import examples_of, number_of_examples, whole_of
         from prunebench.plan.facts import training_examples
 
         self._host = self._host or _host(self._options, self._suite)
         root = Path(request_of(self._suite, dict(self._options)).data)
         train = self._host.dataset(whole_of(dataset)).description(root).train
-        part = parse_dataset(dataset)[1].get("examples")
-        if isinstance(part, float):
-            part = max(1, round(part * train))
-        return float(training_examples(train if part is None else part, split))
+        part = examples_of(dataset)
+        number = train if part is None else int(number_of_examples(part, train, dataset))
+        return float(training_examples(number, split))
 
 
 def counter(law: Law, options: Mapping[str, Any]) -> Counter:

@@ -164,8 +164,8 @@ def _member(
         there = distinct(given or law.points.column(name))
         if len(there) > 1:
             listed = ", ".join(f"{one:g}" for one in there)
-            found = "several are given" if given else f"the points have {listed}"
-            raise UsageError(f"--{name}: say the network's {name}, one; {found}")
+            why = "several are given" if given else f"the points have {listed}"
+            raise UsageError(f"--{name}: say the network's {name}, one; {why}")
         values.append(there[0])
     return member(law, values[0], values[1], examples, counter(law, options), error)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prunebench.errors import FitError, nearest
-from prunebench.host.datasets import parse_dataset, spell_dataset
+from prunebench.host.datasets import spell_dataset, whole_of
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import RecordedCell, RecordParams
@@ -18,7 +18,7 @@ from prunebench.scaling.law import Family
 from prunebench.scaling.points import Points, points_of
 from prunebench.scaling.unpruned import with_unpruned
 
-__all__ = ["Measured", "measured_points", "whole_of"]
+__all__ = ["Measured", "measured_points"]
 
 _SCALES = ("depth", "width")
 """Parameters of an architecture in which the members of a family differ."""
@@ -100,12 +100,6 @@ def measured_points(
 
 
 _FIELDS = ("density", "error", "depth", "width", "seed", "parameters", "prunable", "nonzero")
-
-
-def whole_of(dataset: str) -> str:
-    """Return the spelling of a data set without how many examples of it are trained on."""
-    name, parameters = parse_dataset(dataset)
-    return spell_dataset(name, {key: value for key, value in parameters.items() if key != "examples"})
 
 
 def _complete(points: Points, needs_unpruned: bool) -> tuple[Points, int]:
