@@ -155,6 +155,7 @@ def injected(project: Any, undisturbed: Any) -> Iterator[Callable[..., Injected]
         for process in one.started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            if process.stdout is None or not process.stdout.closed:  # a test may have done with it
+                process.communicate()
         for process in one.processes():
             process.kill()
