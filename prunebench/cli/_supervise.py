@@ -105,9 +105,21 @@ class Work:
             os._exit(code)
 
 
-def supervised() -> Work:
+def say_stopping(display: bool) -> None:
+    """Say that the work stops: where a terminal has a display, in the cursor's line; else in one of its own.
+
+    A display is redrawn from its last line upwards: a new line would leave parts of it behind.
+    """
+    if display and sys.stderr.isatty():
+        click.echo("\r\x1b[Kstopping…", err=True, nl=False)
+    else:
+        click.echo("stopping…", err=True)
+
+
+def supervised(*, display: bool = False) -> Work:
     """Go on in a new process that does the work; in the one that watches, return never.
 
+    display: the work shows a display where it has a terminal
     Where this is no program of its own (called from Python, debugged), or processes cannot be forked,
     go on here.
     """
@@ -143,7 +155,7 @@ def supervised() -> Work:
             return work
         os.close(from_child)
         os.close(alive)
-        watch = _Watch(child, before)
+        watch = _Watch(child, before, display=display)
         status, ended = watch.until_it_ends(to_us)
         os.close(to_us)
         os.close(held)
@@ -188,11 +200,12 @@ def _write(pipe: int, sign: bytes) -> None:
 class _Watch:
     """Passes signals on to a child until it ends."""
 
-    def __init__(self, child: int, before: Collection[tuple[int, str]]) -> None:
+    def __init__(self, child: int, before: Collection[tuple[int, str]], *, display: bool) -> None:
         self.child = child
         """0 once it has ended."""
         self.before = before
         """Processes that were there before it, and have nothing to do with it."""
+        self.display = display
         self.signals: list[int] = []
         self._first = 0.0
         for number in _PASSED_ON:
@@ -202,7 +215,7 @@ class _Watch:
     def _pass_on(self, number: int, _frame: object) -> None:
         if not self.signals:
             self._first = time.monotonic()
-            click.echo("stopping…", err=True)
+            say_stopping(self.display)
             signal.signal(signal.SIGALRM, self._remind)
             signal.setitimer(signal.ITIMER_REAL, REMINDER, REMINDER)
         elif time.monotonic() - self._first > AGAIN:

@@ -79,7 +79,7 @@ def command(
     the store (judged/NAME.toml). With `quick` it is a few minutes and no download. Exits with 0 when every
     answer has its cells, with 1 when some are not there.
     """
-    work = None if no_run else supervised()
+    work = None if no_run else supervised(display=True)
     from prunebench.cli._exit_codes import INCOMPLETE
     from prunebench.cli._output import deliver
     from prunebench.report.portrayed import portrayed

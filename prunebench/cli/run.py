@@ -91,7 +91,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     if options["detach"] and options["first_failure"]:
         raise click.UsageError("-x and --detach: nobody sees the first failure; give one of them")
     front = chosen_front(ctx, options)
-    work = supervised()
+    work = supervised(display=True)
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from prunebench.cli._supervise import say_stopping
+
 PROGRAM = """
 import os, pathlib, signal, subprocess, sys, time
 from prunebench import kin
@@ -189,3 +191,20 @@ def test_a_second_ctrl_c_kills_all_at_once(start: Start, tmp_path: Path) -> None
     assert out == "stopping…\nStopped at once.\n"
     assert not (tmp_path / "checkpoint").exists()
     assert there(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("display", "terminal", "text"),
+    [(True, True, "\r\x1b[Kstopping…"), (True, False, "stopping…\n"), (False, True, "stopping…\n")],
+)
+def test_a_display_is_not_moved_by_what_is_said_of_stopping(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    display: bool,
+    terminal: bool,
+    text: str,
+) -> None:
+    """It is redrawn from the cursor's line upwards."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    say_stopping(display)
+    assert capsys.readouterr().err == (text if terminal else "stopping…\n")

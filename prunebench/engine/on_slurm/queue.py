@@ -21,6 +21,9 @@ __all__ = ["InQueue", "Queue", "SlurmQueue", "have_gpus", "look_at"]
 FOREVER = 1_000_000
 """How often a pilot may reach its time limit: it is requeued while work is left, and submitit counts."""
 
+_NOBODY = re.compile(r"unable to contact|unknown host|configuration source|connection refused", re.IGNORECASE)
+"""What sbatch says where no cluster answers it."""
+
 _ASKED = ("partition", "account", "qos", "gres", "mem", "constraint", "time", "nodes", "cpus_per_task")
 """Parameters of submitit's executor that sbatch has by the same names."""
 
@@ -94,6 +97,11 @@ class SlurmQueue:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         except (OSError, subprocess.SubprocessError):
             return  # submitting says what is wrong
+        if done.returncode and _NOBODY.search(done.stderr):
+            raise UsageError(
+                "--engine slurm: no cluster answers here; start it where `sinfo` shows one (sbatch: "
+                f"{_words_of_sbatch(done.stderr).rpartition('; ')[2]})"
+            )
         if done.returncode and _NEVER.search(done.stderr):
             raise UsageError(f"Slurm takes no pilots: {_words_of_sbatch(done.stderr)}")
 

@@ -18,6 +18,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.live import Live
 
+from prunebench import stopping
 from prunebench.engine.progress.display import Board, line_of
 from prunebench.engine.progress.job_names import JobNames
 from prunebench.engine.progress.looks import Looker
@@ -38,6 +39,12 @@ LOGGED = 60.0
 
 SHARE = 0.02
 """The part of its time that a thread looks at the store: a look at a large one takes a while."""
+
+QUICK = 0.1
+"""A look that takes no more seconds is taken for each cell that is told of."""
+
+CLEARED = "\r\x1b[K"
+"""What empties the line of a terminal that the cursor is in."""
 
 OFTEN, SELDOM = 1.0, 10.0
 """Seconds between two looks at least: for a terminal, and for a log."""
@@ -131,6 +138,8 @@ class Screen:
             if self._live is not None:
                 self._live.stop()
                 self._live = None
+            if self._console.is_terminal:
+                self._console.file.write(CLEARED)  # of "stopping…"
             self._console.file.flush()
 
     # -- what is said ------------------------------------------------------------------------------------
@@ -157,6 +166,7 @@ class Screen:
         """
         with self._lock:
             if cell not in self._told:
+                self._catch_up()
                 known = "made meanwhile" if seconds is None else f"{seconds:.1f} s"
                 self._tell(cell, f"{result:>9}  {self._made(cell) or known}", None)
 
@@ -214,12 +224,17 @@ class Screen:
             self.failed(cell.id, f"{error}\n  {more:,} more {needs} the same" if more else error)
         self._state = self._progress.state()
 
+    def _catch_up(self) -> None:
+        """Look before a cell is told of, where that takes no time: else the counts beneath lag behind."""
+        if self._live is not None and self._took < QUICK:
+            self._look()
+            self._draw()
+
     def _draw(self) -> None:
         assert self._live is not None
         size = self._console.size
-        lines = self._board.render(
-            self._state, time.time(), width=size.width, height=size.height, note=self._beside
-        )
+        note = "stopping…" if stopping.requested() else self._beside
+        lines = self._board.render(self._state, time.time(), width=size.width, height=size.height, note=note)
         self._live.update(lines, refresh=True)
 
     # -- lines of cells ----------------------------------------------------------------------------------

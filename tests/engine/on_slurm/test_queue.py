@@ -122,6 +122,23 @@ def test_a_machine_that_submits_to_no_cluster_is_refused(
         SlurmQueue.check_here()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n"
+        "sbatch: fatal: Could not establish a configuration source",
+        "sbatch: error: Unable to contact slurm controller (connect failure)",
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_refused_before_anything_is_submitted(
+    commands: Commands, tmp_path: Path, said: str
+) -> None:
+    """With the last of sbatch's words, and what to do."""
+    commands.add("sbatch", f"echo '{said}' >&2; exit 1")
+    with pytest.raises(UsageError, match="no cluster answers here; start it where `sinfo` shows one"):
+        queue(tmp_path).check()
+
+
 def test_the_queue_is_looked_at_once_for_all(commands: Commands) -> None:
     """Pilots by number, with their states and reasons; those that have ended are not among them."""
     commands.add("squeue", "printf '7_0|RUNNING|None\\n7_1|PENDING|Priority\\n9|COMPLETING|None\\n'")

@@ -150,7 +150,21 @@ def test_on_a_terminal_the_display_stands_below_what_is_printed_and_goes_at_the_
         screen.say("something else")
     assert "0 of 3 cells done" in file.getvalue()
     tail = file.getvalue().rpartition("something else")[2]
-    assert tail.endswith("\x1b[1A\x1b[2K" * 3)  # it was drawn below, and its three lines are erased
+    assert tail.endswith("\x1b[1A\x1b[2K" * 3 + module.CLEARED)  # drawn below; its three lines are erased
+
+
+def test_counts_beneath_a_line_have_the_cell_that_it_tells_of(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the display was last looked at before that was made."""
+    monkeypatch.setattr(module, "OFTEN", 1e9)
+    monkeypatch.setenv("TERM", "xterm")
+    file = Terminal()
+    with shown(engine, file) as screen:
+        engine.make(engine.plan.cells[0])
+        screen.done(engine.plan.cells[0].id, "88.0 %")
+        assert "1 of 3 cells done" in file.getvalue().rpartition("[1/3]")[2]
+        assert "0 of 3 cells done" not in file.getvalue().rpartition("[1/3]")[2]
 
 
 def test_jobs_are_called_what_people_call_them(project: Any) -> None:
