@@ -102,7 +102,6 @@ PUBLISHED = [
             (32, 6_872_768, 6_956_298),
         )
     ),
-    ("cifar-densenet121", CIFAR, {}, 1_721_184, 1_762_954),
     ("imagenet-resnet", TINY, {"depth": 18}, 11_269_312, 11_279_112),
     ("imagenet-resnet", IMAGENET, {"depth": 50}, 25_502_912, 25_557_032),
     ("imagenet-resnet", TINY, {"depth": 50}, 23_864_512, None),

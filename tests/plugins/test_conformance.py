@@ -11,7 +11,7 @@ HOST = Host.load(third_party=False)
 SLOW = {
     *("resnet32", "resnet44", "cifar-resnet50", "resnet56", "resnet98", "resnet110"),
     *("wrn-14-8", "wrn-14-10", "wrn-20-8", "vgg13", "vgg19", "vgg2-16", "alexnet-b", "vgg16-tinyimagenet"),
-    *("vgg16-imagenet", "vgg16-bn-imagenet", "cifar-densenet121"),
+    *("vgg16-imagenet", "vgg16-bn-imagenet"),
 }
 """Deep or wide networks: a smaller one of each family runs in `make test`, these in `make test-all`."""
 

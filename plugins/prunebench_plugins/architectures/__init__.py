@@ -12,7 +12,6 @@ from prunebench_plugins.architectures.alexnet import PRESETS as ALEXNETS
 from prunebench_plugins.architectures.alexnet import alexnet
 from prunebench_plugins.architectures.cifar_resnet import PRESETS, WIDE_PRESETS, cifar_resnet
 from prunebench_plugins.architectures.convnet import small_convnet
-from prunebench_plugins.architectures.densenet import PRESETS as DENSENETS
 from prunebench_plugins.architectures.densenet import cifar_densenet
 from prunebench_plugins.architectures.imagenet import (
     modified_resnet18,
@@ -94,7 +93,7 @@ def prunebench_architectures() -> Sequence[Architecture]:
         Architecture("vgg-c", vgg_c, version="1"),
         Architecture("vgg-like", vgg_like, version="1"),
         *_family("alexnet", alexnet, {n: {"k": k} for n, k in ALEXNETS.items()}),
-        *_family("cifar-densenet", cifar_densenet, {n: {"depth": d} for n, d in DENSENETS.items()}),
+        Architecture("cifar-densenet", cifar_densenet, version="1"),
         _torchvision("resnet18", resnet18, TINY_IMAGENET),
         _torchvision("modified-resnet18", modified_resnet18, TINY_IMAGENET),
         _torchvision("resnet50", resnet50),

@@ -10,10 +10,7 @@ from torch import nn
 from prunebench.errors import UsageError
 from prunebench_plugins.architectures._checks import scaled, sides
 
-__all__ = ["PRESETS", "DenseNet", "cifar_densenet"]
-
-PRESETS = {"cifar-densenet121": 121}
-"""Names of the depths that papers use; plain "densenet121" would be mistaken for the ImageNet network."""
+__all__ = ["DenseNet", "cifar_densenet"]
 
 GROWTH = 16
 
@@ -94,8 +91,6 @@ def cifar_densenet(
     one linear layer with bias; convolutions without bias, no dropout. Layers: `conv`, `block1.0.conv1`,
     `block1.0.conv2`, …, `transition1.conv`, …, `fc`. On CIFAR-10, depth 121: 1,721,184 prunable weights,
     1,762,954 parameters. Depth 169 and 201 have blocks of 6, 12, 32, 32 and of 6, 12, 48, 32 layers.
-
-    Preset: cifar-densenet121.
 
     Raises: UsageError for another depth, a width that is not above 0, images with a side below 8.
     """
