@@ -1,4 +1,4 @@
-"""What a plugin registers: nine kinds of component, each a small frozen value (imports no torch).
+"""What a plugin registers: ten kinds of component, each a small frozen value (imports no torch).
 
 Every component has a `name`, unique within its kind. One with a `version` is identified by its name, that
 version and the versions of the distributions that it `depends` on; one without by a digest of its source
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prunebench.host._component import Component, Origin, keyword_parameters
 from prunebench.host.form import Batch, Form
+from prunebench.host.functional import FunctionalForm
 from prunebench.training.recipe import Recipe
 from prunebench.training.tasks import CLASSIFICATION
 
@@ -34,6 +35,7 @@ __all__ = [
     "Dataset",
     "Description",
     "Diagnostic",
+    "FunctionalForm",
     "Initialization",
     "Method",
     "Origin",
@@ -391,5 +393,6 @@ KINDS: dict[str, type[Component]] = {
     "methods": Method,
     "diagnostics": Diagnostic,
     "quantities": Quantity,
+    "forms": FunctionalForm,
 }
 """The hook (less its prefix) and what it returns a list of."""

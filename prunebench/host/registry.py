@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from prunebench import stopping
 from prunebench.errors import PluginError, UsageError, nearest
-from prunebench.host._discovery import Found, builtin_quantities, chosen, find
+from prunebench.host._discovery import Found, builtin, chosen, find
 from prunebench.host._faults import Fault, fault_of
 from prunebench.host._hooks import Refused, collect, new_manager
 from prunebench.host._part import part_of
@@ -144,7 +144,12 @@ class Host:
     @staticmethod
     def builtin_quantities() -> dict[str, Any]:
         """Return the built-in quantities by name; no other plugin is loaded, and no torch."""
-        return {one.name: one for one in builtin_quantities()}
+        return {one.name: one for one in builtin("quantities")}
+
+    @staticmethod
+    def builtin_forms() -> dict[str, Any]:
+        """Return the built-in functional forms by name; no other plugin is loaded, and no torch."""
+        return {one.name: one for one in builtin("forms")}
 
     def _load_or_raise(self, origin: Origin, load: Callable[[], object], folder: Path | None = None) -> None:
         fault = self._load(origin, load, folder)
