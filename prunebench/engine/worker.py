@@ -293,7 +293,7 @@ class Worker:
             at = stack.pop()
             if self.have(at):
                 work.made(at)
-            elif _passing(self.plan.jobs[at]):  # it may have been made, read and dropped
+            elif self.plan.passes(at):  # it may have been made, read and dropped
                 readers = [one for one in work.readers(at) if one not in seen]
                 seen.update(readers)
                 stack += readers
@@ -325,8 +325,8 @@ class Worker:
         """Run a job; what it read and nothing needs any more is dropped."""
         if self.on_job is not None:
             self.on_job(job)
-        if job.key in self._parts:
-            self.context.identities = {name: self.plan.identities[name] for name in self._parts[job.key]}
+        if job.key in self.plan.parts:
+            self.context.identities = {name: self.plan.identities[name] for name in self.plan.parts[job.key]}
         began = time.monotonic()
         try:
             with Telling(job, self.plan, self.context, claim):
@@ -365,11 +365,6 @@ class Worker:
         if failed.device_lost:
             raise WorkerLost(failed)
 
-    @cached_property
-    def _parts(self) -> dict[str, tuple[str, ...]]:
-        """For each record and measure, the components that its cell depends on."""
-        return {target: cell.parts for cell in self.plan.cells for target in cell.targets}
-
     # -- dropping ----------------------------------------------------------------------------------------
 
     def _drop(self, keys: Collection[str]) -> None:
@@ -380,21 +375,17 @@ class Worker:
         if self.keep_states or self.store.keeps_states(self.plan.name):
             return
         for key in keys:
-            if not _passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
+            if not self.plan.passes(key) or not self.store.has_artifact(key):
                 continue
             later, readers = self.plan.later.get(key), self.plan.readers.get(key, ())
             if later is not None and later in self._work:  # the run goes on from it
                 continue
             if any(reader in self._work for reader in readers):  # spares the store a look at each
                 continue
-            if all(self.have(reader) for reader in readers):
+            if self.plan.all_read(readers, self.have):
                 self.store.drop_artifact(key)
 
     def _drop_leftovers(self, cell: PlannedCell) -> None:
         """Drop what a process that died had no time to drop of what a finished cell descends from."""
         self._drop(sorted({key for target in cell.targets for key in self.plan.ancestors(target)}))
 
-
-def _passing(job: Job) -> bool:
-    """True if a job's output is only passed through: scores, and states of pruned runs."""
-    return job.kind == "score" or job.prunes
