@@ -388,4 +388,3 @@ class Worker:
     def _drop_leftovers(self, cell: PlannedCell) -> None:
         """Drop what a process that died had no time to drop of what a finished cell descends from."""
         self._drop(sorted({key for target in cell.targets for key in self.plan.ancestors(target)}))
-

@@ -154,19 +154,19 @@ class Form(_Value):
     @classmethod
     def _of_find_anyway(cls, value: Point) -> Point:
         """Every scored network is of the run under `find`: saying so is the same form."""
-        return without_run(value)
+        return _plain(value)
 
     @field_validator("train_from")
     @classmethod
     def _one_spelling(cls, value: Point) -> Point:
-        return value if of_find(value) else without_run(value)
+        return value if of_find(value) else _plain(value)
 
     @field_validator("clock")
     @classmethod
     def _of_the_recipe(cls, value: Point) -> Point:
         if of_find(value):
             raise ValueError("clock is a point of the recipe's own schedule")
-        return without_run(value)
+        return _plain(value)
 
     @model_validator(mode="after")
     def _fits_its_schedule(self) -> Form:
@@ -197,3 +197,8 @@ class Form(_Value):
         if isinstance(self.regrowth, Regrowth) and self.regrowth.fraction is not None:
             return "regrowth = {fraction = …}"
         return None
+
+
+def _plain(point: Point) -> Point:
+    plain: Point = without_run(point)
+    return plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -55,18 +55,21 @@ def training_between(
     Raises: Misfit where they would be scored before they have trained, or a point lies beyond the schedule.
     """
     find = find_recipe(builder, form, recipe)
+    points = {"train_from": train_from, "clock": clock}
+    fields = {name: name if given is None else "schedule" for name, given in points.items()}
     own = _form_between(builder, form, train_from, clock)
     examples = setting.data.examples
     step = find.step_of(form.score_at, examples)
-    begin = _step(find, "clock", own.clock, examples)
+    begin = _step(find, "clock", own.clock, examples, fields)
     if own.train_from != "scored":
-        _step(find, "train_from", own.train_from, examples)
+        _step(find, "train_from", own.train_from, examples, fields)
     if step <= begin:
+        late = form.score_at == "end"
         raise Misfit(
-            f"{form.schedule.called} trains between its levels, up to score_at = {spelled(form.score_at)}, which "
-            f"is step {step}, from clock = {spelled(own.clock)}, which is step {begin}: nothing would be trained; "
-            "allowed: a later score_at, as 'end'; or {rounds = n}, which prunes again and again without training",
-            field="score_at",
+            f"{form.schedule.called} trains its networks from clock = {spelled(own.clock)} (step {begin}) to "
+            f"score_at = {spelled(form.score_at)} (step {step}), which is no training; allowed: "
+            + ("an earlier clock" if late else "a later score_at, as 'end'; without training, {rounds = n}"),
+            field=fields["clock"] if late else "score_at",
         )
     as_evaluated = (own.train_from, own.clock) == (without_run(form.train_from), form.clock)
     at_end = step == recipe.total_steps(examples)
@@ -74,11 +77,11 @@ def training_between(
     return Between(builder, setting, own, find, seed, step, evaluated)
 
 
-def _step(recipe: Recipe, name: str, point: Any, examples: int) -> int:
+def _step(recipe: Recipe, name: str, point: Any, examples: int, fields: Mapping[str, str]) -> int:
     try:
         return recipe.step_of(point, examples)
     except UsageError as error:
-        raise Misfit(f"{name} = {spelled(point)} between levels: {error}", field=name) from None
+        raise Misfit(f"{name} = {spelled(point)} between levels: {error}", field=fields[name]) from None
 
 
 def _form_between(builder: Builder, form: Form, train_from: Any, clock: Any) -> Form:

@@ -108,7 +108,7 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
 def _record(
     builder: Builder, cell: Cell, setting: Setting, density: str, target: int, made: Sequence[str]
 ) -> str:
-    """Add the record of a cell, or of one like it at another density, that is made of an end state and mask."""
+    """Add the record of an end state and its mask: of a cell, or of one like it at another density."""
     recorded = RecordedCell(
         **_described(builder, cell),
         density=density,

@@ -35,7 +35,8 @@ class Refusals:
 
     def add(self, cell: Cell, error: UsageError | ValidationError) -> None:
         """Note that a cell cannot be planned."""
-        key = self._too_many(cell) or self._off_grid(cell, error) or (self._place(cell, error).path, _told(error))
+        key = self._too_many(cell) or self._off_grid(cell, error)
+        key = key or (self._place(cell, error).path, _told(error))
         self._cells.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
 
     def raise_all(self) -> None:
@@ -64,19 +65,17 @@ class Refusals:
         return (cell.density_place / "count").path, told
 
     def _off_grid(self, cell: Cell, error: UsageError | ValidationError) -> tuple[str, str] | None:
-        """Return place and message of powers that a schedule's densities are no powers of: once for all."""
+        """Return place and message of powers with densities that a schedule does not reach: once for all."""
         powers = self._powers.get(cell.matrix)
-        schedule = cell.form.schedule
-        if powers is None or not isinstance(error, Misfit) or error.field != "density":
+        if powers is None or not isinstance(error, Misfit) or not error.powers:
             return None
-        return (cell.density_place / "keep").path, f"found {powers.keep:g}: {schedule.called} {error}"
+        return (cell.density_place / "keep").path, f"found {powers.keep:g}; {error.powers}"
 
     def _place(self, cell: Cell, error: UsageError | ValidationError) -> Cursor:
         place = cell.place
         if isinstance(error, Misfit):
-            return {"density": cell.density_place, "score_at": place.score_at}.get(
-                error.field, place.method.spelled(error.field)
-            )
+            own = {"density": cell.density_place, "score_at": place.score_at}
+            return own.get(error.field) or place.method.spelled(error.field)
         try:
             setting = setting_of(self._builder, cell)
         except UsageError:

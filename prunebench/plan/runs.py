@@ -72,9 +72,9 @@ def pruned_state(
         inputs: tuple[str, ...] = ()
         carry = False
     else:
-        from_scored = form.train_from == "scored"
-        step = source.step_of(form.score_at if from_scored else form.train_from, examples)
-        state = scored if from_scored else None
+        point = form.score_at if form.train_from == "scored" else form.train_from
+        step = source.step_of(point, examples)
+        state = scored if form.train_from == "scored" else None
         state = state or dense_state(builder, setting, source, seed, step)
         origin, inputs = FromState(state=state), (state,)
         carry = clock > 0 and step == clock

@@ -48,8 +48,8 @@ class Between(BaseModel):
     @model_serializer
     def _plain(self) -> Any:
         """Write the share alone where nothing else is said: one spelling, one cell."""
-        given = {name: value for name in ("train_from", "clock") if (value := getattr(self, name)) is not None}
-        written = {name: v.model_dump() if isinstance(v, BaseModel) else v for name, v in given.items()}
+        points = {"train_from": self.train_from, "clock": self.clock}
+        written = {name: p.model_dump() if isinstance(p, BaseModel) else p for name, p in points.items() if p}
         return {"remove": self.remove, **written} if written else self.remove
 
 
@@ -80,6 +80,7 @@ class Levels(Schedule):
     """
 
     spelling = "{levels = 0.2}"
+    trains_between = True
 
     levels: Between
 
@@ -111,10 +112,12 @@ class Levels(Schedule):
         if level and abs(value - keep**level) <= 1e-12:
             return level
         two = " and ".join(f"{self.density(k)} (level {k})" for k in (below, below + 1) if k)
+        leaves = f"{self.called} leaves {keep:.12g} of what is left at each level"
         raise Misfit(
-            f"density {density} is no level's: each leaves {keep:.12g} of what is left, so the nearest are "
-            f"{two}; allowed: sparsities = {{keep = {keep:.12g}, count = n}}, or 1 - {keep:.12g}^k for some k",
+            f"found density {density}, which is no level's: {leaves}; the nearest: {two}; allowed: "
+            f"sparsities = {{keep = {keep:.12g}, count = n}}",
             field="density",
+            powers=f"{leaves}; allowed: {keep:.12g}, or a power of it",
         )
 
     def mask(self, planning: Planning) -> str:

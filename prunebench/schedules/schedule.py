@@ -30,11 +30,15 @@ Planned = tuple[str, str]
 
 
 class Misfit(UsageError):
-    """A cell that its schedule cannot be planned for, because of a field of its form or its "density"."""
+    """A cell that its schedule cannot be planned for.
 
-    def __init__(self, told: str, *, field: str) -> None:
+    field: what of it does not fit: a field of its form, or its "density"
+    powers: of a density, what is to be said where it is one of the powers of a number
+    """
+
+    def __init__(self, told: str, *, field: str, powers: str = "") -> None:
         super().__init__(told)
-        self.field = field
+        self.field, self.powers = field, powers
 
 
 class Fields(Protocol):
@@ -198,6 +202,8 @@ class Schedule(BaseModel):
     """Raised whenever it prunes otherwise: what it makes has another key then."""
     regrows: ClassVar[bool] = False
     """True if removed weights may return between its rounds (a form's `regrowth`)."""
+    trains_between: ClassVar[bool] = False
+    """True if networks train between its masks: no network as it is can be pruned so."""
     shrinking: ClassVar[type[Shrinking] | None] = None
     """What its runs' keys hold, where it prunes while the network trains; None where it does before."""
 

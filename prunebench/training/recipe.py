@@ -72,8 +72,8 @@ def of_find(point: Point) -> bool:
     return isinstance(point, _Point) and point.run == "find"
 
 
-def without_run(point: Point) -> Point:
-    """Return a point without the name of its run, in its shortest spelling."""
+def without_run(point: Any) -> Any:
+    """Return a point, or a word instead of one, without the name of its run, in its shortest spelling."""
     if isinstance(point, AtName):
         return point.at
     return point if isinstance(point, str) else point.model_copy(update={"run": None})
