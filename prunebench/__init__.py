@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prunebench.errors import (
         ComponentError,
         DataError,
+        FitError,
         LeakError,
         PluginError,
         PrunebenchError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Dataset,
         Description,
         Diagnostic,
+        FunctionalForm,
         Initialization,
         Method,
         Quantity,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
     from prunebench.pruning.network import ScoringNetwork
     from prunebench.report.results import Results
+    from prunebench.scaling.form import Coefficient
     from prunebench.tables import results
     from prunebench.training.course import Course
     from prunebench.training.images.files import ImageFiles
@@ -55,6 +58,7 @@ _WHERE = {
     "prunebench.errors": [
         "ComponentError",
         "DataError",
+        "FitError",
         "LeakError",
         "PluginError",
         "PrunebenchError",
@@ -69,6 +73,7 @@ _WHERE = {
         "Dataset",
         "Description",
         "Diagnostic",
+        "FunctionalForm",
         "Initialization",
         "Method",
         "Quantity",
@@ -80,6 +85,7 @@ _WHERE = {
     "prunebench.pruning.mask": ["Mask"],
     "prunebench.pruning.network": ["ScoringNetwork"],
     "prunebench.report.results": ["Results"],
+    "prunebench.scaling.form": ["Coefficient"],
     "prunebench.tables": ["results"],
     "prunebench.training.course": ["Course"],
     "prunebench.training.images.files": ["ImageFiles"],
@@ -91,6 +97,7 @@ __all__ = [
     "Ablation",
     "Architecture",
     "Batch",
+    "Coefficient",
     "ComponentError",
     "Course",
     "Curves",
@@ -98,7 +105,9 @@ __all__ = [
     "Dataset",
     "Description",
     "Diagnostic",
+    "FitError",
     "Form",
+    "FunctionalForm",
     "ImageFiles",
     "Initialization",
     "LeakError",

@@ -10,6 +10,7 @@ from pathlib import Path
 __all__ = [
     "ComponentError",
     "DataError",
+    "FitError",
     "LeakError",
     "PluginError",
     "PrunebenchError",
@@ -60,6 +61,10 @@ class LeakError(ComponentError):
 
 class DataError(PrunebenchError):
     """A data set that is missing, damaged or other than it was when the plan was made."""
+
+
+class FitError(PrunebenchError):
+    """Points to which a law cannot be fitted, or a fit that did not converge."""
 
 
 class StoreError(PrunebenchError):

@@ -28,6 +28,7 @@ os.fork() == 0 and (
 PROGRAM = """
 import os, pathlib, signal, subprocess, sys, time
 from prunebench import kin
+kin.OWNER, kin._FILE = "PRUNEBENCH_TESTED", "prunebench-tested-"
 file = pathlib.Path(sys.argv[1])
 def up():
     file.write_text("up")
@@ -54,6 +55,13 @@ def program(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         os.kill(pid, signal.SIGKILL)
     for process in processes:
         process.wait()
+
+
+@pytest.fixture(autouse=True)
+def _marks_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a run of another test on this machine would end what has been left behind."""
+    monkeypatch.setattr(kin, "OWNER", "PRUNEBENCH_TESTED")
+    monkeypatch.setattr(kin, "_FILE", "prunebench-tested-")
 
 
 def in_folder(folder: Path) -> list[int]:

@@ -21,6 +21,7 @@ PLURAL = {
     "initialization": "initializations",
     "diagnostic": "diagnostics",
     "quantity": "quantities",
+    "form": "forms",
     "suite": "suites",
     "plugin": "plugins",
 }

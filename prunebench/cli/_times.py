@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 else:  # not generic before click 8.5
     _Length = _Moment = click.ParamType
 
+_CLOCKS = timedelta(minutes=10)
+"""A moment that is past elsewhere may be so much ahead of this machine's clock."""
 _BY_A_RUN = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
 """How a run spells when it began, for workers on other machines: their clocks may be behind its own."""
 
@@ -66,7 +68,7 @@ class Moment(_Moment):
                 param,
                 ctx,
             )
-        if self.past and moment > now and not _BY_A_RUN.fullmatch(text):
+        if self.past and moment > now + _CLOCKS and not _BY_A_RUN.fullmatch(text):
             self.fail(f"found '{value}', which is still to come; allowed: a moment that is past", param, ctx)
         return moment
 

@@ -75,6 +75,7 @@ def _findings(suite: str | None, options: dict[str, Any]) -> Iterator[Finding]:
     from prunebench.cli._options import request_of
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.errors import PluginError
+    from prunebench.host.datasets import whole_of
 
     root = store_root(options["store"])
     request = request_of(suite or "", options)
@@ -82,7 +83,7 @@ def _findings(suite: str | None, options: dict[str, Any]) -> Iterator[Finding]:
     yield from gpus.findings()
     try:
         host = (request.with_suite_plugins() if suite else request).host()
-        needed = sorted({cell.dataset for cell in request.read_suite(host).cells}) if suite else []
+        needed = sorted({whole_of(cell.dataset) for cell in request.read_suite(host).cells}) if suite else []
     except PluginError as error:
         yield Finding("plugins", "bad", str(error))
         host, needed = None, []

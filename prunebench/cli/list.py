@@ -16,7 +16,7 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Kinds: scorers, methods, architectures, datasets, ablations, recipes,
-       initializations, diagnostics, quantities, suites, plugins
+       initializations, diagnostics, quantities, forms, suites, plugins
 \b
 Examples:
   prunebench list methods

@@ -18,7 +18,7 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Kinds: scorer, method, architecture, dataset, ablation, recipe,
-       initialization, diagnostic, quantity, suite, plugin (or the plural of each)
+       initialization, diagnostic, quantity, form, suite, plugin (or the plural of each)
 \b
 Examples:
   prunebench show method synflow
@@ -185,6 +185,9 @@ def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
     elif kind == "quantities":
         shown["needs"] = list(component.required)
         shown["judged by"] = component.inference
+    elif kind == "forms":
+        shown["columns"] = list(component.columns)
+        shown["bounds"] = {one.name: [one.low, one.high] for one in component.coefficients}
     return shown
 
 

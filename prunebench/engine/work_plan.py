@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +24,7 @@ from prunebench.engine.on_pytest.selection import select
 from prunebench.engine.on_pytest.summary import summary
 from prunebench.engine.session import Request
 from prunebench.engine.since import check_run
+from prunebench.engine.time_limit import TimeLimit
 from prunebench.errors import DataError, StoreError, UsageError, nearest
 from prunebench.inventory.making import read_to_work
 from prunebench.inventory.snapshot import listed
@@ -37,13 +36,6 @@ if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
 
 __all__ = ["Asked", "Past", "Served", "Watcher", "plan_file", "serve"]
-
-MARGIN, PART = 60.0, 0.1
-"""A worker leaves so many seconds before its time is over, or this part of its time where that is less: a
-checkpoint takes a step and a write."""
-
-REMINDER = 1.0
-"""Seconds after which it is told again: not all code lets an exception through that comes from nowhere."""
 
 
 @dataclass(frozen=True)
@@ -316,7 +308,7 @@ class _Service:
     def _work(self) -> Literal["", "time", "jobs", "stopped"]:
         """Run jobs; return why it left before all was done."""
         most = math.inf if self.asked.max_jobs is None else self.asked.max_jobs
-        limit = _TimeLimit(self.asked.seconds, self.began)
+        limit = TimeLimit(self.asked.seconds, self.began)
         try:
             with stopping.listening(), limit.kept():
                 self.worker.help(lambda: self._jobs >= most or limit.over)
@@ -353,38 +345,3 @@ class _Service:
             left=[c.id for c in worker.selected if c.id not in now and c.id not in failed],
             why=why,
         )
-
-
-class _TimeLimit:
-    """Tells this process to stop a little before so many seconds are over."""
-
-    def __init__(self, seconds: float | None, began: float) -> None:
-        self._leave = math.inf if seconds is None else began + seconds - min(MARGIN, PART * seconds)
-        self._ended = threading.Event()
-
-    @property
-    def over(self) -> bool:
-        """True if it is time to leave."""
-        return time.monotonic() >= self._leave
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Watch the time meanwhile; where no signals are listened to, `over` has to be looked at."""
-        if self._leave == math.inf or not stopping.is_listening():
-            yield
-            return
-        thread = threading.Thread(target=self._remind, name="time-limit", daemon=True)
-        with stopping.timed():
-            try:
-                thread.start()  # which may be stopped itself
-                yield
-            finally:
-                self._ended.set()
-                if thread.ident is not None:
-                    thread.join()
-
-    def _remind(self) -> None:
-        wait = max(0.0, self._leave - time.monotonic())
-        while not self._ended.wait(wait):
-            stopping.time_is_over()
-            wait = REMINDER

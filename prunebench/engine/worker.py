@@ -20,6 +20,7 @@ from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, NotHere, TakenOver, WorkerLost, failing
 from prunebench.engine.guarding.guard import Guard
+from prunebench.engine.leftovers import Leftovers
 from prunebench.engine.progress.telling import Telling
 from prunebench.engine.since import Since
 from prunebench.engine.work import Work
@@ -119,7 +120,7 @@ class Worker:
         if lacks is not None and not self.plan.done(cell, self.have):
             raise DataError(lacks)
         own = self._pull(cell.targets)
-        self._drop_leftovers(cell)
+        self._leftovers.drop_of(cell)
         return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
@@ -156,7 +157,7 @@ class Worker:
                 break
             self._follow(self._choose_among(own))
         if self.plan.jobs[key].kind == "record":
-            self._drop(sorted(self.plan.ancestors(key)))
+            self._leftovers.drop(sorted(self.plan.ancestors(key)))
         return any(job.key == key for job in self.made[before:])
 
     def cause(self, cell: PlannedCell) -> JobFailed | None:
@@ -204,6 +205,10 @@ class Worker:
             have = listed(self.plan, self.store)
             self._known = Work(self.plan, [*wanted, *self._wanted], have, failed, self._seconds)
         return self._known
+
+    @cached_property
+    def _leftovers(self) -> Leftovers:
+        return Leftovers(self.plan, self.store, self._work, self.have, keep=self.keep_states)
 
     @cached_property
     def _seconds(self) -> Callable[[str], float]:
@@ -350,7 +355,7 @@ class Worker:
             self._work.made(job.key)
             if self.on_made is not None:
                 self.on_made(job, time.monotonic() - began)
-            self._drop(self.plan.needs(job.key))
+            self._leftovers.drop(self.plan.needs(job.key))
 
     def _guarded(self, job: Job, context: Context) -> None:
         with nullcontext() if self.guard is None else self.guard.over(job, self.workers):
@@ -364,27 +369,3 @@ class Worker:
             self.on_failed(failed)
         if failed.device_lost:
             raise WorkerLost(failed)
-
-    # -- dropping ----------------------------------------------------------------------------------------
-
-    def _drop(self, keys: Collection[str]) -> None:
-        """Drop those scores, and states of pruned runs, that nothing in the plan still has to read.
-
-        None where this worker is to keep them, or a run of the plan that it helps.
-        """
-        if self.keep_states or self.store.keeps_states(self.plan.name):
-            return
-        for key in keys:
-            if not self.plan.passes(key) or not self.store.has_artifact(key):
-                continue
-            later, readers = self.plan.later.get(key), self.plan.readers.get(key, ())
-            if later is not None and later in self._work:  # the run goes on from it
-                continue
-            if any(reader in self._work for reader in readers):  # spares the store a look at each
-                continue
-            if self.plan.all_read(readers, self.have):
-                self.store.drop_artifact(key)
-
-    def _drop_leftovers(self, cell: PlannedCell) -> None:
-        """Drop what a process that died had no time to drop of what a finished cell descends from."""
-        self._drop(sorted({key for target in cell.targets for key in self.plan.ancestors(target)}))

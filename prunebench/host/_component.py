@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Component:
-    """Base of the nine kinds. `source` is what the identity's digest is taken of (a function, class, …)."""
+    """Base of the ten kinds. `source` is what the identity's digest is taken of (a function, class, …)."""
 
     kind: ClassVar[str]
     name: str

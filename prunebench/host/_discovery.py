@@ -14,7 +14,7 @@ from prunebench.errors import UsageError, nearest
 from prunebench.host.components import Origin
 from prunebench.host.hookspecs import PROJECT
 
-__all__ = ["Found", "builtin_quantities", "chosen", "find"]
+__all__ = ["Found", "builtin", "chosen", "find"]
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ def _of(distribution: Distribution) -> Iterator[Found]:
 
 
 @cache
-def builtin_quantities() -> tuple[Any, ...]:
-    """Return the quantities of the package that the built-in plugins are in, importing them alone."""
+def builtin(kind: str) -> tuple[Any, ...]:
+    """Return the built-in quantities, or forms, importing these alone."""
     package = next((f.package for f in find() if f.builtin and f.entry is not None), None)
     if package is None:
         return ()
-    return tuple(import_module(f"{package}.quantities").prunebench_quantities())
+    return tuple(getattr(import_module(f"{package}.{kind}"), f"{PROJECT}_{kind}")())
 
 
 def chosen(installed: Iterable[Found], *, third_party: bool, only: Sequence[str] | None) -> list[Found]:

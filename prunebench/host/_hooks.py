@@ -15,6 +15,7 @@ import pluggy
 from prunebench.errors import nearest
 from prunebench.host import hookspecs
 from prunebench.host.components import KINDS, Component, Dataset, Quantity
+from prunebench.host.datasets import EXAMPLES
 from prunebench.host.form import Form
 from prunebench.host.hookspecs import PROJECT
 from prunebench.training.recipe import Recipe
@@ -169,6 +170,8 @@ def _dataset_faults(dataset: Dataset) -> Iterator[str]:
             yield f"{name} must have one number for each of the {shape[0]} channels, found {values!r}"
     if (dataset.mean is None) != (dataset.std is None):
         yield "mean and std are given both or neither"
+    if EXAMPLES in dataset.parameters or dataset.examples is not None:
+        yield f"'{EXAMPLES}' is every data set's: prunebench draws a part of the training examples itself"
     if dataset.stream and dataset.fingerprint is None:
         yield "a data set that streams needs a fingerprint: its tensors cannot be hashed"
 

@@ -1,4 +1,4 @@
-"""What a plugin registers: nine kinds of component, each a small frozen value (imports no torch).
+"""What a plugin registers: ten kinds of component, each a small frozen value (imports no torch).
 
 Every component has a `name`, unique within its kind. One with a `version` is identified by its name, that
 version and the versions of the distributions that it `depends` on; one without by a digest of its source
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prunebench.host._component import Component, Origin, keyword_parameters
 from prunebench.host.form import Batch, Form
+from prunebench.host.functional import FunctionalForm
 from prunebench.training.recipe import Recipe
 from prunebench.training.tasks import CLASSIFICATION
 
@@ -34,6 +35,7 @@ __all__ = [
     "Dataset",
     "Description",
     "Diagnostic",
+    "FunctionalForm",
     "Initialization",
     "Method",
     "Origin",
@@ -194,6 +196,9 @@ class Dataset(Component):
     """True if `load` returns files to read while training, not tensors."""
     task: str = CLASSIFICATION
     """What networks are trained for on it, which decides the loss and the evaluation."""
+    examples: int | float | None = None
+    """How many of the training examples are trained on (a float: what share of them); None: all. It is what
+    a suite asks for, nothing that a plugin says."""
 
     @property
     def source(self) -> object:
@@ -388,5 +393,6 @@ KINDS: dict[str, type[Component]] = {
     "methods": Method,
     "diagnostics": Diagnostic,
     "quantities": Quantity,
+    "forms": FunctionalForm,
 }
 """The hook (less its prefix) and what it returns a list of."""

@@ -1,4 +1,8 @@
-"""How a data set with parameters is spelled: `image-folder[path=flowers,size=64]` (imports no torch)."""
+"""How a data set with parameters is spelled: `image-folder[path=flowers,size=64]` (imports no torch).
+
+Every data set has one parameter more than its own: `examples`, of how many of its training images a part is
+drawn to train on, as a number or as a share of them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ from typing import Any
 
 from prunebench.errors import UsageError
 
-__all__ = ["parse_dataset", "spell_dataset"]
+__all__ = ["EXAMPLES", "examples_of", "number_of_examples", "parse_dataset", "spell_dataset", "whole_of"]
+
+EXAMPLES = "examples"
+"""The parameter that every data set has."""
 
 _DECODER = json.JSONDecoder()
 _KEY = re.compile(r"([A-Za-z_]\w*)=")
@@ -54,6 +61,49 @@ def parse_dataset(spelled: str) -> tuple[str, dict[str, Any]]:
         if rest[place] != ",":
             raise _unreadable(spelled)
         place += 1
+
+
+def examples_of(spelled: str) -> int | float | None:
+    """Return how many training examples a spelling asks for, a number or a share; None where it says nothing.
+
+    >>> examples_of("mnist[examples=937]"), examples_of("mnist")
+    (937, None)
+    """
+    examples: int | float | None = parse_dataset(spelled)[1].get(EXAMPLES)
+    return examples
+
+
+def whole_of(spelled: str) -> str:
+    """Return the spelling of the data set that a part is drawn of: itself where it is whole.
+
+    >>> whole_of("image-folder[path=flowers,examples=100]"), whole_of("mnist")
+    ('image-folder[path=flowers]', 'mnist')
+    """
+    name, parameters = parse_dataset(spelled)
+    return spell_dataset(name, {key: value for key, value in parameters.items() if key != EXAMPLES})
+
+
+def number_of_examples(examples: Any, train: int | None, name: str) -> int | float:
+    """Return how many of the `train` examples of a data set are meant: a share becomes a number.
+
+    A share x is max(1, round(x · train)), with Python's rounding. Where `train` is not known yet (None) a
+    share stays one.
+
+    >>> number_of_examples(0.25, 60_000, "mnist"), number_of_examples(937, 60_000, "mnist")
+    (15000, 937)
+
+    Raises: UsageError for what is neither a whole number from 1 to `train` nor a share above 0 up to 1.
+    """
+    a_number = isinstance(examples, int) and not isinstance(examples, bool) and examples >= 1
+    a_share = isinstance(examples, float) and 0 < examples <= 1
+    if not (a_number or a_share) or (a_number and train is not None and examples > train):
+        most = "" if train is None else f" to {train}"
+        raise UsageError(
+            f"data set '{name}': examples = {json.dumps(examples, default=str)}; allowed: a whole number "
+            f"from 1{most}, or a share above 0 and below 1 of its training examples"
+        )
+    number: int | float = examples if a_number or train is None else max(1, round(examples * train))
+    return number
 
 
 def _unreadable(spelled: str) -> UsageError:

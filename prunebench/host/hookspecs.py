@@ -74,3 +74,9 @@ def prunebench_diagnostics() -> Sequence[components.Diagnostic]:
 def prunebench_quantities() -> Sequence[components.Quantity]:
     """Return quantities: what checks compare, functions of a method's curves in one setting."""
     return []
+
+
+@hookspec
+def prunebench_forms() -> Sequence[components.FunctionalForm]:
+    """Return functional forms: laws of the error by density, size and data, which are fitted to records."""
+    return []

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from prunebench import stopping
 from prunebench.errors import PluginError, UsageError, nearest
-from prunebench.host._discovery import Found, builtin_quantities, chosen, find
+from prunebench.host._discovery import Found, builtin, chosen, find
 from prunebench.host._faults import Fault, fault_of
 from prunebench.host._hooks import Refused, collect, new_manager
+from prunebench.host._part import part_of
 from prunebench.host._plugin_file import FileImporter
 from prunebench.host.components import KINDS, Component, Dataset, Method, Origin
-from prunebench.host.datasets import parse_dataset, spell_dataset
+from prunebench.host.datasets import EXAMPLES, parse_dataset, spell_dataset
 from prunebench.host.form import Form, ScorerCall
 from prunebench.host.identity import Grounds, component_identity, grounds_of
 from prunebench.isolation import Watch, isolated, listed, settle
@@ -143,7 +144,12 @@ class Host:
     @staticmethod
     def builtin_quantities() -> dict[str, Any]:
         """Return the built-in quantities by name; no other plugin is loaded, and no torch."""
-        return {one.name: one for one in builtin_quantities()}
+        return {one.name: one for one in builtin("quantities")}
+
+    @staticmethod
+    def builtin_forms() -> dict[str, Any]:
+        """Return the built-in functional forms by name; no other plugin is loaded, and no torch."""
+        return {one.name: one for one in builtin("forms")}
 
     def _load_or_raise(self, origin: Origin, load: Callable[[], object], folder: Path | None = None) -> None:
         fault = self._load(origin, load, folder)
@@ -280,22 +286,26 @@ class Host:
         """Return a data set by name, or by name and parameters: `image-folder[path=flowers,size=64]`.
 
         Its name is then the spelling with only what differs from the defaults, in the component's order.
+        With `examples` a part of the training set is trained on: it is spelled last, as a number where the
+        component declares how many there are (else planning finds out), and left out where that is all.
 
         Raises: UsageError for an unknown name or parameter, or a value that cannot be.
         """
         name, given = parse_dataset(spelled)
         dataset: Dataset = self.get("datasets", name)
         defaults = dataset.parameters
+        examples = given.pop(EXAMPLES, None)
         for key in given:
             if key not in defaults:
-                raise UsageError(f"'{key}' is no parameter of data set '{name}'{nearest(key, defaults)}")
+                known = [*defaults, EXAMPLES]
+                raise UsageError(f"'{key}' is no parameter of data set '{name}'{nearest(key, known)}")
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in {**defaults, **given}.items()}
         changes = {key: value for key, value in values.items() if value != defaults[key]}
         dataset = dataset.bound(spell_dataset(name, changes), values) if defaults else dataset
         if dataset.check is not None:
             with self.calling("datasets", name):
                 dataset.check()
-        return dataset
+        return dataset if examples is None else part_of(dataset, examples)
 
     def identity(self, kind: str, name: str) -> dict[str, Any]:
         """Return what a component is, for keys: its version, or a digest of its source.

@@ -262,4 +262,5 @@ def _held(host: Host, data: DataUse) -> int:
     dataset = host.dataset(data.name)
     if dataset.stream:
         return 0
-    return (2 * dataset.train + dataset.test) * math.prod(dataset.shape)
+    drawn = dataset.train if dataset.examples is None else int(dataset.examples)
+    return (dataset.train + drawn + dataset.test) * math.prod(dataset.shape)

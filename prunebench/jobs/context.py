@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prunebench.errors import DataError
 from prunebench.host.components import Architecture, Initialization
-from prunebench.host.datasets import parse_dataset
+from prunebench.host.datasets import examples_of, number_of_examples, parse_dataset, whole_of
 from prunebench.host.registry import Host
 from prunebench.isolation import isolated
 from prunebench.jobs.binding import artifact_of
-from prunebench.plan.facts import fingerprint
+from prunebench.plan.facts import fingerprint, training_examples
 from prunebench.plan.job import Job
 from prunebench.plan.uses import DataUse, InitUse, NetworkUse
 from prunebench.store import Artifact, Missing, Store
@@ -159,26 +159,34 @@ class Context:
         with isolated(self.host.who("initializations", initialization.name)):
             return make_network(build, component.draw, seed, initialization.purpose)
 
-    def data(self, part: DataUse, device: str) -> Data:
+    def data(self, part: DataUse, device: str, seed: int) -> Data:
         """Return a data set's split on a device, verified against the plan's fingerprint; kept in memory.
+
+        Where only some training examples are asked for they are those that the seed draws.
 
         Raises: DataError where the files are missing, damaged, or others than the plan was made with.
         """
-        key = (part.name, part.fingerprint, part.split, device)
+        whole, examples = whole_of(part.name), examples_of(part.name)
+        key = (whole, part.fingerprint, part.split, device)
         if key not in self._data:
             if len(self._data) >= 2:
                 self._data.pop(next(iter(self._data)))
             with anew(), isolated(self.host.who("datasets", parse_dataset(part.name)[0])):
-                self._data[key] = self._load(part, device)
-        return self._data[key]
+                self._data[key] = self._load(whole, part, device)
+        data = self._data[key]
+        if examples is None:
+            return data
+        train = len(data.labels) + (len(data.evaluation_labels) if part.split == "val" else 0)
+        number = int(number_of_examples(examples, train, whole))
+        return data.drawn(training_examples(number, part.split), seed)
 
-    def _load(self, part: DataUse, device: str) -> Data:
+    def _load(self, name: str, part: DataUse, device: str) -> Data:
         import torch
 
         from prunebench.training.images.data import Data
         from prunebench.training.images.moments import channel_moments
 
-        dataset = self.host.dataset(part.name)
+        dataset = self.host.dataset(name)
         now = fingerprint(dataset, self.data_root)
         if now != part.fingerprint:
             raise DataError(

@@ -57,7 +57,7 @@ def _batch(
 
     if params.batch is None or params.data is None:
         return None
-    data, device = context.data(params.data, "cpu"), params.scorer.device
+    data, device = context.data(params.data, "cpu", params.seed), params.scorer.device
     # images in floating point take four times the memory of bytes: a scorer may make them chunk by chunk
     lazy = all(context.host.get("scorers", use.name).takes_lazy(use.parameters) for use in scorers)
     try:

@@ -140,7 +140,7 @@ def _prepared(job: Job, context: Context) -> tuple[nn.Module, Data, MaskPolicy |
     run = job.params_as(TrainParams).run
     with stopping.released():
         module = context.network(run.architecture, None, run.seed)
-        data = context.data(run.data, context.device).limited(run.recipe.limit)
+        data = context.data(run.data, context.device, run.seed).limited(run.recipe.limit)
         return module, data, gradual_mask(run.policy, module, context) if run.policy else None
 
 

@@ -12,7 +12,13 @@ from prunebench.canonical import digest
 from prunebench.errors import DataError
 from prunebench.faults import blamed
 from prunebench.host.components import Architecture, Dataset
-from prunebench.host.datasets import parse_dataset
+from prunebench.host.datasets import (
+    EXAMPLES,
+    number_of_examples,
+    parse_dataset,
+    spell_dataset,
+    whole_of,
+)
 from prunebench.host.form import Prunable
 from prunebench.host.registry import Host
 from prunebench.plan.cost import forward_macs
@@ -52,6 +58,17 @@ class DataFacts:
     task: str = CLASSIFICATION
 
 
+def _trained_on(dataset: Dataset, there: int, *, known: bool) -> int:
+    """Return how many training examples a data set is asked for, of those that are there.
+
+    Raises: UsageError where there are fewer, if that is known.
+    """
+    if dataset.examples is None:
+        return there
+    number = number_of_examples(dataset.examples, there if known else None, whole_of(dataset.name))
+    return number if isinstance(number, int) else max(1, round(number * there))
+
+
 def training_examples(train: int, split: str) -> int:
     """Return the number of training examples: all for "test", all but a tenth (rounded down) for "val"."""
     return train - train // 10 if split == "val" else train
@@ -79,11 +96,13 @@ class Facts:
             with blamed(self._host.who("datasets", own)), self._host.calling("datasets", own):
                 missing = dataset.missing(self._root) if dataset.missing else None
                 described = dataset.description(self._root)
+                unknown = missing and dataset.describe is not None
+                train = _trained_on(dataset, described.train, known=not unknown)
                 printed = (_known if missing else fingerprint)(dataset, self._root)
             facts = DataFacts(
                 shape=described.shape,
                 classes=described.classes,
-                examples=training_examples(described.train, split),
+                examples=training_examples(train, split),
                 evaluated=described.train // 10 if split == "val" else described.test,
                 fingerprint=printed,
                 missing=missing,
@@ -91,6 +110,21 @@ class Facts:
             )
             self._data[name, split] = facts
         return facts
+
+    def spelled(self, name: str) -> str:
+        """Return the one spelling of a data set of which a part is asked for: as a number, left out for all.
+
+        The component alone tells of data sets that declare how many examples they have; of others (folders)
+        the files do. Where these are missing the name stays as it is.
+        """
+        dataset = self._host.dataset(name)
+        if dataset.examples is None or dataset.describe is None or self.data(name, "test").missing:
+            return name
+        part, whole = self.data(name, "test").examples, whole_of(name)
+        if part == self.data(whole, "test").examples:
+            return whole
+        own, parameters = parse_dataset(name)
+        return spell_dataset(own, {**parameters, EXAMPLES: part})
 
     def network(self, call: ArchitectureCall, data: DataFacts, prunable: Prunable) -> NetworkFacts:
         """Return the prunable weights' names and shapes, parameter counts and the cost of a forward pass."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench import smoke
 from prunebench.checks.frozen import STEP, frozen_checks
 from prunebench.checks.reported import reported_rows
+from prunebench.errors import UsageError
 from prunebench.plan.builder import Builder
 from prunebench.plan.cells import plan_cells
 from prunebench.plan.plan import Plan
@@ -30,7 +33,8 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
 
     Raises: SuiteError naming file, key path and cell for all that cannot be planned; DataError.
     """
-    cells, limit = suite.cells, suite.changes.limit
+    builder, limit = Builder(host, data_root), suite.changes.limit
+    cells = _one_spelling(suite.cells, builder)
     described: dict[str, Any] = {
         "name": suite.name,
         "version": suite.version if limit is None else smoke.version(suite.version, limit),
@@ -51,7 +55,6 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         described["limit"] = limit
     elif suite.reported:  # what others report is nothing to hold a smoke run against
         described["reported"] = reported_rows(suite.reported, kinds_of(cells))
-    builder = Builder(host, data_root)
     refusals = Refusals(suite, builder)
     planned = plan_cells(builder, cells, refusals.add)
     refusals.raise_all()
@@ -63,6 +66,18 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     if suite.checks:
         described["steps"] = _steps(cells, builder)
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)
+
+
+def _one_spelling(cells: Sequence[Cell], builder: Builder) -> Sequence[Cell]:
+    """Return the cells with their data sets spelled as only the files can tell: a share of a folder's images
+    is a number of them, and both are one cell."""
+    spelled = {}
+    for name in {cell.dataset for cell in cells}:
+        with suppress(UsageError):  # it is said of the cells that cannot be planned
+            spelled[name] = builder.facts.spelled(name)
+    if all(spelled.get(name, name) == name for name in spelled):
+        return cells
+    return [replace(cell, dataset=spelled.get(cell.dataset, cell.dataset)) for cell in cells]
 
 
 def _inferred(cells: Iterable[Cell], host: Host) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from prunebench.canonical import decimal12
 from prunebench.errors import PrunebenchError, SuiteError, UsageError
+from prunebench.host.datasets import EXAMPLES
 from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting, setting_of
@@ -76,6 +77,10 @@ class Refusals:
         if isinstance(error, Misfit):
             own = {"density": cell.density_place, "score_at": place.score_at}
             return own.get(error.field) or place.method.spelled(error.field)
+        try:
+            self._builder.facts.data(cell.dataset, cell.split)
+        except UsageError:
+            return place.dataset.spelled(EXAMPLES)
         try:
             setting = setting_of(self._builder, cell)
         except UsageError:

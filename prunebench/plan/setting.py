@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prunebench.canonical import digest
-from prunebench.host.datasets import parse_dataset
+from prunebench.host.datasets import parse_dataset, whole_of
 from prunebench.plan.builder import Builder
 from prunebench.plan.facts import DataFacts, NetworkFacts
 from prunebench.plan.uses import DataUse, NetworkUse
@@ -37,15 +37,15 @@ def setting_of(builder: Builder, cell: Cell) -> Setting:
 
 
 def _look_up(builder: Builder, cell: Cell) -> Setting:
-    data = builder.facts.data(cell.dataset, cell.split)
+    data, whole = builder.facts.data(cell.dataset, cell.split), whole_of(cell.dataset)
     if data.missing:
-        builder.missing_data[cell.dataset] = data.missing
+        builder.missing_data[whole] = data.missing
     dataset_label, dataset_identity = builder.part("datasets", parse_dataset(cell.dataset)[0])
     network_label, network_identity = builder.part("architectures", cell.architecture.name)
     recipe_label = f"recipe {cell.labels.get('recipe', '')}"
     values = cell.recipe.cell_fields()
     builder.identities[recipe_label] = {"values": digest(values)}
-    data_label = f"data {cell.dataset}"
+    data_label = f"data {whole}"
     builder.identities[data_label] = {"fingerprint": data.fingerprint}
     return Setting(
         data=data,

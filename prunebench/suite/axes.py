@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from prunebench.canonical import canonical, decimal12
 from prunebench.errors import UsageError, nearest
-from prunebench.host.datasets import spell_dataset
+from prunebench.host.datasets import EXAMPLES, spell_dataset
 from prunebench.host.form import Form
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.labels import ablations_label, changes_label, point_label
@@ -133,14 +133,22 @@ def _datasets(matrix: Matrix, here: Cursor, host: Components) -> Iterator[Choice
     for label, name, changes, place in _named(matrix.dataset, here / "dataset", "data set", known):
         before = here.noted
         defaults = host.get("datasets", name).parameters
-        values = filled(changes, defaults, f"data set '{name}'", place)
+        examples = {key: value for key, value in changes.items() if key == EXAMPLES}
+        own = {key: value for key, value in changes.items() if key != EXAMPLES}
+        values = filled(own, defaults, f"data set '{name}'", place, also=[EXAMPLES])
         if here.noted > before:
             continue
         given = {key: value for key, value in values.items() if value != defaults[key]}
         try:
-            yield Choice(label, name, host.dataset(spell_dataset(name, given)).name, place)
+            whole = spell_dataset(name, given)
+            host.dataset(whole)
         except UsageError as error:
             place.problem(str(error))
+            continue
+        try:
+            yield Choice(label, name, host.dataset(spell_dataset(name, {**given, **examples})).name, place)
+        except UsageError as error:
+            (place / EXAMPLES).problem(str(error).removeprefix(f"data set '{whole}': "))
 
 
 def _recipes(matrix: Matrix, here: Cursor, host: Components) -> Iterator[Choice[Recipe]]:

@@ -26,6 +26,7 @@ class Place:
     """Where in its suite's file the values of some cells stand."""
 
     architecture: Cursor
+    dataset: Cursor
     recipe: Cursor
     method: Cursor
     score_at: Cursor

@@ -174,9 +174,10 @@ class Product:
         return _Kind(intern(DENSE, self.forms), labels, f"{self.names.setting[setting]}-none-d", place)
 
     def _place(self, setting: Setting, method: Cursor, point: Choice[Any]) -> Place:
-        a, _, r = setting
+        a, d, r = setting
+        axes = self.axes
         score_at = method.spelled("score_at") if point.value is None else point.here
-        return Place(self.axes.architecture[a].here, self.axes.recipe[r].here, method, score_at)
+        return Place(axes.architecture[a].here, axes.dataset[d].here, axes.recipe[r].here, method, score_at)
 
     def _labels(self, setting: Setting, method: str, ablations: str, find: str, point: str) -> dict[str, str]:
         a, d, r = setting

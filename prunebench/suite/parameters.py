@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -37,15 +37,24 @@ class Components(Protocol):
         """Return the form that the ablation of that name makes of a form."""
 
 
-def filled(given: Mapping[str, Any], defaults: Mapping[str, Any], who: str, here: Cursor) -> dict[str, Any]:
+def filled(
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    who: str,
+    here: Cursor,
+    *,
+    also: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return all parameters: the defaults with what is given, numbers of the defaults' own type.
+
+    `also` names what is allowed besides, and is looked at elsewhere.
 
     So 1 and 1.0 for a parameter whose default is 10.0 are one value, and one key.
     """
     values = {key: _like(default, default) for key, default in defaults.items()}
     for key, value in given.items():
         if key not in defaults:
-            (here / key).problem(f"is no parameter of {who}{nearest(key, defaults)}")
+            (here / key).problem(f"is no parameter of {who}{nearest(key, [*defaults, *also])}")
             continue
         default = defaults[key]
         kind = kinds_differ(value, default)

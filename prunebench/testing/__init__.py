@@ -18,6 +18,7 @@ from prunebench.host.components import (
     Component,
     Dataset,
     Diagnostic,
+    FunctionalForm,
     Initialization,
     Method,
     Quantity,
@@ -26,6 +27,7 @@ from prunebench.host.components import (
 )
 from prunebench.testing._data import check_dataset
 from prunebench.testing._forms import check_ablation, check_method, check_recipe
+from prunebench.testing._laws import check_form
 from prunebench.testing._measures import check_diagnostic, check_scorer
 from prunebench.testing._networks import check_architecture, check_initialization
 from prunebench.testing._quantities import check_quantity
@@ -36,6 +38,7 @@ __all__ = [
     "check_component",
     "check_dataset",
     "check_diagnostic",
+    "check_form",
     "check_initialization",
     "check_method",
     "check_quantity",
@@ -68,5 +71,7 @@ def check_component(component: Component, *, root: Path | None = None) -> None:
             check_diagnostic(component)
         case Quantity():
             check_quantity(component)
+        case FunctionalForm():
+            check_form(component)
         case _:
             raise AssertionError(f"{component!r} is a component of no kind")

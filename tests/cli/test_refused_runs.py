@@ -131,7 +131,8 @@ def test_workers_that_cannot_start(ran: Place) -> None:
     """Three have died before one of them has read the plan: nothing has been moved aside, or made."""
     dies = "if os.environ.get('PYTEST_XDIST_WORKER'): os.write(2, b'no room'); os._exit(3)\n"
     plugin = ran.folder / "dies.py"
-    plugin.write_text(f"import os\n{dies}import prunebench\n")
+    hook = "@prunebench.hookimpl\ndef prunebench_scorers():\n    return []\n"
+    plugin.write_text(f"import os\n{dies}import prunebench\n{hook}")
     before = everything(ran.store)
     args = ["run", ran.suite, *ran.plugin, "--plugin", str(plugin), "-n", "2", *AGAIN]
     command = [sys.executable, "-m", "prunebench", *args]

@@ -16,8 +16,11 @@ import pytest
 
 PROGRAM = """
 import os, pathlib, signal, subprocess, sys, time
+from prunebench import kin
 from prunebench.cli._supervise import supervised
 
+if MODE == "alone":  # else a run of another test on this machine would end what has been left behind
+    kin.OWNER, kin._FILE = "PRUNEBENCH_TESTED", "prunebench-tested-"
 work = supervised()
 from prunebench import stopping
 from prunebench.engine.guarding.own_process import may_be_killed
@@ -146,12 +149,12 @@ def parent(pid: int) -> int:
 
 def test_what_killed_runs_have_left_the_next_one_ends(start: Start, tmp_path: Path) -> None:
     """All at once: nobody is left to end what they have started."""
-    process = start("leave_behind(); up()")
+    process = start("leave_behind(); up()", "alone")
     until((tmp_path / "up").exists)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert there(tmp_path)
-    next_one = start("return")
+    next_one = start("return", "alone")
     next_one.communicate(timeout=30)
     assert next_one.returncode == 0
     assert there(tmp_path) == []

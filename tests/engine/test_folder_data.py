@@ -154,7 +154,7 @@ def test_an_image_that_is_added_after_planning_is_noticed(project: Any) -> None:
         if job.kind == "train" and job.params.run.data.name.startswith("image")
     )
     with pytest.raises(DataError, match="has changed since the plan was made"):
-        engine.context.data(job.params.run.data, "cpu")
+        engine.context.data(job.params.run.data, "cpu", 0)
 
 
 def test_a_class_without_enough_images_for_scoring_is_named(project: Any) -> None:

@@ -123,6 +123,6 @@ def test_a_mean_that_is_not_declared_is_that_of_the_training_images(mixed: Any) 
     job = next(
         j for j in session.plan.jobs.values() if j.kind == "train" and j.params.run.data.name == "blobs"
     )
-    data = context.data(job.params.run.data, "cpu")
+    data = context.data(job.params.run.data, "cpu", 0)
     assert data.mean == pytest.approx([float(images.mean())], abs=1e-12)
     assert data.std == pytest.approx([float(images.std(correction=0))], abs=1e-12)

@@ -126,11 +126,11 @@ def only_gradual(entries: Entries) -> Entries:
 
 
 def test_every_built_in_component_that_computes_has_a_version():
-    """Scorers, architectures, initializations, data sets, diagnostics and quantities declare one."""
+    """Scorers, architectures, initializations, data sets, diagnostics, quantities and forms declare one."""
     host = Host.load(third_party=False)
     kinds = [kind for kind, component in KINDS.items() if hasattr(component, "version")]
     assert kinds == [
-        "scorers", "architectures", "initializations", "datasets", "diagnostics", "quantities"
+        "scorers", "architectures", "initializations", "datasets", "diagnostics", "quantities", "forms"
     ]  # fmt: skip
     assert [f"{kind} {n}" for kind in kinds for n, c in host.all(kind).items() if c.version is None] == []
 

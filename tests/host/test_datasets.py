@@ -100,7 +100,7 @@ def test_parameters_are_no_part_of_the_identity(host: Host) -> None:
     [
         ("picture[size=3]", "there is no dataset 'picture'; did you mean 'pictures'?"),
         ("pictures[sise=3]", "'sise' is no parameter of data set 'pictures'; did you mean 'size'?"),
-        ("mnist[size=3]", "'size' is no parameter of data set 'mnist'; allowed: nothing"),
+        ("mnist[size=3]", "'size' is no parameter of data set 'mnist'; allowed: examples"),
         ("pictures[size=0]", "size is at least 1"),
     ],
 )

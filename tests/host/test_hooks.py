@@ -227,6 +227,28 @@ def prunebench_diagnostics():
     assert diagnostic.function(None, SimpleNamespace(kept=3)) == 3
 
 
+def test_prunebench_forms_registers_a_functional_form(plugin_file):
+    """Its coefficients come through with their texts; without a version its identity is a digest."""
+    host = load(
+        plugin_file,
+        """
+def flat(points, *, level):
+    "The same error at every density."
+    return level + 0 * points.density
+
+@prunebench.hookimpl
+def prunebench_forms():
+    level = prunebench.Coefficient("level", 0, 1, (0.1, 0.9), text="the error")
+    return [prunebench.FunctionalForm("flat", flat, (level,), text="Nothing changes.")]
+""",
+    )
+    form = host.get("form", "flat")
+    assert (form.parameters, form.columns, form.most) == ({"level": "the error"}, ("density",), 1.0)
+    assert form.summary == "Nothing changes."
+    assert "digest" in host.identity("form", "flat")
+    check_component(form)
+
+
 def test_prunebench_quantities_registers_a_quantity(plugin_file):
     """A quantity's parameters are its keyword-only arguments; those without a default have to be given."""
     host = load(

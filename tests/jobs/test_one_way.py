@@ -88,7 +88,7 @@ class Made:
         while isinstance(origin := self.scored.params_as(TrainParams).run.origin, FromState):
             self.scored = self.jobs[origin.state]
         run = self.scored.params_as(TrainParams).run
-        self.data = self.context.data(run.data, "cpu")
+        self.data = self.context.data(run.data, "cpu", run.seed)
         self.network = self.context.network(run.architecture, origin.init, run.seed)
 
     def begin_with(self, mask: Mask) -> None:

@@ -71,7 +71,7 @@ class Plainly:
         self.state = progress.state
         self.net = self.state.load_into(context.network(self.run.architecture, None, self.run.seed))
         self.net.train()
-        self.data = context.data(self.run.data, "cpu")
+        self.data = context.data(self.run.data, "cpu", self.run.seed)
         self.batches = make_batches(self.data, self.run.recipe, self.run.seed)
         self.weights = dict(self.net.named_parameters())
         self.sgd = torch.optim.SGD(self.weights.values(), lr=1.0, momentum=0.9, weight_decay=1e-4, fused=True)

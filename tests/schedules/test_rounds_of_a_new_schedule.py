@@ -92,7 +92,7 @@ def test_its_cell_runs_and_prune_makes_the_same_mask(project: Any) -> None:
     assert not isinstance(run.origin, FromState)
     network, data = (
         context.network(run.architecture, run.origin.init, run.seed),
-        context.data(run.data, "cpu"),
+        context.data(run.data, "cpu", run.seed),
     )
     form = prunebench.Form.model_validate({"scorer": "snip", "schedule": {"tests-linear-rounds": 5}})
     batch = scoring_batch(data, cell.seed, per_class=10)

@@ -65,7 +65,7 @@ def test_the_settings_of_a_check_are_named_by_label(load: Callable[[str], Suite]
         (
             '{name = "folder", pth = "x"}',
             "matrix[0].dataset.pth: is no parameter of data set 'folder'; did you mean 'path'? "
-            "allowed: path, size",
+            "allowed: examples, path, size",
         ),
         (
             '{name = "folder", size = "big"}',

@@ -8,7 +8,8 @@ from prunebench import Diagnostic, hookimpl
 from prunebench_plugins.diagnostics.costs import flops, training_flops, weights_remaining
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
-from prunebench_plugins.quantities import prunebench_quantities  # they come in through the same entry point
+from prunebench_plugins.forms import prunebench_forms  # they come in through the same entry point
+from prunebench_plugins.quantities import prunebench_quantities
 
 __all__ = [
     "collapsed_layers",
@@ -18,6 +19,7 @@ __all__ = [
     "layer_sparsity",
     "neuron_sparsity",
     "prunebench_diagnostics",
+    "prunebench_forms",
     "prunebench_quantities",
     "training_flops",
     "weights_remaining",

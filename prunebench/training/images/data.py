@@ -92,6 +92,16 @@ class Data:
             self, images=images, labels=labels, evaluation_images=evaluated, evaluation_labels=answers
         )
 
+    def drawn(self, count: int, seed: int) -> Data:
+        """Return the data with `count` of the training examples, drawn without regard to class.
+
+        They are the first of the order of stream(seed, "subsample"), in the order of the files: the same at
+        the same seed, and a smaller part lies within a larger one. What is evaluated on stays whole.
+        """
+        order = stream(seed, "subsample").permutation(len(self.labels))
+        which = torch.from_numpy(np.sort(order[:count])).to(self.labels.device)
+        return replace(self, images=_chosen(self.images, which), labels=self.labels[which])
+
     def to(self, device: str | torch.device) -> Data:
         """Return the data on a device; tensors that are there already are shared."""
         return replace(

@@ -1,0 +1,44 @@
+"""Which results are only passed through: they are dropped once nothing that is left has to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from prunebench.engine.work import Work
+from prunebench.plan import Plan, PlannedCell
+from prunebench.store import Store
+
+__all__ = ["Leftovers"]
+
+
+@dataclass
+class Leftovers:
+    """The scores, and the states of pruned runs, of one plan in one store."""
+
+    plan: Plan
+    store: Store
+    left: Work
+    have: Callable[[str], bool]
+    """True if a job's result is there."""
+    keep: bool
+    """True if this worker is to keep them all; a run of the plan that it helps may want that, too."""
+
+    def drop(self, keys: Collection[str]) -> None:
+        """Drop those of these that nothing in the plan still has to read."""
+        if self.keep or self.store.keeps_states(self.plan.name):
+            return
+        for key in keys:
+            if not self.plan.passes(key) or not self.store.has_artifact(key):
+                continue
+            later, readers = self.plan.later.get(key), self.plan.readers.get(key, ())
+            if later is not None and later in self.left:  # the run goes on from it
+                continue
+            if any(reader in self.left for reader in readers):  # spares the store a look at each
+                continue
+            if self.plan.all_read(readers, self.have):
+                self.store.drop_artifact(key)
+
+    def drop_of(self, cell: PlannedCell) -> None:
+        """Drop what a process that died had no time to drop of what a finished cell descends from."""
+        self.drop(sorted({key for target in cell.targets for key in self.plan.ancestors(target)}))

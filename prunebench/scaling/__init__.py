@@ -1,0 +1,1 @@
+"""Laws of the error of pruned networks: measured points, functional forms, fits (imports no torch)."""

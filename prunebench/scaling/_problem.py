@@ -1,0 +1,134 @@
+"""One fit as numbers: free coefficients as a vector, residuals and their Jacobian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from prunebench.errors import ComponentError
+from prunebench.scaling.form import Coefficient, Form
+from prunebench.scaling.points import Floats, Points
+
+__all__ = ["Problem"]
+
+_STEP = 1e-6
+"""Of central differences, where a form has no gradient: near the cube root of a float's precision."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A form, points and what is fixed.
+
+    A vector holds the free coefficients, k of them, by logarithm where they say so.
+    """
+
+    form: Form
+    points: Points
+    fixed: Mapping[str, float]
+    weights: Floats
+    """How often each point counts."""
+    logs: bool = False
+    """True if residuals are log(predicted / measured), False if predicted / measured − 1."""
+
+    @cached_property
+    def free(self) -> tuple[Coefficient, ...]:
+        """The coefficients that are searched for."""
+        return tuple(one for one in self.form.coefficients if one.name not in self.fixed)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(one.name for one in self.free)
+
+    @cached_property
+    def low(self) -> Floats:
+        """The least vector."""
+        return np.array([_scaled(one, one.low) for one in self.free])
+
+    @cached_property
+    def high(self) -> Floats:
+        """The greatest vector."""
+        return np.array([_scaled(one, one.high) for one in self.free])
+
+    @cached_property
+    def roots(self) -> Floats:
+        """Square roots of the weights: what residuals are multiplied by."""
+        return np.sqrt(self.weights)
+
+    def values(self, vector: Floats) -> dict[str, float]:
+        """Return all coefficients by name."""
+        searched = {
+            one.name: float(np.exp(value)) if one.log else float(value)
+            for one, value in zip(self.free, vector, strict=True)
+        }
+        return {
+            one.name: searched.get(one.name, self.fixed.get(one.name, np.nan))
+            for one in self.form.coefficients
+        }
+
+    def vector(self, values: Mapping[str, float]) -> Floats:
+        """Return the free ones of some coefficients as a vector."""
+        return np.array([_scaled(one, values[one.name]) for one in self.free])
+
+    def predicted(self, vector: Floats) -> Floats:
+        """Return the errors that the form gives, n. Raises: ComponentError for another shape."""
+        with np.errstate(all="ignore"):
+            answer = np.asarray(self.form.function(self.points, **self.values(vector)), dtype=np.float64)
+        if answer.shape != self.points.error.shape:
+            wanted = f"{len(self.points)} numbers are wanted"
+            raise ComponentError(
+                f"form {self.form.name!r} returned an array of shape {answer.shape}; {wanted}"
+            )
+        return answer
+
+    def residuals(self, vector: Floats) -> Floats:
+        """Return the residuals, n; large where the form gives no number."""
+        ratio = self.predicted(vector) / self.points.error
+        with np.errstate(all="ignore"):
+            raw = np.log(ratio) if self.logs else ratio - 1
+        return np.asarray(self.roots * np.nan_to_num(raw, nan=1e10, posinf=1e10, neginf=-1e10))
+
+    def slopes(self, vector: Floats) -> Floats:
+        """Return the derivatives of the predicted errors by the vector, n × k."""
+        if self.form.gradient is None:
+            return self._differences(vector)
+        values = self.values(vector)
+        with np.errstate(all="ignore"):
+            columns = self.form.gradient(self.points, **values)
+        scale = [values[one.name] if one.log else 1.0 for one in self.free]
+        return np.stack([columns[name] * by for name, by in zip(self.names, scale, strict=True)], axis=1)
+
+    def _differences(self, vector: Floats) -> Floats:
+        columns = []
+        for i, value in enumerate(vector):
+            step = _STEP * max(abs(value), 1.0)
+            up, down = vector.copy(), vector.copy()
+            up[i], down[i] = min(value + step, self.high[i]), max(value - step, self.low[i])
+            columns.append((self.predicted(up) - self.predicted(down)) / (up[i] - down[i]))
+        return np.stack(columns, axis=1)
+
+    def jacobian(self, vector: Floats) -> Floats:
+        """Return the derivatives of the residuals by the vector, n × k."""
+        by = self.predicted(vector) if self.logs else self.points.error
+        with np.errstate(all="ignore"):
+            return np.nan_to_num(
+                self.slopes(vector) * (self.roots / by)[:, None], nan=0.0, posinf=0.0, neginf=0.0
+            )
+
+    def inside(self, vector: Floats) -> Floats:
+        """Return a vector moved between the bounds, not onto them."""
+        width = np.minimum(self.high - self.low, 1e6)
+        return np.clip(vector, self.low + 1e-9 * width, self.high - 1e-9 * width)
+
+    def counted(self, weights: Floats) -> Problem:
+        """Return the same problem with points that count otherwise; those of weight 0 are left out."""
+        there = weights > 0
+        return replace(self, points=self.points.rows(there), weights=weights[there])
+
+
+def _scaled(one: Coefficient, value: float) -> float:
+    with np.errstate(divide="ignore"):
+        return float(np.log(value)) if one.log else value

@@ -1,0 +1,53 @@
+"""What the points do not determine, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunebench.scaling.form import Note
+from prunebench.scaling.points import Floats
+
+if TYPE_CHECKING:
+    from prunebench.scaling._intervals import Known
+    from prunebench.scaling._problem import Problem
+    from prunebench.scaling._search import End
+
+__all__ = ["notes"]
+
+_VAGUE = 0.5
+"""A standard error beyond this share of a coefficient is told."""
+
+
+def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -> Iterator[Note]:
+    """Yield what a fit has to say of its coefficients: bounds, undetermined combinations, wide errors."""
+    values = problem.values(vector)
+    for one, at_bound in zip(problem.free, known.bound, strict=True):
+        if at_bound:
+            end = "lower" if values[one.name] - one.low < one.high - values[one.name] else "upper"
+            yield Note(
+                f"{one.name} ended at its {end} bound, {values[one.name]:g}: it is no estimate", (one.name,)
+            )
+    for direction in known.undetermined:
+        yield _undetermined(problem, direction)
+    told = {name for direction in known.undetermined for name in _touched(problem, direction)}
+    for name, error in known.errors.items():
+        if name not in told and error > _VAGUE * abs(values[name]):
+            text = f"{name} is hardly determined: {values[name]:.3g} with a standard error of {error:.2g}"
+            yield Note(text, (name,))
+    if problem.form.notes is not None:
+        yield from problem.form.notes(problem.points, values)
+
+
+def _touched(problem: Problem, direction: Floats) -> tuple[str, ...]:
+    share = np.abs(direction) / np.abs(direction).max()
+    return tuple(name for name, part in zip(problem.names, share, strict=True) if part > 1e-3)
+
+
+def _undetermined(problem: Problem, direction: Floats) -> Note:
+    names = _touched(problem, direction)
+    if len(names) == 1:
+        return Note(f"the points do not determine {names[0]} at all", names)
+    return Note(f"the points determine {', '.join(names)} only together, none of them alone", names)
