@@ -185,6 +185,7 @@ def test_a_copy_of_every_kind_gives_the_same_bits_in_the_same_memory(
     assert max(our_peaks) == 100  # ten of each class, for scorers without a chunk
 
 
+@pytest.mark.slow
 def test_every_copy_passes_what_the_built_in_passes(plugin: Path) -> None:
     """They are all there under their names, from the file, and have the identities of the built-in ones."""
     host = Host.load(plugins=[plugin], third_party=False)

@@ -57,7 +57,7 @@ class Overview:
 
         Raises: UsageError for a selection that is none, and a method that no selected cell is of.
         """
-        from prunebench.engine.on_pytest.selection import select
+        from prunebench.engine.selection import select
 
         root = Path(session.request.store)
         store = Store.open(root, create=False, write=False, absent_ok=True)

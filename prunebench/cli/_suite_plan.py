@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prunebench.cli._options import request_of
-from prunebench.engine.on_pytest.selection import select
+from prunebench.engine.selection import select
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 

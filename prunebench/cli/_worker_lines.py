@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunebench.cli._output import complain, counted, duration, say
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.on_pytest.summary import described
+from prunebench.engine.summary import described
 from prunebench.engine.work_plan import Asked, Served, Watcher
 from prunebench.plan import Job, Plan, PlannedCell
 

@@ -94,7 +94,7 @@ def _selected(verdicts: Verdicts, keyword: str | None) -> Verdicts:
     """Return the checks that an expression matches, and the claims that have one of them, or match alone."""
     if not keyword or not verdicts.claims:
         return verdicts
-    from prunebench.engine.on_pytest.selection import select_named
+    from prunebench.engine.selection import select_named
 
     names = [(one.check, one.claim or "") for one in verdicts.outcomes]
     bare = [claim.id for claim in verdicts.claims if not claim.outcomes]

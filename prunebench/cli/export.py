@@ -78,8 +78,8 @@ def command(
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._output import complain, counted, problems, say, say_json, say_smoke
     from prunebench.engine.failures import JobFailed
-    from prunebench.engine.on_pytest.selection import select
     from prunebench.engine.remake import weights
+    from prunebench.engine.selection import select
     from prunebench.engine.session import Session
     from prunebench.errors import DataError, SuiteError
     from prunebench.inventory.export import check_output, export, export_mask

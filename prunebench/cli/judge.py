@@ -117,7 +117,7 @@ def _judged(suite: str, scorer: str, options: dict[str, Any]) -> _Judged:
 
     from prunebench.cli._options import request_of
     from prunebench.cli._output import problems
-    from prunebench.engine.on_pytest.selection import select
+    from prunebench.engine.selection import select
     from prunebench.suite.changes import lacking
     from prunebench.suite.judging import judging, spelled
     from prunebench.suite.load import read_content, suite_path

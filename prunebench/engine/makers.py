@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from prunebench.engine.on_pytest.reporter import RunReport
+from prunebench.engine.fronts.report import RunReport
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from prunebench.cli._output import amount, between, counted, duration, say
-from prunebench.engine.on_pytest.selection import select
+from prunebench.engine.selection import select
 from prunebench.errors import UsageError
 from prunebench.inventory.estimate import START, Machine, estimate, job_seconds, logged_seconds, measured_rate
 from prunebench.inventory.frozen import newest_frozen

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import torch
 
-from prunebench.engine.on_pytest.selection import write_last_failed
+from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Request, Session
 from prunebench.store import Store
 

@@ -38,6 +38,7 @@ def test_a_cell_gives_the_same_bits_alone_and_in_another_order(project: Any) -> 
     assert alone.store.read_record(cell.key).digest == project.results(forward)[cell.id]
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bits_as_one(project: Any) -> None:
     """Through pytest-xdist with two workers every record has the digest that it has in one process."""
     path = project.suite(["snip", "ltr"], seeds=2)

@@ -133,7 +133,7 @@ def test_workers_take_suites_and_stores_whose_names_are_no_utf_8(project: Any) -
 
 def test_workers_get_no_empty_entry_of_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty entry of PYTHONPATH, as in ":/mine", means the working directory; what is named stays."""
-    from prunebench.engine.on_pytest.run import _surroundings
+    from prunebench.engine.on_pytest.hermetic import _surroundings
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", "/mine", ""]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from prunebench.engine.fronts.report import RunReport
 from prunebench.engine.makers import by_others, take_in_dead
-from prunebench.engine.on_pytest.reporter import RunReport
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.store import host_name, process_name

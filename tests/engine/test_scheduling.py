@@ -154,13 +154,16 @@ def simulated(real: Any, speeds: Sequence[float], **faults: Any) -> Simulation:
     return Simulation(part, cells, seconds, speeds, **faults)
 
 
-@pytest.mark.parametrize(("speeds", "factor"), [([1.0] * 8, 1.15), (unequal(8, 0), 1.5)])
+@pytest.mark.parametrize(
+    ("speeds", "factor"), [([1.0] * 8, 1.15), pytest.param(unequal(8, 0), 1.5, marks=pytest.mark.slow)]
+)
 def test_a_real_plan_ends_nearly_as_soon_as_it_can(real: Any, speeds: Sequence[float], factor: float) -> None:
     simulation = simulated(real, speeds)
     assert simulation.run() <= factor * least(simulation.plan, simulation.seconds, speeds)
     assert len(simulation.committed) == len(simulation.seconds) >= 20_000
 
 
+@pytest.mark.slow
 def test_a_real_plan_ends_where_workers_die_and_jobs_fail(real: Any) -> None:
     """Each job that no failure blocks is made once; one is begun again for each time its worker died."""
     draws = random.Random(7)

@@ -48,6 +48,7 @@ def streamed(project: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_number_of_readers_changes_no_record(
     project: Any, streamed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_full_disk(injected: Any) -> None:
     place.check(["kept"])
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files(injected: Any) -> None:
     """ulimit -f: the sentence says so."""
     place = injected(["snip"])

@@ -72,9 +72,8 @@ def test_three_runs_of_one_host_with_two_workers_each_make_each_cell_once(inject
     place.check()
 
 
-@pytest.mark.parametrize(
-    "links", [pytest.param(True, marks=pytest.mark.slow), False], ids=["", "no hard links"]
-)
+@pytest.mark.parametrize("links", [True, False], ids=["", "no hard links"])
+@pytest.mark.slow
 def test_what_a_killed_host_was_doing_goes_on_at_another(injected: Any, links: bool) -> None:
     """From its checkpoint, once its claim has been silent for as long as that takes (here four seconds)."""
     place = injected(epochs=3)
@@ -175,6 +174,7 @@ def as_user(user: int, suite: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.slow
 def test_two_users_of_a_group_share_a_store(project: Any, shared: Path) -> None:
     """Both at once, with a umask that lets nobody write to their files, and later one what the other began."""
     suite = project.suite(["snip", "magnitude"], seeds=2)

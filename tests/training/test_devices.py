@@ -69,6 +69,7 @@ def test_both_processes_hold_the_same_weights(name: str, trained: list[Mapping[s
             assert torch.equal(value, other.parameters[parameter])
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_ends_on_all_devices_at_the_same_step(
     trained: list[Mapping[str, list[State]]],
 ) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from prunebench import stopping
-from prunebench.engine.on_pytest.reporter import RunReport
-from prunebench.engine.on_pytest.summary import summary
+from prunebench.engine.fronts.report import RunReport
+from prunebench.engine.summary import summary
 from prunebench.engine.work import Work
 from prunebench.engine.worker import Worker
 from prunebench.inventory.snapshot import listed

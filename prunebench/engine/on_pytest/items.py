@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prunebench.engine.on_pytest.suites import loaded, standing
-from prunebench.engine.on_pytest.summary import summary
+from prunebench.engine.summary import summary
 
 if TYPE_CHECKING:
     from prunebench.plan import PlannedCell

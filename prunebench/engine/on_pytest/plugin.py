@@ -135,7 +135,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Collect the suite that `prunebench run` asks for, whatever its path holds, and nothing else."""
     text = session.config.getoption("--prunebench-request")
     if text:
-        from prunebench.engine.on_pytest.selection import node_name
+        from prunebench.engine.selection import node_name
         from prunebench.engine.session import Request
 
         path = Path(Request.from_json(text).suite)

@@ -18,13 +18,14 @@ from prunebench import stopping
 from prunebench.engine.devices.device import start_device
 from prunebench.engine.devices.slots import Slot
 from prunebench.engine.fronts import HANDED_OVER, Assignment, Front
+from prunebench.engine.fronts.report import RunReport
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.makers import by_others, take_in_dead
 from prunebench.engine.on_pytest.hermetic import run_pytest
-from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
+from prunebench.engine.on_pytest.reporter import CellReporter
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
-from prunebench.engine.on_pytest.selection import write_last_failed
 from prunebench.engine.on_pytest.suites import Loaded
+from prunebench.engine.selection import write_last_failed
 from prunebench.engine.session import Session
 from prunebench.errors import PrunebenchError, StoreError
 from prunebench.inventory.snapshot import Snapshot

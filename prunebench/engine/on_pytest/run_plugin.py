@@ -15,11 +15,12 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.devices.slots import Slot
+from prunebench.engine.fronts.report import RunReport
 from prunebench.engine.guarding.own_process import file_in_memory
 from prunebench.engine.on_pytest import private as pytest_private
 from prunebench.engine.on_pytest.gpus import LEFT, give_slots
 from prunebench.engine.on_pytest.private import hurry_exit, live_nodes, next_event, send_signal, silence
-from prunebench.engine.on_pytest.reporter import CellReporter, RunReport
+from prunebench.engine.on_pytest.reporter import CellReporter
 from prunebench.engine.on_pytest.suites import Loaded, use
 from prunebench.errors import PrunebenchError
 from prunebench.process import how_ended

@@ -196,8 +196,8 @@ class RayFront:
 
     def _drive(self, assignment: Assignment, watch: Watch, hands: Remote) -> None:
         """Have the jobs of all cells made, again where a result was gone when it was to be told of."""
-        from prunebench.engine.on_pytest.summary import summary
         from prunebench.engine.on_ray.driver import Driver
+        from prunebench.engine.summary import summary
 
         session, store = assignment.session, assignment.store
         worker = session.worker(store, given_up=dict(assignment.given_up), since=assignment.since)

@@ -18,12 +18,12 @@ from typing import TextIO
 from rich.console import Console
 from rich.live import Live
 
-from prunebench.engine.on_pytest.summary import came_out
 from prunebench.engine.progress.display import Board, line_of
 from prunebench.engine.progress.job_names import JobNames
 from prunebench.engine.progress.looks import Looker
 from prunebench.engine.progress.progress import Look, Progress, State
 from prunebench.engine.since import Since
+from prunebench.engine.summary import came_out
 from prunebench.errors import StoreError
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import JobTime, Store, host_name

@@ -65,6 +65,7 @@ def under_way(store: Any) -> int | None:
     return next((int(c["pid"]) for c in store.running() if c["key"].partition("@")[0] in runs), None)
 
 
+@pytest.mark.slow
 def test_results_have_the_bits_of_a_local_run(project: Any, cluster: Any, capsys: Any) -> None:
     """All kinds of jobs, on two nodes: the same digests, a line a cell, nothing computed twice."""
     path = project.suite(["snip", "ltr"], seeds=2, sparsities=(0.5, 0.9), measures=["layer-sparsity"])

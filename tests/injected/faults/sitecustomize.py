@@ -182,7 +182,7 @@ WHEN = {
     "prunebench.store._commit": on_commit,
     "prunebench.jobs.run": on_job,
     "prunebench.jobs.train": on_train,
-    "prunebench.engine.on_pytest.summary": on_summary,
+    "prunebench.engine.summary": on_summary,
 }
 
 
