@@ -30,8 +30,10 @@ class Between:
     seed: int
     step: int
     """The step at which they are scored."""
+    is_evaluated_run: bool
+    """True if the network that is scored is on the way to that of its own cell."""
     is_evaluated: bool
-    """True if the network that is scored is that of its own cell."""
+    """True if it is that network."""
 
     def trained(self, mask: str, scored: str | None) -> str:
         """Add the job that trains a network with a mask as far as it is scored; return the state's key."""
@@ -72,9 +74,9 @@ def training_between(
             field=fields["clock"] if late else "score_at",
         )
     as_evaluated = (own.train_from, own.clock) == (without_run(form.train_from), form.clock)
+    one_run = as_evaluated and not form.alter and not form.find
     at_end = step == recipe.total_steps(examples)
-    evaluated = as_evaluated and at_end and not form.alter and not form.find
-    return Between(builder, setting, own, find, seed, step, evaluated)
+    return Between(builder, setting, own, find, seed, step, one_run, one_run and at_end)
 
 
 def _step(recipe: Recipe, name: str, point: Any, examples: int, fields: Mapping[str, str]) -> int:

@@ -53,12 +53,14 @@ class Between(BaseModel):
         return {"remove": self.remove, **written} if written else self.remove
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Level:
     """A level of a chain: whose network was scored (None: the unpruned one's), and the mask made of that."""
 
     scored: str | None
     mask: str
+    state: str | None = None
+    """What is scored for the next level, where that is trained already."""
 
 
 @dataclass(slots=True)
@@ -129,26 +131,33 @@ class Levels(Schedule):
 
         Raises: UsageError for a density between two levels, and where nothing is trained between them.
         """
-        level = self._level(planning)
-        return planning.trained(level.mask, scored=level.scored)
+        level, between = self._level(planning), self._chain(planning).between
+        planned = planning.trained(level.mask, scored=level.scored)
+        if between.is_evaluated_run:  # the state from which a longer chain goes on
+            self._trained(between, level)
+        return planned
 
     def passed(self, planning: Planning) -> Iterator[tuple[str, str, str]]:
         """Yield the levels before that of this density whose networks are trained to their end anyway."""
         chain, level = self._chain(planning), self.level(planning.density)
         first, chain.told = chain.told, max(chain.told, level - 1)
         for number in range(first, level - 1):
-            made, following = chain.levels[number], chain.levels[number + 1]
-            if following.scored is not None and chain.between.is_evaluated:
-                yield self.density(number + 1), following.scored, made.mask
+            made = chain.levels[number]
+            if made.state is not None and chain.between.is_evaluated:
+                yield self.density(number + 1), made.state, made.mask
 
     def _level(self, planning: Planning) -> _Level:
         chain, level = self._chain(planning), self.level(planning.density)
         while len(chain.levels) < level:
-            last = chain.levels[-1] if chain.levels else None
-            scored = None if last is None else chain.between.trained(last.mask, last.scored)
+            scored = self._trained(chain.between, chain.levels[-1]) if chain.levels else None
             at = planning.at(self.density(len(chain.levels) + 1))
             chain.levels.append(_Level(scored, at.mask_of_scores(state=scored)))
         return chain.levels[level - 1]
+
+    def _trained(self, between: TrainingBetween, level: _Level) -> str:
+        if level.state is None:
+            level.state = between.trained(level.mask, level.scored)
+        return level.state
 
     def _chain(self, planning: Planning) -> _Chain:
         own = self.levels

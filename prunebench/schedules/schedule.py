@@ -113,8 +113,12 @@ class TrainingBetween(Protocol):
     """How networks train between one mask and the next that is made of their scores."""
 
     @property
+    def is_evaluated_run(self) -> bool:
+        """True if the network that is scored is on the way to that of its own cell: one training is both."""
+
+    @property
     def is_evaluated(self) -> bool:
-        """True if the network that is scored is that of its own cell: as trained, and to the same end."""
+        """True if it is that network, at the end of that training."""
 
     def trained(self, mask: str, scored: str | None) -> str:
         """Train a network with a mask as far as it is scored; return the key of that state.

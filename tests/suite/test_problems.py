@@ -28,7 +28,6 @@ EMPTY = "is empty, so the matrix has no cells; allowed: at least one value"
 SCHEDULES = schedules.allowed()
 
 WHOLE = "allowed: a whole number of at least 1"
-SHARE = "a number above 0 and below 1"
 SCHEDULE_CASES = {
     '{rounds = "9"}': [f".rounds: found '9'; {WHOLE}"],
     "{rounds = 0}": [f".rounds: found 0; {WHOLE}"],
@@ -41,19 +40,6 @@ SCHEDULE_CASES = {
     '"rounds"': [f": found 'rounds'; did you mean {{rounds = n}}? allowed: {SCHEDULES}"],
     "{}": [f": found {{}}; allowed: {SCHEDULES}"],
     "3": [f": found 3; allowed: {SCHEDULES}"],
-    "{levels = 3}": [f".levels: found 3; allowed: {SHARE}, or a table with remove, train_from, clock"],
-    '{levels = "0.2"}': [
-        f".levels: found '0.2'; allowed: {SHARE}, or a table with remove, train_from, clock"
-    ],
-    "{levels = {remove = 0}}": [f".levels.remove: found 0; allowed: {SHARE}"],
-    '{levels = {clock = "init"}}': [f".levels.remove: is missing; allowed: {SHARE}"],
-    "{levels = {remov = 0.2}}": [
-        ".levels.remov: is no key of {levels = 0.2}; did you mean 'remove'? allowed: clock, remove, train_from"
-    ],
-    '{levels = {remove = 0.2, train_from = "scord", clock = {step = -1}}}': [
-        f".levels.train_from: found 'scord'; did you mean 'scored'? allowed: 'scored', {POINTS}",
-        f".levels.clock: found {{step = -1}}; allowed: {POINTS}",
-    ],
     "{gradual = 3}": [".gradual: found 3; allowed: a table with from, to, every"],
     '{gradual = {from = "init", to = "end", every = 0}}': [f".gradual.every: found 0; {WHOLE}"],
     '{gradual = {from = "init", to = "end"}}': [f".gradual.every: is missing; {WHOLE}"],
