@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,6 +51,13 @@ class Builder:
         """Add a job under a key that was made elsewhere (a state's: its run's and the step)."""
         self.jobs[key] = Job(key, params, inputs)
         self.costs[key] = cost
+
+    def goes_on(self, key: str) -> None:
+        """Note that a chain goes on from a state, whoever has asked for that state first."""
+        job = self.jobs[key]
+        params = job.params_as(TrainParams)
+        if params.goes_on is None:
+            self.jobs[key] = Job(key, replace(params, goes_on=True), job.inputs)
 
     def part(self, kind: str, name: str) -> tuple[str, Mapping[str, Any]]:
         """Return the label of a component in the table of identities, and its identity."""
