@@ -31,6 +31,16 @@ RECIPES = {r.name: r for r in prunebench_recipes()}
         ("iterative-snip", {"scorer": "snip", "schedule": {"rounds": 100}}),
         ("magnitude-after-training", {"scorer": "magnitude", "score_at": "end"}),
         ("ltr", {"scorer": "magnitude", "score_at": "end", "train_from": "rewind"}),
+        (
+            "imp",
+            {
+                "scorer": "magnitude",
+                "score_at": "end",
+                "schedule": {"levels": 0.2},
+                "train_from": {"epoch": 10},
+                "clock": {"epoch": 10},
+            },
+        ),
         ("grasp-inverted", {"scorer": "grasp", "keep": "low"}),
         ("grasp-magnitude", {"scorer": "grasp", "keep": "far"}),
         ("synflow-shuffled", {"scorer": "synflow", "schedule": {"rounds": 100}, "alter": ["shuffle"]}),
@@ -54,7 +64,7 @@ def test_a_method_is_its_row_of_the_general_form(name, fields):
 
 def test_every_method_can_be_run_and_says_its_exact_variant():
     """No built-in method asks for what is not built; the text that `show` prints is there."""
-    assert len(METHODS) == 13
+    assert len(METHODS) == 14
     for method in METHODS.values():
         assert method.form.unbuilt() is None
         assert len(method.documentation) > 60
