@@ -348,6 +348,11 @@ class Quantity(Component):
     """The parameter that names one field of a measure; suites may spell it behind a colon, `NAME:FIELD`."""
     fields: str = ""
     """The same for a parameter that names several fields, `*` standing for any name."""
+    option: str = ""
+    """The parameter that takes one of `choices`; suites may spell it behind a colon, `NAME:VALUE`."""
+    choices: tuple[str, ...] = ()
+    kin: bool = False
+    """True if it reads the family of networks: `curves.scales` and `curves.relatives` are there then."""
     points: bool = False
     """True if the numbers are points of accuracy: the margin of a check is the setting's δ unless given."""
     version: str | None = None

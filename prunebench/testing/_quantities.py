@@ -46,7 +46,7 @@ def check_quantity(quantity: Quantity) -> None:
     who = ensure_common(quantity)
     function = quantity.function
     ensure(callable(function), f"{who}: its function is a {type(function).__name__}; a function is wanted")
-    given = (*quantity.selections, *filter(None, [quantity.path]))
+    given = (*quantity.selections, *filter(None, [quantity.path, quantity.option]))
     axes = AXES if quantity.axis not in ("", *AXES) else (None,)
     for name in quantity.required:
         known = name in given or name == quantity.axis
