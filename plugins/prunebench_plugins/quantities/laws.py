@@ -26,7 +26,8 @@ def fit(curves: Curves, *, of: str, form: str = "", alone: bool = False) -> Any:
     form: a functional form; "": Rosenfeld et al.'s law, joint or as a partial fit, as depth and width vary
     alone: fit the setting's own network, not its family
 
-    There is no number at a seed of which a result is missing, or the unpruned network's.
+    There is no number at a seed of which a result is missing, or the unpruned network's, nor of fewer points
+    than the law has coefficients.
     """
     import numpy as np
 
@@ -50,8 +51,8 @@ def _at_seed(members: tuple[Curves, ...], seed: int, wanted: Any, form: str, of:
             return float("nan")
         scales = [one.scales.get(name, np.nan) for name in ("depth", "width", "examples", "prunable")]
         densities = np.round(1 - one.sparsities[places], 12)
-        pairs = [(1.0, unpruned), *zip(densities.tolist(), errors.tolist(), strict=True)]
-        rows += [(d, e, unpruned, *scales, number) for d, e in dict(pairs).items()]
+        pairs = [(d, e) for d, e in zip(densities.tolist(), errors.tolist(), strict=True) if d < 1]
+        rows += [(d, e, unpruned, *scales, number) for d, e in [(1.0, unpruned), *pairs]]
     return _fitted(tuple(rows), form, of)
 
 
@@ -73,6 +74,8 @@ def _fitted(rows: tuple[tuple[float, ...], ...], form: str, of: str) -> float:
     name = form or _law_of(points)
     if name not in forms:
         raise ValueError(f"there is no built-in functional form {name!r}")
+    if len(points) < len(forms[name].coefficients):
+        return float("nan")  # a single place says nothing of a law
     made = fitted(forms[name], points, starts=_STARTS)
     numbers = {"mu": made.mu, "sigma": made.sigma, **made.parameters}
     if of not in numbers:
