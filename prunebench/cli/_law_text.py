@@ -58,6 +58,7 @@ def fit_text(law: Law, *, written: str | None = None) -> str:
         _coefficients(fit),
         "",
         *_quality(fit),
+        *_beside(law.beside),
         *_open(fit),
         *_worst(law),
         *_unpruned(law),
@@ -96,6 +97,24 @@ def _quality(fit: Fit) -> list[str]:
         f"{counted(fit.starts, 'start')}: {percent(fit.converged)} converged, "
         f"{percent(fit.reached)} reached the same optimum ({fit.loss})",
     ]
+
+
+def _beside(numbers: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if noise := numbers.get("seed_noise"):
+        lines.append(f"seeds differ by a relative standard deviation of {percent(noise['sd'])}")
+    if left := numbers.get("left_out"):
+        lines.append(
+            f"each network by a fit to the others: µ {percent(left['mu'], sign=True)}, "
+            f"σ {percent(left['sigma'])}; by log-log interpolation: "
+            f"µ {percent(left['baseline_mu'], sign=True)}, σ {percent(left['baseline_sigma'])}"
+        )
+    if (dips := numbers.get("dips")) and dips["share"]:
+        lines.append(
+            f"{percent(dips['share'])} of the points dip below the unpruned error, by "
+            f"{percent(-dips['deepest'])} at most, which moves µ by {percent(dips['bias'], sign=True)}"
+        )
+    return lines
 
 
 def _open(fit: Fit) -> list[str]:

@@ -18,7 +18,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench fit points.csv --form rosenfeld
-  prunebench fit points.csv --fix error_up=0.9 -o law.json
+  prunebench fit points.csv --fix error_up=0.9 --bootstrap 1000 -o law.json
   prunebench fit scaling-lenet --form rosenfeld-width -o law.json   # what has been run of a suite
   prunebench fit scaling-lenet --method imp -k 'not w2' --json
   prunebench fit t5.csv --form frantar --loss huber-log --column nonzero=nonzero_millions
@@ -44,6 +44,14 @@ Examples:
 )
 @click.option(
     "--starts", metavar="N", type=click.IntRange(min=1), default=50, show_default=True, help="Searches."
+)
+@click.option(
+    "--bootstrap",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Intervals over networks too, from N fits of networks drawn again; 0 for none.",
 )
 @click.option(
     "--unpruned",
@@ -107,19 +115,26 @@ def _fixed(given: Mapping[str, str]) -> dict[str, float]:
 
 def _law(given: str, form: Form, forms: Mapping[str, Form], fixed: dict[str, float], options: Any) -> Law:
     from prunebench.cli._laws import source_of
+    from prunebench.scaling.beside import beside
     from prunebench.scaling.fit import fit
     from prunebench.scaling.law import Law, unpruned_fit, with_size
+    from prunebench.scaling.resampling import bootstrap
 
     names = _unpruned_names(options["unpruned"], forms)
     source = source_of(given, form, options)
     search = {"loss": options["loss"], "starts": options["starts"]}
     made = fit(form, source.points, fixed=fixed, **search)
+    said = list(source.said)
+    if options["bootstrap"] and made.networks > 1:
+        made = bootstrap(made, source.points, resamples=options["bootstrap"])
+    numbers, why_not = beside(made, source.points)
+    said += why_not
     points, proxy = with_size(source.points)
-    unpruned, said = None, list(source.said)
+    unpruned = None
     if "error_unpruned" in form.columns and names:
         unpruned, why = unpruned_fit(points, forms, names)
         said += [f"no law of unpruned networks: {why}"] if why else []
-    return Law(made, points, unpruned, source.family, source.about, proxy, said)
+    return Law(made, points, unpruned, source.family, source.about, proxy, said, numbers)
 
 
 def _unpruned_names(name: str | None, forms: Mapping[str, Form]) -> Sequence[str]:
