@@ -10,6 +10,7 @@ from prunebench.cli._output import counted
 from prunebench.report.listing import render
 
 if TYPE_CHECKING:
+    from prunebench.scaling.beside import Beside
     from prunebench.scaling.fewest import Choice, Measurement
     from prunebench.scaling.fit import Fit
     from prunebench.scaling.law import Law
@@ -47,7 +48,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
     return "\n".join(f"  {line}".rstrip() for line in text.splitlines())
 
 
-def fit_text(law: Law, *, written: str | None = None) -> str:
+def fit_text(law: Law, compared: Beside, *, written: str | None = None) -> str:
     """Return a fit as `prunebench fit` prints it."""
     fit = law.fit
     parts = [
@@ -58,7 +59,7 @@ def fit_text(law: Law, *, written: str | None = None) -> str:
         _coefficients(fit),
         "",
         *_quality(fit),
-        *_beside(law.beside),
+        *compared.sentences(),
         *_open(fit),
         *_worst(law),
         *_unpruned(law),
@@ -97,24 +98,6 @@ def _quality(fit: Fit) -> list[str]:
         f"{counted(fit.starts, 'start')}: {percent(fit.converged)} converged, "
         f"{percent(fit.reached)} reached the same optimum ({fit.loss})",
     ]
-
-
-def _beside(numbers: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if noise := numbers.get("seed_noise"):
-        lines.append(f"seeds differ by a relative standard deviation of {percent(noise['sd'])}")
-    if left := numbers.get("left_out"):
-        lines.append(
-            f"each network by a fit to the others: µ {percent(left['mu'], sign=True)}, "
-            f"σ {percent(left['sigma'])}; by log-log interpolation: "
-            f"µ {percent(left['baseline_mu'], sign=True)}, σ {percent(left['baseline_sigma'])}"
-        )
-    if (dips := numbers.get("dips")) and dips["share"]:
-        lines.append(
-            f"{percent(dips['share'])} of the points dip below the unpruned error, by "
-            f"{percent(-dips['deepest'])} at most, which moves µ by {percent(dips['bias'], sign=True)}"
-        )
-    return lines
 
 
 def _open(fit: Fit) -> list[str]:

@@ -18,7 +18,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   prunebench fit points.csv --form rosenfeld
-  prunebench fit points.csv --fix error_up=0.9 --bootstrap 1000 -o law.json
+  prunebench fit points.csv --fix error_up=0.9 -o law.json
   prunebench fit scaling-lenet --form rosenfeld-width -o law.json   # what has been run of a suite
   prunebench fit scaling-lenet --method imp -k 'not w2' --json
   prunebench fit t5.csv --form frantar --loss huber-log --column nonzero=nonzero_millions
@@ -48,10 +48,13 @@ Examples:
 @click.option(
     "--bootstrap",
     metavar="N",
-    type=click.IntRange(min=0),
-    default=1000,
-    show_default=True,
-    help="Intervals over networks too, from N fits of networks drawn again; 0 for none.",
+    type=click.IntRange(min=100),
+    help="Intervals from N fits to networks drawn again too; 1000 is usual.",
+)
+@click.option(
+    "--left-out",
+    is_flag=True,
+    help="Predict each network by a fit to all others, beside interpolation between them.",
 )
 @click.option(
     "--unpruned",
@@ -84,21 +87,24 @@ def command(given: str, form: str, output: str | None, as_json: bool, **options:
     """
     from prunebench.cli._laws import assigned, form_of, forms_of, is_file
     from prunebench.cli._output import deliver, say_json
+    from prunebench.scaling.beside import beside
 
     suite = "" if is_file(given) else given
     forms = forms_of(options, form, suite)
     fixed = _fixed(assigned(options["fix"], "--fix"))
     law = _law(given, form_of(forms, form), forms, fixed, options)
+    compared = beside(law.fit, law.points, left_out=options["left_out"])
     if output:
         import json
 
         deliver(json.dumps(law.plain(), indent=1, ensure_ascii=False) + "\n", output)
     if as_json:
-        say_json({name: value for name, value in law.plain().items() if name != "schema"})
+        plain = {name: value for name, value in law.plain().items() if name != "schema"}
+        say_json({**plain, "beside": compared.plain()})
     elif output != "-":
         from prunebench.cli._law_text import fit_text
 
-        deliver(fit_text(law, written=output), None)
+        deliver(fit_text(law, compared, written=output), None)
 
 
 def _fixed(given: Mapping[str, str]) -> dict[str, float]:
@@ -115,7 +121,6 @@ def _fixed(given: Mapping[str, str]) -> dict[str, float]:
 
 def _law(given: str, form: Form, forms: Mapping[str, Form], fixed: dict[str, float], options: Any) -> Law:
     from prunebench.cli._laws import source_of
-    from prunebench.scaling.beside import beside
     from prunebench.scaling.fit import fit
     from prunebench.scaling.law import Law, unpruned_fit, with_size
     from prunebench.scaling.resampling import bootstrap
@@ -124,17 +129,14 @@ def _law(given: str, form: Form, forms: Mapping[str, Form], fixed: dict[str, flo
     source = source_of(given, form, options)
     search = {"loss": options["loss"], "starts": options["starts"]}
     made = fit(form, source.points, fixed=fixed, **search)
-    said = list(source.said)
-    if options["bootstrap"] and made.networks > 1:
+    if options["bootstrap"]:
         made = bootstrap(made, source.points, resamples=options["bootstrap"])
-    numbers, why_not = beside(made, source.points)
-    said += why_not
     points, proxy = with_size(source.points)
-    unpruned = None
+    unpruned, said = None, list(source.said)
     if "error_unpruned" in form.columns and names:
         unpruned, why = unpruned_fit(points, forms, names)
         said += [f"no law of unpruned networks: {why}"] if why else []
-    return Law(made, points, unpruned, source.family, source.about, proxy, said, numbers)
+    return Law(made, points, unpruned, source.family, source.about, proxy, said)
 
 
 def _unpruned_names(name: str | None, forms: Mapping[str, Form]) -> Sequence[str]:

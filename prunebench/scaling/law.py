@@ -56,8 +56,6 @@ class Law:
     """True if `parameters` are depth · width², because nobody said how many there are."""
     said: Sequence[str] = ()
     """What was left out, and what is not known."""
-    beside: Mapping[str, Any] = field(default_factory=dict)
-    """What the fit is held against (`scaling.beside`)."""
 
     @cached_property
     def networks(self) -> Points:
@@ -76,7 +74,6 @@ class Law:
             "unpruned": None if self.unpruned is None else json.loads(self.unpruned.to_json()),
             "family": None if self.family is None else asdict(self.family),
             "proxy": self.proxy,
-            "beside": dict(self.beside),
             "columns": columns | {name: _listed(values) for name, values in self.points.extra.items()},
         }
 
@@ -115,7 +112,6 @@ def _law(value: Mapping[str, Any], forms: Mapping[str, Form]) -> Law:
         about=str(value["about"]),
         proxy=bool(value["proxy"]),
         said=tuple(map(str, value["said"])),
-        beside=dict(value["beside"]),
     )
 
 
