@@ -61,16 +61,16 @@ def _fitted(rows: tuple[tuple[float, ...], ...], form: str, of: str) -> float:
     """Return a number of the fit to rows; a family is asked for in each of its settings."""
     import numpy as np
 
+    from prunebench.host.registry import Host
     from prunebench.scaling.fit import fit as fitted
     from prunebench.scaling.points import points_of
-    from prunebench_plugins.forms import prunebench_forms
 
     names = ("density", "error", "error_unpruned", "depth", "width", "examples", "prunable", "network")
     points = points_of(dict(zip(names, np.array(rows).T, strict=True)))
     points = points.changed(
         parameters=points.extra["prunable"], nonzero=points.density * points.extra["prunable"]
     )
-    forms = {one.name: one for one in prunebench_forms()}
+    forms = Host.builtin_forms()
     name = form or _law_of(points)
     if name not in forms:
         raise ValueError(f"there is no built-in functional form {name!r}")
