@@ -34,6 +34,8 @@ COMMANDS = {
     "check": "prunebench.cli.check",
     "report": "prunebench.cli.report",
     "curve": "prunebench.cli.curve",
+    "fit": "prunebench.cli.fit",
+    "predict": "prunebench.cli.predict",
     "measures": "prunebench.cli.measures",
     "list": "prunebench.cli.list",
     "show": "prunebench.cli.show",

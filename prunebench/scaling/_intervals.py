@@ -42,29 +42,27 @@ def known(problem: Problem, vector: Floats, loss: str) -> Known:
     """Return standard errors, 95 % intervals and what is undetermined, at the end of a search.
 
     The covariance is s² (JᵀJ)⁻¹ with J the derivatives of the log of the predictions; intervals use
-    Student's t. Squares of relative errors pull a law down where the points scatter, by 2 s² in the first
-    order, because a point that is low by chance weighs more; intervals are longer by that, on that side.
+    Student's t. They are longer on one side where an end is known to be off: squares of relative errors
+    pull a law down by 2 s² in the first order, because a point that is low by chance weighs more; and at a
+    bound the least of the squares lies beyond it.
     """
-    points = problem.points
-    relative = problem.predicted(vector) / points.error
-    slopes = problem.slopes(vector) / problem.predicted(vector)[:, None]
-    freedom = len(points) - len(problem.free)
+    predicted = problem.predicted(vector)
+    slopes = problem.slopes(vector) / predicted[:, None]
+    relative = predicted / problem.points.error
+    freedom = len(predicted) - len(problem.free)
     spread = _spread(relative, freedom, loss)
     margin = 1e-6 * np.minimum(problem.high - problem.low, 1.0)
     bound = (vector - problem.low < margin) | (problem.high - vector < margin)
-    covariance, undetermined, pull = _covariance(slopes, bound)
-    covariance = spread**2 * covariance
-    shift = 2 * spread**2 * pull if loss == "relative-squares" else 0 * pull
-    told = (np.abs(undetermined) > 1e-3 * np.abs(undetermined).max(axis=1, initial=0, keepdims=True)).any(
-        axis=0
-    )
-    return Known(
-        *_by_name(problem, vector, covariance, shift, freedom, told),
-        covariance,
-        spread,
-        bound,
-        undetermined,
-    )
+    inverse, undetermined = _inverse(slopes)
+    shift = np.zeros(len(vector))
+    if loss == "relative-squares":
+        beyond = 1 - relative if bound.any() else 0 * relative
+        shift = inverse @ (slopes.T @ (beyond + 2 * spread**2))
+    largest = np.abs(undetermined).max(axis=1, initial=0, keepdims=True)
+    told = (np.abs(undetermined) > 1e-3 * largest).any(axis=0)
+    covariance = spread**2 * inverse
+    named = _by_name(problem, vector, covariance, np.where(told, 0, shift), freedom, told)
+    return Known(*named, covariance, spread, bound, undetermined)
 
 
 def _spread(relative: Floats, freedom: int, loss: str) -> float:
@@ -86,27 +84,18 @@ def _share_within(residuals: Floats) -> float:
     return float(np.mean(ndtr((HUBER - residuals) / width) - ndtr((-HUBER - residuals) / width)))
 
 
-def _covariance(slopes: Floats, bound: Bools) -> tuple[Floats, Floats, Floats]:
-    """Return (JᵀJ)⁻¹ of the coefficients inside their bounds, its undetermined directions, and (JᵀJ)⁻¹Jᵀ1.
+def _inverse(slopes: Floats) -> tuple[Floats, Floats]:
+    """Return (JᵀJ)⁻¹, k × k, and the directions that it does not determine, one a row.
 
     An undetermined direction has a variance that is very large, and finite: a prediction that does not
     depend on it keeps its interval.
     """
-    count = slopes.shape[1]
-    inverse, pull = np.zeros((count, count)), np.zeros(count)
-    inside = np.flatnonzero(~bound)
-    if not len(inside):
-        return inverse, np.zeros((0, count)), pull
-    lengths = np.maximum(np.linalg.norm(slopes[:, inside], axis=0), 1e-12)
-    scaled = slopes[:, inside] / lengths
-    _, sizes, rows = np.linalg.svd(scaled, full_matrices=False)
-    floored = np.maximum(sizes, 1e-10)
-    inverse[np.ix_(inside, inside)] = (rows.T / floored**2) @ rows / np.outer(lengths, lengths)
-    kept = sizes > _SINGULAR
-    pull[inside] = rows[kept].T @ ((rows[kept] @ scaled.sum(axis=0)) / sizes[kept] ** 2) / lengths
-    directions = np.zeros((int((~kept).sum()), count))
-    directions[:, inside] = rows[~kept] / lengths
-    return inverse, directions, pull
+    if not slopes.shape[1]:
+        return np.zeros((0, 0)), np.zeros((0, 0))
+    lengths = np.maximum(np.linalg.norm(slopes, axis=0), 1e-12)
+    _, sizes, rows = np.linalg.svd(slopes / lengths, full_matrices=False)
+    inverse = (rows.T / np.maximum(sizes, 1e-10) ** 2) @ rows / np.outer(lengths, lengths)
+    return inverse, rows[sizes <= _SINGULAR] / lengths
 
 
 def _by_name(
@@ -136,4 +125,5 @@ def predicted(fit: Fit, points: Points) -> tuple[Floats, Floats, Floats]:
     slopes = problem.slopes(vector) / error[:, None]
     variance = np.einsum("ni,ij,nj->n", slopes, covariance, slopes)
     half = t_quantile(max(fit.freedom, 1), (1 + LEVEL) / 2) * np.sqrt(np.maximum(variance, 0) + fit.spread**2)
+    half = np.minimum(half, 500.0)  # of coefficients that nothing determines
     return error, error * np.exp(-half), np.minimum(error * np.exp(half), fit.form.most)

@@ -93,6 +93,8 @@ class Problem:
 
     def slopes(self, vector: Floats) -> Floats:
         """Return the derivatives of the predicted errors by the vector, n × k."""
+        if not self.free:
+            return np.zeros((len(self.points), 0))
         if self.form.gradient is None:
             return self._differences(vector)
         values = self.values(vector)

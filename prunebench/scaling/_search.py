@@ -11,7 +11,7 @@ from scipy.optimize import Bounds, least_squares, minimize
 from scipy.stats import qmc
 
 from prunebench.errors import FitError
-from prunebench.scaling._losses import huber
+from prunebench.scaling._losses import HUBER, huber
 from prunebench.scaling._problem import Problem
 from prunebench.scaling._projection import projected
 from prunebench.scaling.points import Floats
@@ -22,6 +22,8 @@ _EVALUATIONS = 300
 _TOLERANCE = 1e-12
 _STATIONARY = 1e-4
 """The share of the residuals' length that a step may still explain where a search has converged."""
+_STATIONARY_HUBER = 1e-2
+"""The same for Huber's loss, which has bends near its least point."""
 _SAME = 1e-6
 """Two ends are one optimum where their losses differ by less than this share."""
 
@@ -37,7 +39,15 @@ class End:
 
 def ends(problem: Problem, loss: str, number: int, seed: int) -> list[End]:
     """Return where searches from many starts ended."""
-    return [least(problem, loss, start) for start in starts(problem, number, seed)]
+    made = [_squares(problem, start, _EVALUATIONS) for start in starts(problem, number, seed)]
+    if loss == "relative-squares" or not problem.free:
+        return made
+    logs, polished = replace(problem, logs=True), {}
+    for end in made:  # of those that met in one place, one goes on
+        place = tuple(np.round(end.vector, 6))
+        if place not in polished:
+            polished[place] = _huber(logs, end.vector, _EVALUATIONS)
+    return [polished[tuple(np.round(end.vector, 6))] for end in made]
 
 
 def best(problem: Problem, loss: str, made: Sequence[End]) -> End:
@@ -97,7 +107,7 @@ def _squares(problem: Problem, start: Floats, evaluations: int) -> End:
     return End(answer.x, float(2 * answer.cost), converged)
 
 
-def _stationary(problem: Problem, vector: Floats, residuals: Floats) -> bool:
+def _stationary(problem: Problem, vector: Floats, residuals: Floats, share: float = _STATIONARY) -> bool:
     """True if no step within the bounds would lessen the residuals noticeably."""
     jacobian = problem.jacobian(vector)
     gradient = jacobian.T @ residuals
@@ -105,7 +115,7 @@ def _stationary(problem: Problem, vector: Floats, residuals: Floats) -> bool:
     at_low, at_high = vector - problem.low < margin, problem.high - vector < margin
     free = ~((at_low & (gradient > 0)) | (at_high & (gradient < 0)))
     lengths = np.maximum(np.linalg.norm(jacobian[:, free], axis=0), 1e-300)
-    return bool(np.all(np.abs(gradient[free]) / lengths <= _STATIONARY * np.linalg.norm(residuals) + 1e-9))
+    return bool(np.all(np.abs(gradient[free]) / lengths <= share * np.linalg.norm(residuals) + 1e-9))
 
 
 def _huber(problem: Problem, start: Floats, evaluations: int) -> End:
@@ -116,11 +126,9 @@ def _huber(problem: Problem, start: Floats, evaluations: int) -> End:
         jac=True,
         method="L-BFGS-B",
         bounds=Bounds(problem.low, problem.high),
-        options={
-            "maxiter": 10 * evaluations,
-            "maxfun": 20 * evaluations,
-            "ftol": 1e-13,
-            "gtol": 1e-6,
-        },
+        options={"maxiter": 10 * evaluations, "maxfun": 20 * evaluations, "ftol": 1e-13, "gtol": 1e-6},
     )
-    return End(answer.x, float(answer.fun), bool(answer.success))
+    slopes = np.clip(problem.residuals(answer.x) / problem.roots / HUBER, -1, 1)
+    return End(
+        answer.x, float(answer.fun), _stationary(problem, answer.x, slopes * problem.roots, _STATIONARY_HUBER)
+    )

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["notes"]
 
 _VAGUE = 0.5
-"""A standard error beyond this share of a coefficient is told."""
+"""A standard error beyond this share of a coefficient, or of where it is looked for, is told."""
 
 
 def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -> Iterator[Note]:
     """Yield what a fit has to say of its coefficients: bounds, undetermined combinations, wide errors."""
     values = problem.values(vector)
+    sizes = {one.name: abs(values[one.name]) for one in problem.free}
+    for one in problem.free:
+        if not one.log:  # an exponent of 0 is one that is known, if its error is small
+            sizes[one.name] = max(sizes[one.name], (one.start[1] - one.start[0]) / 4)
     for one, at_bound in zip(problem.free, known.bound, strict=True):
         if at_bound:
             end = "lower" if values[one.name] - one.low < one.high - values[one.name] else "upper"
@@ -33,8 +37,9 @@ def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -
     for direction in known.undetermined:
         yield _undetermined(problem, direction)
     told = {name for direction in known.undetermined for name in _touched(problem, direction)}
+    told |= {one.name for one, at_bound in zip(problem.free, known.bound, strict=True) if at_bound}
     for name, error in known.errors.items():
-        if name not in told and error > _VAGUE * abs(values[name]):
+        if name not in told and error > _VAGUE * sizes[name]:
             text = f"{name} is hardly determined: {values[name]:.3g} with a standard error of {error:.2g}"
             yield Note(text, (name,))
     if problem.form.notes is not None:

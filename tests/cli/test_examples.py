@@ -26,7 +26,7 @@ SUITES_COMMANDS = (
     "run", "validate", "plan", "status", "leaderboard", "check", "compare", "judge", "measures",
 )  # fmt: skip
 """Commands whose first argument is a suite."""
-OF_FILES = ("merge", "publish", "restore", "submit", "verify", "work")
+OF_FILES = ("fit", "merge", "predict", "publish", "restore", "submit", "verify", "work")
 """Commands whose examples name stores or folders that are somebody's own: that they are understood is tested."""
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import FunctionalForm, hookimpl
+from prunebench_plugins.forms.language import FORMS as LANGUAGE
 from prunebench_plugins.forms.rosenfeld import FORMS as ROSENFELD
+from prunebench_plugins.forms.unpruned import FORMS as UNPRUNED
 
 __all__ = ["prunebench_forms"]
 
@@ -13,4 +15,4 @@ __all__ = ["prunebench_forms"]
 @hookimpl
 def prunebench_forms() -> Sequence[FunctionalForm]:
     """Return the built-in forms."""
-    return [*ROSENFELD]
+    return [*ROSENFELD, *UNPRUNED, *LANGUAGE]

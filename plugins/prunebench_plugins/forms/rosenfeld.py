@@ -10,14 +10,15 @@ For a family of networks of depth l and width w at density d, with m = l^phi · 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from prunebench import Coefficient, FunctionalForm
+from prunebench.scaling.form import Note
 
-__all__ = ["FORMS", "joint", "joint_gradient", "lower", "lower_gradient"]
+__all__ = ["FORMS", "joint", "joint_gradient", "joint_notes", "lower", "lower_gradient"]
 
 
 class _Terms(NamedTuple):
@@ -79,6 +80,65 @@ def _logs(values: Any) -> Any:
     return np.nan_to_num(np.log(values))
 
 
+def joint_notes(points: Any, coefficients: Mapping[str, float]) -> Sequence[Note]:
+    """Return what the points leave open of `joint`: regions without points, one depth or width, dips.
+
+    On the plateau alone error_up shows, in the power-law region gamma. Without the plateau the height of the
+    power law is known, error_up · p^gamma, and neither of the two.
+    """
+    terms = _terms(points, **{"phi": 0.0, "psi": 0.0, **coefficients})
+    return [
+        *_regions(points, terms, coefficients),
+        *_alone(points, coefficients),
+        *_dips(points, terms, coefficients["gamma"]),
+    ]
+
+
+_THERE = 0.5
+"""A share of a region in a point's error from which on the point is in that region."""
+
+_ON_PLATEAU = 0.85
+"""The least share of error_up that a point on the plateau has."""
+
+
+def _regions(points: Any, terms: _Terms, coefficients: Mapping[str, float]) -> Iterator[Note]:
+    error = points.error_unpruned * np.exp(coefficients["gamma"] / 2 * terms.log_ratio)
+    if not (error > _ON_PLATEAU * coefficients["error_up"]).any():
+        height = coefficients["error_up"] * coefficients["p"] ** coefficients["gamma"]
+        text = (
+            f"no point is on the plateau, the highest error is {points.error.max():.3g}: the points "
+            f"determine error_up · p^gamma, {height:.3g}, and neither error_up nor p"
+        )
+        yield Note(text, ("error_up", "p"))
+    if not (terms.upper - terms.plateau > _THERE).any():
+        text = (
+            "no point is in the power-law region, between the unpruned error and the plateau: gamma is open"
+        )
+        yield Note(text, ("gamma",))
+
+
+def _alone(points: Any, coefficients: Mapping[str, float]) -> Iterator[Note]:
+    for name, of in (("phi", "depth"), ("psi", "width")):
+        values = np.unique(getattr(points, of))
+        if name not in coefficients and len(values) == 1 and not np.isnan(values[0]):
+            yield Note(f"p is that of {of} {values[0]:g}: it has {of}^{name} in it", ("p",))
+
+
+_FLAT = 0.05
+"""A point is above the power law where the law is less than that above the unpruned error, by its log."""
+
+
+def _dips(points: Any, terms: _Terms, gamma: float) -> Iterator[Note]:
+    flat = (gamma * terms.log_ratio < 2 * _FLAT) & (points.density < 1)
+    below = points.error[flat] / points.error_unpruned[flat] - 1
+    if len(below) > 2 and below.mean() < -2 * below.std(ddof=1) / np.sqrt(len(below)):
+        text = (
+            f"above the power law errors are {-100 * below.mean():.1f} % below the unpruned ones on average, "
+            "a dip that the law cannot follow: it biases gamma and p"
+        )
+        yield Note(text, ("gamma", "p"))
+
+
 def lower(points: Any, *, gamma: float, knee: float) -> Any:
     """Error of one network well above its plateau; Rosenfeld et al. 2021, Eq. 8.
 
@@ -112,17 +172,26 @@ _OF_ONE = (_ERROR_UP, _GAMMA, _P)
 _READ = ("density", "error_unpruned")
 
 
-def _form(name: str, more: tuple[Coefficient, ...], constant: tuple[str, ...]) -> FunctionalForm:
-    columns = (*_READ, *(one.varies for one in more))
-    return FunctionalForm(name, joint, (*_OF_ONE, *more), columns, joint_gradient, constant, version="1")
+def _form(name: str, text: str, more: tuple[Coefficient, ...], constant: tuple[str, ...]) -> FunctionalForm:
+    return FunctionalForm(
+        name,
+        joint,
+        (*_OF_ONE, *more),
+        (*_READ, *(one.varies for one in more)),
+        joint_gradient,
+        constant,
+        notes=joint_notes,
+        text=f"Error of {text} (Rosenfeld et al. 2021).",
+        version="1",
+    )
 
 
 FORMS = (
-    _form("rosenfeld", (_PHI, _PSI), ()),
-    _form("rosenfeld-network", (), ("depth", "width", "examples")),
-    _form("rosenfeld-width", (_PSI,), ("depth",)),
-    _form("rosenfeld-depth", (_PHI,), ("width",)),
-    _form("rosenfeld-data", (), ("depth", "width")),
+    _form("rosenfeld", "a family of pruned networks of any depth and width, Eq. 2", (_PHI, _PSI), ()),
+    _form("rosenfeld-network", "one network by its density, Eq. 1", (), ("depth", "width", "examples")),
+    _form("rosenfeld-width", "pruned networks of one depth and any width", (_PSI,), ("depth",)),
+    _form("rosenfeld-depth", "pruned networks of one width and any depth", (_PHI,), ("width",)),
+    _form("rosenfeld-data", "one pruned network by any amount of data", (), ("depth", "width")),
     FunctionalForm(
         "rosenfeld-lower",
         lower,

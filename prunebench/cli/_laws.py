@@ -1,0 +1,231 @@
+"""What `fit` and `predict` share: forms, points of a file or a suite, how many weights a member has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from prunebench.cli._options import request_of
+from prunebench.errors import FitError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from prunebench.host.registry import Host
+    from prunebench.scaling.form import Form
+    from prunebench.scaling.law import Family, Law
+    from prunebench.scaling.members import Counter
+    from prunebench.scaling.points import Points
+
+__all__ = ["Source", "assigned", "counter", "form_of", "forms_of", "fraction", "is_file", "source_of"]
+
+_PLUGINS = ("plugin", "load")
+
+
+class Source(NamedTuple):
+    """Points with what they are of."""
+
+    points: Points
+    family: Family | None
+    about: str
+    said: Sequence[str]
+
+
+def is_file(given: str) -> bool:
+    """True if an argument names a file of points, not a suite."""
+    from prunebench.scaling.files import SUFFIXES
+
+    return Path(given).suffix.lower() in SUFFIXES
+
+
+def forms_of(options: Mapping[str, Any], name: str | None = None, suite: str = "") -> Mapping[str, Form]:
+    """Return the functional forms by name: the built-in ones without torch, unless another is named."""
+    from prunebench.host.registry import Host
+
+    builtin = Host.builtin_forms()
+    if not any(options.get(each) for each in _PLUGINS) and (name is None or name in builtin):
+        return builtin
+    host = _host(options, suite)
+    return {each: host.get("forms", each) for each in host.names("forms")}
+
+
+def form_of(forms: Mapping[str, Form], name: str, option: str = "--form") -> Form:
+    """Return a form by name. Raises: UsageError with the nearest."""
+    if name not in forms:
+        raise UsageError(f"{option}: no functional form '{name}'{nearest(name, forms)}")
+    return forms[name]
+
+
+def _host(options: Mapping[str, Any], suite: str = "") -> Host:
+    request = request_of(suite, dict(options))
+    return (request.with_suite_plugins() if suite else request).host()
+
+
+def assigned(given: Sequence[str], option: str, what: str = "NAME=VALUE") -> dict[str, str]:
+    """Return what an option that is repeatable assigns. Raises: UsageError."""
+    values: dict[str, str] = {}
+    for text in given:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise UsageError(f"{option}: found '{text}'; allowed: {what}")
+        if name in values:
+            raise UsageError(f"{option}: {name} is given twice: {values[name]} and {value}")
+        values[name] = value
+    return values
+
+
+def fraction(value: float, option: str, what: str, *, one: bool = True) -> float:
+    """Return a share that an option was given. Raises: UsageError, noticing percent."""
+    if not (0 < value <= 1 if one else 0 < value < 1):
+        percent = f": percent? that is {value / 100:g}" if 1 < value <= 100 else ""
+        raise UsageError(
+            f"{option}: found {value:g}; allowed: {what}, above 0, {'up to' if one else 'below'} 1{percent}"
+        )
+    return value
+
+
+def source_of(given: str, form: Form, options: Mapping[str, Any]) -> Source:
+    """Return the points of a CSV file, or of what has been run of a suite. Raises: FitError, UsageError."""
+    return _of_file(given, form, options) if is_file(given) else _of_suite(given, form, options)
+
+
+_OF_SUITES = {
+    "method": "--method", "keyword": "-k", "sparsity": "--sparsity", "seeds": "--seeds", "limit": "--limit",
+    "scorer": "--scorer",
+}  # fmt: skip
+_OF_FILES = {"column": "--column", "architecture": "--architecture", "dataset": "--dataset"}
+
+
+def _refuse(given: str, options: Mapping[str, Any], wrong: Mapping[str, str], what: str) -> None:
+    for name, option in wrong.items():
+        if options.get(name):
+            raise UsageError(f"{option} is for {what}; {given} is none")
+
+
+def _of_file(path: str, form: Form, options: Mapping[str, Any]) -> Source:
+    from prunebench.scaling.files import read_points
+
+    _refuse(path, options, _OF_SUITES, "a suite")
+    points = read_points(path, form, assigned(options["column"], "--column", "NAME=COLUMN of the file"))
+    return Source(points, _family_of(options), path, ())
+
+
+def _family_of(options: Mapping[str, Any]) -> Family | None:
+    """Return the family that --architecture and --dataset name, for a file that says nothing of it."""
+    from prunebench.scaling.law import Family
+
+    architecture, dataset = options["architecture"], options["dataset"]
+    if not architecture and not dataset:
+        return None
+    if not (architecture and dataset):
+        raise UsageError(
+            "--architecture and --dataset go together: the data say what the network takes and gives"
+        )
+    host = _host(options)
+    component = host.get("architectures", architecture)
+    scales = tuple(name for name in ("depth", "width") if name in component.parameters)
+    described = host.dataset(dataset).description(Path(request_of("", dict(options)).data))
+    fixed = {name: value for name, value in component.parameters.items() if name not in scales}
+    return Family(component.name, fixed, scales, tuple(described.shape), described.classes)
+
+
+def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
+    from prunebench.cli._damage import say_damaged
+    from prunebench.cli._suite_plan import suite_plan
+    from prunebench.inventory.family import measured_points
+    from prunebench.inventory.snapshot import Snapshot
+
+    _refuse(suite, options, _OF_FILES, "a file of points")
+    shown = suite_plan(suite, dict(options))
+    measured = measured_points(
+        shown.plan,
+        Snapshot(shown.plan, shown.store),
+        shown.cells,
+        options["method"],
+        _Examples(suite, options),
+        needs_unpruned="error_unpruned" in form.columns,
+    )
+    say_damaged(shown.store)
+    described = shown.plan.suite
+    about = (
+        f"{described['name']}, version {described.get('version')}: {measured.method} on {measured.dataset}"
+    )
+    return Source(measured.points, measured.family, about, measured.left)
+
+
+class _Examples:
+    """Says how many training examples a data set has; loads the plugins when it is first asked."""
+
+    def __init__(self, suite: str, options: Mapping[str, Any]) -> None:
+        self._suite, self._options = suite, options
+        self._host: Host | None = None
+
+    def __call__(self, dataset: str, split: str) -> float:
+        from prunebench.host.datasets import examples_of, number_of_examples, whole_of
+        from prunebench.plan.facts import training_examples
+
+        self._host = self._host or _host(self._options, self._suite)
+        root = Path(request_of(self._suite, dict(self._options)).data)
+        train = self._host.dataset(whole_of(dataset)).description(root).train
+        part = examples_of(dataset)
+        number = train if part is None else int(number_of_examples(part, train, dataset))
+        return float(training_examples(number, split))
+
+
+def counter(law: Law, options: Mapping[str, Any]) -> Counter:
+    """Return what says how many prunable weights a member has: as measured, else by building it.
+
+    A network is built of shapes alone, without weights; torch is imported for the first one.
+
+    Raises: UsageError for a depth or width that the architecture has not.
+    """
+    built: dict[tuple[float, float], int | None] = {}
+    measured: dict[tuple[float, float], int] = {}
+    if "prunable" in law.points.extra:
+        mine = law.networks
+        for depth, width, there in zip(mine.depth, mine.width, mine.extra["prunable"], strict=True):
+            measured[float(depth), float(width)] = round(float(there))
+    hosts: list[Host] = []
+
+    def count(depth: float, width: float) -> int | None:
+        known = [value for key, value in measured.items() if _same(key, (depth, width))]
+        if known or law.family is None:
+            return known[0] if known else None
+        if (depth, width) not in built:
+            hosts.extend([] if hosts else [_host(options)])
+            built[depth, width] = _built(hosts[0], law.family, {"depth": depth, "width": width})
+        return built[depth, width]
+
+    return count
+
+
+def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    pairs = zip(one, other, strict=True)
+    return all(a == b or (a != a and b != b) or abs(a - b) <= 1e-9 * abs(a) for a, b in pairs)
+
+
+def _built(host: Host, family: Family, scales: Mapping[str, float]) -> int:
+    import torch
+
+    from prunebench.pruning.prunable import prunable_weights
+
+    component = host.get("architectures", family.architecture)
+    for name, value in scales.items():
+        if value == value and name not in family.scales:
+            raise FitError(
+                f"architecture '{family.architecture}' has no {name}; it has: {', '.join(family.scales)}"
+            )
+    own = component.parameters
+    sized = {name: _like(scales[name], own[name]) for name in family.scales}
+    parameters = {**family.parameters, **sized}
+    with torch.device("meta"):
+        module = component.build(tuple(family.input), family.classes, **parameters)
+    chosen = dict(family.prunable)
+    weights = prunable_weights(
+        module, of=chosen.get("of", "weights"), except_=tuple(chosen.get("except", ()))
+    )
+    return sum(weight.numel() for weight in weights.values())
+
+
+def _like(value: float, default: Any) -> Any:
+    """Return a number as an architecture takes it: whole where its default is whole, else as it is."""
+    return int(value) if isinstance(default, int) and float(value).is_integer() else value

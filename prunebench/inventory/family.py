@@ -1,0 +1,207 @@
+"""The points of a law from a store's records: a row a finished cell of one method on a family of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from prunebench.errors import FitError, nearest
+from prunebench.host.datasets import spell_dataset, whole_of
+from prunebench.inventory.snapshot import Snapshot
+from prunebench.plan.cells import PlannedCell
+from prunebench.plan.params import RecordedCell, RecordParams
+from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
+from prunebench.scaling.law import Family
+from prunebench.scaling.points import Points, points_of
+from prunebench.scaling.unpruned import with_unpruned
+
+__all__ = ["Measured", "measured_points"]
+
+_SCALES = ("depth", "width")
+"""Parameters of an architecture in which the members of a family differ."""
+
+_MUST_AGREE = {
+    "architecture": "architecture", "dataset": "data set", "split": "split", "recipe": "recipe",
+    "find": "find changes", "score_at": "pruning step",
+}  # fmt: skip
+"""What the cells of a law agree in, and what it is called."""
+
+
+class Measured(NamedTuple):
+    """Points of a family, which family it is, of what method, and what was left out."""
+
+    points: Points
+    family: Family
+    method: str
+    dataset: str
+    left: Sequence[str]
+
+
+@uncollected()
+def measured_points(
+    plan: Plan,
+    snapshot: Snapshot,
+    cells: Sequence[PlannedCell],
+    method: str | None,
+    examples_of: Callable[[str, str], float],
+    *,
+    needs_unpruned: bool = True,
+) -> Measured:
+    """Return the points of the cells that have a record, with the unpruned networks of the same family.
+
+    The error is 1 − correct / examples. `parameters` and `prunable` are the prunable weights, `nonzero` those
+    that the mask keeps. A diverged run is no point of a law: it is left out and counted.
+
+    method: as a leaderboard spells it, "imp" or "snip + shuffle"; None where the cells have but one
+    examples_of: of a data set's spelling and a split, how many training examples there are
+
+    Raises: FitError where the cells are of several methods, data sets or the like, or nothing is there.
+    """
+    chosen = _of_method(cells, method)
+    name = _method(chosen[0])
+    _check_alike(plan, chosen)
+    networks = {_network(_cell(plan, cell)) for cell in chosen}
+    dense = [
+        cell
+        for cell in plan.cells
+        if not _pruned(plan, cell)
+        and _network(_cell(plan, cell)) in networks
+        and cell.labels.get("recipe") == chosen[0].labels.get("recipe")
+    ]
+    rows = [
+        row
+        for cell in {cell.key: cell for cell in (*dense, *chosen)}.values()
+        if (row := _row(plan, snapshot, cell))
+    ]
+    done = [row for row in rows if "error" in row]
+    if not done:
+        raise FitError(f"no cell of {name} has a result yet: `prunebench run` makes them")
+    sizes = {key: examples_of(*key) for key in {(row["dataset"], row["split"]) for row in done}}
+    columns = {
+        **{field: [row[field] for row in done] for field in _FIELDS},
+        "examples": [min(sizes[row["dataset"], row["split"]], row["limit"]) for row in done],
+    }
+    points = with_unpruned(points_of(columns), needed=False)
+    points, left = _complete(points, needs_unpruned)
+    missing = len({cell.key for cell in (*dense, *chosen)}) - len(rows)
+    diverged = len(rows) - len(done)
+    said = [(missing, "no result yet"), (diverged, "diverged"), (left, "no unpruned network beside it yet")]
+    example = _cell(plan, chosen[0])
+    return Measured(
+        points,
+        _family(plan, chosen[0], example),
+        name,
+        whole_of(example.dataset),
+        [f"{count:,} left out: {why}" for count, why in said if count],
+    )
+
+
+_FIELDS = ("density", "error", "depth", "width", "seed", "parameters", "prunable", "nonzero")
+
+
+def _complete(points: Points, needs_unpruned: bool) -> tuple[Points, int]:
+    known = ~np.isnan(points.error_unpruned) if needs_unpruned else np.ones(len(points), dtype=np.bool_)
+    if not known.any():
+        raise FitError(
+            "no network has its unpruned error yet: `prunebench run` makes the cells of method none"
+        )
+    return points.rows(known), int((~known).sum())
+
+
+def _cell(plan: Plan, cell: PlannedCell) -> RecordedCell:
+    return plan.jobs[cell.key].params_as(RecordParams).cell
+
+
+def _pruned(plan: Plan, cell: PlannedCell) -> bool:
+    return _cell(plan, cell).form is not None
+
+
+def _method(cell: PlannedCell) -> str:
+    ablations = cell.labels.get("ablations", "")
+    return " + ".join([cell.labels.get("method", ""), *(ablations.split("+") if ablations else [])])
+
+
+def _of_method(cells: Sequence[PlannedCell], method: str | None) -> Sequence[PlannedCell]:
+    names = dict.fromkeys(_method(cell) for cell in cells if cell.density != "1")
+    if method is None:
+        if len(names) > 1:
+            raise FitError(f"the cells are of {len(names)} methods; say --method: {', '.join(names)}")
+        if not names:
+            raise FitError("no pruned network is among the cells")
+        method = next(iter(names))
+    wanted = " + ".join(part.strip() for part in method.split("+"))
+    if wanted not in names:
+        raise FitError(f"no cell is of method '{method}'{nearest(wanted, names)}")
+    return [cell for cell in cells if cell.density != "1" and _method(cell) == wanted]
+
+
+def _check_alike(plan: Plan, cells: Iterable[PlannedCell]) -> None:
+    """Raises: FitError where the cells differ in more than what a law speaks of."""
+    values: dict[str, dict[str, None]] = {name: {} for name in _MUST_AGREE}
+    for cell in {id(cell.labels): cell for cell in cells}.values():
+        recorded = _cell(plan, cell)
+        labels = {**cell.labels, "architecture": _alike(recorded), "dataset": whole_of(recorded.dataset)}
+        for name in _MUST_AGREE:
+            values[name].setdefault(labels.get(name, ""))
+    for name, several in values.items():
+        if len(several) > 1:
+            listed = ", ".join(repr(one) if one else "none" for one in list(several)[:6])
+            raise FitError(
+                f"the cells are of {len(several)} {_plural(_MUST_AGREE[name], name)}: {listed}; "
+                f"a law is of one: choose with -k"
+            )
+
+
+def _plural(text: str, name: str) -> str:
+    return text if name == "find" else f"{text}s"
+
+
+def _alike(cell: RecordedCell) -> str:
+    """Return an architecture's spelling without what the members of a family differ in."""
+    parameters = cell.architecture["parameters"].items()
+    return spell_dataset(cell.architecture["name"], {n: value for n, value in parameters if n not in _SCALES})
+
+
+def _network(cell: RecordedCell) -> tuple[str, str, str]:
+    return repr(sorted(cell.architecture["parameters"].items())), cell.dataset, cell.split
+
+
+def _row(plan: Plan, snapshot: Snapshot, cell: PlannedCell) -> Mapping[str, Any] | None:
+    """Return a cell's row; without an error where its run diverged; None where it has no result."""
+    record = snapshot.result(cell.key)
+    if record is None:
+        return None
+    if record.result["outcome"] != "finished":
+        return {"outcome": record.result["outcome"]}
+    recorded, test = _cell(plan, cell), record.result["test"]
+    parameters = recorded.architecture["parameters"]
+    return {
+        "density": float(cell.density),
+        "error": 1 - test["correct"] / test["examples"],
+        "seed": cell.seed,
+        "dataset": recorded.dataset,
+        "split": recorded.split,
+        "limit": recorded.recipe.get("limit") or float("inf"),
+        "parameters": cell.prunable,
+        "prunable": cell.prunable,
+        "nonzero": (record.result.get("mask") or {}).get("kept", cell.prunable),
+        **{name: float(parameters.get(name, float("nan"))) for name in _SCALES},
+    }
+
+
+def _family(plan: Plan, cell: PlannedCell, recorded: RecordedCell) -> Family:
+    use = next(job.params.network for key in (cell.key, *plan.ancestors(cell.key))
+               if (job := plan.jobs[key]).params.network is not None)  # fmt: skip
+    parameters = recorded.architecture["parameters"]
+    form = recorded.form or {}
+    return Family(
+        architecture=use.name,
+        parameters={name: value for name, value in parameters.items() if name not in _SCALES},
+        scales=tuple(name for name in _SCALES if name in parameters),
+        input=tuple(use.input),
+        classes=use.classes,
+        prunable=form.get("prunable") or {"of": "weights", "except": []},
+    )

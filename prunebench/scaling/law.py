@@ -1,0 +1,156 @@
+"""A fitted law with what it takes to ask it: unpruned networks, family, points (imports no torch)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from prunebench.errors import FitError, UsageError
+from prunebench.scaling.fit import Fit, fit
+from prunebench.scaling.form import Form
+from prunebench.scaling.points import Floats, Points, points_of
+from prunebench.scaling.unpruned import unpruned_rows
+
+__all__ = ["Family", "Law", "law_of", "unpruned_fit"]
+
+KIND = "scaling-fit"
+SCHEMA = 1
+
+UNPRUNED = ("unpruned", "unpruned-size")
+"""Forms of the unpruned error, the first that the points determine is taken."""
+
+_COLUMNS = ("density", "error", "error_unpruned", "depth", "width", "examples", "network", "seed")
+
+
+@dataclass(frozen=True)
+class Family:
+    """Which networks the members are: what it takes to build one of any depth and width."""
+
+    architecture: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What all members share."""
+    scales: Sequence[str] = ("depth", "width")
+    """The parameters in which they differ."""
+    input: Sequence[int] = ()
+    classes: int = 0
+    prunable: Mapping[str, Any] = field(default_factory=lambda: {"of": "weights", "except": []})
+
+
+@dataclass(frozen=True)
+class Law:
+    """A fit, that of the unpruned networks beside it, and the points that both are of."""
+
+    fit: Fit
+    points: Points
+    unpruned: Fit | None = None
+    """The law of the unpruned error by size and data; None where the points do not determine one."""
+    family: Family | None = None
+    about: str = ""
+    """Of what the points are, in a few words."""
+    proxy: bool = False
+    """True if `parameters` are depth · width², because nobody said how many there are."""
+    said: Sequence[str] = ()
+    """What was left out, and what is not known."""
+
+    @cached_property
+    def networks(self) -> Points:
+        """A row a network, unpruned."""
+        return unpruned_rows(self.points)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the law as plain JSON values; `law_of` reads them back."""
+        columns = {name: _listed(getattr(self.points, name)) for name in _COLUMNS}
+        return {
+            "schema": SCHEMA,
+            "kind": KIND,
+            "about": self.about,
+            "said": list(self.said),
+            "fit": json.loads(self.fit.to_json()),
+            "unpruned": None if self.unpruned is None else json.loads(self.unpruned.to_json()),
+            "family": None if self.family is None else asdict(self.family),
+            "proxy": self.proxy,
+            "columns": columns | {name: _listed(values) for name, values in self.points.extra.items()},
+        }
+
+
+def law_of(text: str, where: str, forms: Mapping[str, Form]) -> Law:
+    """Return the law that `prunebench fit -o` wrote. Raises: FitError for what is none."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise FitError(f"{where}: not JSON: {error}") from error
+    if not isinstance(value, dict) or value.get("kind") != KIND:
+        raise FitError(f"{where}: found no fit; allowed: a file that `prunebench fit … -o FILE` wrote")
+    if value.get("schema") != SCHEMA:
+        raise FitError(f"{where}: schema {value.get('schema')!r} is not known here; allowed: {SCHEMA}")
+    try:
+        return _law(value, forms)
+    except FitError as error:
+        raise FitError(f"{where}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise FitError(f"{where}: damaged ({type(error).__name__}: {error})") from error
+
+
+def _law(value: Mapping[str, Any], forms: Mapping[str, Form]) -> Law:
+    columns = {
+        name: [np.nan if one is None else float(one) for one in values]
+        for name, values in value["columns"].items()
+    }
+    for name in sorted({"density", "error", "error_unpruned", "network"} - set(columns)):
+        raise FitError(f"column '{name}' is missing")
+    unpruned, family = value["unpruned"], value["family"]
+    return Law(
+        fit=Fit.from_json(json.dumps(value["fit"]), forms),
+        points=points_of(columns),
+        unpruned=None if unpruned is None else Fit.from_json(json.dumps(unpruned), forms),
+        family=None if family is None else Family(**family),
+        about=str(value["about"]),
+        proxy=bool(value["proxy"]),
+        said=tuple(map(str, value["said"])),
+    )
+
+
+def _listed(values: Any) -> list[Any]:
+    return [None if one != one else one for one in values.tolist()]
+
+
+def with_size(points: Points) -> tuple[Points, bool]:
+    """Return the points with `parameters`, and True where these are depth · width² for want of a count."""
+    if "parameters" in points.extra:
+        return points, False
+    if "prunable" in points.extra:
+        return points.changed(parameters=points.extra["prunable"]), False
+    return points.changed(parameters=proxy(points)), True
+
+
+def proxy(points: Points) -> Floats:
+    """Return depth · width², which weights are nearly proportional to; what is unknown counts as 1."""
+    depth, width = np.nan_to_num(points.depth, nan=1.0), np.nan_to_num(points.width, nan=1.0)
+    return depth * width**2
+
+
+def unpruned_fit(
+    points: Points, forms: Mapping[str, Form], names: Sequence[str] = UNPRUNED, **options: Any
+) -> tuple[Fit | None, str]:
+    """Return the law of the unpruned error, or None and why there is none.
+
+    The first of the forms is taken that the networks determine: with more networks than coefficients, of more
+    than one size.
+    """
+    why, networks = "", unpruned_rows(points)
+    for name in names:
+        if name not in forms:
+            continue
+        try:
+            if len(networks) <= len(forms[name].coefficients):
+                count = len(forms[name].coefficients)
+                raise FitError(f"{len(networks)} networks cannot tell the {count} coefficients of {name}")
+            return fit(forms[name], networks, **options), ""
+        except (FitError, UsageError) as error:
+            why = str(error)
+    return None, why
