@@ -117,6 +117,8 @@ class RunPlugin:
         """
         self._at_work.add(node)
         self._has_been_read = True
+        if self._config is not None:
+            pytest_private.let_in(self._config, node)
         if self._workers and len(self._at_work) >= self._workers and not self._begun:
             self._begun = True
             try:
