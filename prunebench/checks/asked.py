@@ -74,7 +74,12 @@ def _given(asked: str | QuantityTable) -> dict[str, Any]:
 def parameters_of(asked: str | QuantityTable, quantity: Any) -> dict[str, Any]:
     """Return the parameters that are given, the one behind the colon among them."""
     _, colon, path = _spelled(asked).partition(":")
-    return {quantity.path: path, **_given(asked)} if colon else _given(asked)
+    return {_behind(quantity): path, **_given(asked)} if colon else _given(asked)
+
+
+def _behind(quantity: Any) -> str:
+    """Return the parameter that stands behind a colon; "" where none may."""
+    return str(quantity.path or quantity.option)
 
 
 def axis_of(asked: str | QuantityTable, quantity: Any) -> str:
@@ -107,9 +112,13 @@ def wrong(asked: str | QuantityTable, host: Components) -> Faults:
         return
     quantity = host.get("quantities", name)
     values, given = parameters_of(asked, quantity), _given(asked)
-    if ":" in spelled and (not quantity.path or quantity.path in given):
+    if ":" in spelled and (not _behind(quantity) or _behind(quantity) in given):
         yield at, f"found {show(spelled)}; allowed: {show(name)}"
         return
+    chosen = values.get(quantity.option)
+    if quantity.option and chosen is not None and chosen not in quantity.choices:
+        text = f"found {show(chosen)}{nearest(str(chosen), quantity.choices)}"
+        yield (quantity.option,) if quantity.option in given else at, text
     if quantity.path and (fault := _wrong_path(_path_of(asked, quantity), quantity, host)):
         yield (quantity.path,) if quantity.path in given else at, fault
     defaults = quantity.parameters

@@ -45,6 +45,10 @@ class Curves:
     """(R, S): how much a resample weighs each seed, in sum S; perhaps below zero. The first one is all 1."""
     measures: Mapping[str, Floats] = field(default_factory=dict)
     """"layer-sparsity.early" → (P, S): the numbers of measures, by the measure's name and the field's."""
+    scales: Mapping[str, float] = field(default_factory=dict)
+    """What the setting's network is in its family: depth, width, examples, prunable; those that it has."""
+    relatives: tuple[Curves, ...] = ()
+    """The same method's whole curves in the other networks of the family, whatever the check's settings."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -53,6 +57,7 @@ class Curves:
                 object.__setattr__(self, each.name, _read_only(value))
         numbers = {name: _read_only(values) for name, values in self.measures.items()}
         object.__setattr__(self, "measures", MappingProxyType(numbers))
+        object.__setattr__(self, "scales", MappingProxyType(dict(self.scales)))
 
     def at(self, places: Sequence[int] | npt.NDArray[np.intp]) -> Curves:
         """Return the curves at these places alone (indices), in their order."""

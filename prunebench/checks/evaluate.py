@@ -20,6 +20,7 @@ from prunebench.checks.frozen import thawed_checks
 from prunebench.checks.gather import steps_of
 from prunebench.checks.grammar import Check
 from prunebench.checks.judge import ALPHA
+from prunebench.checks.kin import scales_of
 from prunebench.checks.lanes import Table
 from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
 from prunebench.checks.quantified import asked_by
@@ -128,6 +129,7 @@ def _asking(
         margins=margins,
         dense=baselines.none,
         step=steps_of(suite),
+        scales=scales_of(suite),
     )
     spans = Spans(cells, baselines, margins)
     return Asking({check.name: check for check in checks}, table, spans, quantities)

@@ -12,6 +12,7 @@ import pandas as pd
 from prunebench.analysis.table import distinct
 from prunebench.checks.curves import Bools, Curves
 from prunebench.checks.gather import Step, curves_of, step_of
+from prunebench.checks.kin import Scales, with_kin
 from prunebench.checks.layout import Layout, Line, codes
 from prunebench.checks.measured import Measured, measured
 
@@ -71,12 +72,13 @@ class Table:
         margins: float | Mapping[str, float] | None = None,
         dense: str = "none",
         step: Step = step_of,
+        scales: Scales | None = None,
     ) -> None:
         self.dense = dense
         cells = cells.reset_index(drop=True)
         layout = Layout(distinct(cells))
         numbers = measured(layout, measures, fields)
-        curves = curves_of(layout, numbers, margins=margins, dense=dense, step=step)
+        curves = with_kin(curves_of(layout, numbers, margins=margins, dense=dense, step=step), scales or {})
         self.lanes = _lanes(layout, numbers, curves, _matrices(layout, cells))
         self.variants: dict[tuple[tuple[str, ...], str, str], dict[str, Lane]] = {}
         """By family, method and ablations, then by find changes."""

@@ -20,7 +20,7 @@ from prunebench.checks.cells import Cells, Selection
 from prunebench.checks.grammar import Check, Place
 from prunebench.reading.cursor import Cursor
 
-__all__ = ["axis", "quantities_known", "every_cells", "measures"]
+__all__ = ["axis", "quantities_known", "every_cells", "measures", "reads_kin"]
 
 
 def asked_by(check: Check) -> list[tuple[Place, str | QuantityTable, list[tuple[Place, Selection]]]]:
@@ -32,6 +32,13 @@ def asked_by(check: Check) -> list[tuple[Place, str | QuantityTable, list[tuple[
         if side.quantity is not None
     ]
     return [(("quantity",), check.quantity, plain or check.sides[:0]), *own]
+
+
+def reads_kin(check: Check, host: Components) -> bool:
+    """True if a quantity of the check reads the networks of a family beside its own."""
+    if check.group:
+        return False
+    return any(host.get("quantities", name_of(asked)).kin for _, asked, _ in asked_by(check))
 
 
 def axis(check: Check, host: Components) -> str:

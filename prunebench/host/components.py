@@ -322,14 +322,12 @@ class Diagnostic(Component):
 class Quantity(Component):
     """What a check compares: numbers read off a method's curves in one setting.
 
-    `function(curves, **parameters)` gets a `prunebench.Curves` of the places in the check's range: P
-    places × S seeds, with R resamples of the seeds. It returns float64 numbers; NaN where a missing result
-    decides.
+    `function(curves, **parameters)` gets a `prunebench.Curves` of the places in the check's range: P places ×
+    S seeds, R resamples of the seeds. It returns float64 numbers; NaN where a missing result decides.
     `inference` says which numbers, and so how a claim about them is judged:
 
     - "seeds": S numbers, one a seed, over all the places (paired t test);
-    - "curve": R numbers, one a resample, such as the end of its mean curve; each depends on that row of
-      `curves.weights` alone (bounds by `tests` of each value, else by resamples);
+    - "curve": R numbers, one a resample, of that row of `curves.weights` alone (`tests`, else resamples);
     - "counts": P × S numbers, yes (1) or no (0) for each run (exact binomial).
 
     Keyword-only arguments of the function are the quantity's parameters; those without a default have to be
@@ -340,14 +338,18 @@ class Quantity(Component):
     function: Callable[..., Any]
     inference: Literal["seeds", "curve", "counts"]
     axis: str = ""
-    """What the curve is read along, "sparsity" or "score_at", or the parameter that says which of them.
-
-    Along "sparsity" there is one number for a whole range; along "score_at" every pruning step is meant."""
+    """What the curve is read along, or the parameter that says which: "sparsity" (one number for a range) or
+    "score_at" (every pruning step is meant)."""
     selections: tuple[str, ...] = ()
     field: str = ""
     """The parameter that names one field of a measure; suites may spell it behind a colon, `NAME:FIELD`."""
     fields: str = ""
     """The same for a parameter that names several fields, `*` standing for any name."""
+    option: str = ""
+    """The parameter that takes one of `choices`; suites may spell it behind a colon, `NAME:VALUE`."""
+    choices: tuple[str, ...] = ()
+    kin: bool = False
+    """True if it reads the family of networks: `curves.scales` and `curves.relatives` are there then."""
     points: bool = False
     """True if the numbers are points of accuracy: the margin of a check is the setting's δ unless given."""
     version: str | None = None

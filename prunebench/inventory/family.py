@@ -11,6 +11,7 @@ from prunebench.errors import FitError, nearest
 from prunebench.host.datasets import spell_dataset, whole_of
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
+from prunebench.plan.kin import SCALED
 from prunebench.plan.params import RecordedCell, RecordParams
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
@@ -19,9 +20,6 @@ from prunebench.scaling.points import Points, points_of
 from prunebench.scaling.unpruned import with_unpruned
 
 __all__ = ["Measured", "measured_points"]
-
-_SCALES = ("depth", "width")
-"""Parameters of an architecture in which the members of a family differ."""
 
 _MUST_AGREE = {
     "architecture": "architecture", "dataset": "data set", "split": "split", "recipe": "recipe",
@@ -162,7 +160,7 @@ def _plural(text: str, name: str) -> str:
 def _alike(cell: RecordedCell) -> str:
     """Return an architecture's spelling without what the members of a family differ in."""
     parameters = cell.architecture["parameters"].items()
-    return spell_dataset(cell.architecture["name"], {n: value for n, value in parameters if n not in _SCALES})
+    return spell_dataset(cell.architecture["name"], {n: value for n, value in parameters if n not in SCALED})
 
 
 def _network(cell: RecordedCell) -> tuple[str, str, str]:
@@ -188,7 +186,7 @@ def _row(plan: Plan, snapshot: Snapshot, cell: PlannedCell) -> Mapping[str, Any]
         "parameters": cell.prunable,
         "prunable": cell.prunable,
         "nonzero": (record.result.get("mask") or {}).get("kept", cell.prunable),
-        **{name: float(parameters.get(name, float("nan"))) for name in _SCALES},
+        **{name: float(parameters.get(name, float("nan"))) for name in SCALED},
     }
 
 
@@ -199,8 +197,8 @@ def _family(plan: Plan, cell: PlannedCell, recorded: RecordedCell) -> Family:
     form = recorded.form or {}
     return Family(
         architecture=use.name,
-        parameters={name: value for name, value in parameters.items() if name not in _SCALES},
-        scales=tuple(name for name in _SCALES if name in parameters),
+        parameters={name: value for name, value in parameters.items() if name not in SCALED},
+        scales=tuple(name for name in SCALED if name in parameters),
         input=tuple(use.input),
         classes=use.classes,
         prunable=form.get("prunable") or {"of": "weights", "except": []},

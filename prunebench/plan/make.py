@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench import smoke
 from prunebench.checks.frozen import STEP, frozen_checks
+from prunebench.checks.kin import SCALES
+from prunebench.checks.quantified import reads_kin
 from prunebench.checks.reported import reported_rows
 from prunebench.errors import UsageError
 from prunebench.plan.builder import Builder
 from prunebench.plan.cells import plan_cells
+from prunebench.plan.kin import scales
 from prunebench.plan.plan import Plan
 from prunebench.plan.refusals import Refusals
 from prunebench.plan.uncollected import uncollected
@@ -65,6 +68,8 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         described["examples"].setdefault(cell.dataset, {})[cell.split] = cell.recipe.limited(data.evaluated)
     if suite.checks:
         described["steps"] = _steps(cells, builder)
+    if any(reads_kin(check, host) for check in suite.checks):
+        described[SCALES] = scales(planned, builder)
     return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,9 +16,38 @@ from prunebench.scaling.fit import Fit, fit, prepared
 from prunebench.scaling.form import Form
 from prunebench.scaling.points import Bools, Floats, Ints, Points
 
-__all__ = ["HeldOut", "Needed", "enough", "extrapolated", "leave_one_network_out", "points_needed"]
+__all__ = [
+    "HeldOut",
+    "Needed",
+    "each_network",
+    "enough",
+    "extrapolated",
+    "leave_one_network_out",
+    "points_needed",
+]
 
 _NONE: Mapping[str, float] = {}
+
+
+def each_network(
+    form: Form,
+    points: Points,
+    *,
+    fixed: Mapping[str, float] = _NONE,
+    loss: str = "relative-squares",
+    starts: int = 20,
+) -> dict[int, Fit]:
+    """Return the fit of a form to each network alone, by the network's number.
+
+    Of Eq. 1 of Rosenfeld et al. 2021 its gamma and error_up are alike over a family. Networks that a fit of
+    their own is refused for, with too few densities say, are left out.
+    """
+    made = {}
+    for network in np.unique(points.network):
+        with suppress(FitError):
+            own = points.rows(points.network == network)
+            made[int(network)] = fit(form, own, fixed=fixed, loss=loss, starts=starts)
+    return made
 
 
 @dataclass(frozen=True)

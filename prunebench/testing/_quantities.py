@@ -46,7 +46,7 @@ def check_quantity(quantity: Quantity) -> None:
     who = ensure_common(quantity)
     function = quantity.function
     ensure(callable(function), f"{who}: its function is a {type(function).__name__}; a function is wanted")
-    given = (*quantity.selections, *filter(None, [quantity.path]))
+    given = (*quantity.selections, *filter(None, [quantity.path, quantity.option]))
     axes = AXES if quantity.axis not in ("", *AXES) else (None,)
     for name in quantity.required:
         known = name in given or name == quantity.axis
@@ -159,12 +159,14 @@ def _sample(steps: tuple[float, ...], name: str) -> Curves:
 
 
 def _arguments(quantity: Quantity, axis: str | None, curves: Curves) -> Iterator[dict[str, Any]]:
-    """Yield parameters that a suite may give: the axis, fields of the sample, curves of another method."""
+    """Yield parameters that a suite may give: axis, fields, the first choice, curves of another method."""
     rest: dict[str, Any] = {} if axis is None else {quantity.axis: axis}
     if quantity.field:
         rest[quantity.field] = _FIELDS[0]
     if quantity.fields:
         rest[quantity.fields] = "layer-sparsity.layers.*.sparsity"
+    if quantity.option:
+        rest[quantity.option] = quantity.choices[0]
     steps = tuple(dict.fromkeys(curves.steps.tolist()))
     for others in (steps, (float("nan"),)):
         selected = {name: _sample(others, name) for name in quantity.selections}

@@ -340,3 +340,30 @@ def test_a_suite_of_which_nothing_was_run_is_told(place: Place) -> None:
     place.write("scaled.toml", SCALED)
     said = refused(place, "fit", "scaled.toml", "--method", "random", "--no-plugins")
     assert "no cell of random has a result yet: `prunebench run` makes them" in said
+
+
+def test_a_member_of_a_file_that_was_not_trained_is_predicted_by_its_size(folder: Place) -> None:
+    """Its weights are those of the architecture that is named; its unpruned error follows by their number."""
+    folder.call("fit", "family.csv", "--starts", "8", "--architecture", "cifar-resnet",
+                "--dataset", "cifar10", "--no-plugins", "-o", "resnets.json")  # fmt: skip
+    answer = folder.json(
+        "predict", "resnets.json", "--depth", "26", "--width", "0.5", "--density", "0.1", "--no-plugins"
+    )
+    network = answer["network"]
+    assert network["source"] == "by the law of unpruned networks"
+    assert network["prunable"] == sum(
+        [
+            27 * 8,
+            8 * 8 * 8 * 9,
+            8 * 16 * 9 + 7 * 16 * 16 * 9 + 8 * 16,
+            16 * 32 * 9 + 7 * 32 * 32 * 9 + 16 * 32,
+            320,
+        ]
+    )
+    (row,) = answer["rows"]
+    assert row["low"] < row["error"] < row["high"]
+    assert row["error"] == pytest.approx(law(0.1, network["error_unpruned"], 26, 0.5), rel=1e-5)
+    said = refused(
+        folder, "predict", "resnets.json", "--depth", "21", "--width", "1", "--density", "0.1", "--no-plugins"
+    )
+    assert "depth = 21; allowed: 6B + 2" in said

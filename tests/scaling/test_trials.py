@@ -16,7 +16,14 @@ from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.noise import dips, seed_noise
 from prunebench.scaling.points import Points
 from prunebench.scaling.resampling import bootstrap
-from prunebench.scaling.trials import Needed, enough, extrapolated, leave_one_network_out, points_needed
+from prunebench.scaling.trials import (
+    Needed,
+    each_network,
+    enough,
+    extrapolated,
+    leave_one_network_out,
+    points_needed,
+)
 
 FORMS = Host.builtin_forms()
 
@@ -36,6 +43,20 @@ def joined(parts: list[Points]) -> Points:
     names = ("density", "error", "error_unpruned", "depth", "width", "examples", "network")
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Points(**columns, seed=np.repeat(np.arange(len(parts)), len(parts[0])))
+
+
+def test_each_network_has_the_slope_and_plateau_of_its_family() -> None:
+    """Eq. 1 on each alone; p is the family's, divided by depth^phi · width^psi. One with two points has no fit."""
+    whole = family([8, 20], [1 / 8, 1], [1], 45)
+    few = (whole.depth == 20) & (whole.width == 1) & (whole.density < 0.8)
+    made = each_network(FORMS["rosenfeld-network"], whole.rows(~few), starts=3)
+    assert len(made) == 3
+    for network, law in made.items():
+        row = int(np.flatnonzero(whole.network == network)[0])
+        p = LAW["p"] * whole.depth[row] ** -LAW["phi"] * whole.width[row] ** -LAW["psi"]
+        assert law.parameters == pytest.approx(
+            {**{k: LAW[k] for k in ("error_up", "gamma")}, "p": p}, rel=1e-5
+        )
 
 
 def test_each_network_is_predicted_by_a_fit_to_all_others() -> None:

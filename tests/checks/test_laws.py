@@ -1,0 +1,107 @@
+"""The quantity `fit`: a law of the whole family of networks, at each seed."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from prunebench_plugins.quantities import prunebench_quantities
+from reference.cells import cell, frame, suite_of
+
+from prunebench.checks.evaluate import evaluate
+from prunebench.checks.outcomes import Outcome
+
+QUANTITIES = {quantity.name: quantity for quantity in prunebench_quantities()}
+TRUTH = {"error_up": 0.85, "gamma": 0.6, "p": 2e-3, "phi": 0.9, "psi": 1.7}
+MEMBERS = list(itertools.product((8, 14), (0.5, 1.0, 2.0)))
+DENSITIES = [f"{0.8**k:.12g}" for k in range(0, 40, 3)]
+
+
+def law(density: float, unpruned: float, depth: float, width: float) -> float:
+    """Rosenfeld's Eq. 2, as printed: the modulus of a complex number."""
+    m = depth ** TRUTH["phi"] * width ** TRUTH["psi"] * density
+    ratio = (TRUTH["error_up"] / unpruned) ** (1 / TRUTH["gamma"])
+    return float(unpruned * abs((m - 1j * TRUTH["p"] * ratio) / (m - 1j * TRUTH["p"])) ** TRUTH["gamma"])
+
+
+def rows(seeds: int = 2) -> list[dict[str, Any]]:
+    """Return the cells of a family that follows the law, its seeds with unpruned errors of their own."""
+    table = []
+    for (depth, width), density, seed in itertools.product(MEMBERS, DENSITIES, range(seeds)):
+        unpruned = 0.06 + 0.02 / (depth * width) + 0.001 * seed
+        whole = density == "1"
+        error = unpruned if whole else law(float(density), unpruned, depth, width)
+        more = {"architecture": name(depth, width)}
+        table.append(cell("none" if whole else "imp", density, seed, 100 * (1 - error), **more))
+    return table
+
+
+def name(depth: int, width: float) -> str:
+    return f"net-{depth}-{width}"
+
+
+def outcome(table: list[dict[str, Any]], **check: Any) -> Outcome:
+    scales = [
+        [
+            name(depth, width),
+            "cifar10",
+            "r",
+            "test",
+            "net",
+            {"depth": depth, "width": width, "prunable": 1000},
+        ]
+        for depth, width in MEMBERS
+    ]
+    own = {
+        "name": "law",
+        "of": {"method": "imp"},
+        "where": {"architecture": name(14, 1.0)},
+        "range": "all",
+        "expect": "same",
+        "margin": 0.01,
+        **check,
+    }
+    labels = {field: table[0].get(field, "") for field in ("dataset", "recipe", "split")}
+    for row in scales:
+        row[1:4] = [labels["dataset"], labels["recipe"], labels["split"]]
+    return evaluate({**suite_of(own), "scales": scales}, frame(table), None, QUANTITIES).outcomes[0]
+
+
+@pytest.mark.parametrize("of", ["gamma", "error_up", "phi", "psi"])
+def test_a_coefficient_of_the_family_is_that_of_its_law(of: str) -> None:
+    said = outcome(rows(), quantity=f"fit:{of}", against=TRUTH[of])
+    assert said.verdict == "holds"
+    assert said.effect == pytest.approx(0, abs=1e-5)
+    assert said.n == 2
+
+
+def test_a_law_that_is_followed_has_no_error() -> None:
+    """But that it is not quite the unpruned error at density 1; another law's is larger."""
+    assert outcome(rows(), quantity="fit:sigma", against=0.0).effect == pytest.approx(0, abs=1e-3)
+    other = {"name": "fit:sigma", "form": "rosenfeld-lower", "alone": True}
+    assert (outcome(rows(), quantity=other, against=0.0).effect or 0) > 0.02
+
+
+def test_one_network_alone_has_the_family_s_gamma() -> None:
+    """By Eq. 1, whatever its size."""
+    said = outcome(rows(), quantity={"name": "fit:gamma", "alone": True}, against=TRUTH["gamma"])
+    assert said.effect == pytest.approx(0, abs=1e-4)
+
+
+def test_a_seed_that_lacks_a_network_has_no_number() -> None:
+    """The cell is of another setting than the check's: the number is lost, and the check does not hold."""
+    table = rows()
+    there = next(
+        row for row in table if row["architecture"] == name(8, 0.5) and row["density"] == DENSITIES[3]
+    )
+    there |= {"status": "missing", "correct": None, "accuracy": None}
+    said = outcome(table, quantity="fit:gamma", against=TRUTH["gamma"])
+    assert said.verdict == "undecided"
+    assert "1 of 2 seeds have no number" in " ".join(said.notes)
+
+
+def test_what_a_form_does_not_say_is_told() -> None:
+    said = outcome(rows(), quantity={"name": "fit:knee", "alone": True}, against=1.0)
+    assert said.verdict == "not run"
+    assert "'knee' is nothing that the form 'rosenfeld-network' says" in said.reason

@@ -1,0 +1,119 @@
+"""Points from anybody's CSV: what columns may be called, the unpruned error, and all that is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from prunebench.errors import FitError
+from prunebench.host.registry import Host
+from prunebench.scaling.files import read_points
+from prunebench.scaling.points import Points
+
+FORMS = Host.builtin_forms()
+
+
+def read(folder: Path, text: str, form: str = "rosenfeld", **renamed: str) -> Points:
+    path = folder / "points.csv"
+    path.write_text(text, "utf-8")
+    return read_points(str(path), FORMS[form], renamed)
+
+
+def told(folder: Path, text: str, form: str = "rosenfeld", **renamed: str) -> str:
+    """Return what is said of a file that cannot be read, without the folder."""
+    with pytest.raises(FitError) as error:
+        read(folder, text, form, **renamed)
+    return str(error.value).replace(f"{folder}/", "")
+
+
+HEAD = "depth,width,density,error"
+
+
+def test_the_unpruned_error_is_that_of_the_same_network_and_seed(tmp_path: Path) -> None:
+    """Of a seed without a row at density 1 the mean over the network's other seeds."""
+    rows = ["8,1,1,0.1,0", "8,1,0.5,0.2,0", "8,1,1,0.3,1", "8,1,0.5,0.4,1", "8,1,0.5,0.4,2", "8,2,1,0.05,0"]
+    points = read(tmp_path, "\n".join([f"{HEAD},seed", *rows]))
+    assert points.error_unpruned == pytest.approx([0.1, 0.1, 0.3, 0.3, 0.2, 0.05])
+    assert len(set(points.network.tolist())) == 2
+
+
+def test_an_unpruned_error_that_is_given_goes_before(tmp_path: Path) -> None:
+    rows = ["8,1,1,0.1,0.09", "8,1,0.5,0.2,"]
+    points = read(tmp_path, "\n".join([f"{HEAD},error_unpruned", *rows]))
+    assert points.error_unpruned == pytest.approx([0.09, 0.1])
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_columns_may_stand_in_any_order_and_have_other_names(tmp_path: Path, mark: str) -> None:
+    """Capitals, a byte order mark, empty lines, sparsity for density, subsample for examples."""
+    head = ["Width", "sparsity", "Error", "depth", "subsample", "dataset", "flops"]
+    rows = [["1", "0", "0.1", "8", "5e4", "cifar10", "7"], ["1", "0.75", "0.2", "8", "50000", "cifar10", "9"]]
+    text = "\ufeff" + "\n".join(mark.join(row) for row in [head, *rows]) + "\n\n"
+    points = read(tmp_path, text)
+    assert points.density.tolist() == [1, 0.25]
+    assert points.examples.tolist() == [5e4, 5e4]
+    assert points.extra["flops"].tolist() == [7, 9]
+    assert "dataset" not in points.extra
+
+
+def test_a_column_can_be_named(tmp_path: Path) -> None:
+    points = read(tmp_path, "l,w,d,e\n8,1,1,0.1\n", depth="l", width="w", density="d", error="e")
+    assert (points.depth[0], points.width[0], points.error[0]) == (8, 1, 0.1)
+
+
+def test_what_is_not_there_is_unknown(tmp_path: Path) -> None:
+    points = read(tmp_path, "density,error,error_unpruned\n0.5,0.2,0.1\n", "rosenfeld-network")
+    assert np.isnan([points.depth[0], points.width[0], points.examples[0]]).all()
+
+
+REFUSED: list[tuple[str, str]] = [
+    ("", "points.csv: the file is empty"),
+    (HEAD, "points.csv: no line follows the column names"),
+    ("8,1,1,0.1", "points.csv:1: found 8, 1, 1, 0.1; the first line must name the columns"),
+    ("depth,depth,density,error\n8,8,1,0.1", "points.csv:1: two columns are named 'depth'"),
+    ("depth,,density,error\n8,8,1,0.1", "points.csv:1: a column has no name"),
+    (f"{HEAD}\n8,1,1", "points.csv:2: found 3 fields; the header has 4"),
+    ("width,density,error\n1,1,0.1", "column 'depth' is missing"),
+    ("depth,width,error\n8,1,0.1", "column 'density' (or sparsity) is missing"),
+    ("depth,width,density,eror\n8,1,1,0.1", "column 'error' (or loss) is missing; did you mean 'eror'?"),
+    (f"{HEAD}\n8,1,1,0.1\n8,1,0,0.2", "points.csv:3: column 'density': found 0; allowed: the share"),
+    (f"{HEAD}\n8,1,1,0.1\n8,1,-0.5,0.2", "points.csv:3: column 'density': found -0.5"),
+    (f"{HEAD}\n8,1,100,0.1\n8,1,50,0.2", "points.csv:2: column 'density': found 100; allowed: the share of weights "
+     "that is left, above 0, up to 1 (2 of 2 are above 1: percent? divide by 100)"),
+    ("depth,width,sparsity,error\n8,1,1,0.1", "column 'sparsity': found 1; allowed: the share of weights removed"),
+    (f"{HEAD}\n8,1,1,8.3\n8,1,0.5,9.1", "points.csv:2: column 'error': found 8.3; allowed: a fraction above 0, up to "
+     "1 (2 of 2 are above 1: percent? divide by 100)"),
+    (f"{HEAD}\n8,1,1,0", "column 'error': found 0; allowed: a fraction above 0, up to 1"),
+    (f"{HEAD}\n8,1,1,-0.1", "column 'error': found -0.1"),
+    (f"{HEAD}\n8,1,1,nan", "points.csv:2: column 'error': found nan; allowed: a number"),
+    (f"{HEAD}\n8,1,1,inf", "column 'error': found inf; allowed: a number"),
+    (f"{HEAD}\n8,1,1,", "points.csv:2: column 'error': found nothing; allowed: a number"),
+    (f"{HEAD}\n8,wide,1,0.1", "points.csv:2: column 'width': found wide; allowed: a number"),
+    (f"{HEAD}\n8,0,1,0.1", "column 'width': found 0; allowed: a number above 0"),
+    (f"{HEAD}\n8,1,0.5,0.1", "has no unpruned error; allowed: a column 'error_unpruned', or a row of it at density 1"),
+    (f"{HEAD},seed\n8,1,1,0.1,0.5", "column 'seed': found 0.5; allowed: a whole number"),
+    (f"{HEAD},error_unpruned\n8,1,0.5,0.1,7", "column 'error_unpruned': found 7; allowed: a fraction"),
+    (f"{HEAD},dataset\n8,1,1,0.1,cifar10\n8,2,1,0.1,svhn", "points.csv:3: column 'dataset': found 'svhn', before it "
+     "'cifar10'; a law is of one dataset: fit them apart"),
+    (f"{HEAD},sparsity\n8,1,1,0.1,0", "'density' and 'sparsity' are both there"),
+    (f"{HEAD},loss\n8,1,1,0.1,0", "'error' and 'loss' are both error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSED, ids=[said[:50] for _, said in REFUSED])
+def test_what_cannot_be_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    assert said in told(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_bytes(b"depth\xff")
+    form: Any = FORMS["rosenfeld"]
+    with pytest.raises(FitError, match=r"points\.csv: not UTF-8: byte 0xff"):
+        read_points(str(tmp_path / "points.csv"), form)
+    with pytest.raises(FitError, match=r"pionts\.csv: no such file; did you mean '.*points\.csv'"):
+        read_points(str(tmp_path / "pionts.csv"), form)
+    with pytest.raises(FitError, match="Is a directory"):
+        read_points(str(tmp_path), form)
