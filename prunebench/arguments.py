@@ -48,6 +48,11 @@ def refuse_training(form: Form, who: str) -> None:
         raise UsageError(
             f"{who} prunes while the network trains, and prune takes the network as it is: run it in a suite"
         )
+    if form.schedule.trains_between:
+        raise UsageError(
+            f"{who} trains the network between its levels, and prune takes the network as it is: run it in a "
+            "suite"
+        )
     if form.score_at != "init" or form.find:
         raise UsageError(
             f"{who} trains the network before it scores it, and prune takes the network as it is: for a "

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from prunebench.engine.work import Work
-from prunebench.plan import Job, Plan, PlannedCell
+from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
-__all__ = ["Leftovers", "passing"]
+__all__ = ["Leftovers"]
 
 
 @dataclass
@@ -29,21 +29,16 @@ class Leftovers:
         if self.keep or self.store.keeps_states(self.plan.name):
             return
         for key in keys:
-            if not passing(self.plan.jobs[key]) or not self.store.has_artifact(key):
+            if not self.plan.passes(key) or not self.store.has_artifact(key):
                 continue
             later, readers = self.plan.later.get(key), self.plan.readers.get(key, ())
             if later is not None and later in self.left:  # the run goes on from it
                 continue
             if any(reader in self.left for reader in readers):  # spares the store a look at each
                 continue
-            if all(self.have(reader) for reader in readers):
+            if self.plan.all_read(readers, self.have):
                 self.store.drop_artifact(key)
 
     def drop_of(self, cell: PlannedCell) -> None:
         """Drop what a process that died had no time to drop of what a finished cell descends from."""
         self.drop(sorted({key for target in cell.targets for key in self.plan.ancestors(target)}))
-
-
-def passing(job: Job) -> bool:
-    """True if a job's output is only passed through: scores, and states of pruned runs."""
-    return job.kind == "score" or job.prunes

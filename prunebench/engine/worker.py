@@ -20,7 +20,7 @@ from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, NotHere, TakenOver, WorkerLost, failing
 from prunebench.engine.guarding.guard import Guard
-from prunebench.engine.leftovers import Leftovers, passing
+from prunebench.engine.leftovers import Leftovers
 from prunebench.engine.progress.telling import Telling
 from prunebench.engine.since import Since
 from prunebench.engine.work import Work
@@ -298,7 +298,7 @@ class Worker:
             at = stack.pop()
             if self.have(at):
                 work.made(at)
-            elif passing(self.plan.jobs[at]):  # it may have been made, read and dropped
+            elif self.plan.passes(at):  # it may have been made, read and dropped
                 readers = [one for one in work.readers(at) if one not in seen]
                 seen.update(readers)
                 stack += readers
@@ -330,8 +330,8 @@ class Worker:
         """Run a job; what it read and nothing needs any more is dropped."""
         if self.on_job is not None:
             self.on_job(job)
-        if job.key in self._parts:
-            self.context.identities = {name: self.plan.identities[name] for name in self._parts[job.key]}
+        if job.key in self.plan.parts:
+            self.context.identities = {name: self.plan.identities[name] for name in self.plan.parts[job.key]}
         began = time.monotonic()
         try:
             with Telling(job, self.plan, self.context, claim):
@@ -369,8 +369,3 @@ class Worker:
             self.on_failed(failed)
         if failed.device_lost:
             raise WorkerLost(failed)
-
-    @cached_property
-    def _parts(self) -> dict[str, tuple[str, ...]]:
-        """For each record and measure, the components that its cell depends on."""
-        return {target: cell.parts for cell in self.plan.cells for target in cell.targets}

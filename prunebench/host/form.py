@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from prunebench.schedules import OneShot, Schedule, parsed, regrowing
-from prunebench.training.recipe import AtName, Point, of_find
+from prunebench.training.recipe import Point, of_find, without_run
 
 __all__ = [
     "Batch",
@@ -171,6 +171,7 @@ class Form(_Value):
     @model_validator(mode="after")
     def _fits_its_schedule(self) -> Form:
         self.schedule.fits(self)
+        object.__setattr__(self, "schedule", self.schedule.within(self))  # a frozen value, while it is made
         if isinstance(self.regrowth, Regrowth) and not self.schedule.regrows:
             raise ValueError(f"regrowth takes {regrowing()}")
         return self
@@ -193,15 +194,11 @@ class Form(_Value):
             return f"unit = {{n = {self.unit.n}, m = {self.unit.m}}}"
         if self.unit != "weight":
             return f"unit = {self.unit!r}"
-        if unbuilt := self.schedule.unbuilt():
-            return unbuilt
         if isinstance(self.regrowth, Regrowth) and self.regrowth.fraction is not None:
             return "regrowth = {fraction = …}"
         return None
 
 
 def _plain(point: Point) -> Point:
-    """Return a point without the name of its run, in its shortest spelling."""
-    if isinstance(point, AtName):
-        return point.at
-    return point if isinstance(point, str) else point.model_copy(update={"run": None})
+    plain: Point = without_run(point)
+    return plain

@@ -119,8 +119,9 @@ def run_mask(job: Job, context: Context, inputs: Inputs) -> Output:
 @_committed
 def run_shuffle(job: Job, context: Context, inputs: Inputs) -> Output:
     """Commit a mask with each layer's entries permuted at random."""
-    rng = stream(job.params_as(ShuffleParams).seed, "shuffle")
-    tensors, meta = _packed(shuffle_mask(mask_from(inputs[0]), rng, _outer_of(inputs[0])))
+    params = job.params_as(ShuffleParams)
+    within = None if params.whole_layers else _outer_of(inputs[0])
+    tensors, meta = _packed(shuffle_mask(mask_from(inputs[0]), stream(params.seed, "shuffle"), within))
     before = (inputs[0].meta.get("provenance") or {}).get(_BY_POSITION, 0)
     return tensors, meta | {_BY_POSITION: before}
 

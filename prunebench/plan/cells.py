@@ -19,7 +19,7 @@ from prunebench.plan.params import (
     RecordParams,
 )
 from prunebench.plan.runs import dense_state
-from prunebench.plan.scoring import components_of
+from prunebench.plan.scoring import components_of, kept_weights
 from prunebench.plan.setting import Setting, setting_of
 from prunebench.plan.uses import DiagnosticUse
 from prunebench.suite.cell import Cell
@@ -82,14 +82,9 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         method = MethodPlanning(builder, setting, form, recipe, seed, cell.density)
         target = method.target
         end, mask = method.plan()
-    recorded = RecordedCell(
-        **_described(builder, cell),
-        density=cell.density,
-        target=target,
-        prunable=setting.network.prunable,
-        seed=seed,
-    )
-    record = builder.add(RecordParams(cell=recorded), (end, mask) if mask else (end,))
+        for density, *made in form.schedule.passed(method):
+            _record(builder, cell, setting, density, kept_weights(setting, density), made)
+    record = _record(builder, cell, setting, cell.density, target, (end, mask) if mask else (end,))
     measures = (_measure(builder, setting, name, end, mask) for name in cell.measures)
     return PlannedCell(
         matrix=cell.matrix,
@@ -101,13 +96,27 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         seed=seed,
         target=target,
         prunable=setting.network.prunable,
-        cost=builder.cost_alone(record),
+        cost=builder.alone.of(record),
         parts=(
             *setting.parts,
             *components_of(builder, form, recipe),
             *(builder.part("diagnostics", name)[0] for name in cell.measures),
         ),
     )
+
+
+def _record(
+    builder: Builder, cell: Cell, setting: Setting, density: str, target: int, made: Sequence[str]
+) -> str:
+    """Add the record of an end state and its mask: of a cell, or of one like it at another density."""
+    recorded = RecordedCell(
+        **_described(builder, cell),
+        density=density,
+        target=target,
+        prunable=setting.network.prunable,
+        seed=cell.seed,
+    )
+    return builder.add(RecordParams(cell=recorded), tuple(made))
 
 
 def _described(builder: Builder, cell: Cell) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from prunebench.errors import UsageError
 from prunebench.host.form import Form, Like, Regrowth
+from prunebench.plan.between import Between, training_between
 from prunebench.plan.builder import Builder
 from prunebench.plan.params import MaskInRounds, MaskOfScores, MaskOfState, Policy, ShuffleParams
 from prunebench.plan.runs import pruned_state, scored_state
@@ -16,6 +18,8 @@ from prunebench.schedules import Removal, Shrinking
 from prunebench.training.recipe import Point, Recipe
 
 __all__ = ["MethodPlanning"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,20 @@ class MethodPlanning:
     def step_of(self, point: Point) -> int:
         """Return a point's step in the training of the pruned network. Raises: UsageError beyond its end."""
         return self.recipe.step_of(point, self.setting.data.examples)
+
+    def at(self, density: str) -> MethodPlanning:
+        """Return what plans the same method at another density."""
+        return replace(self, density=density)
+
+    def once(self, make: Callable[[], T]) -> T:
+        """Return what `make` returned the first time for this method, setting and seed, at any density."""
+        return self.builder.once("method", (self.setting, self.form, self.recipe), (self.seed,), make)
+
+    def between(self, train_from: Any, clock: Any) -> Between:
+        """Return what plans the trainings between one mask and the next. Raises: Misfit."""
+        return training_between(
+            self.builder, self.setting, self.form, self.recipe, self.seed, train_from, clock
+        )
 
     def mask(self) -> str:
         """Add the jobs that make the method's mask, unaltered, and return its key.
@@ -102,11 +120,16 @@ class MethodPlanning:
         """Add the job that takes a state's mask: it stays when the state goes."""
         return self.builder.add(MaskOfState(), (state,))
 
-    def trained(self, mask: str) -> tuple[str, str]:
+    def trained(self, mask: str, *, scored: str | None = None) -> tuple[str, str]:
         """Add the jobs that alter a mask and train with it; return the keys of the end state and the mask."""
-        if "shuffle" in self.form.alter:
-            mask = self.builder.add(ShuffleParams(seed=self.seed), (mask,))
-        return self._end(mask=mask), mask
+        alter = self.form.alter
+        if "shuffle" in alter:
+            # the weights that go back to a point, or are drawn again, are all there; those of the scored
+            # network are not where an earlier mask has removed them
+            whole = scored is not None and (self.form.train_from != "scored" or "reinit" in alter)
+            params = ShuffleParams(seed=self.seed, whole_layers=whole or None)
+            mask = self.builder.add(params, (mask,))
+        return self._end(mask=mask, scored=scored), mask
 
     def trained_while(self, shrinking: Shrinking) -> tuple[str, str]:
         """Add the jobs that train and prune on the way; return the keys of the end state and its mask.

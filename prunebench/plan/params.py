@@ -211,6 +211,8 @@ class ShuffleParams(Asked):
     """A mask with each layer's entries permuted. Reads the mask."""
 
     seed: int
+    whole_layers: bool | None = None
+    """True if they go anywhere in the layer, though the mask was made of a network with a mask on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +302,9 @@ class TrainParams(Asked):
     step: int
     recompute: bool | None = None
     """As the recipe says it. It changes no bits, so neither the run's plain form nor its key has it."""
+    goes_on: bool | None = None
+    """True if a mask is made of this state from which another network trains, level by level: such a chain
+    goes on from its last state. No part of the key either."""
 
     @property
     def recipe(self) -> Recipe:

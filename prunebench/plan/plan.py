@@ -12,7 +12,7 @@ from prunebench.canonical import digest
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.frozen import frozen, thawed
 from prunebench.plan.job import Job
-from prunebench.plan.params import TrainParams
+from prunebench.plan.params import RecordParams, TrainParams
 from prunebench.plan.uncollected import uncollected
 
 __all__ = ["Plan"]
@@ -78,10 +78,72 @@ class Plan:
         """For a state, the next later state of the same run that this plan wants."""
         return {before: after for after, before in self.earlier.items()}
 
+    @cached_property
+    def along(self) -> dict[str, str]:
+        """For a scoring of a pruned network, that network's record: made first, it lets the state go soon.
+
+        So the levels before a cell that is asked for have their records with it.
+        """
+        records = {job.inputs[0]: job.key for job in self.jobs.values() if job.kind == "record"}
+        scorings = [job for job in self.jobs.values() if job.kind == "score" and job.inputs[0] in records]
+        return {job.key: records[job.inputs[0]] for job in scorings if self.jobs[job.inputs[0]].prunes}
+
+    @cached_property
+    def ends(self) -> frozenset[str]:
+        """The last states of chains of levels, as far as this plan goes: a longer chain goes on from them."""
+        levels = [j for j in self.jobs.values() if isinstance(j.params, TrainParams) and j.params.goes_on]
+        return frozenset(level.key for level in levels) - {self._before(level) for level in levels}
+
+    def _before(self, level: Job) -> str:
+        """Return the state that was scored for the mask of a level."""
+        mask = level.params_as(TrainParams).run.mask
+        assert mask is not None
+        return self.jobs[self.jobs[mask].inputs[0]].inputs[0]
+
     def needs(self, key: str) -> tuple[str, ...]:
-        """Return the keys that must be there before this job runs: inputs, and the run's earlier state."""
-        earlier = self.earlier.get(key)
-        return (*self.jobs[key].inputs, earlier) if earlier else self.jobs[key].inputs
+        """Return the keys that must be there before this job runs.
+
+        They are its inputs, the run's earlier state, and the record of a level before the next.
+        """
+        more = (self.earlier.get(key), self.along.get(key))
+        return (*self.jobs[key].inputs, *(one for one in more if one))
+
+    def passes(self, key: str) -> bool:
+        """Return True if a job's output is only passed through: scores, and states of pruned runs.
+
+        The last state of a chain of levels stays.
+        """
+        job = self.jobs[key]
+        return job.kind == "score" or (job.prunes and key not in self.ends)
+
+    def all_read(self, keys: Iterable[str], have: Callable[[str], bool]) -> bool:
+        """True if what all these jobs make is there, or was passed through: made, read and dropped."""
+        stack = list(keys)
+        seen = set(stack)
+        while stack:
+            key = stack.pop()
+            if have(key):
+                continue
+            further = self.readers.get(key, ())
+            if not further or not self.passes(key):
+                return False
+            stack += [one for one in further if one not in seen]
+            seen.update(further)
+        return True
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """For each record and measure, the components that its cell depends on."""
+        parts = {target: cell.parts for cell in self.cells for target in cell.targets}
+        if untold := self.along.values() - parts.keys():  # of levels that are no cells of the suite
+            alike = {self._method_of(cell.key): cell.parts for cell in self.cells}
+            parts |= {key: alike[self._method_of(key)] for key in untold}
+        return parts
+
+    def _method_of(self, record: str) -> str:
+        """Return what is the same of all densities' records."""
+        cell = self.jobs[record].params_as(RecordParams).cell
+        return digest({**cell.plain(), "density": "", "kept": 0})
 
     def remaining(self, targets: Iterable[str], have: Callable[[str], bool]) -> list[str]:
         """Return the keys still to be made for these targets, inputs first.

@@ -15,6 +15,7 @@ from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting, setting_of
 from prunebench.pruning.allocation import kept_count
 from prunebench.reading.cursor import Cursor
+from prunebench.schedules import Misfit
 from prunebench.suite.cell import Cell
 from prunebench.suite.schema import Powers
 from prunebench.training.recipe import AtName, Point, Recipe, of_find
@@ -35,7 +36,8 @@ class Refusals:
 
     def add(self, cell: Cell, error: UsageError | ValidationError) -> None:
         """Note that a cell cannot be planned."""
-        key = self._too_many(cell) or (self._place(cell).path, _told(error))
+        key = self._too_many(cell) or self._off_grid(cell, error)
+        key = key or (self._place(cell, error).path, _told(error))
         self._cells.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
 
     def raise_all(self) -> None:
@@ -63,8 +65,18 @@ class Refusals:
         told = f"found {powers.count}; allowed: at most {last}, as {keeps_none}"
         return (cell.density_place / "count").path, told
 
-    def _place(self, cell: Cell) -> Cursor:
+    def _off_grid(self, cell: Cell, error: UsageError | ValidationError) -> tuple[str, str] | None:
+        """Return place and message of powers with densities that a schedule does not reach: once for all."""
+        powers = self._powers.get(cell.matrix)
+        if powers is None or not isinstance(error, Misfit) or not error.powers:
+            return None
+        return (cell.density_place / "keep").path, f"found {powers.keep:g}; {error.powers}"
+
+    def _place(self, cell: Cell, error: UsageError | ValidationError) -> Cursor:
         place = cell.place
+        if isinstance(error, Misfit):
+            own = {"density": cell.density_place, "score_at": place.score_at}
+            return own.get(error.field) or place.method.spelled(error.field)
         try:
             self._builder.facts.data(cell.dataset, cell.split)
         except UsageError:

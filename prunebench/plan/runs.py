@@ -44,8 +44,13 @@ def pruned_state(
     mask: str | None = None,
     policy: Policy | None = None,
     extra: float = 0.0,
+    scored: str | None = None,
+    goes_on_at: int | None = None,
 ) -> str:
     """Add the job that trains the pruned network to the end of the schedule, and return the state's key.
+
+    scored: the state that the form scores, where that is not the unpruned network's
+    goes_on_at: the step to which it trains instead of to the end, where it is scored for a further mask
 
     It starts from what `train_from` and `alter` say, at the point of the schedule that `clock` says, with a
     mask, or with the values of a policy that prunes while training. Momentum is carried along only where the
@@ -69,7 +74,8 @@ def pruned_state(
     else:
         point = form.score_at if form.train_from == "scored" else form.train_from
         step = source.step_of(point, examples)
-        state = dense_state(builder, setting, source, seed, step)
+        state = scored if form.train_from == "scored" else None
+        state = state or dense_state(builder, setting, source, seed, step)
         origin, inputs = FromState(state=state), (state,)
         carry = clock > 0 and step == clock
     return _train(
@@ -77,7 +83,7 @@ def pruned_state(
         setting,
         recipe,
         seed,
-        total,
+        total if goes_on_at is None else goes_on_at,
         origin=origin,
         inputs=(*inputs, mask) if mask else inputs,
         mask=mask,
@@ -85,6 +91,7 @@ def pruned_state(
         start=clock,
         carry=carry,
         extra=extra,
+        goes_on=goes_on_at is not None,
     )
 
 
@@ -117,6 +124,7 @@ def _train(
     start: int = 0,
     carry: bool = False,
     extra: float = 0.0,
+    goes_on: bool = False,
 ) -> str:
     """Add the job "train this run to this step"; the run's key holds all that decides its bits."""
     recipe.check_shares(setting.data.examples)
@@ -137,6 +145,8 @@ def _train(
         cost = float(setting.network.macs) * _passes(builder, setting, recipe, start, step) + extra
         params = TrainParams(run=run, run_key=run_key, step=step, recompute=recipe.recompute or None)
         builder.add_under(key, params, inputs, cost=cost)
+    if goes_on:
+        builder.goes_on(key)
     return key
 
 

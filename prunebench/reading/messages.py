@@ -139,8 +139,11 @@ def _wanted(error: Mapping[str, Any]) -> str:
 def _takes(field: FieldInfo) -> str:
     """Return the values that a field takes, in words; nothing where there are none for them."""
     annotation: Any = field.annotation
-    if annotation == Point:
-        return POINTS
+    if text := getattr(annotation, "takes", ""):
+        return str(text)
+    if set(get_args(Point)) <= set(get_args(annotation)):
+        words = (f"'{word}', " for word in _words(annotation) if word not in _words(Point))
+        return "".join(words) + POINTS
     if get_origin(annotation) is Literal:
         return ", ".join(f"'{word}'" for word in _words(annotation))
     if fields := keys(annotation):

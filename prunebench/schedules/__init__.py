@@ -12,15 +12,18 @@ from types import ModuleType
 from typing import Any
 
 from prunebench.schedules.gradual import Gradual
+from prunebench.schedules.levels import Levels
 from prunebench.schedules.one_shot import OneShot
 from prunebench.schedules.rounds import Rounds
-from prunebench.schedules.schedule import Fields, Planning, Removal, Schedule, Shrinking
+from prunebench.schedules.schedule import Fields, Misfit, Planning, Removal, Schedule, Shrinking
 
 __all__ = [
     "MODULES",
     "SCHEDULES",
     "Fields",
     "Gradual",
+    "Levels",
+    "Misfit",
     "OneShot",
     "Planning",
     "Removal",
@@ -77,8 +80,8 @@ def parsed(value: Any) -> Any:
 
 
 def allowed() -> str:
-    """Return how every schedule is spelled that can be planned, for messages."""
-    *others, last = (schedule.spelling for schedule in SCHEDULES if schedule.is_built())
+    """Return how every schedule is spelled, for messages."""
+    *others, last = (schedule.spelling for schedule in SCHEDULES)
     return f"{', '.join(others)} or {last}"
 
 

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from prunebench.errors import UsageError
 from prunebench.training.recipe import Point
 
-__all__ = ["Fields", "Planned", "Planning", "Removal", "Schedule", "Shrinking"]
+__all__ = [
+    "Fields",
+    "Misfit",
+    "Planned",
+    "Planning",
+    "Removal",
+    "Schedule",
+    "Shrinking",
+    "TrainingBetween",
+]
+
+T = TypeVar("T")
 
 Planned = tuple[str, str]
 """The keys of a method's end state and of the mask that its record names."""
+
+
+class Misfit(UsageError):
+    """A cell that its schedule cannot be planned for.
+
+    field: what of it does not fit: a field of its form, or its "density"
+    powers: of a density, what is to be said where it is one of the powers of a number
+    """
+
+    def __init__(self, told: str, *, field: str, powers: str = "") -> None:
+        super().__init__(told)
+        self.field, self.powers = field, powers
 
 
 class Fields(Protocol):
@@ -32,6 +55,14 @@ class Fields(Protocol):
     @property
     def allocation(self) -> Any:
         """How many weights each layer keeps: a word, or `Like` another method."""
+
+    @property
+    def train_from(self) -> Any:
+        """Where the weights of the pruned network come from: the word "scored", or a point."""
+
+    @property
+    def clock(self) -> Any:
+        """The point at which the recipe's schedule begins for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +109,34 @@ class Shrinking(Protocol):
         """Return what `plain` wrote. Raises: ValueError, TypeError or KeyError for anything else."""
 
 
+class TrainingBetween(Protocol):
+    """How networks train between one mask and the next that is made of their scores."""
+
+    @property
+    def is_evaluated_run(self) -> bool:
+        """True if the network that is scored is on the way to that of its own cell: one training is both."""
+
+    @property
+    def is_evaluated(self) -> bool:
+        """True if it is that network, at the end of that training."""
+
+    def trained(self, mask: str, scored: str | None) -> str:
+        """Train a network with a mask as far as it is scored; return the key of that state.
+
+        scored: the state of which the mask was made, which trains on where weights are to come from it;
+            None: that of the unpruned network
+        """
+
+
 class Planning(Protocol):
     """What a schedule plans with: one method in one setting, at one density, with one seed.
 
     Every call adds jobs and returns keys; a job that is there already is not added again.
     """
+
+    @property
+    def density(self) -> str:
+        """The share of weights that is to stay, a decimal of 12 digits."""
 
     @property
     def prunable(self) -> int:
@@ -103,6 +157,18 @@ class Planning(Protocol):
     def step_of(self, point: Point) -> int:
         """Return a point's step in the training of the pruned network. Raises: UsageError beyond its end."""
 
+    def at(self, density: str) -> Planning:
+        """Return what plans the same at another density."""
+
+    def once(self, make: Callable[[], T]) -> T:
+        """Return what `make` returned the first time for this method, setting and seed, at any density."""
+
+    def between(self, train_from: Any, clock: Any) -> TrainingBetween:
+        """Return what plans trainings between masks: under `find`, unaltered, as far as `score_at`.
+
+        train_from, clock: as of a form; None: as the form has them. Raises: Misfit where nothing is trained.
+        """
+
     def mask_of_scores(self, *, state: str | None = None, target: int | None = None) -> str:
         """Score a network once; the mask keeps so many of these scores (unless given: the cell's `target`).
 
@@ -119,8 +185,11 @@ class Planning(Protocol):
     def mask_of_state(self, state: str) -> str:
         """Take the mask of a state whose network was pruned while it trained."""
 
-    def trained(self, mask: str) -> Planned:
-        """Alter the mask as the form says, and train the network with it."""
+    def trained(self, mask: str, *, scored: str | None = None) -> Planned:
+        """Alter the mask as the form says, and train the network with it.
+
+        scored: the state of which the mask was made, unless that is the one that the form scores
+        """
 
     def trained_while(self, shrinking: Shrinking) -> Planned:
         """Train the network and prune it on the way, scored anew for each removal."""
@@ -137,6 +206,8 @@ class Schedule(BaseModel):
     """Raised whenever it prunes otherwise: what it makes has another key then."""
     regrows: ClassVar[bool] = False
     """True if removed weights may return between its rounds (a form's `regrowth`)."""
+    trains_between: ClassVar[bool] = False
+    """True if networks train between its masks: no network as it is can be pruned so."""
     shrinking: ClassVar[type[Shrinking] | None] = None
     """What its runs' keys hold, where it prunes while the network trains; None where it does before."""
 
@@ -150,11 +221,6 @@ class Schedule(BaseModel):
     def is_spelled(cls, value: Any) -> bool:
         """Return True if a suite's value is meant to be this schedule: a table with its key."""
         return isinstance(value, dict) and cls.key() in value
-
-    @classmethod
-    def is_built(cls) -> bool:
-        """Return True if there is nothing of it that is not built yet."""
-        return cls.unbuilt is Schedule.unbuilt
 
     @property
     def prunes_in_training(self) -> bool:
@@ -180,12 +246,12 @@ class Schedule(BaseModel):
         if form.regrowth != "none":
             raise ValueError(f"{self.called} has no rounds between which weights could return: no regrowth")
 
+    def within(self, form: Fields) -> Schedule:
+        """Return this schedule in its shortest spelling in a form: one spelling, one cell."""
+        return self
+
     def check(self, form: Fields) -> None:
         """Look at the other fields of a form. Raises: ValueError where one does not go with this schedule."""
-
-    def unbuilt(self) -> str | None:
-        """Return this schedule as "field = value" where it is understood and not built yet, else None."""
-        return None
 
     def points(self) -> tuple[Point, ...]:
         """Return the points of the recipe's schedule that it names."""
@@ -233,3 +299,10 @@ class Schedule(BaseModel):
     def plan(self, planning: Planning) -> Planned:
         """Plan the mask and the training of the pruned network. Raises: UsageError."""
         return planning.trained(self.mask(planning))
+
+    def passed(self, planning: Planning) -> Iterable[tuple[str, str, str]]:
+        """Return what else is trained to its end on the way of a planned method: the density, state and mask.
+
+        Such a cell's record is made along the way, so that nobody has to train it again; each is told once.
+        """
+        return ()

@@ -48,8 +48,6 @@ def _allowed(key: str) -> str:
 
 def _built(key: str) -> str:
     """Return the values of a field that some methods may not have yet, less those."""
-    if key == "schedule":
-        return schedules.allowed()
     return {"unit": "'weight'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
 
 

@@ -24,15 +24,13 @@ def check_schedule(value: Any, here: Cursor) -> None:
     schedule = next((one for one in schedules.SCHEDULES if one.is_spelled(value)), None)
     if schedule is None:
         _no_schedule(value, here)
-    elif not schedule.is_built():
-        _not_built(schedule, value, here)
     elif isinstance(value, dict):
         for place, told in _wrong(schedule, value).items():
             here.at(*place).problem(told)
 
 
 def _no_schedule(value: Any, here: Cursor) -> None:
-    spelled = {one.key(): one.spelling for one in schedules.SCHEDULES if one.is_built()}
+    spelled = {one.key(): one.spelling for one in schedules.SCHEDULES}
     table = isinstance(value, dict) and len(value) > 0
     name = next(iter(value)) if table else value
     close = closest(name, spelled) if isinstance(name, str) else None
@@ -42,16 +40,6 @@ def _no_schedule(value: Any, here: Cursor) -> None:
         (here / name).problem(f"is no schedule{told}")
     else:
         here.problem(f"found {show(value)}{told}")
-
-
-def _not_built(schedule: type[Schedule], value: Any, here: Cursor) -> None:
-    """Note the table of a schedule that is not built yet, where it is not even right; else `Form` says it."""
-    try:
-        schedule.model_validate(value)
-    except ValidationError:
-        here.problem(
-            f"found {show(value)}; {schedule.key()} is not built yet; allowed: {schedules.allowed()}"
-        )
 
 
 def _wrong(schedule: type[Schedule], value: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
@@ -88,6 +76,8 @@ def _of_a_key(error: Mapping[str, Any], table: Any, value: Any) -> Mapping[str, 
         fields = keys(table)
         if not fields:
             return {**error, "type": "", "loc": error["loc"][:depth], "input": value}
+        if not isinstance(value, dict):  # what a table stands for in short
+            return {**error, "loc": error["loc"][:depth], "input": value}
         if key not in fields:
             return {**error, "type": "extra_forbidden", "loc": error["loc"][: depth + 1]}
         if key not in value and any(closest(other, fields) == key for other in value if other not in fields):

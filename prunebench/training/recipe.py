@@ -19,7 +19,7 @@ from pydantic import (
 from prunebench.errors import UsageError, nearest
 from prunebench.training.optimizers import OPTIMIZERS
 
-__all__ = ["AtEpoch", "AtName", "AtShare", "AtStep", "Named", "Point", "Recipe", "of_find"]
+__all__ = ["AtEpoch", "AtName", "AtShare", "AtStep", "Named", "Point", "Recipe", "of_find", "without_run"]
 
 Named = Literal["init", "end", "rewind"]
 
@@ -70,6 +70,13 @@ Point = Named | AtName | AtStep | AtEpoch | AtShare
 def of_find(point: Point) -> bool:
     """True if a point is of the run under `find`."""
     return isinstance(point, _Point) and point.run == "find"
+
+
+def without_run(point: Any) -> Any:
+    """Return a point, or a word instead of one, without the name of its run, in its shortest spelling."""
+    if isinstance(point, AtName):
+        return point.at
+    return point if isinstance(point, str) else point.model_copy(update={"run": None})
 
 
 def _check_augmentation(name: str) -> None:

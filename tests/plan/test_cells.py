@@ -148,7 +148,6 @@ def test_layer_shares_like_another_methods_read_its_mask(project: Any) -> None:
     [
         ({"more": "score_at = [{step = 100000}]"}, "beyond the schedule"),
         ({"sparsities": [0.99999]}, "keeps none"),
-        ({"methods": [{"method": "magnitude", "as": "imp", "schedule": {"levels": 0.2}}]}, "not built yet"),
         ({"methods": [{"method": "random", "as": "r", "allocation": {"like": "none"}}]}, "prunes nothing"),
         ({"methods": [{"method": "ltr", "as": "late", "clock": "end"}]}, "leaves nothing"),
     ],

@@ -74,10 +74,10 @@ def test_every_part_of_a_schedule_is_on_the_page() -> None:
     text = DOCS.read_text("utf-8")
     parts = [name for name in vars(schedules.Schedule) if f"`{name}" in text]
     assert {"version", "regrows", "shrinking", "check", "points", "counts"} <= set(parts)
-    assert {"lacks", "mask", "plan", "unbuilt"} <= set(parts)
+    assert {"lacks", "mask", "plan", "passed", "within", "trains_between"} <= set(parts)
     for name in ("kind", "steps", "kept_at", "plain", "of"):
         assert f"`{name}" in text
-    for name in ("mask_of_scores", "mask_in_rounds", "trained", "trained_while"):
+    for name in ("mask_of_scores", "mask_in_rounds", "trained", "trained_while", "between", "at", "once"):
         assert hasattr(schedules.Planning, name)
         assert f"`{name}" in text
 

@@ -40,7 +40,6 @@ SCHEDULE_CASES = {
     '"rounds"': [f": found 'rounds'; did you mean {{rounds = n}}? allowed: {SCHEDULES}"],
     "{}": [f": found {{}}; allowed: {SCHEDULES}"],
     "3": [f": found 3; allowed: {SCHEDULES}"],
-    "{levels = 3}": [f": found {{levels = 3}}; levels is not built yet; allowed: {SCHEDULES}"],
     "{gradual = 3}": [".gradual: found 3; allowed: a table with from, to, every"],
     '{gradual = {from = "init", to = "end", every = 0}}': [f".gradual.every: found 0; {WHOLE}"],
     '{gradual = {from = "init", to = "end"}}': [f".gradual.every: is missing; {WHOLE}"],
@@ -107,8 +106,6 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", find = {lrr = 1}}]': "[0].find.lrr: is no part of a recipe; did you mean 'lr'? "
     f"allowed: {RECIPE}",
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
-    '[{method = "snip", as = "x", schedule = {levels = 0.2}}]': "[0].schedule: schedule = {levels = …} is understood, "
-    f"but not built yet; allowed: {SCHEDULES}",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
     "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
     '[{method = "snip", as = "x", unit = "filter"}]': "[0].unit: unit = 'filter' is understood, but not built "
