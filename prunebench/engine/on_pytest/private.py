@@ -22,6 +22,7 @@ __all__ = [
     "ended",
     "forget_collection",
     "hurry_exit",
+    "let_in",
     "live_nodes",
     "make_mainargv_sendable",
     "next_event",
@@ -86,6 +87,16 @@ def forget_collection(config: pytest.Config, node: Any) -> None:
     scheduler = getattr(distributed(config), "sched", None)
     if scheduler is not None and scheduler.collection is None:
         scheduler.node2collection.pop(node, None)
+
+
+def let_in(config: pytest.Config, node: Any) -> None:
+    """Let a worker be one that pytest-xdist knows, which got ready when nothing seemed left to do.
+
+    It was told to end then. Where another died since, its collection is an error of the session otherwise.
+    """
+    scheduler = getattr(distributed(config), "sched", None)
+    if scheduler is not None and node not in scheduler.nodes:
+        scheduler.add_node(node)
 
 
 def live_nodes(distributed: Any) -> list[Any]:

@@ -128,8 +128,8 @@ def run_cells(
     else:
         plugin = RunPlugin(run.loaded, reporter, report, workers=workers, slots=slots, begin=run.begin)
         code = _here(run, plugin, workers=workers, first_failure=first_failure)
-    if report.problem and run.is_complete():  # of a worker that was to take another's place, at the end
-        reporter.note(f"all cells are made; {report.problem}")
+    if report.problem and run.is_complete(report):  # of a worker that was to take another's place, at the end
+        reporter.note(f"no cell is left; {report.problem}")
         report.problem, code = "", 0
     _raise_what_ended(report)
     return run.outcome(report, code)
@@ -208,12 +208,12 @@ class _Run:
 
     # -- its end -------------------------------------------------------------------------------------------
 
-    def is_complete(self) -> bool:
-        """True if the run has begun, and all its cells are there."""
+    def is_complete(self, report: RunReport) -> bool:
+        """True if the run has begun, and each of its cells is there, or has failed."""
         if not self._begun:
             return False
         last = Snapshot(self.session.plan, self.store, before=self._first)
-        return all(map(last.done, self.to_do))
+        return all(cell.id in report.failed or last.done(cell) for cell in self.to_do)
 
     def outcome(self, report: RunReport, code: int) -> Outcome:
         """Return how the run came out, by the store; `code` is pytest's."""

@@ -117,6 +117,8 @@ class RunPlugin:
         """
         self._at_work.add(node)
         self._has_been_read = True
+        if self._config is not None:
+            pytest_private.let_in(self._config, node)
         if self._workers and len(self._at_work) >= self._workers and not self._begun:
             self._begun = True
             try:
@@ -152,7 +154,9 @@ class RunPlugin:
         self._stillborn += 1
         how = pytest_private.ended(node)
         if self._stillborn >= (STILLBORN_BESIDE if self._at_work else STILLBORN):
-            early = "the run had begun" if self._has_been_read else "they had read the plan"
+            early = (
+                "the run had begun" if self._has_been_read and not self._begun else "they had read the plan"
+            )
             self.report.problem = f"workers cannot start: {self._stillborn} in a row died before {early}" + (
                 "" if how is None else f"; the last {how_ended(how[1])}"
             )

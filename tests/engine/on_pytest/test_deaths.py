@@ -33,7 +33,8 @@ class Controller:
     def __init__(self) -> None:
         self.begun = 0
         self.report = RunReport()
-        self.scheduler = SimpleNamespace(node2collection={}, collection=None)
+        self.scheduler = SimpleNamespace(node2collection={}, collection=None, nodes=[])
+        self.scheduler.add_node = self.scheduler.nodes.append
         distributed = SimpleNamespace(nodemanager=object(), sched=self.scheduler)
         plugins = SimpleNamespace(getplugin=lambda name: distributed)
         reporter: Any = SimpleNamespace(start=lambda: None)
@@ -76,6 +77,15 @@ def test_pytest_xdist_waits_for_as_many_too() -> None:
     controller.scheduler.collection = ["main::x"]
     controller.dies(late[0])
     assert len(controller.scheduler.node2collection) == 2
+
+
+def test_a_worker_that_got_ready_when_nothing_seemed_left_is_let_in() -> None:
+    """Another has died since: pytest-xdist does not know it, and would end the session at its collection."""
+    controller = Controller()
+    late = controller.reads("gw2")
+    assert controller.scheduler.nodes == [late]
+    controller.plugin.pytest_xdist_node_collection_finished(late)
+    assert controller.scheduler.nodes == [late]
 
 
 def test_workers_that_die_again_and_again_before_the_run_has_begun_end_it() -> None:
