@@ -35,6 +35,7 @@ __all__ = [
     "end_all",
     "end_marked",
     "end_with_parent",
+    "is_stopped",
     "leftovers",
     "living",
     "lives",
@@ -107,6 +108,13 @@ def started(pid: int) -> str:
         return str(process.create_time())
     fields = _fields(pid)
     return fields[19].decode() if len(fields) > 19 and fields[0] not in (b"Z", b"X") else ""
+
+
+def is_stopped(pid: int) -> bool:
+    """True if a process is suspended: stopped by a signal, or by a debugger."""
+    if (process := _as_psutil_says(pid)) is not None:
+        return str(process.status()) in ("stopped", "tracing-stop")
+    return _fields(pid)[:1] in ([b"T"], [b"t"])
 
 
 def parent_of(pid: int) -> int | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-__all__ = ["beat", "felt_by", "last"]
+__all__ = ["beat", "felt_by", "felt_in_imports", "last"]
 
 
 class _Pulse:
@@ -30,3 +32,25 @@ def last() -> float:
 def felt_by(told: Callable[[float], object] | None) -> None:
     """Let `told` be called with the time of each sign from now on; None: nobody."""
     _Pulse.told = told
+
+
+class _Imports:
+    """Stands before those that find modules, finds none, and says that work goes on."""
+
+    @staticmethod
+    def find_spec(*_: object) -> None:
+        beat()
+
+
+@contextlib.contextmanager
+def felt_in_imports() -> Iterator[None]:
+    """Let each module that is imported meanwhile be a sign: the first use of a library may import hundreds,
+    which takes minutes on a slow file system.
+    """
+    finder = _Imports()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # foreign code may have taken it out
+            sys.meta_path.remove(finder)

@@ -28,6 +28,9 @@ __all__ = ["Page", "main"]
 LOOK = 0.1
 """Seconds between two looks at the worker."""
 
+LONG = 1.0
+"""Seconds that a look counts at most as silence of a job: after more this process was asleep itself."""
+
 KIN = 1.0
 """Seconds between two looks at what processes the worker has started."""
 
@@ -37,50 +40,75 @@ WAIT = 2.0
 RESERVE = 0.05
 """The part of the machine's memory that must be left: below that it may come to a standstill."""
 
-SIZE = 8192
+SIZE = 32_768
+"""Bytes: room for a path of 4096 characters, each spelled in six."""
+
 _HEAD = struct.Struct("=ddII")
 
 
 class Page:
-    """What a worker and its guard share: the last sign of life, and the job that is being run."""
+    """What a worker and its guard share: the last sign of life, and the job that is being run, with where its
+    results go and what it may take.
+    """
 
-    def __init__(self, descriptor: int) -> None:
-        self._page = mmap.mmap(descriptor, SIZE)
+    def __init__(self, descriptor: int, access: int = mmap.ACCESS_WRITE) -> None:
+        self._page = mmap.mmap(descriptor, SIZE, access=access)
+        self._number = 0
 
     def beat(self, at: float) -> None:
         """Note a sign of life; at 8 bytes a look never meets half of it."""
         struct.pack_into("=d", self._page, 0, at)
 
-    def begin(self, number: int, job: dict[str, Any]) -> None:
+    def begin(self, job: dict[str, Any]) -> None:
         """Note that a job begins."""
         now = time.monotonic()
+        self._number += 1
         content = json.dumps(job).encode()[: SIZE - _HEAD.size]
         _HEAD.pack_into(self._page, 0, now, now, 0, 0)
         self._page[_HEAD.size : _HEAD.size + len(content)] = content
-        _HEAD.pack_into(self._page, 0, now, now, number, len(content))
+        _HEAD.pack_into(self._page, 0, now, now, self._number, len(content))
 
     def end(self) -> None:
-        """Note that no job is being run."""
+        """Note that no job is being run; what the last one was stays there."""
         now = time.monotonic()
-        _HEAD.pack_into(self._page, 0, now, now, 0, 0)
+        length = _HEAD.unpack_from(self._page)[3]
+        _HEAD.pack_into(self._page, 0, now, now, 0, length)
+
+    def last(self) -> dict[str, Any]:
+        """Return the job that is being run, or was; nothing where none was, or another is written there."""
+        length = _HEAD.unpack_from(self._page)[3]
+        try:
+            job: dict[str, Any] = json.loads(self._page[_HEAD.size : _HEAD.size + length])
+        except ValueError:
+            return {}
+        return job
 
     def read(self) -> tuple[float, int, dict[str, Any]] | None:
         """Return (last sign, number, job) of the job that is being run; None where there is none."""
-        beat, began, number, length = _HEAD.unpack_from(self._page)
-        if not number:
+        beat, began, number, _ = _HEAD.unpack_from(self._page)
+        job = self.last() if number else {}
+        if not job or _HEAD.unpack_from(self._page)[2] != number:  # another is being written there
             return None
-        try:
-            job = json.loads(self._page[_HEAD.size : _HEAD.size + length])
-        except ValueError:  # another is being written there
-            return None
-        return (max(beat, began), number, job) if _HEAD.unpack_from(self._page)[2] == number else None
+        return max(beat, began), number, job
 
 
 # -- processes -------------------------------------------------------------------------------------------
 
 
+def _told_to(pid: int) -> dict[str, Any]:
+    """Return what a process was told that watches over a worker; nothing where it is none."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        *command, said, _ = Path(f"{kin.PROC}/{pid}/cmdline").read_bytes().split(b"\0")
+        if any(__name__.encode() in word for word in command):
+            return dict(json.loads(said))
+    return {}
+
+
 class _Kin:
-    """The processes that a worker has started, and what those have: remembered, as orphans are nobody's."""
+    """The processes that a worker has started, and what those have: remembered, as orphans are nobody's.
+
+    Those that watch over it, or over workers among them, are none: each ends with whom it watches.
+    """
 
     def __init__(self, worker: int, mark: str, shared: bool = False) -> None:
         """`shared`: it runs a user's own tests, too, and only what bears the mark is of its jobs."""
@@ -97,12 +125,15 @@ class _Kin:
                 if self._shared and pid == self._worker:
                     of = {one: since for one, since in of.items() if kin.bears(one, self._mark)}
                 self._known |= of
-            self._known.pop(os.getpid(), None)
+            self._known = self._without_who_watches()
         return kin.living(self._known)
+
+    def _without_who_watches(self) -> dict[int, str]:
+        return {pid: since for pid, since in self._known.items() if not _told_to(pid)}
 
     def kill(self) -> None:
         """Kill them, and, once the worker is dead, all that it has started since and left to nobody."""
-        kin.send(self._known, signal.SIGKILL)
+        kin.send(self._without_who_watches(), signal.SIGKILL)
         kin.end_marked(self._mark)
 
 
@@ -112,14 +143,21 @@ def _others_of(worker: int, group: str) -> list[int]:
     """
     others = []
     for pid in kin.processes():
-        with contextlib.suppress(OSError, ValueError, IndexError, KeyError, TypeError):
-            *command, said, _ = Path(f"{kin.PROC}/{pid}/cmdline").read_bytes().split(b"\0")
-            if not any(__name__.encode() in word for word in command):
-                continue
-            watched = json.loads(said)
-            if watched["memory"] == "auto" and kin.parent_of(pid) == watched["worker"] != worker:
-                others.append(int(watched["worker"]))
+        told = _told_to(pid)
+        if not told or kin.parent_of(pid) != told["worker"] or told["worker"] == worker:
+            continue
+        if _memory_limit(pid, told) == "auto":
+            others.append(int(told["worker"]))
     return [one for one in others if is_within(one, group)]
+
+
+def _memory_limit(pid: int, told: dict[str, Any]) -> Any:
+    """Return what the worker may take that a process watches: in its job, or the last one; as it was in the
+    first where the page that they share is another user's.
+    """
+    with contextlib.suppress(OSError, ValueError), open(f"{kin.PROC}/{pid}/fd/{told['page']}", "rb") as file:
+        return Page(file.fileno(), mmap.ACCESS_READ).last().get("memory", told["memory"])
+    return told["memory"]
 
 
 # -- watching --------------------------------------------------------------------------------------------
@@ -133,6 +171,10 @@ class _Watch:
         self._worker = int(said["worker"])
         self._kin = _Kin(self._worker, said.get("mark", ""), said.get("shared", False))
         self._open = True
+        self._job: dict[str, Any] = {}
+        """What the worker is at."""
+        self._sign = self._silent = 0.0
+        self._looked = time.monotonic()
         self._left = self._total = self._took = 0
         self._short_since: float | None = None
         """Since when there is no memory left."""
@@ -156,20 +198,34 @@ class _Watch:
             if kin.parent_of(self._worker) not in (self._said["parent"], None):
                 self._end_orphan()
             kindred, doing = self._kin.look(), self._page.read()
+            self._listen(doing)
             if doing is None:
                 continue
+            self._job = doing[2]
             late, large = self._is_late(doing[0]), self._is_large([self._worker, *kindred])
             if (late or large) and self._lives():
                 self._end(doing[1], late)
         self._kin.kill()
 
+    def _listen(self, doing: tuple[float, int, dict[str, Any]] | None) -> None:
+        """Count for how long there was no sign, without the time for which the worker, or this process, was
+        suspended.
+        """
+        now = time.monotonic()
+        passed, self._looked = min(now - self._looked, LONG), now
+        if doing is None or doing[0] != self._sign:
+            self._sign, self._silent = (0.0, 0.0) if doing is None else (doing[0], 0.0)
+        elif not kin.is_stopped(self._worker):
+            self._silent += passed
+
     def _is_late(self, sign: float) -> bool:
-        timeout: float | None = self._said["timeout"]
-        return timeout is not None and time.monotonic() - sign > timeout + self._said["grace"]
+        timeout: float | None = self._job["timeout"]
+        late = timeout is not None and self._silent > timeout + self._job["grace"]
+        return late and sign == self._sign
 
     def _is_large(self, pids: list[int]) -> bool:
         """True if the worker takes more than it may, or than its share of a memory that runs out."""
-        limit = self._said["memory"]
+        limit = self._job["memory"]
         if limit is None:
             return False
         if limit != "auto":
@@ -181,7 +237,7 @@ class _Watch:
             return False
         self._short_since = self._short_since or time.monotonic()
         others = _others_of(self._worker, group)
-        share = (1 - 2 * RESERVE) * self._total / max(self._said["workers"], len(others) + 1)
+        share = (1 - 2 * RESERVE) * self._total / max(self._job["workers"], len(others) + 1)
         self._took = memory_of(pids, share)
         if self._took <= share:
             return False
@@ -228,7 +284,7 @@ class _Watch:
         from prunebench.store import Store
 
         with contextlib.suppress(Exception):
-            store = Store.open(self._said["store"], create=False)
+            store = Store.open(job["store"], create=False)
             details = {"kind": job["kind"], "at": "", "traceback": ""}
             tail = store.log_tail(job["key"])
             store.write_attempt(job["key"], self._why(late), tail, "SIGKILL", details, worker=self._worker)
@@ -238,8 +294,8 @@ class _Watch:
         from prunebench.engine.guarding.limits import hanging
 
         if late:
-            return f"{hanging(self._said['timeout'])}; nothing could interrupt it, so its process was killed"
-        limit, took = self._said["memory"], spelled_bytes(self._took)
+            return f"{hanging(self._job['timeout'])}; nothing could interrupt it, so its process was killed"
+        limit, took = self._job["memory"], spelled_bytes(self._took)
         if limit != "auto":
             return f"it took {took} of memory, and --memory-limit allows {spelled_bytes(limit)}"
         left, total = spelled_bytes(self._left), spelled_bytes(self._total)

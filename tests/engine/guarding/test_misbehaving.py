@@ -77,7 +77,7 @@ def prunebench_scorers():
 '''
 
 SAID = {
-    "deaf": r"no sign of life for 10 s \(--job-timeout\); nothing could interrupt it, so its process was killed",
+    "deaf": r"no sign of life for 15 s \(--job-timeout\); nothing could interrupt it, so its process was killed",
     "eater": r"it took \S+ \S+ of memory, and --memory-limit allows 1.2 GiB",
     "leaver": r"process \d+ died while it worked on this: it left with exit code 0",
 }
@@ -90,7 +90,7 @@ def test_each_fails_or_is_made_and_nothing_is_left_behind(project: Any, workers:
     """Each failure is told once, as all else; the masks of those that forked are right; no process stays."""
     (project.folder / "mine.py").write_text(SCORERS)
     path = project.suite(["deaf", "eater", "leaver", "returner", "raiser", "parent", "magnitude"])
-    limits = ("--job-timeout", "10", "--memory-limit", "1200MiB")
+    limits = ("--job-timeout", "15", "--memory-limit", "1200MiB")
     done = subprocess.run(
         [sys.executable, "-m", "prunebench", "run", path.name, "--plugin", "mine.py", *limits, *workers],
         cwd=project.folder,
