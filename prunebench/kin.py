@@ -26,6 +26,7 @@ __all__ = [
     "OWNER",
     "PATIENCE",
     "adopt",
+    "bears",
     "beside",
     "children_of",
     "descendants_of",
@@ -40,6 +41,7 @@ __all__ = [
     "lives",
     "mark_of",
     "marked",
+    "marking",
     "parent_of",
     "processes",
     "put_mark",
@@ -206,6 +208,28 @@ def put_mark() -> str:
     return mark
 
 
+@contextlib.contextmanager
+def marking() -> Iterator[None]:
+    """Mark what this process starts meanwhile, and nothing that it starts afterwards."""
+    before = os.environ.get(OWNER)
+    put_mark()
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(OWNER, None)
+        else:
+            os.environ[OWNER] = before
+        page, _Own.page = _Own.page, None
+        if page is not None:
+            page.close()
+
+
+def bears(pid: int, mark: str) -> bool:
+    """True if a process bears a mark."""
+    return mark in _marks_of(pid)
+
+
 def _marks_of(pid: int) -> set[str]:
     """Return the marks that a process bears; none where that cannot be read."""
     marks: set[str] = set()
@@ -246,7 +270,7 @@ def _own_processes() -> Iterator[int]:
 def marked(mark: str) -> dict[int, str]:
     """Return the processes that bear a mark, but not the one that it is the mark of."""
     owner = int(mark.split(".")[1])
-    return {pid: started(pid) for pid in _own_processes() if pid != owner and mark in _marks_of(pid)}
+    return {pid: started(pid) for pid in _own_processes() if pid != owner and bears(pid, mark)}
 
 
 def leftovers() -> dict[int, str]:

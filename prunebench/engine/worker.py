@@ -19,6 +19,7 @@ from prunebench import stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, NotHere, TakenOver, WorkerLost, failing
+from prunebench.engine.guarding import own_process
 from prunebench.engine.guarding.guard import Guard
 from prunebench.engine.leftovers import Leftovers
 from prunebench.engine.progress.telling import Telling
@@ -358,7 +359,10 @@ class Worker:
             self._leftovers.drop(self.plan.needs(job.key))
 
     def _guarded(self, job: Job, context: Context) -> None:
-        with nullcontext() if self.guard is None else self.guard.over(job, self.workers):
+        with (
+            own_process.marking(),
+            nullcontext() if self.guard is None else self.guard.over(job, self.workers),
+        ):
             self.run(job, context)
 
     def _fails(self, failed: JobFailed) -> None:

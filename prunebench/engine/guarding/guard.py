@@ -24,7 +24,7 @@ from typing import Any
 from prunebench import kin, pulse
 from prunebench.engine.guarding import guard_process
 from prunebench.engine.guarding.limits import Limits, Memory, hanging
-from prunebench.engine.guarding.own_process import file_in_memory, is_expendable, own_mark
+from prunebench.engine.guarding.own_process import file_in_memory, is_expendable, own_mark, shares_process
 from prunebench.isolation import running
 from prunebench.plan import Job
 
@@ -166,6 +166,7 @@ class _Beside:
                 "memory": memory,
                 "page": file.fileno(),
                 "mark": own_mark(),
+                "shared": shares_process(),
                 "path": sys.path,
             }
             try:

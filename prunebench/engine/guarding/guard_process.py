@@ -110,8 +110,9 @@ class _Kin:
     Those that watch over it, or over workers among them, are none: each ends with whom it watches.
     """
 
-    def __init__(self, worker: int, mark: str) -> None:
-        self._worker, self._mark = worker, mark
+    def __init__(self, worker: int, mark: str, shared: bool = False) -> None:
+        """`shared`: it runs a user's own tests, too, and only what bears the mark is of its jobs."""
+        self._worker, self._mark, self._shared = worker, mark, shared
         self._known: dict[int, str] = {}
         self._looked = 0.0
 
@@ -120,7 +121,10 @@ class _Kin:
         if now or time.monotonic() - self._looked > KIN:
             self._looked = time.monotonic()
             for pid in [self._worker, *kin.living(self._known)]:
-                self._known |= kin.descendants_of(pid)
+                of = kin.descendants_of(pid)
+                if self._shared and pid == self._worker:
+                    of = {one: since for one, since in of.items() if kin.bears(one, self._mark)}
+                self._known |= of
             self._known = self._without_who_watches()
         return kin.living(self._known)
 
@@ -165,7 +169,7 @@ class _Watch:
     def __init__(self, page: Page, said: dict[str, Any]) -> None:
         self._page, self._said = page, said
         self._worker = int(said["worker"])
-        self._kin = _Kin(self._worker, said.get("mark", ""))
+        self._kin = _Kin(self._worker, said.get("mark", ""), said.get("shared", False))
         self._open = True
         self._job: dict[str, Any] = {}
         """What the worker is at."""

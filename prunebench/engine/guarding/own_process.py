@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import IO
 
 from prunebench import kin
@@ -20,8 +21,10 @@ __all__ = [
     "end_after",
     "file_in_memory",
     "is_expendable",
+    "marking",
     "may_be_killed",
     "own_mark",
+    "shares_process",
     "until_parent_ends",
 ]
 
@@ -36,15 +39,28 @@ REMINDER = 1.0
 class _Process:
     number = 0
     mark = ""
+    is_shared = False
 
 
-def may_be_killed() -> None:
+def may_be_killed(*, shared: bool = False) -> None:
     """Say that this process is a worker and nothing else: whoever started it starts another when it ends.
 
-    What it starts from now on is marked as its own, and ends when it does.
+    What it starts from now on is marked as its own, and ends when it does. Where it is `shared` with a user's
+    own tests, that is so only of what it starts while it is `marking`: what those start is the user's.
     """
     if not is_expendable():
-        _Process.number, _Process.mark = os.getpid(), kin.put_mark()
+        _Process.number, _Process.is_shared = os.getpid(), shared
+        _Process.mark = kin.mark_of(os.getpid()) if shared else kin.put_mark()
+
+
+def marking() -> AbstractContextManager[None]:
+    """Mark what this process starts meanwhile, where it is a worker that does not mark all."""
+    return kin.marking() if shares_process() else contextlib.nullcontext()
+
+
+def shares_process() -> bool:
+    """True if this process is a worker that runs a user's own tests, too."""
+    return is_expendable() and _Process.is_shared
 
 
 def own_mark() -> str:
@@ -68,7 +84,8 @@ def _end_after(gone: Callable[[], object]) -> None:
     while time.monotonic() < until:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(REMINDER)
-    kin.send(kin.descendants_of(os.getpid()), signal.SIGKILL)
+    if not shares_process():  # else what bears the mark is ended, by the process beside
+        kin.send(kin.descendants_of(os.getpid()), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "prunebench" in getattr(config, "workerinput", {}):
         from prunebench.engine.guarding.own_process import end_after, may_be_killed, until_parent_ends
 
-        may_be_killed()
+        may_be_killed(shared=not config.getoption("--prunebench-request"))
         end_after(until_parent_ends)
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping

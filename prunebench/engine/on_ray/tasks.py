@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prunebench import stopping
@@ -22,15 +22,24 @@ STARTS = 4
 died of has failed as soon as a third looks at it: these are those that die before they look.)"""
 
 
+PER_GPU = 8
+"""About so many processes of a node may be warm for one of its GPUs: each has a context there, half a GB,
+until it has had nothing to do for a minute. Where GPUs are shared each process of Ray's keeps fewer."""
+
+
 @dataclass
 class _Process:
     """What this process of Ray's has."""
 
     orders: Orders | None = None
     run: str = ""
-    maker: Maker | None = None
+    makers: dict[str, Maker] = field(default_factory=dict)
+    """The processes beside this one, by the GPUs that each is bound to, the last used last. Ray pairs its
+    processes with GPUs as they come: one that was given another does not lose what it has for the first."""
     slots: int = 0
     """How many jobs of the run this node has room for."""
+    share: int = 1
+    """How many jobs of the run share a GPU."""
 
 
 _process = _Process()
@@ -75,7 +84,7 @@ def _made(orders: Orders, key: str) -> Came:
     gpus, how = _gpus(), ""
     ended: dict[int, int] = {}
     for _ in range(STARTS):
-        maker = _maker(gpus)
+        maker = _maker(gpus, max(1, PER_GPU // _process.share))
         try:
             came: Came = maker.ask(Asked(orders, key, _process.slots, ended))
         except Died as died:
@@ -87,16 +96,19 @@ def _made(orders: Orders, key: str) -> Came:
     return Came(key, "lost", message=f"{STARTS} processes died of it, one after another; the last {how}")
 
 
-def _maker(gpus: str) -> Maker:
-    """Return the process that makes jobs for this one, bound to these GPUs: another, if it has others.
+def _maker(gpus: str, most: int = PER_GPU) -> Maker:
+    """Return the process that makes jobs for this one, bound to these GPUs: started where there is none.
 
-    A job that takes none may run where a GPU is: it uses none.
+    A job that takes none may run where a GPU is: it uses none. At most so many are kept.
     """
-    there = _process.maker
-    if there is None or not there.lives or (gpus and gpus != there.gpus):
-        if there is not None:
-            there.close()
-        _process.maker = there = Maker(gpus)
+    makers = _process.makers
+    for ended in [bound for bound, one in makers.items() if not one.lives]:
+        makers.pop(ended).close()
+    bound = gpus if gpus or not makers else next(reversed(makers))
+    there = makers.pop(bound, None)
+    while there is None and len(makers) >= most:
+        makers.pop(next(iter(makers))).close()
+    makers[bound] = there = there or Maker(bound)
     return there
 
 
@@ -120,7 +132,7 @@ def _orders(reference: Any) -> Orders:
     run = reference.hex()
     if _process.orders is None or _process.run != run:
         _process.orders, _process.run = ray.get(reference), run
-        _process.slots = _slots(_process.orders)
+        _process.slots, _process.share = _slots(_process.orders), _process.orders.needs.share
     return _process.orders
 
 

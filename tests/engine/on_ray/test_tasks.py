@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -81,16 +82,35 @@ def test_after_a_failed_job_nothing_is_done_and_its_error_goes_on(makers: Makers
     assert not makers.gpus
 
 
-def test_a_process_computes_on_the_gpus_of_its_first_task_for_good(
+def test_a_job_computes_on_the_gpus_that_ray_gave_by_a_process_that_stays_warm_for_them(
     makers: Makers, given: Callable[[str], None]
 ) -> None:
-    """CUDA reads CUDA_VISIBLE_DEVICES once: where the task has others, another process takes its place."""
-    for words in ("1", "1", "", "0"):
-        given(words)
+    """CUDA reads CUDA_VISIBLE_DEVICES once, and Ray pairs processes with GPUs as they come: over many jobs no
+    more are started than there are GPUs.
+    """
+    chance = random.Random(0)
+    words = [str(chance.randrange(8)) for _ in range(200)]
+    for word in words:
+        given(word)
         assert tasks.make([ORDERS], "job").how == "made"
-    assert makers.gpus == ["1", "0"]
-    assert [number for number, _ in makers.asked] == [0, 0, 0, 1], "one that takes none runs anywhere"
-    assert makers.closed == [0]
+    assert sorted(makers.gpus) == sorted(set(words)) == [*"01234567"]
+    assert [makers.gpus[number] for number, _ in makers.asked] == words
+    assert makers.closed == []
+    given("")
+    tasks.make([ORDERS], "job")
+    assert makers.asked[-1][0] == makers.asked[-2][0], "one that takes none runs anywhere"
+
+
+def test_where_jobs_share_gpus_each_process_keeps_fewer_warm_and_the_last_used(
+    makers: Makers, given: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds a part of a GPU's memory."""
+    monkeypatch.setattr(tasks._process, "share", 4)
+    for word in ("0", "1", "0", "2", "0", "1"):
+        given(word)
+        tasks.make([ORDERS], "job")
+    assert makers.gpus == ["0", "1", "2", "1"]
+    assert makers.closed == [1, 2]
 
 
 @pytest.mark.usefixtures("given")
