@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from prunebench.canonical import digest
 from prunebench.host.registry import Host
+from prunebench.plan.descent import Descent
 from prunebench.plan.facts import Facts
 from prunebench.plan.job import JOB_VERSIONS, Job, kind_of
 from prunebench.plan.params import Params, TrainParams
@@ -33,10 +34,13 @@ class Builder:
     """What keys depend on: "scorer snip" → its identity, "data mnist" → its fingerprint, …"""
     missing_data: dict[str, str] = field(default_factory=dict)
     facts: Facts = field(init=False)
+    descent: Descent = field(init=False)
+    """What jobs of chains cost with all that they descend from."""
     _memo: dict[Hashable, tuple[Any, tuple[Any, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.facts = Facts(self.host, self.data_root)
+        self.descent = Descent(self.jobs, self.costs)
 
     def add(self, params: Params, inputs: tuple[str, ...], *, cost: float = 0.0) -> str:
         """Add a job under the digest of all that it is, and return its key."""
