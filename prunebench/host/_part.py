@@ -18,7 +18,8 @@ def part_of(dataset: Dataset, examples: Any) -> Dataset:
     """
     known = dataset.train if dataset.describe is None else None
     number = number_of_examples(examples, known, dataset.name)
-    if number == known:
+    whole = isinstance(number, float) and number == 1  # the number 1 is one example
+    if whole or number == known:
         return dataset
     name, parameters = parse_dataset(dataset.name)
     return replace(dataset, name=spell_dataset(name, {**parameters, EXAMPLES: number}), examples=number)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from prunebench.canonical import digest
 from prunebench.host.registry import Host
-from prunebench.plan.descent import Descent
+from prunebench.plan.alone import CostsAlone
 from prunebench.plan.facts import Facts
 from prunebench.plan.job import JOB_VERSIONS, Job, kind_of
 from prunebench.plan.params import Params, TrainParams
@@ -34,13 +34,13 @@ class Builder:
     """What keys depend on: "scorer snip" → its identity, "data mnist" → its fingerprint, …"""
     missing_data: dict[str, str] = field(default_factory=dict)
     facts: Facts = field(init=False)
-    descent: Descent = field(init=False)
-    """What jobs of chains cost with all that they descend from."""
+    alone: CostsAlone = field(init=False)
+    """What cells cost as if nothing were cached."""
     _memo: dict[Hashable, tuple[Any, tuple[Any, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.facts = Facts(self.host, self.data_root)
-        self.descent = Descent(self.jobs, self.costs)
+        self.alone = CostsAlone(self.jobs, self.costs)
 
     def add(self, params: Params, inputs: tuple[str, ...], *, cost: float = 0.0) -> str:
         """Add a job under the digest of all that it is, and return its key."""
@@ -83,26 +83,3 @@ class Builder:
             made = self._memo[key] = (make(), objects)
         value: T = made[0]
         return value
-
-    def cost_alone(self, key: str) -> float:
-        """Return the cost of a job and of everything it descends from, each once, as if nothing were cached.
-
-        States of one run count once, at the furthest step that is needed.
-        """
-        furthest: dict[str, float] = {}
-        seen: set[str] = set()
-        cost = 0.0
-        stack = [key]
-        while stack:
-            current = stack.pop()
-            if current in seen:
-                continue
-            seen.add(current)
-            job = self.jobs[current]
-            stack.extend(job.inputs)
-            if isinstance(job.params, TrainParams):
-                run = job.params.run_key
-                furthest[run] = max(furthest.get(run, 0.0), self.costs[current])
-            else:
-                cost += self.costs[current]
-        return cost + sum(furthest.values())

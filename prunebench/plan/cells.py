@@ -108,7 +108,7 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         seed=seed,
         target=target,
         prunable=setting.network.prunable,
-        cost=(builder.descent.cost if form.schedule.trains_between else builder.cost_alone)(record),
+        cost=builder.alone.of(record),
         parts=(
             *setting.parts,
             *components_of(builder, form, recipe),

@@ -16,11 +16,11 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
     """Return the multiply-accumulates of one forward pass of one example, of convolutions and linear layers.
 
     `meta` is the network on the meta device; it is moved and changed. Its weights get memory that is never
-    touched, and its convolutions and linear layers return zeros of the right shape: ResNet-50 and VGG-16 on
-    ImageNet take a fraction of a second and the memory of their activations. (The meta device itself could
-    tell the shapes too, but the first pass on it makes torch import its compiler, two seconds of every
-    start; `to_empty` costs a part of that.) A network that cannot be run so is built by `build` and really
-    run.
+    touched, its convolutions and linear layers return zeros of the right shape, its BatchNorm what goes in:
+    ResNet-50 and VGG-16 on ImageNet take a fraction of a second and the memory of their activations. (The
+    meta device itself could tell the shapes too, but the first pass on it makes torch import its compiler,
+    two seconds of every start; `to_empty` costs a part of that.) A network that cannot be run so is built by
+    `build` and really run.
     """
     import torch
 
@@ -28,6 +28,8 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
         module = cast(Any, meta)._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
         for layer in _counted(module):
             layer.forward = _shape_alone(layer)
+        for layer in _normalizing(module):
+            layer.forward = _as_it_is(layer)
         return _run(module, shape)
     except Exception:  # its forward pass wants weights or buffers that mean something
         with torch.random.fork_rng(devices=[]):
@@ -39,6 +41,24 @@ def _counted(module: nn.Module) -> list[nn.Module]:
     from torch import nn
 
     return [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)]
+
+
+def _normalizing(module: nn.Module) -> list[Any]:
+    from torch import nn
+
+    return [m for m in module.modules() if type(m) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)]
+
+
+def _as_it_is(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a forward pass that gives what goes in: of values that mean nothing BatchNorm may take long."""
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        layer._check_input_dim(x)
+        if x.shape[1] != layer.num_features:
+            raise ValueError(f"BatchNorm of {layer.num_features} channels was given {x.shape[1]}")
+        return x
+
+    return forward
 
 
 def _shape_alone(layer: nn.Module) -> Callable[..., torch.Tensor]:

@@ -22,6 +22,8 @@ HOST = Host.load(third_party=False)
         ("digits[examples=0.0001]", "digits[examples=1]", 1),
         ("mnist[examples=60000]", "mnist", None),
         ("mnist[examples=1.0]", "mnist", None),
+        ("image-folder[path=a,examples=1.0]", "image-folder[path=a]", None),
+        ("image-folder[path=a,examples=1]", "image-folder[path=a,examples=1]", 1),
         ("image-folder[path=a,examples=0.25,size=8]", "image-folder[path=a,size=8,examples=0.25]", 0.25),
     ],
 )

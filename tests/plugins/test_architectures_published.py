@@ -91,6 +91,20 @@ PUBLISHED = [
     ("alexnet-b", CIFAR, {}, 8_484_896, 8_501_322),
     ("vgg11-tinyimagenet", TINY, {}, 12_568_256, 12_578_760),
     ("vgg16-tinyimagenet", TINY, {}, 18_060_992, 18_075_912),
+    *(
+        ("cifar-densenet", CIFAR, {"width": growth / 16}, prunable, total)
+        for growth, prunable, total in (
+            (1, 7_074, 9_694),
+            (2, 27_548, 32_778),
+            (4, 108_696, 119_146),
+            (8, 431_792, 452_682),
+            (16, 1_721_184, 1_762_954),
+            (32, 6_872_768, 6_956_298),
+        )
+    ),
+    ("imagenet-resnet", TINY, {"depth": 18}, 11_269_312, 11_279_112),
+    ("imagenet-resnet", IMAGENET, {"depth": 50}, 25_502_912, 25_557_032),
+    ("imagenet-resnet", TINY, {"depth": 50}, 23_864_512, None),
     ("resnet18", TINY, {}, 11_269_312, 11_279_112),
     ("resnet18", IMAGENET, {}, 11_678_912, 11_689_512),
     ("modified-resnet18", CIFAR, {}, 11_164_352, 11_173_962),
@@ -138,6 +152,30 @@ def test_imagenet_networks_compute_what_torchvisions_compute(name, size):
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         torch.testing.assert_close(ours(images), other(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_a_scaled_imagenet_resnet_of_width_1_is_torchvisions(depth):
+    """The same names and shapes, the same logits."""
+    from prunebench.vision import torchvision
+
+    ours = filled(build("imagenet-resnet", ((3, 64, 64), 10), depth=depth))
+    other = getattr(torchvision.models, f"resnet{depth}")(weights=None, num_classes=10).eval()
+    other.load_state_dict(ours.state_dict(), strict=True)
+    images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), other(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_an_imagenet_resnet_has_the_channels_of_its_width(depth):
+    """A quarter: 16, 32, 64, 128; the last convolution of a bottleneck has four times as many."""
+    weights = on_meta("imagenet-resnet", ((3, 64, 64), 10), depth=depth, width=0.25).state_dict()
+    last = "conv2" if depth == 18 else "conv3"
+    assert weights["conv1.weight"].shape[0] == 16
+    channels = [weights[f"layer{group}.1.{last}.weight"].shape[0] for group in range(1, 5)]
+    assert channels == [c * (1 if depth == 18 else 4) for c in (16, 32, 64, 128)]
+    assert weights["fc.weight"].shape == (10, channels[-1])
 
 
 def _norm(x, w, name):

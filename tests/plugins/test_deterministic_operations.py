@@ -81,7 +81,14 @@ def test_everything_that_torch_lists_is_known_here():
     assert listed() <= set(REFUSED)
 
 
-@pytest.mark.parametrize("name", HOST.names("architectures"))
+@pytest.mark.parametrize(
+    "name",
+    [
+        # 121 layers, differentiated twice: the slowest of all by far
+        pytest.param(name, marks=pytest.mark.slow if name == "cifar-densenet" else ())
+        for name in HOST.names("architectures")
+    ],
+)
 def test_a_network_runs_no_operation_that_torch_refuses(name: str):
     """Forward, backward, and backward once more, on images of the first size that it takes."""
     architecture: Any = HOST.get("architectures", name)

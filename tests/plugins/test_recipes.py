@@ -13,7 +13,7 @@ import pytest
 from prunebench.host.registry import Host
 from prunebench.training.recipe import Recipe
 
-MNIST, CIFAR, TINY, IMAGENET = 60_000, 50_000, 100_000, 1_281_167
+MNIST, CIFAR, SVHN, TINY, IMAGENET = 60_000, 50_000, 73_257, 100_000, 1_281_167
 EXAMPLES = {
     "pai-lenet": MNIST,
     "pai-cifar10": CIFAR,
@@ -28,6 +28,12 @@ EXAMPLES = {
     "tanaka-tinyimagenet-vgg": TINY,
     "pai-table7-resnet18-cifar10": CIFAR,
     "pai-table7-resnet18-tinyimagenet": TINY,
+    "rosenfeld-cifar10": CIFAR,
+    "rosenfeld-svhn": SVHN,
+    "rosenfeld-densenet-cifar10": CIFAR,
+    "rosenfeld-densenet-svhn": SVHN,
+    "rosenfeld-tinyimagenet": TINY,
+    "rosenfeld-imagenet": IMAGENET,
 }
 
 NUMBERS = {
@@ -45,14 +51,23 @@ NUMBERS = {
     "tanaka-tinyimagenet-vgg": (100, 128, 0.9, 1e-4, 782, {0: 1e-2, 30: 1e-3, 60: 1e-4, 80: 1e-5}),
     "pai-table7-resnet18-cifar10": (160, 128, 0.9, 5e-4, 391, {0: 0.01, 60: 0.002, 120: 0.0004}),
     "pai-table7-resnet18-tinyimagenet": (100, 128, 0.9, 1e-4, 782, {0: 1e-2, 30: 1e-3, 60: 1e-4, 80: 1e-5}),
+    "rosenfeld-cifar10": (160, 128, 0.9, 1e-4, 391, {0: 0.1, 80: 0.01, 120: 0.001}),
+    "rosenfeld-svhn": (160, 128, 0.9, 1e-4, 573, {0: 0.1, 80: 0.01, 120: 0.001}),
+    "rosenfeld-densenet-cifar10": (200, 128, 0.9, 1e-4, 391, {0: 0.1, 130: 0.01, 165: 0.001}),
+    "rosenfeld-densenet-svhn": (100, 128, 0.9, 1e-4, 573, {0: 0.1, 70: 0.01, 85: 0.001}),
+    # five epochs of warm-up come first
+    "rosenfeld-tinyimagenet": (200, 1024, 0.9, 1e-4, 98, {5: 0.2, 100: 0.02, 150: 0.002}),
+    "rosenfeld-imagenet": (90, 1024, 0.9, 1e-4, 1251, {5: 0.4, 30: 0.04, 60: 0.004, 80: 0.0004}),
 }
 INITS = {
     "tanaka-cifar-vgg": "tanaka-cifar-vgg",
     "tanaka-resnet18-cifar10": "tanaka-resnet18",
     "tanaka-resnet18-tinyimagenet": "tanaka-resnet18",
     "tanaka-tinyimagenet-vgg": "tanaka-tinyimagenet-vgg",
+    **{name: "kaiming-uniform" for name in NUMBERS if name.startswith("rosenfeld-")},
 }
 REWINDS = {
+    **{name: 10 * numbers[4] for name, numbers in NUMBERS.items() if name.startswith("rosenfeld-")},
     "pai-lenet": 0,
     "pai-cifar10": 1000,
     "pai-cifar10-vgg": 2000,
@@ -66,6 +81,10 @@ AUGMENTED = {
     "pai-lenet": (),
     "pai-tinyimagenet": PATCH_AND_FLIP,
     "pai-imagenet": PATCH_AND_FLIP,
+    "rosenfeld-svhn": (),
+    "rosenfeld-densenet-svhn": (),
+    "rosenfeld-tinyimagenet": PATCH_AND_FLIP,
+    "rosenfeld-imagenet": PATCH_AND_FLIP,
 }
 
 
@@ -95,18 +114,22 @@ def test_a_recipe_has_its_sources_numbers(host: Host, name: str) -> None:
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_the_learning_rate_falls_where_its_source_says(host: Host, name: str) -> None:
-    """The first step has the full rate (no warm-up); each phase to its last step, the next from its first."""
+    """Each phase to its last step, the next from its first; the first step has the full rate, but after a
+    warm-up, whose rate rises in a straight line from 0."""
     epochs, _, _, _, per_epoch, phases = NUMBERS[name]
     recipe, examples = found(host, name), EXAMPLES[name]
     starts = [*phases, epochs]
     for start, stop in pairwise(starts):
         for step in (start * per_epoch, stop * per_epoch - 1):
             assert recipe.learning_rate(step, examples) == pytest.approx(phases[start], rel=1e-12)
+    warm, full = starts[0] * per_epoch, phases[starts[0]]
+    for step in range(0, warm, 7):
+        assert recipe.learning_rate(step, examples) == pytest.approx(full * step / warm, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_recipe_begins_and_augments_as_its_source_says(host: Host, name: str) -> None:
-    """Kaiming normal but for the recipes of Tanaka et al.; patches on ImageNet and on TinyImageNet alone."""
+    """Kaiming normal but for the recipes of others; patches on ImageNet and TinyImageNet alone."""
     recipe = found(host, name)
     assert recipe.init == INITS.get(name, "kaiming-normal")
     assert recipe.augment == AUGMENTED[name]
@@ -122,10 +145,12 @@ def test_rewinding_goes_back_to_the_published_step(host: Host, name: str) -> Non
 def test_every_paper_recipe_is_compared(host: Host) -> None:
     """A recipe that is added from a paper has to be added here."""
     names = set(host.names("recipes"))
-    assert {name for name in names if name.startswith(("pai-", "tanaka-"))} == set(NUMBERS)
+    assert {name for name in names if name.startswith(("pai-", "tanaka-", "rosenfeld-"))} == set(NUMBERS)
 
 
 INFERRED = {
+    **{name: {"weight_decay"} for name in NUMBERS if name.startswith("rosenfeld-")},
+    "rosenfeld-imagenet": {"weight_decay", "last_batch"},
     "pai-modified-cifar10": {"epochs", "momentum", "weight_decay", "drops", "augment"},
     "tanaka-resnet18-cifar10": {"epochs", "momentum", "weight_decay", "drops", "augment"},
     "tanaka-resnet18-tinyimagenet": {"momentum", "weight_decay", "drops", "drop_factor", "augment"},

@@ -1,4 +1,4 @@
-"""Built-in architectures: CIFAR ResNets, VGGs, TorchVision's ImageNet networks, LeNets, small networks."""
+"""Built-in architectures: ResNets, VGGs and DenseNets for CIFAR, ImageNet's networks, LeNets, small ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from prunebench_plugins.architectures.alexnet import PRESETS as ALEXNETS
 from prunebench_plugins.architectures.alexnet import alexnet
 from prunebench_plugins.architectures.cifar_resnet import PRESETS, WIDE_PRESETS, cifar_resnet
 from prunebench_plugins.architectures.convnet import small_convnet
+from prunebench_plugins.architectures.densenet import cifar_densenet
 from prunebench_plugins.architectures.imagenet import (
     modified_resnet18,
     resnet18,
@@ -19,6 +20,7 @@ from prunebench_plugins.architectures.imagenet import (
     vgg16_bn_imagenet,
     vgg16_imagenet,
 )
+from prunebench_plugins.architectures.imagenet_resnet import imagenet_resnet
 from prunebench_plugins.architectures.lenet5 import lenet5
 from prunebench_plugins.architectures.mlp import lenet_300_100, mlp
 from prunebench_plugins.architectures.vgg import PRESETS as VGGS
@@ -27,7 +29,9 @@ from prunebench_plugins.architectures.vgg import vgg, vgg_c, vgg_d, vgg_like, vg
 
 __all__ = [
     "alexnet",
+    "cifar_densenet",
     "cifar_resnet",
+    "imagenet_resnet",
     "lenet5",
     "lenet_300_100",
     "mlp",
@@ -89,9 +93,11 @@ def prunebench_architectures() -> Sequence[Architecture]:
         Architecture("vgg-c", vgg_c, version="1"),
         Architecture("vgg-like", vgg_like, version="1"),
         *_family("alexnet", alexnet, {n: {"k": k} for n, k in ALEXNETS.items()}),
+        Architecture("cifar-densenet", cifar_densenet, version="1"),
         _torchvision("resnet18", resnet18, TINY_IMAGENET),
         _torchvision("modified-resnet18", modified_resnet18, TINY_IMAGENET),
         _torchvision("resnet50", resnet50),
+        _torchvision("imagenet-resnet", imagenet_resnet),
         *_family(
             "vgg-tinyimagenet",
             vgg_tinyimagenet,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import Method, hookimpl
-from prunebench_plugins.methods.after_training import LTR, MAGNITUDE_AFTER_TRAINING, NONE
+from prunebench_plugins.methods.after_training import IMP, LTR, MAGNITUDE_AFTER_TRAINING, NONE
 from prunebench_plugins.methods.at_initialization import (
     GRASP_INVERTED,
     GRASP_MAGNITUDE,
@@ -33,6 +33,7 @@ def prunebench_methods() -> Sequence[Method]:
         SYNFLOW_SHUFFLED,
         MAGNITUDE_AFTER_TRAINING,
         LTR,
+        IMP,
         GRADUAL_MAGNITUDE,
         ITERATIVE_SNIP,
         GRASP_INVERTED,

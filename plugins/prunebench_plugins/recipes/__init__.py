@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import RecipeComponent, hookimpl
-from prunebench_plugins.recipes import frankle, quick, tanaka
+from prunebench_plugins.recipes import frankle, quick, rosenfeld, tanaka
 
 __all__ = ["prunebench_recipes"]
 
@@ -27,5 +27,11 @@ def prunebench_recipes() -> Sequence[RecipeComponent]:
         tanaka.TANAKA_TINYIMAGENET_VGG,
         tanaka.PAI_TABLE7_RESNET18_CIFAR10,
         tanaka.PAI_TABLE7_RESNET18_TINYIMAGENET,
+        rosenfeld.ROSENFELD_CIFAR10,
+        rosenfeld.ROSENFELD_SVHN,
+        rosenfeld.ROSENFELD_DENSENET_CIFAR10,
+        rosenfeld.ROSENFELD_DENSENET_SVHN,
+        rosenfeld.ROSENFELD_TINYIMAGENET,
+        rosenfeld.ROSENFELD_IMAGENET,
         quick.DIGITS,
     ]
