@@ -12,7 +12,8 @@ import torch
 
 from prunebench.canonical import canonical
 from prunebench.errors import SuiteError
-from prunebench.jobs.states import mask_from
+from prunebench.host.registry import Host
+from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan import Plan
 from prunebench.schedules import Levels
 
@@ -265,6 +266,21 @@ def test_shuffled_levels_share_the_chain(project: Any, form: dict[str, str], who
     assert shuffled.counts() == chain.counts()
     assert any(not torch.equal(shuffled[name], chain[name]) for name in chain)
     assert any((shuffled[name] & ~before[name]).any() for name in chain) == whole
+
+
+def test_every_ablation_of_a_chain_runs_whole(project: Any) -> None:
+    """Each level keeps its count, and what is removed is zero in the network that is evaluated."""
+    ablations = ["none", *sorted(Host.load(third_party=False).names("ablations"))]
+    row = method(**REWOUND)
+    engine = project.run(suite(project, [1, 2], row, ablations=ablations), keep_states=True)
+    assert len(pruned(engine)) == 2 * len(ablations)
+    for cell in pruned(engine):
+        result = engine.store.read_record(cell.key).result
+        assert result["outcome"] == "finished", cell.id
+        assert result["mask"]["kept"] == cell.target
+        state = unpack_state(engine.store.read_artifact(result["state"]))
+        assert state.mask is not None
+        assert all(not state.parameters[name][~state.mask[name]].any() for name in state.mask)
 
 
 def test_layers_counts_of_a_chain_are_borrowed_level_by_level(project: Any) -> None:
