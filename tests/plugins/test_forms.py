@@ -31,6 +31,16 @@ RECIPES = {r.name: r for r in prunebench_recipes()}
         ("iterative-snip", {"scorer": "snip", "schedule": {"rounds": 100}}),
         ("magnitude-after-training", {"scorer": "magnitude", "score_at": "end"}),
         ("ltr", {"scorer": "magnitude", "score_at": "end", "train_from": "rewind"}),
+        (
+            "imp",
+            {
+                "scorer": "magnitude",
+                "score_at": "end",
+                "schedule": {"levels": 0.2},
+                "train_from": {"epoch": 10},
+                "clock": {"epoch": 10},
+            },
+        ),
         ("grasp-inverted", {"scorer": "grasp", "keep": "low"}),
         ("grasp-magnitude", {"scorer": "grasp", "keep": "far"}),
         ("synflow-shuffled", {"scorer": "synflow", "schedule": {"rounds": 100}, "alter": ["shuffle"]}),
@@ -54,7 +64,7 @@ def test_a_method_is_its_row_of_the_general_form(name, fields):
 
 def test_every_method_can_be_run_and_says_its_exact_variant():
     """No built-in method asks for what is not built; the text that `show` prints is there."""
-    assert len(METHODS) == 13
+    assert len(METHODS) == 14
     for method in METHODS.values():
         assert method.form.unbuilt() is None
         assert len(method.documentation) > 60
@@ -195,5 +205,5 @@ def test_pai_cifar10_is_the_papers_recipe():
 
 def test_every_recipe_is_described():
     """`show` has something to print."""
-    assert len(RECIPES) == 14
+    assert len(RECIPES) == 20
     assert [name for name, r in RECIPES.items() if len(r.documentation) < 60] == []
