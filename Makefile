@@ -41,6 +41,7 @@ benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/scaling.py
 
 install: $(VENV)/.installed
 

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ __all__ = [
     "end_after",
     "end_all",
     "end_marked",
+    "end_with_parent",
     "leftovers",
     "living",
     "mark_of",
@@ -69,8 +70,8 @@ from {module} import *
 _FILE = "prunebench-"
 """How the file is called that a worker's memory holds; the mark follows."""
 
-_SUBREAPER = 36
-"""Of prctl: orphans among a process's descendants become its children."""
+_SUBREAPER, _DEATH_SIGNAL = 36, 1
+"""Of prctl: orphans among its descendants become a process's children; a signal once its parent is dead."""
 
 
 # -- what /proc tells ------------------------------------------------------------------------------------
@@ -117,6 +118,8 @@ def children_of(pid: int) -> list[int]:
     """Return the processes that a process has started, or adopted, and that are its own still."""
     if (process := _as_psutil_says(pid)) is not None:
         return [child.pid for child in process.children()]
+    if not _lists_children():
+        return [child for child in _numbers() if child != pid and parent_of(child) == pid]
     children: list[int] = []
     try:
         tasks = os.listdir(f"{PROC}/{pid}/task")
@@ -128,17 +131,19 @@ def children_of(pid: int) -> list[int]:
     return children
 
 
-def descendants_of(pid: int, without: Collection[tuple[int, str]] = ()) -> dict[int, str]:
-    """Return the living processes that come from a process, each with what `started` says of it.
+def _lists_children() -> bool:
+    """True if the kernel lists the children of a process: not every one is built to."""
+    return os.path.exists(f"{PROC}/self/task/{os.getpid()}/children")
 
-    Those of `without` are left out, with all that comes from them.
-    """
+
+def descendants_of(pid: int) -> dict[int, str]:
+    """Return the living processes that come from a process, each with what `started` says of it."""
     every: dict[int, str] = {}
     stack = [pid]
     while stack:
         for child in children_of(stack.pop()):
             since = started(child)
-            if child not in every and (child, since) not in without:
+            if child not in every:
                 stack.append(child)  # of one that has ended too: its threads may have children
                 if since:
                     every[child] = since
@@ -200,11 +205,14 @@ def _marks_of(pid: int) -> set[str]:
 
 def processes() -> Iterator[int]:
     """Yield the numbers of all processes but this one."""
+    yield from (pid for pid in _numbers() if pid != os.getpid())
+
+
+def _numbers() -> list[int]:
     try:
-        names = os.listdir(PROC)
+        return [int(name) for name in os.listdir(PROC) if name.isdecimal()]
     except OSError:
-        return
-    yield from (int(name) for name in names if name.isdecimal() and int(name) != os.getpid())
+        return []
 
 
 def _own_processes() -> Iterator[int]:
@@ -239,10 +247,19 @@ def leftovers() -> dict[int, str]:
 
 def adopt() -> None:
     """Let orphans among the descendants of this process become its children, where the system can (Linux)."""
+    _prctl(_SUBREAPER, 1)
+
+
+def end_with_parent() -> None:
+    """Let this process be killed when its parent is dead, where the system can (Linux)."""
+    _prctl(_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def living(those: Mapping[int, str]) -> list[int]:
@@ -302,23 +319,24 @@ def beside(module: str, call: str, *arguments: str, **options: Any) -> subproces
     )
 
 
-def end_all(without: Collection[tuple[int, str]] = (), patience: float = 0.0) -> None:
-    """End all that comes from this process but `without`: told to stop first, where there is some patience.
+def end_all(patience: float = 0.0) -> list[int]:
+    """End all that comes from this process: told to stop first, where there is some patience.
 
     What they start meanwhile ends too. Those that this process has adopted are reaped: it must have no
-    children of its own left.
+    children of its own left. Return those that the kernel does not let go of.
     """
     until = time.monotonic() + patience
     told: set[tuple[int, str]] = set()
-    while left := descendants_of(os.getpid(), without):
+    while left := descendants_of(os.getpid()):
         late = time.monotonic() >= until
         new = {pid: since for pid, since in left.items() if late or (pid, since) not in told}
         send(new, signal.SIGKILL if late else signal.SIGTERM)
         told |= set(new.items())
-        if time.monotonic() > until + PATIENCE:  # the kernel does not let go of them
-            return
+        if time.monotonic() > until + PATIENCE:
+            return living(left)
         _reap()
         time.sleep(NAP)
+    return []
 
 
 def _reap() -> None:

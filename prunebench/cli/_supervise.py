@@ -4,6 +4,10 @@ Code of plugins runs in the process that works, and may end it with no exception
 in C, the kernel's answer to too much memory. The other process, which has loaded nothing, then writes down
 which job that was and lets a new one do the rest. It also passes signals on, and again until they are heeded,
 since not all code lets an exception through that comes from nowhere. A second Ctrl-C kills all.
+
+What the working process leaves behind comes to the one that watches, which ends it. Where the program has
+children from before (a script started a service and then became this program) a third process does the
+watching, so that nothing can come to it but what comes from the one that works.
 """
 
 from __future__ import annotations
@@ -120,14 +124,14 @@ def supervised() -> Work:
     ):
         return Work()
     work = Work(alone=False)
-    kin.adopt()  # what the working process leaves behind comes to this one
-    kin.end(kin.leftovers())
-    before = frozenset(kin.descendants_of(os.getpid()).items())
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as some that start programs leave it, hides ends
     handlers = {number: signal.getsignal(number) for number in _PASSED_ON}
+    if os.getpid() == 1 or kin.children_of(os.getpid()):  # a container's first process adopts others' too
+        _let_another_watch()
+    kin.adopt()  # what the working process leaves behind comes to this one, and nothing else does
+    kin.end(kin.leftovers())
     while True:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                stream.flush()  # type: ignore[union-attr]
+        _flush()
         work.notes = file_in_memory()  # closed when it has been read
         to_us, from_child = os.pipe()
         alive, held = os.pipe()
@@ -143,13 +147,12 @@ def supervised() -> Work:
             return work
         os.close(from_child)
         os.close(alive)
-        watch = _Watch(child, before)
+        watch = _Watch(child)
         status, ended = watch.until_it_ends(to_us)
         os.close(to_us)
         os.close(held)
         code = os.waitstatus_to_exitcode(status)
-        if os.getpid() != 1:  # a container's first process has children that others started in there
-            kin.end_all(before, patience=0.0 if ended or watch.signals else kin.PATIENCE)
+        _say_what_stays(kin.end_all(patience=0.0 if ended or watch.signals else kin.PATIENCE))
         if ended:
             _exit(code)
         if watch.signals:
@@ -174,6 +177,47 @@ def supervised() -> Work:
             _exit(1)
 
 
+def _flush() -> None:
+    """Write out what is to be written once, before a process is forked that has it too."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+def _let_another_watch() -> None:
+    """Go on in a new process that has no children, and let this one pass signals on and end as that does.
+
+    Where this one is killed the other is too: then the working process sees that nobody watches.
+    """
+    parent = os.getpid()
+    _flush()
+    child = os.fork()
+    if child == 0:
+        kin.end_with_parent()
+        if os.getppid() != parent:
+            os._exit(1)
+        return
+
+    def pass_on(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    for number in _PASSED_ON:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, pass_on)
+    while (ended := os.waitpid(-1, 0))[0] != child:
+        pass  # one of those from before
+    code = os.waitstatus_to_exitcode(ended[1])
+    os._exit(code if code >= 0 else 128 - code)  # all that was to be written the other has written
+
+
+def _say_what_stays(left: Collection[int]) -> None:
+    """Say which processes could not be ended, not even killed: one that waits for a disk heeds nothing."""
+    if left:
+        numbers = ", ".join(map(str, sorted(left)))
+        complain(f"of what the run started, these processes could not be ended: {numbers}", label="Warning")
+
+
 def _until_closed(alive: int) -> None:
     """Wait until the other end is closed, as it is when the parent is gone."""
     with contextlib.suppress(OSError):
@@ -188,11 +232,9 @@ def _write(pipe: int, sign: bytes) -> None:
 class _Watch:
     """Passes signals on to a child until it ends."""
 
-    def __init__(self, child: int, before: Collection[tuple[int, str]]) -> None:
+    def __init__(self, child: int) -> None:
         self.child = child
         """0 once it has ended."""
-        self.before = before
-        """Processes that were there before it, and have nothing to do with it."""
         self.signals: list[int] = []
         self._first = 0.0
         for number in _PASSED_ON:
@@ -206,7 +248,8 @@ class _Watch:
             signal.signal(signal.SIGALRM, self._remind)
             signal.setitimer(signal.ITIMER_REAL, REMINDER, REMINDER)
         elif time.monotonic() - self._first > AGAIN:
-            kin.send(kin.descendants_of(os.getpid(), self.before), signal.SIGKILL)
+            self._tell(signal.SIGKILL)  # first, and whatever can be read of processes here
+            kin.send(kin.descendants_of(os.getpid()), signal.SIGKILL)
             return
         self.signals.append(number)
         self._tell(number)

@@ -71,6 +71,10 @@ def command(kind: str, as_json: bool, **options: Any) -> None:
         for row in rows:
             for name in ("prunable", "total"):
                 row[name] = row[name] and _Grouped(row[name])
+    elif kind == "forms":
+        columns = ["name", "coefficients", "summary"]
+        for row in rows:
+            row["coefficients"] = ", ".join(row["parameters"])
     else:
         columns = ["name", "summary", *(["parameters"] if _any(rows, "parameters") else [])]
     columns += [] if own else ["origin"]  # only where it says something

@@ -187,7 +187,7 @@ def _component(host: Host, kind: str, name: str) -> dict[str, Any]:
         shown["judged by"] = component.inference
     elif kind == "forms":
         shown["columns"] = list(component.columns)
-        shown["bounds"] = {one.name: [one.low, one.high] for one in component.coefficients}
+        shown["bounds"] = {c.name: f"{c.low:g} to {c.high:g}" for c in component.coefficients}
     return shown
 
 

@@ -37,6 +37,7 @@ def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -
     for direction in known.undetermined:
         yield _undetermined(problem, direction)
     told = {name for direction in known.undetermined for name in _touched(problem, direction)}
+    told |= {one.name for one, at_bound in zip(problem.free, known.bound, strict=True) if at_bound}
     for name, error in known.errors.items():
         if name not in told and error > _VAGUE * sizes[name]:
             text = f"{name} is hardly determined: {values[name]:.3g} with a standard error of {error:.2g}"

@@ -90,7 +90,7 @@ def joint_notes(points: Any, coefficients: Mapping[str, float]) -> Sequence[Note
     return [
         *_regions(points, terms, coefficients),
         *_alone(points, coefficients),
-        *_dips(points, terms),
+        *_dips(points, terms, coefficients["gamma"]),
     ]
 
 
@@ -124,8 +124,12 @@ def _alone(points: Any, coefficients: Mapping[str, float]) -> Iterator[Note]:
             yield Note(f"p is that of {of} {values[0]:g}: it has {of}^{name} in it", ("p",))
 
 
-def _dips(points: Any, terms: _Terms) -> Iterator[Note]:
-    flat = (terms.upper < 1 - _THERE) & (points.density < 1)
+_FLAT = 0.05
+"""A point is above the power law where the law is less than that above the unpruned error, by its log."""
+
+
+def _dips(points: Any, terms: _Terms, gamma: float) -> Iterator[Note]:
+    flat = (gamma * terms.log_ratio < 2 * _FLAT) & (points.density < 1)
     below = points.error[flat] / points.error_unpruned[flat] - 1
     if len(below) > 2 and below.mean() < -2 * below.std(ddof=1) / np.sqrt(len(below)):
         text = (

@@ -49,6 +49,6 @@ The network is trained to its end; a fifth of the weights that are left, those o
 convolutions and linear layers together, is removed; what stays goes back to its values at epoch 10 (biases
 and BatchNorm, statistics included, too) and trains from there to the end, with the learning rate and the data
 order of epoch 10; and so on, level by level. Level k keeps round(0.8^k · prunable) weights; a suite takes
-`sparsities = {keep = 0.8, count = n}`. What was removed never comes back.
+`sparsities = {keep = 0.8, count = n}`. What was removed never comes back. Ties are kept by position.
 """,
 )

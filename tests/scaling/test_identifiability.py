@@ -1,0 +1,96 @@
+"""What points do not determine is said, with the coefficients that it is about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scaling_families import LAW, family, noisy
+
+from prunebench.host import Host
+from prunebench.scaling.fit import Fit, fit
+from prunebench.scaling.points import Points
+
+FORMS = Host.builtin_forms()
+
+
+def about(made: Fit) -> set[tuple[str, ...]]:
+    return {note.parameters for note in made.notes}
+
+
+def network(levels: int = 40, start: int = 0) -> Points:
+    points = family([20], [1], [1], levels)
+    return points.rows(points.density <= 0.8**start)
+
+
+def test_points_in_every_region_leave_nothing_open() -> None:
+    """A whole family: no notes, errors of each coefficient of a few percent."""
+    made = fit(FORMS["rosenfeld"], noisy(family(), 0.03, 0), starts=5)
+    assert made.notes == ()
+    assert all(made.standard_errors[name] < 0.05 * value for name, value in LAW.items())
+
+
+def test_without_the_plateau_only_the_height_of_the_power_law_is_determined() -> None:
+    """error_up · p^gamma is right where neither of the two is."""
+    made = fit(FORMS["rosenfeld-network"], noisy(network(34), 0.01, 1), starts=4)
+    assert ("error_up", "p") in about(made)
+    assert made.standard_errors["p"] > 0.3 * made.parameters["p"]
+    slope = made.parameters["gamma"]
+    p = LAW["p"] * 20 ** -LAW["phi"]
+    assert slope == pytest.approx(LAW["gamma"], rel=0.1)
+    d = 0.8**28  # in the power-law region
+    height = made.parameters["error_up"] * (made.parameters["p"] / d) ** slope
+    assert height == pytest.approx(LAW["error_up"] * (p / d) ** LAW["gamma"], rel=0.1)
+
+
+def test_points_of_the_plateau_alone_do_not_determine_the_slope() -> None:
+    made = fit(FORMS["rosenfeld-network"], noisy(network(70, start=45), 0.01, 1), starts=10)
+    assert any("gamma" in names for names in about(made))
+    assert made.parameters["error_up"] == pytest.approx(LAW["error_up"], rel=0.02)
+
+
+def test_widths_that_go_with_depths_determine_neither_exponent() -> None:
+    """Log width a multiple of log depth: only one combination shows, and errors are infinite."""
+    points = family([8, 20, 50], [1], [1])
+    points = points.changed(width=points.depth / 20)
+    made = fit(FORMS["rosenfeld"], points, starts=5)
+    assert ("p", "phi", "psi") in about(made)
+    assert all(np.isinf(made.standard_errors[name]) for name in ("p", "phi", "psi"))
+    assert np.isfinite(made.standard_errors["gamma"])
+    low, high = made.intervals["phi"]
+    assert (low, high) == (-10, 10)
+
+
+def test_a_coefficient_at_its_bound_is_no_estimate() -> None:
+    """Errors that would need a plateau above 1: the note says so, and the interval goes on to below."""
+    points = family([20], [1], [1], 22)
+    beyond = points.changed(
+        error=np.minimum(1.6 * points.error, 1), error_unpruned=1.6 * points.error_unpruned
+    )
+    made = fit(FORMS["rosenfeld-network"], beyond.rows(beyond.error < 0.5), starts=5)
+    if made.parameters["error_up"] > 0.999999:
+        assert any("upper bound" in note.text for note in made.notes)
+        assert made.intervals["error_up"][0] < 1
+    else:
+        pytest.fail(f"the plateau is at {made.parameters['error_up']}")
+
+
+def test_a_dip_is_told() -> None:
+    """Errors below the unpruned ones at high densities, by 6 % on average."""
+    points = network()
+    flat = (points.density < 1) & (points.error < 1.05 * points.error_unpruned)
+    dipped = points.changed(error=np.where(flat, 0.94 * points.error, points.error))
+    made = fit(FORMS["rosenfeld-network"], noisy(dipped, 0.01, 2), starts=5)
+    (text,) = [note.text for note in made.notes if "dip" in note.text]
+    assert "% below the unpruned ones on average" in text
+
+
+def test_the_worst_points_come_first() -> None:
+    points = noisy(family(), 0.03, 0)
+    wild = points.error.copy()
+    wild[[5, 100]] *= [1.5, 0.7]
+    made = fit(FORMS["rosenfeld"], points.changed(error=wild), starts=2)
+    assert {one.row for one in made.worst[:2]} == {5, 100}
+    assert [abs(one.relative) for one in made.worst] == sorted(
+        (abs(one.relative) for one in made.worst), reverse=True
+    )
+    assert made.worst[0].relative == pytest.approx(made.worst[0].predicted / made.worst[0].measured - 1)
