@@ -36,6 +36,7 @@ __all__ = [
     "end_with_parent",
     "leftovers",
     "living",
+    "lives",
     "mark_of",
     "marked",
     "parent_of",
@@ -170,6 +171,17 @@ def mark_of(pid: int) -> str:
     return f"{_space()}.{pid}.{started(pid)}"
 
 
+def lives(mark: str) -> bool | None:
+    """Return whether the process lives that a mark is of; None where that cannot be told here: the number is
+    of another machine, container or boot, or is none.
+    """
+    of, _, rest = mark.partition(".")
+    owner, _, since = rest.partition(".")
+    if of != _space() or not owner.isdecimal() or not since:
+        return None
+    return started(int(owner)) == since
+
+
 class _Own:
     page: mmap.mmap | None = None
     """A file in this process's memory, by which those are known that it has forked."""
@@ -231,14 +243,10 @@ def marked(mark: str) -> dict[int, str]:
 
 def leftovers() -> dict[int, str]:
     """Return the processes that were started by ones of ours that are dead: nobody else ends them."""
-    space = _space()
     left: dict[int, str] = {}
-    for pid in _own_processes():
-        for mark in _marks_of(pid):
-            of, _, rest = mark.partition(".")
-            owner, _, since = rest.partition(".")
-            if space and of == space and owner.isdecimal() and since and started(int(owner)) != since:
-                left[pid] = started(pid)
+    for pid in _own_processes() if _space() else ():
+        if any(lives(mark) is False for mark in _marks_of(pid)):
+            left[pid] = started(pid)
     return left
 
 

@@ -10,6 +10,7 @@ from prunebench.cli._output import counted
 from prunebench.report.listing import render
 
 if TYPE_CHECKING:
+    from prunebench.scaling.beside import Beside
     from prunebench.scaling.fewest import Choice, Measurement
     from prunebench.scaling.fit import Fit
     from prunebench.scaling.law import Law
@@ -47,7 +48,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
     return "\n".join(f"  {line}".rstrip() for line in text.splitlines())
 
 
-def fit_text(law: Law, *, written: str | None = None) -> str:
+def fit_text(law: Law, compared: Beside, *, written: str | None = None) -> str:
     """Return a fit as `prunebench fit` prints it."""
     fit = law.fit
     parts = [
@@ -58,6 +59,7 @@ def fit_text(law: Law, *, written: str | None = None) -> str:
         _coefficients(fit),
         "",
         *_quality(fit),
+        *compared.sentences(),
         *_open(fit),
         *_worst(law),
         *_unpruned(law),

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from prunebench.cli._keeping import keeping
 from prunebench.cli._output import amount, between, complain, counted, say, say_smoke
 from prunebench.engine.devices.slots import ONE, Workforce
 from prunebench.engine.session import Session
@@ -189,7 +190,8 @@ class Overview:
                 f"estimated time: {between(*cost.total_range)} in all, {between(*cost.remaining_range)} to do"
                 f"{workers} ({cost.basis})"
             )
-        return [*lines, *self._redone()]
+        asked = self.session.request.keep_states
+        return [*lines, *keeping(self.store, self.session.plan.name, asked=asked), *self._redone()]
 
     def _redone(self) -> list[str]:
         """Return the line that says what is made again, and what stays."""

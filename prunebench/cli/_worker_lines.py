@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from prunebench.cli._keeping import keeping
 from prunebench.cli._output import complain, counted, duration, say
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.summary import described
 from prunebench.engine.work_plan import Asked, Served, Watcher
 from prunebench.plan import Job, Plan, PlannedCell
+from prunebench.store import Store
 
 if TYPE_CHECKING:
     from prunebench.cli._supervise import Work
@@ -32,6 +34,9 @@ class Lines(Watcher):
             f"{len(cells) - len(done):,} to do",
             "bold",
         )
+        store = Store.open(self._asked.plan.parent.parent, create=False, write=False)
+        for line in keeping(store, plan.name, asked=self._asked.keep_states):
+            say(line)
         self._work.say(store=str(self._asked.plan.parent.parent), before=list(done))
 
     def joined(self, run: str) -> None:

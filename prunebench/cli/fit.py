@@ -46,6 +46,17 @@ Examples:
     "--starts", metavar="N", type=click.IntRange(min=1), default=50, show_default=True, help="Searches."
 )
 @click.option(
+    "--bootstrap",
+    metavar="N",
+    type=click.IntRange(min=100),
+    help="Intervals from N fits to networks drawn again too; 1000 is usual.",
+)
+@click.option(
+    "--left-out",
+    is_flag=True,
+    help="Predict each network by a fit to all others, beside interpolation between them.",
+)
+@click.option(
     "--unpruned",
     metavar="NAME",
     help="The form of the error of unpruned networks, which `predict` needs for those that were not trained; "
@@ -76,21 +87,24 @@ def command(given: str, form: str, output: str | None, as_json: bool, **options:
     """
     from prunebench.cli._laws import assigned, form_of, forms_of, is_file
     from prunebench.cli._output import deliver, say_json
+    from prunebench.scaling.beside import beside
 
     suite = "" if is_file(given) else given
     forms = forms_of(options, form, suite)
     fixed = _fixed(assigned(options["fix"], "--fix"))
     law = _law(given, form_of(forms, form), forms, fixed, options)
+    compared = beside(law.fit, law.points, left_out=options["left_out"])
     if output:
         import json
 
         deliver(json.dumps(law.plain(), indent=1, ensure_ascii=False) + "\n", output)
     if as_json:
-        say_json({name: value for name, value in law.plain().items() if name != "schema"})
+        plain = {name: value for name, value in law.plain().items() if name != "schema"}
+        say_json({**plain, "beside": compared.plain()})
     elif output != "-":
         from prunebench.cli._law_text import fit_text
 
-        deliver(fit_text(law, written=output), None)
+        deliver(fit_text(law, compared, written=output), None)
 
 
 def _fixed(given: Mapping[str, str]) -> dict[str, float]:
@@ -109,11 +123,14 @@ def _law(given: str, form: Form, forms: Mapping[str, Form], fixed: dict[str, flo
     from prunebench.cli._laws import source_of
     from prunebench.scaling.fit import fit
     from prunebench.scaling.law import Law, unpruned_fit, with_size
+    from prunebench.scaling.resampling import bootstrap
 
     names = _unpruned_names(options["unpruned"], forms)
     source = source_of(given, form, options)
     search = {"loss": options["loss"], "starts": options["starts"]}
     made = fit(form, source.points, fixed=fixed, **search)
+    if options["bootstrap"]:
+        made = bootstrap(made, source.points, resamples=options["bootstrap"])
     points, proxy = with_size(source.points)
     unpruned, said = None, list(source.said)
     if "error_unpruned" in form.columns and names:

@@ -31,12 +31,19 @@ _SAYS = {
     "pilots": "what was submitted to Slurm that nobody has wanted for a day",
     "leftovers": "what processes left that died while they wrote",
     "states": "weights of pruned networks, and scores, that no job has to read any more",
+    "keeping": "word that a plan's states are kept (`run --keep-states`)",
     "plans": "plans to be forgotten",
     "records": "records and measures of no plan",
     "set-aside": "files found damaged or unusable",
     "again": "what `run --again` has kept aside",
 }
-_OPTION = {"states": "--states", "records": "--records", "set-aside": "--set-aside", "again": "--again"}
+_OPTION = {
+    "states": "--states",
+    "keeping": "--states",
+    "records": "--records",
+    "set-aside": "--set-aside",
+    "again": "--again",
+}
 
 
 @click.command("gc", epilog=_EPILOG, short_help="Show or remove what nothing in a store refers to.")
@@ -64,7 +71,8 @@ def command(yes: bool, forget: tuple[str, ...], as_json: bool, store: str | None
     from prunebench.inventory.garbage import ALWAYS, find_garbage, remove
     from prunebench.store import Store
 
-    kinds = [kind for kind in _SAYS if kind in ALWAYS or chosen.get(kind.replace("-", "_"))]
+    asked = {option for option in _OPTION.values() if chosen[option.removeprefix("--").replace("-", "_")]}
+    kinds = [kind for kind in _SAYS if kind in ALWAYS or _OPTION.get(kind) in asked]
     kinds += ["plans"] if forget else []
     root = store_root(store)
     if store is None and not (root / "store.json").exists():

@@ -13,8 +13,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pluggy
 
 from prunebench.errors import nearest
-from prunebench.host import hookspecs
-from prunebench.host.components import KINDS, Component, Dataset, Quantity
+from prunebench.host import functional, hookspecs
+from prunebench.host.components import KINDS, Component, Dataset, FunctionalForm, Quantity
 from prunebench.host.datasets import EXAMPLES
 from prunebench.host.form import Form
 from prunebench.host.hookspecs import PROJECT
@@ -137,6 +137,8 @@ def _faults(component: Component) -> Iterator[str]:
         yield from _dataset_faults(component)
     if isinstance(component, Quantity) and callable(component.function):
         yield from _quantity_faults(component)
+    if isinstance(component, FunctionalForm):
+        yield from functional.faults(component)
 
 
 def _hints(kind: type[Component]) -> dict[str, Any]:

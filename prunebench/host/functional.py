@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from prunebench.errors import nearest
 from prunebench.host._component import Component
 from prunebench.scaling.form import Coefficient
 
-__all__ = ["FunctionalForm"]
+__all__ = ["FunctionalForm", "faults"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,31 @@ class FunctionalForm(Component):
     def parameters(self) -> dict[str, str]:
         """What each coefficient is, by name."""
         return {one.name: one.text for one in self.coefficients}
+
+
+def faults(form: FunctionalForm) -> Iterator[str]:
+    """Yield what is wrong with a form's fields: what a fit could not work with."""
+    names: Any = form.coefficients
+    if not isinstance(names, tuple | list) or not all(isinstance(one, Coefficient) for one in names):
+        yield f"coefficients must be a tuple of prunebench.Coefficient, found {names!r}"
+        return
+    for field in ("columns", "constant"):
+        columns: Any = getattr(form, field)
+        if not isinstance(columns, tuple | list) or not all(isinstance(one, str) for one in columns):
+            yield f"{field} must be a tuple of columns' names, found {columns!r}"
+            return
+    for one in form.coefficients:
+        yield from _coefficient_faults(form, one)
+    if len({one.name for one in form.coefficients}) < len(form.coefficients):
+        yield "two of its coefficients have one name"
+
+
+def _coefficient_faults(form: FunctionalForm, one: Coefficient) -> Iterator[str]:
+    low, high = one.start
+    if not one.low <= low <= high <= one.high:
+        bounds = f"{one.low:g} to {one.high:g}"
+        yield f"the search for {one.name} starts from {low:g} to {high:g}, outside its bounds, {bounds}"
+    elif one.log and one.low <= 0:
+        yield f"{one.name} has a logarithm: its least value must be above 0, found {one.low:g}"
+    if one.varies and one.varies not in form.columns:
+        yield f"{one.name} varies with {one.varies!r}{nearest(one.varies, form.columns)}"

@@ -26,8 +26,8 @@ from prunebench.store.sweep import OLD, leftovers
 __all__ = ["ALWAYS", "Garbage", "Kind", "find_garbage", "remove"]
 
 Kind = Literal[
-    "artifacts", "checkpoints", "attempts", "logs", "times", "leftovers", "states", "plans", "records",
-    "set-aside", "again", "runs", "pilots",
+    "artifacts", "checkpoints", "attempts", "logs", "times", "leftovers", "states", "keeping", "plans",
+    "records", "set-aside", "again", "runs", "pilots",
 ]  # fmt: skip
 """What is removed at once."""
 
@@ -101,12 +101,14 @@ def _is_there(store: Store, name: str) -> bool:
 
 
 def _marks(store: Store) -> object:
-    """Return what changes where a run begins, or a worker begins or ends a job."""
+    """Return what changes where a run begins, of a new plan or one that is there, or a worker begins or ends
+    a job.
+    """
     plans = []
     for path in store.plans():
         with contextlib.suppress(OSError):
             plans.append((path.name, path.stat().st_mtime_ns))
-    return tuple(plans), frozenset(store.claimed_keys())
+    return tuple(plans), tuple(store.runs.ids()), frozenset(store.claimed_keys())
 
 
 def _unlink(store: Store, path: Path) -> bool:
@@ -153,8 +155,10 @@ class _Finder:
         for left in leftovers(store.root, OLD, now=now):
             self._add("leftovers", _below(left) if left.is_dir() else [left])
         self._add("plans", (path for path in store.plans() if path.stem in self.forget))
+        marks = list(store.root.glob("plans/*.keep-states"))
+        self._add("plans", (mark for mark in marks if mark.stem in self.forget))
         if not claimed:  # else somebody may be keeping states
-            self._add("states", store.root.glob("plans/*.keep-states"))
+            self._add("keeping", (mark for mark in marks if mark.stem not in self.forget))
         for part in ("records", "measures"):
             self._add("records", (p for p in _below(store.root / part) if p.stem not in keys | claimed))
         self._add("set-aside", _below(store.root / "set-aside"))

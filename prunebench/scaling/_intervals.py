@@ -67,8 +67,8 @@ def known(problem: Problem, vector: Floats, loss: str) -> Known:
 
 def _spread(relative: Floats, freedom: int, loss: str) -> float:
     """Return the standard deviation of the relative errors that the covariance is scaled with."""
-    if freedom < 1:
-        return float("nan")
+    if freedom < 1:  # as many coefficients as points: nothing shows how far these scatter
+        return 0.0
     if loss == "relative-squares":
         return float(np.sqrt(np.sum((relative - 1) ** 2) / freedom))
     residuals = np.log(relative)
@@ -125,5 +125,6 @@ def predicted(fit: Fit, points: Points) -> tuple[Floats, Floats, Floats]:
     slopes = problem.slopes(vector) / error[:, None]
     variance = np.einsum("ni,ij,nj->n", slopes, covariance, slopes)
     half = t_quantile(max(fit.freedom, 1), (1 + LEVEL) / 2) * np.sqrt(np.maximum(variance, 0) + fit.spread**2)
-    half = np.minimum(half, 500.0)  # of coefficients that nothing determines
+    unknown = 500.0  # of the logarithm: any error that there can be
+    half = np.minimum(half, unknown) if fit.freedom > 0 else np.full(len(points), unknown)
     return error, error * np.exp(-half), np.minimum(error * np.exp(half), fit.form.most)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from prunebench.errors import ComponentError
+from prunebench.faults import blamed
 from prunebench.scaling.form import Coefficient, Form
 from prunebench.scaling.points import Floats, Points
 
@@ -74,8 +75,8 @@ class Problem:
         return np.array([_scaled(one, values[one.name]) for one in self.free])
 
     def predicted(self, vector: Floats) -> Floats:
-        """Return the errors that the form gives, n. Raises: ComponentError for another shape."""
-        with np.errstate(all="ignore"):
+        """Return the errors that the form gives, n. Raises: ComponentError where it does not give them."""
+        with np.errstate(all="ignore"), blamed(f"form {self.form.name!r}"):
             answer = np.asarray(self.form.function(self.points, **self.values(vector)), dtype=np.float64)
         if answer.shape != self.points.error.shape:
             wanted = f"{len(self.points)} numbers are wanted"
@@ -98,10 +99,10 @@ class Problem:
         if self.form.gradient is None:
             return self._differences(vector)
         values = self.values(vector)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), blamed(f"the gradient of form {self.form.name!r}"):
             columns = self.form.gradient(self.points, **values)
-        scale = [values[one.name] if one.log else 1.0 for one in self.free]
-        return np.stack([columns[name] * by for name, by in zip(self.names, scale, strict=True)], axis=1)
+            scaled = [columns[one.name] * (values[one.name] if one.log else 1.0) for one in self.free]
+            return np.stack(scaled, axis=1)
 
     def _differences(self, vector: Floats) -> Floats:
         columns = []

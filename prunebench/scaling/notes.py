@@ -42,6 +42,8 @@ def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -
         if name not in told and error > _VAGUE * sizes[name]:
             text = f"{name} is hardly determined: {values[name]:.3g} with a standard error of {error:.2g}"
             yield Note(text, (name,))
+    if len(problem.points) == len(problem.free) > 0:
+        yield Note("as many coefficients as points: nothing shows how far these scatter around the law")
     if problem.form.notes is not None:
         yield from problem.form.notes(problem.points, values)
 

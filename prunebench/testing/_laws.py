@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prunebench.host.components import FunctionalForm
+from prunebench.host.functional import FunctionalForm, faults
 from prunebench.scaling._problem import Problem
 from prunebench.scaling._search import starts
 from prunebench.scaling.points import Points, points_of
@@ -29,15 +29,8 @@ def check_form(form: FunctionalForm) -> None:
     Raises: AssertionError.
     """
     who = ensure_common(form)
-    for one in form.coefficients:
-        low, high = one.start
-        least = 0 if one.log else -np.inf
-        within = one.low <= low <= high <= one.high and (low > least or not one.log)
-        ensure(within, f"{who}: {one.name} starts outside its bounds, between {low:g} and {high:g}")
-        ensure(
-            not one.varies or one.varies in form.columns,
-            f"{who}: {one.name} varies with the column {one.varies!r}, which is not among its columns",
-        )
+    for fault in faults(form):
+        raise AssertionError(f"{who}: {fault}")
     problem = Problem(form, _points(form), {}, np.ones(_LENGTH))
     for vector in starts(problem, _PLACES, seed=0):
         _check_values(who, problem, vector)

@@ -44,6 +44,21 @@ def test_with_yes_it_removes_that_and_no_result(littered: Place) -> None:
     assert "8 of 8 cells done" in littered.call("status", littered.suite).stdout
 
 
+def test_word_that_states_are_kept_is_told_and_ends_where_that_is_asked_for(littered: Place) -> None:
+    """By a run that was not asked to keep them, and by `gc`, which does not call it weights."""
+    (plan,) = (littered.store / "plans").glob("*.json")
+    plan.with_suffix(".keep-states").touch()
+    said = (
+        "weights of pruned networks are kept, as an earlier command on this plan was told to (--keep-states)"
+    )
+    assert said in littered.call("plan", littered.suite, *littered.plugin).stdout
+    assert "word that a plan's states are kept" in littered.call("gc", "--yes").stdout
+    assert plan.with_suffix(".keep-states").exists()
+    littered.call("gc", "--states", "--yes")
+    assert not plan.with_suffix(".keep-states").exists()
+    assert said not in littered.call("plan", littered.suite, *littered.plugin).stdout
+
+
 def test_where_nothing_has_been_run_there_is_nothing_to_remove(place: Place) -> None:
     assert "nothing to remove" in place.call("gc", "--yes").stdout
     checked(place.json("gc"))

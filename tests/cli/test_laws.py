@@ -62,6 +62,21 @@ def test_a_file_is_fitted_and_the_numbers_are_told(folder: Place) -> None:
     assert "mean µ" in text
 
 
+def test_what_a_fit_is_compared_with_stands_beside_it(folder: Place) -> None:
+    """Networks left out, interpolation between the others, dips; intervals over networks drawn again."""
+    asked = ("fit", "family.csv", "--starts", "2", "--bootstrap", "100", "--left-out")
+    made = folder.json(*asked)
+    left_out = made["beside"]["left_out"]
+    assert abs(left_out["sigma"]) < 1e-6 < left_out["interpolation"]["sigma"]
+    assert (made["beside"]["seed_noise"], made["beside"]["dips"]["deepest"]) == (None, 0)
+    low, high = made["fit"]["bootstrap"]["gamma"]
+    assert low == pytest.approx(TRUTH["gamma"], rel=1e-5)
+    assert high == pytest.approx(TRUTH["gamma"], rel=1e-5)
+    text = folder.call(*asked).stdout
+    assert "over networks" in text
+    assert "networks left out: µ" in text
+
+
 def test_the_error_of_a_member_is_the_law(folder: Place) -> None:
     """By its own unpruned error where it was measured, else by the one given."""
     unpruned = next(one[3] for one in FAMILY if one[:3] == (14, 0.5, 50_000))

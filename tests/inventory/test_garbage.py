@@ -94,7 +94,8 @@ def test_states_that_nobody_has_to_read_are_found_apart(project: Any) -> None:
     end = worker.plan.jobs[last.key].inputs[0]
     worker.make_key(end)  # its record is not there: somebody has to read it
     (keeping,) = worker.store.root.glob("plans/*.keep-states")
-    assert find_garbage(worker.store).files.get("states", {}).keys() - {keeping} == {
+    assert find_garbage(worker.store).files["keeping"].keys() == {keeping}
+    assert find_garbage(worker.store).files.get("states", {}).keys() == {
         worker.store.artifact_path(key)
         for key in worker.store.artifact_keys()
         if worker.plan.jobs[key].kind == "score"
@@ -103,10 +104,23 @@ def test_states_that_nobody_has_to_read_are_found_apart(project: Any) -> None:
     found = find_garbage(worker.store)
     assert worker.store.artifact_path(end) in found.files["states"]
     assert not names(found, *ALWAYS)
-    remove(worker.store, ["states"])
+    remove(worker.store, ["states", "keeping"])
     assert end not in worker.store.artifact_keys()
     assert not worker.store.keeps_states(worker.plan.name), "nobody keeps them from now on"
     assert worker.plan.done(last, worker.have)
+
+
+def test_who_forgets_a_plan_forgets_that_its_states_are_kept(project: Any) -> None:
+    """The plan that is made again later keeps none, unless that is asked for again."""
+    session = project.session(project.suite(["snip"]), keep_states=True)
+    store = project.store()
+    session.freeze(store)
+    name = session.plan.name
+    found = find_garbage(store, forget=[name])
+    assert names(found, "plans") == {f"{name}.json", f"{name}.keep-states"}
+    assert not found.files.get("keeping")
+    remove(store, [*ALWAYS, "plans"], forget=[name])
+    assert not store.keeps_states(name)
 
 
 def test_checkpoints_of_runs_that_go_on_stay(project: Any, engine: Any) -> None:
@@ -180,6 +194,25 @@ def test_a_run_that_begins_meanwhile_keeps_what_it_needs(
 
     remove(engine.store, ["artifacts", "logs"], removed=begins)
     assert len(removed) == 1
+
+
+def test_a_run_that_begins_meanwhile_on_a_plan_that_is_there_is_noticed(
+    project: Any, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves the plan's file as it is, and has claimed nothing yet: who works is looked at again."""
+    monkeypatch.setattr(module, "BATCH", 1)
+    other(project, engine.store)
+    looks: list[object] = []
+    look = module.find_garbage
+    monkeypatch.setattr(module, "find_garbage", lambda *args, **kw: looks.append(args) or look(*args, **kw))
+    name = next(path.stem for path in engine.store.plans() if path.stem != engine.plan.name)
+
+    def begins(path: Path) -> None:
+        if len(looks) == 1:
+            engine.store.runs.begin(engine.plan.name, engine.plan.jobs, None)
+
+    remove(engine.store, ["artifacts", "logs", "plans"], forget=[name], removed=begins)
+    assert len(looks) > 1
 
 
 def test_a_plan_that_cannot_be_read_stops_everything(engine: Any) -> None:

@@ -74,6 +74,18 @@ def test_a_coefficient_at_its_bound_is_no_estimate() -> None:
         pytest.fail(f"the plateau is at {made.parameters['error_up']}")
 
 
+def test_as_many_points_as_coefficients_leave_the_scatter_open() -> None:
+    """The law goes through all three; how sure it is nobody knows, and a prediction may be anything."""
+    three = network().rows(np.array([2, 20, 39]))
+    made = fit(FORMS["rosenfeld-network"], three, starts=3)
+    assert made.parameters["gamma"] == pytest.approx(LAW["gamma"], rel=1e-4)
+    assert any("as many coefficients as points" in note.text for note in made.notes)
+    assert all(np.isinf(error) for error in made.standard_errors.values())
+    _, low, high = made.predict(network())
+    assert (low.max(), high.min()) == (pytest.approx(0), 1)
+    assert Fit.from_json(made.to_json(), FORMS) == made
+
+
 def test_a_dip_is_told() -> None:
     """Errors below the unpruned ones at high densities, by 6 % on average."""
     points = network()

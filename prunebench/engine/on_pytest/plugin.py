@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.guarding.own_process import DEATHS
 from prunebench.engine.on_pytest.items import CellItem, CheckItem, SuiteFile, checks_name
 from prunebench.engine.on_pytest.private import (
     collect_instead,
@@ -200,29 +201,43 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
     """Write down what a worker that died was working on. Its item says so where that job has failed by that;
-    else it is handed out again, and so is a check.
+    else it is handed out again, and so is a check, and a cell of none of whose jobs it died.
     """
     from prunebench.engine.on_pytest.gpus import LostWorkers
 
     if LostWorkers.of(config_of(sched)).takes_up(crashitem, report, sched):
         return
-    for suite in all_loaded(config_of(sched)):
-        again = False
-        for key in _buried(suite, report.node):
-            failed = suite.worker.failed_elsewhere(key)
-            if failed is not None:
-                suite.worker.given_up[key] = failed.message
-            if failed is not None and _needs(crashitem, suite, key):
-                report.longrepr = str(failed)
-            else:  # killed by chance, or of another cell's job: another worker tries
-                again = True
-        if _is_check(crashitem, suite) and suite.tried_again.count(crashitem) < TRIES:
-            suite.tried_again.append(crashitem)
-            again = True
-        if again:
-            with contextlib.suppress(NotImplementedError, AttributeError):  # not every distribution can
-                sched.mark_test_pending(crashitem)
-                report.outcome = "rerun"
+    suites = all_loaded(config_of(sched))
+    jobs = [(suite, key) for suite in suites for key in _buried(suite, report.node)]
+    again = [_goes_on_after(suite, key, crashitem, report) for suite, key in jobs]
+    again += [_has_another_try(suite, crashitem, bool(jobs)) for suite in suites]
+    if any(again):
+        with contextlib.suppress(NotImplementedError, AttributeError):  # not every distribution can
+            sched.mark_test_pending(crashitem)
+            report.outcome = "rerun"
+
+
+def _goes_on_after(suite: Loaded, key: str, item: str, report: Any) -> bool:
+    """True if an item whose worker died of a job is another's to try: by chance, or of another cell's job."""
+    failed = suite.worker.failed_elsewhere(key)
+    if failed is not None:
+        suite.worker.given_up[key] = failed.message
+    if failed is None or not _needs(item, suite, key):
+        return True
+    report.longrepr = str(failed)
+    return False
+
+
+def _has_another_try(suite: Loaded, item: str, died_of_a_job: bool) -> bool:
+    """True if an item of a suite may lose another worker: a check, or a cell where that worked on no job."""
+    if _is_check(item, suite):
+        tries = TRIES
+    elif not died_of_a_job and any(item.endswith(f"::{cell.id}") for cell in suite.session.plan.cells):
+        tries = DEATHS - 1
+    else:
+        return False
+    suite.tried_again.append(item)
+    return suite.tried_again.count(item) <= tries
 
 
 def _buried(suite: Loaded, node: Any) -> list[str]:

@@ -20,6 +20,7 @@ __all__ = [
     "config_of",
     "distributed",
     "ended",
+    "forget_collection",
     "hurry_exit",
     "live_nodes",
     "make_mainargv_sendable",
@@ -75,6 +76,16 @@ def distributed(config: pytest.Config) -> Any:
     """Return pytest-xdist's own plugin once it has workers, else None: by itself it ends them unheard."""
     plugin = config.pluginmanager.getplugin("dsession")
     return None if plugin is None or plugin.nodemanager is None else plugin
+
+
+def forget_collection(config: pytest.Config, node: Any) -> None:
+    """Let pytest-xdist wait for another in place of a worker that died before any item was handed out.
+
+    It counts those that have collected, the dead among them, and would begin before the others can.
+    """
+    scheduler = getattr(distributed(config), "sched", None)
+    if scheduler is not None and scheduler.collection is None:
+        scheduler.node2collection.pop(node, None)
 
 
 def live_nodes(distributed: Any) -> list[Any]:

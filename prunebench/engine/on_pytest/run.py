@@ -128,6 +128,9 @@ def run_cells(
     else:
         plugin = RunPlugin(run.loaded, reporter, report, workers=workers, slots=slots, begin=run.begin)
         code = _here(run, plugin, workers=workers, first_failure=first_failure)
+    if report.problem and run.is_complete():  # of a worker that was to take another's place, at the end
+        reporter.note(f"all cells are made; {report.problem}")
+        report.problem, code = "", 0
     _raise_what_ended(report)
     return run.outcome(report, code)
 
@@ -149,6 +152,7 @@ class _Run:
         self._on_begin, self._on_start = on_begin, on_start
         self._first = Snapshot(session.plan, store, before=seen, without=seen.without if seen else ())
         self._trial = contextlib.ExitStack()
+        self._begun = False
         self.id = (earlier.since if earlier else "") or store.runs.new_id()
         """The run's id in the store."""
         self.had_failed = dict(earlier.failed) if earlier else {}
@@ -199,9 +203,17 @@ class _Run:
             if self._earlier is None or not self._earlier.since:
                 self.session.begin(self.store, self.cells, self.id)
             self._on_start(self.id)
+            self._begun = True
         stopping.check()
 
     # -- its end -------------------------------------------------------------------------------------------
+
+    def is_complete(self) -> bool:
+        """True if the run has begun, and all its cells are there."""
+        if not self._begun:
+            return False
+        last = Snapshot(self.session.plan, self.store, before=self._first)
+        return all(map(last.done, self.to_do))
 
     def outcome(self, report: RunReport, code: int) -> Outcome:
         """Return how the run came out, by the store; `code` is pytest's."""

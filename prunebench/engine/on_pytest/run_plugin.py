@@ -29,7 +29,7 @@ from prunebench.store import process_name
 __all__ = ["RunPlugin"]
 
 STILLBORN = 3
-"""So many workers in a row may die before they have read the plan, while none is at work."""
+"""So many workers in a row may die before they are at work, while none is."""
 
 STILLBORN_BESIDE = 20
 """So many where others are at work."""
@@ -54,14 +54,15 @@ class RunPlugin:
         slots: Sequence[Slot] = (),
         begin: Callable[[Callable[[str], object]], object] = lambda tell: None,
     ) -> None:
-        """`begin` is called, with what prints a line, once so many `workers` have read the plan."""
+        """`begin` is called, with what prints a line, once so many `workers` live that have read the plan."""
         self.report = report
         self.slots = slots
         self._loaded, self._reporter, self._workers, self._begin = loaded, reporter, workers, begin
-        self._have_read: set[Any] = set()
-        """The workers that have read the plan, those among them that have died since."""
+        self._config: pytest.Config | None = None
         self._begun = False
         self._at_work: set[Any] = set()
+        """The workers that live and have read the plan."""
+        self._has_been_read = False
         self._stillborn = 0
         self._stderr: Any = None
         self._told = ""
@@ -95,6 +96,7 @@ class RunPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Replace the reporter; hand over the plan."""
+        self._config = config
         use(config, self._loaded)
         silence(config)
         # by another name: pytest-xdist would speak of its nodes through a terminal reporter
@@ -109,11 +111,13 @@ class RunPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
-        """A worker is at work once it has read the plan; when all have, the first cells are handed out."""
+        """A worker is at work once it has read the plan; when all have, the first cells are handed out.
+
+        All that live: no other is on its way then, which would still look for the plan where these read it.
+        """
         self._at_work.add(node)
-        self._have_read.add(node)
-        self._stillborn = 0
-        if self._workers and len(self._have_read) >= self._workers and not self._begun:
+        self._has_been_read = True
+        if self._workers and len(self._at_work) >= self._workers and not self._begun:
             self._begun = True
             try:
                 self._begin(print)
@@ -121,6 +125,8 @@ class RunPlugin:
                 self.report.problem = str(error)
                 pytest.exit(self.report.problem, returncode=1)
             self._reporter.start()
+        if self._begun:
+            self._stillborn = 0
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -137,16 +143,18 @@ class RunPlugin:
 
             self.report.made[node.gateway.id] = json.loads(made)
             self.report.dead.pop(node.gateway.id, None)
-        begun = node in self._at_work
+        worked = self._begun and node in self._at_work
         self._at_work.discard(node)
-        if error is None or begun or stopping.requested():
+        if not self._begun and self._config is not None:
+            pytest_private.forget_collection(self._config, node)
+        if error is None or worked or stopping.requested():
             return
         self._stillborn += 1
         how = pytest_private.ended(node)
         if self._stillborn >= (STILLBORN_BESIDE if self._at_work else STILLBORN):
-            self.report.problem = (
-                f"workers cannot start: {self._stillborn} in a row died before they had read the plan"
-                + ("" if how is None else f"; the last {how_ended(how[1])}")
+            early = "the run had begun" if self._has_been_read else "they had read the plan"
+            self.report.problem = f"workers cannot start: {self._stillborn} in a row died before {early}" + (
+                "" if how is None else f"; the last {how_ended(how[1])}"
             )
             self._told = str(error)
             pytest.exit(self.report.problem, returncode=1)

@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import re
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class Loaded:
     since: str = ""
     """The run's id in the store."""
     tried_again: list[str] = field(default_factory=list)
-    """The ids of checks whose worker died, once for each time."""
+    """The ids of items whose worker died of no job, once for each time."""
 
 
 _LOADED = pytest.StashKey[dict[str, Loaded]]()
@@ -181,7 +182,8 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     told: dict[str, Any] = getattr(config, "workerinput", {})
     of_suite = json.loads(told.get("prunebench", "{}")).get(str(path))
     if of_suite:
-        return _thaw(request, path, **of_suite)
+        with _ending_alone(told):
+            return _thaw(request, path, **of_suite)
     session = Session.prepare(request)
     if config.getoption("collectonly"):  # a listing writes and downloads nothing
         store = Store.open(request.store, create=False, write=False, absent_ok=True)
@@ -192,6 +194,25 @@ def _load(config: pytest.Config, path: Path) -> Loaded:
     session.freeze(store)
     since = session.begin(store)
     return Loaded(session, session.worker(store, since=since), since=since)
+
+
+@contextlib.contextmanager
+def _ending_alone(told: Mapping[str, Any]) -> Iterator[None]:
+    """End a process that has taken a dead worker's place, and cannot use the plan, as one that cannot start.
+
+    An error in pytest's collection would end the whole session: others are at work.
+    """
+    from prunebench.errors import PrunebenchError
+
+    try:
+        yield
+    except PrunebenchError as error:
+        number = re.fullmatch(r"gw(\d+)", told["workerid"])
+        if number is None or int(number[1]) < told["workercount"]:
+            raise
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _thaw(

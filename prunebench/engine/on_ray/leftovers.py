@@ -39,7 +39,8 @@ ROUNDS, PAUSE = 50, 0.1
 """How often processes are looked for until none is left, and the seconds between."""
 
 OLD = 86_400.0
-"""Seconds after which a folder is a dead run's if it does not say whose it is."""
+"""Seconds without a change after which a folder is a dead run's whose run is not known here: it does not say
+whose it is, or says so of a process of another container or boot."""
 
 LONGEST_PATH = 40
 """Characters of a temporary folder, beyond which the sockets that Ray makes below it have names too long."""
@@ -56,8 +57,7 @@ def cleared_afterwards() -> Iterator[Path]:
     when this process is killed, nothing of all that is left.
     """
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_parent())).resolve()
-    me = psutil.Process()
-    (folder / DRIVER).write_text(json.dumps({"pid": me.pid, "started": me.create_time()}))
+    (folder / DRIVER).write_text(json.dumps({"pid": os.getpid(), "mark": kin.mark_of(os.getpid())}))
     start = f"{APART}; import sys; sys.path[:] = {sys.path!r}; sys.argv = ['', {str(folder)!r}]; {PROGRAM}"
     keeper = subprocess.Popen(
         [sys.executable, "-P", "-c", start],
@@ -87,7 +87,7 @@ def wait_and_clear() -> None:
 
 def clear(folder: Path) -> None:
     """End all processes of the Ray that has this folder, but the one whose Ray it is, and remove it."""
-    driver = _driver(folder).get("pid")
+    driver, _ = _driver(folder)
     for _ in range(ROUNDS):
         left = [one for one in _processes_of(folder) if one.pid != driver]
         for one in left:
@@ -113,24 +113,30 @@ def _parent() -> Path:
     return Path(usual if len(usual) <= LONGEST_PATH else "/tmp")
 
 
-def _driver(folder: Path) -> dict[str, float]:
-    """Return whose Ray it is that has this folder: the process's number, and when it started."""
+def _driver(folder: Path) -> tuple[int | None, str]:
+    """Return whose Ray it is that has this folder: the process's number, and its mark, which holds when it
+    started by a clock that nobody sets.
+    """
     try:
         said = json.loads((folder / DRIVER).read_text())
-        return {"pid": int(said["pid"]), "started": float(said["started"])}
+        return int(said["pid"]), str(said["mark"])
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        return None, ""
 
 
 def _is_left(folder: Path) -> bool:
     """True if the process whose Ray it is has ended."""
-    driver = _driver(folder)
-    if not driver:
-        return time.time() - folder.stat().st_mtime > OLD
-    try:
-        return bool(abs(psutil.Process(int(driver["pid"])).create_time() - driver["started"]) > 1.0)
-    except psutil.NoSuchProcess:
-        return True
+    _, mark = _driver(folder)
+    lives = kin.lives(mark)
+    if lives is None:
+        return time.time() - max(map(_changed, (folder, *folder.rglob("*")))) > OLD
+    return not lives
+
+
+def _changed(path: Path) -> float:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_mtime
+    return 0.0
 
 
 def _processes_of(folder: Path) -> list[psutil.Process]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from prunebench import kin
 from prunebench.engine.on_ray import leftovers
 from prunebench.engine.on_ray.leftovers import DRIVER, MARK, PREFIX, cleared_afterwards, sweep
 
@@ -100,11 +101,13 @@ def test_the_next_run_clears_away_what_nobody_could(
     """A folder whose run lives, and a new one that does not say yet whose it is, stay."""
     dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
     dead.wait()
-    me = psutil.Process()
+    me, mine = os.getpid(), kin.mark_of(os.getpid())
+    space, _, since = mine.split(".")
     drivers = {
-        "dead": {"pid": dead.pid, "started": me.create_time()},
-        "reused": {"pid": me.pid, "started": me.create_time() - 1000},
-        "living": {"pid": me.pid, "started": me.create_time()},
+        "dead": {"pid": dead.pid, "mark": f"{space}.{dead.pid}.{since}"},
+        "reused": {"pid": me, "mark": f"{space}.{me}.1"},
+        "living": {"pid": me, "mark": mine},
+        "elsewhere": {"pid": dead.pid, "mark": f"another.{dead.pid}.{since}"},
     }
     for name in (*drivers, "new", "old"):
         folder = temporary / f"{PREFIX}{name}"
@@ -118,6 +121,19 @@ def test_the_next_run_clears_away_what_nobody_could(
     kept = marked(temporary / f"{PREFIX}living", started)
     sweep()
     names = {one.name for one in temporary.iterdir()}
-    assert names == {f"{PREFIX}living", f"{PREFIX}new", "other"}
+    assert names == {f"{PREFIX}living", f"{PREFIX}new", f"{PREFIX}elsewhere", "other"}
     assert left.wait(5) == -signal.SIGKILL
     assert kept.poll() is None
+
+
+def test_a_clock_that_is_set_ends_no_living_run(
+    monkeypatch: pytest.MonkeyPatch, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """By the clock its process has then begun at another time."""
+    with cleared_afterwards() as folder:
+        kept = marked(folder, started)
+        real = psutil.Process.create_time
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self: real(self) + 3600)
+        sweep()
+        assert folder.exists()
+        assert kept.poll() is None

@@ -1,0 +1,90 @@
+"""What stands beside a fit's own error: noise of seeds, dips, networks left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from prunebench.errors import FitError
+from prunebench.scaling.fit import Fit
+from prunebench.scaling.noise import Dips, SeedNoise, dips, seed_noise
+from prunebench.scaling.points import Points
+from prunebench.scaling.trials import HeldOut, leave_one_network_out
+
+__all__ = ["Beside", "beside"]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a fit's µ and σ are to be compared with."""
+
+    noise: SeedNoise | None
+    """None where no place was measured with two seeds."""
+    dips: Dips | None
+    """None where the form knows no unpruned error."""
+    left_out: HeldOut | None
+    why: str = ""
+    """Why networks were not left out, where they were asked for."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain JSON values; None for what is not known."""
+        noise, own, out = self.noise, self.dips, self.left_out
+        return {
+            "seed_noise": noise and {"sd": noise.sd, "places": noise.places, "freedom": noise.freedom},
+            "dips": own
+            and {"share": own.share, "deepest": own.deepest, "density": own.density, "bias": own.bias},
+            "left_out": out
+            and {
+                "mu": out.mu,
+                "sigma": out.sigma,
+                "interpolation": {"mu": out.baseline_mu, "sigma": out.baseline_sigma},
+            },
+        }
+
+    def sentences(self) -> Iterator[str]:
+        """Yield it as sentences."""
+        if self.noise is not None:
+            yield f"seeds differ by {_percent(self.noise.sd)} of the error (standard deviation)"
+        if self.dips is not None and self.dips.deepest < 0:
+            own = self.dips
+            yield (
+                f"{_percent(own.share)} of the points are below their unpruned error, the deepest by "
+                f"{_percent(-own.deepest)} at density {own.density:.3g}: {own.bias * 100:+.2g} points of µ"
+            )
+        if self.left_out is not None:
+            out = self.left_out
+            yield (
+                f"networks left out: µ {out.mu * 100:+.2g} %, σ {_percent(out.sigma)}; interpolation between "
+                f"the others: µ {out.baseline_mu * 100:+.2g} %, σ {_percent(out.baseline_sigma)}"
+            )
+        if self.why:
+            yield f"no network was left out: {self.why}"
+
+
+def beside(made: Fit, points: Points, *, left_out: bool = False) -> Beside:
+    """Return what a fit to some points is to be compared with.
+
+    left_out: True to predict each network by a fit to the others, which takes a search for each
+    """
+    out, why = None, ""
+    if left_out:
+        try:
+            out = leave_one_network_out(made, points)
+        except FitError as error:
+            why = str(error)
+    return Beside(seed_noise(points), _dips(made, points), out, why)
+
+
+def _dips(made: Fit, points: Points) -> Dips | None:
+    if "error_unpruned" not in made.form.columns or "density" not in made.form.columns:
+        return None
+    try:
+        return dips(made, points)
+    except FitError:
+        return None
+
+
+def _percent(share: float) -> str:
+    return "∞" if math.isinf(share) else f"{100 * share:.2g} %"
