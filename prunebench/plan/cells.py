@@ -62,13 +62,27 @@ def plan_cells(
 
     Raises: DataError.
     """
-    planned = []
+    planned: list[PlannedCell] = []
+    chained: list[Cell] = []
     for cell in cells:
         try:
             planned.append(_plan(builder, cell))
         except (UsageError, ValidationError) as error:
             refuse(cell, error)
+        else:
+            if cell.form.schedule.trains_between:
+                chained.append(cell)
+    for cell in chained:
+        _record_passed(builder, cell)
     return planned
+
+
+def _record_passed(builder: Builder, cell: Cell) -> None:
+    """Add the records of what is trained to its end on the way to cells like this one, and is none."""
+    setting = setting_of(builder, cell)
+    method = MethodPlanning(builder, setting, cell.form, cell.recipe, cell.seed, cell.density)
+    for density, *made in cell.form.schedule.passed(method):
+        _record(builder, cell, setting, density, kept_weights(setting, density), made)
 
 
 def _plan(builder: Builder, cell: Cell) -> PlannedCell:
@@ -82,8 +96,6 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         method = MethodPlanning(builder, setting, form, recipe, seed, cell.density)
         target = method.target
         end, mask = method.plan()
-        for density, *made in form.schedule.passed(method):
-            _record(builder, cell, setting, density, kept_weights(setting, density), made)
     record = _record(builder, cell, setting, cell.density, target, (end, mask) if mask else (end,))
     measures = (_measure(builder, setting, name, end, mask) for name in cell.measures)
     return PlannedCell(

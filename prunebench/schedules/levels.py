@@ -60,7 +60,9 @@ class _Level:
     scored: str | None
     mask: str
     state: str | None = None
-    """What is scored for the next level, where that is trained already."""
+    """The state that is scored for the next level, where there is one."""
+    asked: bool = False
+    """True if it is a cell."""
 
 
 @dataclass(slots=True)
@@ -70,8 +72,8 @@ class _Chain:
     between: TrainingBetween
     """Plans how networks train from one level to the next."""
     levels: list[_Level] = field(default_factory=list)
-    told: int = 0
-    """How many of its levels have been told as passed."""
+    told: bool = False
+    """True once those have been told that no cell asked for."""
 
 
 class Levels(Schedule):
@@ -132,19 +134,22 @@ class Levels(Schedule):
         Raises: UsageError for a density between two levels, and where nothing is trained between them.
         """
         level, between = self._level(planning), self._chain(planning).between
-        planned = planning.trained(level.mask, scored=level.scored)
-        if between.is_evaluated_run:  # the state from which a longer chain goes on
-            self._trained(between, level)
-        return planned
+        level.asked = True
+        if between.is_evaluated_run:  # a longer chain goes on from the state that is scored
+            state = self._trained(between, level)
+            if between.is_evaluated:
+                return state, level.mask
+        return planning.trained(level.mask, scored=level.scored)
 
     def passed(self, planning: Planning) -> Iterator[tuple[str, str, str]]:
-        """Yield the levels before that of this density whose networks are trained to their end anyway."""
-        chain, level = self._chain(planning), self.level(planning.density)
-        first, chain.told = chain.told, max(chain.told, level - 1)
-        for number in range(first, level - 1):
-            made = chain.levels[number]
-            if made.state is not None and chain.between.is_evaluated:
-                yield self.density(number + 1), made.state, made.mask
+        """Yield the levels whose networks are trained to their end, though no cell has asked for them."""
+        chain = self._chain(planning)
+        if chain.told or not chain.between.is_evaluated:
+            return
+        chain.told = True
+        for number, level in enumerate(chain.levels, 1):
+            if level.state is not None and not level.asked:
+                yield self.density(number), level.state, level.mask
 
     def _level(self, planning: Planning) -> _Level:
         chain, level = self._chain(planning), self.level(planning.density)

@@ -301,8 +301,9 @@ class Schedule(BaseModel):
         return planning.trained(self.mask(planning))
 
     def passed(self, planning: Planning) -> Iterable[tuple[str, str, str]]:
-        """Return what else is trained to its end on the way of a planned method: the density, state and mask.
+        """Return what is trained to its end on the way to cells and is none: the density, state and mask.
 
-        Such a cell's record is made along the way, so that nobody has to train it again; each is told once.
+        Asked when all cells are planned. A record is made of each, so that nobody has to train it again; each
+        is told once.
         """
         return ()

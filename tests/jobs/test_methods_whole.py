@@ -17,7 +17,9 @@ from prunebench.host import Host
 from prunebench.jobs.states import mask_from, unpack_state
 
 HOST = Host.load(third_party=False)
-METHODS = sorted({*HOST.names("methods"), *HOST.names("scorers")} - {"none"})
+CHAINS = {m for m in HOST.names("methods") if HOST.get("methods", m).form.schedule.trains_between}
+"""They have sparsities of their own: tests/schedules/test_levels.py."""
+METHODS = sorted({*HOST.names("methods"), *HOST.names("scorers")} - {"none"} - CHAINS)
 ABLATIONS = sorted(HOST.names("ablations"))
 POINTS = ("", "init", "{step = 5}", "end")
 REFUSED = {

@@ -12,7 +12,8 @@ import torch
 
 from prunebench.canonical import canonical
 from prunebench.errors import SuiteError
-from prunebench.jobs.states import mask_from
+from prunebench.host.registry import Host
+from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan import Plan
 from prunebench.schedules import Levels
 
@@ -22,7 +23,7 @@ AS_IT_IS = {"train_from": "scored"}
 
 
 def method(**changes: Any) -> dict[str, Any]:
-    return {"scorer": "magnitude", "as": "imp", "score_at": "end", "schedule": {"levels": 0.2}, **changes}
+    return {"scorer": "magnitude", "as": "chain", "score_at": "end", "schedule": {"levels": 0.2}, **changes}
 
 
 def suite(project: Any, levels: list[int], *more: dict[str, Any], name: str = "tiny", **options: Any) -> Any:
@@ -215,8 +216,8 @@ def test_one_shot_at_the_first_level_is_the_first_level(project: Any) -> None:
     chain = method(train_from="rewind")
     plan = project.session(suite(project, [1, 2], "ltr", chain)).plan
     by_method = {(cell.labels["method"], cell.target): plan.jobs[cell.key].inputs for cell in plan.cells}
-    assert by_method["ltr", kept(1)] == by_method["imp", kept(1)]
-    assert by_method["ltr", kept(2)] != by_method["imp", kept(2)]
+    assert by_method["ltr", kept(1)] == by_method["chain", kept(1)]
+    assert by_method["ltr", kept(2)] != by_method["chain", kept(2)]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_what_is_said_twice_is_one_cell(project: Any, spelled: dict[str, Any]) -
     other = project.session(suite(project, [2], row)).plan
     assert other.cells[-1].key == plan.cells[-1].key
     assert plan.jobs[plan.cells[-1].key].params.cell.form["schedule"] == {"levels": 0.2}
-    with pytest.raises(SuiteError, match=r"'again' is .* 'imp' again"):
+    with pytest.raises(SuiteError, match=r"'again' is .* 'chain' again"):
         project.session(suite(project, [2], method(**REWOUND), {**row, "as": "again"}))
 
 
@@ -267,6 +268,21 @@ def test_shuffled_levels_share_the_chain(project: Any, form: dict[str, str], who
     assert any((shuffled[name] & ~before[name]).any() for name in chain) == whole
 
 
+def test_every_ablation_of_a_chain_runs_whole(project: Any) -> None:
+    """Each level keeps its count, and what is removed is zero in the network that is evaluated."""
+    ablations = ["none", *sorted(Host.load(third_party=False).names("ablations"))]
+    row = method(**REWOUND)
+    engine = project.run(suite(project, [1, 2], row, ablations=ablations), keep_states=True)
+    assert len(pruned(engine)) == 2 * len(ablations)
+    for cell in pruned(engine):
+        result = engine.store.read_record(cell.key).result
+        assert result["outcome"] == "finished", cell.id
+        assert result["mask"]["kept"] == cell.target
+        state = unpack_state(engine.store.read_artifact(result["state"]))
+        assert state.mask is not None
+        assert all(not state.parameters[name][~state.mask[name]].any() for name in state.mask)
+
+
 def test_layers_counts_of_a_chain_are_borrowed_level_by_level(project: Any) -> None:
     """Random at the chain's counts; and a chain whose levels have the counts of another method's masks."""
     chain = method(**REWOUND)
@@ -279,7 +295,7 @@ def test_layers_counts_of_a_chain_are_borrowed_level_by_level(project: Any) -> N
         made = mask_from(engine.store.read_artifact(engine.plan.jobs[cell.key].inputs[1]))
         counts[cell.labels["method"], cell.target] = made.counts()
     for level in (1, 3):
-        assert counts["random-like", kept(level)] == counts["imp", kept(level)]
+        assert counts["random-like", kept(level)] == counts["chain", kept(level)]
         assert counts["like-erk", kept(level)] == counts["erk", kept(level)]
 
 

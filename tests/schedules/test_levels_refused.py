@@ -13,7 +13,7 @@ POINTS = "'init', 'end', 'rewind', {step = k}, {epoch = k} or {share = x}"
 
 
 def method(**changes: Any) -> dict[str, Any]:
-    row = {"method": "magnitude", "as": "imp", "score_at": "end", "train_from": "rewind", "clock": "rewind"}
+    row = {"method": "magnitude", "as": "chain", "score_at": "end", "train_from": "rewind", "clock": "rewind"}
     return {**row, "schedule": {"levels": 0.2}, **changes}
 
 
