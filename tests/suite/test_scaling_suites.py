@@ -132,3 +132,28 @@ def test_the_small_cifar_family_is_18_networks() -> None:
     cells = load_suite("scaling-cifar-small", HOST).cells
     wanted = {(d, w, n) for d in (8, 14) for w in (0.0625, 0.125, 0.25) for n in (781, 1562, 3125)}
     assert triples(cells) == wanted
+
+
+PUBLISHED = {
+    # |µ| and σ of the relative error of the fits: Section 4 for CIFAR-10's and ImageNet's ResNets, App. E for others
+    "cifar10-resnet": (0.02, 0.06),
+    "svhn-resnet": (0.02, 0.08),
+    "cifar10-vgg16": (0.03, 0.07),
+    "svhn-vgg16": (0.04, 0.15),
+    "cifar10-densenet121": (0.01, 0.08),
+    "svhn-densenet121": (0.04, 0.19),
+    "tiny-imagenet-resnet18": (0.01, 0.013),
+    "imagenet-resnet50": (0.02, 0.06),
+}
+
+
+def test_each_family_is_held_to_the_papers_bounds_and_every_claim_has_checks() -> None:
+    """F1: at most so much of a bias and a spread, over all densities."""
+    suite = load_suite("scaling", HOST)
+    checks = {check.name: check for check in suite.checks}
+    found = {
+        name: (checks[f"F1-{name}-bias"].margin, checks[f"F1-{name}-sigma"].against) for name in PUBLISHED
+    }
+    assert found == PUBLISHED
+    assert {check.claim for check in suite.checks} == {claim.id for claim in suite.claims}
+    assert {claim.id for claim in suite.claims} == {"F1", "F3", "F5", "F8", "F9"}
