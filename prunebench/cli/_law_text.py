@@ -159,14 +159,16 @@ def say_outside(law: Law, one: Member, density: Floats) -> None:
 
 def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> str:
     """Return a member's errors at densities, in words."""
-    unpruned = f"unpruned error {percent(one.error_unpruned)} ({one.source})"
+    shown_as = percent if law.fit.form.most == 1 else number
+    known = "" if math.isnan(one.error_unpruned) else f"{shown_as(one.error_unpruned)} ({one.source})"
+    unpruned = f"unpruned error {known or 'not known'}"
     counts = "" if one.prunable is None else f", {one.prunable:,} prunable weights"
     shown = [
         {
             "density": number(row["density"]),
             "weights": "" if one.prunable is None else f"{round(row['density'] * one.prunable):,}",
-            "error": percent(row["error"]),
-            "interval": f"{percent(row['low'])} – {percent(row['high'])}",
+            "error": shown_as(row["error"]),
+            "interval": f"{shown_as(row['low'])} – {shown_as(row['high'])}",
         }
         for row in rows
     ]
