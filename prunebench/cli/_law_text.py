@@ -160,8 +160,8 @@ def say_outside(law: Law, one: Member, density: Floats) -> None:
 def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> str:
     """Return a member's errors at densities, in words."""
     shown_as = percent if law.fit.form.most == 1 else number
-    known = "" if math.isnan(one.error_unpruned) else f"{shown_as(one.error_unpruned)} ({one.source})"
-    unpruned = f"unpruned error {known or 'not known'}"
+    known = not math.isnan(one.error_unpruned)
+    unpruned = f": unpruned error {shown_as(one.error_unpruned)} ({one.source})" if known else ""
     counts = "" if one.prunable is None else f", {one.prunable:,} prunable weights"
     shown = [
         {
@@ -181,7 +181,7 @@ def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> s
     if one.prunable is None:
         del columns["weights"]
     return (
-        f"{one.name}: {unpruned}{counts}\n\n{table(shown, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
+        f"{one.name}{unpruned}{counts}\n\n{table(shown, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
     )
 
 
