@@ -159,14 +159,16 @@ def say_outside(law: Law, one: Member, density: Floats) -> None:
 
 def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> str:
     """Return a member's errors at densities, in words."""
-    unpruned = f"unpruned error {percent(one.error_unpruned)} ({one.source})"
+    shown_as = percent if law.fit.form.most == 1 else number
+    known = not math.isnan(one.error_unpruned)
+    unpruned = f": unpruned error {shown_as(one.error_unpruned)} ({one.source})" if known else ""
     counts = "" if one.prunable is None else f", {one.prunable:,} prunable weights"
     shown = [
         {
             "density": number(row["density"]),
             "weights": "" if one.prunable is None else f"{round(row['density'] * one.prunable):,}",
-            "error": percent(row["error"]),
-            "interval": f"{percent(row['low'])} – {percent(row['high'])}",
+            "error": shown_as(row["error"]),
+            "interval": f"{shown_as(row['low'])} – {shown_as(row['high'])}",
         }
         for row in rows
     ]
@@ -179,7 +181,7 @@ def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> s
     if one.prunable is None:
         del columns["weights"]
     return (
-        f"{one.name}: {unpruned}{counts}\n\n{table(shown, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
+        f"{one.name}{unpruned}{counts}\n\n{table(shown, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
     )
 
 

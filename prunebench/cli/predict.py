@@ -50,6 +50,12 @@ Examples:
     "--error-unpruned", metavar="E", type=float, help="The error of that network unpruned, a fraction."
 )
 @click.option(
+    "--column",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What else the law reads of the network, such as nonzero=600; repeatable.",
+)
+@click.option(
     "--max-error", metavar="E", type=float, help="Find the fewest weights with an error of at most E."
 )
 @data_option
@@ -63,6 +69,7 @@ def command(
     density: tuple[float, ...],
     error_unpruned: float | None,
     max_error: float | None,
+    column: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -77,6 +84,8 @@ def command(
 
     What lies outside the points that were fitted is answered, with a warning.
     """
+    from dataclasses import replace
+
     from prunebench.cli._laws import fraction, is_file
     from prunebench.errors import UsageError
 
@@ -100,12 +109,30 @@ def command(
     law = _read(law_file, options)
     of_data = _examples(law, examples)
     if max_error is not None:
-        if error_unpruned is not None:
-            raise UsageError("--error-unpruned is of one network; --max-error looks at many")
+        if error_unpruned is not None or column:
+            option = "--column" if column else "--error-unpruned"
+            raise UsageError(f"{option} is of one network; --max-error looks at many")
         _fewest(law, law_file, max_error, _members(law, depth, width, of_data, options), of_data, as_json)
     else:
         one = _member(law, depth, width, of_data, error_unpruned, options)
-        _errors(law, law_file, one, density, as_json)
+        _errors(law, law_file, replace(one, extra=_numbers(law, column)), density, as_json)
+
+
+def _numbers(law: Law, given: Sequence[str]) -> dict[str, float]:
+    """Return the columns that --column gives. Raises: UsageError for one that the law does not read."""
+    from prunebench.cli._laws import assigned
+    from prunebench.errors import UsageError, nearest
+
+    values = {}
+    for name, text in assigned(given, "--column").items():
+        if name not in law.fit.form.columns:
+            raise UsageError(f"--column: the law does not read '{name}'{nearest(name, law.fit.form.columns)}")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise UsageError(f"--column: {name} is '{text}'; allowed: a number above 0") from None
+        _positive(f"--column {name}", [values[name]])
+    return values
 
 
 def _positive(name: str, values: Sequence[float]) -> None:

@@ -149,7 +149,7 @@ def unpruned_fit(
         try:
             if len(networks) <= len(forms[name].coefficients):
                 count = len(forms[name].coefficients)
-                raise FitError(f"{len(networks)} networks cannot tell the {count} coefficients of {name}")
+                raise FitError(f"{len(networks)} unpruned cannot tell the {count} coefficients of {name}")
             return fit(forms[name], networks, **options), ""
         except (FitError, UsageError) as error:
             why = str(error)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Member:
     """The standard deviation of the log of its unpruned error; 0 where it was measured or given."""
     source: str
     """Where its unpruned error is from."""
+    extra: Mapping[str, float] = field(default_factory=dict)
+    """Further columns that a form reads, by name; they go before what is known otherwise."""
 
     @property
     def name(self) -> str:
@@ -50,10 +52,9 @@ class Member:
             "error_unpruned": self.error_unpruned, "depth": self.depth, "width": self.width,
             "examples": self.examples, "parameters": size, "prunable": size,
         }  # fmt: skip
-        whole = {name: np.full(len(density), value) for name, value in columns.items()}
-        return points_of(
-            {"density": density, "error": np.full(len(density), np.nan), "nonzero": density * size, **whole}
-        )
+        whole = {name: np.full(len(density), value) for name, value in {**columns, **self.extra}.items()}
+        own = {"density": density, "error": np.full(len(density), np.nan), "nonzero": density * size}
+        return points_of({**own, **whole})
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,15 @@ def member(
     Raises: FitError where it is none of these.
     """
     prunable, row = count(depth, width), row_of(law, depth, width, examples)
+    untrained = Member(depth, width, examples, prunable, float("nan"), 0.0, FITTED)
+    if "error_unpruned" not in law.fit.form.columns:
+        return untrained
     if given is not None:
         return Member(depth, width, examples, prunable, given, 0.0, GIVEN)
     if row is not None and not np.isnan(law.networks.error_unpruned[row]):
         return Member(
             depth, width, examples, prunable, float(law.networks.error_unpruned[row]), 0.0, MEASURED
         )
-    untrained = Member(depth, width, examples, prunable, float("nan"), 0.0, FITTED)
     if law.unpruned is None:
         raise FitError(
             f"{untrained.name} was not measured, and there is no law of unpruned networks to tell its "

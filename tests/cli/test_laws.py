@@ -367,3 +367,19 @@ def test_a_member_of_a_file_that_was_not_trained_is_predicted_by_its_size(folder
         folder, "predict", "resnets.json", "--depth", "21", "--width", "1", "--density", "0.1", "--no-plugins"
     )
     assert "depth = 21; allowed: 6B + 2" in said
+
+
+def test_a_law_of_other_columns_is_told_them(place: Place) -> None:
+    """A law of a loss by non-zero parameters and data, exact points: the value at a point is the point's."""
+    lines = ["sparsity,millions,steps,loss"]
+    for s, n, d in itertools.product((0.0, 0.5, 0.75, 0.875), (1.0, 10.0, 100.0), (1.0, 2.0, 4.0, 8.0)):
+        lines.append(f"{s},{n},{d},{(0.5 * (1 - s) ** 0.7 + 1.4) * n**-0.25 + 0.6 * d**-0.3 + 0.7!r}")
+    place.write("t5.csv", "\n".join(lines))
+    place.call("fit", "t5.csv", "--form", "frantar", "--starts", "6", "--column", "nonzero=millions",
+               "--column", "examples=steps", "-o", "fit.json")  # fmt: skip
+    asked = ("predict", "fit.json", "--density", "0.25", "--examples", "4")
+    (row,) = place.json(*asked, "--column", "nonzero=10")["rows"]
+    assert row["error"] == pytest.approx((0.5 * 0.25**0.7 + 1.4) * 10**-0.25 + 0.6 * 4**-0.3 + 0.7, rel=1e-5)
+    assert "column 'nonzero' is missing" in refused(place, *asked)
+    assert "does not read 'nonzer'; did you mean 'nonzero'" in refused(place, *asked, "--column", "nonzer=10")
+    assert "--column nonzero: found -1; allowed" in refused(place, *asked, "--column", "nonzero=-1")
