@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -141,8 +142,14 @@ def test_a_worker_that_dies_once_it_has_read_the_plan_is_replaced(project: Any) 
     (project.folder / "dies.py").write_text(DIES)
     path = project.suite(["mine"], epochs=0.1)
     command = [sys.executable, "-m", "prunebench", "run", path.name, "--plugin", "dies.py", "-n", "2"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     done = subprocess.run(
-        [*command, "--store", "store"], cwd=project.folder, capture_output=True, text=True, timeout=120
+        [*command, "--store", "store"],
+        cwd=project.folder,
+        env=own,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert (project.folder / "died").exists()
     assert done.returncode == 0, done.stdout + done.stderr
