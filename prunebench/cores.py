@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from prunebench.cgroups import groups_around
+
 __all__ = ["cores_allowed", "physical_cores", "usable_cores"]
 
 ROOT = Path("/")
@@ -50,22 +52,10 @@ def cores_allowed() -> float | None:
 
 def _quotas() -> Iterator[float]:
     """Yield the quota of each control group (version 1 or 2) around this process that has one, in cores."""
-    try:
-        lines = (ROOT / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = ROOT / "sys/fs/cgroup" / ("cpu" if controllers else "")
-        own = top / path.lstrip("/")
-        for folder in (own, *own.parents):
-            quota = _of_version_1(folder) if controllers else _of_version_2(folder)
-            if quota is not None:
-                yield quota
-            if folder == top:
-                break
+    for group in groups_around("cpu", ROOT):
+        quota = _of_version_1(group.folder) if group.old else _of_version_2(group.folder)
+        if quota is not None:
+            yield quota
 
 
 def _of_version_2(folder: Path) -> float | None:

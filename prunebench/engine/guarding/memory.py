@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from prunebench.cgroups import groups_around
 from prunebench.kin import PROC
 
 __all__ = ["available_memory", "is_within", "memory_of", "tightest_memory"]
@@ -35,21 +36,11 @@ def _meminfo() -> tuple[int, int]:
 
 def _cgroups() -> Iterator[tuple[int, int, str]]:
     """Yield (available, limit, name) of each control group around this process that has a limit."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        top = "/sys/fs/cgroup/memory" if controllers else "/sys/fs/cgroup"
-        old, new = ("memory.limit_in_bytes", "memory.usage_in_bytes"), ("memory.max", "memory.current")
-        names = old if controllers else new
-        for folder in (path, *map(str, Path(path).parents)):
-            limit, used = (_number(f"{top}{folder}/{name}") for name in names)
-            if limit is not None and used is not None:
-                yield limit - used + _reclaimable(f"{top}{folder}/memory.stat"), limit, folder
+    old, new = ("memory.limit_in_bytes", "memory.usage_in_bytes"), ("memory.max", "memory.current")
+    for group in groups_around("memory"):
+        limit, used = (_number(f"{group.folder}/{name}") for name in (old if group.old else new))
+        if limit is not None and used is not None:
+            yield limit - used + _reclaimable(f"{group.folder}/memory.stat"), limit, group.name
 
 
 def _reclaimable(path: str) -> int:
