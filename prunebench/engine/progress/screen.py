@@ -68,17 +68,17 @@ class Screen:
         failures: bool = True,
         quiet: bool = False,
         told: Collection[str] = (),
-        untold: Sequence[PlannedCell] = (),
+        had_failed: Collection[str] = (),
         on_told: Callable[[str], object] = lambda cell: None,
         file: TextIO | None = None,
     ) -> None:
-        """Show `cells`, of which those that are there already are counted, not printed.
+        """Show `cells`: each is printed once it is done, those that are there already when it starts.
 
         `since` is the run's id in the store, or when it began. `workers` is how many the run has at least, 0
         where they come and go. With `failures`, cells that the store says have failed are printed; without,
         those that `failed` is called for. `quiet` prints nothing but these.
-        `told` are the ids of cells that have failed and been told of before; `untold` are cells that an
-        earlier process of the run has made, which died before it could tell. `on_told` hears of each line.
+        `told` are the ids of cells that an earlier process of the run has printed, `had_failed` of those that
+        failed in it. `on_told` hears of each line.
         """
         self._plan, self._cells = plan, list(cells)
         self._failures, self._quiet = failures, quiet
@@ -91,9 +91,9 @@ class Screen:
         self._times: dict[str, JobTime] = {}
         self._by_id = {cell.id: cell for cell in self._cells}
         self._family = {os.getpid()}
-        self._told = {cell.id for cell in self._progress.news.done}.union(told) - {c.id for c in untold}
-        self._untold, self._on_told = list(untold), on_told
-        for cell in told:
+        self._told = {*told, *had_failed}
+        self._on_told = on_told
+        for cell in had_failed:
             self._progress.report_failed(cell)
         self._waiting: list[PlannedCell] = []
         """Cells found in the store whose maker may yet report them."""
@@ -125,7 +125,7 @@ class Screen:
                 redirect_stderr=False,
             )
             self._live.start()
-        for cell in self._untold:
+        for cell in self._progress.news.done:
             self.done(cell.id, self._result(cell))
         self._thread.start()
 

@@ -14,6 +14,7 @@ import pytest
 from prunebench.engine.on_pytest.run import run_cells
 from prunebench.engine.worker import Worker
 from prunebench.errors import StoreError
+from prunebench.inventory.snapshot import Snapshot
 
 
 def lines(text: str) -> list[str]:
@@ -45,6 +46,22 @@ def test_cells_are_counted_one_by_one_whoever_makes_them(
     text = capsys.readouterr().out
     assert lines(text) == [f"[1/2] {snip}", f"[2/2] {magnitude}"]
     assert re.search(rf"^{none}  .*done before$", text, re.MULTILINE)
+
+
+def test_what_another_run_makes_while_this_one_starts_is_counted_as_this_one_said_and_has_its_line(
+    project: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two of three cells were to do when it looked, one of them is there when it begins: [1/2], [2/2]."""
+    path = project.suite(["snip", "magnitude"])
+    session, other = project.session(path), project.engine(path)
+    none, snip, magnitude = session.plan.cells
+    other.make(none)
+    seen = Snapshot(session.plan, project.store())
+    assert [seen.done(cell) for cell in session.plan.cells] == [True, False, False]
+    other.make(magnitude)
+    outcome = run_cells(session, project.store(), seen=seen)
+    assert lines(capsys.readouterr().out) == [f"[1/2] {magnitude.id}", f"[2/2] {snip.id}"]
+    assert (outcome.before, outcome.made, outcome.elsewhere) == ([none.id], [snip.id], [magnitude.id])
 
 
 HOLDER = """

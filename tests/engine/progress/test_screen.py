@@ -46,11 +46,11 @@ def shown(engine: Any, file: io.StringIO, **options: Any) -> Screen:
 
 
 def test_a_cell_that_nobody_reports_is_found_in_the_store_and_told_once(engine: Any) -> None:
-    """With how it came out and what it took; one that is reported is not told again; one from before never."""
+    """With how it came out and what it took; one that is reported is not told again."""
     first, second, third = engine.plan.cells
     engine.make(first)
     file = io.StringIO()
-    screen = shown(engine, file)
+    screen = shown(engine, file, told=[first.id])
     engine.make(second)
     screen.done(second.id, "81.25 %", 3.0)
     engine.make(third)
@@ -69,7 +69,7 @@ def test_a_cell_whose_process_died_before_it_could_tell_has_its_line_all_the_sam
     engine.make(first)
     engine.make(second)
     file, heard = io.StringIO(), []
-    with shown(engine, file, untold=[second], on_told=heard.append) as screen:
+    with shown(engine, file, told=[first.id], on_told=heard.append) as screen:
         screen.done(third.id, "75.00 %", 5.0)
     numbers = [line.split()[:2] for line in file.getvalue().splitlines()]
     assert numbers == [["[2/3]", second.id], ["[3/3]", third.id]]
