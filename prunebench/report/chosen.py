@@ -43,7 +43,8 @@ class Chosen:
     def methods(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of methods of which a cell was chosen, in whatever setting."""
         methods = {place[-2] for place in self.places}
-        keep = [variant_name(*names) in methods for names in zip(*(rows[name] for name in VARIANT), strict=True)]
+        variants = rows[list(VARIANT)].itertuples(index=False, name=None)
+        keep = [variant_name(*names) in methods for names in variants]
         return rows[keep].reset_index(drop=True)
 
     def _rows(self, standing: Standing) -> pd.DataFrame:

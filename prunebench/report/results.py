@@ -127,8 +127,8 @@ class Results:
     def choose(self, cells: Iterable[tuple[Mapping[str, str], str]]) -> None:
         """Show the rows of these cells alone from here on, which are told by their labels and density.
 
-        What a row says stays: its seeds, differences, ranges and places are those of all cells. Call it before
-        a table is asked for.
+        What a row says stays: its seeds, differences, ranges and places are those of all cells. Call it
+        before a table is asked for.
         """
         self._chosen = Chosen.of(cells)
 

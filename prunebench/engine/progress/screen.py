@@ -23,6 +23,7 @@ from prunebench.engine.progress.display import Board, line_of
 from prunebench.engine.progress.job_names import JobNames
 from prunebench.engine.progress.looks import Looker
 from prunebench.engine.progress.progress import Look, Progress, State
+from prunebench.engine.progress.worker_names import worker_called
 from prunebench.engine.since import Since
 from prunebench.engine.summary import came_out
 from prunebench.errors import StoreError
@@ -270,8 +271,7 @@ class Screen:
         host, _, pid = last.process.rpartition("-")[0].rpartition("-")
         if host == host_name() and int(pid) in self._own_processes(int(pid)):
             return f"{seconds:.1f} s"
-        where = "" if host == host_name() else f" on {host.rpartition('-')[0] or host}"
-        return f"{seconds:.1f} s, by {last.worker or f'pid {pid}'}{where}"
+        return f"{seconds:.1f} s, by {worker_called(host, last.place, last.worker, int(pid))}"
 
     def _own_processes(self, wanted: int) -> set[int]:
         """Return this process and its descendants as far as seen; look again for an unknown one."""
