@@ -35,7 +35,7 @@ def starting(suite: str, store: Store) -> Begun | None:
 
 
 def last_begun(plan: Plan, store: Store) -> Begun | None:
-    """Return how the last run of a plan began, or one whose workers are starting; None where there is none."""
+    """Return how a run that is starting, or else the last run of a plan, began; None where there is none."""
     if (now := starting(str(plan.suite["name"]), store)) is not None:
         return now
     for run in reversed(store.runs.ids()):

@@ -126,7 +126,7 @@ class Board:
         rows = self._rows(state)
         room = max(1, height - 4)
         shown = rows if len(rows) <= room else rows[: room - 1]
-        columns = (_who, _share if width < WIDE else _step)
+        columns = (self._who_briefly, _share) if width < WIDE else (_who, _step)
         for column in columns:
             texts = [column(running) for running, _ in shown]
             self._widths[column] = max([self._widths.get(column, 0), *map(len, texts)])
@@ -136,6 +136,10 @@ class Board:
         if len(shown) < len(rows):
             grid.add_row(Text(f"and {len(rows) - len(shown):,} more workers", style="dim"))
         return grid
+
+    def _who_briefly(self, one: Running) -> str:
+        """Return who works, without the host where it is this one."""
+        return one.name.partition(":")[2] if one.host == self.here else one.name
 
     def _cells(self, state: State, width: int) -> Text:
         text = Text()

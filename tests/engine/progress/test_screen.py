@@ -86,7 +86,7 @@ def test_a_cell_of_another_process_is_told_with_who_made_it(
     engine.make(engine.plan.cells[0])
     screen.look()
     screen.look()
-    assert re.search(r"\d\.\d s, by (pid \d+|gw\d+)$", file.getvalue().strip())
+    assert re.search(r"\d\.\d s, by [\w-]+:cpu/(process|worker) \d+$", file.getvalue().strip())
 
 
 @pytest.mark.parametrize("failures", [True, False])
@@ -209,12 +209,12 @@ def test_a_look_sees_what_a_worker_says_of_the_job_that_it_is_at(
     engine.run = looks
     engine.make(engine.plan.cells[0])
     one, other = seen[0], seen[1]
-    assert (one.worker, one.place, one.device) == ("gw7", "cpu", "cpu")
+    assert (one.worker, one.place, one.device) == ("worker 7", "cpu", "cpu")
     assert 0 <= one.seconds < 60
     assert other.key == one.key
     times = {time.key: time for time in engine.store.times.reader().new()}
     train = times[one.key]
-    assert (train.kind, train.worker) == ("train", "gw7")
+    assert (train.kind, train.worker, train.place) == ("train", "worker 7", "cpu")
     assert re.fullmatch(r"mlp\[.*\] digits", train.of)
     assert train.steps == engine.plan.jobs[one.key].params.step
     assert train.images == train.steps * engine.plan.jobs[one.key].params.run.recipe.batch
