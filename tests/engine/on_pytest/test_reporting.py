@@ -6,11 +6,11 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import pytest
 
+from prunebench.engine.on_pytest import suites
 from prunebench.engine.on_pytest.run import run_cells
 from prunebench.engine.worker import Worker
 from prunebench.errors import StoreError
@@ -73,8 +73,10 @@ with Store.open(sys.argv[1]).claim(sys.argv[2]):
 """
 
 
-def test_waiting_for_another_run_is_said_once(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the process that is waited for."""
+def test_waiting_for_another_run_is_said_once(
+    project: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the process that is waited for, however often it is seen that it is."""
     session, store = project.session(project.suite(["snip"])), project.store()
     first = next(key for key, job in session.plan.jobs.items() if job.kind == "train" and not job.inputs)
     arguments = [sys.executable, "-c", HOLDER, str(store.root), first]
@@ -82,9 +84,18 @@ def test_waiting_for_another_run_is_said_once(project: Any, capsys: pytest.Captu
         assert holder.stdin is not None
         assert holder.stdout is not None
         holder.stdout.readline()
-        threading.Timer(1.0, holder.stdin.close).start()
+        say, said = suites._say_waiting, []
+
+        def says(*arguments: Any) -> None:
+            say(*arguments)
+            said.append(arguments)
+            say(*arguments)
+            holder.stdin.close()  # type: ignore[union-attr]
+
+        monkeypatch.setattr(suites, "_say_waiting", says)
         outcome = run_cells(session, store)
     assert len(outcome.made) == 2
+    assert said
     holds = rf"waiting for another run \([\w-]+:process {holder.pid}\) …"
     assert len(re.findall(holds, capsys.readouterr().out)) == 1
 
