@@ -78,9 +78,9 @@ def test_masks_are_the_cpus(
     name: str, shape: tuple[int, ...], method: str, density: float, device: str
 ) -> None:
     """Of every scorer, but for weights whose scores lie as near to the threshold as rounding reaches."""
-    if device == "cpu" and (name, density) == ("resnet20", 0.5):
-        pytest.skip("on the CPU one density of it will do")
-    x, y = images(100, shape)
+    if device == "cpu" and name == "resnet20":
+        name, shape = "resnet8", (3, 16, 16)
+    x, y = images(100 if device == "cuda" else 20, shape)
     batch = (x.float() / 128 - 1, y)
     how: dict[str, Any] = {"density": density, "batch": batch, "input_shape": shape}
     here = prunebench.prune(network(name, shape), method, **how)
@@ -231,8 +231,7 @@ def test_memory_that_is_not_enough_fails_one_job_and_is_free_for_the_next(projec
         engine.make(of_method(engine, "bad"))
     if device == "cuda":
         assert torch.cuda.memory_allocated() <= before + (1 << 20)
-        free, whole = torch.cuda.mem_get_info()
-        assert free > 0.5 * whole or torch.cuda.memory_reserved() < 1 << 30
+        assert torch.cuda.memory_reserved() < 1 << 30, "torch keeps what others on the GPU could have"
     engine.make(of_method(engine, "snip"))
     assert engine.store.has_record(of_method(engine, "snip").key)
 
