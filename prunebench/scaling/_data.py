@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_of"]
 
-_NUMBERS = ("mu", "sigma", "converged", "reached", "spread")
-_COUNTS = ("starts", "points", "networks", "freedom")
+_NUMBERS = ("mu", "sigma", "converged", "reached", "spread", "together")
+_COUNTS = ("starts", "points", "networks", "freedom", "clusters")
 
 
 def fit_of(text: str, forms: Mapping[str, Form]) -> Fit:
@@ -61,7 +61,7 @@ def _read(field: str, value: Any) -> Any:
         return tuple(Worst(**one) for one in value)
     if field == "notes":
         return tuple(Note(str(one["text"]), tuple(map(str, one["parameters"]))) for one in value)
-    if field == "covariance":
+    if field in ("factor", "undetermined", "spreads"):
         return tuple(tuple(_number(one, math.inf) for one in row) for row in value)
     return value if value is None else str(value)
 
