@@ -33,7 +33,7 @@ measures = ["layer-sparsity"]
 def main() -> None:
     import torch  # noqa: F401
 
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.plan import Plan
     from prunebench.plan.make import make_plan
     from prunebench.suite import load_suite, shipped_suites
