@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
     two seconds of every start; `to_empty` costs a part of that.) A network that cannot be run so is built by
     `build` and really run.
     """
+    with _one_thread():
+        return _counted_macs(meta, build, shape)
+
+
+def _counted_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[int, int, int]) -> int:
     import torch
 
     try:
@@ -35,6 +41,20 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
         with torch.random.fork_rng(devices=[]):
             module = build()
         return _run(module, shape)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch work on one thread: there is next to nothing to compute, and threads that wait for the next
+    piece of it spin, which costs many times what they do."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _counted(module: nn.Module) -> list[nn.Module]:
