@@ -30,17 +30,26 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
 def _counted_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[int, int, int]) -> int:
     import torch
 
+    changed: list[Any] = []
     try:
         module = cast(Any, meta)._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
-        for layer in _counted(module):
-            layer.forward = _shape_alone(layer)
-        for layer in _normalizing(module):
-            layer.forward = _as_it_is(layer)
+        for layer, forward in _forwards(module):
+            layer.forward = forward
+            changed.append(layer)
         return _run(module, shape)
     except Exception:  # its forward pass wants weights or buffers that mean something
         with torch.random.fork_rng(devices=[]):
             module = build()
         return _run(module, shape)
+    finally:
+        for layer in changed:  # which holds itself by it: nothing would go without looking for garbage
+            del layer.forward
+
+
+def _forwards(module: nn.Module) -> list[tuple[Any, Callable[..., torch.Tensor]]]:
+    """Return which layers get another forward pass, and which."""
+    counted = [(layer, _shape_alone(layer)) for layer in _counted(module)]
+    return counted + [(layer, _as_it_is(layer)) for layer in _normalizing(module)]
 
 
 @contextmanager
