@@ -17,6 +17,8 @@ _LEVERAGE = 0.98
 """The most that one network is taken to determine of a direction: beyond it nothing tells its scatter."""
 _ONE_SIDED = 3.5
 """Standard deviations that are exceeded by chance in two cases of ten thousand."""
+_NOTED = 2.33
+"""In one of a hundred: of a single network, where it changes no number and is only told."""
 
 
 class Directions(NamedTuple):
@@ -51,7 +53,8 @@ def together(points: Points, residuals: Floats) -> tuple[float, bool]:
 
     Neighbours are points next to each other when a network's are ordered by density and seed. Their
     correlation is tested against none by the sum of products over the root of the sum of their squares,
-    which is nearly standard normal for independent residuals of any spread: it is no chance beyond 3.5.
+    which is nearly standard normal for independent residuals of any spread: it is no chance beyond 3.5, or,
+    of a single network, 2.33.
     """
     order = np.lexsort((points.seed, points.density, points.network))
     own = points.network[order]
@@ -62,7 +65,8 @@ def together(points: Points, residuals: Floats) -> tuple[float, bool]:
     size = float(np.mean(residuals**2))
     if not length or not size:
         return 0.0, False
-    return float(products.mean() / size), bool(products.sum() > _ONE_SIDED * length)
+    sure = _ONE_SIDED if points.networks() > 1 else _NOTED
+    return float(products.mean() / size), bool(products.sum() > sure * length)
 
 
 def clustered(made: Directions, networks: Ints, residuals: Floats, spread: float) -> Floats:

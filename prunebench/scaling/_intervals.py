@@ -101,7 +101,7 @@ def _regions(points: Points, residuals: Floats | None, spread: float) -> tuple[t
     """Return the spread by density; one where Huber's loss has made light of wild points, on purpose."""
     if residuals is None or np.isnan(points.density).any():
         return ((1.0, spread),)
-    return spreads(points.density, residuals, spread)
+    return spreads(points.density, residuals)
 
 
 def _scatter(relative: Floats, freedom: int, loss: str) -> tuple[Floats, float]:

@@ -14,11 +14,9 @@ _EACH = 40
 """Points that a region has at least."""
 _MOST = 12
 """Regions at most."""
-_SHRUNK = 10
-"""Points of the overall spread that each region is taken to have besides its own."""
 
 
-def spreads(density: Floats, residuals: Floats, overall: float) -> tuple[tuple[float, float], ...]:
+def spreads(density: Floats, residuals: Floats) -> tuple[tuple[float, float], ...]:
     """Return densities, rising, and the root mean square of the residuals of the region around each.
 
     Regions hold whole densities and about equally many points, at least 40. One region where there are fewer
@@ -27,14 +25,10 @@ def spreads(density: Floats, residuals: Floats, overall: float) -> tuple[tuple[f
     order = np.argsort(density, kind="stable")
     number = int(min(_MOST, len(density) // _EACH))
     ends = [density[order][len(order) * i // number] for i in range(1, number)] if number > 1 else []
-    region = (
-        np.searchsorted(np.unique(ends), density * (1 + 1e-12), side="right")
-        if ends
-        else np.zeros(len(density), int)
-    )
+    region = np.searchsorted(np.unique(ends), density * (1 + 1e-12), side="right")
     rows = []
     for own in (region == one for one in np.unique(region)):
-        square = (np.sum(residuals[own] ** 2) + _SHRUNK * overall**2) / (own.sum() + _SHRUNK)
+        square = np.mean(residuals[own] ** 2)
         rows.append((float(np.exp(np.log(density[own]).mean())), float(np.sqrt(square))))
     return tuple(rows)
 

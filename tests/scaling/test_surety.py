@@ -120,6 +120,6 @@ def test_an_interval_is_as_wide_as_measurements_scatter_at_its_density() -> None
     new = [scattered(seed) for seed in range(1, 21)]
     _, low, high = made.predict(new[0])
     for dense in (True, False):
-        rows = (new[0].density > 0.1) == dense
+        rows = new[0].density > 0.2 if dense else new[0].density < 0.05
         hits = np.mean([((low <= one.error) & (one.error <= high))[rows].mean() for one in new])
-        assert 0.9 <= hits <= 0.985, (dense, hits)
+        assert 0.92 <= hits <= 0.98, (dense, hits)
