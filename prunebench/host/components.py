@@ -8,9 +8,9 @@ version and the versions of the distributions that it `depends` on; one without 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prunebench.host._component import Component, Origin, keyword_parameters
@@ -350,6 +350,17 @@ class Quantity(Component):
     choices: tuple[str, ...] = ()
     kin: bool = False
     """True if it reads the family of networks: `curves.scales` and `curves.relatives` are there then."""
+    reads: Callable[..., Sequence[bool]] | None = None
+    """`reads(curves, **parameters)` returns which of `curves.relatives` it reads: their cells are needed too.
+
+    Without it all are."""
+    form: str = ""
+    """The parameter that names a functional form, "" for none; the function then gets as its second argument
+    a function that returns the form of a name, of a plugin's too."""
+    faults: Callable[..., Iterable[tuple[str, str]]] | None = None
+    """`faults(parameters)` yields what is wrong with parameters that a suite gives: which one, and what.
+
+    All parameters are there, of the right kinds. With `form` it gets the function of names as well."""
     points: bool = False
     """True if the numbers are points of accuracy: the margin of a check is the setting's δ unless given."""
     version: str | None = None
@@ -367,6 +378,18 @@ class Quantity(Component):
     def source(self) -> object:
         """The function."""
         return self.function
+
+    def with_forms(self, form_of: Callable[[str], Any]) -> Quantity:
+        """Return the quantity with what looks functional forms up, where its function wants that."""
+        if not self.form:
+            return self
+        function = self.function
+
+        @wraps(function)
+        def bound(curves: Any, **parameters: Any) -> Any:
+            return function(curves, form_of, **parameters)
+
+        return replace(self, function=bound)
 
     @property
     def parameters(self) -> dict[str, Any]:
