@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prunebench.cli._law_text import number, percent, table
-from prunebench.cli._output import counted
+from prunebench.cli._law_text import percent, table
 
 if TYPE_CHECKING:
     from prunebench.scaling.studies import Compared, Extrapolated, OfNetwork, Part, Place, Studies
@@ -102,22 +101,23 @@ def _each_network(made: Sequence[OfNetwork]) -> str:
     rows = [
         {
             **_scales(one.network),
-            "points": one.fit.points,
             **{name: _with_error(one, name) for name in names},
             **_quality(one.fit.mu, one.fit.sigma),
         }
         for one in made
     ]
-    columns = {**_PLACE, "points": "points", **{name: name for name in names}, **_QUALITY}
-    open_ = sum(any(math.isinf(error) for error in one.fit.standard_errors.values()) for one in made)
-    note = f"\n  {counted(open_, 'network')} leave coefficients open (± ∞)" if open_ else ""
+    columns = {**_PLACE, **{name: name for name in names}, **_QUALITY}
+    starred = any(one.fit.is_open(name) for one in made for name in names)
+    note = "\n  * no estimate: at its bound, or left open by the points" if starred else ""
     return f"each network alone, {made[0].fit.form.name}:\n{table(rows, _known(rows, columns))}{note}"
 
 
 def _with_error(one: OfNetwork, name: str) -> str:
+    value = f"{one.fit.parameters[name]:.3g}"
+    if one.fit.is_open(name):
+        return f"{value} *"
     error = one.fit.standard_errors.get(name)
-    value = number(one.fit.parameters[name])
-    return value if error is None else f"{value} ± {'∞' if math.isinf(error) else f'{error:.2g}'}"
+    return value if error is None else f"{value} ± {error:.1g}"
 
 
 def _partial(made: Sequence[Part]) -> str:
@@ -128,7 +128,7 @@ def _partial(made: Sequence[Part]) -> str:
             **_scales(one.at),
             "networks": one.fit.networks,
             "points": one.fit.points,
-            **{name: number(value) for name, value in one.fit.parameters.items()},
+            **{name: f"{value:.3g}" for name, value in one.fit.parameters.items()},
             **_quality(one.fit.mu, one.fit.sigma),
         }
         for one in made

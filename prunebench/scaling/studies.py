@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ class Studies:
     """By "networks" and "points", the curve over sizes."""
     against_unpruned: Sequence[tuple[Place, Against]] | None = None
     extrapolation: Extrapolated | None = None
-    why: Mapping[str, str] = _NONE  # type: ignore[assignment]
+    why: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Return what was asked for as plain JSON values."""

@@ -64,7 +64,8 @@ def fit(
     networks, points: of spread: how many whole networks, or single points, a random part has
 
     There is no number at a seed of which a result is missing, or the unpruned network's, nor of fewer points
-    than the law has coefficients. Diverged runs are left out.
+    than the law has coefficients, nor a coefficient that the points leave open or that ended at its bound.
+    Diverged runs are left out.
     """
     import numpy as np
 
@@ -237,4 +238,5 @@ def _number(made: Fit, points: Points, asked: _Asked) -> float:
         raise ValueError(
             f"{asked.of!r} is nothing that the form {made.form.name!r} says; allowed: {', '.join(numbers)}"
         )
-    return float(numbers[asked.of])
+    is_open = asked.of in made.parameters and made.is_open(asked.of)
+    return float("nan") if is_open else float(numbers[asked.of])  # what ended at its bound is no estimate
