@@ -24,6 +24,7 @@ __all__ = [
     "format_of",
     "format_option",
     "host_of",
+    "keyword_option",
     "limits_options",
     "output_option",
     "places_options",
@@ -153,21 +154,22 @@ def planning_options(function: F) -> F:
     return function
 
 
+def keyword_option(function: F) -> F:
+    """-k: which of the planned cells."""
+    return click.option(
+        "-k", "keyword", metavar="EXPR", help="Only cells that match, as 'snip and not shuffle'."
+    )(function)
+
+
 def which_options(function: F) -> F:
     """-k, --sparsity: which of the planned cells."""
-    for option in (
-        click.option(
-            "--sparsity",
-            metavar="S",
-            multiple=True,
-            help="Only cells of this sparsity, as tables print it: 98.6, '95 %', or 0.95; repeatable.",
-        ),
-        click.option(
-            "-k", "keyword", metavar="EXPR", help="Only cells that match, as 'snip and not shuffle'."
-        ),
-    ):
-        function = option(function)
-    return function
+    sparsity = click.option(
+        "--sparsity",
+        metavar="S",
+        multiple=True,
+        help="Only cells of this sparsity, as tables print it: 98.6, '95 %', or 0.95; repeatable.",
+    )
+    return keyword_option(sparsity(function))
 
 
 def selection_options(function: F) -> F:

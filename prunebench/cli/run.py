@@ -137,6 +137,7 @@ def _run(
 ) -> tuple[dict[str, Any], int]:
     """Run what is to do; return what --json prints, and the exit code."""
     run = _Run.of(suite, options, as_json, work, front)
+    run.check_device()
     if run.all_there:
         return run.nothing_to_do()
     run.say_heading()
@@ -191,6 +192,13 @@ class _Run:
     def to_do(self) -> list[PlannedCell]:
         """The selected cells that are not done."""
         return [cell for cell in self.overview.cells if self.overview.statuses[cell.id] != "done"]
+
+    def check_device(self) -> None:
+        """Refuse a device that this machine does not have, whatever there is to do. Raises: UsageError."""
+        from prunebench.engine.devices.device import check_device
+
+        if self.front is None:
+            check_device(self.overview.session.request.device)
 
     def nothing_to_do(self) -> tuple[dict[str, Any], int]:
         """Say that all is there, and print it."""

@@ -6,7 +6,7 @@ docs/results.md describes every table and column.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.errors import UsageError, nearest
+from prunebench.report.chosen import Chosen
 from prunebench.report.standings import LONG, Board, Standing, board, settled
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
@@ -121,6 +122,15 @@ class Results:
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
         self.trust = trust
+        self._chosen: Chosen | None = None
+
+    def choose(self, cells: Iterable[tuple[Mapping[str, str], str]]) -> None:
+        """Show the rows of these cells alone from here on, which are told by their labels and density.
+
+        What a row says stays: its seeds, differences, ranges and places are those of all cells. Call it
+        before a table is asked for.
+        """
+        self._chosen = Chosen.of(cells)
 
     @cached_property
     def measures(self) -> pd.DataFrame:
@@ -147,10 +157,10 @@ class Results:
         """The standings, with what they were computed from."""
         return board(self.cells, self.suite)
 
-    @property
+    @cached_property
     def standings(self) -> list[Standing]:
-        """Each setting's labels, ranges, rows and remarks, in the suite's order."""
-        return self.board.standings
+        """Each setting's labels, ranges, rows and remarks, in the suite's order; those that were chosen."""
+        return self.board.standings if self._chosen is None else self._chosen.standings(self.board.standings)
 
     @cached_property
     def settings(self) -> pd.DataFrame:
@@ -177,7 +187,8 @@ class Results:
 
         Empty where a suite has fewer than three settings (`analysis.across`).
         """
-        return self.across_settings((self.baselines.after_training, ""))
+        every = self.across_settings((self.baselines.after_training, ""))
+        return every if self._chosen is None else self._chosen.methods(every)
 
     def across_settings(self, baseline: tuple[str, str]) -> pd.DataFrame:
         """Return what every method is across settings beside a baseline: a method with its ablations."""

@@ -199,7 +199,7 @@ def worker_for(orders: Orders) -> Worker:
     if any(here.get(name) != version for name, version in orders.versions.items()):
         raise StoreError(f"it has {here}, the other nodes {dict(orders.versions)}")
     prepare_process()
-    os.environ.setdefault("PRUNEBENCH_WORKER", "ray")
+    os.environ.setdefault("PRUNEBENCH_WORKER", f"ray {os.getpid()}")
     os.environ[SHARED_BY] = str(orders.needs.share)
     request = Request.from_json(orders.request)
     store = Store.open(request.store, create=False)

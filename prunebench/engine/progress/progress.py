@@ -14,6 +14,7 @@ from typing import Any
 from prunebench.engine.progress.ending import AtWork, Ends, Load, ends
 from prunebench.engine.progress.pace import Pace
 from prunebench.engine.progress.sorts import sort_of
+from prunebench.engine.progress.worker_names import worker_called
 from prunebench.engine.work import Work
 from prunebench.inventory.estimate import START, assumed, marginal, planned_steps
 from prunebench.plan.cells import PlannedCell
@@ -48,7 +49,7 @@ class Running:
     since: str = ""
     """When it began, as `now_text` spells it, by its host's clock."""
     worker: str = ""
-    """What the worker is called, where it is one of several."""
+    """What it is called in its run, where it is one of several: worker 1."""
     place: str = ""
     """What it computes on: cpu, gpu 3."""
     device: str = ""
@@ -63,6 +64,11 @@ class Running:
     def process(self) -> str:
         """Its process, by host and number."""
         return f"{self.host}-{self.pid}"
+
+    @property
+    def name(self) -> str:
+        """Who works, as people are told everywhere: vm:gpu 3/worker 1."""
+        return worker_called(self.host, self.place, self.worker, self.pid)
 
 
 @dataclass(frozen=True)
