@@ -43,7 +43,8 @@ def results(
     from pathlib import Path
 
     from prunebench.engine.defaults import data_root, store_root
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.inventory.frozen import newest_frozen
     from prunebench.store import Store
 
