@@ -94,6 +94,7 @@ def test_a_level_is_made_again_and_those_behind_it_stay(project: Any) -> None:
     whole = project.results(engine)
     written = {cell.name: record(project, cell.key) for cell in engine.plan.cells}
     said = call(project, "run", "--again", "chain", "-k", "d0.512", "--no-table")
+    assert "(1 training, 3 masks, 1 record; 1 job stays that other methods need)" in said
     assert "1 cell made now" in said
     assert project.results(engine) == whole
     changed = [

@@ -326,7 +326,7 @@ def test_a_worker_is_killed_in_a_level_of_a_chain(project: Any, cluster: Any) ->
     """The level goes on from its checkpoint, those behind it wait; nothing committed is computed again."""
     chain = {"scorer": "magnitude", "as": "chain", "score_at": "end", "schedule": {"levels": 0.2}}
     row = {**chain, "train_from": "rewind", "clock": "rewind"}
-    path = project.suite([row], sparsities={"keep": 0.8, "count": 3}, seeds=2, epochs=60)
+    path = project.suite([row], sparsities={"keep": 0.8, "count": 3}, seeds=2, epochs=40)
     plan = project.run(path, "alone").plan
     levels = {job.key.partition("@")[0] for job in plan.jobs.values() if job.prunes}
     store, killed = project.store(), []
