@@ -14,7 +14,7 @@ from prunebench.faults import blamed
 from prunebench.scaling.form import Coefficient, Form
 from prunebench.scaling.points import Floats, Points
 
-__all__ = ["Problem", "origin", "sound"]
+__all__ = ["Problem", "check_slopes", "origin", "sound"]
 
 _STEP = 1e-6
 """Of central differences, where a form has no gradient: near the cube root of a float's precision."""
@@ -154,22 +154,32 @@ def sound(problem: Problem, vector: Floats) -> Floats:
 
     Raises: ComponentError naming form and point where one is no number above 0, or a derivative is none.
     """
-    predicted, slopes = problem.predicted(vector), problem.slopes(vector)
-    values = ", ".join(f"{name} = {value:.4g}" for name, value in problem.values(vector).items())
+    predicted = problem.predicted(vector)
     wrong = np.flatnonzero(~(np.isfinite(predicted) & (predicted > 0)))
     if len(wrong):
         row = int(wrong[0])
         raise ComponentError(
             f"{origin(problem.form)} gives {predicted[row]:g} for {problem.points.said(row)} at the best "
-            f"coefficients, {values}; allowed: errors above 0"
+            f"coefficients, {_told(problem, vector)}; allowed: errors above 0"
         )
-    wrong = np.flatnonzero(~np.isfinite(slopes).all(axis=0))
+    check_slopes(problem, vector)
+    return predicted
+
+
+def check_slopes(problem: Problem, vector: Floats) -> None:
+    """Raises: ComponentError for a gradient that is no number where the form's errors are numbers."""
+    if not np.isfinite(problem.predicted(vector)).all():
+        return
+    wrong = np.flatnonzero(~np.isfinite(problem.slopes(vector)).all(axis=0))
     if len(wrong):
         raise ComponentError(
-            f"the gradient of {origin(problem.form)} by {problem.names[wrong[0]]} is no number at the best "
-            f"coefficients, {values}"
+            f"the gradient of {origin(problem.form)} by {problem.names[wrong[0]]} is no number at "
+            f"{_told(problem, vector)}"
         )
-    return predicted
+
+
+def _told(problem: Problem, vector: Floats) -> str:
+    return ", ".join(f"{name} = {value:.4g}" for name, value in problem.values(vector).items())
 
 
 def _scaled(one: Coefficient, value: float) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from prunebench.errors import FitError, nearest
 from prunebench.scaling import _data, _intervals, _search
-from prunebench.scaling._problem import Problem, sound
+from prunebench.scaling._problem import Problem, check_slopes, sound
 from prunebench.scaling.form import Form, Note
 from prunebench.scaling.notes import notes
 from prunebench.scaling.points import Floats, Points, checked
@@ -190,6 +190,7 @@ def fit(
         raise FitError(f"there is no loss {loss!r}{nearest(loss, LOSSES)}")
     if starts < 1:
         raise FitError(f"starts is {starts}; allowed: 1 or more")
+    check_slopes(problem, _search.starts(problem, 1, seed)[0])
     made = _search.ends(problem, loss, starts, seed)
     return described(problem, loss, made)
 
