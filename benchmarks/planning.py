@@ -35,7 +35,7 @@ def main() -> None:
     import torch  # noqa: F401
 
     import prunebench.vision  # noqa: F401
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.plan import Plan
     from prunebench.plan.make import make_plan
     from prunebench.suite import load_suite, shipped_suites

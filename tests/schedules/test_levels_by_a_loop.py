@@ -24,7 +24,8 @@ from reference.levels import Chain
 from reference.training import Task
 from torch import Tensor
 
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.host.registry import Host
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.store import Store
