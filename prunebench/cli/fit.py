@@ -90,7 +90,7 @@ def command(given: str, form: str, output: str | None, as_json: bool, **options:
     from prunebench.scaling.beside import beside
 
     suite = "" if is_file(given) else given
-    forms = forms_of(options, form, suite)
+    forms = forms_of(options, [form], suite)
     fixed = _fixed(assigned(options["fix"], "--fix"))
     law = _law(given, form_of(forms, form), forms, fixed, options)
     compared = beside(law.fit, law.points, left_out=options["left_out"])

@@ -144,12 +144,11 @@ def _positive(name: str, values: Sequence[float]) -> None:
 
 
 def _read(path: str, options: dict[str, Any]) -> Law:
-    import json
     from pathlib import Path
 
     from prunebench.cli._laws import forms_of
     from prunebench.errors import FitError, nearest_file
-    from prunebench.scaling.law import law_of
+    from prunebench.scaling.law import forms_in, law_of
 
     try:
         text = Path(path).read_text("utf-8")
@@ -157,11 +156,7 @@ def _read(path: str, options: dict[str, Any]) -> Law:
         raise FitError(f"{path}: no such file{nearest_file(Path(path))}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FitError(f"{path}: cannot be read: {error}") from error
-    try:
-        name = json.loads(text)["fit"]["form"]
-    except (ValueError, TypeError, KeyError):
-        name = None
-    return law_of(text, path, forms_of(options, name))
+    return law_of(text, path, forms_of(options, forms_in(text)))
 
 
 def _examples(law: Law, given: float | None) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from prunebench.errors import FitError
 from prunebench.scaling.columns import COUNTS
@@ -34,7 +35,7 @@ def once(points: Points, places: Iterable[str], *, seeded: bool) -> Once:
     places: columns that tell a form where a point is, beside its network and density
     seeded: True if somebody said the seeds
     """
-    place = [points.network, points.seed, points.density, *map(points.column, places)]
+    place: list[npt.NDArray[Any]] = [points.network, points.seed, points.density, *map(points.column, places)]
     places_there = len(_distinct(place))
     first = _distinct([*place, *map(points.column, points.names())])
     rows, said = np.arange(len(points)), []
@@ -47,7 +48,7 @@ def once(points: Points, places: Iterable[str], *, seeded: bool) -> Once:
     return Once(points.rows(rows), rows, said)
 
 
-def _distinct(columns: Sequence[Floats | Ints]) -> Ints:
+def _distinct(columns: Sequence[npt.NDArray[Any]]) -> Ints:
     """Return the first row of each kind; what is not known is a kind too."""
     values = np.nan_to_num(np.stack([column.astype(np.float64) for column in columns], axis=1), nan=-1.0)
     return np.asarray(np.unique(values, axis=0, return_index=True)[1])

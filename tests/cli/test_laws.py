@@ -196,7 +196,7 @@ def test_a_question_that_cannot_be_answered_is_refused(
         ("{", "fit.json: not JSON"),
         ("[]", "found no fit"),
         ('{"kind": "scaling-fit", "schema": 9}', "schema 9 is not known here"),
-        ('{"kind": "scaling-fit", "schema": 1}', "fit.json: damaged"),
+        ('{"kind": "scaling-fit", "schema": 1}', "fit.json: field 'about' is missing"),
     ],
 )
 def test_a_file_that_is_no_fit_is_refused(place: Place, content: str, said: str) -> None:
