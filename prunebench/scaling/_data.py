@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from prunebench.errors import FitError, nearest
 from prunebench.scaling._schema import INFINITE, KIND, SCHEMA, LawFile, fit_table, law_table, valid
-from prunebench.scaling.columns import refusal
+from prunebench.scaling.columns import COUNTS, refusal
 from prunebench.scaling.form import Coefficient, Form
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def check_columns(columns: Mapping[str, Sequence[float | None]], most: float) ->
         if len(values) != length:
             raise FitError(f"column '{name}' has {len(values)} rows, 'density' has {length}")
         for row, value in enumerate(values):
-            said = "a number" if value is None and name in ("error", "network", "seed") else ""
+            said = "a number" if value is None and name in ("error", "network", "seed", *COUNTS) else ""
             said = said or ("" if value is None else refusal(name, value, most))
             if said:
                 shown = "null" if value is None else f"{value:g}"

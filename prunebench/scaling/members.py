@@ -11,7 +11,7 @@ from prunebench.errors import FitError
 from prunebench.scaling.law import Law, proxy
 from prunebench.scaling.points import Floats, Points, points_of
 
-__all__ = ["Counter", "Member", "Predicted", "member", "predicted", "row_of"]
+__all__ = ["NORMAL", "Counter", "Member", "Predicted", "member", "predicted", "row_of"]
 
 Counter = Callable[[float, float], int | None]
 """Of depth and width, how many prunable weights a member has; None where nobody can say."""
@@ -105,11 +105,16 @@ def member(
     if np.isnan(points.column("parameters")).any():
         raise FitError(f"nobody can say how many weights {untrained.name} has; --architecture in `fit` does")
     error, low, _ = law.unpruned.predict(points)
-    spread = float(np.log(error / low)[0]) / _NORMAL
+    if not error[0] <= law.fit.form.most:
+        raise FitError(
+            f"the law of unpruned networks says an error of {error[0]:.3g} of {untrained.name}, beyond any that "
+            f"there can be; --error-unpruned gives it"
+        )
+    spread = float(np.log(error / low)[0]) / NORMAL
     return Member(depth, width, examples, prunable, float(error[0]), spread, FITTED)
 
 
-_NORMAL = 1.959963984540054
+NORMAL = 1.959963984540054
 """Standard deviations on each side of the mean that hold 95 %."""
 
 
@@ -124,7 +129,7 @@ def predicted(law: Law, one: Member, density: Floats) -> Predicted:
         return Predicted(error, low, high)
     most = np.minimum(points.error_unpruned * np.exp(one.spread), law.fit.form.most)
     other = law.fit.predict(points.changed(error_unpruned=most))[0]
-    more = np.log(other / error) * _NORMAL
+    more = np.log(other / error) * NORMAL
     below, above = np.hypot(np.log(error / low), more), np.hypot(np.log(high / error), more)
     return Predicted(error, error * np.exp(-below), np.minimum(error * np.exp(above), law.fit.form.most))
 

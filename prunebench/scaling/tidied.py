@@ -14,6 +14,8 @@ from prunebench.scaling.points import Floats, Ints, Points
 
 __all__ = ["Once", "contradictions", "once", "with_counts"]
 
+_COUNTED = "a whole number of weights of every network, or no such column"
+
 _DIFFERS = 0.05
 """From this share of the unpruned error on it is told that two sources of it differ."""
 
@@ -59,7 +61,7 @@ def with_counts(points: Points, wrong: Callable[[int, str, str], FitError]) -> P
 
     wrong: of row, column and what is wrong there, the error
 
-    Raises: FitError where a network has two.
+    Raises: FitError where a network has two, or none.
     """
     for name in COUNTS:
         if name not in points.extra:
@@ -68,7 +70,8 @@ def with_counts(points: Points, wrong: Callable[[int, str, str], FitError]) -> P
         for network in np.unique(points.network):
             mine = np.flatnonzero((points.network == network) & ~np.isnan(filled))
             if not len(mine):
-                continue
+                row = int(np.flatnonzero(points.network == network)[0])
+                raise wrong(row, name, f"found nothing in any row of its network; allowed: {_COUNTED}")
             other = mine[filled[mine] != filled[mine[0]]]
             if len(other):
                 raise wrong(int(other[0]), name, _two(filled, mine[0], other[0]))
