@@ -14,7 +14,7 @@ from prunebench.cli._times import Length
 from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
 
 __all__ = [
     "Size",
@@ -327,7 +327,7 @@ def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:
 def request_of(suite: str, options: dict[str, Any]) -> Request:
     """Return the request that the shared options amount to; what a command lacks keeps its default."""
     from prunebench.engine.defaults import data_root, store_root
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
 
     if options.get("no_plugins") and options.get("load"):
         raise UsageError("--no-plugins loads no third-party plugins, --load names some: give one of them")

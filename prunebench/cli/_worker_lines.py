@@ -14,7 +14,7 @@ from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.store import Store
 
 if TYPE_CHECKING:
-    from prunebench.cli._supervise import Work
+    from prunebench.cli._supervise import Handover
 
 __all__ = ["Lines", "ending"]
 
@@ -22,11 +22,11 @@ __all__ = ["Lines", "ending"]
 class Lines(Watcher):
     """A line for each cell that this worker makes, with `verbose` one for each job."""
 
-    def __init__(self, asked: Asked, work: Work, *, quiet: bool, verbose: bool) -> None:
-        self._asked, self._work, self._quiet, self._verbose = asked, work, quiet, verbose
+    def __init__(self, asked: Asked, handover: Handover, *, quiet: bool, verbose: bool) -> None:
+        self._asked, self._work, self._quiet, self._verbose = asked, handover, quiet, verbose
         self._waiting = False
         self._to_do = 0
-        self._told = len(work.noted.get("told", ()))
+        self._told = len(handover.noted.get("told", ()))
         """How many cells it has told of, in whichever process."""
 
     def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:

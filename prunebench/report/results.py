@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,6 +20,9 @@ from prunebench.baselines import Baselines
 from prunebench.errors import UsageError, nearest
 from prunebench.report.chosen import Chosen
 from prunebench.report.standings import LONG, Board, Standing, board, settled
+
+if TYPE_CHECKING:
+    from prunebench.scaling.study import FamilyPoints
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 
@@ -101,6 +104,7 @@ class Results:
         quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
         courses: Table = None,
         trust: Mapping[tuple[str, ...], str] | None = None,
+        laws: Callable[[], Sequence[FamilyPoints]] | None = None,
     ) -> None:
         """Make results of plain tables.
 
@@ -115,10 +119,11 @@ class Results:
                 makes this table.
             trust: of a published leaderboard, rows that were run again: "rerun" or "differs" by setting,
                 method, ablations and density. All others are "claimed". None: one's own results.
+            laws: makes the points of each family of networks, to which scaling laws are fitted.
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
         self.cells = table([]) if cells is None else cells
-        self._measures, self._courses = measures, courses
+        self._measures, self._courses, self._laws = measures, courses, laws
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
         self.trust = trust
@@ -141,6 +146,11 @@ class Results:
     def courses(self) -> pd.DataFrame:
         """A row a cell and step of its training: the share of weights that are there."""
         return courses_of([]) if self._courses is None else _made(self._courses)
+
+    @cached_property
+    def laws(self) -> Sequence[FamilyPoints]:
+        """The points of each family of networks and method that a scaling law is fitted to."""
+        return () if self._laws is None else self._laws()
 
     @property
     def name(self) -> str:

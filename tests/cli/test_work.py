@@ -41,7 +41,8 @@ def planned(place: Any) -> Any:
     suite = Path(place.suite)
     text = suite.read_text().replace('"random", "own", "magnitude-after-training"', '"dying", "random"')
     suite.write_text(text.replace("tiny-net", "digits-mlp").replace("seeds = 2", "seeds = 1"))
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.store import Store
 
     plugins = (str(place.folder / "dying.py"),)

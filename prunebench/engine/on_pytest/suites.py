@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.engine.standing import Standing
     from prunebench.engine.worker import Worker
     from prunebench.plan import Job
@@ -106,7 +107,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.engine.devices.device import parse_device, resolve_device
     from prunebench.engine.guarding.limits import parse_memory
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.errors import UsageError
 
     text = config.getoption("--prunebench-request")

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.progress.ending import AtWork, Ends, Load, ends
 from prunebench.engine.progress.pace import Pace
 from prunebench.engine.progress.sorts import sort_of
 from prunebench.engine.progress.worker_names import worker_called
-from prunebench.engine.work import Work
 from prunebench.inventory.estimate import START, assumed, marginal, planned_steps
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
@@ -148,7 +148,7 @@ class Progress:
         self._failed: dict[str, str] = {}
         """Failed jobs that cells need, with the error."""
         targets = [target for cell in able for target in cell.targets]
-        self._work = Work(plan, targets, first.have.__contains__)
+        self._work = JobsLeft(plan, targets, first.have.__contains__)
         self._loads = {key: self._load(key) for key in self._work}
         self._started: set[str] = set()
         """Processes that have ended a job."""
