@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prunebench.cli._options import request_of
-from prunebench.errors import FitError, UsageError, nearest
+from prunebench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -107,26 +107,38 @@ def _of_file(path: str, form: Form, options: Mapping[str, Any]) -> Source:
     _refuse(path, options, _OF_SUITES, "a suite")
     renamed = assigned(options["column"], "--column", "NAME=COLUMN of the file")
     read = read_file(path, form.columns, form.most, renamed)
-    return Source(read.points, _family_of(options), path, read.said)
+    family, said = _family_of(options, read.points)
+    return Source(read.points, family, path, [*read.said, *said])
 
 
-def _family_of(options: Mapping[str, Any]) -> Family | None:
-    """Return the family that --architecture and --dataset name, for a file that says nothing of it."""
+def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | None, list[str]]:
+    """Return the family that --architecture and --dataset name, for a file that says nothing of it.
+
+    Its members differ in what the points know; of what they do not they have the architecture's own value.
+    """
     from prunebench.scaling.law import Family
 
     architecture, dataset = options["architecture"], options["dataset"]
     if not architecture and not dataset:
-        return None
+        return None, []
     if not (architecture and dataset):
         raise UsageError(
             "--architecture and --dataset go together: the data say what the network takes and gives"
         )
     host = _host(options)
     component = host.get("architectures", architecture)
-    scales = tuple(name for name in ("depth", "width") if name in component.parameters)
+    own = component.parameters
+    known = [name for name in ("depth", "width") if name in points.names()]
+    scales = tuple(name for name in known if name in own)
     described = host.dataset(dataset).description(Path(request_of("", dict(options)).data))
-    fixed = {name: value for name, value in component.parameters.items() if name not in scales}
-    return Family(component.name, fixed, scales, tuple(described.shape), described.classes)
+    fixed = {name: value for name, value in own.items() if name not in scales}
+    said = [
+        f"{name} is not known: networks are counted at that of {component.name}, {own[name]}"
+        for name in ("depth", "width")
+        if name in fixed
+    ]
+    said += [f"{component.name} has no {name}: all are counted alike" for name in known if name not in own]
+    return Family(component.name, fixed, scales, tuple(described.shape), described.classes), said
 
 
 def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
@@ -188,12 +200,14 @@ def counter(law: Law, options: Mapping[str, Any]) -> Counter:
     hosts: list[Host] = []
 
     def count(depth: float, width: float) -> int | None:
-        known = [value for key, value in measured.items() if _same(key, (depth, width))]
-        if known or law.family is None:
-            return known[0] if known else None
+        counts = [value for key, value in measured.items() if _same(key, (depth, width))]
+        if counts or law.family is None:
+            return counts[0] if counts else None
         if (depth, width) not in built:
             hosts.extend([] if hosts else [_host(options)])
-            built[depth, width] = _built(hosts[0], law.family, {"depth": depth, "width": width})
+            scales = {"depth": depth, "width": width}
+            known = {name: scales[name] for name in law.family.scales if scales[name] == scales[name]}
+            built[depth, width] = _built(hosts[0], law.family, known)
         return built[depth, width]
 
     return count
@@ -210,13 +224,8 @@ def _built(host: Host, family: Family, scales: Mapping[str, float]) -> int:
     from prunebench.pruning.prunable import prunable_weights
 
     component = host.get("architectures", family.architecture)
-    for name, value in scales.items():
-        if value == value and name not in family.scales:
-            raise FitError(
-                f"architecture '{family.architecture}' has no {name}; it has: {', '.join(family.scales)}"
-            )
     own = component.parameters
-    sized = {name: _like(scales[name], own[name]) for name in family.scales}
+    sized = {name: _like(value, own[name]) for name, value in scales.items()}
     parameters = {**family.parameters, **sized}
     with torch.device("meta"):
         module = component.build(tuple(family.input), family.classes, **parameters)

@@ -107,8 +107,8 @@ def member(
     error, low, _ = law.unpruned.predict(points)
     if not error[0] <= law.fit.form.most:
         raise FitError(
-            f"the law of unpruned networks says an error of {error[0]:.3g} of {untrained.name}, beyond any that "
-            f"there can be; --error-unpruned gives it"
+            f"the law of unpruned networks says an error of {error[0]:.3g} of {untrained.name}, beyond any "
+            f"that there can be; --error-unpruned gives it"
         )
     spread = float(np.log(error / low)[0]) / NORMAL
     return Member(depth, width, examples, prunable, float(error[0]), spread, FITTED)

@@ -313,7 +313,7 @@ def test_a_member_that_was_not_trained_is_counted_by_building_it(scaled: Place) 
     )
     network = scaled.json(*asked)["network"]
     assert network["prunable"] == 64 * 30 + 30 * 10 + 10 * 10
-    assert "has no depth" in refused(scaled, *asked, "--depth", "20")
+    assert "the points of this law have no depth" in refused(scaled, *asked, "--depth", "20")
 
 
 SUITE = [
