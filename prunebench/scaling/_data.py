@@ -6,6 +6,7 @@ like any other.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ def _disagreements(table: Any, form: Form) -> Iterator[tuple[str, str]]:
         if value != table.parameters[name]:
             yield f"fixed.{name}", f"found {value:g}, and {table.parameters[name]:g} in parameters"
     for field, (allowed, holds) in _RULES.items():
-        if hasattr(table, field) and not holds(getattr(table, field), table, len(free)):
+        if not holds(getattr(table, field), table, len(free)):
             yield field, f"allowed: {allowed}"
 
 
@@ -140,9 +141,14 @@ def _one_or_more(value: int, *_: Any) -> bool:
     return value >= 1
 
 
-def _square(rows: Sequence[Sequence[float | None]], _: Any, free: int) -> bool:
-    diagonal = [row[i] for i, row in enumerate(rows) if i < len(row)]
-    return [len(row) for row in rows] == [free] * free and all(one is None or one >= 0 for one in diagonal)
+def _rows(rows: Sequence[Sequence[float]], _: Any, free: int) -> bool:
+    return len(rows) == free and len({len(row) for row in rows}) < 2
+
+
+def _regions(pairs: Sequence[tuple[float, float]], *_: Any) -> bool:
+    densities = [density for density, _ in pairs]
+    rising = all(low < high for low, high in itertools.pairwise([0.0, *densities]))
+    return bool(pairs) and rising and all(spread >= 0 for _, spread in pairs)
 
 
 _RULES: Mapping[str, tuple[str, Callable[[Any, Any, int], bool]]] = {
@@ -159,7 +165,13 @@ _RULES: Mapping[str, tuple[str, Callable[[Any, Any, int], bool]]] = {
     "points": ("1 and above", _one_or_more),
     "networks": ("1 and above", _one_or_more),
     "freedom": ("points less free coefficients", lambda value, table, free: value == table.points - free),
-    "covariance": ("a row and a column for each free coefficient", _square),
+    "factor": ("a row for each free coefficient, all as long", _rows),
+    "undetermined": (
+        "rows of a number for each free coefficient",
+        lambda rows, _, free: all(len(row) == free for row in rows),
+    ),
+    "spreads": ("densities, rising, with a spread of 0 and above each", _regions),
+    "clusters": ("0, or 2 and above", lambda value, *_: value != 1),
 }
 """What a field may hold, in words, and whether its value does (with the table, the number of free ones)."""
 

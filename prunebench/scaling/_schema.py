@@ -24,7 +24,6 @@ SCHEMA = 1
 
 INFINITE = {
     "standard_errors": math.inf, "intervals": (-math.inf, math.inf), "bootstrap": (-math.inf, math.inf),
-    "covariance": math.inf,
 }  # fmt: skip
 """Fields whose numbers may be infinite, and what null stands for: a number, or two ends of an interval."""
 

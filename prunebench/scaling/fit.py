@@ -74,14 +74,29 @@ class Fit:
     """The least and the greatest value of each column that the form reads."""
     points: int
     networks: int
-    covariance: tuple[tuple[float, ...], ...]
-    """Of the coefficients in `standard_errors`, in that order; by the logarithm where searched so."""
+    factor: tuple[tuple[float, ...], ...]
+    """A row for each coefficient in `standard_errors`; F Fᵀ is their covariance, by the logarithm where they
+    are searched for so. What is undetermined is not in it."""
+    undetermined: tuple[tuple[float, ...], ...]
+    """Directions of these coefficients, one a row, along which no point's prediction changes."""
     spread: float
     """The standard deviation of a point's relative error around the law."""
+    spreads: tuple[tuple[float, float], ...]
+    """Densities, rising, and the spread around each: where networks err as a whole, of networks left out."""
     freedom: int
     """Points less coefficients searched for."""
+    together: float
+    """The correlation of relative errors of neighbouring densities of a network."""
+    clusters: int
+    """Networks that the covariance counts in place of points, as these go together; 0 where they do not."""
     bootstrap: Mapping[str, tuple[float, float]] | None = None
     """95 % intervals over networks drawn again, where these were asked for."""
+
+    @property
+    def covariance(self) -> Floats:
+        """Of the coefficients in `standard_errors`, k × k; those of an infinite error have no place in it."""
+        factor = np.array(self.factor)
+        return np.asarray(factor @ factor.T)
 
     def predict(self, points: Points) -> tuple[Floats, Floats, Floats]:
         """Return the errors of networks, and between which bounds a measurement of each is expected.
@@ -178,9 +193,13 @@ def described(problem: Problem, loss: str, made: list[_search.End]) -> Fit:
         ranges={name: _range(points.column(name)) for name in form.columns},
         points=len(points),
         networks=points.networks(),
-        covariance=tuple(tuple(map(float, row)) for row in known.covariance),
+        factor=_plain(known.factor),
+        undetermined=_plain(known.undetermined),
         spread=known.spread,
+        spreads=known.spreads,
         freedom=len(points) - len(problem.free),
+        together=known.together,
+        clusters=known.clusters,
     )
 
 
@@ -223,6 +242,10 @@ def _worst(points: Points, predicted: Floats, relative: Floats) -> tuple[Worst, 
         )
         for i in rows
     )
+
+
+def _plain(rows: Floats) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(map(float, row)) for row in rows)
 
 
 def _range(values: Floats) -> tuple[float, float]:

@@ -42,10 +42,27 @@ def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -
         if name not in told and error > _VAGUE * sizes[name]:
             text = f"{name} is hardly determined: {values[name]:.3g} with a standard error of {error:.2g}"
             yield Note(text, (name,))
+    yield from _together(problem, known)
     if len(problem.points) == len(problem.free) > 0:
         yield Note("as many coefficients as points: nothing shows how far these scatter around the law")
     if problem.form.notes is not None:
         yield from problem.form.notes(problem.points, values)
+
+
+_MANY = 10
+"""Networks from which on intervals that count networks cover nearly as often as they say."""
+
+
+def _together(problem: Problem, known: Known) -> Iterator[Note]:
+    """Yield what points of a network that err together do to the intervals."""
+    if not known.correlated:
+        return
+    said = f"points of one network err together (correlation of neighbouring densities {known.together:.2g})"
+    if not known.clusters:
+        yield Note(f"{said}: with one network intervals take them as independent, and are too narrow")
+        return
+    rough = "" if known.clusters >= _MANY else ", few, so that they are rough"
+    yield Note(f"{said}: intervals count its {known.clusters} networks, not its points{rough}")
 
 
 def _touched(problem: Problem, direction: Floats) -> tuple[str, ...]:

@@ -175,7 +175,9 @@ def test_the_count_of_a_network_is_that_of_all_its_rows(tmp_path: Path) -> None:
         tmp_path, f"{text}0.27"
     )
     said = told(tmp_path, f"{text}\n20,1,0.5,0.2,0.1,")
-    assert "points.csv:4: column 'prunable': found nothing in any row of its network; allowed: a whole" in said
+    assert (
+        "points.csv:4: column 'prunable': found nothing in any row of its network; allowed: a whole" in said
+    )
 
 
 def contents(folder: Path, text: str) -> Any:
