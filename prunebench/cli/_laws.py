@@ -83,9 +83,18 @@ def fraction(value: float, option: str, what: str, *, one: bool = True) -> float
     return value
 
 
-def source_of(given: str, form: Form, options: Mapping[str, Any]) -> Source:
-    """Return the points of a CSV file, or of what has been run of a suite. Raises: FitError, UsageError."""
-    return _of_file(given, form, options) if is_file(given) else _of_suite(given, form, options)
+def source_of(
+    given: str, form: Form, options: Mapping[str, Any], needed: Sequence[str] = ("density", "error_unpruned")
+) -> Source:
+    """Return the points of a CSV file, or of what has been run of a suite.
+
+    needed: of the columns of a file those in which all must be known, if the form reads them
+
+    Raises: FitError, UsageError.
+    """
+    if is_file(given):
+        return _of_file(given, form, options, [name for name in form.columns if name in needed])
+    return _of_suite(given, form, options)
 
 
 _OF_SUITES = {
@@ -101,12 +110,12 @@ def _refuse(given: str, options: Mapping[str, Any], wrong: Mapping[str, str], wh
             raise UsageError(f"{option} is for {what}; {given} is none")
 
 
-def _of_file(path: str, form: Form, options: Mapping[str, Any]) -> Source:
+def _of_file(path: str, form: Form, options: Mapping[str, Any], needed: Sequence[str]) -> Source:
     from prunebench.scaling.files import read_file
 
     _refuse(path, options, _OF_SUITES, "a suite")
     renamed = assigned(options["column"], "--column", "NAME=COLUMN of the file")
-    read = read_file(path, form.columns, form.most, renamed)
+    read = read_file(path, needed, form.most, renamed)
     family, said = _family_of(options, read.points)
     return Source(read.points, family, path, [*read.said, *said])
 

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from prunebench.errors import FitError, nearest
 from prunebench.scaling._schema import INFINITE, KIND, SCHEMA, LawFile, fit_table, law_table, valid
 from prunebench.scaling.columns import COUNTS, refusal
-from prunebench.scaling.form import Coefficient, Form
+from prunebench.scaling.form import Coefficient, Form, columns_read
 
 if TYPE_CHECKING:
     from prunebench.scaling.fit import Fit
@@ -99,9 +99,7 @@ def _disagreements(table: Any, form: Form) -> Iterator[tuple[str, str]]:
     yield from _names(
         table.bootstrap or {}, [n for n in free if n in (table.bootstrap or {})], "bootstrap", form
     )
-    yield from _names(
-        table.ranges, [*form.columns, *(n for n in table.ranges if n not in form.columns)], "ranges", form
-    )
+    yield from _names(table.ranges, [*columns_read(form, table.fixed), *table.ranges], "ranges", form)
     for one in form.coefficients:
         yield from _outside(one, table.parameters[one.name])
     for name, value in table.fixed.items():

@@ -15,11 +15,11 @@ import numpy as np
 from prunebench.errors import FitError, nearest
 from prunebench.scaling import _data, _intervals, _search
 from prunebench.scaling._problem import Problem
-from prunebench.scaling.form import Form, Note
+from prunebench.scaling.form import Form, Note, columns_read
 from prunebench.scaling.notes import notes
 from prunebench.scaling.points import Floats, Points, checked
 
-__all__ = ["LOSSES", "Fit", "Worst", "fit"]
+__all__ = ["LOSSES", "Fit", "Worst", "check_fixed", "fit"]
 
 LOSSES = ("relative-squares", "huber-log")
 """Squares of (predicted − measured) / measured, and Huber's function of log(predicted / measured)."""
@@ -117,7 +117,7 @@ class Fit:
 
         Raises: FitError for a column that the form needs and the points have not.
         """
-        checked(points, self.form.columns, self.form.most, error=False)
+        checked(points, columns_read(self.form, self.fixed), self.form.most, error=False)
         return _intervals.predicted(self, points)
 
     def outside(self, points: Points) -> dict[str, tuple[float, float]]:
@@ -169,8 +169,8 @@ def fit(
 
 def prepared(form: Form, points: Points, fixed: Mapping[str, float] = _NONE) -> Problem:
     """Return the problem of fitting a form to points. Raises: FitError, saying what is wrong of them."""
-    _check_fixed(form, fixed)
-    checked(points, form.columns, form.most)
+    check_fixed(form, fixed)
+    checked(points, columns_read(form, fixed), form.most)
     problem = Problem(form, points, dict(fixed), np.ones(len(points)))
     _check_columns(form, points, problem)
     if len(points) < len(problem.free):
@@ -201,7 +201,7 @@ def described(problem: Problem, loss: str, made: list[_search.End]) -> Fit:
         converged=sum(end.converged for end in made) / len(made),
         reached=sum(_search.same(best, end) for end in made) / len(made),
         notes=tuple(notes(problem, best.vector, known, [e for e in made if _search.same(best, e)])),
-        ranges={name: _range(points.column(name)) for name in form.columns},
+        ranges={name: _range(points.column(name)) for name in columns_read(form, problem.fixed)},
         points=len(points),
         networks=points.networks(),
         factor=_plain(known.factor),
@@ -214,7 +214,8 @@ def described(problem: Problem, loss: str, made: list[_search.End]) -> Fit:
     )
 
 
-def _check_fixed(form: Form, fixed: Mapping[str, float]) -> None:
+def check_fixed(form: Form, fixed: Mapping[str, float]) -> None:
+    """See that coefficients that are given are those of a form, between their bounds. Raises: FitError."""
     bounds = {one.name: one for one in form.coefficients}
     for name, value in fixed.items():
         if name not in bounds:
