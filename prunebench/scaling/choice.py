@@ -33,7 +33,11 @@ def _state(points: Points, name: str) -> str:
     known = np.unique(values[~np.isnan(values)])
     if not len(known):
         return f"{name} is not known"
-    return f"{name} is {known[0]:g} alone" if len(known) == 1 else f"{name} varies"
+    return (
+        f"{name} is {known[0]:g} alone"
+        if len(known) == 1
+        else f"{name} {'vary' if name == 'examples' else 'varies'}"
+    )
 
 
 def _nowhere(_: str) -> str:
@@ -77,9 +81,11 @@ def _obstacles(
     for one in form.coefficients:
         if one.varies in there and one.name not in fixed and len(np.unique(points.column(one.varies))) < 2:
             value = points.column(one.varies)[0]
+            zero = one.low <= 0 <= one.high and not one.log
+            way = f"=0 leaves {one.varies} out" if zero else "=VALUE gives it"
             yield (
-                f"has {one.name}, which nothing tells: every point has {one.varies} {value:g}; --fix "
-                f"{one.name}=0 leaves {one.varies} out"
+                f"has {one.name}, which nothing tells: every point has {one.varies} {value:g}; "
+                f"--fix {one.name}{way}"
             )
 
 
