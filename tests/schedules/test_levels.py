@@ -106,11 +106,18 @@ def test_a_late_level_brings_the_earlier_ones_along(project: Any) -> None:
     assert runs(steps) == 5
 
 
-@pytest.mark.parametrize("form", [REWOUND, AS_IT_IS, {"train_from": "rewind"}, {"clock": "rewind"}], ids=str)
+FORMS: list[dict[str, str]] = [REWOUND, AS_IT_IS, {"train_from": "rewind"}, {"clock": "rewind"}]
+ORDERS = [[[4], [1, 2, 3]], [[1, 2], [1, 2, 3, 4]], [[1, 2], [4]], [[2], [3, 4], [1]]]
+"""Which levels one suite after the other asks for."""
+
+
 @pytest.mark.parametrize(
-    "asked",
-    [[[4], [1, 2, 3]], [[1, 2], [1, 2, 3, 4]], [[1, 2], [4]], [[2], [3, 4], [1]]],
-    ids=str,
+    ("form", "asked"),
+    [
+        pytest.param(form, order, id=f"{form}-{order}", marks=() if row == column else pytest.mark.slow)
+        for row, form in enumerate(FORMS)
+        for column, order in enumerate(ORDERS)
+    ],
 )
 def test_a_chain_is_trained_once_whichever_suites_ask_for_which_levels(
     project: Any, form: dict[str, str], asked: list[list[int]]
