@@ -322,7 +322,10 @@ def test_a_member_that_was_not_trained_is_counted_by_building_it(scaled: Place) 
 SUITE = [
     ((), "the cells are of 2 methods; say --method: random, magnitude-after-training"),
     (("--method", "randm"), "no cell is of method 'randm'; did you mean 'random'"),
-    (("--method", "random", "--form", "rosenfeld"), "column 'depth' is missing"),
+    (
+        ("--method", "random", "--form", "rosenfeld"),
+        "reads depth, which the points have not; --form rosenfeld-width would do",
+    ),
     (("--column", "density=d"), "--column is for a file of points"),
 ]
 
