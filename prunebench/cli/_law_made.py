@@ -66,7 +66,7 @@ def _form_and_source(
     form, why = (first, "") if named else chosen(points, forms, fixed)
     check_fits(form, points, forms, fixed, _where(given, points))
     if is_file(given) and any(np.isnan(points.column(name)).any() for name in columns_read(form, fixed)):
-        source_of(given, first, options, columns_read(form, fixed))  # says where
+        source_of(given, form, options, columns_read(form, fixed))  # says where
     said = [*source.said, *(one for one in (left, why) if one)]
     return form, source._replace(points=points, said=said)
 

@@ -16,9 +16,9 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
-  prunebench fit points.csv --form rosenfeld
-  prunebench fit points.csv --fix error_up=0.9 -o law.json
-  prunebench fit scaling-lenet --form rosenfeld-width -o law.json   # what has been run of a suite
+  prunebench fit scaling-lenet -o law.json      # what has been run of a suite
+  prunebench fit points.csv --fix error_up=0.9
+  prunebench fit points.csv --form rosenfeld-width --column error=1-accuracy
   prunebench fit points.csv --figures figures   # error against density, residuals, contours, …
   prunebench fit scaling-lenet --method imp -k 'not w2' --json
   prunebench fit scaling-lenet --form rosenfeld-width --form frantar --form jin   # which law holds?
@@ -36,7 +36,7 @@ Examples:
     metavar="NAME",
     multiple=True,
     help="The functional form; `prunebench list forms` has them all. Of several the first is told and kept, "
-    "and all are set side by side.  [default: rosenfeld, or its partial fit where depth or width is one]",
+    "and all are set side by side.  [default: Rosenfeld's law of what varies in the points]",
 )
 @click.option("--fix", metavar="NAME=VALUE", multiple=True, help="Give this coefficient; repeatable.")
 @click.option(
@@ -93,7 +93,7 @@ Examples:
     "--column",
     metavar="NAME=COLUMN",
     multiple=True,
-    help="Of a file: the column that holds NAME; repeatable.",
+    help="Of a file: the column that holds NAME, or 1-COLUMN; repeatable.",
 )
 @click.option(
     "--architecture", metavar="NAME", help="Of a file: whose members the networks are, to count weights."
