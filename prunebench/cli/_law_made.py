@@ -95,7 +95,7 @@ def _unpruned_names(name: str | None, forms: Mapping[str, Form]) -> Sequence[str
     for column in ("error_unpruned", "density"):
         if column in form.columns:
             raise UsageError(
-                f"--unpruned: form '{name}' reads {column}, and tells nothing of networks that are not pruned; "
-                f"allowed: {', '.join(UNPRUNED)}, or none"
+                f"--unpruned: form '{name}' reads {column}, and tells nothing of networks that are not "
+                f"pruned; allowed: {', '.join(UNPRUNED)}, or none"
             )
     return (form.name,)
