@@ -145,8 +145,12 @@ def _check_there(table: Table, columns: Mapping[str, Floats], needed: set[str]) 
 
 def _accuracy(names: Sequence[str]) -> str:
     """Return how to take errors from a column of accuracies, where there is one."""
-    found = [name for name in names if re.search("acc|top.?1", name, re.IGNORECASE)]
-    return f"; --column error=1-{found[0]} takes it as 1 − {found[0]}, a fraction" if found else ""
+    accuracies = [name for name in names if re.search("^(?!.*err).*(acc|top.?1)", name, re.IGNORECASE)]
+    return (
+        f"; --column error=1-{accuracies[0]} takes it as 1 − {accuracies[0]}, a fraction"
+        if accuracies
+        else ""
+    )
 
 
 def _columns(table: Table, source: Mapping[str, _Source], most: float, needed: set[str]) -> dict[str, Floats]:
@@ -187,6 +191,6 @@ def _numbers(table: Table, name: str, one: _Source, most: float, *, needed: bool
         elif value is None or not np.isfinite(value):
             raise table.not_a_number(row, one.column)
         elif said := refusal(name, value, most):
-            found = f"found {text}, so {value:g}" if one.complement else f"found {text}"
-            raise table.wrong(row, one.column, f"{found}; allowed: {said}{percent_hint(name, known)}")
+            shown = f"{text}, so {value:g}" if one.complement else text
+            raise table.wrong(row, one.column, f"found {shown}; allowed: {said}{percent_hint(name, known)}")
     return np.array([np.nan if value is None else value for value in given])

@@ -151,6 +151,7 @@ def test_errors_may_be_taken_from_accuracies(tmp_path: Path) -> None:
         "points.csv:2: column 'accuracy': found 99, so -98; allowed: a fraction above 0, up to 1 (2 of"
         in percent
     )
+    assert "1-" not in told(tmp_path, text.replace("accuracy", "top1_err"), "rosenfeld-network")
     assert "has no column 'acuracy'; did you mean 'accuracy'" in told(tmp_path, text, error="1-acuracy")
 
 
