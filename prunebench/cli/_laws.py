@@ -165,6 +165,8 @@ def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
         options["method"],
         _Examples(suite, options),
         needs_unpruned="error_unpruned" in form.columns,
+        averages="average_parameters" in form.columns,
+        unpruned="density" in form.constant and not options["method"],
     )
     say_damaged(shown.store)
     described = shown.plan.suite
