@@ -20,7 +20,7 @@ from prunebench.scaling.form import Coefficient, Form, columns_read
 if TYPE_CHECKING:
     from prunebench.scaling.fit import Fit
 
-__all__ = ["check_columns", "fit_of", "forms_in", "made_of", "read_law"]
+__all__ = ["check_columns", "check_ranges", "fit_of", "forms_in", "made_of", "read_law"]
 
 
 def fit_of(text: str, forms: Mapping[str, Form]) -> Fit:
@@ -66,10 +66,21 @@ def made_of(table: Any, forms: Mapping[str, Form], above: str = "") -> Fit:
     if table.form not in forms:
         raise FitError(f"there is no form {table.form!r}{nearest(table.form, forms)}")
     form = forms[table.form]
+    _check_version(form, table.version)
     for field, said in _disagreements(table, form):
         raise FitError(f"field '{above}{field}': {said}")
     values = {name: _filled(getattr(table, name), INFINITE.get(name)) for name in type(table).model_fields}
     return Fit(**{**values, "form": form})
+
+
+def _check_version(form: Form, there: str | None) -> None:
+    """Raises: FitError where the form at hand is another than the one that was fitted."""
+    here = getattr(form, "version", None)
+    if here != there:
+        raise FitError(
+            f"version {there!r} of form {form.name!r} was fitted; the one here is version {here!r}: "
+            "fit it again"
+        )
 
 
 def _filled(value: Any, infinite: Any) -> Any:
@@ -172,6 +183,16 @@ _RULES: Mapping[str, tuple[str, Callable[[Any, Any, int], bool]]] = {
     "clusters": ("0, or 2 and above", lambda value, *_: value != 1),
 }
 """What a field may hold, in words, and whether its value does (with the table, the number of free ones)."""
+
+
+def check_ranges(made: Fit, known: Sequence[str], above: str) -> None:
+    """See that a fit says the range of every scale that its points know: what lies outside is told by these.
+
+    Raises: FitError naming the field.
+    """
+    for name in ("depth", "width", "examples", *made.form.constant):
+        if name in known and name not in made.ranges:
+            raise FitError(f"field '{above}ranges.{name}' is missing")
 
 
 def check_columns(columns: Mapping[str, Sequence[float | None]], most: float) -> None:

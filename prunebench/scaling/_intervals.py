@@ -19,9 +19,11 @@ from prunebench.scaling.points import Bools, Floats, Points
 if TYPE_CHECKING:
     from prunebench.scaling.fit import Fit
 
-__all__ = ["Known", "known", "predicted", "quantile"]
+__all__ = ["NORMAL", "Known", "known", "predicted", "quantile"]
 
 LEVEL = 0.95
+NORMAL = 1.959963984540054
+"""Standard deviations on each side of the mean that hold 95 % of normal values."""
 _UNKNOWN = 500.0
 """Of the logarithm of an error: any that there can be."""
 _DEPENDS = 1e-4

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from prunebench.scaling._intervals import NORMAL
 from prunebench.scaling.law import Law
-from prunebench.scaling.members import NORMAL, Member, predicted, row_of
+from prunebench.scaling.members import Member, predicted, row_of
 from prunebench.scaling.points import Floats
 
 __all__ = [

@@ -69,7 +69,7 @@ def read_file(
     wanted = {"error", *needed} - {"error_unpruned"}
     columns = _columns(table, source, most, wanted)
     _check_there(table, columns, wanted)
-    alone = once(points_of(columns), wanted - {"error"}, seeded="seed" in columns)
+    alone = once(points_of(columns, wanted), wanted - {"error"}, seeded="seed" in columns)
 
     def wrong(row: int, name: str, said: str) -> FitError:
         return table.wrong(int(alone.rows[row]), source[name].column, said)

@@ -56,6 +56,8 @@ class Law:
     """True if `parameters` are depth · width², because nobody said how many there are."""
     said: Sequence[str] = ()
     """What was left out, and what is not known."""
+    wider: Mapping[str, str] = field(default_factory=dict)
+    """Of columns that the form has but one value of: which form reads more of them."""
 
     @cached_property
     def networks(self) -> Points:
@@ -81,7 +83,9 @@ class Law:
 def law_of(text: str, where: str, forms: Mapping[str, Form]) -> Law:
     """Return the law that `prunebench fit -o` wrote. Raises: FitError naming the field for what is none."""
     try:
-        return _law(_data.read_law(text), forms)
+        law = _law(_data.read_law(text), forms)
+        _check_same(law)
+        return law
     except FitError as error:
         raise FitError(f"{where}: {error}") from error
 
@@ -95,10 +99,15 @@ def _law(table: LawFile, forms: Mapping[str, Form]) -> Law:
     points = points_of(columns)
     if len(points) != made.points:
         raise FitError(f"columns have {len(points)} rows; field 'fit.points' says {made.points}")
+    unpruned = None if table.unpruned is None else _data.made_of(table.unpruned, forms, "unpruned.")
+    _data.check_ranges(made, points.names(), "fit.")
+    if unpruned is not None:
+        _data.check_ranges(unpruned, points.names(), "unpruned.")
     return Law(
         fit=made,
+        wider=wider(made.form, forms),
         points=points,
-        unpruned=None if table.unpruned is None else _data.made_of(table.unpruned, forms, "unpruned."),
+        unpruned=unpruned,
         family=None if table.family is None else Family(**table.family.model_dump()),
         about=table.about,
         proxy=table.proxy,
@@ -106,16 +115,50 @@ def _law(table: LawFile, forms: Mapping[str, Form]) -> Law:
     )
 
 
+def wider(form: Form, forms: Mapping[str, Form]) -> dict[str, str]:
+    """Return for each column of which a form takes one value a form like it that takes several."""
+    own = {one.name for one in form.coefficients}
+    answer = {}
+    for column in form.constant:
+        able = [
+            other
+            for other in forms.values()
+            if column not in other.constant
+            and own <= {one.name for one in other.coefficients}
+            and set(form.columns) <= set(other.columns)
+        ]
+        if able:
+            answer[column] = min(able, key=lambda one: (len(one.constant) == 0, len(one.coefficients))).name
+    return answer
+
+
+def _check_same(law: Law) -> None:
+    """Raises: FitError where the form at hand gives other errors than the one that was fitted."""
+    made, points = law.fit, law.points
+    relative = np.asarray(made.form.function(points, **made.parameters)) / points.error - 1
+    now = (float(relative.mean()), float(relative.std()))
+    if not np.allclose(now, (made.mu, made.sigma), rtol=1e-4, atol=1e-6):
+        raise FitError(
+            f"form {made.form.name!r} is another than the one that was fitted: µ and σ at its points are now "
+            f"{100 * now[0]:.3g} % and {100 * now[1]:.3g} %, and were {100 * made.mu:.3g} % and "
+            f"{100 * made.sigma:.3g} %; fit it again"
+        )
+
+
 def _listed(values: Any) -> list[Any]:
     return [None if one != one else one for one in values.tolist()]
 
 
 def with_size(points: Points) -> tuple[Points, bool]:
-    """Return the points with `parameters`, and True where these are depth · width² for want of a count."""
-    if "parameters" in points.extra:
-        return points, False
+    """Return the points with `parameters`, and True where these are depth · width² for want of a count.
+
+    They are the prunable weights where these are known, since those of any member can be counted; else what
+    the points call so.
+    """
     if "prunable" in points.extra:
         return points.changed(parameters=points.extra["prunable"]), False
+    if "parameters" in points.extra:
+        return points, False
     return points.changed(parameters=proxy(points)), True
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunebench.errors import ComponentError
+from prunebench.faults import blamed
+from prunebench.scaling._problem import origin
 from prunebench.scaling.form import Note
 from prunebench.scaling.points import Floats
 
 if TYPE_CHECKING:
     from prunebench.scaling._intervals import Known
     from prunebench.scaling._problem import Problem
-    from prunebench.scaling._search import End
 
 __all__ = ["notes"]
 
@@ -21,8 +24,13 @@ _VAGUE = 0.5
 """A standard error beyond this share of a coefficient, or of where it is looked for, is told."""
 
 
-def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -> Iterator[Note]:
-    """Yield what a fit has to say of its coefficients: bounds, undetermined combinations, wide errors."""
+def notes(problem: Problem, vector: Floats, known: Known, *, reached: int) -> Iterator[Note]:
+    """Yield what a fit has to say of its coefficients: bounds, undetermined combinations, wide errors.
+
+    reached: how many starts reached the end that is told
+
+    Raises: ComponentError for a form whose own notes are none.
+    """
     values = problem.values(vector)
     sizes = {one.name: abs(values[one.name]) for one in problem.free}
     for one in problem.free:
@@ -45,8 +53,30 @@ def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -
     yield from _together(problem, known)
     if len(problem.points) == len(problem.free) > 0:
         yield Note("as many coefficients as points: nothing shows how far these scatter around the law")
-    if problem.form.notes is not None:
-        yield from problem.form.notes(problem.points, values)
+    if not reached and problem.free:
+        yield Note(
+            "no start reached the end that is told in the steps that it has: the best of them was let go on, "
+            "and another may lie lower; more starts may tell"
+        )
+    for note in _of_form(problem, values):
+        shares = [known.errors.get(name, 0.0) / abs(values[name]) for name in note.parameters]
+        if not note.unless or max(shares, default=np.inf) > note.unless:
+            yield replace(note, unless=0.0)
+
+
+def _of_form(problem: Problem, values: Mapping[str, float]) -> Sequence[Note]:
+    form = problem.form
+    if form.notes is None:
+        return ()
+    with blamed(f"notes of {origin(form)}"):
+        told = list(form.notes(problem.points, values))
+    for note in told:
+        if not isinstance(note, Note) or not set(note.parameters) <= set(values):
+            raise ComponentError(
+                f"notes of {origin(form)} returned {note!r}; allowed: prunebench.scaling.form.Note, of its "
+                "coefficients"
+            )
+    return told
 
 
 _MANY = 10
