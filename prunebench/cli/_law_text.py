@@ -137,7 +137,8 @@ def _unpruned(law: Law) -> list[str]:
     fit = law.unpruned
     if fit is None:
         return []
-    size = "depth · width²" if law.proxy else "prunable weights"
+    counted_by = "prunable weights" if "prunable" in law.points.extra else "the column parameters"
+    size = "depth · width²" if law.proxy else counted_by
     values = ", ".join(f"{name} {number(value)}" for name, value in fit.parameters.items())
     return [
         "",

@@ -150,7 +150,7 @@ class Fit:
                 values = points.column(name)
                 value = values[~np.isclose(values, low, rtol=1e-9) & ~np.isnan(values)][0]
                 return name, (
-                    f"form {self.form.name!r} is of one {name}, {low:g} here; found {name} {value:g}, "
+                    f"form {self.form.name!r} is of one {_one(name)}, {low:g} here; found {name} {value:g}, "
                     "of which it says nothing"
                 )
         return None
@@ -291,6 +291,10 @@ def _plain(rows: Floats) -> tuple[tuple[float, ...], ...]:
 
 
 _SCALES = ("depth", "width", "examples")
+
+
+def _one(column: str) -> str:
+    return "number of examples" if column == "examples" else column
 
 
 def _ranges(form: Form, points: Points) -> dict[str, tuple[float, float]]:

@@ -41,7 +41,9 @@ class Note:
     text: str
     parameters: tuple[str, ...] = ()
     unless: float = 0.0
-    """It is left out where the standard error of each of these is at most that share of the coefficient."""
+    """It is said unless the standard error of each of these is at most that share of the coefficient."""
+    otherwise: str = ""
+    """What is said then, and of none of these; "" for nothing."""
 
 
 class Form(Protocol):
