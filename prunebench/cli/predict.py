@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -278,7 +278,7 @@ def _fewest(
                 "analytic": None
                 if solved is None
                 else {**_plain(solved[0]), "density": solved[1], "size": solved[2]},
-                "measured": None if measured is None else vars(measured),
+                "measured": None if measured is None else _known(vars(measured)),
                 "members": [_choice(one) for one in choices],
                 "left_out": list(dict.fromkeys(members[1])),
             }
@@ -288,13 +288,13 @@ def _fewest(
 
 
 def _plain(one: Member) -> dict[str, Any]:
-    values = {
-        name: getattr(one, name) for name in ("depth", "width", "examples", "prunable", "error_unpruned")
-    }
-    return {
-        **{name: None if value != value else value for name, value in values.items()},
-        "source": one.source,
-    }
+    names = ("depth", "width", "examples", "prunable", "error_unpruned")
+    return {**_known({name: getattr(one, name) for name in names}), "source": one.source}
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as JSON has them: null for what is not known."""
+    return {name: None if value != value else value for name, value in values.items()}
 
 
 def _choice(one: Choice) -> dict[str, Any]:
