@@ -313,13 +313,12 @@ def _fewest(law: Law, path: str, most: float, members: tuple[list[Member], list[
 
 
 def _plain(one: Member) -> dict[str, Any]:
-    values = {
-        name: getattr(one, name) for name in ("depth", "width", "examples", "prunable", "error_unpruned")
-    }
-    return {**_known(values), "source": one.source}
+    names = ("depth", "width", "examples", "prunable", "error_unpruned")
+    return {**_known({name: getattr(one, name) for name in names}), "source": one.source}
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as JSON has them: null for what is not known."""
     return {name: None if value != value else value for name, value in values.items()}
 
 

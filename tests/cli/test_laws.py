@@ -344,6 +344,16 @@ def test_records_that_are_no_family_are_refused(scaled: Place, args: tuple[str, 
     assert said in refused(scaled, "fit", "scaled.toml", "--no-plugins", *args)
 
 
+def test_answers_in_json_have_null_for_what_is_not_known(scaled: Place) -> None:
+    """A network without a depth: no JSON has NaN. What seeds' unpruned errors differ by is told with the fit."""
+    told = scaled.json("fit", "scaled.toml", "--method", "random", "--no-plugins", "--starts", "4",
+                       "-o", "answers.json")["beside"]["unpruned_noise"]  # fmt: skip
+    assert 0 < told < 1
+    text = scaled.call("predict", "answers.json", "--max-error", "0.89", "--no-plugins", "--json").stdout
+    assert "NaN" not in text
+    assert json.loads(text)["measured"]["depth"] is None
+
+
 def test_the_law_is_that_of_the_scales_that_vary(scaled: Place) -> None:
     """Widths of a network that has no depth: the partial fit of widths, unless another is named."""
     made = scaled.json("fit", "scaled.toml", "--method", "random", "--no-plugins", "--starts", "4")
