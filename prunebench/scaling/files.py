@@ -10,7 +10,7 @@ import numpy as np
 
 from prunebench.errors import FitError, nearest
 from prunebench.scaling._csv import Table, number, read_table
-from prunebench.scaling.columns import OWN, percent_hint, refusal
+from prunebench.scaling.columns import OWN, SCALES, percent_hint, refusal
 from prunebench.scaling.form import Form
 from prunebench.scaling.points import Floats, Points, points_of
 from prunebench.scaling.tidied import contradictions, once, with_counts
@@ -183,6 +183,7 @@ def _numbers(table: Table, name: str, one: _Source, most: float, *, needed: bool
     """Return a column as numbers; NaN where a field is empty that need not be there. Raises: FitError."""
     read = [number(text) for text in table.texts(one.column)]
     known = [value for value in read if value is not None and value == value]
+    needed = needed or (name in SCALES and bool(known))  # a network without its depth would be another one
     given = [1 - value if one.complement and value is not None else value for value in read]
     for row, text in enumerate(table.texts(one.column)):
         value = given[row]

@@ -181,6 +181,14 @@ def test_the_count_of_a_network_is_that_of_all_its_rows(tmp_path: Path) -> None:
     )
 
 
+def test_a_scale_that_one_row_lacks_is_named(tmp_path: Path) -> None:
+    """Else that row would be of another network, though the law does not read the column."""
+    text = "density,error,depth\n1,0.1,20\n0.5,0.2,\n"
+    assert "points.csv:3: column 'depth': found nothing; allowed: a number" in told(
+        tmp_path, text, "rosenfeld-network"
+    )
+
+
 def contents(folder: Path, text: str) -> Any:
     (folder / "points.csv").write_text(text, "utf-8")
     return read_file(str(folder / "points.csv"), ("density", "error_unpruned"))
