@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prunebench.cli._options import request_of
 from prunebench.errors import UsageError, nearest
+from prunebench.faults import blamed
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -111,13 +112,21 @@ def _refuse(given: str, options: Mapping[str, Any], wrong: Mapping[str, str], wh
 
 
 def _of_file(path: str, form: Form, options: Mapping[str, Any], needed: Sequence[str]) -> Source:
+    import numpy as np
+
     from prunebench.scaling.files import read_file
 
     _refuse(path, options, _OF_SUITES, "a suite")
     renamed = assigned(options["column"], "--column", "NAME=COLUMN of the file")
     read = read_file(path, needed, form.most, renamed)
     family, said = _family_of(options, read.points)
-    return Source(read.points, family, path, [*read.said, *said])
+    points = read.points
+    if family is not None and "prunable" not in points.extra:
+        count, places = _counter_by_building(family, options), zip(points.depth, points.width, strict=True)
+        points = points.changed(
+            prunable=np.array([float(count(depth, width) or 0) for depth, width in places])
+        )
+    return Source(points, family, path, [*read.said, *said])
 
 
 def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | None, list[str]]:
@@ -202,24 +211,34 @@ def counter(law: Law, options: Mapping[str, Any]) -> Counter:
 
     Raises: UsageError for a depth or width that the architecture has not.
     """
-    built: dict[tuple[float, float], int | None] = {}
     measured: dict[tuple[float, float], int] = {}
     if "prunable" in law.points.extra:
         mine = law.networks
         for depth, width, there in zip(mine.depth, mine.width, mine.extra["prunable"], strict=True):
             measured[float(depth), float(width)] = round(float(there))
-    hosts: list[Host] = []
+    build = None if law.family is None else _counter_by_building(law.family, options)
 
     def count(depth: float, width: float) -> int | None:
         counts = [value for key, value in measured.items() if _same(key, (depth, width))]
-        if counts or law.family is None:
+        if counts or build is None:
             return counts[0] if counts else None
-        if (depth, width) not in built:
+        return build(depth, width)
+
+    return count
+
+
+def _counter_by_building(family: Family, options: Mapping[str, Any]) -> Counter:
+    hosts: list[Host] = []
+    built: dict[tuple[float, ...], int] = {}
+
+    def count(depth: float, width: float) -> int:
+        scales = {"depth": depth, "width": width}
+        known = {name: scales[name] for name in family.scales if scales[name] == scales[name]}
+        place = tuple(known.values())
+        if place not in built:
             hosts.extend([] if hosts else [_host(options)])
-            scales = {"depth": depth, "width": width}
-            known = {name: scales[name] for name in law.family.scales if scales[name] == scales[name]}
-            built[depth, width] = _built(hosts[0], law.family, known)
-        return built[depth, width]
+            built[place] = _built(hosts[0], family, known)
+        return built[place]
 
     return count
 
@@ -238,7 +257,10 @@ def _built(host: Host, family: Family, scales: Mapping[str, float]) -> int:
     own = component.parameters
     sized = {name: _like(value, own[name]) for name, value in scales.items()}
     parameters = {**family.parameters, **sized}
-    with torch.device("meta"):
+    for name in parameters:
+        if name not in own:
+            raise UsageError(f"architecture '{component.name}' has no parameter '{name}'{nearest(name, own)}")
+    with torch.device("meta"), blamed(f"architecture '{component.name}'"):
         module = component.build(tuple(family.input), family.classes, **parameters)
     chosen = dict(family.prunable)
     weights = prunable_weights(

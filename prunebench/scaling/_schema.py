@@ -11,6 +11,7 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, create_model
 
 from prunebench.errors import FitError
@@ -36,13 +37,18 @@ class _Closed(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
+class _PrunableTable(_Closed):
+    of: Literal["weights", "convolutions"] = "weights"
+    except_: list[str] = Field(default=[], alias="except")
+
+
 class _FamilyTable(_Closed):
     architecture: str
     parameters: dict[str, Any]
     scales: list[Literal["depth", "width"]]
-    input: list[Annotated[int, Field(ge=1)]]
+    input: Annotated[list[Annotated[int, Field(ge=1)]], Len(3, 3)]
     classes: Annotated[int, Field(ge=1)]
-    prunable: dict[Literal["of", "except"], str | list[str]]
+    prunable: _PrunableTable
 
 
 class LawFile(_Closed):

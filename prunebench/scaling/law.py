@@ -108,7 +108,7 @@ def _law(table: LawFile, forms: Mapping[str, Form]) -> Law:
         wider=wider(made.form, forms),
         points=points,
         unpruned=unpruned,
-        family=None if table.family is None else Family(**table.family.model_dump()),
+        family=None if table.family is None else Family(**table.family.model_dump(by_alias=True)),
         about=table.about,
         proxy=table.proxy,
         said=tuple(table.said),

@@ -69,6 +69,29 @@ def test_a_family_without_depths_is_counted_at_the_architectures_own(
     )
 
 
+def test_a_family_that_was_edited_is_named(folder: Place) -> None:
+    """What an architecture does not take is said of it, not a traceback."""
+    value = json.loads((folder.folder / built(folder, "cifar-resnet", "--dataset", "cifar10")).read_text())
+    asked = (
+        "predict",
+        "edited.json",
+        "--width",
+        "0.33",
+        "--density",
+        "0.1",
+        "--error-unpruned",
+        "0.07",
+        "--no-plugins",
+    )
+    for parameters, said in (
+        ({"dept": 20}, "architecture 'cifar-resnet' has no parameter 'dept'; did you mean 'depth'"),
+        ({"depth": "a"}, "architecture 'cifar-resnet'"),
+    ):
+        value["family"]["parameters"] = parameters
+        folder.write("edited.json", json.dumps(value))
+        assert said in refused(folder, *asked)
+
+
 def test_a_network_that_was_good_enough_unpruned_is_an_answer(folder: Place) -> None:
     """Its error was measured below what the law says at density 1."""
     most = unpruned(1) * 1.005

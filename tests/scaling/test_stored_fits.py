@@ -140,6 +140,9 @@ EDITED: list[tuple[Any, tuple[Any, ...], str]] = [
     (None, ("columns", "error", 0), "column 'error', row 1: found null; allowed: a number"),
     (["tall"], ("family", "scales"), "field 'family.scales[0]': found 'tall'; allowed: 'depth' or 'width'"),
     (0, ("family", "classes"), "field 'family.classes': found 0; allowed: greater than or equal to 1"),
+    ([3], ("family", "input"), "field 'family.input': found [3]; allowed: "),
+    ("bias", ("family", "prunable", "of"), "field 'family.prunable.of': found 'bias'; allowed: 'weights' or 'conv"),
+    (["weights"], ("family", "prunable", "of"), "field 'family.prunable.of': found ['weights']; allowed: 'weights'"),
     (1, ("family", "x"), "field 'family.x' is none of a fit"),
 ]  # fmt: skip
 
