@@ -53,22 +53,29 @@ def directions(slopes: Floats) -> Directions:
 def together(points: Points, residuals: Floats) -> tuple[float, bool]:
     """Return how residuals of neighbours within networks go together, and True if that is no chance.
 
-    Neighbours are points next to each other when a network's are ordered by density and seed. Their
-    correlation is tested against none by the sum of products over the root of the sum of their squares,
-    which is nearly standard normal for independent residuals of any spread: it is no chance beyond 3.5, or,
-    of a single network, 2.33.
+    Neighbours are points next to each other when a network's are ordered by density, the seeds of each
+    together, or when each seed's are, since an unpruned error is that of a seed. Their correlation is tested
+    against none by the sum of products over the root of the sum of their squares, which is nearly
+    standard normal for independent residuals of any spread: it is no chance beyond 3.5, or, of a single
+    network, 2.33.
     """
-    order = np.lexsort((points.seed, points.density, points.network))
-    own = points.network[order]
-    pairs = own[1:] == own[:-1]
-    sorted_ = residuals[order]
-    products = (sorted_[1:] * sorted_[:-1])[pairs]
-    length = float(np.sqrt(np.sum(products**2)))
     size = float(np.mean(residuals**2))
-    if not length or size < _ROUNDING**2:
+    if size < _ROUNDING**2:
         return 0.0, False
     sure = _ONE_SIDED if points.networks() > 1 else _NOTED
-    return float(products.mean() / size), bool(products.sum() > sure * length)
+    orders = ((points.seed, points.density), (points.density, points.seed))
+    pairs = [_neighbours(points, residuals, order) for order in orders]
+    products = max(pairs, key=lambda one: float(one.mean()) if len(one) else -np.inf)
+    if not products.any():
+        return 0.0, False
+    return float(products.mean() / size), bool(products.sum() > sure * np.sqrt(np.sum(products**2)))
+
+
+def _neighbours(points: Points, residuals: Floats, order: tuple[Floats | Ints, ...]) -> Floats:
+    """Return the products of residuals of neighbours in an order of each network's points."""
+    rows = np.lexsort((*order, points.network))
+    own, sorted_ = points.network[rows], residuals[rows]
+    return np.asarray((sorted_[1:] * sorted_[:-1])[own[1:] == own[:-1]])
 
 
 def clustered(made: Directions, networks: Ints, residuals: Floats, spread: float) -> Floats:

@@ -107,6 +107,19 @@ def test_independent_points_are_hardly_ever_taken_for_networks_that_err_as_a_who
         assert together(points, shift + 0.05 * rng.standard_normal(len(points)))[1]
 
 
+def test_seeds_that_err_together_are_noticed_whatever_the_other_seeds_do() -> None:
+    """Each seed of a network is off by its own 3 %, as one with its own unpruned error is; points by 3 % too."""
+    one = family(levels=20)
+    seeds = [0, 1, 2]
+    points = one.rows(np.tile(np.arange(len(one)), 3))
+    points = replace(points, seed=np.repeat(seeds, len(one)))
+    rng = np.random.default_rng(0)
+    shift = 0.03 * rng.standard_normal((3, one.networks()))[points.seed, points.network]
+    correlation, real = together(points, shift + 0.03 * rng.standard_normal(len(points)))
+    assert real
+    assert correlation == pytest.approx(0.5, abs=0.1)
+
+
 def test_an_interval_is_as_wide_as_measurements_scatter_at_its_density() -> None:
     """2 % above density 0.1 and 12 % below: 95 % of new measurements are in it on either side."""
 
