@@ -14,6 +14,7 @@ import numpy as np
 
 from prunebench.errors import FitError
 from prunebench.scaling.against import LowerFits, lower_fits
+from prunebench.scaling.families import law_of_scales
 from prunebench.scaling.fewest import analytic, analytic_density, fewest_measured, is_rosenfeld
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
@@ -28,7 +29,6 @@ __all__ = [
     "FamilyPoints",
     "Fewest",
     "Study",
-    "chosen_form",
     "last_below",
     "means",
     "studied",
@@ -39,18 +39,6 @@ SCALES = ("width", "depth", "examples")
 
 DRAWS = 10
 """Random choices of networks at each size of the curve of points that are needed."""
-
-
-def chosen_form(points: Points) -> str:
-    """Return the name of the law of Rosenfeld et al. that these networks can determine.
-
-    Eq. 2 where depth and width both vary, else its partial fit; Eq. 1 of one network.
-    """
-    deep, wide, most = (len(np.unique(points.column(name))) > 1 for name in ("depth", "width", "examples"))
-    if deep and wide:
-        return "rosenfeld"
-    alone = "rosenfeld-data" if most else "rosenfeld-network"
-    return "rosenfeld-width" if wide else "rosenfeld-depth" if deep else alone
 
 
 def means(points: Points) -> Points:
@@ -224,17 +212,24 @@ class Study:
         These are Rosenfeld et al.'s; of other families it is the lower half of widths and of depths, two at
         least. None where no larger network is left, or too few are small.
         """
-        whole = self.points.examples
-        most = np.isnan(whole) | (whole == np.nanmax(whole)) if "examples" in self.varied else whole == whole
         scales = [name for name in ("width", "depth") if name in self.varied]
-        chosen = np.ones(len(self.points), dtype=np.bool_)
+        small = self.on_most_data.copy()
         for name in scales:
-            values = np.unique(self.points.column(name)[most])
-            own = _SMALL[name] if set(_SMALL[name]) < set(values) else values[: max(2, len(values) // 2)]
-            chosen &= np.isin(self.points.column(name), own)
-        if not scales or (chosen | ~most).all() or self.points.rows(chosen & most).networks() < 2:
+            values = np.unique(self.points.column(name)[self.on_most_data])
+            paper = set(_SMALL[name]) < set(values)
+            small &= np.isin(self.points.column(name), _SMALL[name] if paper else _lower_half(values))
+        if not scales or self.points.rows(small).networks() < 2:
             return None
-        return np.asarray(chosen & most)
+        return small if (self.on_most_data & self._larger(small) & ~small).any() else None
+
+    def _larger(self, small: Bools) -> Bools:
+        """Return which points are of networks that are in no scale smaller than some."""
+        chosen = np.ones(len(self.points), dtype=np.bool_)
+        for name in ("width", "depth"):
+            if name in self.varied:
+                values = self.points.column(name)
+                chosen &= values >= values[small].min()
+        return chosen
 
     @cached_property
     def on_most_data(self) -> Bools:
@@ -245,16 +240,17 @@ class Study:
 
     @cached_property
     def extrapolated(self) -> tuple[Points, Bools, Fit] | None:
-        """Points on the most data, which of them are of small networks, and the law fitted to these alone."""
+        """Points of small networks and of larger ones, which are small, and the law fitted to these alone."""
         if self.small is None:
             self.missing.append(
                 "Extrapolation from small to large networks needs three widths or depths on the most data."
             )
             return None
-        points, small = self.points.rows(self.on_most_data), self.small[self.on_most_data]
+        asked = self.small | (self.on_most_data & self._larger(self.small))
+        points, small = self.points.rows(asked), self.small[asked]
         form = self.law.fit.form
         if self.rosenfeld:
-            form = self.forms.get(chosen_form(points.rows(small)), form)
+            form = self.forms.get(law_of_scales(points.rows(small)), form)
         try:
             fixed = {n: v for n, v in self.law.fit.fixed.items() if n in {c.name for c in form.coefficients}}
             made, _ = extrapolated(form, points, small, fixed=fixed, loss=self.law.fit.loss, starts=20)
@@ -337,6 +333,10 @@ class Study:
         return math.nan if made is None else float(made.kept)
 
 
+def _lower_half(values: Floats) -> Floats:
+    return values[: max(2, len(values) // 2)]
+
+
 _SMALL: Mapping[str, tuple[float, ...]] = {"width": (0.125, 0.25), "depth": (14.0, 20.0)}
 
 
@@ -348,5 +348,5 @@ def studied(
     Raises: FitError where it cannot be fitted.
     """
     sized, is_proxy = with_size(points)
-    made = fit(forms[chosen_form(points)], sized, starts=20)
+    made = fit(forms[law_of_scales(points)], sized, starts=20)
     return Study(Law(made, sized, about=title, proxy=is_proxy), forms, title, settings)

@@ -297,6 +297,15 @@ def test_records_of_a_suite_are_fitted(scaled: Place) -> None:
         assert whole == [columns["error_unpruned"][row]]
 
 
+def test_the_report_of_a_family_has_the_law_of_each_method(scaled: Place) -> None:
+    """Three widths and three densities are a family: figures, or in a sentence why there are none."""
+    scaled.call("report", "scaled.toml", "--no-files", "--out", "report", "--no-plugins")
+    page = (scaled.folder / "report" / "index.html").read_text()
+    assert '<section id="laws"' in page
+    for method in ("random", "magnitude-after-training"):
+        assert f"lenet-300-100 on digits, {method}" in page
+
+
 def test_a_member_that_was_not_trained_is_counted_by_building_it(scaled: Place) -> None:
     scaled.call("fit", "scaled.toml", "--form", "rosenfeld-width", "--method", "random", "--no-plugins",
                 "--fix", "error_up=0.9", "--fix", "gamma=0.5", "--starts", "4", "-o", "law.json")  # fmt: skip
@@ -319,7 +328,7 @@ def test_a_member_that_was_not_trained_is_counted_by_building_it(scaled: Place) 
 SUITE = [
     ((), "the cells are of 2 methods; say --method: random, magnitude-after-training"),
     (("--method", "randm"), "no cell is of method 'randm'; did you mean 'random'"),
-    (("--method", "random"), "depth"),
+    (("--method", "random", "--form", "rosenfeld"), "column 'depth' is missing"),
     (("--column", "density=d"), "--column is for a file of points"),
 ]
 
@@ -327,6 +336,12 @@ SUITE = [
 @pytest.mark.parametrize(("args", "said"), SUITE, ids=[" ".join(args) for args, _ in SUITE])
 def test_records_that_are_no_family_are_refused(scaled: Place, args: tuple[str, ...], said: str) -> None:
     assert said in refused(scaled, "fit", "scaled.toml", "--no-plugins", *args)
+
+
+def test_the_law_is_that_of_the_scales_that_vary(scaled: Place) -> None:
+    """Widths of a network that has no depth: the partial fit of widths, unless another is named."""
+    made = scaled.json("fit", "scaled.toml", "--method", "random", "--no-plugins", "--starts", "4")
+    assert made["fit"]["form"] == "rosenfeld-width"
 
 
 def test_several_data_sets_are_no_family(place: Place) -> None:

@@ -10,10 +10,11 @@ import pytest
 from scaling_families import LAW, family, law, noisy
 
 from prunebench.host import Host
+from prunebench.scaling.families import law_of_scales
 from prunebench.scaling.fit import fit
 from prunebench.scaling.law import Law, with_size
 from prunebench.scaling.points import Points, points_of
-from prunebench.scaling.study import Study, chosen_form, last_below, means, studied
+from prunebench.scaling.study import Study, last_below, means, studied
 
 FORMS = Host.builtin_forms()
 
@@ -29,12 +30,12 @@ def of_form(name: str, points: Points) -> Study:
 
 def test_the_law_is_that_which_the_networks_can_determine() -> None:
     one, two = [20], [1]
-    assert chosen_form(family()) == "rosenfeld"
-    assert chosen_form(family(depths=one)) == "rosenfeld-width"
-    assert chosen_form(family(widths=two)) == "rosenfeld-depth"
-    assert chosen_form(family(one, two)) == "rosenfeld-data"
-    assert chosen_form(family(one, two, [1])) == "rosenfeld-network"
-    assert chosen_form(points_of({"density": [0.5, 1.0], "error": [0.2, 0.1]})) == "rosenfeld-network"
+    assert law_of_scales(family()) == "rosenfeld"
+    assert law_of_scales(family(depths=one)) == "rosenfeld-width"
+    assert law_of_scales(family(widths=two)) == "rosenfeld-depth"
+    assert law_of_scales(family(one, two)) == "rosenfeld-data"
+    assert law_of_scales(family(one, two, [1])) == "rosenfeld-network"
+    assert law_of_scales(points_of({"density": [0.5, 1.0], "error": [0.2, 0.1]})) == "rosenfeld-network"
 
 
 def test_means_are_those_of_the_seeds_of_a_network_at_a_density() -> None:
@@ -86,12 +87,14 @@ def test_a_density_is_found_from_which_on_the_error_stays_below() -> None:
 
 
 def test_small_networks_are_those_of_the_paper_where_they_are_there() -> None:
-    """Widths 1/8 and 1/4, depths 14 and 20, on all data; else the lower half."""
+    """Widths 1/8 and 1/4, depths 14 and 20, on all data, asked of those that are larger; else the lower half."""
     whole = family([8, 14, 20, 50], [1 / 16, 1 / 8, 1 / 4, 1], [1, 4], 12)
     small = means(whole).rows(of_form("rosenfeld", whole).small)
     assert {*zip(small.depth, small.width, small.examples, strict=True)} == {
         (depth, width, 50_000) for depth in (14, 20) for width in (1 / 8, 1 / 4)
     }
+    points, _, _ = of_form("rosenfeld", whole).extrapolated
+    assert (points.depth.min(), points.width.min()) == (14, 1 / 8)
     other = family([20], [1 / 16, 1 / 8, 1 / 2, 1, 2, 4], [1], 12)
     chosen = means(other).rows(of_form("rosenfeld-width", other).small)
     assert set(chosen.width) == {1 / 16, 1 / 8, 1 / 2}
@@ -105,8 +108,9 @@ def test_a_law_of_small_networks_says_the_errors_of_large_ones() -> None:
     assert made.form.function(points, **made.parameters) == pytest.approx(points.error, rel=1e-4)
 
 
-def test_fits_to_all_networks_do_not_differ() -> None:
+def test_fits_to_all_networks_do_not_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of the curve every choice is the whole family, as noisy as its points."""
+    monkeypatch.setattr("prunebench.scaling.study.DRAWS", 3)
     noise = Study(Law(study().law.fit, noisy(family([8, 20], [1 / 8, 1], [1, 4], 12), 0.03, 0)), FORMS)
     last = noise.needed[-1]
     assert last.size == 8
