@@ -15,8 +15,8 @@ from prunebench.report.figures import Figure, law, picture
 from prunebench.report.figures.law import actual, law_figures, laws
 from prunebench.report.page import Content, render
 from prunebench.report.results import Results
+from prunebench.scaling.drawing import FamilyPoints, Study, studied
 from prunebench.scaling.points import Points
-from prunebench.scaling.study import FamilyPoints, Study, studied
 
 FORMS = Host.builtin_forms()
 LABELS = [("net", "data", "recipe", "test", "", "")]

@@ -13,7 +13,7 @@ from prunebench.report.escapes import plain
 from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.law import actual, against, contours, curves, extrapolated, fewest, needed
 from prunebench.report.figures.law.source import Source
-from prunebench.scaling.study import FamilyPoints, Study, studied
+from prunebench.scaling.drawing import FamilyPoints, Study, studied
 
 __all__ = ["Laws", "law_figures", "laws"]
 

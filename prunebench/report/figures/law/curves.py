@@ -14,8 +14,8 @@ from prunebench.report.figures.law.source import SAID, Source, columns, frame_of
 from prunebench.report.figures.marks import chart
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
+from prunebench.scaling.drawing import SCALES
 from prunebench.scaling.points import Points
-from prunebench.scaling.study import SCALES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,9 @@ import numpy as np
 from prunebench.report.figures.law.scales import log_axis, span
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
+from prunebench.scaling.drawing import SCALES, Study
+from prunebench.scaling.invariant import invariant
 from prunebench.scaling.points import Floats, Points
-from prunebench.scaling.study import SCALES, Study
 
 if TYPE_CHECKING:
     import altair as alt
@@ -147,7 +148,7 @@ class Source:
             "kept": self.study.size(points),
         }
         if self.study.rosenfeld:
-            more["invariant"] = self.study.reach(points) * points.density
+            more["invariant"] = invariant(self.study.law.fit, points)
         return frame_of(points, **more)
 
     @property
