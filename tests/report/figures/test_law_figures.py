@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,8 @@ from prunebench.report.figures.law import actual, law_figures, laws
 from prunebench.report.page import Content, render
 from prunebench.report.results import Results
 from prunebench.scaling.drawing import FamilyPoints, Study, studied
-from prunebench.scaling.points import Points
+from prunebench.scaling.law import Law
+from prunebench.scaling.points import Points, points_of
 
 FORMS = Host.builtin_forms()
 LABELS = [("net", "data", "recipe", "test", "", "")]
@@ -189,6 +191,35 @@ def test_both_lower_forms_meet_the_unpruned_error_at_density_1() -> None:
         unpruned = study().law.networks.error_unpruned[study().law.networks.network == network]
         assert error.iloc[1] == pytest.approx(unpruned[0])  # Eq. 6 is pinned there
     assert set(curves["examples"]) == {50_000}
+
+
+def test_a_single_network_has_its_curve() -> None:
+    """Of Eq. 1, with nothing that varies; and what needs several networks is said."""
+    one = points_of(
+        {name: getattr(few().rows(few().width == 1), name) for name in ("density", "error", "error_unpruned")}
+    )
+    alone = studied(one, FORMS)
+    figures = {figure.id: figure for figure in law_figures(alone)}
+    assert {"law-network", "law-actual"} <= set(figures)
+    drawn = figures["law-network"].tables["law-network-points"]
+    assert sorted(drawn["density"]) == sorted(set(one.density))
+    assert "How many networks a law needs is drawn from 4 networks on." in alone.missing
+    assert {figure.spec()["concat"][0].keys() >= {"vconcat"} for figure in [figures["law-network"]]} == {True}
+
+
+def test_a_law_of_a_loss_is_drawn_in_its_own_numbers() -> None:
+    """Frantar's, of non-zero weights: no percent, no plateau, and none of what is Rosenfeld's alone."""
+    rows = few().rows(few().seed == 0)
+    loss = rows.changed(
+        error=1 + 3 * rows.error, nonzero=rows.density * rows.extra["prunable"], examples=rows.width * 1e4
+    )
+    form = FORMS["frantar"]
+    fitted = replace(study().law.fit, form=form, parameters={c.name: 0.5 for c in form.coefficients})
+    drawn = {figure.id: figure for figure in law_figures(Study(Law(fitted, loss), FORMS))}
+    assert "law-width" in drawn or "law-actual" in drawn
+    assert not {"law-contours", "law-invariant", "law-pruned"} & set(drawn)
+    assert "measured loss" in str(drawn["law-actual"].chart.to_dict())
+    assert "error (%)" not in str(drawn["law-actual"].chart.to_dict())
 
 
 def test_black_marks_are_dark_on_light_ground_and_light_on_dark() -> None:

@@ -18,7 +18,7 @@ from prunebench.scaling.drawing import FamilyPoints, Study, studied
 __all__ = ["Laws", "law_figures", "laws"]
 
 _MAKERS = (
-    *(curves.width, curves.depth, curves.examples),
+    *(curves.width, curves.depth, curves.examples, curves.network),
     *(actual.actual, actual.left_out),
     *(contours.invariant, contours.contours),
     *(fewest.fewest, needed.needed),

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    *("SAID", "Source", "Values", "amount", "columns", "frame_of", "palette", "percent", "place"),
+    *("ONE", "SAID", "Source", "Values", "amount", "columns", "frame_of", "palette", "percent", "place"),
     "value_axis",
 ]
 
-SAID = {"width": "width", "depth": "depth", "examples": "training examples"}
+ONE = "network"
+"""What stands in place of a scale where there is one network, and nothing varies."""
+
+SAID = {"width": "width", "depth": "depth", "examples": "training examples", ONE: "network"}
 """What scales are called in figures."""
 
 _ORDER = ("blue", "sky", "green", "sand", "orange", "red", "magenta", "pink", "brown", "grey")
@@ -129,7 +132,9 @@ class Source:
 
     @cached_property
     def values(self) -> dict[str, Values]:
-        """Of each scale in which networks differ its values."""
+        """Of each scale in which networks differ its values; of one network itself."""
+        if self.study.points.networks() == 1:
+            return {ONE: Values(ONE, (float(self.study.points.network[0]),))}
         known = {name: np.unique(self.study.points.column(name)) for name in self.study.varied}
         return {name: Values(name, tuple(map(float, values))) for name, values in known.items()}
 
@@ -192,6 +197,7 @@ def frame_of(points: Points, **columns: Floats) -> pd.DataFrame:
         values = points.column(name)
         frame[name] = values
         frame[f"{name}_text"] = [amount(name, value) if value == value else "" for value in values]
+    frame[f"{ONE}_text"] = [amount(ONE, float(value)) for value in points.network]
     return frame.assign(**columns)
 
 
