@@ -14,6 +14,7 @@ from scaling_families import family, noisy
 from prunebench.host import Host
 from prunebench.report.figures import Figure, law, picture
 from prunebench.report.figures.law import actual, law_figures, laws
+from prunebench.report.figures.law.scales import ticks
 from prunebench.report.page import Content, render
 from prunebench.report.results import Results
 from prunebench.scaling.drawing import FamilyPoints, Study, studied
@@ -298,6 +299,14 @@ def test_scales_are_written_as_the_paper_has_them() -> None:
         for name in ("width", "depth", "examples")
     ]
     assert texts == [{"1/8", "1/4", "1/2", "1"}, {"8", "20"}, {"50,000", "12,500"}]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.056, 0.064), (0.05, 0.9), (1e-4, 1.0), (3.0, 4e6), (0.3, 0.7)])
+def test_an_axis_has_a_few_round_ticks_that_are_apart(low: float, high: float) -> None:
+    made = ticks(low, high, 7)
+    assert 3 <= len(made) <= 7
+    assert low <= made[0] < made[-1] <= high
+    assert min(b / a for a, b in itertools.pairwise(made)) > (high / low) ** 0.05
 
 
 def test_no_two_values_of_a_scale_look_alike() -> None:

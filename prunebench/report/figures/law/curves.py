@@ -323,18 +323,23 @@ def _told(source: Source, name: str) -> list[Any]:
     ]
 
 
+def _counted(count: int, name: str) -> str:
+    return "one network" if name == ONE else f"{count} networks by {SAID[name]}"
+
+
 def _words(source: Source, name: str, shown: list[_Line], rows: pd.DataFrame) -> str:
     others = _others(name)
     said = [
-        f"Error against density of {len(_all(shown))} networks by {SAID[name]}, measured and by the law "
+        f"Error against density of {_counted(len(_all(shown)), name)}, measured and by the law "
         f"{source.study.law.fit.form.name}, in {len(shown)} panel{'s' if len(shown) > 1 else ''}."
     ]
     for at, networks in shown:
         own = rows[rows["network"].isin(networks)]
-        texts = list(dict.fromkeys(own.sort_values(name)[f"{name}_text"]))
+        texts = ", ".join(dict.fromkeys(own.sort_values(name)[f"{name}_text"]))
+        varied = "" if name == ONE else f"{SAID[name]} {texts}; "
         where = place(others, at)
         said.append(
-            f"{where[:1].upper() + where[1:] or 'One panel'}: {SAID[name]} {', '.join(texts)}; errors from "
+            f"{where[:1].upper() + where[1:] or 'One panel'}: {varied}errors from "
             f"{source.said(own['error'].min())} to {source.said(own['error'].max())} at densities from "
             f"{percent(own['density'].max())} to {percent(own['density'].min())}; the law is off by "
             f"{percent(own['relative'].mean(), sign=True)} on average, standard deviation "

@@ -99,13 +99,16 @@ class Values:
         """The values as legends have them."""
         return [amount(self.name, value) for value in self.values]
 
+    def _told(self, legend: alt.Legend) -> alt.Legend | None:
+        return None if self.name == ONE else legend
+
     def colour(self) -> alt.Color:
         """Return the colour of the scale's column of texts."""
         import altair as alt
 
         scale = alt.Scale(domain=self.texts, range=palette(len(self.values)))
         told = alt.Legend(title=SAID[self.name], symbolOpacity=1, symbolType="circle")
-        return alt.Color(f"{self.name}_text:N", scale=scale, legend=told, sort=self.texts)
+        return alt.Color(f"{self.name}_text:N", scale=scale, legend=self._told(told), sort=self.texts)
 
     def shape(self, *, alone: bool = False) -> alt.Shape:
         """Return the mark of the scale's column of texts; `alone`: its colour says something else."""
@@ -116,7 +119,7 @@ class Values:
         if alone:
             told.symbolFillColor = told.symbolStrokeColor = COLOURS["grey"]
         scale = alt.Scale(domain=self.texts, range=marks)
-        return alt.Shape(f"{self.name}_text:N", scale=scale, legend=told, sort=self.texts)
+        return alt.Shape(f"{self.name}_text:N", scale=scale, legend=self._told(told), sort=self.texts)
 
 
 class Source:
