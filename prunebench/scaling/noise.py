@@ -10,7 +10,7 @@ import numpy as np
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.points import Points
 
-__all__ = ["Dips", "SeedNoise", "dips", "seed_noise"]
+__all__ = ["Dips", "SeedNoise", "dips", "seed_noise", "unpruned_noise"]
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,32 @@ class SeedNoise:
 def seed_noise(points: Points) -> SeedNoise | None:
     """Return the relative standard deviation between seeds; None where no place has two.
 
+    Rows of one seed are taken together: without seeds nothing is known of how these differ.
+
     A fit's σ cannot be much below it unless the seeds are averaged; where it is, the fit averages them.
     """
-    keys = np.stack([points.network.astype(np.float64), points.density], axis=1)
-    place = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+    keys = np.stack([points.network.astype(np.float64), points.density, points.seed], axis=1)
+    runs, run = np.unique(keys, axis=0, return_inverse=True)
+    errors = np.bincount(run.reshape(-1), points.error) / np.bincount(run.reshape(-1))
+    place = np.unique(runs[:, :2], axis=0, return_inverse=True)[1].reshape(-1)
     counts = np.bincount(place)
-    means = np.bincount(place, points.error) / counts
-    squares = np.bincount(place, (points.error / means[place] - 1) ** 2)
+    means = np.bincount(place, errors) / counts
+    squares = np.bincount(place, (errors / means[place] - 1) ** 2)
     freedom = int((counts - 1).sum())
     if freedom == 0:
         return None
     return SeedNoise(float(np.sqrt(squares.sum() / freedom)), int((counts > 1).sum()), freedom)
+
+
+def unpruned_noise(points: Points) -> float | None:
+    """Return the relative standard deviation of the unpruned error between seeds; None where none has two."""
+    first = np.unique(np.stack([points.network, points.seed]), axis=1, return_index=True)[1]
+    rows = points.rows(first)
+    if np.isnan(rows.error_unpruned).any():
+        return None
+    whole = rows.changed(error=rows.error_unpruned, density=np.ones(len(rows)))
+    noise = seed_noise(whole)
+    return None if noise is None else noise.sd
 
 
 @dataclass(frozen=True)
