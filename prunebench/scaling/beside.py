@@ -53,7 +53,8 @@ class Beside:
         if self.unpruned_noise:
             yield (
                 f"unpruned errors differ by {_percent(self.unpruned_noise)} between seeds, and are "
-                "taken as they are: intervals of the coefficients have that in them as far as networks err together"
+                "taken as they are: intervals of the coefficients have that in them as far as networks "
+                "err together"
             )
         if self.dips is not None and self.dips.deepest < 0:
             own = self.dips
