@@ -106,11 +106,18 @@ def test_a_late_level_brings_the_earlier_ones_along(project: Any) -> None:
     assert runs(steps) == 5
 
 
-@pytest.mark.parametrize("form", [REWOUND, AS_IT_IS, {"train_from": "rewind"}, {"clock": "rewind"}], ids=str)
+FORMS = [REWOUND, AS_IT_IS, {"train_from": "rewind"}, {"clock": "rewind"}]
+ASKED = [[[4], [1, 2, 3]], [[2], [3, 4], [1]], [[1, 2], [1, 2, 3, 4]], [[1, 2], [4]]]
+"""Each is asked of one of the forms in the quick tests, and of all of them in the slow ones."""
+
+
 @pytest.mark.parametrize(
-    "asked",
-    [[[4], [1, 2, 3]], [[1, 2], [1, 2, 3, 4]], [[1, 2], [4]], [[2], [3, 4], [1]]],
-    ids=str,
+    ("form", "asked"),
+    [
+        pytest.param(form, asked, id=f"{form}-{asked}", marks=[pytest.mark.slow] if i != j else [])
+        for i, form in enumerate(FORMS)
+        for j, asked in enumerate(ASKED)
+    ],
 )
 def test_a_chain_is_trained_once_whichever_suites_ask_for_which_levels(
     project: Any, form: dict[str, str], asked: list[list[int]]
