@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -131,7 +132,13 @@ def test_an_example_is_understood(args: list[str]) -> None:
     command.make_context(args[0], args[1:])
 
 
-@pytest.mark.parametrize("args", [args for args in EXAMPLES if at_once(args)], ids=" ".join)
+def quick_or_slow(args: list[str]) -> Any:
+    """Return an example as a test's parameter: `doctor` asks torch in another process, which one quick test does."""
+    takes_long = args[0] == "doctor" and len(args) > 1
+    return pytest.param(args, id=" ".join(args), marks=[pytest.mark.slow] if takes_long else [])
+
+
+@pytest.mark.parametrize("args", [quick_or_slow(args) for args in EXAMPLES if at_once(args)])
 def test_an_example_works(tmp_path: Path, args: list[str]) -> None:
     """Nothing has been run: that may be told by exit code 1, never as a mistake in what was asked."""
     result = prepared(tmp_path).call(*args, code=None)

@@ -389,10 +389,12 @@ def test_memory_that_forked_processes_share_counts_once() -> None:
 
 
 def test_a_worker_whose_parent_is_killed_is_told_to_stop(tmp_path: Path) -> None:
-    """It has four seconds for a checkpoint, and then it is killed, whatever it does."""
+    """It has a while for a checkpoint (four seconds, here half a one), and then it is killed, whatever it does."""
     deaf = (
         WORKER
         + f"""
+from prunebench import kin
+kin.PATIENCE = 0.5
 signal.signal(signal.SIGTERM, lambda *_: Path({str(tmp_path / "told")!r}).touch())
 with job():
     Path({str(tmp_path / "up")!r}).touch()
