@@ -241,7 +241,7 @@ def test_what_takes_too_much_memory_is_killed(worker: Any, tmp_path: Path, body:
     assert attempt["error"].startswith("it took ")
     assert attempt["error"].endswith(" of memory, and --memory-limit allows 300 MiB")
     took = float(attempt["error"].split()[2])
-    assert 300 < took < 600
+    assert 300 <= took < 600  # as it is said, rounded
 
 
 def test_what_a_killed_worker_has_started_ends_with_it(worker: Any, tmp_path: Path) -> None:
