@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 LOWEST := .venv-lowest
 
-.PHONY: run test test-all test-lowest check browser install benchmark clean
+.PHONY: run test test-all test-lowest check browser install benchmark benchmark-gpus clean
 .DEFAULT_GOAL := run
 
 run: install  ## environment, install, the quick suite, its table
@@ -43,6 +43,9 @@ benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/scaling.py
+
+benchmark-gpus: install  ## training on a GPU: 1, 2 and 4 processes that share it, against a plain loop
+	$(BIN)/python benchmarks/gpus.py
 
 install: $(VENV)/.installed
 

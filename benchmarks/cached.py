@@ -107,7 +107,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--cells", type=int, default=20_000)
     arguments = parser.parse_args()
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.store import Store
 
     with tempfile.TemporaryDirectory() as name:

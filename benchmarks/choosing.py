@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from prunebench.engine.choose import choose  # noqa: E402
-from prunebench.engine.session import Request, Session  # noqa: E402
+from prunebench.engine.request import Request  # noqa: E402
+from prunebench.engine.session import Session  # noqa: E402
 from prunebench.inventory.estimate import assumed_seconds  # noqa: E402
 from prunebench.shipped import shipped_suites  # noqa: E402
 from tests.engine.simulated_workers import Simulation  # noqa: E402

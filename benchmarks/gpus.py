@@ -6,7 +6,7 @@ Prints images a second of all processes together, of ResNet-20 with a mask on im
 the ratio of prunebench's loop to the plain one (deterministic algorithms are on in both: they are what is
 slow, not the loop). Processes begin together, after a warm-up of as many steps as are timed; time is the
 clock's.
-`--device cpu` tries the program where there is no GPU.
+Where there is no GPU it says so; `--device cpu` tries the program there.
 """
 
 from __future__ import annotations
@@ -89,6 +89,9 @@ def main() -> None:
     asked = parser.parse_args()
     prepare_process()
     if asked.device.startswith("cuda"):
+        if not torch.cuda.is_available():
+            print("There is no GPU that torch sees: nothing is measured (--device cpu tries the program).")
+            return
         print(torch.cuda.get_device_name(asked.device))
     for workers in asked.workers:
         ours, theirs = (

@@ -116,7 +116,8 @@ def records(path: Path, root: Path) -> int:
     """Write a plausible record for every cell of a suite into a store; return how many."""
     import numpy as np
 
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.inventory.frozen import freeze
     from prunebench.plan.params import RecordParams
     from prunebench.store import Store

@@ -36,12 +36,12 @@ __all__ = [
     "end_marked",
     "end_with_parent",
     "is_stopped",
-    "leftovers",
     "living",
     "lives",
     "mark_of",
     "marked",
     "marking",
+    "orphans",
     "parent_of",
     "processes",
     "put_mark",
@@ -273,7 +273,7 @@ def marked(mark: str) -> dict[int, str]:
     return {pid: started(pid) for pid in _own_processes() if pid != owner and bears(pid, mark)}
 
 
-def leftovers() -> dict[int, str]:
+def orphans() -> dict[int, str]:
     """Return the processes that were started by ones of ours that are dead: nobody else ends them."""
     left: dict[int, str] = {}
     for pid in _own_processes() if _space() else ():

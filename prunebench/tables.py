@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.plan import Plan
     from prunebench.report.results import Results
+    from prunebench.scaling.study import FamilyPoints
     from prunebench.store import Store
 
 __all__ = ["quantities_of", "results", "results_of"]
@@ -42,7 +43,8 @@ def results(
     from pathlib import Path
 
     from prunebench.engine.defaults import data_root, store_root
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.inventory.frozen import newest_frozen
     from prunebench.store import Store
 
@@ -108,7 +110,48 @@ def results_of(
         pd.DataFrame(costs),
         quantities_of(plan, host),
         lambda: courses(measured()),
+        laws=lambda: _laws(plan, snapshot, host),
     )
+
+
+def _laws(plan: Plan, snapshot: Snapshot, host: Callable[[], Any] | None) -> list[FamilyPoints]:
+    """Return the points of each family of the plan."""
+    from functools import cache, partial
+
+    from prunebench.analysis import SETTING
+    from prunebench.errors import DataError, FitError
+    from prunebench.host.registry import Host
+    from prunebench.inventory.family import examples_of_plan, families_of, measured_points
+    from prunebench.scaling.study import FamilyPoints
+
+    forms = Host.builtin_forms()
+    examples_of = cache(examples_of_plan(plan, partial(_examples, host or Host.load)))
+    laws = []
+    for family in families_of(plan):
+        points, why, left = None, "", list[str]()
+        try:
+            measured = measured_points(plan, snapshot, family.cells, family.method, examples_of)
+            points, left = measured.points, list(measured.left)
+        except (FitError, DataError) as error:
+            why = str(error)
+        settings = list(
+            dict.fromkeys(tuple(cell.labels.get(n, "") for n in SETTING) for cell in family.cells)
+        )
+        laws.append(FamilyPoints(family.title, settings, forms, points, why, left))
+    return laws
+
+
+def _examples(host: Callable[[], Any], dataset: str) -> float:
+    """Return how many training examples a data set has: without torch, where a built-in one declares it."""
+    from pathlib import Path
+
+    from prunebench.engine.defaults import data_root
+    from prunebench.host.registry import Host
+
+    declared = Host.builtin_datasets().get(dataset)
+    if declared is not None and declared.describe is None:
+        return float(declared.train)
+    return float(host().dataset(dataset).description(Path(data_root(None))).train)
 
 
 def quantities_of(plan: Plan, host: Callable[[], Any] | None = None) -> Any:

@@ -55,7 +55,8 @@ class Project:
 
     def session(self, path: Path, store: str = "store", **options: Any) -> Any:
         """Plan a suite; nothing is written."""
-        from prunebench.engine.session import Request, Session
+        from prunebench.engine.request import Request
+        from prunebench.engine.session import Session
 
         request = Request(
             suite=str(path),

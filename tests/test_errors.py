@@ -8,7 +8,7 @@ import pytest
 
 from prunebench.cli._output import say, say_json, say_rows
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.session import Request
+from prunebench.engine.request import Request
 from prunebench.errors import DataError, PrunebenchError, StoreError, readable
 from prunebench.plan import Job
 from prunebench.plan.params import ShuffleParams

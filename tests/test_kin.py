@@ -88,8 +88,8 @@ def test_what_a_dead_process_has_started_bears_its_mark(
     assert process.wait(timeout=30) == 3
     (left,) = set(in_folder(tmp_path)) - {other.pid, *kin.children_of(other.pid)}
     assert kin.marked(mark) == {left: kin.started(left)}
-    assert left in kin.leftovers()
-    assert other.pid not in kin.leftovers()
+    assert left in kin.orphans()
+    assert other.pid not in kin.orphans()
     kin.end({left: "another"}, patience=0)  # a number that is another's by now
     assert kin.living({left: kin.started(left)})
     kin.end({left: kin.started(left)}, patience=5)
@@ -103,7 +103,7 @@ def test_while_a_process_lives_what_it_started_is_no_leftover(program: Callable)
     """A run beside it ends nothing of its."""
     process = program(f"kin.put_mark()\n{STARTERS['forks']}\nwait(); print(1, flush=True); time.sleep(100)")
     assert process.stdout.readline()
-    assert not set(kin.leftovers()) & set(kin.descendants_of(process.pid))
+    assert not set(kin.orphans()) & set(kin.descendants_of(process.pid))
 
 
 @pytest.mark.parametrize("mark", ["another-machine.{pid}.1", "{mark}", ".{pid}.1", "nonsense", ""])
@@ -115,7 +115,7 @@ def test_marks_of_other_machines_and_of_the_living_mean_nothing(
     monkeypatch.setenv(kin.OWNER, mark.format(pid=os.getpid(), mark=own))
     process = program("print(1, flush=True); time.sleep(100)")
     assert process.stdout.readline()
-    assert process.pid not in kin.leftovers()
+    assert process.pid not in kin.orphans()
     assert kin.marked(own).keys() == ({process.pid} if mark == "{mark}" else set())
 
 

@@ -1,4 +1,8 @@
-"""Trains small networks as one of two processes, for tests/training/test_devices.py: `python … NUMBER FOLDER`."""
+"""Trains small networks as one of two processes, for tests of several devices: `python … NUMBER FOLDER [DEVICE]`.
+
+Two processes that share a GPU meet by gloo alone, as NCCL wants a GPU for each; with GPUs of their own they
+meet as prunebench's do.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from prunebench.process import prepare_process
 from prunebench.pruning import prunable_weights
 from prunebench.pruning.mask import Mask
 from prunebench.schedules.gradual import Cubic
+from prunebench.training import devices as module_devices
 from prunebench.training import loop
 from prunebench.training.devices import ALONE, Devices, Together
 from prunebench.training.gradual import GradualMask
@@ -87,7 +93,7 @@ class Case:
         values = {"epochs": 2, "batch": 8, "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
         return Recipe.model_validate({**values, **changes})
 
-    def trained(self, recipe: Recipe, devices: Devices) -> list[State]:
+    def trained(self, recipe: Recipe, devices: Devices, device: str = "cpu") -> list[State]:
         """Return the states at the steps, each going on from the one before as if the run had been stopped."""
         torch.manual_seed(0)
         module = self.network()
@@ -110,6 +116,7 @@ class Case:
                 data(),
                 seed=3,
                 to_step=step,
+                device=device,
                 policy=policy,
                 checkpoint=saves,
                 devices=devices,
@@ -140,11 +147,10 @@ class Gradual:
 
     def select(self, step: int, mask: Mask, kept: int) -> Mask:
         assert self.devices.first
-        weights = torch.cat([w.detach().abs().flatten() for w in prunable_weights(self.module).values()])
+        sizes = {n: w.detach().abs().cpu() for n, w in prunable_weights(self.module).items()}
+        weights = torch.cat([size.flatten() for size in sizes.values()])
         least = weights.sort(descending=True).values[kept - 1]
-        return Mask(
-            {n: (w.detach().abs() >= least) & mask[n] for n, w in prunable_weights(self.module).items()}
-        )
+        return Mask({n: (size >= least) & mask[n].cpu() for n, size in sizes.items()})
 
 
 TWO = {"devices": 2}
@@ -175,27 +181,47 @@ CASES = {
 }
 
 
-def main(number: int, folder: Path) -> None:
+def main(number: int, folder: Path, device: str = "cpu") -> None:
     """Train every case and write its states, and those of every process's parameters."""
     torch.set_num_threads(1)
+    backend = "gloo"
+    if device == "cuda":
+        prepare_process()  # cuBLAS asks for its workspaces once
+        device = f"cuda:{number % torch.cuda.device_count()}"
+        torch.cuda.set_device(device)
+        if torch.cuda.device_count() > 1:
+            backend = "cpu:gloo,cuda:nccl"
+        else:
+            module_devices._summed = summed_and_waited_for
     torch.distributed.init_process_group(
-        "gloo",
+        backend,
         init_method=f"file://{folder}/meeting",
         rank=number,
         world_size=2,
         timeout=datetime.timedelta(minutes=1),
     )
     states = {
-        name: case.trained(case.recipe(**case.changes), Together(number, 2)) for name, case in CASES.items()
+        name: case.trained(case.recipe(**case.changes), Together(number, 2), device)
+        for name, case in CASES.items()
     }
     torch.save(states, folder / f"states-{number}")
     torch.distributed.destroy_process_group()
 
 
-def alone(case: Case) -> list[State]:
+def summed_and_waited_for(bucket: Any) -> Any:
+    """Add up gradients by gloo, which brings them back to a GPU on streams of its own: only who waits for the
+    sum itself, not for its future, has the stream that computes wait for these."""
+    buffer = bucket.buffer()
+    torch.distributed.all_reduce(buffer)
+    future: Any = torch.futures.Future(devices=[buffer.device])
+    future.set_result(buffer)
+    return future
+
+
+def alone(case: Case, device: str = "cpu") -> list[State]:
     """Train a case on one device, which looks at every loss."""
-    return replace(case, block=1).trained(case.recipe(**case.alone), ALONE)
+    return replace(case, block=1).trained(case.recipe(**case.alone), ALONE, device)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

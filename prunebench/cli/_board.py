@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prunebench.checks.outcomes import Verdicts
     from prunebench.inventory.snapshot import Snapshot
-    from prunebench.plan import Plan
+    from prunebench.plan import Plan, PlannedCell
     from prunebench.store import Store
 
 __all__ = ["board"]
@@ -21,6 +21,7 @@ def board(
     *,
     asked: Collection[str] | None = None,
     sparsities: Sequence[float] = (),
+    chosen: Iterable[PlannedCell] | None = None,
     tables: Sequence[str] = (),
     snapshot: Snapshot | None = None,
     against: str | None = None,
@@ -30,7 +31,8 @@ def board(
 
     `asked`: ids of the cells that were asked for. Of the others those that have no result are "unselected",
     not missing, and settings of nothing but such are left out; None: the whole plan, as far as it has been
-    run. `sparsities`: the columns shown, where not the suite's own; `tables`: these alone. `snapshot` saves
+    run. `sparsities`: the columns shown, where not the suite's own; `chosen`: the rows shown are those of
+    these cells, and say what they say of the whole plan; `tables`: these alone. `snapshot` saves
     reading records again. `verdicts`: what became of the suite's checks, where that is known already, or is
     said elsewhere (no verdicts). `against` is the method that differences are to.
 
@@ -46,6 +48,8 @@ def board(
         from prunebench.report.versus import variant_of
 
         results.suite = {**results.suite, "against": variant_of(against, results)}
+    if chosen is not None:
+        results.choose((dict(cell.labels), str(cell.density)) for cell in chosen)
     if verdicts is not None:
         results.verdicts = verdicts
     if sparsities:

@@ -14,7 +14,7 @@ from prunebench.cli._times import Length
 from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
 
 __all__ = [
     "Size",
@@ -24,6 +24,7 @@ __all__ = [
     "format_of",
     "format_option",
     "host_of",
+    "keyword_option",
     "limits_options",
     "output_option",
     "places_options",
@@ -153,21 +154,22 @@ def planning_options(function: F) -> F:
     return function
 
 
+def keyword_option(function: F) -> F:
+    """-k: which of the planned cells."""
+    return click.option(
+        "-k", "keyword", metavar="EXPR", help="Only cells that match, as 'snip and not shuffle'."
+    )(function)
+
+
 def which_options(function: F) -> F:
     """-k, --sparsity: which of the planned cells."""
-    for option in (
-        click.option(
-            "--sparsity",
-            metavar="S",
-            multiple=True,
-            help="Only cells of this sparsity, as tables print it: 98.6, '95 %', or 0.95; repeatable.",
-        ),
-        click.option(
-            "-k", "keyword", metavar="EXPR", help="Only cells that match, as 'snip and not shuffle'."
-        ),
-    ):
-        function = option(function)
-    return function
+    sparsity = click.option(
+        "--sparsity",
+        metavar="S",
+        multiple=True,
+        help="Only cells of this sparsity, as tables print it: 98.6, '95 %', or 0.95; repeatable.",
+    )
+    return keyword_option(sparsity(function))
 
 
 def selection_options(function: F) -> F:
@@ -325,7 +327,7 @@ def host_of(suite: str, options: Mapping[str, Any]) -> Callable[[], Any]:
 def request_of(suite: str, options: dict[str, Any]) -> Request:
     """Return the request that the shared options amount to; what a command lacks keeps its default."""
     from prunebench.engine.defaults import data_root, store_root
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
 
     if options.get("no_plugins") and options.get("load"):
         raise UsageError("--no-plugins loads no third-party plugins, --load names some: give one of them")

@@ -32,6 +32,8 @@ def suite_or_folder(function: F) -> F:
             return function(ctx, suite=suite, **options)
         if suite is not None:
             raise UsageError(f"SUITE ({suite}), or --from DIR: give one of them")
+        if options.get("keyword"):
+            raise UsageError("-k goes with SUITE; what is published is made again whole")
         if options.get("format") or options.get("as_json"):
             return _print(Path(source), "json" if options.get("as_json") else options["format"], options)
         return _remake(ctx, Path(source), check)

@@ -10,12 +10,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from prunebench.cli._supervise import Work
+from prunebench.cli._supervise import Handover
 
 __all__ = ["lasting_stderr", "plain_warnings", "streams", "teller"]
 
 
-def teller(work: Work) -> Callable[[], object]:
+def teller(handover: Handover) -> Callable[[], object]:
     """Return what says that the run stops, unless the process that watches this one does."""
     stream = sys.stderr  # a job's is another
 
@@ -24,7 +24,7 @@ def teller(work: Work) -> Callable[[], object]:
             stream.write("stopping…\n")
             stream.flush()
 
-    return tell if work.alone else lambda: None
+    return tell if handover.alone else lambda: None
 
 
 @contextlib.contextmanager

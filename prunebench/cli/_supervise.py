@@ -35,7 +35,7 @@ from prunebench.engine.guarding.own_process import DEATHS, end_after, file_in_me
 from prunebench.process import EXIT_REPLACE, how_ended
 from prunebench.stopping import AGAIN
 
-__all__ = ["Work", "supervised"]
+__all__ = ["Handover", "supervised"]
 
 _PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -44,7 +44,7 @@ REMINDER = 1.0
 
 
 @dataclass
-class Work:
+class Handover:
     """What the working process and the one that watches it know of each other."""
 
     said: dict[str, Any] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def say_stopping(display: bool) -> None:
         click.echo("stopping…", err=True)
 
 
-def supervised(*, display: bool = False) -> Work:
+def supervised(*, display: bool = False) -> Handover:
     """Go on in a new process that does the work; in the one that watches, return never.
 
     display: the work shows a display where it has a terminal
@@ -134,17 +134,17 @@ def supervised(*, display: bool = False) -> Work:
         or threading.active_count() > 1
         or "torch" in sys.modules
     ):
-        return Work()
-    work = Work(alone=False)
+        return Handover()
+    handover = Handover(alone=False)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as some that start programs leave it, hides ends
     handlers = {number: signal.getsignal(number) for number in _PASSED_ON}
     if os.getpid() == 1 or kin.children_of(os.getpid()):  # a container's first process adopts others' too
         _let_another_watch()
     kin.adopt()  # what the working process leaves behind comes to this one, and nothing else does
-    kin.end(kin.leftovers())
+    kin.end(kin.orphans())
     while True:
         _flush()
-        work.notes = file_in_memory()  # closed when it has been read
+        handover.notes = file_in_memory()  # closed when it has been read
         to_us, from_child = os.pipe()
         alive, held = os.pipe()
         child = os.fork()
@@ -155,8 +155,8 @@ def supervised(*, display: bool = False) -> Work:
                 signal.signal(number, handler)
             end_after(partial(_until_closed, alive))
             atexit.register(_write, from_child, b".")
-            work.pipe = from_child
-            return work
+            handover.pipe = from_child
+            return handover
         os.close(from_child)
         os.close(alive)
         watch = _Watch(child, display=display)
@@ -170,18 +170,18 @@ def supervised(*, display: bool = False) -> Work:
         if watch.signals:
             complain("Stopped at once.")
             _exit(-watch.signals[0])
-        with work.notes as notes:
+        with handover.notes as notes:
             notes.seek(0)
-            begun = len(work.noted.get("begun", ()))
-            work.read(notes)
-        buried = _bury(work.said["store"], child, code) if work.said else {}
-        left = work.said.pop("left", {})
-        work.deaths.update(list(buried))
+            begun = len(handover.noted.get("begun", ()))
+            handover.read(notes)
+        buried = _bury(handover.said["store"], child, code) if handover.said else {}
+        left = handover.said.pop("left", {})
+        handover.deaths.update(list(buried))
         for key, (error, final) in buried.items():
-            if final or work.deaths[key] >= DEATHS:
-                work.given_up[key] = error
-        work.given_up |= left
-        if not buried and not left and len(work.noted.get("begun", ())) == begun:
+            if final or handover.deaths[key] >= DEATHS:
+                handover.given_up[key] = error
+        handover.given_up |= left
+        if not buried and not left and len(handover.noted.get("begun", ())) == begun:
             complain(
                 f"a plugin's code ended the run: the process {how_ended(code)} before it was through",
                 label="Error",

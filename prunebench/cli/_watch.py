@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +71,7 @@ class _Follower:
         from prunebench.engine.progress.looks import Looker
         from prunebench.engine.since import LastRuns
 
+        self._shown = shown
         self._looker = Looker(shown.store, since=LastRuns(shown.plan, shown.store))
         self._make: Callable[[Look], Progress] = lambda look: Progress(
             shown.plan, shown.cells, look, device=device
@@ -87,7 +88,16 @@ class _Follower:
         else:
             self._progress.see(look)
         self._again = self._progress.failed.keys() - look.failed.keys() - set(look.have)
-        return self._progress.state()
+        state = self._progress.state()
+        if not state.workers and not state.over and self._starting():
+            return replace(state, workers=1, begun=False)
+        return state
+
+    def _starting(self) -> bool:
+        """True while workers of a run of this suite are starting."""
+        from prunebench.inventory.begun import starting
+
+        return starting(str(self._shown.plan.suite["name"]), self._shown.store) is not None
 
     def over(self, state: State) -> bool:
         """True if nothing is left, and nobody works, or is to try again what has failed in an earlier run."""
@@ -199,6 +209,7 @@ def running_rows(
         {
             "job": one.key[:12],
             "what": names(one.key) if one.key in shown.plan.jobs else "of another plan",
+            "name": one.name,
             "worker": one.worker,
             "place": one.place,
             "host": one.host,

@@ -14,7 +14,7 @@ from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.store import Store
 
 if TYPE_CHECKING:
-    from prunebench.cli._supervise import Work
+    from prunebench.cli._supervise import Handover
 
 __all__ = ["Lines", "ending"]
 
@@ -22,11 +22,17 @@ __all__ = ["Lines", "ending"]
 class Lines(Watcher):
     """A line for each cell that this worker makes, with `verbose` one for each job."""
 
-    def __init__(self, asked: Asked, work: Work, *, quiet: bool, verbose: bool) -> None:
-        self._asked, self._work, self._quiet, self._verbose = asked, work, quiet, verbose
+    def __init__(self, asked: Asked, handover: Handover, *, quiet: bool, verbose: bool) -> None:
+        self._asked, self._work, self._quiet, self._verbose = asked, handover, quiet, verbose
         self._waiting = False
+        self._to_do = 0
+        self._told = len(handover.noted.get("told", ()))
+        """How many cells it has told of, in whichever process."""
 
     def begins(self, plan: Plan, cells: Sequence[PlannedCell], done: Collection[str]) -> None:
+        self._plan, self._to_do = plan, len(cells) - len(done)
+        self._seconds: dict[str, float] = {}
+        """What jobs took that no cell has been told of with yet, by key."""
         if self._work.said:  # an earlier process has said it
             return
         say(
@@ -54,6 +60,7 @@ class Lines(Watcher):
     def made(self, job: Job, seconds: float, cells: Mapping[str, str]) -> None:
         self._work.note("made", job.key)
         self._waiting = False
+        self._seconds[job.key] = seconds
         if self._verbose:
             say(f"  {described(job)}  {seconds:.1f} s")
         self.whole(cells)
@@ -61,8 +68,20 @@ class Lines(Watcher):
     def whole(self, cells: Mapping[str, str]) -> None:
         for name, result in cells.items():
             self._work.note("told", name)
+            self._told += 1
+            took = self._took(self._plan.by_id[name])
             if not self._quiet:
-                say(f"{name}  {result:>9}")
+                say(f"[{self._told}/{self._to_do}] {name}  {result:>9}" + (f"  {took:.1f} s" if took else ""))
+
+    def _took(self, cell: PlannedCell) -> float:
+        """Return the seconds that this process took for a cell; a job that several need counts once."""
+        seconds, stack = 0.0, list(cell.targets)
+        while stack:
+            key = stack.pop()
+            if key in self._seconds:
+                seconds += self._seconds.pop(key)
+                stack += self._plan.needs(key)
+        return seconds
 
     def failed(self, failed: JobFailed, cells: Sequence[str]) -> None:
         say(f"FAILED  {failed}\n  {counted(len(cells), 'cell')} of this plan cannot be made", "bold red")

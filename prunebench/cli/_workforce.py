@@ -11,7 +11,7 @@ from prunebench.engine.devices.slots import Workforce
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.fronts import Front
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
 
 __all__ = ["settle", "workforce_of"]
 

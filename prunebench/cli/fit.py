@@ -20,6 +20,7 @@ Examples:
   prunebench fit points.csv --form rosenfeld
   prunebench fit points.csv --fix error_up=0.9 -o law.json
   prunebench fit scaling-lenet --form rosenfeld-width -o law.json   # what has been run of a suite
+  prunebench fit points.csv --figures figures   # error against density, residuals, contours, …
   prunebench fit scaling-lenet --method imp -k 'not w2' --json
   prunebench fit t5.csv --form frantar --loss huber-log --column nonzero=nonzero_millions
 """
@@ -74,6 +75,12 @@ Examples:
 )
 @click.option("--dataset", metavar="NAME", help="Of a file: the data set, with --architecture.")
 @output_option("Write the fit as JSON for `predict`.")
+@click.option(
+    "--figures",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Write figures of the fit into DIR: SVG and PDF with prunebench[report], else HTML; CSV of each.",
+)
 @which_options
 @reading_options
 def command(given: str, form: str, output: str | None, as_json: bool, **options: Any) -> None:
@@ -83,10 +90,11 @@ def command(given: str, form: str, output: str | None, as_json: bool, **options:
     set, a fraction), and of `error_unpruned` (or a row at density 1), `depth`, `width`, `subsample` (training
     examples), `seed`, `prunable` (weights that can be pruned) those that there are. Coefficients are told
     with standard errors and 95 % intervals, the fit with the mean and standard deviation of its relative
-    error, and with what the points do not determine. Prints the numbers; changes nothing but FILE of -o.
+    error, and with what the points do not determine. Prints the numbers; changes nothing but FILE of -o and
+    DIR of --figures.
     """
     from prunebench.cli._laws import assigned, form_of, forms_of, is_file
-    from prunebench.cli._output import deliver, say_json
+    from prunebench.cli._output import deliver, say, say_json
     from prunebench.scaling.beside import beside
 
     suite = "" if is_file(given) else given
@@ -98,6 +106,11 @@ def command(given: str, form: str, output: str | None, as_json: bool, **options:
         import json
 
         deliver(json.dumps(law.plain(), indent=1, ensure_ascii=False) + "\n", output)
+    if options["figures"]:
+        from prunebench.cli._law_figures import write_figures
+
+        for line in write_figures(options["figures"], law, forms):
+            say(line, err=True)
     if as_json:
         plain = {name: value for name, value in law.plain().items() if name != "schema"}
         say_json({**plain, "beside": compared.plain()})

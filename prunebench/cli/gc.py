@@ -109,8 +109,11 @@ def command(yes: bool, forget: tuple[str, ...], as_json: bool, store: str | None
             "states, scores and masks stay"
         )
     if gone is None:
-        what = f"{counted(files, 'file')}, {spelled_bytes(size)}" if files else "nothing"
-        say(f"could be removed: {what}" + ("; nothing was: `prunebench gc --yes` does that" if files else ""))
+        if files:
+            what = f"{counted(files, 'file')}, {spelled_bytes(size)}"
+            say(f"could be removed: {what}; nothing was: `prunebench gc --yes` does that")
+        else:
+            say("there is nothing to remove" + (" without the options that are named above" if shown else ""))
         return
     files, size = gone.count(gone.files)
     say(f"removed: {counted(files, 'file')}, {spelled_bytes(size)}")

@@ -20,7 +20,7 @@ from prunebench.cli._options import (
 from prunebench.cli._supervise import supervised
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.host.registry import Host
     from prunebench.plan import Plan
     from prunebench.report.portrait import Portrait

@@ -9,6 +9,7 @@ import click
 from prunebench.cli._options import (
     format_of,
     format_option,
+    keyword_option,
     output_option,
     reading_options,
 )
@@ -20,6 +21,7 @@ _EPILOG = """\b
 Examples:
   prunebench leaderboard quick
   prunebench leaderboard quick --sparsity 95
+  prunebench leaderboard quick -k 'snip or random'  # these methods alone
   prunebench leaderboard quick --against snip
   prunebench leaderboard quick --format csv -o quick.csv
   prunebench leaderboard --from leaderboards/ --check  # published ones, made again byte for byte
@@ -45,6 +47,7 @@ Examples:
     "checks or overall; repeatable. csv has one at a time, json all of them.",
 )
 @output_option()
+@keyword_option
 @click.option(
     "--sparsity",
     metavar="S",
@@ -76,6 +79,9 @@ def command(
     Reads the plan of the suite's last run where the suite has not changed since; else plans it. Exits with 0
     when all cells are there that it shows, with 1 when some are not.
 
+    -k chooses what is shown: the methods, settings and sparsities of the cells that match. What a row says it
+    says of all of its seeds, and differences, ranges and places are those of the whole suite.
+
     --from DIR makes what is published in DIR again, from the records there: every record is verified, and
     refused by name where it is not one of the suite's. Nothing that a record names is imported.
     """
@@ -94,14 +100,17 @@ def command(
     if options["sparsity"] and format in ("csv", "json"):
         raise UsageError(f"--sparsity chooses columns of tables; {format} has every sparsity in rows")
     shown = suite_plan(suite, options)
-    columns = sorted({sparsity_of(cell) for cell in shown.cells}) if options["sparsity"] else ()
+    some = len(shown.cells) < len(shown.plan.cells) and bool(options["keyword"])
+    columns = sorted({sparsity_of(cell) for cell in shown.cells}) if options["sparsity"] or some else ()
+    keys = {key for cell in shown.cells for key in cell.targets} if some else None
     snapshot = Snapshot(shown.plan, shown.store)
-    verdicts = verdicts_if_any(shown.plan, shown.store, suite, options, snapshot)
+    verdicts = verdicts_if_any(shown.plan, shown.store, suite, options, snapshot, keys=keys)
     text = board(
         shown.plan,
         shown.store,
         format,
         sparsities=columns,
+        chosen=shown.cells if some else None,
         tables=tables,
         snapshot=snapshot,
         verdicts=verdicts or Verdicts(),

@@ -24,7 +24,7 @@ from prunebench.cli._options import (
     workers_option,
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
-from prunebench.cli._supervise import Work, supervised
+from prunebench.cli._supervise import Handover, supervised
 from prunebench.cli._workforce import settle, workforce_of
 
 if TYPE_CHECKING:
@@ -91,27 +91,27 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     if options["detach"] and options["first_failure"]:
         raise click.UsageError("-x and --detach: nobody sees the first failure; give one of them")
     front = chosen_front(ctx, options)
-    work = supervised(display=True)
+    handover = supervised(display=True)
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
     from prunebench.engine.guarding.own_process import may_be_killed
     from prunebench.errors import PluginError
 
-    if not work.alone:
+    if not handover.alone:
         may_be_killed()
 
-    with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(work)):
+    with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(handover)):
         try:
-            report, code = _run(suite, options, as_json, work, front)
+            report, code = _run(suite, options, as_json, handover, front)
         except stopping.Stopped:
             stopping.heard()
             complain("Interrupted.")
             code = stopping.exit_code()
-            work.end_at_once(code)
+            handover.end_at_once(code)
             ctx.exit(code)
         except WorkerLost as lost:
-            work.leave({lost.failed.job.key: lost.failed.message}, str(lost))
+            handover.leave({lost.failed.job.key: lost.failed.message}, str(lost))
             raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise PluginError(
@@ -121,7 +121,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
         if as_json:
             _say_json_to(stdout, report)
         if stopping.requested():
-            work.end_at_once(code)
+            handover.end_at_once(code)
     ctx.exit(code)
 
 
@@ -133,10 +133,11 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
 
 
 def _run(
-    suite: str, options: dict[str, Any], as_json: bool, work: Work, front: Front | None
+    suite: str, options: dict[str, Any], as_json: bool, handover: Handover, front: Front | None
 ) -> tuple[dict[str, Any], int]:
     """Run what is to do; return what --json prints, and the exit code."""
-    run = _Run.of(suite, options, as_json, work, front)
+    run = _Run.of(suite, options, as_json, handover, front)
+    run.check_device()
     if run.all_there:
         return run.nothing_to_do()
     run.say_heading()
@@ -151,7 +152,7 @@ class _Run:
     suite: str
     options: dict[str, Any]
     as_json: bool
-    work: Work
+    handover: Handover
     """What a process of this call that died has said."""
     front: Front | None
     overview: Overview
@@ -161,7 +162,9 @@ class _Run:
     """When the first process of this call began to run cells, by time.monotonic()."""
 
     @classmethod
-    def of(cls, suite: str, options: dict[str, Any], as_json: bool, work: Work, front: Front | None) -> _Run:
+    def of(
+        cls, suite: str, options: dict[str, Any], as_json: bool, handover: Handover, front: Front | None
+    ) -> _Run:
         """Plan, select, and look at the store; nothing is changed. Raises: PrunebenchError."""
         from prunebench.cli._output import problems
         from prunebench.cli._overview import Overview
@@ -170,27 +173,34 @@ class _Run:
 
         since = now_text()
         session = Session.prepare(request_of(suite, options))
-        if not work.said:
+        if not handover.said:
             problems(session.host)
         overview = Overview.of(
             session,
             keyword=options["keyword"],
             last_failed=options["lf"],
             workforce=workforce_of(options, session.request, front),
-            again=() if work.said else options["again"],  # one that died has kept aside what was there
+            again=() if handover.said else options["again"],  # one that died has kept aside what was there
         )
-        began = float(work.said.get("began", time.monotonic()))
-        return cls(suite, options, as_json, work, front, overview, since, began)
+        began = float(handover.said.get("began", time.monotonic()))
+        return cls(suite, options, as_json, handover, front, overview, since, began)
 
     @property
     def all_there(self) -> bool:
         """True if nothing is to do, and no process of this call has run anything."""
-        return self.overview.done == len(self.overview.cells) and not self.work.said
+        return self.overview.done == len(self.overview.cells) and not self.handover.said
 
     @property
     def to_do(self) -> list[PlannedCell]:
         """The selected cells that are not done."""
         return [cell for cell in self.overview.cells if self.overview.statuses[cell.id] != "done"]
+
+    def check_device(self) -> None:
+        """Refuse a device that this machine does not have, whatever there is to do. Raises: UsageError."""
+        from prunebench.engine.devices.device import check_device
+
+        if self.front is None:
+            check_device(self.overview.session.request.device)
 
     def nothing_to_do(self) -> tuple[dict[str, Any], int]:
         """Say that all is there, and print it."""
@@ -219,7 +229,7 @@ class _Run:
         from prunebench.cli._output import say
 
         shared = settle(self.overview, self.options)
-        if not self.work.said:
+        if not self.handover.said:
             self.overview.say_heading(missing=False)
             if shared:
                 say(shared)
@@ -248,7 +258,7 @@ class _Run:
         from prunebench.engine.session import slots_of
         from prunebench.store import Store
 
-        overview, options, work = self.overview, self.options, self.work
+        overview, options, handover = self.overview, self.options, self.handover
         session, workforce = overview.session, overview.workforce
         return run_cells(
             session,
@@ -258,13 +268,13 @@ class _Run:
             workers=workforce.workers if options["workers"] or workforce.slots else None,
             slots=slots_of(session, workforce, self.to_do),
             quiet=options["quiet"],
-            verbose=options["verbose"] and not work.said,
-            earlier=_earlier(work),
+            verbose=options["verbose"] and not handover.said,
+            earlier=_earlier(handover),
             on_begin=self._begin,
-            on_start=lambda since: work.say(since=since),
-            on_failure=lambda cell, error: work.note("failed", [cell, error]),
-            on_told=lambda cell: work.note("told", cell),
-            on_job=partial(work.note, "begun"),
+            on_start=lambda since: handover.say(since=since),
+            on_failure=lambda cell, error: handover.note("failed", [cell, error]),
+            on_told=lambda cell: handover.note("told", cell),
+            on_job=partial(handover.note, "begun"),
             front=self.front,
             seen=overview.snapshot,
         )
@@ -280,8 +290,8 @@ class _Run:
         store = Store.open(overview.session.request.store)
         overview.keep_aside(store, tell)
         overview.store.mend()
-        if not self.work.said:
-            self.work.say(
+        if not self.handover.said:
+            self.handover.say(
                 store=str(store.root),
                 before=[cell.id for cell in overview.cells if overview.statuses[cell.id] == "done"],
                 jobs=len(overview.remaining),
@@ -332,18 +342,18 @@ class _Run:
         return told, outcome.exit_code
 
 
-def _earlier(work: Work) -> Earlier | None:
+def _earlier(handover: Handover) -> Earlier | None:
     """Return what a process of this call that died has said of its start; None where this is the first."""
     from prunebench.engine.on_pytest.run import Earlier
 
-    said = work.said
+    said = handover.said
     if not said:
         return None
     return Earlier(
         before=frozenset(said["before"]),
         jobs=int(said["jobs"]),
-        given_up=work.given_up,
+        given_up=handover.given_up,
         since=said.get("since", ""),
-        failed=dict(work.noted.get("failed", [])),
-        told=work.noted.get("told", ()),
+        failed=dict(handover.noted.get("failed", [])),
+        told=handover.noted.get("told", ()),
     )

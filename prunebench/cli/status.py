@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,10 @@ from prunebench.cli._options import (
     suite_argument,
     which_options,
 )
+
+if TYPE_CHECKING:
+    from prunebench.cli._suite_plan import SuitePlan
+    from prunebench.inventory.begun import Begun
 
 __all__ = ["command"]
 
@@ -80,6 +85,7 @@ def command(
     from prunebench.cli._watch import running_rows
     from prunebench.engine.progress.job_names import JobNames
     from prunebench.engine.progress.looks import running_of
+    from prunebench.inventory.begun import last_begun
     from prunebench.inventory.rows import rows
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.smoke import limit_of
@@ -104,6 +110,7 @@ def command(
     at_work = [running_of(claim, time.time()) for claim in shown.store.running(sure=True)]
     running = running_rows(at_work, shown, JobNames(plan, plan.cells))
     pilots = pilots_of(shown.store, plan.name)
+    begun = last_begun(plan, shown.store)
     failures.sort(key=lambda failure: failure["time"])
     say_damaged(shown.store)
     say_smoke(plan.suite)
@@ -120,6 +127,7 @@ def command(
                 "limit": limit_of(plan.suite),
                 "plan": plan.name,
                 "frozen": shown.frozen is not None,
+                "run": None if begun is None else asdict(begun),
                 "cells_planned": len(plan.cells),
                 "total": _counts(total),
                 "matrices": table,
@@ -134,8 +142,8 @@ def command(
     suite_name, version = plan.suite["name"], plan.suite["version"]
     say(f"suite {suite_name}, version {version} ({shown.told}): {total['done'] + total['diverged']:,} of "
         f"{total['cells']:,} cells done{shown.selection}", "bold")  # fmt: skip
-    if not shown.frozen and not total["done"] + total["diverged"] + total["failed"]:
-        say(f"nothing has been run in {shown.store.root}; `prunebench run {suite}` does that")
+    if not total["done"] + total["diverged"] + total["failed"]:
+        say(_nothing_yet(begun, suite, shown))
     say()
     say_rows([*table, *([{"matrix": "in all", **_counts(total)}] if len(table) > 1 else [])],
              {"matrix": "matrix", **_COLUMNS}, as_json=False)  # fmt: skip
@@ -144,9 +152,8 @@ def command(
         say_standing(verdicts, suite)
     if running:
         say()
-        columns = ["what", "worker", "place", "host", "pid", "since"]
-        used = [name for name in columns if any(row[name] for row in running)]
-        say_rows(running, used, as_json=False, title="running now:")
+        columns = {"what": "what", "name": "worker", "pid": "pid", "since": "since"}
+        say_rows(running, columns, as_json=False, title="running now:")
     say_pilots(pilots)
     if aside is not None:
         say()
@@ -157,6 +164,20 @@ def command(
         say()
         say_failures(failures)
     ctx.exit(code)
+
+
+def _nothing_yet(begun: Begun | None, suite: str, shown: SuitePlan) -> str:
+    """Return what to say where nothing of the selected cells is made: who began to, or that nobody did."""
+    from prunebench.store import time_of
+
+    if begun is None:
+        return f"nothing has been run in {shown.store.root}; `prunebench run {suite}` does that"
+    at = time_of(begun.time).astimezone()
+    when = f"{at:%H:%M:%S}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
+    where = f" on {begun.host.rpartition('-')[0] or begun.host}" if begun.host else ""
+    of = "of these cells nothing" if shown.selection else "nothing"
+    starting = "its workers are starting, and " if begun.starting else ""
+    return f"a run began at {when}{where}: {starting}{of} is made yet"
 
 
 def _status(present: str, outcome: str) -> str:

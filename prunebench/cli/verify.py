@@ -12,7 +12,7 @@ from prunebench.cli._options import as_json, data_option, device_options, plugin
 from prunebench.numbers import spelled
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.trust.reruns import Verified
     from prunebench.trust.verify import Claim, Rerun
 

@@ -20,7 +20,7 @@ from prunebench.cli._options import (
     which_options,
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
-from prunebench.cli._supervise import Work, supervised
+from prunebench.cli._supervise import Handover, supervised
 from prunebench.cli._times import Length, Moment
 
 if TYPE_CHECKING:
@@ -111,19 +111,19 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
     seconds = min((end for end in ends if end is not None), default=None)
     if seconds is not None and seconds <= 0:
         raise click.UsageError(f"--until: {options['until']:%Y-%m-%d %H:%M:%S} UTC is past")
-    work = supervised()
+    handover = supervised()
     from prunebench import stopping
     from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
     from prunebench.engine.guarding.own_process import may_be_killed
     from prunebench.errors import PluginError
 
-    if not work.alone:
+    if not handover.alone:
         may_be_killed()
-    with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(work)):
+    with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(handover)):
         try:
-            asked = _asked(plan, options, run=work.said.get("run", ""), seconds=seconds)
-            served = _serve(asked, work, began, quiet=options["quiet"], verbose=options["verbose"])
+            asked = _asked(plan, options, run=handover.said.get("run", ""), seconds=seconds)
+            served = _serve(asked, handover, began, quiet=options["quiet"], verbose=options["verbose"])
             code = served.exit_code
             if as_json:
                 _say_json(served, stdout)
@@ -132,14 +132,14 @@ def command(ctx: click.Context, /, plan: str, as_json: bool, **options: Any) -> 
             complain("Interrupted.")
             code = stopping.exit_code()
         except WorkerLost as lost:
-            work.leave({lost.failed.job.key: lost.failed.message}, str(lost))
+            handover.leave({lost.failed.job.key: lost.failed.message}, str(lost))
             raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             raise PluginError(
                 f"a plugin's code raised {type(error).__name__}, and ended the worker"
             ) from error
         if stopping.requested():
-            work.end_at_once(code)
+            handover.end_at_once(code)
     ctx.exit(code)
 
 
@@ -168,17 +168,17 @@ def _asked(plan: str, options: dict[str, Any], *, run: str, seconds: float | Non
     )
 
 
-def _serve(asked: Asked, work: Work, began: float, *, quiet: bool, verbose: bool) -> Served:
+def _serve(asked: Asked, handover: Handover, began: float, *, quiet: bool, verbose: bool) -> Served:
     """Work, print what is made and how it came out."""
     from prunebench.cli._output import complain, say
     from prunebench.cli._worker_lines import Lines, ending
     from prunebench.engine.work_plan import Past, serve
 
     past = None
-    if work.said:
-        noted = {name: work.noted.get(name, ()) for name in ("made", "begun", "told")}
-        past = Past(work.given_up, before=work.said["before"], **noted)
-    served = serve(asked, Lines(asked, work, quiet=quiet, verbose=verbose), began=began, past=past)
+    if handover.said:
+        noted = {name: handover.noted.get(name, ()) for name in ("made", "begun", "told")}
+        past = Past(handover.given_up, before=handover.said["before"], **noted)
+    served = serve(asked, Lines(asked, handover, quiet=quiet, verbose=verbose), began=began, past=past)
     text = ending(asked, served, time.monotonic() - began)
     if served.exit_code:
         complain(text)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.errors import DataError, PluginError, UsageError
 from prunebench.faults import blamed
 from prunebench.host.datasets import parse_dataset

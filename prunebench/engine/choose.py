@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 
-from prunebench.engine.work import Work
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.plan.job import Job
 
 __all__ = ["Wait", "choose"]
@@ -22,7 +22,7 @@ class Wait:
 
 
 def choose(
-    work: Work, claimed: Container[str] = (), own: Collection[str] = (), workers: int = 1
+    work: JobsLeft, claimed: Container[str] = (), own: Collection[str] = (), workers: int = 1
 ) -> Job | Wait | None:
     """Return the job to run next, Wait where others hold all that is ready, None where nothing is left.
 
@@ -41,7 +41,7 @@ def choose(
     return None if held is None else Wait(work.plan.jobs[held])
 
 
-def _in_order(work: Work, own: Collection[str], workers: int) -> Iterator[str]:
+def _in_order(work: JobsLeft, own: Collection[str], workers: int) -> Iterator[str]:
     """Yield what is ready, what is to be done first at first; a key may come again."""
     mine = work.ready_of(own)
     yield from work.ending(work.small)
@@ -51,7 +51,7 @@ def _in_order(work: Work, own: Collection[str], workers: int) -> Iterator[str]:
     yield from work.ready()
 
 
-def _urgent(work: Work, mine: list[str], seconds: float) -> Iterator[str]:
+def _urgent(work: JobsLeft, mine: list[str], seconds: float) -> Iterator[str]:
     """Yield the ready jobs whose chains take so long, the longest first; of equal ones those of `mine`."""
     equal: int | None = None
     for rank, key in work.urgent(seconds):

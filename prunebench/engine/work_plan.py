@@ -20,8 +20,8 @@ from prunebench import stopping
 from prunebench.engine.at_hand import missing_data, session_on
 from prunebench.engine.devices.device import check_device, resolve_device, start_device
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.request import Request
 from prunebench.engine.selection import select
-from prunebench.engine.session import Request
 from prunebench.engine.since import check_run
 from prunebench.engine.summary import summary
 from prunebench.engine.time_limit import TimeLimit

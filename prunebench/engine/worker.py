@@ -21,10 +21,10 @@ from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, NotHere, TakenOver, WorkerLost, failing
 from prunebench.engine.guarding import own_process
 from prunebench.engine.guarding.guard import Guard
-from prunebench.engine.leftovers import Leftovers
+from prunebench.engine.intermediates import Intermediates
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.progress.telling import Telling
 from prunebench.engine.since import Since
-from prunebench.engine.work import Work
 from prunebench.errors import DataError
 from prunebench.inventory.estimate import assumed_seconds
 from prunebench.inventory.snapshot import listed
@@ -87,7 +87,7 @@ class Worker:
     _held: dict[str, float] = field(default_factory=dict)
     """Jobs that others hold a claim on, and when that was seen."""
     _remakes: Counter[str] = field(default_factory=Counter)
-    _known: Work | None = None
+    _known: JobsLeft | None = None
     _sharing: int = 1
     """How many workers share what is left: of this run, or all that the store knows of."""
     _looked: float = -math.inf
@@ -121,7 +121,7 @@ class Worker:
         if lacks is not None and not self.plan.done(cell, self.have):
             raise DataError(lacks)
         own = self._pull(cell.targets)
-        self._leftovers.drop_of(cell)
+        self._intermediates.drop_of(cell)
         return sum(job.key in own for job in self.made[before:])
 
     def make_key(self, target: str) -> None:
@@ -158,7 +158,7 @@ class Worker:
                 break
             self._follow(self._choose_among(own))
         if self.plan.jobs[key].kind == "record":
-            self._leftovers.drop(sorted(self.plan.ancestors(key)))
+            self._intermediates.drop(sorted(self.plan.ancestors(key)))
         return any(job.key == key for job in self.made[before:])
 
     def cause(self, cell: PlannedCell) -> JobFailed | None:
@@ -197,19 +197,19 @@ class Worker:
             self._follow(choice)
 
     @property
-    def _work(self) -> Work:
+    def _work(self) -> JobsLeft:
         """What is left to do, as far as this worker knows: it learns of a job before it would run it."""
         if self._known is None:
             able = (cell for cell in self.selected if self.plan.lacks(cell) is None)
             wanted = [target for cell in able for target in cell.targets]
             failed = self._failed.keys() | self.given_up.keys()
             have = listed(self.plan, self.store)
-            self._known = Work(self.plan, [*wanted, *self._wanted], have, failed, self._seconds)
+            self._known = JobsLeft(self.plan, [*wanted, *self._wanted], have, failed, self._seconds)
         return self._known
 
     @cached_property
-    def _leftovers(self) -> Leftovers:
-        return Leftovers(self.plan, self.store, self._work, self.have, keep=self.keep_states)
+    def _intermediates(self) -> Intermediates:
+        return Intermediates(self.plan, self.store, self._work, self.have, keep=self.keep_states)
 
     @cached_property
     def _seconds(self) -> Callable[[str], float]:
@@ -356,7 +356,7 @@ class Worker:
             self._work.made(job.key)
             if self.on_made is not None:
                 self.on_made(job, time.monotonic() - began)
-            self._leftovers.drop(self.plan.needs(job.key))
+            self._intermediates.drop(self.plan.needs(job.key))
 
     def _guarded(self, job: Job, context: Context) -> None:
         with (

@@ -151,6 +151,11 @@ class Host:
         """Return the built-in functional forms by name; no other plugin is loaded, and no torch."""
         return {one.name: one for one in builtin("forms")}
 
+    @staticmethod
+    def builtin_datasets() -> dict[str, Dataset]:
+        """Return the built-in data sets by name; no other plugin is loaded, and no torch."""
+        return {one.name: one for one in builtin("datasets")}
+
     def _load_or_raise(self, origin: Origin, load: Callable[[], object], folder: Path | None = None) -> None:
         fault = self._load(origin, load, folder)
         if fault is not None:

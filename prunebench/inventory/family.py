@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from prunebench.checks.kin import scales_of
+from prunebench.checks.layout import FAMILY
 from prunebench.errors import FitError, nearest
-from prunebench.host.datasets import spell_dataset, whole_of
+from prunebench.host.datasets import examples_of, number_of_examples, spell_dataset, whole_of
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
+from prunebench.plan.facts import training_examples
 from prunebench.plan.kin import SCALED
 from prunebench.plan.params import RecordedCell, RecordParams
 from prunebench.plan.plan import Plan
@@ -19,7 +22,7 @@ from prunebench.scaling.law import Family
 from prunebench.scaling.points import Points, points_of
 from prunebench.scaling.unpruned import with_unpruned
 
-__all__ = ["Measured", "measured_points"]
+__all__ = ["FamilyCells", "Measured", "examples_of_plan", "families_of", "measured_points"]
 
 _MUST_AGREE = {
     "architecture": "architecture", "dataset": "data set", "split": "split", "recipe": "recipe",
@@ -36,6 +39,60 @@ class Measured(NamedTuple):
     method: str
     dataset: str
     left: Sequence[str]
+
+
+class FamilyCells(NamedTuple):
+    """The pruned cells of one method on networks that differ in depth, width and training examples alone."""
+
+    title: str
+    """Architecture, data set and method, in words."""
+    method: str
+    cells: Sequence[PlannedCell]
+
+
+_FEWEST_NETWORKS, _FEWEST_DENSITIES = 3, 3
+"""What a plan must have of a method for a family to which a law is fitted without being asked."""
+
+
+@uncollected()
+def families_of(plan: Plan) -> list[FamilyCells]:
+    """Return the families of a plan: three networks or more, at three densities or more, of one method."""
+    groups: dict[tuple[str, ...], dict[str, PlannedCell]] = {}
+    for cell in plan.cells:
+        if _pruned(plan, cell) and cell.density != "1":
+            groups.setdefault(_family_key(plan, cell), {})[cell.key] = cell
+    kept = {key: list(cells.values()) for key, cells in groups.items() if _is_family(plan, cells.values())}
+    short = [key[:_NAMED] for key in kept]
+    return [
+        FamilyCells(
+            title=_title(key if short.count(key[:_NAMED]) > 1 else key[:_NAMED]),
+            method=key[2],
+            cells=cells,
+        )
+        for key, cells in kept.items()
+    ]
+
+
+_NAMED = 3
+"""So many of a family's fields name it where no other has the same ones."""
+
+
+def _family_key(plan: Plan, cell: PlannedCell) -> tuple[str, ...]:
+    recorded = _cell(plan, cell)
+    other = ("recipe", "split", "find", "score_at")
+    named = (_alike(recorded), whole_of(recorded.dataset), _method(cell))
+    return (*named, *(cell.labels.get(name, "") for name in other))
+
+
+def _is_family(plan: Plan, cells: Collection[PlannedCell]) -> bool:
+    networks = {_network(_cell(plan, cell)) for cell in cells}
+    densities = {cell.density for cell in cells}
+    return len(networks) >= _FEWEST_NETWORKS and len(densities) >= _FEWEST_DENSITIES
+
+
+def _title(fields: Sequence[str]) -> str:
+    architecture, dataset, method, *rest = fields
+    return ", ".join([f"{architecture} on {dataset}", method, *filter(None, rest)])
 
 
 @uncollected()
@@ -95,6 +152,36 @@ def measured_points(
         whole_of(example.dataset),
         [f"{count:,} left out: {why}" for count, why in said if count],
     )
+
+
+def examples_of_plan(plan: Plan, whole: Callable[[str], float]) -> Callable[[str, str], float]:
+    """Return what says of a data set's spelling and a split how many training examples there are.
+
+    What the plan has for its checks is taken; else a part that is a number of examples says it itself; else
+    `whole` is asked for the number of examples of the data set, by its spelling.
+    """
+    known = dict(_examples_in(plan))
+
+    def examples(dataset: str, split: str) -> float:
+        part = examples_of(dataset)
+        if (dataset, split) in known:
+            return known[dataset, split]
+        if isinstance(part, int):
+            return float(training_examples(part, split))
+        train = int(whole(whole_of(dataset)))
+        part = train if part is None else int(number_of_examples(part, train, dataset))
+        return float(training_examples(part, split))
+
+    return examples
+
+
+def _examples_in(plan: Plan) -> Iterator[tuple[tuple[str, str], float]]:
+    scales = scales_of(plan.suite)
+    for cell in plan.cells if scales else ():
+        labels = tuple(cell.labels.get(name, "") for name in FAMILY)
+        if labels in scales:
+            recorded = _cell(plan, cell)
+            yield (recorded.dataset, recorded.split), float(scales[labels][1]["examples"])
 
 
 _FIELDS = ("density", "error", "depth", "width", "seed", "parameters", "prunable", "nonzero")

@@ -63,7 +63,8 @@ def plan_cells(
     Raises: DataError.
     """
     planned: list[PlannedCell] = []
-    chained: list[Cell] = []
+    chained: dict[tuple[Any, ...], Cell] = {}
+    """One cell of each chain of levels."""
     for cell in cells:
         try:
             planned.append(_plan(builder, cell))
@@ -71,8 +72,9 @@ def plan_cells(
             refuse(cell, error)
         else:
             if cell.form.schedule.trains_between:
-                chained.append(cell)
-    for cell in chained:
+                objects = id(cell.architecture), id(cell.recipe), id(cell.form)
+                chained.setdefault((*objects, cell.dataset, cell.split, cell.seed), cell)
+    for cell in chained.values():
         _record_passed(builder, cell)
     return planned
 

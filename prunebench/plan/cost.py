@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -22,19 +23,47 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
     two seconds of every start; `to_empty` costs a part of that.) A network that cannot be run so is built by
     `build` and really run.
     """
+    with _one_thread():
+        return _counted_macs(meta, build, shape)
+
+
+def _counted_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[int, int, int]) -> int:
     import torch
 
+    changed: list[Any] = []
     try:
         module = cast(Any, meta)._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
-        for layer in _counted(module):
-            layer.forward = _shape_alone(layer)
-        for layer in _normalizing(module):
-            layer.forward = _as_it_is(layer)
+        for layer, forward in _forwards(module):
+            layer.forward = forward
+            changed.append(layer)
         return _run(module, shape)
     except Exception:  # its forward pass wants weights or buffers that mean something
         with torch.random.fork_rng(devices=[]):
             module = build()
         return _run(module, shape)
+    finally:
+        for layer in changed:  # which holds itself by it: nothing would go without looking for garbage
+            del layer.forward
+
+
+def _forwards(module: nn.Module) -> list[tuple[Any, Callable[..., torch.Tensor]]]:
+    """Return which layers get another forward pass, and which."""
+    counted = [(layer, _shape_alone(layer)) for layer in _counted(module)]
+    return counted + [(layer, _as_it_is(layer)) for layer in _normalizing(module)]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch work on one thread: there is next to nothing to compute, and threads that wait for the next
+    piece of it spin, which costs many times what they do."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _counted(module: nn.Module) -> list[nn.Module]:

@@ -59,7 +59,7 @@ class MethodPlanning:
 
     def at(self, density: str) -> MethodPlanning:
         """Return what plans the same method at another density."""
-        return replace(self, density=density)
+        return MethodPlanning(self.builder, self.setting, self.form, self.recipe, self.seed, density)
 
     def once(self, make: Callable[[], T]) -> T:
         """Return what `make` returned the first time for this method, setting and seed, at any density."""

@@ -117,7 +117,20 @@ def _kind_of_shape(kinds: tuple[Any, ...], names: frozenset[str]) -> type:
 def _plain(value: Any) -> Any:
     if isinstance(value, Plain):
         return value.plain()
-    return _dumped(value) if isinstance(value, BaseModel) else value
+    return _dumped_once(value) if isinstance(value, BaseModel) else value
+
+
+_seen: dict[int, tuple[BaseModel, dict[str, Any]]] = {}
+"""Plain forms of the very objects that were asked last, which are kept alive: to compare them is slow."""
+
+
+def _dumped_once(value: BaseModel) -> dict[str, Any]:
+    known = _seen.get(id(value))
+    if known is None:
+        if len(_seen) >= 4096:
+            _seen.clear()
+        known = _seen[id(value)] = (value, _dumped(value))
+    return known[1]
 
 
 @lru_cache(maxsize=4096)

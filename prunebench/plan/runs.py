@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from prunebench.canonical import digest
@@ -21,6 +22,7 @@ def dense_state(builder: Builder, setting: Setting, recipe: Recipe, seed: int, s
     """Add the job that trains the unpruned network to a step, and return the state's key."""
 
     def make() -> str:
+        recipe.check_shares(setting.data.examples)
         origin = _drawn(builder, recipe, "init")
         return _train(builder, setting, recipe, seed, step, origin=origin, inputs=())
 
@@ -59,6 +61,48 @@ def pruned_state(
 
     Raises: UsageError where the clock leaves nothing to train.
     """
+    begins = builder.once(
+        "begins", (setting, form, recipe), (), lambda: _begins(builder, setting, form, recipe)
+    )
+    if begins.step is None:
+        origin: FromInit | FromState = _drawn(builder, begins.source, "fresh")
+        inputs: tuple[str, ...] = ()
+    else:
+        state = scored if form.train_from == "scored" else None
+        state = state or dense_state(builder, setting, begins.source, seed, begins.step)
+        origin, inputs = FromState(state=state), (state,)
+    return _train(
+        builder,
+        setting,
+        recipe,
+        seed,
+        begins.total if goes_on_at is None else goes_on_at,
+        origin=origin,
+        inputs=(*inputs, mask) if mask else inputs,
+        mask=mask,
+        policy=policy,
+        start=begins.clock,
+        carry=begins.clock > 0 and begins.step == begins.clock,
+        extra=extra,
+        goes_on=goes_on_at is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Begins:
+    """Where the training of pruned networks begins: the same for all densities and seeds.
+
+    step: of the training under `source` at which their weights were so; None where they are drawn anew
+    clock: the step of the schedule at which they begin, of so many in `total`
+    """
+
+    source: Recipe
+    step: int | None
+    clock: int
+    total: int
+
+
+def _begins(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> _Begins:
     examples = setting.data.examples
     total = recipe.total_steps(examples)
     clock = recipe.step_of(form.clock, examples)
@@ -67,32 +111,12 @@ def pruned_state(
     source = recipe
     if form.train_from == "scored" or of_find(form.train_from):
         source = find_recipe(builder, form, recipe)
-    if "reinit" in form.alter:
-        origin: FromInit | FromState = _drawn(builder, source, "fresh")
-        inputs: tuple[str, ...] = ()
-        carry = False
-    else:
+    step = None
+    if "reinit" not in form.alter:
         point = form.score_at if form.train_from == "scored" else form.train_from
         step = source.step_of(point, examples)
-        state = scored if form.train_from == "scored" else None
-        state = state or dense_state(builder, setting, source, seed, step)
-        origin, inputs = FromState(state=state), (state,)
-        carry = clock > 0 and step == clock
-    return _train(
-        builder,
-        setting,
-        recipe,
-        seed,
-        total if goes_on_at is None else goes_on_at,
-        origin=origin,
-        inputs=(*inputs, mask) if mask else inputs,
-        mask=mask,
-        policy=policy,
-        start=clock,
-        carry=carry,
-        extra=extra,
-        goes_on=goes_on_at is not None,
-    )
+    recipe.check_shares(examples)
+    return _Begins(source, step, clock, total)
 
 
 def find_recipe(builder: Builder, form: Form, recipe: Recipe) -> Recipe:
@@ -127,7 +151,6 @@ def _train(
     goes_on: bool = False,
 ) -> str:
     """Add the job "train this run to this step"; the run's key holds all that decides its bits."""
-    recipe.check_shares(setting.data.examples)
     run = Run(
         architecture=setting.architecture,
         origin=origin,
@@ -143,9 +166,15 @@ def _train(
     key = state_key(run_key, step)
     if key not in builder.jobs:
         cost = float(setting.network.macs) * _passes(builder, setting, recipe, start, step) + extra
-        params = TrainParams(run=run, run_key=run_key, step=step, recompute=recipe.recompute or None)
+        params = TrainParams(
+            run=run,
+            run_key=run_key,
+            step=step,
+            recompute=recipe.recompute or None,
+            goes_on=goes_on or None,
+        )
         builder.add_under(key, params, inputs, cost=cost)
-    if goes_on:
+    elif goes_on:
         builder.goes_on(key)
     return key
 

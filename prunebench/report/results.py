@@ -6,10 +6,10 @@ docs/results.md describes every table and column.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -18,7 +18,11 @@ from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
 from prunebench.errors import UsageError, nearest
+from prunebench.report.chosen import Chosen
 from prunebench.report.standings import LONG, Board, Standing, board, settled
+
+if TYPE_CHECKING:
+    from prunebench.scaling.study import FamilyPoints
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 
@@ -100,6 +104,7 @@ class Results:
         quantities: Mapping[str, Any] | Callable[[str], Any] | None = None,
         courses: Table = None,
         trust: Mapping[tuple[str, ...], str] | None = None,
+        laws: Callable[[], Sequence[FamilyPoints]] | None = None,
     ) -> None:
         """Make results of plain tables.
 
@@ -114,13 +119,23 @@ class Results:
                 makes this table.
             trust: of a published leaderboard, rows that were run again: "rerun" or "differs" by setting,
                 method, ablations and density. All others are "claimed". None: one's own results.
+            laws: makes the points of each family of networks, to which scaling laws are fitted.
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
         self.cells = table([]) if cells is None else cells
-        self._measures, self._courses = measures, courses
+        self._measures, self._courses, self._laws = measures, courses, laws
         self.costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
         self.trust = trust
+        self._chosen: Chosen | None = None
+
+    def choose(self, cells: Iterable[tuple[Mapping[str, str], str]]) -> None:
+        """Show the rows of these cells alone from here on, which are told by their labels and density.
+
+        What a row says stays: its seeds, differences, ranges and places are those of all cells. Call it
+        before a table is asked for.
+        """
+        self._chosen = Chosen.of(cells)
 
     @cached_property
     def measures(self) -> pd.DataFrame:
@@ -131,6 +146,11 @@ class Results:
     def courses(self) -> pd.DataFrame:
         """A row a cell and step of its training: the share of weights that are there."""
         return courses_of([]) if self._courses is None else _made(self._courses)
+
+    @cached_property
+    def laws(self) -> Sequence[FamilyPoints]:
+        """The points of each family of networks and method that a scaling law is fitted to."""
+        return () if self._laws is None else self._laws()
 
     @property
     def name(self) -> str:
@@ -147,10 +167,10 @@ class Results:
         """The standings, with what they were computed from."""
         return board(self.cells, self.suite)
 
-    @property
+    @cached_property
     def standings(self) -> list[Standing]:
-        """Each setting's labels, ranges, rows and remarks, in the suite's order."""
-        return self.board.standings
+        """Each setting's labels, ranges, rows and remarks, in the suite's order; those that were chosen."""
+        return self.board.standings if self._chosen is None else self._chosen.standings(self.board.standings)
 
     @cached_property
     def settings(self) -> pd.DataFrame:
@@ -177,7 +197,8 @@ class Results:
 
         Empty where a suite has fewer than three settings (`analysis.across`).
         """
-        return self.across_settings((self.baselines.after_training, ""))
+        every = self.across_settings((self.baselines.after_training, ""))
+        return every if self._chosen is None else self._chosen.methods(every)
 
     def across_settings(self, baseline: tuple[str, str]) -> pd.DataFrame:
         """Return what every method is across settings beside a baseline: a method with its ablations."""

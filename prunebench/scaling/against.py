@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from prunebench.errors import FitError
-from prunebench.scaling.fit import fit
+from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
 from prunebench.scaling.points import Points
 
-__all__ = ["Against", "pruning_against_unpruned"]
+__all__ = ["Against", "LowerFits", "lower_fits", "pruning_against_unpruned"]
 
 WHOLE, LOWER, PINNED = "rosenfeld-network", "rosenfeld-lower", "unpruned-pinned"
 _FAR = 3.0
@@ -34,28 +35,52 @@ class Against:
     unpruned_sigma: float
 
 
-def pruning_against_unpruned(points: Points, forms: Mapping[str, Form], *, starts: int = 10) -> list[Against]:
-    """Return how Eqs. 8 and 6 of Rosenfeld et al. 2021 fit each network (Fig. 19, left).
+@dataclass(frozen=True)
+class LowerFits:
+    """Eqs. 8 and 6 fitted to one network's densities above its plateau."""
+
+    network: int
+    above: Points
+    """The points that both are fitted to."""
+    pruning: Fit
+    """Eq. 8."""
+    unpruned: Fit
+    """Eq. 6."""
+
+
+def lower_fits(points: Points, forms: Mapping[str, Form], *, starts: int = 10) -> Iterator[LowerFits]:
+    """Yield of each network Eqs. 8 and 6 fitted to its densities above the plateau.
 
     Both have two coefficients and no plateau. So they are fitted to the densities that lie three times above
     the p of Eq. 1, which is fitted to the whole curve first. Networks with fewer than four such points, or to
     which Eq. 1 cannot be fitted, are left out.
+    """
+    for network in np.unique(points.network):
+        own = points.rows(points.network == network)
+        with suppress(FitError):
+            p = fit(forms[WHOLE], own, starts=starts).parameters["p"]
+            above = own.rows(own.density > _FAR * p)
+            if len(above) >= _FEW:
+                pruning, unpruned = (fit(forms[name], above, starts=starts) for name in (LOWER, PINNED))
+                yield LowerFits(int(network), above, pruning, unpruned)
+
+
+def pruning_against_unpruned(points: Points, forms: Mapping[str, Form], *, starts: int = 10) -> list[Against]:
+    """Return how Eqs. 8 and 6 of Rosenfeld et al. 2021 fit each network (Fig. 19, left): see `lower_fits`.
 
     Raises: FitError where no network is left.
     """
-    rows = []
-    for network in np.unique(points.network):
-        own = points.rows(points.network == network)
-        try:
-            p = fit(forms[WHOLE], own, starts=starts).parameters["p"]
-            above = own.rows(own.density > _FAR * p)
-            if len(above) < _FEW:
-                continue
-            pruning, unpruned = (fit(forms[name], above, starts=starts) for name in (LOWER, PINNED))
-        except FitError:
-            continue
-        quality = (pruning.mu, pruning.sigma, unpruned.mu, unpruned.sigma)
-        rows.append(Against(int(network), len(above), *quality))
+    rows = [
+        Against(
+            one.network,
+            len(one.above),
+            one.pruning.mu,
+            one.pruning.sigma,
+            one.unpruned.mu,
+            one.unpruned.sigma,
+        )
+        for one in lower_fits(points, forms, starts=starts)
+    ]
     if not rows:
         raise FitError("no network has four densities above its plateau, and a curve that Eq. 1 fits")
     return rows

@@ -13,7 +13,7 @@ from prunebench.store.records import Fits, Record, parse_record, spelled
 from prunebench.store.runs import RunStart
 from prunebench.store.store import Store
 from prunebench.store.times import JobTime, TimesReader
-from prunebench.store.trial import trial_store
+from prunebench.store.trial import Trial, trial_store, trials
 
 __all__ = [
     "Artifact",
@@ -28,6 +28,7 @@ __all__ = [
     "SetAside",
     "Store",
     "TimesReader",
+    "Trial",
     "Unwritable",
     "check_bounds",
     "host_name",
@@ -41,5 +42,6 @@ __all__ = [
     "spelled_time",
     "time_of",
     "trial_store",
+    "trials",
     "writing",
 ]

@@ -19,6 +19,7 @@ from prunebench.store._bounds import parse_json
 from prunebench.store._commit import commit, listing
 from prunebench.store._errors import Flaw
 from prunebench.store._folder import Folder, check_label, now_text
+from prunebench.store._process import host_name
 from prunebench.store.attempts import Attempts
 
 __all__ = ["RunStart", "Runs"]
@@ -43,6 +44,8 @@ class RunStart(BaseModel):
     """The cells that it is to make, by their ids; None: all of the plan."""
     failures: dict[_Name, tuple[_Name, ...]] = {}
     """For each key that had failures then, the names of their files."""
+    host: _Name = ""
+    """On which host it began."""
 
 
 class Runs:
@@ -70,6 +73,7 @@ class Runs:
             plan=plan,
             cells=None if cells is None else tuple(cells),
             failures={key: tuple(self._attempts.names(key)) for key in failed},
+            host=host_name(),
         )
         content = orjson.dumps(start.model_dump())
         while True:

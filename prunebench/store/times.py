@@ -54,7 +54,9 @@ class JobTime(BaseModel):
     at: _Text
     """When it ended, as `now_text` spells it."""
     worker: _Text = ""
-    """What its worker is called."""
+    """What its worker is called, where it was one of several."""
+    place: _Text = ""
+    """What that computed on: cpu, gpu 3."""
     process: _Text = ""
     """Whose file it stands in: host, process number and start. The file says so, not the line."""
 

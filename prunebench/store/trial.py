@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
-from prunebench.store._commit import commit, folders_for_a_moment, temporary
+from prunebench.store._commit import Leftover, commit, folders_for_a_moment, listing, temporary
+from prunebench.store._folder import spelled_time
 from prunebench.store._format import FORMAT
 from prunebench.store.store import Store
 
-__all__ = ["trial_store"]
+__all__ = ["Trial", "trial_store", "trials"]
+
+LONGEST = 600.0
+"""Seconds for which a trial of another host, of which nobody here can tell whether it lives, is believed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run that is about to begin: its workers try whether they can work."""
+
+    plans: frozenset[str]
+    """The names of the plans that can be read there."""
+    host: str
+    time: str
+    """When it began to, as `now_text` spells it."""
 
 
 @contextmanager
@@ -33,3 +52,23 @@ def trial_store(root: Path | str) -> Iterator[Store]:
             yield Store(folder, write=True)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def trials(root: Path | str) -> list[Trial]:
+    """Return the trials that go on in a store, or in a folder that is to be one, the newest last.
+
+    What one that died has left is none.
+    """
+    going_on = []
+    for name in listing(Path(root), strict=False):
+        named = Leftover.parse(name)
+        if named is None or named.name != "trial" or named.owner.dead():
+            continue
+        with contextlib.suppress(OSError):  # over meanwhile
+            begun = (Path(root) / name / "store.json").stat().st_mtime
+            if named.owner.here or abs(time.time() - begun) < LONGEST:
+                plans = listing(Path(root) / name / "plans", strict=False)
+                names = frozenset(plan.removesuffix(".json") for plan in plans if plan.endswith(".json"))
+                at = spelled_time(datetime.fromtimestamp(begun, UTC))
+                going_on.append(Trial(names, named.owner.host, at))
+    return sorted(going_on, key=lambda trial: trial.time)

@@ -21,7 +21,7 @@ from prunebench.trust.reruns import Row, Verified, asked_of, judge, results_in, 
 from prunebench.trust.submission import ENDING, read_submission
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
 
 __all__ = ["Claim", "Rerun", "claim_of", "rerun"]
 

@@ -112,7 +112,8 @@ def test_restoring_what_is_not_there_is_a_mistake(ran: Place) -> None:
 
 def test_nothing_is_moved_while_somebody_works_on_it(ran: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A living claim on one of the jobs, whoever holds it."""
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
 
     request = Request(
         ran.suite, str(ran.store), "data", plugins=(str(ran.folder / "mine.py"),), third_party=False

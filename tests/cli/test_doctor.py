@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 
 from prunebench.cli._doctor import Finding, extras, gpus, kit, machine, plugins, stores
-from prunebench.engine.session import Request
+from prunebench.engine.request import Request
 from prunebench.host import Host
 from prunebench.store import Store
 

@@ -38,7 +38,7 @@ def test_with_yes_it_removes_that_and_no_result(littered: Place) -> None:
     assert value["removed"] == value["total"] == {"files": 1, "bytes": 2500}
     assert sorted((littered.store / "records").rglob("*.json")) == records
     assert (littered.store / "set-aside" / "x.json").exists()
-    assert "could be removed: nothing" in littered.call("gc").stdout
+    assert "there is nothing to remove without the options that are named above" in littered.call("gc").stdout
     assert "removed: 1 file, 1 byte" in littered.call("gc", "--set-aside", "--yes").stdout
     assert not (littered.store / "set-aside" / "x.json").exists()
     assert "8 of 8 cells done" in littered.call("status", littered.suite).stdout

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from click.testing import Result
 
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.store import Store
 
 from .conftest import Place, make_place

@@ -215,7 +215,30 @@ def test_status_of_what_was_never_run(place: Any) -> None:
     found = place.json("status", place.suite, *place.plugin)
     assert found["frozen"] is False
     assert found["total"] == {"cells": 8, "done": 0, "diverged": 0, "failed": 0, "missing": 8}
+    assert found["run"] is None
     assert "nothing has been run" in place.call("status", place.suite, *place.plugin).stdout
+    assert place.files() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--device", "cuda:9"], "--device: cuda:9 was asked for"),
+        (["--engine", "slurmm"], "--engine: no engine 'slurmm'"),
+        (["-n", "2", "--workers-per-gpu", "0"], "--workers-per-gpu"),
+        (["--workers-per-gpu", "2", "--device", "cpu"], "--workers-per-gpu 2: no GPU is used"),
+        (["--partition", "gpu"], "--partition belongs to --engine slurm"),
+        (["--memory-limit", "much"], "--memory-limit"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_where_nothing_is_to_do_too(
+    done: tuple[Any, Result], args: list[str], said: str
+) -> None:
+    place, _ = done
+    before = place.files()
+    result = place.call("run", place.suite, *place.plugin, *args, code=2)
+    assert said in result.stderr
+    assert "nothing to do" not in result.output
     assert place.files() == before
 
 

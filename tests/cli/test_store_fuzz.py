@@ -22,8 +22,9 @@ import pytest
 import torch
 from little_suites import little_suite
 
+from prunebench.engine.request import Request
 from prunebench.engine.selection import write_last_failed
-from prunebench.engine.session import Request, Session
+from prunebench.engine.session import Session
 from prunebench.store import Store
 
 from .conftest import Place, make_place

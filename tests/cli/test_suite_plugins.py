@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from tests.cli.conftest import PLUGIN, TINY, Place
 
 NAMED = TINY.replace('version = "3"', 'version = "3"\nplugins = ["lib/mine.py"]').replace('"tiny"', '"named"')

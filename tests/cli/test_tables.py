@@ -47,3 +47,32 @@ def test_one_table_alone(measured: Any) -> None:
 def test_what_does_not_go_together_is_told(measured: Any, arguments: list[str], said: str) -> None:
     """With what is allowed, and exit code 2."""
     assert said in measured.call("leaderboard", "measured.toml", *arguments, code=2).stderr
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_cells_are_chosen_as_everywhere_and_their_rows_say_what_they_say_in_the_whole(measured: Any) -> None:
+    """By method and by density; of a seed alone the rows stand, which are of all seeds."""
+
+    def board(*chosen: str) -> list[dict[str, str]]:
+        return rows_of(measured.call("leaderboard", "measured.toml", "--format", "csv", *chosen).stdout)
+
+    whole, few = board(), board("-k", "random and not shuffle")
+    assert few == [row for row in whole if (row["method"], row["ablations"]) == ("random", "")]
+    assert {row["at"] for row in few} == {"sparsity", "range"}
+    assert board("-k", "s1 and random and not shuffle") == few
+    dense = board("-k", "none")
+    assert dense == [row for row in whole if row["method"] == "none" and row["at"] == "sparsity"]
+    text = measured.call("leaderboard", "measured.toml", "-k", "random").stdout
+    assert "| random" in text
+    assert "magnitude-after-training |" not in text
+    assert "| none" not in text
+
+
+def test_what_matches_no_cell_is_told(measured: Any) -> None:
+    said = measured.call("leaderboard", "measured.toml", "-k", "nothing", code=2).stderr
+    assert "-k 'nothing' matches none of" in said
+    said = measured.call("leaderboard", "--from", "measured.toml", "-k", "random", code=2).stderr
+    assert "-k goes with SUITE" in said

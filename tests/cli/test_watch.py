@@ -15,7 +15,7 @@ from click.testing import Result
 
 from prunebench.cli import _watch
 from prunebench.cli._suite_plan import suite_plan
-from prunebench.store import Store
+from prunebench.store import Store, host_name
 
 from .conftest import Place
 from .test_light import CALL
@@ -25,7 +25,7 @@ HOLDER = """
 import sys
 from prunebench.store import Store
 with Store.open(sys.argv[1]).claim(sys.argv[2]) as claim:
-    claim.tell({"worker": "gw3", "place": "gpu 1", "device": "cpu", "seconds": 65.0, "step": 7, "to_step": 23})
+    claim.tell({"worker": "worker 3", "place": "gpu 1", "device": "cpu", "seconds": 65.0, "step": 7, "to_step": 23})
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -81,7 +81,8 @@ def test_what_another_process_works_on_is_shown_until_all_is_done(
     assert (first["total"]["done"], first["total"]["left"], first["workers"]) == (7, 1, 1)
     (running,) = first["running"]
     assert running["what"] == "train tiny-net unpruned s0"
-    assert (running["worker"], running["place"], running["pid"]) == ("gw3", "gpu 1", holder.pid)
+    assert (running["worker"], running["place"], running["pid"]) == ("worker 3", "gpu 1", holder.pid)
+    assert running["name"] == f"{host_name().rpartition('-')[0]}:gpu 1/worker 3"
     assert (running["step"], running["to_step"]) == (7, 23)
     assert 65 <= running["seconds"] < 90
     assert first["ends_in"]["high"] > first["ends_in"]["low"] >= 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +41,8 @@ def planned(place: Any) -> Any:
     suite = Path(place.suite)
     text = suite.read_text().replace('"random", "own", "magnitude-after-training"', '"dying", "random"')
     suite.write_text(text.replace("tiny-net", "digits-mlp").replace("seeds = 2", "seeds = 1"))
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.store import Store
 
     plugins = (str(place.folder / "dying.py"),)
@@ -121,8 +123,10 @@ def test_it_prints_a_line_a_cell_and_counts(planned: Any) -> None:
     assert second.stdout.splitlines()[0].endswith(": 1 cell, 0 done, 1 to do")
     assert len(second.stdout.splitlines()) == 2
     third = place.call("work", str(path))
-    cells = [line for line in third.stdout.splitlines() if line.startswith("main::")]
-    assert [line.split()[0] for line in cells] == ["main::digits-mlp-digits-dying-d0.5-s0"]
+    dense = r"\[1/3\] main::digits-mlp-digits-none-d1-s0 +\d+\.\d\d %  \d+\.\d s"
+    assert re.search(f"^{dense}$", first.stdout, re.MULTILINE)
+    pruned = r"\[1/1\] main::digits-mlp-digits-dying-d0.5-s0 +\d+\.\d\d %  \d+\.\d s"
+    assert [bool(re.fullmatch(pruned, line)) for line in third.stdout.splitlines() if "::" in line] == [True]
     assert "1 cell made here, 2 done before; 4 jobs in" in third.stdout
 
 

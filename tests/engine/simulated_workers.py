@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.work import Work
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.plan import Plan
 
 __all__ = ["Simulation"]
@@ -21,7 +21,7 @@ STALE = 60.0
 class _Worker:
     """One worker: what it believes to be left, and the cell that it was handed."""
 
-    work: Work
+    work: JobsLeft
     speed: float
     own: tuple[str, ...] = ()
     held: set[str] = field(default_factory=set)
@@ -71,7 +71,9 @@ class Simulation:
         """Return a worker that has just looked at the store."""
         targets = [target for cell in self.cells for target in cell]
         seconds = self.seconds.__getitem__
-        return _Worker(Work(self.plan, targets, self._done.__contains__, set(self._failed), seconds), speed)
+        return _Worker(
+            JobsLeft(self.plan, targets, self._done.__contains__, set(self._failed), seconds), speed
+        )
 
     def _begin(self, worker: _Worker, handed: Iterator[tuple[str, ...]]) -> bool:
         """Let a worker that is free begin a job; return whether there was one."""

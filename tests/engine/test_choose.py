@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunebench.engine.choose import Wait, choose
-from prunebench.engine.work import Work
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.plan import Job, Plan
 from prunebench.plan.params import ShuffleParams
 
@@ -35,11 +35,11 @@ def plan_of(graph: Graph) -> Plan:
 
 def work_of(
     graph: Graph, wanted: Iterable[str], have: Iterable[str] = (), failed: Iterable[str] = ()
-) -> Work:
-    return Work(plan_of(graph), wanted, set(have).__contains__, set(failed))
+) -> JobsLeft:
+    return JobsLeft(plan_of(graph), wanted, set(have).__contains__, set(failed))
 
 
-def told(work: Work, claimed: Collection[str] = (), own: Collection[str] = ()) -> str | None:
+def told(work: JobsLeft, claimed: Collection[str] = (), own: Collection[str] = ()) -> str | None:
     """Return a decision in a word: a job's key, "wait KEY", or None where nothing is left."""
     choice = choose(work, claimed, own)
     if isinstance(choice, Wait):
@@ -135,7 +135,7 @@ def test_small_is_what_takes_a_fiftieth_of_the_time_together(
     seconds: Mapping[str, float], small: float
 ) -> None:
     plan = plan_of(dict.fromkeys(seconds, ()))
-    assert Work(plan, seconds, set[str]().__contains__, (), seconds.__getitem__).small == small
+    assert JobsLeft(plan, seconds, set[str]().__contains__, (), seconds.__getitem__).small == small
 
 
 # -- random graphs against brute force -----------------------------------------------------------------------
@@ -242,7 +242,7 @@ def test_a_decision_looks_at_the_jobs_around_it_not_at_all() -> None:
 
     plan = plan_of(graph)
     plan.jobs = Counted(plan.jobs)
-    work = Work(plan, sorted(graph), set[str]().__contains__)
+    work = JobsLeft(plan, sorted(graph), set[str]().__contains__)
     while (job := choose(work)) is not None:
         assert isinstance(job, Job)
         work.made(job.key)

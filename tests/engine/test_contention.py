@@ -10,7 +10,7 @@ import pytest
 
 from prunebench.engine import worker as module
 from prunebench.engine.failures import JobFailed
-from prunebench.engine.work import Work
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.jobs.run import run_job
 
 HOT = "epochs = 8, lr = 14.0, drops = [], momentum = 0.0, warmup = 6, weight_decay = 0.2, evaluate = 1"
@@ -114,7 +114,7 @@ def test_cells_that_one_failure_blocks_are_told_without_another_look_at_the_plan
     engine = project.engine(project.suite(["snip"], sparsities=[0.5, 0.8, 0.9]))
     engine.selected = engine.plan.cells
     looks = []
-    monkeypatch.setattr(module, "Work", lambda *args: looks.append(1) or Work(*args))
+    monkeypatch.setattr(module, "JobsLeft", lambda *args: looks.append(1) or JobsLeft(*args))
 
     def fails(job: Any, context: Any) -> None:
         if job.kind == "score":

@@ -176,7 +176,8 @@ def test_whoever_helps_a_run_that_keeps_states_keeps_them(project: Any) -> None:
 
 KILLED = """
 import sys
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.store import Store
 
 request = Request(suite=sys.argv[1], store=sys.argv[2], data=sys.argv[3], third_party=False)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.inventory.estimate import assumed_seconds
 from prunebench.plan import Job, Plan
 from prunebench.plan.params import ShuffleParams

@@ -32,6 +32,7 @@ class Injected:
     wanted: dict[str, str]
     """The digest of each record's result, by its key."""
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    store_name: str = "store"
 
     @property
     def folder(self) -> Path:
@@ -39,7 +40,7 @@ class Injected:
 
     @property
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "prunebench", "run", self.suite.name, "--store", "store"]
+        return [sys.executable, "-m", "prunebench", "run", self.suite.name, "--store", self.store_name]
 
     def _variables(self, said: dict[str, Any] | None) -> dict[str, str]:
         (self.folder / "turns").mkdir(exist_ok=True)
@@ -88,14 +89,28 @@ class Injected:
         """Return the places where somebody was killed."""
         return [" ".join(words[1:-1]) for words in self.notes("killed")]
 
-    def check(self, stores: Sequence[str] = ("store",)) -> None:
-        """Make sure of what holds after every fault: the same bits, nothing made twice, nobody left behind."""
-        for name in stores:
+    def is_complete(self) -> bool:
+        """True if all records are there."""
+        return (self.folder / self.store_name / "store.json").exists() and (
+            self.wanted.keys() <= self.project.store(self.store_name).record_keys()
+        )
+
+    def begin_anew(self) -> None:
+        """Let what is run from here on be run in a new store."""
+        self.store_name += "-again"
+        (self.folder / "notes").unlink()
+
+    def check(self, stores: Sequence[str] = (), *, swept: bool = True) -> None:
+        """Make sure of what holds after every fault: the same bits, nothing made twice, nobody left behind.
+
+        Nor is anything left of the dead in the store, where a run has worked on it since (`swept`).
+        """
+        for name in stores or (self.store_name,):
             store = self.project.store(name)
             assert {key: store.read_record(key).digest for key in self.wanted} == self.wanted
             assert not store.damaged
-            assert not list((store.root / "claims").glob("*.json"))
-            assert not list(store.root.rglob("*.checkpoint.safetensors"))
+            assert not swept or not list((store.root / "claims").glob("*.json"))
+            assert not swept or not list(store.root.rglob("*.checkpoint.safetensors"))
         self.check_nothing_was_made_again()
         self.check_nobody_is_left()
 
@@ -152,6 +167,25 @@ def injected(project: Any, undisturbed: Any) -> Iterator[Callable[..., Injected]
 
     yield make
     for one in made:
+        clear(one)
+
+
+@pytest.fixture
+def quick(project: Any) -> Iterator[Injected]:
+    """The quick suite, as `make run` runs it, and what an undisturbed run of it came to."""
+    place = Injected(project, Path("quick"), {}, store_name="whole")
+    place.run("-n", "2", "--no-table")
+    store = project.store("whole")
+    place.wanted = {key: store.read_record(key).digest for key in store.record_keys()}
+    assert len(place.wanted) == 102
+    place.begin_anew()
+    yield place
+    clear(place)
+
+
+def clear(*places: Injected) -> None:
+    """End all that was started."""
+    for one in places:
         for process in one.started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -1,12 +1,8 @@
-"""Killed at chosen points and at random ones, whoever it is: the bits are the same, and nothing is made twice."""
+"""Killed at chosen points, whoever it is: the bits are the same, and nothing is made twice."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import time
 from typing import Any
 
 import pytest
@@ -76,36 +72,3 @@ def test_with_two_workers_whoever_is_killed_the_same_command_goes_on(
     place.check()
     if name == "in an epoch":
         assert place.notes("went on from")
-
-
-WHOM = ("worker", "first", "all")
-
-
-def disturb(place: Any, draw: random.Random, whom: str) -> None:
-    """Start a run with two workers and kill somebody at a moment that is drawn."""
-    process = place.start("-n", "2", said={"checkpoints": 0.1})
-    begun = time.monotonic()
-    while not place.notes() and process.poll() is None and time.monotonic() < begun + 60:
-        time.sleep(0.01)
-    time.sleep(draw.uniform(0, 2.5))
-    if whom == "worker":
-        workers = {int(words[-1]) for words in place.notes("began")} & {one.pid for one in place.processes()}
-        for pid in sorted(workers)[:1]:
-            os.kill(pid, signal.SIGKILL)
-        process.communicate(timeout=120)
-    elif process.poll() is None:
-        (os.kill if whom == "first" else os.killpg)(process.pid, signal.SIGKILL)
-        process.communicate(timeout=120)
-    place.check_nobody_is_left()
-    place.check_nothing_was_made_again()
-
-
-@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_again_and_again(injected: Any, times: int) -> None:
-    """A worker, the process that was started, or all, in turn; then one run that is left alone ends it."""
-    place = injected(sparsities=(0.5, 0.9), seeds=1 if times == 3 else 4, epochs=2 if times == 3 else 6)
-    draw = random.Random(times)
-    for turn in range(times):
-        disturb(place, draw, WHOM[turn % len(WHOM)])
-    place.run("-n", "2")
-    place.check()

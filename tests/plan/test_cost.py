@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import resource
+import weakref
 
 import pytest
 import torch
@@ -120,3 +122,40 @@ def test_a_network_whose_forward_pass_wants_real_values_is_really_run():
     before = torch.get_rng_state()
     assert macs(Reads, (1, 2, 2)) == 16
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_costs_are_counted_on_one_thread_and_leave_the_number_of_threads_as_it_was():
+    """Threads that wait for the next piece of next to no work cost many times what they do."""
+    seen = []
+
+    class Looks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x):
+            seen.append(torch.get_num_threads())
+            return self.layer(x)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        macs(Looks, (1, 4, 4))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1]
+
+
+def test_a_network_goes_when_it_has_been_looked_at():
+    """Without looking for garbage, which is not done while cells are planned."""
+    with torch.device("meta"):
+        meta = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    layers = [weakref.ref(layer) for layer in meta]
+    gc.disable()
+    try:
+        forward_macs(meta, lambda: pytest.fail("the network was built again"), (3, 8, 8))
+        del meta
+        assert [layer() for layer in layers] == [None, None]
+    finally:
+        gc.enable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -19,7 +19,11 @@ Tensors = dict[str, Tensor]
 
 @dataclass
 class Task:
-    """Data and hyper-parameters of a run."""
+    """Data and hyper-parameters of a run.
+
+    fused: a step is torch's own fused one, on one thread: its roundings are those of any loop that uses it,
+        while a step in elementary operations is a rounding apart
+    """
 
     images: Tensor
     labels: Tensor
@@ -31,6 +35,7 @@ class Task:
     decay: float = 0.0
     augment: bool = False
     seed: int = 0
+    fused: bool = False
     _orders: dict[int, Tensor] = field(default_factory=dict)
 
     @property
@@ -115,9 +120,8 @@ def train(
         gradients = torch.autograd.grad(loss, list(live.values()))
         run.losses.append(loss.item())
         with torch.no_grad():
-            for (name, w), g in zip(live.items(), gradients, strict=True):
-                run.momentum[name] = task.momentum * run.momentum[name] + g + task.decay * w
-                w = w.detach() - task.lr * run.momentum[name]
+            moved = _fused(task, run, gradients) if task.fused else _moved_by(task, run, gradients)
+            for name, w in moved.items():
                 if run.mask is not None and name in run.mask:
                     w = w * run.mask[name]
                     run.momentum[name] = run.momentum[name] * run.mask[name]
@@ -128,6 +132,35 @@ def train(
                     run.parameters[name] = run.parameters[name] * m
                     run.momentum[name] = run.momentum[name] * m
     return run
+
+
+def _moved_by(task: Task, run: Run, gradients: Sequence[Tensor]) -> Tensors:
+    """The weights after a step; momentum is changed in place."""
+    moved = {}
+    for (name, w), g in zip(run.parameters.items(), gradients, strict=True):
+        run.momentum[name] = task.momentum * run.momentum[name] + g + task.decay * w
+        moved[name] = w.detach() - task.lr * run.momentum[name]
+    return moved
+
+
+def _fused(task: Task, run: Run, gradients: Sequence[Tensor]) -> Tensors:
+    """The same by torch's fused step."""
+    moved = {name: w.detach().clone() for name, w in run.parameters.items()}
+    momentum = {name: tensor.clone() for name, tensor in run.momentum.items()}
+    torch._fused_sgd_(
+        list(moved.values()),
+        list(gradients),
+        [momentum[name] for name in moved],
+        weight_decay=task.decay,
+        momentum=task.momentum,
+        lr=task.lr,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+    )
+    run.momentum.update(momentum)
+    return moved
 
 
 def gradual(

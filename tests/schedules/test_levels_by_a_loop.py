@@ -3,11 +3,15 @@
 Each chain is run through plan, jobs and store, and nothing of it is given to the loop: not a mask, not a weight.
 Masks agree to the bit at every level, weights at the end of every level to 1e-5. On digits a few steps a level, in
 which no rounding grows; on MNIST LeNet-300-100 over six levels.
+
+On MNIST the loop takes torch's own fused step, as runs do, and weights agree to the bit too. With the same step in
+elementary operations they are a rounding apart from the first level on; where scores at the cut lie closer than that
+(a millionth of one another, as by SNIP at level 2) two weights change places, and from there the chains part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,8 @@ from reference.levels import Chain
 from reference.training import Task
 from torch import Tensor
 
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.host.registry import Host
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.store import Store
@@ -97,8 +102,11 @@ def loop(initial: Tensors, task: Task, steps: int, told: Mapping[str, Any], batc
     return Chain(networks.lenet, initial, task, steps, **told)
 
 
-def check(engine: Any, chain: Chain, levels: int) -> None:
-    """Compare masks and weights level by level; what has gone once is never back."""
+def check(engine: Any, chain: Chain, levels: int, *, apart: float = 1e-5) -> None:
+    """Compare masks and weights level by level; what has gone once is never back.
+
+    apart: how far weights may be
+    """
     cells = [cell for cell in engine.plan.cells if cell.labels["method"] == "chain"]
     before = None
     for cell, (mask, weights) in zip(cells, chain.levels(levels), strict=True):
@@ -112,7 +120,7 @@ def check(engine: Any, chain: Chain, levels: int) -> None:
             assert not state.parameters[name][~made[name]].any()
             assert before is None or not (made[name] & ~before[name]).any()
         for name, weight in weights.items():
-            torch.testing.assert_close(state.parameters[name], weight, rtol=0, atol=1e-5)
+            torch.testing.assert_close(state.parameters[name], weight, rtol=0, atol=apart)
         before = made
 
 
@@ -151,20 +159,32 @@ def mnist(root: Path) -> tuple[Task, Tensors, Any]:
     shapes |= {"fc3.weight": (10, 100), "fc3.bias": (10,)}
     chosen = reference_data.scoring_examples(labels, 10, 10, seed=0)
     batch = reference_data.normalised(images[chosen], mean, std), labels[chosen]
-    task = Task(images, labels, mean, std, lr=0.02, batch=128, momentum=0.9)
+    task = Task(images, labels, mean, std, lr=0.02, batch=128, momentum=0.9, fused=True)
     return task, draws.initial(shapes, 0), batch
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As jobs compute: sums of several threads are rounded otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.slow
 @pytest.mark.realdata
-@pytest.mark.parametrize("name", METHODS)
-def test_six_levels_on_mnist_are_those_of_a_plain_loop(data_root: Path, tmp_path: Path, name: str) -> None:
-    """30 steps a training, with momentum: in 60 a rounding of a chain that never goes back moves a few weights."""
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("name", "steps"), [*((name, 30) for name in METHODS), ("half", 60)])
+def test_six_levels_on_mnist_are_those_of_a_plain_loop(
+    data_root: Path, tmp_path: Path, name: str, steps: int
+) -> None:
+    """To the bit, weights too, with momentum."""
     changes, told = METHODS[name]
     task, initial, batch = mnist(data_root)
     setting = (
         'architecture = "lenet-300-100"\ndataset = "mnist"\n'
-        f'recipe = {{name = "pai-lenet", epochs = {30 / 469}, lr = 0.02, momentum = 0.9}}'
+        f'recipe = {{name = "pai-lenet", epochs = {steps / 469}, lr = 0.02, momentum = 0.9}}'
     )
     engine = ours(tmp_path, str(data_root), setting, changes, 6)
-    check(engine, loop(initial, task, 30, told, batch), 6)
+    check(engine, loop(initial, task, steps, told, batch), 6, apart=0.0)

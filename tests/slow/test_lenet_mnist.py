@@ -97,7 +97,8 @@ def suite() -> str:
 @pytest.fixture(scope="module")
 def ours(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The suite, planned; a cell is made when a test asks for it."""
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.store import Store
 
     folder = tmp_path_factory.mktemp("lenet")

@@ -1,15 +1,29 @@
-"""On a real GPU, where there is one: the CPU's masks, the same bits twice, its own device and no other."""
+"""On a real GPU, where there is one: the CPU's masks, the same bits twice, workers that share it, memory that is
+not enough, its own device and no other. What is asked of a GPU is asked of the CPU too, on smaller networks: so the
+questions themselves have been tried where there is none.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import training_together
+from PIL import Image
 from states import same
 from torch import Tensor
+from training_together import CASES, alone
 
 import prunebench
+from prunebench.engine.failures import JobFailed
 from prunebench.host.registry import Host
 from prunebench.process import prepare_process
 from prunebench.pruning import Mask, prunable_weights
@@ -19,68 +33,303 @@ from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that torch sees"),
-]
+pytestmark = pytest.mark.slow
 
 prepare_process()  # cuBLAS asks once, at the first product of matrices
+
+GPUS = torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+NO_GPU = pytest.mark.skipif(GPUS == 0, reason="there is no GPU that torch sees")
+TWO_GPUS = pytest.mark.skipif(GPUS < 2, reason="there are no two GPUs that torch sees")
 
 DISAGREE = 2e-4
 """The share of a mask's weights in which GPU and CPU may differ: scores next to the threshold, by rounding."""
 
+SCORERS = tuple(sorted(Host.load(third_party=False).names("scorers")))
 
-def network(name: str = "resnet20") -> torch.nn.Module:
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=NO_GPU)])
+def device(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def network(name: str = "resnet20", shape: tuple[int, ...] = (3, 32, 32)) -> torch.nn.Module:
     host = Host.load(third_party=False)
     architecture, drawn = host.get("architectures", name), host.get("initializations", "kaiming-normal")
-    built: Any = lambda: architecture.build((3, 32, 32), 10)  # type: ignore[union-attr]  # noqa: E731
+    built: Any = lambda: architecture.build(shape, 10)  # type: ignore[union-attr]  # noqa: E731
     return make_network(built, drawn.draw, 0, "init")  # type: ignore[union-attr]
 
 
-def images(count: int) -> tuple[Tensor, Tensor]:
+def images(count: int, shape: tuple[int, ...] = (3, 32, 32)) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % 10
-    low = torch.randint(156, (10, 3, 32, 32), generator=generator)[labels]
-    noise = torch.randint(100, (count, 3, 32, 32), generator=generator)
+    low = torch.randint(156, (10, *shape), generator=generator)[labels]
+    noise = torch.randint(100, (count, *shape), generator=generator)
     return (low + noise).to(torch.uint8), labels
 
 
-@pytest.mark.parametrize("method", ["magnitude", "random", "snip", "grasp", "synflow", "force"])
+# -- masks -----------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("density", [0.5, 0.05])
-def test_masks_are_the_cpus(method: str, density: float):
-    """But for weights whose scores lie as near to the threshold as rounding reaches."""
-    x, y = images(100)
+@pytest.mark.parametrize("method", SCORERS)
+@pytest.mark.parametrize(("name", "shape"), [("lenet-300-100", (1, 28, 28)), ("resnet20", (3, 32, 32))])
+def test_masks_are_the_cpus(
+    name: str, shape: tuple[int, ...], method: str, density: float, device: str
+) -> None:
+    """Of every scorer, but for weights whose scores lie as near to the threshold as rounding reaches."""
+    if device == "cpu" and name == "resnet20":
+        name, shape = "resnet8", (3, 16, 16)
+    x, y = images(100 if device == "cuda" else 20, shape)
     batch = (x.float() / 128 - 1, y)
-    how: dict[str, Any] = {"density": density, "batch": batch, "input_shape": (3, 32, 32)}
-    here = prunebench.prune(network(), method, **how)
-    there = prunebench.prune(network().cuda(), method, **how)
+    how: dict[str, Any] = {"density": density, "batch": batch, "input_shape": shape}
+    here = prunebench.prune(network(name, shape), method, **how)
+    there = prunebench.prune(network(name, shape).to(device), method, **how)
     assert there.kept == here.kept
-    differing = sum(int((here[name] ^ there[name]).sum()) for name in here)
+    differing = sum(int((here[layer].cpu() ^ there[layer].cpu()).sum()) for layer in here)
     assert differing <= DISAGREE * here.prunable
+    assert differing == 0 or device != "cpu"
+
+
+# -- training --------------------------------------------------------------------------------------------
+
+
+def shape_of_training(device: str) -> tuple[str, int]:
+    """Return a network and the size of its batches: small ones for a CPU."""
+    return ("resnet20", 64) if device == "cuda" else ("resnet8", 16)
 
 
 @pytest.mark.parametrize("augment", [("flip", "shift4"), ("flip", "resized-crop")])
-def test_the_same_training_gives_the_same_bits(augment: tuple[str, ...]):
+def test_the_same_training_gives_the_same_bits(augment: tuple[str, ...], device: str) -> None:
     """Twice from its beginning, and going on from its middle; the masked weights stay zero."""
-    module = network()
+    name, batch = shape_of_training(device)
+    module = network(name)
     weights = prunable_weights(module)
-    mask = Mask({name: torch.arange(w.numel()).view(w.shape) % 5 == 0 for name, w in weights.items()})
-    recipe = Recipe(epochs=2, batch=64, lr=0.1, momentum=0.9, weight_decay=1e-4, augment=augment)
-    data = Data.prepare(images(640), images(200), [0.5] * 3, [0.25] * 3, 10)
+    mask = Mask({n: torch.arange(w.numel()).view(w.shape) % 5 == 0 for n, w in weights.items()})
+    recipe = Recipe(epochs=2, batch=batch, lr=0.1, momentum=0.9, weight_decay=1e-4, augment=augment)
+    data = Data.prepare(images(10 * batch), images(200), [0.5] * 3, [0.25] * 3, 10)
 
     def run(state: State, to_step: int) -> State:
-        return train(network(), state, recipe, data, seed=3, to_step=to_step, device="cuda")
+        return train(network(name), state, recipe, data, seed=3, to_step=to_step, device=device)
 
     first = State.of(module, mask=mask)
     whole, again = run(first, 20), run(first, 20)
     assert same(whole, again)
     assert same(run(run(first, 7), 20), whole)
     assert whole.diverged is None
-    assert all(int((whole.parameters[name][~mask[name]] != 0).sum()) == 0 for name in mask)
+    assert all(int((whole.parameters[layer][~mask[layer]] != 0).sum()) == 0 for layer in mask)
 
 
-@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one GPU")
-def test_nothing_comes_to_lie_on_another_gpu():
+def test_recomputed_activations_give_the_same_bits_in_less_memory(device: str) -> None:
+    """BatchNorm has counted each batch once. The memory is that of a GPU, which torch counts."""
+    name, batch = ("resnet20", 512) if device == "cuda" else ("resnet8", 16)
+    data = Data.prepare(images(2 * batch), images(100), [0.5] * 3, [0.25] * 3, 10)
+    states, peaks = [], []
+    for recompute in (None, True):
+        recipe = Recipe(epochs=1, batch=batch, lr=0.1, momentum=0.9, recompute=recompute)
+        if device == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        start = State.of(network(name))
+        states.append(train(network(name), start, recipe, data, seed=1, to_step=2, device=device))
+        peaks.append(torch.cuda.max_memory_allocated() if device == "cuda" else 2 - len(peaks))
+    assert same(*states)
+    assert peaks[1] < 0.8 * peaks[0]
+
+
+@NO_GPU
+def test_two_processes_on_gpus_train_the_network_that_one_trains(tmp_path: Path) -> None:
+    """On a GPU each; where there is one, on that, by gloo. (On the CPU that is asked in tests/training.)"""
+    script = Path(training_together.__file__)
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(number), str(tmp_path), "cuda"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    told = [process.communicate(timeout=180)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], told
+    trained = [
+        torch.load(tmp_path / f"states-{number}", weights_only=False, map_location="cpu")
+        for number in range(2)
+    ]
+    for name in CASES:
+        both = [states[name][-1] for states in trained]
+        assert all(torch.equal(both[0].parameters[n], both[1].parameters[n]) for n in both[0].parameters), (
+            name
+        )
+        if "stopped" in name or "diverges" in name:
+            continue
+        single = alone(CASES[name], "cuda")[-1]
+        assert close(both[0].parameters, single.parameters), name
+        assert [point["step"] for point in both[0].curve] == [point["step"] for point in single.curve]
+        for layer, kept in (single.mask or {}).items():
+            assert torch.equal(both[0].mask[layer].cpu(), kept.cpu()), name
+    assert same(trained[0]["stopped on the way"][-1], trained[0]["not stopped"][-1])
+    ends = [states[name][-1].diverged for states in trained for name in ("diverges", "diverges now and then")]
+    assert ends == [alone(CASES["diverges"], "cuda")[-1].diverged] * 4
+    assert ends[0] is not None
+
+
+def close(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """True if weights are the same but for rounding, that of another order of sums on a GPU."""
+    return all(torch.allclose(one[n].double(), other[n].double().cpu(), rtol=1e-3, atol=2e-5) for n in other)
+
+
+# -- the harness -----------------------------------------------------------------------------------------
+
+PLUGIN = """
+import os
+
+import torch
+
+import prunebench
+
+
+def greedy(net, batch, rng):
+    \"\"\"Takes memory until there is none: of a GPU really, of a machine at once more than there can be.\"\"\"
+    device = next(iter(net.weights.values())).device
+    held, size = [], 1 << (30 if device.type == "cuda" else 50)
+    while True:
+        held.append(torch.empty(size, dtype=torch.uint8, device=device))
+
+
+def broken(net, batch, rng):
+    \"\"\"Reads where nothing is: on a GPU that ends all that the process can do there.\"\"\"
+    weight = next(iter(net.weights.values())).detach().flatten()
+    index = torch.tensor([weight.numel()], device=weight.device)
+    return {name: w.detach().abs() * weight[index].item() for name, w in net.weights.items()}
+
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("greedy", greedy, needs="batch"), prunebench.Scorer("broken", broken, needs="batch")]
+"""
+
+
+def with_plugin(project: Any, method: str, device: str) -> tuple[Path, str]:
+    """Return a suite of random, of a scorer of the plugin that works on a device, and of SNIP; and the plugin."""
+    plugin = project.folder / "memory.py"
+    plugin.write_text(PLUGIN)
+    bad = {"method": method, "as": "bad", "scorer": {"device": device}}
+    return project.suite(["random", bad, "snip"], name=method), str(plugin)
+
+
+def of_method(engine: Any, method: str) -> Any:
+    return next(cell for cell in engine.plan.cells if cell.labels["method"] == method)
+
+
+def test_memory_that_is_not_enough_fails_one_job_and_is_free_for_the_next(project: Any, device: str) -> None:
+    """Really taken, gibibyte by gibibyte; the error says what helps, and nothing of it stays alive."""
+    path, plugin = with_plugin(project, "greedy", device)
+    engine = project.engine(path, device=device, plugins=(plugin,))
+    engine.make(of_method(engine, "random"))
+    before = torch.cuda.memory_allocated() if device == "cuda" else 0
+    with pytest.raises(JobFailed, match=r"what helps: .*a device with more memory"):
+        engine.make(of_method(engine, "bad"))
+    if device == "cuda":
+        assert torch.cuda.memory_allocated() <= before + (1 << 20)
+        assert torch.cuda.memory_reserved() < 1 << 30, "torch keeps what others on the GPU could have"
+    engine.make(of_method(engine, "snip"))
+    assert engine.store.has_record(of_method(engine, "snip").key)
+
+
+def run(project: Any, path: Path, *more: str, code: int = 0) -> Any:
+    """Run a suite as a user does; return what `--json` says."""
+    command = [sys.executable, "-m", "prunebench", "run", path.name, "--json", *more]
+    done = subprocess.run(
+        command,
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=dict(os.environ),
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_code_that_reads_beyond_a_tensor_fails_its_job_and_the_others_are_made(
+    project: Any, device: str
+) -> None:
+    """On a GPU by a process that takes the place of the one that can use it no more."""
+    path, plugin = with_plugin(project, "broken", device)
+    asked = ["--plugin", plugin, "--no-plugins", "--device", device, "--store", "store"]
+    told = run(project, path, *asked, *(["-n", "1"] if device == "cuda" else []), code=1)
+    assert len(told["made"]) == 3
+    [(cell, error)] = told["failed"].items()
+    assert "-bad-" in cell
+    assert ("CUDA" in error) == (device == "cuda"), error
+
+
+def test_two_workers_of_one_device_make_the_bits_of_one(project: Any, device: str) -> None:
+    """On a GPU they share it: a slot for each, which says so, and `status` where they worked."""
+    path = project.suite(["snip", "magnitude", "ltr"], sparsities=(0.5, 0.9))
+    two = ["-n", "2", *(["--workers-per-gpu", "2"] if device == "cuda" else [])]
+    for store, more in (("one", ["-n", "1"]), ("two", two)):
+        told = run(project, path, "--no-plugins", "--device", device, "--store", store, *more)
+        assert len(told["made"]) == 7
+    one, other = project.store("one"), project.store("two")
+    keys = one.record_keys()
+    assert keys == other.record_keys()
+    assert {key: one.read_record(key).digest for key in keys} == {
+        key: other.read_record(key).digest for key in keys
+    }
+    times = other.times.reader().new()
+    assert {time.device.split()[0] for time in times} == {device}
+    assert {time.place.split()[0] for time in times} == {"gpu" if device == "cuda" else "cpu"}
+    assert {time.worker for time in times} == {"worker 0", "worker 1"}
+
+
+STREAMED = """
+schema = 1
+name = "streamed"
+version = "1"
+
+[[matrix]]
+name = "main"
+architecture = "digits-convnet"
+dataset = {name = "image-folder-stream", path = "leaves", size = 8}
+recipe = {name = "digits", epochs = 2, batch = 16, augment = ["resized-crop", "flip"], last_batch = "drop"}
+methods = [{method = "grasp", as = "grasp-chunks", scorer = {chunk = 5, device = "DEVICE"}}, "gradual-magnitude"]
+sparsities = [0.5]
+seeds = 1
+"""
+
+
+def test_images_from_files_give_the_same_bits_however_many_processes_read_them(
+    project: Any, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through shared and pinned memory; trained, pruned gradually, and scored in chunks on the device."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project.folder / "cache"))
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 24), ("test", 5)):
+        for c, name in enumerate(("beech", "lime")):
+            folder = project.folder / "data" / "leaves" / part / name
+            folder.mkdir(parents=True)
+            for k in range(count):
+                pixels = rng.integers(0, 128, (*rng.integers(9, 20, 2), 3), dtype=np.uint8) + np.uint8(
+                    100 * c
+                )
+                Image.fromarray(pixels).save(folder / f"{k:02}.jpeg")
+    path = project.folder / "streamed.toml"
+    path.write_text(STREAMED.replace("DEVICE", device))
+    results = []
+    for readers in ("0", "2"):
+        monkeypatch.setenv("PRUNEBENCH_LOADERS", readers)
+        results.append(project.results(project.run(path, store=f"store-{readers}", device=device)))
+    assert results[0] == results[1]
+    assert len(results[0]) == 3
+
+
+# -- several GPUs ----------------------------------------------------------------------------------------
+
+
+@TWO_GPUS
+def test_nothing_comes_to_lie_on_another_gpu() -> None:
     """Training on the second, and a scorer that says "cuda" alone."""
     before = torch.cuda.memory_allocated(0)
     recipe = Recipe(epochs=1, batch=64, lr=0.1)
@@ -88,3 +337,32 @@ def test_nothing_comes_to_lie_on_another_gpu():
     train(network(), State.of(network()), recipe, data, seed=0, to_step=2, device="cuda:1")
     assert torch.cuda.memory_allocated(0) == before
     assert torch.cuda.current_device() == 0
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=TWO_GPUS)])
+def test_a_cell_of_two_devices_is_that_of_one_but_for_rounding(project: Any, device: str) -> None:
+    """By `run`, with the slot that it takes: a mask made before training is the same."""
+    results = []
+    for name, more in (("pair", "overrides = {recipe = {devices = 2}}"), ("single", "")):
+        path = project.suite(["snip"], name=name, more=more)
+        gpus = ["--gpus-per-worker", "2", "-n", "1"] if device == "cuda" and more else []
+        told = run(project, path, "--no-plugins", "--device", device, "--store", name, *gpus)
+        assert len(told["made"]) == 2
+        engine = project.engine(path, store=name)
+        results.append(engine.store.read_record(engine.plan.cells[-1].key).result)
+    pair, single = results
+    assert pair["mask"]["layers"] == single["mask"]["layers"]
+    assert abs(pair["test"]["correct"] - single["test"]["correct"]) <= 3
+    assert pair["curve"][-1]["train_loss"] == pytest.approx(single["curve"][-1]["train_loss"], rel=1e-3)
+
+
+@pytest.mark.skipif(GPUS != 1, reason="there is not one GPU")
+def test_more_devices_than_gpus_are_refused_with_what_to_give(project: Any) -> None:
+    path = project.suite(["snip"], more="overrides = {recipe = {devices = 2}}")
+    command = [sys.executable, "-m", "prunebench", "run", path.name, "--no-plugins", "--device", "cuda"]
+    done = subprocess.run(
+        command, cwd=project.folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    assert "devices = 2" in done.stderr
+    assert "--gpus-per-worker 2" in done.stderr

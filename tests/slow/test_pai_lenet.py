@@ -231,7 +231,8 @@ METHODS = [
 @pytest.fixture(scope="module")
 def ours(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The suite pai-lenet's matrix at one density and 200 steps, run whole; its engine."""
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.store import Store
 
     folder = tmp_path_factory.mktemp("pai-lenet")
@@ -329,7 +330,8 @@ def test_whole_runs_of_the_shipped_suite_reach_their_accuracies(
     data_root: Path, whole_store: str, method: str
 ) -> None:
     """A cell of `pai-lenet` run to its end lies within 0.4 points (three standard errors) of what it was."""
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.store import Store
 
     request = Request(suite="pai-lenet", store=whole_store, data=str(data_root), third_party=False)

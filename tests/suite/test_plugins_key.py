@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prunebench.engine.session import Request
+from prunebench.engine.request import Request
 from prunebench.errors import SuiteError
 from prunebench.suite import Suite, shipped_suites
 from prunebench.suite.load import plugin_files

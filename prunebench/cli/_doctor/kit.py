@@ -12,7 +12,7 @@ from prunebench.cli._doctor import Finding
 from prunebench.host.components import KINDS
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.host.registry import Host
 
 __all__ = ["findings"]

@@ -31,7 +31,7 @@ from prunebench.plan.params import TrainParams
 from prunebench.process import how_ended
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.jobs.context import Context
     from prunebench.plan import Job, Plan, PlannedCell
 

@@ -98,7 +98,7 @@ def _train(folder: Path, number: int, device: str) -> None:
 
 def _context(asked: dict[str, Any], device: str) -> tuple[Job, Context]:
     """Return the job and what it works with, as the worker has them. Raises: PluginError, StoreError."""
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.errors import PluginError
     from prunebench.jobs.context import Context
     from prunebench.plan.job import FrozenJob

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from prunebench import stopping
 from prunebench.engine.fronts.report import RunReport
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.summary import summary
-from prunebench.engine.work import Work
 from prunebench.engine.worker import Worker
 from prunebench.inventory.snapshot import listed
 from prunebench.plan import PlannedCell
@@ -66,7 +66,7 @@ class Watch:
             if (lacks := worker.plan.lacks(cell)) is not None:
                 self._tell_failed(cell, lacks)
         self._wanted = [target for cell in self._open.values() for target in cell.targets]
-        self._work = Work(worker.plan, self._wanted, listed(worker.plan, worker.store), self._failed)
+        self._work = JobsLeft(worker.plan, self._wanted, listed(worker.plan, worker.store), self._failed)
         self._jobs = self._remaining()
 
     @property

@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") and config.getoption("--prunebench-request"):
         from prunebench import stopping
         from prunebench.engine.on_pytest.gpus import start_or_leave
-        from prunebench.engine.session import Request
+        from prunebench.engine.request import Request
         from prunebench.process import prepare_process
 
         stack = contextlib.ExitStack()
@@ -136,8 +136,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Collect the suite that `prunebench run` asks for, whatever its path holds, and nothing else."""
     text = session.config.getoption("--prunebench-request")
     if text:
+        from prunebench.engine.request import Request
         from prunebench.engine.selection import node_name
-        from prunebench.engine.session import Request
 
         path = Path(Request.from_json(text).suite)
         name = node_name(path)

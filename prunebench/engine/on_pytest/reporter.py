@@ -32,18 +32,18 @@ class CellReporter:
         quiet: bool,
         verbose: bool,
         told: Collection[str] = (),
-        untold: Sequence[PlannedCell] = (),
+        had_failed: Collection[str] = (),
     ) -> None:
         """Report on `cells`, those that are to be done; `before` are those that were done before.
 
         `workers` is None where this process works itself, and 0 where it is not known how many there are.
-        `told` are cells, by their id, that have failed and been told of before; `untold` are those that an
-        earlier process of the run has made, which died before it could tell.
+        `told` are cells, by their id, that an earlier process of the run has told of, `had_failed` those that
+        failed in it.
         """
         self._verbose = verbose and not quiet
         self._loaded, self._report, self._before = loaded, report, before
         self._cells, self._workers, self._quiet = cells, workers, quiet
-        self._told, self._untold = told, untold
+        self._told, self._had_failed = told, had_failed
         self._screen: Screen | None = None
         """None before the run has begun: there may be no store before."""
         assert loaded.session.path is not None
@@ -71,7 +71,7 @@ class CellReporter:
             failures=False,  # each cell has an item that reports its own
             quiet=self._quiet,
             told=self._told,
-            untold=self._untold,
+            had_failed=self._had_failed,
             on_told=self._report.on_told,
         )
         for cell in self._before if self._verbose else ():

@@ -119,8 +119,8 @@ def run_cells(
         workers=workers if front is None else 0,
         quiet=quiet,
         verbose=verbose,
-        told=run.had_failed,
-        untold=run.untold,
+        told=earlier.told if earlier else (),
+        had_failed=run.had_failed,
     )
     code = 0
     if front is not None:
@@ -150,7 +150,8 @@ class _Run:
     ) -> None:
         self.session, self.store, self.cells, self._earlier = session, store, cells, earlier
         self._on_begin, self._on_start = on_begin, on_start
-        self._first = Snapshot(session.plan, store, before=seen, without=seen.without if seen else ())
+        # The run counts what its user was told is to do, whatever of that others have made since that look.
+        self._first = seen if earlier is None and seen else Snapshot(session.plan, store, before=seen)
         self._trial = contextlib.ExitStack()
         self._begun = False
         self.id = (earlier.since if earlier else "") or store.runs.new_id()
@@ -166,14 +167,6 @@ class _Run:
             cell for cell in self.to_do if cell.id not in self.had_failed and not self._first.done(cell)
         ]
         """Those of them that are still to be made or tried."""
-
-    @property
-    def untold(self) -> list[PlannedCell]:
-        """The cells that a process of this run has made that died before it could tell."""
-        if self._earlier is None:
-            return []
-        told = frozenset(self._earlier.told)
-        return [cell for cell in self.to_do if cell.id not in told and self._first.done(cell)]
 
     def _was_done(self, cell: PlannedCell) -> bool:
         return self._first.done(cell) if self._earlier is None else cell.id in self._earlier.before

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.engine.standing import Standing
     from prunebench.engine.worker import Worker
     from prunebench.plan import Job
@@ -105,7 +107,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
     from prunebench.engine.defaults import data_root, store_root
     from prunebench.engine.devices.device import parse_device, resolve_device
     from prunebench.engine.guarding.limits import parse_memory
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.errors import UsageError
 
     text = config.getoption("--prunebench-request")
@@ -246,13 +248,15 @@ def _say_waiting(config: pytest.Config, worker: Worker, job: Job) -> None:
     """Say which process of another run holds what is next; workers of this run do not count."""
     import psutil
 
+    from prunebench.engine.progress.looks import running_of
+
     family = {os.getpid()}
     if hasattr(config, "workerinput"):
         with contextlib.suppress(psutil.Error):
             family |= {child.pid for child in psutil.Process(os.getppid()).children()}
     for claim in worker.store.running():
         if claim["key"] == job.key and claim["pid"] not in family:
-            text = f"waiting for another run (pid {claim['pid']}) …"
+            text = f"waiting for another run ({running_of(claim, time.time()).name}) …"
             message = warnings.WarningMessage(Notice(text), Notice, __file__, 1)
             kwargs = {"warning_message": message, "when": "runtest", "nodeid": "", "location": None}
             config.hook.pytest_warning_recorded.call_historic(kwargs=kwargs)

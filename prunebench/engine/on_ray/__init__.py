@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from prunebench.engine.failures import JobFailed
     from prunebench.engine.fronts import Assignment
     from prunebench.engine.fronts.watch import Watch
+    from prunebench.engine.jobs_left import JobsLeft
     from prunebench.engine.on_ray.nodes import Node
     from prunebench.engine.on_ray.remote import Remote
     from prunebench.engine.progress.job_names import JobNames
     from prunebench.engine.session import Session
-    from prunebench.engine.work import Work
     from prunebench.engine.worker import Worker
     from prunebench.plan import PlannedCell
 
@@ -221,14 +221,14 @@ class RayFront:
         raise PrunebenchError(f"the results of {_counted(len(cells), 'cell')} are damaged again and again")
 
 
-def _work(worker: Worker, cells: Sequence[PlannedCell]) -> Work:
-    from prunebench.engine.work import Work
+def _work(worker: Worker, cells: Sequence[PlannedCell]) -> JobsLeft:
+    from prunebench.engine.jobs_left import JobsLeft
     from prunebench.inventory.estimate import assumed_seconds
     from prunebench.inventory.snapshot import listed
 
     seconds = assumed_seconds(worker.plan, worker.context.device, worker.context.threads)
     wanted = [target for cell in cells for target in cell.targets]
-    return Work(worker.plan, wanted, listed(worker.plan, worker.store), worker.given_up, seconds)
+    return JobsLeft(worker.plan, wanted, listed(worker.plan, worker.store), worker.given_up, seconds)
 
 
 def _written_down(worker: Worker, key: str, message: str) -> JobFailed:

@@ -106,7 +106,7 @@ def _reach(address: str) -> None:
 @contextmanager
 def _of_this_machine(needs: Needs, workers: int | None) -> Iterator[dict[str, Any]]:
     """Yield how to start a Ray of one's own; nothing of it is left afterwards, nor of those of dead runs."""
-    from prunebench.engine.on_ray.leftovers import cleared_afterwards, sweep
+    from prunebench.engine.on_ray.clearing import cleared_afterwards, sweep
 
     sweep()
     if workers is None:

@@ -10,9 +10,9 @@ from typing import Protocol
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.fronts.watch import Teller
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.on_ray.submissions import Submissions
 from prunebench.engine.on_ray.values import Came
-from prunebench.engine.work import Work
 from prunebench.errors import StoreError
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Damaged, Missing
@@ -57,7 +57,7 @@ class Driver:
 
     def __init__(
         self,
-        work: Work,
+        work: JobsLeft,
         cells: Sequence[PlannedCell],
         hands: Hands,
         teller: Teller,

@@ -189,7 +189,8 @@ def worker_for(orders: Orders) -> Worker:
     Raises: StoreError where this node does not see the store, or cannot write there; PluginError where its
     components are others than those that the plan was made with.
     """
-    from prunebench.engine.session import Request, Session
+    from prunebench.engine.request import Request
+    from prunebench.engine.session import Session
     from prunebench.errors import StoreError
     from prunebench.inventory.frozen import read_frozen
     from prunebench.process import SHARED_BY, prepare_process
@@ -199,7 +200,7 @@ def worker_for(orders: Orders) -> Worker:
     if any(here.get(name) != version for name, version in orders.versions.items()):
         raise StoreError(f"it has {here}, the other nodes {dict(orders.versions)}")
     prepare_process()
-    os.environ.setdefault("PRUNEBENCH_WORKER", "ray")
+    os.environ.setdefault("PRUNEBENCH_WORKER", f"ray {os.getpid()}")
     os.environ[SHARED_BY] = str(orders.needs.share)
     request = Request.from_json(orders.request)
     store = Store.open(request.store, create=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 
 from prunebench.engine.choose import choose
-from prunebench.engine.work import Work
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.plan.job import Job
 
 __all__ = ["Submissions"]
@@ -25,7 +25,7 @@ FEW = 8
 class Submissions:
     """The jobs of some work that are with Ray, each with those of its prerequisites that are there too."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: JobsLeft) -> None:
         self.work = work
         self._waits: dict[str, set[str]] = {}
         """For each job with Ray, its prerequisites that are with Ray too and have not ended."""

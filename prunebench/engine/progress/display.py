@@ -13,7 +13,7 @@ from rich.text import Text
 from prunebench.engine.progress.ending import Ends
 from prunebench.engine.progress.progress import Running, State
 
-__all__ = ["Board", "ending", "line_of", "where_of"]
+__all__ = ["Board", "ending", "line_of"]
 
 IDLE = 10.0
 """Seconds for which a worker without a job keeps its line, so that lines do not jump between two jobs."""
@@ -88,31 +88,20 @@ def _moment(seconds: float, far: bool) -> str:
     return time.strftime("%a %d %b %H:%M" if far else "%H:%M", at)
 
 
-def where_of(one: Running, here: str) -> str:
-    """Return who works: a worker by name, other processes by number; the host where it is another."""
-    who = one.worker or f"pid {one.pid}"
-    return who if one.host == here else f"{_host(one.host)} {who}"
+def _who(one: Running) -> str:
+    return one.name
 
 
-def _place(one: Running, _here: str) -> str:
-    return one.place
-
-
-def _step(one: Running, _here: str) -> str:
+def _step(one: Running) -> str:
     return "" if one.step is None else f"step {one.step:,} of {one.to_step or 0:,}"
 
 
-def _share(one: Running, _here: str) -> str:
+def _share(one: Running) -> str:
     return "" if one.step is None or not one.to_step else f"{100 * one.step // one.to_step} %"
 
 
-def _host(host: str) -> str:
-    """Return a host's name as people know it, without what tells its boots apart."""
-    return host.rpartition("-")[0] or host
-
-
-_Column = Callable[[Running, str], str]
-"""What stands in one place of a worker's line: of its job, and of this host's name."""
+_Column = Callable[[Running], str]
+"""What stands in one place of a worker's line, of its job."""
 
 
 @dataclass
@@ -137,9 +126,9 @@ class Board:
         rows = self._rows(state)
         room = max(1, height - 4)
         shown = rows if len(rows) <= room else rows[: room - 1]
-        columns = (where_of, _place, _share if width < WIDE else _step)
+        columns = (self._who_briefly, _share) if width < WIDE else (_who, _step)
         for column in columns:
-            texts = [column(running, self.here) for running, _ in shown]
+            texts = [column(running) for running, _ in shown]
             self._widths[column] = max([self._widths.get(column, 0), *map(len, texts)])
         for running, busy in shown:
             seconds = running.seconds + now - state.moment
@@ -147,6 +136,10 @@ class Board:
         if len(shown) < len(rows):
             grid.add_row(Text(f"and {len(rows) - len(shown):,} more workers", style="dim"))
         return grid
+
+    def _who_briefly(self, one: Running) -> str:
+        """Return who works, without the host where it is this one."""
+        return one.name.partition(":")[2] if one.host == self.here else one.name
 
     def _cells(self, state: State, width: int) -> Text:
         text = Text()
@@ -181,12 +174,12 @@ class Board:
 
     def _worker(self, one: Running, seconds: float | None, columns: Sequence[_Column], width: int) -> Text:
         """Return a worker's line: who, on what, which job, how far, for how long (None: no job)."""
-        where, place, step = (column(one, self.here) for column in columns)
+        who, step = (column(one) for column in columns)
         widths = [self._widths[column] for column in columns]
-        left = f"  {where:<{widths[0]}}  {place:<{widths[1]}}  "
+        left = f"  {who:<{widths[0]}}  "
         if seconds is None:
             return Text(f"{left}–", "dim")
-        right = f"{step:>{widths[2]}}  {_duration(seconds):>9}"
+        right = f"{step:>{widths[1]}}  {_duration(seconds):>9}"
         room = max(12, width - len(left) - len(right) - 2)
         name = self.names(one.key)
         if len(name) > room:
@@ -195,7 +188,7 @@ class Board:
 
 
 def _numbered(one: Running) -> tuple[str, int, int]:
-    """Return what workers are sorted by: gw2 before gw10."""
+    """Return what workers are sorted by: worker 2 before worker 10."""
     name = one.worker.rstrip("0123456789")
     number = one.worker[len(name) :]
     return name, int(number or 0), one.pid

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.progress.pace import Expected, Pace
 from prunebench.engine.progress.sorts import Sort
-from prunebench.engine.work import Work
 
 __all__ = ["AtWork", "Ends", "Load", "ends"]
 
@@ -74,7 +74,7 @@ class AtWork:
 
 
 def ends(
-    work: Work,
+    work: JobsLeft,
     loads: Mapping[str, Load],
     running: Mapping[str, float],
     pace: Pace,
@@ -111,7 +111,7 @@ def ends(
     return Ends(low, middle, high, measured > whole / 2)
 
 
-def _longest(work: Work, seconds: Callable[[str], float]) -> float:
+def _longest(work: JobsLeft, seconds: Callable[[str], float]) -> float:
     """Return the seconds of the longest chain of jobs that wait for each other."""
     chains: dict[str, float] = {}
     longest = 0.0

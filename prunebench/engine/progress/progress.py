@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.progress.ending import AtWork, Ends, Load, ends
 from prunebench.engine.progress.pace import Pace
 from prunebench.engine.progress.sorts import sort_of
-from prunebench.engine.work import Work
+from prunebench.engine.progress.worker_names import worker_called
 from prunebench.inventory.estimate import START, assumed, marginal, planned_steps
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
@@ -48,7 +49,7 @@ class Running:
     since: str = ""
     """When it began, as `now_text` spells it, by its host's clock."""
     worker: str = ""
-    """What the worker is called, where it is one of several."""
+    """What it is called in its run, where it is one of several: worker 1."""
     place: str = ""
     """What it computes on: cpu, gpu 3."""
     device: str = ""
@@ -63,6 +64,11 @@ class Running:
     def process(self) -> str:
         """Its process, by host and number."""
         return f"{self.host}-{self.pid}"
+
+    @property
+    def name(self) -> str:
+        """Who works, as people are told everywhere: vm:gpu 3/worker 1."""
+        return worker_called(self.host, self.place, self.worker, self.pid)
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ class Progress:
         self._failed: dict[str, str] = {}
         """Failed jobs that cells need, with the error."""
         targets = [target for cell in able for target in cell.targets]
-        self._work = Work(plan, targets, first.have.__contains__)
+        self._work = JobsLeft(plan, targets, first.have.__contains__)
         self._loads = {key: self._load(key) for key in self._work}
         self._started: set[str] = set()
         """Processes that have ended a job."""

@@ -23,6 +23,7 @@ from prunebench.engine.progress.display import Board, line_of
 from prunebench.engine.progress.job_names import JobNames
 from prunebench.engine.progress.looks import Looker
 from prunebench.engine.progress.progress import Look, Progress, State
+from prunebench.engine.progress.worker_names import worker_called
 from prunebench.engine.since import Since
 from prunebench.engine.summary import came_out
 from prunebench.errors import StoreError
@@ -68,17 +69,17 @@ class Screen:
         failures: bool = True,
         quiet: bool = False,
         told: Collection[str] = (),
-        untold: Sequence[PlannedCell] = (),
+        had_failed: Collection[str] = (),
         on_told: Callable[[str], object] = lambda cell: None,
         file: TextIO | None = None,
     ) -> None:
-        """Show `cells`, of which those that are there already are counted, not printed.
+        """Show `cells`: each is printed once it is done, those that are there already when it starts.
 
         `since` is the run's id in the store, or when it began. `workers` is how many the run has at least, 0
         where they come and go. With `failures`, cells that the store says have failed are printed; without,
         those that `failed` is called for. `quiet` prints nothing but these.
-        `told` are the ids of cells that have failed and been told of before; `untold` are cells that an
-        earlier process of the run has made, which died before it could tell. `on_told` hears of each line.
+        `told` are the ids of cells that an earlier process of the run has printed, `had_failed` of those that
+        failed in it. `on_told` hears of each line.
         """
         self._plan, self._cells = plan, list(cells)
         self._failures, self._quiet = failures, quiet
@@ -91,9 +92,9 @@ class Screen:
         self._times: dict[str, JobTime] = {}
         self._by_id = {cell.id: cell for cell in self._cells}
         self._family = {os.getpid()}
-        self._told = {cell.id for cell in self._progress.news.done}.union(told) - {c.id for c in untold}
-        self._untold, self._on_told = list(untold), on_told
-        for cell in told:
+        self._told = {*told, *had_failed}
+        self._on_told = on_told
+        for cell in had_failed:
             self._progress.report_failed(cell)
         self._waiting: list[PlannedCell] = []
         """Cells found in the store whose maker may yet report them."""
@@ -125,7 +126,7 @@ class Screen:
                 redirect_stderr=False,
             )
             self._live.start()
-        for cell in self._untold:
+        for cell in self._progress.news.done:
             self.done(cell.id, self._result(cell))
         self._thread.start()
 
@@ -270,8 +271,7 @@ class Screen:
         host, _, pid = last.process.rpartition("-")[0].rpartition("-")
         if host == host_name() and int(pid) in self._own_processes(int(pid)):
             return f"{seconds:.1f} s"
-        where = "" if host == host_name() else f" on {host.rpartition('-')[0] or host}"
-        return f"{seconds:.1f} s, by {last.worker or f'pid {pid}'}{where}"
+        return f"{seconds:.1f} s, by {worker_called(host, last.place, last.worker, int(pid))}"
 
     def _own_processes(self, wanted: int) -> set[int]:
         """Return this process and its descendants as far as seen; look again for an unknown one."""

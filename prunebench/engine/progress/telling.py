@@ -15,13 +15,14 @@ from typing import Any
 from prunebench import pulse
 from prunebench.engine.failures import TakenOver
 from prunebench.engine.progress.sorts import sort_of
+from prunebench.engine.progress.worker_names import worker_name
 from prunebench.inventory.estimate import marginal, planned_steps
 from prunebench.jobs.context import Context
 from prunebench.plan import Job, Plan
 from prunebench.plan.params import TrainParams
 from prunebench.store import Claim, JobTime, now_text
 
-__all__ = ["Telling", "device_name", "device_place", "worker_name"]
+__all__ = ["Telling", "device_name", "device_place"]
 
 
 class Telling:
@@ -81,6 +82,7 @@ class Telling:
                 images=steps * self._batch,
                 at=now_text(),
                 worker=str(self._who["worker"]),
+                place=str(self._who["place"]),
             )
         )
 
@@ -92,19 +94,6 @@ class Telling:
             images = (self._step - self._first) * self._batch
             said |= {"step": self._step, "to_step": self._last, "images": images}
         self._claim.tell(said)
-
-
-def worker_name(environment: Mapping[str, str] = os.environ) -> str:
-    """Return what this process is called where it is one of several workers, else "".
-
-    PRUNEBENCH_WORKER says it, or pytest-xdist or Slurm do by their variables.
-    """
-    if name := environment.get("PRUNEBENCH_WORKER") or environment.get("PYTEST_XDIST_WORKER"):
-        return name[:40]
-    if array := environment.get("SLURM_ARRAY_JOB_ID"):
-        return f"slurm {array}_{environment.get('SLURM_ARRAY_TASK_ID', '')}"[:40]
-    job = environment.get("SLURM_JOB_ID")
-    return f"slurm {job}"[:40] if job else ""
 
 
 def device_place(device: str, environment: Mapping[str, str] = os.environ) -> str:

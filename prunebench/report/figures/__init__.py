@@ -14,22 +14,28 @@ from prunebench.report.figures.notebook import curve, figure
 from prunebench.report.figures.style import COLOURS, GROUNDS, MARKS, Style, config, styles
 
 if TYPE_CHECKING:
+    from prunebench.report.figures.source import Source
     from prunebench.report.results import Results
 else:
-    Results = Any
+    Results = Source = Any
 
 __all__ = [
     "COLOURS", "FORMATS", "GROUNDS", "MARKS", "Figure", "Style",
-    "can_convert", "config", "curve", "figure", "figures", "picture", "styles",
+    "can_convert", "config", "curve", "figure", "figures", "figures_of", "picture", "styles",
 ]  # fmt: skip
 
 
 def figures(results: Results) -> list[Figure]:
     """Return the figures for which there are data, in the order in which a reader wants them."""
-    from prunebench.report.figures import ablations, accuracy, baselines, places, structure, training
     from prunebench.report.figures.source import Source
 
-    source = Source(results)
+    return figures_of(Source(results))
+
+
+def figures_of(source: Source) -> list[Figure]:
+    """Return the figures of results, those of scaling laws last."""
+    from prunebench.report.figures import ablations, accuracy, baselines, places, structure, training
+
     makers = (
         accuracy.accuracy,
         accuracy.differences,
@@ -52,4 +58,4 @@ def figures(results: Results) -> list[Figure]:
         places.profiles,
     )
     made = [make(source) for make in makers]
-    return [each for each in made if each is not None]
+    return [*(each for each in made if each is not None), *source.laws.figures]

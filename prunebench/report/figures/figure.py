@@ -48,6 +48,9 @@ class Figure:
     """What a reader is told of the first table: its columns with headings and units."""
     keep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Of the first table the rows that it shows: values of columns, all others are left out."""
+    among: Sequence[str] = ()
+    """Of a figure of all settings together those that it is about: a page shows it where one of them is
+    chosen; () where it always does."""
 
     @property
     def alt(self) -> str:
@@ -108,15 +111,17 @@ _NAMES = ("name",)
 
 
 def _keep_in_legends(part: Any, present: Collection[str]) -> None:
-    """Leave in every scale of named values those that are in the data: a legend lists what is drawn."""
+    """Leave in every scale of names those that are in the data: a legend lists what is drawn."""
     if isinstance(part, list):
         for each in part:
             _keep_in_legends(each, present)
     elif isinstance(part, dict):
-        names, values = part.get("domain"), part.get("range")
-        if isinstance(names, list) and isinstance(values, list) and len(names) == len(values):
-            kept = [pair for pair in zip(names, values, strict=True) if pair[0] in present]
-            part["domain"], part["range"] = [name for name, _ in kept], [value for _, value in kept]
+        scale = part.get("scale")
+        if part.get("field") in _NAMES and isinstance(scale, dict):
+            names, values = scale.get("domain"), scale.get("range")
+            if isinstance(names, list) and isinstance(values, list) and len(names) == len(values):
+                kept = [pair for pair in zip(names, values, strict=True) if pair[0] in present]
+                scale["domain"], scale["range"] = [name for name, _ in kept], [value for _, value in kept]
         for key, each in part.items():
             if key != "datasets":
                 _keep_in_legends(each, present)

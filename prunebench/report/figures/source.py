@@ -14,6 +14,7 @@ from prunebench.report.figures.training_tables import pruning_points
 if TYPE_CHECKING:
     import pandas as pd
 
+    from prunebench.report.figures.law import Laws
     from prunebench.report.results import Results
 
 __all__ = ["Source"]
@@ -49,6 +50,13 @@ class Source:
     def pruning_points(self) -> pd.DataFrame:
         """`training_tables.pruning_points`."""
         return pruning_points(self.results)
+
+    @cached_property
+    def laws(self) -> Laws:
+        """Figures of the scaling laws of the suite's families, and what is missing for them."""
+        from prunebench.report.figures.law import laws
+
+        return laws(self.results.laws, self.titles)
 
     @cached_property
     def curved(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-__all__ = ["COLOURS", "GROUNDS", "MARKS", "Style", "config", "styles"]
+__all__ = ["COLOURS", "GROUNDS", "INK", "MARKS", "Style", "config", "styles"]
 
 _T = TypeVar("_T")
 
@@ -180,6 +180,9 @@ def _number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
+INK = "ink"
+"""The style of marks that are drawn in the colour of text."""
+
 FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 
 
@@ -204,4 +207,5 @@ def config(*, dark: bool = False) -> dict[str, Any]:
         "title": {"color": ink, "subtitleColor": muted, "fontSize": 14, "anchor": "start"},
         "text": {"color": ink, "fontSize": 11},
         "rule": {"color": muted},
+        "style": {INK: {"color": ink}},
     }  # fmt: skip

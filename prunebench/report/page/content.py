@@ -13,7 +13,8 @@ import pandas as pd
 from prunebench.analysis import SETTING, variant_name
 from prunebench.checks.outcomes import Verdicts
 from prunebench.report.escapes import plain
-from prunebench.report.figures import Figure, config, figures, styles
+from prunebench.report.figures import Figure, config, figures_of, styles
+from prunebench.report.figures.source import Source
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
 from prunebench.report.page.behind import behind
@@ -135,7 +136,16 @@ class Content:
     @cached_property
     def figures(self) -> list[Figure]:
         """The figures for which there are data."""
-        return figures(self.results)
+        return figures_of(self._source)
+
+    @cached_property
+    def _source(self) -> Source:
+        return Source(self.results)
+
+    @property
+    def missing_laws(self) -> list[str]:
+        """What is missing for scaling laws and their figures, a sentence or two a family."""
+        return self._source.laws.missing
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
@@ -224,6 +234,7 @@ def _plain_figures(
                 "columns": [column.plain() for column in behind(figure)],
                 "keep": safe(figure.keep),
                 "settings": list(figure.settings),
+                **({"among": list(figure.among)} if figure.among else {}),
             }
             for figure in drawn
         ],

@@ -24,7 +24,8 @@ class Section(NamedTuple):
     id: str
     title: str
     figures: Sequence[Figure] = ()
-    about: str = ""
+    notes: Sequence[str] = ()
+    """Sentences above the figures."""
 
 
 _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
@@ -38,6 +39,7 @@ _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("reported", "Beside reported numbers", ("extreme",)),
     ("baselines", "Baselines", ("baselines",)),
     ("cost", "Cost", ("cost",)),
+    ("laws", "Scaling laws", ("law",)),
 )
 """Sections of figures in the page's order, with the beginnings of the ids of the figures in them."""
 
@@ -84,8 +86,9 @@ def _sections(content: Content) -> list[Section]:
         mine = [figure for id, figure in left.items() if id.startswith(beginnings)]
         for figure in mine:
             del left[figure.id]
-        if mine:
-            sections.append(Section(name, title, mine))
+        notes = content.missing_laws if name == "laws" else []
+        if mine or notes:
+            sections.append(Section(name, title, mine, notes))
     first = [Section("answer", "The answer", list(left.values()))]
     if content.claims is not None:
         first.append(Section("claims", "Claims"))

@@ -65,7 +65,7 @@ def trained(plan: Any) -> Any:
 def test_processes_beside_a_worker_of_a_frozen_plan_need_no_suite(project: Any) -> None:
     """They load the plugin files that the worker has loaded; what the suite's name means now is nothing."""
     from prunebench.engine.at_hand import session_on
-    from prunebench.engine.session import Request
+    from prunebench.engine.request import Request
     from prunebench.inventory.making import read_to_work
 
     path = own_suite(project)

@@ -236,7 +236,8 @@ RUN = """
 import sys
 from prunebench.engine.devices.gpus import Gpu
 from prunebench.engine.on_pytest.run import run_cells
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.engine.devices.slots import workforce
 from prunebench.store import Store
 

@@ -65,7 +65,7 @@ def test_of_a_worker_that_runs_a_users_tests_only_what_jobs_start_is_its_own() -
         worker.kill()
         worker.wait()
         kin.end_marked(mark)
-        assert not set(of_job) & set(kin.leftovers())
+        assert not set(of_job) & set(kin.orphans())
         assert [pid for pid in others if kin.started(pid)] == others
     finally:
         worker.kill()

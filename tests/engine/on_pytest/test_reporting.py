@@ -6,14 +6,15 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import pytest
 
+from prunebench.engine.on_pytest import suites
 from prunebench.engine.on_pytest.run import run_cells
 from prunebench.engine.worker import Worker
 from prunebench.errors import StoreError
+from prunebench.inventory.snapshot import Snapshot
 
 
 def lines(text: str) -> list[str]:
@@ -47,6 +48,22 @@ def test_cells_are_counted_one_by_one_whoever_makes_them(
     assert re.search(rf"^{none}  .*done before$", text, re.MULTILINE)
 
 
+def test_what_another_run_makes_while_this_one_starts_is_counted_as_this_one_said_and_has_its_line(
+    project: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two of three cells were to do when it looked, one of them is there when it begins: [1/2], [2/2]."""
+    path = project.suite(["snip", "magnitude"])
+    session, other = project.session(path), project.engine(path)
+    none, snip, magnitude = session.plan.cells
+    other.make(none)
+    seen = Snapshot(session.plan, project.store())
+    assert [seen.done(cell) for cell in session.plan.cells] == [True, False, False]
+    other.make(magnitude)
+    outcome = run_cells(session, project.store(), seen=seen)
+    assert lines(capsys.readouterr().out) == [f"[1/2] {magnitude.id}", f"[2/2] {snip.id}"]
+    assert (outcome.before, outcome.made, outcome.elsewhere) == ([none.id], [snip.id], [magnitude.id])
+
+
 HOLDER = """
 import sys
 from prunebench.store import Store
@@ -56,8 +73,10 @@ with Store.open(sys.argv[1]).claim(sys.argv[2]):
 """
 
 
-def test_waiting_for_another_run_is_said_once(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the process that is waited for."""
+def test_waiting_for_another_run_is_said_once(
+    project: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the process that is waited for, however often it is seen that it is."""
     session, store = project.session(project.suite(["snip"])), project.store()
     first = next(key for key, job in session.plan.jobs.items() if job.kind == "train" and not job.inputs)
     arguments = [sys.executable, "-c", HOLDER, str(store.root), first]
@@ -65,10 +84,20 @@ def test_waiting_for_another_run_is_said_once(project: Any, capsys: pytest.Captu
         assert holder.stdin is not None
         assert holder.stdout is not None
         holder.stdout.readline()
-        threading.Timer(1.0, holder.stdin.close).start()
+        say, said = suites._say_waiting, []
+
+        def says(*arguments: Any) -> None:
+            say(*arguments)
+            said.append(arguments)
+            say(*arguments)
+            holder.stdin.close()  # type: ignore[union-attr]
+
+        monkeypatch.setattr(suites, "_say_waiting", says)
         outcome = run_cells(session, store)
     assert len(outcome.made) == 2
-    assert capsys.readouterr().out.count(f"waiting for another run (pid {holder.pid}) …") == 1
+    assert said
+    holds = rf"waiting for another run \([\w-]+:process {holder.pid}\) …"
+    assert len(re.findall(holds, capsys.readouterr().out)) == 1
 
 
 def test_a_cell_that_is_not_there_in_the_end_is_no_success(

@@ -10,9 +10,9 @@ import pytest
 
 from prunebench import stopping
 from prunebench.engine.failures import JobFailed
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.on_ray.driver import UNFIT, Driver
 from prunebench.engine.on_ray.values import Came
-from prunebench.engine.work import Work
 from prunebench.errors import StoreError
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.plan.params import ShuffleParams
@@ -102,7 +102,7 @@ def drive(
     told = Told()
     wanted = [key for one in plan.cells for key in one.targets]
     driver = Driver(
-        Work(plan, wanted, have.__contains__, options.pop("given_up", {})),
+        JobsLeft(plan, wanted, have.__contains__, options.pop("given_up", {})),
         plan.cells,
         hands,
         told,
@@ -218,7 +218,7 @@ def test_told_to_stop_it_cancels_all_and_waits_for_what_is_still_said(
     told = Told()
     with stopping.listening():
         plan = plan_of(r1=(), r2=(), r3=())
-        work = Work(plan, ["r1", "r2", "r3"], lambda key: False)
+        work = JobsLeft(plan, ["r1", "r2", "r3"], lambda key: False)
         driver = Driver(
             work,
             plan.cells,

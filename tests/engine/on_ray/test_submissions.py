@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.engine.on_ray.submissions import Submissions
-from prunebench.engine.work import Work
 from prunebench.plan import Job, Plan
 from prunebench.plan.params import ShuffleParams
 from tests.engine.test_scheduling import chains, least
@@ -25,7 +25,7 @@ def plan_of(**inputs: tuple[str, ...]) -> Plan:
 
 
 def submissions(plan: Plan, *targets: str, have: Collection[str] = ()) -> Submissions:
-    return Submissions(Work(plan, targets, have.__contains__))
+    return Submissions(JobsLeft(plan, targets, have.__contains__))
 
 
 def handed(some: Submissions, at_once: int) -> list[str]:
@@ -95,7 +95,9 @@ def test_what_is_short_follows_at_once() -> None:
     """A record ends its cell without a word of the driver, however much else is ready."""
     plan = plan_of(run=(), record=("run",), other=(), more=())
     seconds = {"record": 1.0}
-    work = Work(plan, ["record", "other", "more"], lambda key: False, (), lambda key: seconds.get(key, 100.0))
+    work = JobsLeft(
+        plan, ["record", "other", "more"], lambda key: False, (), lambda key: seconds.get(key, 100.0)
+    )
     assert handed(Submissions(work), 1) == ["run", "record"]
 
 
@@ -141,7 +143,7 @@ def test_a_job_that_came_back_undone_is_handed_over_again() -> None:
 def test_chains_end_nearly_as_soon_as_they_can(number: int, slots: int) -> None:
     """Although Ray serves first what it was handed first."""
     plan, cells, seconds = chains(number)
-    work = Work(plan, [key for cell in cells for key in cell], lambda key: False, (), seconds.__getitem__)
+    work = JobsLeft(plan, [key for cell in cells for key in cell], lambda key: False, (), seconds.__getitem__)
     ray = FirstComeFirstServed(plan, seconds, slots)
     end = ray.run(Submissions(work), slots + max(2, slots // 4))
     assert sorted(ray.started) == sorted(plan.jobs)

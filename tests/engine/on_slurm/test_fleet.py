@@ -17,7 +17,7 @@ from prunebench.engine.on_slurm.options import Wishes
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.queue import InQueue
 from prunebench.engine.on_slurm.submissions import PilotState, Submission
-from prunebench.engine.session import Request
+from prunebench.engine.request import Request
 from prunebench.errors import PrunebenchError
 from prunebench.inventory.making import Making
 from prunebench.store import Store

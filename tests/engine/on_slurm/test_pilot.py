@@ -18,7 +18,8 @@ from local_pilots import LocalQueue
 from prunebench.cli import main
 from prunebench.engine.on_slurm.pilot import Pilot
 from prunebench.engine.on_slurm.submissions import PilotState, Submission
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.store import Store
 
 SUITE = little_suite(["waits", "random"])

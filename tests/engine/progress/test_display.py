@@ -48,7 +48,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     board = Board(
         lambda key: f"train a-very-long-name-of-a-network-{key} snip+shuffle d0.05 s1", "here-0a1b2c3d"
     )
-    running = tuple(job(n, worker=f"gw{n}", place="gpu 0", step=10**5, to_step=10**6) for n in range(3))
+    running = tuple(job(n, worker=f"worker {n}", place="gpu 0", step=10**5, to_step=10**6) for n in range(3))
     lines = drawn(board, state(running), width)
     assert len(lines) == 5
     assert max(map(len, lines)) <= width
@@ -56,15 +56,15 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 def test_it_says_what_runs_where_and_how_far() -> None:
     board = Board(lambda key: "train resnet20 snip d0.05 s1", "here-0a1b2c3d")
-    mine = job(7, worker="gw0", place="gpu 3", step=1200, to_step=3900)
+    mine = job(7, worker="worker 0", place="gpu 3", step=1200, to_step=3900)
     other = job(4242, 4000.0, "node-17-ffffffff", place="cpu")
     lines = drawn(board, state((other, mine)), 110, note="12 pilots queued")
     assert "41 of 102 cells done, 51 left, 1 failed, 9 blocked" in lines[0]
     assert lines[1] == "2 jobs running, 210 left, 1,234 images/s, ends 12:05–12:19; 12 pilots queued"
     assert lines[2].split() == [
-        "gw0",
-        "gpu",
-        "3",
+        "here:gpu",
+        "3/worker",
+        "0",
         "train",
         "resnet20",
         "snip",
@@ -78,10 +78,8 @@ def test_it_says_what_runs_where_and_how_far() -> None:
         "s",
     ]
     assert lines[3].split() == [
-        "node-17",
-        "pid",
+        "node-17:cpu/process",
         "4242",
-        "cpu",
         "train",
         "resnet20",
         "snip",
@@ -95,10 +93,10 @@ def test_it_says_what_runs_where_and_how_far() -> None:
 def test_a_narrow_terminal_shows_names_rather_than_steps() -> None:
     """The name of the job is what one looks for: its end too, with density and seed."""
     board = Board(lambda key: "train vgg16 magnitude-after-training d0.02 s0", "here-0a1b2c3d")
-    line = drawn(board, state((job(1, worker="gw1", place="gpu 1", step=22200, to_step=31200),)), 80)[2]
+    line = drawn(board, state((job(1, worker="worker 1", place="gpu 1", step=22200, to_step=31200),)), 80)[2]
     assert line.split() == [
-        "gw1",
         "gpu",
+        "1/worker",
         "1",
         "train",
         "vgg16",
@@ -115,21 +113,21 @@ def test_a_narrow_terminal_shows_names_rather_than_steps() -> None:
 def test_lines_keep_their_place_between_two_jobs() -> None:
     """A worker that has no job at this moment keeps its line; names stay in their column."""
     board = Board(lambda key: f"score {key}", "here-0a1b2c3d")
-    both = drawn(board, state((job(1, worker="gw1"), job(10, worker="gw10"))))
-    one = drawn(board, state((job(10, worker="gw10"),), moment=NOON + 1))
+    both = drawn(board, state((job(1, worker="worker 1"), job(10, worker="worker 10"))))
+    one = drawn(board, state((job(10, worker="worker 10"),), moment=NOON + 1))
     assert len(one) == len(both) == 4
-    assert one[2].split() == ["gw1", "–"]
+    assert one[2].split() == ["worker", "1", "–"]
     assert one[3].index("score") == both[3].index("score") == both[2].index("score")
-    gone = drawn(board, state((job(10, worker="gw10"),), moment=NOON + 60))
+    gone = drawn(board, state((job(10, worker="worker 10"),), moment=NOON + 60))
     assert len(gone) == 3
 
 
 def test_more_workers_than_lines_are_counted() -> None:
     board = Board(lambda key: key, "here-0a1b2c3d")
-    lines = drawn(board, state(tuple(job(n, worker=f"gw{n}") for n in range(64))), height=20)
+    lines = drawn(board, state(tuple(job(n, worker=f"worker {n}") for n in range(64))), height=20)
     assert len(lines) == 18
     assert lines[-1] == "and 49 more workers"
-    assert [line.split()[0] for line in lines[2:5]] == ["gw0", "gw1", "gw2"]
+    assert [line.split()[1] for line in lines[2:5]] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 
 from prunebench.engine.progress.pace import Pace
 from prunebench.engine.progress.progress import Look, Progress, Running
-from prunebench.engine.session import Request, Session
+from prunebench.engine.request import Request
+from prunebench.engine.session import Session
 from prunebench.plan import Plan
 from prunebench.plan.params import TrainParams
 from tests.engine.progress.quick_runs import QuickRun, quick_runs

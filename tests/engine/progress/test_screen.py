@@ -46,11 +46,11 @@ def shown(engine: Any, file: io.StringIO, **options: Any) -> Screen:
 
 
 def test_a_cell_that_nobody_reports_is_found_in_the_store_and_told_once(engine: Any) -> None:
-    """With how it came out and what it took; one that is reported is not told again; one from before never."""
+    """With how it came out and what it took; one that is reported is not told again."""
     first, second, third = engine.plan.cells
     engine.make(first)
     file = io.StringIO()
-    screen = shown(engine, file)
+    screen = shown(engine, file, told=[first.id])
     engine.make(second)
     screen.done(second.id, "81.25 %", 3.0)
     engine.make(third)
@@ -69,7 +69,7 @@ def test_a_cell_whose_process_died_before_it_could_tell_has_its_line_all_the_sam
     engine.make(first)
     engine.make(second)
     file, heard = io.StringIO(), []
-    with shown(engine, file, untold=[second], on_told=heard.append) as screen:
+    with shown(engine, file, told=[first.id], on_told=heard.append) as screen:
         screen.done(third.id, "75.00 %", 5.0)
     numbers = [line.split()[:2] for line in file.getvalue().splitlines()]
     assert numbers == [["[2/3]", second.id], ["[3/3]", third.id]]
@@ -86,7 +86,7 @@ def test_a_cell_of_another_process_is_told_with_who_made_it(
     engine.make(engine.plan.cells[0])
     screen.look()
     screen.look()
-    assert re.search(r"\d\.\d s, by (pid \d+|gw\d+)$", file.getvalue().strip())
+    assert re.search(r"\d\.\d s, by [\w-]+:cpu/(process|worker) \d+$", file.getvalue().strip())
 
 
 @pytest.mark.parametrize("failures", [True, False])
@@ -209,12 +209,12 @@ def test_a_look_sees_what_a_worker_says_of_the_job_that_it_is_at(
     engine.run = looks
     engine.make(engine.plan.cells[0])
     one, other = seen[0], seen[1]
-    assert (one.worker, one.place, one.device) == ("gw7", "cpu", "cpu")
+    assert (one.worker, one.place, one.device) == ("worker 7", "cpu", "cpu")
     assert 0 <= one.seconds < 60
     assert other.key == one.key
     times = {time.key: time for time in engine.store.times.reader().new()}
     train = times[one.key]
-    assert (train.kind, train.worker) == ("train", "gw7")
+    assert (train.kind, train.worker, train.place) == ("train", "worker 7", "cpu")
     assert re.fullmatch(r"mlp\[.*\] digits", train.of)
     assert train.steps == engine.plan.jobs[one.key].params.step
     assert train.images == train.steps * engine.plan.jobs[one.key].params.run.recipe.batch

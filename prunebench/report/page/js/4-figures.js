@@ -36,7 +36,8 @@ class Figure {
   }
 
   get offered() {
-    return !this.about.settings.length || this.about.settings.includes(this.value);
+    const { settings, among } = this.about;
+    return (!settings.length || settings.includes(this.value)) && (!among || among.includes(this.value));
   }
 
   chosen(table, all = false) {
@@ -196,7 +197,8 @@ function fitted(spec, width) {
     wrapped(spec, Math.floor((width - 70) / 6));
   }
   if (!panels && holder) holder.width = Math.max(NARROWEST, Math.min(holder.width, width - 90));
-  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / (70 + (holder?.width ?? 180))) || 1));
+  if (panels) spec.columns = Math.max(1, Math.min(panels, Math.floor((width - 150) / (70 + (holder?.width ?? widest(spec)))) || 1));
+  if (spec.concat && spec.columns === 1) for (const leaf of leavesOf(spec)) leaf.width = Math.max(NARROWEST, Math.min(leaf.width, width - 90));
   return spec;
 }
 
@@ -204,11 +206,13 @@ function fitted(spec, width) {
 function narrowed(spec, over) {
   const holder = panelOf(spec);
   if (spec.columns > 1) spec.columns -= 1;
-  else if (holder) holder.width = Math.max(NARROWEST, holder.width - over);
+  else for (const leaf of holder ? [holder] : leavesOf(spec)) leaf.width = Math.max(NARROWEST, leaf.width - over);
   return spec;
 }
 
 const NARROWEST = 90;
+const leavesOf = (spec) => [spec.concat, spec.vconcat].find(Array.isArray)?.flatMap(leavesOf) ?? (typeof spec.width === "number" ? [spec] : []);
+const widest = (spec) => Math.max(180, ...leavesOf(spec).map((leaf) => leaf.width));
 const panelOf = (spec) => [spec.spec, spec].find((each) => typeof each?.width === "number");
 
 // Titles of axes and figures in lines of so many characters at most.

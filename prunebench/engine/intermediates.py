@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from prunebench.engine.work import Work
+from prunebench.engine.jobs_left import JobsLeft
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
-__all__ = ["Leftovers"]
+__all__ = ["Intermediates"]
 
 
 @dataclass
-class Leftovers:
+class Intermediates:
     """The scores, and the states of pruned runs, of one plan in one store."""
 
     plan: Plan
     store: Store
-    left: Work
+    left: JobsLeft
     have: Callable[[str], bool]
     """True if a job's result is there."""
     keep: bool

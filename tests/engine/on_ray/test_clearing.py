@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from prunebench import kin
-from prunebench.engine.on_ray import leftovers
-from prunebench.engine.on_ray.leftovers import DRIVER, MARK, PREFIX, cleared_afterwards, sweep
+from prunebench.engine.on_ray import clearing
+from prunebench.engine.on_ray.clearing import DRIVER, MARK, PREFIX, cleared_afterwards, sweep
 
 SLEEP = [sys.executable, "-S", "-c", "import sys, time; print(1, flush=True); time.sleep(60)"]
 
@@ -23,7 +23,7 @@ SLEEP = [sys.executable, "-S", "-c", "import sys, time; print(1, flush=True); ti
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that those of Rays lie in."""
-    monkeypatch.setattr(leftovers, "_parent", lambda: tmp_path)
+    monkeypatch.setattr(clearing, "_parent", lambda: tmp_path)
     return tmp_path
 
 

@@ -48,7 +48,7 @@ LONGEST_PATH = 40
 APART = "import os; os.fork() and os._exit(0)"
 """Makes a process nobody's child."""
 
-PROGRAM = "from prunebench.engine.on_ray.leftovers import wait_and_clear; wait_and_clear()"
+PROGRAM = "from prunebench.engine.on_ray.clearing import wait_and_clear; wait_and_clear()"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from prunebench.plan.plan import Plan
 
-__all__ = ["Work"]
+__all__ = ["JobsLeft"]
 
 SMALL = 0.02
 """The shortest jobs that together take this part of all the work are small: done first they delay nobody."""
@@ -18,7 +18,7 @@ ALIKE = 1.1
 """Chains whose lengths differ by less than about this factor count as equal: estimates are no better."""
 
 
-class Work:
+class JobsLeft:
     """The jobs that some targets of a plan still need, and which of them are ready: have all that they read.
 
     `made` and `failed` keep it up to date by looking at the jobs around the one they name, so that a decision
