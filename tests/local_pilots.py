@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 from submitit import LocalExecutor
 
 from prunebench.engine.on_slurm.pilot import Pilot
-from prunebench.engine.on_slurm.queue import InQueue
+from prunebench.engine.on_slurm.queue import InQueue, Queue
 
 
-class LocalQueue:
+class LocalQueue(Queue):
     """Pilots as processes; the number of a job is that of submitit's process for it."""
 
     jobs: ClassVar[dict[str, Any]] = {}
@@ -28,6 +28,9 @@ class LocalQueue:
 
     @staticmethod
     def check_here() -> None:
+        pass
+
+    def check(self) -> None:
         pass
 
     def submit(self, pilot: Pilot, count: int, after: float) -> list[str]:

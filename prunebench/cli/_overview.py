@@ -200,7 +200,8 @@ class Overview:
         plan, redo = self.session.plan, self.redo
         there = redo.there(plan, self.store)
         made = ", ".join(counted(there[kind], _NOUNS.get(kind, kind)) for kind in _KINDS if there[kind])
-        stays = f"; {counted(len(redo.shared), 'job')} stay that other methods need" if redo.shared else ""
+        stay = "stays" if len(redo.shared) == 1 else "stay"
+        stays = f"; {counted(len(redo.shared), 'job')} {stay} that other methods need" if redo.shared else ""
         of = f"{counted(len(redo.cells), 'cell')} of {', '.join(redo.methods)}"
         return [f"made again: {of} ({made or 'nothing of it was there'}{stays})"]
 

@@ -106,17 +106,17 @@ def test_a_late_level_brings_the_earlier_ones_along(project: Any) -> None:
     assert runs(steps) == 5
 
 
-FORMS = [REWOUND, AS_IT_IS, {"train_from": "rewind"}, {"clock": "rewind"}]
-ASKED = [[[4], [1, 2, 3]], [[2], [3, 4], [1]], [[1, 2], [1, 2, 3, 4]], [[1, 2], [4]]]
-"""Each is asked of one of the forms in the quick tests, and of all of them in the slow ones."""
+FORMS: list[dict[str, str]] = [REWOUND, AS_IT_IS, {"train_from": "rewind"}, {"clock": "rewind"}]
+ORDERS = [[[4], [1, 2, 3]], [[1, 2], [1, 2, 3, 4]], [[1, 2], [4]], [[2], [3, 4], [1]]]
+"""Which levels one suite after the other asks for."""
 
 
 @pytest.mark.parametrize(
     ("form", "asked"),
     [
-        pytest.param(form, asked, id=f"{form}-{asked}", marks=[pytest.mark.slow] if i != j else [])
-        for i, form in enumerate(FORMS)
-        for j, asked in enumerate(ASKED)
+        pytest.param(form, order, id=f"{form}-{order}", marks=() if row == column else pytest.mark.slow)
+        for row, form in enumerate(FORMS)
+        for column, order in enumerate(ORDERS)
     ],
 )
 def test_a_chain_is_trained_once_whichever_suites_ask_for_which_levels(

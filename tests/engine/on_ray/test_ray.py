@@ -320,3 +320,28 @@ def test_a_second_run_on_the_same_store_helps(project: Any, cluster: Any) -> Non
     assert engine.made
     logs = [log.read_text() for log in engine.store.root.joinpath("logs").iterdir()]
     assert all(log.count(" INFO done") == 1 for log in logs)
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed_in_a_level_of_a_chain(project: Any, cluster: Any) -> None:
+    """The level goes on from its checkpoint, those behind it wait; nothing committed is computed again."""
+    chain = {"scorer": "magnitude", "as": "chain", "score_at": "end", "schedule": {"levels": 0.2}}
+    row = {**chain, "train_from": "rewind", "clock": "rewind"}
+    path = project.suite([row], sparsities={"keep": 0.8, "count": 3}, seeds=2, epochs=40)
+    plan = project.run(path, "alone").plan
+    levels = {job.key.partition("@")[0] for job in plan.jobs.values() if job.prunes}
+    store, killed = project.store(), []
+
+    def kill() -> None:
+        claim = when(lambda: next((c for c in store.running() if c["key"].partition("@")[0] in levels), None))
+        os.kill(int(claim["pid"]), signal.SIGKILL)
+        killed.append(claim["key"])
+
+    thread = meanwhile(kill)
+    outcome = run(project, cluster, path)
+    thread.join()
+    assert (outcome.exit_code, len(outcome.made), outcome.failed) == (0, 8, {})
+    assert digests(project, path, "store") == digests(project, path, "alone")
+    logs = {log.stem: log.read_text() for log in store.root.joinpath("logs").iterdir()}
+    assert all(log.count(" INFO done") == 1 for log in logs.values())
+    assert [logs[key].count(" INFO train ") for key in killed] == [2]
