@@ -40,7 +40,7 @@ def prunebench(project: Any, *arguments: str) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     ("sent", "code", "workers"),
     [
-        (signal.SIGINT, 130, ()),
+        pytest.param(signal.SIGINT, 130, (), marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 143, (), marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 143, ("-n", "2"), marks=pytest.mark.slow),
         (signal.SIGHUP, 129, ("-n", "2")),
