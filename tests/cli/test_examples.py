@@ -145,7 +145,7 @@ def works() -> Iterator[Any]:
         yield pytest.param(args, id=" ".join(args), marks=[pytest.mark.slow] if again else [])
 
 
-@pytest.mark.parametrize("args", works())
+@pytest.mark.parametrize("args", list(works()))
 def test_an_example_works(tmp_path: Path, args: list[str]) -> None:
     """Nothing has been run: that may be told by exit code 1, never as a mistake in what was asked."""
     result = prepared(tmp_path).call(*args, code=None)
