@@ -157,8 +157,9 @@ def _examples(host: Callable[[], Any], dataset: str) -> float:
 def quantities_of(plan: Plan, host: Callable[[], Any] | None = None) -> Any:
     """Return what looks a quantity up by its name.
 
-    Built-in ones come without other plugins, and without torch. For any other `host` is called, once: it
-    returns the host with the plugins that register it; None: those that are installed.
+    Built-in ones come without other plugins, and without torch. For any other, and for functional forms that
+    are not built in, `host` is called, once: it returns the host with the plugins that register it; None:
+    those that are installed.
     """
     from functools import cache
 
@@ -168,8 +169,13 @@ def quantities_of(plan: Plan, host: Callable[[], Any] | None = None) -> Any:
     def loaded() -> Any:
         return Host.load() if host is None else host()
 
+    def form(name: str) -> Any:
+        builtin = Host.builtin_forms()
+        return builtin[name] if name in builtin else loaded().get("forms", name)
+
     def quantity(name: str) -> Any:
         builtin = Host.builtin_quantities()
-        return builtin[name] if name in builtin else loaded().get("quantities", name)
+        mine = builtin[name] if name in builtin else loaded().get("quantities", name)
+        return mine.with_forms(form)
 
     return quantity

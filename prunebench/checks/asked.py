@@ -9,6 +9,7 @@ from pydantic import Tag
 
 from prunebench.checks.axes import AXES
 from prunebench.errors import nearest
+from prunebench.faults import blamed
 from prunebench.reading.messages import kinds_differ, unknown
 from prunebench.reading.slips import meant
 from prunebench.reading.spelling import show
@@ -105,6 +106,30 @@ def field_of(asked: str | QuantityTable, quantity: Any) -> tuple[str, str] | Non
 
 def wrong(asked: str | QuantityTable, host: Components) -> Faults:
     """Yield what is wrong with a quantity by itself: its name, a field, its parameters."""
+    plain = list(_plain_faults(asked, host))
+    yield from plain or _own_faults(asked, host.get("quantities", name_of(asked)), host)
+
+
+def _own_faults(asked: str | QuantityTable, quantity: Any, host: Components) -> Faults:
+    """Yield what the quantity itself finds wrong with its parameters."""
+    if quantity.faults is None:
+        return
+    look_up = [lambda name: host.get("forms", name)] if quantity.form else []
+    given = _given(asked)
+    with blamed(f"the faults of quantity '{quantity.name}'"):
+        listed = list(quantity.faults({**quantity.parameters, **parameters_of(asked, quantity)}, *look_up))
+    for key, text in listed:
+        yield (key,) if key in given else () if isinstance(asked, str) else ("name",), text
+
+
+def _choices(quantity: Any, values: Mapping[str, Any], host: Components) -> list[str]:
+    """Return what the option may be: of a form that is named its coefficients too."""
+    form = values.get(quantity.form) if quantity.form else None
+    own = [one.name for one in host.get("forms", form).coefficients] if form else []
+    return list(dict.fromkeys([*quantity.choices, *own]))
+
+
+def _plain_faults(asked: str | QuantityTable, host: Components) -> Faults:
     spelled, name = _spelled(asked), name_of(asked)
     at: tuple[str, ...] = () if isinstance(asked, str) else ("name",)
     if name not in host.names("quantities"):
@@ -115,9 +140,13 @@ def wrong(asked: str | QuantityTable, host: Components) -> Faults:
     if ":" in spelled and (not _behind(quantity) or _behind(quantity) in given):
         yield at, f"found {show(spelled)}; allowed: {show(name)}"
         return
+    form = given.get(quantity.form)
+    if form and form not in (forms := host.names("forms")):
+        yield (quantity.form,), unknown(str(form), "functional form", forms)
+        return
     chosen = values.get(quantity.option)
-    if quantity.option and chosen is not None and chosen not in quantity.choices:
-        text = f"found {show(chosen)}{nearest(str(chosen), quantity.choices)}"
+    if quantity.option and chosen is not None and chosen not in (all_ := _choices(quantity, values, host)):
+        text = f"found {show(chosen)}{nearest(str(chosen), all_)}"
         yield (quantity.option,) if quantity.option in given else at, text
     if quantity.path and (fault := _wrong_path(_path_of(asked, quantity), quantity, host)):
         yield (quantity.path,) if quantity.path in given else at, fault

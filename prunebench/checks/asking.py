@@ -53,7 +53,10 @@ class Asking:
             except PrunebenchError as error:  # its plugin does not load
                 return _unjudged(_about(check), f"the quantity '{name_of(asked)}' cannot be had: {error}")
         assert check.range is not None
-        settings = list(settings_of(check, self._table, self._quantities))
+        try:
+            settings = list(settings_of(check, self._table, self._quantities))
+        except ComponentError as error:  # of a quantity that cannot say what it reads
+            return _unjudged(_about(check), str(error))
         beside = tuple(self._over(check, one, settings) for one in check.beside)
         return replace(self._over(check, check.range, settings), beside=beside)
 

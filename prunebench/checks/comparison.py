@@ -73,12 +73,19 @@ class Comparison:
                 there_by_key.update(self._of(pick.lane, pick.indices(self.densities), there))
         for lane, place in self._unpruned():
             there_by_key.update(self._of(lane, [place], lane.there))
+        for side in self._sides:
+            for lane in side.kin:
+                places = [i for i, one in enumerate(lane.densities) if one in self.densities]
+                there_by_key.update(self._of(lane, places, lane.there))
+            for lane, place in side.unpruned_kin:
+                there_by_key.update(self._of(lane, [place], lane.there))
         there_by_key.update(self.baselines)
         there_by_key.pop("", None)
         return there_by_key
 
     def _of(self, lane: Lane, rows: Sequence[int], there: Bools | None) -> Iterable[tuple[str, bool]]:
-        block = np.ix_(rows, _columns(lane.curves, self.planned))
+        seeds = [seed for seed in self.planned if seed in lane.curves.seeds]  # a relative may have fewer
+        block = np.ix_(rows, _columns(lane.curves, seeds))
         known = np.zeros(lane.keys.shape, dtype=bool) if there is None else there
         return zip(lane.keys[block].ravel(), known[block].ravel(), strict=True)
 

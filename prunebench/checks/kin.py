@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from prunebench.checks.curves import Curves
 from prunebench.checks.layout import FAMILY, Line
 
-__all__ = ["SCALES", "Scales", "scales_of", "with_kin"]
+__all__ = ["SCALES", "Scales", "kin_of", "scales_of", "with_kin"]
 
 SCALES = "scales"
 """The key of a plan's suite under which they are, where a check reads them."""
@@ -24,19 +24,28 @@ def scales_of(suite: Mapping[str, Any]) -> Scales:
     return {tuple(row[:width]): (str(row[width]), row[width + 1]) for row in suite.get(SCALES, ())}
 
 
-def with_kin(curves: Mapping[Line, Curves], scales: Scales) -> dict[Line, Curves]:
-    """Return the curves with their scales, and with those of the same method in the rest of the family."""
-    if not scales:
-        return dict(curves)
-    members: dict[tuple[str, ...], dict[Line, Curves]] = {}
-    for line, one in curves.items():
+def kin_of(lines: Iterable[Line], scales: Scales) -> dict[Line, tuple[Line, ...]]:
+    """Return the lines of the same method in the rest of the family, by each line that is of one."""
+    members: dict[tuple[str, ...], list[Line]] = {}
+    for line in lines:
         if line.family in scales:
-            family, own = scales[line.family]
-            of = (family, line.find, line.method, line.ablations)
-            members.setdefault(of, {})[line] = replace(one, scales=own)
-    kin = dict(curves)
-    for family_curves in members.values():
-        for line, one in family_curves.items():
-            others = tuple(other for name, other in family_curves.items() if name != line)
-            kin[line] = replace(one, relatives=others)
-    return kin
+            members.setdefault((scales[line.family][0], line.find, line.method, line.ablations), []).append(
+                line
+            )
+    return {
+        line: tuple(other for other in family if other != line)
+        for family in members.values()
+        for line in family
+    }
+
+
+def with_kin(
+    curves: Mapping[Line, Curves], kin: Mapping[Line, Sequence[Line]], scales: Scales
+) -> dict[Line, Curves]:
+    """Return the curves with their scales, and with those of the rest of the family."""
+    scaled = {line: replace(curves[line], scales=scales[line.family][1]) for line in kin}
+    related = {
+        line: replace(one, relatives=tuple(scaled[other] for other in kin[line]))
+        for line, one in scaled.items()
+    }
+    return {**curves, **related}

@@ -12,7 +12,7 @@ import pandas as pd
 from prunebench.analysis.table import distinct
 from prunebench.checks.curves import Bools, Curves
 from prunebench.checks.gather import Step, curves_of, step_of
-from prunebench.checks.kin import Scales, with_kin
+from prunebench.checks.kin import Scales, kin_of, with_kin
 from prunebench.checks.layout import Layout, Line, codes
 from prunebench.checks.measured import Measured, measured
 
@@ -78,8 +78,12 @@ class Table:
         cells = cells.reset_index(drop=True)
         layout = Layout(distinct(cells))
         numbers = measured(layout, measures, fields)
-        curves = with_kin(curves_of(layout, numbers, margins=margins, dense=dense, step=step), scales or {})
+        plain = curves_of(layout, numbers, margins=margins, dense=dense, step=step)
+        kin = kin_of(plain, scales or {})
+        curves = with_kin(plain, kin, scales or {})
         self.lanes = _lanes(layout, numbers, curves, _matrices(layout, cells))
+        self.kin = {line: tuple(self.lanes[other] for other in others) for line, others in kin.items()}
+        """The lanes of the rest of the family, in the order of `Curves.relatives`."""
         self.variants: dict[tuple[tuple[str, ...], str, str], dict[str, Lane]] = {}
         """By family, method and ablations, then by find changes."""
         self.named: dict[tuple[str, str], dict[tuple[str, ...], dict[str, Lane]]] = {}

@@ -12,7 +12,7 @@ from prunebench.checks.curves import Curves, Floats
 from prunebench.errors import ComponentError
 from prunebench.faults import blamed
 
-__all__ = ["QuantityLike", "numbers", "tests"]
+__all__ = ["QuantityLike", "numbers", "tests", "which"]
 
 
 class QuantityLike(Protocol):
@@ -24,6 +24,8 @@ class QuantityLike(Protocol):
     def function(self) -> Any: ...  # noqa: D102
     @property
     def inference(self) -> str: ...  # noqa: D102
+    @property
+    def reads(self) -> Any: ...  # noqa: D102
     @property
     def tests(self) -> Any: ...  # noqa: D102
 
@@ -56,6 +58,21 @@ def numbers(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any
     if quantity.inference == "counts" and not np.isin(array[~np.isnan(array)], (0.0, 1.0)).all():
         raise ComponentError(f"{who} counts runs: it must return 1, 0 or NaN for each; found other numbers")
     return array
+
+
+def which(quantity: QuantityLike, curves: Curves, parameters: Mapping[str, Any]) -> list[bool]:
+    """Return which of the curves' relatives a quantity reads, by what it says itself.
+
+    Raises: ComponentError where the function fails, or says something else.
+    """
+    who = f"what quantity {quantity.name!r} reads"
+    with blamed(who):
+        answer = [bool(one) for one in quantity.reads(curves, **parameters)]
+    if len(answer) != len(curves.relatives):
+        raise ComponentError(
+            f"{who} must be said of {len(curves.relatives)} relatives, one by one; found {len(answer)}"
+        )
+    return answer
 
 
 Line = tuple[Floats, Floats, Floats]

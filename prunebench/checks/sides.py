@@ -15,6 +15,7 @@ from prunebench.checks.curves import Curves
 from prunebench.checks.gather import FAMILY
 from prunebench.checks.grammar import Check
 from prunebench.checks.lanes import Lane, Table
+from prunebench.checks.quantities import which
 from prunebench.reading.labels import changes_label, point_label
 
 __all__ = ["Pick", "Setting", "Side", "settings_of", "side_name", "selections"]
@@ -92,6 +93,10 @@ class Side(NamedTuple):
     """The measure whose numbers are compared; "" where it is none."""
     axis: str
     """What the curves are read along: "sparsity", "score_at", or "" where they are none."""
+    kin: tuple[Lane, ...] = ()
+    """Of a quantity that reads its family: the rest of it that it reads."""
+    unpruned_kin: tuple[tuple[Lane, int], ...] = ()
+    """The unpruned networks of the family, lanes and places: its own first."""
 
     @property
     def picks(self) -> tuple[Pick, ...]:
@@ -201,8 +206,22 @@ def _side(one: Selection, check: Check, setting: Setting, table: Table, quantiti
         return None
     dense = table.unpruned.get(pick.lane.line.family)
     field = field_of(asked, quantity)
-    return Side(
-        _name(one), pick, asked, quantity, parameters, others, dense, field[0] if field else "", along
+    kin = _kin(quantity, pick, parameters, table) if quantity.kin else ()
+    lanes = [pick.lane, *kin] if quantity.kin else []
+    whole = [table.unpruned[lane.line.family] for lane in lanes if lane.line.family in table.unpruned]
+    read = field[0] if field else ""
+    return Side(_name(one), pick, asked, quantity, parameters, others, dense, read, along, kin, tuple(whole))
+
+
+def _kin(quantity: Any, pick: Pick, parameters: Mapping[str, Any], table: Table) -> tuple[Lane, ...]:
+    """Return the lanes of the rest of the family that a quantity reads."""
+    others = table.kin.get(pick.lane.line, ())
+    if quantity.reads is None:
+        return others
+    return tuple(
+        lane
+        for lane, is_read in zip(others, which(quantity, pick.lane.curves, parameters), strict=True)
+        if is_read
     )
 
 

@@ -37,12 +37,12 @@ def is_file(given: str) -> bool:
     return Path(given).suffix.lower() in SUFFIXES
 
 
-def forms_of(options: Mapping[str, Any], name: str | None = None, suite: str = "") -> Mapping[str, Form]:
+def forms_of(options: Mapping[str, Any], names: Sequence[str] = (), suite: str = "") -> Mapping[str, Form]:
     """Return the functional forms by name: the built-in ones without torch, unless another is named."""
     from prunebench.host.registry import Host
 
     builtin = Host.builtin_forms()
-    if not any(options.get(each) for each in _PLUGINS) and (name is None or name in builtin):
+    if not any(options.get(each) for each in _PLUGINS) and set(names) <= set(builtin):
         return builtin
     host = _host(options, suite)
     return {each: host.get("forms", each) for each in host.names("forms")}

@@ -12,6 +12,7 @@ from prunebench.cli._options import output_option, reading_options, which_option
 if TYPE_CHECKING:
     from prunebench.scaling.form import Form
     from prunebench.scaling.law import Law
+    from prunebench.scaling.studies import Asked
 
 __all__ = ["command"]
 
@@ -22,6 +23,9 @@ Examples:
   prunebench fit scaling-lenet --form rosenfeld-width -o law.json   # what has been run of a suite
   prunebench fit points.csv --figures figures   # error against density, residuals, contours, …
   prunebench fit scaling-lenet --method imp -k 'not w2' --json
+  prunebench fit scaling-lenet --form rosenfeld-width --form frantar --form jin   # which law holds?
+  prunebench fit scaling-lenet --each-network --partial
+  prunebench fit scaling-lenet --extrapolate-from width=0.0625:0.25   # judged on all that are larger
   prunebench fit t5.csv --form frantar --loss huber-log --column nonzero=nonzero_millions
 """
 
@@ -30,10 +34,11 @@ Examples:
 @click.argument("given", metavar="SUITE|FILE.csv")
 @click.option(
     "--form",
+    "forms_named",
     metavar="NAME",
-    default="rosenfeld",
-    show_default=True,
-    help="The functional form; `prunebench list forms` has them all.",
+    multiple=True,
+    help="The functional form; `prunebench list forms` has them all. Of several the first is told and kept, "
+    "and all are set side by side.  [default: rosenfeld, or its partial fit where depth or width is one]",
 )
 @click.option("--fix", metavar="NAME=VALUE", multiple=True, help="Give this coefficient; repeatable.")
 @click.option(
@@ -56,6 +61,28 @@ Examples:
     "--left-out",
     is_flag=True,
     help="Predict each network by a fit to all others, beside interpolation between them.",
+)
+@click.option("--each-network", is_flag=True, help="Fit each network alone too.")
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Fit the networks that differ in width, depth or data alone too.",
+)
+@click.option(
+    "--extrapolate-from",
+    metavar="SCALE=LOW:HIGH",
+    multiple=True,
+    help="Fit these networks alone too, and judge that on all larger ones: width=0.125:0.25; repeatable.",
+)
+@click.option(
+    "--points-needed",
+    is_flag=True,
+    help="How many networks, or points, suffice: how much fits to random parts differ.",
+)
+@click.option(
+    "--against-unpruned",
+    is_flag=True,
+    help="Compare the form of pruned networks with that of unpruned ones on each network.",
 )
 @click.option(
     "--unpruned",
@@ -83,7 +110,9 @@ Examples:
 )
 @which_options
 @reading_options
-def command(given: str, form: str, output: str | None, as_json: bool, **options: Any) -> None:
+def command(
+    given: str, forms_named: tuple[str, ...], output: str | None, as_json: bool, **options: Any
+) -> None:
     """Fit a law of the error to the records of SUITE, or to the points of FILE.csv.
 
     A file has a line a point: `density` (the share of prunable weights left) and `error` (top-1 on the test
@@ -96,12 +125,19 @@ def command(given: str, form: str, output: str | None, as_json: bool, **options:
     from prunebench.cli._laws import assigned, form_of, forms_of, is_file
     from prunebench.cli._output import deliver, say, say_json
     from prunebench.scaling.beside import beside
+    from prunebench.scaling.studies import compared as side_by_side
+    from prunebench.scaling.studies import compared_plain, studies
 
     suite = "" if is_file(given) else given
-    forms = forms_of(options, form, suite)
+    forms = forms_of(options, forms_named, suite)
+    named = [form_of(forms, name) for name in dict.fromkeys(forms_named)]
     fixed = _fixed(assigned(options["fix"], "--fix"))
-    law = _law(given, form_of(forms, form), forms, fixed, options)
+    asked = _asked(options)
+    law = _law(given, named, forms, fixed, options)
     compared = beside(law.fit, law.points, left_out=options["left_out"])
+    more = studies(law.fit, law.points, forms, asked)
+    search = {"loss": options["loss"], "starts": options["starts"]}
+    others = side_by_side(named, law.points, fixed=fixed, **search) if len(named) > 1 else []
     if output:
         import json
 
@@ -113,11 +149,15 @@ def command(given: str, form: str, output: str | None, as_json: bool, **options:
             say(line, err=True)
     if as_json:
         plain = {name: value for name, value in law.plain().items() if name != "schema"}
-        say_json({**plain, "beside": compared.plain()})
+        forms_plain = {"forms": compared_plain(others)} if others else {}
+        say_json({**plain, "beside": {**compared.plain(), **more.plain(), **forms_plain}})
     elif output != "-":
+        from prunebench.cli._law_studies import compared_text, studies_text
         from prunebench.cli._law_text import fit_text
 
-        deliver(fit_text(law, compared, written=output), None)
+        told = [compared_text(others) if others else "", studies_text(more)]
+        parts = [fit_text(law, compared, written=output), *(f"{part}\n" for part in told if part)]
+        deliver("\n".join(parts), None)
 
 
 def _fixed(given: Mapping[str, str]) -> dict[str, float]:
@@ -132,14 +172,42 @@ def _fixed(given: Mapping[str, str]) -> dict[str, float]:
     return values
 
 
-def _law(given: str, form: Form, forms: Mapping[str, Form], fixed: dict[str, float], options: Any) -> Law:
+def _asked(options: Mapping[str, Any]) -> Asked:
+    """Return which studies are to be made. Raises: UsageError for networks that cannot be."""
+    from prunebench.cli._laws import assigned
+    from prunebench.errors import UsageError, nearest
+    from prunebench.scaling.families import SCALES
+    from prunebench.scaling.studies import Asked
+
+    small = {}
+    option = "--extrapolate-from"
+    for name, text in assigned(options["extrapolate_from"], option, "SCALE=LOW:HIGH").items():
+        if name not in SCALES:
+            raise UsageError(f"{option}: networks do not differ in '{name}'{nearest(name, SCALES)}")
+        try:
+            low, high = (float(end) for end in (text if ":" in text else f"{text}:{text}").split(":"))
+        except ValueError:
+            low, high = 0.0, 0.0
+        if not 0 < low <= high < float("inf"):
+            raise UsageError(f"{option}: {name} is '{text}'; allowed: a number above 0, or LOW:HIGH")
+        small[name] = (low, high)
+    flags = ("each_network", "partial", "points_needed", "against_unpruned")
+    return Asked(**{name: bool(options[name]) for name in flags}, small=small or None)
+
+
+def _law(
+    given: str, named: Sequence[Form], forms: Mapping[str, Form], fixed: dict[str, float], options: Any
+) -> Law:
     from prunebench.cli._laws import source_of
+    from prunebench.scaling.families import law_of_scales
     from prunebench.scaling.fit import fit
     from prunebench.scaling.law import Law, unpruned_fit, with_size
     from prunebench.scaling.resampling import bootstrap
 
     names = _unpruned_names(options["unpruned"], forms)
-    source = source_of(given, form, options)
+    # what any law of pruned networks reads; which one it is the points tell
+    source = source_of(given, named[0] if named else forms["rosenfeld-network"], options)
+    form = named[0] if named else forms[law_of_scales(source.points)]
     search = {"loss": options["loss"], "starts": options["starts"]}
     made = fit(form, source.points, fixed=fixed, **search)
     if options["bootstrap"]:

@@ -161,7 +161,7 @@ def _read(path: str, options: dict[str, Any]) -> Law:
         name = json.loads(text)["fit"]["form"]
     except (ValueError, TypeError, KeyError):
         name = None
-    return law_of(text, path, forms_of(options, name))
+    return law_of(text, path, forms_of(options, [name] if name else []))
 
 
 def _examples(law: Law, given: float | None) -> float:

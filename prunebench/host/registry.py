@@ -19,7 +19,7 @@ from prunebench.host._faults import Fault, fault_of
 from prunebench.host._hooks import Refused, collect, new_manager
 from prunebench.host._part import part_of
 from prunebench.host._plugin_file import FileImporter
-from prunebench.host.components import KINDS, Component, Dataset, Method, Origin
+from prunebench.host.components import KINDS, Component, Dataset, Method, Origin, Quantity
 from prunebench.host.datasets import EXAMPLES, parse_dataset, spell_dataset
 from prunebench.host.form import Form, ScorerCall
 from prunebench.host.identity import Grounds, component_identity, grounds_of
@@ -232,6 +232,14 @@ class Host:
     def get(self, kind: str, name: str) -> Any:
         """Return a component. Raises: UsageError with the nearest name."""
         return self._entry(kind, name).component
+
+    def quantity(self, name: str) -> Quantity:
+        """Return a quantity that can be asked: with the functional forms that it may look up by name.
+
+        Raises: UsageError with the nearest name.
+        """
+        quantity: Quantity = self.get("quantities", name)
+        return quantity.with_forms(lambda form: self.get("forms", form))
 
     def names(self, kind: str) -> list[str]:
         """Return the names registered of a kind, sorted."""

@@ -83,6 +83,17 @@ class Fit:
     bootstrap: Mapping[str, tuple[float, float]] | None = None
     """95 % intervals over networks drawn again, where these were asked for."""
 
+    def is_open(self, name: str) -> bool:
+        """True if a coefficient is no estimate: the points do not determine it, or it ended at a bound."""
+        if name in self.fixed:
+            return False
+        one = next(one for one in self.form.coefficients if one.name == name)
+        value = self.parameters[name]
+        at = [
+            bound for bound in (one.low, one.high) if math.isclose(value, bound, rel_tol=1e-5, abs_tol=1e-9)
+        ]
+        return bool(at) or math.isinf(self.standard_errors[name])
+
     def predict(self, points: Points) -> tuple[Floats, Floats, Floats]:
         """Return the errors of networks, and between which bounds a measurement of each is expected.
 

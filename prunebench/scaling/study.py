@@ -14,6 +14,7 @@ import numpy as np
 
 from prunebench.errors import FitError
 from prunebench.scaling.against import LowerFits, lower_fits
+from prunebench.scaling.families import law_of_scales
 from prunebench.scaling.fewest import analytic, analytic_density, fewest_measured, is_rosenfeld
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
@@ -28,7 +29,6 @@ __all__ = [
     "FamilyPoints",
     "Fewest",
     "Study",
-    "chosen_form",
     "last_below",
     "means",
     "studied",
@@ -39,18 +39,6 @@ SCALES = ("width", "depth", "examples")
 
 DRAWS = 10
 """Random choices of networks at each size of the curve of points that are needed."""
-
-
-def chosen_form(points: Points) -> str:
-    """Return the name of the law of Rosenfeld et al. that these networks can determine.
-
-    Eq. 2 where depth and width both vary, else its partial fit; Eq. 1 of one network.
-    """
-    deep, wide, most = (len(np.unique(points.column(name))) > 1 for name in ("depth", "width", "examples"))
-    if deep and wide:
-        return "rosenfeld"
-    alone = "rosenfeld-data" if most else "rosenfeld-network"
-    return "rosenfeld-width" if wide else "rosenfeld-depth" if deep else alone
 
 
 def means(points: Points) -> Points:
@@ -254,7 +242,7 @@ class Study:
         points, small = self.points.rows(self.on_most_data), self.small[self.on_most_data]
         form = self.law.fit.form
         if self.rosenfeld:
-            form = self.forms.get(chosen_form(points.rows(small)), form)
+            form = self.forms.get(law_of_scales(points.rows(small)), form)
         try:
             fixed = {n: v for n, v in self.law.fit.fixed.items() if n in {c.name for c in form.coefficients}}
             made, _ = extrapolated(form, points, small, fixed=fixed, loss=self.law.fit.loss, starts=20)
@@ -348,5 +336,5 @@ def studied(
     Raises: FitError where it cannot be fitted.
     """
     sized, is_proxy = with_size(points)
-    made = fit(forms[chosen_form(points)], sized, starts=20)
+    made = fit(forms[law_of_scales(points)], sized, starts=20)
     return Study(Law(made, sized, about=title, proxy=is_proxy), forms, title, settings)

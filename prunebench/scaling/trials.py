@@ -84,11 +84,19 @@ def leave_one_network_out(made: Fit, points: Points) -> HeldOut:
 
 
 def _without(made: Fit, points: Points, out: Bools) -> Floats:
-    problem = prepared(made.form, points.rows(~out), made.fixed)
+    try:
+        return _from_others(made, points.rows(~out), points.rows(out))
+    except FitError as error:
+        raise FitError(f"without the network of {points.said(int(np.argmax(out)))}: {error}") from error
+
+
+def _from_others(made: Fit, points: Points, others: Points) -> Floats:
+    """Return other points by a law that is fitted to some, from the coefficients of a fit on."""
+    problem = prepared(made.form, points, made.fixed)
     end = least(problem, made.loss, problem.vector(made.parameters))
     if not end.converged:
-        raise FitError(f"the fit without the network of {points.said(int(np.argmax(out)))} did not converge")
-    return np.asarray(made.form.function(points.rows(out), **problem.values(end.vector)))
+        raise FitError("the fit did not converge")
+    return np.asarray(made.form.function(others, **problem.values(end.vector)))
 
 
 def extrapolated(
@@ -145,11 +153,11 @@ def points_needed(
     of: Literal["networks", "points"] = "networks",
     repeats: int = 30,
     seed: int = 0,
-    starts: int = 3,
 ) -> list[Needed]:
     """Return the quality of fits to random networks, with all their densities, or to random single points.
 
     Section 5 of Rosenfeld et al. 2021: about 15 networks or 40 points, until the spread is under 1 %.
+    Searches go on from the whole fit.
 
     Raises: FitError for a size that the points have not.
     """
@@ -158,9 +166,7 @@ def points_needed(
     for size in sizes:
         if not 1 <= size <= most:
             raise FitError(f"a size is {size}; allowed: 1 to {most}, the {of} that there are")
-    return [
-        _needed(made, points, size, list(_chosen(points, size, of, repeats, rng)), starts) for size in sizes
-    ]
+    return [_needed(made, points, size, list(_chosen(points, size, of, repeats, rng))) for size in sizes]
 
 
 def _chosen(points: Points, size: int, of: str, repeats: int, rng: np.random.Generator) -> Iterator[Bools]:
@@ -170,15 +176,13 @@ def _chosen(points: Points, size: int, of: str, repeats: int, rng: np.random.Gen
         yield np.isin(units, rng.choice(names, size, replace=False))
 
 
-def _needed(made: Fit, points: Points, size: int, chosen: list[Bools], starts: int) -> Needed:
+def _needed(made: Fit, points: Points, size: int, chosen: list[Bools]) -> Needed:
     quality = []
     for part in chosen:
-        try:
-            one = fit(made.form, points.rows(part), fixed=made.fixed, loss=made.loss, starts=starts)
-        except FitError:
-            continue
-        relative = one.predict(points)[0] / points.error - 1
-        quality.append((relative.mean(), relative.std()))
+        with suppress(FitError):
+            predicted = _from_others(made, points.rows(part), points)
+            relative = predicted / points.error - 1
+            quality.append((relative.mean(), relative.std()))
     if not quality:
         return _row(size, np.full(4, np.nan), len(chosen))
     mean = np.mean(quality, axis=0)

@@ -12,6 +12,7 @@ from prunebench.checks.axes import AXES
 from prunebench.checks.curves import Curves, Floats
 from prunebench.checks.quantities import numbers, tests
 from prunebench.host.components import Quantity
+from prunebench.host.registry import Host
 from prunebench.testing._common import (
     at_last_documented,
     ensure,
@@ -44,6 +45,7 @@ def check_quantity(quantity: Quantity) -> None:
     Raises: AssertionError.
     """
     who = ensure_common(quantity)
+    quantity = quantity.with_forms(Host.builtin_forms().__getitem__)
     function = quantity.function
     ensure(callable(function), f"{who}: its function is a {type(function).__name__}; a function is wanted")
     given = (*quantity.selections, *filter(None, [quantity.path, quantity.option]))

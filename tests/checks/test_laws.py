@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
+from prunebench_plugins.forms import prunebench_forms
 from prunebench_plugins.quantities import prunebench_quantities
 from reference.cells import cell, frame, suite_of
 
+from prunebench import Coefficient, FunctionalForm
 from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Outcome
+from prunebench.tables import quantities_of
 
-QUANTITIES = {quantity.name: quantity for quantity in prunebench_quantities()}
+FORMS = {form.name: form for form in prunebench_forms()}
+QUANTITIES = {quantity.name: quantity.with_forms(FORMS.__getitem__) for quantity in prunebench_quantities()}
 TRUTH = {"error_up": 0.85, "gamma": 0.6, "p": 2e-3, "phi": 0.9, "psi": 1.7}
 MEMBERS = list(itertools.product((8, 14), (0.5, 1.0, 2.0)))
 DENSITIES = [f"{0.8**k:.12g}" for k in range(0, 40, 3)]
@@ -41,7 +46,7 @@ def name(depth: int, width: float) -> str:
     return f"net-{depth}-{width}"
 
 
-def outcome(table: list[dict[str, Any]], **check: Any) -> Outcome:
+def outcome(table: list[dict[str, Any]], quantities: Any = QUANTITIES, **check: Any) -> Outcome:
     scales = [
         [
             name(depth, width),
@@ -65,7 +70,7 @@ def outcome(table: list[dict[str, Any]], **check: Any) -> Outcome:
     labels = {field: table[0].get(field, "") for field in ("dataset", "recipe", "split")}
     for row in scales:
         row[1:4] = [labels["dataset"], labels["recipe"], labels["split"]]
-    return evaluate({**suite_of(own), "scales": scales}, frame(table), None, QUANTITIES).outcomes[0]
+    return evaluate({**suite_of(own), "scales": scales}, frame(table), None, quantities).outcomes[0]
 
 
 @pytest.mark.parametrize("of", ["gamma", "error_up", "phi", "psi"])
@@ -89,16 +94,45 @@ def test_one_network_alone_has_the_family_s_gamma() -> None:
     assert said.effect == pytest.approx(0, abs=1e-4)
 
 
-def test_a_seed_that_lacks_a_network_has_no_number() -> None:
-    """The cell is of another setting than the check's: the number is lost, and the check does not hold."""
+def test_a_missing_cell_of_a_relative_is_needed_and_named() -> None:
+    """It is of another setting than the check's."""
     table = rows()
     there = next(
         row for row in table if row["architecture"] == name(8, 0.5) and row["density"] == DENSITIES[3]
     )
     there |= {"status": "missing", "correct": None, "accuracy": None}
     said = outcome(table, quantity="fit:gamma", against=TRUTH["gamma"])
-    assert said.verdict == "undecided"
-    assert "1 of 2 seeds have no number" in " ".join(said.notes)
+    assert (said.verdict, said.absent) == ("not run", (there["key"],))
+    assert said.cells == len(table)
+    alone = outcome(table, quantity={"name": "fit:gamma", "alone": True}, against=TRUTH["gamma"])
+    assert (alone.verdict, alone.cells) == ("holds", 2 * len(DENSITIES))
+
+
+def test_a_form_of_a_plugin_is_looked_up_in_its_host() -> None:
+    """The error where nothing is pruned is what that of our own says: a constant, fitted by relative squares."""
+
+    class Host:
+        def get(self, kind: str, name: str) -> Any:
+            assert (kind, name) == ("forms", "flat")
+            return flat
+
+    def constant(points: Any, *, level: float) -> Any:
+        return np.full(len(points), level)
+
+    flat = FunctionalForm("flat", constant, (Coefficient("level", 0.001, 1, (0.1, 1)),))
+    asked = {"name": "fit:level", "form": "flat", "alone": True}
+    said = outcome(rows(), quantity=asked, against=0.0, quantities=quantities_of(None, Host))
+    errors = [
+        np.array(
+            [
+                1 - one["accuracy"] / 100
+                for one in rows()
+                if one["architecture"] == name(14, 1.0) and one["seed"] == seed
+            ]
+        )
+        for seed in range(2)
+    ]
+    assert said.effect == pytest.approx(np.mean([(1 / e).sum() / (1 / e**2).sum() for e in errors]), rel=1e-4)
 
 
 def test_what_a_form_does_not_say_is_told() -> None:

@@ -319,7 +319,7 @@ def test_a_member_that_was_not_trained_is_counted_by_building_it(scaled: Place) 
 SUITE = [
     ((), "the cells are of 2 methods; say --method: random, magnitude-after-training"),
     (("--method", "randm"), "no cell is of method 'randm'; did you mean 'random'"),
-    (("--method", "random"), "depth"),
+    (("--method", "random", "--form", "rosenfeld"), "column 'depth' is missing"),
     (("--column", "density=d"), "--column is for a file of points"),
 ]
 
@@ -327,6 +327,12 @@ SUITE = [
 @pytest.mark.parametrize(("args", "said"), SUITE, ids=[" ".join(args) for args, _ in SUITE])
 def test_records_that_are_no_family_are_refused(scaled: Place, args: tuple[str, ...], said: str) -> None:
     assert said in refused(scaled, "fit", "scaled.toml", "--no-plugins", *args)
+
+
+def test_the_law_is_that_of_the_scales_that_vary(scaled: Place) -> None:
+    """Widths of a network that has no depth: the partial fit of widths, unless another is named."""
+    made = scaled.json("fit", "scaled.toml", "--method", "random", "--no-plugins", "--starts", "4")
+    assert made["fit"]["form"] == "rosenfeld-width"
 
 
 def test_several_data_sets_are_no_family(place: Place) -> None:

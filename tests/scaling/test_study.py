@@ -10,10 +10,11 @@ import pytest
 from scaling_families import LAW, family, law, noisy
 
 from prunebench.host import Host
+from prunebench.scaling.families import law_of_scales
 from prunebench.scaling.fit import fit
 from prunebench.scaling.law import Law, with_size
 from prunebench.scaling.points import Points, points_of
-from prunebench.scaling.study import Study, chosen_form, last_below, means, studied
+from prunebench.scaling.study import Study, last_below, means, studied
 
 FORMS = Host.builtin_forms()
 
@@ -29,12 +30,12 @@ def of_form(name: str, points: Points) -> Study:
 
 def test_the_law_is_that_which_the_networks_can_determine() -> None:
     one, two = [20], [1]
-    assert chosen_form(family()) == "rosenfeld"
-    assert chosen_form(family(depths=one)) == "rosenfeld-width"
-    assert chosen_form(family(widths=two)) == "rosenfeld-depth"
-    assert chosen_form(family(one, two)) == "rosenfeld-data"
-    assert chosen_form(family(one, two, [1])) == "rosenfeld-network"
-    assert chosen_form(points_of({"density": [0.5, 1.0], "error": [0.2, 0.1]})) == "rosenfeld-network"
+    assert law_of_scales(family()) == "rosenfeld"
+    assert law_of_scales(family(depths=one)) == "rosenfeld-width"
+    assert law_of_scales(family(widths=two)) == "rosenfeld-depth"
+    assert law_of_scales(family(one, two)) == "rosenfeld-data"
+    assert law_of_scales(family(one, two, [1])) == "rosenfeld-network"
+    assert law_of_scales(points_of({"density": [0.5, 1.0], "error": [0.2, 0.1]})) == "rosenfeld-network"
 
 
 def test_means_are_those_of_the_seeds_of_a_network_at_a_density() -> None:

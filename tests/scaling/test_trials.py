@@ -109,7 +109,7 @@ def test_a_bootstrap_of_one_network_is_refused() -> None:
 
 def test_more_networks_make_fits_agree() -> None:
     """The spread of the fit's quality falls with their number; sizes that there are not are refused."""
-    curve = points_needed(made(), points(), [3, 12], repeats=5, starts=1)
+    curve = points_needed(made(), points(), [3, 12], repeats=5)
     assert [one.size for one in curve] == [3, 12]
     assert curve[1].mu_spread < curve[0].mu_spread
     assert curve[1].sigma == pytest.approx(0.03, abs=0.003)

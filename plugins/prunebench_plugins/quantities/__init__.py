@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import Quantity, hookimpl
-from prunebench_plugins.quantities.laws import OF, fit
+from prunebench_plugins.quantities.laws import OF, faults, fit, reads
 from prunebench_plugins.quantities.lines import crossing, crossing_tests, range_end, range_end_tests, slope
 from prunebench_plugins.quantities.runs import accuracy, distance, diverged, drop, mean, measure, spread
 
@@ -46,6 +46,18 @@ def prunebench_quantities() -> Sequence[Quantity]:
         Quantity("slope", slope, "seeds", axis="along", version="1"),
         Quantity("diverged", diverged, "counts", version="1"),
         Quantity("distance", distance, "seeds", fields="of", selections=("reference",), version="1"),
-        Quantity("fit", fit, "seeds", axis="sparsity", option="of", choices=OF, kin=True, version="1"),
+        Quantity(
+            "fit",
+            fit,
+            "seeds",
+            axis="sparsity",
+            option="of",
+            choices=OF,
+            kin=True,
+            reads=reads,
+            form="form",
+            faults=faults,
+            version="2",
+        ),
         Quantity("drop", drop, "seeds", selections=("to",), points=True, version="1"),
     ]

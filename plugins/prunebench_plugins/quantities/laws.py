@@ -2,44 +2,177 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from prunebench import Curves
+    from prunebench import Curves, FunctionalForm
+    from prunebench.scaling.fit import Fit
+    from prunebench.scaling.points import Points
 
-__all__ = ["OF", "fit"]
+__all__ = ["OF", "faults", "fit", "reads"]
 
-OF = ("mu", "sigma", "error_up", "gamma", "p", "phi", "psi", "knee")
-"""What of a fit can be asked for."""
+OF = (
+    *("mu", "sigma", "invariance", "fewest", "spread"),
+    *("error_up", "gamma", "p", "phi", "psi"),
+)
+"""What of a fit can be asked for; of a form that is named its own coefficients."""
 
+_OF_ANY = OF[:5]
 _STARTS = 12
+_REPEATS = 20
+"""Random parts of the points to which fits are compared."""
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-def fit(curves: Curves, *, of: str, form: str = "", alone: bool = False) -> Any:
-    """What a law fitted at each seed says: `fit:sigma`, `fit:mu`, or a coefficient such as `fit:gamma`.
+def fit(
+    curves: Curves,
+    forms: Callable[[str], FunctionalForm],
+    *,
+    of: str,
+    form: str = "",
+    alone: bool = False,
+    within: Mapping[str, Any] = _NONE,
+    judged: Mapping[str, Any] = _NONE,
+    errors: Sequence[float] = (),
+    networks: int = 0,
+    points: int = 0,
+) -> Any:
+    """What a law says that is fitted at each seed: `fit:sigma`, `fit:mu`, `fit:gamma` and so on.
 
     Fitted are the errors of the method in all networks of the family (those that differ in depth, width and
     training examples alone), at the sparsities of the check's range, unpruned networks beside them. mu and
     sigma are mean and standard deviation of (predicted − measured) / measured, shares.
 
+    - invariance: how much errors differ between networks of equal depth^phi · width^psi · density in the
+      power-law region: the standard deviation between networks, a share;
+    - fewest: by which share the law's count of the smallest network that is good enough is off that of brute
+      force, on average over several largest errors;
+    - spread: the larger of the standard deviations of mu and sigma, judged on all points, between fits to 20
+      random parts of them.
+
     form: a functional form; "": Rosenfeld et al.'s law, joint or as a partial fit, as depth and width vary
     alone: fit the setting's own network, not its family
+    within: fit only networks of these scales, {depth = 20, width = [0.125, 0.25]}: a value, or the least and
+      the greatest
+    judged: mu and sigma over these networks, less those within: the law is not fitted to them
+    errors: of fewest: which largest errors; [] takes seven between what the networks reach
+    networks, points: of spread: how many whole networks, or single points, a random part has
 
     There is no number at a seed of which a result is missing, or the unpruned network's, nor of fewer points
-    than the law has coefficients.
+    than the law has coefficients, nor a coefficient that the points leave open or that ended at its bound.
+    Diverged runs are left out.
     """
     import numpy as np
 
-    members = (curves,) if alone else (curves, *curves.relatives)
+    chosen = reads(curves, alone=alone, within=within, judged=judged)
+    members = [one for one, mine in zip(curves.relatives, chosen, strict=True) if mine]
+    if alone or _is_read(curves.scales, within, judged):
+        members.insert(0, curves)
+    asked = _Asked(of, _ranges(within), _ranges(judged), tuple(errors), networks, points)
     wanted = np.unique(curves.sparsities)
-    return np.array([_at_seed(members, seed, wanted, form, of) for seed in curves.seeds])
+    rows = [_rows(members, seed, wanted) for seed in curves.seeds]
+    law = forms(form) if form else forms
+    return np.array([_said(each, law, asked) if each else np.nan for each in rows], dtype=np.float64)
 
 
-def _at_seed(members: tuple[Curves, ...], seed: int, wanted: Any, form: str, of: str) -> float:
+def reads(
+    curves: Curves,
+    *,
+    alone: bool = False,
+    within: Mapping[str, Any] = _NONE,
+    judged: Mapping[str, Any] = _NONE,
+    **_: Any,
+) -> list[bool]:
+    """Return which of the relatives of a setting's network the fit reads."""
+    return [not alone and _is_read(one.scales, within, judged) for one in curves.relatives]
+
+
+_Ranges = tuple[tuple[str, float, float], ...]
+
+
+def _ranges(given: Mapping[str, Any]) -> _Ranges:
+    ends = {
+        name: value if isinstance(value, list | tuple) else (value, value) for name, value in given.items()
+    }
+    return tuple((name, float(low), float(high)) for name, (low, high) in ends.items())
+
+
+def _by_name(ranges: _Ranges) -> dict[str, tuple[float, float]]:
+    return {name: (low, high) for name, low, high in ranges}
+
+
+def _is_read(scales: Mapping[str, float], within: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
+    return _is_in(scales, _ranges(within)) or (bool(judged) and _is_in(scales, _ranges(judged)))
+
+
+def _is_in(scales: Mapping[str, float], ranges: _Ranges) -> bool:
+    near, none = 1e-9, float("nan")
+    return all(low * (1 - near) <= scales.get(name, none) <= high * (1 + near) for name, low, high in ranges)
+
+
+def faults(
+    parameters: Mapping[str, Any], forms: Callable[[str], FunctionalForm]
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with parameters that a suite gives: which one, and what."""
+    from prunebench.errors import nearest
+    from prunebench.scaling.families import SCALES
+
+    of, within = parameters["of"], parameters["within"]
+    if form := parameters["form"]:
+        said = (*_OF_ANY, *(one.name for one in forms(form).coefficients))
+        if of not in said:
+            yield "of", f"found '{of}', which the form '{form}' does not say{nearest(of, said)}"
+    for key in ("within", "judged"):
+        for name, value in dict(parameters[key]).items():
+            if name not in SCALES:
+                yield key, f"found '{name}', in which networks do not differ{nearest(name, SCALES)}"
+            elif not _is_range(value):
+                allowed = "a number above 0, or a list of the least and the greatest"
+                yield key, f"found {name} = {value!r}; allowed: {allowed}"
+    if parameters["judged"] and (not within or of not in ("mu", "sigma")):
+        yield "judged", f"found with fit:{of}; allowed: with fit:mu or fit:sigma, and with 'within'"
+    if parameters["alone"] and (within or of in ("invariance", "fewest")):
+        many = "'within'" if within else f"fit:{of}"
+        yield "alone", f"found true; allowed: false with {many}, of many networks"
+    if (of == "spread") != ((parameters["networks"] > 0) + (parameters["points"] > 0) == 1):
+        yield "of", f"found '{of}'; 'spread' needs either 'networks' or 'points', and only it takes them"
+    if parameters["errors"] and of != "fewest":
+        yield "errors", f"found with fit:{of}; allowed: with fit:fewest"
+    if not all(isinstance(one, int | float) and 0 < one < 1 for one in parameters["errors"]):
+        yield "errors", f"found {list(parameters['errors'])}; allowed: fractions above 0, below 1"
+
+
+def _is_range(value: Any) -> bool:
+    ends = value if isinstance(value, list) and len(value) == 2 else [value]
+    numbers = [one for one in ends if isinstance(one, int | float) and not isinstance(one, bool) and one > 0]
+    return len(numbers) == len(ends) and sorted(numbers) == numbers
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a fit."""
+
+    of: str
+    within: _Ranges
+    judged: _Ranges
+    errors: tuple[float, ...]
+    networks: int
+    points: int
+
+
+_Rows = tuple[tuple[float, ...], ...]
+
+
+def _rows(members: Sequence[Curves], seed: int, wanted: Any) -> _Rows:
+    """Return the points of a seed; none where a result is missing."""
     import numpy as np
 
-    rows = []
+    rows: list[tuple[float, ...]] = []
     for number, one in enumerate(members):
         if seed not in one.seeds:
             continue
@@ -48,47 +181,62 @@ def _at_seed(members: tuple[Curves, ...], seed: int, wanted: Any, form: str, of:
         errors = 1 - one.accuracy[places, column] / 100
         unpruned = 1 - one.dense[column] / 100
         if np.isnan(errors).any() or np.isnan(unpruned):
-            return float("nan")
+            return ()
         scales = [one.scales.get(name, np.nan) for name in ("depth", "width", "examples", "prunable")]
         densities = np.round(1 - one.sparsities[places], 12)
-        pairs = [(d, e) for d, e in zip(densities.tolist(), errors.tolist(), strict=True) if d < 1]
-        rows += [(d, e, unpruned, *scales, number) for d, e in [(1.0, unpruned), *pairs]]
-    return _fitted(tuple(rows), form, of)
+        finished = one.diverged[places, column] != 1
+        pairs = [(d, e) for d, e, ok in zip(densities, errors, finished, strict=True) if d < 1 and ok]
+        rows += [(float(d), float(e), unpruned, *scales, number) for d, e in [(1.0, unpruned), *pairs]]
+    return tuple(rows)
 
 
 @lru_cache(maxsize=256)
-def _fitted(rows: tuple[tuple[float, ...], ...], form: str, of: str) -> float:
+def _said(rows: _Rows, law: Any, asked: _Asked) -> float:
     """Return a number of the fit to rows; a family is asked for in each of its settings."""
     import numpy as np
 
-    from prunebench.host.registry import Host
+    from prunebench.scaling.families import law_of_scales, within
     from prunebench.scaling.fit import fit as fitted
     from prunebench.scaling.points import points_of
 
     names = ("density", "error", "error_unpruned", "depth", "width", "examples", "prunable", "network")
-    points = points_of(dict(zip(names, np.array(rows).T, strict=True)))
-    points = points.changed(
-        parameters=points.extra["prunable"], nonzero=points.density * points.extra["prunable"]
-    )
-    forms = Host.builtin_forms()
-    name = form or _law_of(points)
-    if name not in forms:
-        raise ValueError(f"there is no built-in functional form {name!r}")
-    if len(points) < len(forms[name].coefficients):
+    every = points_of(dict(zip(names, np.array(rows).T, strict=True)))
+    every = every.changed(parameters=every.extra["prunable"], nonzero=every.density * every.extra["prunable"])
+    small = within(every, _by_name(asked.within))
+    points = every.rows(small)
+    form = law if hasattr(law, "coefficients") else law(law_of_scales(points))
+    if len(points) < len(form.coefficients):
         return float("nan")  # a single place says nothing of a law
-    made = fitted(forms[name], points, starts=_STARTS)
+    made = fitted(form, points, starts=_STARTS)
+    if asked.judged:
+        others = every.rows(within(every, _by_name(asked.judged)) & ~small)
+        if not len(others):
+            raise ValueError("no network is judged that the law is not fitted to")
+        off = made.predict(others)[0] / others.error - 1
+        return float(off.mean() if asked.of == "mu" else off.std())
+    return _number(made, points, asked)
+
+
+def _number(made: Fit, points: Points, asked: _Asked) -> float:
+    from prunebench.scaling.answers import answers, errors_between
+    from prunebench.scaling.invariant import invariance
+    from prunebench.scaling.law import Law
+    from prunebench.scaling.trials import points_needed
+
+    if asked.of == "invariance":
+        return invariance(made, points).sd
+    if asked.of == "fewest":
+        told = answers(Law(made, points), asked.errors or errors_between(points))
+        return sum(abs(one.off) for one in told) / len(told)
+    if asked.of == "spread":
+        size = asked.networks or asked.points
+        units: Literal["networks", "points"] = "networks" if asked.networks else "points"
+        needed = points_needed(made, points, [size], of=units, repeats=_REPEATS)[0]
+        return max(needed.mu_spread, needed.sigma_spread)
     numbers = {"mu": made.mu, "sigma": made.sigma, **made.parameters}
-    if of not in numbers:
-        raise ValueError(f"{of!r} is nothing that the form {name!r} says; allowed: {', '.join(numbers)}")
-    return float(numbers[of])
-
-
-def _law_of(points: Any) -> str:
-    """Return the name of the law of Rosenfeld et al. that these networks can determine."""
-    import numpy as np
-
-    deep, wide, most = (len(np.unique(getattr(points, name))) > 1 for name in ("depth", "width", "examples"))
-    if deep and wide:
-        return "rosenfeld"
-    alone = "rosenfeld-data" if most else "rosenfeld-network"
-    return "rosenfeld-width" if wide else "rosenfeld-depth" if deep else alone
+    if asked.of not in numbers:
+        raise ValueError(
+            f"{asked.of!r} is nothing that the form {made.form.name!r} says; allowed: {', '.join(numbers)}"
+        )
+    is_open = asked.of in made.parameters and made.is_open(asked.of)
+    return float("nan") if is_open else float(numbers[asked.of])  # what ended at its bound is no estimate

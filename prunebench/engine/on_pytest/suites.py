@@ -168,9 +168,7 @@ def standing(config: pytest.Config, path: Path) -> Standing:
     suite = loaded(config, path)
     stash = config.stash.setdefault(_STANDING, {})
     if str(path) not in stash:
-        stash[str(path)] = Standing(
-            suite.worker, lambda name: suite.session.host.get("quantities", name), suite.since
-        )
+        stash[str(path)] = Standing(suite.worker, suite.session.host.quantity, suite.since)
     return stash[str(path)]
 
 
