@@ -145,16 +145,10 @@ def _unpruned(law: Law) -> list[str]:
 def say_outside(law: Law, one: Member, density: Floats) -> None:
     """Warn of what of an answer lies outside the points that the law was fitted to."""
     from prunebench.cli._output import complain
+    from prunebench.scaling.cautions import cautions
 
-    points = one.points(density)
-    for name, (low, high) in law.fit.outside(points).items():
-        values = points.column(name)
-        value = values[(values < low * (1 - 1e-9)) | (values > high * (1 + 1e-9))][0]
-        told = f"{name.replace('_', ' ')} {value:.4g}"
-        complain(
-            f"extrapolated: {told} lies outside the points, which go from {low:.4g} to {high:.4g}",
-            label="Warning",
-        )
+    for text in cautions(law, one, density):
+        complain(text, label="Warning")
 
 
 def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> str:

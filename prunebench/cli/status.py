@@ -153,7 +153,8 @@ def command(
     if running:
         say()
         columns = {"what": "what", "name": "worker", "pid": "pid", "since": "since"}
-        say_rows(running, columns, as_json=False, title="running now:")
+        rows_now = [{**row, "since": _moment(str(row["since"]))} for row in running]
+        say_rows(rows_now, columns, as_json=False, title="running now:")
     say_pilots(pilots)
     if aside is not None:
         say()
@@ -168,16 +169,23 @@ def command(
 
 def _nothing_yet(begun: Begun | None, suite: str, shown: SuitePlan) -> str:
     """Return what to say where nothing of the selected cells is made: who began to, or that nobody did."""
-    from prunebench.store import time_of
-
     if begun is None:
         return f"nothing has been run in {shown.store.root}; `prunebench run {suite}` does that"
-    at = time_of(begun.time).astimezone()
-    when = f"{at:%H:%M:%S}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
     where = f" on {begun.host.rpartition('-')[0] or begun.host}" if begun.host else ""
     of = "of these cells nothing" if shown.selection else "nothing"
     starting = "its workers are starting, and " if begun.starting else ""
-    return f"a run began at {when}{where}: {starting}{of} is made yet"
+    return f"a run began at {_moment(begun.time)}{where}: {starting}{of} is made yet"
+
+
+def _moment(text: str) -> str:
+    """Return a time as people here say it: of today the time of day alone; what is no time as it is."""
+    from prunebench.store import time_of
+
+    try:
+        at = time_of(text).astimezone()
+    except ValueError:
+        return text
+    return f"{at:%H:%M:%S}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _status(present: str, outcome: str) -> str:

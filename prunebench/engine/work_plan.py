@@ -192,6 +192,7 @@ def serve(
     reading = Store.open(root, create=False, write=False)
     plan, making = read_to_work(asked.plan, reading)
     check_run(asked.since, plan, reading)
+    check_device(asked.device)  # whatever there is to do
     cells = _selected(plan, asked)
     done = _done(plan, cells, reading)
     if len(done) == len(cells) and past.before is None:
@@ -210,7 +211,6 @@ def serve(
     )
     session = session_on(plan, making, request, cells)
     left = [cell for cell in cells if cell.id not in done]
-    check_device(request.device)
     prepare_process()
     start_device(resolve_device(request.device))
     session.note_gpus(left)  # once CUDA says how many there are

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_of"]
 
-_NUMBERS = ("mu", "sigma", "converged", "reached", "spread")
-_COUNTS = ("starts", "points", "networks", "freedom")
+_NUMBERS = ("mu", "sigma", "converged", "reached", "spread", "together")
+_COUNTS = ("starts", "points", "networks", "freedom", "clusters")
 
 
 def fit_of(text: str, forms: Mapping[str, Form]) -> Fit:
@@ -32,6 +32,7 @@ def fit_of(text: str, forms: Mapping[str, Form]) -> Fit:
     if name not in forms:
         raise FitError(f"there is no form {name!r}{nearest(str(name), forms)}")
     form = forms[name]
+    _check_version(form, plain)
     wanted = {f.name for f in dataclasses.fields(Fit)}
     for field in sorted(wanted - set(plain)):
         raise FitError(f"the fit has no field {field!r}")
@@ -39,6 +40,16 @@ def fit_of(text: str, forms: Mapping[str, Form]) -> Fit:
         return Fit(form=form, **{field: _read(field, plain[field]) for field in wanted - {"form"}})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FitError(f"the fit cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _check_version(form: Form, plain: Any) -> None:
+    """Raises: FitError where the form at hand is another than the one that was fitted."""
+    here, there = getattr(form, "version", None), plain.get("version")
+    if here != there:
+        raise FitError(
+            f"version {there!r} of form {form.name!r} was fitted; the one here is version {here!r}: "
+            "fit it again"
+        )
 
 
 def _read(field: str, value: Any) -> Any:
@@ -61,7 +72,7 @@ def _read(field: str, value: Any) -> Any:
         return tuple(Worst(**one) for one in value)
     if field == "notes":
         return tuple(Note(str(one["text"]), tuple(map(str, one["parameters"]))) for one in value)
-    if field == "covariance":
+    if field in ("factor", "undetermined", "spreads"):
         return tuple(tuple(_number(one, math.inf) for one in row) for row in value)
     return value if value is None else str(value)
 

@@ -1,8 +1,8 @@
-"""How surely coefficients and predictions are known: covariance, standard errors, intervals."""
+"""How surely coefficients and predictions are known: standard errors, intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,24 @@ import numpy as np
 from scipy.special import ndtr
 
 from prunebench.analysis.student import t_quantile
+from prunebench.scaling import _directions as along
 from prunebench.scaling._losses import HUBER
 from prunebench.scaling._problem import Problem
+from prunebench.scaling._regions import spread_at, spreads
 from prunebench.scaling.points import Bools, Floats, Points
 
 if TYPE_CHECKING:
     from prunebench.scaling.fit import Fit
 
-__all__ = ["Known", "known", "predicted"]
+__all__ = ["NORMAL", "Known", "known", "predicted", "quantile"]
 
 LEVEL = 0.95
-_SINGULAR = 1e-7
-"""A direction of the scaled Jacobian with a smaller singular value is undetermined."""
+NORMAL = 1.959963984540054
+"""Standard deviations on each side of the mean that hold 95 % of normal values."""
+_UNKNOWN = 500.0
+"""Of the logarithm of an error: any that there can be."""
+_DEPENDS = 1e-4
+"""The share of a prediction's slopes along an undetermined direction from which on it is undetermined too."""
 
 
 @dataclass(frozen=True)
@@ -30,51 +36,87 @@ class Known:
 
     errors: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
-    covariance: Floats
+    factor: Floats
+    """Its product with itself is the covariance, k × r; nothing of the undetermined directions is in it."""
     spread: float
+    spreads: tuple[tuple[float, float], ...]
+    """Densities, and the spread around each."""
     bound: Bools
     """The coefficients that ended at a bound."""
     undetermined: Floats
     """Directions in which the residuals do not change, one a row, by the vector of the free coefficients."""
+    together: float
+    """The correlation of neighbours within networks."""
+    correlated: bool
+    """True if that is no chance."""
+    clusters: int
+    """Networks, where these err as a whole; 0 where points are taken as independent."""
+    shift: Floats
+    """By how much, in the first order, the ends of intervals lie further out on one side."""
 
 
 def known(problem: Problem, vector: Floats, loss: str) -> Known:
     """Return standard errors, 95 % intervals and what is undetermined, at the end of a search.
 
-    The covariance is s² (JᵀJ)⁻¹ with J the derivatives of the log of the predictions; intervals use
-    Student's t. They are longer on one side where an end is known to be off: squares of relative errors
-    pull a law down by 2 s² in the first order, because a point that is low by chance weighs more; and at a
-    bound the least of the squares lies beyond it.
+    The covariance is s² (JᵀJ)⁻¹ with J the derivatives of the log of the predictions, or, where residuals
+    within networks go together, that of networks left out; intervals use Student's t, of points less
+    coefficients or of networks less one. They are longer on one side where an end is known to be off:
+    squares of relative errors pull a law down by 2 s² in the first order, because a point that is low by
+    chance weighs more; and at a bound the least of the squares lies beyond it.
     """
     predicted = problem.predicted(vector)
     slopes = problem.slopes(vector) / predicted[:, None]
     relative = predicted / problem.points.error
     freedom = len(predicted) - len(problem.free)
-    spread = _spread(relative, freedom, loss)
+    residuals, spread = _scatter(relative, freedom, loss)
     margin = 1e-6 * np.minimum(problem.high - problem.low, 1.0)
     bound = (vector - problem.low < margin) | (problem.high - vector < margin)
-    inverse, undetermined = _inverse(slopes)
+    made = along.directions(slopes)
+    correlation, correlated = along.together(problem.points, residuals)
+    clusters = problem.points.networks() if correlated and freedom > 0 else 0
+    clusters = clusters if clusters > 1 else 0
+    networks = problem.points.network
+    factor = along.clustered(made, networks, residuals, spread) if clusters else spread * made.back
     shift = np.zeros(len(vector))
     if loss == "relative-squares":
         beyond = 1 - relative if bound.any() else 0 * relative
-        shift = inverse @ (slopes.T @ (beyond + 2 * spread**2))
-    largest = np.abs(undetermined).max(axis=1, initial=0, keepdims=True)
-    told = (np.abs(undetermined) > 1e-3 * largest).any(axis=0)
-    covariance = spread**2 * inverse
-    named = _by_name(problem, vector, covariance, np.where(told, 0, shift), freedom, told)
-    return Known(*named, covariance, spread, bound, undetermined)
+        shift = made.back @ (made.basis.T @ (beyond + 2 * spread**2))
+    largest = np.abs(made.undetermined).max(axis=1, initial=0, keepdims=True)
+    told = (np.abs(made.undetermined) > 1e-3 * largest).any(axis=0)
+    shift = np.where(told, 0, shift)
+    t = quantile(clusters, freedom)
+    named = _by_name(problem, vector, factor, shift, t, told if freedom > 0 else np.ones_like(told))
+    units = networks if clusters else np.arange(len(networks))
+    apart = along.left_out(made, units, np.log(relative)) if loss == "relative-squares" else None
+    regions = _regions(problem.points, apart, spread)
+    return Known(
+        *named, factor, spread, regions, bound, made.undetermined, correlation, correlated, clusters, shift
+    )
 
 
-def _spread(relative: Floats, freedom: int, loss: str) -> float:
-    """Return the standard deviation of the relative errors that the covariance is scaled with."""
-    if freedom < 1:  # as many coefficients as points: nothing shows how far these scatter
-        return 0.0
+def quantile(clusters: int, freedom: int) -> float:
+    """Return Student's t of a 95 % interval: of networks less one, or of points less coefficients."""
+    return float(t_quantile(clusters - 1 if clusters else max(freedom, 1), (1 + LEVEL) / 2))
+
+
+def _regions(points: Points, residuals: Floats | None, spread: float) -> tuple[tuple[float, float], ...]:
+    """Return the spread by density; one where Huber's loss has made light of wild points, on purpose."""
+    if residuals is None or np.isnan(points.density).any():
+        return ((1.0, spread),)
+    return spreads(points.density, residuals)
+
+
+def _scatter(relative: Floats, freedom: int, loss: str) -> tuple[Floats, float]:
+    """Return what each point pulls at the coefficients with, and the standard deviation of that."""
     if loss == "relative-squares":
-        return float(np.sqrt(np.sum((relative - 1) ** 2) / freedom))
-    residuals = np.log(relative)
-    slope = np.clip(residuals, -HUBER, HUBER)
-    curved = _share_within(residuals)
-    return float(np.sqrt(np.sum(slope**2) / freedom) / max(curved, 1e-12))
+        residuals = relative * (relative - 1)
+        size = float(np.sum((relative - 1) ** 2))
+    else:
+        logs = np.log(relative)
+        residuals = np.clip(logs, -HUBER, HUBER) / max(_share_within(logs), 1e-12)
+        size = float(np.sum(residuals**2))
+    # with as many coefficients as points nothing shows how far these scatter
+    return residuals, float(np.sqrt(size / freedom)) if freedom > 0 else 0.0
 
 
 def _share_within(residuals: Floats) -> float:
@@ -84,28 +126,13 @@ def _share_within(residuals: Floats) -> float:
     return float(np.mean(ndtr((HUBER - residuals) / width) - ndtr((-HUBER - residuals) / width)))
 
 
-def _inverse(slopes: Floats) -> tuple[Floats, Floats]:
-    """Return (JᵀJ)⁻¹, k × k, and the directions that it does not determine, one a row.
-
-    An undetermined direction has a variance that is very large, and finite: a prediction that does not
-    depend on it keeps its interval.
-    """
-    if not slopes.shape[1]:
-        return np.zeros((0, 0)), np.zeros((0, 0))
-    lengths = np.maximum(np.linalg.norm(slopes, axis=0), 1e-12)
-    _, sizes, rows = np.linalg.svd(slopes / lengths, full_matrices=False)
-    inverse = (rows.T / np.maximum(sizes, 1e-10) ** 2) @ rows / np.outer(lengths, lengths)
-    return inverse, rows[sizes <= _SINGULAR] / lengths
-
-
 def _by_name(
-    problem: Problem, vector: Floats, covariance: Floats, shift: Floats, freedom: int, told: Bools
+    problem: Problem, vector: Floats, factor: Floats, shift: Floats, t: float, told: Bools
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     errors, intervals = {}, {}
     values = problem.values(vector)
-    t = float(t_quantile(max(freedom, 1), (1 + LEVEL) / 2))
     for i, one in enumerate(problem.free):
-        error = float(np.sqrt(covariance[i, i])) if freedom > 0 and not told[i] else np.inf
+        error = float(np.linalg.norm(factor[i])) if not told[i] else np.inf
         errors[one.name] = error * (values[one.name] if one.log else 1)
         ends = vector[i] - t * error + min(shift[i], 0), vector[i] + t * error + max(shift[i], 0)
         low, high = (max(ends[0], problem.low[i]), min(ends[1], problem.high[i]))
@@ -121,10 +148,27 @@ def predicted(fit: Fit, points: Points) -> tuple[Floats, Floats, Floats]:
     problem = Problem(fit.form, blank, fit.fixed, np.ones(len(points)))
     vector = problem.vector(fit.parameters)
     error = problem.predicted(vector)
-    covariance = np.array(fit.covariance).reshape(len(vector), len(vector))
     slopes = problem.slopes(vector) / error[:, None]
-    variance = np.einsum("ni,ij,nj->n", slopes, covariance, slopes)
-    half = t_quantile(max(fit.freedom, 1), (1 + LEVEL) / 2) * np.sqrt(np.maximum(variance, 0) + fit.spread**2)
-    unknown = 500.0  # of the logarithm: any error that there can be
-    half = np.minimum(half, unknown) if fit.freedom > 0 else np.full(len(points), unknown)
+    k = len(vector)
+    factor = np.array(fit.factor).reshape(k, -1) if k else np.zeros((0, 0))
+    variance = np.sum((slopes @ factor) ** 2, axis=1)
+    density = np.nan_to_num(points.density, nan=1.0)
+    half = quantile(fit.clusters, fit.freedom) * np.sqrt(variance + spread_at(fit.spreads, density) ** 2)
+    half += _open(problem, slopes, np.array(fit.undetermined).reshape(-1, k) if k else ())
+    half = np.minimum(half, _UNKNOWN) if fit.freedom > 0 else np.full(len(points), _UNKNOWN)
     return error, error * np.exp(-half), np.minimum(error * np.exp(half), fit.form.most)
+
+
+def _open(problem: Problem, slopes: Floats, undetermined: Iterable[Floats]) -> Floats:
+    """Return how far each prediction may be off because of directions that the points do not determine.
+
+    Without end where it depends on one. Where its slopes along one cancel it does not; what rounding leaves
+    of them counts as far as the coefficients' bounds let one go.
+    """
+    answer = np.zeros(len(slopes))
+    for direction in undetermined:
+        terms = slopes * direction
+        moved, whole = np.abs(terms.sum(axis=1)), np.abs(terms).sum(axis=1)
+        room = float(np.min((problem.high - problem.low) / np.maximum(np.abs(direction), 1e-300)))
+        answer += np.where(moved > _DEPENDS * whole + 1e-300, _UNKNOWN, moved * room)
+    return answer

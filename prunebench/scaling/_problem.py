@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from prunebench.faults import blamed
 from prunebench.scaling.form import Coefficient, Form
 from prunebench.scaling.points import Floats, Points
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "check_slopes", "origin", "sound"]
 
 _STEP = 1e-6
 """Of central differences, where a form has no gradient: near the cube root of a float's precision."""
@@ -77,13 +78,13 @@ class Problem:
     def predicted(self, vector: Floats) -> Floats:
         """Return the errors that the form gives, n. Raises: ComponentError where it does not give them."""
         with np.errstate(all="ignore"), blamed(f"form {self.form.name!r}"):
-            answer = np.asarray(self.form.function(self.points, **self.values(vector)), dtype=np.float64)
-        if answer.shape != self.points.error.shape:
-            wanted = f"{len(self.points)} numbers are wanted"
+            raw = np.asarray(self.form.function(self.points, **self.values(vector)))
+        if raw.shape != self.points.error.shape or raw.dtype.kind not in "fiu":
+            found = f"an array of shape {raw.shape} and type {raw.dtype}"
             raise ComponentError(
-                f"form {self.form.name!r} returned an array of shape {answer.shape}; {wanted}"
+                f"{origin(self.form)} returned {found}; {len(self.points)} real numbers are wanted"
             )
-        return answer
+        return raw.astype(np.float64)
 
     def residuals(self, vector: Floats) -> Floats:
         """Return the residuals, n; large where the form gives no number."""
@@ -101,8 +102,17 @@ class Problem:
         values = self.values(vector)
         with np.errstate(all="ignore"), blamed(f"the gradient of form {self.form.name!r}"):
             columns = self.form.gradient(self.points, **values)
-            scaled = [columns[one.name] * (values[one.name] if one.log else 1.0) for one in self.free]
-            return np.stack(scaled, axis=1)
+            scaled = [
+                np.asarray(columns[one.name]) * (values[one.name] if one.log else 1.0) for one in self.free
+            ]
+        for one, column in zip(self.free, scaled, strict=True):
+            if column.shape != self.points.error.shape or column.dtype.kind not in "fiu":
+                found = f"an array of shape {column.shape} and type {column.dtype}"
+                raise ComponentError(
+                    f"the gradient of {origin(self.form)} by {one.name} is {found}; "
+                    f"{len(self.points)} real numbers are wanted"
+                )
+        return np.stack(scaled, axis=1).astype(np.float64)
 
     def _differences(self, vector: Floats) -> Floats:
         columns = []
@@ -130,6 +140,46 @@ class Problem:
         """Return the same problem with points that count otherwise; those of weight 0 are left out."""
         there = weights > 0
         return replace(self, points=self.points.rows(there), weights=weights[there])
+
+
+def origin(form: Form) -> str:
+    """Return a form's name, and where its function was written."""
+    code = getattr(form.function, "__code__", None)
+    where = "" if code is None else f" ({Path(code.co_filename).name}:{code.co_firstlineno})"
+    return f"form {form.name!r}{where}"
+
+
+def sound(problem: Problem, vector: Floats) -> Floats:
+    """Return the errors that a form gives where a search ended.
+
+    Raises: ComponentError naming form and point where one is no number above 0, or a derivative is none.
+    """
+    predicted = problem.predicted(vector)
+    wrong = np.flatnonzero(~(np.isfinite(predicted) & (predicted > 0)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise ComponentError(
+            f"{origin(problem.form)} gives {predicted[row]:g} for {problem.points.said(row)} at the best "
+            f"coefficients, {_told(problem, vector)}; allowed: errors above 0"
+        )
+    check_slopes(problem, vector)
+    return predicted
+
+
+def check_slopes(problem: Problem, vector: Floats) -> None:
+    """Raises: ComponentError for a gradient that is no number where the form's errors are numbers."""
+    if not np.isfinite(problem.predicted(vector)).all():
+        return
+    wrong = np.flatnonzero(~np.isfinite(problem.slopes(vector)).all(axis=0))
+    if len(wrong):
+        raise ComponentError(
+            f"the gradient of {origin(problem.form)} by {problem.names[wrong[0]]} is no number at "
+            f"{_told(problem, vector)}"
+        )
+
+
+def _told(problem: Problem, vector: Floats) -> str:
+    return ", ".join(f"{name} = {value:.4g}" for name, value in problem.values(vector).items())
 
 
 def _scaled(one: Coefficient, value: float) -> float:

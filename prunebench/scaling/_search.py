@@ -39,15 +39,17 @@ class End:
 
 def ends(problem: Problem, loss: str, number: int, seed: int) -> list[End]:
     """Return where searches from many starts ended."""
-    made = [_squares(problem, start, _EVALUATIONS) for start in starts(problem, number, seed)]
     if loss == "relative-squares" or not problem.free:
-        return made
-    logs, polished = replace(problem, logs=True), {}
-    for end in made:  # of those that met in one place, one goes on
-        place = tuple(np.round(end.vector, 6))
-        if place not in polished:
-            polished[place] = _huber(logs, end.vector, _EVALUATIONS)
-    return [polished[tuple(np.round(end.vector, 6))] for end in made]
+        return [_squares(problem, start, _EVALUATIONS) for start in starts(problem, number, seed)]
+    logs, polished, made = replace(problem, logs=True), {}, []
+    for i, start in enumerate(starts(problem, number, seed)):
+        # half of them by way of the least squares, half by Huber's loss alone: wild points may part the two
+        vector = _robust(logs, start) if i % 2 else _squares(problem, start, _EVALUATIONS).vector
+        place = tuple(np.round(vector, 6))
+        if place not in polished:  # of those that met in one place, one goes on
+            polished[place] = _huber(logs, vector, _EVALUATIONS)
+        made.append(polished[place])
+    return made
 
 
 def best(problem: Problem, loss: str, made: Sequence[End]) -> End:
@@ -105,6 +107,25 @@ def _squares(problem: Problem, start: Floats, evaluations: int) -> End:
     )
     converged = answer.status > 0 and _stationary(problem, answer.x, answer.fun)
     return End(answer.x, float(2 * answer.cost), converged)
+
+
+_WIDE = 0.03
+"""Where a first search for Huber's loss ends its squares: wider than the loss itself, whose bends stop it."""
+
+
+def _robust(problem: Problem, start: Floats) -> Floats:
+    """Return where a search for a wide Huber loss of logs ends, by a trust region within the bounds."""
+    answer = least_squares(
+        problem.residuals,
+        problem.inside(start),
+        problem.jacobian,
+        bounds=(problem.low, problem.high),
+        x_scale="jac",
+        loss="huber",
+        f_scale=_WIDE,
+        max_nfev=_EVALUATIONS,
+    )
+    return np.asarray(answer.x)
 
 
 def _stationary(problem: Problem, vector: Floats, residuals: Floats, share: float = _STATIONARY) -> bool:

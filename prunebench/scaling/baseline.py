@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
@@ -13,14 +15,17 @@ _COLUMNS = ("density", "depth", "width", "examples", "error_unpruned")
 _NEIGHBOURS = 64
 
 
-def interpolated(points: Points, at: Points) -> Floats:
+def interpolated(points: Points, at: Points, reads: Iterable[str] = ()) -> Floats:
     """Return errors at other places, interpolated linearly between measured ones on logarithmic scales.
 
     The places are density, depth, width, examples and unpruned error, those of them that are known. Along one
     of them it is a straight line from point to point in a log-log plot; over several the nearest 64
     points count, each by its distance (radial functions of degree one). Seeds at one place are averaged.
+
+    reads: further columns that are places: those that the law reads
     """
-    names = [name for name in _COLUMNS if not np.isnan(points.column(name)).any()]
+    every = dict.fromkeys([*_COLUMNS, *reads])
+    names = [name for name in every if not np.isnan(points.column(name)).any()]
     names = [name for name in names if not np.isnan(at.column(name)).any()]
     places, place = np.unique(_logs(points, names), axis=0, return_inverse=True)
     place = place.reshape(-1)

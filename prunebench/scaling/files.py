@@ -75,7 +75,9 @@ def read_points(path: str, form: Form, renamed: Mapping[str, str] | None = None)
     if "sparsity" in columns:
         columns["density"] = 1 - columns.pop("sparsity")
     _check_there(table, columns, needed)
-    return with_unpruned(points_of(columns), needed="error_unpruned" in form.columns, where=path)
+    return with_unpruned(
+        points_of(columns, form.columns), needed="error_unpruned" in form.columns, where=path
+    )
 
 
 def _read(path: str) -> _Table:

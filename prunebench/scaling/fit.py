@@ -14,7 +14,7 @@ import numpy as np
 
 from prunebench.errors import FitError, nearest
 from prunebench.scaling import _data, _intervals, _search
-from prunebench.scaling._problem import Problem
+from prunebench.scaling._problem import Problem, check_slopes, sound
 from prunebench.scaling.form import Form, Note
 from prunebench.scaling.notes import notes
 from prunebench.scaling.points import Floats, Points, checked
@@ -71,17 +71,35 @@ class Fit:
     notes: tuple[Note, ...]
     """What the data do not determine."""
     ranges: Mapping[str, tuple[float, float]]
-    """The least and the greatest value of each column that the form reads."""
+    """The least and the greatest value of each column that the form reads or that must agree, and of depth,
+    width and examples where these are known: the law is of such networks alone."""
     points: int
     networks: int
-    covariance: tuple[tuple[float, ...], ...]
-    """Of the coefficients in `standard_errors`, in that order; by the logarithm where searched so."""
+    factor: tuple[tuple[float, ...], ...]
+    """A row for each coefficient in `standard_errors`; F Fᵀ is their covariance, by the logarithm where they
+    are searched for so. What is undetermined is not in it."""
+    undetermined: tuple[tuple[float, ...], ...]
+    """Directions of these coefficients, one a row, along which no point's prediction changes."""
     spread: float
     """The standard deviation of a point's relative error around the law."""
+    spreads: tuple[tuple[float, float], ...]
+    """Densities, rising, and the spread around each: where networks err as a whole, of networks left out."""
     freedom: int
     """Points less coefficients searched for."""
+    together: float
+    """The correlation of relative errors of neighbouring densities of a network."""
+    clusters: int
+    """Networks that the covariance counts in place of points, as these go together; 0 where they do not."""
+    version: str | None = None
+    """That of the form: another may be of another function."""
     bootstrap: Mapping[str, tuple[float, float]] | None = None
     """95 % intervals over networks drawn again, where these were asked for."""
+
+    @property
+    def covariance(self) -> Floats:
+        """Of the coefficients in `standard_errors`, k × k; those of an infinite error have no place in it."""
+        factor = np.array(self.factor)
+        return np.asarray(factor @ factor.T)
 
     def is_open(self, name: str) -> bool:
         """True if a coefficient is no estimate: the points do not determine it, or it ended at a bound."""
@@ -103,15 +121,39 @@ class Fit:
         Raises: FitError for a column that the form needs and the points have not.
         """
         checked(points, self.form.columns, self.form.most, error=False)
+        if other := self.of_another(points):
+            raise FitError(f"{other[1]}; a form that reads {other[0]} may say it")
         return _intervals.predicted(self, points)
 
     def outside(self, points: Points) -> dict[str, tuple[float, float]]:
-        """Return the columns in which a point lies outside what was fitted, with the range that was."""
+        """Return the columns in which a point lies outside what was fitted, with the range that was.
+
+        These are all columns in `ranges` that are known of the points.
+        """
+        near, known = 1e-9, points.names()
         return {
             name: (low, high)
             for name, (low, high) in self.ranges.items()
-            if ((points.column(name) < low * (1 - 1e-9)) | (points.column(name) > high * (1 + 1e-9))).any()
+            if name in known
+            and ((points.column(name) < low * (1 - near)) | (points.column(name) > high * (1 + near))).any()
         }
+
+    def of_another(self, points: Points) -> tuple[str, str] | None:
+        """Return the column in which points differ from those fitted, of which the law is of one value alone.
+
+        With it a sentence. A law of one depth has that depth in its coefficients, and is wrong of any other.
+        """
+        outside = self.outside(points)
+        for name in self.form.constant:
+            if name in outside:
+                low = outside[name][0]
+                values = points.column(name)
+                value = values[~np.isclose(values, low, rtol=1e-9) & ~np.isnan(values)][0]
+                return name, (
+                    f"form {self.form.name!r} is of one {name}, {low:g} here; found {name} {value:g}, "
+                    "of which it says nothing"
+                )
+        return None
 
     def to_json(self) -> str:
         """Return the fit as JSON; `from_json` reads it back. Infinite numbers are null in it."""
@@ -148,6 +190,7 @@ def fit(
         raise FitError(f"there is no loss {loss!r}{nearest(loss, LOSSES)}")
     if starts < 1:
         raise FitError(f"starts is {starts}; allowed: 1 or more")
+    check_slopes(problem, _search.starts(problem, 1, seed)[0])
     made = _search.ends(problem, loss, starts, seed)
     return described(problem, loss, made)
 
@@ -156,6 +199,7 @@ def prepared(form: Form, points: Points, fixed: Mapping[str, float] = _NONE) -> 
     """Return the problem of fitting a form to points. Raises: FitError, saying what is wrong of them."""
     _check_fixed(form, fixed)
     checked(points, form.columns, form.most)
+    points = points.told_apart(form.columns)
     problem = Problem(form, points, dict(fixed), np.ones(len(points)))
     _check_columns(form, points, problem)
     if len(points) < len(problem.free):
@@ -169,7 +213,7 @@ def described(problem: Problem, loss: str, made: list[_search.End]) -> Fit:
     best = _search.best(problem, loss, made)
     points, form = problem.points, problem.form
     values = problem.values(best.vector)
-    predicted = problem.predicted(best.vector)
+    predicted = sound(problem, best.vector)
     relative = predicted / points.error - 1
     known = _intervals.known(problem, best.vector, loss)
     return Fit(
@@ -185,13 +229,18 @@ def described(problem: Problem, loss: str, made: list[_search.End]) -> Fit:
         starts=len(made),
         converged=sum(end.converged for end in made) / len(made),
         reached=sum(_search.same(best, end) for end in made) / len(made),
-        notes=tuple(notes(problem, best.vector, known, [e for e in made if _search.same(best, e)])),
-        ranges={name: _range(points.column(name)) for name in form.columns},
+        notes=tuple(notes(problem, best.vector, known, reached=sum(_search.same(best, end) for end in made))),
+        ranges=_ranges(form, points),
         points=len(points),
         networks=points.networks(),
-        covariance=tuple(tuple(map(float, row)) for row in known.covariance),
+        factor=_plain(known.factor),
+        undetermined=_plain(known.undetermined),
         spread=known.spread,
+        spreads=known.spreads,
         freedom=len(points) - len(problem.free),
+        together=known.together,
+        clusters=known.clusters,
+        version=getattr(form, "version", None),
     )
 
 
@@ -236,8 +285,18 @@ def _worst(points: Points, predicted: Floats, relative: Floats) -> tuple[Worst, 
     )
 
 
-def _range(values: Floats) -> tuple[float, float]:
-    return float(values.min()), float(values.max())
+def _plain(rows: Floats) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(map(float, row)) for row in rows)
+
+
+_SCALES = ("depth", "width", "examples")
+
+
+def _ranges(form: Form, points: Points) -> dict[str, tuple[float, float]]:
+    """Return the range of what the form reads, of what must agree, and of the scales that are known."""
+    names = dict.fromkeys([*form.columns, *form.constant, *_SCALES])
+    known = {name: points.column(name) for name in names if name in points.names()}
+    return {name: (float(np.nanmin(one)), float(np.nanmax(one))) for name, one in known.items()}
 
 
 def _finite(value: Any) -> Any:

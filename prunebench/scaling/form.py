@@ -40,6 +40,8 @@ class Note:
 
     text: str
     parameters: tuple[str, ...] = ()
+    unless: float = 0.0
+    """It is left out where the standard error of each of these is at most that share of the coefficient."""
 
 
 class Form(Protocol):

@@ -56,6 +56,8 @@ class Law:
     """True if `parameters` are depth · width², because nobody said how many there are."""
     said: Sequence[str] = ()
     """What was left out, and what is not known."""
+    wider: Mapping[str, str] = field(default_factory=dict)
+    """Of columns that the form has but one value of: which form reads more of them."""
 
     @cached_property
     def networks(self) -> Points:
@@ -89,7 +91,9 @@ def law_of(text: str, where: str, forms: Mapping[str, Form]) -> Law:
     if value.get("schema") != SCHEMA:
         raise FitError(f"{where}: schema {value.get('schema')!r} is not known here; allowed: {SCHEMA}")
     try:
-        return _law(value, forms)
+        law = _law(value, forms)
+        _check_same(law)
+        return law
     except FitError as error:
         raise FitError(f"{where}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -104,8 +108,10 @@ def _law(value: Mapping[str, Any], forms: Mapping[str, Form]) -> Law:
     for name in sorted({"density", "error", "error_unpruned", "network"} - set(columns)):
         raise FitError(f"column '{name}' is missing")
     unpruned, family = value["unpruned"], value["family"]
+    made = Fit.from_json(json.dumps(value["fit"]), forms)
     return Law(
-        fit=Fit.from_json(json.dumps(value["fit"]), forms),
+        fit=made,
+        wider=wider(made.form, forms),
         points=points_of(columns),
         unpruned=None if unpruned is None else Fit.from_json(json.dumps(unpruned), forms),
         family=None if family is None else Family(**family),
@@ -115,16 +121,50 @@ def _law(value: Mapping[str, Any], forms: Mapping[str, Form]) -> Law:
     )
 
 
+def wider(form: Form, forms: Mapping[str, Form]) -> dict[str, str]:
+    """Return for each column of which a form takes one value a form like it that takes several."""
+    own = {one.name for one in form.coefficients}
+    answer = {}
+    for column in form.constant:
+        able = [
+            other
+            for other in forms.values()
+            if column not in other.constant
+            and own <= {one.name for one in other.coefficients}
+            and set(form.columns) <= set(other.columns)
+        ]
+        if able:
+            answer[column] = min(able, key=lambda one: (len(one.constant) == 0, len(one.coefficients))).name
+    return answer
+
+
+def _check_same(law: Law) -> None:
+    """Raises: FitError where the form at hand gives other errors than the one that was fitted."""
+    made, points = law.fit, law.points
+    relative = np.asarray(made.form.function(points, **made.parameters)) / points.error - 1
+    now = (float(relative.mean()), float(relative.std()))
+    if not np.allclose(now, (made.mu, made.sigma), rtol=1e-4, atol=1e-6):
+        raise FitError(
+            f"form {made.form.name!r} is another than the one that was fitted: µ and σ at its points are now "
+            f"{100 * now[0]:.3g} % and {100 * now[1]:.3g} %, and were {100 * made.mu:.3g} % and "
+            f"{100 * made.sigma:.3g} %; fit it again"
+        )
+
+
 def _listed(values: Any) -> list[Any]:
     return [None if one != one else one for one in values.tolist()]
 
 
 def with_size(points: Points) -> tuple[Points, bool]:
-    """Return the points with `parameters`, and True where these are depth · width² for want of a count."""
-    if "parameters" in points.extra:
-        return points, False
+    """Return the points with `parameters`, and True where these are depth · width² for want of a count.
+
+    They are the prunable weights where these are known, since those of any member can be counted; else what
+    the points call so.
+    """
     if "prunable" in points.extra:
         return points.changed(parameters=points.extra["prunable"]), False
+    if "parameters" in points.extra:
+        return points, False
     return points.changed(parameters=proxy(points)), True
 
 

@@ -28,13 +28,17 @@ class SeedNoise:
 def seed_noise(points: Points) -> SeedNoise | None:
     """Return the relative standard deviation between seeds; None where no place has two.
 
+    Rows of one seed are taken together: without seeds nothing is known of how these differ.
+
     A fit's σ cannot be much below it unless the seeds are averaged; where it is, the fit averages them.
     """
-    keys = np.stack([points.network.astype(np.float64), points.density], axis=1)
-    place = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+    keys = np.stack([points.network.astype(np.float64), points.density, points.seed], axis=1)
+    runs, run = np.unique(keys, axis=0, return_inverse=True)
+    errors = np.bincount(run.reshape(-1), points.error) / np.bincount(run.reshape(-1))
+    place = np.unique(runs[:, :2], axis=0, return_inverse=True)[1].reshape(-1)
     counts = np.bincount(place)
-    means = np.bincount(place, points.error) / counts
-    squares = np.bincount(place, (points.error / means[place] - 1) ** 2)
+    means = np.bincount(place, errors) / counts
+    squares = np.bincount(place, (errors / means[place] - 1) ** 2)
     freedom = int((counts - 1).sum())
     if freedom == 0:
         return None

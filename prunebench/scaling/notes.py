@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunebench.errors import ComponentError
+from prunebench.faults import blamed
+from prunebench.scaling._problem import origin
 from prunebench.scaling.form import Note
 from prunebench.scaling.points import Floats
 
 if TYPE_CHECKING:
     from prunebench.scaling._intervals import Known
     from prunebench.scaling._problem import Problem
-    from prunebench.scaling._search import End
 
 __all__ = ["notes"]
 
@@ -21,8 +24,13 @@ _VAGUE = 0.5
 """A standard error beyond this share of a coefficient, or of where it is looked for, is told."""
 
 
-def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -> Iterator[Note]:
-    """Yield what a fit has to say of its coefficients: bounds, undetermined combinations, wide errors."""
+def notes(problem: Problem, vector: Floats, known: Known, *, reached: int) -> Iterator[Note]:
+    """Yield what a fit has to say of its coefficients: bounds, undetermined combinations, wide errors.
+
+    reached: how many starts reached the end that is told
+
+    Raises: ComponentError for a form whose own notes are none.
+    """
     values = problem.values(vector)
     sizes = {one.name: abs(values[one.name]) for one in problem.free}
     for one in problem.free:
@@ -42,10 +50,49 @@ def notes(problem: Problem, vector: Floats, known: Known, ends: Sequence[End]) -
         if name not in told and error > _VAGUE * sizes[name]:
             text = f"{name} is hardly determined: {values[name]:.3g} with a standard error of {error:.2g}"
             yield Note(text, (name,))
+    yield from _together(problem, known)
     if len(problem.points) == len(problem.free) > 0:
         yield Note("as many coefficients as points: nothing shows how far these scatter around the law")
-    if problem.form.notes is not None:
-        yield from problem.form.notes(problem.points, values)
+    if not reached and problem.free:
+        yield Note(
+            "no start reached the end that is told in the steps that it has: the best of them was let go on, "
+            "and another may lie lower; more starts may tell"
+        )
+    for note in _of_form(problem, values):
+        shares = [known.errors.get(name, 0.0) / abs(values[name]) for name in note.parameters]
+        if not note.unless or max(shares, default=np.inf) > note.unless:
+            yield replace(note, unless=0.0)
+
+
+def _of_form(problem: Problem, values: Mapping[str, float]) -> Sequence[Note]:
+    form = problem.form
+    if form.notes is None:
+        return ()
+    with blamed(f"notes of {origin(form)}"):
+        told = list(form.notes(problem.points, values))
+    for note in told:
+        if not isinstance(note, Note) or not set(note.parameters) <= set(values):
+            raise ComponentError(
+                f"notes of {origin(form)} returned {note!r}; allowed: prunebench.scaling.form.Note, of its "
+                "coefficients"
+            )
+    return told
+
+
+_MANY = 10
+"""Networks from which on intervals that count networks cover nearly as often as they say."""
+
+
+def _together(problem: Problem, known: Known) -> Iterator[Note]:
+    """Yield what points of a network that err together do to the intervals."""
+    if not known.correlated:
+        return
+    said = f"points of one network err together (correlation of neighbouring densities {known.together:.2g})"
+    if not known.clusters:
+        yield Note(f"{said}: with one network intervals take them as independent, and are too narrow")
+        return
+    rough = "" if known.clusters >= _MANY else ", few, so that they are rough"
+    yield Note(f"{said}: intervals count its {known.clusters} networks, not its points{rough}")
 
 
 def _touched(problem: Problem, direction: Floats) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class Points:
     examples: Floats
     """Training examples."""
     network: Ints
-    """Which network of the family a row is of (its depth, width and examples): what a bootstrap draws."""
+    """Which network of the family a row is of: what a bootstrap draws."""
     seed: Ints
     extra: Mapping[str, Floats] = field(default_factory=dict)
     """Further columns that some forms need, by name (`parameters`, `nonzero`, …)."""
@@ -71,6 +71,17 @@ class Points:
         own: dict[str, Any] = {name: values for name, values in columns.items() if name in _COLUMNS}
         return dataclasses.replace(self, **own, extra={**self.extra, **extra})
 
+    def told_apart(self, reads: Iterable[str]) -> Points:
+        """Return the points with networks told apart by what a form reads too, where they would be mixed."""
+        from prunebench.scaling._networks import numbered
+
+        columns = {name: self.column(name) for name in (*_COLUMNS, *self.extra)}
+        unknown = np.full(len(self), np.nan)
+        known = {**columns, "depth": self.network.astype(np.float64), "width": unknown, "examples": unknown}
+        network = numbered(known, self.seed.astype(np.float64), [one for one in reads if one in self.extra])
+        same = len(np.unique(network)) == self.networks()
+        return self if same else dataclasses.replace(self, network=network)
+
     def networks(self) -> int:
         """Return how many networks there are."""
         return len(np.unique(self.network))
@@ -82,12 +93,16 @@ class Points:
         return f"row {row + 1} ({', '.join([*places, f'density {self.density[row]:g}'])})"
 
 
-def points_of(columns: Mapping[str, npt.ArrayLike]) -> Points:
+def points_of(columns: Mapping[str, npt.ArrayLike], reads: Iterable[str] = ()) -> Points:
     """Return points of the columns that are there; the others are unknown (NaN), seeds are 0.
 
-    Networks are numbered by what tells them apart: depth, width, examples and, where none of these is
-    given, the unpruned error.
+    Networks are numbered by what tells them apart: depth, width, examples, then prunable weights, parameters
+    and what a form reads, and, where none of these is given, the unpruned error. `network` says it itself.
+
+    reads: columns that a form reads
     """
+    from prunebench.scaling._networks import numbered
+
     arrays = {name: np.atleast_1d(np.asarray(values, dtype=np.float64)) for name, values in columns.items()}
     length = max(map(len, arrays.values()), default=0)
     for name, values in arrays.items():
@@ -95,12 +110,8 @@ def points_of(columns: Mapping[str, npt.ArrayLike]) -> Points:
             raise FitError(f"column {name!r} has {len(values)} rows, another has {length}")
     unknown = np.full(length, np.nan)
     own = {name: arrays.get(name, unknown) for name in _COLUMNS}
-    tell = [own[name] for name in ("depth", "width", "examples")]
-    if np.isnan(tell).all():
-        tell = [own["error_unpruned"]]
-    numbered = np.unique(np.nan_to_num(np.stack(tell, axis=1), nan=-1.0), axis=0, return_inverse=True)[1]
-    network = arrays["network"] if "network" in arrays else numbered.reshape(-1)
     seed = arrays.get("seed", np.zeros(length))
+    network = arrays["network"] if "network" in arrays else numbered({**arrays, **own}, seed, reads)
     rest = {name: values for name, values in arrays.items() if name not in (*own, "network", "seed")}
     return Points(**own, network=network.astype(np.int64), seed=seed.astype(np.int64), extra=rest)
 

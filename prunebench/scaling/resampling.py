@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from prunebench.errors import FitError
+from prunebench.scaling._intervals import NORMAL, known, quantile
 from prunebench.scaling._problem import Problem
 from prunebench.scaling._search import least
 from prunebench.scaling.fit import Fit, prepared
@@ -16,20 +17,23 @@ from prunebench.scaling.points import Floats, Points
 
 __all__ = ["bootstrap"]
 
-_FEW = 8
+_FEW = 12
 """Networks below which a bootstrap over them is told to be rough."""
 
 
 def bootstrap(fit: Fit, points: Points, *, resamples: int = 1000, seed: int = 0) -> Fit:
     """Return the fit with 95 % intervals from a bootstrap over networks, in `Fit.bootstrap`.
 
-    Each time as many networks as there are, drawn with replacement, are fitted from the fit's own
-    coefficients on. Draws in which a coefficient is undetermined (all of one width, say) are drawn again.
+    Each time as many networks as there are, G, drawn with replacement, are fitted from the fit's own
+    coefficients on. Draws in which a coefficient is undetermined (all of one width, say) are drawn again. The
+    ends are percentiles by their distance from the median, longer by Student's t of G − 1 over the normal's
+    and by the root of G / (G − 1), since networks are few; and they reach as far as the fit is known to be
+    off (see `Fit.intervals`), which percentiles of fits that are all off alike do not show.
 
     Raises: FitError for a single network, or where more than a tenth of the searches do not converge.
     """
     problem = prepared(fit.form, points, fit.fixed)
-    networks = points.networks()
+    networks = problem.points.networks()
     if networks < 2:
         raise FitError("a bootstrap draws networks again: two or more are needed, and the points are of one")
     start = problem.vector(fit.parameters)
@@ -37,7 +41,10 @@ def bootstrap(fit: Fit, points: Points, *, resamples: int = 1000, seed: int = 0)
     vectors = np.array([end.vector for end in made if end.converged])
     if len(vectors) < 0.9 * resamples:
         raise FitError(f"of {resamples} fits to networks drawn again only {len(vectors)} converged")
-    return replace(fit, bootstrap=_intervals(problem, vectors), notes=(*fit.notes, *_notes(networks)))
+    shift = known(problem, start, fit.loss).shift
+    return replace(
+        fit, bootstrap=_intervals(problem, start, vectors, shift), notes=(*fit.notes, *_notes(networks))
+    )
 
 
 def _drawn(problem: Problem, resamples: int, seed: int) -> Iterator[Problem]:
@@ -56,9 +63,16 @@ def _drawn(problem: Problem, resamples: int, seed: int) -> Iterator[Problem]:
         yield problem.counted(weights)
 
 
-def _intervals(problem: Problem, vectors: Floats) -> dict[str, tuple[float, float]]:
-    low, high = np.percentile(vectors, [2.5, 97.5], axis=0)
-    least_values, most_values = problem.values(low), problem.values(high)
+def _intervals(
+    problem: Problem, vector: Floats, vectors: Floats, shift: Floats
+) -> dict[str, tuple[float, float]]:
+    networks = problem.points.networks()
+    longer = quantile(networks, 0) / NORMAL * np.sqrt(networks / (networks - 1))
+    low, middle, high = np.percentile(vectors, [2.5, 50, 97.5], axis=0)
+    low = vector - longer * (middle - low) + np.minimum(shift, 0)
+    high = vector + longer * (high - middle) + np.maximum(shift, 0)
+    least_values = problem.values(np.maximum(low, problem.low))
+    most_values = problem.values(np.minimum(high, problem.high))
     return {name: (least_values[name], most_values[name]) for name in problem.names}
 
 

@@ -212,17 +212,24 @@ class Study:
         These are Rosenfeld et al.'s; of other families it is the lower half of widths and of depths, two at
         least. None where no larger network is left, or too few are small.
         """
-        whole = self.points.examples
-        most = np.isnan(whole) | (whole == np.nanmax(whole)) if "examples" in self.varied else whole == whole
         scales = [name for name in ("width", "depth") if name in self.varied]
-        chosen = np.ones(len(self.points), dtype=np.bool_)
+        small = self.on_most_data.copy()
         for name in scales:
-            values = np.unique(self.points.column(name)[most])
-            own = _SMALL[name] if set(_SMALL[name]) < set(values) else values[: max(2, len(values) // 2)]
-            chosen &= np.isin(self.points.column(name), own)
-        if not scales or (chosen | ~most).all() or self.points.rows(chosen & most).networks() < 2:
+            values = np.unique(self.points.column(name)[self.on_most_data])
+            paper = set(_SMALL[name]) < set(values)
+            small &= np.isin(self.points.column(name), _SMALL[name] if paper else _lower_half(values))
+        if not scales or self.points.rows(small).networks() < 2:
             return None
-        return np.asarray(chosen & most)
+        return small if (self.on_most_data & self._larger(small) & ~small).any() else None
+
+    def _larger(self, small: Bools) -> Bools:
+        """Return which points are of networks that are in no scale smaller than some."""
+        chosen = np.ones(len(self.points), dtype=np.bool_)
+        for name in ("width", "depth"):
+            if name in self.varied:
+                values = self.points.column(name)
+                chosen &= values >= values[small].min()
+        return chosen
 
     @cached_property
     def on_most_data(self) -> Bools:
@@ -233,13 +240,14 @@ class Study:
 
     @cached_property
     def extrapolated(self) -> tuple[Points, Bools, Fit] | None:
-        """Points on the most data, which of them are of small networks, and the law fitted to these alone."""
+        """Points of small networks and of larger ones, which are small, and the law fitted to these alone."""
         if self.small is None:
             self.missing.append(
                 "Extrapolation from small to large networks needs three widths or depths on the most data."
             )
             return None
-        points, small = self.points.rows(self.on_most_data), self.small[self.on_most_data]
+        asked = self.small | (self.on_most_data & self._larger(self.small))
+        points, small = self.points.rows(asked), self.small[asked]
         form = self.law.fit.form
         if self.rosenfeld:
             form = self.forms.get(law_of_scales(points.rows(small)), form)
@@ -323,6 +331,10 @@ class Study:
         law = replace(self.law, points=self.points.rows(self.on_most_data))
         made = fewest_measured(law, error, float(law.points.examples[0]))
         return math.nan if made is None else float(made.kept)
+
+
+def _lower_half(values: Floats) -> Floats:
+    return values[: max(2, len(values) // 2)]
 
 
 _SMALL: Mapping[str, tuple[float, ...]] = {"width": (0.125, 0.25), "depth": (14.0, 20.0)}

@@ -72,6 +72,7 @@ def leave_one_network_out(made: Fit, points: Points) -> HeldOut:
     Raises: FitError for fewer than three networks, where the others cannot determine a coefficient, or a
     search does not converge.
     """
+    points = points.told_apart(made.form.columns)
     networks = np.unique(points.network)
     if len(networks) < 3:
         raise FitError(f"leaving a network out needs three or more; the points are of {len(networks)}")
@@ -79,7 +80,7 @@ def leave_one_network_out(made: Fit, points: Points) -> HeldOut:
     for network in networks:
         out = points.network == network
         predicted[out] = _without(made, points, out)
-        baseline[out] = interpolated(points.rows(~out), points.rows(out))
+        baseline[out] = interpolated(points.rows(~out), points.rows(out), made.form.columns)
     return _held_out(points, np.arange(len(points)), predicted, baseline)
 
 
@@ -118,7 +119,7 @@ def extrapolated(
         raise FitError("every point takes part in the fit: none is left to be predicted")
     made = fit(form, points.rows(small), fixed=fixed, loss=loss, starts=starts)
     others = points.rows(~small)
-    baseline = interpolated(points.rows(small), others)
+    baseline = interpolated(points.rows(small), others, form.columns)
     return made, _held_out(points, np.flatnonzero(~small), made.predict(others)[0], baseline)
 
 

@@ -297,6 +297,15 @@ def test_records_of_a_suite_are_fitted(scaled: Place) -> None:
         assert whole == [columns["error_unpruned"][row]]
 
 
+def test_the_report_of_a_family_has_the_law_of_each_method(scaled: Place) -> None:
+    """Three widths and three densities are a family: figures, or in a sentence why there are none."""
+    scaled.call("report", "scaled.toml", "--no-files", "--out", "report", "--no-plugins")
+    page = (scaled.folder / "report" / "index.html").read_text()
+    assert '<section id="laws"' in page
+    for method in ("random", "magnitude-after-training"):
+        assert f"lenet-300-100 on digits, {method}" in page
+
+
 def test_a_member_that_was_not_trained_is_counted_by_building_it(scaled: Place) -> None:
     scaled.call("fit", "scaled.toml", "--form", "rosenfeld-width", "--method", "random", "--no-plugins",
                 "--fix", "error_up=0.9", "--fix", "gamma=0.5", "--starts", "4", "-o", "law.json")  # fmt: skip

@@ -48,6 +48,17 @@ def test_status_of_a_run_that_has_made_nothing_yet_says_when_and_where_it_began(
     assert told == {"time": run.partition("-")[0], "host": host_name(), "starting": False}
 
 
+def test_who_works_has_the_name_that_it_has_everywhere_and_a_time_of_day(place: Any) -> None:
+    session, store = prepared(place), Store.open(place.store)
+    session.freeze(store)
+    with store.claim(session.plan.cells[0].key) as claim:
+        assert claim is not None
+        claim.tell({"worker": "worker 1", "place": "gpu 3"})
+        text = place.call("status", place.suite).stdout
+    name = f"{host_name().rpartition('-')[0]}:gpu 3/worker 1"
+    assert re.search(rf"{name}  +{os.getpid()}  \d\d:\d\d:\d\d$", text, re.MULTILINE)
+
+
 def test_a_watch_says_that_workers_are_starting(
     place: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

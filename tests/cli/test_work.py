@@ -160,3 +160,5 @@ def test_nothing_to_do_takes_no_torch(planned: Any, python: Any) -> None:
     again = python(code + "print('torch' in sys.modules)", str(path), cwd=place.folder, env=os.environ)
     assert again.stdout.splitlines()[-1] == "False", again.stderr
     assert "0 cells made here, 3 done before" in again.stdout
+    refused = place.call("work", str(path), "--device", "cuda:9", code=2)
+    assert "--device: cuda:9 was asked for" in refused.stderr

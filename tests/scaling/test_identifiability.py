@@ -7,6 +7,7 @@ import pytest
 from scaling_families import LAW, family, noisy
 
 from prunebench.host import Host
+from prunebench.scaling import _search
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.points import Points
 
@@ -106,3 +107,50 @@ def test_the_worst_points_come_first() -> None:
         (abs(one.relative) for one in made.worst), reverse=True
     )
     assert made.worst[0].relative == pytest.approx(made.worst[0].predicted / made.worst[0].measured - 1)
+
+
+def said(made: Fit) -> str:
+    return "; ".join(note.text for note in made.notes)
+
+
+def test_a_plateau_that_the_bend_of_a_curve_tells_is_not_called_open() -> None:
+    """The highest error is 81 % of the plateau, which is known to 2 %: what is said is that it lies beyond."""
+    points = network(40)
+    points = points.rows(points.error < 0.81 * LAW["error_up"])
+    made = fit(FORMS["rosenfeld-network"], noisy(points, 0.005, 1), starts=4)
+    assert made.standard_errors["error_up"] < 0.1 * made.parameters["error_up"]
+    assert ("error_up", "p") not in about(made)
+    assert "error_up is beyond what was measured" in said(made)
+
+
+def test_a_plateau_below_unpruned_errors_is_called_unknown() -> None:
+    """High densities alone: what looks like a plateau lies below the unpruned error of another network."""
+    points = family(widths=[1 / 8, 2], levels=3)
+    low = points.changed(error=np.minimum(1.01 * points.error_unpruned, 0.07))
+    made = fit(FORMS["rosenfeld"], low, starts=4, fixed={"error_up": 0.07})
+    assert "is below the unpruned error of some network" in said(made)
+
+
+def test_an_end_that_no_start_reached_is_told_as_such() -> None:
+    """Three steps are too few from anywhere; the search that goes on from the best has twenty times as many."""
+    points = noisy(network(), 0.02, 0)
+    assert "no start reached" not in said(fit(FORMS["rosenfeld-network"], points, starts=3))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("prunebench.scaling._search._EVALUATIONS", 3)
+        made = fit(FORMS["rosenfeld-network"], points, starts=3)
+    assert made.reached == 0
+    assert "no start reached the end that is told" in said(made)
+
+
+def test_half_of_the_starts_of_hubers_loss_do_not_go_by_the_least_squares() -> None:
+    """One point in five three times too high: where squares lead astray, all starts still end in one place."""
+    points = network()
+    wild = np.arange(len(points)) % 5 == 3
+    points = points.changed(error=np.where(wild, np.minimum(3 * points.error, 1), points.error))
+    squares, seen = _search._squares, []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_search, "_squares", lambda *given: seen.append(1) or squares(*given))
+        made = fit(FORMS["rosenfeld-network"], points, loss="huber-log", starts=10)
+    assert len(seen) == 5
+    assert made.reached >= 0.9
+    assert made.parameters["gamma"] == pytest.approx(LAW["gamma"], rel=1e-3)

@@ -87,12 +87,14 @@ def test_a_density_is_found_from_which_on_the_error_stays_below() -> None:
 
 
 def test_small_networks_are_those_of_the_paper_where_they_are_there() -> None:
-    """Widths 1/8 and 1/4, depths 14 and 20, on all data; else the lower half."""
+    """Widths 1/8 and 1/4, depths 14 and 20, on all data, asked of those that are larger; else the lower half."""
     whole = family([8, 14, 20, 50], [1 / 16, 1 / 8, 1 / 4, 1], [1, 4], 12)
     small = means(whole).rows(of_form("rosenfeld", whole).small)
     assert {*zip(small.depth, small.width, small.examples, strict=True)} == {
         (depth, width, 50_000) for depth in (14, 20) for width in (1 / 8, 1 / 4)
     }
+    points, _, _ = of_form("rosenfeld", whole).extrapolated
+    assert (points.depth.min(), points.width.min()) == (14, 1 / 8)
     other = family([20], [1 / 16, 1 / 8, 1 / 2, 1, 2, 4], [1], 12)
     chosen = means(other).rows(of_form("rosenfeld-width", other).small)
     assert set(chosen.width) == {1 / 16, 1 / 8, 1 / 2}
@@ -106,8 +108,9 @@ def test_a_law_of_small_networks_says_the_errors_of_large_ones() -> None:
     assert made.form.function(points, **made.parameters) == pytest.approx(points.error, rel=1e-4)
 
 
-def test_fits_to_all_networks_do_not_differ() -> None:
+def test_fits_to_all_networks_do_not_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of the curve every choice is the whole family, as noisy as its points."""
+    monkeypatch.setattr("prunebench.scaling.study.DRAWS", 3)
     noise = Study(Law(study().law.fit, noisy(family([8, 20], [1 / 8, 1], [1, 4], 12), 0.03, 0)), FORMS)
     last = noise.needed[-1]
     assert last.size == 8

@@ -83,8 +83,8 @@ def _logs(values: Any) -> Any:
 def joint_notes(points: Any, coefficients: Mapping[str, float]) -> Sequence[Note]:
     """Return what the points leave open of `joint`: regions without points, one depth or width, dips.
 
-    On the plateau alone error_up shows, in the power-law region gamma. Without the plateau the height of the
-    power law is known, error_up · p^gamma, and neither of the two.
+    On the plateau alone error_up shows as it is, in the power-law region gamma. Without the plateau the
+    height of the power law is known, error_up · p^gamma, and of the two what the bend towards it tells.
     """
     terms = _terms(points, **{"phi": 0.0, "psi": 0.0, **coefficients})
     return [
@@ -100,21 +100,35 @@ _THERE = 0.5
 _ON_PLATEAU = 0.85
 """The least share of error_up that a point on the plateau has."""
 
+_KNOWN = 0.1
+"""A standard error up to this share of a coefficient tells it, wherever the points lie."""
+
 
 def _regions(points: Any, terms: _Terms, coefficients: Mapping[str, float]) -> Iterator[Note]:
     error = points.error_unpruned * np.exp(coefficients["gamma"] / 2 * terms.log_ratio)
-    if not (error > _ON_PLATEAU * coefficients["error_up"]).any():
-        height = coefficients["error_up"] * coefficients["p"] ** coefficients["gamma"]
+    up, highest, unpruned = coefficients["error_up"], points.error.max(), points.error_unpruned.max()
+    if unpruned >= up:
         text = (
-            f"no point is on the plateau, the highest error is {points.error.max():.3g}: the points "
-            f"determine error_up · p^gamma, {height:.3g}, and neither error_up nor p"
+            f"error_up, {up:.3g}, is below the unpruned error of some network, up to {unpruned:.3g}: no "
+            "plateau lies there, and error_up and p are not known"
         )
         yield Note(text, ("error_up", "p"))
+    elif not (error > _ON_PLATEAU * up).any():
+        height = up * coefficients["p"] ** coefficients["gamma"]
+        share = (
+            f"no point is on the plateau, the highest error is {highest:.3g}, {highest / up:.0%} of error_up"
+        )
+        yield Note(
+            f"{share}: the points determine error_up · p^gamma, {height:.3g}, far better than error_up or p",
+            ("error_up", "p"),
+            unless=_KNOWN,
+        )
+        yield Note(f"{share}: error_up is beyond what was measured, and known as far as the law holds there")
     if not (terms.upper - terms.plateau > _THERE).any():
         text = (
             "no point is in the power-law region, between the unpruned error and the plateau: gamma is open"
         )
-        yield Note(text, ("gamma",))
+        yield Note(text, ("gamma",), unless=_KNOWN)
 
 
 def _alone(points: Any, coefficients: Mapping[str, float]) -> Iterator[Note]:

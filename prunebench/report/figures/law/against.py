@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["pruned", "unpruned"]
 
 _GRID = 40
-_WIDTH, _HEIGHT = 250, 190
+_WIDTH, _HEIGHT = 200, 170
 _MOST = 6
 _EQ8, _EQ6 = "Eq. 8, of pruning", "Eq. 6, of not pruning"
 
@@ -52,7 +52,7 @@ def pruned(source: Source) -> Figure | None:
     points, curves = _rows(source, fits)
     return Figure(
         source.name("pruned"),
-        "Pruning is not like having fewer weights",
+        "Pruning against not pruning: the lower transition",
         caption("against"),
         {"": _words(fits)},
         _chart(source, fits, points, curves),

@@ -20,8 +20,10 @@ panel colours the same marks by another dimension. µ and σ are mean and standa
 measured) / measured: of the marks, and of every seed apart, as `prunebench fit` has them.
 """,
     "left-out": """
-As above, with each network predicted by a law that was fitted to all other networks. µ and σ beside those
-of interpolation between the other networks on logarithmic scales, which a law has to beat.
+Estimated against measured error of each network, where the estimate is of a law that was fitted to all
+other networks; a mark a network and density, mean over seeds, the same in every panel. On the diagonal both
+are equal; the dotted lines are 10 % off. µ and σ beside those of interpolation between the other networks
+on logarithmic scales, which a law has to beat.
 """,
     "invariant": """
 Error against {invariant}, which the law says is all that counts in the power-law region: there networks of
@@ -50,16 +52,16 @@ analytic solution chooses, which counts depth · width² · density; crosses the
 measured to be as good.
 """,
     "extrapolated": """
-A law fitted to small networks alone ({small}), on the most data, and what it says of the larger ones. Left,
-error against {weights}: black what was measured, blue the law where it was fitted, red where it is
-extrapolated. Right, estimated against measured error in the same colours, with µ and σ of each. The law
-knows each network's unpruned error.
+A law fitted to small networks alone ({small}), on the most data, and what it says of larger ones: those
+that are in no dimension smaller. Left, error against {weights}: small marks what was measured, blue lines
+the law where it was fitted, red where it is extrapolated. Right, estimated against measured error in the
+same colours, with µ and σ of each. The law knows each network's unpruned error.
 """,
     "against": """
-Error against density above the plateau, on the most data: black what was measured, blue Eq. 8 of Rosenfeld
-et al. (2021), the law's own lower transition, red Eq. 6, the form that errors of unpruned networks have by
-size, made to meet the unpruned error at density 1. Both have two coefficients, fitted to each network by
-itself.
+Error against density above the plateau, on the most data: marks what was measured, blue Eq. 8 of Rosenfeld
+et al. (2021), the law's own lower transition, red and dashed Eq. 6, the form that errors of unpruned
+networks have by size, made to meet the unpruned error at density 1. Both have two coefficients, fitted to
+each network by itself. The paper finds that Eq. 6 deviates noticeably.
 """,
     "unpruned": """
 Error of networks that are not pruned against {by}, a line an amount of data: grey what was measured, red b

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["contours", "invariant"]
 
 _MOST = 6
-_WIDTH, _HEIGHT = 270, 220
+_WIDTH, _HEIGHT = 200, 180
 _GRID = 48
 
 
@@ -183,13 +183,16 @@ def contours(source: Source) -> Figure | None:
 
 
 def _line(source: Source, name: str) -> Points | None:
-    """Return the unpruned networks along a scale, the smallest first: on the most data, the others fixed."""
+    """Return the unpruned networks along a scale, the smallest first, where the others are fixed.
+
+    Of the places with three networks it is that of the most data, and of these that of the most networks.
+    """
     others = [other for other in SCALES if other != name]
-    lines = [rows for _, rows in lines_of(source, name, others)]
     networks = source.study.law.networks
+    lines = [networks.rows(np.isin(networks.network, rows)) for _, rows in lines_of(source, name, others)]
     if not lines:
         return None
-    rows = networks.rows(np.isin(networks.network, lines[0]))
+    rows = max(lines, key=lambda line: (len(line) > 2, float(np.nan_to_num(line.examples[0])), len(line)))
     return rows.rows(np.argsort(rows.column(name)))
 
 

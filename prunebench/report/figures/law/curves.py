@@ -28,7 +28,7 @@ _MOST = 6
 _GRID = 72
 """Places at which a fitted curve is computed."""
 
-_WIDTH, _HEIGHT, _RESIDUALS = 250, 190, 70
+_WIDTH, _HEIGHT, _RESIDUALS = 200, 180, 65
 
 
 def width(source: Source) -> Figure | None:
