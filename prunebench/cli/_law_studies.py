@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prunebench.cli._law_text import percent, table
 
 if TYPE_CHECKING:
+    from prunebench.scaling.fit import Fit
     from prunebench.scaling.studies import Compared, Extrapolated, OfNetwork, Part, Place, Studies
     from prunebench.scaling.trials import HeldOut, Needed
 
@@ -107,15 +108,23 @@ def _each_network(made: Sequence[OfNetwork]) -> str:
         for one in made
     ]
     columns = {**_PLACE, **{name: name for name in names}, **_QUALITY}
-    starred = any(one.fit.is_open(name) for one in made for name in names)
-    note = "\n  * no estimate: at its bound, or left open by the points" if starred else ""
+    note = _note([one.fit for one in made])
     return f"each network alone, {made[0].fit.form.name}:\n{table(rows, _known(rows, columns))}{note}"
+
+
+def _star(made: Fit, name: str) -> str:
+    return " *" if made.is_open(name) else ""
+
+
+def _note(made: Sequence[Fit]) -> str:
+    starred = any(one.is_open(name) for one in made for name in one.parameters)
+    return "\n  * no estimate: at its bound, or left open by the points" if starred else ""
 
 
 def _with_error(one: OfNetwork, name: str) -> str:
     value = f"{one.fit.parameters[name]:.3g}"
-    if one.fit.is_open(name):
-        return f"{value} *"
+    if star := _star(one.fit, name):
+        return value + star
     error = one.fit.standard_errors.get(name)
     return value if error is None else f"{value} ± {error:.1g}"
 
@@ -128,14 +137,16 @@ def _partial(made: Sequence[Part]) -> str:
             **_scales(one.at),
             "networks": one.fit.networks,
             "points": one.fit.points,
-            **{name: f"{value:.3g}" for name, value in one.fit.parameters.items()},
+            **{name: f"{value:.3g}{_star(one.fit, name)}" for name, value in one.fit.parameters.items()},
             **_quality(one.fit.mu, one.fit.sigma),
         }
         for one in made
     ]
     columns = {"scale": "varied", **_PLACE, "networks": "networks", "points": "points"}
     columns |= {name: name for name in names} | _QUALITY
-    return f"partial fits, of the scales that vary each alone:\n{table(rows, _known(rows, columns))}"
+    shown = table(rows, _known(rows, columns))
+    note = _note([one.fit for one in made])
+    return f"partial fits, of networks that differ in one scale alone:\n{shown}{note}"
 
 
 def _extrapolation(made: Extrapolated) -> str:

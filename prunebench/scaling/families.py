@@ -72,27 +72,24 @@ def larger(points: Points, small: Bools) -> Bools:
     return chosen
 
 
-def partial(points: Points) -> dict[str, Bools]:
-    """Return the part of a family along each scale that varies, as App. D fits them: by the form's name.
+def partial(points: Points) -> list[tuple[str, Bools]]:
+    """Return the lines of a family along each scale, as App. D fits them: the scale, and which points.
 
-    A line is where the other two scales keep one value each: of all such lines that with the most networks,
-    and of these the one of the largest.
+    A line is networks that differ in one scale alone, three of them or more; where no line along a scale has
+    three, two will do. Those with the most networks come first.
     """
-    parts = {}
+    parts: list[tuple[str, Bools]] = []
     for name in SCALES:
-        others = [other for other in SCALES if other != name]
-        if _varies(points, name) and (line := _line(points, name, others)) is not None:
-            parts["rosenfeld-data" if name == "examples" else f"rosenfeld-{name}"] = line
+        lines = sorted(_lines(points, name), key=lambda one: -one[0])
+        enough = [line for line in lines if line[0] >= 3] or [line for line in lines if line[0] == 2]
+        parts += [(name, chosen) for _, chosen in enough]
     return parts
 
 
-def _line(points: Points, name: str, others: list[str]) -> Bools | None:
-    columns = np.stack([np.nan_to_num(points.column(other), nan=-1.0) for other in others], axis=1)
-    best: Bools | None = None
-    most: tuple[float, ...] = (1.0,)
-    for place in np.unique(columns, axis=0):
-        line = (columns == place).all(axis=1)
-        size = (float(len(np.unique(points.column(name)[line]))), *map(float, place[::-1]))
-        if size[0] > 1 and size > most:
-            best, most = line, size
-    return best
+def _lines(points: Points, name: str) -> list[tuple[int, Bools]]:
+    """Return how many values of a scale there are with the other two at one value each, and which points."""
+    others = [np.nan_to_num(points.column(other), nan=-1.0) for other in SCALES if other != name]
+    columns = np.stack(others, axis=1)
+    lines = [(columns == place).all(axis=1) for place in np.unique(columns, axis=0)]
+    values = points.column(name)
+    return [(len(np.unique(values[line][~np.isnan(values[line])])), line) for line in lines]

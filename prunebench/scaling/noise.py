@@ -10,7 +10,7 @@ import numpy as np
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.points import Points
 
-__all__ = ["Dips", "SeedNoise", "dips", "seed_noise"]
+__all__ = ["Dips", "SeedNoise", "dips", "seed_noise", "unpruned_noise"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,17 @@ def seed_noise(points: Points) -> SeedNoise | None:
     if freedom == 0:
         return None
     return SeedNoise(float(np.sqrt(squares.sum() / freedom)), int((counts > 1).sum()), freedom)
+
+
+def unpruned_noise(points: Points) -> float | None:
+    """Return the relative standard deviation of the unpruned error between seeds; None where none has two."""
+    first = np.unique(np.stack([points.network, points.seed]), axis=1, return_index=True)[1]
+    rows = points.rows(first)
+    if np.isnan(rows.error_unpruned).any():
+        return None
+    whole = rows.changed(error=rows.error_unpruned, density=np.ones(len(rows)))
+    noise = seed_noise(whole)
+    return None if noise is None else noise.sd
 
 
 @dataclass(frozen=True)

@@ -274,10 +274,11 @@ def _is_rosenfeld(made: Fit) -> bool:
 
 def _parts(made: Fit, points: Points, forms: Mapping[str, Form], starts: int) -> list[Part]:
     rows, why = [], ""
-    for name, mine in partial(points).items():
+    for scale, mine in partial(points):
         own = points.rows(mine)
-        scale = "examples" if name == "rosenfeld-data" else name.removeprefix("rosenfeld-")
-        fixed = {key: made.fixed[key] for key in ("error_up", "gamma", "p") if key in made.fixed}
+        name = "rosenfeld-data" if scale == "examples" else f"rosenfeld-{scale}"
+        names = {one.name for one in forms[name].coefficients}
+        fixed = {key: value for key, value in made.fixed.items() if key in names}
         try:
             one = fit(forms[name], own, fixed=fixed, loss=made.loss, starts=starts)
             rows.append(Part(scale, _place(own, 0, but=scale), one))

@@ -56,7 +56,9 @@ def test_each_network_alone_has_the_family_s_slope(made: dict[str, Any]) -> None
 
 
 def test_partial_fits_agree_with_the_law(made: dict[str, Any]) -> None:
+    """One for each place of the other two scales: 3 × 2, 3 × 2, and of two parts of the data 3 × 3."""
     by_scale = {row["scale"]: row for row in made["partial"]}
+    assert [row["scale"] for row in made["partial"]] == ["depth"] * 6 + ["width"] * 6 + ["examples"] * 9
     assert by_scale["depth"]["parameters"]["phi"] == pytest.approx(TRUTH["phi"], rel=1e-4)
     assert by_scale["width"]["parameters"]["psi"] == pytest.approx(TRUTH["psi"], rel=1e-4)
     assert by_scale["examples"]["parameters"]["gamma"] == pytest.approx(TRUTH["gamma"], rel=1e-4)
@@ -93,7 +95,7 @@ def test_the_tables_are_told(folder: Place) -> None:
         *("fit", "family.csv", "--starts", "2", "--fix", "error_up=0.8", "--fix", "gamma=0.5"),
         *("--partial", "--extrapolate-from", "examples=50000"),
     ).stdout
-    assert "partial fits, of the scales that vary each alone:" in text
+    assert "partial fits, of networks that differ in one scale alone:" in text
     assert "extrapolation: not done: no network is larger than those that the law is to be fitted to" in text
 
 

@@ -13,8 +13,8 @@ from prunebench.host import Host
 from prunebench.scaling.against import pruning_against_unpruned
 from prunebench.scaling.baseline import interpolated
 from prunebench.scaling.fit import Fit, fit
-from prunebench.scaling.noise import dips, seed_noise
-from prunebench.scaling.points import Points
+from prunebench.scaling.noise import dips, seed_noise, unpruned_noise
+from prunebench.scaling.points import Points, points_of
 from prunebench.scaling.resampling import bootstrap
 from prunebench.scaling.trials import (
     Needed,
@@ -171,3 +171,11 @@ def test_the_form_of_unpruned_networks_does_not_fit_pruned_ones() -> None:
     assert all(row.pruning_sigma < 0.5 * row.unpruned_sigma for row in rows)
     with pytest.raises(FitError, match="no network has four densities above its plateau"):
         pruning_against_unpruned(family([20], [1], [1], 3), FORMS)
+
+
+def test_unpruned_noise_is_the_spread_of_unpruned_errors_between_seeds() -> None:
+    """Once a network and seed, however many densities: 0.09 and 0.11 are off their mean by a tenth each."""
+    one = {"depth": [8.0] * 3, "error": [0.3, 0.2, 0.3], "density": [0.1, 0.2, 0.1]}
+    both = points_of({**one, "error_unpruned": [0.09, 0.09, 0.11], "seed": [0, 0, 1]})
+    assert unpruned_noise(both) == pytest.approx(0.1 * np.sqrt(2))
+    assert unpruned_noise(both.rows(both.seed == 0)) is None

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["OF", "faults", "fit", "reads"]
 
 OF = (
-    *("mu", "sigma", "invariance", "fewest", "spread"),
+    *("mu", "sigma", "dips", "invariance", "fewest", "spread"),
     *("error_up", "gamma", "p", "phi", "psi"),
 )
 """What of a fit can be asked for; of a form that is named its own coefficients."""
 
-_OF_ANY = OF[:5]
+_OF_ANY = OF[:6]
 _STARTS = 12
 _REPEATS = 20
 """Random parts of the points to which fits are compared."""
@@ -48,6 +48,7 @@ def fit(
     training examples alone), at the sparsities of the check's range, unpruned networks beside them. mu and
     sigma are mean and standard deviation of (predicted − measured) / measured, shares.
 
+    - dips: what the errors below the unpruned one, which the law cannot follow, add to mu;
     - invariance: how much errors differ between networks of equal depth^phi · width^psi · density in the
       power-law region: the standard deviation between networks, a share;
     - fewest: by which share the law's count of the smallest network that is good enough is off that of brute
@@ -221,8 +222,11 @@ def _number(made: Fit, points: Points, asked: _Asked) -> float:
     from prunebench.scaling.answers import answers, errors_between
     from prunebench.scaling.invariant import invariance
     from prunebench.scaling.law import Law
+    from prunebench.scaling.noise import dips
     from prunebench.scaling.trials import points_needed
 
+    if asked.of == "dips":
+        return dips(made, points).bias
     if asked.of == "invariance":
         return invariance(made, points).sd
     if asked.of == "fewest":
