@@ -80,9 +80,9 @@ class Problem:
         with np.errstate(all="ignore"), blamed(f"form {self.form.name!r}"):
             raw = np.asarray(self.form.function(self.points, **self.values(vector)))
         if raw.shape != self.points.error.shape or raw.dtype.kind not in "fiu":
-            found = f"an array of shape {raw.shape} and type {raw.dtype}"
+            what = f"an array of shape {raw.shape} and type {raw.dtype}"
             raise ComponentError(
-                f"{origin(self.form)} returned {found}; {len(self.points)} real numbers are wanted"
+                f"{origin(self.form)} returned {what}; {len(self.points)} real numbers are wanted"
             )
         return raw.astype(np.float64)
 
@@ -107,9 +107,9 @@ class Problem:
             ]
         for one, column in zip(self.free, scaled, strict=True):
             if column.shape != self.points.error.shape or column.dtype.kind not in "fiu":
-                found = f"an array of shape {column.shape} and type {column.dtype}"
+                what = f"an array of shape {column.shape} and type {column.dtype}"
                 raise ComponentError(
-                    f"the gradient of {origin(self.form)} by {one.name} is {found}; "
+                    f"the gradient of {origin(self.form)} by {one.name} is {what}; "
                     f"{len(self.points)} real numbers are wanted"
                 )
         return np.stack(scaled, axis=1).astype(np.float64)
