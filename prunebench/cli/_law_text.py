@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prunebench.cli._output import counted
@@ -11,13 +11,12 @@ from prunebench.report.listing import render
 
 if TYPE_CHECKING:
     from prunebench.scaling.beside import Beside
-    from prunebench.scaling.fewest import Choice, Measurement
     from prunebench.scaling.fit import Fit
     from prunebench.scaling.law import Law
     from prunebench.scaling.members import Member
     from prunebench.scaling.points import Floats
 
-__all__ = ["errors_text", "fewest_text", "fit_text", "number", "percent", "say_outside"]
+__all__ = ["errors_text", "fit_text", "number", "percent", "say_outside", "shown_as", "table"]
 
 
 def number(value: float) -> str:
@@ -40,6 +39,11 @@ def percent(value: float, *, sign: bool = False) -> str:
     ('8.39 %', '+1.4 %')
     """
     return f"{100 * value:+.2g} %" if sign else f"{100 * value:.3g} %"
+
+
+def shown_as(law: Law) -> Callable[[float], str]:
+    """Return how an error of a law is written: a fraction in percent, a loss as a number."""
+    return percent if law.fit.form.most == 1 else number
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
@@ -133,12 +137,14 @@ def _unpruned(law: Law) -> list[str]:
     fit = law.unpruned
     if fit is None:
         return []
-    size = "depth · width²" if law.proxy else "prunable weights"
+    counted_by = "prunable weights" if "prunable" in law.points.extra else "the column parameters"
+    size = "depth · width²" if law.proxy else counted_by
     values = ", ".join(f"{name} {number(value)}" for name, value in fit.parameters.items())
     return [
         "",
         f"unpruned networks: {fit.form.name} of {counted(fit.points, 'network')}, by {size}: {values}; "
         f"µ {percent(fit.mu, sign=True)}, σ {percent(fit.sigma)}",
+        *[f"  {note.text}" for note in fit.notes],
     ]
 
 
@@ -153,16 +159,16 @@ def say_outside(law: Law, one: Member, density: Floats) -> None:
 
 def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> str:
     """Return a member's errors at densities, in words."""
-    shown_as = percent if law.fit.form.most == 1 else number
+    shown = shown_as(law)
     known = not math.isnan(one.error_unpruned)
-    unpruned = f": unpruned error {shown_as(one.error_unpruned)} ({one.source})" if known else ""
+    unpruned = f": unpruned error {shown(one.error_unpruned)} ({one.source})" if known else ""
     counts = "" if one.prunable is None else f", {one.prunable:,} prunable weights"
-    shown = [
+    told = [
         {
             "density": number(row["density"]),
             "weights": "" if one.prunable is None else f"{round(row['density'] * one.prunable):,}",
-            "error": shown_as(row["error"]),
-            "interval": f"{shown_as(row['low'])} – {shown_as(row['high'])}",
+            "error": shown(row["error"]),
+            "interval": f"{shown(row['low'])} – {shown(row['high'])}",
         }
         for row in rows
     ]
@@ -174,85 +180,4 @@ def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> s
     }
     if one.prunable is None:
         del columns["weights"]
-    return (
-        f"{one.name}{unpruned}{counts}\n\n{table(shown, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
-    )
-
-
-def fewest_text(
-    law: Law,
-    most: float,
-    choices: Sequence[Choice],
-    solved: tuple[Member, float, float] | None,
-    measured: Measurement | None,
-    among: int,
-) -> str:
-    """Return the answer to which member, pruned how far, has the fewest weights, in words."""
-    best = choices[0]
-    weights = "" if best.kept is None else f": {best.kept:,} weights ({_between(best)})"
-    lines = [
-        f"error at most {percent(most)}: {best.member.name}, pruned to density "
-        f"{number(best.density)}{weights}",
-        "",
-        _choices(choices[:8]),
-        f"  {len(choices)} of {counted(among, 'member')} can reach it by the law",
-        "",
-    ]
-    if solved is not None:
-        same = "the same member" if solved[0] == best.member else solved[0].name
-        kept = (
-            "" if solved[0].prunable is None else f", {math.ceil(solved[1] * solved[0].prunable):,} weights"
-        )
-        lines.append(
-            f"analytic solution (least depth · width² · density): {same}, density {number(solved[1])}{kept}"
-        )
-    if measured is not None:
-        off = (
-            ""
-            if best.kept is None
-            else f"; the law's answer is {percent(best.kept / measured.kept - 1, sign=True)}"
-        )
-        values = {"depth": measured.depth, "width": measured.width}
-        name = ", ".join(f"{key} {value:g}" for key, value in values.items() if value == value)
-        lines.append(
-            f"measured: of {counted(measured.among, 'network')} as good the smallest is {name}, density "
-            f"{number(measured.density)}, with {measured.kept:,} weights and error "
-            f"{percent(measured.error)}{off}"
-        )
-    if best.kept is None:
-        lines.append(
-            "weights are not counted: the points have no column prunable, and no architecture was named"
-        )
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _between(one: Choice) -> str:
-    low = "" if one.kept_low is None else f"{one.kept_low:,}"
-    return (
-        f"95 %: {low} to {one.kept_high:,}"
-        if one.kept_high is not None
-        else f"95 %: {low} or more, perhaps none"
-    )
-
-
-def _choices(choices: Sequence[Choice]) -> str:
-    rows = [
-        {
-            "member": one.member.name,
-            "unpruned": percent(one.member.error_unpruned)
-            + ("" if one.member.source == "measured" else " *"),
-            "prunable": one.member.prunable,
-            "density": number(one.density),
-            "kept": "" if one.kept is None else f"{one.kept:,}",
-            "interval": "" if one.kept is None else _between(one).removeprefix("95 %: "),
-            "size": number(one.size),
-        }
-        for one in choices
-    ]
-    columns = {
-        "member": "member", "unpruned": "unpruned", "prunable": "prunable", "density": "density",
-        "kept": "weights left", "interval": "95 %", "size": "depth · width² · density",
-    }  # fmt: skip
-    starred = any(one.member.source != "measured" for one in choices)
-    note = "\n  * not trained: by the law of unpruned networks" if starred else ""
-    return table(rows, columns) + note
+    return f"{one.name}{unpruned}{counts}\n\n{table(told, columns)}\n\nby {law.fit.form.name} ({law.about})\n"

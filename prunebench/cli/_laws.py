@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prunebench.cli._options import request_of
-from prunebench.errors import FitError, UsageError, nearest
+from prunebench.errors import UsageError, nearest
+from prunebench.faults import blamed
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -83,9 +84,18 @@ def fraction(value: float, option: str, what: str, *, one: bool = True) -> float
     return value
 
 
-def source_of(given: str, form: Form, options: Mapping[str, Any]) -> Source:
-    """Return the points of a CSV file, or of what has been run of a suite. Raises: FitError, UsageError."""
-    return _of_file(given, form, options) if is_file(given) else _of_suite(given, form, options)
+def source_of(
+    given: str, form: Form, options: Mapping[str, Any], needed: Sequence[str] = ("density", "error_unpruned")
+) -> Source:
+    """Return the points of a CSV file, or of what has been run of a suite.
+
+    needed: of the columns of a file those in which all must be known, if the form reads them
+
+    Raises: FitError, UsageError.
+    """
+    if is_file(given):
+        return _of_file(given, form, options, [name for name in form.columns if name in needed])
+    return _of_suite(given, form, options)
 
 
 _OF_SUITES = {
@@ -101,31 +111,52 @@ def _refuse(given: str, options: Mapping[str, Any], wrong: Mapping[str, str], wh
             raise UsageError(f"{option} is for {what}; {given} is none")
 
 
-def _of_file(path: str, form: Form, options: Mapping[str, Any]) -> Source:
-    from prunebench.scaling.files import read_points
+def _of_file(path: str, form: Form, options: Mapping[str, Any], needed: Sequence[str]) -> Source:
+    import numpy as np
+
+    from prunebench.scaling.files import read_file
 
     _refuse(path, options, _OF_SUITES, "a suite")
-    points = read_points(path, form, assigned(options["column"], "--column", "NAME=COLUMN of the file"))
-    return Source(points, _family_of(options), path, ())
+    renamed = assigned(options["column"], "--column", "NAME=COLUMN of the file")
+    read = read_file(path, needed, form.most, renamed)
+    family, said = _family_of(options, read.points)
+    points = read.points
+    if family is not None and "prunable" not in points.extra:
+        count, places = _counter_by_building(family, options), zip(points.depth, points.width, strict=True)
+        points = points.changed(
+            prunable=np.array([float(count(depth, width) or 0) for depth, width in places])
+        )
+    return Source(points, family, path, [*read.said, *said])
 
 
-def _family_of(options: Mapping[str, Any]) -> Family | None:
-    """Return the family that --architecture and --dataset name, for a file that says nothing of it."""
+def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | None, list[str]]:
+    """Return the family that --architecture and --dataset name, for a file that says nothing of it.
+
+    Its members differ in what the points know; of what they do not they have the architecture's own value.
+    """
     from prunebench.scaling.law import Family
 
     architecture, dataset = options["architecture"], options["dataset"]
     if not architecture and not dataset:
-        return None
+        return None, []
     if not (architecture and dataset):
         raise UsageError(
             "--architecture and --dataset go together: the data say what the network takes and gives"
         )
     host = _host(options)
     component = host.get("architectures", architecture)
-    scales = tuple(name for name in ("depth", "width") if name in component.parameters)
+    own = component.parameters
+    known = [name for name in ("depth", "width") if name in points.names()]
+    scales = tuple(name for name in known if name in own)
     described = host.dataset(dataset).description(Path(request_of("", dict(options)).data))
-    fixed = {name: value for name, value in component.parameters.items() if name not in scales}
-    return Family(component.name, fixed, scales, tuple(described.shape), described.classes)
+    fixed = {name: value for name, value in own.items() if name not in scales}
+    said = [
+        f"{name} is not known: networks are counted at that of {component.name}, {own[name]}"
+        for name in ("depth", "width")
+        if name in fixed
+    ]
+    said += [f"{component.name} has no {name}: all are counted alike" for name in known if name not in own]
+    return Family(component.name, fixed, scales, tuple(described.shape), described.classes), said
 
 
 def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
@@ -143,6 +174,8 @@ def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
         options["method"],
         _Examples(suite, options),
         needs_unpruned="error_unpruned" in form.columns,
+        averages="average_parameters" in form.columns,
+        unpruned="density" in form.constant and not options["method"],
     )
     say_damaged(shown.store)
     described = shown.plan.suite
@@ -178,22 +211,34 @@ def counter(law: Law, options: Mapping[str, Any]) -> Counter:
 
     Raises: UsageError for a depth or width that the architecture has not.
     """
-    built: dict[tuple[float, float], int | None] = {}
     measured: dict[tuple[float, float], int] = {}
     if "prunable" in law.points.extra:
         mine = law.networks
         for depth, width, there in zip(mine.depth, mine.width, mine.extra["prunable"], strict=True):
             measured[float(depth), float(width)] = round(float(there))
-    hosts: list[Host] = []
+    build = None if law.family is None else _counter_by_building(law.family, options)
 
     def count(depth: float, width: float) -> int | None:
-        known = [value for key, value in measured.items() if _same(key, (depth, width))]
-        if known or law.family is None:
-            return known[0] if known else None
-        if (depth, width) not in built:
+        counts = [value for key, value in measured.items() if _same(key, (depth, width))]
+        if counts or build is None:
+            return counts[0] if counts else None
+        return build(depth, width)
+
+    return count
+
+
+def _counter_by_building(family: Family, options: Mapping[str, Any]) -> Counter:
+    hosts: list[Host] = []
+    built: dict[tuple[float, ...], int] = {}
+
+    def count(depth: float, width: float) -> int:
+        scales = {"depth": depth, "width": width}
+        known = {name: scales[name] for name in family.scales if scales[name] == scales[name]}
+        place = tuple(known.values())
+        if place not in built:
             hosts.extend([] if hosts else [_host(options)])
-            built[depth, width] = _built(hosts[0], law.family, {"depth": depth, "width": width})
-        return built[depth, width]
+            built[place] = _built(hosts[0], family, known)
+        return built[place]
 
     return count
 
@@ -209,15 +254,13 @@ def _built(host: Host, family: Family, scales: Mapping[str, float]) -> int:
     from prunebench.pruning.prunable import prunable_weights
 
     component = host.get("architectures", family.architecture)
-    for name, value in scales.items():
-        if value == value and name not in family.scales:
-            raise FitError(
-                f"architecture '{family.architecture}' has no {name}; it has: {', '.join(family.scales)}"
-            )
     own = component.parameters
-    sized = {name: _like(scales[name], own[name]) for name in family.scales}
+    sized = {name: _like(value, own[name]) for name, value in scales.items()}
     parameters = {**family.parameters, **sized}
-    with torch.device("meta"):
+    for name in parameters:
+        if name not in own:
+            raise UsageError(f"architecture '{component.name}' has no parameter '{name}'{nearest(name, own)}")
+    with torch.device("meta"), blamed(f"architecture '{component.name}'"):
         module = component.build(tuple(family.input), family.classes, **parameters)
     chosen = dict(family.prunable)
     weights = prunable_weights(

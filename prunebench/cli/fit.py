@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,17 +10,15 @@ import click
 from prunebench.cli._options import output_option, reading_options, which_options
 
 if TYPE_CHECKING:
-    from prunebench.scaling.form import Form
-    from prunebench.scaling.law import Law
     from prunebench.scaling.studies import Asked
 
 __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
-  prunebench fit points.csv --form rosenfeld
-  prunebench fit points.csv --fix error_up=0.9 -o law.json
-  prunebench fit scaling-lenet --form rosenfeld-width -o law.json   # what has been run of a suite
+  prunebench fit scaling-lenet -o law.json      # what has been run of a suite
+  prunebench fit points.csv --fix error_up=0.9
+  prunebench fit points.csv --form rosenfeld-width --column error=1-accuracy
   prunebench fit points.csv --figures figures   # error against density, residuals, contours, …
   prunebench fit scaling-lenet --method imp -k 'not w2' --json
   prunebench fit scaling-lenet --form rosenfeld-width --form frantar --form jin   # which law holds?
@@ -38,7 +36,7 @@ Examples:
     metavar="NAME",
     multiple=True,
     help="The functional form; `prunebench list forms` has them all. Of several the first is told and kept, "
-    "and all are set side by side.  [default: rosenfeld, or its partial fit where depth or width is one]",
+    "and all are set side by side.  [default: Rosenfeld's law of what varies in the points]",
 )
 @click.option("--fix", metavar="NAME=VALUE", multiple=True, help="Give this coefficient; repeatable.")
 @click.option(
@@ -95,7 +93,7 @@ Examples:
     "--column",
     metavar="NAME=COLUMN",
     multiple=True,
-    help="Of a file: the column that holds NAME; repeatable.",
+    help="Of a file: the column that holds NAME, or 1-COLUMN; repeatable.",
 )
 @click.option(
     "--architecture", metavar="NAME", help="Of a file: whose members the networks are, to count weights."
@@ -122,7 +120,8 @@ def command(
     error, and with what the points do not determine. Prints the numbers; changes nothing but FILE of -o and
     DIR of --figures.
     """
-    from prunebench.cli._laws import assigned, form_of, forms_of, is_file
+    from prunebench.cli._law_made import fixed_by, law_of_points
+    from prunebench.cli._laws import form_of, forms_of, is_file
     from prunebench.cli._output import deliver, say, say_json
     from prunebench.scaling.beside import beside
     from prunebench.scaling.studies import compared as side_by_side
@@ -131,9 +130,9 @@ def command(
     suite = "" if is_file(given) else given
     forms = forms_of(options, forms_named, suite)
     named = [form_of(forms, name) for name in dict.fromkeys(forms_named)]
-    fixed = _fixed(assigned(options["fix"], "--fix"))
+    fixed = fixed_by(options["fix"])
     asked = _asked(options)
-    law = _law(given, named, forms, fixed, options)
+    law = law_of_points(given, named, forms, fixed, options)
     compared = beside(law.fit, law.points, left_out=options["left_out"])
     more = studies(law.fit, law.points, forms, asked)
     search = {"loss": options["loss"], "starts": options["starts"]}
@@ -160,18 +159,6 @@ def command(
         deliver("\n".join(parts), None)
 
 
-def _fixed(given: Mapping[str, str]) -> dict[str, float]:
-    from prunebench.errors import UsageError
-
-    values = {}
-    for name, text in given.items():
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise UsageError(f"--fix: {name} is '{text}'; allowed: a number") from None
-    return values
-
-
 def _asked(options: Mapping[str, Any]) -> Asked:
     """Return which studies are to be made. Raises: UsageError for networks that cannot be."""
     from prunebench.cli._laws import assigned
@@ -193,37 +180,3 @@ def _asked(options: Mapping[str, Any]) -> Asked:
         small[name] = (low, high)
     flags = ("each_network", "partial", "points_needed", "against_unpruned")
     return Asked(**{name: bool(options[name]) for name in flags}, small=small or None)
-
-
-def _law(
-    given: str, named: Sequence[Form], forms: Mapping[str, Form], fixed: dict[str, float], options: Any
-) -> Law:
-    from prunebench.cli._laws import source_of
-    from prunebench.scaling.families import law_of_scales
-    from prunebench.scaling.fit import fit
-    from prunebench.scaling.law import Law, unpruned_fit, with_size
-    from prunebench.scaling.resampling import bootstrap
-
-    names = _unpruned_names(options["unpruned"], forms)
-    # what any law of pruned networks reads; which one it is the points tell
-    source = source_of(given, named[0] if named else forms["rosenfeld-network"], options)
-    form = named[0] if named else forms[law_of_scales(source.points)]
-    search = {"loss": options["loss"], "starts": options["starts"]}
-    made = fit(form, source.points, fixed=fixed, **search)
-    if options["bootstrap"]:
-        made = bootstrap(made, source.points, resamples=options["bootstrap"])
-    points, proxy = with_size(source.points)
-    unpruned, said = None, list(source.said)
-    if "error_unpruned" in form.columns and names:
-        unpruned, why = unpruned_fit(points, forms, names)
-        said += [f"no law of unpruned networks: {why}"] if why else []
-    return Law(made, points, unpruned, source.family, source.about, proxy, said)
-
-
-def _unpruned_names(name: str | None, forms: Mapping[str, Form]) -> Sequence[str]:
-    from prunebench.cli._laws import form_of
-    from prunebench.scaling.law import UNPRUNED
-
-    if name is None:
-        return UNPRUNED
-    return () if name == "none" else (form_of(forms, name, "--unpruned").name,)

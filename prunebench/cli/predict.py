@@ -97,24 +97,22 @@ def command(
         raise UsageError("say --density D for an error, or --max-error E for the fewest weights: one of them")
     for value in density:
         fraction(value, "--density", "the share of weights that is left")
-    for name, given in (("--error-unpruned", error_unpruned), ("--max-error", max_error)):
-        if given is not None:
-            fraction(given, name, "an error as a fraction", one=name == "--error-unpruned")
-    for name, values in (
-        ("--depth", depth),
-        ("--width", width),
-        ("--examples", (examples,) if examples else ()),
-    ):
-        _positive(name, values)
     law = _read(law_file, options)
+    for name, error in (("--error-unpruned", error_unpruned), ("--max-error", max_error)):
+        if error is not None:
+            _error(error, name, law.fit.form.most)
+    asked = {"depth": depth, "width": width, "examples": () if examples is None else (examples,)}
+    for name, values in asked.items():
+        _scale(law, name, values)
     of_data = _examples(law, examples)
     if max_error is not None:
         if error_unpruned is not None or column:
             option = "--column" if column else "--error-unpruned"
             raise UsageError(f"{option} is of one network; --max-error looks at many")
-        _fewest(law, law_file, max_error, _members(law, depth, width, of_data, options), of_data, as_json)
+        _fewest(law, law_file, max_error, _members(law, depth, width, of_data, options), as_json)
     else:
         one = _member(law, depth, width, of_data, error_unpruned, options)
+        _some_are_left(one, density)
         _errors(law, law_file, replace(one, extra=_numbers(law, column)), density, as_json)
 
 
@@ -135,6 +133,27 @@ def _numbers(law: Law, given: Sequence[str]) -> dict[str, float]:
     return values
 
 
+def _error(value: float, option: str, most: float) -> None:
+    """Raises: UsageError for what is no error, of a law whose errors are at most `most`."""
+    from prunebench.cli._laws import fraction
+
+    if most == 1:
+        fraction(value, option, "an error as a fraction", one=option == "--error-unpruned")
+    else:
+        _positive(option, [value])
+
+
+def _scale(law: Law, name: str, values: Sequence[float]) -> None:
+    """Raises: UsageError for what is no depth, width or number of examples, or where the law knows none."""
+    import numpy as np
+
+    from prunebench.errors import UsageError
+
+    _positive(f"--{name}", values)
+    if values and np.isnan(law.points.column(name)).all():
+        raise UsageError(f"--{name}: the points of this law have no {name}; leave it out")
+
+
 def _positive(name: str, values: Sequence[float]) -> None:
     from prunebench.errors import UsageError
 
@@ -144,12 +163,11 @@ def _positive(name: str, values: Sequence[float]) -> None:
 
 
 def _read(path: str, options: dict[str, Any]) -> Law:
-    import json
     from pathlib import Path
 
     from prunebench.cli._laws import forms_of
     from prunebench.errors import FitError, nearest_file
-    from prunebench.scaling.law import law_of
+    from prunebench.scaling.law import forms_in, law_of
 
     try:
         text = Path(path).read_text("utf-8")
@@ -157,11 +175,7 @@ def _read(path: str, options: dict[str, Any]) -> Law:
         raise FitError(f"{path}: no such file{nearest_file(Path(path))}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FitError(f"{path}: cannot be read: {error}") from error
-    try:
-        name = json.loads(text)["fit"]["form"]
-    except (ValueError, TypeError, KeyError):
-        name = None
-    return law_of(text, path, forms_of(options, [name] if name else []))
+    return law_of(text, path, forms_of(options, forms_in(text)))
 
 
 def _examples(law: Law, given: float | None) -> float:
@@ -195,6 +209,18 @@ def _member(
             raise UsageError(f"--{name}: say the network's {name}, one; {why}")
         values.append(there[0])
     return member(law, values[0], values[1], examples, counter(law, options), error)
+
+
+def _some_are_left(one: Member, density: Sequence[float]) -> None:
+    """Raises: UsageError for a density at which no weight of a member is left."""
+    from prunebench.errors import UsageError
+
+    for value in density:
+        if one.prunable is not None and value * one.prunable < 0.5:
+            least = f"{1 / one.prunable:.3g} and above"
+            raise UsageError(
+                f"--density {value:g} leaves none of the {one.prunable:,} weights; allowed: {least}"
+            )
 
 
 def _members(
@@ -240,12 +266,11 @@ def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json:
         deliver(errors_text(law, one, rows), None)
 
 
-def _fewest(
-    law: Law, path: str, most: float, members: tuple[list[Member], list[str]], examples: float, as_json: bool
-) -> None:
+def _fewest(law: Law, path: str, most: float, members: tuple[list[Member], list[str]], as_json: bool) -> None:
     import numpy as np
 
-    from prunebench.cli._law_text import fewest_text, say_outside
+    from prunebench.cli._fewest_text import fewest_text
+    from prunebench.cli._law_text import say_outside
     from prunebench.cli._output import complain, deliver, say_json
     from prunebench.errors import FitError
     from prunebench.scaling.fewest import analytic, fewest, fewest_measured, is_rosenfeld
@@ -267,7 +292,7 @@ def _fewest(
         complain(f"left out: {why}", label="Warning")
     say_outside(law, choices[0].member, np.array([choices[0].density]))
     solved = analytic(law, members[0], most) if is_rosenfeld(law) else None
-    measured = fewest_measured(law, most, examples)
+    measured = fewest_measured(law, most, members[0])
     if as_json:
         say_json(
             {
@@ -298,5 +323,16 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _choice(one: Choice) -> dict[str, Any]:
-    names = ("density", "kept", "kept_low", "kept_high", "size", "error", "low", "high", "outside")
+    names = (
+        "density",
+        "kept",
+        "kept_low",
+        "kept_high",
+        "size",
+        "error",
+        "low",
+        "high",
+        "outside",
+        "unpruned",
+    )
     return {**_plain(one.member), **{name: getattr(one, name) for name in names}}

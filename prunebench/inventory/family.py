@@ -11,6 +11,7 @@ from prunebench.checks.kin import scales_of
 from prunebench.checks.layout import FAMILY
 from prunebench.errors import FitError, nearest
 from prunebench.host.datasets import examples_of, number_of_examples, spell_dataset, whole_of
+from prunebench.inventory.average import average_weights
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.facts import training_examples
@@ -104,6 +105,8 @@ def measured_points(
     examples_of: Callable[[str, str], float],
     *,
     needs_unpruned: bool = True,
+    averages: bool = False,
+    unpruned: bool = False,
 ) -> Measured:
     """Return the points of the cells that have a record, with the unpruned networks of the same family.
 
@@ -112,10 +115,12 @@ def measured_points(
 
     method: as a leaderboard spells it, "imp" or "snip + shuffle"; None where the cells have but one
     examples_of: of a data set's spelling and a split, how many training examples there are
+    averages: True for a column `average_parameters`, the weights that were there on average over all training
+    unpruned: True for the unpruned networks alone, whatever the methods beside them
 
     Raises: FitError where the cells are of several methods, data sets or the like, or nothing is there.
     """
-    chosen = _of_method(cells, method)
+    chosen = _unpruned(plan, cells) if unpruned else _of_method(cells, method)
     name = _method(chosen[0])
     _check_alike(plan, chosen)
     networks = {_network(_cell(plan, cell)) for cell in chosen}
@@ -135,8 +140,12 @@ def measured_points(
     if not done:
         raise FitError(f"no cell of {name} has a result yet: `prunebench run` makes them")
     sizes = {key: examples_of(*key) for key in {(row["dataset"], row["split"]) for row in done}}
+    if averages:
+        done = [
+            {**row, "average_parameters": average_weights(plan, row["key"], row["prunable"])} for row in done
+        ]
     columns = {
-        **{field: [row[field] for row in done] for field in _FIELDS},
+        **{field: [row[field] for row in done] for field in (*_FIELDS, *["average_parameters"] * averages)},
         "examples": [min(sizes[row["dataset"], row["split"]], row["limit"]) for row in done],
     }
     points = with_unpruned(points_of(columns), needed=False)
@@ -204,6 +213,22 @@ def _pruned(plan: Plan, cell: PlannedCell) -> bool:
     return _cell(plan, cell).form is not None
 
 
+def _unpruned(plan: Plan, cells: Sequence[PlannedCell]) -> Sequence[PlannedCell]:
+    """Return the cells of the unpruned networks of some cells. Raises: FitError where there are none."""
+    networks = {_network(_cell(plan, cell)) for cell in cells}
+    recipes = {cell.labels.get("recipe") for cell in cells}
+    dense = [
+        cell
+        for cell in plan.cells
+        if not _pruned(plan, cell)
+        and _network(_cell(plan, cell)) in networks
+        and cell.labels.get("recipe") in recipes
+    ]
+    if not dense:
+        raise FitError("no unpruned network is among the cells")
+    return dense
+
+
 def _method(cell: PlannedCell) -> str:
     ablations = cell.labels.get("ablations", "")
     return " + ".join([cell.labels.get("method", ""), *(ablations.split("+") if ablations else [])])
@@ -264,6 +289,7 @@ def _row(plan: Plan, snapshot: Snapshot, cell: PlannedCell) -> Mapping[str, Any]
     recorded, test = _cell(plan, cell), record.result["test"]
     parameters = recorded.architecture["parameters"]
     return {
+        "key": cell.key,
         "density": float(cell.density),
         "error": 1 - test["correct"] / test["examples"],
         "seed": cell.seed,

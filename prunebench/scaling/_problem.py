@@ -77,12 +77,12 @@ class Problem:
 
     def predicted(self, vector: Floats) -> Floats:
         """Return the errors that the form gives, n. Raises: ComponentError where it does not give them."""
-        with np.errstate(all="ignore"), blamed(f"form {self.form.name!r}"):
+        with np.errstate(all="ignore"), blamed(origin(self.form)):
             raw = np.asarray(self.form.function(self.points, **self.values(vector)))
         if raw.shape != self.points.error.shape or raw.dtype.kind not in "fiu":
-            what = f"an array of shape {raw.shape} and type {raw.dtype}"
+            given = f"an array of shape {raw.shape} and type {raw.dtype}"
             raise ComponentError(
-                f"{origin(self.form)} returned {what}; {len(self.points)} real numbers are wanted"
+                f"{origin(self.form)} returned {given}; {len(self.points)} real numbers are wanted"
             )
         return raw.astype(np.float64)
 
@@ -100,16 +100,16 @@ class Problem:
         if self.form.gradient is None:
             return self._differences(vector)
         values = self.values(vector)
-        with np.errstate(all="ignore"), blamed(f"the gradient of form {self.form.name!r}"):
+        with np.errstate(all="ignore"), blamed(f"the gradient of {origin(self.form)}"):
             columns = self.form.gradient(self.points, **values)
             scaled = [
                 np.asarray(columns[one.name]) * (values[one.name] if one.log else 1.0) for one in self.free
             ]
         for one, column in zip(self.free, scaled, strict=True):
             if column.shape != self.points.error.shape or column.dtype.kind not in "fiu":
-                what = f"an array of shape {column.shape} and type {column.dtype}"
+                given = f"an array of shape {column.shape} and type {column.dtype}"
                 raise ComponentError(
-                    f"the gradient of {origin(self.form)} by {one.name} is {what}; "
+                    f"the gradient of {origin(self.form)} by {one.name} is {given}; "
                     f"{len(self.points)} real numbers are wanted"
                 )
         return np.stack(scaled, axis=1).astype(np.float64)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from prunebench.scaling._intervals import NORMAL
 from prunebench.scaling.law import Law
-from prunebench.scaling.members import Member, predicted
+from prunebench.scaling.members import Member, predicted, row_of
 from prunebench.scaling.points import Floats
 
 __all__ = [
@@ -46,6 +47,8 @@ class Choice:
     high: float
     outside: dict[str, tuple[float, float]]
     """Columns in which it lies outside what was fitted, with the range that was."""
+    unpruned: bool = False
+    """True if it is good enough unpruned alone: the law, which has no dips, says more at density 1."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class Measurement:
     error: float
     kept: int
     among: int
-    """How many measured networks were as good."""
+    """How many measured networks were as good at some density."""
+    next_density: float
+    """The next density below at which it was measured; NaN where there is none."""
+    next_error: float
 
 
 def fewest(law: Law, members: Sequence[Member], most: float) -> list[Choice]:
@@ -80,7 +86,7 @@ def _choice(law: Law, one: Member, most: float) -> Choice | None:
 
     density, kept = _least(reaches("error"), one.prunable)
     if density is None:
-        return None
+        return _unpruned(law, one, most, _least(reaches("low"), one.prunable)[1])
     at = predicted(law, one, np.array([density]))
     return Choice(
         member=one,
@@ -93,6 +99,26 @@ def _choice(law: Law, one: Member, most: float) -> Choice | None:
         low=float(at.low[0]),
         high=float(at.high[0]),
         outside=law.fit.outside(one.points(np.array([density]))),
+    )
+
+
+def _unpruned(law: Law, one: Member, most: float, kept_low: int | None) -> Choice | None:
+    """Return a member without pruning, if its unpruned error is at most `most`."""
+    if not one.error_unpruned <= most:
+        return None
+    low, high = (one.error_unpruned * math.exp(sign * NORMAL * one.spread) for sign in (-1, 1))
+    return Choice(
+        member=one,
+        density=1.0,
+        kept=one.prunable,
+        kept_low=one.prunable if kept_low is None else kept_low,
+        kept_high=one.prunable if high <= most else None,
+        size=_size(one, 1.0),
+        error=one.error_unpruned,
+        low=low,
+        high=high,
+        outside=law.fit.outside(one.points(np.ones(1))),
+        unpruned=True,
     )
 
 
@@ -156,33 +182,40 @@ def _size(one: Member, density: float) -> float:
     return depth * width**2 * density
 
 
-def fewest_measured(law: Law, most: float, examples: float) -> Measurement | None:
-    """Return the measured network of the fewest weights whose mean error over seeds is at most `most`.
+def fewest_measured(law: Law, most: float, members: Sequence[Member]) -> Measurement | None:
+    """Return the measured member of the fewest weights whose mean error over seeds is at most `most`.
 
-    None where the points have no counts, or none is as good.
+    None where no member was measured to be as good, or its weights are not counted.
     """
-    points = law.points
-    if "prunable" not in points.extra:
+    good = [made for one in members if (made := _measured(law, one, most)) is not None]
+    if not good:
         return None
-    of_data = np.isclose(points.examples, examples) | np.isnan(points.examples)
-    best: Measurement | None = None
-    among = 0
-    kinds = np.stack([points.network.astype(np.float64), points.density], axis=1)
-    for kind in np.unique(kinds[of_data], axis=0):
-        rows = np.flatnonzero((kinds == kind).all(axis=1))
-        error, first = float(points.error[rows].mean()), int(rows[0])
-        if error > most:
-            continue
-        among += 1
-        kept = round(float(points.extra.get("nonzero", points.density * points.extra["prunable"])[first]))
-        if best is None or kept < best.kept:
-            best = Measurement(
-                depth=float(points.depth[first]),
-                width=float(points.width[first]),
-                examples=float(points.examples[first]),
-                density=float(points.density[first]),
-                error=error,
-                kept=kept,
-                among=0,
-            )
-    return None if best is None else replace(best, among=among)
+    return replace(min(good, key=lambda made: made.kept), among=len(good))
+
+
+def _measured(law: Law, one: Member, most: float) -> Measurement | None:
+    """Return where a member was measured to have the fewest weights with an error of at most `most`."""
+    row = row_of(law, one.depth, one.width, one.examples)
+    if row is None or one.prunable is None:
+        return None
+    points = law.points.rows(law.points.network == law.networks.network[row])
+    densities, place = np.unique(points.density, return_inverse=True)
+    counts = np.bincount(place.reshape(-1))
+    errors = np.bincount(place.reshape(-1), points.error) / counts
+    good = np.flatnonzero(errors <= most)
+    if not len(good):
+        return None
+    least = int(good[0])
+    kept = points.extra.get("nonzero", points.density * one.prunable)
+    below = (densities[least - 1], errors[least - 1]) if least else (np.nan, np.nan)
+    return Measurement(
+        depth=one.depth,
+        width=one.width,
+        examples=one.examples,
+        density=float(densities[least]),
+        error=float(errors[least]),
+        kept=round(float(kept[points.density == densities[least]][0])),
+        among=1,
+        next_density=float(below[0]),
+        next_error=float(below[1]),
+    )

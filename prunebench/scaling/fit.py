@@ -15,11 +15,11 @@ import numpy as np
 from prunebench.errors import FitError, nearest
 from prunebench.scaling import _data, _intervals, _search
 from prunebench.scaling._problem import Problem, check_slopes, sound
-from prunebench.scaling.form import Form, Note
+from prunebench.scaling.form import Form, Note, columns_read
 from prunebench.scaling.notes import notes
 from prunebench.scaling.points import Floats, Points, checked
 
-__all__ = ["LOSSES", "Fit", "Worst", "fit"]
+__all__ = ["LOSSES", "Fit", "Worst", "check_fixed", "fit"]
 
 LOSSES = ("relative-squares", "huber-log")
 """Squares of (predicted − measured) / measured, and Huber's function of log(predicted / measured)."""
@@ -120,7 +120,7 @@ class Fit:
 
         Raises: FitError for a column that the form needs and the points have not.
         """
-        checked(points, self.form.columns, self.form.most, error=False)
+        checked(points, columns_read(self.form, self.fixed), self.form.most, error=False)
         if other := self.of_another(points):
             raise FitError(f"{other[1]}; a form that reads {other[0]} may say it")
         return _intervals.predicted(self, points)
@@ -150,7 +150,7 @@ class Fit:
                 values = points.column(name)
                 value = values[~np.isclose(values, low, rtol=1e-9) & ~np.isnan(values)][0]
                 return name, (
-                    f"form {self.form.name!r} is of one {name}, {low:g} here; found {name} {value:g}, "
+                    f"form {self.form.name!r} is of one {_one(name)}, {low:g} here; found {name} {value:g}, "
                     "of which it says nothing"
                 )
         return None
@@ -197,8 +197,8 @@ def fit(
 
 def prepared(form: Form, points: Points, fixed: Mapping[str, float] = _NONE) -> Problem:
     """Return the problem of fitting a form to points. Raises: FitError, saying what is wrong of them."""
-    _check_fixed(form, fixed)
-    checked(points, form.columns, form.most)
+    check_fixed(form, fixed)
+    checked(points, columns_read(form, fixed), form.most)
     points = points.told_apart(form.columns)
     problem = Problem(form, points, dict(fixed), np.ones(len(points)))
     _check_columns(form, points, problem)
@@ -244,7 +244,8 @@ def described(problem: Problem, loss: str, made: list[_search.End]) -> Fit:
     )
 
 
-def _check_fixed(form: Form, fixed: Mapping[str, float]) -> None:
+def check_fixed(form: Form, fixed: Mapping[str, float]) -> None:
+    """See that coefficients that are given are those of a form, between their bounds. Raises: FitError."""
     bounds = {one.name: one for one in form.coefficients}
     for name, value in fixed.items():
         if name not in bounds:
@@ -290,6 +291,10 @@ def _plain(rows: Floats) -> tuple[tuple[float, ...], ...]:
 
 
 _SCALES = ("depth", "width", "examples")
+
+
+def _one(column: str) -> str:
+    return "number of examples" if column == "examples" else column
 
 
 def _ranges(form: Form, points: Points) -> dict[str, tuple[float, float]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from prunebench.scaling.points import Floats, Points
 
-__all__ = ["Coefficient", "Form", "Note"]
+__all__ = ["Coefficient", "Form", "Note", "columns_read"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Note:
     text: str
     parameters: tuple[str, ...] = ()
     unless: float = 0.0
-    """It is left out where the standard error of each of these is at most that share of the coefficient."""
+    """It is said unless the standard error of each of these is at most that share of the coefficient."""
+    otherwise: str = ""
+    """What is said then, and of none of these; "" for nothing."""
 
 
 class Form(Protocol):
@@ -63,3 +65,16 @@ class Form(Protocol):
     def most(self) -> float: ...  # noqa: D102
     @property
     def notes(self) -> Callable[[Points, Mapping[str, float]], Sequence[Note]] | None: ...  # noqa: D102
+
+
+def columns_read(form: Form, fixed: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the columns that a form reads of points when some coefficients are given.
+
+    An exponent of 0 leaves out the depth, width or examples that it is of: these need not be known then.
+    """
+    out = {one.varies for one in form.coefficients if fixed.get(one.name) == 0} & {
+        "depth",
+        "width",
+        "examples",
+    }
+    return tuple(name for name in form.columns if name not in out)

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from prunebench.errors import FitError, UsageError
+from prunebench.scaling import _data
+from prunebench.scaling._data import forms_in
+from prunebench.scaling._schema import KIND, SCHEMA, LawFile
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
 from prunebench.scaling.points import Floats, Points, points_of
 from prunebench.scaling.unpruned import unpruned_rows
 
-__all__ = ["Family", "Law", "law_of", "unpruned_fit"]
-
-KIND = "scaling-fit"
-SCHEMA = 1
+__all__ = ["Family", "Law", "forms_in", "law_of", "unpruned_fit"]
 
 UNPRUNED = ("unpruned", "unpruned-size")
 """Forms of the unpruned error, the first that the points determine is taken."""
@@ -81,43 +81,37 @@ class Law:
 
 
 def law_of(text: str, where: str, forms: Mapping[str, Form]) -> Law:
-    """Return the law that `prunebench fit -o` wrote. Raises: FitError for what is none."""
+    """Return the law that `prunebench fit -o` wrote. Raises: FitError naming the field for what is none."""
     try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise FitError(f"{where}: not JSON: {error}") from error
-    if not isinstance(value, dict) or value.get("kind") != KIND:
-        raise FitError(f"{where}: found no fit; allowed: a file that `prunebench fit … -o FILE` wrote")
-    if value.get("schema") != SCHEMA:
-        raise FitError(f"{where}: schema {value.get('schema')!r} is not known here; allowed: {SCHEMA}")
-    try:
-        law = _law(value, forms)
+        law = _law(_data.read_law(text), forms)
         _check_same(law)
         return law
     except FitError as error:
         raise FitError(f"{where}: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise FitError(f"{where}: damaged ({type(error).__name__}: {error})") from error
 
 
-def _law(value: Mapping[str, Any], forms: Mapping[str, Form]) -> Law:
+def _law(table: LawFile, forms: Mapping[str, Form]) -> Law:
+    made = _data.made_of(table.fit, forms, "fit.")
+    _data.check_columns(table.columns, made.form.most)
     columns = {
-        name: [np.nan if one is None else float(one) for one in values]
-        for name, values in value["columns"].items()
+        name: [np.nan if one is None else one for one in values] for name, values in table.columns.items()
     }
-    for name in sorted({"density", "error", "error_unpruned", "network"} - set(columns)):
-        raise FitError(f"column '{name}' is missing")
-    unpruned, family = value["unpruned"], value["family"]
-    made = Fit.from_json(json.dumps(value["fit"]), forms)
+    points = points_of(columns)
+    if len(points) != made.points:
+        raise FitError(f"columns have {len(points)} rows; field 'fit.points' says {made.points}")
+    unpruned = None if table.unpruned is None else _data.made_of(table.unpruned, forms, "unpruned.")
+    _data.check_ranges(made, points.names(), "fit.")
+    if unpruned is not None:
+        _data.check_ranges(unpruned, points.names(), "unpruned.")
     return Law(
         fit=made,
         wider=wider(made.form, forms),
-        points=points_of(columns),
-        unpruned=None if unpruned is None else Fit.from_json(json.dumps(unpruned), forms),
-        family=None if family is None else Family(**family),
-        about=str(value["about"]),
-        proxy=bool(value["proxy"]),
-        said=tuple(map(str, value["said"])),
+        points=points,
+        unpruned=unpruned,
+        family=None if table.family is None else Family(**table.family.model_dump(by_alias=True)),
+        about=table.about,
+        proxy=table.proxy,
+        said=tuple(table.said),
     )
 
 

@@ -114,6 +114,11 @@ def member(
         raise FitError(_nobody_can_say(law, untrained))
     _check_of_the_law(law.unpruned, untrained, {}, "; --error-unpruned gives its unpruned error")
     error, low, _ = law.unpruned.predict(points)
+    if not error[0] <= law.fit.form.most:
+        raise FitError(
+            f"the law of unpruned networks says an error of {error[0]:.3g} of {untrained.name}, beyond any "
+            f"that there can be; --error-unpruned gives it"
+        )
     spread = float(np.log(error / low)[0]) / NORMAL
     return replace(untrained, error_unpruned=float(error[0]), spread=spread)
 

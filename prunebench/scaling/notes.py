@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,10 +57,13 @@ def notes(problem: Problem, vector: Floats, known: Known, *, reached: int) -> It
             "no start reached the end that is told in the steps that it has: the best of them was let go on, "
             "and another may lie lower; more starts may tell"
         )
+    at_bound = {one.name for one, at in zip(problem.free, known.bound, strict=True) if at}
     for note in _of_form(problem, values):
         shares = [known.errors.get(name, 0.0) / abs(values[name]) for name in note.parameters]
-        if not note.unless or max(shares, default=np.inf) > note.unless:
-            yield replace(note, unless=0.0)
+        if not note.unless or max(shares, default=np.inf) > note.unless or at_bound & set(note.parameters):
+            yield Note(note.text, note.parameters)
+        elif note.otherwise:
+            yield Note(note.otherwise)
 
 
 def _of_form(problem: Problem, values: Mapping[str, float]) -> Sequence[Note]:

@@ -88,9 +88,16 @@ class Points:
 
     def said(self, row: int) -> str:
         """Return a row as a person would name it: its number, from 1 on, and which network it is of."""
+        places = [*self._places(row), f"density {self.density[row]:g}"]
+        return f"row {row + 1} ({', '.join(places)})"
+
+    def network_said(self, row: int) -> str:
+        """Return the network of a row as a person would name it."""
+        return ", ".join(self._places(row)) or f"unpruned error {self.error_unpruned[row]:.4g}"
+
+    def _places(self, row: int) -> list[str]:
         places = [f"{name} {getattr(self, name)[row]:g}" for name in ("depth", "width", "examples")]
-        places = [place for place in places if not place.endswith("nan")]
-        return f"row {row + 1} ({', '.join([*places, f'density {self.density[row]:g}'])})"
+        return [place for place in places if not place.endswith("nan")]
 
 
 def points_of(columns: Mapping[str, npt.ArrayLike], reads: Iterable[str] = ()) -> Points:

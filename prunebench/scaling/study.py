@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -328,8 +328,7 @@ class Study:
 
     def fewest_measured(self, error: float) -> float:
         """Return the weights of the smallest network measured to be as good, on the most data, else NaN."""
-        law = replace(self.law, points=self.points.rows(self.on_most_data))
-        made = fewest_measured(law, error, float(law.points.examples[0]))
+        made = fewest_measured(self.law, error, self.members)
         return math.nan if made is None else float(made.kept)
 
 

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from prunebench.errors import FitError
-from prunebench.scaling.points import Floats, Points
+from prunebench.scaling.points import Bools, Floats, Points
 
 __all__ = ["unpruned_rows", "with_unpruned"]
 
 
-def with_unpruned(points: Points, *, needed: bool = True, where: str = "the points") -> Points:
+def with_unpruned(
+    points: Points, *, needed: bool = True, where: Callable[[int], str] = lambda _: "the points"
+) -> Points:
     """Return the points with the unpruned error of each, where it is not given.
 
     It is the mean error at density 1 of the same network and seed; of a seed without such a row the mean over
-    the network's other seeds.
+    the network's other seeds. A network without any has what is given of its other rows, likewise.
 
     needed: False where networks without such a row are to be left as they are (NaN)
+    where: of a row, where it stands
 
     Raises: FitError naming a network that has none.
     """
-    error = np.where(np.isnan(points.error_unpruned), _measured(points), points.error_unpruned)
+    error = points.error_unpruned
+    for other in (_measured(points), _of_network(points, error, ~np.isnan(error))):
+        error = np.where(np.isnan(error), other, error)
     lacking = np.flatnonzero(np.isnan(error))
     if needed and len(lacking):
+        row = int(lacking[0])
         raise FitError(
-            f"{where}: the network of {points.said(int(lacking[0]))} has no unpruned error; allowed: a "
+            f"{where(row)}: the network of {points.said(row)} has no unpruned error; allowed: a "
             f"column 'error_unpruned', or a row of it at density 1"
         )
     return points.changed(error_unpruned=error)
@@ -42,12 +50,16 @@ def unpruned_rows(points: Points) -> Points:
 
 def _measured(points: Points) -> Floats:
     """Return for each row the error at density 1 of its network and seed, NaN where there is none."""
-    whole = points.density == 1
-    error = np.full(len(points), np.nan)
-    for network in np.unique(points.network[whole]):
+    return _of_network(points, points.error, points.density == 1)
+
+
+def _of_network(points: Points, values: Floats, there: Bools) -> Floats:
+    """Return for each row the mean over the rows that are there of its network and seed, else its network."""
+    means = np.full(len(points), np.nan)
+    for network in np.unique(points.network[there]):
         mine = points.network == network
-        error[mine] = points.error[mine & whole].mean()
-        for seed in np.unique(points.seed[mine & whole]):
+        means[mine] = values[mine & there].mean()
+        for seed in np.unique(points.seed[mine & there]):
             own = mine & (points.seed == seed)
-            error[own] = points.error[own & whole].mean()
-    return error
+            means[own] = values[own & there].mean()
+    return means

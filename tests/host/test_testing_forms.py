@@ -49,8 +49,8 @@ def test_good_forms_pass() -> None:
         (form(power, Coefficient("level", 0, 1, (0.1, 0.9), log=True)), "its least value must be above 0, found 0"),
         (form(power, LEVEL, LEVEL), "two of its coefficients have one name"),
         (form(power, SLOPE), "slope varies with 'width'; allowed: density"),
-        (form(lambda points, other: points.density), "form 'sample' failed: TypeError"),
-        (form(gradient=lambda points, level: {}), "the gradient of form 'sample' failed: KeyError"),
+        (form(lambda points, other: points.density), r"form 'sample' \(.*\) failed: TypeError"),
+        (form(gradient=lambda points, level: {}), r"the gradient of form 'sample' \(.*\) failed: KeyError"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(made: FunctionalForm, said: str) -> None:
@@ -78,5 +78,5 @@ def test_a_form_that_fails_while_it_is_fitted_is_named() -> None:
         raise ValueError("no")
 
     points = points_of({"density": [1.0, 0.5], "error": [0.1, 0.2]})
-    with pytest.raises(ComponentError, match="form 'sample' failed: ValueError: no"):
+    with pytest.raises(ComponentError, match=r"form 'sample' \(.*\) failed: ValueError: no"):
         fit(form(broken), points)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from scaling_families import family
 
 from prunebench.errors import FitError
 from prunebench.host import Host
-from prunebench.scaling.fit import Fit, fit
+from prunebench.scaling.fit import fit
 from prunebench.scaling.points import Points, points_of
 
 FORMS = Host.builtin_forms()
@@ -119,21 +118,3 @@ def test_a_search_that_does_not_converge_is_an_error() -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(FitError, match="column 'density' has 2 rows, another has 3"):
         points_of({"density": [1.0, 0.5], "error": [0.1, 0.2, 0.3]})
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda text: "{", "this is no fit in JSON"),
-        (lambda text: "[]", "this is no fit in JSON"),
-        (lambda text: text.replace('"rosenfeld-network"', '"rosenfeld-netwrk"'), "no form 'rosenfeld-netwrk'; did"),
-        (lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "mu"}), "has no field 'mu'"),
-        (lambda text: text.replace('"intervals": {', '"intervals": {"p": 3, '), "the fit cannot be read"),
-        (lambda text: json.dumps({**json.loads(text), "parameters": {"p": "x"}}), "the fit cannot be read"),
-        (lambda text: json.dumps({**json.loads(text), "worst": [{"row": 1}]}), "the fit cannot be read"),
-    ],
-)  # fmt: skip
-def test_json_that_is_no_fit_is_refused(change: Callable[[str], str], said: str) -> None:
-    made = fit(FORMS["rosenfeld-network"], family([20], [1], [1]), starts=2)
-    with pytest.raises(FitError, match=said):
-        Fit.from_json(change(made.to_json().replace('"p": [', '"q": [')), FORMS)

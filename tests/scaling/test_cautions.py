@@ -93,7 +93,7 @@ def test_a_law_of_unpruned_networks_of_one_amount_of_data_is_not_asked_of_anothe
     one = read_back("rosenfeld", counted(family(parts=[1])))
     assert one.unpruned is not None
     assert one.unpruned.form.name == "unpruned-size"
-    with pytest.raises(FitError, match=r"of one examples, 50000 here.*--error-unpruned"):
+    with pytest.raises(FitError, match=r"of one number of examples, 50000 here.*--error-unpruned"):
         member(one, 20, 0.7, 100, weights)
 
 

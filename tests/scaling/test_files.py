@@ -10,7 +10,7 @@ import pytest
 
 from prunebench.errors import FitError
 from prunebench.host.registry import Host
-from prunebench.scaling.files import read_points
+from prunebench.scaling.files import read_file, read_points
 from prunebench.scaling.points import Points
 
 FORMS = Host.builtin_forms()
@@ -99,6 +99,10 @@ REFUSED: list[tuple[str, str]] = [
     (f"{HEAD},dataset\n8,1,1,0.1,cifar10\n8,2,1,0.1,svhn", "points.csv:3: column 'dataset': found 'svhn', before it "
      "'cifar10'; a law is of one dataset: fit them apart"),
     (f"{HEAD},sparsity\n8,1,1,0.1,0", "'density' and 'sparsity' are both there"),
+    ("density;error\n1;0,1", "points.csv:2: column 'error': found 0,1; allowed: a decimal point, as 0.1, and no"),
+    ("density,error\n1,0,0,1", "points.csv:2: found 4 fields; the header has 2; decimal commas? write points"),
+    ("# density,error\n1,0.1", "the first line must name the columns; the comment '# density,error' seems to: take"),
+    ("density error\n1,0.1", "found 2 fields; the header has 1; the columns are separated by commas, semicolons"),
     (f"{HEAD},loss\n8,1,1,0.1,0", "'error' and 'loss' are both error"),
 ]  # fmt: skip
 
@@ -117,3 +121,97 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_points(str(tmp_path / "pionts.csv"), form)
     with pytest.raises(FitError, match="Is a directory"):
         read_points(str(tmp_path), form)
+
+
+PLAIN = "density,error\n1,0.1\n0.5,0.2\n0.25,0.4"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\ndensity;error\n1;0.1\n0.5;0.2\n0.25;0.4",
+        "# made by hand\n\ndensity,error\n1,0.1\n# and here\n0.5,0.2\n0.25,0.4",
+        "density,error,time\n1,0.1,nan\n0.5,0.2,7\n0.25,0.4,inf",
+        "density,error,depth\n1,0.1,nan\n0.5,0.2,nan\n0.25,0.4,",
+    ],
+)
+def test_what_nobody_needs_is_passed_over(tmp_path: Path, text: str) -> None:
+    """Comments, the first line that spreadsheets write, and what is not known in columns that no form reads."""
+    points = read(tmp_path, text, "rosenfeld-network")
+    assert points.error.tolist() == [0.1, 0.2, 0.4]
+    assert points.error_unpruned.tolist() == [0.1, 0.1, 0.1]
+
+
+def test_errors_may_be_taken_from_accuracies(tmp_path: Path) -> None:
+    text = "density,accuracy\n1,0.9\n0.5,0.75"
+    assert read(tmp_path, text, "rosenfeld-network", error="1-accuracy").error == pytest.approx([0.1, 0.25])
+    assert "--column error=1-accuracy takes it as 1 − accuracy" in told(tmp_path, text, "rosenfeld-network")
+    percent = told(tmp_path, "density,accuracy\n1,99\n0.5,97", "rosenfeld-network", error="1 - accuracy")
+    assert (
+        "points.csv:2: column 'accuracy': found 99, so -98; allowed: a fraction above 0, up to 1 (2 of"
+        in percent
+    )
+    assert "1-" not in told(tmp_path, text.replace("accuracy", "top1_err"), "rosenfeld-network")
+    assert "has no column 'acuracy'; did you mean 'accuracy'" in told(tmp_path, text, error="1-acuracy")
+
+
+def test_an_unpruned_error_that_one_row_lacks_is_that_of_the_others(tmp_path: Path) -> None:
+    """Of the same seed, else of the network's other seeds; one that no row has is named with its line."""
+    text = f"{HEAD},seed,error_unpruned\n8,1,.5,.2,0,.1\n8,1,.2,.3,0,\n8,1,.2,.3,1,.2\n8,1,.5,.3,2,"
+    assert read(tmp_path, text).error_unpruned == pytest.approx([0.1, 0.1, 0.2, 0.15])
+    alone = "density,error,error_unpruned\n.5,.2,.1\n.2,.3,"
+    assert read(tmp_path, alone, "rosenfeld-network").error_unpruned == pytest.approx([0.1, 0.1])
+    assert "points.csv:6: the network of row" in told(tmp_path, f"{text}\n20,1,.5,.3,2,")
+
+
+def test_the_count_of_a_network_is_that_of_all_its_rows(tmp_path: Path) -> None:
+    rows = [f"8,1,{d},0.2,0.1" for d in (0.8, 0.4)]
+    text = f"{HEAD},error_unpruned,prunable\n{rows[0]},5000\n{rows[1]},"
+    assert read(tmp_path, text).extra["prunable"].tolist() == [5000, 5000]
+    said = told(tmp_path, f"{text}2000")
+    assert (
+        "points.csv:3: column 'prunable': found 2,000, and 5,000 in another row of the same network" in said
+    )
+    assert "column 'prunable': found 0.27; allowed: a whole number of weights" in told(
+        tmp_path, f"{text}0.27"
+    )
+    said = told(tmp_path, f"{text}\n20,1,0.5,0.2,0.1,")
+    assert (
+        "points.csv:4: column 'prunable': found nothing in any row of its network; allowed: a whole" in said
+    )
+
+
+def test_a_scale_that_one_row_lacks_is_named(tmp_path: Path) -> None:
+    """Else that row would be of another network, though the law does not read the column."""
+    text = "density,error,depth\n1,0.1,20\n0.5,0.2,\n"
+    assert "points.csv:3: column 'depth': found nothing; allowed: a number" in told(
+        tmp_path, text, "rosenfeld-network"
+    )
+
+
+def contents(folder: Path, text: str) -> Any:
+    (folder / "points.csv").write_text(text, "utf-8")
+    return read_file(str(folder / "points.csv"), ("density", "error_unpruned"))
+
+
+def test_rows_that_are_there_twice_count_once(tmp_path: Path) -> None:
+    """Seeds that nobody numbers are no repetition, unless every row is there again."""
+    body = PLAIN.partition("\n")[2]
+    twice = contents(tmp_path, f"{PLAIN}\n{body}")
+    assert len(twice.points) == 3
+    assert twice.said == ["3 rows repeat others in all numbers: each counts once"]
+    seeds = contents(tmp_path, f"{PLAIN}\n1,0.1\n0.5,0.3\n0.25,0.4")
+    assert (len(seeds.points), seeds.said) == (6, [])
+    numbered = contents(tmp_path, "density,error,seed\n1,.1,0\n.5,.2,0\n.5,.2,0\n.5,.2,1\n.5,.3,1")
+    assert len(numbered.points) == 4
+    assert numbered.said[1] == "1 rows have network, density and seed of another row, and other numbers"
+
+
+def test_an_unpruned_error_that_is_not_the_one_at_density_1_is_told(tmp_path: Path) -> None:
+    rows = [f"{w},{d},{e},{u}" for w, u in ((1, 0.1), (2, 0.05)) for d, e in ((1, u), (0.5, 2 * u))]
+    text = "\n".join(["width,density,error,error_unpruned", *rows])
+    assert contents(tmp_path, text).said == []
+    (said,) = contents(tmp_path, text.replace("2,1,0.05,", "2,1,0.08,")).said
+    assert said.startswith(
+        "error_unpruned of 1 of 2 networks is not their error at density 1, most of width 2: 0.05, "
+    )

@@ -122,8 +122,8 @@ def _regions(points: Any, terms: _Terms, coefficients: Mapping[str, float]) -> I
             f"{share}: the points determine error_up · p^gamma, {height:.3g}, far better than error_up or p",
             ("error_up", "p"),
             unless=_KNOWN,
+            otherwise=f"{share}: error_up is beyond what was measured, and as good as the law is there",
         )
-        yield Note(f"{share}: error_up is beyond what was measured, and known as far as the law holds there")
     if not (terms.upper - terms.plateau > _THERE).any():
         text = (
             "no point is in the power-law region, between the unpruned error and the plateau: gamma is open"
