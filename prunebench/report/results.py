@@ -22,7 +22,7 @@ from prunebench.report.chosen import Chosen
 from prunebench.report.standings import LONG, Board, Standing, board, settled
 
 if TYPE_CHECKING:
-    from prunebench.scaling.study import FamilyPoints
+    from prunebench.scaling.drawing import FamilyPoints
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 

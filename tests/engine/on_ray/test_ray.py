@@ -83,6 +83,7 @@ def test_results_have_the_bits_of_a_local_run(project: Any, cluster: Any, capsys
     assert not list(project.store().root.glob(".ray-*"))
 
 
+@pytest.mark.slow
 def test_a_node_is_killed_in_the_middle_of_training(
     project: Any, cluster: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,7 +333,8 @@ def test_a_worker_is_killed_in_a_level_of_a_chain(project: Any, cluster: Any) ->
     store, killed = project.store(), []
 
     def kill() -> None:
-        claim = when(lambda: next((c for c in store.running() if c["key"].partition("@")[0] in levels), None))
+        claims = lambda: (c for c in store.running() if c["key"].partition("@")[0] in levels)  # noqa: E731
+        claim = when(lambda: next(claims(), None), 900)
         os.kill(int(claim["pid"]), signal.SIGKILL)
         killed.append(claim["key"])
 
