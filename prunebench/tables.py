@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from prunebench.inventory.snapshot import Snapshot
     from prunebench.plan import Plan
     from prunebench.report.results import Results
-    from prunebench.scaling.study import FamilyPoints
+    from prunebench.scaling.drawing import FamilyPoints
     from prunebench.store import Store
 
 __all__ = ["quantities_of", "results", "results_of"]
@@ -122,7 +122,7 @@ def _laws(plan: Plan, snapshot: Snapshot, host: Callable[[], Any] | None) -> lis
     from prunebench.errors import DataError, FitError
     from prunebench.host.registry import Host
     from prunebench.inventory.family import examples_of_plan, families_of, measured_points
-    from prunebench.scaling.study import FamilyPoints
+    from prunebench.scaling.drawing import FamilyPoints
 
     forms = Host.builtin_forms()
     examples_of = cache(examples_of_plan(plan, partial(_examples, host or Host.load)))

@@ -22,7 +22,7 @@ def write_figures(folder: str, law: Law, forms: Mapping[str, Form]) -> list[str]
     from prunebench.report.figures.files import MISSING, can_convert, picture
     from prunebench.report.figures.law import law_figures
     from prunebench.report.page.folder import write
-    from prunebench.scaling.study import Study
+    from prunebench.scaling.drawing import Study
 
     formats = ("svg", "pdf") if can_convert() else ("html",)
     study = Study(law, forms, law.about)

@@ -250,7 +250,8 @@ class Worker:
                 return
             stopping.check()  # a signal that came while the claim was taken has raised nothing
             if not self._is_settled(job.key):
-                self._run(job, claim)
+                with self._counted(job):
+                    self._run(job, claim)
 
     def _wait(self, job: Job) -> None:
         """Sleep until what others hold changes, or for so long that a claim of theirs may have gone stale."""
@@ -326,6 +327,17 @@ class Worker:
         return self._failed[key]
 
     # -- running -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _counted(self, job: Job) -> Iterator[None]:
+        """Count a job, which this worker has a claim on, as its own where a stop comes after its commit."""
+        try:
+            yield
+        except stopping.Stopped:
+            with stopping.held():
+                if self.made[-1:] != [job] and self.have(job.key):
+                    self.made.append(job)
+            raise
 
     def _run(self, job: Job, claim: Claim) -> None:
         """Run a job; what it read and nothing needs any more is dropped."""

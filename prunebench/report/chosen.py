@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from prunebench.analysis import SETTING, VARIANT, variant_name
@@ -45,7 +46,7 @@ class Chosen:
         methods = {place[-2] for place in self.places}
         variants = rows[list(VARIANT)].itertuples(index=False, name=None)
         keep = [variant_name(*names) in methods for names in variants]
-        return rows[keep].reset_index(drop=True)
+        return rows[np.array(keep, dtype=bool)].reset_index(drop=True)  # a list might be empty, and no mask
 
     def _rows(self, standing: Standing) -> pd.DataFrame:
         setting = tuple(standing.labels[name] for name in SETTING)
@@ -57,4 +58,4 @@ class Chosen:
             for row in rows
             for names in [{variant_name(row["method"], row["ablations"]), *row["also"]}]
         ]
-        return standing.rows[keep].reset_index(drop=True)
+        return standing.rows[np.array(keep, dtype=bool)].reset_index(drop=True)

@@ -22,7 +22,7 @@ from prunebench.report.chosen import Chosen
 from prunebench.report.standings import LONG, Board, Standing, board, settled
 
 if TYPE_CHECKING:
-    from prunebench.scaling.study import FamilyPoints
+    from prunebench.scaling.drawing import FamilyPoints
 
 __all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results"]
 
@@ -217,7 +217,7 @@ class Results:
     def reported(self) -> pd.DataFrame:
         """A row a number that others report: ours beside it, the difference, and whether they agree."""
         frame: pd.DataFrame = importlib.import_module("prunebench.report.replication").replication(self)
-        return frame
+        return frame if self._chosen is None else self._chosen.methods(frame)
 
     def measured(self, measure: str, fields: Sequence[str] = ("*",)) -> pd.DataFrame:
         """Return what the seeds say together of a measure's numbers: a row a setting, method, sparsity,

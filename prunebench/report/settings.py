@@ -122,14 +122,16 @@ class _Part:
         self.methods = Methods(rows, standing.baselines.none)
         self.notes = Footnotes(shown.absent)
         self.seeds = max(row["planned"] for row in by_sparsity)
-        self.labels = percent_labels(row["sparsity"] for row in by_sparsity)
+        self._own = sorted({row["sparsity"] for row in by_sparsity})
+        """The sparsities that have a row; ranges and borders may lie at others, whose rows are left out."""
+        self.labels = percent_labels([*self._own, *standing.ranges.grid])
         self._usual, self._numerics = _numerics(cells)
         most = cells[cells["by_position"] > MOST]
         self._by_position = most.groupby([*VARIANT, "sparsity"])["seed"].nunique().to_dict()
 
     def accuracies(self) -> Table:
         """Return the accuracy of each method at each sparsity."""
-        columns = [sparsity for sparsity in self.labels if self.shown.shows(sparsity)]
+        columns = [sparsity for sparsity in self._own if self.shown.shows(sparsity)]
         published = any("trust" in row for row in self.rows)
         trust = ("trust",) if published else ()
         return Table(
@@ -176,7 +178,7 @@ class _Part:
     def costs(self) -> list[Block]:
         """Return what each method costs at the highest matching sparsity, else at the highest one shown."""
         ranges = self.standing.ranges
-        grid = [s for s in self.labels if s > 0 and self.shown.shows(s)]
+        grid = [s for s in self._own if s > 0 and self.shown.shows(s)]
         matching = [s for s in grid if s in ranges.matching]
         if not grid:
             return []

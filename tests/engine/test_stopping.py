@@ -185,6 +185,27 @@ def test_a_signal_while_a_claim_is_taken_stops_before_the_job(
     assert not list((engine.store.root / "claims").iterdir())
 
 
+def test_a_job_that_was_stopped_after_its_commit_is_the_workers_own(project: Any) -> None:
+    """Else its cell counts as another run's; one that was stopped before it is nobody's."""
+    engine = project.engine(project.suite(["snip"]))
+    run, ended = engine.run, []
+
+    def stopped(job: Any, context: Any) -> None:
+        if job.kind == "record" and not ended:
+            ended.append(job)
+            raise stopping.Stopped
+        run(job, context)
+        if job.kind == "record":
+            raise stopping.Stopped
+
+    engine.run = stopped
+    for made in (False, True):
+        with pytest.raises(stopping.Stopped):
+            engine.make(engine.plan.cells[0])
+        assert ([job.kind for job in engine.made].count("record") == 1) is made
+    assert not engine.store.claimed_keys()
+
+
 def test_a_stop_that_was_swallowed_is_raised_by_the_next_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until somebody has heard it: then work is being given up already. One Ctrl-C that comes twice is one."""
     monkeypatch.setattr(stopping, "AGAIN", 60.0)

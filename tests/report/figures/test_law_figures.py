@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,10 +14,12 @@ from scaling_families import family, noisy
 from prunebench.host import Host
 from prunebench.report.figures import Figure, law, picture
 from prunebench.report.figures.law import actual, law_figures, laws
+from prunebench.report.figures.law.scales import ticks
 from prunebench.report.page import Content, render
 from prunebench.report.results import Results
-from prunebench.scaling.points import Points
-from prunebench.scaling.study import FamilyPoints, Study, studied
+from prunebench.scaling.drawing import FamilyPoints, Study, studied
+from prunebench.scaling.law import Law
+from prunebench.scaling.points import Points, points_of
 
 FORMS = Host.builtin_forms()
 LABELS = [("net", "data", "recipe", "test", "", "")]
@@ -191,6 +194,35 @@ def test_both_lower_forms_meet_the_unpruned_error_at_density_1() -> None:
     assert set(curves["examples"]) == {50_000}
 
 
+def test_a_single_network_has_its_curve() -> None:
+    """Of Eq. 1, with nothing that varies; and what needs several networks is said."""
+    one = points_of(
+        {name: getattr(few().rows(few().width == 1), name) for name in ("density", "error", "error_unpruned")}
+    )
+    alone = studied(one, FORMS)
+    figures = {figure.id: figure for figure in law_figures(alone)}
+    assert {"law-network", "law-actual"} <= set(figures)
+    drawn = figures["law-network"].tables["law-network-points"]
+    assert sorted(drawn["density"]) == sorted(set(one.density))
+    assert "How many networks a law needs is drawn from 4 networks on." in alone.missing
+    assert {figure.spec()["concat"][0].keys() >= {"vconcat"} for figure in [figures["law-network"]]} == {True}
+
+
+def test_a_law_of_a_loss_is_drawn_in_its_own_numbers() -> None:
+    """Frantar's, of non-zero weights: no percent, no plateau, and none of what is Rosenfeld's alone."""
+    rows = few().rows(few().seed == 0)
+    loss = rows.changed(
+        error=1 + 3 * rows.error, nonzero=rows.density * rows.extra["prunable"], examples=rows.width * 1e4
+    )
+    form = FORMS["frantar"]
+    fitted = replace(study().law.fit, form=form, parameters={c.name: 0.5 for c in form.coefficients})
+    drawn = {figure.id: figure for figure in law_figures(Study(Law(fitted, loss), FORMS))}
+    assert "law-width" in drawn or "law-actual" in drawn
+    assert not {"law-contours", "law-invariant", "law-pruned"} & set(drawn)
+    assert "measured loss" in str(drawn["law-actual"].chart.to_dict())
+    assert "error (%)" not in str(drawn["law-actual"].chart.to_dict())
+
+
 def test_black_marks_are_dark_on_light_ground_and_light_on_dark() -> None:
     config = {
         dark: made()["pruned"].spec(dark=dark)["config"]["style"]["ink"]["color"] for dark in (False, True)
@@ -267,6 +299,14 @@ def test_scales_are_written_as_the_paper_has_them() -> None:
         for name in ("width", "depth", "examples")
     ]
     assert texts == [{"1/8", "1/4", "1/2", "1"}, {"8", "20"}, {"50,000", "12,500"}]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.056, 0.064), (0.05, 0.9), (1e-4, 1.0), (3.0, 4e6), (0.3, 0.7)])
+def test_an_axis_has_a_few_round_ticks_that_are_apart(low: float, high: float) -> None:
+    made = ticks(low, high, 7)
+    assert 3 <= len(made) <= 7
+    assert low <= made[0] < made[-1] <= high
+    assert min(b / a for a, b in itertools.pairwise(made)) > (high / low) ** 0.05
 
 
 def test_no_two_values_of_a_scale_look_alike() -> None:

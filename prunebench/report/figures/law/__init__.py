@@ -13,12 +13,12 @@ from prunebench.report.escapes import plain
 from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.law import actual, against, contours, curves, extrapolated, fewest, needed
 from prunebench.report.figures.law.source import Source
-from prunebench.scaling.study import FamilyPoints, Study, studied
+from prunebench.scaling.drawing import FamilyPoints, Study, studied
 
 __all__ = ["Laws", "law_figures", "laws"]
 
 _MAKERS = (
-    *(curves.width, curves.depth, curves.examples),
+    *(curves.width, curves.depth, curves.examples, curves.network),
     *(actual.actual, actual.left_out),
     *(contours.invariant, contours.contours),
     *(fewest.fewest, needed.needed),

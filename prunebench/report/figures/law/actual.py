@@ -65,7 +65,7 @@ def _figure(source: Source, id: str, title: str, rows: pd.DataFrame, lines: list
     mean, spread = float(rows["relative"].mean()), float(rows["relative"].std(ddof=0))
     off = int((rows["relative"].abs() > 0.1).sum())
     words = (
-        f"{title} of {rows['network'].nunique()} networks at {len(rows):,} places, from "
+        f"{title} of {_networks(rows)} at {len(rows):,} places, from "
         f"{source.said(rows['error'].min())} to {source.said(rows['error'].max())}: "
         f"µ {percent(mean, sign=True)}, σ {percent(spread)} of (law − measured) / measured; {said}; "
         f"{off:,} places are off by more than 10 %."
@@ -80,6 +80,11 @@ def _figure(source: Source, id: str, title: str, rows: pd.DataFrame, lines: list
         (),
         _COLUMNS,
     )
+
+
+def _networks(rows: pd.DataFrame) -> str:
+    count = rows["network"].nunique()
+    return "one network" if count == 1 else f"{count} networks"
 
 
 def _chart(source: Source, table: str, rows: pd.DataFrame, lines: list[str]) -> Any:

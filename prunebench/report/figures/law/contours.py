@@ -26,10 +26,10 @@ from prunebench.report.figures.marks import chart
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import INK
 from prunebench.report.figures.words import listed
+from prunebench.scaling.drawing import SCALES, last_below
 from prunebench.scaling.fewest import analytic_density
 from prunebench.scaling.members import Member
 from prunebench.scaling.points import Points
-from prunebench.scaling.study import SCALES, last_below
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,17 +10,17 @@ import numpy as np
 from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.law.captions import caption
 from prunebench.report.figures.law.scales import DENSITY, log_axis, lone, percent_axis, span, titled
-from prunebench.report.figures.law.source import SAID, Source, columns, frame_of, percent, place
+from prunebench.report.figures.law.source import ONE, SAID, Source, columns, frame_of, percent, place
 from prunebench.report.figures.marks import chart
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
+from prunebench.scaling.drawing import SCALES
 from prunebench.scaling.points import Points
-from prunebench.scaling.study import SCALES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["along", "depth", "examples", "lines_of", "width"]
+__all__ = ["along", "depth", "examples", "lines_of", "network", "width"]
 
 _MOST = 6
 """Panels of a figure."""
@@ -46,11 +46,15 @@ def examples(source: Source) -> Figure | None:
     return _along(source, "examples")
 
 
+def network(source: Source) -> Figure | None:
+    """Return error against density of the only network that there is."""
+    return _along(source, ONE)
+
+
 def _along(source: Source, name: str) -> Figure | None:
     if name not in source.values:
         return None
-    others = [other for other in SCALES if other != name]
-    lines = lines_of(source, name, others)
+    lines = _line_of_one(source) if name == ONE else lines_of(source, name, _others(name))
     if not lines:
         return None
     shown, whole = sorted(lines[:_MOST], key=_known), source.points
@@ -60,7 +64,7 @@ def _along(source: Source, name: str) -> Figure | None:
         tables[source.name(f"{name}-transitions")] = _transitions(source, _all(shown))
     return Figure(
         source.name(name),
-        f"Error against density by {SAID[name]}",
+        "Error against density" if name == ONE else f"Error against density by {SAID[name]}",
         caption("curves", by=SAID[name], more=_more(len(lines) - len(shown))),
         {"": _words(source, name, shown, drawn)},
         _chart(source, name, shown, tables),
@@ -77,6 +81,15 @@ def _along(source: Source, name: str) -> Figure | None:
 
 _Line = tuple[tuple[float, ...], list[int]]
 """Where the other scales are fixed, and the networks there."""
+
+
+def _line_of_one(source: Source) -> list[_Line]:
+    row = source.study.law.networks
+    return [(tuple(float(row.column(name)[0]) for name in SCALES), [int(row.network[0])])]
+
+
+def _others(name: str) -> list[str]:
+    return [other for other in SCALES if other != name]
 
 
 def lines_of(source: Source, name: str, others: list[str]) -> list[_Line]:
@@ -187,7 +200,7 @@ def _chart(source: Source, name: str, shown: list[_Line], tables: dict[str, pd.D
     import altair as alt
 
     points, curves = list(tables.values())[:2]
-    others = [other for other in SCALES if other != name]
+    others = _others(name)
     ends = span(points["low"], points["high"], curves["error"])
     most = _residual_span(points["relative"])
     parts = [
@@ -310,18 +323,23 @@ def _told(source: Source, name: str) -> list[Any]:
     ]
 
 
+def _counted(count: int, name: str) -> str:
+    return "one network" if name == ONE else f"{count} networks by {SAID[name]}"
+
+
 def _words(source: Source, name: str, shown: list[_Line], rows: pd.DataFrame) -> str:
-    others = [other for other in SCALES if other != name]
+    others = _others(name)
     said = [
-        f"Error against density of {len(_all(shown))} networks by {SAID[name]}, measured and by the law "
+        f"Error against density of {_counted(len(_all(shown)), name)}, measured and by the law "
         f"{source.study.law.fit.form.name}, in {len(shown)} panel{'s' if len(shown) > 1 else ''}."
     ]
     for at, networks in shown:
         own = rows[rows["network"].isin(networks)]
-        texts = list(dict.fromkeys(own.sort_values(name)[f"{name}_text"]))
+        texts = ", ".join(dict.fromkeys(own.sort_values(name)[f"{name}_text"]))
+        varied = "" if name == ONE else f"{SAID[name]} {texts}; "
         where = place(others, at)
         said.append(
-            f"{where[:1].upper() + where[1:] or 'One panel'}: {SAID[name]} {', '.join(texts)}; errors from "
+            f"{where[:1].upper() + where[1:] or 'One panel'}: {varied}errors from "
             f"{source.said(own['error'].min())} to {source.said(own['error'].max())} at densities from "
             f"{percent(own['density'].max())} to {percent(own['density'].min())}; the law is off by "
             f"{percent(own['relative'].mean(), sign=True)} on average, standard deviation "

@@ -11,7 +11,7 @@ from prunebench.report.figures.law.source import Source, percent
 from prunebench.report.figures.marks import chart
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
-from prunebench.scaling.study import DRAWS
+from prunebench.scaling.drawing import DRAWS
 from prunebench.scaling.trials import enough
 
 if TYPE_CHECKING:

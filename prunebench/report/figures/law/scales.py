@@ -33,6 +33,8 @@ def span(*columns: Iterable[float], air: float = _AIR) -> tuple[float, float]:
 def ticks(low: float, high: float, most: int) -> list[float]:
     """Return round numbers between two positive ones, so many at most and none close to the next."""
     ticks: list[float] = []
+    if high < _NARROW * low:
+        return _even(low, high)
     for digits in ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
         ticks = [digit * 10.0**power for power in powers for digit in digits]
@@ -41,6 +43,16 @@ def ticks(low: float, high: float, most: int) -> list[float]:
         if len(ticks) <= most and min(apart, default=1.0) >= _APART * math.log(high / low):
             return ticks
     return ticks[:: math.ceil(len(ticks) / most) or 1]
+
+
+_NARROW = 2.0
+"""Where the greatest value is less than so many times the least, ticks are evenly apart."""
+
+
+def _even(low: float, high: float) -> list[float]:
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = power * next(digit for digit in (10, 5, 2, 1) if digit * power <= (high - low) / 3)
+    return [count * step for count in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 _APART = 0.07

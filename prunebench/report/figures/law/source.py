@@ -12,19 +12,23 @@ import numpy as np
 from prunebench.report.figures.law.scales import log_axis, span
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
+from prunebench.scaling.drawing import SCALES, Study
+from prunebench.scaling.invariant import invariant
 from prunebench.scaling.points import Floats, Points
-from prunebench.scaling.study import SCALES, Study
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 __all__ = [
-    *("SAID", "Source", "Values", "amount", "columns", "frame_of", "palette", "percent", "place"),
+    *("ONE", "SAID", "Source", "Values", "amount", "columns", "frame_of", "palette", "percent", "place"),
     "value_axis",
 ]
 
-SAID = {"width": "width", "depth": "depth", "examples": "training examples"}
+ONE = "network"
+"""What stands in place of a scale where there is one network, and nothing varies."""
+
+SAID = {"width": "width", "depth": "depth", "examples": "training examples", ONE: "network"}
 """What scales are called in figures."""
 
 _ORDER = ("blue", "sky", "green", "sand", "orange", "red", "magenta", "pink", "brown", "grey")
@@ -95,13 +99,16 @@ class Values:
         """The values as legends have them."""
         return [amount(self.name, value) for value in self.values]
 
+    def _told(self, legend: alt.Legend) -> alt.Legend | None:
+        return None if self.name == ONE else legend
+
     def colour(self) -> alt.Color:
         """Return the colour of the scale's column of texts."""
         import altair as alt
 
         scale = alt.Scale(domain=self.texts, range=palette(len(self.values)))
         told = alt.Legend(title=SAID[self.name], symbolOpacity=1, symbolType="circle")
-        return alt.Color(f"{self.name}_text:N", scale=scale, legend=told, sort=self.texts)
+        return alt.Color(f"{self.name}_text:N", scale=scale, legend=self._told(told), sort=self.texts)
 
     def shape(self, *, alone: bool = False) -> alt.Shape:
         """Return the mark of the scale's column of texts; `alone`: its colour says something else."""
@@ -112,7 +119,7 @@ class Values:
         if alone:
             told.symbolFillColor = told.symbolStrokeColor = COLOURS["grey"]
         scale = alt.Scale(domain=self.texts, range=marks)
-        return alt.Shape(f"{self.name}_text:N", scale=scale, legend=told, sort=self.texts)
+        return alt.Shape(f"{self.name}_text:N", scale=scale, legend=self._told(told), sort=self.texts)
 
 
 class Source:
@@ -128,7 +135,9 @@ class Source:
 
     @cached_property
     def values(self) -> dict[str, Values]:
-        """Of each scale in which networks differ its values."""
+        """Of each scale in which networks differ its values; of one network itself."""
+        if self.study.points.networks() == 1:
+            return {ONE: Values(ONE, (float(self.study.points.network[0]),))}
         known = {name: np.unique(self.study.points.column(name)) for name in self.study.varied}
         return {name: Values(name, tuple(map(float, values))) for name, values in known.items()}
 
@@ -147,7 +156,7 @@ class Source:
             "kept": self.study.size(points),
         }
         if self.study.rosenfeld:
-            more["invariant"] = self.study.reach(points) * points.density
+            more["invariant"] = invariant(self.study.law.fit, points)
         return frame_of(points, **more)
 
     @property
@@ -191,6 +200,7 @@ def frame_of(points: Points, **columns: Floats) -> pd.DataFrame:
         values = points.column(name)
         frame[name] = values
         frame[f"{name}_text"] = [amount(name, value) if value == value else "" for value in values]
+    frame[f"{ONE}_text"] = [amount(ONE, float(value)) for value in points.network]
     return frame.assign(**columns)
 
 

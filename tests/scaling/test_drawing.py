@@ -10,11 +10,11 @@ import pytest
 from scaling_families import LAW, family, law, noisy
 
 from prunebench.host import Host
+from prunebench.scaling.drawing import Study, last_below, means, studied
 from prunebench.scaling.families import law_of_scales
 from prunebench.scaling.fit import fit
 from prunebench.scaling.law import Law, with_size
 from prunebench.scaling.points import Points, points_of
-from prunebench.scaling.study import Study, last_below, means, studied
 
 FORMS = Host.builtin_forms()
 
@@ -110,7 +110,7 @@ def test_a_law_of_small_networks_says_the_errors_of_large_ones() -> None:
 
 def test_fits_to_all_networks_do_not_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of the curve every choice is the whole family, as noisy as its points."""
-    monkeypatch.setattr("prunebench.scaling.study.DRAWS", 3)
+    monkeypatch.setattr("prunebench.scaling.drawing.DRAWS", 3)
     noise = Study(Law(study().law.fit, noisy(family([8, 20], [1 / 8, 1], [1, 4], 12), 0.03, 0)), FORMS)
     last = noise.needed[-1]
     assert last.size == 8

@@ -14,10 +14,11 @@ import numpy as np
 
 from prunebench.errors import FitError
 from prunebench.scaling.against import LowerFits, lower_fits
-from prunebench.scaling.families import law_of_scales
+from prunebench.scaling.families import larger, law_of_scales
 from prunebench.scaling.fewest import analytic, analytic_density, fewest_measured, is_rosenfeld
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
+from prunebench.scaling.invariant import invariant
 from prunebench.scaling.law import Law, proxy, with_size
 from prunebench.scaling.members import Member
 from prunebench.scaling.points import Bools, Floats, Points
@@ -168,14 +169,6 @@ class Study:
         """True if the law has a power law between two plateaus."""
         return is_rosenfeld(self.law)
 
-    def reach(self, points: Points) -> Floats:
-        """Return l^φ w^ψ, by which a network's density counts more than another's."""
-        factor = np.ones(len(points))
-        for name, exponent in (("depth", "phi"), ("width", "psi")):
-            power = self.law.fit.parameters.get(exponent, 0.0)
-            factor = factor * points.column(name) ** power if power else factor
-        return np.asarray(factor)
-
     def transitions(self, points: Points) -> tuple[Floats, Floats]:
         """Return of each row the densities between which its error is a power law.
 
@@ -183,7 +176,7 @@ class Study:
         R = (error_up / error_unpruned)^(1/γ).
         """
         values = self.law.fit.parameters
-        upper = values["p"] / self.reach(points)
+        upper = values["p"] / invariant(self.law.fit, points.changed(density=np.ones(len(points))))
         return upper * (values["error_up"] / points.error_unpruned) ** (1 / values["gamma"]), upper
 
     @cached_property
@@ -220,16 +213,7 @@ class Study:
             small &= np.isin(self.points.column(name), _SMALL[name] if paper else _lower_half(values))
         if not scales or self.points.rows(small).networks() < 2:
             return None
-        return small if (self.on_most_data & self._larger(small) & ~small).any() else None
-
-    def _larger(self, small: Bools) -> Bools:
-        """Return which points are of networks that are in no scale smaller than some."""
-        chosen = np.ones(len(self.points), dtype=np.bool_)
-        for name in ("width", "depth"):
-            if name in self.varied:
-                values = self.points.column(name)
-                chosen &= values >= values[small].min()
-        return chosen
+        return small if (self.on_most_data & larger(self.points, small)).any() else None
 
     @cached_property
     def on_most_data(self) -> Bools:
@@ -246,7 +230,7 @@ class Study:
                 "Extrapolation from small to large networks needs three widths or depths on the most data."
             )
             return None
-        asked = self.small | (self.on_most_data & self._larger(self.small))
+        asked = self.small | (self.on_most_data & larger(self.points, self.small))
         points, small = self.points.rows(asked), self.small[asked]
         form = self.law.fit.form
         if self.rosenfeld:
