@@ -254,7 +254,7 @@ def test_no_damage_to_a_file_ends_otherwise_than_in_points_or_a_sentence(tmp_pat
         "sep=",
         "\r",
     ]
-    outcomes = set()
+    sentences, whole = [], 0
     for _ in range(300):
         damaged = list(text)
         for _ in range(random.integers(1, 4)):
@@ -262,11 +262,10 @@ def test_no_damage_to_a_file_ends_otherwise_than_in_points_or_a_sentence(tmp_pat
             damaged[place : place + int(random.integers(3))] = [marks[random.integers(len(marks))]]
         try:
             points = read(tmp_path, "".join(damaged))
-            assert np.isfinite(
-                [points.depth, points.width, points.density, points.error, points.error_unpruned]
-            ).all()
-            outcomes.add("points")
+            columns = (points.depth, points.width, points.density, points.error, points.error_unpruned)
+            whole += bool(np.isfinite(columns).all())
         except FitError as error:
-            assert "points.csv" in str(error), str(error)
-            outcomes.add("a sentence")
-    assert outcomes == {"points", "a sentence"}
+            sentences.append(str(error))
+    assert whole + len(sentences) == 300
+    assert 0 < whole < 300
+    assert [said for said in sentences if "points.csv" not in said] == []
