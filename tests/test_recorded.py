@@ -113,7 +113,9 @@ def test_keys_of_a_shipped_suite(name: str, project: Any) -> None:
         [c.id, c.key, *c.targets, dict(c.labels), c.density, c.seed, c.prunable, c.cost, *c.parts]
         for c in plan.cells
     ]
-    jobs = [[key, job.kind, plain(job.params), job.inputs, plan.costs[key]] for key, job in plan.jobs.items()]
+    jobs = [
+        [key, job.kind, job.params.plain(), job.inputs, plan.costs[key]] for key, job in plan.jobs.items()
+    ]
     found = {
         "cells": digest(sorted(cells, key=lambda cell: str(cell[0]))),
         "jobs": digest(sorted(jobs)),

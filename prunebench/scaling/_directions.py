@@ -19,6 +19,8 @@ _ONE_SIDED = 3.5
 """Standard deviations that are exceeded by chance in two cases of ten thousand."""
 _NOTED = 2.33
 """In one of a hundred: of a single network, where it changes no number and is only told."""
+_ROUNDING = 1e-10
+"""Residuals below it are those of a fit without any scatter."""
 
 
 class Directions(NamedTuple):
@@ -63,7 +65,7 @@ def together(points: Points, residuals: Floats) -> tuple[float, bool]:
     products = (sorted_[1:] * sorted_[:-1])[pairs]
     length = float(np.sqrt(np.sum(products**2)))
     size = float(np.mean(residuals**2))
-    if not length or not size:
+    if not length or size < _ROUNDING**2:
         return 0.0, False
     sure = _ONE_SIDED if points.networks() > 1 else _NOTED
     return float(products.mean() / size), bool(products.sum() > sure * length)
@@ -84,6 +86,8 @@ def clustered(made: Directions, networks: Ints, residuals: Floats, spread: float
 
 def left_out(made: Directions, units: Ints, residuals: Floats) -> Floats:
     """Return the residual that each point has of a fit without its unit (network), in the first order."""
+    if len(np.unique(units)) == len(units):  # the same, of all at once
+        return np.asarray(residuals / (1 - np.minimum(np.sum(made.basis**2, axis=1), _LEVERAGE)))
     answer = residuals.copy()
     for own in _each(units):
         answer[own] += made.basis[own] @ _score(made.basis[own], residuals[own])

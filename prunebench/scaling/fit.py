@@ -199,7 +199,7 @@ def prepared(form: Form, points: Points, fixed: Mapping[str, float] = _NONE) -> 
     """Return the problem of fitting a form to points. Raises: FitError, saying what is wrong of them."""
     check_fixed(form, fixed)
     checked(points, columns_read(form, fixed), form.most)
-    points = points.told_apart(form.columns)
+    points = points.told_apart(form.columns).kept()  # a form that changes them would be fitted to its own
     problem = Problem(form, points, dict(fixed), np.ones(len(points)))
     _check_columns(form, points, problem)
     if len(points) < len(problem.free):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prunebench.scaling._intervals import Known
     from prunebench.scaling._problem import Problem
 
-__all__ = ["notes"]
+__all__ = ["MANY", "notes"]
 
 _VAGUE = 0.5
 """A standard error beyond this share of a coefficient, or of where it is looked for, is told."""
@@ -81,8 +81,8 @@ def _of_form(problem: Problem, values: Mapping[str, float]) -> Sequence[Note]:
     return told
 
 
-_MANY = 10
-"""Networks from which on intervals that count networks cover nearly as often as they say."""
+MANY = 2
+"""Networks a coefficient from which on intervals that count networks cover about as often as they say."""
 
 
 def _together(problem: Problem, known: Known) -> Iterator[Note]:
@@ -93,7 +93,7 @@ def _together(problem: Problem, known: Known) -> Iterator[Note]:
     if not known.clusters:
         yield Note(f"{said}: with one network intervals take them as independent, and are too narrow")
         return
-    rough = "" if known.clusters >= _MANY else ", few, so that they are rough"
+    rough = "" if known.clusters >= MANY * len(problem.free) else ", few, so that they are rough"
     yield Note(f"{said}: intervals count its {known.clusters} networks, not its points{rough}")
 
 

@@ -71,6 +71,14 @@ class Points:
         own: dict[str, Any] = {name: values for name, values in columns.items() if name in _COLUMNS}
         return dataclasses.replace(self, **own, extra={**self.extra, **extra})
 
+    def kept(self) -> Points:
+        """Return the points in arrays of their own that nobody can change."""
+        columns = {name: getattr(self, name).copy() for name in (*_COLUMNS, "network", "seed")}
+        extra = {name: values.copy() for name, values in self.extra.items()}
+        for values in (*columns.values(), *extra.values()):
+            values.setflags(write=False)
+        return Points(**columns, extra=extra)
+
     def told_apart(self, reads: Iterable[str]) -> Points:
         """Return the points with networks told apart by what a form reads too, where they would be mixed."""
         from prunebench.scaling._networks import numbered

@@ -13,12 +13,10 @@ from prunebench.scaling._problem import Problem
 from prunebench.scaling._search import least
 from prunebench.scaling.fit import Fit, prepared
 from prunebench.scaling.form import Note
+from prunebench.scaling.notes import MANY
 from prunebench.scaling.points import Floats, Points
 
 __all__ = ["bootstrap"]
-
-_FEW = 12
-"""Networks below which a bootstrap over them is told to be rough."""
 
 
 def bootstrap(fit: Fit, points: Points, *, resamples: int = 1000, seed: int = 0) -> Fit:
@@ -43,7 +41,7 @@ def bootstrap(fit: Fit, points: Points, *, resamples: int = 1000, seed: int = 0)
         raise FitError(f"of {resamples} fits to networks drawn again only {len(vectors)} converged")
     shift = known(problem, start, fit.loss).shift
     return replace(
-        fit, bootstrap=_intervals(problem, start, vectors, shift), notes=(*fit.notes, *_notes(networks))
+        fit, bootstrap=_intervals(problem, start, vectors, shift), notes=(*fit.notes, *_notes(problem))
     )
 
 
@@ -76,6 +74,10 @@ def _intervals(
     return {name: (least_values[name], most_values[name]) for name in problem.names}
 
 
-def _notes(networks: int) -> Iterator[Note]:
-    if networks < _FEW:
-        yield Note(f"the bootstrap draws from {networks} networks only: its intervals are rough")
+def _notes(problem: Problem) -> Iterator[Note]:
+    networks, coefficients = problem.points.networks(), len(problem.free)
+    if networks < MANY * coefficients:
+        yield Note(
+            f"the bootstrap draws from {networks} networks only, for {coefficients} coefficients: its "
+            "intervals are rough"
+        )

@@ -40,6 +40,11 @@ def complex_(points: Any, *, a: float, b: float) -> Any:
     return power(points, a=a, b=b) + 0j
 
 
+def changing(points: Any, *, a: float, b: float) -> Any:
+    points.error[:] = a
+    return power(points, a=a, b=b)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -49,6 +54,7 @@ def complex_(points: Any, *, a: float, b: float) -> Any:
             form(complex_),
             r"returned an array of shape \(30,\) and type complex128; 30 real numbers are wanted",
         ),
+        (form(changing), "failed: ValueError: assignment destination is read-only"),
         (gradient(lambda _: np.ones(3)), r"the gradient of .* by a is an array of shape \(3,\)"),
         (gradient(lambda points: np.full(len(points), np.nan)), "the gradient of .* by a is no number"),
         (

@@ -6,12 +6,14 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pytest
 from scaling_families import LAW, family, noisy
 
 from prunebench.host import Host
 from prunebench.scaling._directions import together
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.points import Points
+from prunebench.scaling.resampling import bootstrap
 
 FORMS = Host.builtin_forms()
 
@@ -123,3 +125,25 @@ def test_an_interval_is_as_wide_as_measurements_scatter_at_its_density() -> None
         rows = new[0].density > 0.2 if dense else new[0].density < 0.05
         hits = np.mean([((low <= one.error) & (one.error <= high))[rows].mean() for one in new])
         assert 0.92 <= hits <= 0.98, (dense, hits)
+
+
+@pytest.mark.slow
+def test_a_bootstrap_over_networks_covers_as_often_as_it_says() -> None:
+    """With 8 % noise relative squares are off by more than percentiles of fits show that are all off alike."""
+    covered = dict.fromkeys(("error_up", "gamma", "p", "psi"), 0)
+    whole = family([1], 2.0 ** np.linspace(-4, 2, 16), [1], 37)
+    whole = whole.rows(np.arange(len(whole)) % 37 % 2 == 0)
+    for seed in range(40):
+        points = noisy(whole, 0.08, seed)
+        made = bootstrap(fit(FORMS["rosenfeld-width"], points, starts=1), points, resamples=100, seed=seed)
+        for name, (low, high) in (made.bootstrap or {}).items():
+            covered[name] += low <= LAW[name] <= high
+    assert min(covered.values()) >= 34, covered
+
+
+def test_a_bootstrap_over_few_networks_is_said_to_be_rough() -> None:
+    """Six for four coefficients."""
+    few = family([20], 2.0 ** np.arange(-3, 3), [1], 25)
+    few = noisy(few, 0.03, 0)
+    made = bootstrap(fit(FORMS["rosenfeld-width"], few, starts=1), few, resamples=40)
+    assert any("6 networks only, for 4 coefficients" in note.text for note in made.notes)

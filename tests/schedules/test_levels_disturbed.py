@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file
 
 from prunebench.cli import main
 from prunebench.inventory.garbage import ALWAYS, remove
+from prunebench.jobs.states import unpack_state
 
 REWOUND = {"score_at": "end", "train_from": "rewind", "clock": "rewind", "schedule": {"levels": 0.2}}
 CHAIN = {"scorer": "magnitude", "as": "chain", **REWOUND}
@@ -143,3 +147,22 @@ def test_levels_of_a_run_that_diverged_are_diverged(project: Any) -> None:
     assert {result["outcome"] for result in results} == {"diverged"}
     (dense,) = {result["diverged"]["run"] for result in results}
     assert engine.plan.jobs[engine.plan.cells[0].key].inputs[0].startswith(dense)
+
+
+def test_a_level_in_the_middle_is_exported(project: Any) -> None:
+    """Its weights, and those of the levels that they come from, are made again and dropped again."""
+    path = levels(project, 4, {**CHAIN, "train_from": "scored"})
+    call(project, "run", "-q", "--no-table")
+    kept = project.run(path, store="kept", keep_states=True)
+    cell = kept.plan.cells[3]
+    store = project.folder / "store"
+    before = set(store.rglob("*.safetensors"))
+    out = project.folder / "out.safetensors"
+    asked = ["export", cell.key, "-o", str(out), "--store", str(store), "--json"]
+    done = CliRunner().invoke(main, asked, prog_name="prunebench")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["agrees_with_record"] is True
+    assert set(store.rglob("*.safetensors")) == before
+    state = unpack_state(kept.store.read_artifact(kept.plan.jobs[cell.key].inputs[0]))
+    weights = load_file(out)
+    assert all(torch.equal(weights[name], value) for name, value in state.parameters.items())

@@ -332,7 +332,8 @@ def test_a_worker_is_killed_in_a_level_of_a_chain(project: Any, cluster: Any) ->
     store, killed = project.store(), []
 
     def kill() -> None:
-        claim = when(lambda: next((c for c in store.running() if c["key"].partition("@")[0] in levels), None))
+        claims = lambda: (c for c in store.running() if c["key"].partition("@")[0] in levels)  # noqa: E731
+        claim = when(lambda: next(claims(), None), 900)
         os.kill(int(claim["pid"]), signal.SIGKILL)
         killed.append(claim["key"])
 
