@@ -12,9 +12,11 @@ run: install  ## environment, install, the quick suite, its table
 	$(BIN)/prunebench run quick -n $(WORKERS)
 
 test: install check browser  ## what CI runs: linters, types, layers, the quick tests
+	$(BIN)/python -m compileall -q -j 2 prunebench plugins  # the tests start some hundred processes
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not realdata"
 
 test-all: install check browser  ## also slow tests, and those on real images (PRUNEBENCH_DATA names the data root)
+	$(BIN)/python -m compileall -q -j 2 prunebench plugins
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 test-lowest: $(LOWEST)/.installed  ## the quick tests with the lowest versions that pyproject.toml allows

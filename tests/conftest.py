@@ -10,8 +10,24 @@ from typing import Any
 
 import pytest
 import torch
+from little_suites import little_suite
 
 torch.set_num_threads(1)
+
+
+def pytest_configure(config: Any) -> None:
+    """Leave the asserts of prunebench itself as they are.
+
+    pytest rewrites those of every plugin that is installed for editing, here 500 modules in every process.
+    """
+    hook = config.pluginmanager.rewrite_hook
+    getattr(hook, "_must_rewrite", set()).discard("prunebench")
+    getattr(hook, "_marked_for_rewrite_cache", {}).clear()
+
+
+def pytest_runtest_setup() -> None:
+    """Compute with one thread, whatever a test before has left: beside other processes two are far slower."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -23,35 +39,6 @@ def data_root() -> Path:
     return Path(root)
 
 
-TINY = """
-schema = 1
-name = "tiny"
-version = "1"
-
-[[matrix]]
-name = "main"
-architecture = "digits-mlp"
-dataset = "digits"
-recipe = {{name = "digits", epochs = {epochs}}}
-methods = {methods}
-sparsities = {sparsities}
-ablations = {ablations}
-seeds = {seeds}
-measures = {measures}
-{more}
-"""
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 @dataclass
 class Project:
     """A folder with suites and stores; sessions, engines and runs of them."""
@@ -60,30 +47,10 @@ class Project:
     number: int = 0
     options: dict[str, Any] = field(default_factory=dict)
 
-    def suite(
-        self,
-        methods: Iterable[Any] = ("snip",),
-        *,
-        sparsities: Any = (0.5,),
-        ablations: Iterable[Any] = ("none",),
-        seeds: int = 1,
-        epochs: float = 1,
-        measures: Iterable[str] = (),
-        more: str = "",
-        name: str = "tiny",
-    ) -> Path:
-        """Write a small suite on digits and return its path."""
+    def suite(self, methods: Iterable[Any] = ("snip",), *, name: str = "tiny", **options: Any) -> Path:
+        """Write a little suite on digits (options as `little_suite` has them) and return its path."""
         path = self.folder / f"{name}.toml"
-        text = TINY.format(
-            methods=_toml(list(methods)),
-            sparsities=_toml(sparsities),
-            ablations=_toml(list(ablations)),
-            seeds=seeds,
-            epochs=epochs,
-            measures=_toml(list(measures)),
-            more=more,
-        )
-        path.write_text(text.replace('name = "tiny"', f'name = "{name}"', 1))
+        path.write_text(little_suite(methods, name=name, **options))
         return path
 
     def session(self, path: Path, store: str = "store", **options: Any) -> Any:

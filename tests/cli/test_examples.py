@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -131,7 +132,20 @@ def test_an_example_is_understood(args: list[str]) -> None:
     command.make_context(args[0], args[1:])
 
 
-@pytest.mark.parametrize("args", [args for args in EXAMPLES if at_once(args)], ids=" ".join)
+def works() -> Iterator[Any]:
+    """Yield the examples that work at once: quick is one of each command, and all that plan no suite of the paper.
+
+    `doctor` asks torch in another process.
+    """
+    there: set[str] = set()
+    for args in filter(at_once, EXAMPLES):
+        takes_long = args[0] == "doctor" or suite_of(args) not in (None, "quick")
+        again = takes_long and args[0] in there
+        there |= {args[0]} if takes_long else set()
+        yield pytest.param(args, id=" ".join(args), marks=[pytest.mark.slow] if again else [])
+
+
+@pytest.mark.parametrize("args", list(works()))
 def test_an_example_works(tmp_path: Path, args: list[str]) -> None:
     """Nothing has been run: that may be told by exit code 1, never as a mistake in what was asked."""
     result = prepared(tmp_path).call(*args, code=None)

@@ -172,7 +172,7 @@ def test_plan_selects_as_pytest_does(done: tuple[Any, Result]) -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "pytest", place.suite, "--collect-only", "-q", "-k", expression,
          "--prunebench-store", str(place.store), "--prunebench-plugin", place.plugin[1],
-         "-p", "no:cacheprovider"],
+         "-p", "no:cacheprovider", "--assert=plain"],
         capture_output=True, text=True, cwd=place.folder, check=True,
     )  # fmt: skip
     theirs = [line.split("::", 1)[1] for line in listed.stdout.splitlines() if "tiny.toml::" in line]

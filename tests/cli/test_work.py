@@ -59,6 +59,7 @@ def worker(path: Path, *args: str, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=path.parents[2], **pipes, **options)
 
 
+@pytest.mark.slow  # it is as for `run`, of which a quick test is
 def test_a_scorer_that_exits_the_process_is_a_failed_attempt_and_the_rest_is_made(planned: Any) -> None:
     place, path = planned
     place.write("what", "exit")

@@ -64,6 +64,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     )
 
 
+@pytest.mark.slow
 def test_workers_start_where_prunebench_itself_lies(project: Any) -> None:
     """An editable install is found through the working directory there, which is no place to import from."""
     suite = project.suite(["magnitude"])

@@ -353,8 +353,8 @@ def test_an_identity_does_not_depend_on_where_or_how_python_runs(plugin_file):
     moved.mkdir()
     for file in (path, path.parent / "identity_helper.py"):
         (moved / file.name).write_bytes(file.read_bytes())
-    digests = set()
-    for flags, where, seed in (([], path, "1"), (["-OO"], path, "2"), ([], moved / path.name, "3")):
+    digests = {Host.load(plugins=[path], third_party=False).identity("scorer", "mine")["digest"]}
+    for flags, where, seed in ((["-OO"], path, "2"), ([], moved / path.name, "3")):
         ran = subprocess.run(
             [sys.executable, *flags, "-c", code, str(where)],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -363,5 +363,5 @@ def test_an_identity_does_not_depend_on_where_or_how_python_runs(plugin_file):
             text=True,
             check=True,
         )
-        digests.add(ran.stdout)
+        digests.add(ran.stdout.strip())
     assert len(digests) == 1

@@ -17,11 +17,20 @@ PLACES = (
 )
 
 
-def test_a_process_that_is_killed_at_seven_points_is_replaced_and_goes_on(injected: Any) -> None:
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["in an epoch", "while an artifact is written", "between record and log", "before its line"],
+        pytest.param([*PLACES, "before its line"], marks=pytest.mark.slow),
+    ],
+    ids=["four", "all seven"],
+)
+def test_a_process_that_is_killed_at_several_points_is_replaced_and_goes_on(
+    injected: Any, places: list[str]
+) -> None:
     """In one run: after each SIGKILL a new process does the rest, and the run has made everything. A cell has a
     line also where its process dies between the two, with a claim or with none."""
     place = injected(epochs=2)
-    places = [*PLACES, "before its line"]
     out = place.run(said={"kills": [(name, "itself") for name in places], "checkpoints": 0.0})
     assert place.kills() == places
     assert "4 cells made now, 0 done before; " in out

@@ -81,11 +81,15 @@ def test_everything_that_torch_lists_is_known_here():
     assert listed() <= set(REFUSED)
 
 
+def takes_long(name: str) -> bool:
+    """True of 121 layers, differentiated twice, and of presets, which are deeper or wider of what is tested anyway."""
+    return name == "cifar-densenet" or HOST.get("architecture", name).preset is not None
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        # 121 layers, differentiated twice: the slowest of all by far
-        pytest.param(name, marks=pytest.mark.slow if name == "cifar-densenet" else ())
+        pytest.param(name, marks=pytest.mark.slow if takes_long(name) else ())
         for name in HOST.names("architectures")
     ],
 )

@@ -115,6 +115,11 @@ CASES = [
 ]
 
 
+def _slow(case: Any, method: str) -> list[Any]:
+    """Mark SynFlow's hundred rounds of the network that is fresh: the trained one's are enough for quick tests."""
+    return [pytest.mark.slow] if method == "synflow" and case.values[0].steps == 0 else []
+
+
 def prepared(case: Case, request: pytest.FixtureRequest) -> Prepared:
     return prepare(case, request.getfixturevalue("data_root") if case.real else None)
 
@@ -128,8 +133,16 @@ def test_both_score_with_ten_examples_of_every_class(case: Case, request: pytest
     torch.testing.assert_close(ready.batch[0], ready.theirs[0], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["magnitude", "snip", "grasp", "synflow"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "method"),
+    [
+        pytest.param(
+            *case.values, method, id=f"{case.id}-{method}", marks=[*case.marks, *_slow(case, method)]
+        )
+        for case in CASES
+        for method in ("magnitude", "snip", "grasp", "synflow")
+    ],
+)
 def test_masks_are_an_independent_implementations(
     case: Case, method: str, request: pytest.FixtureRequest
 ) -> None:

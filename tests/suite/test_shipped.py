@@ -40,6 +40,11 @@ def builtin() -> Any:
     return Host.load(third_party=False)
 
 
+@pytest.fixture(scope="module")
+def pai(builtin: Any) -> Suite:
+    return load_suite("pai", builtin)
+
+
 def grid(suite: Suite, host: Any, matrix: str) -> dict[str, set[Any]]:
     """Return what the pruned cells of a matrix have on each axis."""
     return axes_of(c for c in suite.cells if c.matrix == matrix)
@@ -183,11 +188,10 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("network", sorted(SETTINGS))
-def test_the_settings_of_the_paper(network: str, builtin: Any) -> None:
+def test_the_settings_of_the_paper(network: str, pai: Suite) -> None:
     """Each is chosen by its matrices' names, with the paper's grid, seeds and figures (3, 4, 8, 9, 11 to 14)."""
     dataset, recipe, count, seeds, rewind = SETTINGS[network]
-    suite = load_suite("pai", builtin)
-    of_setting = [c for c in suite.cells if c.matrix.startswith(f"{network}-")]
+    of_setting = [c for c in pai.cells if c.matrix.startswith(f"{network}-")]
     densities = {f"{round(Decimal('0.8') ** k, 12).normalize():f}" for k in range(1, count + 1)}
     names = dict.fromkeys(c.matrix for c in of_setting)
     cells = {n.removeprefix(f"{network}-"): axes_of(c for c in of_setting if c.matrix == n) for n in names}
@@ -253,10 +257,10 @@ def test_every_claim_of_the_paper_is_a_check(name: str, builtin: Any) -> None:
     assert {claim.id for claim in suite.claims} == {check.claim for check in suite.checks} - {None}
 
 
-def test_claims_are_read_over_the_papers_own_sparsities(builtin: Any) -> None:
+def test_claims_are_read_over_the_papers_own_sparsities(pai: Suite) -> None:
     """Matching sparsities end where the paper says (footnote 2); ours stand beside, and decide nothing."""
     ends = {"resnet20": 0.738, "vgg16": 0.931, "resnet18": 0.965, "resnet50": 0.672}
-    checks = [c for c in load_suite("pai", builtin).checks if c.where.architecture and "matching" in c.beside]
+    checks = [c for c in pai.checks if c.where.architecture and "matching" in c.beside]
     assert {c.name.split("-")[0] for c in checks} >= {
         "P1",
         "P2",

@@ -11,26 +11,13 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner, Result
+from little_suites import little_suite
 
 from prunebench.canonical import digest
 from prunebench.cli import main
 from prunebench.trust.archive import archived, members
 
-SUITE = """
-schema = 1
-name = "tiny"
-version = "1"
-
-[[matrix]]
-name = "main"
-architecture = "digits-mlp"
-dataset = "digits"
-recipe = {name = "digits", epochs = 0.2}
-methods = ["random", "snip"]
-sparsities = [0.5]
-seeds = 3
-measures = ["layer-sparsity"]
-"""
+SUITE = little_suite(["random", "snip"], epochs=0.2, seeds=3, measures=["layer-sparsity"])
 
 MINE = '''
 import pathlib

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from little_suites import little_suite
 
 from prunebench import stopping
 from prunebench.cli import _engines
@@ -22,20 +23,7 @@ from prunebench.engine.fronts import Assignment, Engine
 from prunebench.engine.fronts.watch import Watch
 from prunebench.errors import PrunebenchError, UsageError
 
-SUITE = """
-schema = 1
-name = "tiny"
-version = "1"
-
-[[matrix]]
-name = "main"
-architecture = "lenet-300-100"
-dataset = "digits"
-recipe = {name = "digits", epochs = 1}
-methods = ["random", "snip"]
-sparsities = [0.5]
-seeds = 1
-"""
+SUITE = little_suite(["random", "snip"], architecture="lenet-300-100")
 
 FAILS = '''
 import prunebench

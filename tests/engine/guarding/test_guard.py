@@ -241,7 +241,7 @@ def test_what_takes_too_much_memory_is_killed(worker: Any, tmp_path: Path, body:
     assert attempt["error"].startswith("it took ")
     assert attempt["error"].endswith(" of memory, and --memory-limit allows 300 MiB")
     took = float(attempt["error"].split()[2])
-    assert 300 < took < 600
+    assert 300 <= took < 600  # as it is said, rounded
 
 
 def test_what_a_killed_worker_has_started_ends_with_it(worker: Any, tmp_path: Path) -> None:
@@ -389,10 +389,12 @@ def test_memory_that_forked_processes_share_counts_once() -> None:
 
 
 def test_a_worker_whose_parent_is_killed_is_told_to_stop(tmp_path: Path) -> None:
-    """It has four seconds for a checkpoint, and then it is killed, whatever it does."""
+    """It has a while for a checkpoint (four seconds, here half a one), and then it is killed, whatever it does."""
     deaf = (
         WORKER
         + f"""
+from prunebench import kin
+kin.PATIENCE = 0.5
 signal.signal(signal.SIGTERM, lambda *_: Path({str(tmp_path / "told")!r}).touch())
 with job():
     Path({str(tmp_path / "up")!r}).touch()

@@ -108,14 +108,16 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_checks_are_collected_behind_the_cells_and_a_suite_without_has_none(project: Any) -> None:
     """pai.toml::checks::NAME, in the file's order; the other items are as they were."""
-    path = write(project)
-    listed = run_pytest(project.folder, path.name, "--collect-only", "-q").stdout.splitlines()
-    names = [line for line in listed if "::" in line]
-    assert names[-3:] == [
-        f"tiny.toml::checks::{name}" for name in ("snip-above-random", "random-above-snip", "like-magnitude")
-    ]
+    with_checks = write(project).rename(project.folder / "a.toml")
     bare = write(project, checks="")
-    assert run_pytest(project.folder, bare.name, "--collect-only", "-q").stdout.splitlines()[:8] == names[:-3]
+    done = run_pytest(project.folder, with_checks.name, bare.name, "--collect-only", "-q")
+    listed = [line for line in done.stdout.splitlines() if "::" in line]
+    names, others = ([line for line in listed if line.startswith(f"{one}.toml")] for one in ("a", "tiny"))
+    assert names[-3:] == [
+        f"a.toml::checks::{name}" for name in ("snip-above-random", "random-above-snip", "like-magnitude")
+    ]
+    assert [name.replace("a.toml", "tiny.toml") for name in names[:-3]] == others
+    assert len(others) == 8
 
 
 def test_a_check_before_its_cells_makes_them_and_every_verdict_is_an_outcome_of_pytest(judged: Any) -> None:

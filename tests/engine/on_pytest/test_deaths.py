@@ -137,6 +137,7 @@ def prunebench_scorers():
 '''
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_once_it_has_read_the_plan_is_replaced(project: Any) -> None:
     """The other one is still to read it, and so is the replacement: both find it, and make all cells."""
     (project.folder / "dies.py").write_text(DIES)

@@ -13,10 +13,12 @@ import pytest
 
 from prunebench.engine.failures import JobFailed
 
+from ...conftest import Project  # noqa: TID252
+
 
 def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
+        [sys.executable, "-m", "pytest", "--assert=plain", *arguments],  # else all of prunebench is rewritten
         cwd=folder,
         capture_output=True,
         text=True,
@@ -25,59 +27,76 @@ def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.
     )
 
 
-def test_cells_are_items_named_by_suite_matrix_and_cell(project: Any) -> None:
-    """--collect-only lists quick.toml::main::… in the file's order, and runs nothing."""
-    path = project.suite(["snip", "ltr"], ablations=["none", "shuffle"])
-    done = run_pytest(project.folder, path.name, "--collect-only", "-q")
-    assert done.stdout.splitlines()[:5] == [
-        "tiny.toml::main::digits-mlp-digits-none-d1-s0",
-        "tiny.toml::main::digits-mlp-digits-snip-d0.5-s0",
-        "tiny.toml::main::digits-mlp-digits-snip-shuffle-d0.5-s0",
-        "tiny.toml::main::digits-mlp-digits-ltr-d0.5-s0",
-        "tiny.toml::main::digits-mlp-digits-ltr-shuffle-d0.5-s0",
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A folder with two suites, one of them with ablations, and other TOML files, and what a listing of it says."""
+    project = Project(tmp_path_factory.mktemp("listed"))
+    project.suite(["snip", "ltr"], ablations=["none", "shuffle"], name="one")
+    project.suite(["snip"], name="two")
+    (project.folder / "pyproject.toml").write_text(OTHER + "[[tool.other.matrix]]\n")
+    (project.folder / "data.toml").write_text("[[matrix]]\nrows = 3\n")
+    (project.folder / "below").mkdir()
+    (project.folder / "below" / "three.toml").write_text((project.folder / "two.toml").read_text())
+    done = run_pytest(project.folder, ".", "--collect-only", "-q")
+    assert done.returncode == 0
+    return SimpleNamespace(folder=project.folder, lines=done.stdout.splitlines())
+
+
+def test_cells_are_items_named_by_suite_matrix_and_cell(listed: Any) -> None:
+    """--collect-only lists quick.toml::main::… in the file's order."""
+    assert listed.lines[:5] == [
+        "one.toml::main::digits-mlp-digits-none-d1-s0",
+        "one.toml::main::digits-mlp-digits-snip-d0.5-s0",
+        "one.toml::main::digits-mlp-digits-snip-shuffle-d0.5-s0",
+        "one.toml::main::digits-mlp-digits-ltr-d0.5-s0",
+        "one.toml::main::digits-mlp-digits-ltr-shuffle-d0.5-s0",
     ]
 
 
+def test_collect_only_writes_nothing(listed: Any) -> None:
+    """A listing makes no store and no plan."""
+    assert not (listed.folder / "store").exists()
+
+
+def test_a_folder_that_is_named_collects_the_suites_in_it(listed: Any) -> None:
+    """Those directly in it; no other TOML files; nothing where pytest merely starts in it."""
+    assert listed.lines[5:7] == [
+        f"two.toml::main::digits-mlp-digits-{cell}-s0" for cell in ("none-d1", "snip-d0.5")
+    ]
+    assert not [line for line in listed.lines[7:] if "::" in line]
+    assert run_pytest(listed.folder, "-q").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 def test_k_selects_cells_and_what_they_need_comes_along(project: Any) -> None:
-    """-k ltr runs one cell; the dense run that it needs is made, other cells are not."""
+    """-k ltr runs one cell, whose name is printed whole though it has dots, as of a class in a doctest; the dense
+    run that it needs is made, other cells are not.
+    """
     path = project.suite(["snip", "ltr"])
-    done = run_pytest(project.folder, path.name, "-k", "ltr")
+    done = run_pytest(project.folder, path.name, "-v", "-k", "ltr")
     assert done.returncode == 0, done.stdout
     assert "1 passed, 2 deselected" in done.stdout
+    assert "tiny.toml::main::digits-mlp-digits-ltr-d0.5-s0 PASSED" in done.stdout
     engine = project.engine(path)
     assert [c.labels["method"] for c in engine.plan.cells if engine.store.has_record(c.key)] == ["ltr"]
 
 
 def test_a_failed_cell_is_a_failed_item_with_its_jobs_error_and_lf_finds_it(project: Any) -> None:
-    """The scorer's error is shown without a traceback; --lf runs the failed cell alone, which passes once mended."""
+    """The scorer's error is shown without a traceback, and -x leaves the cells behind it alone; --lf runs the
+    failed cell alone, which passes once mended.
+    """
     plugin = project.folder / "mine.py"
     plugin.write_text(BROKEN)
     path = project.suite(["mine", "snip"])
     options = (path.name, "--prunebench-plugin", str(plugin))
-    done = run_pytest(project.folder, *options)
+    done = run_pytest(project.folder, *options, "-x")
     assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
     assert "out of luck" in done.stdout
     assert "Traceback" not in done.stdout
     plugin.write_text(BROKEN.replace("raise ValueError('out of luck')", "pass"))
     again = run_pytest(project.folder, *options, "--lf")
     assert "1 passed" in again.stdout
     assert again.returncode == 0
-
-
-def test_x_stops_at_the_first_failure(project: Any) -> None:
-    """-x leaves the cells behind the failed one alone."""
-    plugin = project.folder / "mine.py"
-    plugin.write_text(BROKEN)
-    path = project.suite(["mine", "snip"])
-    done = run_pytest(project.folder, path.name, "--prunebench-plugin", str(plugin), "-x")
-    assert "1 failed, 1 passed" in done.stdout
-
-
-def test_collect_only_writes_nothing(project: Any) -> None:
-    """A listing makes no store and no plan."""
-    path = project.suite(["snip"])
-    assert run_pytest(project.folder, path.name, "--collect-only", "-q").returncode == 0
-    assert not (project.folder / "store").exists()
 
 
 def test_a_bad_suite_is_an_error_of_collection_without_a_traceback(project: Any) -> None:
@@ -111,30 +130,6 @@ def test_the_plugin_is_silent_in_other_peoples_projects(tmp_path: Path) -> None:
         "suite.toml",
         "test_own.py",
     }
-
-
-def test_a_folder_that_is_named_collects_the_suites_in_it(project: Any) -> None:
-    """Those directly in it; no other TOML files; nothing where pytest merely starts in it."""
-    for name in ("one", "two"):
-        project.suite(["snip"], name=name)
-    (project.folder / "pyproject.toml").write_text(OTHER + "[[tool.other.matrix]]\n")
-    (project.folder / "data.toml").write_text("[[matrix]]\nrows = 3\n")
-    (project.folder / "below").mkdir()
-    (project.folder / "below" / "three.toml").write_text((project.folder / "one.toml").read_text())
-    found = run_pytest(project.folder, ".", "--collect-only", "-q").stdout.splitlines()[:4]
-    assert found == [
-        f"{name}.toml::main::digits-mlp-digits-{cell}-s0"
-        for name in ("one", "two")
-        for cell in ("none-d1", "snip-d0.5")
-    ]
-    assert run_pytest(project.folder, "-q").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
-
-
-def test_names_with_dots_are_printed_whole(project: Any) -> None:
-    """pytest reads a trailing name as dotted, as of a class in a doctest."""
-    path = project.suite(["snip"])
-    done = run_pytest(project.folder, path.name, "-v", "-k", "snip")
-    assert "tiny.toml::main::digits-mlp-digits-snip-d0.5-s0 PASSED" in done.stdout
 
 
 def test_every_option_of_run_has_its_counterpart() -> None:

@@ -10,6 +10,21 @@ import time
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+
+from prunebench.cli import main
+
+
+def here(project: Any, *arguments: str, code: int = 0) -> Result:
+    """Call the command line in this process, which has imported already what it needs."""
+    before = os.getcwd()
+    os.chdir(project.folder)
+    try:
+        result = CliRunner().invoke(main, [*arguments, "--store", str(project.folder / "store")])
+    finally:
+        os.chdir(before)
+    assert result.exit_code == code, result.output
+    return result
 
 
 def prunebench(project: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +40,7 @@ def prunebench(project: Any, *arguments: str) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     ("sent", "code", "workers"),
     [
-        (signal.SIGINT, 130, ()),
+        pytest.param(signal.SIGINT, 130, (), marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 143, (), marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 143, ("-n", "2"), marks=pytest.mark.slow),
         (signal.SIGHUP, 129, ("-n", "2")),
@@ -37,7 +52,7 @@ def test_stopped_it_says_so_and_goes_on_later(
     """Ctrl-C, SIGTERM or a terminal that is closed in the middle of a run: records so far stay, and as many
     are told of; the same command does the rest.
     """
-    path = project.suite(["snip", "ltr", "synflow"], seeds=2, epochs=20)
+    path = project.suite(["snip", "ltr", "synflow"], seeds=2, epochs=10)
     store = str(project.folder / "store")
     command = [sys.executable, "-m", "prunebench", "run", path.name, "--store", store, *workers]
     process = subprocess.Popen(
@@ -60,8 +75,7 @@ def test_stopped_it_says_so_and_goes_on_later(
     made = set(records.rglob("*.json"))
     assert 0 < len(made) < 8
     assert f"Interrupted: {len(made)} cell{'s' if len(made) > 1 else ''} made now, 0 done before, " in err
-    again = prunebench(project, "run", path.name)
-    assert again.returncode == 0, again.stdout + again.stderr
+    here(project, "run", path.name)
     assert len(set(records.rglob("*.json"))) == 8
     assert made <= set(records.rglob("*.json"))
 
@@ -119,17 +133,22 @@ def test_a_run_whose_code_swallows_the_stop_is_told_again(project: Any) -> None:
     assert not project.store().attempt_keys()
 
 
-def test_a_failed_cell_makes_it_exit_with_1_and_the_others_are_done(project: Any) -> None:
-    """One broken scorer: exit code 1, its error in the summary, every other cell in the leaderboard."""
+@pytest.mark.parametrize("fault", ["raise ValueError('out of luck')", "raise SystemExit('out of luck')"])
+def test_a_failed_cell_makes_it_exit_with_1_and_the_others_are_done(project: Any, fault: str) -> None:
+    """One broken scorer: exit code 1, its error in the summary, every other cell in the leaderboard.
+
+    sys.exit ends its job, not the run, and leaves an attempt like any other.
+    """
     plugin = project.folder / "mine.py"
-    plugin.write_text(BROKEN)
+    plugin.write_text(BROKEN.replace("raise ValueError('out of luck')", fault))
     path = project.suite(["mine", "snip"])
-    done = prunebench(project, "run", path.name, "--plugin", str(plugin))
-    assert done.returncode == 1
-    assert "out of luck" in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    done = here(project, "run", path.name, "--plugin", str(plugin), code=1)
+    assert "out of luck" in done.output
+    assert "Traceback" not in done.output
+    assert "INTERNALERROR" not in done.output
     engine = project.engine(path, plugins=(str(plugin),))
     assert [engine.store.has_record(c.key) for c in engine.plan.cells] == [True, False, True]
+    assert engine.store.attempt_keys()
 
 
 ALONE_OR_TWO = [pytest.param((), marks=pytest.mark.slow), ("-n", "2")]
@@ -149,15 +168,17 @@ def test_stopping_at_the_first_failure_is_a_failure_and_no_interruption(
     assert "Interrupted" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("workers", ALONE_OR_TWO)
-def test_the_projects_own_pytest_settings_do_not_reach_cells(project: Any, workers: tuple[str, ...]) -> None:
-    """A pytest.ini with addopts, a conftest that fails: neither is read."""
+def set_pytest_up(project: Any) -> None:
+    """Write settings for pytest into a project with which nothing would run."""
     (project.folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only --strict-nonsense\n")
     (project.folder / "conftest.py").write_text("raise RuntimeError('not for cells')\n")
+
+
+def test_the_projects_own_pytest_settings_do_not_reach_cells(project: Any) -> None:
+    """A pytest.ini with addopts, a conftest that fails: neither is read."""
+    set_pytest_up(project)
     path = project.suite(["snip"])
-    done = prunebench(project, "run", path.name, *workers)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 cells made now" in done.stdout
+    assert "2 cells made now" in here(project, "run", path.name).output
 
 
 BROKEN = '''
@@ -193,12 +214,11 @@ def test_a_damaged_result_is_set_aside_and_made_again(project: Any, kind: str, f
     damaged.write_bytes(damaged.read_bytes()[:100])
     if not finished:
         sorted((engine.store.root / "records").rglob("*.json"))[1].unlink()
-    done = prunebench(project, "run", path.name)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = here(project, "run", path.name)
     assert f"{'1 cell' if finished else '2 cells'} made now" in done.stdout
     assert "set aside" in done.stderr
     assert project.results(project.engine(path)) == before
-    assert "nothing to do" in prunebench(project, "run", path.name).stdout
+    assert "nothing to do" in here(project, "run", path.name).stdout
 
 
 DEADLY = """
@@ -232,26 +252,17 @@ def test_a_job_that_a_worker_was_killed_at_is_done_by_another(project: Any) -> N
 
 
 def test_a_job_that_two_workers_were_killed_at_has_failed_with_the_reason(project: Any) -> None:
-    """`status` says why, the rest is made, and the same command tries again."""
+    """`status` says why, the rest is made, and the same command tries again; what the folder sets pytest up with
+    reaches no worker.
+    """
+    set_pytest_up(project)
     plugin = project.folder / "mine.py"
     plugin.write_text(DEADLY.replace("DEATHS", "2"))
     path = project.suite(["deadly", "snip"])
     done = prunebench(project, "run", path.name, "--plugin", str(plugin), "-n", "2")
     assert done.returncode == 1, done.stdout + done.stderr
-    status = prunebench(project, "status", path.name, "--plugin", str(plugin))
-    assert "died while it worked on this" in status.stdout + status.stderr
-    again = prunebench(project, "run", path.name, "--plugin", str(plugin))
-    assert again.returncode == 0, again.stdout + again.stderr
-
-
-def test_a_scorer_that_exits_is_a_failed_cell(project: Any) -> None:
-    """sys.exit in a component ends its job, not the run, and leaves an attempt."""
-    plugin = project.folder / "mine.py"
-    plugin.write_text(BROKEN.replace("raise ValueError", "raise SystemExit"))
-    path = project.suite(["mine", "snip"])
-    done = prunebench(project, "run", path.name, "--plugin", str(plugin))
-    assert done.returncode == 1
-    assert "INTERNALERROR" not in done.stdout + done.stderr
-    engine = project.engine(path, plugins=(str(plugin),))
-    assert [engine.store.has_record(c.key) for c in engine.plan.cells] == [True, False, True]
-    assert engine.store.attempt_keys()
+    assert "2 cells made now" in done.stdout + done.stderr
+    status = here(project, "status", path.name, "--plugin", str(plugin))
+    assert "died while it worked on this" in status.output
+    assert len(list(project.folder.glob("killed-*"))) == 2, "it would kill this process"
+    here(project, "run", path.name, "--plugin", str(plugin))

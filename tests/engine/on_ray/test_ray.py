@@ -83,6 +83,7 @@ def test_results_have_the_bits_of_a_local_run(project: Any, cluster: Any, capsys
     assert not list(project.store().root.glob(".ray-*"))
 
 
+@pytest.mark.slow
 def test_a_node_is_killed_in_the_middle_of_training(
     project: Any, cluster: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

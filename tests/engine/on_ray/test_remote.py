@@ -10,7 +10,7 @@ import pytest
 from prunebench.engine.on_ray import remote as module
 from prunebench.engine.on_ray.nodes import Node
 from prunebench.engine.on_ray.remote import SETTLED, Remote
-from prunebench.engine.on_ray.values import Came, Needs, Orders
+from prunebench.engine.on_ray.values import Came, Needs, Orders, Unfit
 
 ORDERS = Orders(run="r", request="{}", frozen="plan", since="")
 
@@ -21,8 +21,11 @@ class FakeRay:
     def __init__(self) -> None:
         self.done: dict[str, Any] = {}
         self.cancelled: list[tuple[str, bool]] = []
+        self.options: dict[str, Any] = {}
 
     def remote(self, **options: Any) -> Any:
+        self.options = options
+
         class Task:
             def options(self, **_: Any) -> Task:
                 return self
@@ -139,3 +142,10 @@ def test_a_new_node_counts_once_it_has_said_that_it_can_work(
     clock.now += module.LOOK
     assert hands.news() == ["Ray lost node a: its jobs go on elsewhere"]
     assert hands.slots == 4
+
+
+def test_ray_gives_the_jobs_of_a_node_that_is_lost_or_unfit_to_others(ray: FakeRay, hands: Remote) -> None:
+    """Again and again: that it then does so on a real cluster, whose node is killed, is a slow test."""
+    assert hands.slots == 2
+    assert ray.options["max_retries"] > 2
+    assert ray.options["retry_exceptions"] == [Unfit]

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from click.testing import CliRunner
+from little_suites import little_suite
 from local_pilots import LocalQueue
 
 from prunebench.cli import main
@@ -21,20 +22,7 @@ from prunebench.engine.request import Request
 from prunebench.engine.session import Session
 from prunebench.store import Store
 
-SUITE = """
-schema = 1
-name = "tiny"
-version = "1"
-
-[[matrix]]
-name = "main"
-architecture = "digits-mlp"
-dataset = "digits"
-recipe = {name = "digits", epochs = 1}
-methods = ["waits", "random"]
-sparsities = [0.5]
-seeds = 1
-"""
+SUITE = little_suite(["waits", "random"])
 
 WAITS = '''
 import pathlib, time

@@ -24,9 +24,24 @@ pytest.importorskip("vl_convert")
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, Figure]:
-    found = figures(simulate("pai-lenet").results)
-    return {figure.id: figure for figure in found}
+def lenet() -> Results:
+    return simulate("pai-lenet").results
+
+
+@pytest.fixture(scope="module")
+def made(lenet: Results) -> dict[str, Figure]:
+    return {figure.id: figure for figure in figures(lenet)}
+
+
+@pytest.fixture(scope="module")
+def whole() -> Results:
+    """Results of the suite's test size without a run that is missing, failed or diverged."""
+    return simulate("pai-lenet-test", diverging=0, missing=0, failing=0).results
+
+
+@pytest.fixture(scope="module")
+def unmeasured() -> Results:
+    return simulate("pai-lenet-test", measured=False).results
 
 
 def test_every_figure_that_there_are_data_for_is_made(made: dict[str, Figure]) -> None:
@@ -86,12 +101,9 @@ def test_one_setting_and_some_methods_can_be_chosen(made: dict[str, Figure]) -> 
     assert json.dumps(data)
 
 
-def test_intervals_are_those_of_the_tables(made: dict[str, Figure]) -> None:
+def test_intervals_are_those_of_the_tables(lenet: Results, made: dict[str, Figure]) -> None:
     """Nothing is estimated anew: means and ends of intervals are those of the summary."""
-    results = simulate("pai-lenet").results
-    rows = results.summary.query(
-        "at == 'sparsity' and method == 'snip' and ablations == '' and score_at == ''"
-    )
+    rows = lenet.summary.query("at == 'sparsity' and method == 'snip' and ablations == '' and score_at == ''")
     drawn = made["accuracy"].rows(methods=["snip"])["accuracy"].set_index("sparsity").loc[rows["sparsity"]]
     for name in ("mean", "low", "high"):
         assert drawn[name].tolist() == rows[name].tolist()
@@ -112,16 +124,15 @@ def test_extremes_and_points_of_pruning_have_their_figures() -> None:
     assert len(sources) > 1
 
 
-def test_a_run_that_diverged_is_marked_and_one_that_is_missing_leaves_a_gap() -> None:
+def test_a_run_that_diverged_is_marked_and_one_that_is_missing_leaves_a_gap(whole: Results) -> None:
     """No line goes over a point without a run; where all diverged the mark is at the accuracy of a guess."""
-    results = simulate("pai-lenet-test", diverging=0, missing=0, failing=0).results
-    cells = results.cells.copy()
+    cells = whole.cells.copy()
     snip = (cells["method"] == "snip") & (cells["ablations"] == "") & (cells["sparsity"] > 0)
     points = sorted(cells.loc[snip, "sparsity"].unique())
     lost, gone = snip & (cells["sparsity"] == points[1]), snip & (cells["sparsity"] == points[0])
     cells.loc[lost, "status"], cells.loc[gone, "status"] = "diverged", "missing"
     cells.loc[lost | gone, "accuracy"] = float("nan")
-    made = {f.id: f for f in figures(Results(results.suite, cells))}
+    made = {f.id: f for f in figures(Results(whole.suite, cells))}
     rows = made["accuracy"].rows(methods=["snip"])["accuracy"].set_index("sparsity")
     assert rows.loc[points[1], ["diverged", "place"]].tolist() == [2, 90.0]
     assert pd.isna(rows.loc[points[1], "mean"])
@@ -132,17 +143,17 @@ def test_a_run_that_diverged_is_marked_and_one_that_is_missing_leaves_a_gap() ->
     assert "Runs are missing at 1 point: snip (1)" in text
 
 
-def test_a_method_of_forty_keeps_its_place_in_the_legend() -> None:
+def test_a_method_of_forty_keeps_its_place_in_the_legend(unmeasured: Results) -> None:
     """Forty methods of somebody's own: each is in the legend once, in no two looks alike."""
-    results = simulate("pai-lenet-test", measured=False).results
-    random = results.cells[(results.cells["method"] == "random")]
+    cells = unmeasured.cells
+    random = cells[(cells["method"] == "random")]
     copies = [
         random.assign(
             method=f"mine-{i}", key=[f"{key}-{i}" for key in random["key"]], loss=random["loss"] + i + 1
         )
         for i in range(40)
     ]
-    made = figures(Results(results.suite, pd.concat([results.cells, *copies], ignore_index=True)))
+    made = figures(Results(unmeasured.suite, pd.concat([cells, *copies], ignore_index=True)))
     chart = next(f for f in made if f.id == "accuracy").chart.to_dict()
     scales = [each for each in scales_of(chart) if "mine-0" in each.get("domain", [])]
     assert scales
@@ -157,9 +168,8 @@ def scales_of(part: object) -> list[dict[str, list[str]]]:
     return [each for value in part for each in scales_of(value)] if isinstance(part, list) else []
 
 
-def test_telling_sparsity_is_the_highest_matching_one(made: dict[str, Figure]) -> None:
-    results = simulate("pai-lenet").results
-    matching = results.settings["matching"].iloc[0]
+def test_telling_sparsity_is_the_highest_matching_one(lenet: Results, made: dict[str, Figure]) -> None:
+    matching = lenet.settings["matching"].iloc[0]
     layers = made["layers"].tables["layers"]
     assert set(layers["sparsity"]) == {matching[-1]}
     random = layers[layers["name"] == "random"]["mean"]
@@ -219,14 +229,13 @@ def test_a_setting_without_data_is_not_offered(made: dict[str, Figure]) -> None:
     assert set(late["layers"].settings) <= set(late["accuracy"].settings)
 
 
-def test_what_was_not_measured_is_told_from_what_is_far_from_full_accuracy() -> None:
+def test_what_was_not_measured_is_told_from_what_is_far_from_full_accuracy(whole: Results) -> None:
     """Of Fig. 1: a method without a course, and one that loses more than a point everywhere."""
-    results = simulate("pai-lenet-test", diverging=0, missing=0, failing=0).results
-    courses = results.courses[results.courses["method"] != "gradual-magnitude"]
-    cells = results.cells.copy()
+    courses = whole.courses[whole.courses["method"] != "gradual-magnitude"]
+    cells = whole.cells.copy()
     cells.loc[cells["method"] == "erk", "accuracy"] = 50.0
     cells.loc[cells["method"] == "erk", "correct"] = cells["examples"] // 2
-    some = Results(results.suite, cells, results.measures, results.costs, results.quantities, courses)
+    some = Results(whole.suite, cells, whole.measures, whole.costs, whole.quantities, courses)
     text = next(figure.caption for figure in figures(some) if figure.id == "weights")
     assert "Never so near: " in text
     assert "gradual-magnitude" in text.split("Not measured: ")[1]
@@ -234,9 +243,9 @@ def test_what_was_not_measured_is_told_from_what_is_far_from_full_accuracy() -> 
     assert "at most 1 point below" in text
 
 
-def test_what_leads_to_the_network_alone_is_dashed_where_it_differs() -> None:
+def test_what_leads_to_the_network_alone_is_dashed_where_it_differs(made: dict[str, Figure]) -> None:
     """Magnitude after training trains twice: the first training led to the mask alone. SNIP trains once."""
-    rows = {f.id: f for f in figures(simulate("pai-lenet").results)}["weights"].tables["weights"]
+    rows = made["weights"].tables["weights"]
     parts = rows.groupby("name")["part"].agg(set)
     assert parts["magnitude-after-training"] == {"all", "retroactive"}
     assert parts["snip"] == {"all"}
@@ -258,10 +267,9 @@ def test_accuracy_axes_have_some_ticks_and_no_label_twice(errors: tuple[float, f
     assert svg.split("role-axis-tick")[1].split("</g>")[0].count("<line") == len(labels)
 
 
-def test_effective_parameters_are_ratios_at_the_same_seed(made: dict[str, Figure]) -> None:
+def test_effective_parameters_are_ratios_at_the_same_seed(lenet: Results, made: dict[str, Figure]) -> None:
     """A plain computation of one of them."""
-    results = simulate("pai-lenet").results
-    frame = results.measures.query(
+    frame = lenet.measures.query(
         "measure == 'effective-density' and field == 'effective' and method == 'snip'"
     )
     frame = frame[(frame["score_at"] == "") & (frame["sparsity"] == frame["sparsity"].max())]
@@ -274,12 +282,11 @@ def test_effective_parameters_are_ratios_at_the_same_seed(made: dict[str, Figure
     assert row["mean"] == pytest.approx(wanted, rel=1e-6)
 
 
-def test_what_a_run_leaves_in_names_stays_text(made: dict[str, Figure]) -> None:
+def test_what_a_run_leaves_in_names_stays_text(unmeasured: Results) -> None:
     """Names of methods may be anybody's: control characters and marks of direction do not reach a figure."""
-    results = simulate("pai-lenet-test", measured=False).results
-    cells = results.cells.copy()
+    cells = unmeasured.cells.copy()
     cells.loc[cells["method"] == "snip", "method"] = "a\x1b[31mb\u202e<script>"
-    for figure in figures(Results(results.suite, cells)):
+    for figure in figures(Results(unmeasured.suite, cells)):
         text = json.dumps([figure.spec(), figure.alts], ensure_ascii=False)
         assert "\\u001b" not in text
         assert "\u202e" not in text

@@ -1,0 +1,62 @@
+"""The text of a little suite on the digits, which plans at once and trains in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["little_suite"]
+
+TEXT = """
+schema = 1
+name = "{name}"
+version = "1"
+
+[[matrix]]
+name = "main"
+architecture = "{architecture}"
+dataset = "digits"
+recipe = {{name = "digits", epochs = {epochs}}}
+methods = {methods}
+sparsities = {sparsities}
+ablations = {ablations}
+seeds = {seeds}
+measures = {measures}
+{more}
+"""
+
+
+def little_suite(
+    methods: Iterable[Any] = ("random", "snip"),
+    *,
+    name: str = "tiny",
+    architecture: str = "digits-mlp",
+    epochs: float = 1,
+    sparsities: Any = (0.5,),
+    ablations: Iterable[Any] = ("none",),
+    seeds: int = 1,
+    measures: Iterable[str] = (),
+    more: str = "",
+) -> str:
+    """Return a suite of one matrix; `more` stands behind its keys."""
+    return TEXT.format(
+        name=name,
+        architecture=architecture,
+        epochs=epochs,
+        methods=_toml(list(methods)),
+        sparsities=_toml(sparsities),
+        ablations=_toml(list(ablations)),
+        seeds=seeds,
+        measures=_toml(list(measures)),
+        more=more,
+    )
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
