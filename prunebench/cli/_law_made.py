@@ -61,7 +61,7 @@ def _form_and_source(
 
     # what any law of pruned networks reads; which one it is the points tell
     first = named[0] if named else forms["rosenfeld-network"]
-    source = source_of(given, first, options)
+    source = source_of(given, first, options, others=named[1:])
     points, left = own_points(first, source.points)
     form, why = (first, "") if named else chosen(points, forms, fixed)
     check_fits(form, points, forms, fixed, _where(given, points))

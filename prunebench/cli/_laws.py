@@ -85,17 +85,22 @@ def fraction(value: float, option: str, what: str, *, one: bool = True) -> float
 
 
 def source_of(
-    given: str, form: Form, options: Mapping[str, Any], needed: Sequence[str] = ("density", "error_unpruned")
+    given: str,
+    form: Form,
+    options: Mapping[str, Any],
+    needed: Sequence[str] = ("density", "error_unpruned"),
+    others: Sequence[Form] = (),
 ) -> Source:
     """Return the points of a CSV file, or of what has been run of a suite.
 
     needed: of the columns of a file those in which all must be known, if the form reads them
+    others: forms that are set beside it, whose columns a suite's points have too
 
     Raises: FitError, UsageError.
     """
     if is_file(given):
         return _of_file(given, form, options, [name for name in form.columns if name in needed])
-    return _of_suite(given, form, options)
+    return _of_suite(given, form, options, {name for one in (form, *others) for name in one.columns})
 
 
 _OF_SUITES = {
@@ -159,7 +164,7 @@ def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | Non
     return Family(component.name, fixed, scales, tuple(described.shape), described.classes), said
 
 
-def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
+def _of_suite(suite: str, form: Form, options: Mapping[str, Any], reads: set[str]) -> Source:
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._suite_plan import suite_plan
     from prunebench.inventory.family import measured_points
@@ -174,7 +179,7 @@ def _of_suite(suite: str, form: Form, options: Mapping[str, Any]) -> Source:
         options["method"],
         _Examples(suite, options),
         needs_unpruned="error_unpruned" in form.columns,
-        averages="average_parameters" in form.columns,
+        averages="average_parameters" in reads,
         unpruned="density" in form.constant and not options["method"],
     )
     say_damaged(shown.store)

@@ -113,7 +113,9 @@ def command(
     else:
         one = _member(law, depth, width, of_data, error_unpruned, options)
         _some_are_left(one, density)
-        _errors(law, law_file, replace(one, extra=_numbers(law, column)), density, as_json)
+        one = replace(one, extra=_numbers(law, column))
+        _knows(law, one, "--column {0}=N gives it")
+        _errors(law, law_file, one, density, as_json)
 
 
 def _numbers(law: Law, given: Sequence[str]) -> dict[str, float]:
@@ -211,6 +213,21 @@ def _member(
     return member(law, values[0], values[1], examples, counter(law, options), error)
 
 
+def _knows(law: Law, one: Member, way: str) -> None:
+    """Raises: FitError for a column that a law reads and nobody knows of a network; `way` says what helps."""
+    import numpy as np
+
+    from prunebench.errors import FitError
+    from prunebench.scaling.form import columns_read
+
+    points = one.points(np.ones(1))
+    for name in columns_read(law.fit.form, law.fit.fixed):
+        known = name in points.names() and not np.isnan(points.column(name)).any()
+        if not known and name not in ("depth", "width", "examples", "error_unpruned"):
+            reads = f"form {law.fit.form.name!r} reads {name}"
+            raise FitError(f"{reads}, which is not known of {one.name}; {way.format(name)}")
+
+
 def _some_are_left(one: Member, density: Sequence[float]) -> None:
     """Raises: UsageError for a density at which no weight of a member is left."""
     from prunebench.errors import UsageError
@@ -275,6 +292,7 @@ def _fewest(law: Law, path: str, most: float, members: tuple[list[Member], list[
     from prunebench.errors import FitError
     from prunebench.scaling.fewest import analytic, fewest, fewest_measured, is_rosenfeld
 
+    _knows(law, members[0][0], "--max-error needs it of every network")
     up = law.fit.parameters.get("error_up")
     if is_rosenfeld(law) and up is not None and most >= up:
         raise FitError(

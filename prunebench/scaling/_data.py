@@ -150,8 +150,13 @@ def _one_or_more(value: int, *_: Any) -> bool:
     return value >= 1
 
 
+_LARGE = 1e100
+"""Numbers below this can be squared and added."""
+
+
 def _rows(rows: Sequence[Sequence[float]], _: Any, free: int) -> bool:
-    return len(rows) == free and len({len(row) for row in rows}) < 2
+    small = all(abs(one) < _LARGE for row in rows for one in row)
+    return small and len(rows) == free and len({len(row) for row in rows}) < 2
 
 
 def _regions(pairs: Sequence[tuple[float, float]], *_: Any) -> bool:
@@ -177,10 +182,13 @@ _RULES: Mapping[str, tuple[str, Callable[[Any, Any, int], bool]]] = {
     "factor": ("a row for each free coefficient, all as long", _rows),
     "undetermined": (
         "rows of a number for each free coefficient",
-        lambda rows, _, free: all(len(row) == free for row in rows),
+        lambda rows, _, free: all(len(row) == free and max(map(abs, row)) < _LARGE for row in rows),
     ),
     "spreads": ("densities, rising, with a spread of 0 and above each", _regions),
-    "clusters": ("0, or 2 and above", lambda value, *_: value != 1),
+    "clusters": (
+        "0, or 2 to the networks",
+        lambda value, table, _: value == 0 or 2 <= value <= table.networks,
+    ),
 }
 """What a field may hold, in words, and whether its value does (with the table, the number of free ones)."""
 
@@ -195,8 +203,14 @@ def check_ranges(made: Fit, known: Sequence[str], above: str) -> None:
             raise FitError(f"field '{above}ranges.{name}' is missing")
 
 
-def check_columns(columns: Mapping[str, Sequence[float | None]], most: float) -> None:
-    """See that columns of points hold what they may. Raises: FitError naming column and row."""
+def check_columns(columns: Mapping[str, Sequence[float | None]], needed: Sequence[str], most: float) -> None:
+    """See that columns of points hold what they may.
+
+    needed: the columns in which all must be known
+    most: the largest error that there can be
+
+    Raises: FitError naming column and row.
+    """
     for name in sorted({"density", "error", "error_unpruned", "network", "seed"} - set(columns)):
         raise FitError(f"column '{name}' is missing")
     length = len(columns["density"])
@@ -204,7 +218,8 @@ def check_columns(columns: Mapping[str, Sequence[float | None]], most: float) ->
         if len(values) != length:
             raise FitError(f"column '{name}' has {len(values)} rows, 'density' has {length}")
         for row, value in enumerate(values):
-            said = "a number" if value is None and name in ("error", "network", "seed", *COUNTS) else ""
+            unknown = value is None and name in ("error", "network", "seed", *COUNTS, *needed)
+            said = "a number" if unknown else ""
             said = said or ("" if value is None else refusal(name, value, most))
             if said:
                 shown = "null" if value is None else f"{value:g}"

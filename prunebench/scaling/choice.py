@@ -77,7 +77,8 @@ def _obstacles(
         values = np.unique(points.column(name)[~np.isnan(points.column(name))])
         if len(values) > 1:
             listed = ", ".join(f"{value:g}" for value in values[:6])
-            yield f"is of one {name}; the points have {len(values)}: {listed}"
+            one_of = "number of examples" if name == "examples" else name
+            yield f"is of one {one_of}; the points have {len(values)}: {listed}"
     for one in form.coefficients:
         if one.varies in there and one.name not in fixed and len(np.unique(points.column(one.varies))) < 2:
             value = points.column(one.varies)[0]

@@ -17,6 +17,10 @@ OWN = ("density", *ERRORS, *SCALES, "seed", *COUNTS)
 """The columns that all points may have; what a form calls otherwise is its own."""
 
 
+_MOST = 1e15
+"""Whole numbers up to here are exact, and no network is larger."""
+
+
 def refusal(name: str, value: float, most: float = 1.0) -> str:
     """Return what a column may hold where a value is not that, else nothing.
 
@@ -33,11 +37,11 @@ def refusal(name: str, value: float, most: float = 1.0) -> str:
         return "the share of weights removed, from 0 to below 1"
     if name in ERRORS and not 0 < value <= most:
         return "a fraction above 0, up to 1" if most == 1 else "a loss above 0"
-    if name in SCALES and value <= 0:
-        return "a number above 0"
-    if name in ("seed", "network") and (value < 0 or value != int(value)):
+    if name in SCALES and not 0 < value <= _MOST:
+        return "a number above 0" if value <= 0 else f"at most {_MOST:g}"
+    if name in ("seed", "network") and not (0 <= value <= _MOST and value == int(value)):
         return "a whole number of at least 0"
-    if name in COUNTS and (value < 1 or value != int(value)):
+    if name in COUNTS and not (1 <= value <= _MOST and value == int(value)):
         return "a whole number of weights, those of the network before pruning"
     return ""
 

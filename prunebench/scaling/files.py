@@ -163,6 +163,8 @@ def _columns(table: Table, source: Mapping[str, _Source], most: float, needed: s
             not text or number(text) is not None for text in table.texts(one.column)
         ):
             columns[name] = _further(table, one)
+    if "seed" in columns and np.isnan(columns["seed"]).all():
+        del columns["seed"]
     if "sparsity" in columns:
         columns["density"] = 1 - columns.pop("sparsity")
     unpruned = columns.get("error_unpruned")
@@ -183,7 +185,8 @@ def _numbers(table: Table, name: str, one: _Source, most: float, *, needed: bool
     """Return a column as numbers; NaN where a field is empty that need not be there. Raises: FitError."""
     read = [number(text) for text in table.texts(one.column)]
     known = [value for value in read if value is not None and value == value]
-    needed = needed or (name in SCALES and bool(known))  # a network without its depth would be another one
+    # a row without its depth would be of another network, one without its seed of another run
+    needed = needed or (name in (*SCALES, "seed") and bool(known))
     given = [1 - value if one.complement and value is not None else value for value in read]
     for row, text in enumerate(table.texts(one.column)):
         value = given[row]

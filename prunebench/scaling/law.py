@@ -15,7 +15,7 @@ from prunebench.scaling import _data
 from prunebench.scaling._data import forms_in
 from prunebench.scaling._schema import KIND, SCHEMA, LawFile
 from prunebench.scaling.fit import Fit, fit
-from prunebench.scaling.form import Form
+from prunebench.scaling.form import Form, columns_read
 from prunebench.scaling.points import Floats, Points, points_of
 from prunebench.scaling.unpruned import unpruned_rows
 
@@ -92,7 +92,7 @@ def law_of(text: str, where: str, forms: Mapping[str, Form]) -> Law:
 
 def _law(table: LawFile, forms: Mapping[str, Form]) -> Law:
     made = _data.made_of(table.fit, forms, "fit.")
-    _data.check_columns(table.columns, made.form.most)
+    _data.check_columns(table.columns, columns_read(made.form, made.fixed), made.form.most)
     columns = {
         name: [np.nan if one is None else one for one in values] for name, values in table.columns.items()
     }

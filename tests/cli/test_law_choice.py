@@ -123,3 +123,35 @@ def test_what_is_odd_about_a_file_is_told(place: Place) -> None:
     told = place.call("fit", "twice.csv", "--starts", "2", "-o", "law.json").stdout
     assert "  32 rows repeat others in all numbers: each counts once\n" in told
     assert json.loads((place.folder / "law.json").read_text())["fit"]["points"] == 32
+
+
+def test_the_law_of_average_parameters_is_fitted_to_a_suite(place: Place) -> None:
+    """Its column comes of the plan: both trainings of a network that is pruned after the first, half and half.
+
+    Also where another form is the one that is told, and it stands beside.
+    """
+    suite = """
+schema = 1
+name = "halves"
+version = "1"
+
+[[matrix]]
+name = "main"
+architecture = [{name = "lenet-300-100", width = 0.02}, {name = "lenet-300-100", width = 0.06}]
+dataset = ["digits", {name = "digits", examples = 500}]
+recipe = {name = "digits", epochs = 1}
+methods = [{scorer = "magnitude", as = "late", score_at = "end", train_from = "end", clock = "init"}]
+densities = [0.5, 0.2]
+seeds = 1
+"""
+    place.call("run", place.write("halves.toml", suite), "--no-plugins")
+    for forms in (("jin",), ("frantar", "jin")):
+        named = [part for form in forms for part in ("--form", form)]
+        columns = place.json("fit", "halves.toml", *named, "--starts", "2", "--no-plugins")["columns"]
+        averages = columns["average_parameters"]
+        for average, kept, prunable in zip(averages, columns["nonzero"], columns["prunable"], strict=True):
+            assert average == pytest.approx((kept + prunable) / 2)
+        assert len(set(averages)) == 6
+    made = place.json("fit", "halves.toml", "--form", "unpruned-size", "-k", "500", "--starts", "2", "--no-plugins",
+                      "--fix", "c=0.01")  # fmt: skip
+    assert (made["fit"]["points"], set(made["columns"]["density"])) == (2, {1})

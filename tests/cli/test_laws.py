@@ -411,6 +411,11 @@ def test_a_law_of_other_columns_is_told_them(place: Place) -> None:
     asked = ("predict", "fit.json", "--density", "0.25", "--examples", "4")
     (row,) = place.json(*asked, "--column", "nonzero=10")["rows"]
     assert row["error"] == pytest.approx((0.5 * 0.25**0.7 + 1.4) * 10**-0.25 + 0.6 * 4**-0.3 + 0.7, rel=1e-5)
-    assert "column 'nonzero' is missing" in refused(place, *asked)
+    assert "reads nonzero, which is not known of examples 4; --column nonzero=N gives it" in refused(
+        place, *asked
+    )
+    assert "which is not known of examples 8; --max-error needs it of every network" in refused(
+        place, "predict", "fit.json", "--max-error", "1.7"
+    )
     assert "does not read 'nonzer'; did you mean 'nonzero'" in refused(place, *asked, "--column", "nonzer=10")
     assert "--column nonzero: found -1; allowed" in refused(place, *asked, "--column", "nonzero=-1")
