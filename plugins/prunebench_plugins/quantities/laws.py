@@ -73,7 +73,8 @@ def fit(
     chosen = reads(curves, alone=alone, within=within, judged=judged)
     members = [one for one, mine in zip(curves.relatives, chosen, strict=True) if mine]
     if alone or _is_read(curves.scales, within, judged):
-        members.insert(0, curves)
+        members.append(curves)
+    members.sort(key=_order)  # whichever of a family's settings asks: its points are the same, fitted once
     asked = _Asked(of, _ranges(within), _ranges(judged), tuple(errors), networks, points)
     wanted = np.unique(curves.sparsities)
     rows = [_rows(members, seed, wanted) for seed in curves.seeds]
@@ -91,6 +92,15 @@ def reads(
 ) -> list[bool]:
     """Return which of the relatives of a setting's network the fit reads."""
     return [not alone and _is_read(one.scales, within, judged) for one in curves.relatives]
+
+
+_SCALES = ("depth", "width", "examples", "prunable")
+
+
+def _order(member: Curves) -> list[float]:
+    """Return what tells a member of a family from the others, and sorts them; -1 for what is not known."""
+    known = [member.scales.get(name, -1.0) for name in _SCALES]
+    return [-1.0 if one != one else float(one) for one in known]
 
 
 _Ranges = tuple[tuple[str, float, float], ...]
@@ -183,7 +193,7 @@ def _rows(members: Sequence[Curves], seed: int, wanted: Any) -> _Rows:
         unpruned = 1 - one.dense[column] / 100
         if np.isnan(errors).any() or np.isnan(unpruned):
             return ()
-        scales = [one.scales.get(name, np.nan) for name in ("depth", "width", "examples", "prunable")]
+        scales = [one.scales.get(name, np.nan) for name in _SCALES]
         densities = np.round(1 - one.sparsities[places], 12)
         finished = one.diverged[places, column] != 1
         pairs = [(d, e) for d, e, ok in zip(densities, errors, finished, strict=True) if d < 1 and ok]
@@ -194,21 +204,14 @@ def _rows(members: Sequence[Curves], seed: int, wanted: Any) -> _Rows:
 @lru_cache(maxsize=256)
 def _said(rows: _Rows, law: Any, asked: _Asked) -> float:
     """Return a number of the fit to rows; a family is asked for in each of its settings."""
-    import numpy as np
+    from prunebench.scaling.families import within
 
-    from prunebench.scaling.families import law_of_scales, within
-    from prunebench.scaling.fit import fit as fitted
-    from prunebench.scaling.points import points_of
-
-    names = ("density", "error", "error_unpruned", "depth", "width", "examples", "prunable", "network")
-    every = points_of(dict(zip(names, np.array(rows).T, strict=True)))
-    every = every.changed(parameters=every.extra["prunable"], nonzero=every.density * every.extra["prunable"])
+    every = _points(rows)
     small = within(every, _by_name(asked.within))
     points = every.rows(small)
-    form = law if hasattr(law, "coefficients") else law(law_of_scales(points))
-    if len(points) < len(form.coefficients):
+    made = _fitted(rows, law, asked.within)
+    if made is None:
         return float("nan")  # a single place says nothing of a law
-    made = fitted(form, points, starts=_STARTS)
     if asked.judged:
         others = every.rows(within(every, _by_name(asked.judged)) & ~small)
         if not len(others):
@@ -216,6 +219,29 @@ def _said(rows: _Rows, law: Any, asked: _Asked) -> float:
         off = made.predict(others)[0] / others.error - 1
         return float(off.mean() if asked.of == "mu" else off.std())
     return _number(made, points, asked)
+
+
+def _points(rows: _Rows) -> Points:
+    import numpy as np
+
+    from prunebench.scaling.points import points_of
+
+    every = points_of(
+        dict(zip(("density", "error", "error_unpruned", *_SCALES, "network"), np.array(rows).T, strict=True))
+    )
+    return every.changed(parameters=every.extra["prunable"], nonzero=every.density * every.extra["prunable"])
+
+
+@lru_cache(maxsize=256)
+def _fitted(rows: _Rows, law: Any, ranges: _Ranges) -> Fit | None:
+    """Return the law fitted to the networks in some ranges, which several checks ask of; None of too few."""
+    from prunebench.scaling.families import law_of_scales, within
+    from prunebench.scaling.fit import fit as fitted
+
+    every = _points(rows)
+    points = every.rows(within(every, _by_name(ranges)))
+    form = law if hasattr(law, "coefficients") else law(law_of_scales(points))
+    return fitted(form, points, starts=_STARTS) if len(points) >= len(form.coefficients) else None
 
 
 def _number(made: Fit, points: Points, asked: _Asked) -> float:
