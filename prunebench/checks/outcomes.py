@@ -108,6 +108,21 @@ class Outcome(_Plain):
         """True if it is a check of numbers, and not of other checks."""
         return self.expect not in ("all", "any")
 
+    def plain(self, *, keys: bool = True) -> dict[str, Any]:
+        """Return the outcome as JSON has it.
+
+        A part that needs all cells of the whole does not name them again: each network of a family may rest
+        on every other. keys: False leaves the cells unnamed.
+        """
+        plain = super().plain()
+        for name in ("beside", "parts"):
+            plain[name] = [one.plain(keys=keys) for one in getattr(self, name)]
+        unnamed = [part for part in plain["parts"] if part["cells"] == self.cells] if keys else [plain]
+        for one in unnamed:
+            for name in ("keys", "absent"):
+                one.pop(name, None)
+        return plain
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimVerdict(_Plain):
@@ -188,9 +203,11 @@ class Verdicts(_Plain):
         share = self.chance / self.judged if self.judged else 0.0
         return replace(few, chance=round(share * few.judged, 10))
 
-    def plain(self) -> dict[str, Any]:
-        """Return everything as JSON has it, with the number of its schema."""
-        return {"schema": SCHEMA, **super().plain(), "failures": self.failures, "judged": self.judged}
+    def plain(self, *, keys: bool = True) -> dict[str, Any]:
+        """Return everything as JSON has it, with the number of its schema; keys: False names no cells."""
+        outcomes = [one.plain(keys=keys) for one in self.outcomes]
+        counted = {"failures": self.failures, "judged": self.judged}
+        return {"schema": SCHEMA, **super().plain(), "outcomes": outcomes, **counted}
 
 
 def _plain(value: Any) -> Any:

@@ -116,7 +116,8 @@ def _say_json(plan: Plan, verdicts: Verdicts, cells: Mapping[str, str]) -> None:
 
 def _name_missing(outcome: dict[str, Any], cells: Mapping[str, str]) -> None:
     """Add the names of the first cells that an outcome lacks, and those within it."""
-    outcome["missing_cells"] = [cells[key] for key in outcome["absent"] if key in cells][:_NAMED]
+    if "absent" in outcome:
+        outcome["missing_cells"] = [cells[key] for key in outcome["absent"] if key in cells][:_NAMED]
     for one in (*outcome["beside"], *outcome["parts"]):
         _name_missing(one, cells)
 

@@ -11,9 +11,9 @@ import numpy as np
 from prunebench.errors import FitError
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
-from prunebench.scaling.points import Points
+from prunebench.scaling.points import Bools, Points
 
-__all__ = ["Against", "LowerFits", "lower_fits", "pruning_against_unpruned"]
+__all__ = ["Against", "LowerFits", "above_plateau", "lower_fits", "pruning_against_unpruned"]
 
 WHOLE, LOWER, PINNED = "rosenfeld-network", "rosenfeld-lower", "unpruned-pinned"
 _FAR = 3.0
@@ -48,21 +48,38 @@ class LowerFits:
     """Eq. 6."""
 
 
+def above_plateau(points: Points, whole: Form, *, starts: int = 10) -> Bools:
+    """Return which points lie above the plateau of their network, at more than three times the p of Eq. 1.
+
+    Forms of the lower transition have no plateau at low densities, and are fitted to these points.
+
+    whole: Eq. 1 of Rosenfeld et al. 2021, `rosenfeld-network`, which is fitted to each whole curve
+
+    None is of a network with fewer than four such points, or to which Eq. 1 cannot be fitted.
+    """
+    chosen = np.zeros(len(points), dtype=np.bool_)
+    for network in np.unique(points.network):
+        own = points.network == network
+        with suppress(FitError):
+            p = fit(whole, points.rows(own), starts=starts).parameters["p"]
+            above = own & (points.density > _FAR * p)
+            if above.sum() >= _FEW:
+                chosen |= above
+    return chosen
+
+
 def lower_fits(points: Points, forms: Mapping[str, Form], *, starts: int = 10) -> Iterator[LowerFits]:
     """Yield of each network Eqs. 8 and 6 fitted to its densities above the plateau.
 
-    Both have two coefficients and no plateau. So they are fitted to the densities that lie three times above
-    the p of Eq. 1, which is fitted to the whole curve first. Networks with fewer than four such points, or to
-    which Eq. 1 cannot be fitted, are left out.
+    Both have two coefficients and no plateau: they are fitted to what `above_plateau` leaves. Networks of
+    which it leaves nothing, or to which one of them cannot be fitted, are left out.
     """
-    for network in np.unique(points.network):
-        own = points.rows(points.network == network)
+    lower = points.rows(above_plateau(points, forms[WHOLE], starts=starts))
+    for network in np.unique(lower.network):
+        above = lower.rows(lower.network == network)
         with suppress(FitError):
-            p = fit(forms[WHOLE], own, starts=starts).parameters["p"]
-            above = own.rows(own.density > _FAR * p)
-            if len(above) >= _FEW:
-                pruning, unpruned = (fit(forms[name], above, starts=starts) for name in (LOWER, PINNED))
-                yield LowerFits(int(network), above, pruning, unpruned)
+            pruning, unpruned = (fit(forms[name], above, starts=starts) for name in (LOWER, PINNED))
+            yield LowerFits(int(network), above, pruning, unpruned)
 
 
 def pruning_against_unpruned(points: Points, forms: Mapping[str, Form], *, starts: int = 10) -> list[Against]:

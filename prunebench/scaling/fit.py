@@ -102,15 +102,9 @@ class Fit:
         return np.asarray(factor @ factor.T)
 
     def is_open(self, name: str) -> bool:
-        """True if a coefficient is no estimate: the points do not determine it, or it ended at a bound."""
-        if name in self.fixed:
-            return False
-        one = next(one for one in self.form.coefficients if one.name == name)
-        value = self.parameters[name]
-        at = [
-            bound for bound in (one.low, one.high) if math.isclose(value, bound, rel_tol=1e-5, abs_tol=1e-9)
-        ]
-        return bool(at) or math.isinf(self.standard_errors[name])
+        """True if a coefficient is no estimate, as a note says: open in the points, or at a bound."""
+        told = (note.parameters for note in self.notes if note.no_estimate)
+        return name not in self.fixed and any(name in names for names in told)
 
     def predict(self, points: Points) -> tuple[Floats, Floats, Floats]:
         """Return the errors of networks, and between which bounds a measurement of each is expected.

@@ -44,6 +44,8 @@ class Note:
     """It is said unless the standard error of each of these is at most that share of the coefficient."""
     otherwise: str = ""
     """What is said then, and of none of these; "" for nothing."""
+    no_estimate: bool = False
+    """True if what it says of these is that their values are none that the points give."""
 
 
 class Form(Protocol):

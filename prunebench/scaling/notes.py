@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,9 +39,8 @@ def notes(problem: Problem, vector: Floats, known: Known, *, reached: int) -> It
     for one, at_bound in zip(problem.free, known.bound, strict=True):
         if at_bound:
             end = "lower" if values[one.name] - one.low < one.high - values[one.name] else "upper"
-            yield Note(
-                f"{one.name} ended at its {end} bound, {values[one.name]:g}: it is no estimate", (one.name,)
-            )
+            text = f"{one.name} ended at its {end} bound, {values[one.name]:g}: it is no estimate"
+            yield Note(text, (one.name,), no_estimate=True)
     for direction in known.undetermined:
         yield _undetermined(problem, direction)
     told = {name for direction in known.undetermined for name in _touched(problem, direction)}
@@ -51,7 +51,8 @@ def notes(problem: Problem, vector: Floats, known: Known, *, reached: int) -> It
             yield Note(text, (name,))
     yield from _together(problem, known)
     if len(problem.points) == len(problem.free) > 0:
-        yield Note("as many coefficients as points: nothing shows how far these scatter around the law")
+        text = "as many coefficients as points: nothing shows how far these scatter around the law"
+        yield Note(text, problem.names, no_estimate=True)
     if not reached and problem.free:
         yield Note(
             "no start reached the end that is told in the steps that it has: the best of them was let go on, "
@@ -61,7 +62,7 @@ def notes(problem: Problem, vector: Floats, known: Known, *, reached: int) -> It
     for note in _of_form(problem, values):
         shares = [known.errors.get(name, 0.0) / abs(values[name]) for name in note.parameters]
         if not note.unless or max(shares, default=np.inf) > note.unless or at_bound & set(note.parameters):
-            yield Note(note.text, note.parameters)
+            yield replace(note, unless=0.0, otherwise="")
         elif note.otherwise:
             yield Note(note.otherwise)
 
@@ -105,5 +106,6 @@ def _touched(problem: Problem, direction: Floats) -> tuple[str, ...]:
 def _undetermined(problem: Problem, direction: Floats) -> Note:
     names = _touched(problem, direction)
     if len(names) == 1:
-        return Note(f"the points do not determine {names[0]} at all", names)
-    return Note(f"the points determine {', '.join(names)} only together, none of them alone", names)
+        return Note(f"the points do not determine {names[0]} at all", names, no_estimate=True)
+    text = f"the points determine {', '.join(names)} only together, none of them alone"
+    return Note(text, names, no_estimate=True)

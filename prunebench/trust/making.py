@@ -52,7 +52,7 @@ def made(published: Published, *, page: bool = True) -> dict[str, bytes]:
     verified = published.verified()
     data = {"leaderboard.json": leaderboard(results, "json")}
     if results.suite.get("checks"):
-        data["checks.json"] = json_text({"schema": 1, **results.verdicts.plain()}) + "\n"
+        data["checks.json"] = json_text(results.verdicts.plain(keys=False)) + "\n"
     files = {
         "README.md": markdown.write(_document(published, results, verified)).encode(),
         "leaderboard.csv": leaderboard(results, "csv").encode(),

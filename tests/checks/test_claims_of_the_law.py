@@ -42,7 +42,7 @@ def weights(depth: float, width: float) -> int:
     return round(1000 * depth * width**2 + 500 * width)
 
 
-def outcome(change: Change, **check: Any) -> Outcome:
+def outcome(change: Change, *, noise: float = 0.005, **check: Any) -> Outcome:
     """Return the verdict on a check of a family whose errors are so far off the law."""
     rng = np.random.default_rng(7)
     rows = []
@@ -50,7 +50,7 @@ def outcome(change: Change, **check: Any) -> Outcome:
         method = "none" if density == "1" else "imp"
         error = unpruned(depth, width) if density == "1" else law(float(density), depth, width)
         error = min(error * change(depth, width, float(density), seed), 0.95)
-        error *= 1 + 0.005 * rng.standard_normal()
+        error *= 1 + noise * rng.standard_normal()
         rows.append(cell(method, density, seed, 100 * (1 - error), architecture=f"net-{depth}-{width}"))
     labels = [rows[0].get(field, "") for field in ("dataset", "recipe", "split")]
     scales = [
@@ -179,3 +179,69 @@ def test_few_points_suffice_where_fits_to_them_agree(
     asked = {"name": "fit:spread", "points": points}
     said = outcome(scattered(*shares), quantity=asked, against=0.02, margin=0.005)
     assert said.verdict == verdict, said.differences
+
+
+def of_unpruned(*shares: float) -> Change:
+    """Errors go from the law of pruning to Eq. 6, of unpruned networks made to meet the unpruned error.
+
+    It is unpruned + (knee / density)^gamma, less that at density 1. The share, of the logarithm, is a seed's.
+    """
+
+    def change(depth: int, width: float, density: float, seed: int) -> float:
+        m = depth ** TRUTH["phi"] * width ** TRUTH["psi"]
+        rise = (0.3 * TRUTH["p"] / m) ** TRUTH["gamma"] * (density ** -TRUTH["gamma"] - 1)
+        return float(((unpruned(depth, width) + rise) / law(density, depth, width)) ** shares[seed])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "noise", "verdict"),
+    [
+        (exact, 0.03, "holds"),
+        (of_unpruned(1, 1, 1), 0.005, "fails"),
+        (of_unpruned(0, 0.5, 1), 0.005, "undecided"),
+    ],
+)
+def test_the_form_of_pruning_is_compared_above_the_plateau(
+    change: Change, noise: float, verdict: str
+) -> None:
+    """Neither form has a plateau: over all densities both are off by a tenth and more."""
+    asked = {"name": "fit:sigma", "region": "above-plateau", "alone": True}
+    of, against = (
+        {"method": "imp", "quantity": {**asked, "form": form}}
+        for form in ("unpruned-pinned", "rosenfeld-lower")
+    )
+    said = outcome(
+        change, noise=noise, quantity="fit:sigma", of=of, against=against, expect="above", margin=0.005
+    )
+    assert said.verdict == verdict, said.differences
+
+
+def dipped(*depths: float) -> Change:
+    """In the middle of their low-error plateaus networks are better than the unpruned ones."""
+
+    def change(depth: int, width: float, density: float, seed: int) -> float:
+        return 1 - depths[seed] * (0.05 < density < 0.9)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (exact, "holds"),
+        (dipped(0.02, 0.03, 0.04), "holds"),
+        (dipped(0.2, 0.2, 0.21), "fails"),
+        (dipped(0.0, 0.05, 0.3), "undecided"),
+    ],
+)
+def test_dips_below_the_unpruned_error_add_a_point_at_most_two(change: Change, verdict: str) -> None:
+    said = outcome(change, quantity="fit:dips", against=0.01, expect="same", margin=0.01)
+    assert said.verdict == verdict, said.differences
+
+
+def test_dips_add_to_predicted_less_measured() -> None:
+    """mu is the mean of predicted / measured − 1: where measured errors dip the law predicts too much."""
+    said = outcome(dipped(0.1, 0.1, 0.1), noise=0.0, quantity="fit:dips", against=0.0, margin=0.01)
+    assert 0.005 < (said.effect or 0) < (1 / 0.9 - 1) * 4 / 14  # four of fourteen densities dip by a tenth

@@ -14,6 +14,8 @@ from reference.cells import cell, frame, suite_of
 from prunebench import Coefficient, FunctionalForm
 from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Outcome
+from prunebench.scaling.against import pruning_against_unpruned
+from prunebench.scaling.points import points_of
 from prunebench.tables import quantities_of
 
 FORMS = {form.name: form for form in prunebench_forms()}
@@ -86,6 +88,31 @@ def test_a_law_that_is_followed_has_no_error() -> None:
     assert outcome(rows(), quantity="fit:sigma", against=0.0).effect == pytest.approx(0, abs=1e-3)
     other = {"name": "fit:sigma", "form": "rosenfeld-lower", "alone": True}
     assert (outcome(rows(), quantity=other, against=0.0).effect or 0) > 0.02
+
+
+@pytest.mark.parametrize("name", ["rosenfeld-lower", "unpruned-pinned"])
+def test_forms_without_a_plateau_are_fitted_above_it(name: str) -> None:
+    """Eq. 8 is the law there, but for what is left of the plateau; σ is that of `pruning_against_unpruned`."""
+    asked = {"name": "fit:sigma", "form": name, "region": "above-plateau", "alone": True}
+    said = outcome(rows(1), quantity=asked, against=0.0)
+    whole = 0.06 + 0.02 / 14
+    kept = [float(one) for one in DENSITIES]
+    errors = [whole, *(law(density, whole, 14, 1.0) for density in kept[1:])]
+    points = points_of({"density": kept, "error": errors, "error_unpruned": [whole] * len(kept)})
+    told = pruning_against_unpruned(points, FORMS)[0]
+    wanted = told.pruning_sigma if name == "rosenfeld-lower" else told.unpruned_sigma
+    assert said.effect == pytest.approx(wanted, rel=1e-3)
+    assert told.pruning_sigma < 0.01 < told.unpruned_sigma
+
+
+def test_a_seed_of_which_no_density_lies_in_the_region_has_no_number() -> None:
+    """Two densities show no plateau, and no form is fitted to them."""
+    few = [row for row in rows() if float(row["density"]) > 0.3]
+    asked = {"name": "fit:sigma", "form": "rosenfeld-lower", "region": "above-plateau", "alone": True}
+    said = outcome(few, quantity=asked, against=0.0)
+    assert said.verdict != "holds"
+    assert said.effect is None
+    assert "have no number" in said.notes[-1]
 
 
 def test_one_network_alone_has_the_family_s_gamma() -> None:

@@ -45,6 +45,10 @@ def said(**asked: Any) -> str:
             {"name": "fit:phi", "form": "rosenfeld-lower"},
             "found 'phi', which the form 'rosenfeld-lower' does not",
         ),
+        (
+            {"name": "fit:mu", "region": "above-plato"},
+            "region: found 'above-plato', which is no part of a curve; did you mean 'above-plateau'",
+        ),
         ({"name": "fit:mu", "within": {"with": 2}}, "within: found 'with', in which networks do not differ"),
         (
             {"name": "fit:mu", "within": {"width": [2, 1]}},
@@ -73,6 +77,7 @@ def test_what_is_wrong_is_said(asked: dict[str, Any], told: str) -> None:
         {"name": "fit:slope", "form": "mine"},
         {"name": "fit:knee", "form": "rosenfeld-lower", "alone": True},
         {"name": "fit:fewest", "errors": [0.08, 0.1]},
+        {"name": "fit:sigma", "region": "above-plateau", "within": {"width": 1}},
         {"name": "fit:spread", "networks": 15},
         {"name": "fit:sigma", "within": {"width": [0.1, 1], "depth": 20}, "judged": {"width": 2}},
     ],

@@ -129,6 +129,22 @@ def test_a_plateau_below_unpruned_errors_is_called_unknown() -> None:
     low = points.changed(error=np.minimum(1.01 * points.error_unpruned, 0.07))
     made = fit(FORMS["rosenfeld"], low, starts=4, fixed={"error_up": 0.07})
     assert "is below the unpruned error of some network" in said(made)
+    assert made.is_open("p")
+    assert not made.is_open("error_up")  # it is given
+
+
+def test_coefficients_that_a_note_calls_unknown_are_no_estimates() -> None:
+    """A network that was not trained is above the plateau of the others: errors are finite, away from bounds."""
+    points = family([8, 14], [1 / 8, 1 / 4, 1], [1])
+    untrained = points.network == points.network[0]
+    worse = points.changed(
+        error=np.where(untrained, 0.9, points.error),
+        error_unpruned=np.where(untrained, 0.9, points.error_unpruned),
+    )
+    made = fit(FORMS["rosenfeld"], noisy(worse, 0.01, 0), starts=4)
+    assert "error_up and p are not known" in said(made)
+    assert all(np.isfinite(error) for error in made.standard_errors.values())
+    assert [name for name in LAW if made.is_open(name)] == ["error_up", "p"]
 
 
 def test_an_end_that_no_start_reached_is_told_as_such() -> None:

@@ -112,7 +112,7 @@ def _regions(points: Any, terms: _Terms, coefficients: Mapping[str, float]) -> I
             f"error_up, {up:.3g}, is below the unpruned error of some network, up to {unpruned:.3g}: no "
             "plateau lies there, and error_up and p are not known"
         )
-        yield Note(text, ("error_up", "p"))
+        yield Note(text, ("error_up", "p"), no_estimate=True)
     elif not (error > _ON_PLATEAU * up).any():
         height = up * coefficients["p"] ** coefficients["gamma"]
         share = (
@@ -128,7 +128,7 @@ def _regions(points: Any, terms: _Terms, coefficients: Mapping[str, float]) -> I
         text = (
             "no point is in the power-law region, between the unpruned error and the plateau: gamma is open"
         )
-        yield Note(text, ("gamma",), unless=_KNOWN)
+        yield Note(text, ("gamma",), unless=_KNOWN, no_estimate=True)
 
 
 def _alone(points: Any, coefficients: Mapping[str, float]) -> Iterator[Note]:

@@ -57,7 +57,7 @@ def prunebench_quantities() -> Sequence[Quantity]:
             reads=reads,
             form="form",
             faults=faults,
-            version="2",
+            version="3",
         ),
         Quantity("drop", drop, "seeds", selections=("to",), points=True, version="1"),
     ]

@@ -26,6 +26,10 @@ _STARTS = 12
 _REPEATS = 20
 """Random parts of the points to which fits are compared."""
 
+_ABOVE_PLATEAU = "above-plateau"
+_REGIONS = (_ABOVE_PLATEAU,)
+"""Parts of each network's curve to which a law can be fitted."""
+
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -35,6 +39,7 @@ def fit(
     *,
     of: str,
     form: str = "",
+    region: str = "",
     alone: bool = False,
     within: Mapping[str, Any] = _NONE,
     judged: Mapping[str, Any] = _NONE,
@@ -57,6 +62,8 @@ def fit(
       random parts of them.
 
     form: a functional form; "": Rosenfeld et al.'s law, joint or as a partial fit, as depth and width vary
+    region: "above-plateau": only densities more than three times above the p of Rosenfeld et al.'s Eq. 1,
+      which is fitted to each network first; "": all
     alone: fit the setting's own network, not its family
     within: fit only networks of these scales, {depth = 20, width = [0.125, 0.25]}: a value, or the least and
       the greatest
@@ -65,8 +72,8 @@ def fit(
     networks, points: of spread: how many whole networks, or single points, a random part has
 
     There is no number at a seed of which a result is missing, or the unpruned network's, nor of fewer points
-    than the law has coefficients, nor a coefficient that the points leave open or that ended at its bound.
-    Diverged runs are left out.
+    than the law has coefficients, nor where no network has four densities in the region, nor a coefficient
+    that the points leave open, by a note of the fit, or that ended at its bound. Diverged runs are left out.
     """
     import numpy as np
 
@@ -75,11 +82,10 @@ def fit(
     if alone or _is_read(curves.scales, within, judged):
         members.append(curves)
     members.sort(key=_order)  # whichever of a family's settings asks: its points are the same, fitted once
-    asked = _Asked(of, _ranges(within), _ranges(judged), tuple(errors), networks, points)
+    asked = _Asked(of, form, region, _ranges(within), _ranges(judged), tuple(errors), networks, points)
     wanted = np.unique(curves.sparsities)
     rows = [_rows(members, seed, wanted) for seed in curves.seeds]
-    law = forms(form) if form else forms
-    return np.array([_said(each, law, asked) if each else np.nan for each in rows], dtype=np.float64)
+    return np.array([_said(each, forms, asked) if each else np.nan for each in rows], dtype=np.float64)
 
 
 def reads(
@@ -138,6 +144,8 @@ def faults(
         said = (*_OF_ANY, *(one.name for one in forms(form).coefficients))
         if of not in said:
             yield "of", f"found '{of}', which the form '{form}' does not say{nearest(of, said)}"
+    if (region := parameters["region"]) and region not in _REGIONS:
+        yield "region", f"found '{region}', which is no part of a curve{nearest(region, _REGIONS)}"
     for key in ("within", "judged"):
         for name, value in dict(parameters[key]).items():
             if name not in SCALES:
@@ -169,6 +177,8 @@ class _Asked:
     """What is asked of a fit."""
 
     of: str
+    form: str
+    region: str
     within: _Ranges
     judged: _Ranges
     errors: tuple[float, ...]
@@ -202,16 +212,48 @@ def _rows(members: Sequence[Curves], seed: int, wanted: Any) -> _Rows:
 
 
 @lru_cache(maxsize=256)
-def _said(rows: _Rows, law: Any, asked: _Asked) -> float:
+def _points(rows: _Rows, forms: Callable[[str], FunctionalForm], region: str) -> Points:
+    """Return rows as points, those in a region; forms that are compared are fitted to the same."""
+    import numpy as np
+
+    from prunebench.scaling.against import WHOLE, above_plateau
+    from prunebench.scaling.points import points_of
+
+    names = ("density", "error", "error_unpruned", *_SCALES, "network")
+    every = points_of(dict(zip(names, np.array(rows).T, strict=True)))
+    every = every.changed(parameters=every.extra["prunable"], nonzero=every.density * every.extra["prunable"])
+    if region != _ABOVE_PLATEAU:
+        return every
+    return every.rows(above_plateau(every, forms(WHOLE), starts=_STARTS))
+
+
+@lru_cache(maxsize=256)
+def _fitted(
+    rows: _Rows, forms: Callable[[str], FunctionalForm], name: str, region: str, ranges: _Ranges
+) -> Fit | None:
+    """Return the law of the networks in some ranges, of which several checks ask; None of too few points."""
+    from prunebench.scaling.families import law_of_scales, within
+    from prunebench.scaling.fit import fit as fitted
+
+    every = _points(rows, forms, region)
+    if not len(every):
+        return None
+    points = every.rows(within(every, _by_name(ranges)))
+    form = forms(name or law_of_scales(points))
+    return fitted(form, points, starts=_STARTS) if len(points) >= len(form.coefficients) else None
+
+
+@lru_cache(maxsize=256)
+def _said(rows: _Rows, forms: Callable[[str], FunctionalForm], asked: _Asked) -> float:
     """Return a number of the fit to rows; a family is asked for in each of its settings."""
     from prunebench.scaling.families import within
 
-    every = _points(rows)
-    small = within(every, _by_name(asked.within))
-    points = every.rows(small)
-    made = _fitted(rows, law, asked.within)
+    made = _fitted(rows, forms, asked.form, asked.region, asked.within)
     if made is None:
         return float("nan")  # a single place says nothing of a law
+    every = _points(rows, forms, asked.region)
+    small = within(every, _by_name(asked.within))
+    points = every.rows(small)
     if asked.judged:
         others = every.rows(within(every, _by_name(asked.judged)) & ~small)
         if not len(others):
@@ -219,29 +261,6 @@ def _said(rows: _Rows, law: Any, asked: _Asked) -> float:
         off = made.predict(others)[0] / others.error - 1
         return float(off.mean() if asked.of == "mu" else off.std())
     return _number(made, points, asked)
-
-
-def _points(rows: _Rows) -> Points:
-    import numpy as np
-
-    from prunebench.scaling.points import points_of
-
-    every = points_of(
-        dict(zip(("density", "error", "error_unpruned", *_SCALES, "network"), np.array(rows).T, strict=True))
-    )
-    return every.changed(parameters=every.extra["prunable"], nonzero=every.density * every.extra["prunable"])
-
-
-@lru_cache(maxsize=256)
-def _fitted(rows: _Rows, law: Any, ranges: _Ranges) -> Fit | None:
-    """Return the law fitted to the networks in some ranges, which several checks ask of; None of too few."""
-    from prunebench.scaling.families import law_of_scales, within
-    from prunebench.scaling.fit import fit as fitted
-
-    every = _points(rows)
-    points = every.rows(within(every, _by_name(ranges)))
-    form = law if hasattr(law, "coefficients") else law(law_of_scales(points))
-    return fitted(form, points, starts=_STARTS) if len(points) >= len(form.coefficients) else None
 
 
 def _number(made: Fit, points: Points, asked: _Asked) -> float:
