@@ -180,4 +180,19 @@ def errors_text(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> s
     }
     if one.prunable is None:
         del columns["weights"]
-    return f"{one.name}{unpruned}{counts}\n\n{table(told, columns)}\n\nby {law.fit.form.name} ({law.about})\n"
+    parts = [f"{one.name}{unpruned}{counts}", table(told, columns), *_whole(law, one, rows)]
+    return "\n\n".join([*parts, f"by {law.fit.form.name} ({law.about})\n"])
+
+
+def _whole(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> list[str]:
+    """Return what an answer at density 1 is beside the unpruned error, where it is another number."""
+    shown = shown_as(law)
+    known = not math.isnan(one.error_unpruned)
+    curve = [shown(row["error"]) for row in rows if row["density"] == 1]
+    if not known or not curve or curve[0] == shown(one.error_unpruned):
+        return []
+    return [
+        f"at density 1 the network is not pruned, and its error is {shown(one.error_unpruned)} "
+        f"({one.source}); {curve[0]} is where\nthe law's curve, fitted to all densities, ends: it nears the "
+        "unpruned error only above that"
+    ]

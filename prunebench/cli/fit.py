@@ -175,6 +175,8 @@ def _asked(options: Mapping[str, Any]) -> Asked:
             low, high = (float(end) for end in (text if ":" in text else f"{text}:{text}").split(":"))
         except ValueError:
             low, high = 0.0, 0.0
+        if 0 < high < low < float("inf"):
+            raise UsageError(f"{option}: {name} is '{text}'; the lower end goes first: {high:g}:{low:g}")
         if not 0 < low <= high < float("inf"):
             raise UsageError(f"{option}: {name} is '{text}'; allowed: a number above 0, or LOW:HIGH")
         small[name] = (low, high)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prunebench.cli._options import as_json, data_option, plugin_options
+from prunebench.cli._shares import SHARE
 
 if TYPE_CHECKING:
     from prunebench.scaling.fewest import Choice
     from prunebench.scaling.law import Law
     from prunebench.scaling.members import Member
+    from prunebench.scaling.points import Floats
 
 __all__ = ["command"]
 
@@ -44,10 +46,10 @@ Examples:
     help="How many training examples.  [default: the most that the points have]",
 )
 @click.option(
-    "--density", metavar="D", type=float, multiple=True, help="The share of weights left; repeatable."
+    "--density", metavar="D", type=SHARE, multiple=True, help="The share of weights left; repeatable."
 )
 @click.option(
-    "--error-unpruned", metavar="E", type=float, help="The error of that network unpruned, a fraction."
+    "--error-unpruned", metavar="E", type=SHARE, help="The error of that network unpruned, a fraction."
 )
 @click.option(
     "--column",
@@ -56,7 +58,7 @@ Examples:
     help="What else the law reads of the network, such as nonzero=600; repeatable.",
 )
 @click.option(
-    "--max-error", metavar="E", type=float, help="Find the fewest weights with an error of at most E."
+    "--max-error", metavar="E", type=SHARE, help="Find the fewest weights with an error of at most E."
 )
 @data_option
 @plugin_options
@@ -108,7 +110,10 @@ def command(
     if max_error is not None:
         if error_unpruned is not None or column:
             option = "--column" if column else "--error-unpruned"
-            raise UsageError(f"{option} is of one network; --max-error looks at many")
+            raise UsageError(
+                f"{option} is of one network; --max-error looks at many, each with its own: leave it out, or "
+                "ask for the error of that network with --density D"
+            )
         _fewest(law, law_file, max_error, _members(law, depth, width, of_data, options), as_json)
     else:
         one = _member(law, depth, width, of_data, error_unpruned, options)
@@ -118,6 +123,13 @@ def command(
         _errors(law, law_file, one, density, as_json)
 
 
+_OPTIONS = {
+    name: f"--{name.replace('_', '-')}"
+    for name in ("density", "depth", "width", "examples", "error_unpruned")
+}
+"""What is said of a network by an option of its own, and so not by --column."""
+
+
 def _numbers(law: Law, given: Sequence[str]) -> dict[str, float]:
     """Return the columns that --column gives. Raises: UsageError for one that the law does not read."""
     from prunebench.cli._laws import assigned
@@ -125,6 +137,8 @@ def _numbers(law: Law, given: Sequence[str]) -> dict[str, float]:
 
     values = {}
     for name, text in assigned(given, "--column").items():
+        if name in _OPTIONS:
+            raise UsageError(f"--column: {name} has an option of its own: {_OPTIONS[name]} {text}")
         if name not in law.fit.form.columns:
             raise UsageError(f"--column: the law does not read '{name}'{nearest(name, law.fit.form.columns)}")
         try:
@@ -269,6 +283,7 @@ def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json:
 
     at = np.array(density)
     answer = predicted(law, one, at)
+    _check_possible(law, one, at, answer.error)
     outside = law.fit.outside(one.points(at))
     say_outside(law, one, at)
     rows = [
@@ -281,6 +296,22 @@ def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json:
         )
     else:
         deliver(errors_text(law, one, rows), None)
+
+
+def _check_possible(law: Law, one: Member, density: Floats, error: Floats) -> None:
+    """Raises: FitError for an answer that no error can be."""
+    import numpy as np
+
+    from prunebench.errors import FitError
+
+    beyond = np.flatnonzero(~(error <= law.fit.form.most * (1 + 1e-9)))
+    if len(beyond):
+        row = int(beyond[0])
+        raise FitError(
+            f"form {law.fit.form.name!r} gives an error of {error[row]:.4g} for {one.name} at density "
+            f"{density[row]:g}, beyond {law.fit.form.most:g}, the most that there can be: it says nothing of "
+            "such networks"
+        )
 
 
 def _fewest(law: Law, path: str, most: float, members: tuple[list[Member], list[str]], as_json: bool) -> None:

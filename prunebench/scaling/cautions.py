@@ -10,7 +10,7 @@ from prunebench.scaling.law import Law
 from prunebench.scaling.members import FITTED, Member, predicted, unpruned_points
 from prunebench.scaling.points import Floats, Points
 
-__all__ = ["cautions"]
+__all__ = ["apart", "cautions"]
 
 _FAR = 4.0
 """From a density so many times below the least measured one on nothing says that the law goes on."""
@@ -23,14 +23,14 @@ def cautions(law: Law, one: Member, density: Floats) -> Iterator[str]:
     unpruned error; scales that the points say nothing of; and errors that fall the further it is pruned.
     """
     points = one.points(density)
-    for text in _outside(points, law.fit.outside(points)):
+    for text in _outside(law, points, law.fit.outside(points)):
         yield f"extrapolated: {text}"
     if law.unpruned is not None and one.source == FITTED and one.error_unpruned == one.error_unpruned:
         asked = unpruned_points(law, one)
         ranges = {
             name: ends for name, ends in law.unpruned.outside(asked).items() if name not in law.fit.ranges
         }
-        for text in _outside(asked, ranges):
+        for text in _outside(law, asked, ranges):
             yield f"the unpruned error is extrapolated: {text}"
     for name in ("depth", "width", "examples"):
         if name not in law.fit.ranges and not np.isnan(points.column(name)).any():
@@ -40,12 +40,33 @@ def cautions(law: Law, one: Member, density: Floats) -> Iterator[str]:
     yield from _rising(law, one, density)
 
 
-def _outside(points: Points, ranges: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def _outside(law: Law, points: Points, ranges: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     for name, (low, high) in ranges.items():
         values = points.column(name)
         value = values[(values < low * (1 - 1e-9)) | (values > high * (1 + 1e-9))][0]
-        told = f"which all have {low:.6g}" if low == high else f"which go from {low:.4g} to {high:.4g}"
-        yield f"{name.replace('_', ' ')} {value:.4g} lies outside the points, {told}"
+        shown, first, last = apart(value, low, high)
+        told = f"which all have {first}" if low == high else f"which go from {first} to {last}"
+        counted = name == "parameters" and "prunable" in law.points.extra
+        what = "prunable weights" if counted else name.replace("_", " ")
+        yield f"{what} {shown} lies outside the points, {told}"
+
+
+def apart(*values: float) -> list[str]:
+    """Return numbers in four digits, or in as many as it takes that those that differ are spelled so.
+
+    >>> apart(15000.5, 938.0, 15000.0), apart(0.0123456, 0.5)
+    (['15,000.5', '938', '15,000'], ['0.01235', '0.5'])
+    """
+    for digits in range(4, 18):
+        shown = [_spelled(value, digits) for value in values]
+        if len(set(shown)) == len(set(values)):
+            break
+    return shown
+
+
+def _spelled(value: float, digits: int) -> str:
+    whole = len(f"{abs(value):.0f}") if abs(value) < 1e15 else 0
+    return f"{value:,.{max(digits, whole)}g}"
 
 
 def _far(law: Law, one: Member, density: Floats) -> Iterator[str]:

@@ -50,6 +50,7 @@ def notes(problem: Problem, vector: Floats, known: Known, *, reached: int) -> It
             text = f"{name} is hardly determined: {values[name]:.3g} with a standard error of {error:.2g}"
             yield Note(text, (name,))
     yield from _together(problem, known)
+    yield from _beyond(problem, vector)
     if len(problem.points) == len(problem.free) > 0:
         text = "as many coefficients as points: nothing shows how far these scatter around the law"
         yield Note(text, problem.names, no_estimate=True)
@@ -96,6 +97,19 @@ def _together(problem: Problem, known: Known) -> Iterator[Note]:
         return
     rough = "" if known.clusters >= MANY * len(problem.free) else ", few, so that they are rough"
     yield Note(f"{said}: intervals count its {known.clusters} networks, not its points{rough}")
+
+
+def _beyond(problem: Problem, vector: Floats) -> Iterator[Note]:
+    """Yield that a form gives errors at its own points that no error can be."""
+    errors, most = problem.predicted(vector), problem.form.most
+    above = errors > most * (1 + 1e-9)
+    if above.any():
+        row = int(np.argmax(errors))
+        yield Note(
+            f"the form gives errors above {most:g}, the most that there can be, at {above.sum():,} of its "
+            f"{len(errors):,} points, up to {errors[row]:.4g} at {problem.points.said(row)}: there it says "
+            "nothing"
+        )
 
 
 def _touched(problem: Problem, direction: Floats) -> tuple[str, ...]:

@@ -128,6 +128,13 @@ REFUSED = [
     (("--width", "1", "--density", ".1", "--examples", "9"), "--examples: the points of this law have no examples"),
     (("--max-error", ".1", "--depth", "20"), "--depth: the points of this law have no depth"),
     (("--max-error", "nan"), "--max-error: found nan; allowed"),
+    (("--max-error", "6 per cent"), "found '6 per cent'; allowed: a number, as 0.06, or percent, as 6%"),
+    (("--width", "1", "--density", ".2", "--column", "error_unpruned=.1"),
+     "--column: error_unpruned has an option of its own: --error-unpruned .1"),
+    (("--width", "1", "--density", ".2", "--column", "density=.1"), "an option of its own: --density .1"),
+    (("--width", "1", "--density", ".2", "--column", "width=2"), "an option of its own: --width 2"),
+    (("--max-error", ".05", "--error-unpruned", ".03"),
+     "each with its own: leave it out, or ask for the error of that network with --density D"),
 ]  # fmt: skip
 
 
@@ -188,3 +195,51 @@ def test_an_edited_fit_is_never_answered(folder: Place) -> None:
         )
     folder.write("edited.json", '{"kind": "scaling-fit", "schema": 1, "fit": ' + "[" * 100_000)
     assert "edited.json: not JSON" in refused(folder, "predict", "edited.json", "--density", "0.1")
+
+
+def test_shares_may_be_given_in_percent(folder: Place) -> None:
+    one, other = (
+        folder.json("predict", "width.json", "--width", "1", "--density", density, "--error-unpruned", error)
+        for density, error in (("0.2", "0.06"), ("20%", "6 %"))
+    )
+    assert one == other
+    assert folder.json("predict", "width.json", "--max-error", "12%")["max_error"] == 0.12
+
+
+def test_what_the_law_says_at_density_1_stands_beside_what_was_measured(folder: Place) -> None:
+    """The curve nears the unpruned error from above, and has not reached it at density 1."""
+    asked = ("predict", "width.json", "--width", "1", "--density")
+    text = folder.call(*asked, "1").stdout
+    assert (
+        f"at density 1 the network is not pruned, and its error is {100 * unpruned(1):.3g} % (measured)"
+        in text
+    )
+    assert f"{100 * law(1, unpruned(1), DEPTH, 1):.3g} % is where" in text
+    assert "at density 1" not in folder.call(*asked, "0.5").stdout
+
+
+POWER = """
+import prunebench
+
+def power(points, *, slope):
+    return points.error_unpruned * points.density**-slope
+
+@prunebench.hookimpl
+def prunebench_forms():
+    slope = prunebench.Coefficient("slope", 1e-3, 10, (0.1, 2), log=True)
+    return [prunebench.FunctionalForm("power", power, (slope,), columns=("density", "error_unpruned"))]
+"""
+
+
+def test_an_error_that_cannot_be_is_no_answer(folder: Place) -> None:
+    """A power law without an end fits, says where it passes 1 at its own points, and is refused beyond."""
+    folder.write("power.py", POWER)
+    rows = "".join(f"{d},{0.1 * d**-0.5},0.1\n" for d in (0.5, 0.3, 0.1, 0.05, 0.02, 0.01)) + "0.005,1,0.1\n"
+    folder.write("power.csv", f"density,error,error_unpruned\n{rows}")
+    own = ("--plugin", "power.py", "--no-plugins")
+    text = folder.call("fit", "power.csv", "--form", "power", *own, "-o", "power.json").stdout
+    assert "errors above 1, the most that there can be, at 1 of its 7 points, up to 1." in text
+    said = refused(folder, "predict", "power.json", "--density", "0.1", "--density", "0.001", *own)
+    assert "form 'power' gives an error of 2." in said
+    assert "at density 0.001, beyond 1, the most that there can be" in said
+    assert folder.json("predict", "power.json", "--density", "0.1", *own)["rows"][0]["error"] < 0.4

@@ -76,16 +76,22 @@ def test_a_law_of_one_depth_is_not_asked_of_another(
 def test_what_lies_outside_the_points_is_warned_of_whether_the_law_reads_it_or_not() -> None:
     """Examples act through the unpruned error alone, and still nothing was measured of so many."""
     assert asked(law(), 20, 1, EXAMPLES) == ""
-    assert "examples 2e+06 lies outside the points, which go from 1.25e+04 to 5e+04" in asked(
+    assert "examples 2,000,000 lies outside the points, which go from 12,500 to 50,000" in asked(
         law(), 20, 1, 2e6, 0.05
     )
     assert "depth 56" in asked(law(), 56, 1, EXAMPLES, 0.05)
     one = read_back("rosenfeld-width", family([20], parts=[1]))
-    assert "examples 100 lies outside the points, which all have 50000" in asked(one, 20, 1, 100, 0.05)
+    assert "examples 100 lies outside the points, which all have 50,000" in asked(one, 20, 1, 100, 0.05)
+
+
+def test_what_lies_hardly_outside_is_spelled_so_that_it_differs() -> None:
+    """In four digits 50,000.5 is 50,000, which lies inside."""
+    told = asked(law(), 20, 1, EXAMPLES + 0.5, 0.05)
+    assert "examples 50,000.5 lies outside the points, which go from 12,500 to 50,000" in told
 
 
 def test_the_law_of_unpruned_networks_warns_of_what_it_does_not_know() -> None:
-    assert "the unpruned error is extrapolated: parameters" in asked(law(), 50, 7, EXAMPLES)
+    assert "the unpruned error is extrapolated: prunable weights" in asked(law(), 50, 7, EXAMPLES)
     assert "unpruned error is" not in asked(law(), 50, 7, EXAMPLES, 0.05)
 
 
