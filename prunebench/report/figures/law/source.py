@@ -73,7 +73,7 @@ def percent(share: float, *, sign: bool = False) -> str:
 
 
 def palette(count: int) -> list[str]:
-    """Return colours of so many values that rise, as far apart as can be; the first again where there are more than colours."""
+    """Return colours of so many values that rise, far apart; the first again where these are more."""
     if count > len(_ORDER):
         return [_ORDER[i % len(_ORDER)] for i in range(count)]
     places = np.linspace(0, len(_ORDER) - 1, count).round().astype(int)
