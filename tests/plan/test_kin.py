@@ -63,7 +63,7 @@ def test_a_plan_without_such_a_check_holds_none(project: Any) -> None:
 @pytest.mark.parametrize(
     ("quantity", "said"),
     [
-        ('"fit:gama"', "found 'gama'; did you mean 'gamma'? allowed: error_up, gamma"),
+        ('"fit:gama"', "found 'gama'; did you mean 'gamma'? allowed: dips, error_up, fewest, gamma"),
         ('{name = "fit", of = "gama"}', "found 'gama'; did you mean 'gamma'?"),
         ('"fit"', "which needs 'of'"),
         ('{name = "fit:gamma", of = "p"}', "found 'fit:gamma'; allowed: 'fit'"),

@@ -19,6 +19,7 @@ def cluster() -> Iterator[Any]:
     """A head that runs no jobs, and two nodes of one core each; all of it is gone afterwards."""
     pytest.importorskip("ray")
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+    os.environ |= {"RAY_worker_niceness": "0"}  # else 15: beside another test a worker takes minutes to start
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     from ray.cluster_utils import Cluster
 
