@@ -149,7 +149,7 @@ def test_an_unpruned_error_beyond_all_is_no_answer(folder: Place) -> None:
     What it does not determine stands below its coefficients: exact points leave c at its bound.
     """
     rows = [
-        (w, d, law(d, 0.05 / w, DEPTH, w), 0.05 / w, 160_000 * w**2)
+        (w, d, law(d, 0.05 / w, DEPTH, w), 0.05 / w, 270_000 * w**2)
         for w in (0.25, 0.5, 1, 2, 4)
         for d in (1, 0.1, 0.01)
     ]
