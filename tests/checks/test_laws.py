@@ -166,3 +166,23 @@ def test_what_a_form_does_not_say_is_told() -> None:
     said = outcome(rows(), quantity={"name": "fit:knee", "alone": True}, against=1.0)
     assert said.verdict == "not run"
     assert "'knee' is nothing that the form 'rosenfeld-network' says" in said.reason
+
+
+def test_a_family_is_fitted_once_a_seed_whatever_is_asked_of_it_and_in_whichever_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two quantities, each in two settings; unpruned errors that no other test has."""
+    import prunebench.scaling.fit as fitting
+
+    own, fits = fitting.fit, []
+
+    def counted(form: Any, points: Any, **options: Any) -> Any:
+        fits.append(form.name)
+        return own(form, points, **options)
+
+    monkeypatch.setattr(fitting, "fit", counted)
+    table = [{**row, "accuracy": row["accuracy"] - 0.01} for row in rows()]
+    where = {"architecture": [name(14, 1.0), name(8, 0.5)]}
+    said = [outcome(table, quantity=f"fit:{of}", against=TRUTH[of], where=where) for of in ("gamma", "psi")]
+    assert [len(one.parts) for one in said] == [2, 2]
+    assert len(fits) == 2
