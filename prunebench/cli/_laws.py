@@ -134,8 +134,8 @@ def _of_file(path: str, form: Form, options: Mapping[str, Any], needed: Sequence
     return Source(points, family, path, [*read.said, *said])
 
 
-_FAR = 0.2
-"""Counts that differ by more than this share are of another network, not of other layers left out."""
+_FAR = 2
+"""Counts that differ by more than this factor are of another network, not of other layers left out."""
 
 
 def _other_counts(family: Family, points: Points, built: Floats) -> list[str]:
@@ -145,7 +145,7 @@ def _other_counts(family: Family, points: Points, built: Floats) -> list[str]:
     """
     import numpy as np
 
-    off = np.abs(points.extra["prunable"] / built - 1)
+    off = np.abs(np.log(points.extra["prunable"] / built))
     if not off.any():
         return []
     row = int(np.argmax(off))
@@ -153,7 +153,7 @@ def _other_counts(family: Family, points: Points, built: Floats) -> list[str]:
         f"column 'prunable' has {points.extra['prunable'][row]:,.0f} weights for "
         f"{points.network_said(row)}; {family.architecture} has {built[row]:,.0f}"
     )
-    if off[row] > _FAR:
+    if off[row] > np.log(_FAR):
         raise UsageError(f"--architecture {family.architecture}: {said}: these are other networks")
     return [f"{said}: measured networks count as the column says, others as the architecture has them"]
 
