@@ -56,7 +56,7 @@ def _form_and_source(
 ) -> tuple[Form, Source]:
     import numpy as np
 
-    from prunebench.scaling.choice import check_fits, chosen, own_points
+    from prunebench.scaling.choice import check_fits, chosen, own_points, pooled
     from prunebench.scaling.form import columns_read
 
     # what any law of pruned networks reads; which one it is the points tell
@@ -67,7 +67,7 @@ def _form_and_source(
     check_fits(form, points, forms, fixed, _where(given, points))
     if is_file(given) and any(np.isnan(points.column(name)).any() for name in columns_read(form, fixed)):
         source_of(given, form, options, columns_read(form, fixed))  # says where
-    said = [*source.said, *(one for one in (left, why) if one)]
+    said = [*source.said, *(one for one in (left, why, pooled(form, points)) if one)]
     return form, source._replace(points=points, said=said)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prunebench.scaling.form import Form
     from prunebench.scaling.law import Family, Law
     from prunebench.scaling.members import Counter
-    from prunebench.scaling.points import Points
+    from prunebench.scaling.points import Floats, Points
 
 __all__ = ["Source", "assigned", "counter", "form_of", "forms_of", "fraction", "is_file", "source_of"]
 
@@ -126,12 +126,36 @@ def _of_file(path: str, form: Form, options: Mapping[str, Any], needed: Sequence
     read = read_file(path, needed, form.most, renamed)
     family, said = _family_of(options, read.points)
     points = read.points
-    if family is not None and "prunable" not in points.extra:
+    if family is not None:
         count, places = _counter_by_building(family, options), zip(points.depth, points.width, strict=True)
-        points = points.changed(
-            prunable=np.array([float(count(depth, width) or 0) for depth, width in places])
-        )
+        built = np.array([float(count(depth, width) or 0) for depth, width in places])
+        said += [] if "prunable" not in points.extra else _other_counts(family, points, built)
+        points = points.changed(prunable=points.extra.get("prunable", built))
     return Source(points, family, path, [*read.said, *said])
+
+
+_FAR = 2
+"""Counts that differ by more than this factor are of another network, not of other layers left out."""
+
+
+def _other_counts(family: Family, points: Points, built: Floats) -> list[str]:
+    """Return that a file counts weights otherwise than an architecture has them.
+
+    Raises: UsageError where these are other networks.
+    """
+    import numpy as np
+
+    off = np.abs(np.log(points.extra["prunable"] / built))
+    if not off.any():
+        return []
+    row = int(np.argmax(off))
+    said = (
+        f"column 'prunable' has {points.extra['prunable'][row]:,.0f} weights for "
+        f"{points.network_said(row)}; {family.architecture} has {built[row]:,.0f}"
+    )
+    if off[row] > np.log(_FAR):
+        raise UsageError(f"--architecture {family.architecture}: {said}: these are other networks")
+    return [f"{said}: measured networks count as the column says, others as the architecture has them"]
 
 
 def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | None, list[str]]:

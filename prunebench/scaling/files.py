@@ -13,7 +13,7 @@ from prunebench.scaling._csv import Table, number, read_table
 from prunebench.scaling.columns import OWN, SCALES, percent_hint, refusal
 from prunebench.scaling.form import Form
 from prunebench.scaling.points import Floats, Points, points_of
-from prunebench.scaling.tidied import contradictions, once, with_counts
+from prunebench.scaling.tidied import accuracies, contradictions, once, with_counts
 from prunebench.scaling.unpruned import with_unpruned
 
 __all__ = ["SUFFIXES", "Contents", "read_file", "read_points"]
@@ -79,7 +79,29 @@ def read_file(
         needed="error_unpruned" in needed,
         where=lambda row: table.place(int(alone.rows[row])),
     )
-    return Contents(points, [*alone.said, *contradictions(points)])
+    suspected = _suspected(table, source, points) if most == 1 else []
+    return Contents(points, [*alone.said, *contradictions(points), *suspected])
+
+
+def _suspected(table: Table, source: Mapping[str, _Source], points: Points) -> list[str]:
+    """Return that errors look like accuracies. Raises: FitError where they are none."""
+    made = accuracies(points)
+    if made is None:
+        return []
+    own = [name for name in ("error", "error_unpruned") if name in source]
+    way = " ".join(f"--column {name}={_complement(source[name])}" for name in own)
+    said = f"{_taken(source['error'])} {made.said}: accuracies in place of errors? {way} takes them as such"
+    if made.sure:
+        raise FitError(f"{table.path}: {said}")
+    return [said]
+
+
+def _taken(source: _Source) -> str:
+    return f"1 − column '{source.column}'" if source.complement else f"column '{source.column}'"
+
+
+def _complement(source: _Source) -> str:
+    return source.column if source.complement else f"1-{source.column}"
 
 
 class _Source(NamedTuple):

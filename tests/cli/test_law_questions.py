@@ -149,7 +149,7 @@ def test_an_unpruned_error_beyond_all_is_no_answer(folder: Place) -> None:
     What it does not determine stands below its coefficients: exact points leave c at its bound.
     """
     rows = [
-        (w, d, law(d, 0.05 / w, DEPTH, w), 0.05 / w, 160_000 * w**2)
+        (w, d, law(d, 0.05 / w, DEPTH, w), 0.05 / w, 270_000 * w**2)
         for w in (0.25, 0.5, 1, 2, 4)
         for d in (1, 0.1, 0.01)
     ]
@@ -243,3 +243,24 @@ def test_an_error_that_cannot_be_is_no_answer(folder: Place) -> None:
     assert "form 'power' gives an error of 2." in said
     assert "at density 0.001, beyond 1, the most that there can be" in said
     assert folder.json("predict", "power.json", "--density", "0.1", *own)["rows"][0]["error"] < 0.4
+
+
+def test_counts_of_a_file_are_compared_with_those_of_the_architecture(folder: Place) -> None:
+    """A few layers counted otherwise are told, another network is refused."""
+    of = ("--form", "rosenfeld-width", "--starts", "2", "--no-plugins")
+    lenet = ("--architecture", "lenet-300-100", "--dataset", "mnist")
+    counts = {
+        w: 784 * round(300 * w) + round(300 * w) * round(100 * w) + 10 * round(100 * w)
+        for w in (0.25, 0.5, 1)
+    }
+    for name, share in (("same", 1.0), ("near", 0.95), ("other", 0.1)):
+        lines = [line.rpartition(",")[0] for line in points(prunable=True).splitlines()[1:]]
+        own = [f"{line},{round(share * counts[float(line.partition(',')[0])])}" for line in lines]
+        folder.write(f"{name}.csv", "\n".join(["width,density,error,error_unpruned,prunable", *own]))
+    assert "'prunable'" not in folder.call("fit", "same.csv", *of, *lenet).stdout
+    near = folder.call("fit", "near.csv", *of, *lenet).stdout
+    assert "weights for width" in near
+    assert ": measured networks count as the column says, others as the architecture has them" in near
+    said = refused(folder, "fit", "other.csv", *of, *lenet)
+    assert "--architecture lenet-300-100: column 'prunable' has " in said
+    assert "these are other networks" in said
