@@ -211,6 +211,8 @@ def _against(made: Studies) -> str:
     ]
     better = sum(one.pruning_sigma < one.unpruned_sigma for _, one in made.against_unpruned or ())
     columns = {**_PLACE, "points": "points", "mu": "pruning: µ", "sigma": "σ", "out_mu": "non-pruning: µ"}
-    title = "pruning form (Eq. 8) against non-pruning form (Eq. 6), each network above its plateau:"
+    title = (
+        "pruning form (Eq. 8) against non-pruning form (Eq. 6), each network above its plateau, seeds apart:"
+    )
     shown = table(rows, _known(rows, {**columns, "out_sigma": "σ "}))
     return f"{title}\n{shown}\n  the pruning form has the smaller σ in {better} of {len(rows)}"

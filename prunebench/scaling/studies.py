@@ -157,7 +157,8 @@ def held_out(one: HeldOut) -> dict[str, Any]:
 
 
 def _told(place: Place) -> dict[str, float]:
-    return {name: value for name, value in asdict(place).items() if value == value}
+    known = {name: value for name, value in asdict(place).items() if value == value}
+    return {name: int(value) if value.is_integer() else value for name, value in known.items()}
 
 
 def _brief(made: Fit) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 
 import pytest
+
+from prunebench.scaling.studies import Place as Where
+from prunebench.scaling.studies import _told
 
 from .conftest import Place, make_place
 from .test_laws import law
@@ -298,3 +302,15 @@ def test_a_suite_without_results_is_told_with_its_store(folder: Place) -> None:
     said = refused(folder, "fit", "scaling-lenet", "--store", "empty-store", "--no-plugins")
     assert "no cell of imp has a result yet: `prunebench run` makes them (the store is " in said
     assert "empty-store" in said
+
+
+def test_a_prediction_tells_the_weights_that_are_left(folder: Place) -> None:
+    answer = folder.json("predict", "width.json", "--width", "0.5", "--density", "0.1", "--density", "0.03")
+    assert [row["kept"] for row in answer["rows"]] == [225, 68]
+    assert answer["network"]["prunable"] == 2250
+
+
+def test_places_of_studies_are_whole_numbers_where_they_are() -> None:
+    """Not 15000.0 training examples; a width stays what it is."""
+    told = _told(Where(math.nan, 0.25, 15000.0))
+    assert json.dumps(told) == '{"width": 0.25, "examples": 15000}'

@@ -228,6 +228,15 @@ def test_both_lower_forms_meet_the_unpruned_error_at_density_1() -> None:
     assert set(curves["examples"]) == {50_000}
 
 
+def test_lower_forms_have_their_residuals_below_them() -> None:
+    """A line of each form, which is off by (form − measured) / measured."""
+    for panel in made()["pruned"].chart.to_dict()["concat"]:
+        below = panel["vconcat"][1]["layer"]
+        off = {part["transform"][-1]["calculate"] for part in below if "transform" in part}
+        assert {f"datum.{form} / datum.error - 1" for form in ("pruning", "not_pruning")} < off
+        assert below[1]["encoding"]["y"]["axis"]["title"] == "form off (%)"
+
+
 def test_a_single_network_has_its_curve() -> None:
     """Of Eq. 1, with nothing that varies; and what needs several networks is said."""
     one = points_of(

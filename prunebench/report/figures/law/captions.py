@@ -62,7 +62,9 @@ same colours, with µ and σ of each. The law knows each network's unpruned erro
 Error against density above the plateau, on the most data: marks what was measured, blue Eq. 8 of Rosenfeld
 et al. (2021), the law's own lower transition, red and dashed Eq. 6, the form that errors of unpruned
 networks have by size, made to meet the unpruned error at density 1. Both have two coefficients, fitted to
-each network by itself. The paper finds that Eq. 6 deviates noticeably.
+each network by itself. Below, by how much each is off: (form − measured) / measured. Fitted are means over
+seeds, of six networks at most; `prunebench fit --against-unpruned` fits every network on any data, to each
+seed's errors, so that what it counts differs. The paper finds that Eq. 6 deviates noticeably.
 """,
     "unpruned": """
 Error of networks that are not pruned against {by}, a line an amount of data: grey what was measured, red b
