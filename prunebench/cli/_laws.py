@@ -52,7 +52,9 @@ def forms_of(options: Mapping[str, Any], names: Sequence[str] = (), suite: str =
 def form_of(forms: Mapping[str, Form], name: str, option: str = "--form") -> Form:
     """Return a form by name. Raises: UsageError with the nearest."""
     if name not in forms:
-        raise UsageError(f"{option}: no functional form '{name}'{nearest(name, forms)}")
+        raise UsageError(
+            f"{option}: no functional form '{name}'{nearest(name, forms)}; --plugin FILE adds others"
+        )
     return forms[name]
 
 
@@ -191,21 +193,25 @@ def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | Non
 def _of_suite(suite: str, form: Form, options: Mapping[str, Any], reads: set[str]) -> Source:
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._suite_plan import suite_plan
-    from prunebench.inventory.family import measured_points
+    from prunebench.errors import FitError
+    from prunebench.inventory.family import NoResult, measured_points
     from prunebench.inventory.snapshot import Snapshot
 
     _refuse(suite, options, _OF_FILES, "a file of points")
     shown = suite_plan(suite, dict(options))
-    measured = measured_points(
-        shown.plan,
-        Snapshot(shown.plan, shown.store),
-        shown.cells,
-        options["method"],
-        _Examples(suite, options),
-        needs_unpruned="error_unpruned" in form.columns,
-        averages="average_parameters" in reads,
-        unpruned="density" in form.constant and not options["method"],
-    )
+    try:
+        measured = measured_points(
+            shown.plan,
+            Snapshot(shown.plan, shown.store),
+            shown.cells,
+            options["method"],
+            _Examples(suite, options),
+            needs_unpruned="error_unpruned" in form.columns,
+            averages="average_parameters" in reads,
+            unpruned="density" in form.constant and not options["method"],
+        )
+    except NoResult as error:
+        raise FitError(f"{error} (the store is {shown.store.root})") from error
     say_damaged(shown.store)
     described = shown.plan.suite
     about = (

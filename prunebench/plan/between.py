@@ -12,8 +12,7 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe, pruned_state
 from prunebench.plan.setting import Setting
 from prunebench.schedules import Misfit
-from prunebench.schedules.gradual import spelled
-from prunebench.training.recipe import Recipe, without_run
+from prunebench.training.recipe import Recipe, spelled, without_run
 
 __all__ = ["Between", "training_between"]
 

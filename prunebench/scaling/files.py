@@ -10,7 +10,7 @@ import numpy as np
 
 from prunebench.errors import FitError, nearest
 from prunebench.scaling._csv import Table, number, read_table
-from prunebench.scaling.columns import OWN, SCALES, percent_hint, refusal
+from prunebench.scaling.columns import ALIKE, OWN, SCALES, percent_hint, refusal
 from prunebench.scaling.form import Form
 from prunebench.scaling.points import Floats, Points, points_of
 from prunebench.scaling.tidied import accuracies, contradictions, once, with_counts
@@ -161,7 +161,9 @@ def _check_alike(table: Table, column: str) -> None:
 def _check_there(table: Table, columns: Mapping[str, Floats], needed: set[str]) -> None:
     for name in sorted(needed - set(columns)):
         hint = _accuracy(table.names) if name == "error" else ""
-        hint = hint or f"{nearest(name, table.names)}; --column {name}=NAME says which column it is"
+        hint = (
+            hint or f"{nearest(name, table.names, alike=ALIKE)}; --column {name}=NAME says which column it is"
+        )
         raise FitError(f"{table.path}: column '{name}'{_ALSO.get(name, '')} is missing{hint}")
 
 

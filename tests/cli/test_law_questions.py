@@ -270,6 +270,40 @@ def test_counts_of_a_file_are_compared_with_those_of_the_architecture(folder: Pl
     assert "these are other networks" in said
 
 
+def test_the_answer_is_told_beside_what_was_measured(folder: Place) -> None:
+    """By how many weights they differ; sizes are of the scales that the points have."""
+    text = folder.call("predict", "width.json", "--max-error", "0.12").stdout
+    answer = folder.json("predict", "width.json", "--max-error", "0.12")
+    kept, measured = answer["answer"]["kept"], answer["measured"]["kept"]
+    off, which = abs(kept / measured - 1), "fewer" if kept < measured else "more"
+    assert f"the law's {kept:,} weights" in text
+    assert f"are {100 * off:.3g} % {which} than these {measured:,}" in text
+    assert "(least width² · density)" in text
+    assert "depth" not in text
+
+
+def test_a_coefficient_that_is_no_estimate_is_marked(folder: Place) -> None:
+    """One that ended at its bound, as in the tables of several fits."""
+    rows = "".join(f"{w},{d},{0.06 * d**-0.0001},0.06\n" for w in (0.5, 1) for d in (1, 0.7, 0.5, 0.3))
+    folder.write("flat.csv", f"width,density,error,error_unpruned\n{rows}")
+    text = folder.call("fit", "flat.csv", "--starts", "3").stdout
+    made = folder.json("fit", "flat.csv", "--starts", "3")["fit"]
+    marked = {line.split()[0] for line in text.splitlines() if " * " in line and line.startswith("  ")} - {
+        "*"
+    }
+    errors = made["standard_errors"]
+    assert {name for name, error in errors.items() if error is None} <= marked
+    assert marked
+    assert "* no estimate: at its bound, or left open by the points" in text
+    assert "width^psi · density at which the plateau begins" in text
+
+
+def test_a_suite_without_results_is_told_with_its_store(folder: Place) -> None:
+    said = refused(folder, "fit", "scaling-lenet", "--store", "empty-store", "--no-plugins")
+    assert "no cell of imp has a result yet: `prunebench run` makes them (the store is " in said
+    assert "empty-store" in said
+
+
 def test_a_prediction_tells_the_weights_that_are_left(folder: Place) -> None:
     answer = folder.json("predict", "width.json", "--width", "0.5", "--density", "0.1", "--density", "0.03")
     assert [row["kept"] for row in answer["rows"]] == [225, 68]
