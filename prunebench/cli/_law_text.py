@@ -199,6 +199,5 @@ def _whole(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> list[s
         return []
     return [
         f"at density 1 the network is not pruned, and its error is {shown(one.error_unpruned)} "
-        f"({one.source}); {curve[0]} is where\nthe law's curve, fitted to all densities, ends: it nears the "
-        "unpruned error only above that"
+        f"({one.source}); {curve[0]} is where\nthe law's curve, fitted to points of all densities, ends"
     ]

@@ -69,7 +69,11 @@ def training_between(
         raise Misfit(
             f"{form.schedule.called} trains its networks from clock = {spelled(own.clock)} (step {begin}) to "
             f"score_at = {spelled(form.score_at)} (step {step}), which is no training; allowed: "
-            + ("an earlier clock" if late else "a later score_at, as 'end'; without training, {rounds = n}"),
+            + (
+                "an earlier clock, as {share = 0.1}"
+                if late
+                else "a later score_at, as 'end'; without training, {rounds = n}"
+            ),
             field=fields["clock"] if late else "score_at",
         )
     as_evaluated = (own.train_from, own.clock) == (without_run(form.train_from), form.clock)

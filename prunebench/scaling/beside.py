@@ -16,7 +16,7 @@ from prunebench.scaling.trials import HeldOut, leave_one_network_out
 __all__ = ["Beside", "beside"]
 
 
-_WELL = 2.0
+_WELL = 1.5
 """From so many times the seeds' noise on it is said that σ is more."""
 
 

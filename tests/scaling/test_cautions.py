@@ -147,7 +147,7 @@ def test_a_law_that_is_no_better_than_what_it_is_compared_with_says_so() -> None
     """Than interpolation on networks left out, and than the noise of seeds."""
     good, bad = (HeldOut(np.arange(3), np.ones(3), mu, 0.05, 0.01, 0.06) for mu in (0.01, 0.04))
     assert (good.is_better, bad.is_better) == (True, False)
-    for out, sigma, says in ((good, 0.03, False), (bad, 0.1, True)):
+    for out, sigma, says in ((good, 0.028, False), (bad, 0.1, True)):
         text = " | ".join(Beside(SeedNoise(0.02, 9, 9), None, out, sigma=sigma).sentences())
         assert ("no better than interpolation" in text) == says
         assert ("σ is 5.0 times that" in text) == says
