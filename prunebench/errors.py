@@ -89,10 +89,11 @@ def readable(text: str, *, backslash: str = "\\") -> str:
     return re.sub("[\ud800-\udfff]", spelled, text)
 
 
-def nearest(name: str, allowed: Iterable[str], none: str = "") -> str:
+def nearest(name: str, allowed: Iterable[str], none: str = "", *, alike: float = 0.5) -> str:
     """Return "; did you mean 'X'?" for the closest allowed name, and a listing of what is allowed.
 
     none: what is said where nothing is allowed
+    alike: from which likeness on a name is the closest one, 0 to 1
 
     >>> nearest("snap", ["snip", "grasp"])
     "; did you mean 'snip'? allowed: grasp, snip"
@@ -103,12 +104,12 @@ def nearest(name: str, allowed: Iterable[str], none: str = "") -> str:
     if not names:
         return f"; {none or 'allowed: nothing'}"
     listed = "'none'" if names == ["none"] else ", ".join(names)
-    close = closest(name, names)
+    close = closest(name, names, alike)
     hint = f"; did you mean '{close}'?" if close else ";"
     return f"{hint} allowed: {listed}"
 
 
-def closest(name: str, names: Iterable[str]) -> str | None:
+def closest(name: str, names: Iterable[str], alike: float = 0.5) -> str | None:
     """Return the name that is most like another, or None; as `nearest` tells it.
 
     >>> closest("SNIP", ["snip", "grasp"]), closest("xyz", ["snip"])
@@ -117,7 +118,7 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     plain: dict[str, str] = {}
     for one in names:
         plain.setdefault(_plain(one), one)
-    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=alike)
     return plain[close[0]] if close else None
 
 

@@ -17,7 +17,7 @@ from prunebench.checks.lanes import Table
 from prunebench.checks.outcomes import Outcome, Verdict
 from prunebench.checks.quantified import asked_by
 from prunebench.checks.sentences import compound_reason, enough, reason
-from prunebench.checks.sides import Setting, Side, settings_of, side_name
+from prunebench.checks.sides import Setting, Side, settings_of, sides_told
 from prunebench.checks.spans import Meant, Spans, percent, words
 from prunebench.errors import ComponentError, PrunebenchError, UsageError
 
@@ -97,7 +97,9 @@ class Asking:
         meant = self._spans.meant(within, grid, setting.family, setting.find)
         margin = of[0].pick.lane.curves.margin if check.margin is None else check.margin
         shown = words(within, meant.densities)
-        about = replace(about, setting=setting.words, range=shown, margin=float(margin))
+        whole = all(side.kin for side in (*of, *against))  # of no network of its own
+        where = f"the family of {setting.words}" if whole else setting.words
+        about = replace(about, setting=where, range=shown, margin=float(margin))
         if not meant.densities:
             return _nowhere(about, meant)
         if check.over == "mean":
@@ -113,6 +115,7 @@ class Asking:
 def _about(check: Check) -> Outcome:
     """Return what is known of a check before anything is compared."""
     by = check.by if check.by is not None else 1.0 if check.compare == "ratio" else 0.0
+    of, against = sides_told(check.of, check.against, check.quantity)
     return Outcome(
         check=check.name,
         claim=check.claim,
@@ -122,8 +125,8 @@ def _about(check: Check) -> Outcome:
         compare=check.compare,
         over=check.over,
         margin=check.margin,
-        of=side_name(check.of),
-        against=side_name(check.against),
+        of=of,
+        against=against,
         by=float(by),
     )
 

@@ -31,13 +31,29 @@ def reason(outcome: Outcome) -> str:
         return f"{what} {spelled(outcome.effect, form)} at one seed, which has no spread to judge by"
     if outcome.lower is None or outcome.upper is None:
         return f"{what} {spelled(outcome.effect, form)}, {outcome.n} seeds, without bounds"
-    low, high = outcome.lower + outcome.by, outcome.upper + outcome.by
+    beside = _number(outcome)
+    if beside is not None:
+        what, form = outcome.quantity, "quantity"
+    more = outcome.by + (beside or 0.0)
+    low, high = outcome.lower + more, outcome.upper + more
     bounds = _bounds(low, high, form)
     if low == high:
         bounds = "at every seed" if outcome.differences else "every other value being refused at 5 %"
-    return (
-        f"{what} {spelled(outcome.effect, form)}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome)}"
-    )
+    value = spelled(outcome.effect + (beside or 0.0), form)
+    return f"{what} {value}, {bounds}, {outcome.n} seeds; claimed: {_claimed(outcome, beside or 0.0)}"
+
+
+def _number(outcome: Outcome) -> float | None:
+    """Return the number that a quantity is set against, so that its own value can be told; else None.
+
+    Of accuracies differences are told: their bounds are those that ranges and margins are made of.
+    """
+    if outcome.quantity in ("accuracy", "drop") or outcome.compare != "difference":
+        return None
+    try:
+        return float(outcome.against)
+    except ValueError:
+        return None
 
 
 def _bounds(low: float, high: float, form: str) -> str:
@@ -49,14 +65,15 @@ def _bounds(low: float, high: float, form: str) -> str:
     return f"{least or most} (95 %)" if least or most else "without bounds"
 
 
-def _claimed(outcome: Outcome) -> str:
+def _claimed(outcome: Outcome, beside: float = 0.0) -> str:
+    by = spelled(outcome.by + beside, "exact")
     margin = spelled(outcome.margin or 0.0, "exact")
     claim = outcome.expect.removeprefix("not-")
     word = "not " if claim != outcome.expect else ""
     if claim == "same":
-        return f"{word}within {margin} of {spelled(outcome.by, 'exact')}"
+        return f"{word}within {margin} of {by}"
     matters = f", where less than {margin} does not matter" if outcome.margin else ""
-    return f"{word}above {spelled(outcome.by, 'exact')}{matters}"
+    return f"{word}above {by}{matters}"
 
 
 def enough(outcome: Outcome) -> str:
@@ -87,7 +104,8 @@ def compound_reason(outcome: Outcome, parts: Sequence[Outcome], names: Sequence[
     said = f"{', '.join(told)} of {len(parts)} {what}"
     failing = [name for name, part in zip(names, parts, strict=True) if part.verdict == "fails"]
     if failing:
-        shown = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if failing[5:] else "")
+        apart = "; " if what == "settings" else ", "  # names of settings have commas
+        shown = apart.join(failing[:5]) + (f" and {len(failing) - 5} more" if failing[5:] else "")
         said += f"; fails at {shown}"
     if outcome.error:
         said += f"; {outcome.error.splitlines()[0]}"

@@ -18,7 +18,7 @@ from prunebench.checks.lanes import Lane, Table
 from prunebench.checks.quantities import which
 from prunebench.reading.labels import changes_label, point_label
 
-__all__ = ["Pick", "Setting", "Side", "settings_of", "side_name", "selections"]
+__all__ = ["Pick", "Setting", "Side", "selections", "settings_of", "side_name", "sides_told"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,44 @@ def side_name(side: Any) -> str:
         word = " ".join("from best to worst" if key == "gap" else key for key in side.given)
         return f"{word} of {', '.join(_name(one) for one in selections(side))}"
     return _name(side) if isinstance(side, Selection) else f"{side:.12g}"
+
+
+def sides_told(of: Any, against: Any, asked: str | QuantityTable) -> tuple[str, str]:
+    """Return what both sides of a check are called; where it is the same, each with its own quantity.
+
+    `asked` is the check's quantity, which sides without one have.
+    """
+    names = side_name(of), side_name(against)
+    if names[0] != names[1] or not (isinstance(of, Selection) and isinstance(against, Selection)):
+        return names
+    mine, other = (side.quantity or asked for side in (of, against))
+    return tuple(  # type: ignore[return-value]
+        f"{_told_apart(own, beside)} of {name}"
+        for own, beside, name in ((mine, other, names[0]), (other, mine, names[1]))
+    )
+
+
+def _told_apart(asked: str | QuantityTable, other: str | QuantityTable) -> str:
+    """Return a quantity with those of its parameters that another has not, or has otherwise."""
+    name, own = _parts(asked)
+    _, beside = _parts(other)
+    said = [_parameter(key, value) for key, value in own.items() if beside.get(key) != value]
+    return f"{name} ({', '.join(said)})" if said else name
+
+
+def _parts(asked: str | QuantityTable) -> tuple[str, dict[str, Any]]:
+    return (asked, {}) if isinstance(asked, str) else (asked.name, asked.changes)
+
+
+def _parameter(key: str, value: Any) -> str:
+    if value is True:
+        return key
+    if isinstance(value, dict):
+        return f"{key} {', '.join(_parameter(*each) for each in value.items())}"
+    if isinstance(value, list | tuple):
+        ends = [f"{one:.12g}" if isinstance(one, float) else str(one) for one in value]
+        return f"{key} {' – '.join(ends)}"
+    return f"{key} {value}"
 
 
 def _name(one: Cells) -> str:

@@ -15,13 +15,28 @@ def told(outcome: Outcome) -> str:
     >>> told(Outcome(check="a", verdict="not run", of="snip", against="random", expect="above", range="95 %",
     ...              setting="resnet20, cifar10", reason="2 of 6 cells are missing"))
     'snip above random over 95 % (resnet20, cifar10): 2 of 6 cells are missing'
+    >>> told(Outcome(check="a", verdict="not run", of="imp", against="0.1", expect="not-above", reason="none",
+    ...              quantity="fit:sigma", setting="a; b; c; d"))
+    'fit:sigma of imp not above 0.1 (4 settings): none'
     """
     reason = outcome.reason or outcome.verdict
     if not (outcome.single and outcome.of):
         return reason
     where = f" over {outcome.range}" if outcome.range else ""
-    where += f" ({outcome.setting})" if outcome.setting else ""
-    return f"{outcome.of} {outcome.expect} {outcome.against}{where}: {reason}"
+    settings = outcome.setting.split("; ")
+    where += (
+        f" ({f'{len(settings)} settings' if settings[_FEW:] else outcome.setting})" if settings[0] else ""
+    )
+    if outcome.quantity in ("", "accuracy"):
+        return f"{outcome.of} {outcome.expect} {outcome.against}{where}: {reason}"
+    of = outcome.of if outcome.of.startswith(outcome.quantity) else f"{outcome.quantity} of {outcome.of}"
+    return f"{of} {_EXPECTED[outcome.expect]} {outcome.against}{where}: {reason}"
+
+
+_FEW = 3
+"""So many settings are named."""
+
+_EXPECTED = {"above": "above", "same": "the same as", "not-above": "not above", "not-same": "not the same as"}
 
 
 def few(names: Sequence[str], shown: int = 3) -> str:

@@ -35,7 +35,7 @@ def fewest_text(
         _choices(law, choices[:8]),
         f"  {len(choices)} of {counted(among, 'member')} can reach it",
         "",
-        *([] if solved is None else [_analytic(best, *solved)]),
+        *([] if solved is None else [_analytic(law, best, *solved)]),
         *([] if measured is None else _measured(law, best, measured)),
     ]
     if best.kept is None:
@@ -45,10 +45,17 @@ def fewest_text(
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _analytic(best: Choice, member: Member, density: float, _: float) -> str:
+def _size(law: Law) -> str:
+    """Return what stands for weights in the analytic solution, of the scales that the points have."""
+    names = law.points.names()
+    powers = [power for name, power in (("depth", "depth"), ("width", "width²")) if name in names]
+    return " · ".join([*powers, "density"])
+
+
+def _analytic(law: Law, best: Choice, member: Member, density: float, _: float) -> str:
     same = "the same member" if member == best.member else member.name
     kept = "" if member.prunable is None else f", {math.ceil(density * member.prunable):,} weights"
-    return f"analytic solution (least depth · width² · density): {same}, density {number(density)}{kept}"
+    return f"analytic solution (least {_size(law)}): {same}, density {number(density)}{kept}"
 
 
 def _measured(law: Law, best: Choice, made: Measurement) -> Iterator[str]:
@@ -63,8 +70,10 @@ def _measured(law: Law, best: Choice, made: Measurement) -> Iterator[str]:
         lower = f"{number(made.next_density)}, the next below at which it was measured"
         yield f"  its error at density {lower}, is {error(made.next_error)}"
     if best.kept is not None:
-        off = percent(best.kept / made.kept - 1, sign=True)
-        yield f"  the law's answer, which may lie between measured densities, is {off}"
+        off = best.kept / made.kept - 1
+        than = f"{percent(abs(off))} {'fewer' if off < 0 else 'more'} than these {made.kept:,}"
+        said = than if best.kept != made.kept else "as many"
+        yield f"  the law's {best.kept:,} weights, which may lie between measured densities, are {said}"
 
 
 def _between(one: Choice) -> str:
@@ -91,7 +100,7 @@ def _choices(law: Law, choices: Sequence[Choice]) -> str:
     ]
     columns = {
         "member": "member", "unpruned": "unpruned", "prunable": "prunable", "density": "density",
-        "kept": "weights left", "interval": "95 %", "size": "depth · width² · density",
+        "kept": "weights left", "interval": "95 %", "size": _size(law),
     }  # fmt: skip
     starred = any(_star(one.member) for one in choices)
     notes = ["  * not trained: by the law of unpruned networks"] if starred else []

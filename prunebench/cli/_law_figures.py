@@ -30,7 +30,7 @@ def write_figures(folder: str, law: Law, forms: Mapping[str, Form]) -> list[str]
     for figure in made:
         for format in formats:
             write(Path(folder), f"{figure.id}.{format}", picture(figure.spec(), format))
-        write(Path(folder), f"{figure.id}.csv", figure.table.to_csv(index=False))
+        write(Path(folder), f"{figure.id}.csv", figure.table.to_csv(index=False, float_format="%.12g"))
     kinds = " and ".join(map(str.upper, formats))
     said = [f"{folder}: {len(made)} figures as {kinds}, and the tables behind them"]
     return [*(said if made else []), *study.missing, *([] if can_convert() else [MISSING])]

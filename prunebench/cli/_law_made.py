@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prunebench.scaling.law import Law
     from prunebench.scaling.points import Points
 
-__all__ = ["fixed_by", "law_of_points"]
+__all__ = ["fixed_by", "law_of_points", "where_from"]
 
 
 def fixed_by(given: Sequence[str]) -> dict[str, float]:
@@ -56,7 +56,7 @@ def _form_and_source(
 ) -> tuple[Form, Source]:
     import numpy as np
 
-    from prunebench.scaling.choice import check_fits, chosen, own_points
+    from prunebench.scaling.choice import check_fits, chosen, own_points, pooled
     from prunebench.scaling.form import columns_read
 
     # what any law of pruned networks reads; which one it is the points tell
@@ -64,21 +64,22 @@ def _form_and_source(
     source = source_of(given, first, options, others=named[1:])
     points, left = own_points(first, source.points)
     form, why = (first, "") if named else chosen(points, forms, fixed)
-    check_fits(form, points, forms, fixed, _where(given, points))
+    check_fits(form, points, forms, fixed, where_from(given, points))
     if is_file(given) and any(np.isnan(points.column(name)).any() for name in columns_read(form, fixed)):
         source_of(given, form, options, columns_read(form, fixed))  # says where
-    said = [*source.said, *(one for one in (left, why) if one)]
+    said = [*source.said, *(one for one in (left, why, pooled(form, points)) if one)]
     return form, source._replace(points=points, said=said)
 
 
-def _where(given: str, points: Points) -> Callable[[str], str]:
+def where_from(given: str, points: Points) -> Callable[[str], str]:
     """Return what says where a column may come from that points have not."""
+
+    from prunebench.scaling.columns import ALIKE
 
     def said(name: str) -> str:
         if is_file(given):
-            return (
-                f"{nearest(name, points.names())} (--column {name}=NAME says which column of the file it is)"
-            )
+            hint = nearest(name, points.names(), alike=ALIKE)
+            return f"{hint} (--column {name}=NAME says which column of the file it is)"
         return ""
 
     return said

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prunebench.cli._law_text import percent, table
+from prunebench.cli._law_text import OPEN, percent, table
 
 if TYPE_CHECKING:
     from prunebench.scaling.fit import Fit
@@ -36,6 +36,9 @@ def compared_text(rows: Sequence[Compared]) -> str:
     columns = {"form": "form", "coefficients": "coefficients", **_QUALITY}
     title = "forms on the same points; the last two columns are of networks that were left out:"
     lines = [title, table(shown, {**columns, "out_mu": "left out: µ", "out_sigma": "σ "})]
+    beaten = [one.form for one in rows if one.left_out is not None and not one.left_out.is_better]
+    if beaten:
+        lines.append(f"  no better than interpolation on networks that were left out: {', '.join(beaten)}")
     return "\n".join([*lines, *(f"  {one.form}: {one.why}" for one in rows if one.why)])
 
 
@@ -118,7 +121,7 @@ def _star(made: Fit, name: str) -> str:
 
 def _note(made: Sequence[Fit]) -> str:
     starred = any(one.is_open(name) for one in made for name in one.parameters)
-    return "\n  * no estimate: at its bound, or left open by the points" if starred else ""
+    return f"\n  {OPEN}" if starred else ""
 
 
 def _with_error(one: OfNetwork, name: str) -> str:
@@ -161,7 +164,10 @@ def _extrapolation(made: Extrapolated) -> str:
         _predicted("the same, by interpolation", made.larger, made.others, own=False),
     ]  # fmt: skip
     columns = {"what": "", "networks": "networks", "points": "points", **_QUALITY}
-    return f"extrapolation:\n{table(rows, columns)}"
+    note = (
+        "" if made.others.is_better else "\n  the law tells larger networks no better than interpolation does"
+    )
+    return f"extrapolation:\n{table(rows, columns)}{note}"
 
 
 def _predicted(what: str, networks: int, held: HeldOut, *, own: bool) -> dict[str, Any]:
@@ -205,6 +211,8 @@ def _against(made: Studies) -> str:
     ]
     better = sum(one.pruning_sigma < one.unpruned_sigma for _, one in made.against_unpruned or ())
     columns = {**_PLACE, "points": "points", "mu": "pruning: µ", "sigma": "σ", "out_mu": "non-pruning: µ"}
-    title = "pruning form (Eq. 8) against non-pruning form (Eq. 6), each network above its plateau:"
+    title = (
+        "pruning form (Eq. 8) against non-pruning form (Eq. 6), each network above its plateau, seeds apart:"
+    )
     shown = table(rows, _known(rows, {**columns, "out_sigma": "σ "}))
     return f"{title}\n{shown}\n  the pruning form has the smaller σ in {better} of {len(rows)}"

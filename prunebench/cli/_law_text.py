@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["errors_text", "fit_text", "number", "percent", "say_outside", "shown_as", "table"]
 
 
+OPEN = "* no estimate: at its bound, or left open by the points"
+"""What a star behind a coefficient says."""
+
+
 def number(value: float) -> str:
     """Return a coefficient with four digits; nothing where it is not known."""
     return (
@@ -75,6 +79,7 @@ def fit_text(law: Law, compared: Beside, *, written: str | None = None) -> str:
 
 def _coefficients(fit: Fit) -> str:
     rows = []
+    starred = [one.name for one in fit.form.coefficients if fit.is_open(one.name)]
     for one in fit.form.coefficients:
         low, high = fit.intervals.get(one.name, (math.nan, math.nan))
         error = fit.standard_errors.get(one.name, math.nan)
@@ -82,7 +87,7 @@ def _coefficients(fit: Fit) -> str:
         rows.append(
             {
                 "name": one.name,
-                "value": number(fit.parameters[one.name]),
+                "value": number(fit.parameters[one.name]) + " *" * (one.name in starred),
                 "error": "given" if one.name in fit.fixed else number(error),
                 "interval": "" if math.isnan(low) else f"{number(low)} – {number(high)}",
                 "networks": "" if over is None else f"{number(over[0])} – {number(over[1])}",
@@ -92,7 +97,8 @@ def _coefficients(fit: Fit) -> str:
     columns = {"name": "coefficient", "value": "value", "error": "± error", "interval": "95 % interval"}
     if fit.bootstrap is not None:
         columns["networks"] = "over networks"
-    return table(rows, {**columns, "text": "what it is"})
+    note = f"\n  {OPEN}" if starred else ""
+    return table(rows, {**columns, "text": "what it is"}) + note
 
 
 def _quality(fit: Fit) -> list[str]:
@@ -193,6 +199,5 @@ def _whole(law: Law, one: Member, rows: Sequence[Mapping[str, float]]) -> list[s
         return []
     return [
         f"at density 1 the network is not pruned, and its error is {shown(one.error_unpruned)} "
-        f"({one.source}); {curve[0]} is where\nthe law's curve, fitted to all densities, ends: it nears the "
-        "unpruned error only above that"
+        f"({one.source}); {curve[0]} is where\nthe law's curve, fitted to points of all densities, ends"
     ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prunebench.scaling.form import Form
     from prunebench.scaling.law import Family, Law
     from prunebench.scaling.members import Counter
-    from prunebench.scaling.points import Points
+    from prunebench.scaling.points import Floats, Points
 
 __all__ = ["Source", "assigned", "counter", "form_of", "forms_of", "fraction", "is_file", "source_of"]
 
@@ -52,7 +52,9 @@ def forms_of(options: Mapping[str, Any], names: Sequence[str] = (), suite: str =
 def form_of(forms: Mapping[str, Form], name: str, option: str = "--form") -> Form:
     """Return a form by name. Raises: UsageError with the nearest."""
     if name not in forms:
-        raise UsageError(f"{option}: no functional form '{name}'{nearest(name, forms)}")
+        raise UsageError(
+            f"{option}: no functional form '{name}'{nearest(name, forms)}; --plugin FILE adds others"
+        )
     return forms[name]
 
 
@@ -126,12 +128,36 @@ def _of_file(path: str, form: Form, options: Mapping[str, Any], needed: Sequence
     read = read_file(path, needed, form.most, renamed)
     family, said = _family_of(options, read.points)
     points = read.points
-    if family is not None and "prunable" not in points.extra:
+    if family is not None:
         count, places = _counter_by_building(family, options), zip(points.depth, points.width, strict=True)
-        points = points.changed(
-            prunable=np.array([float(count(depth, width) or 0) for depth, width in places])
-        )
+        built = np.array([float(count(depth, width) or 0) for depth, width in places])
+        said += [] if "prunable" not in points.extra else _other_counts(family, points, built)
+        points = points.changed(prunable=points.extra.get("prunable", built))
     return Source(points, family, path, [*read.said, *said])
+
+
+_FAR = 2
+"""Counts that differ by more than this factor are of another network, not of other layers left out."""
+
+
+def _other_counts(family: Family, points: Points, built: Floats) -> list[str]:
+    """Return that a file counts weights otherwise than an architecture has them.
+
+    Raises: UsageError where these are other networks.
+    """
+    import numpy as np
+
+    off = np.abs(np.log(points.extra["prunable"] / built))
+    if not off.any():
+        return []
+    row = int(np.argmax(off))
+    said = (
+        f"column 'prunable' has {points.extra['prunable'][row]:,.0f} weights for "
+        f"{points.network_said(row)}; {family.architecture} has {built[row]:,.0f}"
+    )
+    if off[row] > np.log(_FAR):
+        raise UsageError(f"--architecture {family.architecture}: {said}: these are other networks")
+    return [f"{said}: measured networks count as the column says, others as the architecture has them"]
 
 
 def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | None, list[str]]:
@@ -167,21 +193,25 @@ def _family_of(options: Mapping[str, Any], points: Points) -> tuple[Family | Non
 def _of_suite(suite: str, form: Form, options: Mapping[str, Any], reads: set[str]) -> Source:
     from prunebench.cli._damage import say_damaged
     from prunebench.cli._suite_plan import suite_plan
-    from prunebench.inventory.family import measured_points
+    from prunebench.errors import FitError
+    from prunebench.inventory.family import NoResult, measured_points
     from prunebench.inventory.snapshot import Snapshot
 
     _refuse(suite, options, _OF_FILES, "a file of points")
     shown = suite_plan(suite, dict(options))
-    measured = measured_points(
-        shown.plan,
-        Snapshot(shown.plan, shown.store),
-        shown.cells,
-        options["method"],
-        _Examples(suite, options),
-        needs_unpruned="error_unpruned" in form.columns,
-        averages="average_parameters" in reads,
-        unpruned="density" in form.constant and not options["method"],
-    )
+    try:
+        measured = measured_points(
+            shown.plan,
+            Snapshot(shown.plan, shown.store),
+            shown.cells,
+            options["method"],
+            _Examples(suite, options),
+            needs_unpruned="error_unpruned" in form.columns,
+            averages="average_parameters" in reads,
+            unpruned="density" in form.constant and not options["method"],
+        )
+    except NoResult as error:
+        raise FitError(f"{error} (the store is {shown.store.root})") from error
     say_damaged(shown.store)
     described = shown.plan.suite
     about = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prunebench.cli._options import host_of
@@ -18,6 +20,8 @@ __all__ = [
     "as_counts",
     "claims_without_checks",
     "counted_claims",
+    "of_fitted_laws",
+    "say_left",
     "say_standing",
     "say_unjudged",
     "unjudged",
@@ -30,11 +34,18 @@ SHOWN = 10
 
 
 def verdicts_of(
-    plan: Plan, store: Store, suite: str, options: Mapping[str, Any], snapshot: Snapshot | None = None
+    plan: Plan,
+    store: Store,
+    suite: str,
+    options: Mapping[str, Any],
+    snapshot: Snapshot | None = None,
+    *,
+    only: Collection[str] | None = None,
 ) -> Verdicts:
     """Return the verdicts on a plan's checks as the store stands.
 
     `suite` and `options` are the command's: they say which plugins a quantity of the user's own comes from.
+    `only`: names of the checks that are judged; None: all.
 
     Raises: UsageError where two different cells stand in one place.
     """
@@ -46,7 +57,31 @@ def verdicts_of(
     look = snapshot or Snapshot(plan, store)
     quantities = quantities_of(plan, host_of(suite, options))
     cells = rows(plan, store, look)
-    return evaluate_rows(plan.suite, cells, measure_rows(plan, store, look, cells), quantities)
+    return evaluate_rows(plan.suite, cells, measure_rows(plan, store, look, cells), quantities, only=only)
+
+
+def of_fitted_laws(plan: Plan) -> list[str]:
+    """Return the names of the checks for which laws are fitted to a family of networks: these take long.
+
+    Checks that stand for one of them are among them.
+    """
+    from prunebench.checks.asked import name_of
+    from prunebench.checks.frozen import thawed_checks
+    from prunebench.checks.quantified import asked_by
+    from prunebench.host.registry import Host
+
+    builtin = Host.builtin_quantities()
+    checks, _ = thawed_checks(plan.suite)
+    fitted = {
+        check.name
+        for check in checks
+        if not check.group
+        and any(getattr(builtin.get(name_of(asked)), "kin", False) for _, asked, _ in asked_by(check))
+    }
+    groups = {check.name: {*(check.all_ or ()), *(check.any_ or ())} for check in checks if check.group}
+    while more := {name for name, parts in groups.items() if parts & fitted} - fitted:
+        fitted |= more
+    return [check.name for check in checks if check.name in fitted]
 
 
 def verdicts_if_any(
@@ -57,11 +92,13 @@ def verdicts_if_any(
     snapshot: Snapshot | None = None,
     *,
     keys: Collection[str] | None = None,
+    left: Collection[str] = (),
 ) -> Verdicts | None:
     """Return the verdicts for a command that is about something else; None where there are none to tell.
 
     `keys`: only the checks that cells of these keys have a part in. What cannot be judged, because a quantity
-    fails, is told on standard error.
+    fails, is told on standard error. `left`: names of checks that are not judged; claims that have one of
+    them are not told either.
     """
     from prunebench.cli._output import complain
     from prunebench.errors import PrunebenchError
@@ -69,7 +106,7 @@ def verdicts_if_any(
     if not plan.suite.get("checks"):
         return None
     try:
-        verdicts = verdicts_of(plan, store, suite, options, snapshot)
+        verdicts = _without(plan, left, partial(verdicts_of, plan, store, suite, options, snapshot))
     except PrunebenchError as error:
         complain(f"the checks cannot be judged: {error}", label="Warning")
         return None
@@ -78,6 +115,26 @@ def verdicts_if_any(
         verdicts = verdicts.of({one.check for one in verdicts.outcomes if wanted.intersection(one.keys)})
     say_unjudged(verdicts.outcomes)
     return verdicts
+
+
+def _without(plan: Plan, left: Collection[str], judge: Callable[..., Verdicts]) -> Verdicts:
+    """Return the verdicts but for the checks that are left, and the claims that these belong to."""
+    if not left:
+        return judge()
+    checks = {str(check["name"]): check.get("claim") for check in plan.suite["checks"]}
+    verdicts = judge(only=[name for name in checks if name not in left])
+    open_claims = {claim for name, claim in checks.items() if name in left}
+    kept = tuple(one for one in verdicts.claims if one.own or one.id not in open_claims)
+    return replace(verdicts, claims=kept)
+
+
+def say_left(left: Collection[str], suite: str) -> None:
+    """Print how many checks are not judged here because laws have to be fitted for them."""
+    from prunebench.cli._output import counted, say
+
+    if left:
+        more = counted(len(left), "check")
+        say(f"`prunebench check {suite}` judges {more} of fitted laws, which takes longer")
 
 
 def unjudged(outcomes: Iterable[Outcome]) -> list[Outcome]:

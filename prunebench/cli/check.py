@@ -133,6 +133,10 @@ def _print(name: str, verdicts: Verdicts, every: int, cells: Mapping[str, str], 
     say(f"suite {name}: {counted_claims(claims)}, {counted(len(outcomes), 'check')}{few}", "bold")
     say()
     say_rows([_claim_row(claim) for claim in claims], _CLAIM, as_json=False, shrink=["says", "source"])
+    for claim in claims:
+        if claim.verdict in _UNSURE and claim.fails:
+            say(f"{claim.id} is {claim.verdict} though {counted(claim.fails, 'check')} of it "
+                f"{'fails' if claim.fails == 1 else 'fail'}: {_WHY[claim.kind]}")  # fmt: skip
     failing = [one for one in outcomes if one.verdict == "fails"]
     if each:
         say()
@@ -157,6 +161,14 @@ def _print(name: str, verdicts: Verdicts, every: int, cells: Mapping[str, str], 
 
 
 _SHOWN, _NAMED = 20, 10
+_UNSURE = ("open", "not contradicted")
+_WHY = {
+    "every": "of several checks one may fail by chance, and none is sure enough for their number (Holm)",
+    "some": "it fails where all of its checks fail",
+    "most": "it fails where more than half of its checks fail",
+}
+"""Why a claim of a kind does not fail though a check of it does."""
+
 _CLAIM = {
     "claim": "claim",
     "verdict": "verdict",

@@ -120,7 +120,7 @@ def command(
     error, and with what the points do not determine. Prints the numbers; changes nothing but FILE of -o and
     DIR of --figures.
     """
-    from prunebench.cli._law_made import fixed_by, law_of_points
+    from prunebench.cli._law_made import fixed_by, law_of_points, where_from
     from prunebench.cli._laws import form_of, forms_of, is_file
     from prunebench.cli._output import deliver, say, say_json
     from prunebench.scaling.beside import beside
@@ -136,7 +136,11 @@ def command(
     compared = beside(law.fit, law.points, left_out=options["left_out"])
     more = studies(law.fit, law.points, forms, asked)
     search = {"loss": options["loss"], "starts": options["starts"]}
-    others = side_by_side(named, law.points, fixed=fixed, **search) if len(named) > 1 else []
+    others = (
+        side_by_side(named, law.points, forms, where_from(given, law.points), fixed=fixed, **search)
+        if len(named) > 1
+        else []
+    )
     if output:
         import json
 

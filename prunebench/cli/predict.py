@@ -291,11 +291,17 @@ def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json:
         for d, e, low, high in zip(at, answer.error, answer.low, answer.high, strict=True)
     ]
     if as_json:
+        counted = [{**row, "kept": _kept(one, row["density"])} for row in rows]
         say_json(
-            {"kind": "prediction", "fit": path, "network": _plain(one), "outside": outside, "rows": rows}
+            {"kind": "prediction", "fit": path, "network": _plain(one), "outside": outside, "rows": counted}
         )
     else:
         deliver(errors_text(law, one, rows), None)
+
+
+def _kept(one: Member, density: float) -> int | None:
+    """Return how many weights a member has left; None where they are not counted."""
+    return None if one.prunable is None else round(density * one.prunable)
 
 
 def _check_possible(law: Law, one: Member, density: Floats, error: Floats) -> None:
@@ -367,8 +373,12 @@ def _plain(one: Member) -> dict[str, Any]:
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as JSON has them: null for what is not known."""
-    return {name: None if value != value else value for name, value in values.items()}
+    """Return values as JSON has them: null for what is not known, examples as a count."""
+    known = {name: None if value != value else value for name, value in values.items()}
+    examples = known.get("examples")
+    if isinstance(examples, float) and examples.is_integer():
+        known["examples"] = int(examples)
+    return known
 
 
 def _choice(one: Choice) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def command(
     **options: Any,
 ) -> None:
     """Show how far SUITE is: cells done, diverged, failed and not run yet, what runs now, the last failures,
-    and how its checks stand.
+    and how its checks stand (but those of fitted laws, which `check` judges).
 
     Reads the plan of the suite's last run where the suite has not changed since; else plans it.
 
@@ -81,7 +81,13 @@ def command(
     from prunebench.cli._output import counted, say, say_json, say_rows, say_smoke
     from prunebench.cli._pilots import pilots_of, say_pilots
     from prunebench.cli._suite_plan import say_added, suite_plan
-    from prunebench.cli._verdicts import as_counts, say_standing, verdicts_if_any
+    from prunebench.cli._verdicts import (
+        as_counts,
+        of_fitted_laws,
+        say_left,
+        say_standing,
+        verdicts_if_any,
+    )
     from prunebench.cli._watch import running_rows
     from prunebench.engine.progress.job_names import JobNames
     from prunebench.engine.progress.looks import running_of
@@ -117,7 +123,8 @@ def command(
     say_added(shown)
     aside = set_aside_so_far(shown.store)
     chosen = {key for cell in shown.cells for key in (cell.key, *cell.targets)} if shown.selection else None
-    verdicts = verdicts_if_any(plan, shown.store, suite, options, snapshot, keys=chosen)
+    left = of_fitted_laws(plan)
+    verdicts = verdicts_if_any(plan, shown.store, suite, options, snapshot, keys=chosen, left=left)
     whole = total["done"] + total["diverged"] == total["cells"]
     code = INCOMPLETE if check and not whole else 0
     if as_json:
@@ -135,6 +142,7 @@ def command(
                 "pilots": pilots,
                 "failures": failures,
                 "checks": as_counts(verdicts),
+                "checks_left": left,
                 "set_aside": aside,
             }
         )
@@ -150,6 +158,7 @@ def command(
     if verdicts is not None:
         say()
         say_standing(verdicts, suite)
+        say_left(left, suite)
     if running:
         say()
         columns = {"what": "what", "name": "worker", "pid": "pid", "since": "since"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -36,7 +37,8 @@ def select(
     """Return the cells of a plan that are of these sparsities, an expression matches, and failed last time.
 
     `path` is the suite's file, `store` the store's folder. An expression is pytest's: names with and, or, not
-    and brackets; a name matches a part of the matrix's or the cell's name or of a label, whatever its case.
+    and brackets; a name matches a part of the matrix's or the cell's name or of a label, whatever its case;
+    d0.262144 also the density that the cell's name has with fewer digits.
     Of `sparsities` see `of_sparsity`; only with `last_failed` it matters what failed.
 
     Raises: UsageError for an expression that is none, or that matches no cell.
@@ -50,7 +52,7 @@ def select(
     if not keyword:
         return cells
     selects = _compiled(keyword)
-    selected = [cell for cell in cells if selects(_Matches(_names(cell, file)))]
+    selected = [cell for cell in cells if selects(_matches(cell, file))]
     if not selected:
         raise UsageError(none_matches(keyword, cells, file))
     return selected
@@ -82,12 +84,12 @@ def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> 
     number = re.fullmatch(r"s?(\d*\.?\d+)", keyword.strip())
     hint = f"; for a sparsity: --sparsity {number[1]}" if number else ""
     if not number:
-        matches = [_Matches(_names(cell, file)) for cell in cells]
+        matches = [_matches(cell, file) for cell in cells]
         for word in re.findall(r"[^\s()]+", keyword):
             if word in ("and", "or", "not") or any(one(word) for one in matches):
                 continue
             labels = {value for cell in cells for value in cell.labels.values() if value}
-            near = closest(word, labels | {cell.matrix for cell in cells})
+            near = _density(word, cells) or closest(word, labels | {cell.matrix for cell in cells})
             hint = f"; none has '{word}'" + (f" (did you mean '{near}'?)" if near else "")
             break
     return (
@@ -96,21 +98,39 @@ def none_matches(keyword: str, cells: Sequence[PlannedCell], file: str = "") -> 
     )
 
 
+def _density(word: str, cells: Sequence[PlannedCell]) -> str:
+    """Return the density nearest to one that no cell has, as names of cells have it; "" for other words."""
+    number = re.fullmatch(r"d(0?\.\d+)", word.lower())
+    parts = {part for cell in cells for part in cell.name.split("-") if re.fullmatch(r"d0?\.\d+", part)}
+    if not number or not float(number[1]):
+        return ""
+    wanted = math.log(float(number[1]))
+    return min(sorted(parts), key=lambda part: abs(math.log(float(part[1:])) - wanted), default="")
+
+
 def _names(cell: PlannedCell, file: str) -> list[str]:
     return [file, cell.matrix, cell.name, *(value for value in cell.labels.values() if value)]
 
 
-class _Matches:
-    """Says if a name of the expression is part of any of these names, as pytest's -k asks of an item."""
+def _matches(cell: PlannedCell, file: str) -> _Matches:
+    return _Matches(_names(cell, file), f"d{cell.density}")
 
-    def __init__(self, names: Iterable[str]) -> None:
+
+class _Matches:
+    """Says if a name of the expression is part of any of these names, as pytest's -k asks of an item.
+
+    `exact` has to be the name as a whole: parts of a long number would be in many.
+    """
+
+    def __init__(self, names: Iterable[str], exact: str = "") -> None:
         self._names = [name.lower() for name in names]
+        self._exact = exact
 
     def __call__(self, name: str, /, **parameters: str | int | bool | None) -> bool:
         if parameters:
             raise UsageError(f"-k: {name}(…) has parameters; allowed: names with and, or, not and brackets")
         wanted = name.lower()
-        return any(wanted in one for one in self._names)
+        return wanted == self._exact or any(wanted in one for one in self._names)
 
 
 def write_last_failed(

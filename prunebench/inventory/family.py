@@ -23,13 +23,17 @@ from prunebench.scaling.law import Family
 from prunebench.scaling.points import Points, points_of
 from prunebench.scaling.unpruned import with_unpruned
 
-__all__ = ["FamilyCells", "Measured", "examples_of_plan", "families_of", "measured_points"]
+__all__ = ["FamilyCells", "Measured", "NoResult", "examples_of_plan", "families_of", "measured_points"]
 
 _MUST_AGREE = {
     "architecture": "architecture", "dataset": "data set", "split": "split", "recipe": "recipe",
     "find": "find changes", "score_at": "pruning step",
 }  # fmt: skip
 """What the cells of a law agree in, and what it is called."""
+
+
+class NoResult(FitError):
+    """No cell of a family has been run."""
 
 
 class Measured(NamedTuple):
@@ -138,7 +142,7 @@ def measured_points(
     ]
     done = [row for row in rows if "error" in row]
     if not done:
-        raise FitError(f"no cell of {name} has a result yet: `prunebench run` makes them")
+        raise NoResult(f"no cell of {name} has a result yet: `prunebench run` makes them")
     sizes = {key: examples_of(*key) for key in {(row["dataset"], row["split"]) for row in done}}
     if averages:
         done = [

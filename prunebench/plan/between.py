@@ -12,8 +12,7 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.runs import find_recipe, pruned_state
 from prunebench.plan.setting import Setting
 from prunebench.schedules import Misfit
-from prunebench.schedules.gradual import spelled
-from prunebench.training.recipe import Recipe, without_run
+from prunebench.training.recipe import Recipe, spelled, without_run
 
 __all__ = ["Between", "training_between"]
 
@@ -70,7 +69,11 @@ def training_between(
         raise Misfit(
             f"{form.schedule.called} trains its networks from clock = {spelled(own.clock)} (step {begin}) to "
             f"score_at = {spelled(form.score_at)} (step {step}), which is no training; allowed: "
-            + ("an earlier clock" if late else "a later score_at, as 'end'; without training, {rounds = n}"),
+            + (
+                "an earlier clock, as {share = 0.1}"
+                if late
+                else "a later score_at, as 'end'; without training, {rounds = n}"
+            ),
             field=fields["clock"] if late else "score_at",
         )
     as_evaluated = (own.train_from, own.clock) == (without_run(form.train_from), form.clock)

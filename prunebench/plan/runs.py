@@ -13,7 +13,7 @@ from prunebench.plan.job import JOB_VERSIONS, state_key
 from prunebench.plan.params import FromInit, FromState, Policy, Run, TrainParams
 from prunebench.plan.setting import Setting
 from prunebench.plan.uses import InitUse
-from prunebench.training.recipe import Recipe, of_find
+from prunebench.training.recipe import Recipe, of_find, spelled
 
 __all__ = ["dense_state", "find_recipe", "pruned_state", "scored_state"]
 
@@ -107,7 +107,10 @@ def _begins(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> _
     total = recipe.total_steps(examples)
     clock = recipe.step_of(form.clock, examples)
     if clock >= total:
-        raise UsageError(f"clock = {form.clock!r} leaves nothing of the schedule of {total} steps to train")
+        raise UsageError(
+            f"clock = {spelled(form.clock)} leaves nothing of the schedule of {total} steps to train; "
+            "allowed: a point before its end, as {share = 0.1}"
+        )
     source = recipe
     if form.train_from == "scored" or of_find(form.train_from):
         source = find_recipe(builder, form, recipe)

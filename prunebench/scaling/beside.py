@@ -16,6 +16,10 @@ from prunebench.scaling.trials import HeldOut, leave_one_network_out
 __all__ = ["Beside", "beside"]
 
 
+_WELL = 1.5
+"""From so many times the seeds' noise on it is said that σ is more."""
+
+
 @dataclass(frozen=True)
 class Beside:
     """What a fit's µ and σ are to be compared with."""
@@ -29,6 +33,8 @@ class Beside:
     """How much unpruned errors differ between seeds, a share; None where that is not known."""
     why: str = ""
     """Why networks were not left out, where they were asked for."""
+    sigma: float = 0.0
+    """That of the fit."""
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain JSON values; None for what is not known."""
@@ -49,7 +55,9 @@ class Beside:
     def sentences(self) -> Iterator[str]:
         """Yield it as sentences."""
         if self.noise is not None:
-            yield f"seeds differ by {_percent(self.noise.sd)} of the error (standard deviation)"
+            times = self.sigma / self.noise.sd if self.noise.sd else 0.0
+            more = f"; σ is {times:.1f} times that: the law misses what is no noise" if times > _WELL else ""
+            yield f"seeds differ by {_percent(self.noise.sd)} of the error (standard deviation){more}"
         if self.unpruned_noise:
             yield (
                 f"unpruned errors differ by {_percent(self.unpruned_noise)} between seeds, and are "
@@ -68,6 +76,8 @@ class Beside:
                 f"networks left out: µ {out.mu * 100:+.2g} %, σ {_percent(out.sigma)}; interpolation between "
                 f"the others: µ {out.baseline_mu * 100:+.2g} %, σ {_percent(out.baseline_sigma)}"
             )
+            if not out.is_better:
+                yield "the law tells networks that it was not fitted to no better than interpolation does"
         if self.why:
             yield f"no network was left out: {self.why}"
 
@@ -85,7 +95,7 @@ def beside(made: Fit, points: Points, *, left_out: bool = False) -> Beside:
             why = str(error)
     reads = "error_unpruned" in made.form.columns
     noise = unpruned_noise(points) if reads else None
-    return Beside(seed_noise(points), _dips(made, points), out, noise, why)
+    return Beside(seed_noise(points), _dips(made, points), out, noise, why, made.sigma)
 
 
 def _dips(made: Fit, points: Points) -> Dips | None:

@@ -12,7 +12,7 @@ from prunebench.scaling.fit import check_fixed
 from prunebench.scaling.form import Form, columns_read
 from prunebench.scaling.points import Points
 
-__all__ = ["check_fits", "chosen", "own_points"]
+__all__ = ["check_fits", "chosen", "own_points", "pooled"]
 
 
 def chosen(points: Points, forms: Mapping[str, Form], fixed: Mapping[str, float]) -> tuple[Form, str]:
@@ -129,3 +129,20 @@ def own_points(form: Form, points: Points) -> tuple[Points, str]:
     return points.rows(
         whole
     ), f"{whole.sum():,} of {len(points):,} points are of unpruned networks: these are fitted"
+
+
+def pooled(form: Form, points: Points) -> str:
+    """Return that a form takes networks as one, as it reads nothing that tells them apart; else nothing."""
+    scales = np.nan_to_num(np.stack([points.column(name) for name in SCALES], axis=1), nan=-1.0)
+    alike = np.unique(scales, axis=0, return_inverse=True)[1].reshape(-1)
+    reads = set(form.columns) & {*points.extra}
+    if points.networks() == len(np.unique(alike)) or reads:
+        return ""
+    counts = [name for name in ("prunable", "parameters") if name in points.extra]
+    by = next((name for name in counts if len(np.unique(points.extra[name])) > 1), "unpruned error")
+    unknown = [name for name in ("depth", "width") if name not in points.names()]
+    way = f"; a column {' or '.join(unknown)} tells the law what they are" if unknown else ""
+    return (
+        f"{points.networks()} networks differ in {by} alone, which form {form.name} "
+        f"does not read: it takes them as one network{way}"
+    )

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["COUNTS", "OWN", "percent_hint", "refusal"]
+__all__ = ["ALIKE", "COUNTS", "OWN", "percent_hint", "refusal"]
+
+ALIKE = 0.75
+"""How like a column's name another must be to be meant by it: depth and width, or parameters and
+average_parameters, are no misspellings of each other."""
 
 SHARES = ("density", "sparsity")
 ERRORS = ("error", "error_unpruned")

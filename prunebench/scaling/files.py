@@ -10,10 +10,10 @@ import numpy as np
 
 from prunebench.errors import FitError, nearest
 from prunebench.scaling._csv import Table, number, read_table
-from prunebench.scaling.columns import OWN, SCALES, percent_hint, refusal
+from prunebench.scaling.columns import ALIKE, OWN, SCALES, percent_hint, refusal
 from prunebench.scaling.form import Form
 from prunebench.scaling.points import Floats, Points, points_of
-from prunebench.scaling.tidied import contradictions, once, with_counts
+from prunebench.scaling.tidied import accuracies, contradictions, once, with_counts
 from prunebench.scaling.unpruned import with_unpruned
 
 __all__ = ["SUFFIXES", "Contents", "read_file", "read_points"]
@@ -79,7 +79,29 @@ def read_file(
         needed="error_unpruned" in needed,
         where=lambda row: table.place(int(alone.rows[row])),
     )
-    return Contents(points, [*alone.said, *contradictions(points)])
+    suspected = _suspected(table, source, points) if most == 1 else []
+    return Contents(points, [*alone.said, *contradictions(points), *suspected])
+
+
+def _suspected(table: Table, source: Mapping[str, _Source], points: Points) -> list[str]:
+    """Return that errors look like accuracies. Raises: FitError where they are none."""
+    made = accuracies(points)
+    if made is None:
+        return []
+    own = [name for name in ("error", "error_unpruned") if name in source]
+    way = " ".join(f"--column {name}={_complement(source[name])}" for name in own)
+    said = f"{_taken(source['error'])} {made.said}: accuracies in place of errors? {way} takes them as such"
+    if made.sure:
+        raise FitError(f"{table.path}: {said}")
+    return [said]
+
+
+def _taken(source: _Source) -> str:
+    return f"1 − column '{source.column}'" if source.complement else f"column '{source.column}'"
+
+
+def _complement(source: _Source) -> str:
+    return source.column if source.complement else f"1-{source.column}"
 
 
 class _Source(NamedTuple):
@@ -139,7 +161,9 @@ def _check_alike(table: Table, column: str) -> None:
 def _check_there(table: Table, columns: Mapping[str, Floats], needed: set[str]) -> None:
     for name in sorted(needed - set(columns)):
         hint = _accuracy(table.names) if name == "error" else ""
-        hint = hint or f"{nearest(name, table.names)}; --column {name}=NAME says which column it is"
+        hint = (
+            hint or f"{nearest(name, table.names, alike=ALIKE)}; --column {name}=NAME says which column it is"
+        )
         raise FitError(f"{table.path}: column '{name}'{_ALSO.get(name, '')} is missing{hint}")
 
 

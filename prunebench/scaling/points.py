@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prunebench.errors import FitError, nearest
+from prunebench.scaling.columns import ALIKE
 
 __all__ = ["Bools", "Floats", "Ints", "Points", "checked"]
 
@@ -52,7 +53,7 @@ class Points:
             values: Floats = getattr(self, name)
             return values
         if name not in self.extra:
-            raise FitError(f"the points have no column {name!r}{nearest(name, self.names())}")
+            raise FitError(f"the points have no column {name!r}{nearest(name, self.names(), alike=ALIKE)}")
         return self.extra[name]
 
     def names(self) -> list[str]:

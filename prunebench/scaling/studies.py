@@ -10,6 +10,7 @@ import numpy as np
 
 from prunebench.errors import FitError
 from prunebench.scaling.against import Against, pruning_against_unpruned
+from prunebench.scaling.choice import check_fits
 from prunebench.scaling.families import Ranges, larger, partial, within
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
@@ -156,7 +157,8 @@ def held_out(one: HeldOut) -> dict[str, Any]:
 
 
 def _told(place: Place) -> dict[str, float]:
-    return {name: value for name, value in asdict(place).items() if value == value}
+    known = {name: value for name, value in asdict(place).items() if value == value}
+    return {name: int(value) if value.is_integer() else value for name, value in known.items()}
 
 
 def _brief(made: Fit) -> dict[str, Any]:
@@ -191,11 +193,21 @@ def compared_plain(rows: Sequence[Compared]) -> list[dict[str, Any]]:
 
 
 def compared(
-    forms: Sequence[Form], points: Points, *, fixed: Mapping[str, float] = _NONE, loss: str, starts: int
+    forms: Sequence[Form],
+    points: Points,
+    others: Mapping[str, Form],
+    source: Callable[[str], str],
+    *,
+    fixed: Mapping[str, float] = _NONE,
+    loss: str,
+    starts: int,
 ) -> list[Compared]:
     """Return how each of several forms does on some points, and on networks that it was not fitted to.
 
     A coefficient is fixed in the forms that have it.
+
+    others: all forms by name, among which one is sought that would do where one of `forms` does not
+    source: of a column that is missing, what to say of where it may come from
     """
     rows = []
     for form in forms:
@@ -203,6 +215,7 @@ def compared(
         own = {name: value for name, value in fixed.items() if name in names}
         free = len(names) - len(own)
         try:
+            check_fits(form, points, others, own, source)
             made = fit(form, points, fixed=own, loss=loss, starts=starts)
         except FitError as error:
             rows.append(Compared(form.name, free, None, None, str(error)))

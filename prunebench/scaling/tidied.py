@@ -12,12 +12,19 @@ from prunebench.errors import FitError
 from prunebench.scaling.columns import COUNTS
 from prunebench.scaling.points import Floats, Ints, Points
 
-__all__ = ["Once", "contradictions", "once", "with_counts"]
+__all__ = ["Accuracies", "Once", "accuracies", "contradictions", "once", "with_counts"]
 
 _COUNTED = "a whole number of weights of every network, or no such column"
 
 _DIFFERS = 0.05
 """From this share of the unpruned error on it is told that two sources of it differ."""
+
+
+_FALLS = 0.8
+"""Dips below the unpruned error are not so deep: an error that falls to this share of it is suspected."""
+
+_SURE = 0.5
+"""What falls from above this share to below this share of itself in all networks is no error."""
 
 
 class Once(NamedTuple):
@@ -104,3 +111,53 @@ def contradictions(points: Points) -> Iterator[str]:
             f"error_unpruned of {len(wrong)} of {len(off)} networks is not their error at density 1, most of "
             f"{points.network_said(row)}: {given:.4g}, at density 1 {measured:.4g}; both are used as they are"
         )
+
+
+class Accuracies(NamedTuple):
+    """What makes errors look like accuracies: in words, and True where they cannot be errors."""
+
+    said: str
+    sure: bool
+
+
+def accuracies(points: Points) -> Accuracies | None:
+    """Return what makes the errors of some points look like accuracies, None where nothing does.
+
+    Errors rise as networks are pruned, and fall with their size; accuracies do the opposite. Errors that fall
+    to less than half in every network, from more than a half on, are none.
+    """
+    ends = [_ends(points.rows(points.network == network)) for network in np.unique(points.network)]
+    spans = [(dense, sparse) for dense, sparse in ends if dense == dense]
+    falling = [pair for pair in spans if pair[1] < _FALLS * pair[0]]
+    if len(falling) > len(spans) / 2:
+        dense, sparse = min(falling, key=lambda pair: pair[1] / pair[0])
+        sure = all(sparse < _SURE * dense and dense > _SURE for dense, sparse in spans)
+        many = f"{len(falling)} of {len(spans)} networks"
+        return Accuracies(f"falls with the density in {many}, as from {dense:.3g} to {sparse:.3g}", sure)
+    return _rising(points)
+
+
+def _ends(mine: Points) -> tuple[float, float]:
+    """Return a network's mean error at its greatest and its least density; NaN where it has but one."""
+    most, least = mine.density.max(), mine.density.min()
+    if not least < most / 2:
+        return np.nan, np.nan
+    return float(mine.error[mine.density == most].mean()), float(mine.error[mine.density == least].mean())
+
+
+def _rising(points: Points) -> Accuracies | None:
+    """Return that unpruned errors above a half rise with every step in the networks' size."""
+    rows = points.rows(np.unique(points.network, return_index=True)[1])
+    size = rows.extra.get(
+        "prunable", np.nan_to_num(rows.depth, nan=1.0) * np.nan_to_num(rows.width, nan=1.0) ** 2
+    )
+    if len(rows) < _FEWEST or len(np.unique(size)) < len(rows) or np.isnan(rows.error_unpruned).any():
+        return None
+    errors = rows.error_unpruned[np.argsort(size)]
+    if errors.min() <= _SURE or (np.diff(errors) <= 0).any():
+        return None
+    return Accuracies(f"rises with the size of the networks, from {errors[0]:.3g} to {errors[-1]:.3g}", False)
+
+
+_FEWEST = 3
+"""Fewer networks are in the order of their sizes by chance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ class HeldOut:
     baseline_mu: float
     """The same of interpolation between the points that took part."""
     baseline_sigma: float
+
+    @property
+    def is_better(self) -> bool:
+        """True if the law is less off than interpolation, by the root of the mean square."""
+        return math.hypot(self.mu, self.sigma) < math.hypot(self.baseline_mu, self.baseline_sigma)
 
 
 def leave_one_network_out(made: Fit, points: Points) -> HeldOut:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prunebench.errors import UsageError
 from prunebench.schedules.schedule import Planned, Planning, Schedule
-from prunebench.training.recipe import Point, of_find
+from prunebench.training.recipe import Point, of_find, spelled
 
 __all__ = ["Cubic", "Gradual", "GradualSpan"]
 
@@ -140,15 +140,3 @@ def _not_behind(first: Point, second: Point) -> bool:
         return first == second
     (one,), (other,) = first.model_dump().values(), second.model_dump().values()
     return not isinstance(one, str) and bool(other <= one)
-
-
-def spelled(point: Point) -> str:
-    """Return a point as a suite spells it.
-
-    >>> from prunebench.training.recipe import AtStep
-    >>> spelled("end"), spelled(AtStep(step=5))
-    ("'end'", '{step = 5}')
-    """
-    if isinstance(point, str):
-        return f"'{point}'"
-    return "{" + ", ".join(f"{key} = {value!r}" for key, value in point.model_dump().items()) + "}"

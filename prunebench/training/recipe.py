@@ -19,7 +19,18 @@ from pydantic import (
 from prunebench.errors import UsageError, nearest
 from prunebench.training.optimizers import OPTIMIZERS
 
-__all__ = ["AtEpoch", "AtName", "AtShare", "AtStep", "Named", "Point", "Recipe", "of_find", "without_run"]
+__all__ = [
+    "AtEpoch",
+    "AtName",
+    "AtShare",
+    "AtStep",
+    "Named",
+    "Point",
+    "Recipe",
+    "of_find",
+    "spelled",
+    "without_run",
+]
 
 Named = Literal["init", "end", "rewind"]
 
@@ -70,6 +81,17 @@ Point = Named | AtName | AtStep | AtEpoch | AtShare
 def of_find(point: Point) -> bool:
     """True if a point is of the run under `find`."""
     return isinstance(point, _Point) and point.run == "find"
+
+
+def spelled(point: Point) -> str:
+    """Return a point as a suite spells it.
+
+    >>> spelled("end"), spelled(AtStep(step=5))
+    ("'end'", '{step = 5}')
+    """
+    if isinstance(point, str):
+        return f"'{point}'"
+    return "{" + ", ".join(f"{key} = {value!r}" for key, value in point.model_dump().items()) + "}"
 
 
 def without_run(point: Any) -> Any:

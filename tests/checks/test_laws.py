@@ -14,6 +14,7 @@ from reference.cells import cell, frame, suite_of
 from prunebench import Coefficient, FunctionalForm
 from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Outcome
+from prunebench.checks.words import told
 from prunebench.scaling.against import pruning_against_unpruned
 from prunebench.scaling.points import points_of
 from prunebench.tables import quantities_of
@@ -166,3 +167,49 @@ def test_what_a_form_does_not_say_is_told() -> None:
     said = outcome(rows(), quantity={"name": "fit:knee", "alone": True}, against=1.0)
     assert said.verdict == "not run"
     assert "'knee' is nothing that the form 'rosenfeld-network' says" in said.reason
+
+
+def test_a_family_is_fitted_once_a_seed_whatever_is_asked_of_it_and_in_whichever_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two quantities, each in two settings; unpruned errors that no other test has."""
+    import prunebench.scaling.fit as fitting
+
+    own, fits = fitting.fit, []
+
+    def counted(form: Any, points: Any, **options: Any) -> Any:
+        fits.append(form.name)
+        return own(form, points, **options)
+
+    monkeypatch.setattr(fitting, "fit", counted)
+    table = [{**row, "accuracy": row["accuracy"] - 0.01} for row in rows()]
+    where = {"architecture": [name(14, 1.0), name(8, 0.5)]}
+    said = [outcome(table, quantity=f"fit:{of}", against=TRUTH[of], where=where) for of in ("gamma", "psi")]
+    assert [len(one.parts) for one in said] == [2, 2]
+    assert len(fits) == 2
+
+
+def test_a_check_of_a_law_says_the_quantity_its_value_and_the_family() -> None:
+    """The value, as it is compared with a number, and not the difference; no network stands for the family."""
+    said = outcome(rows(), quantity="fit:gamma", against=0.5, expect="not-above")
+    assert told(said).startswith("fit:gamma of imp not above 0.5 over all")
+    assert f"(the family of {name(14, 1.0)}, mnist, short): fit:gamma 0.6, at least 0.6" in told(said)
+    assert told(said).endswith("claimed: not above 0.5, where less than 0.01 does not matter")
+    assert said.effect == pytest.approx(0.1, abs=1e-5)
+
+
+def test_sides_of_one_method_are_told_by_what_their_quantities_differ_in() -> None:
+    """And many settings by their number; each network is its own where one side is of it alone."""
+    alone = {"method": "imp", "quantity": {"name": "fit:gamma", "alone": True}}
+    said = outcome(
+        rows(),
+        quantity={"name": "fit:gamma", "within": {"width": [0.5, 2.0]}},
+        where={},
+        of=alone,
+        against={"method": "imp"},
+        compare="ratio",
+    )
+    assert (said.of, said.against) == ("fit:gamma (alone) of imp", "fit:gamma (within width 0.5 – 2) of imp")
+    assert told(said).startswith(f"{said.of} the same as {said.against} over all")
+    assert f"({len(MEMBERS)} settings): holds at {len(MEMBERS)}" in told(said)
+    assert said.setting.split("; ")[0] == f"{name(8, 0.5)}, mnist, short"

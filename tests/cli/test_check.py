@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from prunebench.checks.outcomes import ClaimVerdict, Verdicts
+from prunebench.cli.check import _print
 from prunebench.store import Store
 
 from .conftest import TINY, Place, make_place
@@ -230,3 +232,14 @@ def test_a_quantity_that_fails_keeps_no_other_check_back(place: Place) -> None:
     place.call(*chosen[:-1], "broken")
     place.call(*chosen[:-1], "broken", "--strict", code=1)
     assert place.json("status", path, "--no-plugins")["checks"]["unjudged"] == ["broken-one"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fails", "told"), [("open", 2, True), ("fails", 2, False), ("open", 0, False)]
+)
+def test_a_claim_that_does_not_fail_though_checks_of_it_do_says_why(
+    verdict: Any, fails: int, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claim = ClaimVerdict(id="C", says="c", source="s", kind="every", verdict=verdict, fails=fails)
+    _print("suite", Verdicts(claims=(claim,)), 0, {}, each=False)
+    assert ("C is open though 2 checks of it fail: of several" in capsys.readouterr().out) is told

@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from prunebench.inventory.estimate import START, Machine, estimate, job_seconds,
 from prunebench.inventory.frozen import newest_frozen
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.plan import Plan
+from prunebench.plan.cells import PlannedCell
 from prunebench.store import Store
 
 WEIGHTS = 64 * 4 + 4 * 10
@@ -165,6 +167,24 @@ def test_select_refuses(done: tuple[Any, Result]) -> None:
     for keyword in ("nosuch", "own and", "own(1)", "own(a=1)"):
         with pytest.raises(UsageError):
             select(plan, Path("tiny.toml"), keyword=keyword)
+
+
+def test_select_finds_a_density_with_all_its_digits_and_tells_the_nearest() -> None:
+    """Names of cells have five of them; a part of a number of many digits is none of the cell's names."""
+    densities = ("0.512", "0.262144", "0.018014398509")
+    cells = [
+        PlannedCell("m", f"net-imp-d{float(one):.5g}-s0", one, (), {"method": "imp"}, one, 0, 1, 2, 0.0, ())
+        for one in densities
+    ]
+    plan: Any = SimpleNamespace(cells=cells, suite={})
+    for keyword, wanted in (("d0.262144", "0.262144"), ("imp and d0.018014398509", "0.018014398509")):
+        assert [cell.density for cell in select(plan, None, keyword=keyword)] == [wanted]
+    assert len(select(plan, None, keyword="d0.5")) == 1  # a part of a name, as pytest has it
+    for keyword, said in (("d0.27", "did you mean 'd0.26214'"), ("d0.0181", "did you mean 'd0.018014'")):
+        with pytest.raises(UsageError, match=said):
+            select(plan, None, keyword=keyword)
+    with pytest.raises(UsageError):
+        select(plan, None, keyword="0.262144")
 
 
 @pytest.mark.parametrize(

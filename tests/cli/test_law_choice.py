@@ -73,10 +73,15 @@ WIDTHS = [(20, width) for width in (0.25, 0.5, 1, 2)]
 def test_a_form_that_points_lack_a_column_for_names_another(place: Place) -> None:
     place.write("width.csv", rows("width,density,error,error_unpruned", *WIDTHS))
     said = refused(place, "fit", "width.csv", "--form", "rosenfeld")
-    assert "form 'rosenfeld' reads depth, which the points have not" in said
+    assert "form 'rosenfeld' reads depth, which the points have not; allowed: " in said
     assert (
         "(--column depth=NAME says which column of the file it is); --form rosenfeld-width would do" in said
     )
+    both = place.call("fit", "width.csv", "--form", "rosenfeld-width", "--form", "rosenfeld", "--starts", "2")
+    assert "  rosenfeld: form 'rosenfeld' reads depth, which the points have not; allowed: " in both.stdout
+    assert "--column depth=NAME says which column of the file it is); --form rosenfeld-width" in both.stdout
+    assert "did you mean" not in refused(place, "fit", "width.csv", "--form", "jin")
+    assert "; --plugin FILE adds others" in refused(place, "fit", "width.csv", "--form", "mine")
     assert "rosenfeld-width fitted to 32 points" in place.call("fit", "width.csv", "--starts", "2").stdout
     fixed = place.call("fit", "width.csv", "--fix", "phi=0", "--starts", "2", "-o", "law.json").stdout
     assert "form rosenfeld: the law of all scales, as phi is given" in fixed

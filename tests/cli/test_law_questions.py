@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 
 import pytest
+
+from prunebench.scaling.studies import Place as Where
+from prunebench.scaling.studies import _told
 
 from .conftest import Place, make_place
 from .test_laws import law
@@ -149,7 +153,7 @@ def test_an_unpruned_error_beyond_all_is_no_answer(folder: Place) -> None:
     What it does not determine stands below its coefficients: exact points leave c at its bound.
     """
     rows = [
-        (w, d, law(d, 0.05 / w, DEPTH, w), 0.05 / w, 160_000 * w**2)
+        (w, d, law(d, 0.05 / w, DEPTH, w), 0.05 / w, 270_000 * w**2)
         for w in (0.25, 0.5, 1, 2, 4)
         for d in (1, 0.1, 0.01)
     ]
@@ -243,3 +247,70 @@ def test_an_error_that_cannot_be_is_no_answer(folder: Place) -> None:
     assert "form 'power' gives an error of 2." in said
     assert "at density 0.001, beyond 1, the most that there can be" in said
     assert folder.json("predict", "power.json", "--density", "0.1", *own)["rows"][0]["error"] < 0.4
+
+
+def test_counts_of_a_file_are_compared_with_those_of_the_architecture(folder: Place) -> None:
+    """A few layers counted otherwise are told, another network is refused."""
+    of = ("--form", "rosenfeld-width", "--starts", "2", "--no-plugins")
+    lenet = ("--architecture", "lenet-300-100", "--dataset", "mnist")
+    counts = {
+        w: 784 * round(300 * w) + round(300 * w) * round(100 * w) + 10 * round(100 * w)
+        for w in (0.25, 0.5, 1)
+    }
+    for name, share in (("same", 1.0), ("near", 0.95), ("other", 0.1)):
+        lines = [line.rpartition(",")[0] for line in points(prunable=True).splitlines()[1:]]
+        own = [f"{line},{round(share * counts[float(line.partition(',')[0])])}" for line in lines]
+        folder.write(f"{name}.csv", "\n".join(["width,density,error,error_unpruned,prunable", *own]))
+    assert "'prunable'" not in folder.call("fit", "same.csv", *of, *lenet).stdout
+    near = folder.call("fit", "near.csv", *of, *lenet).stdout
+    assert "weights for width" in near
+    assert ": measured networks count as the column says, others as the architecture has them" in near
+    said = refused(folder, "fit", "other.csv", *of, *lenet)
+    assert "--architecture lenet-300-100: column 'prunable' has " in said
+    assert "these are other networks" in said
+
+
+def test_the_answer_is_told_beside_what_was_measured(folder: Place) -> None:
+    """By how many weights they differ; sizes are of the scales that the points have."""
+    text = folder.call("predict", "width.json", "--max-error", "0.12").stdout
+    answer = folder.json("predict", "width.json", "--max-error", "0.12")
+    kept, measured = answer["answer"]["kept"], answer["measured"]["kept"]
+    off, which = abs(kept / measured - 1), "fewer" if kept < measured else "more"
+    assert f"the law's {kept:,} weights" in text
+    assert f"are {100 * off:.3g} % {which} than these {measured:,}" in text
+    assert "(least width² · density)" in text
+    assert "depth" not in text
+
+
+def test_a_coefficient_that_is_no_estimate_is_marked(folder: Place) -> None:
+    """One that ended at its bound, as in the tables of several fits."""
+    rows = "".join(f"{w},{d},{0.06 * d**-0.0001},0.06\n" for w in (0.5, 1) for d in (1, 0.7, 0.5, 0.3))
+    folder.write("flat.csv", f"width,density,error,error_unpruned\n{rows}")
+    text = folder.call("fit", "flat.csv", "--starts", "3").stdout
+    made = folder.json("fit", "flat.csv", "--starts", "3")["fit"]
+    marked = {line.split()[0] for line in text.splitlines() if " * " in line and line.startswith("  ")} - {
+        "*"
+    }
+    errors = made["standard_errors"]
+    assert {name for name, error in errors.items() if error is None} <= marked
+    assert marked
+    assert "* no estimate: at its bound, or left open by the points" in text
+    assert "width^psi · density at which the plateau begins" in text
+
+
+def test_a_suite_without_results_is_told_with_its_store(folder: Place) -> None:
+    said = refused(folder, "fit", "scaling-lenet", "--store", "empty-store", "--no-plugins")
+    assert "no cell of imp has a result yet: `prunebench run` makes them (the store is " in said
+    assert "empty-store" in said
+
+
+def test_a_prediction_tells_the_weights_that_are_left(folder: Place) -> None:
+    answer = folder.json("predict", "width.json", "--width", "0.5", "--density", "0.1", "--density", "0.03")
+    assert [row["kept"] for row in answer["rows"]] == [225, 68]
+    assert answer["network"]["prunable"] == 2250
+
+
+def test_places_of_studies_are_whole_numbers_where_they_are() -> None:
+    """Not 15000.0 training examples; a width stays what it is."""
+    told = _told(Where(math.nan, 0.25, 15000.0))
+    assert json.dumps(told) == '{"width": 0.25, "examples": 15000}'

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
+from prunebench.cli import _verdicts
 from prunebench.cli._options import request_of
 from prunebench.cli._suite_plan import suite_plan
+from prunebench.cli._verdicts import of_fitted_laws, verdicts_if_any
 from prunebench.cli._watch import watch
 from prunebench.engine.session import Session
 from prunebench.store import Store, host_name, trial_store, trials
@@ -98,3 +102,31 @@ def test_a_trial_of_a_process_that_died_is_none_and_an_old_one_of_another_host_n
         os.utime(folder / "store.json", (1e9, 1e9))
         assert [one.host for one in trials(tmp_path)] == [host_name()]
     assert len(trials(tmp_path)) == 0
+
+
+def test_status_judges_no_check_for_which_laws_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that stands for such a check, nor a claim that has one: it is judged by all or not at all."""
+    side = {"of": {"method": "imp"}, "against": 0.5, "range": "all", "expect": "above", "margin": 0.1}
+    law = {"name": "fit:sigma", "alone": True}
+    checks = [
+        {"name": "law", "claim": "A", "quantity": "fit:sigma", **side},
+        {"name": "alone", **side, "of": {"method": "imp", "quantity": law}},
+        {"name": "both", "all": ["law", "plain"]},
+        {"name": "plain", "claim": "A", **side},
+        {"name": "own", "claim": "B", **side},
+    ]
+    claims = [{"id": one, "says": one, "source": one, "kind": "every"} for one in "AB"]
+    plan: Any = SimpleNamespace(suite={"checks": checks, "claims": claims})
+    left = of_fitted_laws(plan)
+    assert left == ["law", "alone", "both"]
+
+    def judged(*_: Any, only: list[str]) -> Verdicts:
+        outcomes = tuple(Outcome(check=name, verdict="holds") for name in only)
+        own = tuple(ClaimVerdict(id=one, says="", source="", kind="every", verdict="holds") for one in "AB")
+        return Verdicts(outcomes=outcomes, claims=own)
+
+    monkeypatch.setattr(_verdicts, "verdicts_of", judged)
+    said = verdicts_if_any(plan, SimpleNamespace(), "s", {}, left=left)  # type: ignore[arg-type]
+    assert said is not None
+    assert [one.check for one in said.outcomes] == ["plain", "own"]
+    assert [claim.id for claim in said.claims] == ["B"]

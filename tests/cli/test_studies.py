@@ -103,7 +103,7 @@ def test_the_tables_are_told(folder: Place) -> None:
     ("args", "said"),
     [
         ("with=0.1:0.5", "networks do not differ in 'with'; did you mean 'width'?"),
-        ("width=0.5:0.1", "width is '0.5:0.1'; allowed: a number above 0, or LOW:HIGH"),
+        ("width=0.5:0.1", "width is '0.5:0.1'; the lower end goes first: 0.1:0.5"),
         ("width=small", "width is 'small'; allowed: a number above 0, or LOW:HIGH"),
         ("width", "found 'width'; allowed: SCALE=LOW:HIGH"),
     ],

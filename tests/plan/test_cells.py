@@ -149,7 +149,11 @@ def test_layer_shares_like_another_methods_read_its_mask(project: Any) -> None:
         ({"more": "score_at = [{step = 100000}]"}, "beyond the schedule"),
         ({"sparsities": [0.99999]}, "keeps none"),
         ({"methods": [{"method": "random", "as": "r", "allocation": {"like": "none"}}]}, "prunes nothing"),
-        ({"methods": [{"method": "ltr", "as": "late", "clock": "end"}]}, "leaves nothing"),
+        ({"methods": [{"method": "ltr", "as": "late", "clock": "end"}]}, "clock = 'end' leaves nothing"),
+        (
+            {"methods": [{"method": "ltr", "as": "late", "clock": {"epoch": 1}}]},
+            r"clock = \{epoch = 1\} leaves nothing .*; allowed: a point before its end, as \{share = 0.1\}",
+        ),
     ],
 )
 def test_what_cannot_be_planned_is_refused_by_name(project: Any, suite: dict[str, Any], said: str) -> None:

@@ -12,12 +12,15 @@ from scaling_families import EXAMPLES, LAW, family, noisy
 
 from prunebench.errors import FitError
 from prunebench.host import Host
+from prunebench.scaling.beside import Beside
 from prunebench.scaling.cautions import cautions
 from prunebench.scaling.fit import fit
 from prunebench.scaling.form import Form
 from prunebench.scaling.law import Law, law_of, unpruned_fit, with_size
 from prunebench.scaling.members import member
+from prunebench.scaling.noise import SeedNoise
 from prunebench.scaling.points import Points
+from prunebench.scaling.trials import HeldOut
 
 FORMS = Host.builtin_forms()
 
@@ -138,3 +141,13 @@ def test_a_form_that_is_another_than_the_one_that_was_fitted_is_refused() -> Non
     with pytest.raises(FitError, match=r"another than the one that was fitted: µ and σ .* now 100 %"):
         read_back("rosenfeld-network", points, {**FORMS, "rosenfeld-network": twice})
     assert read_back("rosenfeld-network", points).fit.parameters["gamma"] == pytest.approx(LAW["gamma"])
+
+
+def test_a_law_that_is_no_better_than_what_it_is_compared_with_says_so() -> None:
+    """Than interpolation on networks left out, and than the noise of seeds."""
+    good, bad = (HeldOut(np.arange(3), np.ones(3), mu, 0.05, 0.01, 0.06) for mu in (0.01, 0.04))
+    assert (good.is_better, bad.is_better) == (True, False)
+    for out, sigma, says in ((good, 0.028, False), (bad, 0.1, True)):
+        text = " | ".join(Beside(SeedNoise(0.02, 9, 9), None, out, sigma=sigma).sentences())
+        assert ("no better than interpolation" in text) == says
+        assert ("σ is 5.0 times that" in text) == says

@@ -10,7 +10,7 @@ from scaling_families import LAW, family
 
 from prunebench.errors import FitError
 from prunebench.host import Host
-from prunebench.scaling.choice import check_fits, chosen, own_points
+from prunebench.scaling.choice import check_fits, chosen, own_points, pooled
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.points import Points
 
@@ -104,3 +104,16 @@ def test_laws_of_unpruned_networks_are_fitted_to_those() -> None:
         FitError, match="form 'unpruned-size' is of unpruned networks; no point is of density 1"
     ):
         own_points(FORMS["unpruned-size"], points.rows(points.density < 1))
+
+
+def test_networks_that_a_form_takes_as_one_are_told() -> None:
+    """Three that differ in prunable weights alone; not those that differ in what the law reads, or in data."""
+    points = family([20], parts=[1])
+    counted = unknown(points.changed(prunable=1e4 * points.width**2), "depth", "width")
+    form = chosen(counted, FORMS, {})[0]
+    assert form.name == "rosenfeld-network"
+    said = pooled(form, counted)
+    assert said.startswith("4 networks differ in prunable alone, which form rosenfeld-network does not read")
+    assert said.endswith("a column depth or width tells the law what they are")
+    assert pooled(FORMS["rosenfeld-width"], points) == ""
+    assert pooled(FORMS["rosenfeld-data"], family([20], [1])) == ""

@@ -269,3 +269,42 @@ def test_no_damage_to_a_file_ends_otherwise_than_in_points_or_a_sentence(tmp_pat
     assert whole + len(sentences) == 300
     assert 0 < whole < 300
     assert [said for said in sentences if "points.csv" not in said] == []
+
+
+def accuracy_rows(*widths: float, down: bool = True) -> str:
+    """Accuracies of networks by width, which fall as these are pruned."""
+    rows = [
+        f"8,{w},{d},{(0.8 + 0.05 * w) * (d**0.3 if down else 1)}" for w in widths for d in (1, 0.5, 0.1, 0.01)
+    ]
+    return "\n".join([HEAD, *rows])
+
+
+def test_accuracies_in_place_of_errors_are_refused(tmp_path: Path) -> None:
+    """With the option that takes them, and none of errors that rise."""
+    said = told(tmp_path, accuracy_rows(1, 2, 3))
+    assert "column 'error' falls with the density in 3 of 3 networks, as from 0.85 to 0.214" in said
+    assert "accuracies in place of errors? --column error=1-error takes them as such" in said
+    taken = read(tmp_path, accuracy_rows(1, 2, 3), error="1-error")
+    assert taken.error[:2] == pytest.approx([0.15, 1 - 0.85 * 0.5**0.3])
+    other = told(
+        tmp_path, "\n".join([HEAD, *[f"8,1,{d},{1 - 0.8 * d**0.3}" for d in (1, 0.1, 0.01)]]), error="1-error"
+    )
+    assert "1 − column 'error' falls" in other
+    assert "--column error=error takes" in other
+
+
+def test_what_may_be_accuracies_is_told(tmp_path: Path) -> None:
+    """Errors above a half that rise with the size, or that fall by a third; a dip is none."""
+    for text, wanted in [
+        (
+            accuracy_rows(1, 2, 3, down=False),
+            "column 'error' rises with the size of the networks, from 0.85 to 0.95",
+        ),
+        (f"{HEAD}\n8,1,1,0.3\n8,1,0.1,0.2", "column 'error' falls with the density in 1 of 1 networks"),
+        (f"{HEAD}\n8,1,1,0.3\n8,1,0.1,0.27", ""),
+        (f"{HEAD}\n8,1,1,0.3\n8,1,0.1,0.4", ""),
+    ]:
+        path = tmp_path / "points.csv"
+        path.write_text(text, "utf-8")
+        said = " ".join(read_file(str(path), FORMS["rosenfeld"].columns).said)
+        assert (wanted in said) if wanted else not said

@@ -108,7 +108,7 @@ def test_a_level_of_thousands_is_a_slip(project: Any) -> None:
             {"clock": "end"},
             "methods[0].clock",
             "schedule = {levels = …} trains its networks from clock = 'end' (step 69) to score_at = 'end' (step 69), "
-            "which is no training; allowed: an earlier clock",
+            "which is no training; allowed: an earlier clock, as {share = 0.1}",
         ),
         (
             {"schedule": {"levels": {"remove": 0.2, "clock": {"epoch": 4}}}},

@@ -11,6 +11,7 @@ For a family of networks of depth l and width w at density d, with m = l^phi · 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,19 +179,20 @@ def _odds(points: Any, gamma: float, knee: float) -> Any:
 
 _ERROR_UP = Coefficient("error_up", 1e-3, 1, (0.3, 1), log=True, text="error of the plateau at low densities")
 _GAMMA = Coefficient("gamma", 1e-3, 20, (0.1, 2), log=True, text="slope of the power law")
-_P = Coefficient("p", 1e-12, 1e12, (1e-5, 1e-1), log=True, text="density at which the plateau begins")
+_P = Coefficient("p", 1e-12, 1e12, (1e-5, 1e-1), log=True)
 _PHI = Coefficient("phi", -10, 10, (0, 2), varies="depth", text="exponent of the depth")
 _PSI = Coefficient("psi", -10, 10, (0, 2), varies="width", text="exponent of the width")
 _KNEE = Coefficient("knee", 1e-12, 1e12, (1e-5, 1e-1), log=True, text="p · error_up^(1 / gamma)")
-_OF_ONE = (_ERROR_UP, _GAMMA, _P)
 _READ = ("density", "error_unpruned")
 
 
 def _form(name: str, text: str, more: tuple[Coefficient, ...], constant: tuple[str, ...]) -> FunctionalForm:
+    size = "".join(f"{one.varies}^{one.name} · " for one in more)
+    p = replace(_P, text=f"{size}density at which the plateau begins")
     return FunctionalForm(
         name,
         joint,
-        (*_OF_ONE, *more),
+        (_ERROR_UP, _GAMMA, p, *more),
         (*_READ, *(one.varies for one in more)),
         joint_gradient,
         constant,

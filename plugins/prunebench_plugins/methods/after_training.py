@@ -50,5 +50,8 @@ convolutions and linear layers together, is removed; what stays goes back to its
 and BatchNorm, statistics included, too) and trains from there to the end, with the learning rate and the data
 order of epoch 10; and so on, level by level. Level k keeps round(0.8^k · prunable) weights; a suite takes
 `sparsities = {keep = 0.8, count = n}`. What was removed never comes back. Ties are kept by position.
+
+A recipe of ten epochs or fewer has nothing left to train from epoch 10 on; a tenth of its schedule does:
+`{method = "imp", as = "imp-short", train_from = {share = 0.1}, clock = {share = 0.1}}`.
 """,
 )

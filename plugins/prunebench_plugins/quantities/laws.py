@@ -80,7 +80,8 @@ def fit(
     chosen = reads(curves, alone=alone, within=within, judged=judged)
     members = [one for one, mine in zip(curves.relatives, chosen, strict=True) if mine]
     if alone or _is_read(curves.scales, within, judged):
-        members.insert(0, curves)
+        members.append(curves)
+    members.sort(key=_order)  # whichever of a family's settings asks: its points are the same, fitted once
     asked = _Asked(of, form, region, _ranges(within), _ranges(judged), tuple(errors), networks, points)
     wanted = np.unique(curves.sparsities)
     rows = [_rows(members, seed, wanted) for seed in curves.seeds]
@@ -97,6 +98,15 @@ def reads(
 ) -> list[bool]:
     """Return which of the relatives of a setting's network the fit reads."""
     return [not alone and _is_read(one.scales, within, judged) for one in curves.relatives]
+
+
+_SCALES = ("depth", "width", "examples", "prunable")
+
+
+def _order(member: Curves) -> list[float]:
+    """Return what tells a member of a family from the others, and sorts them; -1 for what is not known."""
+    known = [member.scales.get(name, -1.0) for name in _SCALES]
+    return [-1.0 if one != one else float(one) for one in known]
 
 
 _Ranges = tuple[tuple[str, float, float], ...]
@@ -193,7 +203,7 @@ def _rows(members: Sequence[Curves], seed: int, wanted: Any) -> _Rows:
         unpruned = 1 - one.dense[column] / 100
         if np.isnan(errors).any() or np.isnan(unpruned):
             return ()
-        scales = [one.scales.get(name, np.nan) for name in ("depth", "width", "examples", "prunable")]
+        scales = [one.scales.get(name, np.nan) for name in _SCALES]
         densities = np.round(1 - one.sparsities[places], 12)
         finished = one.diverged[places, column] != 1
         pairs = [(d, e) for d, e, ok in zip(densities, errors, finished, strict=True) if d < 1 and ok]
@@ -209,7 +219,7 @@ def _points(rows: _Rows, forms: Callable[[str], FunctionalForm], region: str) ->
     from prunebench.scaling.against import WHOLE, above_plateau
     from prunebench.scaling.points import points_of
 
-    names = ("density", "error", "error_unpruned", "depth", "width", "examples", "prunable", "network")
+    names = ("density", "error", "error_unpruned", *_SCALES, "network")
     every = points_of(dict(zip(names, np.array(rows).T, strict=True)))
     every = every.changed(parameters=every.extra["prunable"], nonzero=every.density * every.extra["prunable"])
     if region != _ABOVE_PLATEAU:
@@ -218,20 +228,32 @@ def _points(rows: _Rows, forms: Callable[[str], FunctionalForm], region: str) ->
 
 
 @lru_cache(maxsize=256)
-def _said(rows: _Rows, forms: Callable[[str], FunctionalForm], asked: _Asked) -> float:
-    """Return a number of the fit to rows; a family is asked for in each of its settings."""
+def _fitted(
+    rows: _Rows, forms: Callable[[str], FunctionalForm], name: str, region: str, ranges: _Ranges
+) -> Fit | None:
+    """Return the law of the networks in some ranges, of which several checks ask; None of too few points."""
     from prunebench.scaling.families import law_of_scales, within
     from prunebench.scaling.fit import fit as fitted
 
-    every = _points(rows, forms, asked.region)
+    every = _points(rows, forms, region)
     if not len(every):
-        return float("nan")
+        return None
+    points = every.rows(within(every, _by_name(ranges)))
+    form = forms(name or law_of_scales(points))
+    return fitted(form, points, starts=_STARTS) if len(points) >= len(form.coefficients) else None
+
+
+@lru_cache(maxsize=256)
+def _said(rows: _Rows, forms: Callable[[str], FunctionalForm], asked: _Asked) -> float:
+    """Return a number of the fit to rows; a family is asked for in each of its settings."""
+    from prunebench.scaling.families import within
+
+    made = _fitted(rows, forms, asked.form, asked.region, asked.within)
+    if made is None:
+        return float("nan")  # a single place says nothing of a law
+    every = _points(rows, forms, asked.region)
     small = within(every, _by_name(asked.within))
     points = every.rows(small)
-    form = forms(asked.form or law_of_scales(points))
-    if len(points) < len(form.coefficients):
-        return float("nan")  # a single place says nothing of a law
-    made = fitted(form, points, starts=_STARTS)
     if asked.judged:
         others = every.rows(within(every, _by_name(asked.judged)) & ~small)
         if not len(others):

@@ -32,7 +32,7 @@ def places(source: Source) -> Figure | None:
     rows = source.results.summary
     rows = rows[(rows["at"] == "range") & (rows["ablations"] == "") & rows["best"].notna()]
     placed = labelled(rows, source.results)
-    if placed.empty:
+    if placed["name"].nunique() < 2:  # the place of one method alone says nothing
         return None
     placed = placed.assign(best=placed["best"].astype(float), worst=placed["worst"].astype(float))
     columns = ["setting", "range", "name", "best", "worst", "n", "mean", "low", "high"]
@@ -165,7 +165,7 @@ def profiles(source: Source) -> Figure | None:
     import pandas as pd
 
     rows = _own_points(source.results.profile)
-    if rows.empty:
+    if rows["name"].nunique() < 2:  # beside itself
         return None
     curves = rows[["range", "name", "settings", "margins", "share"]].reset_index(drop=True)
     most = curves.groupby("range")["margins"].transform("max")

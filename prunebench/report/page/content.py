@@ -14,6 +14,7 @@ from prunebench.analysis import SETTING, variant_name
 from prunebench.checks.outcomes import Verdicts
 from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure, config, figures_of, styles
+from prunebench.report.figures.law.told import Told
 from prunebench.report.figures.source import Source
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
@@ -146,6 +147,17 @@ class Content:
     def missing_laws(self) -> list[str]:
         """What is missing for scaling laws and their figures, a sentence or two a family."""
         return self._source.laws.missing
+
+    @property
+    def laws(self) -> list[Told]:
+        """The scaling laws in words and numbers."""
+        return self._source.laws.told
+
+    @property
+    def single(self) -> bool:
+        """True if there is one method beside no pruning, so that nothing is compared."""
+        dense = plain(self.results.baselines.none)
+        return len({name for name in self.variants if name != dense}) < 2
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from prunebench._version import __version__
 from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure
+from prunebench.report.figures.law.told import Told
 from prunebench.report.page.columns import deflated
 from prunebench.report.page.content import Content
 from prunebench.report.page.policy import policy
@@ -26,6 +27,8 @@ class Section(NamedTuple):
     figures: Sequence[Figure] = ()
     notes: Sequence[str] = ()
     """Sentences above the figures."""
+    laws: Sequence[Told] = ()
+    """Scaling laws above the figures."""
 
 
 _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
@@ -86,12 +89,15 @@ def _sections(content: Content) -> list[Section]:
         mine = [figure for id, figure in left.items() if id.startswith(beginnings)]
         for figure in mine:
             del left[figure.id]
-        notes = content.missing_laws if name == "laws" else []
-        if mine or notes:
-            sections.append(Section(name, title, mine, notes))
+        notes, told = (content.missing_laws, content.laws) if name == "laws" else ([], [])
+        if mine or notes or told:
+            sections.append(Section(name, title, mine, notes, told))
     first = [Section("answer", "The answer", list(left.values()))]
     if content.claims is not None:
         first.append(Section("claims", "Claims"))
+    if content.single and content.laws:  # nothing is compared: the law is what there is to say
+        laws = [section for section in sections if section.id == "laws"]
+        first, sections = [*laws, *first], [one for one in sections if one.id != "laws"]
     last = [Section("tables", "Tables")] if content.tables else []
     return [*first, *sections, *last, Section("provenance", "Provenance")]
 

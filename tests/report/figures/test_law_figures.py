@@ -13,8 +13,10 @@ from scaling_families import family, noisy
 
 from prunebench.host import Host
 from prunebench.report.figures import Figure, law, picture
-from prunebench.report.figures.law import actual, law_figures, laws
+from prunebench.report.figures.law import actual, fewest, law_figures, laws
 from prunebench.report.figures.law.scales import ticks
+from prunebench.report.figures.law.source import Source, palette
+from prunebench.report.figures.law.told import told
 from prunebench.report.page import Content, render
 from prunebench.report.results import Results
 from prunebench.scaling.drawing import FamilyPoints, Study, studied
@@ -93,6 +95,38 @@ def test_every_figure_says_in_words_and_numbers_what_it_shows() -> None:
         assert "nan" not in figure.alt
         assert len(figure.table) > 3
         assert not figure.table.columns.duplicated().any()
+
+
+def test_errors_are_told_from_the_least_on() -> None:
+    said = re.findall(r"(\S+) % error:", made()["contours"].alts[""])
+    assert len(said) > 2
+    assert said == sorted(said, key=float)
+
+
+def test_a_legend_has_the_networks_that_a_figure_has() -> None:
+    """The widths on the most data, but not one that is on less data alone."""
+    whole = measured([20], [1 / 8, 1 / 4, 1 / 2, 1], [1, 4])
+    some = whole.rows((whole.examples != 50_000) | (whole.width != 1 / 8))
+    source = Source(studied(some, FORMS))
+    drawn = fewest.fewest(source)
+    assert drawn is not None
+    assert drawn.chart.to_dict()["layer"][1]["encoding"]["color"]["legend"]["values"] == ["1/4", "1/2", "1"]
+
+
+def test_a_law_is_told_in_numbers_before_its_figures() -> None:
+    """Its coefficients with errors and intervals, its quality, what was measured in part."""
+    whole = study().law.points
+    part = whole.rows((whole.network != whole.network[0]) | (whole.density > 0.05))
+    said = told(studied(part, FORMS, title="net on data, imp"))
+    made = study().law.fit
+    assert [row[0] for row in said.rows] == [one.name for one in made.form.coefficients]
+    assert all(error and "–" in interval for _, _, error, interval, _ in said.rows)
+    counts = [int(one) for one in re.findall(r": (\d+) of 17 densities", said.said)]
+    assert counts == [len(np.unique(part.density[part.network == whole.network[0]]))]
+    assert f"{len(part):,} points: 10 networks, 17 densities, 2 seeds" in said.said
+    assert any(re.match(r"Relative error of the fit: mean µ .* σ ", one) for one in said.sentences)
+    assert any(one.startswith("Seeds differ by") for one in said.sentences)
+    assert any("interpolation between the others" in one for one in said.sentences)
 
 
 def test_points_are_means_of_seeds_and_residuals_those_of_the_law() -> None:
@@ -192,6 +226,15 @@ def test_both_lower_forms_meet_the_unpruned_error_at_density_1() -> None:
         unpruned = study().law.networks.error_unpruned[study().law.networks.network == network]
         assert error.iloc[1] == pytest.approx(unpruned[0])  # Eq. 6 is pinned there
     assert set(curves["examples"]) == {50_000}
+
+
+def test_lower_forms_have_their_residuals_below_them() -> None:
+    """A line of each form, which is off by (form − measured) / measured."""
+    for panel in made()["pruned"].chart.to_dict()["concat"]:
+        below = panel["vconcat"][1]["layer"]
+        off = {part["transform"][-1]["calculate"] for part in below if "transform" in part}
+        assert {f"datum.{form} / datum.error - 1" for form in ("pruning", "not_pruning")} < off
+        assert below[1]["encoding"]["y"]["axis"]["title"] == "form off (%)"
 
 
 def test_a_single_network_has_its_curve() -> None:
@@ -322,3 +365,10 @@ def _scales(part: object) -> list[tuple[list[str], list[str]]]:
         own = [(part["domain"], part["range"])] if {"domain", "range"} <= set(part) else []
         return own + [pair for each in part.values() for pair in _scales(each)]
     return list(itertools.chain.from_iterable(map(_scales, part))) if isinstance(part, list) else []
+
+
+@pytest.mark.parametrize("count", [2, 4, 6])
+def test_colours_of_values_that_rise_are_far_apart(count: int) -> None:
+    """In red, green and blue, of 255 each; as many as there are, all of them different."""
+    colours = [[int(one[i : i + 2], 16) for i in (1, 3, 5)] for one in palette(count)]
+    assert min(float(np.linalg.norm(np.subtract(*pair))) for pair in itertools.pairwise(colours)) > 70

@@ -13,6 +13,7 @@ from prunebench.report.escapes import plain
 from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.law import actual, against, contours, curves, extrapolated, fewest, needed
 from prunebench.report.figures.law.source import Source
+from prunebench.report.figures.law.told import Told, told
 from prunebench.scaling.drawing import FamilyPoints, Study, studied
 
 __all__ = ["Laws", "law_figures", "laws"]
@@ -27,11 +28,12 @@ _MAKERS = (
 
 
 class Laws:
-    """The figures of some families, and what is missing."""
+    """The figures of some families, the laws in words, and what is missing."""
 
     def __init__(self) -> None:
         self.figures: list[Figure] = []
         self.missing: list[str] = []
+        self.told: list[Told] = []
 
 
 def law_figures(study: Study, *, prefix: str = "law") -> list[Figure]:
@@ -64,6 +66,7 @@ def laws(families: Iterable[FamilyPoints], titles: Mapping[tuple[str, ...], str]
             whole.missing.append(f"{title}: no law yet. {_sentence(str(error))}")
             continue
         made = law_figures(study, prefix=prefix)
+        whole.told.append(told(study))
         whole.figures += [replace(each, among=among) for each in made]
         said = [*map(_sentence, family.left), *study.missing]
         whole.missing += [f"{title}: {' '.join(said)}"] if said else []

@@ -10,7 +10,8 @@ from prunebench.errors import FitError
 from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.law.actual import corner
 from prunebench.report.figures.law.captions import caption
-from prunebench.report.figures.law.scales import DENSITY, ERROR, log_axis, span, titled
+from prunebench.report.figures.law.curves import residual_span
+from prunebench.report.figures.law.scales import DENSITY, ERROR, log_axis, lone, percent_axis, span, titled
 from prunebench.report.figures.law.source import (
     SAID,
     Source,
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["pruned", "unpruned"]
 
 _GRID = 40
-_WIDTH, _HEIGHT = 200, 170
+_WIDTH, _HEIGHT, _RESIDUALS = 200, 170, 70
 _MOST = 6
 _EQ8, _EQ6 = "Eq. 8, of pruning", "Eq. 6, of not pruning"
+_FORMS = (("pruning", COLOURS["blue"], [1, 0]), ("not_pruning", COLOURS["red"], [6, 3]))
+"""The column of each form in the table of points, with its look."""
 
 
 def pruned(source: Source) -> Figure | None:
@@ -94,9 +97,11 @@ def _rows(source: Source, fits: list[LowerFits]) -> tuple[pd.DataFrame, pd.DataF
 
 def _chart(source: Source, fits: list[LowerFits], points: pd.DataFrame, curves: pd.DataFrame) -> Any:
     import altair as alt
+    import pandas as pd
 
     ends = span(points["error"], curves["error"])
-    x = log_axis(alt.X, "density", DENSITY, span(points["density"]), reverse=True)
+    x = log_axis(alt.X, "density", None, span(points["density"]), reverse=True, labels=False)
+    most = residual_span(pd.concat([points[name] / points["error"] - 1 for name, _, _ in _FORMS]))
     y = log_axis(alt.Y, "error", ERROR, ends)
     colour = alt.Color(
         "form:N",
@@ -116,9 +121,27 @@ def _chart(source: Source, fits: list[LowerFits], points: pd.DataFrame, curves: 
         ).properties(width=_WIDTH, height=_HEIGHT)
         names = ("width", "depth", "examples")
         at = place(names, [float(one.above.column(name)[0]) for name in names]) or source.study.title
-        parts.append(titled(layers, at))
+        lower = _residuals(source, panel, span(points["density"]), most)
+        parts.append(alt.vconcat(titled(layers, at), lower, spacing=8))
     columns = 2 if len(parts) in (2, 4) else 3
     return alt.concat(*parts, columns=columns, spacing=26).resolve_scale(color="shared", strokeDash="shared")
+
+
+def _residuals(source: Source, panel: int, ends: tuple[float, float], most: float) -> Any:
+    """Return by how much both forms are off at each density."""
+    import altair as alt
+
+    x = log_axis(alt.X, "density", DENSITY, ends, reverse=True)
+    y = percent_axis("relative", "form off (%)", most)
+    base = chart(source.name("pruned")).transform_filter(f"datum.panel == {panel}")
+    zero = lone(source.name("pruned")).transform_calculate(relative="0")
+    layers = [zero.mark_rule(color=COLOURS["grey"]).encode(y=y)]
+    for column, colour, dash in _FORMS:
+        off = base.transform_calculate(relative=f"datum.{column} / datum.error - 1")
+        line = off.mark_line(color=colour, strokeDash=dash, strokeWidth=1.2, clip=True)
+        mark = off.mark_point(color=colour, filled=True, size=16, opacity=1)
+        layers += [line.encode(x=x, y=y), mark.encode(x=x, y=y, tooltip=_told())]
+    return alt.layer(*layers).properties(width=_WIDTH, height=_RESIDUALS)
 
 
 def _told() -> list[Any]:
@@ -135,7 +158,7 @@ def _told() -> list[Any]:
 def _words(fits: list[LowerFits]) -> str:
     said = [
         f"Error against density above the plateau of {len(fits)} networks on the most data, each with two "
-        f"forms fitted to it: Eq. 8, of pruning, and Eq. 6, of networks that are not pruned."
+        f"forms fitted to its means over seeds: Eq. 8, of pruning, and Eq. 6, of networks not pruned."
     ]
     better = sum(one.pruning.sigma < one.unpruned.sigma for one in fits)
     said.append(f"Eq. 8 has the smaller σ for {better} of them.")

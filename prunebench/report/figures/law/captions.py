@@ -36,7 +36,8 @@ Which networks have the same error. A line is the law's at one error, through al
 measured ones, with the unpruned error between them interpolated on logarithmic scales; a mark is a measured
 network at the density at which its errors (means over seeds, straight between two densities on logarithmic
 scales) last reach that error. Small networks pruned a little and large ones pruned a lot lie on one line.
-Where a line ends, the network is not as good even unpruned.
+A line ends where the widest or deepest measured network is, or at a network that is not as good even
+unpruned.
 """,
     "needed": """
 How many networks a law needs: mean and standard deviation over {draws} random choices of so many networks,
@@ -47,7 +48,7 @@ about 15 networks enough.
     "fewest": """
 The fewest {weights} at which one of the measured networks on the most data reaches an error, by the law:
 the thick line, whose marks say which width or depth it is. Thin lines are networks pruned further and
-further (of more than eight those that are the smallest somewhere). Diamonds are the network that the
+further (of more than eight those that are the smallest somewhere). Rings are the network that the
 analytic solution chooses, which counts depth · width² · density; crosses the smallest network that was
 measured to be as good.
 """,
@@ -61,7 +62,9 @@ same colours, with µ and σ of each. The law knows each network's unpruned erro
 Error against density above the plateau, on the most data: marks what was measured, blue Eq. 8 of Rosenfeld
 et al. (2021), the law's own lower transition, red and dashed Eq. 6, the form that errors of unpruned
 networks have by size, made to meet the unpruned error at density 1. Both have two coefficients, fitted to
-each network by itself. The paper finds that Eq. 6 deviates noticeably.
+each network by itself. Below, by how much each is off: (form − measured) / measured. Fitted are means over
+seeds, of six networks at most; `prunebench fit --against-unpruned` fits every network on any data, to each
+seed's errors, so that what it counts differs. The paper finds that Eq. 6 deviates noticeably.
 """,
     "unpruned": """
 Error of networks that are not pruned against {by}, a line an amount of data: grey what was measured, red b

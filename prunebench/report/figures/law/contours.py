@@ -218,6 +218,7 @@ def _law_rows(source: Source, name: str, line: Points, levels: list[float]) -> I
             if density is not None and density >= source.study.points.density.min():
                 yield {
                     "along": name,
+                    "level": level,
                     "level_text": percent(level),
                     "value": float(np.exp(log)),
                     "density": density,
@@ -235,6 +236,7 @@ def _measured_rows(source: Source, name: str, line: Points, levels: list[float])
                 one = _member(line, name, value, float(line.error_unpruned[row]))
                 yield {
                     "along": name,
+                    "level": level,
                     "level_text": percent(level),
                     "value": value,
                     "value_text": f"{SAID[name]} {amount(name, value)}",
@@ -281,7 +283,8 @@ def _chart(
 
 def _words(source: Source, rows: pd.DataFrame) -> str:
     said = ["Lines of equal error over density and size, of the law, with measured networks on them."]
-    for level, own in rows.groupby("level_text", sort=False):
+    for _, own in rows.groupby("level"):
+        level = own["level_text"].iloc[0]
         ends = own.sort_values("value")
         first, last = ends.iloc[0], ends.iloc[-1]
         said.append(

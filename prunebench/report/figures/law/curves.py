@@ -20,7 +20,7 @@ from prunebench.scaling.points import Points
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["along", "depth", "examples", "lines_of", "network", "width"]
+__all__ = ["along", "depth", "examples", "lines_of", "network", "residual_span", "width"]
 
 _MOST = 6
 """Panels of a figure."""
@@ -202,7 +202,7 @@ def _chart(source: Source, name: str, shown: list[_Line], tables: dict[str, pd.D
     points, curves = list(tables.values())[:2]
     others = _others(name)
     ends = span(points["low"], points["high"], curves["error"])
-    most = _residual_span(points["relative"])
+    most = residual_span(points["relative"])
     parts = [
         _panel(source, name, place(others, at) or source.study.title, networks, (ends, most))
         for at, networks in shown
@@ -225,7 +225,7 @@ def _heading(source: Source) -> Any:
     return alt.Title(said, fontSize=11, fontWeight="normal", offset=14, lineHeight=15)
 
 
-def _residual_span(relative: pd.Series) -> float:
+def residual_span(relative: pd.Series) -> float:
     """Return how far the axis of residuals reaches: to all but the last hundredth, on a round number."""
     reach = float(np.quantile(np.abs(relative), 0.99)) if len(relative) else 0.1
     return next(one for one in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, math.inf) if reach <= one or one == 1.0)

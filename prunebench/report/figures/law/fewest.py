@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,7 +148,10 @@ def _chart(
     def y(column: str) -> Any:
         return log_axis(alt.Y, column, source.weights, sizes, share=False, most=9)
 
-    values, marks = source.values[scales[0]], source.values[scales[-1]]
+    values, marks = (
+        replace(source.values[name], shown=tuple(getattr(one, name) for one in source.study.members))
+        for name in (scales[0], scales[-1])
+    )
     base = chart(source.name("fewest"))
     line = chart(source.name("fewest-line"))
     thin = chart(source.name("fewest-members")).mark_line(strokeWidth=1, opacity=0.75)
@@ -160,7 +164,7 @@ def _chart(
         alt.Tooltip("analytic_kept:Q", title="its weights", format=",.4~r"),
         alt.Tooltip("measured:Q", title="measured", format=",.4~r"),
     ]
-    hollow = base.mark_point(style=INK, filled=False, size=150, strokeWidth=1.2, shape="diamond", opacity=0.9)
+    hollow = base.mark_point(style=INK, filled=False, size=190, strokeWidth=1.2, shape="circle", opacity=0.9)
     cross = base.transform_filter("isValid(datum.measured)")
     cross = cross.mark_point(style=INK, filled=False, size=40, strokeWidth=1.5, shape=_CROSS, opacity=0.9)
     layers = alt.layer(
@@ -174,7 +178,7 @@ def _chart(
     ).properties(width=520, height=340)
     said = [
         "filled: the fewest, by the law",
-        "diamond: by the analytic solution",
+        "ring: by the analytic solution",
         "cross: the smallest measured",
     ]
     said = said if rows["measured"].notna().any() else said[:2]

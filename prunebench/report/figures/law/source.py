@@ -31,8 +31,12 @@ ONE = "network"
 SAID = {"width": "width", "depth": "depth", "examples": "training examples", ONE: "network"}
 """What scales are called in figures."""
 
-_ORDER = ("blue", "sky", "green", "sand", "orange", "red", "magenta", "pink", "brown", "grey")
-"""Colours of values that rise: along the rainbow as far as the palette goes."""
+_ORDER = (
+    *("#5158de", "#0773c7", "#1180a3", "#098991", "#13907c", "#0b9855", "#629602"),
+    *("#938b05", "#b2820f", "#d47202", "#f05231", "#ee4a75", "#de50ab"),
+)
+"""Colours of values that rise: hues 24° apart from violet to pink (OKLCH), lighter as they go, each at least
+3 to 1 against both grounds of figures."""
 _MARKS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 
 
@@ -69,11 +73,11 @@ def percent(share: float, *, sign: bool = False) -> str:
 
 
 def palette(count: int) -> list[str]:
-    """Return colours of so many values that rise; the first again where there are more than colours."""
+    """Return colours of so many values that rise, far apart; the first again where these are more."""
     if count > len(_ORDER):
-        return [COLOURS[_ORDER[i % len(_ORDER)]] for i in range(count)]
-    places = np.linspace(0, min(count + 1, len(_ORDER) - 1), count).round().astype(int)
-    return [COLOURS[_ORDER[i]] for i in places]
+        return [_ORDER[i % len(_ORDER)] for i in range(count)]
+    places = np.linspace(0, len(_ORDER) - 1, count).round().astype(int)
+    return [_ORDER[i] for i in places]
 
 
 def value_axis(channel: Any, column: str, name: str, values: Sequence[float]) -> Any:
@@ -93,6 +97,8 @@ class Values:
 
     name: str
     values: tuple[float, ...]
+    shown: tuple[float, ...] = ()
+    """Those that the legend has, where a figure has not all of them."""
 
     @property
     def texts(self) -> list[str]:
@@ -100,6 +106,8 @@ class Values:
         return [amount(self.name, value) for value in self.values]
 
     def _told(self, legend: alt.Legend) -> alt.Legend | None:
+        if self.shown:
+            legend.values = [amount(self.name, value) for value in self.values if value in self.shown]
         return None if self.name == ONE else legend
 
     def colour(self) -> alt.Color:
