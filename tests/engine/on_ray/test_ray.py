@@ -176,7 +176,8 @@ def test_every_job_computes_on_the_gpu_that_ray_gave_it_and_no_process_of_rays_e
         seen, began, ended = json.loads(one.message)
         assert (one.how, seen, one.log_path) == ("made", one.at, f"train {one.key}")
         spans.setdefault(seen, []).append((began, ended))
-    assert sorted(spans) == ["0", "1", "2"]
+    assert {"0", "1", "2"} >= spans.keys()
+    assert len(spans) > 1, "a third is used where the others are still busy"
     assert max(at_once(times) for times in spans.values()) == 2
 
 
