@@ -55,7 +55,7 @@ def test_means_and_spreads_are_those_of_the_tables_for_people(board: Results) ->
     for standing, section in zip(board.standings, document(board).sections, strict=False):
         tables = [block for block in section.blocks if isinstance(block, Table) and block.kind == "accuracy"]
         assert len(tables) == bool(standing.rows["n"].sum()), "of a setting that has been run, one"
-        for table, row in [(table, row) for table in tables for row in table.rows]:
+        for table, row in ((one, row) for one in tables for row in one.rows):
             for head, cell in zip(table.columns[1:], row[1:], strict=True):
                 shown[*standing.labels.values(), row[0].text.partition(" (also")[0], head] = cell.text
     count = 0
