@@ -108,19 +108,16 @@ class Outcome(_Plain):
         """True if it is a check of numbers, and not of other checks."""
         return self.expect not in ("all", "any")
 
-    def plain(self, *, keys: bool = True) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """Return the outcome as JSON has it.
 
         A part that needs all cells of the whole does not name them again: each network of a family may rest
-        on every other. keys: False leaves the cells unnamed.
+        on every other.
         """
         plain = super().plain()
-        for name in ("beside", "parts"):
-            plain[name] = [one.plain(keys=keys) for one in getattr(self, name)]
-        unnamed = [part for part in plain["parts"] if part["cells"] == self.cells] if keys else [plain]
-        for one in unnamed:
-            for name in ("keys", "absent"):
-                one.pop(name, None)
+        for part in plain["parts"]:
+            if part["cells"] == self.cells:
+                _unname(part)
         return plain
 
 
@@ -205,9 +202,25 @@ class Verdicts(_Plain):
 
     def plain(self, *, keys: bool = True) -> dict[str, Any]:
         """Return everything as JSON has it, with the number of its schema; keys: False names no cells."""
-        outcomes = [one.plain(keys=keys) for one in self.outcomes]
         counted = {"failures": self.failures, "judged": self.judged}
-        return {"schema": SCHEMA, **super().plain(), "outcomes": outcomes, **counted}
+        plain = {"schema": SCHEMA, **super().plain(), **counted}
+        if not keys:
+            for one in plain["outcomes"]:
+                _unname_all(one)
+        return plain
+
+
+def _unname(outcome: dict[str, Any]) -> None:
+    """Leave the cells of an outcome, as JSON has it, unnamed."""
+    for name in ("keys", "absent"):
+        outcome.pop(name, None)
+
+
+def _unname_all(outcome: dict[str, Any]) -> None:
+    """The same of all that is within it too."""
+    _unname(outcome)
+    for one in (*outcome["beside"], *outcome["parts"]):
+        _unname_all(one)
 
 
 def _plain(value: Any) -> Any:

@@ -247,13 +247,13 @@ def test_claims_are_judged_from_their_checks(kind: str, verdict: str) -> None:
 def test_cells_that_a_part_shares_with_the_whole_are_named_once() -> None:
     """In JSON a part has keys only where it needs other cells; without keys no outcome names any."""
     of = {"name": "both", "all": ["snip", "grasp"]}
-    whole = judge(BELOW, *CLAIMED, of).outcome("both")
-    plain = whole.plain()
+    verdicts = judge(BELOW, *CLAIMED, of)
+    plain = verdicts.outcome("both").plain()
     assert [set(part["keys"]) < set(plain["keys"]) for part in plain["parts"]] == [True, True]
     one = judge(BELOW, *CLAIMED, {"name": "one", "all": ["snip"]}).outcome("one").plain()
     assert "keys" in one
     assert [{"keys", "absent"} & part.keys() for part in one["parts"]] == [set()]
-    assert '"keys"' not in json.dumps(whole.plain(keys=False))
+    assert '"keys"' not in json.dumps(verdicts.plain(keys=False))
 
 
 def test_some_checks_alone_are_judged_where_these_are_asked_for() -> None:
