@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-__all__ = ["little_suite"]
+from prunebench.plan import Plan
+
+__all__ = ["LAW", "little_suite", "plan"]
 
 TEXT = """
 schema = 1
@@ -60,3 +63,24 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+LAW = """
+[[check]]
+name = "law"
+quantity = "fit:sigma"
+of = {method = "random"}
+against = 0.1
+range = "all"
+expect = "not-above"
+margin = 0.1
+"""
+"""A check of a law that is fitted to a whole family."""
+
+
+def plan(project: Any, text: str) -> Plan:
+    """Return the plan of a suite's text, without running it."""
+    path: Path = project.suite(["random"], sparsities=[0.5])
+    path.write_text(text)
+    made: Plan = project.session(path).plan
+    return made

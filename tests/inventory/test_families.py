@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from little_suites import LAW, plan
+
 from prunebench.inventory.family import examples_of_plan, families_of
-from prunebench.plan import Plan
 
 SUITE = """
 schema = 1
@@ -31,24 +31,6 @@ methods = ["random"]
 densities = [0.5, 0.2, 0.1]
 seeds = 1
 """
-
-LAW = """
-[[check]]
-name = "law"
-quantity = "fit:sigma"
-of = {method = "random"}
-against = 0.1
-range = "all"
-expect = "not-above"
-margin = 0.1
-"""
-
-
-def plan(project: Any, text: str) -> Plan:
-    path: Path = project.suite(["random"], sparsities=[0.5])
-    path.write_text(text)
-    made: Plan = project.session(path).plan
-    return made
 
 
 def test_a_family_is_of_one_method_on_networks_of_any_size_and_data(project: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
+from little_suites import LAW, plan
 
 from prunebench.errors import SuiteError
-from prunebench.plan import Plan
 
 SUITE = """
 schema = 1
@@ -23,23 +22,8 @@ recipe = {name = "digits", epochs = 1}
 methods = ["random"]
 sparsities = [0.5]
 seeds = 2
-
-[[check]]
-name = "law"
-quantity = "fit:sigma"
-of = {method = "random"}
-against = 0.1
-range = "all"
-expect = "not-above"
-margin = 0.1
 """
-
-
-def plan(project: Any, text: str) -> Plan:
-    path: Path = project.suite(["random"], sparsities=[0.5])
-    path.write_text(text)
-    made: Plan = project.session(path).plan
-    return made
+SUITE += LAW
 
 
 def test_members_are_of_one_family_with_their_scales(project: Any) -> None:
