@@ -30,7 +30,7 @@ def _plain(one: BaseModel) -> dict[str, Any]:
 def thawed_checks(suite: Mapping[str, Any]) -> tuple[list[Check], list[Claim]]:
     """Return the checks and claims of a plan's suite; a plan made before it froze them has none.
 
-    Raises: pydantic.ValidationError for what is none; `Plan.thaw` has looked at it.
+    Raises: pydantic.ValidationError for what is none; `plan.frozen.thawed` has looked at it.
     """
     checks, claims = suite.get("checks", []), suite.get("claims", [])
     return [Check.model_validate(one) for one in checks], [Claim.model_validate(one) for one in claims]
