@@ -46,7 +46,7 @@ def test_a_plan_without_checks_says_nothing_of_them(project: Any) -> None:
 def test_a_frozen_check_that_is_none_is_refused(change: dict[str, Any], message: str, project: Any) -> None:
     """A plan is other people's input: every check in it is looked at."""
     value = frozen(project.session(SUITES / "pai-lenet.toml").plan)
-    frozen["suite"] = {**frozen["suite"], "checks": [{**frozen["suite"]["checks"][0], **change}]}
+    value["suite"] = {**value["suite"], "checks": [{**value["suite"]["checks"][0], **change}]}
     with pytest.raises(ValueError, match=rf"^not a frozen plan: {message}"):
         thawed(orjson.loads(orjson.dumps(value)))
 
