@@ -11,9 +11,9 @@ from prunebench.cli._options import as_json, data_option, plugin_options
 from prunebench.cli._shares import SHARE
 
 if TYPE_CHECKING:
-    from prunebench.scaling.fewest import Choice
     from prunebench.scaling.law import Law
-    from prunebench.scaling.members import Member
+    from prunebench.scaling.law.fewest import Choice
+    from prunebench.scaling.law.members import Member
     from prunebench.scaling.points import Floats
 
 __all__ = ["command"]
@@ -214,7 +214,7 @@ def _member(
     """Return the one network that is asked about. Raises: UsageError where several could be meant."""
     from prunebench.cli._laws import counter
     from prunebench.errors import UsageError
-    from prunebench.scaling.members import distinct, member
+    from prunebench.scaling.law.members import distinct, member
 
     values = []
     for name, given in (("depth", depth), ("width", width)):
@@ -260,7 +260,7 @@ def _members(
     """Return the members among which the smallest is sought, and why others cannot be looked at."""
     from prunebench.cli._laws import counter
     from prunebench.errors import FitError
-    from prunebench.scaling.members import distinct, member
+    from prunebench.scaling.law.members import distinct, member
 
     count, members, without = counter(law, options), [], []
     for one in distinct(depth or law.points.depth):
@@ -279,7 +279,7 @@ def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json:
 
     from prunebench.cli._law_text import errors_text, say_outside
     from prunebench.cli._output import deliver, say_json
-    from prunebench.scaling.members import predicted
+    from prunebench.scaling.law.members import predicted
 
     at = np.array(density)
     answer = predicted(law, one, at)
@@ -327,7 +327,7 @@ def _fewest(law: Law, path: str, most: float, members: tuple[list[Member], list[
     from prunebench.cli._law_text import say_outside
     from prunebench.cli._output import complain, deliver, say_json
     from prunebench.errors import FitError
-    from prunebench.scaling.fewest import analytic, fewest, fewest_measured, is_rosenfeld
+    from prunebench.scaling.law.fewest import analytic, fewest, fewest_measured, is_rosenfeld
 
     _knows(law, members[0][0], "--max-error needs it of every network")
     up = law.fit.parameters.get("error_up")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from prunebench.scaling.studies import Place as Where
-from prunebench.scaling.studies import _told
+from prunebench.scaling.studies.results import _told
 
 from .conftest import Place, make_place
 from .test_laws import law
