@@ -17,7 +17,7 @@ from prunebench.scaling.drawing.means import means
 from prunebench.scaling.fit import Fit, fit
 from prunebench.scaling.form import Form
 from prunebench.scaling.law import Law, proxy, with_size
-from prunebench.scaling.law.fewest import analytic, analytic_density, fewest_measured, is_rosenfeld
+from prunebench.scaling.law.fewest import analytic, analytic_density, fewest_measured
 from prunebench.scaling.law.members import Member
 from prunebench.scaling.points import Bools, Floats, Points
 from prunebench.scaling.points.families import larger, law_of_scales
@@ -138,7 +138,7 @@ class Study:
     @property
     def rosenfeld(self) -> bool:
         """True if the law has a power law between two plateaus."""
-        return is_rosenfeld(self.law)
+        return self.law.fit.rosenfeld
 
     def transitions(self, points: Points) -> tuple[Floats, Floats]:
         """Return of each row the densities between which its error is a power law.

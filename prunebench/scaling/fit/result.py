@@ -98,6 +98,11 @@ class Fit:
         factor = np.array(self.factor)
         return np.asarray(factor @ factor.T)
 
+    @property
+    def rosenfeld(self) -> bool:
+        """True if the form is one of Rosenfeld et al. 2021: a power law between two plateaus."""
+        return {"error_up", "gamma", "p"} <= set(self.parameters)
+
     def is_open(self, name: str) -> bool:
         """True if a coefficient is no estimate, as a note says: open in the points, or at a bound."""
         told = (note.parameters for note in self.notes if note.no_estimate)

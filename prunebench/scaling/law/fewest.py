@@ -24,7 +24,6 @@ __all__ = [
     "analytic_density",
     "fewest",
     "fewest_measured",
-    "is_rosenfeld",
 ]
 
 
@@ -142,11 +141,6 @@ def _least(reaches: Callable[[Floats], np.ndarray], prunable: int | None) -> tup
         enough = int(tried[first]) if first < len(tried) else enough
         less = int(tried[first - 1]) if first else less
     return enough / prunable, enough
-
-
-def is_rosenfeld(law: Law) -> bool:
-    """True if the law is of the form that section 7 solves."""
-    return {"error_up", "gamma", "p"} <= set(law.fit.parameters)
 
 
 def analytic_density(law: Law, one: Member, most: float) -> float | None:

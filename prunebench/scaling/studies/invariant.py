@@ -47,7 +47,7 @@ def in_power_law(made: Fit, points: Points) -> Bools:
     Raises: FitError for a law that is not of Rosenfeld et al.'s form.
     """
     values = made.parameters
-    if not {"error_up", "gamma", "p"} <= set(values):
+    if not made.rosenfeld:
         raise FitError(f"the form {made.form.name!r} has no power-law region between two plateaus")
     above = 2 * np.log(values["p"] / invariant(made, points))
     below = above + 2 / values["gamma"] * np.log(values["error_up"] / points.error_unpruned)

@@ -123,17 +123,13 @@ def _first(points: Points, network: int) -> Place:
 
 def _networks(made: Fit, points: Points, forms: Mapping[str, Form], starts: int) -> list[OfNetwork]:
     """Fit each network alone: Eq. 1 for a law of Rosenfeld's, whose exponents one network does not tell."""
-    form = forms["rosenfeld-network"] if _is_rosenfeld(made) else made.form
+    form = forms["rosenfeld-network"] if made.rosenfeld else made.form
     names = {one.name for one in form.coefficients}
     fixed = {name: value for name, value in made.fixed.items() if name in names}
     alone = each_network(form, points, fixed=fixed, loss=made.loss, starts=starts)
     if not alone:
         raise FitError(f"the form {form.name!r} can be fitted to no network alone")
     return [OfNetwork(_first(points, network), one) for network, one in alone.items()]
-
-
-def _is_rosenfeld(made: Fit) -> bool:
-    return {"error_up", "gamma", "p"} <= set(made.parameters)
 
 
 def _parts(made: Fit, points: Points, forms: Mapping[str, Form], starts: int) -> list[Part]:
