@@ -10,10 +10,7 @@ from pydantic import BaseModel
 from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
 
-__all__ = ["STEP", "frozen_checks", "thawed_checks"]
-
-STEP = ("dataset", "recipe", "split", "find", "score_at")
-"""The labels that say which step a pruning point is: a plan's `steps` are rows of these and the step."""
+__all__ = ["frozen_checks", "thawed_checks"]
 
 
 def frozen_checks(checks: Sequence[Check], claims: Sequence[Claim]) -> dict[str, Any]:
