@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from prunebench.pruning.filters.choose import shuffle_filters
 from prunebench.pruning.filters.cut import smaller
 from prunebench.pruning.filters.find import filter_groups
 from prunebench.pruning.filters.groups import FilterGroups
 
-__all__ = ["FilterGroups", "filter_groups", "shrink", "taken_along"]
+__all__ = ["FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
 
 
 def taken_along(

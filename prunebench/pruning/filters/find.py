@@ -40,8 +40,8 @@ def filter_groups(
 
     The network is traced with torch.fx, in evaluation mode, as it runs on tensors without values.
 
-    Raises: UsageError that names `unit` and the operation or layer: where ties cannot be traced, where outputs
-        differ after removal, where no filter may go.
+    Raises: UsageError that names `unit` and the operation or layer: where ties cannot be traced, where
+        outputs differ after removal, where no filter may go.
     """
     prunable = prunable_weights(net, of, except_)
     if inputs is None:

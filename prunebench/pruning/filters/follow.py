@@ -15,14 +15,22 @@ import torch
 from torch import Tensor, fx
 
 from prunebench.errors import UsageError
-from prunebench.pruning.filters.labels import Act, Free, Par, alike, compact, leaves, narrow, shape_of, varying
+from prunebench.pruning.filters.labels import (
+    Act,
+    Free,
+    Par,
+    alike,
+    compact,
+    leaves,
+    narrow,
+    shape_of,
+    varying,
+)
 from prunebench.pruning.filters.rules import MOVES, RULES, pointwise
 from prunebench.pruning.filters.ties import STAYS, Array, Ties
 from prunebench.pruning.filters.trace import UNIT, Traced
 
 __all__ = ["Following", "follow"]
-
-
 
 
 def follow(traced: Traced) -> Ties:
@@ -34,6 +42,8 @@ def follow(traced: Traced) -> Ties:
 
 
 class Following:
+    """One walk through a graph: what it has learnt, and the last layer that it passed."""
+
     def __init__(self, traced: Traced) -> None:
         self.ties = Ties()
         self.layer = "the network's input"

@@ -75,12 +75,18 @@ class FilterGroups:
         """The layers that are tied together: each layer is in one set, in module order."""
         sets: list[tuple[list[str], set[int]]] = []
         for name, groups in self.groups.items():
-            own = set(groups.tolist())
-            tied = [entry for entry in sets if entry[1] & own]
-            names = [other for entry in tied for other in entry[0]] + [name]
-            merged = (names, own.union(*(entry[1] for entry in tied)))
-            sets = [merged if entry is tied[0] else entry for entry in sets if entry not in tied[1:]] if tied else [*sets, merged]
-        return tuple(tuple(names) for names, _ in sets)
+            tied = [entry for entry in sets if not entry[1].isdisjoint(groups.tolist())]
+            if not tied:
+                sets.append(([name], set(groups.tolist())))
+                continue
+            for names, members in tied[1:]:
+                tied[0][0].extend(names)
+                tied[0][1].update(members)
+            tied[0][0].append(name)
+            tied[0][1].update(groups.tolist())
+            sets = [entry for entry in sets if entry not in tied[1:]]
+        place = {name: number for number, name in enumerate(self.groups)}
+        return tuple(tuple(sorted(names, key=place.__getitem__)) for names, _ in sets)
 
     def groups_of(self, layers: tuple[str, ...]) -> Array:
         """Return the numbers of the groups that have filters in these layers, in order."""
@@ -124,25 +130,23 @@ class FilterGroups:
             if halves.size:
                 other = removed_by[int(self.groups[name][halves[0]])]
                 raise UsageError(
-                    f"the mask keeps filter {halves[0]} of '{name}' and removes one of '{other}' that it goes "
-                    "together with: tied filters are kept or removed at once"
+                    f"the mask keeps filter {halves[0]} of '{name}' and removes one of '{other}' that it "
+                    "goes together with: tied filters are kept or removed at once"
                 )
         return kept
 
     def _rows(self, name: str, tensor: Tensor) -> Array:
         """Return which filters of a layer a mask keeps."""
         if tuple(tensor.shape) != self.shapes[name]:
-            raise UsageError(
-                f"weight '{name}' has shape {self.shapes[name]}, the mask {tuple(tensor.shape)}"
-            )
+            raise UsageError(f"weight '{name}' has shape {self.shapes[name]}, the mask {tuple(tensor.shape)}")
         flat = tensor.movedim(self.dims[name], 0).reshape(len(self.groups[name]), -1)
         some, every = flat.any(1), flat.all(1)
         cut = torch.nonzero(some & ~every).reshape(-1)
         if len(cut):
             kept = int(flat[cut[0]].count_nonzero())
             raise UsageError(
-                f"the mask keeps {kept} of {flat.shape[1]} weights of filter {int(cut[0])} of '{name}'; a mask "
-                "of filters keeps or removes each as a whole"
+                f"the mask keeps {kept} of {flat.shape[1]} weights of filter {int(cut[0])} of '{name}'; a "
+                "mask of filters keeps or removes each as a whole"
             )
         rows: Array = every.numpy()
         return rows
@@ -171,6 +175,9 @@ def _whole(entries: Array, dim: int, shape: tuple[int, ...]) -> Tensor:
     """Return entries along a dimension as a bool tensor of a shape."""
     view = [1] * len(shape)
     view[dim] = len(entries)
-    return torch.from_numpy(np.ascontiguousarray(entries)).reshape(view).expand(shape).clone(
-        memory_format=torch.contiguous_format
+    return (
+        torch.from_numpy(np.ascontiguousarray(entries))
+        .reshape(view)
+        .expand(shape)
+        .clone(memory_format=torch.contiguous_format)
     )

@@ -12,7 +12,19 @@ from torch import Tensor, fx
 
 from prunebench.pruning.filters.ties import Array
 
-__all__ = ["Act", "Free", "Par", "alike", "channels", "compact", "leaves", "narrow", "shape_of", "spread", "varying"]
+__all__ = [
+    "Act",
+    "Free",
+    "Par",
+    "alike",
+    "channels",
+    "compact",
+    "leaves",
+    "narrow",
+    "shape_of",
+    "spread",
+    "varying",
+]
 
 
 @dataclass(frozen=True)
@@ -53,10 +65,12 @@ def shape_of(node: fx.Node) -> tuple[int, ...]:
 
 
 def alike(label: int, shape: Sequence[int]) -> Tensor:
+    """Return labels of a shape that are all the same."""
     return torch.full((1,) * len(shape), label).expand(tuple(shape))
 
 
-def leaves(value: Any) -> Iterable[Value]:
+def leaves(value: Any) -> Iterable[Act | Par | Free]:
+    """Yield what stands for tensors in an operation's arguments, in order."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, fx
 
@@ -172,8 +171,7 @@ def _operands(
     fx.node.map_arg((node.args, node.kwargs), nodes.append)
     metas = [n.meta.get("val") for n in nodes]
     return [
-        (value, meta if isinstance(meta, Tensor) else None)
-        for value, meta in zip(given, metas, strict=True)
+        (value, meta if isinstance(meta, Tensor) else None) for value, meta in zip(given, metas, strict=True)
     ]
 
 
@@ -373,7 +371,9 @@ RULES: dict[str, Rule] = {
         ("slice", "select", "narrow", "index_select", "unbind", "split", "split_with_sizes", "flip", "roll"),
         cut,
     ),
-    **dict.fromkeys(("mean", "sum", "amax", "amin", "var", "std", "var_mean", "max", "min", "logsumexp"), reduction),
+    **dict.fromkeys(
+        ("mean", "sum", "amax", "amin", "var", "std", "var_mean", "max", "min", "logsumexp"), reduction
+    ),
     **dict.fromkeys(("_softmax", "_log_softmax", "softmax", "log_softmax", "cumsum"), along),
     **dict.fromkeys(
         ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros",

@@ -82,7 +82,11 @@ class Ties:
     def why(self, labels: Array) -> str | None:
         """Return why one of these channels stays, or None where all may go."""
         return next(
-            (self._reasons[int(root)] for root in np.unique(self.roots(labels)) if int(root) in self._reasons),
+            (
+                self._reasons[int(root)]
+                for root in np.unique(self.roots(labels))
+                if int(root) in self._reasons
+            ),
             None,
         )
 

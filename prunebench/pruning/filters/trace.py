@@ -71,7 +71,9 @@ def trace(module: nn.Module, inputs: Any) -> Traced:
                 f"{UNIT}: which filters go together cannot be traced, as the network does not run on inputs "
                 f"{nested.described(inputs)} without their values: {told(error)}"
             ) from error
-    return Traced(graph, {plain_name(name): (tuple(t.shape), name not in parameters) for name, t in held.items()})
+    return Traced(
+        graph, {plain_name(name): (tuple(t.shape), name not in parameters) for name, t in held.items()}
+    )
 
 
 def _blank(tensor: Tensor, shape: Sequence[int]) -> Tensor:
