@@ -1,11 +1,55 @@
-"""Which masks tell of the networks that a cell's own mask was found in: for measures of these."""
+"""In which networks masks are found: which masks tell of them, and finds that make no difference."""
 
 from __future__ import annotations
 
+from prunebench.host.form import Form, Like
 from prunebench.plan.builder import Builder
 from prunebench.plan.params import MaskInRounds, MaskOfScores, ShuffleParams, TrainParams
+from prunebench.plan.runs import find_recipe, step_under_find
+from prunebench.plan.scoring import liked
+from prunebench.plan.setting import Setting
+from prunebench.schedules import Misfit
+from prunebench.suite.cell import ArchitectureCall
+from prunebench.training.recipe import Recipe, of_find, spelled
 
-__all__ = ["masks_that_tell"]
+__all__ = ["masks_that_tell", "refuse_idle_find", "refuse_other_layers"]
+
+
+def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
+    """Raise Misfit where no network that trains under `find` has a part in a form's mask or weights."""
+    if form.find and not _is_used(builder, setting, form, recipe):
+        raise Misfit(
+            f"the method is scored at {spelled(form.score_at)}, before any training: under every find its "
+            "mask is the same; allowed: another score_at, or the method where no find is "
+            "(exclude = [{method = …, find = …}], or a matrix of its own)",
+            field="find",
+        )
+
+
+def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> bool:
+    find, examples = find_recipe(builder, form, recipe), setting.data.examples
+    points = [form.score_at, *([form.train_from] if of_find(form.train_from) else [])]
+    if find.init != recipe.init:
+        return True
+    if any(step_under_find(builder, form, recipe, point, examples) > 0 for point in points):
+        return True
+    if not isinstance(form.allocation, Like):
+        return False
+    donor = liked(builder, form, form.allocation)
+    return find_recipe(builder, donor, recipe) == find and _is_used(builder, setting, donor, recipe)
+
+
+def refuse_other_layers(builder: Builder, setting: Setting, donor: Form) -> None:
+    """Raise Misfit where the masks of a donor of counts have other layers than those that are pruned."""
+    network = ArchitectureCall(setting.architecture.name, setting.architecture.parameters)
+    theirs = builder.facts.network(network, setting.data, donor.prunable).shapes
+    if differing := sorted(theirs.keys() ^ setting.network.shapes.keys()):
+        raise Misfit(
+            "allocation.like.prunable: the layers whose counts are taken are not those that are pruned: "
+            f"{', '.join(differing[:4])}{', …' if len(differing) > 4 else ''} are in one of both alone; "
+            "allowed: the same prunable",
+            field="allocation",
+        )
 
 
 def masks_that_tell(builder: Builder, mask: str | None) -> tuple[str, ...]:
