@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,6 +233,22 @@ def test_pruned_early_the_masks_are_of_snapshots_of_one_run(project: Any) -> Non
 NETWORK = (
     "the method is scored at 'init', before any training: under every find its mask is the same; allowed: "
 )
+
+
+def test_the_suite_of_the_page_about_finds_is_planned(project: Any) -> None:
+    """As it is pasted: six chains of ten levels and what is swapped; the page's count of trainings is right."""
+    text = (Path(__file__).parents[2] / "docs" / "find-eval.md").read_text(encoding="utf-8")
+    path = project.folder / "digits-finds.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0])
+    plan = project.session(path).plan
+    assert len(plan.cells) == 3 * (2 + 6 * 2 * 10 + 2 * (1 + 10) + 3 * 10 + 1)
+    chains = [cell for cell in plan.cells if cell.labels["method"] == "chain" and cell.seed == 0]
+    runs = {
+        plan.jobs[key].params.run_key for cell in chains for key in plan.ancestors(cell.key) if "@" in key
+    }
+    assert len(runs) == 3 + 3 * 9 + 3 * 2 * 10 - 2 * 9
+
+
 REFUSED: list[tuple[list[Any], str, str, str]] = [
     (["snip"], "find = [{}, {lr = 0.02}]", "find[1]", NETWORK),
     ([{"method": "snip", "as": "s", "find": {"lr": 0.02}}], "", "methods[0].find", NETWORK),
