@@ -75,7 +75,7 @@ def test_each_level_tells_of_the_network_that_was_scored_and_of_the_unpruned_one
 
 def test_pruned_early_it_is_the_unpruned_accuracy_at_that_epoch(project: Any) -> None:
     """The points of one curve; between two evaluations the last one, with its step; before the first, none."""
-    points = 'score_at = [{epoch = 1}, {epoch = 2}, {step = 30}, {step = 5}, "init", "end"]'
+    points = 'score_at = [{epoch = 1}, {epoch = 2}, {step = 30}, {step = 5}, "end"]'
     engine = found(project, ONE_SHOT, more=points, epochs=3)
     curve = {
         point["step"]: told(point) for point in ordinary(project, ONE_SHOT, epochs=3)["none", 0.0]["curve"]
@@ -83,7 +83,7 @@ def test_pruned_early_it_is_the_unpruned_accuracy_at_that_epoch(project: Any) ->
     size = {"kept": 6464, "prunable": 6464}
     expected = {
         "epoch 1": {"step": 23, **curve[23]}, "epoch 2": {"step": 46, **curve[46]}, "step 30": {"step": 30, **curve[23]},
-        "step 5": {"step": 5}, "init": {"step": 0}, "end": {"step": 69, **curve[69]},
+        "step 5": {"step": 5}, "end": {"step": 69, **curve[69]},
     }  # fmt: skip
     for point, network in expected.items():
         (value,) = measured(engine, "one-shot", score_at=point)

@@ -123,9 +123,8 @@ def loop(
     """The plain loop, told the same."""
     told = dict(told)
     if "like" in told:  # the same, found otherwise
-        told["counts"] = of_another(
-            loop(initial, task, steps, {**told, "find": told.pop("like")}, batch), levels
-        )
+        found_by = {"find": told.pop("like")}
+        told["counts"] = of_another(loop(initial, task, steps, {**told, **found_by}, batch), levels)
     if told.get("score") == "snip":
         told["score"] = lambda weights: scores.snip(networks.lenet, weights, {}, batch)
     if "find" in told:
