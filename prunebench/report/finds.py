@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+
+import pandas as pd
 
 from prunebench.analysis import SETTING
 from prunebench.numbers import spelled
@@ -14,9 +15,6 @@ from prunebench.report.footnotes import Footnotes
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.settings import Shown, heading
 from prunebench.report.standings import Standing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["find_sections"]
 
@@ -107,10 +105,10 @@ def _network(name: str, find: _Find, measures: pd.DataFrame) -> Cell:
         & (measures["field"] == "unpruned.accuracy")
         & (measures["status"] == "finished")
     ]
-    labels: Mapping[str, Any] = find.labels
     for label in SETTING:
-        frame = frame[frame[label] == labels[label]]
-    frame = frame[[name == name_of(row) for row in frame[["method", "ablations"]].to_dict("records")]]
+        frame = frame[frame[label] == find.labels[label]]
+    names = [name_of(row) for row in frame[["method", "ablations"]].to_dict("records")]
+    frame = frame[pd.Series([own == name for own in names], index=frame.index, dtype=bool)]
     values = frame.groupby("seed")["value"].first()
     if not len(values):
         return Cell()

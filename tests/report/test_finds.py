@@ -84,6 +84,8 @@ def test_the_network_that_was_scored_stands_beside_its_find(cells: Cells) -> Non
     assert told["chain", "hot"] == "99.50 ± 0.71"
     assert told["chain", "as eval"] == "95.50 ± 0.71"
     assert told["local", "hot"] == told["random", ""] == ""
+    other = leaderboard(Results(SUITE, frame, measures=measured[measured["find"] == "hot"]))
+    assert [row[2] for row in finds_of(other)[1:4]] == ["", "99.50 ± 0.71", ""]
 
 
 def test_the_table_is_chosen_alone(cells: Cells) -> None:
