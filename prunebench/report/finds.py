@@ -77,20 +77,20 @@ def _section(finds: Sequence[_Find], shown: Shown, measures: pd.DataFrame) -> Se
         return *first, *(accuracy(one, (remark,), seeds, notes) for one, remark in values)
 
     body = [
-        row(name, find, Cell(name), Cell(find.label or _BLANK), *([network] if told else []))
+        row(name, find, Cell(f"{name}, find {find.label or _BLANK}"), *([network] if told else []))
         for name, of in by_method.items()
         for find, network in zip(of, networks[name], strict=True)
         if find.label or len(of) > 1
     ]
     body += [
-        row(name, of[0], Cell(name), Cell(), *([Cell()] if told else []))
+        row(name, of[0], Cell(name), *([Cell()] if told else []))
         for name, of in by_method.items()
         if len(of) == 1 and not of[0].label
     ]
-    columns = ("method", "find", *(["its network"] if told else []), *(f"{labels[s]} %" for s in sparsities))
+    columns = ("method", *(["its network"] if told else []), *(f"{labels[s]} %" for s in sparsities))
     title = f"Finds: {heading({**finds[0].labels, 'find': ''})}"
     name = f"finds, {title.partition(': ')[2]}"
-    table = Table(name, columns, tuple(body), left=(1,), kind="finds")
+    table = Table(name, columns, tuple(body), kind="finds")
     lines = notes.lines()
     legend = _LEGEND + (_NETWORK if told else "")
     return Section(title, (legend, table, *([Notes(tuple(lines))] if lines else [])))
