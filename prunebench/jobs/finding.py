@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from prunebench.errors import UsageError
+from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
-from prunebench.jobs.states import mask_from
+from prunebench.jobs.states import mask_from, unpack_state
+from prunebench.plan.params import TrainParams
 from prunebench.store import Artifact
 from prunebench.training.finding import Finding, ScoredNetwork
+from prunebench.training.tasks import CLASSIFICATION, TASKS
 
 __all__ = ["finding_of", "told_of_network"]
 
@@ -29,17 +32,34 @@ def told_of_network(source: Mapping[str, Any]) -> dict[str, Any]:
     return {_TOLD: {"step": source["step"], **({"last": curve[-1]} if curve else {})}}
 
 
-def finding_of(context: Context, mask: Artifact, first: Artifact | None = None) -> Finding:
+def finding_of(context: Context, mask: Artifact, *others: Artifact) -> Finding:
     """Return what a mask, and the first mask of its chain, tell of the networks that were scored for them.
+
+    The unpruned network is evaluated here where its state is among the others: between the evaluations of its
+    recipe.
 
     Raises: UsageError for a mask that an earlier version of prunebench has made, whose network is gone.
     """
-    scored = _network(context, mask)
-    return Finding(scored, scored if first is None else _network(context, first))
+    first = next((one for one in others if one.meta.get("kind") != "state"), mask)
+    state = next((one for one in others if one.meta.get("kind") == "state"), None)
+    unpruned = _network(context, first, None if state is None else _evaluated(context, state))
+    return Finding(unpruned if first is mask else _network(context, mask), unpruned)
 
 
-def _network(context: Context, mask: Artifact) -> ScoredNetwork:
-    told = told_of_network(mask.meta)
+def _evaluated(context: Context, state: Artifact) -> dict[str, Any]:
+    """Return what is told of an unpruned network whose run was not evaluated at its step."""
+    run = context.jobs[state.key].params_as(TrainParams).run
+    module = context.network(run.architecture, None, run.seed)
+    unpack_state(state).load_into(module)
+    data = context.data(run.data, context.device, run.seed).limited(run.recipe.limit)
+    with isolated(context.host.who("architectures", run.architecture.name)):
+        point = TASKS[run.data.task or CLASSIFICATION].evaluate(module.to(context.device), data, False)
+    step = state.meta["step"]
+    return {_TOLD: {"step": step, "last": {"step": step, **point}}}
+
+
+def _network(context: Context, mask: Artifact, evaluated: dict[str, Any] | None = None) -> ScoredNetwork:
+    told = evaluated or told_of_network(mask.meta)
     if not told:
         state = context.store.artifact_meta(mask.meta["scored"]["key"])
         if state is None:

@@ -12,7 +12,7 @@ from prunebench.errors import UsageError
 from prunebench.host.components import Diagnostic
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
-from prunebench.plan.finding import masks_that_tell
+from prunebench.plan.finding import what_tells
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
     MeasureParams,
@@ -166,7 +166,7 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
         return None
     inputs: tuple[str, ...] = (end,) if diagnostic.of == "state" else (mask or end,)
     if diagnostic.of == "scored":
-        inputs = builder.once("finding", (), (mask,), lambda: masks_that_tell(builder, mask))
+        inputs = builder.once("finding", (), (mask,), lambda: what_tells(builder, setting, mask))
         if not inputs:
             return None
     course = None

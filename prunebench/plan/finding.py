@@ -12,7 +12,7 @@ from prunebench.schedules import Misfit
 from prunebench.suite.cell import ArchitectureCall
 from prunebench.training.recipe import Recipe, of_find, spelled
 
-__all__ = ["masks_that_tell", "refuse_idle_find", "refuse_other_layers"]
+__all__ = ["refuse_idle_find", "refuse_other_layers", "what_tells"]
 
 
 def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
@@ -28,7 +28,9 @@ def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Rec
 
 def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> bool:
     find, examples = find_recipe(builder, form, recipe), setting.data.examples
-    points = [form.score_at, *([form.train_from] if of_find(form.train_from) else [])]
+    points = [form.score_at]
+    if form.train_from != "scored" and of_find(form.train_from):
+        points.append(form.train_from)
     if find.init != recipe.init:
         return True
     if any(step_under_find(builder, form, recipe, point, examples) > 0 for point in points):
@@ -52,17 +54,23 @@ def refuse_other_layers(builder: Builder, setting: Setting, donor: Form) -> None
         )
 
 
-def masks_that_tell(builder: Builder, mask: str | None) -> tuple[str, ...]:
+def what_tells(builder: Builder, setting: Setting, mask: str | None) -> tuple[str, ...]:
     """Return the key of the mask that a method made, and of the first of its chain where that is another.
 
     A mask tells of the network whose scores it was made of, and it stays in the store when that network goes.
-    The first one of a chain was made of the unpruned network. There are none where a network is pruned while
-    it trains: no network was scored before.
+    The first one of a chain was made of the unpruned network; that state, which stays too, is the last key
+    where its recipe evaluates no network at that step. There are none where a network is pruned while it
+    trains: no network was scored before.
     """
     own = first = _made(builder, mask)
-    while first is not None and (before := _made(builder, _worn(builder, first))) is not None:
+    while first is not None and (before := _made(builder, _scored(builder, first)[1].run.mask)) is not None:
         first = before
-    return () if own is None or first is None else (own,) if own == first else (own, first)
+    if own is None or first is None:
+        return ()
+    state, params = _scored(builder, first)
+    recipe, examples = params.run.recipe, setting.data.examples
+    is_told = params.step == 0 or recipe.evaluates_at(params.step, examples) or params.run.mask is not None
+    return (own, *([first] if first != own else []), *([] if is_told else [state]))
 
 
 def _made(builder: Builder, mask: str | None) -> str | None:
@@ -74,9 +82,9 @@ def _made(builder: Builder, mask: str | None) -> str | None:
     return mask
 
 
-def _worn(builder: Builder, mask: str) -> str | None:
-    """Return the mask that the network had on that was scored for this one."""
+def _scored(builder: Builder, mask: str) -> tuple[str, TrainParams]:
+    """Return the key of the state that was scored for a mask, and what its job is asked."""
     state = builder.jobs[mask]
     while not isinstance(state.params, TrainParams):
         state = builder.jobs[state.inputs[0]]
-    return state.params.run.mask
+    return state.key, state.params

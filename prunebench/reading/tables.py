@@ -114,7 +114,7 @@ def _combination(value: Any) -> Any:
 
 
 def _find(value: Any) -> str | None:
-    return {str: "<label>", dict: "<table>"}.get(type(value))
+    return "<label>" if isinstance(value, str) else "<table>" if isinstance(value, dict) else None
 
 
 def one_of(tag: Callable[[Any], str | None], text: str) -> Discriminator:

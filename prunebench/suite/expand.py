@@ -179,9 +179,9 @@ class Product:
         a, d, r = setting
         axes = self.axes
         score_at = method.spelled("score_at") if point.value is None else point.here
-        found = find.here if find is not None and find.value else method.spelled("find")
+        find_at = find.here if find is not None and find.value else method.spelled("find")
         setting_at = axes.architecture[a].here, axes.dataset[d].here, axes.recipe[r].here
-        return Place(*setting_at, method, score_at, found)
+        return Place(*setting_at, method, score_at, find_at)
 
     def _labels(self, setting: Setting, method: str, ablations: str, find: str, point: str) -> dict[str, str]:
         a, d, r = setting

@@ -13,9 +13,9 @@ __all__ = ["Finding", "ScoredNetwork"]
 class ScoredNetwork:
     """A network as it was when it was scored for a mask, and how accurate it was when last evaluated.
 
-    `evaluated` is the step of that evaluation: `step` itself at the end of the run and at the epochs at which
-    its recipe evaluates, else an earlier one. Before the first of them `correct`, `examples` and `loss` are
-    None, and `evaluated` is too.
+    `evaluated` is the step of that evaluation: `step` itself of every unpruned network, and of others at the
+    end of their run and at the epochs at which their recipe evaluates; else an earlier one. Before the first
+    of them `correct`, `examples` and `loss` are None, and `evaluated` is too.
     """
 
     step: int

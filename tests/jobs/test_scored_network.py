@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from reference import networks
+
+from prunebench.host.registry import Host
+from prunebench.jobs.states import unpack_state
+from prunebench.plan.params import TrainParams
 
 FIND = {"lr": 0.02, "weight_decay": 0.001}
 CHAIN = {
@@ -73,21 +79,47 @@ def test_each_level_tells_of_the_network_that_was_scored_and_of_the_unpruned_one
     assert len({one["correct"] for one in scored}) == 3
 
 
-def test_pruned_early_it_is_the_unpruned_accuracy_at_that_epoch(project: Any) -> None:
-    """The points of one curve; between two evaluations the last one, with its step; before the first, none."""
-    points = 'score_at = [{epoch = 1}, {epoch = 2}, {step = 30}, {step = 5}, "end"]'
+def right(engine: Any, step: int) -> int:
+    """How many digits the unpruned network of a step gets right, by a plain forward pass."""
+    trained = [j for j in engine.plan.jobs.values() if isinstance(j.params, TrainParams) and not j.prunes]
+    (key,) = [j.key for j in trained if j.params.step == step and j.params.run.recipe.lr == 0.02]
+    weights = unpack_state(engine.store.read_artifact(key)).parameters
+    load = Host.load(third_party=False).get("datasets", "digits").load
+    (train, _), (images, labels) = load(Path(), "train"), load(Path(), "test")
+    values = train.double() / 255
+    x = ((images.double() / 255 - values.mean()) / values.std(correction=0)).float()
+    return int((networks.lenet(weights, {}, x, False).argmax(1) == labels).sum())
+
+
+def test_pruned_early_it_is_the_unpruned_accuracy_at_that_step(project: Any) -> None:
+    """The recipe evaluates every fifth epoch alone: at others the network is evaluated for the measure."""
+    points = "score_at = [{epoch = 1}, {epoch = 2}, {step = 30}, {step = 5}, 'end']"
     engine = found(project, ONE_SHOT, more=points, epochs=3)
-    curve = {
-        point["step"]: told(point) for point in ordinary(project, ONE_SHOT, epochs=3)["none", 0.0]["curve"]
-    }
     size = {"kept": 6464, "prunable": 6464}
-    expected = {
-        "epoch 1": {"step": 23, **curve[23]}, "epoch 2": {"step": 46, **curve[46]}, "step 30": {"step": 30, **curve[23]},
-        "step 5": {"step": 5}, "end": {"step": 69, **curve[69]},
-    }  # fmt: skip
-    for point, network in expected.items():
-        (value,) = measured(engine, "one-shot", score_at=point)
-        assert value == {**network, **size, "unpruned": {**network, **size}}
+    for cell in engine.plan.cells[1:]:
+        value = engine.store.read_measure(cell.targets[1]).result["value"]
+        unpruned, step = value.pop("unpruned"), value["step"]
+        assert unpruned == value
+        assert {name: value[name] for name in size} == size
+        assert (value["evaluated"], value["correct"], value["examples"]) == (step, right(engine, step), 355)
+        assert value["accuracy"] == 100 * value["correct"] / 355
+    assert [c.labels["score_at"] for c in engine.plan.cells[1:]] == [
+        "epoch 1",
+        "epoch 2",
+        "step 30",
+        "step 5",
+        "end",
+    ]
+
+
+def test_a_chain_scored_early_tells_of_its_unpruned_network_too(project: Any) -> None:
+    """At the step of the first level; of the networks between, by the last evaluation before it."""
+    early = {**CHAIN, "score_at": {"epoch": 2}}
+    engine = found(project, early, sparsities=LEVELS[:2], epochs=3)
+    first, second = measured(engine, "chain")
+    assert first["unpruned"] == second["unpruned"] == {k: v for k, v in first.items() if k != "unpruned"}
+    assert (first["step"], first["evaluated"], first["correct"]) == (46, 46, right(engine, 46))
+    assert second == {"step": 46, "kept": 5171, "prunable": 6464, "unpruned": first["unpruned"]}
 
 
 def test_asked_for_later_it_trains_nothing(project: Any) -> None:

@@ -21,10 +21,10 @@ def scored_network(
 
     Under `find` it is not the network that is evaluated. accuracy: in percent, correct of examples; loss:
     mean cross entropy. step: the steps of its schedule that were done when it was scored. evaluated: the step
-    of its last evaluation, which the accuracy is of: the same at the end of a run, and at every epoch at
-    which its recipe evaluates. kept, prunable: its weights, of which a chain has removed some. unpruned: the
-    same of the unpruned network that was scored for the first level; in one shot both are one. A network that
-    was scored before its first evaluation has no accuracy.
+    at which it was evaluated, which the accuracy is of: the same, but for networks of levels that are scored
+    where their recipe does not evaluate. kept, prunable: its weights, of which a chain has removed some.
+    unpruned: the same of the unpruned network that was scored for the first level; in one shot both are one.
+    A network that was scored before its first evaluation has no accuracy.
     """
     return {**_told(finding.scored), "unpruned": _told(finding.unpruned)}
 
