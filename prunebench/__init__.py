@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from prunebench.host.form import Batch, Form, ScorerCall
     from prunebench.host.hookspecs import hookimpl
+    from prunebench.pruning.filters import shrink
     from prunebench.pruning.mask import Mask
     from prunebench.pruning.network import ScoringNetwork
     from prunebench.report.results import Results
@@ -82,6 +83,7 @@ _WHERE = {
     ],
     "prunebench.host.form": ["Batch", "Form", "ScorerCall"],
     "prunebench.host.hookspecs": ["hookimpl"],
+    "prunebench.pruning.filters": ["shrink"],
     "prunebench.pruning.mask": ["Mask"],
     "prunebench.pruning.network": ["ScoringNetwork"],
     "prunebench.report.results": ["Results"],
@@ -132,6 +134,7 @@ __all__ = [
     "prune",
     "results",
     "score",
+    "shrink",
 ]
 
 
