@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
 from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
-from prunebench.errors import PrunebenchError
+from prunebench.checks.words import few
 from prunebench.numbers import spelled
 from prunebench.report.document import Block, Cell, Section, Table
-from prunebench.report.results import Results
 
 __all__ = [
     "CHECK_COLUMNS",
@@ -19,7 +17,6 @@ __all__ = [
     "checks_frame",
     "claims_frame",
     "verdict_sections",
-    "verdicts_of",
 ]
 
 CLAIM_COLUMNS = (
@@ -34,17 +31,6 @@ CHECK_COLUMNS = (
     *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "reason", "notes"),
 )
 """Columns of `checks_frame`: the fields of an outcome, as docs/checks.md says."""
-
-
-def verdicts_of(results: Results) -> tuple[Verdicts, str]:
-    """Return what became of the suite's checks, or none and why they cannot be judged."""
-    if not results.suite.get("checks"):
-        return Verdicts(), ""
-    try:
-        verdicts: Verdicts = results.verdicts
-    except PrunebenchError as error:
-        return Verdicts(), f"The checks cannot be judged: {error}."
-    return verdicts, ""
 
 
 def claims_frame(verdicts: Verdicts) -> pd.DataFrame:
@@ -101,7 +87,7 @@ def _claims(verdicts: Verdicts, claims: list[ClaimVerdict]) -> Iterator[Section]
             (
                 *(Cell(text) for text in (claim.id, claim.says, claim.source, claim.kind, claim.verdict)),
                 Cell(claim.evidence),
-                Cell(_few(claim.failing)),
+                Cell(few(claim.failing, shown=5)),
             )
             for claim in claims
         )
@@ -140,8 +126,3 @@ def _question(outcome: Outcome) -> str:
     quantity = f", in {outcome.quantity}" if outcome.quantity != "accuracy" else ""
     over = f", {outcome.over}" if outcome.over != "mean" else ""
     return f"{asked}{by}{quantity}{over}"
-
-
-def _few(names: Any, most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
