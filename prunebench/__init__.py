@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from prunebench.host.form import Batch, Form, ScorerCall
     from prunebench.host.hookspecs import hookimpl
+    from prunebench.pruning.filters import shrink
     from prunebench.pruning.mask import Mask
     from prunebench.pruning.network import ScoringNetwork
     from prunebench.report.results import Results
@@ -83,6 +84,7 @@ _WHERE = {
     ],
     "prunebench.host.form": ["Batch", "Form", "ScorerCall"],
     "prunebench.host.hookspecs": ["hookimpl"],
+    "prunebench.pruning.filters": ["shrink"],
     "prunebench.pruning.mask": ["Mask"],
     "prunebench.pruning.network": ["ScoringNetwork"],
     "prunebench.report.results": ["Results"],
@@ -135,6 +137,7 @@ __all__ = [
     "prune",
     "results",
     "score",
+    "shrink",
 ]
 
 

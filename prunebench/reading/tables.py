@@ -24,6 +24,7 @@ __all__ = [
     "Sparsity",
     "Table",
     "is_whole",
+    "name_or_table",
     "one_of",
     "wanted",
 ]
@@ -123,6 +124,13 @@ def one_of(tag: Callable[[Any], str | None], text: str) -> Discriminator:
     Tags are written in angle brackets, so that key paths leave them out.
     """
     return Discriminator(tag, custom_error_type="wanted", custom_error_message=f"allowed: {text}")
+
+
+def name_or_table(value: Any) -> str | None:
+    """Return the tag of a value that is a name, or a table with more."""
+    if isinstance(value, dict | BaseModel):
+        return "<table>"
+    return "<name>" if isinstance(value, str) else None
 
 
 Name = Annotated[str, AfterValidator(_name)]

@@ -20,6 +20,7 @@ from prunebench.reading.tables import (
     Sparsity,
     Table,
     is_whole,
+    name_or_table,
     one_of,
     wanted,
 )
@@ -45,12 +46,6 @@ def _seeds(value: Any) -> Any:
     if not is_whole(value) or not 1 <= value <= MAX_SEEDS:
         raise wanted(f"a whole number n from 1 to {MAX_SEEDS} for the seeds 0 … n−1, or a list of seeds")
     return list(range(value))
-
-
-def _call(value: Any) -> str | None:
-    if isinstance(value, dict | BaseModel):
-        return "<table>"
-    return "<name>" if isinstance(value, str) else None
 
 
 def _sparsities(value: Any) -> str | None:
@@ -131,11 +126,11 @@ class Entry(Table):
 
 CallItem = Annotated[
     Annotated[str, Tag("<name>")] | Annotated[Call, Tag("<table>")],
-    one_of(_call, "a name, or a table {name = …} with changes"),
+    one_of(name_or_table, "a name, or a table {name = …} with changes"),
 ]
 MethodItem = Annotated[
     Annotated[str, Tag("<name>")] | Annotated[MethodTable, Tag("<table>")],
-    one_of(_call, "the name of a method, or a table {method = …, as = …} with changes"),
+    one_of(name_or_table, "the name of a method, or a table {method = …, as = …} with changes"),
 ]
 Sparsities = Annotated[
     Annotated[list[Sparsity], Tag("<list>")] | Annotated[Powers, Tag("<powers>")],
