@@ -232,10 +232,10 @@ def _read(base: Path, name: str) -> tuple[Path, str] | None:
 
 def _read_list(base: Path, part: str) -> _List | None:
     """Return a part's list, or None where there is none. Raises: DataError."""
-    found = _read(base, f"{part}.txt")
-    if found is None:
+    file = _read(base, f"{part}.txt")
+    if file is None:
         return None
-    path, text = found
+    path, text = file
     labels: dict[str, int] = {}
     for number, name, label in _fields(path, text):
         below = name.lstrip("/").removeprefix(f"{part}/")
