@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from prunebench.scaling.form import Coefficient
     from prunebench.tables import results
     from prunebench.training.course import Course
+    from prunebench.training.finding import Finding
     from prunebench.training.images.files import ImageFiles
     from prunebench.training.recipe import Recipe
 
@@ -90,6 +91,7 @@ _WHERE = {
     "prunebench.scaling.form": ["Coefficient"],
     "prunebench.tables": ["results"],
     "prunebench.training.course": ["Course"],
+    "prunebench.training.finding": ["Finding"],
     "prunebench.training.images.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
 }
@@ -107,6 +109,7 @@ __all__ = [
     "Dataset",
     "Description",
     "Diagnostic",
+    "Finding",
     "FitError",
     "Form",
     "FunctionalForm",

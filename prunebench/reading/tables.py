@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
 from prunebench.training.recipe import AtEpoch, AtShare, AtStep, Point
@@ -15,6 +15,7 @@ __all__ = [
     "POINTS",
     "Combination",
     "Density",
+    "FindValue",
     "Listed",
     "Name",
     "OpenTable",
@@ -113,6 +114,10 @@ def _combination(value: Any) -> Any:
     return value
 
 
+def _find(value: Any) -> str | None:
+    return "<label>" if isinstance(value, str) else "<table>" if isinstance(value, dict) else None
+
+
 def one_of(tag: Callable[[Any], str | None], text: str) -> Discriminator:
     """Return what chooses a union's member by `tag`; where there is none the error says what is allowed.
 
@@ -134,4 +139,8 @@ Density = Annotated[float, AfterValidator(_density)]
 Seed = Annotated[int, AfterValidator(_seed)]
 PointValue = Annotated[Point, BeforeValidator(_point)]
 Combination = Annotated[list[str], BeforeValidator(_combination)]
+FindValue = Annotated[
+    Annotated[str, Tag("<label>")] | Annotated[dict[str, Any], Tag("<table>")],
+    one_of(_find, "a table of changes to the recipe, as in the matrix, or its label"),
+]
 Listed: Callable[[Any], Any] = BeforeValidator(_listed)  # type: ignore[assignment]

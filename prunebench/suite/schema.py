@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, Field, Tag
 
 from prunebench.baselines import Baselines
-from prunebench.reading.labels import call_label
+from prunebench.reading.labels import call_label, changes_label
 from prunebench.reading.tables import (
     Combination,
     Density,
+    FindValue,
     Listed,
     Name,
     OpenTable,
@@ -27,6 +28,7 @@ from prunebench.reading.tables import (
 __all__ = [
     "Call",
     "Entry",
+    "Find",
     "Leaderboard",
     "Matrix",
     "MethodTable",
@@ -76,8 +78,19 @@ class MethodTable(OpenTable):
         return self.as_ or self.method or ""
 
 
-def label_of(item: str | Call | MethodTable) -> str:
-    """Return what tables call an entry of `architecture`, `dataset`, `recipe` or `methods`."""
+class Find(OpenTable):
+    """Changes to the recipe under which the scored network is trained; none: it trains by the recipe."""
+
+    as_: Name | None = Field(default=None, alias="as")
+
+    @property
+    def label(self) -> str:
+        """What tables call it: "" where it changes nothing."""
+        return self.as_ or changes_label(self.changes)
+
+
+def label_of(item: str | Call | Find | MethodTable) -> str:
+    """Return what tables call an entry of `architecture`, `dataset`, `recipe`, `find` or `methods`."""
     return item if isinstance(item, str) else item.label
 
 
@@ -102,7 +115,7 @@ class Entry(Table):
     architecture: Annotated[list[str] | None, Listed] = None
     dataset: Annotated[list[str] | None, Listed] = None
     recipe: Annotated[list[str] | None, Listed] = None
-    find: Annotated[list[dict[str, Any]] | None, Listed] = None
+    find: Annotated[list[FindValue] | None, Listed] = None
     score_at: Annotated[list[PointValue] | None, Listed] = None
     method: Annotated[list[str] | None, Listed] = None
     ablation: Annotated[list[Combination] | None, Listed] = None
@@ -134,7 +147,7 @@ class Matrix(Table):
     architecture: Annotated[list[CallItem], Listed]
     dataset: Annotated[list[CallItem], Listed]
     recipe: Annotated[list[CallItem], Listed]
-    find: list[dict[str, Any]] = Field(default=[{}])
+    find: list[Find] = Field(default=[Find()])
     score_at: list[PointValue] | None = None
     methods: list[MethodItem]
     ablations: list[Combination] = Field(default=[[]])

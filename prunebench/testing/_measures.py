@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -30,6 +30,7 @@ from prunebench.testing._common import (
     untouched,
 )
 from prunebench.training.course import Change, Course, Phase
+from prunebench.training.finding import Finding, ScoredNetwork
 from prunebench.training.streams import stream
 
 __all__ = ["check_diagnostic", "check_scorer"]
@@ -185,22 +186,23 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
 
     Unless it is a measure of masks, it is also asked about networks without one.
     It must take (net, mask, input_shape), of a course also the course, which here is one of training alone,
-    of pruning at initialization and of pruning while training; return plain JSON values with finite numbers,
+    of pruning at initialization and of pruning while training, of networks that were scored what is known of
+    these, at initialization, after training and in levels; return plain JSON values with finite numbers,
     the same when asked again, none but the declared fields where it declares some; and leave the network and
     global states as they were.
 
     Raises: AssertionError.
     """
     who = ensure_common(diagnostic)
-    count = 4 if diagnostic.of == "course" else 3
-    names = ("net", "mask", "input_shape", "course")[:count]
+    more = {"course": "course", "scored": "finding"}.get(diagnostic.of)
+    names = ("net", "mask", "input_shape", *([more] if more else []))
     ensure_callable(who, "its function", diagnostic.function, *names)
     for kind, network in sample_networks().items():
         network.eval()
         for mask in _masks(network, diagnostic.of):
             if mask is not None:
                 mask.apply(network)
-            for rest in _courses(mask) if count == 4 else [()]:
+            for rest in _further(diagnostic.of, mask):
                 _check_answer(who, kind, diagnostic, network, (mask, SHAPE, *rest))
 
 
@@ -233,7 +235,23 @@ def _masks(network: nn.Module, of: str) -> list[Mask | None]:
     first = next(iter(half))
     gone = Mask({name: tensor & (name != first) for name, tensor in half.items()})
     masks: list[Mask | None] = [Mask.full(half), half, gone]
-    return masks if of == "mask" else [None, *masks]
+    return masks if of in ("mask", "scored") else [None, *masks]
+
+
+def _further(of: str, mask: Mask | None) -> Sequence[tuple[Any, ...]]:
+    """Return what a diagnostic is given besides a network, its mask and a shape."""
+    if of == "course":
+        return _courses(mask)
+    return _findings(mask) if of == "scored" and mask is not None else [()]
+
+
+def _findings(mask: Mask) -> list[tuple[Finding]]:
+    """Return what can be known of the networks that a mask was found in."""
+    every = mask.prunable
+    drawn = ScoredNetwork(0, every, every)
+    trained = ScoredNetwork(10, every, every, 10, 90, 100, 0.25)
+    level = ScoredNetwork(10, (mask.kept + every) // 2, every, 5, 85, 100, 0.5)
+    return [(Finding(drawn, drawn),), (Finding(trained, trained),), (Finding(level, trained),)]
 
 
 def _courses(mask: Mask | None) -> list[tuple[Course]]:
