@@ -229,11 +229,14 @@ class OldMeasureResult(_Known):
 
 
 class MeasureResult(_Whole):
-    """A diagnostic of a mask, a state or a course, and what it was made from (key and digest)."""
+    """A diagnostic of a mask, a state, a course or masks by epoch.
+
+    made_from: the keys and digests of what it was made from: of one, and by epoch of all the masks
+    """
 
     diagnostic: Text
     of: Text
-    made_from: Annotated[dict[Key, Hash], Field(min_length=1, max_length=1)]
+    made_from: Annotated[dict[Key, Hash], Field(min_length=1)]
     outcome: Literal["finished", "diverged"]
     diverged: _ExactWhere | None = None
     value: Any = None
@@ -243,6 +246,8 @@ class MeasureResult(_Whole):
         finished = self.outcome == "finished"
         if ("value" in self.model_fields_set) != finished or (self.diverged is None) != finished:
             raise ValueError("a finished measure has a 'value', one that diverged says where in 'diverged'")
+        if len(self.made_from) > 1 and self.of != "epochs":
+            raise ValueError(f"a measure of a {self.of} is made from one mask or state: 'made_from' has more")
         return self
 
 

@@ -159,22 +159,21 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
 
     Unless it is a measure of masks, it is also asked about networks without one.
     It must take (net, mask, input_shape), of a course also the course, which here is one of training alone,
-    of pruning at initialization and of pruning while training; return plain JSON values with finite numbers,
-    the same when asked again, none but the declared fields where it declares some; and leave the network and
-    global states as they were.
+    of pruning at initialization and of pruning while training, and by epoch the masks of several epochs, of
+    one, and of none; return plain JSON values with finite numbers, the same when asked again, none but the
+    declared fields where it declares some; and leave the network and global states as they were.
 
     Raises: AssertionError.
     """
     who = ensure_common(diagnostic)
-    count = 4 if diagnostic.of == "course" else 3
-    names = ("net", "mask", "input_shape", "course")[:count]
-    ensure_callable(who, "its function", diagnostic.function, *names)
+    fourth = {"course": ("course",), "epochs": ("masks",)}.get(diagnostic.of, ())
+    ensure_callable(who, "its function", diagnostic.function, "net", "mask", "input_shape", *fourth)
     for kind, network in sample_networks().items():
         network.eval()
         for mask in _masks(network, diagnostic.of):
             if mask is not None:
                 mask.apply(network)
-            for rest in _courses(mask) if count == 4 else [()]:
+            for rest in _rests(diagnostic.of, mask):
                 _check_answer(who, kind, diagnostic, network, (mask, SHAPE, *rest))
 
 
@@ -207,7 +206,14 @@ def _masks(network: nn.Module, of: str) -> list[Mask | None]:
     first = next(iter(half))
     gone = Mask({name: tensor & (name != first) for name, tensor in half.items()})
     masks: list[Mask | None] = [Mask.full(half), half, gone]
-    return masks if of == "mask" else [None, *masks]
+    return masks if of in ("mask", "epochs") else [None, *masks]
+
+
+def _rests(of: str, mask: Mask | None) -> list[tuple[Any, ...]]:
+    """Return what a diagnostic is given beside network, mask and shape of an input."""
+    if of == "epochs" and mask is not None:
+        return [({0: Mask.full(mask), 1: mask},), ({0: mask},), ({},)]
+    return list(_courses(mask)) if of == "course" else [()]
 
 
 def _courses(mask: Mask | None) -> list[tuple[Course]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prunebench import Diagnostic, hookimpl
 from prunebench_plugins.diagnostics.costs import flops, training_flops, weights_remaining
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
+from prunebench_plugins.diagnostics.ratios import ratios_by_epoch
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
 from prunebench_plugins.forms import prunebench_forms  # they come in through the same entry point
 from prunebench_plugins.quantities import prunebench_quantities
@@ -21,6 +22,7 @@ __all__ = [
     "prunebench_diagnostics",
     "prunebench_forms",
     "prunebench_quantities",
+    "ratios_by_epoch",
     "training_flops",
     "weights_remaining",
 ]
@@ -51,4 +53,11 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
             "weights-remaining", weights_remaining, of="course", version="2", fields=(*_AREA, *_RETROACTIVE)
         ),
         Diagnostic("training-flops", training_flops, of="course", version="2", fields=_COSTS),
+        Diagnostic(
+            "ratios-by-epoch",
+            ratios_by_epoch,
+            of="epochs",
+            version="1",
+            fields=("distance.*", "layers.*", "moved.*"),
+        ),
     ]
