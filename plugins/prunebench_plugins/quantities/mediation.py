@@ -1,4 +1,4 @@
-"""Whether accuracy follows where layerwise pruning ratios come from, or where the weights do."""
+"""What accuracy follows: where layerwise pruning ratios come from, or where the weights do."""
 
 from __future__ import annotations
 
