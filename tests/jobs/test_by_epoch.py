@@ -13,7 +13,7 @@ import pytest
 from prunebench.inventory.frozen import freeze
 from prunebench.inventory.garbage import find_garbage
 from prunebench.jobs.states import mask_from
-from prunebench.plan import Plan
+from prunebench.plan.frozen import frozen, thawed
 from prunebench.plan.params import MeasureParams, TrainParams
 
 MEASURES = ("ratios-by-epoch",)
@@ -230,7 +230,7 @@ def test_methods_without_a_mask_of_their_own_scores_have_none(project: Any) -> N
 
 def test_a_frozen_plan_reads_back_the_same(project: Any) -> None:
     plan = project.session(project.suite([AFTER], epochs=2, measures=MEASURES)).plan
-    again = Plan.thaw(json.loads(json.dumps(plan.frozen())))
+    again = thawed(json.loads(json.dumps(frozen(plan))))
     assert {key: job.params.plain() for key, job in again.jobs.items()} == {
         key: job.params.plain() for key, job in plan.jobs.items()
     }
