@@ -348,7 +348,7 @@ sparsities = [0.2]
 seeds = 1
 measures = ["ratios-by-epoch"]
 [[matrix]]
-name = "ratios and weights"
+name = "ratios-and-weights"
 architecture = "resnet20"
 dataset = "cifar10"
 recipe = "pai-cifar10"
@@ -362,7 +362,7 @@ methods = [
 ]
 sparsities = {keep = 0.8, count = 18}
 seeds = 1
-"""  # noqa: E501
+"""
 
 
 def test_the_checks_of_the_docs_load(builtin: Any, tmp_path: Path) -> None:
