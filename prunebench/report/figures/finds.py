@@ -77,14 +77,11 @@ def find_curves(source: Source) -> Figure | None:
 
 def _in_order(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
     """Return rows with those together that are alike, in the order of first appearance."""
-    first = {name: {value: i for i, value in enumerate(dict.fromkeys(rows[name]))} for name in names}
-    order = [tuple(first[name][row[name]] for name in names) for _, row in rows.iterrows()]
-    return (
-        rows.assign(_order=order)
-        .sort_values("_order", kind="stable")
-        .drop(columns="_order")
-        .reset_index(drop=True)
-    )
+    import pandas as pd
+
+    orders = {name: {value: i for i, value in enumerate(dict.fromkeys(rows[name]))} for name in names}
+    numbers = pd.DataFrame({name: rows[name].map(order) for name, order in orders.items()})
+    return rows.loc[numbers.sort_values(list(names), kind="stable").index].reset_index(drop=True)
 
 
 def _curves_in_words(rows: pd.DataFrame) -> str:

@@ -143,16 +143,17 @@ def _words(accuracies: pd.DataFrame, effects: pd.DataFrame) -> str:
         "Test accuracy of networks with the weights and the ratios of two finds, and what each accounts for."
     ]
     for panel, part in effects.groupby("panel", sort=False) if len(effects) else ():
-        own = accuracies[(accuracies["panel"] == panel)]
-        said.append(f"{panel} ({', '.join(dict.fromkeys(own['sides']))}).")
-        for percent, at in (list(part.groupby("percent")) or [])[-1:]:
-            mine = own[own["percent"] == percent]
-            networks = [f"{row['network']} {number(row['mean'])} %" for _, row in mine.iterrows()]
-            ends = [
-                f"{row['effect']} {number(row['mean'])} ({number(row['low'])} to {number(row['high'])})"
-                for _, row in at.iterrows()
-            ]
-            said.append(
-                f"At {number(percent, 1)} % sparsity: {listed(networks)}. Effects in points: {listed(ends)}."
-            )
+        last = float(part["percent"].max())
+        own = accuracies[accuracies["panel"] == panel]
+        networks = [
+            f"{row['network']} {number(row['mean'])} %" for _, row in own[own["percent"] == last].iterrows()
+        ]
+        ends = [
+            f"{row['effect']} {number(row['mean'])} ({number(row['low'])} to {number(row['high'])})"
+            for _, row in part[part["percent"] == last].iterrows()
+        ]
+        said.append(
+            f"{panel} ({', '.join(dict.fromkeys(own['sides']))}), at {number(last, 1)} % sparsity: "
+            f"{listed(networks)}. Effects in points: {listed(ends)}."
+        )
     return " ".join(said)

@@ -78,7 +78,7 @@ def across(*columns: tuple[str, str, str]) -> list[Any]:
     import altair as alt
 
     return [
-        alt.Tooltip(f"{name}:{'Q' if form else 'N'}", title=title, **({"format": form} if form else {}))
+        alt.Tooltip(f"{name}:Q", title=title, format=form) if form else alt.Tooltip(f"{name}:N", title=title)
         for name, title, form in columns
     ]
 
