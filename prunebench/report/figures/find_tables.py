@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from prunebench.report.figures.source import Source
     from prunebench.report.results import Results
 
-__all__ = ["by_epoch", "by_find", "first_density", "of_layers"]
+__all__ = ["among", "by_epoch", "by_find", "first_density", "of_layers"]
 
 PLACE = ("architecture", "dataset", "split")
 _ALIKE = ("recipe", "score_at", "method")
 _COUNT = 2
 """Finds from which on there is something to compare."""
+
+
+def among(source: Source, rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return the settings of the networks that rows are of, under whatever recipe and find: with any of them
+    a page shows a figure of these rows."""
+    there = set(rows["setting"])
+    places = {_of(labels) for labels, title in source.titles.items() if title in there}
+    return tuple(title for labels, title in source.titles.items() if _of(labels) in places)
+
+
+def _of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    named = dict(zip(SETTING, labels, strict=True))
+    return tuple(named[name] for name in PLACE)
 
 
 def by_find(source: Source) -> pd.DataFrame:

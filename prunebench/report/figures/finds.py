@@ -12,7 +12,7 @@ from prunebench.report.figures.axes import ACCURACY_SHORT, DENSITY_SHORT, accura
 from prunebench.report.figures.axes import percent as share_axis
 from prunebench.report.figures.captions import caption
 from prunebench.report.figures.figure import Figure
-from prunebench.report.figures.find_tables import by_epoch, by_find, first_density, of_layers
+from prunebench.report.figures.find_tables import among, by_epoch, by_find, first_density, of_layers
 from prunebench.report.figures.marks import chart, headed, odd_marks, panels
 from prunebench.report.figures.reader import Column, interval
 from prunebench.report.figures.series import across, of_lines, series
@@ -71,7 +71,7 @@ def find_curves(source: Source) -> Figure | None:
         {"find-accuracy": rows},
         (),
         (_PLACE, _METHOD, _EVAL, _FIND, _SPARSITY, *_ACCURACY),
-        among=tuple(dict.fromkeys(rows["setting"])),
+        among=among(source, rows),
     )
 
 
@@ -120,7 +120,7 @@ def find_eval(source: Source, density: float | None = None) -> Figure | None:
         {"find-eval": rows},
         (),
         (_PLACE, _METHOD, _EVAL, _FIND, _SPARSITY, *_ACCURACY),
-        among=tuple(dict.fromkeys(rows["setting"])),
+        among=among(source, rows),
     )
 
 
@@ -221,7 +221,7 @@ def distances(source: Source) -> Figure | None:
         {"distance-by-epoch": rows},
         (),
         (_PLACE, _METHOD, _LINE, _SPARSITY, _EPOCH, *_share("distance")),
-        among=tuple(dict.fromkeys(rows["setting"])),
+        among=among(source, rows),
     )
 
 
@@ -245,7 +245,7 @@ def ratios(source: Source) -> Figure | None:
         {"ratios-by-epoch": rows},
         (),
         (_PLACE, _METHOD, _LINE, Column("layer", "layer"), _SPARSITY, _EPOCH, *_share("ratio")),
-        among=tuple(dict.fromkeys(rows["setting"])),
+        among=among(source, rows),
     )
 
 

@@ -10,6 +10,7 @@ from prunebench.report.figures.axes import ACCURACY_SHORT, DENSITY_SHORT, SIGNED
 from prunebench.report.figures.captions import caption
 from prunebench.report.figures.effect_tables import EFFECTS, NETWORKS, mediated
 from prunebench.report.figures.figure import Figure
+from prunebench.report.figures.find_tables import among
 from prunebench.report.figures.marks import chart, panels
 from prunebench.report.figures.reader import Column, interval
 from prunebench.report.figures.series import across, of_lines, series
@@ -62,7 +63,7 @@ def effects_of(source: Source, checks: Sequence[Check]) -> Figure | None:
             *interval("accuracy", "points", ", %"),
             Column("n", "seeds", "runs in the mean", "count"),
         ),
-        among=_among(source, accuracies),
+        among=among(source, accuracies),
     )
 
 
@@ -93,13 +94,6 @@ def asked(base: Any, ratios: Any, weights: Any, both: Any, random: tuple[Any, An
 
 def _selection(cells: Any) -> dict[str, Any]:
     return {"method": cells} if isinstance(cells, str) else dict(cells)
-
-
-def _among(source: Source, rows: pd.DataFrame) -> tuple[str, ...]:
-    """Return the settings that differ from those of the rows in nothing but find and pruning step."""
-    there = set(rows["setting"])
-    families = {labels[:4] for labels, title in source.titles.items() if title in there}
-    return tuple(title for labels, title in source.titles.items() if labels[:4] in families)
 
 
 def _accuracies(rows: pd.DataFrame) -> Any:
