@@ -61,6 +61,12 @@ class Scorer(Component):
     that are made when it asks for them; it has their `len`, their `shape` and x[numbers] → tensor. That keeps
     a large batch out of memory, and changes no number. A lazy scorer with a parameter `chunk` is given them
     where `chunk` is not None, and tensors otherwise.
+
+    `gives` says what the scores are of. "weights": of weights; where whole filters are pruned
+    (`unit = "filter"`) a group of filters that go together has the sum over its weights. "filters": one score
+    a filter, {parameter name: 1-D tensor, one an output channel} for the layers of `net.groups.shapes`; a
+    group has the sum over its filters. Such a scorer serves `unit = "filter"` alone. "either": as "filters"
+    where filters are pruned, that is where `net.groups` is not None, and as "weights" otherwise.
     """
 
     kind: ClassVar[str] = "scorer"
@@ -71,6 +77,7 @@ class Scorer(Component):
     batch: Batch = Batch(per_class=10)  # noqa: RUF009 (it is frozen)
     examples: Literal["tensors", "lazy"] = "tensors"
     passes: float | Callable[[Mapping[str, Any]], float] = 3.0
+    gives: Literal["weights", "filters", "either"] = "weights"
     version: str | None = None
     depends: tuple[str, ...] = ()
 
@@ -299,19 +306,21 @@ class Diagnostic(Component):
     `function(net, mask, input_shape)` gets the network on the CPU in evaluation mode (with the state's
     weights where `of` is "state", else with the structure alone), its `prunebench.pruning.Mask` (None where
     nothing is pruned) and the shape (C, H, W) of an input. Of "course" it is given as its fourth argument
-    what the method did from the first step on: a `prunebench.training.course.Course`.
+    what the method did from the first step on: a `prunebench.training.course.Course`; of "scored" what is
+    known of the network by whose scores the mask was made: a `prunebench.training.finding.Finding`.
 
     Of "epochs" the fourth argument is a mapping from epochs to masks: those that the method would have made
     of its scored network at the end of each epoch of that network's training, 0 being its beginning; each is
     read when it is asked for. The second argument is the mask that it made, before ablations change it.
 
-    Unpruned cells have no measures of masks. Measures by epoch have none but those whose mask is made of
-    scores before the network trains, and whose layers' counts are not another method's.
+    Unpruned cells have no measures of masks, nor of networks that were scored. Measures by epoch have none but
+    those whose mask is made of scores before the network trains, and whose layers' counts are not another
+    method's.
     """
 
     kind: ClassVar[str] = "diagnostic"
     function: Callable[..., Any]
-    of: Literal["mask", "state", "course", "epochs"] = "mask"
+    of: Literal["mask", "state", "course", "epochs", "scored"] = "mask"
     version: str | None = None
     depends: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()

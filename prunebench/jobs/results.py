@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from prunebench.canonical import canonical
@@ -11,6 +11,7 @@ from prunebench.faults import failure
 from prunebench.host.components import Diagnostic
 from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
+from prunebench.jobs.finding import finding_of
 from prunebench.jobs.provenance import provenance
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.job import Job
@@ -35,8 +36,7 @@ def run_measure(job: Job, context: Context) -> None:
     if diverged := next(filter(None, all_diverged), None):
         result |= {"outcome": "diverged", "diverged": diverged}
     else:
-        masks = _Masks(params.by_epoch(job.inputs), context)
-        result |= {"outcome": "finished", "value": _measured(params, context, source, masks)}
+        result |= {"outcome": "finished", "value": _measured(params, context, source, job.inputs)}
     try:
         context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
     except ValueError as error:  # what would not be read back: nested too deep, too long
@@ -60,8 +60,8 @@ class _Masks(Mapping[int, Mask]):
         return len(self._keys)
 
 
-def _measured(params: MeasureParams, context: Context, source: Artifact, masks: Mapping[int, Mask]) -> Any:
-    """Return what a diagnostic says of a mask, by epoch of several, or of a state.
+def _measured(params: MeasureParams, context: Context, source: Artifact, inputs: Sequence[str]) -> Any:
+    """Return what a diagnostic says of a mask, by epoch of several, of a state, or of a scored network.
 
     Raises: ComponentError naming the diagnostic and its plugin where it fails or returns no plain JSON.
     """
@@ -75,7 +75,9 @@ def _measured(params: MeasureParams, context: Context, source: Artifact, masks: 
     if params.course is not None:
         arguments.append(Course.of(params.course, source.meta.get("history", [])))
     if params.epochs is not None:
-        arguments.append(masks)
+        arguments.append(_Masks(params.by_epoch(inputs), context))
+    if of == "scored":
+        arguments.append(finding_of(context, source, *map(context.read, inputs[1:])))
     who = context.host.who("diagnostics", name)
     with isolated(who):
         try:

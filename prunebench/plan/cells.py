@@ -13,6 +13,7 @@ from prunebench.host.components import Diagnostic
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
 from prunebench.plan.epochs import masks_by_epoch
+from prunebench.plan.finding import what_tells
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
     MeasureParams,
@@ -156,7 +157,7 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
 
 
 def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str | None) -> str | None:
-    """Add a measure's job; None where there is no mask to measure, or none by epoch.
+    """Add a measure's job; None where there is no mask to measure, none by epoch, or no network was scored.
 
     What can be measured without the end state's weights reads the mask, which is kept when the state goes.
     """
@@ -164,6 +165,11 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
     assert isinstance(diagnostic, Diagnostic)
     if diagnostic.of in ("mask", "epochs") and mask is None:
         return None
+    inputs: tuple[str, ...] = (end,) if diagnostic.of == "state" else (mask or end,)
+    if diagnostic.of == "scored":
+        inputs = builder.once("finding", (), (mask,), lambda: what_tells(builder, setting, mask))
+        if not inputs:
+            return None
     course = None
     by_epoch = masks_by_epoch(builder, setting, mask) if mask and diagnostic.of == "epochs" else None
     if diagnostic.of == "epochs" and by_epoch is None:
@@ -183,6 +189,4 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
             epochs=epochs,
         ),
     )
-    if by_epoch is not None:
-        return builder.add(params, by_epoch.inputs)
-    return builder.add(params, (end,) if diagnostic.of == "state" else (mask or end,))
+    return builder.add(params, inputs if by_epoch is None else by_epoch.inputs)

@@ -157,7 +157,8 @@ class TrainParams(Asked):
 class MeasureParams(Asked):
     """A diagnostic of a mask, a state, a course or masks by epoch. Reads the mask, or the state.
 
-    By epoch it reads the cell's mask, and then those that there would have been at the other epochs.
+    By epoch it reads the cell's mask, and then those that there would have been at the other epochs; of the
+    network that was scored, what tells of it and of the unpruned one.
     """
 
     diagnostic: DiagnosticUse

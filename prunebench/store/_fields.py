@@ -229,9 +229,10 @@ class OldMeasureResult(_Known):
 
 
 class MeasureResult(_Whole):
-    """A diagnostic of a mask, a state, a course or masks by epoch.
+    """A diagnostic of a mask, a state, a course, masks by epoch, or the network that was scored.
 
-    made_from: the keys and digests of what it was made from: of one, and by epoch of all the masks
+    made_from: the keys and digests of what it was made from: of one, by epoch of all the masks, and
+        of a scored network of up to two masks and the unpruned network's state
     """
 
     diagnostic: Text
@@ -246,7 +247,7 @@ class MeasureResult(_Whole):
         finished = self.outcome == "finished"
         if ("value" in self.model_fields_set) != finished or (self.diverged is None) != finished:
             raise ValueError("a finished measure has a 'value', one that diverged says where in 'diverged'")
-        if len(self.made_from) > 1 and self.of != "epochs":
+        if len(self.made_from) > 1 and self.of not in ("epochs", "scored"):
             raise ValueError(f"a measure of a {self.of} is made from one mask or state: 'made_from' has more")
         return self
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from prunebench import Diagnostic, hookimpl
 from prunebench_plugins.diagnostics.costs import flops, training_flops, weights_remaining
+from prunebench_plugins.diagnostics.finding import scored_network
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
 from prunebench_plugins.diagnostics.ratios import ratios_by_epoch
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
@@ -23,6 +24,7 @@ __all__ = [
     "prunebench_forms",
     "prunebench_quantities",
     "ratios_by_epoch",
+    "scored_network",
     "training_flops",
     "weights_remaining",
 ]
@@ -36,6 +38,8 @@ _EFFECTIVE = ("density", "effective", "share", "sparsity", "kept", "prunable", "
 _AREA = ("steps", "area", "relative", "mean", "final")
 _RETROACTIVE = tuple(f"retroactive.{name}" for name in _AREA[:-1])
 _PARTS = ("", "training.", "scoring.", "relative.")
+_FOUND = ("accuracy", "correct", "examples", "loss", "step", "evaluated", "kept", "prunable")
+_SCORED = (*_FOUND, *(f"unpruned.{name}" for name in _FOUND))
 _COSTS = tuple(f"{part}{how}" for part in _PARTS for how in ("dense", "sparse"))
 
 
@@ -53,6 +57,7 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
             "weights-remaining", weights_remaining, of="course", version="2", fields=(*_AREA, *_RETROACTIVE)
         ),
         Diagnostic("training-flops", training_flops, of="course", version="2", fields=_COSTS),
+        Diagnostic("scored-network", scored_network, of="scored", version="1", fields=_SCORED),
         Diagnostic(
             "ratios-by-epoch",
             ratios_by_epoch,
