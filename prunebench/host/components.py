@@ -313,8 +313,8 @@ class Diagnostic(Component):
     of its scored network at the end of each epoch of that network's training, 0 being its beginning; each is
     read when it is asked for. The second argument is the mask that it made, before ablations change it.
 
-    Unpruned cells have no measures of masks, nor of networks that were scored. Measures by epoch have none but
-    those whose mask is made of scores before the network trains, and whose layers' counts are not another
+    Unpruned cells have no measures of masks, nor of networks that were scored. Measures by epoch have none
+    but those whose mask is made of scores before the network trains, and whose layers' counts are not another
     method's.
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 from prunebench.canonical import digest
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.job import Job
-from prunebench.plan.params import RecordParams, TrainParams
+from prunebench.plan.params import MeasureParams, RecordParams, TrainParams
 
 __all__ = ["Plan"]
 
@@ -89,7 +89,8 @@ class Plan:
     @cached_property
     def _masks_by_epoch(self) -> frozenset[str]:
         """The masks that nothing but measures by epoch reads."""
-        measures = {job.key for job in self.jobs.values() if job.kind == "measure" and len(job.inputs) > 1}
+        several = (job for job in self.jobs.values() if job.kind == "measure" and len(job.inputs) > 1)
+        measures = {job.key for job in several if job.params_as(MeasureParams).epochs is not None}
         listed = {key for measure in measures for key in self.jobs[measure].inputs[1:]}
         return frozenset(key for key in listed if measures.issuperset(self.readers[key]))
 
