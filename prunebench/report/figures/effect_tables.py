@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +15,9 @@ from prunebench.report.figures.tables import DIGITS, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prunebench.checks.grammar import Check
-    from prunebench.checks.sides import Pick, Setting, Side
     from prunebench.report.figures.source import Source
 
-__all__ = ["EFFECTS", "NETWORKS", "Compared", "mediated"]
+__all__ = ["EFFECTS", "NETWORKS", "effects_of_networks"]
 
 NETWORKS: Mapping[str, str] = {
     "base": "A's weights, A's ratios",
@@ -40,42 +38,42 @@ EFFECTS: Mapping[str, str] = {
 """What each effect is called."""
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Four networks of two finds in one setting, by what they are (`NETWORKS`), and two with random masks."""
-
-    setting: Setting
-    networks: Mapping[str, tuple[str, Pick]]
-
-
-def mediated(source: Source, checks: Sequence[Check]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def effects_of_networks(
+    source: Source, checks: Sequence[Mapping[str, Any]] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return accuracies and effects of the networks that checks of `mediation` name: a row a density.
 
     Means are over the seeds, intervals 95 % t intervals; effects are computed at each seed that has all the
     networks. A diverged run counts with the accuracy of a guess, as it does in checks.
+
+    checks: as suites have them; None: the suite's own
     """
     import pandas as pd
 
+    results = source.results
+    mediated = importlib.import_module("prunebench.checks.mediation").mediated  # it reads points of recipes
     accuracies: list[dict[str, Any]] = []
     effects: list[dict[str, Any]] = []
-    for one in _compared(source, checks):
-        where = {"setting": _title(source, one), "panel": shown(one.setting.words), "sides": _sides(one)}
-        for density in one.networks["both"][1].places:
-            values = {name: _by_seed(pick, density) for name, (_, pick) in one.networks.items()}
+    for one in mediated(results.suite, results.cells, results.quantities, checks):
+        where = {
+            "setting": _title(source, one.family),
+            "panel": shown(one.setting),
+            "sides": _sides(one.methods),
+        }
+        for density, values in one.accuracies.items():
             at = {**where, **_at(density)}
             for name, by_seed in values.items():
-                called = {"network": NETWORKS[name], "method": shown(one.networks[name][0])}
+                called = {"network": NETWORKS[name], "method": shown(one.methods[name])}
                 accuracies.append({**at, **called, **_mean(list(by_seed.values()))})
             for name, numbers in _effects(values).items():
                 effects.append({**at, "effect": EFFECTS[name], **_mean(numbers)})
-    known = [row for row in effects if row["n"]]
-    return pd.DataFrame([row for row in accuracies if row["n"]]), pd.DataFrame(known)
+    return tuple(pd.DataFrame([row for row in each if row["n"]]) for each in (accuracies, effects))  # type: ignore[return-value]
 
 
-def _title(source: Source, one: Compared) -> str:
-    """Return what the first setting is called of this network, data, recipe and split."""
-    family = tuple(one.setting.family)
-    return next((title for labels, title in source.titles.items() if labels[: len(family)] == family), "")
+def _title(source: Source, family: Sequence[str]) -> str:
+    """Return what the first setting is called of a network, data, recipe and split."""
+    titles = source.titles.items()
+    return next((title for labels, title in titles if labels[: len(family)] == tuple(family)), "")
 
 
 def _at(density: str) -> dict[str, float]:
@@ -83,18 +81,9 @@ def _at(density: str) -> dict[str, float]:
     return {"density": value, "sparsity": round(1 - value, 12), "percent": round(100 * (1 - value), 10)}
 
 
-def _sides(one: Compared) -> str:
+def _sides(methods: Mapping[str, str]) -> str:
     """Return which methods A and B are."""
-    a, b = (shown(one.networks[name][0]) for name in ("base", "both"))
-    return f"A: {a}, B: {b}"
-
-
-def _by_seed(pick: Pick, density: str) -> dict[int, float]:
-    if density not in pick.places:
-        return {}
-    curves = pick.lane.curves
-    values = curves.accuracy[list(pick.places[density])].mean(axis=0)
-    return {seed: float(value) for seed, value in zip(curves.seeds, values, strict=True) if value == value}
+    return f"A: {shown(methods['base'])}, B: {shown(methods['both'])}"
 
 
 def _effects(values: Mapping[str, Mapping[int, float]]) -> dict[str, list[float]]:
@@ -118,68 +107,3 @@ def _mean(numbers: Sequence[float]) -> dict[str, Any]:
         half = float(t_quantile(n - 1, 0.975)) * float(np.std(numbers, ddof=1)) / math.sqrt(n)
     ends = {"mean": mean, "low": mean - half, "high": mean + half}
     return {**{name: round(value, DIGITS) for name, value in ends.items()}, "n": n}
-
-
-def _compared(source: Source, checks: Sequence[Check]) -> Iterator[Compared]:
-    """Yield the networks of each check of `mediation`, in each of its settings, once."""
-    from prunebench.baselines import Baselines
-    from prunebench.checks.gather import steps_of
-    from prunebench.checks.lanes import Table
-    from prunebench.checks.sides import settings_of
-
-    results = source.results
-    asked = [check for check in checks if not check.group and {"mediation", "drop"} & set(_quantities(check))]
-    if not any("mediation" in _quantities(check) for check in asked):
-        return
-    get = results.quantities if callable(results.quantities) else results.quantities.__getitem__
-    dense = Baselines.of(results.suite.get("baselines")).none
-    table = Table(
-        results.cells, None, margins=results.suite["margin"], dense=dense, step=steps_of(results.suite)
-    )
-    sides = [
-        (setting, [*of, *against])
-        for check in asked
-        for same in (False, True)
-        for setting, of, against in settings_of(check, table, get, itself=same)
-    ]
-    seen = set()
-    for setting, both in sides:
-        for side in both:
-            if side.quantity.name == "mediation":
-                one = Compared(setting, {**_four(side), **_random(side, setting, sides)})
-                key = tuple((name, id(pick.lane)) for name, (_, pick) in one.networks.items())
-                if key not in seen:
-                    seen.add(key)
-                    yield one
-
-
-def _quantities(check: Check) -> list[str]:
-    from prunebench.checks.asked import name_of
-    from prunebench.checks.quantified import asked_by
-
-    return [name_of(asked) for _, asked, _ in asked_by(check)]
-
-
-def _four(side: Side) -> dict[str, tuple[str, Pick]]:
-    named = {name: side.others[name] for name in ("base", "ratios", "weights")}
-    return {name: (_called(pick), pick) for name, pick in {**named, "both": side.pick}.items()}
-
-
-def _called(pick: Pick) -> str:
-    line = pick.lane.line
-    return line.method + (f" found with {line.find}" if line.find else "")
-
-
-def _random(
-    side: Side, setting: Setting, sides: Iterable[tuple[Setting, list[Side]]]
-) -> dict[str, tuple[str, Pick]]:
-    """Return the random masks at both ratios: a check sets their `drop` beside that of the two finds."""
-    for other, both in sides:
-        drops = [one for one in both if one.quantity.name == "drop"]
-        if other == setting and len(drops) == 2:
-            mine = [one for one in drops if one.pick.lane is side.pick.lane]
-            if mine and mine[0].others["to"].lane is side.others["base"].lane:
-                rest = next(one for one in drops if one is not mine[0])
-                a, b = rest.others["to"], rest.pick
-                return {"random_a": (_called(a), a), "random_b": (_called(b), b)}
-    return {}
