@@ -69,8 +69,17 @@ class Lines:
 def of_lines(column: str, title: str, values: Iterable[str], *, rising: bool = False) -> Lines:
     """Return the look of the values of a column, in their order; `rising`: colours that follow it."""
     names = tuple(dict.fromkeys(values))
-    colours = palette(len(names)) if rising else [_COLOURS[i % len(_COLOURS)] for i in range(len(names))]
+    colours = _rising(len(names)) if rising else [_COLOURS[i % len(_COLOURS)] for i in range(len(names))]
     return Lines(column, title, names, tuple(colours), tuple(MARKS[i % 8] for i in range(len(names))))
+
+
+_RISING = palette(13)
+
+
+def _rising(count: int) -> list[str]:
+    """Return colours that rise with the number of a line; of very many neighbours have the same."""
+    places = np.linspace(0, len(_RISING) - 1, count).round().astype(int)
+    return [_RISING[place] for place in places]
 
 
 def across(*columns: tuple[str, str, str]) -> list[Any]:
