@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prunebench.errors import UsageError
+import torch
+
 from prunebench.isolation import isolated
-from prunebench.jobs.context import Context
+from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.params import TrainParams
 from prunebench.store import Artifact
 from prunebench.training.finding import Finding, ScoredNetwork
+from prunebench.training.step import placed
 from prunebench.training.tasks import CLASSIFICATION, TASKS
 
 __all__ = ["finding_of", "told_of_network"]
@@ -38,7 +40,7 @@ def finding_of(context: Context, mask: Artifact, *others: Artifact) -> Finding:
     The unpruned network is evaluated here where its state is among the others: between the evaluations of its
     recipe.
 
-    Raises: UsageError for a mask that an earlier version of prunebench has made, whose network is gone.
+    Nothing is told of how accurate a network was that is gone, and whose mask an earlier version has made.
     """
     first = next((one for one in others if one.meta.get("kind") != "state"), mask)
     state = next((one for one in others if one.meta.get("kind") == "state"), None)
@@ -53,22 +55,24 @@ def _evaluated(context: Context, state: Artifact) -> dict[str, Any]:
     unpack_state(state).load_into(module)
     data = context.data(run.data, context.device, run.seed).limited(run.recipe.limit)
     with isolated(context.host.who("architectures", run.architecture.name)):
-        point = TASKS[run.data.task or CLASSIFICATION].evaluate(module.to(context.device), data, False)
+        network, channels_last = placed(module, torch.device(context.device))
+        point = TASKS[run.data.task or CLASSIFICATION].evaluate(network, data, channels_last)
     step = state.meta["step"]
     return {_TOLD: {"step": step, "last": {"step": step, **point}}}
 
 
 def _network(context: Context, mask: Artifact, evaluated: dict[str, Any] | None = None) -> ScoredNetwork:
     told = evaluated or told_of_network(mask.meta)
-    if not told:
-        state = context.store.artifact_meta(mask.meta["scored"]["key"])
+    if not told:  # made by an earlier version: its network may be there still
+        key = mask.meta["scored"]["key"]
+        state = context.store.artifact_meta(key)
         if state is None:
-            raise UsageError(
-                f"mask {mask.key[:12]} was made by an earlier version of prunebench, and does not tell how "
-                "accurate the network was that it was made of; that network is not in the store any more: "
-                "run the suite into another store to have it measured"
+            log.warning(
+                "mask %s was made by an earlier version of prunebench, and does not tell how accurate the "
+                "network was that it was made of, which is gone: the measure has no accuracy of it",
+                mask.key[:12],
             )
-        told = told_of_network(state)
+        told = {_TOLD: {"step": int(key.partition("@")[2])}} if state is None else told_of_network(state)
     prunable = mask.meta["prunable"]
     kept = mask_from(mask, "outer").kept if "outer_shapes" in mask.meta else prunable
     return ScoredNetwork.of(told[_TOLD], kept=kept, prunable=prunable)
