@@ -12,7 +12,7 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
-__all__ = ["SETTING_LABELS", "by_position", "measure_rows", "of_selection", "rows"]
+__all__ = ["SETTING_LABELS", "by_position", "measure_rows", "measured_value", "of_selection", "rows"]
 
 SETTING_LABELS = ("architecture", "dataset", "recipe", "split", "find", "score_at")
 """A cell's labels that say which setting it is of."""
@@ -98,9 +98,15 @@ def measure_rows(
             measured: dict[str, Any] = {"status": "failed" if failed else "missing", "measured": None}
             record = snapshot.result(key)
             if record is not None:
-                measured = {"status": record.result["outcome"], "measured": record.result.get("value")}
+                measured = {"status": record.result["outcome"], "measured": measured_value(record)}
             table.append({**about, "measure": job.params.diagnostic.name, **measured})
     return table
+
+
+def measured_value(record: Record) -> Any:
+    """Return what a measure found; the seconds that it measured, which are no part of it, stand beside."""
+    value, seconds = record.result.get("value"), record.provenance.get("seconds")
+    return {**value, "seconds": dict(seconds)} if seconds and isinstance(value, Mapping) else value
 
 
 def _result(record: Record) -> dict[str, Any]:

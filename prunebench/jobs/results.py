@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, cast
 
 from prunebench.canonical import canonical
@@ -23,6 +25,7 @@ __all__ = ["run_measure", "run_record"]
 def run_measure(job: Job, context: Context) -> None:
     """Commit a diagnostic of a mask, a state or a course, beside the records."""
     params, source = job.params_as(MeasureParams), context.read(job.inputs[0])
+    seconds: Mapping[str, float] = {}
     result: dict[str, Any] = {
         "diagnostic": params.diagnostic.name,
         "of": params.of,
@@ -31,16 +34,18 @@ def run_measure(job: Job, context: Context) -> None:
     if source.meta.get("diverged"):
         result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
     else:
-        result |= {"outcome": "finished", "value": _measured(params, context, source)}
+        value, seconds = _measured(params, context, source)
+        result |= {"outcome": "finished", "value": value}
+    how = {"seconds": seconds} if seconds else {}
     try:
-        context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
+        context.store.write_measure(job.key, result, provenance(context, how, result["diagnostic"]))
     except ValueError as error:  # what would not be read back: nested too deep, too long
         who = context.host.who("diagnostics", result["diagnostic"])
         raise ComponentError(f"{who} returns what no store keeps: {error}") from error
 
 
-def _measured(params: MeasureParams, context: Context, source: Artifact) -> Any:
-    """Return what a diagnostic says of a mask or a state.
+def _measured(params: MeasureParams, context: Context, source: Artifact) -> tuple[Any, Mapping[str, float]]:
+    """Return what a diagnostic says of a mask or a state, and the seconds that it measures.
 
     Raises: ComponentError naming the diagnostic and its plugin where it fails or returns no plain JSON.
     """
@@ -57,13 +62,20 @@ def _measured(params: MeasureParams, context: Context, source: Artifact) -> Any:
     with isolated(who):
         try:
             value = diagnostic.function(*arguments)
+            seconds = {} if diagnostic.timing is None else dict(diagnostic.timing(*arguments[:3]))
         except Exception as error:  # whatever a plugin does
             raise ComponentError(failure(who, error)) from error
     try:
         canonical(value)
     except (TypeError, ValueError) as error:
         raise ComponentError(f"{who} must return plain JSON values with finite numbers: {error}") from error
-    return value
+    if not all(isinstance(name, str) and _is_time(time) for name, time in seconds.items()):
+        raise ComponentError(f"{who}: its timing must return seconds above 0 by name; found {seconds!r:.80}")
+    return value, seconds
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, float) and 0 < value < math.inf
 
 
 def run_record(job: Job, context: Context) -> None:

@@ -271,6 +271,7 @@ class Provenance(_Known):
     time: _Time = _Time()
     commit: Text | None = None
     by_position: Count | None = None
+    seconds: dict[Text, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
 
 class _Meter(_Known):
