@@ -46,6 +46,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
         record = snapshot.result(cell.key)
         if record is not None:
             row |= _result(record)
+            row["reached"] = _reached(record, cell.target)
         if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
         table.append(row)
@@ -132,6 +133,13 @@ def by_position(record: Record) -> float | None:
     """Return which share of the weights kept was chosen by position among equal scores; None where none."""
     tied, kept = record.provenance.get("by_position"), (record.result.get("mask") or {}).get("kept")
     return tied / kept if tied and kept else None
+
+
+def _reached(record: Record, target: int) -> float | None:
+    """Return the density of a mask that keeps fewer weights than were asked for, as whole filters do."""
+    mask = record.result.get("mask") or {}
+    kept, prunable = mask.get("kept"), mask.get("prunable")
+    return kept / prunable if prunable and kept is not None and kept != target else None
 
 
 def _layers(result: Mapping[str, Any]) -> dict[str, Any]:

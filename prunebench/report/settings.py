@@ -16,7 +16,13 @@ from prunebench.percent import percent_labels
 from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
 from prunebench.report.fields import absent, accuracy, difference, place
-from prunebench.report.footnotes import Footnotes, by_position_remark, inferred_remark, numerics_remark
+from prunebench.report.footnotes import (
+    Footnotes,
+    by_position_remark,
+    inferred_remark,
+    numerics_remark,
+    reached_remark,
+)
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.replication import replication_blocks
 from prunebench.report.standings import Standing, seeds_words
@@ -128,6 +134,8 @@ class _Part:
         self._usual, self._numerics = _numerics(cells)
         most = cells[cells["by_position"] > MOST]
         self._by_position = most.groupby([*VARIANT, "sparsity"])["seed"].nunique().to_dict()
+        others = cells[cells["reached"].notna()]
+        self._reached = others.groupby([*VARIANT, "sparsity"])["reached"].agg(list).to_dict()
 
     def accuracies(self) -> Table:
         """Return the accuracy of each method at each sparsity."""
@@ -166,12 +174,13 @@ class _Part:
 
     def _accuracy(self, name: str, sparsity: float) -> Cell:
         row, remark = self.methods.row(name, sparsity)
-        classes = self._numerics.get((row["method"], row["ablations"], sparsity), ()) if row else ()
-        tied = self._by_position.get((row["method"], row["ablations"], sparsity), 0) if row else 0
+        place = (row["method"], row["ablations"], sparsity) if row else ()
+        planned = row["planned"] if row else 0
         remarks = (
             remark,
-            numerics_remark(classes, self._usual),
-            by_position_remark(tied, row["planned"] if row else 0),
+            numerics_remark(self._numerics.get(place, ()), self._usual),
+            by_position_remark(self._by_position.get(place, 0), planned),
+            reached_remark(self._reached.get(place, ()), 1 - sparsity, planned),
         )
         return accuracy(row, remarks, self.seeds, self.notes)
 

@@ -32,7 +32,7 @@ _ALLOWED = {
     "find": "a table of changes to the recipe",
     "keep": "'high', 'low', 'far' or 'near'",
     "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
+    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
     "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
     "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
     "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
@@ -48,7 +48,7 @@ def _allowed(key: str) -> str:
 
 def _built(key: str) -> str:
     """Return the values of a field that some methods may not have yet, less those."""
-    return {"unit": "'weight'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
+    return {"unit": "'weight' or 'filter'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
 
 
 def _word(value: Any) -> Any:
@@ -270,7 +270,7 @@ def _donor(
     if other is not None and other.scorer is None:
         here.problem(f"found {show(like)}, which prunes nothing")
         return None
-    if other is not None and (reason := no_counts(other)):
+    if other is not None and (reason := no_counts(other, form)):
         here.problem(f"found {show(like)}, which {reason}")
         return None
     # what is done to the evaluated network does not touch the mask's layers

@@ -8,6 +8,7 @@ from prunebench import Diagnostic, hookimpl
 from prunebench_plugins.diagnostics.costs import flops, training_flops, weights_remaining
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
+from prunebench_plugins.diagnostics.structure import latency, shrunk
 from prunebench_plugins.forms import prunebench_forms  # they come in through the same entry point
 from prunebench_plugins.quantities import prunebench_quantities
 
@@ -16,11 +17,13 @@ __all__ = [
     "disconnected",
     "effective_density",
     "flops",
+    "latency",
     "layer_sparsity",
     "neuron_sparsity",
     "prunebench_diagnostics",
     "prunebench_forms",
     "prunebench_quantities",
+    "shrunk",
     "training_flops",
     "weights_remaining",
 ]
@@ -34,6 +37,11 @@ _EFFECTIVE = ("density", "effective", "share", "sparsity", "kept", "prunable", "
 _AREA = ("steps", "area", "relative", "mean", "final")
 _RETROACTIVE = tuple(f"retroactive.{name}" for name in _AREA[:-1])
 _PARTS = ("", "training.", "scoring.", "relative.")
+_SHRUNK = (
+    *(f"{what}.{which}" for what in ("parameters", "flops") for which in ("masked", "shrunk", "share")),
+    *("filters.kept", "filters.prunable", "filters.share", "seconds.masked", "seconds.shrunk"),
+    *("inputs.removed", "inputs.prunable", "inputs.share", "inputs.layers.*"),
+)
 _COSTS = tuple(f"{part}{how}" for part in _PARTS for how in ("dense", "sparse"))
 
 
@@ -51,4 +59,5 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
             "weights-remaining", weights_remaining, of="course", version="2", fields=(*_AREA, *_RETROACTIVE)
         ),
         Diagnostic("training-flops", training_flops, of="course", version="2", fields=_COSTS),
+        Diagnostic("shrunk", shrunk, version="1", fields=_SHRUNK, timing=latency),
     ]
