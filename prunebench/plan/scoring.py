@@ -104,8 +104,11 @@ def filters_of(builder: Builder, setting: Setting, form: Form) -> Filters | None
     """Return of which network and layers whole filters are removed; None where single weights are."""
     if not form.whole_filters:
         return None
-    how = {"architecture": setting.architecture, "prunable": form.prunable}
-    return builder.once("filters", (setting, form), (), lambda: Filters(**how))
+
+    def make() -> Filters:
+        return Filters(architecture=setting.architecture, prunable=form.prunable)
+
+    return builder.once("filters", (setting, form), (), make)
 
 
 def regrowth_of(builder: Builder, form: Form) -> RegrowthUse | None:

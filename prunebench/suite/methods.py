@@ -198,6 +198,7 @@ def _resolved(form: Form, host: Components, here: Cursor, shared: Mapping[str, A
     changes: dict[str, Any] = {}
     if form.scorer is not None:
         scorer = _filled_scorer(form.scorer, host, here)
+        _refuse_unit(form, host, here)
         if scorer != form.scorer:
             changes["scorer"] = scorer
     if isinstance(form.regrowth, Regrowth):
@@ -209,6 +210,15 @@ def _resolved(form: Form, host: Components, here: Cursor, shared: Mapping[str, A
         if other is not None:
             changes["allocation"] = {"like": other.model_dump(mode="json", by_alias=True)}
     return form.changed(**changes) if changes else form
+
+
+def _refuse_unit(form: Form, host: Components, here: Cursor) -> None:
+    """Note that a form removes single weights by a scorer that gives one score a filter."""
+    name = form.scorer.name if form.scorer is not None else ""
+    if form.whole_filters or name not in host.names("scorers"):
+        return
+    if host.get("scorers", name).gives == "filters":
+        (here / "scorer").problem(f"'{name}' gives one score a filter; allowed: with unit = 'filter'")
 
 
 def _filled_scorer(call: ScorerCall, host: Components, here: Cursor) -> ScorerCall:

@@ -107,7 +107,8 @@ def _inputs(net: nn.Module, groups: FilterGroups, mask: Mask) -> dict[str, Any]:
     """Return what the filters that stay, and layers that keep all of theirs, lose of their inputs."""
     from prunebench.pruning.prunable import prunable_weights
 
-    along, layers = groups.taken_along(mask), {}
+    along = groups.taken_along(mask)
+    layers: dict[str, dict[str, Any]] = {}
     for name, weight in prunable_weights(net).items():
         own = mask.get(name)
         there = weight.numel() if own is None else int(own.count_nonzero())
@@ -115,7 +116,7 @@ def _inputs(net: nn.Module, groups: FilterGroups, mask: Mask) -> dict[str, Any]:
         left = there if stays is None else int((stays if own is None else stays & own).count_nonzero())
         if there:
             layers[name] = {"removed": there - left, "prunable": there, "share": 1 - left / there}
-    removed, there = (sum(layer[what] for layer in layers.values()) for what in ("removed", "prunable"))
+    removed, there = (int(sum(one[what] for one in layers.values())) for what in ("removed", "prunable"))
     return {
         "removed": removed,
         "prunable": there,
