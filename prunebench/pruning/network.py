@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from prunebench.pruning.losses import Loss, Reduction, divisor, mean_cross_entro
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.precision import Precision, converted, not_in, own_converted, plain, working_dtype
 from prunebench.pruning.prunable import prunable_weights
+
+if TYPE_CHECKING:
+    from prunebench.pruning.filters.groups import FilterGroups
 
 __all__ = ["ScoringNetwork"]
 
@@ -36,6 +39,7 @@ class ScoringNetwork:
         precision it is scored in is left as it is. "own" leaves every network so
     weights: the prunable weights by name, in module order; removed ones are zero
     mask: which of them are there
+    groups: which filters go together, where whole filters are pruned; None where single weights are
     restored: how often the copy was put back to be used again: 0 in a first scoring
     failed: what the network itself raised when its outputs were asked for last, if it did
     """
@@ -53,8 +57,10 @@ class ScoringNetwork:
         reduction: Reduction | None = None,
         input_shape: Sequence[int] | None = None,
         like: Any = None,
+        groups: FilterGroups | None = None,
     ) -> None:
         self._original = module
+        self.groups = groups
         self._arguments: dict[str, Any] = {
             "mode": mode,
             "precision": precision,
@@ -64,6 +70,7 @@ class ScoringNetwork:
             "reduction": reduction,
             "input_shape": input_shape,
             "like": like,
+            "groups": groups,
         }
         weights = prunable_weights(module, of, self._arguments["except_"])
         _refuse_weights(weights)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from prunebench.errors import ComponentError, UsageError
 from prunebench.isolation import isolated
 from prunebench.pruning.allocation import Allocation, keeps_none, spread
 from prunebench.pruning.degenerate import Warn, all_zero, chosen_by_position, only_score
+from prunebench.pruning.filters.groups import FilterGroups
+from prunebench.pruning.filters.rounds import make_filter_mask
 from prunebench.pruning.keep import Keep, keep_top
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
@@ -64,6 +66,8 @@ class MaskForm:
         network is scored in each on what is left; None is one shot
     density: `kept` before it was rounded, for messages; unless given, kept / prunable
     regrowth: what lets removed weights return between rounds
+    unit: what is removed at once: single weights, or whole filters (`prunebench.pruning.filters`). Of filters
+        the longest run of groups in the order of their scores is kept that has at most `kept` weights
     """
 
     kept: int
@@ -72,6 +76,7 @@ class MaskForm:
     rounds: Callable[[int], Sequence[int]] | None = None
     density: float | str | None = None
     regrowth: Regrow | None = None
+    unit: Literal["weight", "filter"] = "weight"
 
     def counts(self, there: Mask) -> Sequence[int]:
         """Return how many weights are kept after each scoring of a network under this mask.
@@ -88,7 +93,8 @@ class MaskForm:
             )
         if self.rounds is None:
             return [self.kept]
-        if isinstance(self.allocation, Mapping) and sum(self.allocation.values()) != self.kept:
+        whole = self.unit == "weight"  # what filters reach is seldom the very count
+        if whole and isinstance(self.allocation, Mapping) and sum(self.allocation.values()) != self.kept:
             raise UsageError(
                 f"the allocation keeps {sum(self.allocation.values())} weights; {self.kept} are to be kept"
             )
@@ -101,6 +107,7 @@ def make_mask(
     scoring: Scoring | None = None,
     *,
     mask: Mask | None = None,
+    groups: FilterGroups | None = None,
     rng: RandomStream | None = None,
     warn: Warn | None = None,
     on_round: Callable[[int, Mask], None] | None = None,
@@ -111,7 +118,8 @@ def make_mask(
     scored: the network; or its scores as `score_network` returned them, of the network under the same `mask`
     scoring: how the network is scored
     mask: the one that is on already. What it removed never returns, by no regrowth either, and the counts of
-        the rounds fall from what it keeps
+        the rounds fall from what it keeps. With `unit = "filter"` it is a mask of whole filters
+    groups: which filters go together, for `unit = "filter"`; unless given they are found in the network
     rng: round 1 draws from it, round k from rng.child("round", k)
     warn: is told of scores too few for the last count, or, in rounds, all zero in a network of which weights
         are removed: no path may be left then
@@ -125,6 +133,10 @@ def make_mask(
 
     Raises: as `score_network` and `keep_top`; UsageError for counts that cannot be kept.
     """
+    if form.unit == "filter":
+        told: Any = {"rng": rng, "warn": warn, "on_round": on_round, "count": count}
+        with isolated("the scorer" if scoring is None else scoring.who):
+            return make_filter_mask(scored, form, scoring, groups=groups, mask=mask, **told)
     if not isinstance(scored, nn.Module):
         return _selected(scored, form, mask, "the scorer" if scoring is None else scoring.who, warn, count)
     assert scoring is not None

@@ -19,17 +19,24 @@ from prunebench.isolation import isolated
 from prunebench.pruning import nested
 from prunebench.pruning.copying import undisturbed
 from prunebench.pruning.degenerate import Warn, tell_no_ranking
+from prunebench.pruning.filters.choose import group_scores
+from prunebench.pruning.filters.cut import at_zero
+from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
 from prunebench.pruning.precision import Precision
 from prunebench.pruning.product import Product
+from prunebench.pruning.prunable import prunable_weights
 from prunebench.pruning.rng import RandomStream
 
 __all__ = ["Scoring", "ScoringFunction", "run_scorer", "score_network"]
 
 ScoringFunction = Callable[..., Mapping[str, Tensor] | Mapping[str, Product]]
 """function(net, batch, rng, **parameters) → {parameter name: scores}."""
+
+Gives = Literal["weights", "filters", "either"]
+"""What a scorer gives scores of: of weights; of whole filters; of filters where these are pruned."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Scoring:
     loss, reduction: the user's own loss, and what it is over the examples; unless given, cross entropy
     input_shape: the shape of one input, where it is known
     like: the inputs that one made up by the scorer is like, where there is no batch
+    gives: what the function gives scores of
     """
 
     function: ScoringFunction
@@ -58,12 +66,28 @@ class Scoring:
     input_shape: Sequence[int] | None = None
     like: Any = None
     who: str = "the scorer"
+    gives: Gives = "weights"
 
-    def network(self, module: nn.Module, mask: Mask | None = None) -> ScoringNetwork:
-        """Return the private copy of a network that the function works on, under a mask."""
+    def network(
+        self, module: nn.Module, mask: Mask | None = None, groups: FilterGroups | None = None
+    ) -> ScoringNetwork:
+        """Return the private copy of a network that the function works on, under a mask.
+
+        With `groups` the mask is of whole filters, and what they take along is zero in the copy too.
+        """
+        if groups is not None and mask is not None:
+            stays = groups.taken_along(mask)
+            module = at_zero(module, stays)
+            mask = Mask(
+                {
+                    name: stays.get(name, torch.ones(weight.shape, dtype=torch.bool))
+                    for name, weight in prunable_weights(module, self.of, self.except_).items()
+                }
+            )
         return ScoringNetwork(
             module,
             mask,
+            groups=groups,
             mode=self.mode,
             precision=self.precision,
             of=self.of,
@@ -80,10 +104,14 @@ def score_network(
     scoring: Scoring,
     *,
     mask: Mask | None = None,
+    groups: FilterGroups | None = None,
     rng: RandomStream | None = None,
     warn: Warn | None = None,
 ) -> dict[str, Tensor]:
     """Return the scores of the prunable weights by name: CPU tensors of the weights' shapes.
+
+    With `groups` (of filters that go together) the mask is of whole filters, and a scorer that gives one
+    score a filter returns 1-D tensors for the layers of `groups.shapes`.
 
     The function works on a private copy (`ScoringNetwork`) with gradients on, autocast off, and torch's,
     numpy's and Python's global generators seeded from `rng`, so that dropout or a scorer's own `torch.rand`
@@ -96,11 +124,16 @@ def score_network(
     UsageError where the loss fails or is not finite, or the network does not take the inputs; LeakError where
     the function changes what others' results are made with.
     """
-    net = scoring.network(module, mask)
+    net = scoring.network(module, mask, groups)
     returned = run_scorer(net, scoring, rng)
     with torch.inference_mode(False):
         scores = {name: _own(score, name, scoring.who) for name, score in returned.items()}
-    tell_no_ranking(scores, net.mask, scoring.who, warn)
+    if groups is None:
+        tell_no_ranking(scores, net.mask, scoring.who, warn)
+    else:
+        sums = {"": torch.from_numpy(group_scores(scores, groups))}
+        there = None if mask is None else Mask({"": torch.from_numpy(groups.kept(mask))})
+        tell_no_ranking(sums, there, scoring.who, warn)
     return scores
 
 
@@ -112,7 +145,7 @@ def run_scorer(
     The scores may be the network's own tensors, and whether they are finite is not looked at: they are for
     `keep_top`, which sees it, before anything else is done with the network.
     """
-    shapes = {name: weight.shape for name, weight in net.weights.items()}
+    shapes = _wanted(net, scoring)
     seed = 0 if rng is None else int(rng.child("torch").raw(1)[0] >> np.uint64(1))
     given, moved = scoring.batch, None
     try:
@@ -128,6 +161,18 @@ def run_scorer(
         for note in getattr(error, "__notes__", ()):
             blamed.add_note(note)
         raise blamed from error
+
+
+def _wanted(net: ScoringNetwork, scoring: Scoring) -> dict[str, torch.Size]:
+    """Return the shapes of the scores that a scorer has to give."""
+    if scoring.gives == "weights" or (scoring.gives == "either" and net.groups is None):
+        return {name: weight.shape for name, weight in net.weights.items()}
+    if net.groups is None:
+        raise UsageError(
+            f"{scoring.who} gives one score a filter, and single weights are to be pruned: unit = 'filter' "
+            "prunes whole filters"
+        )
+    return {name: torch.Size([len(filters)]) for name, filters in net.groups.groups.items()}
 
 
 def _blame(

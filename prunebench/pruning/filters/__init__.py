@@ -1,0 +1,67 @@
+"""Whole filters: which of them go together, masks of them, and really smaller networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from prunebench.pruning.filters.choose import shuffle_filters
+from prunebench.pruning.filters.cut import smaller
+from prunebench.pruning.filters.find import filter_groups
+from prunebench.pruning.filters.groups import FilterGroups
+
+__all__ = ["FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
+
+
+def taken_along(
+    net: nn.Module,
+    mask: Mapping[str, Tensor],
+    groups: FilterGroups | None = None,
+    *,
+    input_shape: Sequence[int] | None = None,
+    inputs: Any = None,
+) -> dict[str, Tensor]:
+    """Return what stays of every parameter that removed filters take something of.
+
+    A bool tensor by the parameter's name, True stays: the filters themselves, their biases, BatchNorm's
+    factors and shifts, the inputs of the layers that read them. Parameters that lose nothing are left out. A
+    network in which all the rest is zero has the outputs of the really smaller one (`shrink`).
+
+    groups: `filter_groups` of the network, where they are known; input_shape, inputs: as of `filter_groups`
+
+    Raises: UsageError for a mask that is not of the network's whole filters, tied ones together, and as
+        `filter_groups`.
+    """
+    if groups is None:
+        groups = filter_groups(net, input_shape=input_shape, inputs=inputs)
+    return groups.taken_along(mask)
+
+
+def shrink(
+    net: nn.Module,
+    mask: Mapping[str, Tensor],
+    groups: FilterGroups | None = None,
+    *,
+    input_shape: Sequence[int] | None = None,
+    inputs: Any = None,
+) -> nn.Module:
+    """Return a network without the filters that a mask removes: really smaller layers, the same outputs.
+
+    A module of the same class as `net`, copied deeply: it can be trained, saved and moved like any other.
+    In evaluation mode its outputs are those of `net` with the removed filters and all that they take along
+    at zero. `net` is left as it is; its hooks are not on the copy.
+
+    A layer needs one filter at least: of tied layers of which the mask keeps none the first filter stays,
+    with everything about it zero.
+
+    mask: of whole filters, tied ones kept or removed together, as `prune(net, …, unit="filter")` makes it
+    groups: `filter_groups` of the network, where they are known; input_shape, inputs: as of `filter_groups`
+
+    Raises: UsageError for a mask that is not of the network's whole filters, tied ones together, and as
+        `filter_groups`.
+    """
+    if groups is None:
+        groups = filter_groups(net, input_shape=input_shape, inputs=inputs)
+    return smaller(net, groups, groups.kept(mask))

@@ -1,0 +1,385 @@
+"""How channels go through each of PyTorch's elementary operations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, fx
+
+from prunebench.pruning.filters.labels import (
+    Act,
+    Free,
+    Par,
+    alike,
+    channels,
+    compact,
+    leaves,
+    narrow,
+    shape_of,
+    spread,
+    varying,
+)
+from prunebench.pruning.filters.ties import STAYS, Array
+
+if TYPE_CHECKING:
+    from prunebench.pruning.filters.follow import Following
+
+__all__ = ["MOVES", "RULES", "pointwise"]
+
+Rule = Callable[["Following", fx.Node, Sequence[Any], Mapping[str, Any]], Any]
+
+
+def convolution(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A convolution reads the input's channels, and has a label of its own for each of its outputs."""
+    x, weight, bias, *_, transposed, _, groups = args
+    if not isinstance(x, Act) or not isinstance(weight, Par) or weight.places is not None:
+        return to.mixes(node, [x], "the weight of the convolution that reads it is computed")
+    shape = weight.shape
+    to.layer = f"layer '{weight.name}'"
+    axis = x.labels.dim() - (len(shape) - 2) - 1
+    read = channels(x.labels, axis)
+    if read is None:
+        return to.mixes(node, [x], f"{to.layer} reads it at different places")
+    outputs = shape[1] * groups if transposed else shape[0]
+    out_dim = int(transposed and groups == 1)
+    if transposed and groups > 1 and shape[1] != 1:
+        to.keep_whole([weight], "grouped transposed convolution")
+        return to.mixes(node, [x], f"{to.layer} is a grouped transposed convolution")
+    own = to.ties.outputs(weight.name, out_dim, outputs)
+    _reads(to, weight, read, own, groups, 1 - out_dim)
+    if isinstance(bias, Par):
+        to.ties.follow(bias.name, 0, own)
+    return Act(spread(own, axis, shape_of(node)))
+
+
+def _reads(to: Following, weight: Par, read: Array, own: Array, groups: int, dim: int) -> None:
+    """Note whose channels a weight's inputs are; in groups, channels at the same place of each go together.
+
+    Of a depthwise convolution an input goes with its outputs.
+    """
+    if groups == 1:
+        to.ties.follow(weight.name, dim, read)
+        return
+    inputs = read.reshape(groups, -1)
+    if inputs.shape[1] == 1:
+        for output in own.reshape(groups, -1).T:
+            to.ties.tie(inputs[:, 0], output)
+        return
+    for labels in (inputs, own.reshape(groups, -1)):
+        for other in labels[1:]:
+            to.ties.tie(labels[0], other)
+    to.ties.follow(weight.name, dim, inputs[0])
+
+
+def addmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A linear layer, with its bias."""
+    bias, x, weight = args
+    made = mm(to, node, (x, weight), {})
+    if isinstance(bias, Par) and isinstance(made, Act):
+        to.goes_along(bias, made.labels)
+    elif isinstance(bias, Act):
+        return to.mixes(node, [bias, made], "it is added to a product of matrices")
+    return made
+
+
+def mm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A linear layer; or a product with constants, whose entries are sums over one dimension."""
+    x, weight = args
+    if isinstance(x, Act) and isinstance(weight, Par) and weight.places is None and len(weight.shape) == 2:
+        read = channels(x.labels, -1)
+        to.layer = f"layer '{weight.name}'"
+        if read is None:
+            to.keep_whole([weight], "matrix product")
+            return to.mixes(node, [x], f"{to.layer} reads it at different places")
+        out_dim = 0 if weight.transposed else 1
+        own = to.ties.outputs(weight.name, out_dim, weight.shape[out_dim])
+        to.ties.follow(weight.name, 1 - out_dim, read)
+        return Act(spread(own, len(shape_of(node)) - 1, shape_of(node)))
+    return bmm(to, node, args, kwargs)
+
+
+def bmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Products with constants keep the channels that they do not sum over; of two activations all stay."""
+    one, other = args
+    for place, (x, factor) in enumerate(((one, other), (other, one))):
+        dim = x.labels.dim() - 1 - place if isinstance(x, Act) else 0
+        plain = isinstance(factor, Free) or (isinstance(factor, Par) and _is_constant(to, factor))
+        if isinstance(x, Act) and plain and dim not in varying(x.labels):
+            return Act(x.labels.narrow(dim, 0, 1).expand(shape_of(node)))
+    to.keep_whole([value for value in args if isinstance(value, Par)], "matrix product")
+    return to.mixes(node, args, "it enters a product of matrices")
+
+
+def _is_constant(to: Following, factor: Par) -> bool:
+    """Return True for a buffer, or parameter, that nothing which may go is indexed by: it stays whole."""
+    to.keep_whole([factor], "matrix product")
+    return True
+
+
+def batch_norm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """BatchNorm's factors, shifts and statistics go along with the channels."""
+    x, *held = args[:5]
+    labels = x.labels
+    own = channels(labels, 1)
+    if own is None:  # InstanceNorm's view of the examples as channels
+        own = compact(labels)[0].reshape(-1)
+    for parameter in held:
+        to.goes_along(parameter, spread(own, 1, (1, len(own))))
+    gamma = held[0]
+    if isinstance(gamma, Par) and gamma.places is None:
+        to.ties.norm(gamma.name, own)
+    rest = node.meta["val"][1:]
+    return [Act(labels), *(Act(alike(STAYS, t.shape)) if isinstance(t, Tensor) else Free() for t in rest)]
+
+
+def pointwise(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Numbers at one place meet: their channels go together."""
+    shape = shape_of(node)
+    operands = list(_operands(node, args, kwargs))
+    acts = [(v.labels.broadcast_to(shape), meta) for v, meta in operands if isinstance(v, Act)]
+    dims = {dim for labels, _ in acts for dim in varying(labels)}
+    aligned: list[Tensor] = []
+    for labels, meta in acts:
+        if _is_spread(meta, dims, len(shape)):
+            to.pin(labels, "it is spread over other channels")
+        else:
+            aligned.append(labels)
+    if not aligned:
+        return to.mixes(node, [value for value, _ in operands], "it is spread over other channels")
+    for value, meta in operands:
+        baked = isinstance(value, Free) and not value.fits and meta is not None
+        if baked and dims and not _is_spread(meta, dims, len(shape)):
+            to.pin(aligned[0], "it meets numbers of a shape of their own")
+    small = narrow(aligned)
+    for other in small[1:]:
+        to.ties.tie(small[0].numpy(), other.numpy())
+    labels = small[0].expand(shape)
+    for value, _ in operands:
+        to.goes_along(value, labels)
+    return Act(labels)
+
+
+def _operands(
+    node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Sequence[tuple[Any, Tensor | None]]:
+    """Return what an operation takes, each with the tensor that it stands for."""
+    given = list(leaves((args, kwargs)))
+    nodes: list[fx.Node] = []
+    fx.node.map_arg((node.args, node.kwargs), nodes.append)
+    metas = [n.meta.get("val") for n in nodes]
+    return [
+        (value, meta if isinstance(meta, Tensor) else None) for value, meta in zip(given, metas, strict=True)
+    ]
+
+
+def _is_spread(meta: Tensor | None, dims: set[int], rank: int) -> bool:
+    """Return True if a tensor has one number for all places along one of these dimensions."""
+    if meta is None:
+        return True
+    lead = rank - meta.dim()
+    return any(d < lead or meta.shape[d - lead] == 1 or meta.stride(d - lead) == 0 for d in dims)
+
+
+def over_places(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A pool, an upsampling, a padding by what is there: channels stay what they are, places come and go."""
+    x = args[0]
+    name = str(node.target)
+    if any(dim >= x.labels.dim() - _rank(name) for dim in varying(x.labels)):
+        return to.mixes(node, [x], f"it enters the operation '{name}'")
+    return _resized(node, x)
+
+
+def _rank(name: str) -> int:
+    """Return how many dimensions of places an operation has: 2 of avg_pool2d."""
+    match = re.search(r"(\d)d", name)
+    return int(match[1]) if match else 2
+
+
+def _resized(node: fx.Node, x: Act) -> Any:
+    """Return the labels of a tensor in the shape of an outcome, as they do not differ where that differs."""
+    made = node.meta["val"]
+    first = made[0] if isinstance(made, tuple | list) else made
+    labels = narrow([x.labels])[0].expand(first.shape)
+    if first is made:
+        return Act(labels)
+    return [Act(labels), *(Act(labels) if t.shape == first.shape else Free() for t in made[1:])]
+
+
+def padding(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Padding of places; channels that are padded with constants stay."""
+    x, amounts = args[:2]
+    padded = [x.labels.dim() - 1 - n // 2 for n, amount in enumerate(amounts) if amount != 0]
+    if set(padded) & set(varying(x.labels)):
+        return to.mixes(node, [x], "constant channels are put beside its own")
+    return _resized(node, x)
+
+
+def reduction(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A mean, sum or maximum over some dimensions."""
+    x = args[0]
+    named = args[1] if len(args) > 1 else kwargs.get("dim")
+    named = list(range(x.labels.dim())) if named is None or named == [] else named
+    dims = {d % x.labels.dim() for d in ([named] if isinstance(named, int) else named)}
+    if dims & set(varying(x.labels)):
+        return to.mixes(node, [x], f"the operation '{node.target}' goes over channels")
+    made = node.meta["val"]
+    first = made[0] if isinstance(made, tuple | list) else made
+    labels = x.labels
+    keeps = first.dim() == labels.dim()
+    for dim in sorted(dims, reverse=True):
+        labels = labels.narrow(dim, 0, 1) if keeps else labels.select(dim, 0)
+    return Act(labels) if first is made else [Act(labels) for _ in made]
+
+
+def along(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A softmax, a cumulative sum: along a dimension, in the input's shape."""
+    x, dim = args[:2]
+    if dim % x.labels.dim() in varying(x.labels):
+        return to.mixes(node, [x], f"the operation '{node.target}' goes over channels")
+    return Act(x.labels)
+
+
+def normalisation(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """LayerNorm, GroupNorm: every channel counts for others."""
+    to.keep_whole([value for value in leaves((args, kwargs)) if isinstance(value, Par)], str(node.target))
+    return to.mixes(node, args, f"the operation '{node.target}' goes over channels")
+
+
+def move(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What moves numbers about moves their labels; where that divides channels by their number they stay."""
+    x = args[0]
+    before = varying(x.labels)
+    made = node.target(x.labels, *args[1:], **kwargs)  # type: ignore[operator]
+    if made is None:
+        return to.mixes(node, [x], "no tensor is made of it")
+    parts = [made] if isinstance(made, Tensor) else list(made)
+    if any(len(varying(part)) > len(before) for part in parts):
+        to.pin(x.labels, "its channels are divided among dimensions")
+    return Act(made) if isinstance(made, Tensor) else [Act(part) for part in parts]
+
+
+def view(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Another shape of the same numbers in their order."""
+    x = args[0]
+    labels = x.labels.reshape(shape_of(node))
+    if len(varying(labels)) > len(varying(x.labels)):
+        to.pin(x.labels, "its channels are divided among dimensions")
+    return Act(labels)
+
+
+def cut(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A part of a tensor, by numbers of places: what it is cut along stays as long as it is."""
+    x = args[0]
+    made = node.target(x.labels, *args[1:], **kwargs)  # type: ignore[operator]
+    dim = kwargs.get("dim", _dimension_of_cut(node, args))
+    dims = varying(x.labels) if dim is None else [dim % x.labels.dim()]
+    whole = isinstance(made, Tensor) and made.shape == x.labels.shape
+    if set(dims) & set(varying(x.labels)) and not whole:
+        to.pin(x.labels, "its channels are cut by their numbers")
+    return Act(made) if isinstance(made, Tensor) else [Act(part) for part in made]
+
+
+def _dimension_of_cut(node: fx.Node, args: Sequence[Any]) -> int | None:
+    """Return the dimension along which a tensor is cut; None where there are several."""
+    packet = str(getattr(node.target, "overloadpacket", node.target)).removeprefix("aten.")
+    place = {"slice": 1, "select": 1, "narrow": 1, "index_select": 1, "unbind": 1}.get(packet, 2)
+    if packet in ("index", "flip", "roll"):
+        return None
+    return args[place] if len(args) > place and isinstance(args[place], int) else 0
+
+
+def cat(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Tensors one behind the other; constants among them stay as they are."""
+    values = args[0]
+    rank = len(shape_of(node))
+    dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % rank
+    metas = [n.meta["val"] for n in node.args[0]]  # type: ignore[union-attr]
+    to.keep_whole([value for value in values if isinstance(value, Par)], "cat")
+    parts = [
+        value.labels if isinstance(value, Act) else alike(STAYS, meta.shape)
+        for value, meta in zip(values, metas, strict=True)
+        if meta.dim() == rank
+    ]
+    if "stack" in str(node.target):
+        parts = [part.unsqueeze(dim) for part in parts]
+    common = {d for part in parts for d in varying(part)} - {dim}
+    small = parts
+    for d in range(rank):
+        if d != dim and d not in common:
+            small = [part.narrow(d, 0, min(1, part.shape[d])) for part in small]
+    return Act(torch.cat(small, dim).expand(shape_of(node)))
+
+
+def same(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A copy, in another type or memory."""
+    return args[0]
+
+
+def shaped(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Constants in the shape of a tensor that there is."""
+    return Free(fits=True)
+
+
+MOVES = ("view", "_unsafe_view", "reshape", "permute", "transpose", "t", "squeeze", "unsqueeze", "expand",
+         "repeat", "alias", "detach", "clone", "split", "slice", "select", "unbind", "split_with_sizes",
+         "movedim", "flatten", "lift_fresh_copy")  # fmt: skip
+"""Operations that move numbers about and change none."""
+
+_PLACES = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices",
+           "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d",
+           "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_max_pool3d",
+           "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d",
+           "replication_pad2d", "replication_pad3d", "upsample_nearest1d", "upsample_nearest2d",
+           "upsample_nearest3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
+           "_upsample_nearest_exact3d", "upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d",
+           "upsample_trilinear3d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")  # fmt: skip
+
+_POINTWISE = ("hardtanh", "leaky_relu", "_prelu_kernel", "prelu", "elu", "celu", "selu", "softplus",
+              "hardswish", "hardsigmoid", "mish", "silu", "gelu", "relu6", "threshold", "log_sigmoid",
+              "log_sigmoid_forward", "softshrink", "hardshrink", "rrelu_with_noise", "where", "clamp",
+              "native_dropout")  # fmt: skip
+
+RULES: dict[str, Rule] = {
+    "convolution": convolution,
+    "_convolution": convolution,
+    "addmm": addmm,
+    "mm": mm,
+    "bmm": bmm,
+    "baddbmm": lambda to, node, args, kwargs: to.mixes(node, args, "it enters a product of matrices"),
+    "native_batch_norm": batch_norm,
+    "_native_batch_norm_legit_no_training": batch_norm,
+    "_batch_norm_no_update": batch_norm,
+    "cudnn_batch_norm": batch_norm,
+    "batch_norm": batch_norm,
+    "native_layer_norm": normalisation,
+    "native_group_norm": normalisation,
+    "_fused_rms_norm": normalisation,
+    "constant_pad_nd": padding,
+    "cat": cat,
+    "stack": cat,
+    "_to_copy": same,
+    **dict.fromkeys(("view", "_unsafe_view", "reshape"), view),
+    **dict.fromkeys(
+        ("permute", "transpose", "t", "squeeze", "unsqueeze", "expand", "repeat", "alias", "detach", "clone",
+         "pixel_shuffle", "pixel_unshuffle"),
+        move,
+    ),
+    **dict.fromkeys(
+        ("slice", "select", "narrow", "index_select", "unbind", "split", "split_with_sizes", "flip", "roll"),
+        cut,
+    ),
+    **dict.fromkeys(
+        ("mean", "sum", "amax", "amin", "var", "std", "var_mean", "max", "min", "logsumexp"), reduction
+    ),
+    **dict.fromkeys(("_softmax", "_log_softmax", "softmax", "log_softmax", "cumsum"), along),
+    **dict.fromkeys(
+        ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros",
+         "new_ones", "new_full", "new_empty", "bernoulli"),
+        shaped,
+    ),
+    **dict.fromkeys(_PLACES, over_places),
+    **dict.fromkeys(_POINTWISE, pointwise),
+}  # fmt: skip

@@ -1,0 +1,114 @@
+"""A network as torch.fx's graph of elementary operations, traced as it runs, without data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.func import functional_call
+from torch.nn.modules.conv import _ConvNd
+
+from prunebench.errors import PrunebenchError, UsageError
+from prunebench.faults import told
+from prunebench.pruning import nested
+from prunebench.pruning.copying import private_copy, undisturbed
+from prunebench.pruning.prunable import plain_name
+
+__all__ = ["EXAMPLES", "UNIT", "Traced", "example_for", "trace"]
+
+UNIT = "unit = 'filter'"
+EXAMPLES = 2
+_SIDES = (32, 28, 64, 224, 96, 128, 8, 16, 48, 256, 299, 512)
+"""Sides of images that are tried where the input's shape is not known."""
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A graph, and the parameters and buffers that its first placeholders stand for.
+
+    held: by name, in the placeholders' order, each one's shape and whether it is a buffer
+    """
+
+    graph: fx.Graph
+    held: dict[str, tuple[tuple[int, ...], bool]]
+
+
+def trace(module: nn.Module, inputs: Any) -> Traced:
+    """Return the graph of a network in evaluation mode on inputs like these (nested tensors; shapes alone).
+
+    The network may be on any device, the meta device too: it runs on tensors without values.
+
+    Raises: UsageError for a network whose way depends on values, or that does not take the inputs.
+    """
+    # here, not above: the import takes a second, and only who prunes filters needs it
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    copied = private_copy(module, purpose="traced").eval()
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), undisturbed():
+        parameters = dict(copied.named_parameters())
+        held = {**parameters, **dict(copied.named_buffers())}
+        blank = [_blank(tensor, tuple(tensor.shape)) for tensor in held.values()]
+        given = nested.tensors(inputs)
+        examples = [_blank(t, (EXAMPLES, *t.shape[1:])[: t.dim()]) for t in given]
+
+        def run(*tensors: Tensor) -> list[Tensor]:
+            values = dict(zip(held, tensors, strict=False))
+            rest = iter(tensors[len(held) :])
+            x = nested.mapped(lambda tensor: next(rest), inputs)
+            positional, named = nested.arguments(copied, x)
+            return nested.tensors(functional_call(copied, values, positional, named))
+
+        try:
+            graph = make_fx(run)(*blank, *examples).graph
+        except PrunebenchError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"{UNIT}: which filters go together cannot be traced, as the network does not run on inputs "
+                f"{nested.described(inputs)} without their values: {told(error)}"
+            ) from error
+    return Traced(
+        graph, {plain_name(name): (tuple(t.shape), name not in parameters) for name, t in held.items()}
+    )
+
+
+def _blank(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a tensor without values, on the CPU for every device's operations look alike there."""
+    return torch.empty(tuple(shape), dtype=tensor.dtype, device="cpu")
+
+
+def example_for(module: nn.Module, input_shape: Sequence[int] | None) -> Any:
+    """Return an input of the shape given, or of the first common one that the network takes.
+
+    Raises: UsageError where none is taken.
+    """
+    if input_shape is not None:
+        return torch.empty((EXAMPLES, *input_shape), device="meta")
+    copied = private_copy(module, purpose="traced").to("meta").eval()
+    for shape in _guesses(module):
+        x = torch.empty((EXAMPLES, *shape), device="meta")
+        try:
+            with torch.no_grad(), undisturbed():
+                nested.called(copied, x)
+        except Exception:
+            continue
+        return x
+    raise UsageError(
+        f"{UNIT}: the shape of the network's input is not known, and to trace which filters go together the "
+        "network has to run: give input_shape=(channels, height, width)"
+    )
+
+
+def _guesses(module: nn.Module) -> Iterator[tuple[int, ...]]:
+    for layer in module.modules():
+        if isinstance(layer, _ConvNd):
+            for side in _SIDES:
+                yield (layer.in_channels, *[side] * (layer.weight.dim() - 2))
+            return
+        if isinstance(layer, nn.Linear):
+            yield (layer.in_features,)
+            return

@@ -1,0 +1,104 @@
+"""Groups, masks and smaller networks of chains and residual networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from prunebench_plugins.architectures.cifar_resnet import cifar_resnet
+from prunebench_plugins.scorers import magnitude
+from torch import nn
+
+from prunebench.errors import UsageError
+from prunebench.pruning import Mask, MaskForm, Scoring, make_mask
+from prunebench.pruning.filters import FilterGroups, filter_groups, shrink, taken_along
+
+
+def randomised(net: nn.Module, seed: int = 0) -> nn.Module:
+    """Give every parameter and statistic values that are not the initial ones."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in (*net.named_parameters(), *net.named_buffers()):
+            if tensor.is_floating_point():
+                low = 0.5 if name.endswith("running_var") else -0.5
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) + low)
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def resnet() -> tuple[nn.Module, FilterGroups]:
+    net = randomised(cifar_resnet((3, 8, 8), 4, depth=8, width=0.25))
+    return net, filter_groups(net, input_shape=(3, 8, 8))
+
+
+def test_residual_sums_tie_layers(resnet: tuple[nn.Module, FilterGroups]) -> None:
+    groups = resnet[1]
+    assert groups.sets == (
+        ("conv.weight", "blocks.0.conv2.weight"),
+        ("blocks.0.conv1.weight",),
+        ("blocks.1.conv1.weight",),
+        ("blocks.1.conv2.weight", "blocks.1.shortcut.0.weight"),
+        ("blocks.2.conv1.weight",),
+        ("blocks.2.conv2.weight", "blocks.2.shortcut.0.weight"),
+    )
+    assert list(groups.stays) == ["fc.weight"]
+    assert groups.prunable == sum(
+        weight.numel() for name, weight in resnet[0].named_parameters() if weight.dim() == 4
+    )
+
+
+def test_the_longest_run_of_groups_in_score_order_is_kept(resnet: tuple[nn.Module, FilterGroups]) -> None:
+    net, groups = resnet
+    target = round(0.5 * groups.prunable)
+    mask = make_mask(net, MaskForm(target, unit="filter"), Scoring(magnitude.score), groups=groups)
+    weights = dict(net.named_parameters())
+    sums = np.zeros(len(groups))
+    for name, numbers in groups.groups.items():  # by hand: the sum over the filters of a group
+        for row, number in enumerate(numbers):
+            sums[number] += float(weights[name][row].detach().double().abs().sum())
+    order = sorted(range(len(groups)), key=lambda g: (-sums[g], g))
+    kept, count = set(), 0
+    for group in order:
+        count += int(groups.sizes[group])
+        if count > target:
+            break
+        kept.add(group)
+    assert set(np.flatnonzero(groups.kept(mask)).tolist()) == kept
+    assert mask.kept == sum(int(groups.sizes[group]) for group in kept) <= target
+
+
+def test_a_smaller_network_has_the_outputs_of_the_one_with_filters_at_zero(
+    resnet: tuple[nn.Module, FilterGroups],
+) -> None:
+    net, groups = resnet
+    mask = groups.mask(np.random.Generator(np.random.PCG64(0)).random(len(groups)) < 0.5)
+    masked = randomised(cifar_resnet((3, 8, 8), 4, depth=8, width=0.25))
+    stays = taken_along(masked, mask, groups)
+    assert {"bn.weight", "bn.bias", "fc.weight", "blocks.0.conv1.weight"} <= set(stays)
+    with torch.no_grad():
+        for name, parameter in masked.named_parameters():
+            if name in stays:
+                parameter.masked_fill_(~stays[name], 0)
+    x = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    small = shrink(net, mask, groups)
+    assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in net.parameters())
+    with torch.no_grad():
+        torch.testing.assert_close(small(x), masked(x), rtol=1e-5, atol=1e-5)
+        assert not torch.allclose(small(x), net(x), rtol=1e-2)
+    small.train()(x).sum().backward()  # trains like any other
+
+
+def test_masks_that_cut_filters_or_ties_are_refused(resnet: tuple[nn.Module, FilterGroups]) -> None:
+    net, groups = resnet
+    cut = {name: tensor.clone() for name, tensor in groups.full().items()}
+    cut["conv.weight"][1, 0, 0, 0] = False
+    with pytest.raises(UsageError, match=r"keeps 26 of 27 weights of filter 1 of 'conv.weight'"):
+        shrink(net, Mask(cut), groups)
+    untied = {name: tensor.clone() for name, tensor in groups.full().items()}
+    untied["conv.weight"][1] = False
+    with pytest.raises(
+        UsageError, match=r"keeps filter 1 of 'blocks.0.conv2.weight' and removes one of 'conv"
+    ):
+        shrink(net, Mask(untied), groups)
+    with pytest.raises(UsageError, match=r"differs in fc.weight; 'fc.weight': its outputs are the network's"):
+        shrink(net, Mask({**groups.full(), "fc.weight": torch.ones(4, 16) > 0}), groups)
