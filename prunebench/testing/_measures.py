@@ -161,8 +161,8 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
     Unless it is a measure of masks, it is also asked about networks without one.
     It must take (net, mask, input_shape), as its timing must if it has one, of a course also the course,
     which here is one of training alone, of pruning at initialization and of pruning while training; return
-    plain JSON values with finite numbers, the same when asked again, none but the declared fields where it declares some; and leave the network and
-    global states as they were.
+    plain JSON values with finite numbers, the same when asked again, none but the declared fields where it
+    declares some; and leave the network and global states as they were.
 
     Raises: AssertionError.
     """

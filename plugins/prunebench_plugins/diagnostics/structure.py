@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import prunebench
 
 if TYPE_CHECKING:
-    from prunebench.pruning.filters import FilterGroups
     from torch import Tensor, nn
 
     from prunebench import Mask
+    from prunebench.pruning.filters import FilterGroups
 
 __all__ = ["latency", "shrunk"]
 
@@ -74,7 +74,6 @@ def _taken_out(
 ) -> tuple[FilterGroups | None, nn.Module]:
     """Return which filters go together and the network without those removed; None where none are whole."""
     from prunebench.pruning.filters import filter_groups, shrink
-
     from prunebench.pruning.prunable import prunable_weights
 
     if mask is None or mask.kept == mask.prunable or not _is_whole(mask):
