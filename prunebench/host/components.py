@@ -61,6 +61,12 @@ class Scorer(Component):
     that are made when it asks for them; it has their `len`, their `shape` and x[numbers] → tensor. That keeps
     a large batch out of memory, and changes no number. A lazy scorer with a parameter `chunk` is given them
     where `chunk` is not None, and tensors otherwise.
+
+    `gives` says what the scores are of. "weights": of weights; where whole filters are pruned
+    (`unit = "filter"`) a group of filters that go together has the sum over its weights. "filters": one score
+    a filter, {parameter name: 1-D tensor, a number a filter} for the layers of `net.groups.shapes`; a
+    group has the sum over its filters. Such a scorer serves `unit = "filter"` alone. "either": as "filters"
+    where filters are pruned, that is where `net.groups` is not None, and as "weights" otherwise.
     """
 
     kind: ClassVar[str] = "scorer"
@@ -71,6 +77,7 @@ class Scorer(Component):
     batch: Batch = Batch(per_class=10)  # noqa: RUF009 (it is frozen)
     examples: Literal["tensors", "lazy"] = "tensors"
     passes: float | Callable[[Mapping[str, Any]], float] = 3.0
+    gives: Literal["weights", "filters", "either"] = "weights"
     version: str | None = None
     depends: tuple[str, ...] = ()
 

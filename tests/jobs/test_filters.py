@@ -50,12 +50,13 @@ dataset = "digits"
 recipe = {{name = "digits", epochs = 1.3}}
 methods = [
   {{as = "l1", scorer = "magnitude", {FORM}}},
-  {{as = "gamma", scorer = "batchnorm", {FORM}}},
-  {{as = "l2", scorer = "filter-norm", {FORM}}},
+
+
   {{as = "any", scorer = "random", {FORM}}},
+  {{as = "even", scorer = "magnitude", allocation = "uniform", {FORM}}},
 ]
 ablations = ["none", "shuffle", "reinit", "invert"]
-sparsities = [0.6]
+sparsities = [0.3]
 seeds = 1
 measures = ["shrunk"]
 
@@ -68,7 +69,6 @@ methods = [
   {{as = "rounds", scorer = "snip", unit = "filter", schedule = {{rounds = 3}}}},
   {{as = "gradual", scorer = "magnitude", unit = "filter", schedule = {{gradual = {{from = "init", to = {{step = 9}}, every = 3}}}}}},
   {{as = "kin", scorer = "random", unit = "filter", allocation = {{like = "magnitude"}}}},
-  {{as = "even", scorer = "magnitude", unit = "filter", allocation = "uniform"}},
   {{as = "kin-of", scorer = "magnitude", unit = "filter"}},
 ]
 sparsities = [0.6]
@@ -176,7 +176,7 @@ def test_every_mask_is_of_whole_filters_and_no_more_than_asked_for(engine: Any) 
             assert layer["kept"] * len(own) == int(own.sum()) * layer["prunable"]
 
 
-@pytest.mark.parametrize("method", ["l1", "gamma", "l2"])
+@pytest.mark.parametrize("method", ["l1"])
 @pytest.mark.parametrize("ablation", ["", "invert"])
 def test_masks_are_those_of_a_sort_by_hand(engine: Any, method: str, ablation: str) -> None:
     """Scores of the trained network: sums of |w|, |γ| of the BatchNorm behind, L2 norms; added up where tied."""
@@ -220,7 +220,7 @@ def test_what_goes_along_is_zero_at_the_end_of_every_run(engine: Any) -> None:
 
 def test_shuffled_filters_are_as_many_in_each_layer_and_others(engine: Any) -> None:
     """Reinit keeps the mask and trains other weights; each trains another network."""
-    for method in ("l1", "gamma", "l2", "any"):
+    for method in ("l1", "any", "even"):
         plain, shuffled = (
             rows(mask_of(engine, the_cell(engine, "main", method, a))) for a in ("", "shuffle")
         )
@@ -229,7 +229,7 @@ def test_shuffled_filters_are_as_many_in_each_layer_and_others(engine: Any) -> N
         drawn = the_cell(engine, "main", method, "reinit")
         assert mask_of(engine, drawn) == mask_of(engine, the_cell(engine, "main", method))
     states = {result_of(engine, cell)["state"] for cell in cells(engine, "main")}
-    assert len(states) == 16
+    assert len(states) == 12
 
 
 def test_layers_counts_are_taken_from_another_mask_of_filters(engine: Any) -> None:
@@ -273,7 +273,7 @@ def plainly(net: nn.Module, data: Any, seed: int) -> None:
         optimizer.step()
 
 
-@pytest.mark.parametrize("method", ["l1", "gamma"])
+@pytest.mark.parametrize("method", ["even"])
 def test_the_masked_network_trains_as_the_really_smaller_one(engine: Any, method: str) -> None:
     """A plain loop over what `shrink` makes of the initial network: outputs agree in both modes."""
     cell = the_cell(engine, "main", method)
@@ -282,7 +282,7 @@ def test_the_masked_network_trains_as_the_really_smaller_one(engine: Any, method
     origin = unpack_state(engine.store.read_artifact(run.origin.state))
     assert job.params_as(TrainParams).step == STEPS
     small = shrink(origin.load_into(network(engine, cell)), mask, input_shape=(1, 8, 8))
-    assert sum(p.numel() for p in small.parameters()) < 0.5 * sum(
+    assert sum(p.numel() for p in small.parameters()) < 0.8 * sum(
         p.numel() for p in network(engine, cell).parameters()
     )
     data = engine.context.data(run.data, "cpu", run.seed)
@@ -294,12 +294,12 @@ def test_the_masked_network_trains_as_the_really_smaller_one(engine: Any, method
         for training in (False, True):
             ours, theirs = end.train(training)(x), small.train(training)(x)
             assert torch.allclose(ours, theirs, atol=2e-3), float((ours - theirs).abs().max())
-            assert float((ours - before).abs().max()) > 1
+            assert float((ours - before).abs().max()) > 0.5
 
 
 def test_the_smaller_network_stands_beside_the_masked_one(engine: Any) -> None:
     """Parameters and FLOPs are counted by hand; seconds are with the measure, and no part of its digest."""
-    cell = the_cell(engine, "main", "l1")
+    cell = the_cell(engine, "main", "even")
     measure = engine.store.read_measure(cell.targets[1])
     value, kept, net = measure.result["value"], rows(mask_of(engine, cell)), network(engine, cell)
     left = {name: int(own.sum()) for name, own in kept.items()}

@@ -94,11 +94,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "matrix[0].methods[0].unit: ",
         "unit = {n = 2, m = 4} is understood, but not built yet; allowed: 'weight' or 'filter'",
     ),
-    "one score a filter": (
-        {"methods": [{"as": "x", "scorer": "batchnorm", "unit": "weight"}]},
-        "matrix[0].methods[0].scorer: ",
-        "'batchnorm' gives one score a filter; allowed: with unit = 'filter'",
-    ),
     "counts of weights": (
         {"methods": [{**WHOLE, "allocation": {"like": {"unit": "weight"}}}]},
         "matrix[0].methods[0].allocation.like: ",
@@ -121,6 +116,39 @@ def test_what_does_not_go_with_filters_is_refused_with_its_place(project: Any, n
         _ = project.session(suite(project, *methods, **options)).plan
     assert place in str(caught.value)
     assert said in str(caught.value)
+
+
+BY_FILTER = '''
+import prunebench
+
+
+def score(net, batch, rng):
+    """The largest weight of each filter."""
+    return {name: net.weights[name].detach().abs().flatten(1).amax(1) for name in net.groups.shapes}
+
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("largest", score, gives="filters", passes=0)]
+'''
+
+
+def test_a_scorer_of_filters_is_refused_where_weights_are_removed(project: Any) -> None:
+    """And has no more to say where filters are."""
+    (project.folder / "largest.py").write_text(BY_FILTER)
+    for unit in ("filter", "weight"):
+        path = suite(project, {"as": "x", "scorer": "largest", "unit": unit}, name=unit)
+        path.write_text(
+            path.read_text().replace('version = "1"', 'version = "1"\nplugins = ["largest.py"]', 1)
+        )
+        if unit == "filter":
+            assert the(project.session(path).plan, "x").prunable == PRUNABLE
+            continue
+        with pytest.raises(SuiteError) as caught:
+            _ = project.session(path).plan
+        assert "matrix[0].methods[0].scorer: 'largest' gives one score a filter; allowed: with unit" in str(
+            caught.value
+        )
 
 
 UNTRACEABLE = '''
