@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunebench import RecipeComponent, hookimpl
-from prunebench_plugins.recipes import frankle, quick, rosenfeld, tanaka
+from prunebench_plugins.recipes import frankle, lan, quick, rosenfeld, tanaka
 
 __all__ = ["prunebench_recipes"]
 
@@ -33,5 +33,10 @@ def prunebench_recipes() -> Sequence[RecipeComponent]:
         rosenfeld.ROSENFELD_DENSENET_SVHN,
         rosenfeld.ROSENFELD_TINYIMAGENET,
         rosenfeld.ROSENFELD_IMAGENET,
+        lan.LAN_RESNET50_TINYIMAGENET,
+        lan.LAN_RESNET50_MINIPLACES,
+        lan.LAN_RESNET18_TINYIMAGENET,
+        lan.LAN_STRUCTURED,
+        lan.LAN_LENET,
         quick.DIGITS,
     ]
