@@ -135,4 +135,4 @@ def _cannot_be_shared(recipe: Recipe, setting: Setting) -> bool:
 def _told(error: PrunebenchError | ValidationError) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
-    return str(error)
+    return str(error).partition("\n")[0]  # torch tells some of its own at length

@@ -76,7 +76,6 @@ def cost_blocks(
         names: the methods as they are shown, each with its row; None: not planned there.
         label: the sparsity in percent; why: what is particular of it.
     """
-    rows = [_with_reached(row) for row in rows]
     columns = {
         head: name for head, name in _COLUMNS.items() if any(not absent(row.get(name)) for row in rows)
     }
@@ -86,21 +85,13 @@ def cost_blocks(
         return []
     body = tuple(
         (Cell(name), *(_cell(row.get(column), _FORMS[column]) for column in columns.values()))
-        for name, row in ((name, None if row is None else _with_reached(row)) for name, row in names)
+        for name, row in names
         if row is not None
     )
     of = {spelled(row["prunable"], "count") for row in rows if not absent(row["prunable"])}
     weights = f", of {of.pop()} weights" if len(of) == 1 else ""
     heading = f"Costs at {label} %{why}{weights}:"
     return [heading, Table("cost", ("method", *columns), body)]
-
-
-def _with_reached(row: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Return a row with the density that its masks reach, where that is not the one that was asked for."""
-    kept, prunable = row["kept"], row["prunable"]
-    if absent(kept) or absent(prunable) or kept == round(float(row["density"]) * prunable):
-        return row
-    return {**row, "reached": kept / prunable}
 
 
 _FORMS = {**COST_FORMS, "reached": "share"}

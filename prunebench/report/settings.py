@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -192,9 +193,19 @@ class _Part:
         if not grid:
             return []
         at, why = (matching[-1], ", the highest matching sparsity") if matching else (grid[-1], "")
-        names = [(self.methods.shown(name), self.methods.row(name, at)[0]) for name in self.methods.names]
+        names = [
+            (self.methods.shown(name), self._with_reached(self.methods.row(name, at)[0], at))
+            for name in self.methods.names
+        ]
         rows = [row for _, row in names if row is not None]
         return cost_blocks(rows, names, self.labels[at], why)
+
+    def _with_reached(self, row: Row | None, sparsity: float) -> Row | None:
+        """Return a row with the density that its masks reach, where another was asked for."""
+        if row is None:
+            return None
+        reached = self._reached.get((row["method"], row["ablations"], sparsity))
+        return {**row, "reached": fmean(reached)} if reached else row
 
     def ranges(self) -> list[Block]:
         """Return where the ranges lie, and each method's mean, place and difference over them."""

@@ -108,7 +108,7 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
     "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
-    '[{method = "force", as = "x", unit = "filter"}]': "[0]: unit = 'filter' takes no regrowth: filters that are "
+    '[{method = "snip", as = "x", unit = "filter", schedule = {rounds = 2}, regrowth = {scorer = "snip"}}]': "[0]: unit = 'filter' takes no regrowth: filters that are "
     "removed stay removed",
     '[{method = "snip", as = "x", unit = "filter", allocation = {like = {unit = "weight"}}}]': "[0].allocation.like: "
     "found {unit = 'weight'}, which has unit = 'weight', and this one 'filter': what its layers keep is no number of "
