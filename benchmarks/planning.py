@@ -36,7 +36,7 @@ def main() -> None:
 
     import prunebench.vision  # noqa: F401
     from prunebench.engine.request import Request
-    from prunebench.plan import Plan
+    from prunebench.plan.frozen import frozen, thawed
     from prunebench.plan.make import make_plan
     from prunebench.suite import load_suite, shipped_suites
 
@@ -60,10 +60,10 @@ def main() -> None:
         began = time.process_time()
         import orjson
 
-        content = orjson.dumps(plan.frozen())
+        content = orjson.dumps(frozen(plan))
         print(f"freezing             {time.process_time() - began:6.2f} s   {len(content) / 1e6:.0f} MB")
         began = time.process_time()
-        Plan.thaw(orjson.loads(content))
+        thawed(orjson.loads(content))
         print(f"thawing              {time.process_time() - began:6.2f} s")
         for name in shipped_suites():
             began = time.process_time()

@@ -36,7 +36,7 @@ def main() -> int:
 
     from prunebench.host import Host
     from prunebench.scaling.fit import fit
-    from prunebench.scaling.resampling import bootstrap
+    from prunebench.scaling.fit.resampling import bootstrap
 
     form = Host.builtin_forms()["rosenfeld"]
     points = noisy(family((8, 14, 20, 26, 50, 98), 2.0 ** np.arange(-4, 3), (1, 2, 4, 8), 41), 0.04, 0)

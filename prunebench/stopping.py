@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 __all__ = [
+    "SIGNALS",
     "Stopped",
     "check",
     "exit_code",
@@ -32,7 +33,8 @@ __all__ = [
     "timed_out",
 ]
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What tells a process to stop, of those that this system has."""
 
 
 _TIME_OVER = getattr(signal, "SIGXCPU", signal.SIGTERM)
@@ -138,7 +140,7 @@ def listening(told: Callable[[], Any] = lambda: None) -> Iterator[None]:
     _Flag.signal, _Flag.heard, _Flag.holds, _Flag.listener = 0, False, 0, os.getpid()
     _Flag.told = told
     try:
-        for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
+        for number in SIGNALS:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, _stop)
         yield

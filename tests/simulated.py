@@ -22,9 +22,10 @@ import pandas as pd
 from simulated_measures import by_key, costs, courses, first, layered, measures, no_measures
 
 from prunebench.analysis import SETTING, VARIANT, table
-from prunebench.checks.frozen import STEP, frozen_checks
+from prunebench.checks.frozen import frozen_checks
 from prunebench.checks.reported import reported_rows
 from prunebench.host import Host
+from prunebench.labels import STEP
 from prunebench.report.results import Results
 from prunebench.suite import load_suite
 from prunebench.suite.references import kinds_of

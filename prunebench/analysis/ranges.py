@@ -22,10 +22,10 @@ from prunebench.analysis.multiple import Floats
 from prunebench.analysis.names import ALSO, one_name
 from prunebench.analysis.table import SETTING, VARIANT, counted, distinct
 from prunebench.baselines import Baselines
+from prunebench.labels import RANGES
 
 __all__ = ["AT_RANGE", "MARGIN", "RANGES", "Ranges", "find_ranges", "margin_of", "over_ranges"]
 
-RANGES = ("trivial", "matching", "extreme", "all")
 AT_RANGE = ("range",)
 
 MARGIN = 0.5

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from prunebench.errors import UsageError, nearest, readable
+from prunebench.labels import SETTING
 
 __all__ = [
     "COLUMNS",
@@ -22,9 +23,6 @@ __all__ = [
     "table",
     "variant_name",
 ]
-
-SETTING = ("architecture", "dataset", "recipe", "split", "find", "score_at")
-"""A cell less its method, ablations, density and seed: what is held fixed when methods are compared."""
 
 VARIANT = ("method", "ablations")
 """A row of a leaderboard: a method with its ablations ("" or "shuffle+reinit")."""

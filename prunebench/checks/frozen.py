@@ -10,10 +10,7 @@ from pydantic import BaseModel
 from prunebench.checks.claims import Claim
 from prunebench.checks.grammar import Check
 
-__all__ = ["STEP", "frozen_checks", "thawed_checks"]
-
-STEP = ("dataset", "recipe", "split", "find", "score_at")
-"""The labels that say which step a pruning point is: a plan's `steps` are rows of these and the step."""
+__all__ = ["frozen_checks", "thawed_checks"]
 
 
 def frozen_checks(checks: Sequence[Check], claims: Sequence[Claim]) -> dict[str, Any]:
@@ -30,7 +27,7 @@ def _plain(one: BaseModel) -> dict[str, Any]:
 def thawed_checks(suite: Mapping[str, Any]) -> tuple[list[Check], list[Claim]]:
     """Return the checks and claims of a plan's suite; a plan made before it froze them has none.
 
-    Raises: pydantic.ValidationError for what is none; `Plan.thaw` has looked at it.
+    Raises: pydantic.ValidationError for what is none; `plan.frozen.thawed` has looked at it.
     """
     checks, claims = suite.get("checks", []), suite.get("claims", [])
     return [Check.model_validate(one) for one in checks], [Claim.model_validate(one) for one in claims]

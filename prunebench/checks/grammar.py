@@ -13,14 +13,13 @@ from pydantic import Field, Tag
 
 from prunebench.checks.asked import Asked
 from prunebench.checks.cells import Against, Extreme, Selection, Side, Where
+from prunebench.labels import RANGES
 from prunebench.reading.tables import Name, Sparsity, Table, one_of
 
 __all__ = ["Check", "PaperRange", "Place", "Range", "Span"]
 
 Place = tuple[str | int, ...]
 """Keys and indices below a check's table."""
-
-RANGES = ("trivial", "matching", "extreme", "all")
 
 
 class PaperRange(Table):

@@ -10,9 +10,9 @@ from prunebench.cli._law_text import number, percent, shown_as, table
 from prunebench.cli._output import counted
 
 if TYPE_CHECKING:
-    from prunebench.scaling.fewest import Choice, Measurement
     from prunebench.scaling.law import Law
-    from prunebench.scaling.members import Member
+    from prunebench.scaling.law.fewest import Choice, Measurement
+    from prunebench.scaling.law.members import Member
 
 __all__ = ["fewest_text"]
 

@@ -35,8 +35,8 @@ def law_of_points(
     Raises: FitError, UsageError saying what the points or the options lack.
     """
     from prunebench.scaling.fit import fit
+    from prunebench.scaling.fit.resampling import bootstrap
     from prunebench.scaling.law import Law, unpruned_fit, with_size
-    from prunebench.scaling.resampling import bootstrap
 
     names = _unpruned_names(options["unpruned"], forms)
     form, source = _form_and_source(given, named, forms, fixed, options)
@@ -56,7 +56,7 @@ def _form_and_source(
 ) -> tuple[Form, Source]:
     import numpy as np
 
-    from prunebench.scaling.choice import check_fits, chosen, own_points, pooled
+    from prunebench.scaling.fit.choice import check_fits, chosen, own_points, pooled
     from prunebench.scaling.form import columns_read
 
     # what any law of pruned networks reads; which one it is the points tell
@@ -74,7 +74,7 @@ def _form_and_source(
 def where_from(given: str, points: Points) -> Callable[[str], str]:
     """Return what says where a column may come from that points have not."""
 
-    from prunebench.scaling.columns import ALIKE
+    from prunebench.scaling.points.columns import ALIKE
 
     def said(name: str) -> str:
         if is_file(given):

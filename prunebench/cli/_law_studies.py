@@ -11,7 +11,7 @@ from prunebench.cli._law_text import OPEN, percent, table
 if TYPE_CHECKING:
     from prunebench.scaling.fit import Fit
     from prunebench.scaling.studies import Compared, Extrapolated, OfNetwork, Part, Place, Studies
-    from prunebench.scaling.trials import HeldOut, Needed
+    from prunebench.scaling.studies.trials import HeldOut, Needed
 
 __all__ = ["compared_text", "studies_text"]
 
@@ -176,7 +176,7 @@ def _predicted(what: str, networks: int, held: HeldOut, *, own: bool) -> dict[st
 
 
 def _needed(made: Mapping[str, Sequence[Needed]]) -> str:
-    from prunebench.scaling.trials import enough
+    from prunebench.scaling.studies.trials import enough
 
     parts = ["points needed: fits to random parts, judged on all points; spread is between fits:"]
     for of, curve in made.items():

@@ -10,11 +10,11 @@ from prunebench.cli._output import counted
 from prunebench.report.listing import render
 
 if TYPE_CHECKING:
-    from prunebench.scaling.beside import Beside
     from prunebench.scaling.fit import Fit
     from prunebench.scaling.law import Law
-    from prunebench.scaling.members import Member
+    from prunebench.scaling.law.members import Member
     from prunebench.scaling.points import Floats
+    from prunebench.scaling.studies.beside import Beside
 
 __all__ = ["errors_text", "fit_text", "number", "percent", "say_outside", "shown_as", "table"]
 
@@ -157,7 +157,7 @@ def _unpruned(law: Law) -> list[str]:
 def say_outside(law: Law, one: Member, density: Floats) -> None:
     """Warn of what of an answer lies outside the points that the law was fitted to."""
     from prunebench.cli._output import complain
-    from prunebench.scaling.cautions import cautions
+    from prunebench.scaling.law.cautions import cautions
 
     for text in cautions(law, one, density):
         complain(text, label="Warning")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prunebench.host.registry import Host
     from prunebench.scaling.form import Form
     from prunebench.scaling.law import Family, Law
-    from prunebench.scaling.members import Counter
+    from prunebench.scaling.law.members import Counter
     from prunebench.scaling.points import Floats, Points
 
 __all__ = ["Source", "assigned", "counter", "form_of", "forms_of", "fraction", "is_file", "source_of"]

@@ -14,6 +14,7 @@ import click
 
 from prunebench import smoke
 from prunebench.errors import UsageError, readable
+from prunebench.numbers import counted
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -168,15 +169,6 @@ def first_line(text: str) -> str:
 
     lines = str(text).strip().splitlines()
     return printable(lines[0]) if lines else ""
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "cell"), counted(1200, "cell")
-    ('1 cell', '1,200 cells')
-    """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def duration(seconds: float) -> str:

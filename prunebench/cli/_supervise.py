@@ -33,11 +33,9 @@ from prunebench import kin
 from prunebench.cli._output import complain
 from prunebench.engine.guarding.own_process import DEATHS, end_after, file_in_memory
 from prunebench.process import EXIT_REPLACE, how_ended
-from prunebench.stopping import AGAIN
+from prunebench.stopping import AGAIN, SIGNALS
 
 __all__ = ["Handover", "supervised"]
-
-_PASSED_ON = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 REMINDER = 1.0
 """Seconds after which a process that has not ended is told again."""
@@ -137,7 +135,7 @@ def supervised(*, display: bool = False) -> Handover:
         return Handover()
     handover = Handover(alone=False)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as some that start programs leave it, hides ends
-    handlers = {number: signal.getsignal(number) for number in _PASSED_ON}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     if os.getpid() == 1 or kin.children_of(os.getpid()):  # a container's first process adopts others' too
         _let_another_watch()
     kin.adopt()  # what the working process leaves behind comes to this one, and nothing else does
@@ -214,7 +212,7 @@ def _let_another_watch() -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
-    for number in _PASSED_ON:
+    for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, pass_on)
     while (ended := os.waitpid(-1, 0))[0] != child:
@@ -250,7 +248,7 @@ class _Watch:
         self.display = display
         self.signals: list[int] = []
         self._first = 0.0
-        for number in _PASSED_ON:
+        for number in SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._pass_on)
 

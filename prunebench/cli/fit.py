@@ -123,9 +123,9 @@ def command(
     from prunebench.cli._law_made import fixed_by, law_of_points, where_from
     from prunebench.cli._laws import form_of, forms_of, is_file
     from prunebench.cli._output import deliver, say, say_json
-    from prunebench.scaling.beside import beside
     from prunebench.scaling.studies import compared as side_by_side
     from prunebench.scaling.studies import compared_plain, studies
+    from prunebench.scaling.studies.beside import beside
 
     suite = "" if is_file(given) else given
     forms = forms_of(options, forms_named, suite)
@@ -167,7 +167,7 @@ def _asked(options: Mapping[str, Any]) -> Asked:
     """Return which studies are to be made. Raises: UsageError for networks that cannot be."""
     from prunebench.cli._laws import assigned
     from prunebench.errors import UsageError, nearest
-    from prunebench.scaling.families import SCALES
+    from prunebench.scaling.points.columns import SCALES
     from prunebench.scaling.studies import Asked
 
     small = {}

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prunebench.cli._law_asked import (
+    all_members,
+    check_error,
+    check_known,
+    check_left,
+    check_scale,
+    examples_of,
+    numbers,
+    one_member,
+)
 from prunebench.cli._options import as_json, data_option, plugin_options
 from prunebench.cli._shares import SHARE
 
 if TYPE_CHECKING:
-    from prunebench.scaling.fewest import Choice
     from prunebench.scaling.law import Law
-    from prunebench.scaling.members import Member
+    from prunebench.scaling.law.fewest import Choice
+    from prunebench.scaling.law.members import Member
     from prunebench.scaling.points import Floats
 
 __all__ = ["command"]
@@ -102,11 +112,11 @@ def command(
     law = _read(law_file, options)
     for name, error in (("--error-unpruned", error_unpruned), ("--max-error", max_error)):
         if error is not None:
-            _error(error, name, law.fit.form.most)
+            check_error(error, name, law.fit.form.most)
     asked = {"depth": depth, "width": width, "examples": () if examples is None else (examples,)}
     for name, values in asked.items():
-        _scale(law, name, values)
-    of_data = _examples(law, examples)
+        check_scale(law, name, values)
+    of_data = examples_of(law, examples)
     if max_error is not None:
         if error_unpruned is not None or column:
             option = "--column" if column else "--error-unpruned"
@@ -114,68 +124,13 @@ def command(
                 f"{option} is of one network; --max-error looks at many, each with its own: leave it out, or "
                 "ask for the error of that network with --density D"
             )
-        _fewest(law, law_file, max_error, _members(law, depth, width, of_data, options), as_json)
+        _fewest(law, law_file, max_error, all_members(law, depth, width, of_data, options), as_json)
     else:
-        one = _member(law, depth, width, of_data, error_unpruned, options)
-        _some_are_left(one, density)
-        one = replace(one, extra=_numbers(law, column))
-        _knows(law, one, "--column {0}=N gives it")
+        one = one_member(law, depth, width, of_data, error_unpruned, options)
+        check_left(one, density)
+        one = replace(one, extra=numbers(law, column))
+        check_known(law, one, "--column {0}=N gives it")
         _errors(law, law_file, one, density, as_json)
-
-
-_OPTIONS = {
-    name: f"--{name.replace('_', '-')}"
-    for name in ("density", "depth", "width", "examples", "error_unpruned")
-}
-"""What is said of a network by an option of its own, and so not by --column."""
-
-
-def _numbers(law: Law, given: Sequence[str]) -> dict[str, float]:
-    """Return the columns that --column gives. Raises: UsageError for one that the law does not read."""
-    from prunebench.cli._laws import assigned
-    from prunebench.errors import UsageError, nearest
-
-    values = {}
-    for name, text in assigned(given, "--column").items():
-        if name in _OPTIONS:
-            raise UsageError(f"--column: {name} has an option of its own: {_OPTIONS[name]} {text}")
-        if name not in law.fit.form.columns:
-            raise UsageError(f"--column: the law does not read '{name}'{nearest(name, law.fit.form.columns)}")
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise UsageError(f"--column: {name} is '{text}'; allowed: a number above 0") from None
-        _positive(f"--column {name}", [values[name]])
-    return values
-
-
-def _error(value: float, option: str, most: float) -> None:
-    """Raises: UsageError for what is no error, of a law whose errors are at most `most`."""
-    from prunebench.cli._laws import fraction
-
-    if most == 1:
-        fraction(value, option, "an error as a fraction", one=option == "--error-unpruned")
-    else:
-        _positive(option, [value])
-
-
-def _scale(law: Law, name: str, values: Sequence[float]) -> None:
-    """Raises: UsageError for what is no depth, width or number of examples, or where the law knows none."""
-    import numpy as np
-
-    from prunebench.errors import UsageError
-
-    _positive(f"--{name}", values)
-    if values and np.isnan(law.points.column(name)).all():
-        raise UsageError(f"--{name}: the points of this law have no {name}; leave it out")
-
-
-def _positive(name: str, values: Sequence[float]) -> None:
-    from prunebench.errors import UsageError
-
-    for value in values:
-        if not 0 < value < float("inf"):
-            raise UsageError(f"{name}: found {value:g}; allowed: a number above 0")
 
 
 def _read(path: str, options: dict[str, Any]) -> Law:
@@ -194,92 +149,12 @@ def _read(path: str, options: dict[str, Any]) -> Law:
     return law_of(text, path, forms_of(options, forms_in(text)))
 
 
-def _examples(law: Law, given: float | None) -> float:
-    import numpy as np
-
-    known = law.points.examples[~np.isnan(law.points.examples)]
-    if given is not None:
-        return given
-    return float(known.max()) if len(known) else float("nan")
-
-
-def _member(
-    law: Law,
-    depth: Sequence[float],
-    width: Sequence[float],
-    examples: float,
-    error: float | None,
-    options: Any,
-) -> Member:
-    """Return the one network that is asked about. Raises: UsageError where several could be meant."""
-    from prunebench.cli._laws import counter
-    from prunebench.errors import UsageError
-    from prunebench.scaling.members import distinct, member
-
-    values = []
-    for name, given in (("depth", depth), ("width", width)):
-        there = distinct(given or law.points.column(name))
-        if len(there) > 1:
-            listed = ", ".join(f"{one:g}" for one in there)
-            why = "several are given" if given else f"the points have {listed}"
-            raise UsageError(f"--{name}: say the network's {name}, one; {why}")
-        values.append(there[0])
-    return member(law, values[0], values[1], examples, counter(law, options), error)
-
-
-def _knows(law: Law, one: Member, way: str) -> None:
-    """Raises: FitError for a column that a law reads and nobody knows of a network; `way` says what helps."""
-    import numpy as np
-
-    from prunebench.errors import FitError
-    from prunebench.scaling.form import columns_read
-
-    points = one.points(np.ones(1))
-    for name in columns_read(law.fit.form, law.fit.fixed):
-        known = name in points.names() and not np.isnan(points.column(name)).any()
-        if not known and name not in ("depth", "width", "examples", "error_unpruned"):
-            reads = f"form {law.fit.form.name!r} reads {name}"
-            raise FitError(f"{reads}, which is not known of {one.name}; {way.format(name)}")
-
-
-def _some_are_left(one: Member, density: Sequence[float]) -> None:
-    """Raises: UsageError for a density at which no weight of a member is left."""
-    from prunebench.errors import UsageError
-
-    for value in density:
-        if one.prunable is not None and value * one.prunable < 0.5:
-            least = f"{1 / one.prunable:.3g} and above"
-            raise UsageError(
-                f"--density {value:g} leaves none of the {one.prunable:,} weights; allowed: {least}"
-            )
-
-
-def _members(
-    law: Law, depth: Sequence[float], width: Sequence[float], examples: float, options: Any
-) -> tuple[list[Member], list[str]]:
-    """Return the members among which the smallest is sought, and why others cannot be looked at."""
-    from prunebench.cli._laws import counter
-    from prunebench.errors import FitError
-    from prunebench.scaling.members import distinct, member
-
-    count, members, without = counter(law, options), [], []
-    for one in distinct(depth or law.points.depth):
-        for other in distinct(width or law.points.width):
-            try:
-                members.append(member(law, one, other, examples, count))
-            except FitError as error:
-                without.append(str(error))
-    if not members:
-        raise FitError(without[0])
-    return members, without
-
-
 def _errors(law: Law, path: str, one: Member, density: Sequence[float], as_json: bool) -> None:
     import numpy as np
 
     from prunebench.cli._law_text import errors_text, say_outside
     from prunebench.cli._output import deliver, say_json
-    from prunebench.scaling.members import predicted
+    from prunebench.scaling.law.members import predicted
 
     at = np.array(density)
     answer = predicted(law, one, at)
@@ -327,11 +202,11 @@ def _fewest(law: Law, path: str, most: float, members: tuple[list[Member], list[
     from prunebench.cli._law_text import say_outside
     from prunebench.cli._output import complain, deliver, say_json
     from prunebench.errors import FitError
-    from prunebench.scaling.fewest import analytic, fewest, fewest_measured, is_rosenfeld
+    from prunebench.scaling.law.fewest import analytic, fewest, fewest_measured
 
-    _knows(law, members[0][0], "--max-error needs it of every network")
+    check_known(law, members[0][0], "--max-error needs it of every network")
     up = law.fit.parameters.get("error_up")
-    if is_rosenfeld(law) and up is not None and most >= up:
+    if law.fit.rosenfeld and up is not None and most >= up:
         raise FitError(
             f"--max-error {most:g} is not below error_up, {up:.4g}: by this law every network, pruned "
             f"however far, is as good"
@@ -346,7 +221,7 @@ def _fewest(law: Law, path: str, most: float, members: tuple[list[Member], list[
     for why in dict.fromkeys(members[1]):
         complain(f"left out: {why}", label="Warning")
     say_outside(law, choices[0].member, np.array([choices[0].density]))
-    solved = analytic(law, members[0], most) if is_rosenfeld(law) else None
+    solved = analytic(law, members[0], most) if law.fit.rosenfeld else None
     measured = fewest_measured(law, most, members[0])
     if as_json:
         say_json(

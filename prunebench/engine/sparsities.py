@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from prunebench.errors import UsageError
+from prunebench.labels import SETTING
 from prunebench.percent import percent_labels
 from prunebench.plan.cells import PlannedCell
 
 __all__ = ["of_sparsity", "sparsity_of"]
 
 _SPELLED = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
-_SETTING = ("architecture", "dataset", "recipe", "split", "find", "score_at")
 
 
 def of_sparsity(cells: Sequence[PlannedCell], wanted: Iterable[str]) -> list[PlannedCell]:
@@ -41,7 +41,7 @@ def sparsity_of(cell: PlannedCell) -> float:
 
 
 def _setting(cell: PlannedCell) -> tuple[str, ...]:
-    return tuple(cell.labels.get(name, "") for name in _SETTING)
+    return tuple(cell.labels.get(name, "") for name in SETTING)
 
 
 def _labels(cells: Sequence[PlannedCell]) -> dict[tuple[tuple[str, ...], float], str]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prunebench.inventory.estimate import logged_seconds
-from prunebench.inventory.rows import SETTING_LABELS, measured_value
+from prunebench.inventory.rows import measured_value
 from prunebench.inventory.snapshot import Snapshot
+from prunebench.labels import SETTING
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import MeasureParams, TrainParams
 from prunebench.plan.plan import Plan
@@ -29,7 +30,7 @@ def cost_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
     scoring = _Scoring(snapshot)
     return [
         {
-            **{name: cell.labels.get(name, "") for name in SETTING_LABELS},
+            **{name: cell.labels.get(name, "") for name in SETTING},
             "method": cell.labels.get("method", ""),
             "ablations": cell.labels.get("ablations", ""),
             "density": cell.density,

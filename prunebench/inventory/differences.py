@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from prunebench.canonical import canonical
-from prunebench.inventory.rows import SETTING_LABELS, rows
+from prunebench.inventory.rows import rows
 from prunebench.inventory.snapshot import Snapshot
+from prunebench.labels import SETTING
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import RecordParams
 from prunebench.plan.plan import Plan
@@ -47,7 +48,7 @@ def differences(a: Side, b: Side) -> list[dict[str, Any]]:
     rows = []
     for place in dict.fromkeys([*of_a, *of_b]):
         one, other = of_a.get(place), of_b.get(place)
-        names = (*SETTING_LABELS, "method", "ablations", "density")
+        names = (*SETTING, "method", "ablations", "density")
         row: dict[str, Any] = dict(zip(names, place[:-1], strict=True))
         row |= {"sparsity": round(1 - float(row["density"]), 12), "seed": int(place[-1])}
         row |= {"cell": (other or one or _NOBODY).id}
@@ -74,7 +75,7 @@ def _cells(side: Side) -> dict[Place, _Cell]:
     cells: dict[Place, _Cell] = {}
     for cell, row in zip(side.plan.cells, rows(side.plan, side.store, snapshot), strict=True):
         place = (
-            *(str(row[name]) for name in (*SETTING_LABELS, "method", "ablations", "density")),
+            *(str(row[name]) for name in (*SETTING, "method", "ablations", "density")),
             str(cell.seed),
         )
         if place not in cells:

@@ -21,7 +21,7 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.scaling.law import Family
 from prunebench.scaling.points import Points, points_of
-from prunebench.scaling.unpruned import with_unpruned
+from prunebench.scaling.points.unpruned import with_unpruned
 
 __all__ = ["FamilyCells", "Measured", "NoResult", "examples_of_plan", "families_of", "measured_points"]
 

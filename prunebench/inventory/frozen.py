@@ -9,6 +9,7 @@ import orjson
 
 from prunebench.canonical import digest
 from prunebench.inventory.making import Making
+from prunebench.plan.frozen import frozen, thawed
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.smoke import limit_of
@@ -64,7 +65,7 @@ def freeze(plan: Plan, store: Store, making: Making | None = None) -> Path:
     With what it was made with `prunebench work` can read it; that names files of this machine, so what is
     published has none of it.
     """
-    content = plan.frozen()
+    content = frozen(plan)
     if making is not None:
         content["making"] = making.to_text()
     return store.write_plan(plan.name, orjson.dumps(content))
@@ -86,7 +87,7 @@ def read_frozen(
     def parse(content: bytes) -> Plan | None:
         if mentions is not None and mentions.encode() not in content:
             return None
-        return Plan.thaw(orjson.loads(content), whole=whole or unsealed)
+        return thawed(orjson.loads(content), whole=whole or unsealed)
 
     with uncollected():
         return store.read_plan(path, parse, unsealed=unsealed)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prunebench._version import __version__
 from prunebench.errors import StoreError
+from prunebench.plan.frozen import thawed
 from prunebench.plan.job import JOB_VERSIONS
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
@@ -56,7 +57,7 @@ def read_to_work(path: Path, store: Store) -> tuple[Plan, Making]:
     def parse(content: bytes) -> tuple[Plan | None, Making | None]:
         value = orjson.loads(content)
         making = _making(value)
-        return (None if making is None or making.other else Plan.thaw(value, whole=False)), making
+        return (None if making is None or making.other else thawed(value, whole=False)), making
 
     with uncollected():
         plan, making = store.read_plan(path, parse) or (None, None)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prunebench.inventory.rows import SETTING_LABELS
+from prunebench.labels import SETTING
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.plan import Plan
 from prunebench.store import Damaged, Missing, Store
@@ -29,7 +29,7 @@ def overlap_rows(plan: Plan, store: Store, method: str, others: Sequence[str]) -
         labels = cell.labels
         if labels.get("ablations") or labels.get("method") not in (method, *others):
             continue
-        place = (*(labels.get(name, "") for name in SETTING_LABELS), cell.density, str(cell.seed))
+        place = (*(labels.get(name, "") for name in SETTING), cell.density, str(cell.seed))
         places.setdefault(place, {}).setdefault(str(labels["method"]), cell)
     rows = []
     for place, cells in places.items():
@@ -38,7 +38,7 @@ def overlap_rows(plan: Plan, store: Store, method: str, others: Sequence[str]) -
             theirs = _mask(plan, store, cells.get(other)) if own is not None else None
             if own is None or theirs is None:
                 continue
-            row: dict[str, Any] = dict(zip(SETTING_LABELS, place[:-2], strict=True))
+            row: dict[str, Any] = dict(zip(SETTING, place[:-2], strict=True))
             row |= {"density": place[-2], "sparsity": round(1 - float(place[-2]), 12), "seed": int(place[-1])}
             rows.append({**row, "other": other, **_overlap(own, theirs)})
     return rows

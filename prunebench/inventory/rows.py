@@ -6,16 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prunebench.inventory.snapshot import Snapshot
+from prunebench.labels import SETTING
 from prunebench.percent import accuracy
 from prunebench.plan.params import MeasureParams
 from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
-__all__ = ["SETTING_LABELS", "by_position", "measure_rows", "measured_value", "of_selection", "rows"]
-
-SETTING_LABELS = ("architecture", "dataset", "recipe", "split", "find", "score_at")
-"""A cell's labels that say which setting it is of."""
+__all__ = ["by_position", "measure_rows", "measured_value", "of_selection", "rows"]
 
 
 @uncollected()
@@ -34,7 +32,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
             "matrix": cell.matrix,
             "cell": cell.name,
             "key": cell.key,
-            **{name: labels.get(name, "") for name in SETTING_LABELS},
+            **{name: labels.get(name, "") for name in SETTING},
             "method": labels.get("method", ""),
             "ablations": labels.get("ablations", ""),
             "density": cell.density,
@@ -66,8 +64,8 @@ def of_selection(rows: Sequence[Mapping[str, Any]], asked: Collection[str]) -> l
         left_out = row["status"] == "missing" and row["key"] not in keys
         marked.append({**row, "status": "unselected"} if left_out else dict(row))
         if not left_out:
-            shown.add(tuple(row[name] for name in SETTING_LABELS))
-    return [row for row in marked if tuple(row[name] for name in SETTING_LABELS) in shown]
+            shown.add(tuple(row[name] for name in SETTING))
+    return [row for row in marked if tuple(row[name] for name in SETTING) in shown]
 
 
 @uncollected()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
@@ -13,9 +13,8 @@ from prunebench.errors import StoreError
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.job import FrozenJob, Job, Kind
 from prunebench.plan.plain import Reader
-
-if TYPE_CHECKING:
-    from prunebench.plan.plan import Plan
+from prunebench.plan.plan import Plan
+from prunebench.plan.uncollected import uncollected
 
 __all__ = ["frozen", "thawed"]
 
@@ -48,6 +47,7 @@ class _Table:
         return packed
 
 
+@uncollected()
 def frozen(plan: Plan) -> dict[str, Any]:
     """Return a plan as plain JSON values; parts that jobs share are written once."""
     shared, labels = _Table(), _Table()
@@ -71,8 +71,8 @@ def frozen(plan: Plan) -> dict[str, Any]:
     }
 
 
-def thawed(value: Any, *, whole: bool = True) -> dict[str, Any]:
-    """Return the fields of the plan that `frozen` wrote.
+def thawed(value: Any, *, whole: bool = True) -> Plan:
+    """Return the plan that `frozen` wrote.
 
     Raises: ValueError for what is none: every field's kind is looked at, and that all that is referred to is
     there, inputs before what reads them. The parameters of jobs are looked at where the plan is to be read as
@@ -96,14 +96,14 @@ def thawed(value: Any, *, whole: bool = True) -> dict[str, Any]:
         raise ValueError(f"not a frozen plan ({type(error).__name__}: {error})") from None
     for cell in cells:
         _check_cell(cell, jobs)
-    return {
-        "suite": read.suite,
-        "cells": cells,
-        "jobs": jobs,
-        "costs": read.costs,
-        "identities": read.identities,
-        "missing_data": read.missing_data,
-    }
+    return Plan(
+        suite=read.suite,
+        cells=cells,
+        jobs=jobs,
+        costs=read.costs,
+        identities=read.identities,
+        missing_data=read.missing_data,
+    )
 
 
 def _jobs(read: _Frozen) -> dict[str, Job]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench import smoke
-from prunebench.checks.frozen import STEP, frozen_checks
+from prunebench.checks.frozen import frozen_checks
 from prunebench.checks.kin import SCALES
 from prunebench.checks.quantified import reads_kin
 from prunebench.checks.reported import reported_rows
 from prunebench.errors import UsageError
+from prunebench.labels import STEP
 from prunebench.plan.builder import Builder
 from prunebench.plan.cells import plan_cells
 from prunebench.plan.kin import scales

@@ -11,7 +11,7 @@ from typing import Any
 
 from prunebench.errors import UsageError
 from prunebench.host.form import Prunable
-from prunebench.plan.masking import (
+from prunebench.plan.mask_params import (
     Asked,
     Filters,
     Keep,

@@ -10,10 +10,8 @@ from typing import Any
 
 from prunebench.canonical import digest
 from prunebench.plan.cells import PlannedCell
-from prunebench.plan.frozen import frozen, thawed
 from prunebench.plan.job import Job
 from prunebench.plan.params import RecordParams, TrainParams
-from prunebench.plan.uncollected import uncollected
 
 __all__ = ["Plan"]
 
@@ -194,16 +192,3 @@ class Plan:
         """Return what cells lack where none of them has all, a line each; empty where one has, or none is."""
         lacking = [self.lacks(cell) for cell in cells]
         return "" if None in lacking else "\n".join(dict.fromkeys(map(str, lacking)))
-
-    @uncollected()
-    def frozen(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values; parts that jobs share are written once."""
-        return frozen(self)
-
-    @classmethod
-    def thaw(cls, value: Any, *, whole: bool = True) -> Plan:
-        """Return the plan that `frozen` wrote, all of it looked at where it is to be read as a `whole`.
-
-        Raises: ValueError for what is none.
-        """
-        return cls(**thawed(value, whole=whole))

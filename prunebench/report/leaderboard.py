@@ -16,7 +16,7 @@ from prunebench.report.document import Document, Notes, Section, Table
 from prunebench.report.formats import csv_rows, json_rows, latex, markdown, terminal
 from prunebench.report.overall import overall_section
 from prunebench.report.replication import REPLICATION
-from prunebench.report.results import COSTS, SHRUNK, Results
+from prunebench.report.results import COSTS, SHRUNK, Results, verdicts_of
 from prunebench.report.settings import LEGEND, Shown, setting_section
 from prunebench.report.standings import LONG, Standing
 from prunebench.report.verdict_tables import (
@@ -25,7 +25,6 @@ from prunebench.report.verdict_tables import (
     checks_frame,
     claims_frame,
     verdict_sections,
-    verdicts_of,
 )
 
 __all__ = ["DATA", "FORMATS", "SCHEMA", "TABLES", "TEXT", "document", "leaderboard", "rows_by_setting"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from prunebench.labels import STEP
 from prunebench.report.escapes import plain
 
 __all__ = ["SettingName", "setting_names"]
@@ -19,8 +20,6 @@ _WORDS: Mapping[str, str] = {
     "score_at": "pruned at {}",
 }
 """How labels are said in a title, beside "ARCHITECTURE on DATASET"."""
-
-_ORDER = ("dataset", "recipe", "split", "find", "score_at")
 
 
 class SettingName(NamedTuple):
@@ -49,7 +48,7 @@ def _telling(labels: Labels, settings: Sequence[Labels]) -> list[str]:
     """Return the values that tell a setting from the others, its architecture first."""
     alike = [other for other in settings if other["architecture"] == labels["architecture"]]
     values = [labels["architecture"]]
-    for name in _ORDER:
+    for name in STEP:
         if len({other.get(name, "") for other in alike}) > 1:
             alike = [other for other in alike if other.get(name, "") == labels.get(name, "")]
             values.append(labels.get(name, ""))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,7 @@ from prunebench.numbers import form_of, spelled
 from prunebench.percent import percent_labels
 from prunebench.report.document import Block, Cell, Table
 from prunebench.report.fields import absent
-from prunebench.report.verdict_tables import verdicts_of
-
-if TYPE_CHECKING:
-    from prunebench.report.results import Results
-    from prunebench.report.standings import Standing
+from prunebench.report.standings import Standing
 
 __all__ = ["REPLICATION", "forms", "replication", "replication_blocks", "what"]
 
@@ -52,7 +48,9 @@ REPLICATION = (
 Row = Mapping[Any, Any]
 
 
-def replication(results: Results) -> pd.DataFrame:
+def replication(
+    reported: Sequence[Row], standings: Sequence[Standing], cells: pd.DataFrame, judged: Iterable[Outcome]
+) -> pd.DataFrame:
     """Return a row for each number that others report of the suite's cells, with ours and a verdict.
 
     Where a check of the suite asks the same (a `[[reported]]` with `agrees`), its verdict is given with its
@@ -60,13 +58,14 @@ def replication(results: Results) -> pd.DataFrame:
     that of its differences, or where it has none its two one-sided 95 % bounds. Of an accuracy without a
     check the same question is asked with the setting's margin δ: whether the mean of ours is the same, within
     δ, as the reported number, which is taken as it stands. Diverged runs count with a guess.
+
+    reported: what others report, as a frozen plan has it
+    cells: those that the standings were computed from
+    judged: what became of the suite's checks
     """
-    reported: Sequence[Row] = results.suite.get("reported") or ()
-    outcomes = {one.check: one for one in verdicts_of(results)[0].outcomes} if reported else {}
+    outcomes = {one.check: one for one in judged}
     rows = [
-        row
-        for standing in results.standings
-        for row in _rows(results, standing, _of(standing, reported), outcomes)
+        row for standing in standings for row in _rows(cells, standing, _of(standing, reported), outcomes)
     ]
     frame = pd.DataFrame(rows, columns=list(REPLICATION))
     return frame.astype(dict.fromkeys(("sparsity", "reported", "mean", "sd", "difference"), "float64"))
@@ -80,11 +79,10 @@ def _of(standing: Standing, reported: Sequence[Row]) -> list[Row]:
 
 
 def _rows(
-    results: Results, standing: Standing, reported: Sequence[Row], outcomes: Mapping[str, Outcome]
+    cells: pd.DataFrame, standing: Standing, reported: Sequence[Row], outcomes: Mapping[str, Outcome]
 ) -> Iterator[dict[str, Any]]:
     if not reported:
         return
-    cells = results.board.cells
     mine = cells[(cells[list(SETTING)] == pd.Series(standing.labels)).all(axis=1)]
     by_place = dict(iter(mine.groupby([*VARIANT, "density"], sort=False)))
     for row in reported:

@@ -17,14 +17,15 @@ from prunebench.analysis import SETTING, VARIANT, across, measures, profile, sum
 from prunebench.analysis import courses as courses_of
 from prunebench.analysis.statistics import AT_SPARSITY
 from prunebench.baselines import Baselines
-from prunebench.errors import UsageError, nearest
+from prunebench.errors import PrunebenchError, UsageError, nearest
 from prunebench.report.chosen import Chosen
 from prunebench.report.standings import LONG, Board, Standing, board, settled
 
 if TYPE_CHECKING:
+    from prunebench.checks.outcomes import Verdicts
     from prunebench.scaling.drawing import FamilyPoints
 
-__all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "SHRUNK", "Results"]
+__all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "SHRUNK", "Results", "verdicts_of"]
 
 COSTS: Mapping[str, str] = {
     "macs": "multiply-accumulates of everything that the method takes, as if it were run alone",
@@ -226,7 +227,11 @@ class Results:
     @cached_property
     def reported(self) -> pd.DataFrame:
         """A row a number that others report: ours beside it, the difference, and whether they agree."""
-        frame: pd.DataFrame = importlib.import_module("prunebench.report.replication").replication(self)
+        from prunebench.report.replication import replication
+
+        there = self.suite.get("reported") or ()
+        judged = verdicts_of(self)[0].outcomes if there else ()
+        frame = replication(there, self.standings, self.board.cells, judged)
         return frame if self._chosen is None else self._chosen.methods(frame)
 
     def measured(self, measure: str, fields: Sequence[str] = ("*",)) -> pd.DataFrame:
@@ -251,11 +256,11 @@ class Results:
         return summarize_measures(self.measures, measure=measure, fields=fields)
 
     @cached_property
-    def verdicts(self) -> Any:
+    def verdicts(self) -> Verdicts:
         """What became of every check and claim of the suite (`checks.outcomes.Verdicts`)."""
         return _evaluated(self.suite, self)
 
-    def judged(self, checks: Sequence[Mapping[str, Any]]) -> Any:
+    def judged(self, checks: Sequence[Mapping[str, Any]]) -> Verdicts:
         """Return the verdicts on checks that are not the suite's own, as a frozen plan would have them."""
         return _evaluated({**self.suite, "checks": list(checks), "claims": []}, self)
 
@@ -272,11 +277,26 @@ class Results:
         return pd.DataFrame(rows, columns=list(CLAIMS))
 
 
-def _evaluated(suite: Mapping[str, Any], results: Results) -> Any:
+def verdicts_of(results: Results) -> tuple[Verdicts, str]:
+    """Return what became of the suite's checks, or none and why they cannot be judged."""
+    from prunebench.checks.outcomes import Verdicts
+
+    if not results.suite.get("checks"):
+        return Verdicts(), ""
+    try:
+        return results.verdicts, ""
+    except PrunebenchError as error:
+        return Verdicts(), f"The checks cannot be judged: {error}."
+
+
+def _evaluated(suite: Mapping[str, Any], results: Results) -> Verdicts:
+    from prunebench.checks.outcomes import Verdicts
+
     if not suite.get("checks"):
-        return importlib.import_module("prunebench.checks.outcomes").Verdicts()
-    evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate
-    return evaluate(suite, results.cells, results.measures, results.quantities)
+        return Verdicts()
+    evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate  # it reads points of recipes
+    judged: Verdicts = evaluate(suite, results.cells, results.measures, results.quantities)
+    return judged
 
 
 def _trusted(rows: pd.DataFrame, trust: Mapping[tuple[str, ...], str]) -> list[str]:

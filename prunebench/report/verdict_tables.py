@@ -8,10 +8,8 @@ from typing import Any
 import pandas as pd
 
 from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
-from prunebench.errors import PrunebenchError
 from prunebench.numbers import spelled
 from prunebench.report.document import Block, Cell, Section, Table
-from prunebench.report.results import Results
 
 __all__ = [
     "CHECK_COLUMNS",
@@ -19,7 +17,6 @@ __all__ = [
     "checks_frame",
     "claims_frame",
     "verdict_sections",
-    "verdicts_of",
 ]
 
 CLAIM_COLUMNS = (
@@ -34,17 +31,6 @@ CHECK_COLUMNS = (
     *("n", "seeds", "differences", "seeds_needed", "cells", "missing", "reason", "notes"),
 )
 """Columns of `checks_frame`: the fields of an outcome, as docs/checks.md says."""
-
-
-def verdicts_of(results: Results) -> tuple[Verdicts, str]:
-    """Return what became of the suite's checks, or none and why they cannot be judged."""
-    if not results.suite.get("checks"):
-        return Verdicts(), ""
-    try:
-        verdicts: Verdicts = results.verdicts
-    except PrunebenchError as error:
-        return Verdicts(), f"The checks cannot be judged: {error}."
-    return verdicts, ""
 
 
 def claims_frame(verdicts: Verdicts) -> pd.DataFrame:

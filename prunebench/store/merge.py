@@ -21,17 +21,15 @@ from prunebench.store._folder import Folder
 from prunebench.store.artifacts import Artifacts
 from prunebench.store.attempts import Attempts
 from prunebench.store.plans import Plans
-from prunebench.store.records import Record, parse_record
+from prunebench.store.records import LARGEST_BYTES, RESULT_NAME, Record, parse_record
 from prunebench.store.store import Store
 
 __all__ = ["Conflict", "Left", "Merged", "merge"]
 
 _PIECE = 1 << 20
-_RESULT = re.compile(r"([0-9a-f]{64})\.json")
 _LOG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,119}\.log")
 _ATTEMPT = re.compile(r"[0-9TZ.]{8,40}-[A-Za-z0-9-]{1,80}-[0-9]{1,10}\.json")
 _LARGEST_LOG = 64_000_000
-_LARGEST = {"records": 16_000_000, "measures": 64_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class _Merge:
             self._artifact(key)
         for part in ("measures", "records"):
             for name in sorted(self.source.names(part)):
-                if match := _RESULT.fullmatch(name):
+                if match := RESULT_NAME.fullmatch(name):
                     self._result(part, match[1])
         self._plans()
         self._attempts()
@@ -123,7 +121,7 @@ class _Merge:
         path = self.source.path(part, key, ".json")
         target = self.target.path(part, key, ".json")
         try:
-            content, theirs = self.source.read(path, parse, largest=_LARGEST[part])
+            content, theirs = self.source.read(path, parse, largest=LARGEST_BYTES[part])
         except (Damaged, Missing, StoreError) as error:
             return self._leave(path, error)
         for _ in range(8):
@@ -131,7 +129,7 @@ class _Merge:
                 self.merged.copied[part] += 1
                 return None
             try:
-                ours = self.target.read(target, parse, largest=_LARGEST[part])[1]
+                ours = self.target.read(target, parse, largest=LARGEST_BYTES[part])[1]
             except (Damaged, Missing):
                 continue  # the target's was damaged, and is set aside by now: this one may stand
             return self._compare(part, key, (ours.digest, _told(ours)), (theirs.digest, _told(theirs)))

@@ -22,13 +22,16 @@ from prunebench.store._commit import commit
 from prunebench.store._errors import Damaged, Flaw, Missing
 from prunebench.store._folder import Folder, check_key
 
-__all__ = ["SCHEMA", "Fits", "Record", "Results", "parse_record", "spelled"]
+__all__ = ["LARGEST_BYTES", "RESULT_NAME", "SCHEMA", "Fits", "Record", "Results", "parse_record", "spelled"]
 
 SCHEMA = 2
 """The newest schema of records and measures. Every older one must be readable for ever."""
 
-_LARGEST = {"records": 16_000_000, "measures": 64_000_000}
+LARGEST_BYTES = {"records": 16_000_000, "measures": 64_000_000}
 """Bytes of one file that are read, or written."""
+
+RESULT_NAME = re.compile(r"([0-9a-f]{64})\.json")
+"""The name of a result's file: its key."""
 
 _Part = Literal["records", "measures"]
 
@@ -158,8 +161,10 @@ class Results:
             raise ValueError(f"not {what}: {_fields.explained(error)}") from None
         except Flaw as flaw:
             raise ValueError(f"not {what}: {flaw}") from None
-        if len(content) > _LARGEST[self._part]:
-            raise ValueError(f"{len(content):,} bytes of {what}, at most {_LARGEST[self._part]:,} are kept")
+        if len(content) > LARGEST_BYTES[self._part]:
+            raise ValueError(
+                f"{len(content):,} bytes of {what}, at most {LARGEST_BYTES[self._part]:,} are kept"
+            )
         for _ in range(8):
             if commit(path, [content]):
                 return written
@@ -179,7 +184,7 @@ class Results:
                 raise Flaw(wrong)
             return record
 
-        return self._folder.read(self.path(key), parse, largest=_LARGEST[self._part])
+        return self._folder.read(self.path(key), parse, largest=LARGEST_BYTES[self._part])
 
     def has(self, key: str) -> bool:
         """True if a result is there."""
@@ -187,7 +192,4 @@ class Results:
 
     def keys(self) -> set[str]:
         """Return the keys of all results."""
-        return {m[1] for m in map(_NAME.fullmatch, self._folder.names(self._part)) if m}
-
-
-_NAME = re.compile(r"([0-9a-f]{64})\.json")
+        return {m[1] for m in map(RESULT_NAME.fullmatch, self._folder.names(self._part)) if m}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from prunebench.host.functional import FunctionalForm, faults
-from prunebench.scaling._problem import Problem
-from prunebench.scaling._search import starts
+from prunebench.scaling.fit.problem import Problem
+from prunebench.scaling.fit.search import starts
 from prunebench.scaling.points import Points, points_of
 from prunebench.testing._common import at_last_documented, ensure, ensure_common, said
 

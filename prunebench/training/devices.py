@@ -16,6 +16,7 @@ from torch import nn
 
 if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
+    from prunebench.training.gradual import Select
     from prunebench.training.recipe import Recipe
 
 __all__ = ["ALONE", "Alone", "Devices", "Shared", "Together", "apart", "part_of"]
@@ -23,10 +24,6 @@ __all__ = ["ALONE", "Alone", "Devices", "Shared", "Together", "apart", "part_of"
 
 class Shared:
     """What stands for a layer's forward pass where that takes in what other devices have."""
-
-
-Select = Callable[[int, "Mask", int], "Mask"]
-"""What chooses a mask while a network trains: of a step, the mask there is, and how many weights to keep."""
 
 
 def part_of(size: int, number: int, count: int) -> slice:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prunebench.canonical import canonical
+from prunebench.labels import SETTING
 from prunebench.plan import Plan, PlannedCell
 from prunebench.plan.params import RecordParams
 from prunebench.store import shown
@@ -20,8 +21,6 @@ __all__ = ["admission_faults", "rerun_faults", "suite_faults"]
 
 _SHARED = ("architecture", "dataset", "data", "recipe", "initialization")
 """Kinds of components that all methods of a setting share."""
-
-_SETTING = ("architecture", "dataset", "recipe", "split", "find", "score_at")
 
 _FIXED = ("architecture", "dataset", "split", "recipe", "prunable", "seed")
 """What a record's cell says that a method does not choose."""
@@ -86,7 +85,7 @@ class _Known:
 
     @staticmethod
     def _setting(cell: PlannedCell) -> tuple[Any, ...]:
-        return (cell.matrix, *(cell.labels.get(name, "") for name in _SETTING))
+        return (cell.matrix, *(cell.labels.get(name, "") for name in SETTING))
 
     def _row(self, cell: PlannedCell) -> tuple[Any, ...]:
         method = (cell.labels.get("method", ""), cell.labels.get("ablations", ""))

@@ -99,6 +99,6 @@ def test_variants_are_named_with_their_ablations() -> None:
 
 def test_analysis_and_report_import_no_torch() -> None:
     """Tables are made without torch."""
-    code = "import sys, prunebench.analysis, prunebench.report.leaderboard, prunebench.scaling.beside; print('torch' in sys.modules)"
+    code = "import sys, prunebench.analysis, prunebench.report.leaderboard, prunebench.scaling.studies.beside; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from prunebench.checks.frozen import thawed_checks
-from prunebench.plan.plan import Plan
+from prunebench.plan.frozen import frozen, thawed
 from prunebench.suite import load_suite
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -19,7 +19,7 @@ SUITES = Path(__file__).parents[2] / "suites"
 def test_a_plan_holds_the_checks_of_its_suite(name: str, project: Any) -> None:
     """As plain JSON, families filled in; what is thawed says the same."""
     session = project.session(SUITES / f"{name}.toml")
-    again = Plan.thaw(orjson.loads(orjson.dumps(session.plan.frozen())))
+    again = thawed(orjson.loads(orjson.dumps(frozen(session.plan))))
     checks, claims = thawed_checks(again.suite)
     suite = load_suite(name, session.host)
     assert checks == list(suite.checks) != []
@@ -45,10 +45,10 @@ def test_a_plan_without_checks_says_nothing_of_them(project: Any) -> None:
 )
 def test_a_frozen_check_that_is_none_is_refused(change: dict[str, Any], message: str, project: Any) -> None:
     """A plan is other people's input: every check in it is looked at."""
-    frozen = project.session(SUITES / "pai-lenet.toml").plan.frozen()
-    frozen["suite"] = {**frozen["suite"], "checks": [{**frozen["suite"]["checks"][0], **change}]}
+    value = frozen(project.session(SUITES / "pai-lenet.toml").plan)
+    value["suite"] = {**value["suite"], "checks": [{**value["suite"]["checks"][0], **change}]}
     with pytest.raises(ValueError, match=rf"^not a frozen plan: {message}"):
-        Plan.thaw(orjson.loads(orjson.dumps(frozen)))
+        thawed(orjson.loads(orjson.dumps(value)))
 
 
 def test_a_plan_looks_up_the_steps_of_pruning_points(project: Any) -> None:
@@ -56,7 +56,7 @@ def test_a_plan_looks_up_the_steps_of_pruning_points(project: Any) -> None:
     from prunebench.checks.gather import steps_of
 
     plan = project.session(SUITES / "pai-after-init.toml").plan
-    step = steps_of(Plan.thaw(orjson.loads(orjson.dumps(plan.frozen()))).suite)
+    step = steps_of(thawed(orjson.loads(orjson.dumps(frozen(plan)))).suite)
     cell = next(
         dict(c.labels)
         for c in plan.cells

@@ -15,8 +15,8 @@ from prunebench import Coefficient, FunctionalForm
 from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Outcome
 from prunebench.checks.words import told
-from prunebench.scaling.against import pruning_against_unpruned
 from prunebench.scaling.points import points_of
+from prunebench.scaling.studies.against import pruning_against_unpruned
 from prunebench.tables import quantities_of
 
 FORMS = {form.name: form for form in prunebench_forms()}

@@ -16,7 +16,7 @@ from prunebench.scaling.law import Family
 from prunebench.scaling.points import points_of
 
 from .conftest import Place
-from .test_laws import law
+from .law_family import law
 from .test_mistakes import refused
 
 DOCS = Path(__file__).parents[2] / "docs" / "scaling.md"

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import pytest
 
 from prunebench.scaling.studies import Place as Where
-from prunebench.scaling.studies import _told
+from prunebench.scaling.studies.results import _told
 
 from .conftest import Place, make_place
-from .test_laws import law
+from .law_family import law
 from .test_mistakes import refused
 
 DEPTH = 1

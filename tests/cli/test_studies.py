@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 from typing import Any
 
 import pytest
 
 from .conftest import Place, make_place
-from .test_laws import FAMILY, TRUTH, law, weights
+from .law_family import FAMILY, TRUTH, write_family
 from .test_mistakes import refused
 
 
@@ -17,12 +15,7 @@ from .test_mistakes import refused
 def folder(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Place:
     """A file of points that follow the law exactly, and of one small network with a slope of its own."""
     place = make_place(tmp_path_factory.mktemp("studies"))
-    with (place.folder / "family.csv").open("w", newline="") as file:
-        write = csv.writer(file)
-        write.writerow(["depth", "width", "subsample", "density", "error", "prunable", "error_unpruned"])
-        for (depth, width, examples, unpruned), k in itertools.product(FAMILY, range(0, 36, 3)):
-            error = repr(law(0.8**k, unpruned, depth, width))
-            write.writerow([depth, width, examples, 0.8**k, error, weights(depth, width), repr(unpruned)])
+    write_family(place, 36)
     return place
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from prunebench.engine.on_pytest.run import run_cells
 from prunebench.errors import DataError
-from prunebench.plan import Plan
 from prunebench.plan.facts import ABSENT
+from prunebench.plan.frozen import frozen, thawed
 
 MATRIX = """
 [[matrix]]
@@ -184,4 +184,4 @@ def test_a_folder_whose_names_are_not_utf8_is_planned_frozen_and_trained_on(proj
     (folder / "test" / latin).rename(folder / "test" / "other")
     plan = project.session(suite).plan
     assert r"class 'ros\xe9' has a folder in" in plan.missing_data["image-folder[path=flowers,size=8]"]
-    Plan.thaw(orjson.loads(orjson.dumps(plan.frozen())))
+    thawed(orjson.loads(orjson.dumps(frozen(plan))))

@@ -1,4 +1,7 @@
-"""ImagesOnDisk images through the whole harness: readers change nothing, an interruption neither, faults are named."""
+"""Images in files through the whole harness: an interruption changes nothing, readers start once, faults are named.
+
+That their number changes no record is asked in tests/slow/test_on_a_gpu.py, of the CPU too.
+"""
 
 from __future__ import annotations
 
@@ -6,59 +9,19 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
+from streamed_suite import write_streamed
 
 from prunebench.engine.failures import JobFailed
 from prunebench.training.images import reading
 
-SUITE = """
-schema = 1
-name = "streamed"
-version = "1"
-
-[[matrix]]
-name = "main"
-architecture = "digits-convnet"
-dataset = {name = "image-folder-stream", path = "leaves", size = 8}
-recipe = {name = "digits", epochs = 2, batch = 16, augment = ["resized-crop", "flip"], last_batch = "drop"}
-methods = [{method = "grasp", as = "grasp-chunks", scorer = {chunk = 5}}, "gradual-magnitude"]
-sparsities = [0.5]
-seeds = 1
-measures = ["effective-density", "weights-remaining"]
-"""
-
 
 @pytest.fixture
 def streamed(project: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two classes, 24 training and 5 test images of each, of several sizes; a suite on them."""
+    """A suite on images in files."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(project.folder / "cache"))
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 24), ("test", 5)):
-        for c, name in enumerate(("beech", "lime")):
-            folder = project.folder / "data" / "leaves" / part / name
-            folder.mkdir(parents=True)
-            for k in range(count):
-                size = (*rng.integers(9, 20, 2), 3)
-                pixels = rng.integers(0, 128, size, dtype=np.uint8) + np.uint8(100 * c)
-                Image.fromarray(pixels).save(folder / f"{k:02}.jpeg")
-    path: Path = project.folder / "streamed.toml"
-    path.write_text(SUITE)
-    return path
-
-
-@pytest.mark.slow
-def test_the_number_of_readers_changes_no_record(
-    project: Any, streamed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """None, or two of them: the same records, of a dense cell, one scored in chunks and one pruned gradually."""
-    found = []
-    for readers in ("0", "2"):
-        monkeypatch.setenv("PRUNEBENCH_LOADERS", readers)
-        found.append(project.results(project.run(streamed, store=f"store-{readers}")))
-    assert found[0] == found[1]
-    assert len(found[0]) == 3
+    return write_streamed(project)
 
 
 def test_a_run_that_was_stopped_in_an_epoch_goes_on_with_the_same_bits(
@@ -104,7 +67,7 @@ def test_a_scoring_pass_starts_its_readers_once_and_decodes_each_image_once(
 
     monkeypatch.setattr(reading, "DataLoader", starts)
     monkeypatch.setattr(reading, "open_image", opens)
-    streamed.write_text(re.sub(r"methods = .*", f"methods = {ROUNDS}", SUITE))
+    streamed.write_text(re.sub(r"methods = .*", f"methods = {ROUNDS}", streamed.read_text()))
     engine = project.engine(streamed)
     scorings = [job for job in engine.plan.jobs.values() if job.params.scorings(1)]
     assert len(scorings) == 2

@@ -9,7 +9,7 @@ import orjson
 from prunebench.analysis import EmptyLayer, compare, empty_layers, summarize, table
 from prunebench.inventory.frozen import freeze, newest_frozen
 from prunebench.inventory.rows import _layers, rows
-from prunebench.plan import Plan
+from prunebench.plan.frozen import frozen, thawed
 
 
 def test_records_say_which_layers_are_empty_and_plans_how_many_classes(project: Any) -> None:
@@ -81,7 +81,7 @@ def test_a_frozen_plan_that_does_not_know_the_classes_is_not_taken(project: Any)
     found = newest_frozen(str(path), store)
     assert found is not None
     assert found[0].suite["classes"] == {"digits": 10}
-    old = Plan.thaw(orjson.loads(orjson.dumps(session.plan.frozen())))
+    old = thawed(orjson.loads(orjson.dumps(frozen(session.plan))))
     old.suite = {name: value for name, value in old.suite.items() if name != "classes"}
     other = project.store("other")
     freeze(old, other)

@@ -10,7 +10,7 @@ import pytest
 
 from prunebench.canonical import canonical
 from prunebench.errors import PrunebenchError
-from prunebench.plan import Plan
+from prunebench.plan.frozen import frozen, thawed
 
 
 def kinds(plan: Any) -> Counter[str]:
@@ -217,8 +217,8 @@ def test_recomputed_activations_are_part_of_no_cell(project: Any) -> None:
     assert list(saving.jobs) == list(plain.jobs)
     assert [cell.parts for cell in saving.cells] == [cell.parts for cell in plain.cells]
     assert saving.identities == plain.identities
-    thawed = Plan.thaw(json.loads(canonical(saving.frozen())))
-    for plan, recompute in ((plain, None), (saving, True), (thawed, True)):
+    again = thawed(json.loads(canonical(frozen(saving))))
+    for plan, recompute in ((plain, None), (saving, True), (again, True)):
         trained = [job.params.recipe.recompute for job in plan.jobs.values() if job.kind == "train"]
         assert trained
         assert set(trained) == {recompute}

@@ -10,6 +10,7 @@ import pytest
 
 from prunebench.errors import StoreError
 from prunebench.plan import Earlier, Plan, reason
+from prunebench.plan.frozen import frozen, thawed
 
 
 def test_remaining_lists_inputs_before_what_reads_them(project: Any) -> None:
@@ -40,7 +41,7 @@ def test_a_frozen_plan_thaws_to_the_same_plan(project: Any) -> None:
         ["snip", "synflow", "ltr"], ablations=["none", "shuffle"], measures=["layer-sparsity"]
     )
     plan = project.session(suite).plan
-    again = Plan.thaw(orjson.loads(orjson.dumps(plan.frozen())))
+    again = thawed(orjson.loads(orjson.dumps(frozen(plan))))
     assert again.digest == plan.digest
     assert [dict(c.labels) for c in again.cells] == [dict(c.labels) for c in plan.cells]
     assert again.jobs.keys() == plan.jobs.keys()
@@ -55,17 +56,17 @@ def test_a_frozen_plan_thaws_to_the_same_plan(project: Any) -> None:
 def test_what_jobs_are_asked_is_read_when_it_is_wanted(project: Any) -> None:
     """Most commands want it of few; who wants the whole plan is told of what is none at once."""
     plan = project.session(project.suite(["snip"])).plan
-    value = orjson.loads(orjson.dumps(plan.frozen()))
-    later = Plan.thaw(value, whole=False)
+    value = orjson.loads(orjson.dumps(frozen(plan)))
+    later = thawed(value, whole=False)
     assert {key: job.params.plain() for key, job in later.jobs.items()} == {
-        key: job.params.plain() for key, job in Plan.thaw(value).jobs.items()
+        key: job.params.plain() for key, job in thawed(value).jobs.items()
     }
     place = next(i for i, (_, kind, *_) in enumerate(value["jobs"]) if kind == "score")
     key = value["jobs"][place][0]
     value["jobs"][place][2]["zzz"] = 1
     with pytest.raises(ValueError, match=f"^not a frozen plan: job {key} is incomplete"):
-        Plan.thaw(value)
-    later = Plan.thaw(value, whole=False)
+        thawed(value)
+    later = thawed(value, whole=False)
     assert (later.jobs[key].kind, later.jobs[key].inputs) == ("score", plan.jobs[key].inputs)
     with pytest.raises(StoreError, match=f"not a frozen plan: job {key} is incomplete"):
         _ = later.jobs[key].params

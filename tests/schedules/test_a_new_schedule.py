@@ -16,7 +16,7 @@ import prunebench
 from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import SuiteError, UsageError
-from prunebench.plan import Plan
+from prunebench.plan.frozen import frozen, thawed
 from prunebench.schedules import Planning, Schedule
 
 PRUNABLE = 64 * 64 + 64 * 32 + 32 * 10
@@ -117,7 +117,7 @@ def test_it_runs_to_a_record_and_its_course_is_measured(project: Any) -> None:
     area = engine.store.read_measure(cell.targets[1]).result["value"]["area"]
     steps = engine.plan.jobs[end].params.step
     assert area == pytest.approx(sum(line.kept_at(k) / PRUNABLE for k in range(steps)))
-    again = Plan.thaw(orjson.loads(orjson.dumps(engine.plan.frozen())))
+    again = thawed(orjson.loads(orjson.dumps(frozen(engine.plan))))
     assert [canonical(job.params.plain()) for job in again.jobs.values()] == [
         canonical(job.params.plain()) for job in engine.plan.jobs.values()
     ]
@@ -213,7 +213,7 @@ def test_a_new_version_moves_the_keys_of_what_it_prunes_and_no_others(
     assert not {*before.jobs[pruned.key].inputs} & {*after.jobs[other.key].inputs}
     policies = [job.params.run.policy for job in after.jobs.values() if job.kind == "train"]
     assert [one.plain()["schedule_version"] for one in policies if one is not None] == ["2"]
-    again = Plan.thaw(orjson.loads(orjson.dumps(after.frozen())))
+    again = thawed(orjson.loads(orjson.dumps(frozen(after))))
     assert [job.params.plain() for job in again.jobs.values()] == [
         job.params.plain() for job in after.jobs.values()
     ]

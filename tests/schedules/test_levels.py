@@ -14,7 +14,7 @@ from prunebench.canonical import canonical
 from prunebench.errors import SuiteError
 from prunebench.host.registry import Host
 from prunebench.jobs.states import mask_from, unpack_state
-from prunebench.plan import Plan
+from prunebench.plan.frozen import frozen, thawed
 from prunebench.schedules import Levels
 
 PRUNABLE = 64 * 64 + 64 * 32 + 32 * 10
@@ -72,7 +72,7 @@ def test_every_level_is_a_cell_with_its_count_its_record_and_its_measures(projec
         assert before is None or not any((mask[name] & ~before[name]).any() for name in mask)
         before = mask
         assert engine.store.has_artifact(record["state"]) == (level == 4)
-    again = Plan.thaw(orjson.loads(orjson.dumps(engine.plan.frozen())))
+    again = thawed(orjson.loads(orjson.dumps(frozen(engine.plan))))
     assert [canonical(job.params.plain()) for job in again.jobs.values()] == [
         canonical(job.params.plain()) for job in engine.plan.jobs.values()
     ]

@@ -15,7 +15,7 @@ from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import SuiteError, UsageError
 from prunebench.jobs.states import mask_from
-from prunebench.plan import Plan
+from prunebench.plan.frozen import frozen, thawed
 from prunebench.plan.params import FromState, MaskInRounds, TrainParams
 from prunebench.schedules import Planning, Removal, Schedule
 from prunebench.training.images.data import scoring_batch
@@ -82,7 +82,7 @@ def test_its_cell_runs_and_prune_makes_the_same_mask(project: Any) -> None:
     (phase,) = [one for one in jobs[cell.targets[1]].params.course["phases"] if one["kind"] == "score"]
     assert (phase["rounds"], phase["kept"]) == (5, [PRUNABLE, *counts[:-1]])
     assert engine.plan.costs[key] == phase["passes"] * phase["examples"] * PRUNABLE * 5
-    again = Plan.thaw(orjson.loads(orjson.dumps(engine.plan.frozen())))
+    again = thawed(orjson.loads(orjson.dumps(frozen(engine.plan))))
     assert [canonical(job.params.plain()) for job in again.jobs.values()] == [
         canonical(job.params.plain()) for job in jobs.values()
     ]

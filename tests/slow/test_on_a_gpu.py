@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import training_together
-from PIL import Image
 from states import same
+from streamed_suite import write_streamed
 from torch import Tensor
 from training_together import CASES, alone
 
@@ -284,39 +283,12 @@ def test_two_workers_of_one_device_make_the_bits_of_one(project: Any, device: st
     assert {time.worker for time in times} == {"worker 0", "worker 1"}
 
 
-STREAMED = """
-schema = 1
-name = "streamed"
-version = "1"
-
-[[matrix]]
-name = "main"
-architecture = "digits-convnet"
-dataset = {name = "image-folder-stream", path = "leaves", size = 8}
-recipe = {name = "digits", epochs = 2, batch = 16, augment = ["resized-crop", "flip"], last_batch = "drop"}
-methods = [{method = "grasp", as = "grasp-chunks", scorer = {chunk = 5, device = "DEVICE"}}, "gradual-magnitude"]
-sparsities = [0.5]
-seeds = 1
-"""
-
-
 def test_images_from_files_give_the_same_bits_however_many_processes_read_them(
     project: Any, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through shared and pinned memory; trained, pruned gradually, and scored in chunks on the device."""
+    """Through shared and pinned memory; a dense cell, one pruned gradually, one scored in chunks on the device."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(project.folder / "cache"))
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 24), ("test", 5)):
-        for c, name in enumerate(("beech", "lime")):
-            folder = project.folder / "data" / "leaves" / part / name
-            folder.mkdir(parents=True)
-            for k in range(count):
-                pixels = rng.integers(0, 128, (*rng.integers(9, 20, 2), 3), dtype=np.uint8) + np.uint8(
-                    100 * c
-                )
-                Image.fromarray(pixels).save(folder / f"{k:02}.jpeg")
-    path = project.folder / "streamed.toml"
-    path.write_text(STREAMED.replace("DEVICE", device))
+    path = write_streamed(project, device)
     results = []
     for readers in ("0", "2"):
         monkeypatch.setenv("PRUNEBENCH_LOADERS", readers)

@@ -137,7 +137,7 @@ def faults(
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with parameters that a suite gives: which one, and what."""
     from prunebench.errors import nearest
-    from prunebench.scaling.families import SCALES
+    from prunebench.scaling.points.columns import SCALES
 
     of, within = parameters["of"], parameters["within"]
     if form := parameters["form"]:
@@ -216,8 +216,8 @@ def _points(rows: _Rows, forms: Callable[[str], FunctionalForm], region: str) ->
     """Return rows as points, those in a region; forms that are compared are fitted to the same."""
     import numpy as np
 
-    from prunebench.scaling.against import WHOLE, above_plateau
     from prunebench.scaling.points import points_of
+    from prunebench.scaling.studies.against import WHOLE, above_plateau
 
     names = ("density", "error", "error_unpruned", *_SCALES, "network")
     every = points_of(dict(zip(names, np.array(rows).T, strict=True)))
@@ -232,8 +232,8 @@ def _fitted(
     rows: _Rows, forms: Callable[[str], FunctionalForm], name: str, region: str, ranges: _Ranges
 ) -> Fit | None:
     """Return the law of the networks in some ranges, of which several checks ask; None of too few points."""
-    from prunebench.scaling.families import law_of_scales, within
     from prunebench.scaling.fit import fit as fitted
+    from prunebench.scaling.points.families import law_of_scales, within
 
     every = _points(rows, forms, region)
     if not len(every):
@@ -246,7 +246,7 @@ def _fitted(
 @lru_cache(maxsize=256)
 def _said(rows: _Rows, forms: Callable[[str], FunctionalForm], asked: _Asked) -> float:
     """Return a number of the fit to rows; a family is asked for in each of its settings."""
-    from prunebench.scaling.families import within
+    from prunebench.scaling.points.families import within
 
     made = _fitted(rows, forms, asked.form, asked.region, asked.within)
     if made is None:
@@ -264,11 +264,11 @@ def _said(rows: _Rows, forms: Callable[[str], FunctionalForm], asked: _Asked) ->
 
 
 def _number(made: Fit, points: Points, asked: _Asked) -> float:
-    from prunebench.scaling.answers import answers, errors_between
-    from prunebench.scaling.invariant import invariance
     from prunebench.scaling.law import Law
-    from prunebench.scaling.noise import dips
-    from prunebench.scaling.trials import points_needed
+    from prunebench.scaling.studies.answers import answers, errors_between
+    from prunebench.scaling.studies.invariant import invariance
+    from prunebench.scaling.studies.noise import dips
+    from prunebench.scaling.studies.trials import points_needed
 
     if asked.of == "dips":
         return dips(made, points).bias

@@ -17,6 +17,7 @@ from prunebench.engine.devices.slots import Workforce
 from prunebench.engine.on_ray.cluster import checked_address, joined
 from prunebench.engine.on_ray.values import Needs, Orders
 from prunebench.errors import PrunebenchError, UsageError
+from prunebench.numbers import counted
 
 if TYPE_CHECKING:
     from prunebench.engine.failures import JobFailed
@@ -162,8 +163,8 @@ class RayFront:
             versions=there.versions,
         )
         slots = sum(node.slots for node in there.nodes)
-        where = "of this machine" if self.address is None else f"with {_counted(len(there.nodes), 'node')}"
-        watch.teller.note(f"Ray {where}: {_counted(slots, 'job')} at once; {_said(there.versions)}")
+        where = "of this machine" if self.address is None else f"with {counted(len(there.nodes), 'node')}"
+        watch.teller.note(f"Ray {where}: {counted(slots, 'job')} at once; {_said(there.versions)}")
         hands = Remote(orders, there.needs, there.nodes, _names(assignment), there.on_gpu)
         self._drive(assignment, watch, hands)
 
@@ -185,9 +186,9 @@ class RayFront:
 
     def _no_room(self, needs: Needs) -> str:
         """Return what is said of a cluster none of whose nodes is large enough for a job."""
-        wants = _counted(needs.cpus, "core")
+        wants = counted(needs.cpus, "core")
         if needs.gpus:
-            wants += f" and {_counted(needs.gpus, 'GPU')}"
+            wants += f" and {counted(needs.gpus, 'GPU')}"
         where = "the cluster" if self.address else "this machine"
         return (
             f"--engine ray: no node of {where} has {wants} for a job, as Ray counts them (`ray status`); "
@@ -218,7 +219,7 @@ class RayFront:
             cells = driver.again
             if not cells or (assignment.first_failure and driver.failures):
                 return
-        raise PrunebenchError(f"the results of {_counted(len(cells), 'cell')} are damaged again and again")
+        raise PrunebenchError(f"the results of {counted(len(cells), 'cell')} are damaged again and again")
 
 
 def _work(worker: Worker, cells: Sequence[PlannedCell]) -> JobsLeft:
@@ -263,10 +264,6 @@ def _names(assignment: Assignment) -> JobNames:
     from prunebench.engine.progress.job_names import JobNames
 
     return JobNames(assignment.session.plan, assignment.cells)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _said(versions: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from prunebench import stopping
 from prunebench.cores import usable_cores
 from prunebench.engine.on_ray.values import Needs
 from prunebench.errors import UsageError
+from prunebench.stopping import SIGNALS
 
 __all__ = ["checked_address", "joined"]
 
@@ -27,8 +28,6 @@ STORE_BYTES = 100 * 2**20
 
 REACH = 10.0
 """Seconds within which a cluster's address must answer."""
-
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def checked_address(address: str) -> str:
@@ -186,7 +185,7 @@ def _signals_kept() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     told = False
     try:
         yield

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from prunebench.analysis import SETTING, variant_name
+from prunebench.labels import STEP
 from prunebench.percent import percent_labels
 from prunebench.report.escapes import plain
 from prunebench.report.figures.tables import (
@@ -113,7 +114,7 @@ def _steps(results: Results, rows: pd.DataFrame) -> pd.Series:
     import pandas as pd
 
     known = {tuple(labels): float(step) for *labels, step in results.suite.get("steps") or ()}
-    labels = rows[list(_STEP)].to_dict("records")
+    labels = rows[list(STEP)].to_dict("records")
     at = [_step(known, each["score_at"], each) for each in labels]
     step = pd.Series(at, index=rows.index, dtype="float64")
     return step.fillna(_after_the_last(step, rows))
@@ -127,13 +128,9 @@ def _networks(rows: pd.DataFrame) -> dict[tuple[str, ...], SettingName]:
     return dict(zip(labels, names, strict=True))
 
 
-_STEP = ("dataset", "recipe", "split", "find", "score_at")
-"""The labels that a plan's `steps` are by."""
-
-
 def _step(steps: Mapping[tuple[str, ...], float], point: str, labels: Mapping[Any, Any]) -> float:
     """Return the step of a point; NaN where only the recipe knows it, or a method has its own."""
-    known = steps.get(tuple(labels[name] for name in _STEP))
+    known = steps.get(tuple(labels[name] for name in STEP))
     if known is not None or point in ("", "init"):
         return float("nan") if not point else known or 0.0
     kind, _, number = point.partition(" ")

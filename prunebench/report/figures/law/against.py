@@ -25,9 +25,9 @@ from prunebench.report.figures.law.source import (
 from prunebench.report.figures.marks import chart
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS, INK
-from prunebench.scaling.against import LowerFits
 from prunebench.scaling.fit import fit
 from prunebench.scaling.points import Points
+from prunebench.scaling.studies.against import LowerFits
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,8 +27,8 @@ from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import INK
 from prunebench.report.figures.words import listed
 from prunebench.scaling.drawing import SCALES, last_below
-from prunebench.scaling.fewest import analytic_density
-from prunebench.scaling.members import Member
+from prunebench.scaling.law.fewest import analytic_density
+from prunebench.scaling.law.members import Member
 from prunebench.scaling.points import Points
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from prunebench.report.figures.law.source import Source, amount, percent, place
 from prunebench.report.figures.marks import chart
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import INK
-from prunebench.scaling.members import Member
+from prunebench.scaling.law.members import Member
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from prunebench.report.figures.marks import chart
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
 from prunebench.scaling.drawing import DRAWS
-from prunebench.scaling.trials import enough
+from prunebench.scaling.studies.trials import enough
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,8 @@ from prunebench.report.figures.law.scales import log_axis, span
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
 from prunebench.scaling.drawing import SCALES, Study
-from prunebench.scaling.invariant import invariant
 from prunebench.scaling.points import Floats, Points
+from prunebench.scaling.studies.invariant import invariant
 
 if TYPE_CHECKING:
     import altair as alt

@@ -10,9 +10,9 @@ import numpy as np
 
 from prunebench.report.escapes import plain
 from prunebench.report.figures.law.source import percent, place
-from prunebench.scaling.beside import beside
 from prunebench.scaling.drawing import SCALES, Study
 from prunebench.scaling.fit import Fit
+from prunebench.scaling.studies.beside import beside
 
 __all__ = ["Told", "told"]
 
