@@ -43,12 +43,14 @@ if TYPE_CHECKING:
     )
     from prunebench.host.form import Batch, Form, ScorerCall
     from prunebench.host.hookspecs import hookimpl
+    from prunebench.pruning.filters import shrink
     from prunebench.pruning.mask import Mask
     from prunebench.pruning.network import ScoringNetwork
     from prunebench.report.results import Results
     from prunebench.scaling.form import Coefficient
     from prunebench.tables import results
     from prunebench.training.course import Course
+    from prunebench.training.finding import Finding
     from prunebench.training.images.files import ImageFiles
     from prunebench.training.recipe import Recipe
 
@@ -82,12 +84,14 @@ _WHERE = {
     ],
     "prunebench.host.form": ["Batch", "Form", "ScorerCall"],
     "prunebench.host.hookspecs": ["hookimpl"],
+    "prunebench.pruning.filters": ["shrink"],
     "prunebench.pruning.mask": ["Mask"],
     "prunebench.pruning.network": ["ScoringNetwork"],
     "prunebench.report.results": ["Results"],
     "prunebench.scaling.form": ["Coefficient"],
     "prunebench.tables": ["results"],
     "prunebench.training.course": ["Course"],
+    "prunebench.training.finding": ["Finding"],
     "prunebench.training.images.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
 }
@@ -105,6 +109,7 @@ __all__ = [
     "Dataset",
     "Description",
     "Diagnostic",
+    "Finding",
     "FitError",
     "Form",
     "FunctionalForm",
@@ -132,6 +137,7 @@ __all__ = [
     "prune",
     "results",
     "score",
+    "shrink",
 ]
 
 

@@ -45,6 +45,8 @@ from prunebench.pruning import (
 )
 from prunebench.pruning.degenerate import emptied_layers
 from prunebench.pruning.existing import existing_mask
+from prunebench.pruning.filters import FilterGroups, shuffle_filters
+from prunebench.pruning.filters.rounds import groups_for
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.prunable import computed_weights
 from prunebench.schedules import Removal
@@ -67,6 +69,7 @@ def prune(
     mask: Mapping[str, Tensor] | None = None,
     precision: Literal["own"] | None = None,
     input_shape: Sequence[int] | None = None,
+    unit: Literal["weight", "filter"] | None = None,
     plugins: Sequence[Path | str] = (),
 ) -> Mask:
     """Return the mask that a method makes of the network at hand; `mask.apply(model)` prunes it.
@@ -79,7 +82,8 @@ def prune(
     method: the name of a method or scorer ("snip", "synflow", …), a `Form`, a `Scorer`, or a scoring function
         `function(net, batch, rng)`.
     density, sparsity: the share of the prunable weights that is kept, in (0, 1], or removed, in [0, 1); one
-        of the two. Exactly round(density · prunable) weights are kept.
+        of the two. Exactly round(density · prunable) weights are kept; of whole filters as many groups as
+        have no more weights than that.
     batch: (x, y) for methods that need data: in papers ten examples of every class. Both may hold tensors in
         dicts, tuples, lists and dataclasses. A tuple x is passed as model(*x) where the model's forward takes
         so many positional arguments, a dict as model(**x) where forward has arguments of these names, and
@@ -97,7 +101,12 @@ def prune(
         masked counts without being named. Otherwise weights that are zero, as after `mask.apply`, are
         weights like others: a scorer whose scores are not zero there may bring them back.
     precision: "own" scores the network in its own precision, as it is, for networks that work in no other.
-    input_shape: the shape of one input, for methods that make their own (SynFlow); taken from a batch.
+    input_shape: the shape of one input, for methods that make their own (SynFlow) and for filters; taken from
+        a batch. For filters it is guessed where it is not known.
+    unit: "filter" removes whole filters, output channels of convolutions and units of linear layers: those
+        that belong together, by residual sums, depthwise convolutions and the like, at once. The mask has the
+        layers whose filters may go, and the density is of their weights; `prunebench.shrink` makes the really
+        smaller network. Unless given, the method's own: "weight" where it says nothing.
     plugins: plugin files whose components are wanted too.
 
     Raises: UsageError for arguments that are wrong or do not fit the model or the method, among them weights
@@ -116,6 +125,10 @@ def prune(
     network = _Network(
         model, batch, seed, loss, reduction, except_, input_shape, mask, precision, tuple(plugins)
     )
+    if unit not in (None, "weight", "filter"):
+        raise UsageError(f'unit must be "weight" or "filter"; found {unit!r}')
+    if unit is not None:
+        form = form.changed(unit=unit)
     made = _mask(network, form, scorer, who, share)
     empty = emptied_layers(made, who)
     _warn([*network.said, empty] if empty else network.said)
@@ -240,14 +253,19 @@ class _Network:
             input_shape=self.input_shape,
             like=None if self.batch is None else self.batch[0],
             who=f"scorer '{scorer.name}'",
+            gives=scorer.gives,
         )
 
-    def there(self, scoring: Scoring) -> tuple[Mask | None, int]:
+    def there(self, scoring: Scoring, groups: FilterGroups | None = None) -> tuple[Mask | None, int]:
         """Return the mask that is on already, if there is one, and how many weights are prunable.
 
         Raises: UsageError for a mask that does not fit, and for weights that are not finite.
         """
         weights = prunable_weights(self.model, scoring.of, scoring.except_)
+        if groups is not None:
+            mask = _mask_of_filters(groups, existing_mask(self.model, weights, self.mask))
+            _refuse_not_finite(weights)
+            return mask, groups.prunable
         mask = existing_mask(self.model, weights, self.mask)
         _refuse_not_finite(weights)
         return mask, sum(weight.numel() for weight in weights.values())
@@ -271,7 +289,8 @@ def _mask(network: _Network, form: Form, scorer: Scorer, who: str, density: floa
     """Return a form's mask of the network at hand."""
     refuse_training(form, who)
     scoring = network.scoring(scorer, form)
-    there, prunable = network.there(scoring)
+    groups = groups_for(network.model, scoring) if form.unit == "filter" else None
+    there, prunable = network.there(scoring, groups)
     allocation: Any = form.allocation
     if isinstance(allocation, Like):
         allocation = _counts_like(network, form, allocation, density)
@@ -282,16 +301,36 @@ def _mask(network: _Network, form: Form, scorer: Scorer, who: str, density: floa
         rounds=_rounds(form, prunable, density),
         density=density,
         regrowth=_regrow(form, scorer, network.plugins),
+        unit="weight" if groups is None else "filter",
     )
     made = make_mask(
         network.model,
         mask_form,
         scoring,
         mask=there,
+        groups=groups,
         rng=stream(network.seed, "scores"),
         warn=network.said.append,
     )
-    return shuffle_mask(made, stream(network.seed, "shuffle"), there) if "shuffle" in form.alter else made
+    if "shuffle" not in form.alter:
+        return made
+    draws = stream(network.seed, "shuffle")
+    return shuffle_mask(made, draws, there) if groups is None else shuffle_filters(made, groups, draws, there)
+
+
+def _mask_of_filters(groups: FilterGroups, mask: Mask | None) -> Mask | None:
+    """Return the mask that is on already as one of whole filters.
+
+    Raises: UsageError where it removes anything else.
+    """
+    if mask is None:
+        return None
+    for name, why in groups.stays.items():
+        if name in mask and mask.kept_in(name) < mask[name].numel():
+            raise UsageError(f"mask removes weights of '{name}', and with unit = 'filter' they stay: {why}")
+    whole = Mask({name: mask[name] for name in groups.shapes})
+    groups.kept(whole)
+    return whole
 
 
 def _rounds(form: Form, prunable: int, density: float) -> Callable[[int], Sequence[int]] | None:

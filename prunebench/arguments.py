@@ -42,7 +42,7 @@ def refuse_training(form: Form, who: str) -> None:
     """Refuse forms that need more than the network at hand."""
     assert form.scorer is not None
     unbuilt = form.unbuilt()
-    if unbuilt:
+    if unbuilt and form.unit != "filter":
         raise UsageError(f"{who} has {unbuilt}, which is not built yet")
     if form.schedule.prunes_in_training:
         raise UsageError(
@@ -77,7 +77,10 @@ def method_of(
         form, who = method, called
     else:
         scorer = component_of(method, batch)
-        return Form(scorer=ScorerCall(name=scorer.name)), scorer, f"scorer '{scorer.name}'"
+        form = Form(
+            scorer=ScorerCall(name=scorer.name), unit="filter" if scorer.gives == "filters" else "weight"
+        )
+        return form, scorer, f"scorer '{scorer.name}'"
     if form.scorer is None:
         raise UsageError(f"{who} prunes nothing: it has no scorer")
     return form, cast(Scorer, host_of(plugins).get("scorers", form.scorer.name)), who

@@ -13,7 +13,7 @@ from prunebench.schedules.rounds import round_counts
 __all__ = ["prune_rounds", "score_network"]
 
 _FORM = ("keep", "allocation", "rounds", "regrowth")
-_CALL = ("mask", "rng", "warn", "on_round")
+_CALL = ("mask", "groups", "rng", "warn", "on_round")
 
 
 def score_network(module: nn.Module, function: Any, **keywords: Any) -> dict[str, Tensor]:

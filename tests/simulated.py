@@ -31,7 +31,7 @@ from prunebench.suite import load_suite
 from prunebench.suite.references import kinds_of
 from prunebench.suite.suite import Suite
 
-__all__ = ["Simulated", "simulate"]
+__all__ = ["Simulated", "described", "keys_of", "simulate"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,9 @@ DATA = {
     "cifar10": (10, 10_000, 50_000),
     "cifar100": (100, 10_000, 50_000),
     "tiny-imagenet": (200, 10_000, 100_000),
+    "miniplaces": (100, 10_000, 100_000),
     "imagenet": (1000, 50_000, 1_281_167),
+    "fashion-mnist": (10, 10_000, 60_000),
 }
 # architecture and data set: unpruned error in percent, and p of magnitude pruning after training
 SETTINGS = {
@@ -123,7 +125,7 @@ def simulate(
     loaded = load_suite(suite, host) if isinstance(suite, str) else suite
     rng = np.random.default_rng([seed, len(loaded.cells)])
     cells = loaded.cells
-    keys = _keys(cells)
+    keys = keys_of(cells)
     rows = [
         {
             "matrix": cell.matrix,
@@ -150,7 +152,7 @@ def simulate(
     whole = table(named.drop(columns=[n for n in frame if n.startswith("_")]).to_dict("records"))
     measured_of = measures(whole, frame, layers, cells, rng) if measured else no_measures()
     return Simulated(
-        _suite(loaded, host),
+        described(loaded, host),
         whole,
         measured_of,
         costs(whole, frame, measured),
@@ -164,7 +166,7 @@ def _host() -> Host:
     return Host.load(third_party=False)
 
 
-def _keys(cells: Sequence[Any]) -> list[str]:
+def keys_of(cells: Sequence[Any]) -> list[str]:
     """Return a key for each cell: cells that differ in nothing but matrix, name, labels have the same one."""
     spelled: dict[int, str] = {}
 
@@ -191,10 +193,11 @@ def _keys(cells: Sequence[Any]) -> list[str]:
     ]
 
 
-def _suite(suite: Suite, host: Host) -> dict[str, Any]:
+def described(suite: Suite, host: Host) -> dict[str, Any]:
+    """Return what evaluation reads of a suite, as `Plan.suite` has it."""
     names = {cell.dataset for cell in suite.cells}
     known = {name: DATA.get(name, (10, 10_000, 50_000)) for name in names}
-    described: dict[str, Any] = {
+    said: dict[str, Any] = {
         "name": suite.name,
         "version": suite.version,
         "digest": suite.digest,
@@ -206,13 +209,13 @@ def _suite(suite: Suite, host: Host) -> dict[str, Any]:
         **frozen_checks(suite.checks, suite.claims),
     }
     if suite.reported:
-        described["reported"] = reported_rows(suite.reported, kinds_of(suite.cells))
+        said["reported"] = reported_rows(suite.reported, kinds_of(suite.cells))
     steps: dict[tuple[str, ...], int] = {}
     for cell in {id(cell.labels): cell for cell in suite.cells if cell.labels["score_at"]}.values():
         recipe = cell.recipe.changed(cell.form.find)
         place = tuple(cell.labels[name] for name in STEP)
         steps[place] = recipe.step_of(cell.form.score_at, known[cell.dataset][2])
-    return described | {"steps": [[*labels, step] for labels, step in steps.items()]}
+    return said | {"steps": [[*labels, step] for labels, step in steps.items()]}
 
 
 # -- accuracies ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from prunebench.faults import blamed
 from prunebench.reading.messages import kinds_differ, unknown
 from prunebench.reading.slips import meant
 from prunebench.reading.spelling import show
-from prunebench.reading.tables import OpenTable, one_of
+from prunebench.reading.tables import OpenTable, name_or_table, one_of
 
 __all__ = [
     "Asked",
@@ -47,15 +47,9 @@ class QuantityTable(OpenTable):
     name: str
 
 
-def _kind(value: Any) -> str | None:
-    if isinstance(value, dict | QuantityTable):
-        return "<table>"
-    return "<name>" if isinstance(value, str) else None
-
-
 Asked = Annotated[
     Annotated[str, Tag("<name>")] | Annotated[QuantityTable, Tag("<table>")],
-    one_of(_kind, "the name of a quantity, or a table {name = …} with its parameters"),
+    one_of(name_or_table, "the name of a quantity, or a table {name = …} with its parameters"),
 ]
 
 

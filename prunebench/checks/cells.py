@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, Tag
 
 from prunebench.checks.asked import Asked
-from prunebench.reading.labels import ablations_label, changes_label, point_label
-from prunebench.reading.tables import Combination, Listed, PointValue, Table, one_of
+from prunebench.reading.labels import ablations_label, find_label, point_label
+from prunebench.reading.tables import Combination, FindValue, Listed, PointValue, Table, one_of
 
 __all__ = ["Against", "Cells", "Extreme", "Kind", "Labels", "Selection", "Side", "Where"]
 
@@ -31,7 +31,7 @@ class Cells(Table):
 
     method: str
     ablations: Combination = Field(default=[])
-    find: dict[str, Any] | None = None
+    find: FindValue | None = None
     score_at: PointValue | None = None
     architecture: str | None = None
     dataset: str | None = None
@@ -55,7 +55,7 @@ class Cells(Table):
         """
         if labels["method"] != self.method or labels["ablations"] != self.ablations_label:
             return False
-        if self.find is not None and labels["find"] != changes_label(self.find):
+        if self.find is not None and labels["find"] != find_label(self.find):
             return False
         point = "" if self.score_at is None else point_label(self.score_at)
         if labels["score_at"] != point and not every_point:

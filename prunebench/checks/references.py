@@ -14,7 +14,7 @@ from prunebench.checks.reported import Reported
 from prunebench.errors import nearest
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.grid import density_on_grid, nearest_on_grid
-from prunebench.reading.labels import changes_label, point_label
+from prunebench.reading.labels import find_label, point_label
 from prunebench.reading.spelling import show
 
 __all__ = ["Spelled", "are_there", "have_cells", "known", "reported_there"]
@@ -83,7 +83,7 @@ def _cells(cells: Cells, here: Cursor, spelled: Spelled) -> None:
     label = cells.ablations_label or "none"
     known(here / "ablations", label, "combination of ablations", spelled.ablations)
     if cells.find is not None:
-        known(here / "find", changes_label(cells.find) or "{}", "find", spelled.find)
+        known(here / "find", find_label(cells.find) or "{}", "find", spelled.find)
     if cells.score_at is not None:
         known(here / "score_at", point_label(cells.score_at), "pruning step", spelled.score_at)
     for key, name in cells.setting.items():

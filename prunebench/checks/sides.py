@@ -16,7 +16,7 @@ from prunebench.checks.gather import FAMILY
 from prunebench.checks.grammar import Check
 from prunebench.checks.lanes import Lane, Table
 from prunebench.checks.quantities import which
-from prunebench.reading.labels import changes_label, point_label
+from prunebench.reading.labels import find_label, point_label
 
 __all__ = ["Pick", "Setting", "Side", "selections", "settings_of", "side_name", "sides_told"]
 
@@ -160,7 +160,7 @@ def _parameter(key: str, value: Any) -> str:
 def _name(one: Cells) -> str:
     name = variant_name(one.method, one.ablations_label)
     point = [] if one.score_at is None else [f"at {point_label(one.score_at)}"]
-    find = [] if not one.find else [f"found with {changes_label(one.find)}"]
+    find = [] if not one.find else [f"found with {find_label(one.find)}"]
     return " ".join([name, *point, *find, *(f"on {value}" for value in one.setting.values())])
 
 
@@ -266,7 +266,7 @@ def _kin(quantity: Any, pick: Pick, parameters: Mapping[str, Any], table: Table)
 def _pick(one: Cells, where: Where, setting: Setting, table: Table, any_point: bool) -> Pick | None:
     labels = {**dict(zip(FAMILY, setting.family, strict=True)), **one.setting}
     family = tuple(labels[key] for key in FAMILY)
-    find = setting.find if one.find is None else changes_label(one.find)
+    find = setting.find if one.find is None else find_label(one.find)
     lanes = table.variants.get((family, one.method, one.ablations_label), {})
     unpruned = one.method == table.dense
     lane = lanes.get(find)

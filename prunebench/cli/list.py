@@ -29,6 +29,7 @@ INPUTS = {
     "CIFAR-10": ((3, 32, 32), 10),
     "CIFAR-100": ((3, 32, 32), 100),
     "TinyImageNet": ((3, 64, 64), 200),
+    "MiniPlaces": ((3, 128, 128), 100),
     "ImageNet": ((3, 224, 224), 1000),
 }
 """Inputs and classes for which an architecture's weights are counted, beside those that it was made for."""

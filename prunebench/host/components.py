@@ -64,7 +64,7 @@ class Scorer(Component):
 
     `gives` says what the scores are of. "weights": of weights; where whole filters are pruned
     (`unit = "filter"`) a group of filters that go together has the sum over its weights. "filters": one score
-    a filter, {parameter name: 1-D tensor, a number a filter} for the layers of `net.groups.shapes`; a
+    a filter, {parameter name: 1-D tensor, one an output channel} for the layers of `net.groups.shapes`; a
     group has the sum over its filters. Such a scorer serves `unit = "filter"` alone. "either": as "filters"
     where filters are pruned, that is where `net.groups` is not None, and as "weights" otherwise.
     """
@@ -306,13 +306,14 @@ class Diagnostic(Component):
     `function(net, mask, input_shape)` gets the network on the CPU in evaluation mode (with the state's
     weights where `of` is "state", else with the structure alone), its `prunebench.pruning.Mask` (None where
     nothing is pruned) and the shape (C, H, W) of an input. Of "course" it is given as its fourth argument
-    what the method did from the first step on: a `prunebench.training.course.Course`. Unpruned cells have no
-    measures of masks.
+    what the method did from the first step on: a `prunebench.training.course.Course`; of "scored" what is
+    known of the network by whose scores the mask was made: a `prunebench.training.finding.Finding`. Unpruned
+    cells have no measures of masks, nor of networks that were scored.
     """
 
     kind: ClassVar[str] = "diagnostic"
     function: Callable[..., Any]
-    of: Literal["mask", "state", "course"] = "mask"
+    of: Literal["mask", "state", "course", "scored"] = "mask"
     version: str | None = None
     depends: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()

@@ -292,7 +292,8 @@ class Host:
             )
         if isinstance(entry.component, Method):
             return entry.component
-        form = Form(scorer=ScorerCall(name=name))
+        gives = getattr(entry.component, "gives", "weights")
+        form = Form(scorer=ScorerCall(name=name), unit="filter" if gives == "filters" else "weight")
         return Method(name, form, text=f"One shot, at initialisation: {entry.component.documentation}")
 
     def dataset(self, spelled: str) -> Dataset:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from prunebench.host.components import Scorer
 from prunebench.jobs.context import Context, log
+from prunebench.jobs.finding import told_of_network
 from prunebench.jobs.scoring import blaming_divergence, network_of, scoring_of
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
@@ -60,6 +61,7 @@ def _committed(make: Callable[[Job, Context, Inputs], Output]) -> Callable[[Job,
                 by_position = more.pop(_BY_POSITION, 0)
                 spent: dict[str, Any] = _spent(job, inputs, time.monotonic() - began)
                 meta |= {**more, "provenance": spent | ({_BY_POSITION: by_position} if by_position else {})}
+                meta["provenance"] |= told_of_network(first.meta)
             except DivergedError:
                 diverged = {"run": first.meta["run"], "step": first.meta["step"]}
         context.store.write_artifact(job.key, tensors, {**meta, "diverged": diverged} if diverged else meta)

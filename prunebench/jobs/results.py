@@ -12,6 +12,7 @@ from prunebench.faults import failure
 from prunebench.host.components import Diagnostic
 from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
+from prunebench.jobs.finding import finding_of
 from prunebench.jobs.provenance import provenance
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.job import Job
@@ -24,17 +25,18 @@ __all__ = ["run_measure", "run_record"]
 
 def run_measure(job: Job, context: Context) -> None:
     """Commit a diagnostic of a mask, a state or a course, beside the records."""
-    params, source = job.params_as(MeasureParams), context.read(job.inputs[0])
+    params = job.params_as(MeasureParams)
+    source, *others = (context.read(key) for key in job.inputs)
     seconds: Mapping[str, float] = {}
     result: dict[str, Any] = {
         "diagnostic": params.diagnostic.name,
         "of": params.of,
-        "made_from": {source.key: source.digest},
+        "made_from": {one.key: one.digest for one in (source, *others)},
     }
     if source.meta.get("diverged"):
         result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
     else:
-        value, seconds = _measured(params, context, source)
+        value, seconds = _measured(params, context, source, *others)
         result |= {"outcome": "finished", "value": value}
     how = {"seconds": seconds} if seconds else {}
     try:
@@ -44,7 +46,9 @@ def run_measure(job: Job, context: Context) -> None:
         raise ComponentError(f"{who} returns what no store keeps: {error}") from error
 
 
-def _measured(params: MeasureParams, context: Context, source: Artifact) -> tuple[Any, Mapping[str, float]]:
+def _measured(
+    params: MeasureParams, context: Context, source: Artifact, *others: Artifact
+) -> tuple[Any, Mapping[str, float]]:
     """Return what a diagnostic says of a mask or a state, and the seconds that it measures.
 
     Raises: ComponentError naming the diagnostic and its plugin where it fails or returns no plain JSON.
@@ -58,6 +62,8 @@ def _measured(params: MeasureParams, context: Context, source: Artifact) -> tupl
     arguments: list[Any] = [module, mask, architecture.input]
     if params.course is not None:
         arguments.append(Course.of(params.course, source.meta.get("history", [])))
+    if of == "scored":
+        arguments.append(finding_of(context, source, *others))
     who = context.host.who("diagnostics", name)
     with isolated(who):
         try:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from prunebench.errors import UsageError
 from prunebench.host.form import Form
 from prunebench.plan.builder import Builder
-from prunebench.plan.runs import find_recipe, pruned_state
+from prunebench.plan.runs import find_recipe, pruned_state, step_under_find
 from prunebench.plan.setting import Setting
 from prunebench.schedules import Misfit
 from prunebench.training.recipe import Recipe, spelled, without_run
@@ -60,7 +60,7 @@ def training_between(
     fields = {name: name if given is None else "schedule" for name, given in points.items()}
     own = _form_between(builder, form, train_from, clock)
     examples = setting.data.examples
-    step = find.step_of(form.score_at, examples)
+    step = step_under_find(builder, form, recipe, form.score_at, examples)
     begin = _step(find, "clock", own.clock, examples, fields)
     if own.train_from != "scored":
         _step(find, "train_from", own.train_from, examples, fields)

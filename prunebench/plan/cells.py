@@ -12,6 +12,7 @@ from prunebench.errors import UsageError
 from prunebench.host.components import Diagnostic
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
+from prunebench.plan.finding import what_tells
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
     MeasureParams,
@@ -155,7 +156,7 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
 
 
 def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str | None) -> str | None:
-    """Add a measure's job; None where an unpruned network has no mask to measure.
+    """Add a measure's job; None where an unpruned network has no mask to measure, or none was scored.
 
     What can be measured without the end state's weights reads the mask, which is kept when the state goes.
     """
@@ -163,6 +164,11 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
     assert isinstance(diagnostic, Diagnostic)
     if diagnostic.of == "mask" and mask is None:
         return None
+    inputs: tuple[str, ...] = (end,) if diagnostic.of == "state" else (mask or end,)
+    if diagnostic.of == "scored":
+        inputs = builder.once("finding", (), (mask,), lambda: what_tells(builder, setting, mask))
+        if not inputs:
+            return None
     course = None
     if diagnostic.of == "course":
         course = builder.once("course", (), (end, mask or ""), lambda: course_of(builder, setting, end, mask))
@@ -177,4 +183,4 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
             course=course,
         ),
     )
-    return builder.add(params, (end,) if diagnostic.of == "state" else (mask or end,))
+    return builder.add(params, inputs)

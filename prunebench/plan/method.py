@@ -10,6 +10,7 @@ from prunebench.errors import UsageError
 from prunebench.host.form import Form, Like, Regrowth
 from prunebench.plan.between import Between, training_between
 from prunebench.plan.builder import Builder
+from prunebench.plan.finding import refuse_idle_find, refuse_other_layers
 from prunebench.plan.params import Filters, MaskInRounds, MaskOfScores, MaskOfState, Policy, ShuffleParams
 from prunebench.plan.runs import pruned_state, scored_state
 from prunebench.plan.scoring import filters_of, kept_weights, liked, regrowth_of, scoring_cost, scoring_of
@@ -85,6 +86,7 @@ class MethodPlanning:
         Raises: UsageError where the method is not built yet, or a point does not fit the recipe.
         """
         self._refuse_unbuilt()
+        refuse_idle_find(self.builder, self.setting, self.form, self.recipe)
         return self.form.schedule.plan(self)
 
     def _refuse_unbuilt(self) -> None:
@@ -202,5 +204,6 @@ class MethodPlanning:
         inputs: tuple[str, ...] = (source,)
         if isinstance(self.form.allocation, Like):
             other = liked(self.builder, self.form, self.form.allocation)
+            refuse_other_layers(self.builder, self.setting, other)
             inputs = (source, replace(self, form=other).mask())
         return self.builder.add(params, inputs, cost=cost)

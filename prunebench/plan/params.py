@@ -161,7 +161,8 @@ class TrainParams(Asked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureParams(Asked):
-    """A diagnostic of a mask, a state or a course. Reads the mask, or the state."""
+    """A diagnostic of a mask, a state or a course: reads the mask, or the state. Or of the network that was
+    scored: reads the masks that tell of it, and of the unpruned one."""
 
     diagnostic: DiagnosticUse
     of: str

@@ -75,7 +75,7 @@ class Refusals:
     def _place(self, cell: Cell, error: UsageError | ValidationError) -> Cursor:
         place = cell.place
         if isinstance(error, Misfit):
-            own = {"density": cell.density_place, "score_at": place.score_at}
+            own = {"density": cell.density_place, "score_at": place.score_at, "find": place.find}
             return own.get(error.field) or place.method.spelled(error.field)
         try:
             self._builder.facts.data(cell.dataset, cell.split)

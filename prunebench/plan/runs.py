@@ -13,9 +13,10 @@ from prunebench.plan.job import JOB_VERSIONS, state_key
 from prunebench.plan.params import FromInit, FromState, Policy, Run, TrainParams
 from prunebench.plan.setting import Setting
 from prunebench.plan.uses import InitUse
-from prunebench.training.recipe import Recipe, of_find, spelled
+from prunebench.reading.labels import changes_label
+from prunebench.training.recipe import Point, Recipe, of_find, spelled
 
-__all__ = ["dense_state", "find_recipe", "pruned_state", "scored_state"]
+__all__ = ["dense_state", "find_recipe", "pruned_state", "scored_state", "step_under_find"]
 
 
 def dense_state(builder: Builder, setting: Setting, recipe: Recipe, seed: int, step: int) -> str:
@@ -32,7 +33,7 @@ def dense_state(builder: Builder, setting: Setting, recipe: Recipe, seed: int, s
 def scored_state(builder: Builder, setting: Setting, form: Form, recipe: Recipe, seed: int) -> str:
     """Add the job that makes the state which a form scores, and return its key."""
     find = find_recipe(builder, form, recipe)
-    step = find.step_of(form.score_at, setting.data.examples)
+    step = step_under_find(builder, form, recipe, form.score_at, setting.data.examples)
     return dense_state(builder, setting, find, seed, step)
 
 
@@ -118,7 +119,10 @@ def _begins(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> _
     step = None
     if "reinit" not in form.alter:
         point = form.score_at if form.train_from == "scored" else form.train_from
-        step = source.step_of(point, examples)
+        if source is recipe:
+            step = recipe.step_of(point, examples)
+        else:
+            step = step_under_find(builder, form, recipe, point, examples)
     recipe.check_shares(examples)
     return _Begins(source, step, clock, total)
 
@@ -128,6 +132,19 @@ def find_recipe(builder: Builder, form: Form, recipe: Recipe) -> Recipe:
     if not form.find:
         return recipe
     return builder.once("find", (form, recipe), (), lambda: recipe.changed(form.find))
+
+
+def step_under_find(builder: Builder, form: Form, recipe: Recipe, point: Point, examples: int) -> int:
+    """Return a point's step in the training of the network that is scored.
+
+    Raises: UsageError where it lies beyond that schedule, which may be another than the evaluated network's.
+    """
+    try:
+        return find_recipe(builder, form, recipe).step_of(point, examples)
+    except UsageError as error:
+        if not form.find:
+            raise
+        raise UsageError(f"{error}, which is that of find = {{{changes_label(form.find)}}}") from None
 
 
 def _drawn(builder: Builder, recipe: Recipe, purpose: Literal["init", "fresh"]) -> FromInit:

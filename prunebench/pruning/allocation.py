@@ -55,7 +55,7 @@ def layer_counts(
     if not 0 <= kept <= sum(caps.values()):
         raise UsageError(f"cannot keep {kept} weights of {sum(caps.values())}")
     if isinstance(allocation, Mapping):
-        return _given(caps, kept, allocation)
+        return _given(caps, sizes, kept, allocation)
     if allocation == "uniform":
         return spread(sizes, caps, kept)
     if allocation == "erk":  # density × size: the product cancels
@@ -65,14 +65,20 @@ def layer_counts(
     )
 
 
-def _given(caps: Mapping[str, int], kept: int, counts: Mapping[str, int]) -> dict[str, int]:
+_NESTED = "in levels no layer gets weights back, so the masks whose counts are taken must lie in one another"
+
+
+def _given(
+    caps: Mapping[str, int], sizes: Mapping[str, int], kept: int, counts: Mapping[str, int]
+) -> dict[str, int]:
     if counts.keys() != caps.keys():
         differing = ", ".join(sorted(counts.keys() ^ caps.keys()))
         raise UsageError(f"the allocation and the network have different layers: {differing}")
     for name, cap in caps.items():
         if not 0 <= counts[name] <= cap:
+            left = f" left of {sizes[name]}: {_NESTED}" if cap < sizes[name] else ""
             raise UsageError(
-                f"the allocation wants {counts[name]} weights of layer '{name}', which has {cap}"
+                f"the allocation wants {counts[name]} weights of layer '{name}', which has {cap}{left}"
             )
     if sum(counts.values()) != kept:
         raise UsageError(f"the allocation keeps {sum(counts.values())} weights in all; {kept} are to be kept")

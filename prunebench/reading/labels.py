@@ -7,7 +7,7 @@ from typing import Any
 
 from prunebench.training.recipe import AtEpoch, AtName, AtShare, AtStep, Point
 
-__all__ = ["ablations_label", "call_label", "changes_label", "point_label"]
+__all__ = ["ablations_label", "call_label", "changes_label", "find_label", "point_label"]
 
 
 def _spelled(value: Any) -> str:
@@ -38,6 +38,15 @@ def call_label(name: str, changes: Mapping[str, Any]) -> str:
     'cifar-resnet[depth=20]'
     """
     return f"{name}[{changes_label(changes)}]" if changes else name
+
+
+def find_label(find: str | Mapping[str, Any]) -> str:
+    """Return the label of a `find`: a label itself, or the table of its changes.
+
+    >>> find_label("slow"), find_label({"lr": 0.05})
+    ('slow', 'lr=0.05')
+    """
+    return find if isinstance(find, str) else changes_label(find)
 
 
 def ablations_label(names: Sequence[str]) -> str:

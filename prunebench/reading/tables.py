@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
 from prunebench.training.recipe import AtEpoch, AtShare, AtStep, Point
@@ -15,6 +15,7 @@ __all__ = [
     "POINTS",
     "Combination",
     "Density",
+    "FindValue",
     "Listed",
     "Name",
     "OpenTable",
@@ -23,6 +24,7 @@ __all__ = [
     "Sparsity",
     "Table",
     "is_whole",
+    "name_or_table",
     "one_of",
     "wanted",
 ]
@@ -112,6 +114,10 @@ def _combination(value: Any) -> Any:
     return value
 
 
+def _find(value: Any) -> str | None:
+    return "<label>" if isinstance(value, str) else "<table>" if isinstance(value, dict) else None
+
+
 def one_of(tag: Callable[[Any], str | None], text: str) -> Discriminator:
     """Return what chooses a union's member by `tag`; where there is none the error says what is allowed.
 
@@ -120,10 +126,21 @@ def one_of(tag: Callable[[Any], str | None], text: str) -> Discriminator:
     return Discriminator(tag, custom_error_type="wanted", custom_error_message=f"allowed: {text}")
 
 
+def name_or_table(value: Any) -> str | None:
+    """Return the tag of a value that is a name, or a table with more."""
+    if isinstance(value, dict | BaseModel):
+        return "<table>"
+    return "<name>" if isinstance(value, str) else None
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Sparsity = Annotated[float, AfterValidator(_sparsity)]
 Density = Annotated[float, AfterValidator(_density)]
 Seed = Annotated[int, AfterValidator(_seed)]
 PointValue = Annotated[Point, BeforeValidator(_point)]
 Combination = Annotated[list[str], BeforeValidator(_combination)]
+FindValue = Annotated[
+    Annotated[str, Tag("<label>")] | Annotated[dict[str, Any], Tag("<table>")],
+    one_of(_find, "a table of changes to the recipe, as in the matrix, or its label"),
+]
 Listed: Callable[[Any], Any] = BeforeValidator(_listed)  # type: ignore[assignment]

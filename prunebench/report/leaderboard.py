@@ -13,6 +13,7 @@ from prunebench.analysis import SETTING
 from prunebench.errors import UsageError, nearest
 from prunebench.report.costs import COST_LEGEND, with_costs
 from prunebench.report.document import Document, Notes, Section, Table
+from prunebench.report.finds import find_sections
 from prunebench.report.formats import csv_rows, json_rows, latex, markdown, terminal
 from prunebench.report.overall import overall_section
 from prunebench.report.replication import REPLICATION
@@ -44,7 +45,7 @@ DATA = ("csv", "json")
 
 FORMATS = ("md", *DATA, "latex", "terminal")
 
-TABLES = ("accuracy", "ranges", "cost", "reported", "claims", "checks", "overall")
+TABLES = ("accuracy", "ranges", "cost", "finds", "reported", "claims", "checks", "overall")
 """What the tables of a leaderboard are of."""
 
 
@@ -60,7 +61,7 @@ def leaderboard(results: Results, format: str = "md", *, tables: Sequence[str] =
     digits; absent values are empty or null. They begin with the number of their schema, `SCHEMA`.
 
     `tables`: these of TABLES alone, without the sentences between them; all where none is given. "csv" is of
-    one: the first three are the same rows, which are also what it is of where none is given.
+    one: the first four are the same rows, which are also what it is of where none is given.
 
     Raises: UsageError for another format or table, or where two different cells stand in one place.
     """
@@ -86,10 +87,13 @@ def document(results: Results) -> Document:
     """Return what a leaderboard says to people, for a writer of any format."""
     shown = Shown.of(results.suite)
     reported = results.reported
+    settings = list(rows_by_setting(results))
     sections = [
         setting_section(standing, shown, rows, _of(standing, reported), _of(standing, results.board.cells))
-        for standing, rows in rows_by_setting(results)
+        for standing, rows in settings
     ]
+    if any(standing.labels["find"] for standing, _ in settings):
+        sections = [*find_sections(settings, shown, results.measures), *sections]
     overall = overall_section(results)
     verdicts, fault = verdicts_of(results)
     sections += verdict_sections(verdicts, fault)

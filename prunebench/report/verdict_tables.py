@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
 from prunebench.checks.outcomes import ClaimVerdict, Outcome, Verdicts
+from prunebench.checks.words import few
 from prunebench.numbers import spelled
 from prunebench.report.document import Block, Cell, Section, Table
 
@@ -87,7 +87,7 @@ def _claims(verdicts: Verdicts, claims: list[ClaimVerdict]) -> Iterator[Section]
             (
                 *(Cell(text) for text in (claim.id, claim.says, claim.source, claim.kind, claim.verdict)),
                 Cell(claim.evidence),
-                Cell(_few(claim.failing)),
+                Cell(few(claim.failing, shown=5)),
             )
             for claim in claims
         )
@@ -126,8 +126,3 @@ def _question(outcome: Outcome) -> str:
     quantity = f", in {outcome.quantity}" if outcome.quantity != "accuracy" else ""
     over = f", {outcome.over}" if outcome.over != "mean" else ""
     return f"{asked}{by}{quantity}{over}"
-
-
-def _few(names: Any, most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -248,11 +248,14 @@ class OldMeasureResult(_Known):
 
 
 class MeasureResult(_Whole):
-    """A diagnostic of a mask, a state or a course, and what it was made from (key and digest)."""
+    """A diagnostic of a mask, a state or a course, and what it was made from (key and digest).
+
+    One of the network that was scored is made from up to two masks, and the unpruned network's state.
+    """
 
     diagnostic: Text
     of: Text
-    made_from: Annotated[dict[Key, Hash], Field(min_length=1, max_length=1)]
+    made_from: Annotated[dict[Key, Hash], Field(min_length=1, max_length=3)]
     outcome: Literal["finished", "diverged"]
     diverged: _ExactWhere | None = None
     value: Any = None

@@ -11,14 +11,14 @@ from prunebench.errors import UsageError, nearest
 from prunebench.host.datasets import EXAMPLES, spell_dataset
 from prunebench.host.form import Form
 from prunebench.reading.cursor import Cursor
-from prunebench.reading.labels import ablations_label, changes_label, point_label
+from prunebench.reading.labels import ablations_label, point_label
 from prunebench.suite.cell import ArchitectureCall
 from prunebench.suite.methods import method_form, shared_keys
-from prunebench.suite.parameters import Components, changed_recipe, filled
-from prunebench.suite.schema import Matrix, Powers, label_of
+from prunebench.suite.parameters import Components, changed_recipe, filled, found_recipe
+from prunebench.suite.schema import Matrix, MethodTable, Powers, label_of
 from prunebench.training.recipe import Point, Recipe
 
-__all__ = ["Axes", "Choice", "resolve_axes"]
+__all__ = ["Axes", "Choice", "resolve_axes", "shared_of"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,11 @@ class Axes:
     """Values are decimals of at most twelve digits."""
     seeds: Sequence[Choice[int]]
 
+    @property
+    def network_parameters(self) -> set[str]:
+        """The parameters of the architectures."""
+        return {key for choice in self.architecture for key in choice.value.parameters}
+
 
 def resolve_axes(matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: Components) -> Axes:
     """Return the axes of a matrix; `given` is its table at `here`. Notes problems of values, and repeats."""
@@ -81,7 +86,9 @@ def resolve_axes(matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: C
         architecture=list(_architectures(matrix, here, host)),
         dataset=list(_datasets(matrix, here, host)),
         recipe=list(_recipes(matrix, here, host)),
-        find=_plain(here / "find", matrix.find, changes_label),
+        find=[
+            Choice(one.label, one.label, one.changes, here.at("find", i)) for i, one in enumerate(matrix.find)
+        ],
         score_at=_plain(here / "score_at", matrix.score_at or [None], lambda p: point_label(p) if p else ""),
         methods=_methods(matrix, here, host),
         ablations=_plain(here / "ablations", matrix.ablations, ablations_label),
@@ -90,7 +97,7 @@ def resolve_axes(matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: C
     )
     for recipe in axes.recipe:
         for find in axes.find:
-            changed_recipe(recipe.value, find.value, find.here, host)
+            found_recipe(recipe.value, find.value, find.here, host, axes.network_parameters)
     _refuse_repeats(matrix, axes, here)
     return axes
 
@@ -166,9 +173,7 @@ def _methods(matrix: Matrix, here: Cursor, host: Components) -> list[Choice[Form
     overrides = here.at("overrides", "scorer")
     for i, item in enumerate(matrix.methods):
         place = here.at("methods", i)
-        given = {} if isinstance(item, str) else item.changes.get("scorer", {})
-        own = given if isinstance(given, dict) else {}
-        shared = {key: value for key, value in matrix.overrides.scorer.items() if key not in own}
+        shared = shared_of(matrix, item)
         scorer = (place / "scorer").moved({key: overrides / key for key in shared})
         form = method_form(item, host, place.moved({"scorer": scorer}), shared)
         if form is not None:
@@ -180,6 +185,13 @@ def _methods(matrix: Matrix, here: Cursor, host: Components) -> list[Choice[Form
         if key not in parameters and len(methods) == len(matrix.methods):
             (overrides / key).problem(f"is a parameter of no scorer of the matrix{nearest(key, parameters)}")
     return methods
+
+
+def shared_of(matrix: Matrix, item: str | MethodTable) -> dict[str, Any]:
+    """Return the parameters for all scorers of a matrix that an entry of `methods` has not given its own."""
+    given = {} if isinstance(item, str) else item.changes.get("scorer", {})
+    own = given if isinstance(given, dict) else {}
+    return {key: value for key, value in matrix.overrides.scorer.items() if key not in own}
 
 
 def _densities(matrix: Matrix, given: Mapping[str, Any], here: Cursor) -> list[Choice[str]]:
@@ -215,6 +227,7 @@ def _refuse_repeats(matrix: Matrix, axes: Axes, here: Cursor) -> None:
         _repeats([(one.label, canonical(plain(one.value)), one.here) for one in choices])
         _same_labels(choices)
     _repeats([(one.label or "{}", canonical(one.value), one.here) for one in axes.find])
+    _same_labels(axes.find)
     _repeats([(one.label, _same_point(one.label), one.here) for one in axes.score_at])
     _repeats([(one.label or "none", tuple(one.value), one.here) for one in axes.ablations])
     _repeats([(name, name, here.at("measures", i)) for i, name in enumerate(matrix.measures)])

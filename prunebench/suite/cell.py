@@ -31,6 +31,8 @@ class Place:
     method: Cursor
     score_at: Cursor
     """The axis' value where it has one, else the method's own."""
+    find: Cursor
+    """The same of its changes."""
 
 
 @dataclass(frozen=True, slots=True)

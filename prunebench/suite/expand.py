@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from prunebench.errors import PrunebenchError, UsageError
 from prunebench.faults import place_of, said
-from prunebench.host.form import Form
+from prunebench.host.form import Form, Like
 from prunebench.reading.cursor import Cursor
-from prunebench.suite.axes import Axes, Choice
+from prunebench.suite.axes import Axes, Choice, shared_of
 from prunebench.suite.cell import Cell, Place
 from prunebench.suite.cell_names import NameParts, name_parts, numbered, slug
-from prunebench.suite.methods import DENSE, changed_form, intern
+from prunebench.suite.methods import DENSE, changed_form, intern, method_form
 from prunebench.suite.only import Selector, selectors
-from prunebench.suite.parameters import Components, changed_recipe
+from prunebench.suite.parameters import Components, found_recipe
 from prunebench.suite.schema import Matrix
 from prunebench.training.recipe import Recipe
 
@@ -165,7 +165,7 @@ class Product:
         labels = self._labels(setting, method.label, ablations, axes.find[f].label, point.label)
         middle = f"-{slug(ablations)}" if ablations else ""
         start = f"{names.setting[setting]}-{names.method[m]}{middle}{names.point[p]}{names.find[f]}-d"
-        return _Kind(form, labels, start, self._place(setting, method.here, point))
+        return _Kind(form, labels, start, self._place(setting, method.here, point, axes.find[f]))
 
     def _dense(self, setting: Setting) -> _Kind:
         labels = self._labels(setting, "none", "", "", "")
@@ -173,11 +173,15 @@ class Product:
         place = self._place(setting, method, Choice("", "", None, method))
         return _Kind(intern(DENSE, self.forms), labels, f"{self.names.setting[setting]}-none-d", place)
 
-    def _place(self, setting: Setting, method: Cursor, point: Choice[Any]) -> Place:
+    def _place(
+        self, setting: Setting, method: Cursor, point: Choice[Any], find: Choice[Any] | None = None
+    ) -> Place:
         a, d, r = setting
         axes = self.axes
         score_at = method.spelled("score_at") if point.value is None else point.here
-        return Place(axes.architecture[a].here, axes.dataset[d].here, axes.recipe[r].here, method, score_at)
+        find_at = find.here if find is not None and find.value else method.spelled("find")
+        setting_at = axes.architecture[a].here, axes.dataset[d].here, axes.recipe[r].here
+        return Place(*setting_at, method, score_at, find_at)
 
     def _labels(self, setting: Setting, method: str, ablations: str, find: str, point: str) -> dict[str, str]:
         a, d, r = setting
@@ -200,13 +204,10 @@ class Product:
         return self._resolved[key]
 
     def _make_form(self, recipe: Recipe, combination: Combination) -> Form | None:
-        f, p, m, b = combination
-        method, point, more = self.axes.methods[m], self.axes.score_at[p].value, self.axes.find[f].value
-        changes: dict[str, Any] = {} if point is None else {"score_at": point}
-        if more:
-            changes["find"] = {**method.value.find, **more}
-        form = method.value.changed(**changes) if changes else method.value
-        altered = self._altered(form, method, self.axes.ablations[b])
+        *chosen, m, b = combination
+        method = self.axes.methods[m]
+        form = self._chosen(recipe, method, *chosen)
+        altered = None if form is None else self._altered(form, method, self.axes.ablations[b])
         find = None if altered is None else self._find(recipe, altered, method.here)
         if altered is None or find is None:
             return None
@@ -214,6 +215,26 @@ class Product:
             altered = altered.changed(find=find)
         whole = changed_form(altered, {}, self.host, method.here)
         return None if whole is None else intern(whole, self.forms)
+
+    def _chosen(self, recipe: Recipe, method: Choice[Form], f: int, p: int) -> Form | None:
+        """Return a method's form with what the axes find and score_at say at these positions.
+
+        The form that it is like has that too where it is told by changes to it, as far as these are not of
+        the same fields.
+        """
+        find, point = self.axes.find[f].value, self.axes.score_at[p].value
+        changes: dict[str, Any] = {} if point is None else {"score_at": point}
+        if find:
+            changes["find"] = {**method.value.find, **find}
+        if not changes or not isinstance(method.value.allocation, Like):
+            return method.value.changed(**changes) if changes else method.value
+        if find:  # in its one spelling, as the donor's is not looked at again
+            spelled = self._find(recipe, method.value.changed(**changes), method.here)
+            if spelled is None:
+                return None
+            changes["find"] = spelled
+        item = self.matrix.methods[int(method.here.location[-1])]
+        return method_form(item, self.host, method.here, shared_of(self.matrix, item), changes)
 
     def _altered(self, form: Form, method: Choice[Form], ablations: Choice[Sequence[str]]) -> Form | None:
         """Return what the ablations make of a method's form, one after the other."""
@@ -234,16 +255,23 @@ class Product:
 
         What is as in the recipe is no change: find = {lr = 0.1} of a recipe with lr = 0.1.
         """
+        if isinstance(form.allocation, Like) and not self._find_of_donor(recipe, form.allocation, method):
+            return None
         if not form.find:
             return {}
-        if "recompute" in form.find:  # which is no part of a cell, and would be in its form
-            method.problem("recompute is no change of find; allowed in the recipe, which find goes by")
-            return None
-        trained = changed_recipe(recipe, form.find, method / "find", self.host)
+        trained = found_recipe(recipe, form.find, method / "find", self.host, self.axes.network_parameters)
         if trained is None:
             return None
         before, after = recipe.model_dump(mode="json"), trained.model_dump(mode="json")
         return {k: after[k] for k in form.find if after[k] != before[k]}
+
+    def _find_of_donor(self, recipe: Recipe, allocation: Like, method: Cursor) -> bool:
+        """Return whether the recipe takes the changes that a donor of counts is found by."""
+        place, network = method.at("allocation", "like"), self.axes.network_parameters
+        donor = Form.model_validate(allocation.like)
+        if donor.find and found_recipe(recipe, donor.find, place / "find", self.host, network) is None:
+            return False
+        return not isinstance(donor.allocation, Like) or self._find_of_donor(recipe, donor.allocation, place)
 
     def _refuse_repeats(
         self,

@@ -121,3 +121,5 @@ def _labels_differ(matrices: Sequence[Resolved], host: Components) -> None:
             refuse("dataset", i, dataset, dataset.value)
         for recipe in axes.recipe:
             refuse("recipe", i, recipe, recipe.value.cell_fields())
+        for find in axes.find:
+            refuse("find", i, find, find.value)

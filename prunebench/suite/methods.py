@@ -73,25 +73,32 @@ def intern(form: Form, forms: dict[bytes, Form]) -> Form:
 
 
 def method_form(
-    item: str | MethodTable, host: Components, here: Cursor, shared: Mapping[str, Any] | None = None
+    item: str | MethodTable,
+    host: Components,
+    here: Cursor,
+    shared: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Form | None:
     """Return the resolved form of an entry of `methods`; None where there were problems.
 
-    `shared`: parameters for its scorer, as far as that has them and the entry gives none of its own.
+    `shared`: parameters for its scorer, as far as that has them and the entry gives none of its own. `more`:
+    changes that the axes of the matrix make to it, which a form that it is like has too where that is said
+    in changes to it.
     """
+    more = more or {}
     if isinstance(item, str):
         if item not in method_names(host):
             here.unknown(item, "method", method_names(host))
             return None
         base = host.method(item).form
-        return changed_form(base, {}, host, here, shared)
+        return changed_form(base, more, host, here, shared)
     if item.method is not None and item.method not in method_names(host):
         (here / "method").unknown(item.method, "method", method_names(host))
         return None
     if item.as_ is None and (item.changes or item.method is None):
         (here / "as").problem("is missing: another form than a registered method's needs a label of its own")
     base = DENSE if item.method is None else host.method(item.method).form
-    form = changed_form(base, item.changes, host, here, shared)
+    form = changed_form(base, {**item.changes, **more}, host, here, shared)
     if form is not None and form.scorer is None and (item.method is None or item.changes):
         (here / "scorer").problem("is missing: a whole form needs a scorer")
         return None

@@ -88,7 +88,7 @@ def _selector(entry: Entry, axes: Axes, here: Cursor) -> Selector:
         positions("architecture", _called(axes.architecture)),
         positions("dataset", _called(axes.dataset)),
         positions("recipe", _called(axes.recipe)),
-        positions("find", lambda find: _equal((_numbers(c.value) for c in axes.find), _numbers(find))),
+        positions("find", _found(axes.find)),
         positions("score_at", lambda point: _equal((c.value for c in axes.score_at), point)),
         # a method is named by its label alone: 'snip' is not the changed form that is made of it
         positions("method", lambda label: _equal((c.label for c in axes.methods), label)),
@@ -103,6 +103,17 @@ def _selector(entry: Entry, axes: Axes, here: Cursor) -> Selector:
 
 def _called(axis: Sequence[Choice[Any]]) -> Callable[[Any], list[int]]:
     return lambda name: [i for i, choice in enumerate(axis) if name in (choice.label, choice.name)]
+
+
+def _found(axis: Sequence[Choice[Any]]) -> Callable[[Any], list[int]]:
+    """Return what finds the entries of `find` that a label, or a table of changes, names."""
+
+    def at(find: Any) -> list[int]:
+        if isinstance(find, str):
+            return _equal((choice.label for choice in axis), find)
+        return _equal((_numbers(choice.value) for choice in axis), _numbers(find))
+
+    return at
 
 
 def _equal(values: Iterable[Any], wanted: Any) -> list[int]:

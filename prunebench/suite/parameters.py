@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from prunebench.reading.spelling import show
 from prunebench.reading.tables import POINTS
 from prunebench.training.recipe import Recipe
 
-__all__ = ["Components", "changed_recipe", "filled"]
+__all__ = ["Components", "changed_recipe", "filled", "found_recipe"]
 
 
 class Components(Protocol):
@@ -78,6 +78,9 @@ def _like(value: Any, default: Any) -> Any:
     return value
 
 
+_SETTING = ("architecture", "dataset", "recipe", "split")
+"""What a cell has beside its recipe, and one network with another has in common."""
+
 _ALSO = {"learning_rate": "lr", "learningrate": "lr", "rate": "lr", "steps": "epochs", "milestones": "drops"}
 """What parts of a recipe are called elsewhere."""
 
@@ -112,6 +115,35 @@ def changed_recipe(
     if "init" in known and changed.init not in host.names("initializations"):
         (here / "init").unknown(changed.init, "initialization", host.names("initializations"))
     return changed if here.noted == before else None
+
+
+def found_recipe(
+    recipe: Recipe, find: Mapping[str, Any], here: Cursor, host: Components, network: Collection[str] = ()
+) -> Recipe | None:
+    """Return the recipe with the changes of a `find` at `here`; None where there were problems.
+
+    `network` are parameters of the architectures, which no `find` can change: a mask fits one network.
+    """
+    before = here.noted
+    for key in find:
+        if key in _SETTING or (key in network and key not in Recipe.model_fields):
+            what = key if key in _SETTING else f"{key} is the architecture's, and"
+            (here / key).problem(
+                f"cannot be changed by find: {what} is that of the network that is evaluated, which the mask "
+                "has to fit; allowed: changes to the recipe"
+            )
+        elif key == "recompute":  # which is no part of a cell, and would be in its form
+            (here / key).problem("is no change of find; allowed in the recipe, which find goes by")
+    trained = None if here.noted > before else changed_recipe(recipe, find, here, host)
+    if trained is None:
+        return None
+    last = {"drops": trained.drops[-1] if trained.drops else 0, "warmup": trained.warmup}
+    for key, epoch in last.items():
+        if key in find and epoch > trained.epochs:
+            (here / key).problem(
+                f"goes to epoch {epoch:g}, beyond the schedule under find ({trained.epochs:g} epochs)"
+            )
+    return trained if here.noted == before else None
 
 
 def _not_valid(error: ValidationError, known: Mapping[str, Any], here: Cursor) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from prunebench.checks.cells import Kind
 from prunebench.checks.references import Spelled, known
 from prunebench.reading.cursor import Cursor
-from prunebench.reading.labels import ablations_label, changes_label, point_label
+from prunebench.reading.labels import ablations_label, point_label
 from prunebench.suite.cell import Cell
 from prunebench.suite.schema import Matrix, SuiteTable, label_of
 
@@ -32,7 +32,7 @@ def spelled(matrices: Sequence[tuple[Matrix, set[str]]], table: SuiteTable | Non
     return Spelled(
         methods=methods,
         ablations=every("ablations", lambda m: (ablations_label(a) or "none" for a in m.ablations)),
-        find=every("find", lambda m: (changes_label(f) or "{}" for f in m.find)),
+        find=every("find", lambda m: (f.label or "{}" for f in m.find)),
         score_at=every("score_at", lambda m: map(point_label, m.score_at or [])),
         measures=every("measures", lambda m: m.measures),
         where={

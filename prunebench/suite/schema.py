@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, Field, Tag
 
 from prunebench.baselines import Baselines
-from prunebench.reading.labels import call_label
+from prunebench.reading.labels import call_label, changes_label
 from prunebench.reading.tables import (
     Combination,
     Density,
+    FindValue,
     Listed,
     Name,
     OpenTable,
@@ -19,6 +20,7 @@ from prunebench.reading.tables import (
     Sparsity,
     Table,
     is_whole,
+    name_or_table,
     one_of,
     wanted,
 )
@@ -26,6 +28,7 @@ from prunebench.reading.tables import (
 __all__ = [
     "Call",
     "Entry",
+    "Find",
     "Leaderboard",
     "Matrix",
     "MethodTable",
@@ -43,12 +46,6 @@ def _seeds(value: Any) -> Any:
     if not is_whole(value) or not 1 <= value <= MAX_SEEDS:
         raise wanted(f"a whole number n from 1 to {MAX_SEEDS} for the seeds 0 … n−1, or a list of seeds")
     return list(range(value))
-
-
-def _call(value: Any) -> str | None:
-    if isinstance(value, dict | BaseModel):
-        return "<table>"
-    return "<name>" if isinstance(value, str) else None
 
 
 def _sparsities(value: Any) -> str | None:
@@ -81,8 +78,19 @@ class MethodTable(OpenTable):
         return self.as_ or self.method or ""
 
 
-def label_of(item: str | Call | MethodTable) -> str:
-    """Return what tables call an entry of `architecture`, `dataset`, `recipe` or `methods`."""
+class Find(OpenTable):
+    """Changes to the recipe under which the scored network is trained; none: it trains by the recipe."""
+
+    as_: Name | None = Field(default=None, alias="as")
+
+    @property
+    def label(self) -> str:
+        """What tables call it: "" where it changes nothing."""
+        return self.as_ or changes_label(self.changes)
+
+
+def label_of(item: str | Call | Find | MethodTable) -> str:
+    """Return what tables call an entry of `architecture`, `dataset`, `recipe`, `find` or `methods`."""
     return item if isinstance(item, str) else item.label
 
 
@@ -107,7 +115,7 @@ class Entry(Table):
     architecture: Annotated[list[str] | None, Listed] = None
     dataset: Annotated[list[str] | None, Listed] = None
     recipe: Annotated[list[str] | None, Listed] = None
-    find: Annotated[list[dict[str, Any]] | None, Listed] = None
+    find: Annotated[list[FindValue] | None, Listed] = None
     score_at: Annotated[list[PointValue] | None, Listed] = None
     method: Annotated[list[str] | None, Listed] = None
     ablation: Annotated[list[Combination] | None, Listed] = None
@@ -118,11 +126,11 @@ class Entry(Table):
 
 CallItem = Annotated[
     Annotated[str, Tag("<name>")] | Annotated[Call, Tag("<table>")],
-    one_of(_call, "a name, or a table {name = …} with changes"),
+    one_of(name_or_table, "a name, or a table {name = …} with changes"),
 ]
 MethodItem = Annotated[
     Annotated[str, Tag("<name>")] | Annotated[MethodTable, Tag("<table>")],
-    one_of(_call, "the name of a method, or a table {method = …, as = …} with changes"),
+    one_of(name_or_table, "the name of a method, or a table {method = …, as = …} with changes"),
 ]
 Sparsities = Annotated[
     Annotated[list[Sparsity], Tag("<list>")] | Annotated[Powers, Tag("<powers>")],
@@ -139,7 +147,7 @@ class Matrix(Table):
     architecture: Annotated[list[CallItem], Listed]
     dataset: Annotated[list[CallItem], Listed]
     recipe: Annotated[list[CallItem], Listed]
-    find: list[dict[str, Any]] = Field(default=[{}])
+    find: list[Find] = Field(default=[Find()])
     score_at: list[PointValue] | None = None
     methods: list[MethodItem]
     ablations: list[Combination] = Field(default=[[]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import inf
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from prunebench.analysis.measures import fields_of
 from prunebench.canonical import canonical
-from prunebench.errors import ComponentError, PrunebenchError
+from prunebench.errors import ComponentError, PrunebenchError, UsageError
 from prunebench.host.components import Diagnostic, Scorer
 from prunebench.pruning import Mask, Scoring, prunable_weights, score_network
+from prunebench.pruning.filters import FilterGroups, filter_groups
 from prunebench.testing._common import (
     SHAPE,
     MadeWhenAsked,
@@ -30,6 +31,7 @@ from prunebench.testing._common import (
     untouched,
 )
 from prunebench.training.course import Change, Course, Phase
+from prunebench.training.finding import Finding, ScoredNetwork
 from prunebench.training.streams import stream
 
 __all__ = ["check_diagnostic", "check_scorer"]
@@ -39,8 +41,10 @@ __all__ = ["check_diagnostic", "check_scorer"]
 def check_scorer(scorer: Scorer) -> None:
     """Check a scorer on a convolutional network with BatchNorm and on a fully connected one.
 
-    It must return a finite score of the right shape for every prunable weight, with and without a mask, and
-    the same bits when asked again; scores must rank: not all zero, not one value for all weights of a layer
+    It must return a finite score of the right shape for every prunable weight, or filter where it gives
+    scores of filters, with and without a mask, and the same bits when asked again. One that gives scores of
+    filters may refuse the fully connected network, which has no BatchNorm, by a UsageError. Scores must
+    rank: not all zero, not one value for all weights of a layer
     in every layer. One that takes examples lazily gives the same bits for them. The network, its BatchNorm
     statistics, the batch and what all components share (random states, torch's modes, hooks of all modules
     and functions) stay as they were.
@@ -49,28 +53,47 @@ def check_scorer(scorer: Scorer) -> None:
     """
     who = ensure_common(scorer)
     ensure_callable(who, "its function", scorer.function, "net", "batch", "rng", parameters=True)
+    uses = {"weights": [False], "filters": [True], "either": [False, True]}
+    ensure(scorer.gives in uses, f"{who}: gives is one of {', '.join(uses)}; found {scorer.gives!r}")
     for kind, network in sample_networks().items():
-        half = _partial_mask(network)
-        for mask, which in ((None, ""), (half, " with a mask")):
-            where = f"{who} on {kind}{which}"
-            before, batch = _state(network), sample_batch()
-            with said(where), untouched(where), _missing_batch(where, scorer, network):
-                first = _scores(scorer, network, mask, batch, where)
-            ensure(
-                _equal(before, _state(network)), f"{where} changes the network or its BatchNorm statistics"
-            )
-            ensure(
-                all(map(torch.equal, batch, sample_batch())),
-                f"{where} changes the batch that it is given: the next scorer would see it so; clone x first",
-            )
-            with said(where):
-                again = _scores(scorer, network, mask, sample_batch(), where)
-            ensure(
-                _equal(first, again), f"{where} gives other scores when it is asked again with the same seed"
-            )
-            if mask is None:
-                _ensure_ranks(where, first)
-                _ensure_lazy(where, scorer, network)
+        for of_filters in uses[scorer.gives]:
+            groups = filter_groups(network, input_shape=SHAPE, check=False) if of_filters else None
+            if groups is not None and "connected" in kind and _refuses(scorer, network, groups):
+                continue
+            half = _partial_mask(network, groups)
+            for mask, which in ((None, ""), (half, " with a mask")):
+                where = f"{who} on {kind}{which}{'' if groups is None else ' of filters'}"
+                _check_scores(where, scorer, network, mask, groups)
+
+
+def _refuses(scorer: Scorer, network: nn.Module, groups: FilterGroups) -> bool:
+    """Return True if a scorer says that it does not apply to a network."""
+    try:
+        _scores(scorer, network, None, sample_batch(), scorer.name, groups=groups)
+    except UsageError:
+        return True
+    except Exception:  # told where the scorer is checked
+        return False
+    return False
+
+
+def _check_scores(
+    where: str, scorer: Scorer, network: nn.Module, mask: Mask | None, groups: FilterGroups | None
+) -> None:
+    before, batch = _state(network), sample_batch()
+    with said(where), untouched(where), _missing_batch(where, scorer, network):
+        first = _scores(scorer, network, mask, batch, where, groups=groups)
+    ensure(_equal(before, _state(network)), f"{where} changes the network or its BatchNorm statistics")
+    ensure(
+        all(map(torch.equal, batch, sample_batch())),
+        f"{where} changes the batch that it is given: the next scorer would see it so; clone x first",
+    )
+    with said(where):
+        again = _scores(scorer, network, mask, sample_batch(), where, groups=groups)
+    ensure(_equal(first, again), f"{where} gives other scores when it is asked again with the same seed")
+    if mask is None:
+        _ensure_ranks(where, first)
+        _ensure_lazy(where, scorer, network, groups)
 
 
 def _ensure_ranks(where: str, scores: Mapping[str, Tensor]) -> None:
@@ -82,15 +105,15 @@ def _ensure_ranks(where: str, scores: Mapping[str, Tensor]) -> None:
     )
 
 
-def _ensure_lazy(where: str, scorer: Scorer, network: nn.Module) -> None:
+def _ensure_lazy(where: str, scorer: Scorer, network: nn.Module, groups: FilterGroups | None = None) -> None:
     """Examples that are made when they are asked for are the same examples."""
     if scorer.examples != "lazy":
         return
     chunked = {"chunk": 5} if "chunk" in scorer.parameters else {}
     images, labels = sample_batch()
     with said(f"{where} with lazy examples"):
-        held = _scores(scorer, network, None, (images, labels), where, chunked)
-        lazy = _scores(scorer, network, None, (MadeWhenAsked(images), labels), where, chunked)
+        held = _scores(scorer, network, None, (images, labels), where, chunked, groups)
+        lazy = _scores(scorer, network, None, (MadeWhenAsked(images), labels), where, chunked, groups)
     ensure(_equal(held, lazy), f"{where} gives other scores for lazy examples than for tensors")
 
 
@@ -123,6 +146,7 @@ def _scores(
     batch: tuple[Any, Tensor],
     where: str,
     parameters: Mapping[str, Any] | None = None,
+    groups: FilterGroups | None = None,
 ) -> Mapping[str, Tensor]:
     scoring = Scoring(
         scorer.function,
@@ -132,12 +156,15 @@ def _scores(
         batch=batch if scorer.needs == "batch" else None,
         input_shape=SHAPE,
         who=where,
+        gives=scorer.gives,
     )
-    return score_network(network, scoring, mask=mask, rng=stream(0, "scores"), warn=_refuse)
+    return score_network(network, scoring, mask=mask, groups=groups, rng=stream(0, "scores"), warn=_refuse)
 
 
-def _partial_mask(network: nn.Module) -> Mask:
-    """Return a mask that keeps about half of each layer."""
+def _partial_mask(network: nn.Module, groups: FilterGroups | None = None) -> Mask:
+    """Return a mask that keeps about half of each layer, or of the groups of filters."""
+    if groups is not None:
+        return groups.mask(stream(0, "conformance", "filters").uniform((len(groups),)) < 0.5)
     return Mask(
         {
             name: torch.from_numpy(stream(0, "conformance", name).uniform(tuple(weight.shape)) < 0.5)
@@ -160,22 +187,23 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
 
     Unless it is a measure of masks, it is also asked about networks without one.
     It must take (net, mask, input_shape), as its timing must if it has one, of a course also the course,
-    which here is one of training alone, of pruning at initialization and of pruning while training; return
+    which here is one of training alone, of pruning at initialization and of pruning while training, of
+    networks that were scored what is known of these, at initialization, after training and in levels; return
     plain JSON values with finite numbers, the same when asked again, none but the declared fields where it
     declares some; and leave the network and global states as they were.
 
     Raises: AssertionError.
     """
     who = ensure_common(diagnostic)
-    count = 4 if diagnostic.of == "course" else 3
-    names = ("net", "mask", "input_shape", "course")[:count]
+    more = {"course": "course", "scored": "finding"}.get(diagnostic.of)
+    names = ("net", "mask", "input_shape", *([more] if more else []))
     ensure_callable(who, "its function", diagnostic.function, *names)
     for kind, network in sample_networks().items():
         network.eval()
         for mask in _masks(network, diagnostic.of):
             if mask is not None:
                 mask.apply(network)
-            for rest in _courses(mask) if count == 4 else [()]:
+            for rest in _further(diagnostic.of, mask):
                 _check_answer(who, kind, diagnostic, network, (mask, SHAPE, *rest))
 
 
@@ -214,7 +242,23 @@ def _masks(network: nn.Module, of: str) -> list[Mask | None]:
     first = next(iter(half))
     gone = Mask({name: tensor & (name != first) for name, tensor in half.items()})
     masks: list[Mask | None] = [Mask.full(half), half, gone]
-    return masks if of == "mask" else [None, *masks]
+    return masks if of in ("mask", "scored") else [None, *masks]
+
+
+def _further(of: str, mask: Mask | None) -> Sequence[tuple[Any, ...]]:
+    """Return what a diagnostic is given besides a network, its mask and a shape."""
+    if of == "course":
+        return _courses(mask)
+    return _findings(mask) if of == "scored" and mask is not None else [()]
+
+
+def _findings(mask: Mask) -> list[tuple[Finding]]:
+    """Return what can be known of the networks that a mask was found in."""
+    every = mask.prunable
+    drawn = ScoredNetwork(0, every, every)
+    trained = ScoredNetwork(10, every, every, 10, 90, 100, 0.25)
+    level = ScoredNetwork(10, (mask.kept + every) // 2, every, 5, 85, 100, 0.5)
+    return [(Finding(drawn, drawn),), (Finding(trained, trained),), (Finding(level, trained),)]
 
 
 def _courses(mask: Mask | None) -> list[tuple[Course]]:

@@ -50,8 +50,8 @@ dataset = "digits"
 recipe = {{name = "digits", epochs = 1.3}}
 methods = [
   {{as = "l1", scorer = "magnitude", {FORM}}},
-
-
+  {{as = "gamma", scorer = "batchnorm", {FORM}}},
+  {{as = "l2", scorer = "filter-norm", {FORM}}},
   {{as = "any", scorer = "random", {FORM}}},
   {{as = "even", scorer = "magnitude", allocation = "uniform", {FORM}}},
 ]
@@ -176,7 +176,7 @@ def test_every_mask_is_of_whole_filters_and_no_more_than_asked_for(engine: Any) 
             assert layer["kept"] * len(own) == int(own.sum()) * layer["prunable"]
 
 
-@pytest.mark.parametrize("method", ["l1"])
+@pytest.mark.parametrize("method", ["l1", "gamma", "l2"])
 @pytest.mark.parametrize("ablation", ["", "invert"])
 def test_masks_are_those_of_a_sort_by_hand(engine: Any, method: str, ablation: str) -> None:
     """Scores of the trained network: sums of |w|, |γ| of the BatchNorm behind, L2 norms; added up where tied."""
@@ -220,7 +220,7 @@ def test_what_goes_along_is_zero_at_the_end_of_every_run(engine: Any) -> None:
 
 def test_shuffled_filters_are_as_many_in_each_layer_and_others(engine: Any) -> None:
     """Reinit keeps the mask and trains other weights; each trains another network."""
-    for method in ("l1", "any", "even"):
+    for method in ("l1", "gamma", "l2", "any", "even"):
         plain, shuffled = (
             rows(mask_of(engine, the_cell(engine, "main", method, a))) for a in ("", "shuffle")
         )
@@ -229,7 +229,7 @@ def test_shuffled_filters_are_as_many_in_each_layer_and_others(engine: Any) -> N
         drawn = the_cell(engine, "main", method, "reinit")
         assert mask_of(engine, drawn) == mask_of(engine, the_cell(engine, "main", method))
     states = {result_of(engine, cell)["state"] for cell in cells(engine, "main")}
-    assert len(states) == 12
+    assert len(states) == 20
 
 
 def test_layers_counts_are_taken_from_another_mask_of_filters(engine: Any) -> None:
@@ -273,7 +273,7 @@ def plainly(net: nn.Module, data: Any, seed: int) -> None:
         optimizer.step()
 
 
-@pytest.mark.parametrize("method", ["even"])
+@pytest.mark.parametrize("method", ["even", "gamma"])
 def test_the_masked_network_trains_as_the_really_smaller_one(engine: Any, method: str) -> None:
     """A plain loop over what `shrink` makes of the initial network: outputs agree in both modes."""
     cell = the_cell(engine, "main", method)

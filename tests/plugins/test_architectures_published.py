@@ -16,6 +16,7 @@ MNIST = ((1, 28, 28), 10)
 CIFAR = ((3, 32, 32), 10)
 CIFAR_100 = ((3, 32, 32), 100)
 TINY = ((3, 64, 64), 200)
+PLACES = ((3, 128, 128), 100)
 IMAGENET = ((3, 224, 224), 1000)
 
 
@@ -111,8 +112,10 @@ PUBLISHED = [
     ("modified-resnet18", CIFAR_100, {}, 11_210_432, 11_220_132),
     ("modified-resnet18", TINY, {}, 11_261_632, 11_271_432),
     ("resnet50", IMAGENET, {}, 25_502_912, 25_557_032),
-    ("resnet50", TINY, {}, 23_864_512, None),
-    ("resnet50", CIFAR_100, {}, 23_659_712, None),
+    ("resnet50", TINY, {}, 23_864_512, 23_917_832),
+    ("resnet50", CIFAR_100, {}, 23_659_712, 23_712_932),
+    ("resnet50", PLACES, {}, 23_659_712, 23_712_932),
+    ("resnet18", PLACES, {}, 11_218_112, 11_227_812),
     ("vgg16-imagenet", IMAGENET, {}, 138_344_128, 138_357_544),
     ("vgg16-bn-imagenet", IMAGENET, {}, 138_344_128, 138_365_992),
 ]
@@ -130,6 +133,32 @@ def test_convolutions_alone_have_their_published_count(name, convolutions):
     """What is pruned where linear layers are spared."""
     net = on_meta(name, IMAGENET)
     assert sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Conv2d)) == convolutions
+
+
+@pytest.mark.parametrize("given", [TINY, PLACES], ids=["64x64", "128x128"])
+@pytest.mark.parametrize(
+    ("name", "convolutions", "channels"), [("resnet50", 23_454_912, 2048), ("resnet18", 11_166_912, 512)]
+)
+def test_what_convolutions_alone_leave_is_the_output_layer(name, convolutions, channels, given):
+    """prunable = "convolutions" on TinyImageNet and MiniPlaces: the head's weights are the difference."""
+    from prunebench.pruning import prunable_weights
+
+    net = on_meta(name, given)
+    assert sum(w.numel() for w in prunable_weights(net, of="convolutions").values()) == convolutions
+    assert sum(w.numel() for w in prunable_weights(net).values()) == convolutions + channels * given[1]
+
+
+@pytest.mark.parametrize("given", [TINY, PLACES], ids=["64x64", "128x128"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_imagenet_networks_take_smaller_images_as_they_are(name, given):
+    """Five halvings: what is averaged before the output layer is of 2×2 and 4×4 positions; logits are finite."""
+    net, maps = build(name, given).eval(), []
+    net.layer4.register_forward_hook(lambda module, given, output: maps.append(tuple(output.shape[2:])))
+    with torch.no_grad():
+        logits = net(torch.randn(2, *given[0], generator=torch.Generator().manual_seed(0)))
+    assert logits.shape == (2, given[1])
+    assert logits.isfinite().all()
+    assert maps == [(given[0][1] // 32, given[0][2] // 32)]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from prunebench.errors import DataError
 BUILT_IN = {d.name: d for d in prunebench_datasets()}
 REAL = ("cifar10", "fashion-mnist", "mnist")
 """Those whose real files the data root of the tests holds."""
-OWN = ("image-folder", "image-folder-stream", "imagenet", "tiny-imagenet")
+OWN = ("image-folder", "image-folder-stream", "imagenet", "miniplaces", "tiny-imagenet")
 """Those whose fingerprint is of what lies in the user's folders."""
 NOWHERE = Path("there", "is", "no", "such", "folder")
 
@@ -39,6 +39,7 @@ def moments(images: torch.Tensor) -> tuple[list[float], list[float]]:
         ("cifar100", (3, 32, 32), 50_000, 10_000, 0.5, 100),
         ("svhn", (3, 32, 32), 73_257, 26_032, 0.5, 10),
         ("tiny-imagenet", (3, 64, 64), 100_000, 10_000, 1.0, 200),
+        ("miniplaces", (3, 128, 128), 100_000, 10_000, 1.0, 100),
         ("imagenet", (3, 224, 224), 1_281_167, 50_000, 1.0, 1000),
     ],
 )

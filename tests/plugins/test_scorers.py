@@ -242,7 +242,13 @@ def test_random_masks_are_nested_and_the_seeds() -> None:
 def test_built_in_scorers_declare_what_they_are() -> None:
     """Every built-in scorer has a version, a batch and mode as its source says, and a documented variant."""
     found = {scorer.name: scorer for scorer in prunebench_scorers()}
-    assert list(found) == ["random", "magnitude", "snip", "grasp", "force", "synflow"]
+    of_weights = ["random", "magnitude", "snip", "grasp", "force", "synflow"]
+    assert list(found) == [*of_weights, "batchnorm", "filter-norm"]
+    assert {name: scorer.gives for name, scorer in found.items() if scorer.gives != "weights"} == {
+        "random": "either",
+        "batchnorm": "filters",
+        "filter-norm": "filters",
+    }
     assert {name for name, scorer in found.items() if scorer.needs == "batch"} == {"snip", "grasp", "force"}
     assert {name for name, scorer in found.items() if scorer.mode == "train"} == {"snip", "grasp", "force"}
     assert {name for name, scorer in found.items() if scorer.precision == "float64"} == {"synflow"}

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunebench import Scorer
+from prunebench.pruning.filters import filter_groups
 from prunebench.training.streams import stream
 
 SCORERS = {scorer.name: scorer for scorer in prunebench_scorers()}
@@ -21,7 +22,8 @@ def network() -> nn.Module:
     layers: list[nn.Module] = [nn.Conv2d(1, 16, 3, padding=1)]
     for _ in range(4):
         layers += [nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4))
+    layers += [nn.BatchNorm2d(16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4)]
+    return nn.Sequential(*layers)
 
 
 def passes(scorer: Scorer, **parameters: Any) -> float:
@@ -29,6 +31,7 @@ def passes(scorer: Scorer, **parameters: Any) -> float:
     x, y = torch.ones(4, 1, 8, 8), torch.arange(4)
     if scorer.needs == "nothing":
         x = x[:1]
+    groups = filter_groups(network(), input_shape=(1, 8, 8), check=False)
     with FlopCounterMode(display=False) as forward:
         network()(x)
     with FlopCounterMode(display=False) as scoring:
@@ -41,6 +44,8 @@ def passes(scorer: Scorer, **parameters: Any) -> float:
             rng=stream(0, "scores"),
             input_shape=(1, 8, 8),
             parameters=parameters,
+            gives=scorer.gives,
+            groups=groups if scorer.gives == "filters" else None,
         )
     return scoring.get_total_flops() / forward.get_total_flops()
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from prunebench.host.components import Scorer
 from prunebench.host.registry import Host
 from prunebench.pruning import Mask, Product, Scoring, network, prune
+from prunebench.pruning.filters import filter_groups
 from prunebench.pruning.prune import Regrow
 from prunebench.training.streams import stream
 
@@ -56,16 +57,19 @@ def test_a_scorer_computes_on_the_networks_device_alone(name: str, architecture:
     """Its gradients, its sums over chunks, its masks; random scores are drawn on the CPU, for all devices alike."""
     x, y = batch()
     scoring = scoring_of(name, (x, y))
+    groups = None
+    if HOST.get("scorers", name).gives == "filters":  # type: ignore[union-attr]
+        groups = filter_groups(module_of(architecture), input_shape=(3, 32, 32), check=False)
     with OneDevice("meta") as seen:
-        net = scoring.network(module_of(architecture))
+        net = scoring.network(module_of(architecture), None, groups)
         net.restored = 1  # SynFlow looks at values in its first round
         given = None if scoring.batch is None else (net.moved(x), y if chunk else net.moved(y))
         more = {} if chunk is None else {"chunk": chunk}
         scores = scoring.function(net, given, stream(0, "scores"), **more)
-    assert list(scores) == list(net.weights)
+    assert list(scores) == list(net.weights if net.groups is None else net.groups.shapes)
     tensors = [s.factor if isinstance(s, Product) else s for s in scores.values()]
     assert {tensor.device.type for tensor in tensors} == {"cpu" if name == "random" else "meta"}
-    if name not in ("random", "magnitude"):
+    if name not in ("random", "magnitude", "batchnorm", "filter-norm"):
         assert seen.counted["convolution_backward"] > 0
 
 

@@ -127,3 +127,12 @@ def test_layer_counts_properties(
     for one in open_:
         for other in open_:
             assert (counts[one] - 1) / weight[one] < (counts[other] + 1) / weight[other] + 1e-12
+
+
+def test_counts_that_grow_in_a_layer_are_told_where_levels_take_them() -> None:
+    """A layer that has lost weights gets none back, whatever the donor's mask of the next level has."""
+    said = r"wants 5 weights of layer 'fc', which has 3 left of 12: in levels no layer gets weights back, so"
+    with pytest.raises(UsageError, match=said):
+        layer_counts({"fc": (3, 4), "out": (2, 3)}, 7, {"fc": 5, "out": 2}, {"fc": 3, "out": 6})
+    with pytest.raises(UsageError, match=r"wants 13 weights of layer 'fc', which has 12$"):
+        layer_counts({"fc": (3, 4), "out": (2, 3)}, 15, {"fc": 13, "out": 2})

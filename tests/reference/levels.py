@@ -13,6 +13,8 @@ from reference.networks import Network
 from reference.training import Run, Task, train
 
 Tensors = dict[str, Tensor]
+Trained = tuple[Tensors, Tensors, Tensors]
+"""Weights, buffers and momentum."""
 
 
 @dataclass
@@ -26,6 +28,9 @@ class Chain:
     score_at: the step at which it is scored
     between: train_from and clock of the networks that are scored, where they go back to somewhere else
     find: trains the networks that are scored, where they train otherwise than those that are evaluated
+    counts: how many weights each layer keeps at a level, of so many in all; None: whatever is highest of all
+    dims: of how many dimensions the weights are that are pruned
+    one_shot: every mask is made of the unpruned network's scores
     """
 
     network: Network
@@ -39,49 +44,76 @@ class Chain:
     score: Callable[[Tensors], Tensors] = scores.magnitude
     between: tuple[int | None, int] | None = None
     find: Task | None = None
-    layerwise: bool = False
-    _snapshots: dict[tuple[int, int], tuple[Tensors, Tensors]] = field(default_factory=dict)
+    counts: Callable[[int, Tensors, int], dict[str, int]] | None = None
+    dims: tuple[int, ...] = (2, 4)
+    one_shot: bool = False
+    buffers: Tensors = field(default_factory=dict)
+    _snapshots: dict[tuple[int, int], Trained] = field(default_factory=dict)
 
     def levels(self, number: int) -> Iterator[tuple[Tensors, Tensors]]:
         """Yield each level's mask, and the weights with which its evaluated network ends."""
+        for mask, scored in self.masks(number):
+            yield mask, self._trained(self.task, scored, mask, self.steps, self.train_from, self.clock)[0]
+
+    def masks(self, number: int) -> Iterator[tuple[Tensors, Trained]]:
+        """Yield each level's mask, and the network that was scored for it."""
         scored_at = self.steps if self.score_at is None else self.score_at
         finding = self.find or self.task
-        scored = self._unpruned(finding, scored_at)[0]
-        total = sum(weight.numel() for weight in scores.magnitude(scored).values())
+        scored = self._unpruned(finding, scored_at)
+        total = sum(weight.numel() for weight in self._scores(scored[0]).values())
         mask: Tensors | None = None
         for level in range(1, number + 1):
-            mask = self._mask(scored, mask, round((1 - self.remove) ** level * total))
-            there = self.train_from, self.clock
-            yield mask, self._trained(self.task, scored, mask, self.steps, *there)
-            scored = self._trained(finding, scored, mask, scored_at, *(self.between or there))
+            mask = self._mask(scored[0], mask, level, round((1 - self.remove) ** level * total))
+            yield mask, scored
+            if self.one_shot:
+                mask = None
+            else:
+                there = self.between or (self.train_from, self.clock)
+                scored = self._trained(finding, scored, mask, scored_at, *there)
 
-    def _mask(self, weights: Tensors, before: Tensors | None, kept: int) -> Tensors:
-        ranked = self.score(weights)
+    def _scores(self, weights: Tensors) -> Tensors:
+        return {name: s for name, s in self.score(weights).items() if s.dim() in self.dims}
+
+    def _mask(self, weights: Tensors, before: Tensors | None, level: int, kept: int) -> Tensors:
+        ranked = self._scores(weights)
         if before is not None:
             gone = torch.tensor(float("-inf"))
             ranked = {name: torch.where(before[name].bool(), s, gone) for name, s in ranked.items()}
-        if not self.layerwise:
+        if self.counts is None:
             return scores.keep_highest(ranked, kept)
-        sizes = {name: tuple(score.shape) for name, score in ranked.items()}
-        return scores.keep_in_each(ranked, scores.uniform_counts(sizes, kept))
+        return scores.keep_in_each(ranked, self.counts(level, ranked, kept))
 
     def _trained(
-        self, task: Task, scored: Tensors, mask: Tensors, to: int, train_from: int | None, clock: int
-    ) -> Tensors:
-        weights, momentum = (scored, {}) if train_from is None else self._unpruned(task, train_from)
-        run = Run.start(weights, {}, mask)
+        self, task: Task, scored: Trained, mask: Tensors, to: int, train_from: int | None, clock: int
+    ) -> Trained:
+        weights, buffers, momentum = scored if train_from is None else self._unpruned(task, train_from)
+        run = Run.start(weights, buffers, mask)
         if 0 < clock == train_from:  # it goes on where that one was
             run.momentum = {name: m * mask[name] if name in mask else m for name, m in momentum.items()}
         train(self.network, run, task, range(clock, to))
-        return {name: tensor.detach() for name, tensor in run.parameters.items()}
+        return _ended(run)
 
-    def _unpruned(self, task: Task, step: int) -> tuple[Tensors, Tensors]:
-        """Weights and momentum of the unpruned run at a step."""
+    def _unpruned(self, task: Task, step: int) -> Trained:
+        """The unpruned run at a step."""
         key = (id(task), step)
         if key not in self._snapshots:
-            run = train(self.network, Run.start(self.initial, {}), task, range(step))
-            self._snapshots[key] = (
-                {name: tensor.detach().clone() for name, tensor in run.parameters.items()},
-                {name: tensor.clone() for name, tensor in run.momentum.items()},
-            )
+            run = train(self.network, Run.start(self.initial, self.buffers), task, range(step))
+            self._snapshots[key] = _ended(run)
         return self._snapshots[key]
+
+
+def _ended(run: Run) -> Trained:
+    parts = run.parameters, run.buffers, run.momentum
+    weights, buffers, momentum = ({name: t.detach().clone() for name, t in part.items()} for part in parts)
+    return weights, buffers, momentum
+
+
+def uniform(level: int, ranked: Tensors, kept: int) -> dict[str, int]:
+    """The same share of each layer."""
+    return scores.uniform_counts({name: tuple(s.shape) for name, s in ranked.items()}, kept)
+
+
+def of_another(chain: Chain, number: int) -> Callable[[int, Tensors, int], dict[str, int]]:
+    """As many weights in each layer as another chain keeps at that level."""
+    counted = [{name: int(m.sum()) for name, m in mask.items()} for mask, _ in chain.masks(number)]
+    return lambda level, ranked, kept: counted[level - 1]

@@ -33,6 +33,16 @@ def lenet(p: Tensors, b: dict[str, Tensor], x: Tensor, training: bool) -> Tensor
     return F.linear(x, p["fc3.weight"], p["fc3.bias"])
 
 
+def convnet(p: Tensors, b: dict[str, Tensor], x: Tensor, training: bool) -> Tensor:
+    """3×3 convolutions with BatchNorm, the later ones with stride 2; the mean over positions; a linear layer."""
+    number = 1
+    while (name := f"conv{number}.weight") in p:
+        x = F.conv2d(x, p[name], stride=1 if number == 1 else 2, padding=1)
+        x = torch.relu(_batchnorm(p, b, f"bn{number}", x, training))
+        number += 1
+    return F.linear(x.mean((2, 3)), p["fc.weight"], p["fc.bias"])
+
+
 def resnet(p: Tensors, b: dict[str, Tensor], x: Tensor, training: bool) -> Tensor:
     """A CIFAR ResNet of any depth: three groups of blocks, shortcuts of 1×1 convolution and BatchNorm."""
     x = torch.relu(_batchnorm(p, b, "bn", F.conv2d(x, p["conv.weight"], padding=1), training))

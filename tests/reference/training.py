@@ -23,6 +23,7 @@ class Task:
 
     fused: a step is torch's own fused one, on one thread: its roundings are those of any loop that uses it,
         while a step in elementary operations is a rounding apart
+    warmup: so many steps over which the learning rate rises from 0
     """
 
     images: Tensor
@@ -36,12 +37,17 @@ class Task:
     augment: bool = False
     seed: int = 0
     fused: bool = False
+    warmup: int = 0
     _orders: dict[int, Tensor] = field(default_factory=dict)
 
     @property
     def per_epoch(self) -> int:
         """Steps in an epoch; the last may be short."""
         return -(-len(self.images) // self.batch)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.lr * min(1.0, step / self.warmup) if self.warmup else self.lr
 
     def examples(self, step: int) -> tuple[Tensor, Tensor]:
         """The batch of a step: images normalised and, where wanted, flipped and shifted one by one."""
@@ -120,7 +126,10 @@ def train(
         gradients = torch.autograd.grad(loss, list(live.values()))
         run.losses.append(loss.item())
         with torch.no_grad():
-            moved = _fused(task, run, gradients) if task.fused else _moved_by(task, run, gradients)
+            rate = task.rate(step)
+            moved = (
+                _fused(task, run, gradients, rate) if task.fused else _moved_by(task, run, gradients, rate)
+            )
             for name, w in moved.items():
                 if run.mask is not None and name in run.mask:
                     w = w * run.mask[name]
@@ -134,16 +143,16 @@ def train(
     return run
 
 
-def _moved_by(task: Task, run: Run, gradients: Sequence[Tensor]) -> Tensors:
+def _moved_by(task: Task, run: Run, gradients: Sequence[Tensor], rate: float) -> Tensors:
     """The weights after a step; momentum is changed in place."""
     moved = {}
     for (name, w), g in zip(run.parameters.items(), gradients, strict=True):
         run.momentum[name] = task.momentum * run.momentum[name] + g + task.decay * w
-        moved[name] = w.detach() - task.lr * run.momentum[name]
+        moved[name] = w.detach() - rate * run.momentum[name]
     return moved
 
 
-def _fused(task: Task, run: Run, gradients: Sequence[Tensor]) -> Tensors:
+def _fused(task: Task, run: Run, gradients: Sequence[Tensor], rate: float) -> Tensors:
     """The same by torch's fused step."""
     moved = {name: w.detach().clone() for name, w in run.parameters.items()}
     momentum = {name: tensor.clone() for name, tensor in run.momentum.items()}
@@ -153,7 +162,7 @@ def _fused(task: Task, run: Run, gradients: Sequence[Tensor]) -> Tensors:
         [momentum[name] for name in moved],
         weight_decay=task.decay,
         momentum=task.momentum,
-        lr=task.lr,
+        lr=rate,
         dampening=0.0,
         nesterov=False,
         maximize=False,

@@ -63,7 +63,7 @@ def settings() -> list[Any]:
     """
     found = []
     for suite, path in sorted(shipped_suites().items()):
-        if suite.startswith("scaling"):
+        if suite.startswith(("scaling", "find-eval")):
             continue
         for setting in dict.fromkeys(setting_of(matrix) for matrix in matrices_of(path)):
             marks = [pytest.mark.realdata] if setting[1] == "mnist" else []
@@ -183,11 +183,24 @@ def write_cifar100(root: Path) -> None:
         pickled(root / f"cifar-100-python/{name}", labels)
 
 
+def write_miniplaces(root: Path) -> None:
+    """Three classes below their letters; the validation images in one folder, with their list."""
+    base, lines = root / "MiniPlaces", []
+    for label, name in enumerate(("a/abbey", "b/bakery/shop", "y/yard")):
+        for i in range(12):
+            jpeg(base / f"images/train/{name}/{i:08}.jpg", 100 * label + i, (128, 128))
+        for i in range(3 * label, 3 * label + 3):
+            jpeg(base / f"images/val/{i:08}.jpg", 1000 + i, (128, 128))
+            lines.append(f"val/{i:08}.jpg {label}\n")
+    (base / "val.txt").write_text("".join(lines))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "digits": lambda root: None,
     "cifar10": write_cifar10,
     "cifar100": write_cifar100,
     "tiny-imagenet": write_tiny_imagenet,
+    "miniplaces": write_miniplaces,
     "imagenet": write_imagenet,
 }
 
@@ -244,3 +257,46 @@ def test_the_first_cells_of_a_setting_run(
 def measured_of(engine: Any) -> list[dict[str, Any]]:
     """A row per cell and measure."""
     return measure_rows(engine.plan, engine.store)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "dataset", "recipe"),
+    [
+        ("resnet18", "tiny-imagenet", "lan-resnet18-tinyimagenet"),
+        ("resnet50", "tiny-imagenet", "lan-resnet50-tinyimagenet"),
+        ("resnet50", "miniplaces", "lan-resnet50-miniplaces"),
+    ],
+)
+def test_a_mask_is_found_at_one_rate_and_evaluated_at_another(
+    architecture: str, dataset: str, recipe: str, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first level of find-eval's chain, after an epoch of three batches: a fifth of the convolutions goes."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project.folder / "cache"))
+    (project.folder / "data").mkdir()
+    WRITERS[dataset](project.folder / "data")
+    of_suite = next(
+        m for m in matrices_of(shipped_suites()["find-eval"])
+        if (m["architecture"], m["dataset"]) == (architecture, dataset)
+    )  # fmt: skip
+    assert of_suite["recipe"][0]["name"] == recipe
+    matrix = {
+        "name": "main",
+        "architecture": architecture,
+        "dataset": {"name": dataset, "partial": True, "as": dataset},
+        "recipe": {"name": recipe, "epochs": 1, "batch": 12, "drops": [], "lr": 0.01, "as": "short"},
+        "find": of_suite["find"][:1],
+        "methods": of_suite["methods"],
+        "sparsities": {"keep": 0.8, "count": 1},
+        "seeds": 1,
+        "measures": of_suite["measures"],
+        "dense": False,
+    }
+    engine = project.run(
+        write_suite(
+            project.folder / "suite.toml", {"schema": 1, "name": "few", "version": "1", "matrix": [matrix]}
+        )
+    )
+    (cell,) = engine.plan.cells
+    result = engine.store.read_record(cell.key).result
+    convolutions = {"resnet18": 11_166_912, "resnet50": 23_454_912}[architecture]
+    assert (result["mask"]["kept"], result["mask"]["prunable"]) == (round(0.8 * convolutions), convolutions)

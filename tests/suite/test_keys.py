@@ -78,6 +78,7 @@ EXERCISED = {
     "matrix.recipe.name": "test_what_a_cell_holds",
     "matrix.recipe.as": "test_a_label_means_one_thing_in_a_suite",
     "matrix.find": "test_find_comes_from_the_axis_over_the_methods_own",
+    "matrix.find.as": "test_a_find_has_a_label_of_its_own",
     "matrix.score_at": "test_the_pruning_step_replaces_the_methods_own",
     "matrix.methods": "test_changes_to_a_method_keep_the_rest",
     "matrix.methods.method": "test_changes_to_a_method_keep_the_rest",

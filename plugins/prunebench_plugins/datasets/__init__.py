@@ -10,6 +10,7 @@ from prunebench_plugins.datasets.cifar100 import CIFAR100
 from prunebench_plugins.datasets.digits import DIGITS
 from prunebench_plugins.datasets.image_folder import IMAGE_FOLDER, IMAGE_FOLDER_STREAM
 from prunebench_plugins.datasets.imagenet import IMAGENET
+from prunebench_plugins.datasets.mini_places import MINI_PLACES
 from prunebench_plugins.datasets.mnist import FASHION_MNIST, MNIST
 from prunebench_plugins.datasets.svhn import SVHN
 from prunebench_plugins.datasets.tiny_imagenet import TINY_IMAGENET
@@ -28,6 +29,7 @@ def prunebench_datasets() -> Sequence[Dataset]:
         CIFAR100,
         SVHN,
         TINY_IMAGENET,
+        MINI_PLACES,
         IMAGENET,
         IMAGE_FOLDER,
         IMAGE_FOLDER_STREAM,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prunebench.training.images.files import ImageFiles
 
-__all__ = ["ClassFolders", "annotated_folders", "class_folders", "subfolders"]
+__all__ = ["ClassFolders", "annotated_folders", "class_folders", "subfolders", "told_apart"]
 
 
 class _Paths(Sequence[Path]):
@@ -88,8 +88,10 @@ class ClassFolders:
 
         return ImageFiles(_Paths(self._part(part)), self.labels(part), shape)
 
-    def images(self, part: str, size: int) -> torch.Tensor:
+    def images(self, part: str, size: int, *, exact: bool = False) -> torch.Tensor:
         """Return a part's images as uint8 N×3×size×size: shorter side scaled, middle square cropped.
+
+        With `exact` images of another size are refused instead.
 
         Raises: DataError naming a file that cannot be decoded.
         """
@@ -104,11 +106,12 @@ class ClassFolders:
                 except OSError as error:
                     raise DataError(f"{paths[place]} cannot be read: {error.strerror or error}") from error
 
-            return decoded(len(paths), read, lambda place: str(paths[place]), size, fitted(size))
+            shape = None if exact else fitted(size)
+            return decoded(len(paths), read, lambda place: str(paths[place]), size, shape)
 
         folders = [as_text(str(folder.resolve())) for folder in listing.folders.values()]
-        count = sum(listing.counts.values())
-        return kept(f"folders {digest({'folders': folders})} {size}", listing.stamp, count, size, make)
+        count, how = sum(listing.counts.values()), f"{size} exact" if exact else f"{size}"
+        return kept(f"folders {digest({'folders': folders})} {how}", listing.stamp, count, size, make)
 
     def _part(self, part: str) -> Listing:
         return self.train if part == "train" else self.test
@@ -166,6 +169,24 @@ def annotated_folders(train: Path, test: Path, classes: Mapping[str, str], where
     Raises: DataError naming an image that is not listed or not there, or a class that one part alone has.
     """
     names = subfolders(train)
+    listing = told_apart(test, train, names, classes, where)
+    return ClassFolders(list_images({name: train / name for name in names}), listing)
+
+
+def told_apart(
+    test: Path, train: Path, names: Sequence[str], classes: Mapping[str, str], where: Path
+) -> Listing:
+    """Return the images that lie in one folder, by class: as if they had been sorted into folders.
+
+    Args:
+        test: the folder with the images themselves.
+        train: where the training images lie, for errors.
+        names: the classes, in their order.
+        classes: the class of each image by its name, with or without the name's ending.
+        where: the file that says these, for errors.
+
+    Raises: DataError naming an image that is not listed or not there, or a class without images.
+    """
     flat = list_images({"": test})
     grouped: dict[str, list[tuple[str, int]]] = {name: [] for name in names}
     left = dict(classes)
@@ -184,7 +205,7 @@ def annotated_folders(train: Path, test: Path, classes: Mapping[str, str], where
         raise DataError(f"class '{alone[0]}' has a folder in {train} and no image in {where}")
     rows = tuple(row_of(name, listed) for name, listed in grouped.items())
     of_rows = hashlib.sha256(b"".join(rows)).hexdigest()  # as if they had been sorted into folders
-    listing = replace(
+    return replace(
         flat,
         folders=dict.fromkeys(grouped, test),
         counts={name: len(listed) for name, listed in grouped.items()},
@@ -192,4 +213,3 @@ def annotated_folders(train: Path, test: Path, classes: Mapping[str, str], where
         stamp=digest({"files": flat.stamp, "classes": of_rows}),
         rows=rows,
     )
-    return ClassFolders(list_images({name: train / name for name in names}), listing)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from prunebench import Diagnostic, hookimpl
 from prunebench_plugins.diagnostics.costs import flops, training_flops, weights_remaining
+from prunebench_plugins.diagnostics.finding import scored_network
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
 from prunebench_plugins.diagnostics.structure import latency, shrunk
@@ -23,6 +24,7 @@ __all__ = [
     "prunebench_diagnostics",
     "prunebench_forms",
     "prunebench_quantities",
+    "scored_network",
     "shrunk",
     "training_flops",
     "weights_remaining",
@@ -42,6 +44,8 @@ _SHRUNK = (
     *("filters.kept", "filters.prunable", "filters.share", "seconds.masked", "seconds.shrunk"),
     *("inputs.removed", "inputs.prunable", "inputs.share", "inputs.layers.*"),
 )
+_FOUND = ("accuracy", "correct", "examples", "loss", "step", "evaluated", "kept", "prunable")
+_SCORED = (*_FOUND, *(f"unpruned.{name}" for name in _FOUND))
 _COSTS = tuple(f"{part}{how}" for part in _PARTS for how in ("dense", "sparse"))
 
 
@@ -60,4 +64,5 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
         ),
         Diagnostic("training-flops", training_flops, of="course", version="2", fields=_COSTS),
         Diagnostic("shrunk", shrunk, version="1", fields=_SHRUNK, timing=latency),
+        Diagnostic("scored-network", scored_network, of="scored", version="1", fields=_SCORED),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prunebench import Scorer, hookimpl
-from prunebench_plugins.scorers import force, grasp, magnitude, random, snip, synflow
+from prunebench_plugins.scorers import filters, force, grasp, magnitude, random, snip, synflow
 
 __all__ = ["prunebench_scorers"]
 
@@ -17,10 +17,12 @@ _ON_DATA: Any = {"needs": "batch", "mode": "train", "examples": "lazy"}
 def prunebench_scorers() -> Sequence[Scorer]:
     """Return the built-in scorers."""
     return [
-        Scorer("random", random.score, passes=0, version="1"),
+        Scorer("random", random.score, passes=0, gives="either", version="1"),
         Scorer("magnitude", magnitude.score, passes=0, version="1"),
         Scorer("snip", snip.score, **_ON_DATA, version="1"),
         Scorer("grasp", grasp.score, **_ON_DATA, passes=grasp.passes, version="1"),
         Scorer("force", force.score, **_ON_DATA, version="1"),
         Scorer("synflow", synflow.score, precision="float64", version="1"),
+        Scorer("batchnorm", filters.batchnorm, passes=0, gives="filters", version="1"),
+        Scorer("filter-norm", filters.norm, passes=0, gives="filters", version="1"),
     ]

@@ -92,6 +92,17 @@ class FilterGroups:
         """Return the numbers of the groups that have filters in these layers, in order."""
         return np.unique(np.concatenate([self.groups[name] for name in layers]))
 
+    def first(self) -> dict[str, Array]:
+        """Return which filters of each layer are the first of their groups: bool, one a filter."""
+        seen = np.zeros(len(self), dtype=bool)
+        first = {}
+        for name, numbers in self.groups.items():
+            _, places = np.unique(numbers, return_index=True)
+            first[name] = np.zeros(len(numbers), dtype=bool)
+            first[name][places] = ~seen[numbers[places]]
+            seen[numbers] = True
+        return first
+
     def full(self) -> Mask:
         """Return the mask that keeps every filter."""
         return self.mask(np.ones(len(self), dtype=bool))

@@ -73,6 +73,7 @@ def make_filter_mask(
         if not sums[current].any() and current.all():
             raise ComponentError(all_zero(who))
         last = kept == form.kept
+        kept = min(kept, int(groups.sizes[current].sum()))  # a round before may have reached fewer
         share = form.allocation if last else _share(form.allocation, groups, current, kept)
         told, tied = (warn, count) if last else (None, None)
         step = replace(form, kept=kept, allocation=share)

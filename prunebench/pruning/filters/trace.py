@@ -88,15 +88,18 @@ def example_for(module: nn.Module, input_shape: Sequence[int] | None) -> Any:
     """
     if input_shape is not None:
         return torch.empty((EXAMPLES, *input_shape), device="meta")
-    copied = private_copy(module, purpose="traced").to("meta").eval()
-    for shape in _guesses(module):
-        x = torch.empty((EXAMPLES, *shape), device="meta")
-        try:
-            with torch.no_grad(), undisturbed():
-                nested.called(copied, x)
-        except Exception:
+    for device in ("meta", "cpu"):  # on tensors without values first: they cost nothing
+        if device == "cpu" and any(parameter.is_meta for parameter in module.parameters()):
             continue
-        return x
+        copied = private_copy(module, purpose="traced").to(device).eval()
+        for shape in _guesses(module):
+            x = torch.zeros((EXAMPLES, *shape), device=device)
+            try:
+                with torch.no_grad(), undisturbed():
+                    nested.called(copied, x)
+            except Exception:
+                continue
+            return x
     raise UsageError(
         f"{UNIT}: the shape of the network's input is not known, and to trace which filters go together the "
         "network has to run: give input_shape=(channels, height, width)"

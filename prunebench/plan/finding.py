@@ -1,0 +1,91 @@
+"""In which networks masks are found: which masks tell of them, and finds that make no difference."""
+
+from __future__ import annotations
+
+from prunebench.host.form import Form, Like
+from prunebench.plan.builder import Builder
+from prunebench.plan.params import MaskInRounds, MaskOfScores, ShuffleParams, TrainParams
+from prunebench.plan.runs import find_recipe, step_under_find
+from prunebench.plan.scoring import liked
+from prunebench.plan.setting import Setting
+from prunebench.schedules import Misfit
+from prunebench.suite.cell import ArchitectureCall
+from prunebench.training.recipe import Recipe, of_find, spelled
+
+__all__ = ["refuse_idle_find", "refuse_other_layers", "what_tells"]
+
+
+def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
+    """Raise Misfit where no network that trains under `find` has a part in a form's mask or weights."""
+    if form.find and not _is_used(builder, setting, form, recipe):
+        raise Misfit(
+            f"the method is scored at {spelled(form.score_at)}, before any training: under every find its "
+            "mask is the same; allowed: another score_at, or the method where no find is "
+            "(exclude = [{method = …, find = …}], or a matrix of its own)",
+            field="find",
+        )
+
+
+def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> bool:
+    find, examples = find_recipe(builder, form, recipe), setting.data.examples
+    points = [form.score_at]
+    if form.train_from != "scored" and of_find(form.train_from):
+        points.append(form.train_from)
+    if find.init != recipe.init:
+        return True
+    if any(step_under_find(builder, form, recipe, point, examples) > 0 for point in points):
+        return True
+    if not isinstance(form.allocation, Like):
+        return False
+    donor = liked(builder, form, form.allocation)
+    return find_recipe(builder, donor, recipe) == find and _is_used(builder, setting, donor, recipe)
+
+
+def refuse_other_layers(builder: Builder, setting: Setting, donor: Form) -> None:
+    """Raise Misfit where the masks of a donor of counts have other layers than those that are pruned."""
+    network = ArchitectureCall(setting.architecture.name, setting.architecture.parameters)
+    filters = donor.whole_filters
+    theirs = builder.facts.network(network, setting.data, donor.prunable, filters=filters).shapes
+    if differing := sorted(theirs.keys() ^ setting.network.shapes.keys()):
+        raise Misfit(
+            "allocation.like.prunable: the layers whose counts are taken are not those that are pruned: "
+            f"{', '.join(differing[:4])}{', …' if len(differing) > 4 else ''} are in one of both alone; "
+            "allowed: the same prunable",
+            field="allocation",
+        )
+
+
+def what_tells(builder: Builder, setting: Setting, mask: str | None) -> tuple[str, ...]:
+    """Return the key of the mask that a method made, and of the first of its chain where that is another.
+
+    A mask tells of the network whose scores it was made of, and it stays in the store when that network goes.
+    The first one of a chain was made of the unpruned network; that state, which stays too, is the last key
+    where its recipe evaluates no network at that step. There are none where a network is pruned while it
+    trains: no network was scored before.
+    """
+    own = first = _made(builder, mask)
+    while first is not None and (before := _made(builder, _scored(builder, first)[1].run.mask)) is not None:
+        first = before
+    if own is None or first is None:
+        return ()
+    state, params = _scored(builder, first)
+    recipe, examples = params.run.recipe, setting.data.examples
+    is_told = params.step == 0 or recipe.evaluates_at(params.step, examples) or params.run.mask is not None
+    return (own, *([first] if first != own else []), *([] if is_told else [state]))
+
+
+def _made(builder: Builder, mask: str | None) -> str | None:
+    """Return the mask before it was shuffled; None where it is that of no scores."""
+    while mask is not None and isinstance(builder.jobs[mask].params, ShuffleParams):
+        mask = builder.jobs[mask].inputs[0]
+    if mask is None or not isinstance(builder.jobs[mask].params, MaskOfScores | MaskInRounds):
+        return None
+    return mask
+
+
+def _scored(builder: Builder, mask: str) -> tuple[str, TrainParams]:
+    """Return the key of the state that was scored for a mask, and what its job is asked."""
+    state = builder.jobs[mask]
+    while not isinstance(state.params, TrainParams):
+        state = builder.jobs[state.inputs[0]]
+    return state.key, state.params
