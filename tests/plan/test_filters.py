@@ -68,7 +68,7 @@ def test_a_frozen_plan_of_filters_is_read_back(project: Any) -> None:
     methods = [chain, {**WHOLE, "as": "slow", "schedule": while_training}]
     plan = project.session(suite(project, *methods, sparsities={"keep": 0.5, "count": 2})).plan
     again = thawed(orjson.loads(orjson.dumps(frozen(plan))))
-    assert {key: job.params.plain() for key, job in again["jobs"].items()} == {
+    assert {key: job.params.plain() for key, job in again.jobs.items()} == {
         key: job.params.plain() for key, job in plan.jobs.items()
     }
 
