@@ -44,6 +44,7 @@ benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/shrink.py
 
 benchmark-gpus: install  ## training on a GPU: 1, 2 and 4 processes that share it, against a plain loop
 	$(BIN)/python benchmarks/gpus.py

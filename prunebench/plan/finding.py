@@ -8,6 +8,7 @@ from prunebench.plan.params import MaskInRounds, MaskOfScores, ShuffleParams, Tr
 from prunebench.plan.runs import find_recipe, step_under_find
 from prunebench.plan.scoring import liked
 from prunebench.plan.setting import Setting
+from prunebench.reading.labels import changes_label
 from prunebench.schedules import Misfit
 from prunebench.suite.cell import ArchitectureCall
 from prunebench.training.recipe import Recipe, of_find, spelled
@@ -17,13 +18,30 @@ __all__ = ["refuse_idle_find", "refuse_other_layers", "what_tells"]
 
 def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
     """Raise Misfit where no network that trains under `find` has a part in a form's mask or weights."""
-    if form.find and not _is_used(builder, setting, form, recipe):
+    if not form.find:
+        return
+    find, examples = find_recipe(builder, form, recipe), setting.data.examples
+    if _is_as(find, recipe, form, examples):
+        raise Misfit(
+            f"find = {{{changes_label(form.find)}}} changes nothing of how the scored network trains; "
+            "allowed: changes that do, or the method without it",
+            field="find",
+        )
+    if not _is_used(builder, setting, form, recipe):
         raise Misfit(
             f"the method is scored at {spelled(form.score_at)}, before any training: under every find its "
             "mask is the same; allowed: another score_at, or the method where no find is "
             "(exclude = [{method = …, find = …}], or a matrix of its own)",
             field="find",
         )
+
+
+def _is_as(find: Recipe, recipe: Recipe, form: Form, examples: int) -> bool:
+    """True if the scored network trains under `find` as under the recipe, and is scored at the same step."""
+    if (find.run_fields(), find.init) != (recipe.run_fields(), recipe.init):
+        return False
+    points = [form.score_at, *([] if form.train_from == "scored" else [form.train_from])]
+    return all(find.step_of(point, examples) == recipe.step_of(point, examples) for point in points)
 
 
 def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> bool:

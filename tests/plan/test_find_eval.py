@@ -251,6 +251,12 @@ def test_the_suite_of_the_page_about_finds_is_planned(project: Any) -> None:
 
 REFUSED: list[tuple[list[Any], str, str, str]] = [
     (["snip"], "find = [{}, {lr = 0.02}]", "find[1]", NETWORK),
+    (
+        [ONE_SHOT],
+        "find = [{rewind = {step = 5}}]",
+        "find[0]",
+        "find = {rewind={step=5}} changes nothing of how the scored",
+    ),
     ([{"method": "snip", "as": "s", "find": {"lr": 0.02}}], "", "methods[0].find", NETWORK),
     (
         [{**RANDOM, "allocation": {"like": {"scorer": "magnitude", "find": {"lr": 0.5}, "score_at": "end"}}}],

@@ -22,6 +22,7 @@ from prunebench.pruning.filters.labels import (
     alike,
     compact,
     leaves,
+    name_of,
     narrow,
     shape_of,
     varying,
@@ -71,7 +72,7 @@ class Following:
         if node.target is operator.getitem:
             whole, number = args
             return whole if isinstance(whole, Free) else whole[number]
-        name = _name(node.target)
+        name = name_of(node.target)
         values = list(leaves((args, kwargs)))
         acts = [value for value in values if isinstance(value, Act)]
         parameters = [value for value in values if isinstance(value, Par)]
@@ -81,15 +82,22 @@ class Following:
         if rule is None and torch.Tag.pointwise in node.target.tags:  # type: ignore[union-attr]
             rule = pointwise
         if rule is not None:
-            return rule(self, node, args, kwargs)
+            try:
+                return rule(self, node, args, kwargs)
+            except Exception as error:  # an operation used in a way that its rule does not know
+                raise self.untraced(name) from error
         for act in acts:
             if not self.ties.all_stay(compact(act.labels)[0]):
-                raise UsageError(
-                    f"{UNIT}: which filters go together cannot be traced through the operation '{name}' "
-                    f"after {self.layer}"
-                )
+                raise self.untraced(name)
         self.keep_whole(parameters, name)
         return self.fixed(node)
+
+    def untraced(self, name: str) -> UsageError:
+        """Return what to say of an operation through which channels cannot be followed."""
+        return UsageError(
+            f"{UNIT}: which filters go together cannot be traced through the operation '{name}' after "
+            f"{self.layer}"
+        )
 
     def without_inputs(
         self,
@@ -171,9 +179,3 @@ class Following:
             self.ties.follow(parameter.name, *told)
         elif told is not None:
             self.pin(labels, f"'{parameter.name}' is tied to it, and {told}")
-
-
-def _name(target: Any) -> str:
-    """Return an operation's name; one in place has that of the other."""
-    name = str(getattr(target, "overloadpacket", target)).removeprefix("aten.")
-    return name.rstrip("_") if not name.startswith("__") else name

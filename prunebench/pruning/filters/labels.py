@@ -20,6 +20,7 @@ __all__ = [
     "channels",
     "compact",
     "leaves",
+    "name_of",
     "narrow",
     "shape_of",
     "spread",
@@ -67,6 +68,12 @@ def shape_of(node: fx.Node) -> tuple[int, ...]:
 def alike(label: int, shape: Sequence[int]) -> Tensor:
     """Return labels of a shape that are all the same."""
     return torch.full((1,) * len(shape), label).expand(tuple(shape))
+
+
+def name_of(target: Any) -> str:
+    """Return an operation's name; one in place has that of the other."""
+    name = str(getattr(target, "overloadpacket", target)).removeprefix("aten.")
+    return name.rstrip("_") if not name.startswith("__") else name
 
 
 def leaves(value: Any) -> Iterable[Act | Par | Free]:

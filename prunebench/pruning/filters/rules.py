@@ -17,6 +17,7 @@ from prunebench.pruning.filters.labels import (
     channels,
     compact,
     leaves,
+    name_of,
     narrow,
     shape_of,
     spread,
@@ -46,8 +47,9 @@ def convolution(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mappi
     outputs = shape[1] * groups if transposed else shape[0]
     out_dim = int(transposed and groups == 1)
     if transposed and groups > 1 and shape[1] != 1:
-        to.keep_whole([weight], "grouped transposed convolution")
-        return to.mixes(node, [x], f"{to.layer} is a grouped transposed convolution")
+        reason = f"{to.layer} is a grouped transposed convolution"
+        to.ties.pin(to.ties.outputs(weight.name, 1, shape[1]), reason)
+        return to.mixes(node, [x], reason)
     own = to.ties.outputs(weight.name, out_dim, outputs)
     _reads(to, weight, read, own, groups, 1 - out_dim)
     if isinstance(bias, Par):
@@ -188,7 +190,7 @@ def over_places(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mappi
     x = args[0]
     name = str(node.target)
     if any(dim >= x.labels.dim() - _rank(name) for dim in varying(x.labels)):
-        return to.mixes(node, [x], f"it enters the operation '{name}'")
+        return to.mixes(node, [x], f"it enters the operation '{name_of(node.target)}'")
     return _resized(node, x)
 
 
@@ -224,7 +226,7 @@ def reduction(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping
     named = list(range(x.labels.dim())) if named is None or named == [] else named
     dims = {d % x.labels.dim() for d in ([named] if isinstance(named, int) else named)}
     if dims & set(varying(x.labels)):
-        return to.mixes(node, [x], f"the operation '{node.target}' goes over channels")
+        return to.mixes(node, [x], f"the operation '{name_of(node.target)}' goes over channels")
     made = node.meta["val"]
     first = made[0] if isinstance(made, tuple | list) else made
     labels = x.labels
@@ -238,14 +240,23 @@ def along(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str
     """A softmax, a cumulative sum: along a dimension, in the input's shape."""
     x, dim = args[:2]
     if dim % x.labels.dim() in varying(x.labels):
-        return to.mixes(node, [x], f"the operation '{node.target}' goes over channels")
+        return to.mixes(node, [x], f"the operation '{name_of(node.target)}' goes over channels")
     return Act(x.labels)
+
+
+def halves(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A gated linear unit: the first half of a dimension times a function of the second."""
+    x = args[0]
+    dim = (args[1] if len(args) > 1 else -1) % x.labels.dim()
+    first, second = narrow(x.labels.chunk(2, dim))
+    to.ties.tie(first.numpy(), second.numpy())
+    return Act(first.expand(shape_of(node)))
 
 
 def normalisation(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """LayerNorm, GroupNorm: every channel counts for others."""
-    to.keep_whole([value for value in leaves((args, kwargs)) if isinstance(value, Par)], str(node.target))
-    return to.mixes(node, args, f"the operation '{node.target}' goes over channels")
+    to.keep_whole([value for value in leaves((args, kwargs)) if isinstance(value, Par)], name_of(node.target))
+    return to.mixes(node, args, f"the operation '{name_of(node.target)}' goes over channels")
 
 
 def move(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -284,7 +295,7 @@ def cut(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
 
 def _dimension_of_cut(node: fx.Node, args: Sequence[Any]) -> int | None:
     """Return the dimension along which a tensor is cut; None where there are several."""
-    packet = str(getattr(node.target, "overloadpacket", node.target)).removeprefix("aten.")
+    packet = name_of(node.target)
     place = {"slice": 1, "select": 1, "narrow": 1, "index_select": 1, "unbind": 1}.get(packet, 2)
     if packet in ("index", "flip", "roll"):
         return None
@@ -298,13 +309,13 @@ def cat(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % rank
     metas = [n.meta["val"] for n in node.args[0]]  # type: ignore[union-attr]
     to.keep_whole([value for value in values if isinstance(value, Par)], "cat")
+    stacked = name_of(node.target) == "stack"
     parts = [
         value.labels if isinstance(value, Act) else alike(STAYS, meta.shape)
         for value, meta in zip(values, metas, strict=True)
-        if meta.dim() == rank
+        if meta.dim() == rank - stacked  # cat takes empty tensors of one dimension, too
     ]
-    if "stack" in str(node.target):
-        parts = [part.unsqueeze(dim) for part in parts]
+    parts = [part.unsqueeze(dim) for part in parts] if stacked else parts
     common = {d for part in parts for d in varying(part)} - {dim}
     small = parts
     for d in range(rank):
@@ -358,6 +369,7 @@ RULES: dict[str, Rule] = {
     "native_group_norm": normalisation,
     "_fused_rms_norm": normalisation,
     "constant_pad_nd": padding,
+    "glu": halves,
     "cat": cat,
     "stack": cat,
     "_to_copy": same,

@@ -32,7 +32,7 @@ class Ties:
     follows: dict[tuple[str, int], Array] = field(default_factory=dict)
     norms: dict[str, tuple[str, Array]] = field(default_factory=dict)
     _parent: Array = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
-    _reasons: dict[int, str] = field(default_factory=lambda: {STAYS: "its channels meet the network's input"})
+    _reasons: dict[int, str] = field(default_factory=lambda: {STAYS: "its channels meet some that stay"})
     _opaque: dict[str, str] = field(default_factory=dict)
 
     def outputs(self, weight: str, dim: int, channels: int) -> Array:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +65,8 @@ def trace(module: nn.Module, inputs: Any) -> Traced:
             return nested.tensors(functional_call(copied, values, positional, named))
 
         try:
-            graph = make_fx(run)(*blank, *examples).graph
+            with _silent("torch._subclasses.fake_tensor"):  # which logs the traceback of what is raised
+                graph = make_fx(run)(*blank, *examples).graph
         except PrunebenchError:
             raise
         except Exception as error:
@@ -74,6 +77,17 @@ def trace(module: nn.Module, inputs: Any) -> Traced:
     return Traced(
         graph, {plain_name(name): (tuple(t.shape), name not in parameters) for name, t in held.items()}
     )
+
+
+@contextmanager
+def _silent(logger: str) -> Iterator[None]:
+    """Let a logger say nothing."""
+    log = logging.getLogger(logger)
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _blank(tensor: Tensor, shape: Sequence[int]) -> Tensor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
+from networks_of_filters import at_zero, half, randomised
 from prunebench_plugins.architectures.cifar_resnet import cifar_resnet
 from prunebench_plugins.scorers import magnitude
 from torch import nn
@@ -12,17 +15,6 @@ from torch import nn
 from prunebench.errors import UsageError
 from prunebench.pruning import Mask, MaskForm, Scoring, make_mask
 from prunebench.pruning.filters import FilterGroups, filter_groups, shrink, taken_along
-
-
-def randomised(net: nn.Module, seed: int = 0) -> nn.Module:
-    """Give every parameter and statistic values that are not the initial ones."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, tensor in (*net.named_parameters(), *net.named_buffers()):
-            if tensor.is_floating_point():
-                low = 0.5 if name.endswith("running_var") else -0.5
-                tensor.copy_(torch.rand(tensor.shape, generator=generator) + low)
-    return net.eval()
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +94,65 @@ def test_masks_that_cut_filters_or_ties_are_refused(resnet: tuple[nn.Module, Fil
         shrink(net, Mask(untied), groups)
     with pytest.raises(UsageError, match=r"differs in fc.weight; 'fc.weight': its outputs are the network's"):
         shrink(net, Mask({**groups.full(), "fc.weight": torch.ones(4, 16) > 0}), groups)
+
+
+def test_a_set_of_which_no_group_is_kept_has_one_filter_of_zeros(
+    resnet: tuple[nn.Module, FilterGroups],
+) -> None:
+    net, groups = resnet
+    kept = np.ones(len(groups), dtype=bool)
+    for layers in groups.sets[:2]:
+        kept[groups.groups_of(layers)] = False
+    mask = groups.mask(kept)
+    small = shrink(net, mask, groups)
+    assert small.get_submodule("conv").out_channels == 1
+    assert not small.get_parameter("conv.weight").any()
+    assert not small.get_parameter("bn.bias").any()
+    masked = randomised(cifar_resnet((3, 8, 8), 4, depth=8, width=0.25))
+    at_zero(masked, taken_along(masked, mask, groups))
+    x = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(small(x), masked(x), rtol=1e-5, atol=1e-5)
+
+
+def test_nothing_but_shapes_is_read(resnet: tuple[nn.Module, FilterGroups]) -> None:
+    """On the meta device, where no values are, the groups are the same; and they can be pickled."""
+    with torch.device("meta"):
+        net = cifar_resnet((3, 8, 8), 4, depth=8, width=0.25)
+    groups = pickle.loads(pickle.dumps(filter_groups(net, input_shape=(3, 8, 8))))
+    assert groups.sets == resnet[1].sets
+    assert list(groups.shapes) == list(resnet[1].shapes)
+    for name, numbers in groups.groups.items():
+        assert numbers.tolist() == resnet[1].groups[name].tolist()
+
+
+def test_excepted_layers_keep_their_filters_and_so_do_those_tied_to_them() -> None:
+    net = cifar_resnet((3, 8, 8), 4, depth=8, width=0.25)
+    groups = filter_groups(net, input_shape=(3, 8, 8), except_=["blocks.1.shortcut"], check=False)
+    assert (
+        groups.stays["blocks.1.conv2.weight"]
+        == "tied to 'blocks.1.shortcut.0.weight', which is not to be pruned"
+    )
+    assert "blocks.1.shortcut.0.weight" not in groups.stays  # it is no prunable weight at all
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 6), nn.ReLU(), nn.Linear(6, 2))
+    groups = filter_groups(net, input_shape=(3, 8, 8), of="convolutions", check=False)
+    assert list(groups.shapes) == ["0.weight"]
+
+
+def test_the_shape_of_the_input_is_guessed_where_it_can_be() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Flatten(), nn.Linear(4 * 24 * 24, 2))
+    assert list(filter_groups(net).shapes) == ["0.weight"]
+    net = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Flatten(), nn.Linear(4 * 33 * 33, 2))
+    with pytest.raises(UsageError, match=r"^unit = 'filter': the shape of the network's input is not known"):
+        filter_groups(net)
+    assert list(filter_groups(net, input_shape=(1, 37, 37)).shapes) == ["0.weight"]
+
+
+def test_a_shrunk_network_can_be_saved_and_pruned_again(resnet: tuple[nn.Module, FilterGroups]) -> None:
+    net, groups = resnet
+    small = shrink(net, half(groups), groups)
+    again = filter_groups(small, input_shape=(3, 8, 8))
+    smaller = shrink(small, half(again, seed=1), again)
+    assert type(smaller) is type(net)
+    assert {n: p.shape for n, p in smaller.state_dict().items()}.keys() == net.state_dict().keys()
+    assert all(p.requires_grad for p in smaller.parameters())

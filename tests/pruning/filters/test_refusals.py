@@ -1,0 +1,167 @@
+"""What cannot be traced, or not be removed: refused by name, or left whole, never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import prunebench
+from prunebench.errors import UsageError
+from prunebench.pruning.filters import compare, filter_groups
+from prunebench.pruning.filters.groups import FilterGroups
+
+SHAPE = (3, 8, 8)
+
+
+class Net(nn.Module):
+    """A forward of its own over two convolutions and a linear layer."""
+
+    def __init__(self, way: Callable[[Any, Tensor], Tensor], inputs: int = 8, **layers: nn.Module) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.head = nn.Linear(inputs, 4)
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map N×3×8×8 to N×4."""
+        return self.head(self.way(self, x))  # type: ignore[no-any-return]
+
+
+def pooled(x: Tensor) -> Tensor:
+    return x.mean((2, 3))
+
+
+def by_value(net: Any, x: Tensor) -> Tensor:
+    y = net.a(x)
+    return pooled(-y if y.sum() > 0 else y)
+
+
+@pytest.mark.parametrize(
+    ("way", "match"),
+    [
+        (by_value, r"cannot be traced, as the network does not run on inputs .* without their values"),
+        (lambda net, x: pooled(net.a(x).cumprod(1)), r"through the operation 'cumprod' after layer 'a.weight'"),
+        (lambda net, x: torch.linalg.qr(pooled(net.a(x)))[0].sum(1, True).expand(2, 8), "'linalg_qr' after layer 'a"),
+        (
+            lambda net, x: F.adaptive_avg_pool2d(net.a(x), 1).view(-1, 8),
+            r"the filters of layer 'a.weight' cannot be removed: the smaller network does not run: ",
+        ),
+        (
+            lambda net, x: pooled(net.a(x)) * (8 / net.a(x).shape[1]) ** 2,
+            r"layer 'a.weight' cannot be removed: outputs differ by .*depends on how many channels there are",
+        ),
+        (lambda net, x: pooled(net.a(x).softmax(1)), r"no filter of the network may go: 'a.weight': the operation '_soft"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_followed_names_unit_and_the_operation_or_layer(way: Any, match: str) -> None:
+    with pytest.raises(UsageError, match=rf"^unit = 'filter': .*{match}"):
+        filter_groups(Net(way), input_shape=SHAPE)
+    with pytest.raises(UsageError, match=r"^unit = 'filter'"):
+        prunebench.prune(Net(way), "magnitude", density=0.5, unit="filter", input_shape=SHAPE)
+
+
+def shuffled(net: Any, x: Tensor) -> Tensor:
+    y = net.b(net.a(x))
+    n, c, h, w = y.shape
+    return pooled(y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w))
+
+
+STAYS: dict[str, tuple[Any, str]] = {
+    "a shuffle of channels": (shuffled, "its channels are divided among dimensions"),
+    "constants of the same shape": (
+        lambda net, x: pooled(net.b(F.relu(net.a(x))) + torch.ones(2, 8, 8, 8)),
+        "it meets numbers of a shape of their own",
+    ),
+    "a GroupNorm": (
+        lambda net, x: pooled(net.norm(net.b(net.a(x)))),
+        "the operation 'native_group_norm' goes over channels",
+    ),
+    "spatial attention": (
+        lambda net, x: pooled(net.a(x)) * net.b(net.a(x))[:, :1].mean((2, 3)),
+        "its channels are cut by their numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_channels_that_no_removal_is_right_for_stay(name: str) -> None:
+    """The other layer's filters may still go, and removing them is right."""
+    way, why = STAYS[name]
+    net = Net(way, norm=nn.GroupNorm(2, 8))
+    groups = filter_groups(net, input_shape=SHAPE)
+    assert groups.stays["b.weight"] == why
+    assert list(groups.shapes) == ["a.weight"]
+
+
+def test_a_shortcut_that_is_cut_and_padded_with_zeros_keeps_what_it_is_added_to() -> None:
+    def way(net: Any, x: Tensor) -> Tensor:
+        y = net.b(F.relu(net.a(x)))
+        return pooled(net.wide(y) + F.pad(y[:, :, ::2, ::2], (0, 0, 0, 0, 4, 4)))
+
+    groups = filter_groups(Net(way, 16, wide=nn.Conv2d(8, 16, 3, 2, 1)), input_shape=SHAPE)
+    assert groups.stays["b.weight"] == "constant channels are put beside its own"
+    assert "wide.weight" in groups.stays
+    assert list(groups.shapes) == ["a.weight"]
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_one_number_spread_over_all_channels_or_places(dim: int) -> None:
+    """A gate of one channel stays; one of each channel goes along."""
+    gate = nn.Conv2d(8, 1 if dim == 1 else 8, 1)
+    net = Net(lambda net, x: pooled(net.a(x) * torch.sigmoid(net.gate(net.a(x)))), gate=gate)
+    groups = filter_groups(net, input_shape=SHAPE)
+    assert groups.sets == ((("a.weight",),) if dim == 1 else (("a.weight", "gate.weight"),))
+
+
+def test_ties_that_were_missed_are_found_by_the_outputs() -> None:
+    """Groups that leave a reader out, or take another's channel, are what a fault of tracing would be."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.Flatten(), nn.Linear(96, 4))
+    groups = filter_groups(net, input_shape=SHAPE)
+    readers = [f for f in groups.followers if (f.name, f.dim) == ("2.weight", 1)]
+    others = tuple(f for f in groups.followers if f not in readers)
+    inputs = torch.empty((2, *SHAPE), device="meta")
+    with pytest.raises(
+        UsageError, match=r"layer '0.weight' cannot be removed: the smaller network does not run"
+    ):
+        compare.compare(net, _with(groups, others), inputs)
+    turned = readers[0].__class__(**{**vars(readers[0]), "groups": np.roll(readers[0].groups, 1)})
+    compare.compare(net, groups, inputs)
+    # the columns that go are no longer those that the filters feed: zeros and smaller agree on other columns
+    with pytest.raises(UsageError, match=r"'0.weight' cannot be removed: outputs differ"):
+        compare.compare(net, _with(groups, (*others, turned)), inputs)
+
+
+def _with(groups: FilterGroups, followers: tuple[Any, ...]) -> FilterGroups:
+    return FilterGroups(**{**vars(groups), "followers": followers})
+
+
+def test_weights_that_are_computed_have_no_filters_to_remove() -> None:
+    conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 8, 3))
+    net = nn.Sequential(
+        conv, nn.ReLU(), nn.Conv2d(8, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)
+    )
+    assert list(filter_groups(net, input_shape=SHAPE).shapes) == ["2.weight"]
+
+
+def test_a_weight_that_two_layers_share_stays_where_one_of_them_is_the_output() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.middle, self.decoder = nn.Linear(6, 6), nn.Linear(6, 5), nn.Linear(5, 6)
+            self.decoder2 = nn.Linear(6, 6)
+            self.decoder2.weight = self.encoder.weight
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.decoder2(F.relu(self.decoder(F.relu(self.middle(F.relu(self.encoder(x)))))))  # type: ignore[no-any-return]
+
+    groups = filter_groups(Tied(), input_shape=(6,))
+    assert list(groups.shapes) == ["middle.weight"]
+    assert groups.stays["encoder.weight"] == "its outputs are the network's"
