@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from prunebench.pruning.filters.choose import shuffle_filters
 from prunebench.pruning.filters.cut import smaller
 from prunebench.pruning.filters.find import filter_groups
-from prunebench.pruning.filters.groups import FilterGroups
+from prunebench.pruning.filters.groups import FilterGroups, checked
 from prunebench.pruning.prunable import prunable_weights
 
 __all__ = ["FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
@@ -35,6 +35,7 @@ def taken_along(
     Raises: UsageError for a mask that is not of the network's whole filters, tied ones together, and as
         `filter_groups`.
     """
+    mask = checked(mask)
     return _groups(net, mask, groups, input_shape, inputs).taken_along(mask)
 
 
@@ -61,6 +62,7 @@ def shrink(
     Raises: UsageError for a mask that is not of the network's whole filters, tied ones together, and as
         `filter_groups`.
     """
+    mask = checked(mask)
     groups = _groups(net, mask, groups, input_shape, inputs)
     return smaller(net, groups, groups.kept(mask))
 

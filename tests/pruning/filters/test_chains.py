@@ -93,6 +93,10 @@ def test_masks_that_cut_filters_or_ties_are_refused(resnet: tuple[nn.Module, Fil
         UsageError, match=r"keeps filter 1 of 'blocks.0.conv2.weight' and removes one of 'conv"
     ):
         shrink(net, Mask(untied), groups)
+    with pytest.raises(UsageError, match=r"mask is a str; wanted: a Mask, or a mapping"):
+        shrink(net, "mask", input_shape=(3, 8, 8))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"a mask holds bool tensors; 'conv.weight' is torch.float32"):
+        shrink(net, {name: tensor.float() for name, tensor in groups.full().items()}, groups)
     with pytest.raises(UsageError, match=r"differs in fc.weight; 'fc.weight': its outputs are the network's"):
         shrink(net, Mask({**groups.full(), "fc.weight": torch.ones(4, 16) > 0}), groups)
 
