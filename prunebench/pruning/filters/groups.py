@@ -193,7 +193,8 @@ def checked(mask: Mapping[str, Tensor]) -> Mask:
         return mask
     if not isinstance(mask, Mapping):
         raise UsageError(
-            f"mask is a {type(mask).__name__}; wanted: a Mask, or a mapping from weights' names to bool tensors"
+            f"mask is a {type(mask).__name__}; wanted: a Mask, or a mapping from names of weights to bool "
+            "tensors"
         )
     return Mask({plain_name(str(name)): tensor for name, tensor in mask.items()})
 
