@@ -307,13 +307,20 @@ class Diagnostic(Component):
     weights where `of` is "state", else with the structure alone), its `prunebench.pruning.Mask` (None where
     nothing is pruned) and the shape (C, H, W) of an input. Of "course" it is given as its fourth argument
     what the method did from the first step on: a `prunebench.training.course.Course`; of "scored" what is
-    known of the network by whose scores the mask was made: a `prunebench.training.finding.Finding`. Unpruned
-    cells have no measures of masks, nor of networks that were scored.
+    known of the network by whose scores the mask was made: a `prunebench.training.finding.Finding`.
+
+    Of "epochs" the fourth argument is a mapping from epochs to masks: those that the method would have made
+    of its scored network at the end of each epoch of that network's training, 0 being its beginning; each is
+    read when it is asked for. The second argument is the mask that it made, before ablations change it.
+
+    Unpruned cells have no measures of masks, nor of networks that were scored. Measures by epoch have none
+    but those whose mask is made of scores before the network trains, and whose layers' counts are not another
+    method's.
     """
 
     kind: ClassVar[str] = "diagnostic"
     function: Callable[..., Any]
-    of: Literal["mask", "state", "course", "scored"] = "mask"
+    of: Literal["mask", "state", "course", "epochs", "scored"] = "mask"
     version: str | None = None
     depends: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ were made from too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 from prunebench.canonical import canonical
@@ -89,9 +90,11 @@ def measure_of(plan: Plan, key: str) -> Fits:
             return f"it is a measure of {result['diagnostic']!r:.60}, planned is {name!r}"
         if result.get("of", params.of) != params.of:
             return f"it measures a {result['of']!r:.40}, planned is a {params.of}"
-        source = list(result.get("made_from") or job.inputs)
-        if source != list(job.inputs):
-            return f"it was made from {source[0][:12]}, planned is {job.inputs[0][:12]}"
+        source = sorted(result.get("made_from") or job.inputs)
+        if source != sorted(job.inputs):
+            pairs = zip_longest(source, sorted(job.inputs), fillvalue="nothing")
+            mine, planned = next((one, other) for one, other in pairs if one != other)
+            return f"it was made from {mine[:12]}, planned is {planned[:12]}"
         return None
 
     return wrong

@@ -199,9 +199,8 @@ class _Finder:
                 params = plan.jobs[key].params
                 if isinstance(params, TrainParams):
                     runs[params.run_key] = max(runs.get(params.run_key, 0), params.step)
-        passing = {
-            key for plan in plans for key, job in plan.jobs.items() if job.kind == "score" or job.prunes
-        }
+        passing = {key for plan in plans for key in plan.jobs if plan.is_passed(key)}
+        passing -= {key for plan in plans for key in plan.jobs if not plan.is_passed(key)}
         for path in _below(self.store.root / "artifacts"):
             if not path.name.endswith(".safetensors"):
                 continue

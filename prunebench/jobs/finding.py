@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from prunebench.errors import UsageError
 from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
@@ -12,6 +14,7 @@ from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.params import TrainParams
 from prunebench.store import Artifact
 from prunebench.training.finding import Finding, ScoredNetwork
+from prunebench.training.step import placed
 from prunebench.training.tasks import CLASSIFICATION, TASKS
 
 __all__ = ["finding_of", "told_of_network"]
@@ -53,7 +56,8 @@ def _evaluated(context: Context, state: Artifact) -> dict[str, Any]:
     unpack_state(state).load_into(module)
     data = context.data(run.data, context.device, run.seed).limited(run.recipe.limit)
     with isolated(context.host.who("architectures", run.architecture.name)):
-        point = TASKS[run.data.task or CLASSIFICATION].evaluate(module.to(context.device), data, False)
+        network, channels_last = placed(module, torch.device(context.device))
+        point = TASKS[run.data.task or CLASSIFICATION].evaluate(network, data, channels_last)
     step = state.meta["step"]
     return {_TOLD: {"step": step, "last": {"step": step, **point}}}
 

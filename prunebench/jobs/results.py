@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from prunebench.canonical import canonical
@@ -15,6 +16,7 @@ from prunebench.jobs.provenance import provenance
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.job import Job
 from prunebench.plan.params import MeasureParams, RecordParams
+from prunebench.pruning import Mask
 from prunebench.store import Artifact
 from prunebench.training.course import Course
 
@@ -22,18 +24,19 @@ __all__ = ["run_measure", "run_record"]
 
 
 def run_measure(job: Job, context: Context) -> None:
-    """Commit a diagnostic of a mask, a state or a course, beside the records."""
-    params = job.params_as(MeasureParams)
-    source, *others = (context.read(key) for key in job.inputs)
+    """Commit a diagnostic of a mask, a state, a course or masks by epoch, beside the records."""
+    params, source = job.params_as(MeasureParams), context.read(job.inputs[0])
+    others = {key: context.meta(key) for key in job.inputs[1:]}
     result: dict[str, Any] = {
         "diagnostic": params.diagnostic.name,
         "of": params.of,
-        "made_from": {one.key: one.digest for one in (source, *others)},
+        "made_from": {source.key: source.digest, **{key: meta["digest"] for key, meta in others.items()}},
     }
-    if source.meta.get("diverged"):
-        result |= {"outcome": "diverged", "diverged": source.meta["diverged"]}
+    all_diverged = (meta.get("diverged") for meta in (*others.values(), source.meta))
+    if diverged := next(filter(None, all_diverged), None):
+        result |= {"outcome": "diverged", "diverged": diverged}
     else:
-        result |= {"outcome": "finished", "value": _measured(params, context, source, *others)}
+        result |= {"outcome": "finished", "value": _measured(params, context, source, job.inputs)}
     try:
         context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
     except ValueError as error:  # what would not be read back: nested too deep, too long
@@ -41,8 +44,24 @@ def run_measure(job: Job, context: Context) -> None:
         raise ComponentError(f"{who} returns what no store keeps: {error}") from error
 
 
-def _measured(params: MeasureParams, context: Context, source: Artifact, *others: Artifact) -> Any:
-    """Return what a diagnostic says of a mask or a state.
+class _Masks(Mapping[int, Mask]):
+    """Masks by epoch, each read when it is asked for: those of a hundred epochs are none to hold at once."""
+
+    def __init__(self, keys: Mapping[int, str], context: Context) -> None:
+        self._keys, self._context = keys, context
+
+    def __getitem__(self, epoch: int) -> Mask:
+        return mask_from(self._context.read(self._keys[epoch]))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def _measured(params: MeasureParams, context: Context, source: Artifact, inputs: Sequence[str]) -> Any:
+    """Return what a diagnostic says of a mask, by epoch of several, of a state, or of a scored network.
 
     Raises: ComponentError naming the diagnostic and its plugin where it fails or returns no plain JSON.
     """
@@ -55,8 +74,10 @@ def _measured(params: MeasureParams, context: Context, source: Artifact, *others
     arguments: list[Any] = [module, mask, architecture.input]
     if params.course is not None:
         arguments.append(Course.of(params.course, source.meta.get("history", [])))
+    if params.epochs is not None:
+        arguments.append(_Masks(params.by_epoch(inputs), context))
     if of == "scored":
-        arguments.append(finding_of(context, source, *others))
+        arguments.append(finding_of(context, source, *map(context.read, inputs[1:])))
     who = context.host.who("diagnostics", name)
     with isolated(who):
         try:

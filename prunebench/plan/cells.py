@@ -12,6 +12,7 @@ from prunebench.errors import UsageError
 from prunebench.host.components import Diagnostic
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
+from prunebench.plan.epochs import masks_by_epoch
 from prunebench.plan.finding import what_tells
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
@@ -156,13 +157,13 @@ def _described(builder: Builder, cell: Cell) -> dict[str, Any]:
 
 
 def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str | None) -> str | None:
-    """Add a measure's job; None where an unpruned network has no mask to measure, or none was scored.
+    """Add a measure's job; None where there is no mask to measure, none by epoch, or no network was scored.
 
     What can be measured without the end state's weights reads the mask, which is kept when the state goes.
     """
     diagnostic = builder.host.get("diagnostics", name)
     assert isinstance(diagnostic, Diagnostic)
-    if diagnostic.of == "mask" and mask is None:
+    if diagnostic.of in ("mask", "epochs") and mask is None:
         return None
     inputs: tuple[str, ...] = (end,) if diagnostic.of == "state" else (mask or end,)
     if diagnostic.of == "scored":
@@ -170,17 +171,22 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
         if not inputs:
             return None
     course = None
+    by_epoch = masks_by_epoch(builder, setting, mask) if mask and diagnostic.of == "epochs" else None
+    if diagnostic.of == "epochs" and by_epoch is None:
+        return None
     if diagnostic.of == "course":
         course = builder.once("course", (), (end, mask or ""), lambda: course_of(builder, setting, end, mask))
+    epochs = by_epoch.epochs if by_epoch is not None else None
     params = builder.once(
         "measure",
         (setting, course),
-        (name,),
+        (name, epochs),
         lambda: MeasureParams(
             diagnostic=DiagnosticUse(name=name, identity=builder.part("diagnostics", name)[1]),
             of=diagnostic.of,
             architecture=setting.architecture,
             course=course,
+            epochs=epochs,
         ),
     )
-    return builder.add(params, inputs)
+    return builder.add(params, inputs if by_epoch is None else by_epoch.inputs)

@@ -17,6 +17,7 @@ from prunebench.errors import UsageError
 from prunebench.labels import STEP
 from prunebench.plan.builder import Builder
 from prunebench.plan.cells import plan_cells
+from prunebench.plan.epoch_checks import refuse_epochs
 from prunebench.plan.kin import scales
 from prunebench.plan.plan import Plan
 from prunebench.plan.refusals import Refusals
@@ -62,6 +63,7 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     refusals = Refusals(suite, builder)
     planned = plan_cells(builder, cells, refusals.add)
     refusals.raise_all()
+    refuse_epochs(suite, host, planned, builder.jobs)
     described |= {"classes": {}, "examples": {}}
     for cell in cells:
         data = builder.facts.data(cell.dataset, cell.split)

@@ -155,13 +155,22 @@ class TrainParams(Asked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureParams(Asked):
-    """A diagnostic of a mask, a state or a course: reads the mask, or the state. Or of the network that was
-    scored: reads the masks that tell of it, and of the unpruned one."""
+    """A diagnostic of a mask, a state, a course or masks by epoch. Reads the mask, or the state.
+
+    By epoch it reads the cell's mask, and then those that there would have been at the other epochs; of the
+    network that was scored, what tells of it and of the unpruned one.
+    """
 
     diagnostic: DiagnosticUse
     of: str
     architecture: NetworkUse
     course: Mapping[str, Any] | None = None
+    epochs: tuple[int, ...] | None = None
+    """The epochs of the masks, in order. Where the cell's mask is of an epoch's end, that is the last."""
+
+    def by_epoch(self, inputs: Sequence[str]) -> Mapping[int, str]:
+        """Return the keys of the masks by epoch, of what a job with these parameters reads."""
+        return dict(zip(self.epochs or (), (*inputs[1:], inputs[0]), strict=False))
 
     @property
     def network(self) -> NetworkUse | None:

@@ -11,7 +11,7 @@ from typing import Any
 from prunebench.canonical import digest
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.job import Job
-from prunebench.plan.params import RecordParams, TrainParams
+from prunebench.plan.params import MeasureParams, RecordParams, TrainParams
 
 __all__ = ["Plan"]
 
@@ -87,6 +87,37 @@ class Plan:
         return {job.key: records[job.inputs[0]] for job in scorings if self.jobs[job.inputs[0]].prunes}
 
     @cached_property
+    def _masks_by_epoch(self) -> frozenset[str]:
+        """The masks that nothing but measures by epoch reads."""
+        several = (job for job in self.jobs.values() if job.kind == "measure" and len(job.inputs) > 1)
+        measures = {job.key for job in several if job.params_as(MeasureParams).epochs is not None}
+        listed = {key for measure in measures for key in self.jobs[measure].inputs[1:]}
+        return frozenset(key for key in listed if measures.issuperset(self.readers[key]))
+
+    @cached_property
+    def snapshots(self) -> dict[str, tuple[str, ...]]:
+        """The states that a run passes for measures by epoch alone, and the masks that are made of each.
+
+        A network of 100 epochs leaves 100 of them: so each is scored before the run goes on from the next.
+        """
+        masks, of_state = self._masks_by_epoch, dict[str, list[str]]()
+        for mask in sorted(masks):
+            of_state.setdefault(self._state_of(self.jobs[mask].inputs[0]), []).append(mask)
+        return {
+            state: tuple(made)
+            for state, made in of_state.items()
+            if masks.issuperset(reader for one in self.readers[state] for reader in self._masks_of(one))
+        }
+
+    def _state_of(self, key: str) -> str:
+        """Return the state that scores are of; a state's own key."""
+        return self.jobs[key].inputs[0] if self.jobs[key].kind == "score" else key
+
+    def _masks_of(self, key: str) -> Sequence[str]:
+        """Return what is made of scores; the key of anything else."""
+        return self.readers.get(key, ()) if self.jobs[key].kind == "score" else (key,)
+
+    @cached_property
     def ends(self) -> frozenset[str]:
         """The last states of chains of levels, as far as this plan goes: a longer chain goes on from them."""
         levels = [j for j in self.jobs.values() if isinstance(j.params, TrainParams) and j.params.goes_on]
@@ -101,18 +132,26 @@ class Plan:
     def needs(self, key: str) -> tuple[str, ...]:
         """Return the keys that must be there before this job runs.
 
-        They are its inputs, the run's earlier state, and the record of a level before the next.
+        They are its inputs, the run's earlier state with the masks by epoch that are made of it, and the
+        record of a level before the next.
         """
-        more = (self.earlier.get(key), self.along.get(key))
+        earlier = self.earlier.get(key)
+        more = (earlier, *self.snapshots.get(earlier or "", ()), self.along.get(key))
         return (*self.jobs[key].inputs, *(one for one in more if one))
 
     def passes(self, key: str) -> bool:
         """Return True if a job's output is only passed through: scores, and states of pruned runs.
 
-        The last state of a chain of levels stays.
+        And states and masks that nothing but measures by epoch reads. The last state of a chain of levels
+        stays.
         """
+        return self.is_passed(key) and key not in self.ends
+
+    def is_passed(self, key: str) -> bool:
+        """Return the same, though chains may go on from the last state of one."""
         job = self.jobs[key]
-        return job.kind == "score" or (job.prunes and key not in self.ends)
+        of_epochs = key in self.snapshots or key in self._masks_by_epoch
+        return job.kind == "score" or job.prunes or of_epochs
 
     def all_read(self, keys: Iterable[str], have: Callable[[str], bool]) -> bool:
         """True if what all these jobs make is there, or was passed through: made, read and dropped."""

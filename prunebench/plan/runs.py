@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from prunebench.canonical import digest
@@ -16,7 +16,14 @@ from prunebench.plan.uses import InitUse
 from prunebench.reading.labels import changes_label
 from prunebench.training.recipe import Point, Recipe, of_find, spelled
 
-__all__ = ["dense_state", "find_recipe", "pruned_state", "scored_state", "step_under_find"]
+__all__ = [
+    "dense_state",
+    "find_recipe",
+    "pruned_state",
+    "scored_state",
+    "state_at",
+    "step_under_find",
+]
 
 
 def dense_state(builder: Builder, setting: Setting, recipe: Recipe, seed: int, step: int) -> str:
@@ -144,6 +151,17 @@ def step_under_find(builder: Builder, form: Form, recipe: Recipe, point: Point, 
         if not form.find:
             raise
         raise UsageError(f"{error}, which is that of find = {{{changes_label(form.find)}}}") from None
+
+
+def state_at(builder: Builder, setting: Setting, key: str, step: int) -> str:
+    """Add the job that trains the run of a state to another step, and return that state's key."""
+    params, inputs = builder.jobs[key].params_as(TrainParams), builder.jobs[key].inputs
+    other = state_key(params.run_key, step)
+    if other not in builder.jobs:
+        run = params.run
+        cost = float(setting.network.macs) * _passes(builder, setting, run.recipe, run.start, step)
+        builder.add_under(other, replace(params, step=step, goes_on=None), inputs, cost=cost)
+    return other
 
 
 def _drawn(builder: Builder, recipe: Recipe, purpose: Literal["init", "fresh"]) -> FromInit:

@@ -229,14 +229,15 @@ class OldMeasureResult(_Known):
 
 
 class MeasureResult(_Whole):
-    """A diagnostic of a mask, a state or a course, and what it was made from (key and digest).
+    """A diagnostic of a mask, a state, a course, masks by epoch, or the network that was scored.
 
-    One of the network that was scored is made from up to two masks, and the unpruned network's state.
+    made_from: the keys and digests of what it was made from: of one, by epoch of all the masks, and
+        of a scored network of up to two masks and the unpruned network's state
     """
 
     diagnostic: Text
     of: Text
-    made_from: Annotated[dict[Key, Hash], Field(min_length=1, max_length=3)]
+    made_from: Annotated[dict[Key, Hash], Field(min_length=1)]
     outcome: Literal["finished", "diverged"]
     diverged: _ExactWhere | None = None
     value: Any = None
@@ -246,6 +247,8 @@ class MeasureResult(_Whole):
         finished = self.outcome == "finished"
         if ("value" in self.model_fields_set) != finished or (self.diverged is None) != finished:
             raise ValueError("a finished measure has a 'value', one that diverged says where in 'diverged'")
+        if len(self.made_from) > 1 and self.of not in ("epochs", "scored"):
+            raise ValueError(f"a measure of a {self.of} is made from one mask or state: 'made_from' has more")
         return self
 
 

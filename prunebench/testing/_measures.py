@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -186,23 +186,22 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
 
     Unless it is a measure of masks, it is also asked about networks without one.
     It must take (net, mask, input_shape), of a course also the course, which here is one of training alone,
-    of pruning at initialization and of pruning while training, of networks that were scored what is known of
-    these, at initialization, after training and in levels; return plain JSON values with finite numbers,
-    the same when asked again, none but the declared fields where it declares some; and leave the network and
-    global states as they were.
+    of pruning at initialization and of pruning while training, by epoch the masks of several epochs, of one,
+    and of none, of networks that were scored what is known of these, at initialization, after training and in
+    levels; return plain JSON values with finite numbers, the same when asked again, none but the declared
+    fields where it declares some; and leave the network and global states as they were.
 
     Raises: AssertionError.
     """
     who = ensure_common(diagnostic)
-    more = {"course": "course", "scored": "finding"}.get(diagnostic.of)
-    names = ("net", "mask", "input_shape", *([more] if more else []))
-    ensure_callable(who, "its function", diagnostic.function, *names)
+    fourth = {"course": ("course",), "epochs": ("masks",), "scored": ("finding",)}.get(diagnostic.of, ())
+    ensure_callable(who, "its function", diagnostic.function, "net", "mask", "input_shape", *fourth)
     for kind, network in sample_networks().items():
         network.eval()
         for mask in _masks(network, diagnostic.of):
             if mask is not None:
                 mask.apply(network)
-            for rest in _further(diagnostic.of, mask):
+            for rest in _rests(diagnostic.of, mask):
                 _check_answer(who, kind, diagnostic, network, (mask, SHAPE, *rest))
 
 
@@ -235,14 +234,16 @@ def _masks(network: nn.Module, of: str) -> list[Mask | None]:
     first = next(iter(half))
     gone = Mask({name: tensor & (name != first) for name, tensor in half.items()})
     masks: list[Mask | None] = [Mask.full(half), half, gone]
-    return masks if of in ("mask", "scored") else [None, *masks]
+    return masks if of in ("mask", "epochs", "scored") else [None, *masks]
 
 
-def _further(of: str, mask: Mask | None) -> Sequence[tuple[Any, ...]]:
-    """Return what a diagnostic is given besides a network, its mask and a shape."""
-    if of == "course":
-        return _courses(mask)
-    return _findings(mask) if of == "scored" and mask is not None else [()]
+def _rests(of: str, mask: Mask | None) -> list[tuple[Any, ...]]:
+    """Return what a diagnostic is given beside network, mask and shape of an input."""
+    if of == "epochs" and mask is not None:
+        return [({0: Mask.full(mask), 1: mask},), ({0: mask},), ({},)]
+    if of == "scored" and mask is not None:
+        return list(_findings(mask))
+    return list(_courses(mask)) if of == "course" else [()]
 
 
 def _findings(mask: Mask) -> list[tuple[Finding]]:

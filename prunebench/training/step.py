@@ -19,7 +19,15 @@ from prunebench.training.state import State, new_meter, plain_copy
 from prunebench.training.streams import stream
 from prunebench.training.tasks import TASKS
 
-__all__ = ["Stepper"]
+__all__ = ["Stepper", "placed"]
+
+
+def placed(module: nn.Module, device: torch.device) -> tuple[nn.Module, bool]:
+    """Return a network on a device, and whether its images lie with their channels last: if it convolves."""
+    module = module.to(device)
+    if not any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules()):
+        return module, False
+    return module.to(memory_format=torch.channels_last), True  # type: ignore[call-overload]
 
 
 class Stepper:
@@ -38,10 +46,7 @@ class Stepper:
     ) -> None:
         self.devices = devices
         self.recipe, self.data, self.seed, self.device, self.policy = recipe, data, seed, device, policy
-        self.channels_last = any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules())
-        self.module = module.to(device)
-        if self.channels_last:
-            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module, self.channels_last = placed(module, device)
         self.module.train()
         self._network = devices.joined(self.module, recipe)
         self._forward = recomputing(self._network) if recipe.recompute else self._network

@@ -112,6 +112,19 @@ def test_pruned_early_it_is_the_unpruned_accuracy_at_that_step(project: Any) -> 
     ]
 
 
+def test_it_is_to_the_bit_what_its_run_would_have_said(project: Any) -> None:
+    """A convolutional network whose recipe evaluates every second epoch; and one whose recipe does every time."""
+    options: dict[str, Any] = {"architecture": "digits-convnet", "measures": ["scored-network"], "epochs": 2}
+    path = project.suite([{**ONE_SHOT, "score_at": {"epoch": 1}}], **options)
+    engine = project.run(path)
+    value = engine.store.read_measure(engine.plan.cells[1].targets[1]).result["value"]
+    path.write_text(path.read_text().replace('"digits", epochs', '"digits", evaluate = 1, epochs'))
+    other = project.run(path, store="other")
+    point = other.store.read_record(other.plan.cells[0].key).result["curve"][0]
+    assert point["step"] == value["step"] == 23
+    assert {name: value[name] for name in told(point)} == told(point)
+
+
 def test_a_chain_scored_early_tells_of_its_unpruned_network_too(project: Any) -> None:
     """At the step of the first level; of the networks between, by the last evaluation before it."""
     early = {**CHAIN, "score_at": {"epoch": 2}}

@@ -52,6 +52,7 @@ def test_diagnostics_are_versioned_and_described() -> None:
     assert {name for name, d in found.items() if d.of == "mask"} == {
         "layer-sparsity", "neuron-sparsity", "collapsed-layers", "effective-density", "disconnected", "flops",
     }  # fmt: skip
+    assert {name for name, d in found.items() if d.of == "epochs"} == {"ratios-by-epoch"}
     assert all(d.version and len(d.documentation) > 80 for d in found.values())
 
 

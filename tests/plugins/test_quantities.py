@@ -194,3 +194,25 @@ def test_measure_mean_distance_and_drop_by_hand() -> None:
     lower = made([[75.0], [69.0]], [0.2, 0.4])
     np.testing.assert_allclose(ask("drop", one, to=lower), [3.0])
     np.testing.assert_equal(ask("drop", one, to=made([[75.0]], [0.2])), [NAN])
+
+
+def test_mediation_parts_the_total_between_ratios_and_weights() -> None:
+    """By hand: ratios that add 3 points and weights that add 1, at each place and seed; with an interaction
+    that is shared evenly; and no number where one of the four networks has none."""
+    base = np.array([[70.0, 72.0], [60.0, 61.0]])
+    both = np.array([[0.5, -0.5], [0.0, 1.0]])
+    four = {"base": base, "ratios": base + 3.0, "weights": base + 1.0}
+    others = {name: made(values, [0.2, 0.4]) for name, values in four.items()}
+    own = made(base + 4.0 + both, [0.2, 0.4])
+
+    def effect(of: str, **changes: Any) -> list[Any]:
+        return ask("mediation", own, of=of, **{**others, **changes})
+
+    shared = both.mean(axis=0) / 2
+    np.testing.assert_allclose(effect("ratios"), 3.0 + shared)
+    np.testing.assert_allclose(effect("weights"), 1.0 + shared)
+    np.testing.assert_allclose(effect("total"), 4.0 + 2 * shared)
+    holed = made(np.where([[True, False], [True, True]], base, NAN), [0.2, 0.4])
+    for of in ("ratios", "weights", "total"):
+        assert np.isnan(effect(of, weights=holed)).tolist() == [False, True]
+        assert np.isnan(effect(of, ratios=made(base[:1], [0.2]))).all()

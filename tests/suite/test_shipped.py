@@ -337,17 +337,43 @@ methods = ["magnitude", "snip"]
 score_at = ["init", {step = 1000}]
 sparsities = [0.738]
 seeds = 1
+[[matrix]]
+name = "first-level"
+architecture = "resnet20"
+dataset = "cifar10"
+recipe = "pai-cifar10"
+find = [{lr = 0.05}, {lr = 0.5}]
+methods = [{as = "one", scorer = "magnitude", score_at = "end", train_from = "init"}]
+sparsities = [0.2]
+seeds = 1
+measures = ["ratios-by-epoch"]
+[[matrix]]
+name = "ratios-and-weights"
+architecture = "resnet20"
+dataset = "cifar10"
+recipe = "pai-cifar10"
+methods = [
+    {as = "small", scorer = "magnitude", score_at = "end", train_from = "init", find = {lr = 0.05}},
+    {as = "large", scorer = "magnitude", score_at = "end", train_from = "init", find = {lr = 0.5}},
+    {as = "large-as-small", scorer = "magnitude", score_at = "end", train_from = "init", find = {lr = 0.5}, allocation = {like = {find = {lr = 0.05}}}},
+    {as = "small-as-large", scorer = "magnitude", score_at = "end", train_from = "init", find = {lr = 0.05}, allocation = {like = {find = {lr = 0.5}}}},
+    {as = "random-as-small", scorer = "random", allocation = {like = {scorer = "magnitude", score_at = "end", train_from = "init", find = {lr = 0.05}}}},
+    {as = "random-as-large", scorer = "random", allocation = {like = {scorer = "magnitude", score_at = "end", train_from = "init", find = {lr = 0.5}}}},
+]
+sparsities = {keep = 0.8, count = 18}
+seeds = 1
 """
 
 
 def test_the_checks_of_the_docs_load(builtin: Any, tmp_path: Path) -> None:
-    """Each example of docs/suites.md that has checks, below matrices that have what they speak of."""
-    text = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
+    """Each example of two pages that has checks, below matrices that have what they speak of."""
+    docs = Path(__file__).parents[2] / "docs"
+    text = "".join((docs / f"{name}.md").read_text(encoding="utf-8") for name in ("suites", "measures"))
     blocks = [
         block for block in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL) if "[[check]]" in block
     ]
     blocks = [block if "schema" in block else EXAMPLE + block for block in blocks]
-    assert len(blocks) == 5
+    assert len(blocks) == 5 + 2
     for block in blocks:
         path = tmp_path / "example.toml"
         path.write_text(block, encoding="utf-8")

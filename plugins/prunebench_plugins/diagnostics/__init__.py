@@ -8,6 +8,7 @@ from prunebench import Diagnostic, hookimpl
 from prunebench_plugins.diagnostics.costs import flops, training_flops, weights_remaining
 from prunebench_plugins.diagnostics.finding import scored_network
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
+from prunebench_plugins.diagnostics.ratios import ratios_by_epoch
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
 from prunebench_plugins.forms import prunebench_forms  # they come in through the same entry point
 from prunebench_plugins.quantities import prunebench_quantities
@@ -22,6 +23,7 @@ __all__ = [
     "prunebench_diagnostics",
     "prunebench_forms",
     "prunebench_quantities",
+    "ratios_by_epoch",
     "scored_network",
     "training_flops",
     "weights_remaining",
@@ -56,4 +58,11 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
         ),
         Diagnostic("training-flops", training_flops, of="course", version="2", fields=_COSTS),
         Diagnostic("scored-network", scored_network, of="scored", version="1", fields=_SCORED),
+        Diagnostic(
+            "ratios-by-epoch",
+            ratios_by_epoch,
+            of="epochs",
+            version="1",
+            fields=("distance.*", "layers.*", "moved.*"),
+        ),
     ]

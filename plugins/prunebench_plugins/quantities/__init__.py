@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prunebench import Quantity, hookimpl
 from prunebench_plugins.quantities.laws import OF, faults, fit, reads
 from prunebench_plugins.quantities.lines import crossing, crossing_tests, range_end, range_end_tests, slope
+from prunebench_plugins.quantities.mediation import EFFECTS, mediation
 from prunebench_plugins.quantities.runs import accuracy, distance, diverged, drop, mean, measure, spread
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "fit",
     "mean",
     "measure",
+    "mediation",
     "prunebench_quantities",
     "range_end",
     "slope",
@@ -60,4 +62,14 @@ def prunebench_quantities() -> Sequence[Quantity]:
             version="3",
         ),
         Quantity("drop", drop, "seeds", selections=("to",), points=True, version="1"),
+        Quantity(
+            "mediation",
+            mediation,
+            "seeds",
+            option="of",
+            choices=EFFECTS,
+            selections=("base", "ratios", "weights"),
+            points=True,
+            version="1",
+        ),
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.files import FORMATS, can_convert, picture
-from prunebench.report.figures.notebook import curve, figure
+from prunebench.report.figures.notebook import curve, figure, find_eval, mediation
 from prunebench.report.figures.style import COLOURS, GROUNDS, MARKS, Style, config, styles
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ else:
 
 __all__ = [
     "COLOURS", "FORMATS", "GROUNDS", "MARKS", "Figure", "Style",
-    "can_convert", "config", "curve", "figure", "figures", "figures_of", "picture", "styles",
+    "can_convert", "config", "curve", "figure", "figures", "figures_of", "find_eval", "mediation", "picture",
+    "styles",
 ]  # fmt: skip
 
 
@@ -34,7 +35,16 @@ def figures(results: Results) -> list[Figure]:
 
 def figures_of(source: Source) -> list[Figure]:
     """Return the figures of results, those of scaling laws last."""
-    from prunebench.report.figures import ablations, accuracy, baselines, places, structure, training
+    from prunebench.report.figures import (
+        ablations,
+        accuracy,
+        baselines,
+        finds,
+        places,
+        ratio_effects,
+        structure,
+        training,
+    )
 
     makers = (
         accuracy.accuracy,
@@ -48,6 +58,11 @@ def figures_of(source: Source) -> list[Figure]:
         structure.layers,
         structure.neurons,
         structure.collapsed,
+        finds.find_curves,
+        finds.find_eval,
+        finds.ratios,
+        finds.distances,
+        ratio_effects.effects,
         training.weights,
         structure.effective,
         structure.effective_share,

@@ -101,6 +101,36 @@ overlap may belong to methods that are told apart: the table of comparisons says
 Difference to {after} averaged over settings, with a 95 % interval from a bootstrap over settings: what
 another choice of networks and data sets might have given. Methods with fewer than three settings have none.
 """,
+    "find-accuracy": f"""
+Test accuracy against the share of weights kept, a panel a method and the recipe that its networks were
+trained and evaluated under, a line for each find: the recipe under which the network was trained that was
+scored. Masks of one find are the same in all panels of a method; each panel has its own vertical axis.
+{_BARS} {_SPACED} {_MARKED}
+""",
+    "find-eval": """
+Mean test accuracy at {at} sparsity by the recipe that found the mask (rows) and the one that its network
+was trained and evaluated under (columns); lighter is better, and the best find of each column is bold.
+Shades span a panel. Below the means their 95 % t intervals over seeds.
+""",
+    "distance-by-epoch": """
+If the scored network had been pruned at the end of an epoch of its training, to the same density: how far
+the share pruned of a layer would be from that of the mask that was made, as the mean of the absolute
+difference over layers. At {at} sparsity, the lowest that was measured. Epoch 0 is the beginning. Bars are
+95 % t intervals of means over seeds.
+""",
+    "ratios-by-epoch": """
+The share of each layer that would be pruned if the scored network were pruned at the end of an epoch of its
+training, to the same density, a panel a find. At {at} sparsity, the lowest that was measured; colours
+follow layers from the input to the output. Bars are 95 % t intervals of means over seeds.
+""",
+    "mediation": """
+Above: test accuracy of networks that have the weights of one find, A or B, pruned in each layer to the
+ratios of one of the two, and of random masks at both ratios. Below: what B's ratios add, whosever the
+weights, what B's weights add, whosever the ratios, and their sum, the difference of the two finds. Which
+find or method is A, and which B, is said by tooltips and the table, and in the suite's checks. Points are
+means over the seeds, effects are taken at each seed; bars are 95 % t intervals. A diverged run counts with
+the accuracy of a guess.
+""",
     "profiles": """
 In which share of the settings a method is at most so many margins below the best one there, the margin being
 the difference that does not matter in a setting. The higher a line and the earlier, the better; at 0 it is

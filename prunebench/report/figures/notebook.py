@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from prunebench.errors import UsageError, nearest
 from prunebench.report.figures.figure import Figure
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from prunebench.report.results import Results
 
-__all__ = ["curve", "curve_figure", "drawn", "figure", "row_names", "setting_of"]
+__all__ = [
+    *("curve", "curve_figure", "drawn", "figure", "find_eval", "mediation", "row_names", "setting_of"),
+]
 
 
 def figure(
@@ -60,6 +62,56 @@ def curve(
     return drawn(made, setting, None, dark)
 
 
+def find_eval(results: Results, density: float | None = None, *, dark: bool = False) -> alt.Chart:
+    """Return mean accuracies by find and evaluation recipe at one density, a panel a method.
+
+    density: the share of weights kept, as 0.512; unless given the middle one of those that all finds have
+
+    Raises: UsageError where no method has several finds, and for a density that none has.
+    """
+    from prunebench.report.figures import finds
+
+    made = finds.find_eval(Source(results), density)
+    if made is None:
+        raise UsageError("no method of these results has several finds")
+    return drawn(made, None, None, dark)
+
+
+Cells = str | Mapping[str, Any]
+"""A method's name, or a selection as checks have it: {"method": "imp", "find": {"lr": 0.5}}."""
+
+
+def mediation(
+    results: Results,
+    *,
+    base: Cells,
+    ratios: Cells,
+    weights: Cells,
+    both: Cells,
+    random: tuple[Cells, Cells] | None = None,
+    dark: bool = False,
+) -> alt.Chart:
+    """Return accuracies and effects of the weights and the ratios of two finds, A and B, against density.
+
+    Args:
+        results: what `prunebench.results` returns.
+        base: the cells with weights and ratios of A.
+        ratios: those with A's weights and B's ratios.
+        weights: those with B's weights and A's ratios.
+        both: those with weights and ratios of B.
+        random: random masks at A's and at B's ratios.
+        dark: for dark ground.
+
+    Raises: UsageError where they have no results in one setting.
+    """
+    from prunebench.report.figures import ratio_effects
+
+    made = ratio_effects.effects_of(Source(results), ratio_effects.asked(base, ratios, weights, both, random))
+    if made is None:
+        raise UsageError("these cells have no results in one setting")
+    return drawn(made, None, None, dark)
+
+
 def curve_figure(results: Results, methods: Collection[str]) -> Figure | None:
     """Return the figure of `curve`, for all settings; None where none of the methods has a result.
 
@@ -92,6 +144,8 @@ _MEASURED_BY = {
     "neurons-collapsed": "neuron-sparsity",
     "effective": "effective-density",
     "effective-share": "effective-density",
+    "ratios-by-epoch": "ratios-by-epoch",
+    "distance-by-epoch": "ratios-by-epoch",
 }
 """The measure without which there is no such figure."""
 

@@ -1,0 +1,155 @@
+"""The tables of charts of finds: accuracies by find and evaluation, ratios and distances by epoch.
+
+A *place* is what such a figure is of: a network on a data set, under every recipe and find that it has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prunebench.analysis import SETTING, summarize_measures
+from prunebench.report.figures.tables import DIGITS, labelled, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prunebench.report.figures.source import Source
+    from prunebench.report.results import Results
+
+__all__ = ["among", "by_epoch", "by_find", "first_density", "of_layers"]
+
+PLACE = ("architecture", "dataset", "split")
+_ALIKE = ("recipe", "score_at", "method")
+_COUNT = 2
+"""Finds from which on there is something to compare."""
+
+
+def among(source: Source, rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return the settings of the networks that rows are of, under whatever recipe and find: with any of them
+    a page shows a figure of these rows."""
+    there = set(rows["setting"])
+    places = {_of(labels) for labels, title in source.titles.items() if title in there}
+    return tuple(title for labels, title in source.titles.items() if _of(labels) in places)
+
+
+def _of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    named = dict(zip(SETTING, labels, strict=True))
+    return tuple(named[name] for name in PLACE)
+
+
+def by_find(source: Source) -> pd.DataFrame:
+    """Return `Source.accuracies` of methods that have results under several finds, with labels beside.
+
+    place, eval (the recipe), find, panel (method and eval, with the pruning step where there is one). What
+    does not depend on the find, as random pruning at initialization, is left out: its cells are the same.
+    """
+    rows = _with_labels(source, source.accuracies)
+    rows = rows[(rows["variant"] == "unmodified") & (rows["sparsity"] > 0) & (rows["find"] != "")]
+    rows = rows[_depend(source.results, rows)]
+    some = rows["place"] + rows["recipe"] + rows["at"] + rows["method"]
+    rows = rows[(rows["n"] + rows["diverged"]).groupby(some).transform("sum") > 0]
+    panel = (
+        rows["method"] + ", " + rows["eval"] + rows["at"].map(lambda at: f", pruned at {at}" if at else "")
+    )
+    return rows.assign(panel=panel).reset_index(drop=True)
+
+
+def _with_labels(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the parts of their settings as columns, harmless to show."""
+    labels = {title: dict(zip(SETTING, values, strict=True)) for values, title in source.titles.items()}
+    parts = {name: rows["setting"].map(lambda s, n=name: shown(labels[s][n])) for name in SETTING}
+    return rows.assign(
+        place=_place(parts),
+        eval=parts["recipe"],
+        find=parts["find"],
+        at=parts["score_at"],
+        recipe=parts["recipe"],
+    )
+
+
+def _place(parts: Any) -> Any:
+    split = parts["split"].map(lambda name: "" if name in ("", "test") else f", {name} split")
+    return parts["architecture"] + " on " + parts["dataset"] + split
+
+
+def _depend(results: Results, rows: pd.DataFrame) -> pd.Series:
+    """Say of which rows the method's cells differ between finds, of which it has two or more."""
+    cells = results.cells[(results.cells["ablations"] == "") & (results.cells["find"] != "")]
+    at = [*PLACE, *_ALIKE, "density", "seed"]
+    finds = (
+        cells.groupby(at, sort=False).agg(keys=("key", "nunique"), finds=("find", "nunique")).reset_index()
+    )
+    several = finds[finds[["keys", "finds"]].min(axis=1) >= _COUNT]
+    named = {
+        (_place({n: several[n].map(shown) for n in PLACE})[i], *(shown(row[n]) for n in _ALIKE))
+        for i, row in several.iterrows()
+    }
+    mine = zip(rows["place"], rows["recipe"], rows["at"], rows["method"], strict=True)
+    import pandas as pd
+
+    return pd.Series([one in named for one in mine], index=rows.index, dtype=bool)
+
+
+_RATIOS = "ratios-by-epoch"
+
+
+def by_epoch(source: Source) -> pd.DataFrame:
+    """Return the distance to the final ratios by epoch: a row a place, method, find, density and epoch.
+
+    `line` is the find, or the method where it has none; recipes share what does not depend on them.
+    """
+    return _measured(source, ["distance.*"], r"distance\.(?P<epoch>\d+)")
+
+
+def of_layers(source: Source) -> pd.DataFrame:
+    """Return the ratio of each layer by epoch, with `order`, the layer's number from the input on."""
+    rows = _measured(source, ["layers.*.at.*"], r"layers\.(?P<layer>.+)\.at\.(?P<epoch>\d+)")
+    if rows.empty:
+        return rows
+    order = {name: i for _, part in rows.groupby("place", sort=False) for i, name in enumerate(_layers(part))}
+    return rows.assign(
+        layer=rows["layer"].map(lambda name: shown(name.removesuffix(".weight"))),
+        order=rows["layer"].map(order),
+    )
+
+
+def _layers(rows: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(rows["layer"]))
+
+
+def _measured(source: Source, fields: list[str], pattern: str) -> pd.DataFrame:
+    frame = source.results.measures
+    frame = frame[(frame["measure"] == _RATIOS) & (frame["ablations"] == "")]
+    if frame.empty:
+        return frame
+    summed = labelled(summarize_measures(frame, measure=_RATIOS, fields=tuple(fields)), source.results)
+    if summed.empty:
+        return summed
+    rows = _with_labels(source, summed.join(summed["field"].str.extract(pattern)))
+    rows = rows[rows["epoch"].notna() & rows["mean"].notna()]
+    line = [find or method for find, method in zip(rows["find"], rows["name"], strict=True)]
+    rows = rows.assign(
+        epoch=rows["epoch"].astype(int),
+        line=line,
+        density=(1 - rows["sparsity"]).round(12),
+        percent=(100 * rows["sparsity"]).round(10),
+        lower=rows["low"].clip(0, 1),
+        upper=rows["high"].clip(0, 1),
+        method=rows["name"],
+    )
+    same = ["place", "method", "line", "sparsity", "field"]
+    return rows.drop_duplicates(same)[list(_MEASURED) + (["layer"] if "layer" in rows else [])].round(
+        dict.fromkeys(("mean", "low", "high", "lower", "upper"), DIGITS)
+    )
+
+
+_MEASURED = (
+    *("setting", "place", "method", "line", "density", "sparsity", "percent", "epoch"),
+    *("planned", "n", "mean", "low", "high", "lower", "upper"),
+)
+
+
+def first_density(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of each place and method at the highest density that it was measured at."""
+    most = rows.groupby(["place", "method"], sort=False)["density"].transform("max")
+    return rows[rows["density"] == most].reset_index(drop=True)
