@@ -46,7 +46,13 @@ class Lines:
             listed = [listed[i] for i in places]
         columns = max(1, min(len(listed), 640 // (40 + 7 * max(map(len, listed)))))
         return alt.Legend(
-            title=self.title, orient="top", columns=columns, values=listed, symbolOpacity=1, offset=10
+            title=self.title,
+            orient="top",
+            columns=columns,
+            values=listed,
+            symbolOpacity=1,
+            offset=10,
+            titleLimit=600,
         )
 
     @property
