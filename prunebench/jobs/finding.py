@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 
-from prunebench.errors import UsageError
 from prunebench.isolation import isolated
-from prunebench.jobs.context import Context
+from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.params import TrainParams
 from prunebench.store import Artifact
@@ -41,7 +40,7 @@ def finding_of(context: Context, mask: Artifact, *others: Artifact) -> Finding:
     The unpruned network is evaluated here where its state is among the others: between the evaluations of its
     recipe.
 
-    Raises: UsageError for a mask that an earlier version of prunebench has made, whose network is gone.
+    Nothing is told of how accurate a network was that is gone, and whose mask an earlier version has made.
     """
     first = next((one for one in others if one.meta.get("kind") != "state"), mask)
     state = next((one for one in others if one.meta.get("kind") == "state"), None)
@@ -64,15 +63,16 @@ def _evaluated(context: Context, state: Artifact) -> dict[str, Any]:
 
 def _network(context: Context, mask: Artifact, evaluated: dict[str, Any] | None = None) -> ScoredNetwork:
     told = evaluated or told_of_network(mask.meta)
-    if not told:
-        state = context.store.artifact_meta(mask.meta["scored"]["key"])
+    if not told:  # made by an earlier version: its network may be there still
+        key = mask.meta["scored"]["key"]
+        state = context.store.artifact_meta(key)
         if state is None:
-            raise UsageError(
-                f"mask {mask.key[:12]} was made by an earlier version of prunebench, and does not tell how "
-                "accurate the network was that it was made of; that network is not in the store any more: "
-                "run the suite into another store to have it measured"
+            log.warning(
+                "mask %s was made by an earlier version of prunebench, and does not tell how accurate the "
+                "network was that it was made of, which is gone: the measure has no accuracy of it",
+                mask.key[:12],
             )
-        told = told_of_network(state)
+        told = {_TOLD: {"step": int(key.partition("@")[2])}} if state is None else told_of_network(state)
     prunable = mask.meta["prunable"]
     kept = mask_from(mask, "outer").kept if "outer_shapes" in mask.meta else prunable
     return ScoredNetwork.of(told[_TOLD], kept=kept, prunable=prunable)
