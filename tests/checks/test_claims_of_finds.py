@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -109,14 +110,19 @@ def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
         return 8.0
     if cell.labels["method"] == "local":
         return 100 * weights
-    return (
-        8 - 100 * (0.9 * weights + 0.1 * ratios) + (4 if cell.labels["score_at"].startswith("epoch") else 0)
-    )
+    early = {"epoch 1": -2, "epoch 3": 4, "epoch 4": 4}.get(cell.labels["score_at"], 0)
+    return 8 - 100 * (0.9 * weights + 0.1 * ratios) + early
 
 
 def false_moves_small(cell: Cell, rate: float) -> dict[str, float]:
     return {"moved.first": 0.1, "moved.others": 0.1, "distance.1": 0.1, "distance.4": 0.08}
 
+
+SMALL_WORLDS = (
+    World(lambda cell, rate: 85 + 80 * rate, true_cost_small, true_moves_small, lambda cell, rate: 4 * rate),
+    World(lambda cell, rate: 90 - 20 * rate, false_cost_small, false_moves_small),
+)
+"""Of the small networks, at their rates."""
 
 WORLDS = {
     "find-eval": (
@@ -128,12 +134,8 @@ WORLDS = {
         ),
         World(lambda cell, rate: 60 - 10 * rate, false_cost, false_moves),
     ),
-    "find-eval-small": (
-        World(
-            lambda cell, rate: 85 + 80 * rate, true_cost_small, true_moves_small, lambda cell, rate: 4 * rate
-        ),
-        World(lambda cell, rate: 90 - 20 * rate, false_cost_small, false_moves_small),
-    ),
+    "find-eval-lenet": tuple(replace(world, noise=0.05) for world in SMALL_WORLDS),
+    "find-eval-small": SMALL_WORLDS,
     "find-eval-structured": (
         World(lambda cell, rate: 50 + 10 * rate, lambda cell, weights, ratios: 20 * weights),
         World(lambda cell, rate: 60 - 10 * rate, lambda cell, weights, ratios: 10 - 20 * weights),
