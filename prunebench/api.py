@@ -128,7 +128,7 @@ def prune(
     if unit not in (None, "weight", "filter"):
         raise UsageError(f'unit must be "weight" or "filter"; found {unit!r}')
     if unit is not None:
-        form = form.changed(unit=unit)
+        form = _of_unit(form, unit)
     made = _mask(network, form, scorer, who, share)
     empty = emptied_layers(made, who)
     _warn([*network.said, empty] if empty else network.said)
@@ -318,6 +318,18 @@ def _mask(network: _Network, form: Form, scorer: Scorer, who: str, density: floa
     return shuffle_mask(made, draws, there) if groups is None else shuffle_filters(made, groups, draws, there)
 
 
+def _of_unit(form: Form, unit: str) -> Form:
+    """Return a form that removes such units.
+
+    Raises: UsageError where it has other fields that forbid that.
+    """
+    try:
+        return form.changed(unit=unit)
+    except ValidationError as error:
+        told = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(told if told.startswith("unit") else f"unit = {unit!r}: {told}") from None
+
+
 def _mask_of_filters(groups: FilterGroups, mask: Mask | None) -> Mask | None:
     """Return the mask that is on already as one of whole filters.
 
@@ -377,7 +389,7 @@ def _counts_like(network: _Network, form: Form, like: Like, density: float) -> d
         where = ".".join(("allocation", "like", *map(str, first["loc"])))
         raise UsageError(f"{where}: {first['msg']} (found {first['input']!r:.80})") from None
     called = f"method '{like.like}'" if isinstance(like.like, str) else "the method"
-    if reason := no_counts(other):
+    if reason := no_counts(other, form):
         raise UsageError(f"allocation.like: {called} {reason}")
     other, scorer, who = method_of(other, network.batch, network.plugins, called)
     return _mask(network, other, scorer, who, density).counts()

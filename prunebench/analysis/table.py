@@ -48,12 +48,14 @@ COLUMNS: Mapping[str, str] = {
     "empty_layers": _TEXTS,
     "output_layer": _TEXT,
     "by_position": _REAL,
+    "reached": _REAL,
 }
 """Every column of the table and its kind; text that is absent is "", never NaN, so that grouping keeps it.
 
 `classes` is how many the data set has, `empty_layers` the layers in which the mask leaves no weight (a tuple
 of names), `output_layer` the last layer's name where that is known, `by_position` the share of the weights
-kept that were chosen by position, because their scores were equal.
+kept that were chosen by position, because their scores were equal, `reached` the density of a mask that keeps
+fewer weights than were asked for (NaN where it keeps as many): whole filters reach no other count.
 """
 
 MOST = 0.5

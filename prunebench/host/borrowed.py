@@ -27,14 +27,20 @@ def donor(form: Form, like: Like, host: Methods) -> tuple[Form, Mapping[str, Any
     Raises: UsageError for the name of no method.
     """
     if isinstance(like.like, str):
-        return host.method(like.like).form, {"prunable": form.prunable.model_dump(by_alias=True)}
+        prunable = form.prunable.model_dump(by_alias=True)
+        return host.method(like.like).form, {"prunable": prunable, "unit": form.unit}
     return form.changed(allocation="global", alter=()), like.like
 
 
-def no_counts(form: Form) -> str | None:
-    """Return why a form has no mask whose layers' counts another could take; None where it has."""
+def no_counts(form: Form, borrower: Form) -> str | None:
+    """Return why a form has no mask whose layers' counts `borrower` could take; None where it has."""
     if form.schedule.prunes_in_training:
         return "prunes while its network trains: it has no mask before training whose layers could be counted"
+    if form.unit != borrower.unit:
+        return (
+            f"has unit = {form.unit!r}, and this one {borrower.unit!r}: what its layers keep is no number of "
+            "whole filters"
+        )
     return None
 
 

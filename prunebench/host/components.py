@@ -327,6 +327,11 @@ class Diagnostic(Component):
     """The numbers in the value that a check can ask for, `*` for any name: `share`, `layers.*.kept`.
 
     With them a suite that asks for another is refused before it runs; () says nothing."""
+    timing: Callable[..., Mapping[str, float]] | None = None
+    """timing(net, mask, input_shape) → seconds by name, above 0: what differs whenever it is measured.
+
+    They are no part of the value, whose digest tells results apart, but stand in the measure's provenance;
+    tables show them as `seconds.NAME`."""
 
     @property
     def source(self) -> object:

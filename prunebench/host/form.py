@@ -170,6 +170,8 @@ class Form(_Value):
 
     @model_validator(mode="after")
     def _fits_its_schedule(self) -> Form:
+        if self.whole_filters and isinstance(self.regrowth, Regrowth):
+            raise ValueError("unit = 'filter' takes no regrowth: filters that are removed stay removed")
         self.schedule.fits(self)
         object.__setattr__(self, "schedule", self.schedule.within(self))  # a frozen value, while it is made
         if isinstance(self.regrowth, Regrowth) and not self.schedule.regrows:
@@ -188,12 +190,15 @@ class Form(_Value):
         """Return this form with some fields replaced, validated anew."""
         return Form.model_validate({**self.model_dump(by_alias=True), **changes})
 
+    @property
+    def whole_filters(self) -> bool:
+        """True if whole filters are removed, with all that is tied to them."""
+        return self.unit == "filter"
+
     def unbuilt(self) -> str | None:
         """Return what of this form is understood and not built yet, as "field = value", or None."""
         if isinstance(self.unit, Pattern):
             return f"unit = {{n = {self.unit.n}, m = {self.unit.m}}}"
-        if self.unit != "weight":
-            return f"unit = {self.unit!r}"
         if isinstance(self.regrowth, Regrowth) and self.regrowth.fraction is not None:
             return "regrowth = {fraction = …}"
         return None

@@ -59,9 +59,21 @@ def _wrong_counts(result: Mapping[str, Any], cell: RecordedCell, examples: int |
         if examples is not None and count is not None and count != examples:
             return f"it counts {count} examples, its data set has {examples}"
     mask = result.get("mask") or {}
+    filters = (cell.form or {}).get("unit") == "filter"
     for name, planned in (("kept", cell.target), ("prunable", cell.prunable)):
-        if mask.get(name) is not None and mask[name] != planned:
-            return f"its mask has {mask[name]} weights {name}, planned are {planned}"
+        if (count := mask.get(name)) is None or count == planned or (name == "kept" and filters):
+            continue
+        return f"its mask has {count} weights {name}, planned are {planned}"
+    return _wrong_filters(mask, cell) if filters and mask else None
+
+
+def _wrong_filters(mask: Mapping[str, Any], cell: RecordedCell) -> str | None:
+    """Say what of a mask cannot be that of whole filters, as many as reach the planned count at most."""
+    kept = mask.get("kept") or 0
+    if kept > cell.target:
+        return f"its mask has {kept} weights kept, planned are {cell.target} at most"
+    if lacking := [layer["name"] for layer in mask.get("layers") or () if layer.get("filters") is None]:
+        return f"its cell removes whole filters, and layer {lacking[0]!r:.60} does not say how many it keeps"
     return None
 
 

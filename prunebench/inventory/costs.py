@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prunebench.inventory.estimate import logged_seconds
+from prunebench.inventory.rows import measured_value
 from prunebench.inventory.snapshot import Snapshot
 from prunebench.labels import SETTING
 from prunebench.plan.cells import PlannedCell
@@ -19,7 +20,7 @@ __all__ = ["cost_rows"]
 
 @uncollected()
 def cost_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Return a row for each cell, in plan order: its labels, then what `report.results.COSTS` describes.
+    """Return a row for each cell, in plan order: its labels, then the costs of `report.results`.
 
     Multiply-accumulates are counted when a suite is planned and are there for every cell; seconds where the
     record says them, or the store has the logs of who ran it; the rest where the suite measures it.
@@ -166,6 +167,11 @@ _FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "relative_dense": ("relative", "dense"),
         "relative_sparse": ("relative", "sparse"),
     },
+    "shrunk": {
+        f"{what}_{which}": (what, which)
+        for what in ("parameters", "flops", "seconds")
+        for which in ("masked", "shrunk")
+    },
 }
 """By measure, which of its numbers are a cell's costs."""
 
@@ -179,7 +185,7 @@ def _measured(snapshot: Snapshot, cell: PlannedCell) -> dict[str, Any]:
         if not isinstance(params, MeasureParams) or params.diagnostic.name not in _FIELDS:
             continue
         record = snapshot.result(key)
-        value = record.result.get("value") if record is not None else None
+        value = measured_value(record) if record is not None else None
         if isinstance(value, Mapping):
             for column, place in _FIELDS[params.diagnostic.name].items():
                 numbers[column] = _at(value, place)

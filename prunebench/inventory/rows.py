@@ -13,7 +13,7 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
-__all__ = ["by_position", "measure_rows", "of_selection", "rows"]
+__all__ = ["by_position", "measure_rows", "measured_value", "of_selection", "rows"]
 
 
 @uncollected()
@@ -44,6 +44,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
         record = snapshot.result(cell.key)
         if record is not None:
             row |= _result(record)
+            row["reached"] = _reached(record, cell.target)
         if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
         table.append(row)
@@ -96,9 +97,15 @@ def measure_rows(
             measured: dict[str, Any] = {"status": "failed" if failed else "missing", "measured": None}
             record = snapshot.result(key)
             if record is not None:
-                measured = {"status": record.result["outcome"], "measured": record.result.get("value")}
+                measured = {"status": record.result["outcome"], "measured": measured_value(record)}
             table.append({**about, "measure": job.params.diagnostic.name, **measured})
     return table
+
+
+def measured_value(record: Record) -> Any:
+    """Return what a measure found; the seconds that it measured, which are no part of it, stand beside."""
+    value, seconds = record.result.get("value"), record.provenance.get("seconds")
+    return {**value, "seconds": dict(seconds)} if seconds and isinstance(value, Mapping) else value
 
 
 def _result(record: Record) -> dict[str, Any]:
@@ -124,6 +131,13 @@ def by_position(record: Record) -> float | None:
     """Return which share of the weights kept was chosen by position among equal scores; None where none."""
     tied, kept = record.provenance.get("by_position"), (record.result.get("mask") or {}).get("kept")
     return tied / kept if tied and kept else None
+
+
+def _reached(record: Record, target: int) -> float | None:
+    """Return the density of a mask that keeps fewer weights than were asked for, as whole filters do."""
+    mask = record.result.get("mask") or {}
+    kept, prunable = mask.get("kept"), mask.get("prunable")
+    return kept / prunable if prunable and kept is not None and kept != target else None
 
 
 def _layers(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,4 +59,7 @@ def _wrong_counts(meta: Mapping[str, Any], params: Params) -> str | None:
     for name, planned in params.exact_counts.items():
         if meta.get(name) is not None and meta[name] != planned:
             return f"it has {meta[name]} weights {name}, planned are {planned}"
+    most, kept = params.most_kept, meta.get("kept")
+    if most is not None and kept is not None and kept > most:
+        return f"it has {kept} weights kept, planned are {most} at most"
     return None

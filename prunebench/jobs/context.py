@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from prunebench.canonical import canonical
 from prunebench.errors import DataError
 from prunebench.host.components import Architecture, Initialization
 from prunebench.host.datasets import examples_of, number_of_examples, parse_dataset, whole_of
@@ -17,6 +18,7 @@ from prunebench.isolation import isolated
 from prunebench.jobs.binding import artifact_of
 from prunebench.plan.facts import fingerprint, training_examples
 from prunebench.plan.job import Job
+from prunebench.plan.params import Filters
 from prunebench.plan.uses import DataUse, InitUse, NetworkUse
 from prunebench.store import Artifact, Missing, Store
 from prunebench.training.images.files import anew
@@ -24,6 +26,7 @@ from prunebench.training.images.files import anew
 if TYPE_CHECKING:
     from torch import nn
 
+    from prunebench.pruning.filters import FilterGroups
     from prunebench.training.devices import Together
     from prunebench.training.images.data import Data
 
@@ -67,6 +70,7 @@ class Context:
     identities: Mapping[str, Any] = field(default_factory=dict)
     _data: dict[Any, Data] = field(default_factory=dict)
     _steps: dict[str, list[int]] = field(default_factory=dict)
+    _groups: dict[bytes, FilterGroups] = field(default_factory=dict)
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -158,6 +162,25 @@ class Context:
         component = cast(Initialization, self.host.get("initializations", initialization.name))
         with isolated(self.host.who("initializations", initialization.name)):
             return make_network(build, component.draw, seed, initialization.purpose)
+
+    def groups(self, filters: Filters) -> FilterGroups:
+        """Return which filters of a network go together, and what with them; kept in memory.
+
+        Planning has looked whether removing them leaves the outputs as they are.
+        """
+        from prunebench.pruning.filters import filter_groups
+
+        key = canonical(filters.plain())
+        if key not in self._groups:
+            module = self.network(filters.architecture, None, 0)
+            self._groups[key] = filter_groups(
+                module,
+                input_shape=filters.architecture.input,
+                of=filters.prunable.of,
+                except_=filters.prunable.except_,
+                check=False,
+            )
+        return self._groups[key]
 
     def data(self, part: DataUse, device: str, seed: int) -> Data:
         """Return a data set's split on a device, verified against the plan's fingerprint; kept in memory.

@@ -15,6 +15,7 @@ from prunebench.jobs.scoring import blaming_divergence, network_of, scoring_of
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
 from prunebench.plan.job import Job
 from prunebench.plan.params import (
+    Filters,
     MaskInRounds,
     MaskOfScores,
     MaskOfState,
@@ -24,6 +25,7 @@ from prunebench.plan.params import (
 )
 from prunebench.pruning import Mask, MaskForm, Regrow, make_mask, score_network, shuffle_mask
 from prunebench.pruning.degenerate import emptied_layers
+from prunebench.pruning.filters import FilterGroups, shuffle_filters
 from prunebench.store import Artifact
 from prunebench.training.policy import DivergedError
 from prunebench.training.streams import stream
@@ -89,9 +91,9 @@ def run_score(job: Job, context: Context, inputs: Inputs) -> Output:
     """Commit the scores of every prunable weight of a state."""
     params, state = job.params_as(ScoreParams), unpack_state(inputs[0])
     module, scoring = network_of(params, context, state), scoring_of(params, context)
-    rng = stream(params.seed, "scores")
+    how: Any = {"mask": state.mask, "rng": stream(params.seed, "scores"), "warn": log.warning}
     with blaming_divergence(module, scoring, state.step):
-        scores = score_network(module, scoring, mask=state.mask, rng=rng, warn=log.warning)
+        scores = score_network(module, scoring, groups=_groups(params.filters, context), **how)
     bits, shapes = _outer(state.mask)
     return {name: score.cpu().contiguous() for name, score in scores.items()} | bits, shapes
 
@@ -102,54 +104,79 @@ def run_mask(job: Job, context: Context, inputs: Inputs) -> Output:
     first, params = inputs[0], job.params
     tied: list[int] = []
     if isinstance(params, MaskOfState):
-        tensors, meta = _packed(mask_from(first))
+        tensors, meta = _packed(mask_from(first), _groups(params.filters, context))
         return tensors, {"history": first.meta.get("history", []), **meta}
     if isinstance(params, MaskInRounds):
-        mask, outer = _in_rounds(params, context, inputs, tied.append)
+        groups = _groups(params.filters, context)
+        mask, outer = _in_rounds(params, context, inputs, groups, tied.append)
     else:
-        form, outer = _form(job.params_as(MaskOfScores), inputs), _outer_of(first)
+        asked = job.params_as(MaskOfScores)
+        groups = _groups(asked.filters, context)
+        form, outer = _form(asked, inputs, _outer_of(first)), _outer_of(first)
         scores = {name: tensor for name, tensor in first.tensors.items() if not name.startswith(f"{_OUTER}/")}
-        mask = make_mask(scores, form, mask=outer, warn=log.warning, count=tied.append)
+        how: Any = {"mask": outer, "warn": log.warning, "count": tied.append}
+        mask = make_mask(scores, form, groups=groups, **how)
     empty = emptied_layers(mask, "the method")
     if empty:
         log.warning("%s", empty)
-    tensors, meta = _packed(mask)
+    tensors, meta = _packed(mask, groups)
     bits, shapes = _outer(outer)
     return tensors | bits, meta | shapes | {_BY_POSITION: sum(tied)}
 
 
 @_committed
 def run_shuffle(job: Job, context: Context, inputs: Inputs) -> Output:
-    """Commit a mask with each layer's entries permuted at random."""
+    """Commit a mask with each layer's entries permuted at random: weights, or filters as they are tied."""
     params = job.params_as(ShuffleParams)
     within = None if params.whole_layers else _outer_of(inputs[0])
-    tensors, meta = _packed(shuffle_mask(mask_from(inputs[0]), stream(params.seed, "shuffle"), within))
+    mask, rng = mask_from(inputs[0]), stream(params.seed, "shuffle")
+    groups = _groups(params.filters, context)
+    if groups is None:
+        shuffled = shuffle_mask(mask, rng, within)
+    else:
+        shuffled = shuffle_filters(mask, groups, rng, within)
+    tensors, meta = _packed(shuffled, groups)
     before = (inputs[0].meta.get("provenance") or {}).get(_BY_POSITION, 0)
     return tensors, meta | {_BY_POSITION: before}
 
 
 def _in_rounds(
-    params: MaskInRounds, context: Context, inputs: Inputs, count: Callable[[int], Any]
+    params: MaskInRounds,
+    context: Context,
+    inputs: Inputs,
+    groups: FilterGroups | None,
+    count: Callable[[int], Any],
 ) -> tuple[Mask, Mask | None]:
     """Return the mask of a state that is scored again and again, and the mask that the state had."""
     state, regrowth = unpack_state(inputs[0]), params.regrowth
     module = network_of(params.scoring, context, state)
     scoring = scoring_of(params.scoring, context, None if regrowth is None else regrowth.scorer)
     form = replace(
-        _form(params, inputs),
+        _form(params, inputs, state.mask),
         rounds=params.counts_from,
         density=params.density,
         regrowth=None if regrowth is None else _regrow(regrowth, context),
     )
-    rng = stream(params.scoring.seed, "scores")
+    how: Any = {"mask": state.mask, "rng": stream(params.scoring.seed, "scores"), "warn": log.warning}
     with blaming_divergence(module, scoring, state.step):
-        mask = make_mask(module, form, scoring, mask=state.mask, rng=rng, warn=log.warning, count=count)
+        mask = make_mask(module, form, scoring, groups=groups, count=count, **how)
     return mask, state.mask
 
 
-def _form(params: MaskOfScores | MaskInRounds, inputs: Inputs) -> MaskForm:
+def _form(params: MaskOfScores | MaskInRounds, inputs: Inputs, there: Mask | None) -> MaskForm:
+    """Return which weights a mask keeps, of a network under the mask `there`.
+
+    Of filters that may keep fewer than the target already: then none is removed.
+    """
     allocation: Any = mask_from(inputs[1]).counts() if params.allocation == "like" else params.allocation
-    return MaskForm(params.target, keep=cast(Any, params.keep), allocation=allocation)
+    if params.filters is None:
+        return MaskForm(params.target, keep=cast(Any, params.keep), allocation=allocation)
+    kept = params.target if there is None else min(params.target, there.kept)
+    return MaskForm(kept, keep=cast(Any, params.keep), allocation=allocation, unit="filter")
+
+
+def _groups(filters: Filters | None, context: Context) -> FilterGroups | None:
+    return None if filters is None else context.groups(filters)
 
 
 def _regrow(regrowth: RegrowthUse, context: Context) -> Regrow:
@@ -159,10 +186,10 @@ def _regrow(regrowth: RegrowthUse, context: Context) -> Regrow:
     return Regrow(scorer.function, regrowth.scorer.parameters, regrowth.every, who)
 
 
-def _packed(mask: Mask) -> Output:
-    """Return a mask as it is stored."""
+def _packed(mask: Mask, groups: FilterGroups | None) -> Output:
+    """Return a mask as it is stored; of filters that go together with how many of each layer stay."""
     tensors, shapes = mask_tensors(mask)
-    counts = {"kept": mask.kept, "prunable": mask.prunable, "layers": mask_layers(mask)}
+    counts = {"kept": mask.kept, "prunable": mask.prunable, "layers": mask_layers(mask, groups)}
     return tensors, {"mask_shapes": shapes, **counts}
 
 

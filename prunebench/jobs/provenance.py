@@ -47,7 +47,7 @@ def provenance(
             **of_state.get("time", {}),
         },
         "commit": _commit(),
-        **{name: of_state[name] for name in ("by_position",) if name in of_state},
+        **{name: of_state[name] for name in ("by_position", "seconds") if name in of_state},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ def run_measure(job: Job, context: Context) -> None:
     """Commit a diagnostic of a mask, a state, a course or masks by epoch, beside the records."""
     params, source = job.params_as(MeasureParams), context.read(job.inputs[0])
     others = {key: context.meta(key) for key in job.inputs[1:]}
+    seconds: Mapping[str, float] = {}
     result: dict[str, Any] = {
         "diagnostic": params.diagnostic.name,
         "of": params.of,
@@ -36,9 +38,11 @@ def run_measure(job: Job, context: Context) -> None:
     if diverged := next(filter(None, all_diverged), None):
         result |= {"outcome": "diverged", "diverged": diverged}
     else:
-        result |= {"outcome": "finished", "value": _measured(params, context, source, job.inputs)}
+        value, seconds = _measured(params, context, source, job.inputs)
+        result |= {"outcome": "finished", "value": value}
+    how = {"seconds": seconds} if seconds else {}
     try:
-        context.store.write_measure(job.key, result, provenance(context, {}, result["diagnostic"]))
+        context.store.write_measure(job.key, result, provenance(context, how, result["diagnostic"]))
     except ValueError as error:  # what would not be read back: nested too deep, too long
         who = context.host.who("diagnostics", result["diagnostic"])
         raise ComponentError(f"{who} returns what no store keeps: {error}") from error
@@ -60,8 +64,12 @@ class _Masks(Mapping[int, Mask]):
         return len(self._keys)
 
 
-def _measured(params: MeasureParams, context: Context, source: Artifact, inputs: Sequence[str]) -> Any:
+def _measured(
+    params: MeasureParams, context: Context, source: Artifact, inputs: Sequence[str]
+) -> tuple[Any, Mapping[str, float]]:
     """Return what a diagnostic says of a mask, by epoch of several, of a state, or of a scored network.
+
+    Beside it stand the seconds that it measures, by name.
 
     Raises: ComponentError naming the diagnostic and its plugin where it fails or returns no plain JSON.
     """
@@ -82,13 +90,20 @@ def _measured(params: MeasureParams, context: Context, source: Artifact, inputs:
     with isolated(who):
         try:
             value = diagnostic.function(*arguments)
+            seconds = {} if diagnostic.timing is None else dict(diagnostic.timing(*arguments[:3]))
         except Exception as error:  # whatever a plugin does
             raise ComponentError(failure(who, error)) from error
     try:
         canonical(value)
     except (TypeError, ValueError) as error:
         raise ComponentError(f"{who} must return plain JSON values with finite numbers: {error}") from error
-    return value
+    if not all(isinstance(name, str) and _is_time(time) for name, time in seconds.items()):
+        raise ComponentError(f"{who}: its timing must return seconds above 0 by name; found {seconds!r:.80}")
+    return value, seconds
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, float) and 0 < value < math.inf
 
 
 def run_record(job: Job, context: Context) -> None:

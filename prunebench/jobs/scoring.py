@@ -41,6 +41,7 @@ def scoring_of(params: ScoreParams, context: Context, other: ScorerUse | None = 
         parameters=params.scorer.parameters,
         mode=scorer.mode,
         precision=scorer.precision,
+        gives=scorer.gives,
         batch=_batch(params, context, [params.scorer, other or params.scorer]),
         of=cast(Any, params.prunable.of),
         except_=params.prunable.except_,

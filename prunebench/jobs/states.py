@@ -12,6 +12,8 @@ from prunebench.training.state import State
 if TYPE_CHECKING:
     import torch
 
+    from prunebench.pruning.filters import FilterGroups
+
 __all__ = ["mask_from", "mask_layers", "mask_tensors", "pack_state", "unpack_state"]
 
 
@@ -21,9 +23,18 @@ def mask_tensors(mask: Mask, part: str = "mask") -> tuple[dict[str, torch.Tensor
     return tensors, {name: list(mask[name].shape) for name in mask}
 
 
-def mask_layers(mask: Mask) -> list[dict[str, Any]]:
-    """Return each layer's name and counts, as records hold them."""
-    return [{name: layer[name] for name in ("name", "kept", "prunable")} for layer in mask.layers()]
+def mask_layers(mask: Mask, groups: FilterGroups | None = None) -> list[dict[str, Any]]:
+    """Return each layer's name and counts, as records hold them: of weights, and with groups of filters.
+
+    Raises: UsageError for a mask that is not of whole filters, as they are tied.
+    """
+    layers = [{name: layer[name] for name in ("name", "kept", "prunable")} for layer in mask.layers()]
+    if groups is not None:
+        kept = groups.kept(mask)
+        for layer in layers:
+            own = groups.groups[layer["name"]]
+            layer["filters"] = {"kept": int(kept[own].sum()), "prunable": len(own)}
+    return layers
 
 
 def mask_from(artifact: Artifact, part: str = "mask") -> Mask:

@@ -17,7 +17,7 @@ from prunebench.errors import ComponentError, UsageError
 from prunebench.isolation import isolated
 from prunebench.jobs.binding import state_of
 from prunebench.jobs.context import Context, log
-from prunebench.jobs.policies import gradual_mask
+from prunebench.jobs.policies import policy_of
 from prunebench.jobs.states import mask_from, pack_state, unpack_state
 from prunebench.plan.job import Job
 from prunebench.plan.params import FromInit, TrainParams
@@ -135,13 +135,13 @@ def _is_behind(progress: Progress, step: int) -> bool:
     return progress.state is not None and (step > progress.state.step or progress.unfinished)
 
 
-def _prepared(job: Job, context: Context) -> tuple[nn.Module, Data, MaskPolicy | None]:
+def _prepared(job: Job, context: Context) -> tuple[nn.Module, Data, MaskPolicy]:
     """Return the network, the data and the policy of a job's run."""
     run = job.params_as(TrainParams).run
     with stopping.released():
         module = context.network(run.architecture, None, run.seed)
         data = context.data(run.data, context.device, run.seed).limited(run.recipe.limit)
-        return module, data, gradual_mask(run.policy, module, context) if run.policy else None
+        return module, data, policy_of(run, module, context)
 
 
 def _train(
@@ -151,7 +151,7 @@ def _train(
     step: int,
     module: nn.Module,
     data: Data,
-    policy: MaskPolicy | None,
+    policy: MaskPolicy,
     checkpoints: _Checkpoints | None = None,
 ) -> State:
     """Train from a state to a step; told to stop, the loop commits a checkpoint of the step that it is at."""

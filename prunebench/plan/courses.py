@@ -86,7 +86,7 @@ def _weights_there(builder: Builder, key: str, prunable: int) -> int:
     """Return how many weights are there in a state, or under a mask, as planned."""
     job = builder.jobs[key]
     if not isinstance(job.params, TrainParams):
-        kept = job.params.exact_counts.get("kept")
+        kept = job.params.most_kept
         return _weights_there(builder, job.inputs[0], prunable) if kept is None else kept
     run = job.params.run
     if run.policy is not None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from prunebench.canonical import digest
 from prunebench.errors import DataError
@@ -25,6 +25,9 @@ from prunebench.plan.cost import forward_macs
 from prunebench.suite.cell import ArchitectureCall
 from prunebench.training.tasks import CLASSIFICATION
 
+if TYPE_CHECKING:
+    from torch import nn
+
 __all__ = ["ABSENT", "DataFacts", "Facts", "NetworkFacts", "training_examples"]
 
 ABSENT = "absent"
@@ -34,13 +37,18 @@ spelled so: what is planned with it never runs, and no result is ever filed unde
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """A network as planning sees it: its prunable weights by name and its cost."""
+    """A network as planning sees it: its prunable weights by name and its cost.
+
+    Where whole filters are removed, prunable are the weights of those layers whose filters may go.
+    """
 
     shapes: Mapping[str, tuple[int, ...]]
     prunable: int
     total: int
     macs: int
     """Multiply-accumulates of one forward pass of one example, convolutions and linear layers only."""
+    least: int = 1
+    """How many weights a mask that keeps any keeps at least: of whole filters those of the smallest group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +134,23 @@ class Facts:
         own, parameters = parse_dataset(name)
         return spell_dataset(own, {**parameters, EXAMPLES: part})
 
-    def network(self, call: ArchitectureCall, data: DataFacts, prunable: Prunable) -> NetworkFacts:
-        """Return the prunable weights' names and shapes, parameter counts and the cost of a forward pass."""
-        key = (digest([call.name, dict(call.parameters)]), data.shape, data.classes, prunable)
+    def network(
+        self, call: ArchitectureCall, data: DataFacts, prunable: Prunable, *, filters: bool = False
+    ) -> NetworkFacts:
+        """Return the prunable weights' names and shapes, parameter counts and the cost of a forward pass.
+
+        filters: True where whole filters are removed
+
+        Raises: UsageError for a network without prunable weights, or in which nothing says what is tied to a
+            filter.
+        """
+        key = (digest([call.name, dict(call.parameters)]), data.shape, data.classes, prunable, filters)
         facts = self._networks.get(key)
         if facts is None:
             architecture = cast(Architecture, self._host.get("architectures", call.name))
             who = self._host.who("architectures", call.name)
             with blamed(who), self._host.calling("architectures", call.name):
-                facts = _measure(architecture, call.parameters, data, prunable)
+                facts = _measure(architecture, call.parameters, data, prunable, filters)
             self._networks[key] = facts
         return facts
 
@@ -168,22 +184,41 @@ def _known(dataset: Dataset, root: Path) -> str:
 
 
 def _measure(
-    architecture: Architecture, parameters: Mapping[str, Any], data: DataFacts, prunable: Prunable
+    architecture: Architecture,
+    parameters: Mapping[str, Any],
+    data: DataFacts,
+    prunable: Prunable,
+    filters: bool,
 ) -> NetworkFacts:
     import torch
 
-    from prunebench.pruning.prunable import prunable_weights
-
     with torch.device("meta"):
         module = architecture.build(data.shape, data.classes, **parameters)
-    weights = prunable_weights(module, of=prunable.of, except_=prunable.except_)
-    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    shapes, least = _shapes(module, data.shape, prunable, filters)
     total = sum(parameter.numel() for parameter in module.parameters())
     return NetworkFacts(
         shapes=shapes,
         prunable=sum(math.prod(shape) for shape in shapes.values()),
         total=total,
+        least=least,
         macs=forward_macs(
             module, lambda: architecture.build(data.shape, data.classes, **parameters), data.shape
         ),
     )
+
+
+def _shapes(
+    module: nn.Module, input_shape: tuple[int, ...], prunable: Prunable, filters: bool
+) -> tuple[Mapping[str, tuple[int, ...]], int]:
+    """Return the shapes of what a mask is for, and how many weights are the least that it can keep.
+
+    It is for all prunable weights, or for those whose filters may go.
+    """
+    from prunebench.pruning.filters import filter_groups
+    from prunebench.pruning.prunable import prunable_weights
+
+    if filters:
+        groups = filter_groups(module, input_shape=input_shape, of=prunable.of, except_=prunable.except_)
+        return dict(groups.shapes), int(groups.sizes.min())
+    weights = prunable_weights(module, of=prunable.of, except_=prunable.except_)
+    return {name: tuple(weight.shape) for name, weight in weights.items()}, 1

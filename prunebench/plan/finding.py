@@ -62,7 +62,8 @@ def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> 
 def refuse_other_layers(builder: Builder, setting: Setting, donor: Form) -> None:
     """Raise Misfit where the masks of a donor of counts have other layers than those that are pruned."""
     network = ArchitectureCall(setting.architecture.name, setting.architecture.parameters)
-    theirs = builder.facts.network(network, setting.data, donor.prunable).shapes
+    filters = donor.whole_filters
+    theirs = builder.facts.network(network, setting.data, donor.prunable, filters=filters).shapes
     if differing := sorted(theirs.keys() ^ setting.network.shapes.keys()):
         raise Misfit(
             "allocation.like.prunable: the layers whose counts are taken are not those that are pruned: "

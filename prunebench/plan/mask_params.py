@@ -14,6 +14,7 @@ from prunebench.schedules import Removal, Rounds
 
 __all__ = [
     "Asked",
+    "Filters",
     "Keep",
     "MaskInRounds",
     "MaskOfScores",
@@ -54,6 +55,11 @@ class Asked(Plain):
         return {}
 
     @property
+    def most_kept(self) -> int | None:
+        """How many weights the mask that it makes keeps at most; None where that is not known."""
+        return self.exact_counts.get("kept")
+
+    @property
     def scorers(self) -> Sequence[ScorerUse]:
         """The scorers that it runs."""
         return ()
@@ -61,6 +67,14 @@ class Asked(Plain):
     def scorings(self, there: int) -> Scorings:
         """Return what it scores of a network of which so many weights are there."""
         return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters(Plain):
+    """Whole filters are removed, with all that is tied to them: of which network, and which of its layers."""
+
+    architecture: NetworkUse
+    prunable: Prunable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +87,19 @@ class ScoreParams(Asked):
     batch: Batch | None = None
     data: DataUse | None = None
     """Where the batch comes from."""
+    unit: Literal["filter"] | None = None
+    """What is to be removed of it at once; None: a weight."""
     seed: int
 
     @property
     def network(self) -> NetworkUse | None:
         """The network that is scored."""
         return self.architecture
+
+    @property
+    def filters(self) -> Filters | None:
+        """Where whole filters are removed: of which network and layers."""
+        return None if self.unit is None else Filters(architecture=self.architecture, prunable=self.prunable)
 
     @property
     def scorers(self) -> Sequence[ScorerUse]:
@@ -109,11 +130,18 @@ class MaskOfScores(Asked):
     allocation: Literal[Shares, "like"]
     schedule_version: str | None = None
     """Of the schedule that asked for it; None of the first."""
+    filters: Filters | None = None
+    """Where whole filters are removed: then as many weights are kept as filters reach, the target at most."""
 
     @property
     def exact_counts(self) -> Mapping[str, int]:
-        """The target, of all."""
-        return {"kept": self.target, "prunable": self.prunable}
+        """The target, of all; of filters all alone."""
+        return _counts(self.target, self.prunable, self.filters)
+
+    @property
+    def most_kept(self) -> int | None:
+        """The target."""
+        return self.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +173,19 @@ class MaskInRounds(Asked):
         return len(self.counts_from(self.prunable))
 
     @property
+    def filters(self) -> Filters | None:
+        """Where whole filters are removed: of which network and layers."""
+        return self.scoring.filters
+
+    @property
     def exact_counts(self) -> Mapping[str, int]:
-        """The target, of all."""
-        return {"kept": self.target, "prunable": self.prunable}
+        """The target, of all; of filters all alone."""
+        return _counts(self.target, self.prunable, self.filters)
+
+    @property
+    def most_kept(self) -> int | None:
+        """The target."""
+        return self.target
 
     def counts_from(self, there: int) -> tuple[int, ...]:
         """Return how many weights are kept after each round, where so many are there before the first."""
@@ -183,6 +221,10 @@ class MaskInRounds(Asked):
         return [k for k in range(2, self.in_rounds + 1) if k % self.regrowth.every == 0]
 
 
+def _counts(target: int, prunable: int, filters: Filters | None) -> Mapping[str, int]:
+    return {"kept": target, "prunable": prunable} if filters is None else {"prunable": prunable}
+
+
 @lru_cache(maxsize=1024)
 def _equal_ratios(rounds: int, removal: Removal) -> tuple[int, ...]:
     return Rounds(rounds=rounds).counts(removal)
@@ -193,6 +235,7 @@ class MaskOfState(Asked):
     """The mask of a network that was pruned while it trained. Reads the state."""
 
     taken: Literal["state"] = "state"
+    filters: Filters | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,3 +245,5 @@ class ShuffleParams(Asked):
     seed: int
     whole_layers: bool | None = None
     """True if they go anywhere in the layer, though the mask was made of a network with a mask on."""
+    filters: Filters | None = None
+    """Where whole filters are removed: layers that are tied are permuted alike."""

@@ -11,9 +11,9 @@ from prunebench.host.form import Form, Like, Regrowth
 from prunebench.plan.between import Between, training_between
 from prunebench.plan.builder import Builder
 from prunebench.plan.finding import refuse_idle_find, refuse_other_layers
-from prunebench.plan.params import MaskInRounds, MaskOfScores, MaskOfState, Policy, ShuffleParams
+from prunebench.plan.params import Filters, MaskInRounds, MaskOfScores, MaskOfState, Policy, ShuffleParams
 from prunebench.plan.runs import pruned_state, scored_state
-from prunebench.plan.scoring import kept_weights, liked, regrowth_of, scoring_cost, scoring_of
+from prunebench.plan.scoring import filters_of, kept_weights, liked, regrowth_of, scoring_cost, scoring_of
 from prunebench.plan.setting import Setting
 from prunebench.schedules import Removal, Shrinking
 from prunebench.training.recipe import Point, Recipe
@@ -99,7 +99,7 @@ class MethodPlanning:
             raise UsageError(f"{self.form.schedule.called} has no rounds between which weights could return")
         cost = scoring_cost(self.builder, self.setting, self.form)
         scores = self.builder.add(self._scoring(), (state or self._scored(),), cost=cost)
-        return self._add_mask(MaskOfScores(**self._asked(target)), scores, 0.0)
+        return self._add_mask(MaskOfScores(**self._asked(target), filters=self._filters), scores, 0.0)
 
     def mask_in_rounds(self, *, rounds: int | None = None) -> str:
         """Add the job that scores and prunes as often as the schedule's counts say, or in n equal ratios."""
@@ -120,7 +120,7 @@ class MethodPlanning:
 
     def mask_of_state(self, state: str) -> str:
         """Add the job that takes a state's mask: it stays when the state goes."""
-        return self.builder.add(MaskOfState(), (state,))
+        return self.builder.add(MaskOfState(filters=self._filters), (state,))
 
     def trained(self, mask: str, *, scored: str | None = None) -> tuple[str, str]:
         """Add the jobs that alter a mask and train with it; return the keys of the end state and the mask."""
@@ -129,7 +129,7 @@ class MethodPlanning:
             # the weights that go back to a point, or are drawn again, are all there; those of the scored
             # network are not where an earlier mask has removed them
             whole = scored is not None and (self.form.train_from != "scored" or "reinit" in alter)
-            params = ShuffleParams(seed=self.seed, whole_layers=whole or None)
+            params = ShuffleParams(seed=self.seed, whole_layers=whole or None, filters=self._filters)
             mask = self.builder.add(params, (mask,))
         return self._end(mask=mask, scored=scored), mask
 
@@ -174,6 +174,10 @@ class MethodPlanning:
         """The version of the schedule, where it is not the first: that one's keys hold none."""
         version = self.form.schedule.version
         return None if version == "1" else version
+
+    @property
+    def _filters(self) -> Filters | None:
+        return filters_of(self.builder, self.setting, self.form)
 
     def _scored(self) -> str:
         return scored_state(self.builder, self.setting, self.form, self.recipe, self.seed)

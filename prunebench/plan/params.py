@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from prunebench.errors import UsageError
+from prunebench.host.form import Prunable
 from prunebench.plan.mask_params import (
     Asked,
+    Filters,
     Keep,
     MaskInRounds,
     MaskOfScores,
@@ -27,6 +29,7 @@ from prunebench.schedules import Shrinking, shrinking
 from prunebench.training.recipe import Recipe
 
 __all__ = [
+    "Filters",
     "FromInit",
     "FromState",
     "Policy",
@@ -121,6 +124,9 @@ class Run(Plain):
     recipe: Recipe
     """Its initialisation and its rewind point are not the run's, and not in its plain form."""
     data: DataUse
+    filters: Prunable | None = None
+    """Where the mask, or the policy, removes whole filters: of which layers. What is tied to them (biases,
+    BatchNorm, the weights that read them) is zero as they are."""
     seed: int
 
 

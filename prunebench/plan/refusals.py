@@ -84,8 +84,11 @@ class Refusals:
         try:
             setting = setting_of(self._builder, cell)
         except UsageError:
-            return place.architecture
-        if cell.form.scorer is not None and round(float(cell.density) * setting.network.prunable) < 1:
+            return place.method.spelled("unit") if cell.form.whole_filters else place.architecture
+        if (
+            cell.form.scorer is not None
+            and kept_count(cell.density, setting.network.prunable) < setting.network.least
+        ):
             return cell.density_place
         if _cannot_be_shared(cell.recipe, setting):
             return place.recipe.spelled("devices")
@@ -132,4 +135,4 @@ def _cannot_be_shared(recipe: Recipe, setting: Setting) -> bool:
 def _told(error: PrunebenchError | ValidationError) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
-    return str(error)
+    return str(error).partition("\n")[0]  # torch tells some of its own at length

@@ -7,7 +7,7 @@ from typing import Literal
 
 from prunebench.canonical import digest
 from prunebench.errors import UsageError
-from prunebench.host.form import Form
+from prunebench.host.form import Form, Prunable
 from prunebench.plan.builder import FORWARD_AND_BACKWARD, Builder
 from prunebench.plan.job import JOB_VERSIONS, state_key
 from prunebench.plan.params import FromInit, FromState, Policy, Run, TrainParams
@@ -89,6 +89,7 @@ def pruned_state(
         inputs=(*inputs, mask) if mask else inputs,
         mask=mask,
         policy=policy,
+        filters=form.prunable if form.whole_filters else None,
         start=begins.clock,
         carry=begins.clock > 0 and begins.step == begins.clock,
         extra=extra,
@@ -183,6 +184,7 @@ def _train(
     inputs: tuple[str, ...],
     mask: str | None = None,
     policy: Policy | None = None,
+    filters: Prunable | None = None,
     start: int = 0,
     carry: bool = False,
     extra: float = 0.0,
@@ -198,6 +200,7 @@ def _train(
         carry_momentum=carry,
         recipe=recipe,
         data=setting.dataset,
+        filters=filters,
         seed=seed,
     )
     run_key = digest({"kind": "run", "version": JOB_VERSIONS["train"], **run.plain()})

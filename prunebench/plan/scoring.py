@@ -11,7 +11,7 @@ from prunebench.host.borrowed import donor, no_counts
 from prunebench.host.components import Scorer
 from prunebench.host.form import Batch, Form, Like, Regrowth, ScorerCall
 from prunebench.plan.builder import Builder
-from prunebench.plan.params import RegrowthUse, ScoreParams
+from prunebench.plan.params import Filters, RegrowthUse, ScoreParams
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.setting import Setting
 from prunebench.plan.uses import ScorerUse
@@ -20,6 +20,7 @@ from prunebench.training.recipe import Recipe
 
 __all__ = [
     "components_of",
+    "filters_of",
     "kept_weights",
     "liked",
     "passes_of",
@@ -31,15 +32,19 @@ __all__ = [
 
 
 def kept_weights(setting: Setting, density: str) -> int:
-    """Return how many weights a density keeps: Python's round of density · prunable.
+    """Return how many weights a density keeps (at most, of whole filters): round(density · prunable).
 
     Raises: UsageError where that is none.
     """
-    kept = round(float(density) * setting.network.prunable)
-    if kept < 1:
+    network = setting.network
+    kept = round(float(density) * network.prunable)
+    if kept < network.least:
+        one = (
+            "one" if network.least == 1 else f"the smallest filters that go together, {network.least} weights"
+        )
         raise UsageError(
-            f"density {density} keeps none of {setting.network.prunable} prunable weights; "
-            f"at least {1 / setting.network.prunable:.3g} keeps one"
+            f"density {density} keeps none of {network.prunable} prunable weights; "
+            f"at least {network.least / network.prunable:.3g} keeps {one}"
         )
     return kept
 
@@ -69,7 +74,7 @@ def liked(builder: Builder, form: Form, allocation: Like) -> Form:
         other = base.changed(**changes)
         if other.scorer is None:
             raise UsageError(f"allocation = {{like = {allocation.like!r}}}: that method prunes nothing")
-        if reason := no_counts(other):
+        if reason := no_counts(other, form):
             raise UsageError(f"allocation = {{like = {allocation.like!r:.80}}}: that method {reason}")
         return fill_scorer(other, builder.host)
 
@@ -88,10 +93,22 @@ def scoring_of(builder: Builder, setting: Setting, form: Form, seed: int) -> Sco
             architecture=setting.architecture,
             batch=scorer.batch,
             data=setting.dataset if scorer.batch else None,
+            unit="filter" if form.whole_filters else None,
             seed=seed,
         )
 
     return builder.once("scoring", (setting, form), (seed,), make)
+
+
+def filters_of(builder: Builder, setting: Setting, form: Form) -> Filters | None:
+    """Return of which network and layers whole filters are removed; None where single weights are."""
+    if not form.whole_filters:
+        return None
+
+    def make() -> Filters:
+        return Filters(architecture=setting.architecture, prunable=form.prunable)
+
+    return builder.once("filters", (setting, form), (), make)
 
 
 def regrowth_of(builder: Builder, form: Form) -> RegrowthUse | None:

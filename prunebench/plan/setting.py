@@ -30,10 +30,11 @@ class Setting:
 def setting_of(builder: Builder, cell: Cell) -> Setting:
     """Return the setting of a cell, the same object for equal ones.
 
-    Raises: DataError; UsageError for a network without prunable weights.
+    Raises: DataError; UsageError for a network without prunable weights, or without filters that may go.
     """
     objects = (cell.architecture, cell.recipe, cell.form.prunable)
-    return builder.once("setting", objects, (cell.dataset, cell.split), lambda: _look_up(builder, cell))
+    values = (cell.dataset, cell.split, cell.form.whole_filters)
+    return builder.once("setting", objects, values, lambda: _look_up(builder, cell))
 
 
 def _look_up(builder: Builder, cell: Cell) -> Setting:
@@ -49,7 +50,9 @@ def _look_up(builder: Builder, cell: Cell) -> Setting:
     builder.identities[data_label] = {"fingerprint": data.fingerprint}
     return Setting(
         data=data,
-        network=builder.facts.network(cell.architecture, data, cell.form.prunable),
+        network=builder.facts.network(
+            cell.architecture, data, cell.form.prunable, filters=cell.form.whole_filters
+        ),
         architecture=NetworkUse(
             identity=network_identity,
             name=cell.architecture.name,

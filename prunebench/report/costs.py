@@ -11,7 +11,7 @@ from prunebench.analysis import AT_SPARSITY, SETTING, VARIANT
 from prunebench.numbers import spelled
 from prunebench.report.document import Block, Cell, Table
 from prunebench.report.fields import absent
-from prunebench.report.results import COST_FORMS, COSTS, Results
+from prunebench.report.results import COST_FORMS, COSTS, SHRUNK, Results
 
 __all__ = ["COST_LEGEND", "cost_blocks", "with_costs"]
 
@@ -19,18 +19,19 @@ _ROW = [*SETTING, *VARIANT, *AT_SPARSITY]
 
 
 def with_costs(results: Results) -> pd.DataFrame:
-    """Return the table `results.summary` with the columns of COSTS: means over a row's seeds.
+    """Return the table `results.summary` with the columns of costs: means over a row's seeds.
 
     A seed of which a cost is not known does not count in its mean; over ranges of sparsity costs are NaN.
     """
-    by_key = results.costs.drop_duplicates("key").set_index("key")[list(COSTS)]
+    names = [name for name in (*COSTS, *SHRUNK) if name in results.costs]
+    by_key = results.costs.drop_duplicates("key").set_index("key")[names]
     cells = results.board.cells
     known = cells[cells["key"].isin(by_key.index) & (cells["key"] != "")]
     costs = by_key.loc[known["key"]].set_index(known.index)
     means = pd.concat([known[_ROW], costs], axis=1).groupby(_ROW, sort=False, dropna=False).mean()
     summary = results.summary.merge(means.reset_index(), on=_ROW, how="left")
     at_sparsity = summary["at"] == "sparsity"
-    return summary.assign(**{name: summary[name].where(at_sparsity) for name in COSTS})
+    return summary.assign(**{name: summary[name].where(at_sparsity) for name in names})
 
 
 _COLUMNS = {
@@ -42,7 +43,14 @@ _COLUMNS = {
     "training FLOPs, sparse": "training_flops_sparse",
     "FLOPs of an example, sparse": "flops_sparse",
     "weights kept": "kept",
+    "density reached": "reached",
     "effective density": "effective_density",
+    "parameters, masked": "parameters_masked",
+    "parameters, smaller": "parameters_shrunk",
+    "FLOPs, masked": "flops_masked",
+    "FLOPs, smaller": "flops_shrunk",
+    "latency, masked": "seconds_masked",
+    "latency, smaller": "seconds_shrunk",
 }
 """Headings, and what stands below them."""
 
@@ -68,13 +76,15 @@ def cost_blocks(
         names: the methods as they are shown, each with its row; None: not planned there.
         label: the sparsity in percent; why: what is particular of it.
     """
-    columns = {head: name for head, name in _COLUMNS.items() if any(not absent(row[name]) for row in rows)}
+    columns = {
+        head: name for head, name in _COLUMNS.items() if any(not absent(row.get(name)) for row in rows)
+    }
     if all(not absent(row["training_flops_dense"]) for row in rows):
         columns.pop("MACs in all", None)
     if not columns:
         return []
     body = tuple(
-        (Cell(name), *(_cell(row[column], COST_FORMS[column]) for column in columns.values()))
+        (Cell(name), *(_cell(row.get(column), _FORMS[column]) for column in columns.values()))
         for name, row in names
         if row is not None
     )
@@ -84,5 +94,8 @@ def cost_blocks(
     return [heading, Table("cost", ("method", *columns), body)]
 
 
-def _cell(value: float, form: str) -> Cell:
+_FORMS = {**COST_FORMS, "reached": "share"}
+
+
+def _cell(value: Any, form: str) -> Cell:
     return Cell() if absent(value) else Cell(spelled(value, form), True, value=float(value))

@@ -18,6 +18,7 @@ __all__ = [
     "inferred_remark",
     "lacking_remark",
     "numerics_remark",
+    "reached_remark",
     "trust_remark",
 ]
 
@@ -97,6 +98,22 @@ def by_position_remark(seeds: int, planned: int) -> str:
         f"In {seeds} of {planned} masks most weights kept were chosen by position, because their scores were "
         "equal."
     )
+
+
+def reached_remark(densities: Sequence[float], density: float, planned: int) -> str:
+    """Return which densities masks of whole filters reached, where another was asked for; else nothing."""
+    if not densities:
+        return ""
+    ends = [_percent(value) for value in (min(densities), max(densities))]
+    of = "" if len(densities) == planned else f" (in {len(densities)} of {planned} masks)"
+    return (
+        f"Whole filters do not reach {_percent(density)} %: {'–'.join(dict.fromkeys(ends))} % of the weights "
+        f"are kept{of}."
+    )
+
+
+def _percent(density: float) -> str:
+    return f"{100 * density:.4g}"
 
 
 def numerics_remark(classes: Collection[str], usual: str) -> str:

@@ -17,7 +17,7 @@ from prunebench.report.finds import find_sections
 from prunebench.report.formats import csv_rows, json_rows, latex, markdown, terminal
 from prunebench.report.overall import overall_section
 from prunebench.report.replication import REPLICATION
-from prunebench.report.results import COSTS, Results, verdicts_of
+from prunebench.report.results import COSTS, SHRUNK, Results, verdicts_of
 from prunebench.report.settings import LEGEND, Shown, setting_section
 from prunebench.report.standings import LONG, Standing
 from prunebench.report.verdict_tables import (
@@ -159,7 +159,8 @@ def _frame(results: Results, table: str) -> tuple[pd.DataFrame, Sequence[str]]:
     if table == "overall":
         return results.across, [str(name) for name in results.across]
     trust = ["trust"] if results.trust is not None else []
-    return with_costs(results), [*LONG, *COSTS, *trust]
+    frame = with_costs(results)
+    return frame, [*LONG, *COSTS, *(name for name in SHRUNK if name in frame), *trust]
 
 
 def _json(results: Results) -> dict[str, Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prunebench.checks.outcomes import Verdicts
     from prunebench.scaling.drawing import FamilyPoints
 
-__all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "Results", "verdicts_of"]
+__all__ = ["CHECKS", "CLAIMS", "COSTS", "COST_FORMS", "SHRUNK", "Results", "verdicts_of"]
 
 COSTS: Mapping[str, str] = {
     "macs": "multiply-accumulates of everything that the method takes, as if it were run alone",
@@ -47,10 +47,20 @@ COSTS: Mapping[str, str] = {
 }
 """What each column of costs holds; NaN where it is not known."""
 
+SHRUNK: Mapping[str, str] = {
+    "parameters_masked": "parameters of the masked network",
+    "parameters_shrunk": "parameters of the really smaller network",
+    "flops_masked": "FLOPs of a forward pass of one example by the masked network",
+    "flops_shrunk": "the same by the really smaller network",
+    "seconds_masked": "measured seconds of a forward pass of one example by the masked network",
+    "seconds_shrunk": "the same by the really smaller network",
+}
+"""Further columns of costs, which are there where a suite measures `shrunk`."""
+
 COST_FORMS: Mapping[str, str] = {
-    **dict.fromkeys(COSTS, "amount"),
+    **dict.fromkeys((*COSTS, *SHRUNK), "amount"),
     **dict.fromkeys(("scoring_rounds", "scoring_passes", "kept", "prunable"), "count"),
-    **dict.fromkeys(("scoring_seconds", "train_seconds"), "seconds"),
+    **dict.fromkeys(("scoring_seconds", "train_seconds", "seconds_masked", "seconds_shrunk"), "seconds"),
     **dict.fromkeys(("relative_dense", "relative_sparse"), "factor"),
     "effective_density": "share",
 }
@@ -313,12 +323,13 @@ def _no_measures() -> pd.DataFrame:
 
 
 def _costs(frame: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the table of costs with every column, NaN where nothing is known."""
+    """Return the table of costs with every column, NaN where nothing is known; those of SHRUNK if any is."""
     frame = pd.DataFrame(columns=list(_CELL)) if frame is None else frame
     lacking = [name for name in COSTS if name not in frame]
     frame = frame.assign(**dict.fromkeys(lacking))
-    numbers = {name: pd.to_numeric(frame[name]).astype("float64") for name in COSTS}
-    return frame.assign(**numbers)[[*_CELL, *COSTS]]
+    names = [*COSTS, *(name for name in SHRUNK if name in frame and frame[name].notna().any())]
+    numbers = {name: pd.to_numeric(frame[name]).astype("float64") for name in names}
+    return frame.assign(**numbers)[[*_CELL, *names]]
 
 
 def _setting(standing: Standing) -> dict[str, Any]:

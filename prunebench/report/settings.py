@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,13 @@ from prunebench.percent import percent_labels
 from prunebench.report.costs import cost_blocks
 from prunebench.report.document import Block, Cell, Notes, Section, Table
 from prunebench.report.fields import absent, accuracy, difference, place
-from prunebench.report.footnotes import Footnotes, by_position_remark, inferred_remark, numerics_remark
+from prunebench.report.footnotes import (
+    Footnotes,
+    by_position_remark,
+    inferred_remark,
+    numerics_remark,
+    reached_remark,
+)
 from prunebench.report.methods import Methods, Row, name_of
 from prunebench.report.replication import replication_blocks
 from prunebench.report.standings import Standing, seeds_words
@@ -128,6 +135,8 @@ class _Part:
         self._usual, self._numerics = _numerics(cells)
         most = cells[cells["by_position"] > MOST]
         self._by_position = most.groupby([*VARIANT, "sparsity"])["seed"].nunique().to_dict()
+        others = cells[cells["reached"].notna()]
+        self._reached = others.groupby([*VARIANT, "sparsity"])["reached"].agg(list).to_dict()
 
     def accuracies(self) -> Table:
         """Return the accuracy of each method at each sparsity."""
@@ -166,12 +175,13 @@ class _Part:
 
     def _accuracy(self, name: str, sparsity: float) -> Cell:
         row, remark = self.methods.row(name, sparsity)
-        classes = self._numerics.get((row["method"], row["ablations"], sparsity), ()) if row else ()
-        tied = self._by_position.get((row["method"], row["ablations"], sparsity), 0) if row else 0
+        place = (row["method"], row["ablations"], sparsity) if row else ()
+        planned = row["planned"] if row else 0
         remarks = (
             remark,
-            numerics_remark(classes, self._usual),
-            by_position_remark(tied, row["planned"] if row else 0),
+            numerics_remark(self._numerics.get(place, ()), self._usual),
+            by_position_remark(self._by_position.get(place, 0), planned),
+            reached_remark(self._reached.get(place, ()), 1 - sparsity, planned),
         )
         return accuracy(row, remarks, self.seeds, self.notes)
 
@@ -183,9 +193,19 @@ class _Part:
         if not grid:
             return []
         at, why = (matching[-1], ", the highest matching sparsity") if matching else (grid[-1], "")
-        names = [(self.methods.shown(name), self.methods.row(name, at)[0]) for name in self.methods.names]
+        names = [
+            (self.methods.shown(name), self._with_reached(self.methods.row(name, at)[0], at))
+            for name in self.methods.names
+        ]
         rows = [row for _, row in names if row is not None]
         return cost_blocks(rows, names, self.labels[at], why)
+
+    def _with_reached(self, row: Row | None, sparsity: float) -> Row | None:
+        """Return a row with the density that its masks reach, where another was asked for."""
+        if row is None:
+            return None
+        reached = self._reached.get((row["method"], row["ablations"], sparsity))
+        return {**row, "reached": fmean(reached)} if reached else row
 
     def ranges(self) -> list[Block]:
         """Return where the ranges lie, and each method's mean, place and difference over them."""

@@ -95,12 +95,31 @@ class Point(_Known):
         return self
 
 
+class _Filters(BaseModel):
+    """How many whole filters a mask keeps of a layer."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    kept: Count
+    prunable: Several
+
+
 class Layer(_Known):
-    """What a mask keeps of one layer."""
+    """What a mask keeps of one layer, and where whole filters are removed, how many of these."""
 
     name: Text
     kept: Count
     prunable: Count
+    filters: _Filters | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Layer:
+        if (whole := self.filters) and whole.kept * self.prunable != self.kept * whole.prunable:
+            raise ValueError(
+                f"layer {self.name[:60]!r} keeps {self.kept} of {self.prunable} weights, which are not "
+                f"{whole.kept} of its {whole.prunable} filters"
+            )
+        return self
 
 
 class OldMask(_Known):
@@ -277,6 +296,7 @@ class Provenance(_Known):
     time: _Time = _Time()
     commit: Text | None = None
     by_position: Count | None = None
+    seconds: dict[Text, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
 
 class _Meter(_Known):

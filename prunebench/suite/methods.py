@@ -32,7 +32,7 @@ _ALLOWED = {
     "find": "a table of changes to the recipe",
     "keep": "'high', 'low', 'far' or 'near'",
     "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
+    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
     "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
     "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
     "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
@@ -48,7 +48,7 @@ def _allowed(key: str) -> str:
 
 def _built(key: str) -> str:
     """Return the values of a field that some methods may not have yet, less those."""
-    return {"unit": "'weight'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
+    return {"unit": "'weight' or 'filter'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
 
 
 def _word(value: Any) -> Any:
@@ -205,6 +205,7 @@ def _resolved(form: Form, host: Components, here: Cursor, shared: Mapping[str, A
     changes: dict[str, Any] = {}
     if form.scorer is not None:
         scorer = _filled_scorer(form.scorer, host, here)
+        _refuse_unit(form, host, here)
         if scorer != form.scorer:
             changes["scorer"] = scorer
     if isinstance(form.regrowth, Regrowth):
@@ -216,6 +217,15 @@ def _resolved(form: Form, host: Components, here: Cursor, shared: Mapping[str, A
         if other is not None:
             changes["allocation"] = {"like": other.model_dump(mode="json", by_alias=True)}
     return form.changed(**changes) if changes else form
+
+
+def _refuse_unit(form: Form, host: Components, here: Cursor) -> None:
+    """Note that a form removes single weights by a scorer that gives one score a filter."""
+    name = form.scorer.name if form.scorer is not None else ""
+    if form.whole_filters or name not in host.names("scorers"):
+        return
+    if host.get("scorers", name).gives == "filters":
+        (here / "scorer").problem(f"'{name}' gives one score a filter; allowed: with unit = 'filter'")
 
 
 def _filled_scorer(call: ScorerCall, host: Components, here: Cursor) -> ScorerCall:
@@ -277,7 +287,7 @@ def _donor(
     if other is not None and other.scorer is None:
         here.problem(f"found {show(like)}, which prunes nothing")
         return None
-    if other is not None and (reason := no_counts(other)):
+    if other is not None and (reason := no_counts(other, form)):
         here.problem(f"found {show(like)}, which {reason}")
         return None
     # what is done to the evaluated network does not touch the mask's layers

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Any
 
 import torch
@@ -185,11 +186,12 @@ def check_diagnostic(diagnostic: Diagnostic) -> None:
     """Check a diagnostic on two small networks, with masks that keep all, a part, and nothing of a layer.
 
     Unless it is a measure of masks, it is also asked about networks without one.
-    It must take (net, mask, input_shape), of a course also the course, which here is one of training alone,
-    of pruning at initialization and of pruning while training, by epoch the masks of several epochs, of one,
-    and of none, of networks that were scored what is known of these, at initialization, after training and in
-    levels; return plain JSON values with finite numbers, the same when asked again, none but the declared
-    fields where it declares some; and leave the network and global states as they were.
+    It must take (net, mask, input_shape), as its timing must if it has one, of a course also the course,
+    which here is one of training alone, of pruning at initialization and of pruning while training, by epoch
+    the masks of several epochs, of one, and of none, of networks that were scored what is known of these, at
+    initialization, after training and in levels; return plain JSON values with finite numbers, the same when
+    asked again, none but the declared fields where it declares some; and leave the network and global states
+    as they were.
 
     Raises: AssertionError.
     """
@@ -227,6 +229,12 @@ def _check_answer(
     with said(who):
         again = diagnostic.function(network, *arguments)
     ensure(canonical(again) == spelled, f"{who} gives another answer when it is asked again")
+    if diagnostic.timing is not None:
+        with said(who), untouched(who):
+            seconds = dict(diagnostic.timing(network, *arguments[:2]))
+        ensure(_equal(before, _state(network)), f"{who}: its timing changes {kind}")
+        wrong = [name for name, time in seconds.items() if not (isinstance(time, float) and 0 < time < inf)]
+        ensure(not wrong, f"{who}: its timing must return seconds above 0 by name; found {seconds!r:.80}")
 
 
 def _masks(network: nn.Module, of: str) -> list[Mask | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from prunebench.training.policy import FixedMask
+from prunebench.training.policy import Along, FixedMask
 
 if TYPE_CHECKING:
     import torch
@@ -35,18 +35,24 @@ class GradualMask:
     """A mask that loses weights while its network trains; what is removed stays removed.
 
     After the optimiser's step t of `schedule.steps`, `select` chooses which `schedule.kept_at(t)` of the
-    weights stay; the others and their slots are zero from then on. `full` is the mask before the first.
+    weights stay; the others and their slots are zero from then on. `full` is the mask before the first,
+    `along` what goes along with what a mask removes.
     """
 
-    def __init__(self, schedule: Shrinking, full: Mask, select: Select) -> None:
+    def __init__(self, schedule: Shrinking, full: Mask, select: Select, along: Along | None = None) -> None:
         self._schedule, self._full, self._select = schedule, full, select
         self._steps = frozenset(schedule.steps)
-        self._fixed = FixedMask()
+        self._fixed = FixedMask(along)
 
     @property
     def mask(self) -> Mask | None:
         """The mask as it stands."""
         return self._fixed.mask
+
+    @property
+    def kept(self) -> Mapping[str, torch.Tensor] | None:
+        """What of the parameters is there."""
+        return self._fixed.kept
 
     def start(
         self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None

@@ -76,8 +76,8 @@ def train(
     with deterministic(device), keep_global_state(device), torch.enable_grad():
         run = Stepper(module, state, recipe, data.to(device), seed, device, policy or FixedMask(), devices)
         _advance(run, to_step, _block(device), on_step, checkpoint)
-        if run.policy.mask is not None:
-            check_pruned(run.parameters, run.policy.mask)
+        if run.policy.kept is not None:
+            check_pruned(run.parameters, run.policy.kept)
         run.drop_gradients()  # whoever scores this module next finds no gradients
         return run.snapshot()
 

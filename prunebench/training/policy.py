@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -13,7 +13,10 @@ from prunebench.errors import ComponentError, UsageError, nearest
 if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
 
-__all__ = ["DivergedError", "FixedMask", "MaskPolicy", "check_pruned", "zero_pruned"]
+__all__ = ["Along", "DivergedError", "FixedMask", "MaskPolicy", "check_pruned", "zero_pruned"]
+
+Along = Callable[["Mask"], Mapping[str, torch.Tensor]]
+"""What goes along with what a mask removes: bool tensors of parameters, by name; True stays."""
 
 
 class DivergedError(Exception):
@@ -32,6 +35,10 @@ class MaskPolicy(Protocol):
     def mask(self) -> Mask | None:
         """The mask as it stands, for the state."""
 
+    @property
+    def kept(self) -> Mapping[str, torch.Tensor] | None:
+        """What of the parameters may be anything but zero: the mask, less what goes along with it."""
+
     def start(
         self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
     ) -> None:
@@ -49,10 +56,16 @@ class MaskPolicy(Protocol):
 
 
 class FixedMask:
-    """The mask that a run begins with, to its end. Without one the run is dense."""
+    """The mask that a run begins with, to its end. Without one the run is dense.
 
-    def __init__(self) -> None:
+    along: what of other parameters (biases, BatchNorm, the weights that read a removed filter) goes with what
+        the mask removes; unless given, nothing
+    """
+
+    def __init__(self, along: Along | None = None) -> None:
+        self._along = along
         self._mask: Mask | None = None
+        self._kept: Mapping[str, torch.Tensor] | None = None
         self._weights: list[nn.Parameter] = []
         self._factors: list[torch.Tensor] = []
 
@@ -61,15 +74,21 @@ class FixedMask:
         """The mask that `start` was given."""
         return self._mask
 
+    @property
+    def kept(self) -> Mapping[str, torch.Tensor] | None:
+        """The mask; with `along`, what both leave."""
+        return self._kept
+
     def start(
         self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
     ) -> None:
         """Zero the pruned weights and their slots: masked gradients keep them zero from here on."""
         self._mask, self._weights, self._factors = mask, [], []
-        if mask is None:
+        self._kept = mask if mask is None or self._along is None else _both(mask, self._along(mask))
+        if self._kept is None:
             return
-        zero_pruned(parameters, optimizer, mask)
-        for name, kept in mask.items():
+        zero_pruned(parameters, optimizer, self._kept)
+        for name, kept in self._kept.items():
             weight = parameters[name]
             self._weights.append(weight)
             self._factors.append(torch.empty_like(weight, requires_grad=False).copy_(kept))
@@ -87,6 +106,14 @@ class FixedMask:
 
     def after_update(self, step: int) -> None:
         """Nothing changes."""
+
+
+def _both(mask: Mask, along: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return what stays of every parameter that one of them names."""
+    kept = dict(mask)
+    for name, stays in along.items():
+        kept[name] = kept[name] & stays.cpu() if name in kept else stays.cpu()
+    return kept
 
 
 def zero_pruned(

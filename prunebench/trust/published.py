@@ -82,6 +82,7 @@ _PROVENANCE: Mapping[str, Any] = {
     },
     "commit": _matches(_HEX),
     "by_position": _number,
+    "seconds": {None: _number},
 }
 """Names and what stands behind them; None: any name that is a text itself; a list: of such tables."""
 

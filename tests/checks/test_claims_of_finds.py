@@ -134,6 +134,10 @@ WORLDS = {
         ),
         World(lambda cell, rate: 90 - 20 * rate, false_cost_small, false_moves_small),
     ),
+    "find-eval-structured": (
+        World(lambda cell, rate: 50 + 10 * rate, lambda cell, weights, ratios: 20 * weights),
+        World(lambda cell, rate: 60 - 10 * rate, lambda cell, weights, ratios: 10 - 20 * weights),
+    ),
 }
 """Of each suite one in which all its claims are true, and one in which they are all false."""
 

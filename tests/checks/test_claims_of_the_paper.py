@@ -20,7 +20,14 @@ WITH_CLAIMS = (
     *("pai-modified-resnet18", "pai-replication"),
     *("pai-lenet-test", "pai-after-init-test"),
 )
-OF_OTHERS = ("scaling", "scaling-lenet", "scaling-cifar-small", "find-eval", "find-eval-small")
+OF_OTHERS = (
+    "scaling",
+    "scaling-lenet",
+    "scaling-cifar-small",
+    "find-eval",
+    "find-eval-small",
+    "find-eval-structured",
+)
 """Of the scaling law, and of masks that are found under one recipe and evaluated under another."""
 
 pytestmark = pytest.mark.skipif(

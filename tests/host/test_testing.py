@@ -457,7 +457,7 @@ def test_a_bad_recipe_is_refused(fields, match):
 
 def test_a_method_that_is_not_built_yet_is_refused():
     """A method must be one that can run."""
-    form = Form.model_validate({"scorer": "magnitude", "unit": "filter"})
+    form = Form.model_validate({"scorer": "magnitude", "unit": {"n": 2, "m": 4}})
     fails(Method("sample", form, text=TEXT), "not built yet")
     fails(Method("sample", Form(scorer="snip")), "no documentation")
 

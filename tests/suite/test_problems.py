@@ -93,7 +93,7 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", alter = ["invert"]}]': "[0].alter: found ['invert']; did you mean 'reinit'? "
     "allowed: a list with 'shuffle' or 'reinit', each once",
     '[{method = "snip", as = "x", prunable = "biases"}]': "[0].prunable: found 'biases'; "
-    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
+    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
     '[{method = "snip", as = "x", allocation = "locl"}]': "[0].allocation: found 'locl'; did you mean 'global'? "
     "allowed: 'global', 'uniform', 'erk' or {like = …}",
     '[{method = "snip", as = "x", allocation = {like = "snap"}}]': "[0].allocation.like: found 'snap', which is "
@@ -107,17 +107,20 @@ METHOD_CASES = {
     f"allowed: {RECIPE}",
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
-    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter', to come)",
-    '[{method = "snip", as = "x", unit = "filter"}]': "[0].unit: unit = 'filter' is understood, but not built "
-    "yet; allowed: 'weight'",
+    "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
+    '[{method = "snip", as = "x", unit = "filter", schedule = {rounds = 2}, regrowth = {scorer = "snip"}}]': "[0]: unit = 'filter' takes no regrowth: filters that are "
+    "removed stay removed",
+    '[{method = "snip", as = "x", unit = "filter", allocation = {like = {unit = "weight"}}}]': "[0].allocation.like: "
+    "found {unit = 'weight'}, which has unit = 'weight', and this one 'filter': what its layers keep is no number of "
+    "whole filters",
     '[{method = "snip", as = "x", unit = {n = 2, m = 4}}]': "[0].unit: unit = {n = 2, m = 4} is understood, "
-    "but not built yet; allowed: 'weight'",
+    "but not built yet; allowed: 'weight' or 'filter'",
     '[{method = "snip", as = "x", schedule = {rounds = 2}, regrowth = {scorer = "snip", fraction = 0.1}}]': "[0]"
     ".regrowth: regrowth = {fraction = …} is understood, but not built yet; allowed: 'none' or {scorer = …, "
     "every = n}",
     '[{method = "snip", as = "x", prunable = {of = "convolution"}}]': "[0].prunable: found {of = 'convolution'}; "
     "did you mean 'convolutions'? allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = "
-    "'filter', to come)",
+    "'filter')",
     '[{method = "snip", as = "x", unit = {n = 4, m = 4}}]': "[0].unit: found {n = 4, m = 4}; allowed: 'weight', "
     "'filter' or {n = 2, m = 4}, n below m",
     '[{method = "snip", as = "x", unit = {n = 1.5, m = 4}}]': "[0].unit: found {n = 1.5, m = 4}; allowed: "

@@ -10,6 +10,7 @@ from prunebench_plugins.diagnostics.finding import scored_network
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
 from prunebench_plugins.diagnostics.ratios import ratios_by_epoch
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
+from prunebench_plugins.diagnostics.structure import latency, shrunk
 from prunebench_plugins.forms import prunebench_forms  # they come in through the same entry point
 from prunebench_plugins.quantities import prunebench_quantities
 
@@ -18,6 +19,7 @@ __all__ = [
     "disconnected",
     "effective_density",
     "flops",
+    "latency",
     "layer_sparsity",
     "neuron_sparsity",
     "prunebench_diagnostics",
@@ -25,6 +27,7 @@ __all__ = [
     "prunebench_quantities",
     "ratios_by_epoch",
     "scored_network",
+    "shrunk",
     "training_flops",
     "weights_remaining",
 ]
@@ -38,6 +41,11 @@ _EFFECTIVE = ("density", "effective", "share", "sparsity", "kept", "prunable", "
 _AREA = ("steps", "area", "relative", "mean", "final")
 _RETROACTIVE = tuple(f"retroactive.{name}" for name in _AREA[:-1])
 _PARTS = ("", "training.", "scoring.", "relative.")
+_SHRUNK = (
+    *(f"{what}.{which}" for what in ("parameters", "flops") for which in ("masked", "shrunk", "share")),
+    *("filters.kept", "filters.prunable", "filters.share", "seconds.masked", "seconds.shrunk"),
+    *("inputs.removed", "inputs.prunable", "inputs.share", "inputs.layers.*"),
+)
 _FOUND = ("accuracy", "correct", "examples", "loss", "step", "evaluated", "kept", "prunable")
 _SCORED = (*_FOUND, *(f"unpruned.{name}" for name in _FOUND))
 _COSTS = tuple(f"{part}{how}" for part in _PARTS for how in ("dense", "sparse"))
@@ -57,6 +65,7 @@ def prunebench_diagnostics() -> Sequence[Diagnostic]:
             "weights-remaining", weights_remaining, of="course", version="2", fields=(*_AREA, *_RETROACTIVE)
         ),
         Diagnostic("training-flops", training_flops, of="course", version="2", fields=_COSTS),
+        Diagnostic("shrunk", shrunk, version="1", fields=_SHRUNK, timing=latency),
         Diagnostic("scored-network", scored_network, of="scored", version="1", fields=_SCORED),
         Diagnostic(
             "ratios-by-epoch",

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from prunebench.pruning.filters.choose import shuffle_filters
 from prunebench.pruning.filters.cut import smaller
 from prunebench.pruning.filters.find import filter_groups
-from prunebench.pruning.filters.groups import FilterGroups
+from prunebench.pruning.filters.groups import FilterGroups, checked
+from prunebench.pruning.prunable import prunable_weights
 
 __all__ = ["FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
 
@@ -34,9 +35,8 @@ def taken_along(
     Raises: UsageError for a mask that is not of the network's whole filters, tied ones together, and as
         `filter_groups`.
     """
-    if groups is None:
-        groups = filter_groups(net, input_shape=input_shape, inputs=inputs)
-    return groups.taken_along(mask)
+    mask = checked(mask)
+    return _groups(net, mask, groups, input_shape, inputs).taken_along(mask)
 
 
 def shrink(
@@ -62,6 +62,20 @@ def shrink(
     Raises: UsageError for a mask that is not of the network's whole filters, tied ones together, and as
         `filter_groups`.
     """
-    if groups is None:
-        groups = filter_groups(net, input_shape=input_shape, inputs=inputs)
+    mask = checked(mask)
+    groups = _groups(net, mask, groups, input_shape, inputs)
     return smaller(net, groups, groups.kept(mask))
+
+
+def _groups(
+    net: nn.Module,
+    mask: Mapping[str, Tensor],
+    groups: FilterGroups | None,
+    input_shape: Sequence[int] | None,
+    inputs: Any,
+) -> FilterGroups:
+    """Return the groups of a network's filters in the layers that a mask is for, unless they are given."""
+    if groups is not None:
+        return groups
+    others = [name for name in prunable_weights(net) if name not in mask]
+    return filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others)

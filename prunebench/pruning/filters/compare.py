@@ -17,7 +17,7 @@ from prunebench.pruning.copying import private_copy, undisturbed
 from prunebench.pruning.filters.cut import at_zero, smaller
 from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.filters.ties import Array
-from prunebench.pruning.filters.trace import EXAMPLES, UNIT
+from prunebench.pruning.filters.trace import EXAMPLES, UNIT, numbers_of, on_cpu
 
 __all__ = ["compare"]
 
@@ -34,12 +34,19 @@ def compare(net: nn.Module, groups: FilterGroups, inputs: Any) -> None:
     """
     generator = torch.Generator().manual_seed(0)
     drawn = _drawn(net, generator)
-    x = nested.mapped(lambda tensor: _random(tensor, generator), inputs)
+    x = nested.mapped(lambda tensor: _random(tensor, numbers_of(net), generator), inputs)
     half = np.ones(len(groups), dtype=bool)
     for layers in groups.sets:
         own = groups.groups_of(layers)
         chosen = torch.randperm(len(own), generator=generator)[: len(own) // 2]
         half[own[chosen.numpy()]] = False
+    try:
+        _outputs(drawn, x)
+    except Exception as error:
+        raise UsageError(
+            f"{UNIT}: outputs are compared before and after removal, and the network does not run on random "
+            f"inputs {nested.described(x)}: {told(error)}"
+        ) from error
     wrong = _difference(drawn, groups, half, x)
     if wrong is None:
         return
@@ -65,10 +72,13 @@ def _difference(net: nn.Module, groups: FilterGroups, kept: Array, x: Any) -> st
     if [t.shape for t in zeros] != [t.shape for t in cut]:
         return "the smaller network's outputs have another shape"
     for one, other in zip(zeros, cut, strict=True):
-        if not one.is_floating_point():
+        there = one.isfinite()
+        if not one.is_floating_point() or not there.any():
             continue
-        size = float(one.abs().max()) if one.numel() else 0.0
-        apart = float((one - other).abs().max()) if one.numel() else 0.0
+        if not torch.equal(there, other.isfinite()):
+            return "other outputs are finite"
+        size = float(one[there].abs().max())
+        apart = float((one - other)[there].abs().max())
         if not apart <= _TOLERANCE * max(size, 1e-30):
             return (
                 f"outputs differ by {apart:.3g}, where the largest is {size:.3g}, between the network with "
@@ -83,19 +93,20 @@ def _outputs(net: nn.Module, x: Any) -> list[Tensor]:
         return nested.tensors(nested.called(net.eval(), x))
 
 
-def _random(tensor: Tensor, generator: torch.Generator) -> Tensor:
+def _random(tensor: Tensor, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
     shape = (EXAMPLES, *tensor.shape[1:])[: tensor.dim()]
     if tensor.is_floating_point():
-        return torch.randn(shape, generator=generator, dtype=torch.float32).to(tensor.dtype)
+        return torch.randn(shape, generator=generator, dtype=torch.float32).to(dtype)
     return torch.zeros(shape, dtype=tensor.dtype)
 
 
 def _drawn(net: nn.Module, generator: torch.Generator) -> nn.Module:
     """Return a copy on the CPU with random values, of sizes that keep outputs in range."""
-    copied = private_copy(net, purpose="compared")
+    copied = private_copy(net, on_cpu, purpose="compared")
     if any(tensor.is_meta for tensor in copied.parameters()):
         copied.to_empty(device="cpu")
     copied.cpu().eval()
+    copied.to(numbers_of(net))  # outputs in half precision would differ by rounding
     with torch.no_grad():
         for parameter in copied.parameters():
             inputs = max(1, parameter[0].numel() if parameter.dim() > 1 else 1)

@@ -13,8 +13,9 @@ from torch import Tensor
 from prunebench.errors import UsageError
 from prunebench.pruning.filters.ties import Array
 from prunebench.pruning.mask import Mask
+from prunebench.pruning.prunable import plain_name
 
-__all__ = ["FilterGroups", "Follower"]
+__all__ = ["FilterGroups", "Follower", "checked"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class FilterGroups:
         Raises: UsageError where the mask is for other layers or shapes, cuts a filter apart, or keeps of
             filters that go together some.
         """
+        mask = checked(mask)
         if set(mask) != set(self.shapes):
             differing = ", ".join(sorted(set(mask) ^ set(self.shapes)))
             raise UsageError(
@@ -180,6 +182,21 @@ class FilterGroups:
             whole = stays.setdefault(follower.name, torch.ones(follower.shape, dtype=torch.bool))
             whole &= _whole(entries, follower.dim, follower.shape)
         return stays
+
+
+def checked(mask: Mapping[str, Tensor]) -> Mask:
+    """Return a mask as a Mask, under the names that weights have without torch.compile.
+
+    Raises: UsageError for anything but a mapping to bool tensors.
+    """
+    if isinstance(mask, Mask):
+        return mask
+    if not isinstance(mask, Mapping):
+        raise UsageError(
+            f"mask is a {type(mask).__name__}; wanted: a Mask, or a mapping from names of weights to bool "
+            "tensors"
+        )
+    return Mask({plain_name(str(name)): tensor for name, tensor in mask.items()})
 
 
 def _whole(entries: Array, dim: int, shape: tuple[int, ...]) -> Tensor:

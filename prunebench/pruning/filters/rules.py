@@ -37,7 +37,8 @@ def convolution(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mappi
     """A convolution reads the input's channels, and has a label of its own for each of its outputs."""
     x, weight, bias, *_, transposed, _, groups = args
     if not isinstance(x, Act) or not isinstance(weight, Par) or weight.places is not None:
-        return to.mixes(node, [x], "the weight of the convolution that reads it is computed")
+        to.keep_whole([value for value in args[:3] if isinstance(value, Par)], "convolution")
+        return to.mixes(node, args[:3], "the weight of a convolution that it enters is computed")
     shape = weight.shape
     to.layer = f"layer '{weight.name}'"
     axis = x.labels.dim() - (len(shape) - 2) - 1

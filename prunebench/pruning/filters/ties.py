@@ -36,14 +36,17 @@ class Ties:
     _opaque: dict[str, str] = field(default_factory=dict)
 
     def outputs(self, weight: str, dim: int, channels: int) -> Array:
-        """Return the labels of a layer's output channels: the same at each of its uses."""
-        if weight not in self.rows:
+        """Return the labels of a layer's output channels: the same at each of its uses.
+
+        A weight that is used the other way round later has its inputs' labels for outputs there.
+        """
+        if (weight, dim) not in self.follows:
             first = len(self._parent)
             labels = np.arange(first, first + channels)
             self._parent = np.concatenate([self._parent, labels])
-            self.rows[weight] = (dim, labels)
             self.follow(weight, dim, labels)
-        return self.rows[weight][1]
+        self.rows.setdefault(weight, (dim, self.follows[weight, dim]))
+        return self.follows[weight, dim]
 
     def roots(self, labels: Array) -> Array:
         """Return the class of each label."""

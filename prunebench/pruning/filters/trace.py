@@ -19,7 +19,7 @@ from prunebench.pruning import nested
 from prunebench.pruning.copying import private_copy, undisturbed
 from prunebench.pruning.prunable import plain_name
 
-__all__ = ["EXAMPLES", "UNIT", "Traced", "example_for", "trace"]
+__all__ = ["EXAMPLES", "UNIT", "Traced", "example_for", "numbers_of", "on_cpu", "trace"]
 
 UNIT = "unit = 'filter'"
 EXAMPLES = 2
@@ -49,13 +49,14 @@ def trace(module: nn.Module, inputs: Any) -> Traced:
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    copied = private_copy(module, purpose="traced").eval()
+    copied = private_copy(module, on_cpu, purpose="traced").eval()
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), undisturbed():
         parameters = dict(copied.named_parameters())
         held = {**parameters, **dict(copied.named_buffers())}
-        blank = [_blank(tensor, tuple(tensor.shape)) for tensor in held.values()]
+        dtype = numbers_of(module)
+        blank = [_blank(tensor, tuple(tensor.shape), dtype) for tensor in held.values()]
         given = nested.tensors(inputs)
-        examples = [_blank(t, (EXAMPLES, *t.shape[1:])[: t.dim()]) for t in given]
+        examples = [_blank(t, (EXAMPLES, *t.shape[1:])[: t.dim()], dtype) for t in given]
 
         def run(*tensors: Tensor) -> list[Tensor]:
             values = dict(zip(held, tensors, strict=False))
@@ -90,9 +91,21 @@ def _silent(logger: str) -> Iterator[None]:
         log.disabled = before
 
 
-def _blank(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+def on_cpu(tensor: Tensor) -> Tensor:
+    """Return a tensor on the CPU; one without values stays where it is."""
+    return tensor if tensor.is_meta else tensor.cpu()
+
+
+def _blank(tensor: Tensor, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     """Return a tensor without values, on the CPU for every device's operations look alike there."""
-    return torch.empty(tuple(shape), dtype=tensor.dtype, device="cpu")
+    own = dtype if tensor.is_floating_point() else tensor.dtype
+    return torch.empty(tuple(shape), dtype=own, device="cpu")
+
+
+def numbers_of(module: nn.Module) -> torch.dtype:
+    """Return the type that a network is run in here: single precision, or double where it has that."""
+    double = any(parameter.dtype == torch.float64 for parameter in module.parameters())
+    return torch.float64 if double else torch.float32
 
 
 def example_for(module: nn.Module, input_shape: Sequence[int] | None) -> Any:
@@ -101,13 +114,13 @@ def example_for(module: nn.Module, input_shape: Sequence[int] | None) -> Any:
     Raises: UsageError where none is taken.
     """
     if input_shape is not None:
-        return torch.empty((EXAMPLES, *input_shape), device="meta")
+        return torch.empty((EXAMPLES, *input_shape), device="meta", dtype=numbers_of(module))
     for device in ("meta", "cpu"):  # on tensors without values first: they cost nothing
         if device == "cpu" and any(parameter.is_meta for parameter in module.parameters()):
             continue
-        copied = private_copy(module, purpose="traced").to(device).eval()
+        copied = private_copy(module, on_cpu, purpose="traced").to(device, numbers_of(module)).eval()
         for shape in _guesses(module):
-            x = torch.zeros((EXAMPLES, *shape), device=device)
+            x = torch.zeros((EXAMPLES, *shape), device=device, dtype=numbers_of(module))
             try:
                 with torch.no_grad(), undisturbed():
                     nested.called(copied, x)

@@ -127,9 +127,8 @@ follow layers from the input to the output. Bars are 95 % t intervals of means o
 Above: test accuracy of networks that have the weights of one find, A or B, pruned in each layer to the
 ratios of one of the two, and of random masks at both ratios. Below: what B's ratios add, whosever the
 weights, what B's weights add, whosever the ratios, and their sum, the difference of the two finds. Which
-find or method is A, and which B, is said by tooltips and the table, and in the suite's checks. Points are
-means over the seeds, effects are taken at each seed; bars are 95 % t intervals. A diverged run counts with
-the accuracy of a guess.
+find or method is A, and which B, is said above the panels. Points are means over the seeds, effects are
+taken at each seed; bars are 95 % t intervals. A diverged run counts with the accuracy of a guess.
 """,
     "profiles": """
 In which share of the settings a method is at most so many margins below the best one there, the margin being

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from prunebench.report.figures.source import Source
 
-__all__ = ["distances", "find_curves", "find_eval", "ratios"]
+__all__ = ["distances", "find_curves", "find_eval", "marked", "ratios"]
 
 PANEL = (270, 220)
 
@@ -206,7 +206,12 @@ def distances(source: Source) -> Figure | None:
     rows = _paneled(first_density(rows))
     y = share_axis("mean", "lower", "upper", "mean |difference| from the final ratios (points)", zero=True)
     layers = series(
-        chart("distance-by-epoch"), of_lines("line", "found under", rows["line"]), _epochs(), y, _told()
+        chart("distance-by-epoch"),
+        of_lines("line", "found under", rows["line"]),
+        _epochs(),
+        y,
+        _told(),
+        marked=marked(rows),
     )
     return Figure(
         "distance-by-epoch",
@@ -235,7 +240,9 @@ def ratios(source: Source) -> Figure | None:
     look = of_lines(
         "layer", "layer, from input to output", rows.sort_values("order", kind="stable")["layer"], rising=True
     )
-    layers = series(chart("ratios-by-epoch"), look, _epochs(), y, _told(("layer", "layer", "")))
+    layers = series(
+        chart("ratios-by-epoch"), look, _epochs(), y, _told(("layer", "layer", "")), marked=marked(rows)
+    )
     return Figure(
         "ratios-by-epoch",
         "Pruning ratios of layers by epoch",
@@ -262,6 +269,15 @@ def _paneled(rows: pd.DataFrame, *, with_line: bool = False) -> pd.DataFrame:
     for part in parts[1:]:
         panel = panel + ", " + part
     return rows.assign(panel=panel)
+
+
+def marked(rows: pd.DataFrame) -> str:
+    """Return at which epochs there are marks: of many every so many, so that they hide no line."""
+    epochs = sorted(rows["epoch"].unique())
+    return f"datum.epoch % {max(1, -(-len(epochs) // _MARKS))} == 0"
+
+
+_MARKS = 12
 
 
 def _epochs() -> Any:

@@ -49,6 +49,7 @@ def effects_of(source: Source, checks: Sequence[Mapping[str, Any]] | None = None
         (),
         (
             Column("panel", "setting"),
+            Column("sides", "finds"),
             Column("network", "network"),
             Column("method", "method"),
             Column("percent", "sparsity, %", "share of the prunable weights that is removed", "number"),
@@ -83,7 +84,8 @@ def _selection(cells: Any) -> dict[str, Any]:
 def _accuracies(rows: pd.DataFrame) -> Any:
     y = Upright("mean", "low", "high", ACCURACY_SHORT, {"zero": False, "nice": True}, {"tickCount": 6})
     present = set(rows["network"])
-    look = of_lines("network", "network", [name for name in NETWORKS.values() if name in present])
+    names = [name for name in NETWORKS.values() if name in present]
+    look = of_lines("network", f"network; {_sides(rows)}", names)
     told = across(("network", "network", ""), ("method", "method", ""), *_MEANS)
     return _panels("mediation", rows, look, y, told)
 
@@ -92,8 +94,15 @@ def _worth(rows: pd.DataFrame) -> Any:
     axis = {"labelExpr": SIGNED, "tickCount": 6}
     y = Upright("mean", "low", "high", "effect (points of accuracy)", {"nice": True}, axis)
     present = set(rows["effect"])
-    look = of_lines("effect", "effect of going from A to B", [n for n in EFFECTS.values() if n in present])
+    names = [name for name in EFFECTS.values() if name in present]
+    look = of_lines("effect", f"effect of going from A to B; {_sides(rows)}", names)
     return _panels("mediation-effects", rows, look, y, across(("effect", "effect", ""), *_MEANS), zero=True)
+
+
+def _sides(rows: pd.DataFrame) -> str:
+    """Return which methods A and B are, where they are the same everywhere."""
+    sides = list(dict.fromkeys(rows["sides"]))
+    return sides[0] if len(sides) == 1 else "A and B by panel: the table says which"
 
 
 _MEANS = (

@@ -46,7 +46,13 @@ class Lines:
             listed = [listed[i] for i in places]
         columns = max(1, min(len(listed), 640 // (40 + 7 * max(map(len, listed)))))
         return alt.Legend(
-            title=self.title, orient="top", columns=columns, values=listed, symbolOpacity=1, offset=10
+            title=self.title,
+            orient="top",
+            columns=columns,
+            values=listed,
+            symbolOpacity=1,
+            offset=10,
+            titleLimit=600,
         )
 
     @property
@@ -92,16 +98,22 @@ def across(*columns: tuple[str, str, str]) -> list[Any]:
     ]
 
 
-def series(base: alt.Chart, look: Lines, x: alt.X, y: Upright, told: Sequence[Any]) -> list[Any]:
-    """Return layers of lines, intervals of means and marks; a point without a mean breaks its line."""
-    detail = f"{look.column}:N"
-    line = base.mark_line(strokeWidth=1.7, invalid="break-paths-show-domains")
-    whole = base.transform_filter(f"isValid(datum.{y.low}) && isValid(datum.{y.high})")
-    points = base.transform_filter(f"isValid(datum.{y.mean})").mark_point(filled=True, size=42, opacity=1)
+def series(
+    base: alt.Chart, look: Lines, x: alt.X, y: Upright, told: Sequence[Any], *, marked: str = "true"
+) -> list[Any]:
+    """Return layers of lines, intervals of means and marks; a point without a mean breaks its line.
+
+    marked: a condition: which points have a mark and an interval, where there are too many for all
+    """
+    width, size = (1.7, 42) if len(look.values) <= _LISTED else (1.1, 22)
+    line = base.mark_line(strokeWidth=width, invalid="break-paths-show-domains")
+    some = base.transform_filter(marked)
+    whole = some.transform_filter(f"isValid(datum.{y.low}) && isValid(datum.{y.high})")
+    points = some.transform_filter(f"isValid(datum.{y.mean})").mark_point(filled=True, size=size, opacity=1)
     return [
         whole.mark_rule(opacity=0.55, strokeWidth=1.1).encode(
             x=x, y=y.channel(y.low), y2=f"{y.high}:Q", color=look.colour
         ),
-        line.encode(x=x, y=y.channel(y.mean), color=look.colour, detail=detail),
+        line.encode(x=x, y=y.channel(y.mean), color=look.colour, detail=f"{look.column}:N"),
         points.encode(x=x, y=y.channel(y.mean), color=look.colour, shape=look.shape, tooltip=list(told)),
     ]

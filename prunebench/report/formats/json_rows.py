@@ -10,7 +10,7 @@ import pandas as pd
 from prunebench.analysis import SETTING
 from prunebench.report.escapes import json_text
 from prunebench.report.formats.values import plain_value
-from prunebench.report.results import COSTS
+from prunebench.report.results import COSTS, SHRUNK
 from prunebench.report.standings import BORDER, LONG, Standing
 
 __all__ = ["records", "setting", "write"]
@@ -51,7 +51,7 @@ def setting(standing: Standing, rows: Sequence[Mapping[Any, Any]], reported: pd.
         "rows": [
             {
                 name: plain_value(row[name])
-                for name in (*LONG, *COSTS, "trust")
+                for name in (*LONG, *COSTS, *SHRUNK, "trust")
                 if name in row and name not in standing.labels
             }
             for row in rows

@@ -11,7 +11,7 @@ from prunebench.analysis import SETTING, variant_name
 from prunebench.percent import percent_labels
 from prunebench.report.page.listed import NUMBER, Column, Listed
 from prunebench.report.replication import forms, what
-from prunebench.report.results import COST_FORMS, COSTS, Results
+from prunebench.report.results import COST_FORMS, COSTS, SHRUNK, Results
 
 __all__ = ["Names", "listed", "sparsity_column", "there"]
 
@@ -193,7 +193,11 @@ _LONG = ("training_flops", "scoring_flops")
 def _costs(results: Results, names: Names) -> Listed:
     """Return what methods cost: the mean over the seeds of each setting, method and sparsity."""
     costs = results.costs
-    present = [name for name in COSTS if costs[name].notna().any() and not name.startswith(_LONG)]
+    present = [
+        name
+        for name in (*COSTS, *SHRUNK)
+        if name in costs and costs[name].notna().any() and not name.startswith(_LONG)
+    ]
     keys = [*SETTING, "method", "ablations", "density", "sparsity"]
     means = costs.groupby(keys, sort=False, dropna=False)[present].mean().reset_index()
     shown = means[means[present].notna().any(axis=1)] if present else means.iloc[:0]
@@ -208,7 +212,7 @@ def _costs(results: Results, names: Names) -> Listed:
     )
     columns = [_SETTING, _METHOD, sparsity_column(frame["sparsity"])]
     columns += [
-        _number(name, name.replace("_", " "), COSTS[name], COST_FORMS[name], main=name in first)
+        _number(name, name.replace("_", " "), {**COSTS, **SHRUNK}[name], COST_FORMS[name], main=name in first)
         for name in present
     ]
     about = "What each method takes, on average over its seeds: as if it were run alone, with nothing kept."
@@ -228,6 +232,11 @@ def _cells(results: Results, names: Names) -> Listed:
         sparsity_column(frame["sparsity"]),
         _number("seed", "seed", "", "exact"),
         _number("accuracy", "accuracy, %", "correct answers of all examples of the split", "points"),
+        *(
+            [_number("reached", "density reached", "by whole filters, where another was asked for", "share")]
+            if frame["reached"].notna().any()
+            else []
+        ),
         Column("status", "status", "what became of the cell"),
         Column("cell", "cell", "as `prunebench run -k` takes it"),
         Column("key", "key", "the first digits of the key of its record"),

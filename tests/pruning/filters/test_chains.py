@@ -12,6 +12,7 @@ from prunebench_plugins.architectures.cifar_resnet import cifar_resnet
 from prunebench_plugins.scorers import magnitude
 from torch import nn
 
+import prunebench
 from prunebench.errors import UsageError
 from prunebench.pruning import Mask, MaskForm, Scoring, make_mask
 from prunebench.pruning.filters import FilterGroups, filter_groups, shrink, taken_along
@@ -92,6 +93,10 @@ def test_masks_that_cut_filters_or_ties_are_refused(resnet: tuple[nn.Module, Fil
         UsageError, match=r"keeps filter 1 of 'blocks.0.conv2.weight' and removes one of 'conv"
     ):
         shrink(net, Mask(untied), groups)
+    with pytest.raises(UsageError, match=r"mask is a str; wanted: a Mask, or a mapping"):
+        shrink(net, "mask", input_shape=(3, 8, 8))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"a mask holds bool tensors; 'conv.weight' is torch.float32"):
+        shrink(net, {name: tensor.float() for name, tensor in groups.full().items()}, groups)
     with pytest.raises(UsageError, match=r"differs in fc.weight; 'fc.weight': its outputs are the network's"):
         shrink(net, Mask({**groups.full(), "fc.weight": torch.ones(4, 16) > 0}), groups)
 
@@ -156,3 +161,13 @@ def test_a_shrunk_network_can_be_saved_and_pruned_again(resnet: tuple[nn.Module,
     assert type(smaller) is type(net)
     assert {n: p.shape for n, p in smaller.state_dict().items()}.keys() == net.state_dict().keys()
     assert all(p.requires_grad for p in smaller.parameters())
+
+
+def test_a_mask_of_some_layers_leaves_the_others_whole() -> None:
+    """As a mask made with except_ is: shrink takes it as it is."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 6, 3), nn.Flatten(), nn.Linear(96, 2)).eval()
+    mask = prunebench.prune(net, "filter-norm", density=0.5, input_shape=(3, 8, 8), except_="0.weight")
+    assert list(mask) == ["1.weight"]
+    small = prunebench.shrink(net, mask, input_shape=(3, 8, 8))
+    assert small.get_submodule("0").out_channels == 4
+    assert small.get_submodule("1").out_channels == 3

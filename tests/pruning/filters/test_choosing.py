@@ -26,6 +26,7 @@ def small() -> nn.Module:
     return cifar_resnet(SHAPE, 4, depth=8, width=0.25)
 
 
+BATCH = (torch.zeros(4, *SHAPE), torch.arange(4))
 GROUPS: FilterGroups = filter_groups(small(), input_shape=SHAPE, check=False)
 SIZES = GROUPS.sizes
 
@@ -222,6 +223,7 @@ def test_a_shuffle_permutes_the_groups_of_each_set_alone() -> None:
             {"density": 0.5, "method": "batchnorm", "unit": "weight"},
             r"scorer 'batchnorm' gives one score a filter, and single",
         ),
+        ({"density": 0.5, "method": "force", "batch": BATCH}, r"unit = 'filter'.* regrowth"),
         ({"density": 0.5, "unit": "filters"}, r'unit must be "weight" or "filter"; found \'filters\''),
     ],
 )

@@ -41,10 +41,10 @@ def test_outside_the_papers(name: str) -> None:
     assert_same_outputs(net, groups, half(groups), x)
 
 
-@pytest.mark.parametrize("name", ["ResNet-20", "VGG-16"])
+@pytest.mark.parametrize("name", PAPERS)
 def test_of_the_papers_narrow(name: str) -> None:
     build, shape, parameters = PAPERS[name]
-    compared(build, shape, **parameters, width=0.25)
+    compared(build, shape, **parameters, width=0.125)
 
 
 @pytest.mark.slow

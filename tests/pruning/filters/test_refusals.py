@@ -165,3 +165,47 @@ def test_a_weight_that_two_layers_share_stays_where_one_of_them_is_the_output() 
     groups = filter_groups(Tied(), input_shape=(6,))
     assert list(groups.shapes) == ["middle.weight"]
     assert groups.stays["encoder.weight"] == "its outputs are the network's"
+
+
+def test_a_weight_that_is_used_both_ways_round_ties_its_inputs_to_the_other_layers_outputs() -> None:
+    """An autoencoder whose decoder is the encoder's transpose."""
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.encoder, self.head = nn.Linear(6, 10), nn.Linear(10, 8), nn.Linear(10, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            code = F.relu(self.encoder(F.relu(self.first(x))))
+            return self.head(F.relu(F.linear(code, self.encoder.weight.t())))  # type: ignore[no-any-return]
+
+    groups = filter_groups(Both(), input_shape=(6,))
+    assert groups.sets == (("first.weight",), ("encoder.weight",))
+    stays = groups.taken_along({**groups.full(), "first.weight": torch.arange(10)[:, None].expand(10, 6) > 0})
+    assert set(stays) == {"first.weight", "first.bias", "encoder.weight", "head.weight"}
+
+
+def test_networks_in_half_precision_are_compared_in_a_finer_one() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4)).half()
+    assert list(filter_groups(net, input_shape=SHAPE).shapes) == ["0.weight"]
+    assert list(filter_groups(net, inputs=torch.zeros(1, *SHAPE)).shapes) == ["0.weight"]
+    mask = prunebench.prune(net, "filter-norm", density=0.5, input_shape=SHAPE)
+    small = prunebench.shrink(net, mask, input_shape=SHAPE)
+    assert {parameter.dtype for parameter in small.parameters()} == {torch.float16}
+
+
+def test_outputs_that_are_not_finite_are_left_out_of_the_comparison() -> None:
+    assert list(filter_groups(Net(lambda net, x: pooled(net.a(x)).log()), input_shape=SHAPE).shapes) == [
+        "a.weight"
+    ]
+
+
+def test_a_network_that_refuses_random_inputs_is_told() -> None:
+    def way(net: Any, x: Tensor) -> Tensor:
+        assert x.is_meta or not isinstance(x, Tensor) or type(x) is not Tensor, "no such inputs"
+        return pooled(net.a(x))
+
+    with pytest.raises(
+        UsageError, match=r"^unit = 'filter': .* does not run on random inputs .*no such inputs"
+    ):
+        filter_groups(Net(way), input_shape=SHAPE)

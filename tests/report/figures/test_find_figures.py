@@ -13,6 +13,7 @@ from prunebench.analysis import measures, table
 from prunebench.errors import UsageError
 from prunebench.report.figures import Figure, figures, find_eval, mediation, picture
 from prunebench.report.figures.effect_tables import EFFECTS, NETWORKS
+from prunebench.report.figures.finds import marked
 from prunebench.report.results import Results
 
 pytest.importorskip("vl_convert")
@@ -196,6 +197,13 @@ def test_ratios_and_distances_are_means_over_seeds(made: Mapping[str, Figure]) -
     first = apart[(apart["epoch"] == 0)].set_index("line")["mean"]
     assert first[FINDS[0]] == pytest.approx(0.005 * 3 * 1.5)
     assert first[FINDS[1]] == pytest.approx(0.02 * 3 * 1.5)
+
+
+def test_of_many_epochs_some_have_marks(made: Mapping[str, Figure]) -> None:
+    """All of four; of 111 every tenth, so that marks hide no line."""
+    rows = made["distance-by-epoch"].tables["distance-by-epoch"]
+    assert marked(rows) == "datum.epoch % 1 == 0"
+    assert marked(rows.iloc[[0] * 111].assign(epoch=range(111))) == "datum.epoch % 10 == 0"
 
 
 def effects_by_hand(recipe: str, density: str) -> dict[str, Any]:

@@ -1,0 +1,192 @@
+"""Plans of whole filters: targets, keys, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from prunebench.canonical import digest
+from prunebench.errors import SuiteError
+from prunebench.plan.params import MaskOfScores, RecordParams, ScoreParams, TrainParams
+
+RESNET = 'architecture = {name = "cifar-resnet", depth = 8, width = 0.25}'
+PRUNABLE = 36 + 2 * 144 + (288 + 576 + 32) + (1152 + 2304 + 128)
+"""Weights of its convolutions: 4, 8 and 16 channels; the output layer keeps its outputs."""
+WHOLE = {"as": "whole", "scorer": "magnitude", "unit": "filter"}
+
+
+def suite(project: Any, *methods: Any, **options: Any) -> Path:
+    path: Path = project.suite(methods, **options)
+    path.write_text(path.read_text().replace('architecture = "digits-mlp"', RESNET))
+    return path
+
+
+def the(plan: Any, method: str) -> Any:
+    return next(cell for cell in plan.cells if cell.labels["method"] == method)
+
+
+def jobs(plan: Any, cell: Any, kind: type) -> list[Any]:
+    """The parameters of the jobs of a kind that a cell descends from."""
+    wanted = (plan.jobs[key] for key in plan.ancestors(cell.key))
+    return [job.params for job in wanted if isinstance(job.params, kind)]
+
+
+def test_a_density_is_of_the_weights_in_filters_that_may_go(project: Any) -> None:
+    """The unpruned network keeps its own count; the target is what is kept at most."""
+    plan = project.session(suite(project, WHOLE, "magnitude", sparsities=[0.6])).plan
+    whole, weights, dense = (the(plan, name) for name in ("whole", "magnitude", "none"))
+    assert (whole.prunable, whole.target) == (PRUNABLE, round(0.4 * PRUNABLE))
+    assert weights.prunable == dense.prunable == PRUNABLE + 160
+    (mask,) = jobs(plan, whole, MaskOfScores)
+    assert (mask.exact_counts, mask.most_kept) == ({"prunable": PRUNABLE}, whole.target)
+    (record,) = jobs(plan, whole, RecordParams)
+    assert (record.cell.target, record.cell.form["unit"]) == (whole.target, "filter")
+
+
+def test_that_filters_go_is_in_every_key_and_nowhere_else(project: Any) -> None:
+    """Scores, mask and run say so; what removes weights says nothing of it, as ever."""
+    plan = project.session(suite(project, WHOLE, {**WHOLE, "as": "single", "unit": "weight"})).plan
+    whole, single = the(plan, "whole"), the(plan, "single")
+    for cell, said in ((whole, True), (single, False)):
+        (score,), (mask,) = jobs(plan, cell, ScoreParams), jobs(plan, cell, MaskOfScores)
+        (run,) = [params.run for params in jobs(plan, cell, TrainParams) if params.run.mask]
+        assert ("unit" in score.plain(), "filters" in mask.plain(), "filters" in run.plain()) == (said,) * 3
+        altered = {**run.plain(), "filters": {"of": "weights", "except": []}}
+        assert (digest(altered) == digest(run.plain())) == said
+    assert whole.key != single.key
+
+
+def test_a_frozen_plan_of_filters_is_read_back(project: Any) -> None:
+    """As it was written: every job has the same key's parameters."""
+    from prunebench.plan.frozen import frozen, thawed
+
+    chain = {**WHOLE, "as": "chain", "score_at": "end", "schedule": {"levels": 0.5}, "alter": ["shuffle"]}
+    while_training = {"gradual": {"from": "init", "to": {"step": 9}, "every": 3}}
+    methods = [chain, {**WHOLE, "as": "slow", "schedule": while_training}]
+    plan = project.session(suite(project, *methods, sparsities={"keep": 0.5, "count": 2})).plan
+    again = thawed(orjson.loads(orjson.dumps(frozen(plan))))
+    assert {key: job.params.plain() for key, job in again.jobs.items()} == {
+        key: job.params.plain() for key, job in plan.jobs.items()
+    }
+
+
+def test_a_course_counts_filters_by_their_target(project: Any) -> None:
+    """What a level is scored with is known when its mask is made; planned is the most that it may be."""
+    chain = {**WHOLE, "as": "chain", "score_at": "end", "schedule": {"levels": 0.5}}
+    path = suite(project, chain, sparsities={"keep": 0.5, "count": 2}, measures=["weights-remaining"])
+    plan = project.session(path).plan
+    last = plan.cells[-1]
+    phases = plan.jobs[last.targets[1]].params.course["phases"]
+    kept = [phase["kept"][0] for phase in phases if phase["kind"] == "score"]
+    assert kept == [PRUNABLE, round(PRUNABLE / 2)]
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "regrowth": (
+        {"methods": [{"method": "force", "as": "x", "unit": "filter"}]},
+        "matrix[0].methods[0]: ",
+        "unit = 'filter' takes no regrowth",
+    ),
+    "pattern": (
+        {"methods": [{**WHOLE, "unit": {"n": 2, "m": 4}}]},
+        "matrix[0].methods[0].unit: ",
+        "unit = {n = 2, m = 4} is understood, but not built yet; allowed: 'weight' or 'filter'",
+    ),
+    "counts of weights": (
+        {"methods": [{**WHOLE, "allocation": {"like": {"unit": "weight"}}}]},
+        "matrix[0].methods[0].allocation.like: ",
+        "has unit = 'weight', and this one 'filter'",
+    ),
+    "too few": (
+        {"methods": [WHOLE], "sparsities": [0.5, 0.995]},
+        "matrix[0].sparsities[1]: ",
+        "keeps the smallest filters that go together, 36 weights",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_go_with_filters_is_refused_with_its_place(project: Any, name: str) -> None:
+    """Before anything runs, naming the field."""
+    options, place, said = REFUSED[name]
+    methods = options.pop("methods")
+    with pytest.raises(SuiteError) as caught:
+        _ = project.session(suite(project, *methods, **options)).plan
+    assert place in str(caught.value)
+    assert said in str(caught.value)
+
+
+BY_FILTER = '''
+import prunebench
+
+
+def score(net, batch, rng):
+    """The largest weight of each filter."""
+    return {name: net.weights[name].detach().abs().flatten(1).amax(1) for name in net.groups.shapes}
+
+
+@prunebench.hookimpl
+def prunebench_scorers():
+    return [prunebench.Scorer("largest", score, gives="filters", passes=0)]
+'''
+
+
+def test_a_scorer_of_filters_is_refused_where_weights_are_removed(project: Any) -> None:
+    """And has no more to say where filters are."""
+    (project.folder / "largest.py").write_text(BY_FILTER)
+    for unit in ("filter", "weight"):
+        path = suite(project, {"as": "x", "scorer": "largest", "unit": unit}, name=unit)
+        path.write_text(
+            path.read_text().replace('version = "1"', 'version = "1"\nplugins = ["largest.py"]', 1)
+        )
+        if unit == "filter":
+            assert the(project.session(path).plan, "x").prunable == PRUNABLE
+            continue
+        with pytest.raises(SuiteError) as caught:
+            _ = project.session(path).plan
+        assert "matrix[0].methods[0].scorer: 'largest' gives one score a filter; allowed: with unit" in str(
+            caught.value
+        )
+
+
+UNTRACEABLE = '''
+import torch
+import prunebench
+
+
+class Branching(torch.nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 8, 3)
+        self.fc = torch.nn.Linear(8, classes)
+
+    def forward(self, x):
+        x = self.conv(x).mean((2, 3))
+        return self.fc(x if float(x.sum()) > 0 else -x)
+
+
+def branching(input_shape, classes):
+    """Takes one of two ways by the values of its input."""
+    return Branching(classes)
+
+
+@prunebench.hookimpl
+def prunebench_architectures():
+    return [prunebench.Architecture("branching", branching)]
+'''
+
+
+def test_a_network_whose_ties_cannot_be_traced_is_refused_by_the_field(project: Any) -> None:
+    """It can be pruned of weights; of filters the line names `unit`, the method's place and the cell."""
+    (project.folder / "branching.py").write_text(UNTRACEABLE)
+    methods = ["magnitude", WHOLE]
+    path: Path = project.suite(methods, architecture="branching")
+    path.write_text(path.read_text().replace('version = "1"', 'version = "1"\nplugins = ["branching.py"]', 1))
+    with pytest.raises(SuiteError) as caught:
+        _ = project.session(path).plan
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{path}: matrix[0].methods[1].unit: unit = 'filter': ")
+    assert "(cell main::branching-digits-whole-d0.5-s" in line
