@@ -102,7 +102,13 @@ def true_cost_small(cell: Cell, weights: float, ratios: float) -> float:
 
 
 def true_moves_small(cell: Cell, rate: float) -> dict[str, float]:
-    return {"moved.first": 0.3, "moved.others": 3 * rate, "distance.1": 3 * rate, "distance.4": 0.0}
+    return {
+        "moved.first": 0.3,
+        "moved.others": 3 * rate,
+        "distance.0": 0.1 + 3 * rate,
+        "distance.1": 3 * rate,
+        "distance.4": 0.0,
+    }
 
 
 def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
@@ -115,7 +121,14 @@ def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
 
 
 def false_moves_small(cell: Cell, rate: float) -> dict[str, float]:
-    return {"moved.first": 0.1, "moved.others": 0.1, "distance.1": 0.1, "distance.4": 0.08}
+    moved = 0.2 - 2 * rate
+    return {
+        "moved.first": 0.1,
+        "moved.others": moved,
+        "distance.0": 0.2,
+        "distance.1": moved,
+        "distance.4": 0.08,
+    }
 
 
 SMALL_WORLDS = (
