@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from prunebench.report.footnotes import reached_remark
 from prunebench.report.leaderboard import document, leaderboard
 from prunebench.report.results import Results
 
@@ -62,3 +63,12 @@ def test_a_smoke_run_is_said_above_everything(cells: Cells) -> None:
         said = text.index("Smoke run: every network was trained")
         assert said < text.index("snip")
         assert "Smoke run" not in leaderboard(Results(SUITE, cells(METHODS)), format)
+
+
+def test_the_density_that_whole_filters_reached_is_told_where_another_was_asked_for() -> None:
+    """Of all seeds, from the least to the most; of some, how many; of none, nothing."""
+    assert reached_remark([0.4375, 0.4812], 0.5, 2) == (
+        "Whole filters do not reach 50 %: 43.75–48.12 % of the weights are kept."
+    )
+    assert reached_remark([0.25], 0.3, 3).endswith("25 % of the weights are kept (in 1 of 3 masks).")
+    assert reached_remark([], 0.5, 3) == ""

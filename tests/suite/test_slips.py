@@ -167,5 +167,5 @@ def test_recomputed_activations_are_no_change_of_find(
 ) -> None:
     """They change no result, and would be in the form of a cell."""
     assert problems(suite(methods='["snip"]', find="[{recompute = true}]")) == [
-        "s.toml: matrix[0].methods[0]: recompute is no change of find; allowed in the recipe, which find goes by"
+        "s.toml: matrix[0].find[0].recompute: is no change of find; allowed in the recipe, which find goes by"
     ]

@@ -173,6 +173,21 @@ def test_a_network_without_filters_trains_as_the_really_smaller_one(make_data: M
         assert torch.allclose(whole, small.train(mode)(x), atol=1e-4), mode
 
 
+def test_every_field_of_the_papers_recipe_decides(make_data: MakeData) -> None:
+    """Without any one of them the plain loop comes to other weights: the comparison above sees them all."""
+    data, recipe = make_data(), recipe_of("paper")
+    ends = {}
+    for left_out in ("", *PAPER):
+        fields = {name: value for name, value in PAPER.items() if name != left_out}
+        if left_out == "momentum":
+            del fields["nesterov"]
+        net = smaller(seeded(0))
+        plainly(net, data, Recipe(epochs=5, batch=8, lr=recipe.lr, **fields))
+        ends[left_out] = torch.cat([p.detach().flatten() for p in net.parameters()])
+    apart = {name: float((end - ends[""]).abs().max()) for name, end in ends.items() if name}
+    assert min(apart.values()) > 1e-4, apart
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_goes_along_is_zero_from_the_first_step_to_the_last(make_data: MakeData, name: str) -> None:
     """Weights, and what the optimiser keeps of them; from a trained state with its momentum too."""
