@@ -297,7 +297,8 @@ def test_stated_runs_and_costs_are_the_planned_ones(name: str, builtin: Any, tmp
     suite = load_suite(name, builtin)
     plan = make_plan(suite, builtin, tmp_path)
     words = " ".join(suite.description.split())
-    found = re.search(r"(\d+) training runs, ([\d.]+) · 10\^(\d+) multiply-adds", words)
+    runs = r"(\d+) (?:training runs|networks that are trained)(?:, [\d,]+ epochs)?"
+    found = re.search(rf"{runs}, ([\d.]+) · 10\^(\d+) multiply-adds", words)
     assert found is not None
     # a run may be several jobs, one after the other; one without steps is only its initial weights
     trained = {j.params.run_key for j in plan.jobs.values() if j.kind == "train" and plan.costs[j.key] > 0}
