@@ -97,7 +97,8 @@ def true_cost_small(cell: Cell, weights: float, ratios: float) -> float:
         return 10 - 100 * weights
     if method.startswith("random"):
         return 6 + 0.8 * SMALL[ratios]
-    early = {"epoch 1": 4, "epoch 3": -2, "epoch 4": -2}.get(scored, 0) if weights == 0.05 else 0
+    by_epoch = {"epoch 1": 4.0, "epoch 3": -2.0, "epoch 4": -2.0} if weights == 0.05 else {"epoch 4": -0.5}
+    early = by_epoch.get(scored, 0.0)
     return 0.2 * SMALL[weights] + 0.8 * SMALL[ratios] + early
 
 
