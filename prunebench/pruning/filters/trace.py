@@ -37,9 +37,15 @@ class Traced:
     graph: fx.Graph
     held: dict[str, tuple[tuple[int, ...], bool]]
 
+    @property
+    def used(self) -> list[str]:
+        """The parameters and buffers that some operation takes, in order."""
+        placeholders = [node for node in self.graph.nodes if node.op == "placeholder"]
+        return [name for name, node in zip(self.held, placeholders, strict=False) if node.users]
 
-def trace(module: nn.Module, inputs: Any) -> Traced:
-    """Return the graph of a network in evaluation mode on inputs like these (nested tensors; shapes alone).
+
+def trace(module: nn.Module, inputs: Any, training: bool = False) -> Traced:
+    """Return the graph of a network on inputs like these (nested tensors; shapes alone), in a mode.
 
     The network may be on any device, the meta device too: it runs on tensors without values.
 
@@ -49,7 +55,7 @@ def trace(module: nn.Module, inputs: Any) -> Traced:
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    copied = private_copy(module, on_cpu, purpose="traced").eval()
+    copied = private_copy(module, on_cpu, purpose="traced").train(training)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), undisturbed():
         parameters = dict(copied.named_parameters())
         held = {**parameters, **dict(copied.named_buffers())}
