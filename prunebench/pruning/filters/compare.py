@@ -17,7 +17,7 @@ from prunebench.pruning.copying import private_copy, undisturbed
 from prunebench.pruning.filters.cut import at_zero, take_out
 from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.filters.ties import Array
-from prunebench.pruning.filters.trace import EXAMPLES, UNIT, numbers_of, on_cpu
+from prunebench.pruning.filters.trace import UNIT, numbers_of, on_cpu
 
 __all__ = ["compare"]
 
@@ -126,10 +126,9 @@ def _outputs(net: nn.Module, x: Any, training: bool = False) -> list[Tensor]:
 
 
 def _random(tensor: Tensor, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
-    shape = (EXAMPLES, *tensor.shape[1:])[: tensor.dim()]
     if tensor.is_floating_point():
-        return torch.randn(shape, generator=generator, dtype=torch.float32).to(dtype)
-    return torch.zeros(shape, dtype=tensor.dtype)
+        return torch.randn(tensor.shape, generator=generator, dtype=torch.float32).to(dtype)
+    return torch.zeros(tensor.shape, dtype=tensor.dtype)
 
 
 def _drawn(net: nn.Module, generator: torch.Generator) -> nn.Module:

@@ -83,7 +83,7 @@ def _selected(tensor: Tensor, places: Mapping[int, Tensor]) -> Tensor:
         chosen = tensor.detach()
         for dim, own in places.items():
             chosen = chosen.index_select(dim, own.to(tensor.device))
-        chosen = chosen.contiguous()
+        chosen = chosen.contiguous(memory_format=_layout(tensor))
     return nn.Parameter(chosen, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else chosen
 
 
@@ -105,3 +105,11 @@ def _tell_sizes(layer: nn.Module) -> None:
         layer.num_features = next(len(tensor) for tensor in tensors if tensor is not None)
     elif isinstance(layer, nn.PReLU) and weight is not None:
         layer.num_parameters = len(weight)
+
+
+def _layout(tensor: Tensor) -> torch.memory_format:
+    """Return how a tensor lies in memory: channels last, or in the order of its dimensions."""
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(tensor.dim())
+    if last is None or tensor.is_contiguous() or not tensor.is_contiguous(memory_format=last):
+        return torch.contiguous_format
+    return last

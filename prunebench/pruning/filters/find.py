@@ -14,7 +14,7 @@ from prunebench.pruning.filters.compare import compare
 from prunebench.pruning.filters.follow import follow
 from prunebench.pruning.filters.groups import FilterGroups, Follower
 from prunebench.pruning.filters.ties import Array, Ties
-from prunebench.pruning.filters.trace import UNIT, Traced, example_for, trace
+from prunebench.pruning.filters.trace import UNIT, Traced, example_for, like, trace
 from prunebench.pruning.prunable import prunable_weights
 
 __all__ = ["filter_groups"]
@@ -52,7 +52,7 @@ def filter_groups(
     _refuse_more_in_training(net, inputs, traced)
     groups = _grouped(traced, follow(traced), {name: tuple(w.shape) for name, w in prunable.items()})
     if check:
-        compare(net, groups, inputs)
+        compare(net, groups, like(inputs, traced.shapes))
     return groups
 
 

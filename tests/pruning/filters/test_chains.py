@@ -209,3 +209,52 @@ def test_a_network_that_is_trained_with_what_goes_along_at_zero_is_the_smaller_o
     small = shrink(net, mask, groups)(x)
     torch.testing.assert_close(whole(x), small, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(masked(x), small, rtol=1e-2, atol=1e-2)
+
+
+def test_a_network_that_lies_channels_last_in_memory_stays_so(resnet: tuple[nn.Module, FilterGroups]) -> None:
+    net, groups = copy.deepcopy(resnet[0]).to(memory_format=torch.channels_last), resnet[1]
+    small = shrink(net, half(groups), groups)
+    weight = small.blocks[0].conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()
+    assert shrink(resnet[0], half(groups), groups).blocks[0].conv1.weight.is_contiguous()
+
+
+class OfGraphs(nn.Module):
+    """A layer on a graph's nodes, which are told by the graph's adjacency who their neighbours are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own, self.sent, self.head = nn.Linear(3, 8), nn.Linear(8, 4), nn.Linear(4, 2)
+
+    def forward(self, nodes: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        """Map nodes×3 and nodes×nodes to nodes×2."""
+        return self.head((adjacency @ self.sent(self.own(nodes).relu())).relu())  # type: ignore[no-any-return]
+
+
+class OfPlaces(nn.Module):
+    """A convolution of images, and numbers for each of their rows and columns that are no batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.head = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 2)
+
+    def forward(self, images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Map N×3×8×8 and 8×8 to N×2."""
+        return self.head((self.a(images) * places).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("net", "inputs", "layer"),
+    [
+        (OfGraphs(), (torch.randn(6, 3), torch.randn(6, 6)), "own.weight"),
+        (OfPlaces(), (torch.randn(4, 3, 8, 8), torch.randn(8, 8)), "a.weight"),
+    ],
+)
+def test_inputs_without_a_batch_are_taken_as_they_are(net: nn.Module, inputs: Any, layer: str) -> None:
+    groups = filter_groups(net, inputs=inputs)
+    assert list(groups.shapes) == [layer]
+    mask = half(groups)
+    small = shrink(net, mask, groups)
+    at_zero(net, groups.taken_along(mask))
+    torch.testing.assert_close(small(*inputs), net(*inputs))
