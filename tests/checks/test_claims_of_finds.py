@@ -96,7 +96,8 @@ def true_cost_small(cell: Cell, weights: float, ratios: float) -> float:
         return 10 - 100 * weights
     if method.startswith("random"):
         return 6 + 0.8 * SMALL[ratios]
-    early = {"epoch 1": 4, "epoch 3": -2, "epoch 4": -2}.get(scored, 0) if weights == 0.05 else 0
+    by_epoch = {"epoch 1": 4.0, "epoch 3": -2.0, "epoch 4": -2.0} if weights == 0.05 else {"epoch 4": -0.5}
+    early = by_epoch.get(scored, 0.0)
     return 0.2 * SMALL[weights] + 0.8 * SMALL[ratios] + early
 
 
@@ -109,9 +110,8 @@ def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
         return 8.0
     if cell.labels["method"] == "local":
         return 100 * weights
-    return (
-        8 - 100 * (0.9 * weights + 0.1 * ratios) + (4 if cell.labels["score_at"].startswith("epoch") else 0)
-    )
+    early = {"epoch 1": -2, "epoch 3": 4, "epoch 4": 4}.get(cell.labels["score_at"], 0)
+    return 8 - 100 * (0.9 * weights + 0.1 * ratios) + early
 
 
 def false_moves_small(cell: Cell, rate: float) -> dict[str, float]:
