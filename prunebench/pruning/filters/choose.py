@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from prunebench.pruning.mask import Mask
 from prunebench.pruning.product import Product
 from prunebench.pruning.rng import RandomStream
 
-__all__ = ["group_scores", "keep_groups", "shuffle_filters"]
+__all__ = ["Room", "group_scores", "keep_groups", "rooms", "shuffle_filters"]
 
 
 def group_scores(scores: Mapping[str, Tensor | Product], groups: FilterGroups, who: str = "") -> Array:
@@ -83,22 +84,55 @@ def keep_groups(
         raise UsageError(f"cannot keep {kept} weights of the {left} there are in the groups of filters")
     chosen = np.zeros(len(groups), dtype=bool)
     tied = 0
+    rooms = []
     for own, limit in _limits(groups, kept, allocation, there):
         order = own[np.argsort(keys[own], kind="stable")]
+        rooms += [(limit, int(order[0]))] if len(order) else []
         fits = int(np.searchsorted(np.cumsum(sizes[order]), limit, side="right"))
         chosen[order[:fits]] = True
         if 0 < fits < len(order) and keys[order[fits - 1]] == keys[order[fits]]:
             tied += int(sizes[order[:fits]][keys[order[:fits]] == keys[order[fits]]].sum())
     if not chosen.any():
         asked = f"density {density}" if density is not None else f"{kept} weights"
+        shares = [
+            f"{limit} may stay, and the first group in the order of scores, of "
+            f"{', '.join(map(repr, groups.layers_of(group)))}, has {int(sizes[group])}"
+            for limit, group in rooms
+        ]
+        each = "" if len(rooms) == 1 else "in each set of tied layers its share: "
         raise UsageError(
-            f"unit = 'filter': {asked} keeps no group of filters: of {groups.prunable} weights {kept} may "
-            f"stay, and the smallest group that is there has {int(sizes[there].min())}"
-            + ("" if allocation == "global" else " (each set of tied layers has its own share)")
+            f"unit = 'filter': {asked} keeps no group of filters: of {groups.prunable} weights {each}"
+            + "; ".join(shares[:4])
+            + ("; …" if len(shares) > 4 else "")
         )
     if tied and count is not None:
         count(tied)
     return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many weights may be kept of the groups in one order, and the smallest and largest of these."""
+
+    kept: int
+    small: int
+    """The number of a group of the smallest size."""
+    smallest: int
+    large: int
+    largest: int
+
+
+def rooms(groups: FilterGroups, kept: int, allocation: Allocation) -> list[Room]:
+    """Return what there is room for in each order of groups, whatever their scores are.
+
+    kept, allocation: as of `keep_groups`
+    """
+    sizes = groups.sizes
+    rooms = []
+    for own, limit in _limits(groups, kept, allocation, np.ones(len(groups), dtype=bool)):
+        small, large = int(own[sizes[own].argmin()]), int(own[sizes[own].argmax()])
+        rooms.append(Room(limit, small, int(sizes[small]), large, int(sizes[large])))
+    return rooms
 
 
 def _limits(groups: FilterGroups, kept: int, allocation: Allocation, there: Array) -> list[tuple[Array, int]]:

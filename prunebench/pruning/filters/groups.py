@@ -93,6 +93,10 @@ class FilterGroups:
         """Return the numbers of the groups that have filters in these layers, in order."""
         return np.unique(np.concatenate([self.groups[name] for name in layers]))
 
+    def layers_of(self, group: int) -> tuple[str, ...]:
+        """Return the layers that a group has filters in, in module order."""
+        return tuple(name for name, numbers in self.groups.items() if (numbers == group).any())
+
     def first(self) -> dict[str, Array]:
         """Return which filters of each layer are the first of their groups: bool, one a filter."""
         seen = np.zeros(len(self), dtype=bool)

@@ -217,7 +217,7 @@ def test_a_shuffle_permutes_the_groups_of_each_set_alone() -> None:
     [
         (
             {"density": 0.0005},
-            r"density 0.0005 keeps no group of filters: of 4876 weights 2 may stay, and the smallest",
+            r"density 0.0005 keeps no group of filters: of 4876 weights 2 may stay, and the first group in the",
         ),
         (
             {"density": 0.5, "method": "batchnorm", "unit": "weight"},
