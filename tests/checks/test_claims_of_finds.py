@@ -187,3 +187,11 @@ def test_every_check_has_its_cells_and_belongs_to_a_claim(suite: str) -> None:
     verdicts = verdicts_of(suite, True)
     assert [(one.check, one.reason) for one in verdicts.outcomes if not one.parts and not one.n] == []
     assert [claim.id for claim in verdicts.claims if claim.own] == []
+
+
+def test_each_smaller_rate_has_to_train_the_worse_structured_network() -> None:
+    """That 0.5 trains the best one does not do: that of 0.02 has to be worse than that of 0.1, too."""
+    rates = {0.02: 55, 0.1: 54, 0.5: 58}
+    world = World(lambda cell, rate: rates[rate], lambda cell, weights, ratios: 20 * weights)
+    claims = judged(suite_of("find-eval-structured"), world, HOST).claims
+    assert {one.id: one.verdict for one in claims}["D6-worse"] == "fails"
