@@ -18,6 +18,7 @@ from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Verdicts
 from prunebench.host import Host
 from prunebench.host.form import Like
+from prunebench.schedules import OneShot
 from prunebench.suite.cell import Cell
 from prunebench.suite.suite import Suite
 
@@ -70,7 +71,8 @@ def _measured(world: World, cell: Cell, name: str, rng: np.random.Generator) -> 
         return float(value + 0.002 * rng.standard_normal())
 
     if name == "scored-network":
-        return {"unpruned": {"accuracy": world.unpruned(cell, rate) + world.noise * rng.standard_normal()}}
+        unpruned = {"accuracy": world.unpruned(cell, rate) + world.noise * rng.standard_normal()}
+        return {"unpruned": unpruned, **(unpruned if isinstance(cell.form.schedule, OneShot) else {})}
     if name == "layer-sparsity":
         apart = world.ratios(cell, ratios_of(cell))
         layers = {"conv1.weight": sparsity + apart, "conv2.weight": sparsity - apart}

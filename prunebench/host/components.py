@@ -67,6 +67,13 @@ class Scorer(Component):
     a filter, {parameter name: 1-D tensor, one an output channel} for the layers of `net.groups.shapes`; a
     group has the sum over its filters. Such a scorer serves `unit = "filter"` alone. "either": as "filters"
     where filters are pruned, that is where `net.groups` is not None, and as "weights" otherwise.
+
+    `unfit(groups)` returns why the filters of a network cannot be scored, or None where they can, by the
+    network's groups of filters (`net.groups`). It is asked when a suite is planned, before anything trains.
+
+    `reads = "shapes"` says that scores depend on names and shapes of the weights and on `rng` alone, on no
+    value of the network: the scores of every network of an architecture are the same at a seed. Such a method
+    is refused under a `find` that trains networks for its scores.
     """
 
     kind: ClassVar[str] = "scorer"
@@ -78,6 +85,8 @@ class Scorer(Component):
     examples: Literal["tensors", "lazy"] = "tensors"
     passes: float | Callable[[Mapping[str, Any]], float] = 3.0
     gives: Literal["weights", "filters", "either"] = "weights"
+    unfit: Callable[[Any], str | None] | None = None
+    reads: Literal["weights", "shapes"] = "weights"
     version: str | None = None
     depends: tuple[str, ...] = ()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prunebench.canonical import digest
-from prunebench.errors import DataError
+from prunebench.errors import DataError, UsageError
 from prunebench.faults import blamed
 from prunebench.host.components import Architecture, Dataset
 from prunebench.host.datasets import (
@@ -22,11 +22,14 @@ from prunebench.host.datasets import (
 from prunebench.host.form import Prunable
 from prunebench.host.registry import Host
 from prunebench.plan.cost import forward_macs
+from prunebench.schedules import Misfit
 from prunebench.suite.cell import ArchitectureCall
 from prunebench.training.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from prunebench.pruning.filters import FilterGroups
 
 __all__ = ["ABSENT", "DataFacts", "Facts", "NetworkFacts", "training_examples"]
 
@@ -49,6 +52,8 @@ class NetworkFacts:
     """Multiply-accumulates of one forward pass of one example, convolutions and linear layers only."""
     least: int = 1
     """How many weights a mask that keeps any keeps at least: of whole filters those of the smallest group."""
+    groups: FilterGroups | None = field(default=None, compare=False, repr=False)
+    """What goes together where whole filters are removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,8 @@ class Facts:
 
         filters: True where whole filters are removed
 
-        Raises: UsageError for a network without prunable weights, or in which nothing says what is tied to a
-            filter.
+        Raises: UsageError for a network without prunable weights; Misfit that names `prunable` where it has
+            none that are so, and `unit` where nothing says what is tied to a filter.
         """
         key = (digest([call.name, dict(call.parameters)]), data.shape, data.classes, prunable, filters)
         facts = self._networks.get(key)
@@ -194,31 +199,42 @@ def _measure(
 
     with torch.device("meta"):
         module = architecture.build(data.shape, data.classes, **parameters)
-    shapes, least = _shapes(module, data.shape, prunable, filters)
-    total = sum(parameter.numel() for parameter in module.parameters())
+    shapes = _prunable_shapes(module, prunable)
+    macs = forward_macs(
+        module, lambda: architecture.build(data.shape, data.classes, **parameters), data.shape
+    )
+    groups = _groups(module, data.shape, prunable) if filters else None
+    shapes = shapes if groups is None else dict(groups.shapes)
     return NetworkFacts(
         shapes=shapes,
         prunable=sum(math.prod(shape) for shape in shapes.values()),
-        total=total,
-        least=least,
-        macs=forward_macs(
-            module, lambda: architecture.build(data.shape, data.classes, **parameters), data.shape
-        ),
+        total=sum(parameter.numel() for parameter in module.parameters()),
+        least=1 if groups is None else int(groups.sizes.min()),
+        macs=macs,
+        groups=groups,
     )
 
 
-def _shapes(
-    module: nn.Module, input_shape: tuple[int, ...], prunable: Prunable, filters: bool
-) -> tuple[Mapping[str, tuple[int, ...]], int]:
-    """Return the shapes of what a mask is for, and how many weights are the least that it can keep.
+def _prunable_shapes(module: nn.Module, prunable: Prunable) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the prunable weights.
 
-    It is for all prunable weights, or for those whose filters may go.
+    Raises: Misfit where it is what a form says of them that does not fit; UsageError where it is the network.
     """
-    from prunebench.pruning.filters import filter_groups
     from prunebench.pruning.prunable import prunable_weights
 
-    if filters:
-        groups = filter_groups(module, input_shape=input_shape, of=prunable.of, except_=prunable.except_)
-        return dict(groups.shapes), int(groups.sizes.min())
-    weights = prunable_weights(module, of=prunable.of, except_=prunable.except_)
-    return {name: tuple(weight.shape) for name, weight in weights.items()}, 1
+    try:
+        weights = prunable_weights(module, of=prunable.of, except_=prunable.except_)
+    except UsageError as error:
+        prunable_weights(module)
+        raise Misfit(str(error), field="prunable") from None
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
+
+
+def _groups(module: nn.Module, input_shape: tuple[int, ...], prunable: Prunable) -> FilterGroups:
+    """Return which filters go together. Raises: Misfit where that cannot be told."""
+    from prunebench.pruning.filters import filter_groups
+
+    try:
+        return filter_groups(module, input_shape=input_shape, of=prunable.of, except_=prunable.except_)
+    except UsageError as error:
+        raise Misfit(str(error), field="unit") from error

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from prunebench.host.form import Form, Like
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from prunebench.host.components import Scorer
+from prunebench.host.form import Form, Like, Regrowth
 from prunebench.plan.builder import Builder
 from prunebench.plan.params import MaskInRounds, MaskOfScores, ShuffleParams, TrainParams
 from prunebench.plan.runs import find_recipe, step_under_find
@@ -11,15 +16,43 @@ from prunebench.plan.setting import Setting
 from prunebench.reading.labels import changes_label
 from prunebench.schedules import Misfit
 from prunebench.suite.cell import ArchitectureCall
-from prunebench.training.recipe import Recipe, of_find, spelled
+from prunebench.training.recipe import Point, Recipe, of_find, spelled
 
-__all__ = ["refuse_idle_find", "refuse_other_layers", "what_tells"]
+__all__ = ["OF_DONOR", "naming_the_donor", "refuse_idle_find", "refuse_other_layers", "what_tells"]
+
+
+OF_DONOR = "allocation.like."
+"""Where the fields of the form stand whose counts another takes, within that."""
+
+
+@contextmanager
+def naming_the_donor() -> Iterator[None]:
+    """Name a field of a donor of counts that does not fit by its place in the form that takes the counts."""
+    try:
+        yield
+    except Misfit as error:
+        if error.field == "density":
+            raise
+        raise Misfit(str(error), field=f"{OF_DONOR}{error.field}") from None
 
 
 def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
-    """Raise Misfit where no network that trains under `find` has a part in a form's mask or weights."""
-    if not form.find:
+    """Raise Misfit where no network that trains under `find` has a part in a form's mask or weights.
+
+    The same of a form whose counts it takes, where that has a find of its own.
+    """
+    if form.find:
+        _refuse_idle(builder, setting, form, recipe)
+    if not isinstance(form.allocation, Like):
         return
+    donor, find = liked(builder, form, form.allocation), find_recipe(builder, form, recipe)
+    if find_recipe(builder, donor, recipe) in (find, recipe):
+        return  # what it has from the form, or what makes no difference under this recipe
+    with naming_the_donor():
+        refuse_idle_find(builder, setting, donor, recipe)
+
+
+def _refuse_idle(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
     find, examples = find_recipe(builder, form, recipe), setting.data.examples
     if _is_as(find, recipe, form, examples):
         raise Misfit(
@@ -29,11 +62,34 @@ def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Rec
         )
     if not _is_used(builder, setting, form, recipe):
         raise Misfit(
-            f"the method is scored at {spelled(form.score_at)}, before any training: under every find its "
-            "mask is the same; allowed: another score_at, or the method where no find is "
+            f"{_why_idle(builder, form)}; allowed: {_instead(builder, form)}the method where no find is "
             "(exclude = [{method = …, find = …}], or a matrix of its own)",
             field="find",
         )
+
+
+def _why_idle(builder: Builder, form: Form) -> str:
+    """Return why no network that trains under `find` makes a difference to a form."""
+    if form.schedule.prunes_in_training:
+        return (
+            "the method prunes while the evaluated network trains, and scores that one: nothing is scored "
+            "under find"
+        )
+    if not _reads_weights(builder, form):
+        assert form.scorer is not None
+        return (
+            f"scorer '{form.scorer.name}' reads nothing of a network but its shapes: under every find the "
+            "method's mask is the same"
+        )
+    return (
+        f"the method is scored at {spelled(form.score_at)}, before any training: under every find its mask "
+        "is the same"
+    )
+
+
+def _instead(builder: Builder, form: Form) -> str:
+    scored_elsewhere = _reads_weights(builder, form) and not form.schedule.prunes_in_training
+    return "another score_at, or " if scored_elsewhere else ""
 
 
 def _is_as(find: Recipe, recipe: Recipe, form: Form, examples: int) -> bool:
@@ -45,18 +101,37 @@ def _is_as(find: Recipe, recipe: Recipe, form: Form, examples: int) -> bool:
 
 
 def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> bool:
+    """True if a network that trains under `find` is scored, goes on training, or gives its counts."""
     find, examples = find_recipe(builder, form, recipe), setting.data.examples
-    points = [form.score_at]
-    if form.train_from != "scored" and of_find(form.train_from):
-        points.append(form.train_from)
-    if find.init != recipe.init:
+
+    def differs(point: Point) -> bool:
+        return find.init != recipe.init or step_under_find(builder, form, recipe, point, examples) > 0
+
+    if _is_scored(builder, form) and differs(form.score_at):
         return True
-    if any(step_under_find(builder, form, recipe, point, examples) > 0 for point in points):
-        return True
+    if _goes_on(form) and differs(form.score_at if form.train_from == "scored" else form.train_from):
+        return "reinit" not in form.alter or find.init != recipe.init
     if not isinstance(form.allocation, Like):
         return False
     donor = liked(builder, form, form.allocation)
     return find_recipe(builder, donor, recipe) == find and _is_used(builder, setting, donor, recipe)
+
+
+def _is_scored(builder: Builder, form: Form) -> bool:
+    """True if a mask is made of what a network that trains under `find` has learnt."""
+    return _reads_weights(builder, form) and not form.schedule.prunes_in_training
+
+
+def _goes_on(form: Form) -> bool:
+    """True if the evaluated network begins with weights of the run under `find`."""
+    return form.train_from == "scored" or of_find(form.train_from)
+
+
+def _reads_weights(builder: Builder, form: Form) -> bool:
+    """True if a form's scores depend on the weights of the network that is scored."""
+    calls = [form.scorer, form.regrowth.scorer if isinstance(form.regrowth, Regrowth) else None]
+    scorers = [builder.host.get("scorers", call.name) for call in calls if call is not None]
+    return any(cast(Scorer, scorer).reads == "weights" for scorer in scorers)
 
 
 def refuse_other_layers(builder: Builder, setting: Setting, donor: Form) -> None:
@@ -66,10 +141,10 @@ def refuse_other_layers(builder: Builder, setting: Setting, donor: Form) -> None
     theirs = builder.facts.network(network, setting.data, donor.prunable, filters=filters).shapes
     if differing := sorted(theirs.keys() ^ setting.network.shapes.keys()):
         raise Misfit(
-            "allocation.like.prunable: the layers whose counts are taken are not those that are pruned: "
+            "the layers whose counts are taken are not those that are pruned: "
             f"{', '.join(differing[:4])}{', …' if len(differing) > 4 else ''} are in one of both alone; "
             "allowed: the same prunable",
-            field="allocation",
+            field="prunable",
         )
 
 

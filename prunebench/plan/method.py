@@ -10,7 +10,8 @@ from prunebench.errors import UsageError
 from prunebench.host.form import Form, Like, Regrowth
 from prunebench.plan.between import Between, training_between
 from prunebench.plan.builder import Builder
-from prunebench.plan.finding import refuse_idle_find, refuse_other_layers
+from prunebench.plan.filters import refuse_misfit_of_filters
+from prunebench.plan.finding import naming_the_donor, refuse_idle_find, refuse_other_layers
 from prunebench.plan.params import Filters, MaskInRounds, MaskOfScores, MaskOfState, Policy, ShuffleParams
 from prunebench.plan.runs import pruned_state, scored_state
 from prunebench.plan.scoring import filters_of, kept_weights, liked, regrowth_of, scoring_cost, scoring_of
@@ -75,9 +76,10 @@ class MethodPlanning:
     def mask(self) -> str:
         """Add the jobs that make the method's mask, unaltered, and return its key.
 
-        Raises: UsageError where the method is not built yet, or has no mask before it trains.
+        Raises: UsageError where the method is not built yet, its scorer cannot score the network's filters,
+            or it has no mask before it trains.
         """
-        self._refuse_unbuilt()
+        self._refuse_misfits()
         return self.form.schedule.mask(self)
 
     def plan(self) -> tuple[str, str]:
@@ -85,13 +87,15 @@ class MethodPlanning:
 
         Raises: UsageError where the method is not built yet, or a point does not fit the recipe.
         """
-        self._refuse_unbuilt()
+        self._refuse_misfits()
         refuse_idle_find(self.builder, self.setting, self.form, self.recipe)
         return self.form.schedule.plan(self)
 
-    def _refuse_unbuilt(self) -> None:
+    def _refuse_misfits(self) -> None:
         if unbuilt := self.form.unbuilt():
             raise UsageError(f"{unbuilt} is not built yet")
+        if self.form.whole_filters:
+            refuse_misfit_of_filters(self.builder, self.setting, self.form, self.target)
 
     def mask_of_scores(self, *, state: str | None = None, target: int | None = None) -> str:
         """Add the jobs that score a state once and make the mask: unless given, the form's, of the target."""
@@ -204,6 +208,7 @@ class MethodPlanning:
         inputs: tuple[str, ...] = (source,)
         if isinstance(self.form.allocation, Like):
             other = liked(self.builder, self.form, self.form.allocation)
-            refuse_other_layers(self.builder, self.setting, other)
-            inputs = (source, replace(self, form=other).mask())
+            with naming_the_donor():
+                refuse_other_layers(self.builder, self.setting, other)
+                inputs = (source, replace(self, form=other).mask())
         return self.builder.add(params, inputs, cost=cost)

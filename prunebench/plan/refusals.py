@@ -10,8 +10,11 @@ from pydantic import ValidationError
 from prunebench.canonical import decimal12
 from prunebench.errors import PrunebenchError, SuiteError, UsageError
 from prunebench.host.datasets import EXAMPLES
+from prunebench.host.form import Form, Like
 from prunebench.plan.builder import Builder
+from prunebench.plan.finding import OF_DONOR
 from prunebench.plan.runs import find_recipe
+from prunebench.plan.scoring import liked
 from prunebench.plan.setting import Setting, setting_of
 from prunebench.pruning.allocation import kept_count
 from prunebench.reading.cursor import Cursor
@@ -76,7 +79,7 @@ class Refusals:
         place = cell.place
         if isinstance(error, Misfit):
             own = {"density": cell.density_place, "score_at": place.score_at, "find": place.find}
-            return own.get(error.field) or place.method.spelled(error.field)
+            return own.get(error.field) or _spelled(place.method, error.field)
         try:
             self._builder.facts.data(cell.dataset, cell.split)
         except UsageError:
@@ -84,7 +87,7 @@ class Refusals:
         try:
             setting = setting_of(self._builder, cell)
         except UsageError:
-            return place.method.spelled("unit") if cell.form.whole_filters else place.architecture
+            return place.architecture
         if (
             cell.form.scorer is not None
             and kept_count(cell.density, setting.network.prunable) < setting.network.least
@@ -92,17 +95,29 @@ class Refusals:
             return cell.density_place
         if _cannot_be_shared(cell.recipe, setting):
             return place.recipe.spelled("devices")
-        for key, point, recipe in _points(self._builder, cell):
+        for key, point, recipe in _points(self._builder, cell.form, cell.recipe):
             if _lies_beyond(point, recipe, setting):
                 if _named(point) == "rewind":
                     return place.recipe.spelled("rewind")
-                return place.score_at if key == "score_at" else place.method.spelled(key)
+                return place.score_at if key == "score_at" else _spelled(place.method, key)
         return place.method
 
 
-def _points(builder: Builder, cell: Cell) -> Iterator[tuple[str, Point, Recipe]]:
-    """Yield the points that a form names, under which key, and the recipe whose schedule they are of."""
-    form, recipe = cell.form, cell.recipe
+def _spelled(here: Cursor, path: str) -> Cursor:
+    """Return the place of a key, or of one inside it (a.b.c), as far as the file spells it."""
+    for key in path.split("."):
+        further = here.spelled(key)
+        if further is here:
+            break
+        here = further
+    return here
+
+
+def _points(builder: Builder, form: Form, recipe: Recipe) -> Iterator[tuple[str, Point, Recipe]]:
+    """Yield the points that a form names, under which key, and the recipe whose schedule they are of.
+
+    Those of the form whose counts it takes come last.
+    """
     find = find_recipe(builder, form, recipe)
     yield "score_at", form.score_at, find
     if form.train_from != "scored":
@@ -110,6 +125,9 @@ def _points(builder: Builder, cell: Cell) -> Iterator[tuple[str, Point, Recipe]]
     yield "clock", form.clock, recipe
     for point in form.schedule.points():
         yield "schedule", point, recipe
+    if isinstance(form.allocation, Like):
+        for key, point, of in _points(builder, liked(builder, form, form.allocation), recipe):
+            yield f"{OF_DONOR}{key}", point, of
 
 
 def _named(point: Point) -> str:

@@ -15,6 +15,7 @@ from prunebench.pruning.mask import Mask
 from prunebench.pruning.product import Product
 
 __all__ = [
+    "NOTICED",
     "Warn",
     "all_zero",
     "chosen_by_position",
@@ -26,7 +27,7 @@ __all__ = [
 Warn = Callable[[str], Any]
 """Who is told of what is no error: takes a sentence."""
 
-_NOTICED = 0.01
+NOTICED = 0.01
 """The share of the kept weights from which on a choice by position among equal scores is worth a word."""
 
 
@@ -108,7 +109,7 @@ def chosen_by_position(
             f"{who}: {zeros} of the {mask.kept} weights kept have the score 0: the scores rank only "
             f"{mask.kept - zeros}{rest}"
         )
-    if equals > _NOTICED * mask.kept:
+    if equals > NOTICED * mask.kept:
         return (
             f"{who}: {equals} of the {mask.kept} weights kept were chosen by position among {equal} with "
             "equal scores"

@@ -81,6 +81,9 @@ def _like(value: Any, default: Any) -> Any:
 _SETTING = ("architecture", "dataset", "recipe", "split")
 """What a cell has beside its recipe, and one network with another has in common."""
 
+_AS_THE_RECIPE = ("recompute", "evaluate")
+"""What changes nothing of how a network trains: a network of its own would be the same once more."""
+
 _ALSO = {"learning_rate": "lr", "learningrate": "lr", "rate": "lr", "steps": "epochs", "milestones": "drops"}
 """What parts of a recipe are called elsewhere."""
 
@@ -132,7 +135,7 @@ def found_recipe(
                 f"cannot be changed by find: {what} is that of the network that is evaluated, which the mask "
                 "has to fit; allowed: changes to the recipe"
             )
-        elif key == "recompute":  # which is no part of a cell, and would be in its form
+        elif key in _AS_THE_RECIPE:
             (here / key).problem("is no change of find; allowed in the recipe, which find goes by")
     trained = None if here.noted > before else changed_recipe(recipe, find, here, host)
     if trained is None:

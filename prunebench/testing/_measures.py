@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import inf
@@ -43,11 +44,11 @@ def check_scorer(scorer: Scorer) -> None:
 
     It must return a finite score of the right shape for every prunable weight, or filter where it gives
     scores of filters, with and without a mask, and the same bits when asked again. One that gives scores of
-    filters may refuse the fully connected network, which has no BatchNorm, by a UsageError. Scores must
-    rank: not all zero, not one value for all weights of a layer
-    in every layer. One that takes examples lazily gives the same bits for them. The network, its BatchNorm
-    statistics, the batch and what all components share (random states, torch's modes, hooks of all modules
-    and functions) stay as they were.
+    filters may refuse the fully connected network, which has no BatchNorm, by `unfit` or a UsageError. Scores
+    must rank: not all zero, not one value for all weights of a layer in every layer. One that takes examples
+    lazily gives the same bits for them, one that reads shapes alone the same bits for other weights. The
+    network, its BatchNorm statistics, the batch and what all components share (random states, torch's modes,
+    hooks of all modules and functions) stay as they were.
 
     Raises: AssertionError.
     """
@@ -68,6 +69,8 @@ def check_scorer(scorer: Scorer) -> None:
 
 def _refuses(scorer: Scorer, network: nn.Module, groups: FilterGroups) -> bool:
     """Return True if a scorer says that it does not apply to a network."""
+    if scorer.unfit is not None and scorer.unfit(groups):
+        return True
     try:
         _scores(scorer, network, None, sample_batch(), scorer.name, groups=groups)
     except UsageError:
@@ -93,6 +96,7 @@ def _check_scores(
     ensure(_equal(first, again), f"{where} gives other scores when it is asked again with the same seed")
     if mask is None:
         _ensure_ranks(where, first)
+        _ensure_reads(where, scorer, network, groups, first)
         _ensure_lazy(where, scorer, network, groups)
 
 
@@ -102,6 +106,27 @@ def _ensure_ranks(where: str, scores: Mapping[str, Tensor]) -> None:
     ensure(
         within,
         f"{where} gives all weights of a layer the same score, in every layer, which ranks none of them",
+    )
+
+
+def _ensure_reads(
+    where: str,
+    scorer: Scorer,
+    network: nn.Module,
+    groups: FilterGroups | None,
+    scores: Mapping[str, Tensor],
+) -> None:
+    """What reads shapes alone has the same scores for other weights."""
+    if scorer.reads == "weights":
+        return
+    other = deepcopy(network)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(2).add_(0.1)
+    with said(f"{where} with other weights"):
+        again = _scores(scorer, other, None, sample_batch(), where, groups=groups)
+    ensure(
+        _equal(scores, again), f'{where} declares reads = "shapes", and gives other scores for other weights'
     )
 
 

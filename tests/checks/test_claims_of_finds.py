@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -96,12 +97,19 @@ def true_cost_small(cell: Cell, weights: float, ratios: float) -> float:
         return 10 - 100 * weights
     if method.startswith("random"):
         return 6 + 0.8 * SMALL[ratios]
-    early = {"epoch 1": 4, "epoch 3": -2, "epoch 4": -2}.get(scored, 0) if weights == 0.05 else 0
+    by_epoch = {"epoch 1": 4.0, "epoch 3": -2.0, "epoch 4": -2.0} if weights == 0.05 else {"epoch 4": -0.5}
+    early = by_epoch.get(scored, 0.0)
     return 0.2 * SMALL[weights] + 0.8 * SMALL[ratios] + early
 
 
 def true_moves_small(cell: Cell, rate: float) -> dict[str, float]:
-    return {"moved.first": 0.3, "moved.others": 3 * rate, "distance.1": 3 * rate, "distance.4": 0.0}
+    return {
+        "moved.first": 0.3,
+        "moved.others": 3 * rate,
+        "distance.0": 0.1 + 3 * rate,
+        "distance.1": 3 * rate,
+        "distance.4": 0.0,
+    }
 
 
 def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
@@ -109,14 +117,26 @@ def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
         return 8.0
     if cell.labels["method"] == "local":
         return 100 * weights
-    return (
-        8 - 100 * (0.9 * weights + 0.1 * ratios) + (4 if cell.labels["score_at"].startswith("epoch") else 0)
-    )
+    early = {"epoch 1": -2, "epoch 3": 4, "epoch 4": 4}.get(cell.labels["score_at"], 0)
+    return 8 - 100 * (0.9 * weights + 0.1 * ratios) + early
 
 
 def false_moves_small(cell: Cell, rate: float) -> dict[str, float]:
-    return {"moved.first": 0.1, "moved.others": 0.1, "distance.1": 0.1, "distance.4": 0.08}
+    moved = 0.2 - 2 * rate
+    return {
+        "moved.first": 0.1,
+        "moved.others": moved,
+        "distance.0": 0.2,
+        "distance.1": moved,
+        "distance.4": 0.08,
+    }
 
+
+SMALL_WORLDS = (
+    World(lambda cell, rate: 85 + 80 * rate, true_cost_small, true_moves_small, lambda cell, rate: 4 * rate),
+    World(lambda cell, rate: 90 - 20 * rate, false_cost_small, false_moves_small),
+)
+"""Of the small networks, at their rates."""
 
 WORLDS = {
     "find-eval": (
@@ -128,12 +148,8 @@ WORLDS = {
         ),
         World(lambda cell, rate: 60 - 10 * rate, false_cost, false_moves),
     ),
-    "find-eval-small": (
-        World(
-            lambda cell, rate: 85 + 80 * rate, true_cost_small, true_moves_small, lambda cell, rate: 4 * rate
-        ),
-        World(lambda cell, rate: 90 - 20 * rate, false_cost_small, false_moves_small),
-    ),
+    "find-eval-lenet": tuple(replace(world, noise=0.05) for world in SMALL_WORLDS),
+    "find-eval-small": SMALL_WORLDS,
     "find-eval-structured": (
         World(lambda cell, rate: 50 + 10 * rate, lambda cell, weights, ratios: 20 * weights),
         World(lambda cell, rate: 60 - 10 * rate, lambda cell, weights, ratios: 10 - 20 * weights),
@@ -171,3 +187,11 @@ def test_every_check_has_its_cells_and_belongs_to_a_claim(suite: str) -> None:
     verdicts = verdicts_of(suite, True)
     assert [(one.check, one.reason) for one in verdicts.outcomes if not one.parts and not one.n] == []
     assert [claim.id for claim in verdicts.claims if claim.own] == []
+
+
+def test_each_smaller_rate_has_to_train_the_worse_structured_network() -> None:
+    """That 0.5 trains the best one does not do: that of 0.02 has to be worse than that of 0.1, too."""
+    rates = {0.02: 55, 0.1: 54, 0.5: 58}
+    world = World(lambda cell, rate: rates[rate], lambda cell, weights, ratios: 20 * weights)
+    claims = judged(suite_of("find-eval-structured"), world, HOST).claims
+    assert {one.id: one.verdict for one in claims}["D6-worse"] == "fails"

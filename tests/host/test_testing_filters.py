@@ -47,6 +47,26 @@ def test_one_that_needs_batchnorm_may_refuse_the_network_without_and_no_other() 
         check_component(scorer(refusing))
 
 
+def test_one_that_says_before_that_a_network_is_unfit_is_not_asked_to_score_it() -> None:
+    def needing(net: Any, batch: Any, rng: Any) -> dict[str, torch.Tensor]:
+        return {
+            name: net.weights[name].new_ones(net.groups.norms[name][1].shape).cumsum(0)
+            for name in net.groups.shapes
+        }
+
+    check_component(scorer(needing, unfit=lambda groups: None if groups.norms else "no BatchNorm"))
+    with pytest.raises(AssertionError):
+        check_component(scorer(needing))
+
+
+def test_one_that_reads_shapes_alone_is_given_other_weights() -> None:
+    check_component(scorer(norms))
+    with pytest.raises(
+        AssertionError, match=r'declares reads = "shapes", and gives other scores for other weights'
+    ):
+        check_component(scorer(norms, reads="shapes"))
+
+
 @pytest.mark.parametrize(
     ("function", "match"),
     [

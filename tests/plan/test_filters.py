@@ -119,6 +119,77 @@ def test_what_does_not_go_with_filters_is_refused_with_its_place(project: Any, n
     assert said in str(caught.value)
 
 
+def refused(project: Any, *methods: Any, **options: Any) -> list[str]:
+    """What is said of a suite, without the file and the cells."""
+    path = suite(project, *methods, **options)
+    return lines_of(project, path)
+
+
+def lines_of(project: Any, path: Path) -> list[str]:
+    with pytest.raises(SuiteError) as caught:
+        _ = project.session(path).plan
+    assert not (project.folder / "store").exists()
+    return [line.removeprefix(f"{path}: ").partition(" (cell")[0] for line in str(caught.value).splitlines()]
+
+
+BY_BATCHNORM = {"as": "bn", "scorer": "batchnorm", "unit": "filter", "score_at": "end"}
+WITHOUT = (
+    "scorer 'batchnorm': filters are scored by the factors of the BatchNorm that follows, and none with factors "
+    "follows 'fc1.weight', 'fc2.weight': leave these layers out of what is pruned (except), or use another scorer"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [
+        (BY_BATCHNORM, "methods[0].scorer"),
+        ({"method": "batchnorm", "as": "bn"}, "methods[0]"),
+        ({**WHOLE, "allocation": {"like": {"scorer": "batchnorm"}}}, "methods[0].allocation.like.scorer"),
+        ({**WHOLE, "allocation": {"like": "batchnorm"}}, "methods[0].allocation.like"),
+    ],
+)
+def test_a_scorer_that_cannot_score_a_networks_filters_is_refused(
+    project: Any, method: Any, where: str
+) -> None:
+    """Before a network trains for it; where it only gives counts, too."""
+    assert lines_of(project, project.suite([method])) == [f"matrix[0].{where}: {WITHOUT}"]
+
+
+def test_each_fault_is_told_of_its_own_field(project: Any) -> None:
+    """A network that does not take the images, once for all methods; exceptions that name nothing."""
+    small = project.suite([WHOLE, "batchnorm", "magnitude"], architecture="lenet-5")
+    (line,) = lines_of(project, small)
+    assert line.startswith("matrix[0].architecture: ")
+    assert "allowed: sides of at least 16" in line
+    nothing = {"prunable": {"of": "weights", "except": ["nope"]}}
+    single = {"as": "single", "scorer": "magnitude", **nothing}
+    lines = refused(project, {**WHOLE, **nothing}, single, name="nothing")
+    said = "no parameter or module is called 'nope'"
+    assert [line.partition(", ")[0] for line in lines] == [
+        f"matrix[0].methods[{i}].prunable: {said}" for i in (0, 1)
+    ]
+    path = project.suite([{**WHOLE, "prunable": "convolutions"}], name="linear")
+    assert lines_of(project, path)[0].startswith("matrix[0].methods[0].prunable: nothing to prune: ")
+    donor = {**WHOLE, "allocation": {"like": nothing}}
+    (line,) = refused(project, donor, name="donor")
+    assert line.startswith("matrix[0].methods[0].allocation.like.prunable: no parameter")
+
+
+def test_a_share_that_holds_no_filter_of_any_set_is_refused(project: Any) -> None:
+    """Of the smallest groups all are counted by hand; the layers of one set have one share."""
+    shared = {**WHOLE, "allocation": "uniform"}
+    (line,) = refused(project, shared, sparsities=[0.5, 0.97])
+    kept = round(0.03 * PRUNABLE)
+    assert line.startswith(
+        f"matrix[0].sparsities[1]: of {PRUNABLE} prunable weights {kept} may stay, and no filter"
+    )
+    assert "where the smallest that go together have" in line
+    assert (
+        the(project.session(suite(project, WHOLE, sparsities=[0.97], name="whole")).plan, "whole").target
+        == kept
+    )
+
+
 BY_FILTER = '''
 import prunebench
 

@@ -233,6 +233,15 @@ def test_pruned_early_the_masks_are_of_snapshots_of_one_run(project: Any) -> Non
 NETWORK = (
     "the method is scored at 'init', before any training: under every find its mask is the same; allowed: "
 )
+SHAPES = (
+    "scorer 'random' reads nothing of a network but its shapes: under every find the method's mask is the same; "
+    "allowed: the method where no find is "
+)
+WHILE_TRAINING = (
+    "the method prunes while the evaluated network trains, and scores that one: nothing is scored under find; "
+    "allowed: the method where no find is "
+)
+GRADUAL = {"gradual": {"from": "init", "to": "end", "every": 5}}
 
 
 def test_the_suite_of_the_page_about_finds_is_planned(project: Any) -> None:
@@ -262,7 +271,57 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         [{**RANDOM, "allocation": {"like": {"scorer": "magnitude", "find": {"lr": 0.5}, "score_at": "end"}}}],
         "find = [{lr = 0.02}]",
         "find[0]",
+        SHAPES,
+    ),
+    (
+        [{"as": "r", **of(RANDOM), "score_at": "end", "train_from": "init"}],
+        "find = [{lr = 0.5}]",
+        "find[0]",
+        SHAPES,
+    ),
+    (
+        [{"method": "random", "as": "r", "find": {"init": "unit-variance"}, "train_from": "init"}],
+        "",
+        "methods[0].find",
+        SHAPES,
+    ),
+    ([{**CHAIN, "scorer": "random"}], "find = [{lr = 0.5}]", "find[0]", SHAPES),
+    (
+        [{**CHAIN, "schedule": GRADUAL, "train_from": "init"}],
+        "find = [{lr = 0.5}]",
+        "find[0]",
+        WHILE_TRAINING,
+    ),
+    (["gradual-magnitude"], "find = [{lr = 0.5}]", "find[0]", WHILE_TRAINING),
+    (
+        [{**ONE_SHOT, "allocation": {"like": {"score_at": "init", "find": {"lr": 0.5}}}}],
+        "find = [{lr = 0.02}]",
+        "methods[0].allocation.like.find",
         NETWORK,
+    ),
+    (
+        [{**ONE_SHOT, "allocation": {"like": {"scorer": "random", "find": {"lr": 0.5}}}}],
+        "",
+        "methods[0].allocation.like.find",
+        SHAPES,
+    ),
+    (
+        [{**ONE_SHOT, "allocation": {"like": {"find": {"rewind": {"step": 5}}}}}],
+        "",
+        "methods[0].allocation.like.find",
+        "find = {rewind={step=5}} changes nothing of how the scored",
+    ),
+    (
+        [{**ONE_SHOT, "allocation": {"like": {"find": {"epochs": 1}, "score_at": {"epoch": 2}}}}],
+        "",
+        "methods[0].allocation.like.score_at",
+        "step 46 lies beyond the schedule of 23 steps (1 epoch), which is that of find = {epochs=1}",
+    ),
+    (
+        [{**ONE_SHOT, "allocation": {"like": {"schedule": {"levels": 0.2}, "score_at": "init"}}}],
+        "",
+        "methods[0].allocation.like.score_at",
+        "which is no training",
     ),
     (
         [ONE_SHOT],
@@ -285,7 +344,7 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
     (
         [{**ONE_SHOT, "allocation": {"like": {"prunable": {"of": "weights", "except": ["fc3.weight"]}}}}],
         "",
-        "methods[0].allocation",
+        "methods[0].allocation.like.prunable",
         "the layers whose counts are taken are not those that are pruned: fc3.weight are in one of both alone",
     ),
 ]
@@ -317,6 +376,20 @@ def test_a_find_that_makes_a_difference_is_none_of_these(project: Any) -> None:
         "find": {"lr": 0.02},
         "train_from": {"step": 5, "run": "find"},
     }
-    plan = project.session(project.suite([borrows], sparsities=[0.2], more="find = [{lr = 0.02}]")).plan
-    assert len(plan.cells) == 2
-    assert len(project.session(project.suite([fixed, goes_on], sparsities=[0.2])).plan.cells) == 3
+    tuned = {**RANDOM, "as": "tuned", "score_at": "end", "find": {"lr": 0.02}}
+    slow = {**tuned, "as": "slow", "scorer": "magnitude", "schedule": GRADUAL}
+    swapped = {**ONE_SHOT, "allocation": {"like": {"score_at": "init"}}}
+    plan = project.session(
+        project.suite([borrows, swapped], sparsities=[0.2], more="find = [{lr = 0.02}]")
+    ).plan
+    assert len(plan.cells) == 3
+    assert (
+        len(project.session(project.suite([fixed, goes_on, tuned, slow], sparsities=[0.2])).plan.cells) == 5
+    )
+
+
+def test_a_donor_that_is_found_as_in_one_of_the_recipes_is_none_of_these(project: Any) -> None:
+    """Under that recipe its find changes nothing, as a find of the axis that is as in it does not."""
+    swapped = {**ONE_SHOT, "as": "swapped", "allocation": {"like": {"find": {"lr": 0.05}}}}
+    plan = project.session(suite(project, [swapped], [0.05, 0.1], [], 1)).plan
+    assert sum(cell.labels["method"] == "swapped" for cell in plan.cells) == 2

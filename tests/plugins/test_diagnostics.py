@@ -13,9 +13,11 @@ from prunebench_plugins.diagnostics import (
     disconnected,
     effective_density,
     flops,
+    latency,
     layer_sparsity,
     neuron_sparsity,
     prunebench_diagnostics,
+    shrunk,
     training_flops,
     weights_remaining,
 )
@@ -51,6 +53,7 @@ def test_diagnostics_are_versioned_and_described() -> None:
     assert {name for name, d in found.items() if d.of == "course"} == {"weights-remaining", "training-flops"}
     assert {name for name, d in found.items() if d.of == "mask"} == {
         "layer-sparsity", "neuron-sparsity", "collapsed-layers", "effective-density", "disconnected", "flops",
+        "shrunk",
     }  # fmt: skip
     assert {name for name, d in found.items() if d.of == "epochs"} == {"ratios-by-epoch"}
     assert all(d.version and len(d.documentation) > 80 for d in found.values())
@@ -297,3 +300,19 @@ def test_a_run_that_starts_later_in_the_schedule_is_measured_by_the_whole_schedu
     course = Course((train(50), half))
     assert remaining(course, mask)["relative"] == 1.0
     assert plain(training_flops(NET, mask, SHAPE, course))["relative"]["sparse"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        Mask({"0.weight": torch.ones(6, 4) > 0, "2.weight": torch.zeros(3, 6) > 0}),  # a layer collapsed
+        Mask({"0.weight": torch.ones(6, 4) > 0, "2.weight": torch.eye(3)[:, :1].expand(3, 6) > 0}),
+    ],
+)
+def test_masks_of_weights_that_are_of_whole_rows_by_chance_leave_no_smaller_network(mask: Mask) -> None:
+    net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+    measured = shrunk(net, mask, (4,))
+    assert measured["filters"] is None
+    assert measured["inputs"] is None
+    assert measured["parameters"] == {"masked": 51, "shrunk": 51, "share": 1.0}
+    assert set(latency(net, mask, (4,))) == {"masked", "shrunk"}

@@ -94,6 +94,13 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"find": '[{architecture = "mlp"}]'}, "find[0].architecture", NETWORK.format("architecture is")),
     ({"find": '[{dataset = "mnist"}]'}, "find[0].dataset", NETWORK.format("dataset is")),
     ({"find": "[{recompute = true}]"}, "find[0].recompute", "is no change of find"),
+    ({"find": "[{evaluate = 2}]"}, "find[0].evaluate", "is no change of find"),
+    ({"find": "[{lr = 0.5, evaluate = 2}]"}, "find[0].evaluate", "is no change of find"),
+    (
+        {"methods": f"[{BORROWS % '{evaluate = 2}'}]"},
+        "methods[0].allocation.like.find.evaluate",
+        "is no change",
+    ),
     (
         {"find": "[{epochs = 3, drops = [2, 4]}]"},
         "find[0].drops",

@@ -63,3 +63,31 @@ def test_swapped_masks_are_one_shot_and_random_ones_have_every_find(cells: list[
         assert all(isinstance(donor, Like) and isinstance(donor.like, dict) for donor in donors)
         finds = {donor.like["find"]["lr"] for donor in donors}
         assert finds == rates(cell for cell in cells if cell.matrix == network)[0]
+
+
+@pytest.mark.parametrize("name", ["find-eval", "find-eval-small", "find-eval-structured"])
+def test_a_claimed_number_is_not_raised_by_a_margin(name: str) -> None:
+    """Checks of more than a number, or of at most one, ask for that number."""
+    checks = [check for check in load_suite(name, HOST).checks if check.expect in ("above", "not-above")]
+    numbers = [check for check in checks if check.compare == "difference" and check.by] + [
+        check for check in checks if isinstance(check.against, float) and check.against
+    ]
+    assert {check.name: check.margin for check in numbers if check.margin != 0} == {}
+    assert numbers or name == "find-eval-structured"
+
+
+def test_a_find_is_compared_with_both_rates_that_are_used_for_both(cells: list[Cell]) -> None:
+    """D1: with the masks of its own rate evaluated under it, and with those of the rate that evaluates its own."""
+    checks = [check for check in load_suite("find-eval", HOST).checks if check.name.endswith("-finds-better")]
+    assert len(checks) == 3 + 2 + 2
+    for check in checks:
+        of, better = check.of, check.against.best
+        rate = of.find["lr"]
+        assert {(one.find["lr"], one.recipe) for one in better} == {
+            (rate, f"{check.name[3:].rsplit('-', 3)[0]}-{rate}"),
+            (float(of.recipe.rsplit("-", 1)[1]), of.recipe),
+        }
+        for one in better:
+            place = (one.recipe, f"lr={one.find['lr']}")
+            own = {cell.density for cell in cells if (cell.labels["recipe"], cell.labels["find"]) == place}
+            assert own >= LEVELS

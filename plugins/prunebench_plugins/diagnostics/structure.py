@@ -72,19 +72,25 @@ def latency(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]) -> di
 def _taken_out(
     net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
 ) -> tuple[FilterGroups | None, nn.Module]:
-    """Return which filters go together and the network without those removed; None where none are whole."""
+    """Return which filters go together and the network without those removed; None for a mask of weights."""
     from prunebench.pruning.filters import filter_groups, shrink
     from prunebench.pruning.prunable import prunable_weights
 
-    if mask is None or mask.kept == mask.prunable or not _is_whole(mask):
+    if mask is None or mask.kept == mask.prunable or not _may_be_whole(mask):
         return None, net
     others = [name for name in prunable_weights(net) if name not in mask]
-    groups = filter_groups(net, input_shape=input_shape, except_=others, check=False)
+    try:
+        groups = filter_groups(net, input_shape=input_shape, except_=others, check=False)
+        groups.kept(mask)
+    except prunebench.UsageError:
+        # A mask of filters was made of these very groups. This one is of weights, and whole by chance: it
+        # removes a whole layer, or has one whose outputs stay, or breaks what is tied.
+        return None, net
     return groups, shrink(net, mask, groups)
 
 
-def _is_whole(mask: Mask) -> bool:
-    """Return True if a mask keeps or removes each filter of every layer as a whole."""
+def _may_be_whole(mask: Mask) -> bool:
+    """Return False if a mask cuts a filter apart, which is seen without tracing the network."""
     return all(_is_of_slices(kept, 0) or _is_of_slices(kept, 1) for kept in mask.values())
 
 

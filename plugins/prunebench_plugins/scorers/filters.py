@@ -6,6 +6,20 @@ import torch
 
 from prunebench.errors import UsageError
 from prunebench.pruning import RandomStream, ScoringNetwork
+from prunebench.pruning.filters import FilterGroups
+
+
+def without_factors(groups: FilterGroups) -> str | None:
+    """Return why filters cannot be scored by the factors of BatchNorm: no such factors follow some layers."""
+    lacking = [name for name in groups.shapes if name not in groups.norms]
+    if not lacking:
+        return None
+    more = f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
+    return (
+        "filters are scored by the factors of the BatchNorm that follows, and none with factors follows "
+        f"{', '.join(map(repr, lacking[:4]))}{more}: leave these layers out of what is pruned (except), or "
+        "use another scorer"
+    )
 
 
 def batchnorm(net: ScoringNetwork, batch: None, rng: RandomStream) -> dict[str, torch.Tensor]:
@@ -21,13 +35,8 @@ def batchnorm(net: ScoringNetwork, batch: None, rng: RandomStream) -> dict[str, 
     every layer whose filters may go has to have one with factors. One score a filter: for `unit = "filter"`.
     """
     assert net.groups is not None
-    lacking = [name for name in net.groups.shapes if name not in net.groups.norms]
-    if lacking:
-        raise UsageError(
-            "scorer 'batchnorm': filters are scored by the factors of the BatchNorm that follows, and none "
-            f"with factors follows {', '.join(map(repr, lacking))}: leave these layers out of what is pruned "
-            "(except), or use another scorer"
-        )
+    if lacking := without_factors(net.groups):
+        raise UsageError(f"scorer 'batchnorm': {lacking}")
     parameters = dict(net.module.named_parameters(remove_duplicate=False))
     scores = {}
     for name in net.groups.shapes:

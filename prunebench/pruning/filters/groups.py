@@ -61,10 +61,18 @@ class FilterGroups:
     @property
     def sizes(self) -> Array:
         """How many weights each group has on its output side: in its filters."""
-        sizes = np.zeros(1 + max(int(g.max()) for g in self.groups.values()), dtype=np.int64)
-        for name, groups in self.groups.items():
-            np.add.at(sizes, groups, math.prod(self.shapes[name]) // len(groups))
+        sizes: Array = self.weights.sum(axis=1)
         return sizes
+
+    @property
+    def weights(self) -> Array:
+        """How many weights each group has in each layer of `shapes`: groups × layers."""
+        number = 1 + max(int(groups.max()) for groups in self.groups.values())
+        by_layer = [
+            np.bincount(groups, minlength=number) * (math.prod(self.shapes[name]) // len(groups))
+            for name, groups in self.groups.items()
+        ]
+        return np.stack(by_layer, axis=1)
 
     @property
     def prunable(self) -> int:
@@ -92,6 +100,10 @@ class FilterGroups:
     def groups_of(self, layers: tuple[str, ...]) -> Array:
         """Return the numbers of the groups that have filters in these layers, in order."""
         return np.unique(np.concatenate([self.groups[name] for name in layers]))
+
+    def layers_of(self, group: int) -> tuple[str, ...]:
+        """Return the layers that a group has filters in, in module order."""
+        return tuple(name for name, numbers in self.groups.items() if (numbers == group).any())
 
     def first(self) -> dict[str, Array]:
         """Return which filters of each layer are the first of their groups: bool, one a filter."""
@@ -173,7 +185,10 @@ class FilterGroups:
 
         Raises: UsageError as `kept`.
         """
-        kept = self.kept(mask)
+        return self.left(self.kept(mask), buffers)
+
+    def left(self, kept: Array, buffers: bool = False) -> dict[str, Tensor]:
+        """Return `taken_along` of the mask that keeps these groups (bool, one a group)."""
         stays: dict[str, Tensor] = {}
         for follower in self.followers:
             entries = (follower.groups < 0) | kept[follower.groups]

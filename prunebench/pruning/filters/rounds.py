@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from prunebench.errors import ComponentError, UsageError
 from prunebench.pruning.allocation import Allocation, spread
-from prunebench.pruning.degenerate import Warn, all_zero
+from prunebench.pruning.degenerate import NOTICED, Warn, all_zero
 from prunebench.pruning.filters.choose import group_scores, keep_groups
 from prunebench.pruning.filters.find import filter_groups
 from prunebench.pruning.filters.groups import FilterGroups
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from prunebench.pruning.prune import MaskForm
 
 __all__ = ["groups_for", "make_filter_mask"]
-
-_NOTICED = 0.01
-"""The share of the kept weights from which on a choice by position among equal scores is worth a word."""
 
 
 def groups_for(net: nn.Module, scoring: Scoring) -> FilterGroups:
@@ -107,7 +104,7 @@ def _selected(
     if tied and count is not None:
         count(tied[0])
     reached = int(groups.sizes[kept].sum())
-    if tied and warn is not None and tied[0] > _NOTICED * reached:
+    if tied and warn is not None and tied[0] > NOTICED * reached:
         warn(
             f"{who}: {tied[0]} of the {reached} weights kept are of filters chosen by position among "
             "equal scores"

@@ -19,7 +19,7 @@ from prunebench.pruning import nested
 from prunebench.pruning.copying import private_copy, undisturbed
 from prunebench.pruning.prunable import plain_name
 
-__all__ = ["EXAMPLES", "UNIT", "Traced", "example_for", "numbers_of", "on_cpu", "trace"]
+__all__ = ["UNIT", "Traced", "example_for", "like", "numbers_of", "on_cpu", "trace"]
 
 UNIT = "unit = 'filter'"
 EXAMPLES = 2
@@ -32,31 +32,52 @@ class Traced:
     """A graph, and the parameters and buffers that its first placeholders stand for.
 
     held: by name, in the placeholders' order, each one's shape and whether it is a buffer
+    shapes: of the inputs that it was traced with
     """
 
     graph: fx.Graph
     held: dict[str, tuple[tuple[int, ...], bool]]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def used(self) -> list[str]:
+        """The parameters and buffers that some operation takes, in order."""
+        placeholders = [node for node in self.graph.nodes if node.op == "placeholder"]
+        return [name for name, node in zip(self.held, placeholders, strict=False) if node.users]
 
 
-def trace(module: nn.Module, inputs: Any) -> Traced:
-    """Return the graph of a network in evaluation mode on inputs like these (nested tensors; shapes alone).
+def trace(module: nn.Module, inputs: Any, training: bool = False) -> Traced:
+    """Return the graph of a network on inputs like these (nested tensors; shapes alone), in a mode.
 
-    The network may be on any device, the meta device too: it runs on tensors without values.
+    The network may be on any device, the meta device too: it runs on tensors without values. Of batches two
+    examples do; inputs that it does not take so (a graph's adjacency is as long as its nodes, and no batch)
+    stay as they are.
 
     Raises: UsageError for a network whose way depends on values, or that does not take the inputs.
     """
+    own = tuple(tuple(tensor.shape) for tensor in nested.tensors(inputs))
+    few = tuple((EXAMPLES, *s[1:]) if s and s[0] == own[0][0] else s for s in own)
+    if few != own:
+        try:
+            return _traced(module, inputs, few, training)
+        except UsageError:
+            pass  # said below, of the inputs as they are
+    return _traced(module, inputs, own, training)
+
+
+def _traced(module: nn.Module, inputs: Any, shapes: tuple[tuple[int, ...], ...], training: bool) -> Traced:
+    """Return the graph of a network on inputs of these shapes."""
     # here, not above: the import takes a second, and only who prunes filters needs it
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    copied = private_copy(module, on_cpu, purpose="traced").eval()
+    copied = private_copy(module, on_cpu, purpose="traced").train(training)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), undisturbed():
         parameters = dict(copied.named_parameters())
         held = {**parameters, **dict(copied.named_buffers())}
         dtype = numbers_of(module)
         blank = [_blank(tensor, tuple(tensor.shape), dtype) for tensor in held.values()]
-        given = nested.tensors(inputs)
-        examples = [_blank(t, (EXAMPLES, *t.shape[1:])[: t.dim()], dtype) for t in given]
+        examples = [_blank(t, shape, dtype) for t, shape in zip(nested.tensors(inputs), shapes, strict=True)]
 
         def run(*tensors: Tensor) -> list[Tensor]:
             values = dict(zip(held, tensors, strict=False))
@@ -75,9 +96,14 @@ def trace(module: nn.Module, inputs: Any) -> Traced:
                 f"{UNIT}: which filters go together cannot be traced, as the network does not run on inputs "
                 f"{nested.described(inputs)} without their values: {told(error)}"
             ) from error
-    return Traced(
-        graph, {plain_name(name): (tuple(t.shape), name not in parameters) for name, t in held.items()}
-    )
+    own = {plain_name(name): (tuple(t.shape), name not in parameters) for name, t in held.items()}
+    return Traced(graph, own, shapes)
+
+
+def like(inputs: Any, shapes: Sequence[tuple[int, ...]]) -> Any:
+    """Return inputs with tensors of these shapes, without values, in the places of their own."""
+    rest = iter(shapes)
+    return nested.mapped(lambda t: torch.empty(next(rest), dtype=t.dtype, device="meta"), inputs)
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,3 +173,88 @@ def test_a_mask_of_some_layers_leaves_the_others_whole() -> None:
     small = prunebench.shrink(net, mask, input_shape=(3, 8, 8))
     assert small.get_submodule("0").out_channels == 4
     assert small.get_submodule("1").out_channels == 3
+    assert set(prunebench.taken_along(net, mask, input_shape=(3, 8, 8))) == {"1.weight", "1.bias", "3.weight"}
+
+
+def test_masks_of_convolutions_alone_are_taken_as_they_are() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 6), nn.ReLU(), nn.Linear(6, 2))
+    form = prunebench.Form(scorer="magnitude", prunable="convolutions", unit="filter")
+    mask = prunebench.prune(net, form, density=0.5, input_shape=(3, 8, 8))
+    small = prunebench.shrink(net, mask, input_shape=(3, 8, 8))
+    assert small.get_submodule("0").out_channels == 2
+    assert small.get_submodule("2").out_features == 6
+
+
+@pytest.mark.parametrize("function", [prunebench.shrink, prunebench.taken_along])
+def test_shapes_of_inputs_that_are_none_are_told(function: Any) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 6))
+    for shape in (3, (), "3×8×8", (3, 0, 8)):
+        with pytest.raises(UsageError, match="input_shape must be the shape of one input, such as"):
+            function(net, {"0.weight": torch.ones(4, 3, 3, 3) > 0}, input_shape=shape)
+
+
+def test_a_network_that_is_trained_with_what_goes_along_at_zero_is_the_smaller_one(
+    resnet: tuple[nn.Module, FilterGroups],
+) -> None:
+    """What a mask alone leaves there is seen in the outputs."""
+    net, groups = resnet
+    mask = half(groups)
+    masked, whole = copy.deepcopy(net), copy.deepcopy(net)
+    mask.apply(masked)
+    stays = prunebench.taken_along(net, mask, input_shape=(3, 8, 8))
+    with torch.no_grad():
+        for name, kept in stays.items():
+            whole.get_parameter(name).mul_(kept)
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    small = shrink(net, mask, groups)(x)
+    torch.testing.assert_close(whole(x), small, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(masked(x), small, rtol=1e-2, atol=1e-2)
+
+
+def test_a_network_that_lies_channels_last_in_memory_stays_so(resnet: tuple[nn.Module, FilterGroups]) -> None:
+    net, groups = copy.deepcopy(resnet[0]).to(memory_format=torch.channels_last), resnet[1]
+    small = shrink(net, half(groups), groups)
+    weight = small.blocks[0].conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()
+    assert shrink(resnet[0], half(groups), groups).blocks[0].conv1.weight.is_contiguous()
+
+
+class OfGraphs(nn.Module):
+    """A layer on a graph's nodes, which are told by the graph's adjacency who their neighbours are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own, self.sent, self.head = nn.Linear(3, 8), nn.Linear(8, 4), nn.Linear(4, 2)
+
+    def forward(self, nodes: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        """Map nodes×3 and nodes×nodes to nodes×2."""
+        return self.head((adjacency @ self.sent(self.own(nodes).relu())).relu())  # type: ignore[no-any-return]
+
+
+class OfPlaces(nn.Module):
+    """A convolution of images, and numbers for each of their rows and columns that are no batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.head = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 2)
+
+    def forward(self, images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Map N×3×8×8 and 8×8 to N×2."""
+        return self.head((self.a(images) * places).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("net", "inputs", "layer"),
+    [
+        (OfGraphs(), (torch.randn(6, 3), torch.randn(6, 6)), "own.weight"),
+        (OfPlaces(), (torch.randn(4, 3, 8, 8), torch.randn(8, 8)), "a.weight"),
+    ],
+)
+def test_inputs_without_a_batch_are_taken_as_they_are(net: nn.Module, inputs: Any, layer: str) -> None:
+    groups = filter_groups(net, inputs=inputs)
+    assert list(groups.shapes) == [layer]
+    mask = half(groups)
+    small = shrink(net, mask, groups)
+    at_zero(net, groups.taken_along(mask))
+    torch.testing.assert_close(small(*inputs), net(*inputs))

@@ -1,0 +1,96 @@
+"""What does not go with whole filters, or may not: known from a network's groups before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from prunebench.host.components import Scorer
+from prunebench.host.form import Form, Like
+from prunebench.plan.builder import Builder
+from prunebench.plan.setting import Setting
+from prunebench.schedules import Misfit, OneShot
+
+if TYPE_CHECKING:
+    from prunebench.pruning.filters import FilterGroups
+    from prunebench.pruning.filters.choose import Room
+
+__all__ = ["may_keep_none", "refuse_misfit_of_filters"]
+
+
+def refuse_misfit_of_filters(builder: Builder, setting: Setting, form: Form, kept: int) -> None:
+    """Raise Misfit where a scorer cannot score a network's filters, or no group of them can be kept.
+
+    kept: how many weights may stay at most
+    """
+    groups = setting.network.groups
+    if not form.whole_filters or groups is None:
+        return
+    _refuse_unfit(builder, setting, form, groups)
+    # later masks of a chain or of rounds share what is left, which is known when they are made
+    if isinstance(form.schedule, OneShot):
+        rooms = _rooms(groups, form, kept)
+        if rooms and not any(room.smallest <= room.kept for room in rooms):
+            raise Misfit(_keeps_none(rooms, groups, kept), field="density")
+
+
+def may_keep_none(setting: Setting, form: Form, kept: int) -> str | None:
+    """Return why a mask of whole filters may keep none, which the scores decide; None where it keeps some.
+
+    Groups are kept in the order of their scores as long as they fit: none is where the first does not.
+    kept: how many weights may stay at most
+    """
+    groups = setting.network.groups
+    if not form.whole_filters or groups is None:
+        return None
+    rooms = _rooms(groups, form, kept)
+    if not rooms or any(room.largest <= room.kept for room in rooms):
+        return None
+    if form.allocation != "global":
+        return (
+            f"{kept} weights may stay, shared out, and every set of tied layers has filters that go together "
+            "with more weights than its share"
+        )
+    (room,) = rooms
+    return (
+        f"{kept} weights may stay, and the largest filters that go together, of {_of(groups, room.large)}, "
+        f"have {room.largest}"
+    )
+
+
+def _refuse_unfit(builder: Builder, setting: Setting, form: Form, groups: FilterGroups) -> None:
+    assert form.scorer is not None
+    name = form.scorer.name
+    unfit = cast(Scorer, builder.host.get("scorers", name)).unfit
+    if unfit is None:
+        return
+
+    def ask() -> str | None:
+        with builder.host.calling("scorers", name):
+            return unfit(groups)
+
+    if why := builder.once("unfit", (setting.network,), (name,), ask):
+        raise Misfit(f"scorer '{name}': {why}", field="scorer")
+
+
+def _rooms(groups: FilterGroups, form: Form, kept: int) -> Sequence[Room]:
+    """Return what the orders of groups have room for; nothing where that follows from another mask."""
+    from prunebench.pruning.filters.choose import rooms
+
+    return [] if isinstance(form.allocation, Like) else rooms(groups, kept, form.allocation)
+
+
+def _keeps_none(rooms: Sequence[Room], groups: FilterGroups, kept: int) -> str:
+    shares = [
+        f"{room.kept} of {_of(groups, room.small)}, where the smallest that go together have {room.smallest}"
+        for room in rooms[:3]
+    ]
+    more = ", …" if len(rooms) > 3 else ""
+    return (
+        f"of {groups.prunable} prunable weights {kept} may stay, and no filter fits in: "
+        f"{', '.join(shares)}{more}; allowed: a lower sparsity, or allocation = 'global'"
+    )
+
+
+def _of(groups: FilterGroups, group: int) -> str:
+    return ", ".join(map(repr, groups.layers_of(group)))
