@@ -339,3 +339,25 @@ def test_masks_of_one_pruning_step_have_a_table_of_finds_and_evaluations() -> No
     assert set(shown["panel"]) == {"chain, pruned at end"}
     assert len(shown) == len(EVALS) * 2
     assert "find-eval" not in made_from(study(("lr=0.05", "lr=0.5"), at="end", evals=("slow",)))
+
+
+def test_the_figure_of_mediation_says_who_a_and_b_are(made: Mapping[str, Figure]) -> None:
+    """Above its panels where that is the same in all of them, else in each panel's heading."""
+    same = made["mediation"]
+    assert "network; A: aa, B: bb" in str(same.chart.to_dict())
+    four = {"base": {"method": "bb"}, "ratios": {"method": "ba"}, "weights": {"method": "ab"}}
+    checks = [
+        {**CHECKS[0], "where": {"recipe": EVALS[0]}},
+        {
+            **CHECKS[0],
+            "name": "the-other-way",
+            "where": {"recipe": EVALS[1]},
+            "quantity": {"name": "mediation:total", **four},
+            "of": {"method": "aa", "quantity": {"name": "mediation:ratios", **four}},
+            "against": {"method": "aa"},
+        },
+    ]
+    apart = made_from(made_of(checks, measure=False))["mediation"]
+    svg = picture(apart.spec(), "svg").decode()
+    for sides in ("A: aa, B: bb", "A: bb, B: aa"):
+        assert svg.count(f">{sides}<") == 2
