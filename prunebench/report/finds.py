@@ -20,8 +20,8 @@ __all__ = ["find_sections"]
 
 _LEGEND = (
     "Each method's accuracy under this one recipe (eval), a row for each recipe that its masks were found "
-    "under. Below stands what none of these finds concerns, as methods that are scored before any training or "
-    "have a find of their own, and the unpruned network at 0 %."
+    "under. Below stands what none of these finds concerns, as methods that are scored before any training "
+    "or have a find of their own, and the unpruned network at 0 %."
 )
 _NETWORK = " Its network: the accuracy of the unpruned network that was scored under the find."
 _BLANK = "as eval"
