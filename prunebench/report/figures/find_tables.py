@@ -97,12 +97,19 @@ def scored(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
     summed = summarize_measures(frame, measure=name, fields=("unpruned.accuracy",))
     own = labelled(summed, source.results).dropna(subset="mean").drop_duplicates(["setting", "name"])
     told = ["place", "method", "eval", "find", "at", "recipe", "panel"]
-    found = rows[["setting", "name", *told]].drop_duplicates()
-    found = found.merge(own[["setting", "name", "planned", "n", "mean", "low", "high"]])
-    error = (100 - found["mean"]).clip(lower=half_an_example(source.results)).round(DIGITS)
-    whole = {"density": 1.0, "sparsity": 0.0, "percent": 0.0, "diverged": 0, "absent": 0, "empty": ""}
-    found = found.assign(**whole, error=error)
-    return found.reindex(columns=rows.columns)
+    networks = rows[["setting", "name", *told]].drop_duplicates()
+    networks = networks.merge(own[["setting", "name", "planned", "n", "mean", "low", "high"]])
+    error = (100 - networks["mean"]).clip(lower=half_an_example(source.results)).round(DIGITS)
+    whole: dict[str, Any] = {
+        "density": 1.0,
+        "sparsity": 0.0,
+        "percent": 0.0,
+        "diverged": 0,
+        "absent": 0,
+        "empty": "",
+    }
+    networks = networks.assign(**whole, error=error)
+    return networks.reindex(columns=rows.columns)
 
 
 def _accuracies(source: Source) -> pd.DataFrame:
