@@ -53,8 +53,8 @@ def shrink(
     In evaluation mode its outputs are those of `net` with the removed filters and all that they take along
     at zero. `net` is left as it is; its hooks are not on the copy.
 
-    A layer needs one filter at least: of tied layers of which the mask keeps none the first filter stays,
-    with everything about it zero.
+    A layer needs one filter at least: of one of which the mask keeps none the first filter stays, and those
+    that it is tied to, with everything about them zero.
 
     mask: of whole filters, tied ones kept or removed together, as `prune(net, …, unit="filter")` makes it
     groups: `filter_groups` of the network, where they are known; input_shape, inputs: as of `filter_groups`
