@@ -120,7 +120,7 @@ def _accuracies(source: Source) -> pd.DataFrame:
 def _with_labels(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the parts of their settings as columns, harmless to show."""
     labels = {title: dict(zip(SETTING, values, strict=True)) for values, title in source.titles.items()}
-    parts = {name: rows["setting"].map(lambda s, n=name: shown(labels[s][n])) for name in SETTING}
+    parts = {name: rows["setting"].map(lambda s, n=name: shown(labels[s][n])).astype(str) for name in SETTING}
     return rows.assign(
         place=_place(parts),
         eval=parts["recipe"],
