@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from prunebench.host.form import Batch, Form, ScorerCall
     from prunebench.host.hookspecs import hookimpl
-    from prunebench.pruning.filters import shrink
+    from prunebench.pruning.filters import shrink, taken_along
     from prunebench.pruning.mask import Mask
     from prunebench.pruning.network import ScoringNetwork
     from prunebench.report.results import Results
@@ -84,7 +84,7 @@ _WHERE = {
     ],
     "prunebench.host.form": ["Batch", "Form", "ScorerCall"],
     "prunebench.host.hookspecs": ["hookimpl"],
-    "prunebench.pruning.filters": ["shrink"],
+    "prunebench.pruning.filters": ["shrink", "taken_along"],
     "prunebench.pruning.mask": ["Mask"],
     "prunebench.pruning.network": ["ScoringNetwork"],
     "prunebench.report.results": ["Results"],
@@ -138,6 +138,7 @@ __all__ = [
     "results",
     "score",
     "shrink",
+    "taken_along",
 ]
 
 

@@ -17,7 +17,6 @@ from prunebench.arguments import (
     Batch,
     Function,
     checked_batch,
-    checked_shape,
     component_of,
     host_of,
     method_of,
@@ -73,6 +72,9 @@ def prune(
     plugins: Sequence[Path | str] = (),
 ) -> Mask:
     """Return the mask that a method makes of the network at hand; `mask.apply(model)` prunes it.
+
+    Of whole filters `apply` leaves biases and BatchNorm's factors and shifts where they are: `taken_along`
+    says what goes with them, and `shrink` takes all of it out.
 
     model: any network. Its weights, buffers, gradients, flags, mode and device, and the global random state
         are left as they are. Scores are taken on a private copy on the model's device, in float32 (SynFlow,
@@ -216,7 +218,7 @@ class _Network:
             )
         self.except_ = (self.except_,) if isinstance(self.except_, str) else tuple(self.except_)
         self.batch = None if self.batch is None else checked_batch(self.batch, loss)
-        self.input_shape = checked_shape(self.input_shape)
+        self.input_shape = nested.checked_shape(self.input_shape)
 
     def scoring(self, scorer: Scorer, form: Form, doing: str = "prune") -> Scoring:
         """Return how a form's scorer scores the network, after asking for what it lacks."""

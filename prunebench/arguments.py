@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +23,6 @@ __all__ = [
     "Batch",
     "Function",
     "checked_batch",
-    "checked_shape",
     "component_of",
     "host_of",
     "method_of",
@@ -159,20 +157,6 @@ def _is_lazy(x: Any) -> bool:
     """Return True if x has the length, the shape and the indexing of a tensor of examples."""
     array = type(x).__module__ == "numpy"  # its parts are no tensors
     return not array and all(hasattr(x, name) for name in ("shape", "__len__", "__getitem__"))
-
-
-def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Return the shape of one input as a tuple."""
-    if shape is None:
-        return None
-    given: Any = shape
-    try:
-        sizes = tuple(operator.index(size) for size in given)
-    except TypeError:
-        sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise UsageError(f"input_shape must be the shape of one input, such as (3, 32, 32); found {given!r}")
-    return sizes
 
 
 @functools.lru_cache(maxsize=8)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import operator
 from collections import UserDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from prunebench.errors import UsageError
 
-__all__ = ["arguments", "called", "described", "leaves", "mapped", "taken", "tensors"]
+__all__ = ["arguments", "called", "checked_shape", "described", "leaves", "mapped", "taken", "tensors"]
 
 
 def mapped(function: Callable[[Tensor], Any], value: Any) -> Any:
@@ -133,6 +134,20 @@ def described(value: Any) -> str:
         if inputs
         else "without tensors"
     )
+
+
+def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    """Return the shape of one input as a tuple."""
+    if shape is None:
+        return None
+    given: Any = shape
+    try:
+        sizes = tuple(operator.index(size) for size in given)
+    except TypeError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise UsageError(f"input_shape must be the shape of one input, such as (3, 32, 32); found {given!r}")
+    return sizes
 
 
 def _binds(signature: inspect.Signature, /, *positional: Any, **named: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -102,7 +103,13 @@ def true_cost_small(cell: Cell, weights: float, ratios: float) -> float:
 
 
 def true_moves_small(cell: Cell, rate: float) -> dict[str, float]:
-    return {"moved.first": 0.3, "moved.others": 3 * rate, "distance.1": 3 * rate, "distance.4": 0.0}
+    return {
+        "moved.first": 0.3,
+        "moved.others": 3 * rate,
+        "distance.0": 0.1 + 3 * rate,
+        "distance.1": 3 * rate,
+        "distance.4": 0.0,
+    }
 
 
 def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
@@ -115,8 +122,21 @@ def false_cost_small(cell: Cell, weights: float, ratios: float) -> float:
 
 
 def false_moves_small(cell: Cell, rate: float) -> dict[str, float]:
-    return {"moved.first": 0.1, "moved.others": 0.1, "distance.1": 0.1, "distance.4": 0.08}
+    moved = 0.2 - 2 * rate
+    return {
+        "moved.first": 0.1,
+        "moved.others": moved,
+        "distance.0": 0.2,
+        "distance.1": moved,
+        "distance.4": 0.08,
+    }
 
+
+SMALL_WORLDS = (
+    World(lambda cell, rate: 85 + 80 * rate, true_cost_small, true_moves_small, lambda cell, rate: 4 * rate),
+    World(lambda cell, rate: 90 - 20 * rate, false_cost_small, false_moves_small),
+)
+"""Of the small networks, at their rates."""
 
 WORLDS = {
     "find-eval": (
@@ -128,12 +148,8 @@ WORLDS = {
         ),
         World(lambda cell, rate: 60 - 10 * rate, false_cost, false_moves),
     ),
-    "find-eval-small": (
-        World(
-            lambda cell, rate: 85 + 80 * rate, true_cost_small, true_moves_small, lambda cell, rate: 4 * rate
-        ),
-        World(lambda cell, rate: 90 - 20 * rate, false_cost_small, false_moves_small),
-    ),
+    "find-eval-lenet": tuple(replace(world, noise=0.05) for world in SMALL_WORLDS),
+    "find-eval-small": SMALL_WORLDS,
     "find-eval-structured": (
         World(lambda cell, rate: 50 + 10 * rate, lambda cell, weights, ratios: 20 * weights),
         World(lambda cell, rate: 60 - 10 * rate, lambda cell, weights, ratios: 10 - 20 * weights),

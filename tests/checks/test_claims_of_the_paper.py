@@ -25,6 +25,7 @@ OF_OTHERS = (
     "scaling-lenet",
     "scaling-cifar-small",
     "find-eval",
+    "find-eval-lenet",
     "find-eval-small",
     "find-eval-structured",
 )

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from prunebench_plugins.architectures.cifar_resnet import cifar_resnet
 
+import prunebench.pruning.filters
 from prunebench.canonical import digest
 from prunebench.errors import SuiteError
 from prunebench.host.form import Form
@@ -268,6 +269,35 @@ def test_a_network_whose_ties_cannot_be_traced_is_refused_by_the_field(project: 
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{path}: matrix[0].methods[1].unit: unit = 'filter': ")
     assert "(cell main::branching-digits-whole-d0.5-s" in line
+
+
+def test_another_version_of_what_decides_which_filters_go_is_in_the_keys_of_their_masks_and_scores(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the first hold none; what removes single weights, and trains unpruned, keeps its keys."""
+    methods = [
+        WHOLE,
+        {"as": "shuffled", "scorer": "random", "unit": "filter", "alter": ["shuffle"]},
+        {"as": "weights", "scorer": "magnitude"},
+    ]
+    path = suite(project, *methods)
+    first = project.session(path).plan
+    (scoring,) = jobs(first, the(first, "whole"), ScoreParams)
+    assert "filters_version" not in scoring.plain()
+    monkeypatch.setattr(prunebench.pruning.filters, "VERSION", "2")
+    second = project.session(path).plan
+
+    def kinds(plan: Any, method: str) -> dict[str, set[str]]:
+        keys: dict[str, set[str]] = {}
+        for key in plan.ancestors(the(plan, method).key):
+            keys.setdefault(plan.jobs[key].kind, set()).add(key)
+        return keys
+
+    for method in ("whole", "shuffled"):
+        before, after = kinds(first, method), kinds(second, method)
+        assert all(before[kind].isdisjoint(after[kind]) for kind in ("score", "mask"))
+    assert kinds(first, "weights") == kinds(second, "weights")
+    assert kinds(first, "none") == kinds(second, "none")
 
 
 @pytest.mark.parametrize("allocation", ["global", "uniform", "erk"])

@@ -13,7 +13,11 @@ from prunebench.pruning.filters.find import filter_groups
 from prunebench.pruning.filters.groups import FilterGroups, checked
 from prunebench.pruning.prunable import prunable_weights
 
-__all__ = ["FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
+__all__ = ["VERSION", "FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
+
+VERSION = "1"
+"""Of what these modules decide: which filters go together, and which of them a mask keeps. Whoever changes
+that raises it: from the second on it is in the keys of scores and masks of filters."""
 
 
 def taken_along(
@@ -53,8 +57,8 @@ def shrink(
     In evaluation mode its outputs are those of `net` with the removed filters and all that they take along
     at zero. `net` is left as it is; its hooks are not on the copy.
 
-    A layer needs one filter at least: of tied layers of which the mask keeps none the first filter stays,
-    with everything about it zero.
+    A layer needs one filter at least: of one of which the mask keeps none the first filter stays, and those
+    that it is tied to, with everything about them zero.
 
     mask: of whole filters, tied ones kept or removed together, as `prune(net, …, unit="filter")` makes it
     groups: `filter_groups` of the network, where they are known; input_shape, inputs: as of `filter_groups`

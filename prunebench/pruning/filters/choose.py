@@ -64,8 +64,8 @@ def keep_groups(
     keep: which scores are kept, as of `keep_top`
     allocation: "global": all groups are in one order. Otherwise each set of tied layers has an order and a
         number of weights of its own: "uniform" gives every set the same share; "erk" one in proportion to
-        the sum of the dimensions of its layers' weights (Evci et al. 2020); counts by layer their sum over
-        the set's layers
+        the sum of the dimensions of its layers' weights (Evci et al. 2020); counts by layer as many groups
+        as no layer gets more of than its count
     current: the groups that are there; the others stay removed
     density: what `kept` was asked for as, for messages
     count: is told how many of the weights kept were chosen by position among equal scores, where some were
@@ -145,8 +145,8 @@ def _limits(groups: FilterGroups, kept: int, allocation: Allocation, there: Arra
     sizes = groups.sizes
     caps = {number: int(sizes[numbers].sum()) for number, numbers in own.items()}
     if isinstance(allocation, Mapping):
-        limits = _given(groups, sets, allocation)
-    elif allocation in ("uniform", "erk"):
+        return _given(groups, own, allocation)
+    if allocation in ("uniform", "erk"):
         shares = {
             number: sum(
                 math.prod(groups.shapes[name]) if allocation == "uniform" else sum(groups.shapes[name])
@@ -163,9 +163,16 @@ def _limits(groups: FilterGroups, kept: int, allocation: Allocation, there: Arra
 
 
 def _given(
-    groups: FilterGroups, sets: Mapping[str, tuple[str, ...]], counts: Mapping[str, int]
-) -> dict[str, int]:
-    """Return the number of weights that each set may keep by counts of its layers."""
+    groups: FilterGroups, sets: Mapping[str, Array], counts: Mapping[str, int]
+) -> list[tuple[Array, int]]:
+    """Return the groups that are in one order, and their number of weights, by counts of layers.
+
+    sets: the groups that are there of each set of tied layers
+
+    Groups with as many filters in each layer are in one order: a concatenation, tied to another layer by a
+    sum, has several such kinds in one set. Of each kind there are as many as all layers together have room
+    for: where the counts are those of a mask of filters, each layer gets its own.
+    """
     if set(counts) != set(groups.shapes):
         differing = ", ".join(sorted(set(counts) ^ set(groups.shapes)))
         raise UsageError(
@@ -176,7 +183,30 @@ def _given(
             raise UsageError(
                 f"the allocation wants {counts[name]} weights of layer '{name}', which has {math.prod(shape)}"
             )
-    return {number: sum(counts[name] for name in layers) for number, layers in sets.items()}
+    wanted = np.array([counts[name] for name in groups.shapes])
+    weights = groups.weights
+    limits = []
+    for own in sets.values():
+        kinds, which, there = np.unique(weights[own], axis=0, return_inverse=True, return_counts=True)
+        most = _most(kinds, there, wanted)
+        which = which.reshape(-1)
+        limits += [(own[which == k], int(most[k] * kinds[k].sum())) for k in range(len(kinds))]
+    return limits
+
+
+def _most(kinds: Array, there: Array, wanted: Array) -> Array:
+    """Return how many groups of each kind (weights by layer) fit: the most weights within all counts."""
+    if len(kinds) == 1:
+        layers = kinds[0] > 0
+        least: Array = np.minimum(there, (wanted[layers] // kinds[0][layers]).min())
+        return least
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here, as few networks have several kinds
+
+    fits = LinearConstraint(kinds.T, ub=wanted)
+    chosen = milp(-kinds.sum(1), constraints=fits, bounds=Bounds(0, there), integrality=np.ones_like(there))
+    assert chosen.x is not None  # nothing of each is always within the counts
+    most: Array = np.rint(chosen.x).astype(np.int64)
+    return most
 
 
 def shuffle_filters(mask: Mask, groups: FilterGroups, rng: RandomStream, within: Mask | None = None) -> Mask:
@@ -191,13 +221,11 @@ def shuffle_filters(mask: Mask, groups: FilterGroups, rng: RandomStream, within:
     kept = groups.kept(mask)
     there = np.ones(len(groups), dtype=bool) if within is None else groups.kept(within)
     shuffled = np.zeros(len(groups), dtype=bool)
+    weights = groups.weights
     for layers in groups.sets:
         draws = rng.child(layers[0])
-        shapes = np.stack(
-            [np.bincount(groups.groups[name], minlength=len(groups)) for name in layers], axis=1
-        )
         own = groups.groups_of(layers)
-        for alike in np.unique(shapes[own], axis=0):
-            places = own[(shapes[own] == alike).all(axis=1) & there[own]]
+        for alike in np.unique(weights[own], axis=0):
+            places = own[(weights[own] == alike).all(axis=1) & there[own]]
             shuffled[places] = kept[places][draws.permutation(len(places))]
     return groups.mask(shuffled)

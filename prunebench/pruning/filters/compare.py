@@ -14,7 +14,7 @@ from prunebench.faults import told
 from prunebench.isolation import isolated
 from prunebench.pruning import nested
 from prunebench.pruning.copying import private_copy, undisturbed
-from prunebench.pruning.filters.cut import at_zero, smaller
+from prunebench.pruning.filters.cut import at_zero, take_out
 from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.filters.ties import Array
 from prunebench.pruning.filters.trace import UNIT, numbers_of, on_cpu
@@ -28,18 +28,15 @@ _TOLERANCE = 1e-5
 def compare(net: nn.Module, groups: FilterGroups, inputs: Any) -> None:
     """Refuse groups whose removal does not give what setting them to zero gives.
 
-    Half of the groups of every set of tied layers go, of a copy with random weights on random inputs.
+    Of a copy with random weights on random inputs half of the groups of every set of tied layers go; then the
+    other half; then all but one, or all of a layer. In training mode, in which dropout draws, the smaller
+    network has to run.
 
     Raises: UsageError that names the layers whose removal makes the difference.
     """
     generator = torch.Generator().manual_seed(0)
     drawn = _drawn(net, generator)
     x = nested.mapped(lambda tensor: _random(tensor, numbers_of(net), generator), inputs)
-    half = np.ones(len(groups), dtype=bool)
-    for layers in groups.sets:
-        own = groups.groups_of(layers)
-        chosen = torch.randperm(len(own), generator=generator)[: len(own) // 2]
-        half[own[chosen.numpy()]] = False
     try:
         _outputs(drawn, x)
     except Exception as error:
@@ -47,28 +44,54 @@ def compare(net: nn.Module, groups: FilterGroups, inputs: Any) -> None:
             f"{UNIT}: outputs are compared before and after removal, and the network does not run on random "
             f"inputs {nested.described(x)}: {told(error)}"
         ) from error
-    wrong = _difference(drawn, groups, half, x)
-    if wrong is None:
-        return
+    for kept in _draws(groups, generator):
+        wrong = _difference(drawn, groups, kept, x)
+        if wrong is not None:
+            raise _refusal(drawn, groups, kept, x, wrong)
+
+
+def _draws(groups: FilterGroups, generator: torch.Generator) -> list[Array]:
+    """Return which groups are kept, comparison by comparison (bool, one a group).
+
+    By luck a half may give the same outputs where groups depend on each other's numbers: the other half then
+    does not. The third lets sets of tied layers by turns keep one group, and nothing of a layer.
+    """
+    half, other, few = np.ones((3, len(groups)), dtype=bool)
+    for number, layers in enumerate(groups.sets):
+        own = groups.groups_of(layers)
+        drawn = own[torch.randperm(len(own), generator=generator).numpy()]
+        half[drawn[: len(own) // 2]] = False
+        other[drawn[len(own) // 2 :]] = False
+        smallest = min((groups.groups[name] for name in layers), key=len)
+        few[drawn[1:] if number % 2 == 0 else smallest] = False
+    return [half, other, few]
+
+
+def _refusal(net: nn.Module, groups: FilterGroups, kept: Array, x: Any, wrong: str) -> UsageError:
+    """Return what to say of groups whose removal is wrong: the layers, where it is one set's alone."""
     for layers in groups.sets:
         own = groups.groups_of(layers)
         alone = np.ones(len(groups), dtype=bool)
-        alone[own] = half[own]
-        only = _difference(drawn, groups, alone, x)
+        alone[own] = kept[own]
+        only = _difference(net, groups, alone, x)
         if only is not None:
             tied = f" (tied: {', '.join(layers[1:])})" if len(layers) > 1 else ""
-            raise UsageError(f"{UNIT}: the filters of layer '{layers[0]}'{tied} cannot be removed: {only}")
-    raise UsageError(f"{UNIT}: filters of the network cannot be removed: {wrong}")
+            return UsageError(f"{UNIT}: the filters of layer '{layers[0]}'{tied} cannot be removed: {only}")
+    return UsageError(f"{UNIT}: filters of the network cannot be removed: {wrong}")
 
 
 def _difference(net: nn.Module, groups: FilterGroups, kept: Array, x: Any) -> str | None:
     """Return what is wrong once these groups are removed; None where outputs agree."""
-    stays = groups.taken_along(groups.mask(kept))
-    zeros = _outputs(at_zero(net, stays), x)
+    copied = at_zero(net, groups.left(kept))
+    zeros = _outputs(copied, x)
+    take_out(copied, groups, kept)
     try:
-        cut = _outputs(smaller(net, groups, kept), x)
+        cut = _outputs(copied, x)
     except Exception as error:
         return f"the smaller network does not run: {told(error)}"
+    untrained = _does_not_train(copied, x)
+    if untrained is not None and _does_not_train(net, x) is None:
+        return f"the smaller network does not run in training mode: {told(untrained)}"
     if [t.shape for t in zeros] != [t.shape for t in cut]:
         return "the smaller network's outputs have another shape"
     for one, other in zip(zeros, cut, strict=True):
@@ -88,9 +111,18 @@ def _difference(net: nn.Module, groups: FilterGroups, kept: Array, x: Any) -> st
     return None
 
 
-def _outputs(net: nn.Module, x: Any) -> list[Tensor]:
+def _does_not_train(net: nn.Module, x: Any) -> Exception | None:
+    """Return what a network raises in training mode, whose statistics change."""
+    try:
+        _outputs(net, x, training=True)
+    except Exception as error:
+        return error
+    return None
+
+
+def _outputs(net: nn.Module, x: Any, training: bool = False) -> list[Tensor]:
     with torch.no_grad(), undisturbed(), isolated("the network"):
-        return nested.tensors(nested.called(net.eval(), x))
+        return nested.tensors(nested.called(net.train(training), x))
 
 
 def _random(tensor: Tensor, dtype: torch.dtype, generator: torch.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.filters.ties import Array
 from prunebench.pruning.prunable import plain_name
 
-__all__ = ["at_zero", "smaller"]
+__all__ = ["at_zero", "smaller", "take_out"]
 
 
 def at_zero(net: nn.Module, stays: Mapping[str, Tensor]) -> nn.Module:
@@ -37,20 +37,19 @@ def set_zero(net: nn.Module, stays: Mapping[str, Tensor]) -> None:
 def smaller(net: nn.Module, groups: FilterGroups, kept: Array) -> nn.Module:
     """Return a copy of a network without the groups that are not kept (bool, one a group).
 
-    Of a set of tied layers of which no group is kept the first one stays, at zero.
+    Of a layer of which no group is kept the first one stays, at zero, in all layers that it is tied to.
     """
-    copied = at_zero(net, groups.taken_along(groups.mask(kept)))
-    there = kept.copy()
-    for layers in groups.sets:
-        own = groups.groups_of(layers)
-        if not there[own].any():
-            there[own[0]] = True
-    _cut(copied, groups, there)
+    copied = at_zero(net, groups.left(kept))
+    take_out(copied, groups, kept)
     return copied
 
 
-def _cut(net: nn.Module, groups: FilterGroups, kept: Array) -> None:
+def take_out(net: nn.Module, groups: FilterGroups, kept: Array) -> None:
     """Take the groups that are not kept out of every tensor, in place, and tell the layers their sizes."""
+    kept = kept.copy()
+    for numbers in groups.groups.values():
+        if not kept[numbers].any():
+            kept[numbers.min()] = True
     places: dict[str, dict[int, Tensor]] = {}
     for follower in groups.followers:
         own = np.flatnonzero((follower.groups < 0) | kept[follower.groups])

@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from prunebench.errors import UsageError
+from prunebench.pruning import nested
 from prunebench.pruning.filters.compare import compare
 from prunebench.pruning.filters.follow import follow
 from prunebench.pruning.filters.groups import FilterGroups, Follower
@@ -35,8 +36,9 @@ def filter_groups(
         is guessed: that of the first layer's inputs, with the common sides of images
     of, except_: which weights are prunable (`prunable_weights`); layers that are not keep their filters, and
         so does what is tied to them
-    check: also remove half of the filters of a copy with random weights and compare outputs: the network
-        with removed filters and all that they take along at zero against the really smaller one
+    check: also remove half of the filters of a copy with random weights, the other half, and nearly all, and
+        compare outputs: the network with removed filters and all that they take along at zero against the
+        really smaller one
 
     The network is traced with torch.fx, in evaluation mode, as it runs on tensors without values.
 
@@ -45,12 +47,35 @@ def filter_groups(
     """
     prunable = prunable_weights(net, of, except_)
     if inputs is None:
-        inputs = example_for(net, input_shape)
+        inputs = example_for(net, nested.checked_shape(input_shape))
     traced = trace(net, inputs)
+    _refuse_more_in_training(net, inputs, traced)
     groups = _grouped(traced, follow(traced), {name: tuple(w.shape) for name, w in prunable.items()})
     if check:
         compare(net, groups, like(inputs, traced.shapes))
     return groups
+
+
+def _refuse_more_in_training(net: nn.Module, inputs: Any, traced: Traced) -> None:
+    """Refuse layers that run in training alone: what they read is not followed, and could be cut.
+
+    Raises: UsageError that names them.
+    """
+    idle = [name for name, (_, is_buffer) in traced.held.items() if not is_buffer]
+    idle = [name for name in idle if name not in set(traced.used)]
+    if not idle:
+        return
+    try:
+        used = set(trace(net, inputs, training=True).used)
+    except UsageError:  # it cannot be trained on inputs alone; what does not run stays as it is
+        return
+    more = [name for name in idle if name in used]
+    if more:
+        raise UsageError(
+            f"{UNIT}: which filters go together is found in evaluation mode, and in training "
+            f"{', '.join(map(repr, more[:4]))}{' and others' if more[4:] else ''} run, too: give the network "
+            "without such layers"
+        )
 
 
 def _grouped(traced: Traced, ties: Ties, prunable: Mapping[str, tuple[int, ...]]) -> FilterGroups:
@@ -84,5 +109,5 @@ def _grouped(traced: Traced, ties: Ties, prunable: Mapping[str, tuple[int, ...]]
 
 def _why(ties: Ties, name: str) -> str | None:
     if name not in ties.rows:
-        return "no layer with it runs"
+        return ties.whole(name) or "no layer with it runs"
     return ties.why(ties.rows[name][1])

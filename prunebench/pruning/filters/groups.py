@@ -61,10 +61,18 @@ class FilterGroups:
     @property
     def sizes(self) -> Array:
         """How many weights each group has on its output side: in its filters."""
-        sizes = np.zeros(1 + max(int(g.max()) for g in self.groups.values()), dtype=np.int64)
-        for name, groups in self.groups.items():
-            np.add.at(sizes, groups, math.prod(self.shapes[name]) // len(groups))
+        sizes: Array = self.weights.sum(axis=1)
         return sizes
+
+    @property
+    def weights(self) -> Array:
+        """How many weights each group has in each layer of `shapes`: groups × layers."""
+        number = 1 + max(int(groups.max()) for groups in self.groups.values())
+        by_layer = [
+            np.bincount(groups, minlength=number) * (math.prod(self.shapes[name]) // len(groups))
+            for name, groups in self.groups.items()
+        ]
+        return np.stack(by_layer, axis=1)
 
     @property
     def prunable(self) -> int:
@@ -177,7 +185,10 @@ class FilterGroups:
 
         Raises: UsageError as `kept`.
         """
-        kept = self.kept(mask)
+        return self.left(self.kept(mask), buffers)
+
+    def left(self, kept: Array, buffers: bool = False) -> dict[str, Tensor]:
+        """Return `taken_along` of the mask that keeps these groups (bool, one a group)."""
         stays: dict[str, Tensor] = {}
         for follower in self.followers:
             entries = (follower.groups < 0) | kept[follower.groups]

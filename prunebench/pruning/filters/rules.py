@@ -14,16 +14,14 @@ from prunebench.pruning.filters.labels import (
     Free,
     Par,
     alike,
-    channels,
-    compact,
     leaves,
     name_of,
     narrow,
     shape_of,
-    spread,
     varying,
 )
-from prunebench.pruning.filters.ties import STAYS, Array
+from prunebench.pruning.filters.layers import addmm, batch_norm, bmm, convolution, mm
+from prunebench.pruning.filters.ties import STAYS
 
 if TYPE_CHECKING:
     from prunebench.pruning.filters.follow import Following
@@ -31,111 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["MOVES", "RULES", "pointwise"]
 
 Rule = Callable[["Following", fx.Node, Sequence[Any], Mapping[str, Any]], Any]
-
-
-def convolution(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """A convolution reads the input's channels, and has a label of its own for each of its outputs."""
-    x, weight, bias, *_, transposed, _, groups = args
-    if not isinstance(x, Act) or not isinstance(weight, Par) or weight.places is not None:
-        to.keep_whole([value for value in args[:3] if isinstance(value, Par)], "convolution")
-        return to.mixes(node, args[:3], "the weight of a convolution that it enters is computed")
-    shape = weight.shape
-    to.layer = f"layer '{weight.name}'"
-    axis = x.labels.dim() - (len(shape) - 2) - 1
-    read = channels(x.labels, axis)
-    if read is None:
-        return to.mixes(node, [x], f"{to.layer} reads it at different places")
-    outputs = shape[1] * groups if transposed else shape[0]
-    out_dim = int(transposed and groups == 1)
-    if transposed and groups > 1 and shape[1] != 1:
-        reason = f"{to.layer} is a grouped transposed convolution"
-        to.ties.pin(to.ties.outputs(weight.name, 1, shape[1]), reason)
-        return to.mixes(node, [x], reason)
-    own = to.ties.outputs(weight.name, out_dim, outputs)
-    _reads(to, weight, read, own, groups, 1 - out_dim)
-    if isinstance(bias, Par):
-        to.ties.follow(bias.name, 0, own)
-    return Act(spread(own, axis, shape_of(node)))
-
-
-def _reads(to: Following, weight: Par, read: Array, own: Array, groups: int, dim: int) -> None:
-    """Note whose channels a weight's inputs are; in groups, channels at the same place of each go together.
-
-    Of a depthwise convolution an input goes with its outputs.
-    """
-    if groups == 1:
-        to.ties.follow(weight.name, dim, read)
-        return
-    inputs = read.reshape(groups, -1)
-    if inputs.shape[1] == 1:
-        for output in own.reshape(groups, -1).T:
-            to.ties.tie(inputs[:, 0], output)
-        return
-    for labels in (inputs, own.reshape(groups, -1)):
-        for other in labels[1:]:
-            to.ties.tie(labels[0], other)
-    to.ties.follow(weight.name, dim, inputs[0])
-
-
-def addmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """A linear layer, with its bias."""
-    bias, x, weight = args
-    made = mm(to, node, (x, weight), {})
-    if isinstance(bias, Par) and isinstance(made, Act):
-        to.goes_along(bias, made.labels)
-    elif isinstance(bias, Act):
-        return to.mixes(node, [bias, made], "it is added to a product of matrices")
-    return made
-
-
-def mm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """A linear layer; or a product with constants, whose entries are sums over one dimension."""
-    x, weight = args
-    if isinstance(x, Act) and isinstance(weight, Par) and weight.places is None and len(weight.shape) == 2:
-        read = channels(x.labels, -1)
-        to.layer = f"layer '{weight.name}'"
-        if read is None:
-            to.keep_whole([weight], "matrix product")
-            return to.mixes(node, [x], f"{to.layer} reads it at different places")
-        out_dim = 0 if weight.transposed else 1
-        own = to.ties.outputs(weight.name, out_dim, weight.shape[out_dim])
-        to.ties.follow(weight.name, 1 - out_dim, read)
-        return Act(spread(own, len(shape_of(node)) - 1, shape_of(node)))
-    return bmm(to, node, args, kwargs)
-
-
-def bmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Products with constants keep the channels that they do not sum over; of two activations all stay."""
-    one, other = args
-    for place, (x, factor) in enumerate(((one, other), (other, one))):
-        dim = x.labels.dim() - 1 - place if isinstance(x, Act) else 0
-        plain = isinstance(factor, Free) or (isinstance(factor, Par) and _is_constant(to, factor))
-        if isinstance(x, Act) and plain and dim not in varying(x.labels):
-            return Act(x.labels.narrow(dim, 0, 1).expand(shape_of(node)))
-    to.keep_whole([value for value in args if isinstance(value, Par)], "matrix product")
-    return to.mixes(node, args, "it enters a product of matrices")
-
-
-def _is_constant(to: Following, factor: Par) -> bool:
-    """Return True for a buffer, or parameter, that nothing which may go is indexed by: it stays whole."""
-    to.keep_whole([factor], "matrix product")
-    return True
-
-
-def batch_norm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """BatchNorm's factors, shifts and statistics go along with the channels."""
-    x, *held = args[:5]
-    labels = x.labels
-    own = channels(labels, 1)
-    if own is None:  # InstanceNorm's view of the examples as channels
-        own = compact(labels)[0].reshape(-1)
-    for parameter in held:
-        to.goes_along(parameter, spread(own, 1, (1, len(own))))
-    gamma = held[0]
-    if isinstance(gamma, Par) and gamma.places is None:
-        to.ties.norm(gamma.name, own)
-    rest = node.meta["val"][1:]
-    return [Act(labels), *(Act(alike(STAYS, t.shape)) if isinstance(t, Tensor) else Free() for t in rest)]
 
 
 def pointwise(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -286,6 +179,8 @@ def cut(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
     """A part of a tensor, by numbers of places: what it is cut along stays as long as it is."""
     x = args[0]
     made = node.target(x.labels, *args[1:], **kwargs)  # type: ignore[operator]
+    if name_of(node.target) == "roll":
+        return _rolled(to, x, made, *args[2:3])
     dim = kwargs.get("dim", _dimension_of_cut(node, args))
     dims = varying(x.labels) if dim is None else [dim % x.labels.dim()]
     whole = isinstance(made, Tensor) and made.shape == x.labels.shape
@@ -294,11 +189,19 @@ def cut(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
     return Act(made) if isinstance(made, Tensor) else [Act(part) for part in made]
 
 
+def _rolled(to: Following, x: Act, made: Tensor, dims: Sequence[int] = ()) -> Act:
+    """Which channel is whose neighbour depends on all that are there; without `dims` all numbers roll on."""
+    rolled = {dim % x.labels.dim() for dim in dims}
+    if not rolled or rolled & set(varying(x.labels)):
+        to.pin(x.labels, "its channels are rolled by their numbers")
+    return Act(made)
+
+
 def _dimension_of_cut(node: fx.Node, args: Sequence[Any]) -> int | None:
     """Return the dimension along which a tensor is cut; None where there are several."""
     packet = name_of(node.target)
     place = {"slice": 1, "select": 1, "narrow": 1, "index_select": 1, "unbind": 1}.get(packet, 2)
-    if packet in ("index", "flip", "roll"):
+    if packet in ("index", "flip"):
         return None
     return args[place] if len(args) > place and isinstance(args[place], int) else 0
 

@@ -112,17 +112,22 @@ class Ties:
             if other == name:
                 self.pin(labels, reason)
 
+    def whole(self, name: str) -> str | None:
+        """Return why everything stays that a parameter is indexed by; None unless `keep_whole` said so."""
+        return self._opaque.get(name)
+
     def norm(self, gamma: str, labels: Array) -> None:
-        """Note a BatchNorm's factors for the layers whose channels it is the first to take."""
-        roots = self.roots(labels)
-        ordered, first = np.unique(roots, return_index=True)
+        """Note a BatchNorm's factors for the layers whose channels it is the first to take.
+
+        A filter's factor is that of its own channel; behind a sum, that of the channel it is tied to.
+        """
         for weight, (_, own) in self.rows.items():
             if weight in self.norms:
                 continue
-            places = np.searchsorted(ordered, self.roots(own))
-            inside = places < len(ordered)
-            if inside.all() and np.array_equal(ordered[places], self.roots(own)):
-                self.norms[weight] = (gamma, first[places])
+            places = _places(own, labels)
+            places = _places(self.roots(own), self.roots(labels)) if places is None else places
+            if places is not None:
+                self.norms[weight] = (gamma, places)
 
     def keep_layers_whole(self, prunable: Iterable[str]) -> None:
         """Let a layer stay of which one channel does, or that is not to be pruned, with all tied to it."""
@@ -137,3 +142,12 @@ class Ties:
                 reason = self.why(labels)
                 if reason is not None:
                     self.pin(labels, reason)
+
+
+def _places(wanted: Array, there: Array) -> Array | None:
+    """Return where each label is first, or None where some are nowhere."""
+    ordered, first = np.unique(there, return_index=True)
+    if not np.isin(wanted, ordered).all():
+        return None
+    places: Array = first[np.searchsorted(ordered, wanted)]
+    return places

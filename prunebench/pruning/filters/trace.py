@@ -39,9 +39,15 @@ class Traced:
     held: dict[str, tuple[tuple[int, ...], bool]]
     shapes: tuple[tuple[int, ...], ...]
 
+    @property
+    def used(self) -> list[str]:
+        """The parameters and buffers that some operation takes, in order."""
+        placeholders = [node for node in self.graph.nodes if node.op == "placeholder"]
+        return [name for name, node in zip(self.held, placeholders, strict=False) if node.users]
 
-def trace(module: nn.Module, inputs: Any) -> Traced:
-    """Return the graph of a network in evaluation mode on inputs like these (nested tensors; shapes alone).
+
+def trace(module: nn.Module, inputs: Any, training: bool = False) -> Traced:
+    """Return the graph of a network on inputs like these (nested tensors; shapes alone), in a mode.
 
     The network may be on any device, the meta device too: it runs on tensors without values. Of batches two
     examples do; inputs that it does not take so (a graph's adjacency is as long as its nodes, and no batch)
@@ -53,19 +59,19 @@ def trace(module: nn.Module, inputs: Any) -> Traced:
     few = tuple((EXAMPLES, *s[1:]) if s and s[0] == own[0][0] else s for s in own)
     if few != own:
         try:
-            return _traced(module, inputs, few)
+            return _traced(module, inputs, few, training)
         except UsageError:
             pass  # said below, of the inputs as they are
-    return _traced(module, inputs, own)
+    return _traced(module, inputs, own, training)
 
 
-def _traced(module: nn.Module, inputs: Any, shapes: tuple[tuple[int, ...], ...]) -> Traced:
+def _traced(module: nn.Module, inputs: Any, shapes: tuple[tuple[int, ...], ...], training: bool) -> Traced:
     """Return the graph of a network on inputs of these shapes."""
     # here, not above: the import takes a second, and only who prunes filters needs it
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    copied = private_copy(module, on_cpu, purpose="traced").eval()
+    copied = private_copy(module, on_cpu, purpose="traced").train(training)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), undisturbed():
         parameters = dict(copied.named_parameters())
         held = {**parameters, **dict(copied.named_buffers())}

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from prunebench.report.figures.source import Source
     from prunebench.report.results import Results
 
-__all__ = ["among", "by_epoch", "by_find", "first_density", "of_layers"]
+__all__ = ["AS_EVAL", "among", "beside", "by_epoch", "by_find", "first_density", "of_layers"]
+
+AS_EVAL = "as eval"
+"""What a find is called that changes nothing."""
+NO_FIND = "no find: {}"
+"""What a method is called that no find concerns."""
 
 PLACE = ("architecture", "dataset", "split")
 _ALIKE = ("recipe", "score_at", "method")
@@ -40,18 +45,44 @@ def _of(labels: tuple[str, ...]) -> tuple[str, ...]:
 def by_find(source: Source) -> pd.DataFrame:
     """Return `Source.accuracies` of methods that have results under several finds, with labels beside.
 
-    place, eval (the recipe), find, panel (method and eval, with the pruning step where there is one). What
-    does not depend on the find, as random pruning at initialization, is left out: its cells are the same.
+    place, eval (the recipe), find, panel (method and eval, with the pruning step where there is one). A find
+    that changes nothing is one like any other. What does not depend on the find, as random pruning at
+    initialization, is left out: its cells are the same.
     """
     rows = _with_labels(source, source.accuracies)
-    rows = rows[(rows["variant"] == "unmodified") & (rows["sparsity"] > 0) & (rows["find"] != "")]
+    rows = rows[(rows["variant"] == "unmodified") & (rows["sparsity"] > 0)]
     rows = rows[_depend(source.results, rows)]
     some = rows["place"] + rows["recipe"] + rows["at"] + rows["method"]
     rows = rows[(rows["n"] + rows["diverged"]).groupby(some).transform("sum") > 0]
     panel = (
         rows["method"] + ", " + rows["eval"] + rows["at"].map(lambda at: f", pruned at {at}" if at else "")
     )
-    return rows.assign(panel=panel).reset_index(drop=True)
+    find = rows["find"].where(rows["find"] != "", AS_EVAL)
+    return rows.assign(find=find, panel=panel).reset_index(drop=True)
+
+
+def beside(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the suite's baselines in each panel of `by_find`, at their place under their eval.
+
+    The unpruned network is at sparsity 0. A baseline that has finds of its own there is none of these.
+    """
+    import pandas as pd
+
+    every = _with_labels(source, source.accuracies)
+    names = [name for _, name in source.results.baselines]
+    every = every[(every["variant"] == "unmodified") & every["name"].isin(names)]
+    every = every[every["n"] + every["diverged"] > 0]
+    every = every.sort_values(["at", "find"], kind="stable")
+    every = every.drop_duplicates(["place", "recipe", "name", "density"])
+    dense = source.results.baselines.none
+    every = every.assign(find=every["name"].replace({dense: "unpruned"}).map(NO_FIND.format))
+    shown = rows[["place", "recipe", "panel", "method"]].drop_duplicates()
+    own = set(zip(rows["place"], rows["recipe"], rows["method"], strict=True))
+    lent = [one not in own for one in zip(every["place"], every["recipe"], every["name"], strict=True)]
+    joined = shown.drop(columns="method").merge(every[lent], on=["place", "recipe"])
+    least = pd.concat([rows, joined]).groupby("panel")["error"].min() / 1.2  # two seeds flatten no lines
+    joined = joined.assign(error_low=joined["error_low"].clip(lower=joined["panel"].map(least)))
+    return joined.reindex(columns=rows.columns)
 
 
 def _with_labels(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +105,7 @@ def _place(parts: Any) -> Any:
 
 def _depend(results: Results, rows: pd.DataFrame) -> pd.Series:
     """Say of which rows the method's cells differ between finds, of which it has two or more."""
-    cells = results.cells[(results.cells["ablations"] == "") & (results.cells["find"] != "")]
+    cells = results.cells[results.cells["ablations"] == ""]
     at = [*PLACE, *_ALIKE, "density", "seed"]
     finds = (
         cells.groupby(at, sort=False).agg(keys=("key", "nunique"), finds=("find", "nunique")).reset_index()
@@ -96,7 +127,8 @@ _RATIOS = "ratios-by-epoch"
 def by_epoch(source: Source) -> pd.DataFrame:
     """Return the distance to the final ratios by epoch: a row a place, method, find, density and epoch.
 
-    `line` is the find, or the method where it has none; recipes share what does not depend on them.
+    `line` is the find, or the method where it has a single one that is not told; recipes share what does not
+    depend on them, and are named beside the find where it does.
     """
     return _measured(source, ["distance.*"], r"distance\.(?P<epoch>\d+)")
 
@@ -127,24 +159,36 @@ def _measured(source: Source, fields: list[str], pattern: str) -> pd.DataFrame:
         return summed
     rows = _with_labels(source, summed.join(summed["field"].str.extract(pattern)))
     rows = rows[rows["epoch"].notna() & rows["mean"].notna()]
-    line = [find or method for find, method in zip(rows["find"], rows["name"], strict=True)]
     rows = rows.assign(
         epoch=rows["epoch"].astype(int),
-        line=line,
         density=(1 - rows["sparsity"]).round(12),
         percent=(100 * rows["sparsity"]).round(10),
         lower=rows["low"].clip(0, 1),
         upper=rows["high"].clip(0, 1),
         method=rows["name"],
     )
-    same = ["place", "method", "line", "sparsity", "field"]
-    return rows.drop_duplicates(same)[list(_MEASURED) + (["layer"] if "layer" in rows else [])].round(
-        dict.fromkeys(("mean", "low", "high", "lower", "upper"), DIGITS)
-    )
+    rows = rows.assign(**_lines(rows))
+    return rows.drop_duplicates(["place", "method", "line", "sparsity", "field"])[
+        list(_MEASURED) + (["layer"] if "layer" in rows else [])
+    ].round(dict.fromkeys(("mean", "low", "high", "lower", "upper"), DIGITS))
+
+
+def _lines(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return what each row's line is called, two that differ by two names, and the heading of its panel."""
+    several = rows.groupby(["place", "method"], sort=False)["find"].transform("nunique") > 1
+    of_method = (rows["find"] == "") & ~several
+    line = rows["find"].where(rows["find"] != "", AS_EVAL).mask(of_method, rows["method"])
+    line_of = [rows["place"], rows["method"], line]
+    means = rows["mean"].round(DIGITS)
+    values = means.groupby([*line_of, rows["sparsity"], rows["field"]], sort=False).transform("nunique")
+    differ = values.groupby(line_of, sort=False).transform("max") > 1
+    line = line.mask(differ, line + ", " + rows["eval"])
+    under = (rows["find"] != "").map({True: "found under ", False: "found "})
+    return {"line": line, "heading": line.where(of_method, under + line)}
 
 
 _MEASURED = (
-    *("setting", "place", "method", "line", "density", "sparsity", "percent", "epoch"),
+    *("setting", "place", "method", "line", "heading", "density", "sparsity", "percent", "epoch"),
     *("planned", "n", "mean", "low", "high", "lower", "upper"),
 )
 

@@ -12,7 +12,7 @@ from prunebench.report.figures.axes import ACCURACY_SHORT, DENSITY_SHORT, accura
 from prunebench.report.figures.axes import percent as share_axis
 from prunebench.report.figures.captions import caption
 from prunebench.report.figures.figure import Figure
-from prunebench.report.figures.find_tables import among, by_epoch, by_find, first_density, of_layers
+from prunebench.report.figures.find_tables import among, beside, by_epoch, by_find, first_density, of_layers
 from prunebench.report.figures.marks import chart, headed, odd_marks, panels
 from prunebench.report.figures.reader import Column, interval
 from prunebench.report.figures.series import across, of_lines, series
@@ -48,6 +48,7 @@ def find_curves(source: Source) -> Figure | None:
         return None
     panel = rows["panel"] if rows["place"].nunique() == 1 else rows["place"] + ", " + rows["panel"]
     rows = _in_order(rows.assign(panel=panel), "place", "method")
+    others = beside(source, rows)
     base, x = chart("find-accuracy"), density_axis(DENSITY_SHORT)
     y = accuracy_axis(ACCURACY_SHORT, PANEL[1], of="child_y")
     told = across(
@@ -58,21 +59,34 @@ def find_curves(source: Source) -> Figure | None:
         ("high", "to", ".2f"),
         ("n", "runs in the mean", ""),
     )
-    layers = series(base, of_lines("find", "found under", rows["find"]), x, y, told)
-    layers += odd_marks(base.transform_calculate(name="datum.find"), x, y.channel("place"))
+    look = of_lines("find", "found under", rows["find"], beside=others["find"])
+    pruned, dense = (base.transform_filter(f"datum.sparsity {which}") for which in ("> 0", "== 0"))
+    layers = [
+        dense.mark_rule(strokeDash=[4, 3], strokeWidth=1.3).encode(
+            y=y.channel(y.mean), color=look.colour, tooltip=told
+        ),
+        *series(pruned, look, x, y, told),
+        *odd_marks(pruned.transform_calculate(name="datum.find"), x, y.channel("place")),
+    ]
     order = list(dict.fromkeys(rows["panel"]))
     whole = headed(panels(layers, "panel", PANEL, columns=2, sort=order, apart=True))
     return Figure(
         "find-accuracy",
         "Accuracy by find",
         caption("find-accuracy"),
-        {"": _curves_in_words(rows)},
+        {"": _curves_in_words(rows, others)},
         whole,
-        {"find-accuracy": rows},
+        {"find-accuracy": _joined(rows, others)},
         (),
-        (_PLACE, _METHOD, _EVAL, _FIND, _SPARSITY, *_ACCURACY),
+        (_PLACE, Column("panel", "panel"), _METHOD, _EVAL, _FIND, _SPARSITY, *_ACCURACY),
         among=among(source, rows),
     )
+
+
+def _joined(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([rows, others], ignore_index=True) if len(others) else rows
 
 
 def _in_order(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
@@ -84,14 +98,15 @@ def _in_order(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
     return rows.loc[numbers.sort_values(list(names), kind="stable").index].reset_index(drop=True)
 
 
-def _curves_in_words(rows: pd.DataFrame) -> str:
+def _curves_in_words(rows: pd.DataFrame, others: pd.DataFrame) -> str:
     said = ["Lines of test accuracy against the share of weights kept, one for each find."]
+    others = others[others["mean"].notna()]
     for panel, part in rows[rows["mean"].notna()].groupby("panel", sort=False):
-        last = part[part["sparsity"] == part["sparsity"].max()].sort_values("mean")
+        most = part["sparsity"].max()
+        same = others[(others["panel"] == panel) & others["sparsity"].isin([0, most])]
+        last = _joined(part[part["sparsity"] == most], same).sort_values("mean")
         ends = [f"{row['find']} {number(row['mean'])} %" for _, row in last.iterrows()]
-        said.append(
-            f"{panel}, at {number(100 * last['sparsity'].iloc[0], 1)} % sparsity: {listed(ends[::-1], 12)}."
-        )
+        said.append(f"{panel}, at {number(100 * most, 1)} % sparsity: {listed(ends[::-1], 12)}.")
     return " ".join(said)
 
 
@@ -103,11 +118,14 @@ def find_eval(source: Source, density: float | None = None) -> Figure | None:
     Raises: UsageError for a density that no find has.
     """
     rows = by_find(source)
-    rows = rows[(rows["at"] == "") & rows["mean"].notna()]
+    rows = rows[rows["mean"].notna()]
+    own = [rows["place"], rows["method"], rows["at"]]
+    rows = rows[(rows["at"] == "") | (rows["eval"].groupby(own).transform("nunique") > 1)]
     if rows.empty:
         return None
     rows = _at_density(rows, density)
-    panel = rows["method"] if rows["place"].nunique() == 1 else rows["place"] + ", " + rows["method"]
+    panel = rows["method"] + rows["at"].map(lambda at: f", pruned at {at}" if at else "")
+    panel = panel if rows["place"].nunique() == 1 else rows["place"] + ", " + panel
     rows = rows.assign(panel=panel, **_shades(rows.assign(panel=panel)))
     labels = percent_labels(sorted(rows["sparsity"].unique()))
     at = " and ".join(f"{labels[each]} %" for each in labels)
@@ -262,7 +280,7 @@ def _share(title: str) -> tuple[Column, ...]:
 
 def _paneled(rows: pd.DataFrame, *, with_line: bool = False) -> pd.DataFrame:
     """Return rows with a panel's heading: of the method, the find, the network, what there are several of."""
-    parts = [rows["line"].map(lambda line: f"found under {line}")] if with_line else []
+    parts = [rows["heading"]] if with_line else []
     several = [name for name in ("place", "method") if rows[name].nunique() > 1]
     parts += [rows[name] for name in several or ([] if with_line else ["method"])]
     panel = parts[0]

@@ -72,11 +72,19 @@ class Lines:
         return alt.Shape(f"{self.column}:N", scale=scale, sort=list(self.values), legend=self._legend())
 
 
-def of_lines(column: str, title: str, values: Iterable[str], *, rising: bool = False) -> Lines:
-    """Return the look of the values of a column, in their order; `rising`: colours that follow it."""
+def of_lines(
+    column: str, title: str, values: Iterable[str], *, rising: bool = False, beside: Iterable[str] = ()
+) -> Lines:
+    """Return the look of the values of a column, in their order; `rising`: colours that follow it.
+
+    beside: further values, which are grey
+    """
     names = tuple(dict.fromkeys(values))
+    others = tuple(name for name in dict.fromkeys(beside) if name not in names)
     colours = _rising(len(names)) if rising else [_COLOURS[i % len(_COLOURS)] for i in range(len(names))]
-    return Lines(column, title, names, tuple(colours), tuple(MARKS[i % 8] for i in range(len(names))))
+    colours = [*colours, *(COLOURS["grey"] for _ in others)]
+    whole = names + others
+    return Lines(column, title, whole, tuple(colours), tuple(MARKS[i % 8] for i in range(len(whole))))
 
 
 _RISING = palette(13)

@@ -173,6 +173,42 @@ def test_a_mask_of_some_layers_leaves_the_others_whole() -> None:
     small = prunebench.shrink(net, mask, input_shape=(3, 8, 8))
     assert small.get_submodule("0").out_channels == 4
     assert small.get_submodule("1").out_channels == 3
+    assert set(prunebench.taken_along(net, mask, input_shape=(3, 8, 8))) == {"1.weight", "1.bias", "3.weight"}
+
+
+def test_masks_of_convolutions_alone_are_taken_as_they_are() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 6), nn.ReLU(), nn.Linear(6, 2))
+    form = prunebench.Form(scorer="magnitude", prunable="convolutions", unit="filter")
+    mask = prunebench.prune(net, form, density=0.5, input_shape=(3, 8, 8))
+    small = prunebench.shrink(net, mask, input_shape=(3, 8, 8))
+    assert small.get_submodule("0").out_channels == 2
+    assert small.get_submodule("2").out_features == 6
+
+
+@pytest.mark.parametrize("function", [prunebench.shrink, prunebench.taken_along])
+def test_shapes_of_inputs_that_are_none_are_told(function: Any) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 6))
+    for shape in (3, (), "3×8×8", (3, 0, 8)):
+        with pytest.raises(UsageError, match="input_shape must be the shape of one input, such as"):
+            function(net, {"0.weight": torch.ones(4, 3, 3, 3) > 0}, input_shape=shape)
+
+
+def test_a_network_that_is_trained_with_what_goes_along_at_zero_is_the_smaller_one(
+    resnet: tuple[nn.Module, FilterGroups],
+) -> None:
+    """What a mask alone leaves there is seen in the outputs."""
+    net, groups = resnet
+    mask = half(groups)
+    masked, whole = copy.deepcopy(net), copy.deepcopy(net)
+    mask.apply(masked)
+    stays = prunebench.taken_along(net, mask, input_shape=(3, 8, 8))
+    with torch.no_grad():
+        for name, kept in stays.items():
+            whole.get_parameter(name).mul_(kept)
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    small = shrink(net, mask, groups)(x)
+    torch.testing.assert_close(whole(x), small, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(masked(x), small, rtol=1e-2, atol=1e-2)
 
 
 def test_a_network_that_lies_channels_last_in_memory_stays_so(resnet: tuple[nn.Module, FilterGroups]) -> None:

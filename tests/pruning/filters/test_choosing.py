@@ -137,6 +137,25 @@ def test_the_l2_norm_and_the_factors_of_batchnorm_by_hand() -> None:
         torch.testing.assert_close(gammas[name], held[f"{bn}.weight"].detach().abs())
 
 
+def test_filters_of_one_layer_in_one_group_have_each_its_own_factor() -> None:
+    """Of a depthwise convolution with two outputs a channel, and of a grouped one."""
+    depthwise = nn.Conv2d(2, 4, 3, groups=2)
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), depthwise, nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 2))
+    with torch.no_grad():
+        net.get_parameter("2.weight").copy_(torch.tensor([3.0, 0, 2, -5]))
+    groups = filter_groups(net, input_shape=SHAPE)
+    factors = {
+        name: net.get_parameter("2.weight")[torch.from_numpy(p)] for name, (_, p) in groups.norms.items()
+    }
+    assert factors["1.weight"].tolist() == [3, 0, 2, -5]
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1, groups=4), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(512, 2)
+    )
+    gamma, places = filter_groups(net, input_shape=SHAPE).norms["1.weight"]
+    assert gamma == "2.weight"
+    assert places.tolist() == list(range(8))
+
+
 def scoring(name: str) -> Scoring:
     from prunebench_plugins.scorers import prunebench_scorers
 

@@ -104,7 +104,12 @@ STAYS: dict[str, tuple[Any, str]] = {
         lambda net, x: pooled(net.a(x)) * net.b(net.a(x))[:, :1].mean((2, 3)),
         "its channels are cut by their numbers",
     ),
-}
+    "a roll": (lambda net, x: pooled(torch.roll(net.b(net.a(x)), 1, 1)), "its channels are rolled by their numbers"),
+    "a roll of all numbers": (
+        lambda net, x: pooled(torch.roll(net.b(net.a(x)), 64)),
+        "its channels are rolled by their numbers",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STAYS)
@@ -224,4 +229,60 @@ def test_a_network_that_refuses_random_inputs_is_told() -> None:
     with pytest.raises(
         UsageError, match=r"^unit = 'filter': .* does not run on random inputs .*no such inputs"
     ):
+        filter_groups(Net(way), input_shape=SHAPE)
+
+
+def test_a_layer_that_runs_over_channels_as_places_is_not_told_to_run_nowhere() -> None:
+    """As a layer that mixes tokens, or attends to channels."""
+
+    def way(net: Any, x: Tensor) -> Tensor:
+        y = pooled(net.a(x)) * net.places(pooled(net.a(x)).unsqueeze(1)).squeeze(1)
+        return net.tokens(net.b(F.relu(net.a(x))).flatten(2)).mean(2) + y
+
+    layers = {"places": nn.Conv1d(1, 1, 3, padding=1), "tokens": nn.Linear(64, 5), "idle": nn.Linear(3, 3)}
+    free = nn.Sequential(nn.Conv2d(3, 5, 1), nn.Conv2d(5, 3, 1))
+    net = Net(lambda net, x: way(net, net.free(x)), free=free, **layers)
+    groups = filter_groups(net, input_shape=SHAPE)
+    assert list(groups.shapes) == ["free.0.weight", "free.1.weight"]
+    assert groups.stays["places.weight"] == "its inputs are channels at different places"
+    assert groups.stays["tokens.weight"] == "its inputs are channels at different places"
+    assert groups.stays["b.weight"] == "layer 'tokens.weight' reads it at different places"
+    assert groups.stays["idle.weight"] == "no layer with it runs"
+
+
+def test_groups_that_depend_on_their_numbers_are_found_by_one_half_or_the_other() -> None:
+    """Channels that are rolled agree for every half that keeps the last one."""
+    net = Net(lambda net, x: pooled(net.b(net.a(x))))
+    groups = filter_groups(net, input_shape=SHAPE)
+    reader = next(f for f in groups.followers if (f.name, f.dim) == ("b.weight", 1))
+    rolled = reader.__class__(**{**vars(reader), "groups": np.roll(reader.groups, 1)})
+    wrong = _with(groups, tuple(rolled if f is reader else f for f in groups.followers))
+    net.way = lambda net, x: pooled(net.b(net.a(x).roll(1, 1)))
+    with pytest.raises(UsageError, match=r"'a.weight' cannot be removed: outputs differ"):
+        compare.compare(net, wrong, torch.empty((2, *SHAPE), device="meta"))
+
+
+def with_auxiliary_head(net: Any, x: Tensor) -> Any:
+    y = F.relu(net.b(net.a(x)))
+    if net.training:
+        net.outputs = net.auxiliary(pooled(net.norm(net.reads(y))))
+    return pooled(y)
+
+
+def test_layers_that_run_in_training_alone_are_refused_by_name() -> None:
+    layers = {"reads": nn.Conv2d(8, 4, 1), "norm": nn.BatchNorm2d(4), "auxiliary": nn.Linear(4, 3)}
+    with pytest.raises(
+        UsageError,
+        match=r"^unit = 'filter': .*in training 'reads.weight', 'reads.bias', 'norm.weight', 'norm.bias' and others run",
+    ):
+        filter_groups(Net(with_auxiliary_head, **layers), input_shape=SHAPE, check=False)
+    assert filter_groups(Net(lambda net, x: pooled(net.a(x)), **layers), input_shape=SHAPE)  # they never run
+
+
+def test_what_training_alone_does_without_parameters_is_compared() -> None:
+    def way(net: Any, x: Tensor) -> Tensor:
+        y = pooled(net.b(net.a(x)))
+        return y + torch.ones(8) if net.training else y
+
+    with pytest.raises(UsageError, match=r"'b.weight' cannot be removed: .*does not run in training mode"):
         filter_groups(Net(way), input_shape=SHAPE)

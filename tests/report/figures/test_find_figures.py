@@ -14,6 +14,7 @@ from prunebench.errors import UsageError
 from prunebench.report.figures import Figure, figures, find_eval, mediation, picture
 from prunebench.report.figures.effect_tables import EFFECTS, NETWORKS
 from prunebench.report.figures.finds import marked
+from prunebench.report.figures.style import COLOURS
 from prunebench.report.results import Results
 
 pytest.importorskip("vl_convert")
@@ -168,7 +169,7 @@ def test_each_is_drawn_and_told(made: Mapping[str, Figure], name: str, dark: boo
 def test_accuracies_by_find_are_those_of_the_cells(made: Mapping[str, Figure]) -> None:
     """A panel for each evaluation; only what was found under several recipes is there."""
     shown = made["find-accuracy"].tables["find-accuracy"]
-    assert set(shown["method"]) == {"chain"}
+    assert set(shown["method"]) == {"chain", "none"}
     assert set(shown["panel"]) == {f"chain, {recipe}" for recipe in EVALS}
     one = shown[(shown["find"] == FINDS[0]) & (shown["eval"] == EVALS[1]) & (shown["density"] == 0.64)]
     values = [88 - 3.6 + 2 + luck(FINDS[0], EVALS[1], seed, "0.64") for seed in SEEDS]
@@ -243,3 +244,98 @@ def test_a_notebook_names_the_networks_itself(made: Mapping[str, Figure]) -> Non
     assert {row["effect"] for row in few["datasets"]["mediation-effects"]} < set(EFFECTS.values())
     with pytest.raises(UsageError, match="no results in one setting"):
         mediation(plain, base="aa", ratios="ab", weights="ba", both="nothing")
+
+
+ACCURACY = {"": 90.0, "lr=0.05": 92.0, "lr=0.5": 88.0}
+"""Of the chain at the first density; it falls by a point at each of the others."""
+
+
+def study(finds: tuple[str, ...], at: str = "", evals: tuple[str, ...] = EVALS) -> Results:
+    """Return results of a chain under these finds, beside random pruning, a method of its own, and none."""
+    found = []
+    for recipe in evals:
+        for seed in SEEDS:
+            found.append(cell("none", recipe, "", "1", seed, 95.0 + seed))
+            for k, density in enumerate(DENSITIES):
+                found.append(cell("random", recipe, "", density, seed, 70.0 - 10 * k + seed))
+                found.append(cell("other", recipe, "", density, seed, 60.0 + seed))
+                chains = [
+                    cell("chain", recipe, find, density, seed, ACCURACY[find] - k + seed) for find in finds
+                ]
+                found += [{**one, "score_at": at} for one in chains]
+    told = []
+    for recipe in evals:
+        for find in finds:
+            for seed in SEEDS:
+                fast = 0.1 if recipe == "fast" and not find else 0.0
+                distance = {str(n): ratio(0, find, n, seed) + fast for n in range(4)}
+                layers = [{"name": "fc1.weight", "at": distance}]
+                own = cell("chain", recipe, find, DENSITIES[0], seed, 88.0)
+                own = {k: v for k, v in own.items() if k not in ("accuracy", "classes", "examples")}
+                value = {"distance": distance, "layers": layers}
+                told.append({**own, "score_at": at, "measure": "ratios-by-epoch", "measured": value})
+    suite = {"name": "finds", "margins": {"fashion": 0.5}, "classes": {"fashion": 10}}
+    return Results(suite, table(found), measures(told))
+
+
+def made_from(results: Results) -> dict[str, Figure]:
+    return {figure.id: figure for figure in figures(results)}
+
+
+@pytest.mark.parametrize("finds", [("", "lr=0.05"), ("", "lr=0.05", "lr=0.5")])
+def test_a_find_that_changes_nothing_is_one_of_the_finds(finds: tuple[str, ...]) -> None:
+    """Called "as eval" in every figure: with one other find, and with several."""
+    mine = made_from(study(finds))
+    named = {find or "as eval" for find in finds}
+    curves = mine["find-accuracy"].tables["find-accuracy"]
+    assert set(curves.loc[curves["method"] == "chain", "find"]) == named
+    ordinary = curves[(curves["find"] == "as eval") & (curves["density"] == 0.8)]
+    assert set(ordinary["mean"]) == {91.0}
+    assert set(mine["find-eval"].tables["find-eval"]["find"]) == named
+    assert "as eval 90" in mine["find-eval"].alt
+
+
+def test_ratios_of_a_find_that_changes_nothing_are_those_of_each_recipe() -> None:
+    """They are found under it, so that recipes do not share them; of one recipe it is "as eval" alone."""
+    mine = made_from(study(("", "lr=0.05")))
+    apart = mine["distance-by-epoch"].tables["distance-by-epoch"]
+    assert set(apart["line"]) == {"as eval, slow", "as eval, fast", "lr=0.05"}
+    first = apart[apart["epoch"] == 0].set_index("line")["mean"]
+    assert first["as eval, fast"] - first["as eval, slow"] == pytest.approx(0.1)
+    panels = set(mine["ratios-by-epoch"].tables["ratios-by-epoch"]["panel"])
+    assert panels == {"found as eval, slow", "found as eval, fast", "found under lr=0.05"}
+    one = made_from(study(("", "lr=0.05"), evals=("slow",)))["ratios-by-epoch"]
+    assert set(one.tables["ratios-by-epoch"]["panel"]) == {"found as eval", "found under lr=0.05"}
+    alone = made_from(study(("",), evals=("slow",)))["ratios-by-epoch"]
+    assert set(alone.tables["ratios-by-epoch"]["panel"]) == {"chain"}
+
+
+def test_baselines_stand_in_every_panel_of_finds() -> None:
+    """Random pruning and the unpruned network, in grey and at their own means: what no find concerns."""
+    mine = made_from(study(("lr=0.05", "lr=0.5"), at="epoch 3"))["find-accuracy"]
+    shown = mine.tables["find-accuracy"]
+    for recipe in EVALS:
+        panel = shown[shown["panel"] == f"chain, {recipe}, pruned at epoch 3"]
+        others = panel[panel["method"] != "chain"]
+        assert set(others["find"]) == {"no find: random", "no find: unpruned"}
+        assert others.set_index("percent")["mean"].to_dict() == pytest.approx(
+            {0.0: 96.0, 20.0: 71.0, 36.0: 61.0, 48.8: 51.0}
+        )
+    colours = next(
+        layer["encoding"]["color"]["scale"]
+        for layer in mine.spec()["spec"]["layer"]
+        if "scale" in layer["encoding"].get("color", {})
+    )
+    grey = dict(zip(colours["domain"], colours["range"], strict=True))
+    assert grey["no find: random"] == grey["no find: unpruned"] == COLOURS["grey"]
+    assert grey["lr=0.05"] != COLOURS["grey"]
+    assert "no find: random 51" in mine.alt
+
+
+def test_masks_of_one_pruning_step_have_a_table_of_finds_and_evaluations() -> None:
+    """Where they were evaluated under several recipes, the panel saying when they were pruned."""
+    mine = made_from(study(("lr=0.05", "lr=0.5"), at="end"))["find-eval"]
+    shown = mine.tables["find-eval"]
+    assert set(shown["panel"]) == {"chain, pruned at end"}
+    assert len(shown) == len(EVALS) * 2
+    assert "find-eval" not in made_from(study(("lr=0.05", "lr=0.5"), at="end", evals=("slow",)))

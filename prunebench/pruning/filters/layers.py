@@ -1,0 +1,138 @@
+"""How channels go through layers: convolutions, linear layers and other products, BatchNorm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, fx
+
+from prunebench.pruning.filters.labels import (
+    Act,
+    Free,
+    Par,
+    alike,
+    channels,
+    compact,
+    shape_of,
+    spread,
+    varying,
+)
+from prunebench.pruning.filters.ties import STAYS, Array
+
+if TYPE_CHECKING:
+    from prunebench.pruning.filters.follow import Following
+
+__all__ = ["addmm", "batch_norm", "bmm", "convolution", "mm"]
+
+
+def convolution(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A convolution reads the input's channels, and has a label of its own for each of its outputs."""
+    x, weight, bias, *_, transposed, _, groups = args
+    if not isinstance(x, Act) or not isinstance(weight, Par) or weight.places is not None:
+        to.keep_whole([value for value in args[:3] if isinstance(value, Par)], "convolution")
+        return to.mixes(node, args[:3], "the weight of a convolution that it enters is computed")
+    shape = weight.shape
+    to.layer = f"layer '{weight.name}'"
+    axis = x.labels.dim() - (len(shape) - 2) - 1
+    read = channels(x.labels, axis)
+    if read is None:
+        return _at_places(to, node, x, [weight, bias])
+    outputs = shape[1] * groups if transposed else shape[0]
+    out_dim = int(transposed and groups == 1)
+    if transposed and groups > 1 and shape[1] != 1:
+        reason = f"{to.layer} is a grouped transposed convolution"
+        to.ties.pin(to.ties.outputs(weight.name, 1, shape[1]), reason)
+        return to.mixes(node, [x], reason)
+    own = to.ties.outputs(weight.name, out_dim, outputs)
+    _reads(to, weight, read, own, groups, 1 - out_dim)
+    if isinstance(bias, Par):
+        to.ties.follow(bias.name, 0, own)
+    return Act(spread(own, axis, shape_of(node)))
+
+
+def _at_places(to: Following, node: fx.Node, x: Act, held: Sequence[Any]) -> Any:
+    """A layer that takes channels for places (or examples): they stay, and so do its own."""
+    for value in held:
+        if isinstance(value, Par):
+            to.ties.keep_whole(value.name, "its inputs are channels at different places")
+    return to.mixes(node, [x], f"{to.layer} reads it at different places")
+
+
+def _reads(to: Following, weight: Par, read: Array, own: Array, groups: int, dim: int) -> None:
+    """Note whose channels a weight's inputs are; in groups, channels at the same place of each go together.
+
+    Of a depthwise convolution an input goes with its outputs.
+    """
+    if groups == 1:
+        to.ties.follow(weight.name, dim, read)
+        return
+    inputs = read.reshape(groups, -1)
+    if inputs.shape[1] == 1:
+        for output in own.reshape(groups, -1).T:
+            to.ties.tie(inputs[:, 0], output)
+        return
+    for labels in (inputs, own.reshape(groups, -1)):
+        for other in labels[1:]:
+            to.ties.tie(labels[0], other)
+    to.ties.follow(weight.name, dim, inputs[0])
+
+
+def addmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A linear layer, with its bias."""
+    bias, x, weight = args
+    made = mm(to, node, (x, weight), {})
+    if isinstance(bias, Par) and isinstance(made, Act):
+        to.goes_along(bias, made.labels)
+    elif isinstance(bias, Act):
+        return to.mixes(node, [bias, made], "it is added to a product of matrices")
+    return made
+
+
+def mm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A linear layer; or a product with constants, whose entries are sums over one dimension."""
+    x, weight = args
+    if isinstance(x, Act) and isinstance(weight, Par) and weight.places is None and len(weight.shape) == 2:
+        read = channels(x.labels, -1)
+        to.layer = f"layer '{weight.name}'"
+        if read is None:
+            return _at_places(to, node, x, [weight])
+        out_dim = 0 if weight.transposed else 1
+        own = to.ties.outputs(weight.name, out_dim, weight.shape[out_dim])
+        to.ties.follow(weight.name, 1 - out_dim, read)
+        return Act(spread(own, len(shape_of(node)) - 1, shape_of(node)))
+    return bmm(to, node, args, kwargs)
+
+
+def bmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Products with constants keep the channels that they do not sum over; of two activations all stay."""
+    one, other = args
+    for place, (x, factor) in enumerate(((one, other), (other, one))):
+        dim = x.labels.dim() - 1 - place if isinstance(x, Act) else 0
+        plain = isinstance(factor, Free) or (isinstance(factor, Par) and _is_constant(to, factor))
+        if isinstance(x, Act) and plain and dim not in varying(x.labels):
+            return Act(x.labels.narrow(dim, 0, 1).expand(shape_of(node)))
+    to.keep_whole([value for value in args if isinstance(value, Par)], "matrix product")
+    return to.mixes(node, args, "it enters a product of matrices")
+
+
+def _is_constant(to: Following, factor: Par) -> bool:
+    """Return True for a buffer, or parameter, that nothing which may go is indexed by: it stays whole."""
+    to.keep_whole([factor], "matrix product")
+    return True
+
+
+def batch_norm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """BatchNorm's factors, shifts and statistics go along with the channels."""
+    x, *held = args[:5]
+    labels = x.labels
+    own = channels(labels, 1)
+    if own is None:  # InstanceNorm's view of the examples as channels
+        own = compact(labels)[0].reshape(-1)
+    for parameter in held:
+        to.goes_along(parameter, spread(own, 1, (1, len(own))))
+    gamma = held[0]
+    if isinstance(gamma, Par) and gamma.places is None:
+        to.ties.norm(gamma.name, own)
+    rest = node.meta["val"][1:]
+    return [Act(labels), *(Act(alike(STAYS, t.shape)) if isinstance(t, Tensor) else Free() for t in rest)]
