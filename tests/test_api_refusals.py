@@ -69,7 +69,6 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
         ({"find": {"lr": 0.5}, "scorer": "snip"}, "trains the network before it scores it"),
         ({"alter": ["reinit"], "scorer": "snip"}, "leave out 'reinit'"),
         ({"schedule": {"levels": 0.2}, "scorer": "snip"}, "trains the network between its levels"),
-        ({"unit": "filter", "scorer": "snip"}, "has unit = 'filter', which is not built yet"),
         ({"unit": {"n": 2, "m": 4}, "scorer": "snip"}, r"has unit = \{n = 2, m = 4\}, which is not built"),
         ({"scorer": "snap"}, "did you mean 'snip'"),
         (
