@@ -31,6 +31,8 @@ class Plan:
     """Data sets whose files are not there, and what to put where."""
     unable: Mapping[str, str] = field(default_factory=dict)
     """Why cells cannot be made on this machine for another reason, by key; no part of the frozen plan."""
+    may_keep_none: Mapping[str, str] = field(default_factory=dict)
+    """Why masks of cells may keep no filter, as the scores decide, by key; no part of the frozen plan."""
 
     @cached_property
     def digest(self) -> str:
