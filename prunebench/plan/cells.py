@@ -136,7 +136,7 @@ def _record(
         seed=cell.seed,
     )
     key = builder.add(RecordParams(cell=recorded), tuple(made))
-    if (fewest := fewest_kept(setting, cell.form, target)) is not None:
+    if (fewest := fewest_kept(builder, setting, cell.form, target)) is not None:
         builder.fewest[key] = fewest
     return key
 

@@ -63,7 +63,7 @@ def may_keep_none(builder: Builder, setting: Setting, form: Form, kept: int) -> 
     )
 
 
-def fewest_kept(setting: Setting, form: Form, kept: int) -> int | None:
+def fewest_kept(builder: Builder, setting: Setting, form: Form, kept: int) -> int | None:
     """Return how many weights a mask of whole filters keeps at least, whatever the scores; None if not known.
 
     What follows the last groups that are kept did not fit: a mask is short of its target by less than the
@@ -78,7 +78,7 @@ def fewest_kept(setting: Setting, form: Form, kept: int) -> int | None:
         return None
     if form.allocation != "global" and not isinstance(form.schedule, OneShot):
         return None
-    least = sum(max(0, room.kept - room.largest + 1) for room in _rooms(groups, form, kept))
+    least = sum(max(0, room.kept - room.largest + 1) for room in _rooms(builder, groups, form, kept))
     return max(1, least)
 
 

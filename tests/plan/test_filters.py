@@ -333,7 +333,9 @@ def test_no_scores_keep_fewer_weights_than_the_plan_says(allocation: Any, levels
         **({"schedule": schedule} if schedule else {}),
     )
     target = round(0.8**levels * groups.prunable)
-    fewest = fewest_kept(SimpleNamespace(network=SimpleNamespace(groups=groups)), form, target)  # type: ignore[arg-type]
+    builder: Any = SimpleNamespace(once=lambda what, objects, values, make: make())
+    setting: Any = SimpleNamespace(network=SimpleNamespace(groups=groups))
+    fewest = fewest_kept(builder, setting, form, target)
     if levels > 1 and allocation != "global":
         assert fewest is None
         return
