@@ -1,4 +1,4 @@
-"""What `plan` warns of: scoring that takes hours on the CPU, cells that do not fit a GPU."""
+"""What `plan` warns of: hours of scoring on the CPU, what fits no GPU, masks that may keep no filter."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from prunebench.amounts import spelled_bytes
 from prunebench.cli._output import complain
 from prunebench.inventory.fitting import TooLarge, too_large
+from prunebench.inventory.scarce import Scarce, scarce_filters
 from prunebench.inventory.slow_scoring import SlowScoring, slow_scorings
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
 
-__all__ = ["Warnings"]
+__all__ = ["Warnings", "say_scarce"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Warnings:
     memory: int | None
     """Bytes of the GPU that a worker has; None where there is none to compare with."""
     threads: int
+    scarce: Sequence[Scarce]
 
     @classmethod
     def of(cls, overview: Overview, memory: int | None = None, *, sharing: int = 1) -> Warnings:
@@ -42,7 +44,7 @@ class Warnings:
         snapshot, cells = overview.snapshot, overview.cells
         slow = slow_scorings(snapshot, cells, threads=threads)
         large = [] if memory is None else too_large(snapshot, cells, session.host, memory)
-        return cls(slow, large, memory, threads)
+        return cls(slow, large, memory, threads, scarce_filters(snapshot, cells))
 
     def say(self) -> None:
         """Print the warnings on standard error."""
@@ -56,6 +58,7 @@ class Warnings:
         if self.large and self.memory is not None:
             complain(f"not everything fits a GPU of {spelled_bytes(self.memory)}:", label="Warning")
             _listed(one.in_words() for one in self.large)
+        say_scarce(self.scarce)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the warnings as plain values."""
@@ -63,7 +66,16 @@ class Warnings:
             "slow_scoring": [asdict(one) for one in self.slow],
             "gpu_memory": self.memory,
             "too_large": [asdict(one) for one in self.large],
+            "may_keep_none": [asdict(one) for one in self.scarce],
         }
+
+
+def say_scarce(scarce: Sequence[Scarce]) -> None:
+    """Print which cells may keep no filter."""
+    if scarce:
+        complain("masks of whole filters that may keep none, as the scores decide:", label="Warning")
+        _listed(one.in_words() for one in scarce)
+        complain("  a mask keeps filters in the order of their scores as long as they fit; such a cell fails")
 
 
 def _listed(lines: Any) -> None:

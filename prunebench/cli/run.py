@@ -225,14 +225,18 @@ class _Run:
     # -- before anything is changed ------------------------------------------------------------------------
 
     def say_heading(self) -> None:
-        """Say what there is, what is to do, and what that takes."""
+        """Say what there is, what is to do, what that takes, and of which cells only scores tell whether they
+        can be."""
         from prunebench.cli._output import say
+        from prunebench.cli._warnings import say_scarce
+        from prunebench.inventory.scarce import scarce_filters
 
         shared = settle(self.overview, self.options)
         if not self.handover.said:
             self.overview.say_heading(missing=False)
             if shared:
                 say(shared)
+            say_scarce(scarce_filters(self.overview.snapshot, self.overview.cells))
             say()
 
     def check(self) -> None:

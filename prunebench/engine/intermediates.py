@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from prunebench.engine.jobs_left import JobsLeft
+from prunebench.inventory.other_plans import OtherPlans
 from prunebench.plan import Plan, PlannedCell
 from prunebench.store import Store
 
@@ -25,7 +27,11 @@ class Intermediates:
     """True if this worker is to keep them all; a run of the plan that it helps may want that, too."""
 
     def drop(self, keys: Collection[str]) -> None:
-        """Drop those of these that nothing in the plan still has to read."""
+        """Drop those of these that nothing in the plan still has to read and no other plan needs.
+
+        A run writes its plan before it looks at what is there. So what the run of a plan that comes between
+        the look and the dropping has seen is put back.
+        """
         if self.keep or self.store.keeps_states(self.plan.name):
             return
         for key in keys:
@@ -36,8 +42,12 @@ class Intermediates:
                 continue
             if any(reader in self.left for reader in readers):  # spares the store a look at each
                 continue
-            if self.plan.all_read(readers, self.have):
-                self.store.drop_artifact(key)
+            if self.plan.all_read(readers, self.have) and not self._others.want(key):
+                self.store.drop_artifact(key, unless=partial(self._others.want_since, key))
+
+    @cached_property
+    def _others(self) -> OtherPlans:
+        return OtherPlans(self.store, self.plan)
 
     def drop_of(self, cell: PlannedCell) -> None:
         """Drop what a process that died had no time to drop of what a finished cell descends from."""

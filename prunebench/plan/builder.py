@@ -33,6 +33,8 @@ class Builder:
     identities: dict[str, Any] = field(default_factory=dict)
     """What keys depend on: "scorer snip" → its identity, "data mnist" → its fingerprint, …"""
     missing_data: dict[str, str] = field(default_factory=dict)
+    may_keep_none: dict[str, str] = field(default_factory=dict)
+    """Why the masks of cells may keep no filter, by the cell's key."""
     facts: Facts = field(init=False)
     alone: CostsAlone = field(init=False)
     """What cells cost as if nothing were cached."""

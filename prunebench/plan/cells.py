@@ -13,6 +13,7 @@ from prunebench.host.components import Diagnostic
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
 from prunebench.plan.epochs import masks_by_epoch
+from prunebench.plan.filters import may_keep_none
 from prunebench.plan.finding import what_tells
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
@@ -101,6 +102,8 @@ def _plan(builder: Builder, cell: Cell) -> PlannedCell:
         target = method.target
         end, mask = method.plan()
     record = _record(builder, cell, setting, cell.density, target, (end, mask) if mask else (end,))
+    if scarce := may_keep_none(builder, setting, form, target):
+        builder.may_keep_none[record] = scarce
     measures = (_measure(builder, setting, name, end, mask) for name in cell.measures)
     return PlannedCell(
         matrix=cell.matrix,

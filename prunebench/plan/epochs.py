@@ -26,9 +26,11 @@ class ByEpoch:
 def masks_by_epoch(builder: Builder, setting: Setting, mask: str) -> ByEpoch | None:
     """Add the jobs that make a mask as it would be at each epoch of the scored training.
 
-    Each is the very job of a method that scores at that epoch: `score_at = {epoch = n}`. The states are of
-    the run that is scored anyway, which passes them on its way, so that nothing more is trained. Of a mask
-    that was altered it is the one before. In a chain of levels it is the training of the level before.
+    The states are of the run that is scored anyway, which passes them on its way, so that nothing more is
+    trained. Of one shot, and of a chain's first level, each is the very job of a method that scores at that
+    epoch: `score_at = {epoch = n}`. At later levels the run is the training of the level before, whose mask
+    was made where the method scores; a chain that scores at epoch n has other masks there. Of a mask that
+    was altered it is the one before.
 
     None where nothing is scored before the network trains, or where the layers' counts are another method's.
     """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, cast
 
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like
 from prunebench.plan.builder import Builder
+from prunebench.plan.scoring import liked
 from prunebench.plan.setting import Setting
 from prunebench.schedules import Misfit, OneShot
 
@@ -29,33 +31,43 @@ def refuse_misfit_of_filters(builder: Builder, setting: Setting, form: Form, kep
     _refuse_unfit(builder, setting, form, groups)
     # later masks of a chain or of rounds share what is left, which is known when they are made
     if isinstance(form.schedule, OneShot):
-        rooms = _rooms(groups, form, kept)
+        rooms = _rooms(builder, groups, form, kept)
         if rooms and not any(room.smallest <= room.kept for room in rooms):
             raise Misfit(_keeps_none(rooms, groups, kept), field="density")
 
 
-def may_keep_none(setting: Setting, form: Form, kept: int) -> str | None:
+def may_keep_none(builder: Builder, setting: Setting, form: Form, kept: int) -> str | None:
     """Return why a mask of whole filters may keep none, which the scores decide; None where it keeps some.
 
-    Groups are kept in the order of their scores as long as they fit: none is where the first does not.
+    Groups are kept in the order of their scores as long as they fit: none is where the first does not. The
+    same of a form whose layers' counts it takes.
     kept: how many weights may stay at most
     """
     groups = setting.network.groups
-    if not form.whole_filters or groups is None:
+    if form.scorer is None or not form.whole_filters or groups is None:
         return None
-    rooms = _rooms(groups, form, kept)
-    if not rooms or any(room.largest <= room.kept for room in rooms):
+    if isinstance(form.allocation, Like):
+        return may_keep_none(builder, setting, liked(builder, form, form.allocation), kept)
+    rooms = _rooms(builder, groups, form, kept)
+    if any(room.largest <= room.kept for room in rooms):
         return None
     if form.allocation != "global":
         return (
-            f"{kept} weights may stay, shared out, and every set of tied layers has filters that go together "
+            f"with allocation = {form.allocation!r} every set of tied layers has filters that go together "
             "with more weights than its share"
         )
     (room,) = rooms
     return (
-        f"{kept} weights may stay, and the largest filters that go together, of {_of(groups, room.large)}, "
-        f"have {room.largest}"
+        f"the largest filters that go together, of {groups.layers_of(room.large)}, have {room.largest:,} "
+        f"weights (a density of {_density(room.largest, groups.prunable)})"
     )
+
+
+def _density(kept: int, prunable: int) -> str:
+    """Return the least density of three digits at which so many weights may stay."""
+    share = Decimal(kept) / prunable
+    digits = Decimal(1).scaleb(share.adjusted() - 2)
+    return f"{share.quantize(digits, rounding=ROUND_CEILING).normalize():f}"
 
 
 def _refuse_unfit(builder: Builder, setting: Setting, form: Form, groups: FilterGroups) -> None:
@@ -73,16 +85,20 @@ def _refuse_unfit(builder: Builder, setting: Setting, form: Form, groups: Filter
         raise Misfit(f"scorer '{name}': {why}", field="scorer")
 
 
-def _rooms(groups: FilterGroups, form: Form, kept: int) -> Sequence[Room]:
+def _rooms(builder: Builder, groups: FilterGroups, form: Form, kept: int) -> Sequence[Room]:
     """Return what the orders of groups have room for; nothing where that follows from another mask."""
     from prunebench.pruning.filters.choose import rooms
 
-    return [] if isinstance(form.allocation, Like) else rooms(groups, kept, form.allocation)
+    allocation = form.allocation
+    if isinstance(allocation, Like):
+        return []
+    return builder.once("rooms", (groups,), (allocation, kept), lambda: rooms(groups, kept, allocation))
 
 
 def _keeps_none(rooms: Sequence[Room], groups: FilterGroups, kept: int) -> str:
     shares = [
-        f"{room.kept} of {_of(groups, room.small)}, where the smallest that go together have {room.smallest}"
+        f"{room.kept} of {groups.layers_of(room.small)}, where the smallest that go together have "
+        f"{room.smallest}"
         for room in rooms[:3]
     ]
     more = ", …" if len(rooms) > 3 else ""
@@ -90,7 +106,3 @@ def _keeps_none(rooms: Sequence[Room], groups: FilterGroups, kept: int) -> str:
         f"of {groups.prunable} prunable weights {kept} may stay, and no filter fits in: "
         f"{', '.join(shares)}{more}; allowed: a lower sparsity, or allocation = 'global'"
     )
-
-
-def _of(groups: FilterGroups, group: int) -> str:
-    return ", ".join(map(repr, groups.layers_of(group)))

@@ -36,23 +36,25 @@ def naming_the_donor() -> Iterator[None]:
         raise Misfit(str(error), field=f"{OF_DONOR}{error.field}") from None
 
 
-def refuse_idle_find(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
+def refuse_idle_find(
+    builder: Builder, setting: Setting, form: Form, recipe: Recipe, *, of_donor: bool = False
+) -> None:
     """Raise Misfit where no network that trains under `find` has a part in a form's mask or weights.
 
     The same of a form whose counts it takes, where that has a find of its own.
     """
     if form.find:
-        _refuse_idle(builder, setting, form, recipe)
+        _refuse_idle(builder, setting, form, recipe, of_donor)
     if not isinstance(form.allocation, Like):
         return
     donor, find = liked(builder, form, form.allocation), find_recipe(builder, form, recipe)
     if find_recipe(builder, donor, recipe) in (find, recipe):
         return  # what it has from the form, or what makes no difference under this recipe
     with naming_the_donor():
-        refuse_idle_find(builder, setting, donor, recipe)
+        refuse_idle_find(builder, setting, donor, recipe, of_donor=True)
 
 
-def _refuse_idle(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> None:
+def _refuse_idle(builder: Builder, setting: Setting, form: Form, recipe: Recipe, of_donor: bool) -> None:
     find, examples = find_recipe(builder, form, recipe), setting.data.examples
     if _is_as(find, recipe, form, examples):
         raise Misfit(
@@ -62,8 +64,7 @@ def _refuse_idle(builder: Builder, setting: Setting, form: Form, recipe: Recipe)
         )
     if not _is_used(builder, setting, form, recipe):
         raise Misfit(
-            f"{_why_idle(builder, form)}; allowed: {_instead(builder, form)}the method where no find is "
-            "(exclude = [{method = …, find = …}], or a matrix of its own)",
+            f"{_why_idle(builder, form)}; allowed: {_instead(builder, form, of_donor)}",
             field="find",
         )
 
@@ -87,9 +88,11 @@ def _why_idle(builder: Builder, form: Form) -> str:
     )
 
 
-def _instead(builder: Builder, form: Form) -> str:
-    scored_elsewhere = _reads_weights(builder, form) and not form.schedule.prunes_in_training
-    return "another score_at, or " if scored_elsewhere else ""
+def _instead(builder: Builder, form: Form, of_donor: bool) -> str:
+    """Return what to do about a find that makes no difference; a donor of counts is on no axis."""
+    other = "another score_at, or " if _is_scored(builder, form) else ""
+    where = "the method where no find is (exclude = [{method = …, find = …}], or a matrix of its own)"
+    return other + ("like without find" if of_donor else where)
 
 
 def _is_as(find: Recipe, recipe: Recipe, form: Form, examples: int) -> bool:

@@ -73,7 +73,15 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         described["steps"] = _steps(cells, builder)
     if any(reads_kin(check, host) for check in suite.checks):
         described[SCALES] = scales(planned, builder)
-    return Plan(described, planned, builder.jobs, builder.costs, builder.identities, builder.missing_data)
+    return Plan(
+        described,
+        planned,
+        builder.jobs,
+        builder.costs,
+        builder.identities,
+        builder.missing_data,
+        may_keep_none=builder.may_keep_none,
+    )
 
 
 def _one_spelling(cells: Sequence[Cell], builder: Builder) -> Sequence[Cell]:

@@ -31,6 +31,8 @@ class Plan:
     """Data sets whose files are not there, and what to put where."""
     unable: Mapping[str, str] = field(default_factory=dict)
     """Why cells cannot be made on this machine for another reason, by key; no part of the frozen plan."""
+    may_keep_none: Mapping[str, str] = field(default_factory=dict)
+    """Why masks of cells may keep no filter, as the scores decide, by key; no part of the frozen plan."""
 
     @cached_property
     def digest(self) -> str:
@@ -167,6 +169,32 @@ class Plan:
             stack += [one for one in further if one not in seen]
             seen.update(further)
         return True
+
+    @cached_property
+    def _needed_by(self) -> dict[str, list[str]]:
+        """For each key, the jobs that need it, however."""
+        needed_by: dict[str, list[str]] = {}
+        for key in self.jobs:
+            for need in self.needs(key):
+                needed_by.setdefault(need, []).append(key)
+        return needed_by
+
+    @cached_property
+    def _targets(self) -> frozenset[str]:
+        return frozenset(target for cell in self.cells for target in cell.targets)
+
+    def still_needs(self, key: str, have: Callable[[str], bool]) -> bool:
+        """True if what a job makes is needed to make what cells are asked for and is not there."""
+        stack, seen = [key], {key}
+        while stack:
+            for one in self._needed_by.get(stack.pop(), ()):
+                if one in seen or have(one):
+                    continue
+                if one in self._targets:
+                    return True
+                seen.add(one)
+                stack.append(one)
+        return False
 
     @cached_property
     def parts(self) -> dict[str, tuple[str, ...]]:

@@ -20,7 +20,8 @@ __all__ = ["find_sections"]
 
 _LEGEND = (
     "Each method's accuracy under this one recipe (eval), a row for each recipe that its masks were found "
-    "under; what is found under none stands below, as the unpruned network."
+    "under. Below stands what none of these finds concerns, as methods that are scored before any training "
+    "or have a find of their own, and the unpruned network at 0 %."
 )
 _NETWORK = " Its network: the accuracy of the unpruned network that was scored under the find."
 _BLANK = "as eval"
@@ -49,7 +50,7 @@ class _Find:
 
     def __init__(self, standing: Standing, rows: Sequence[Row]) -> None:
         self.labels, self.label = standing.labels, standing.labels["find"]
-        dense = standing.baselines.none
+        self.dense = dense = standing.baselines.none
         every = [row for row in rows if row["at"] == "sparsity"]
         asked = {name_of(row) for row in every if row["unselected"] < row["planned"]}
         self.methods = Methods([row for row in every if name_of(row) in asked], dense)
@@ -67,6 +68,8 @@ def _section(finds: Sequence[_Find], shown: Shown, measures: pd.DataFrame) -> Se
     if not any(len(of) > 1 for of in by_method.values()):
         return None
     sparsities = [s for s in sorted(set().union(*(find.sparsities for find in finds))) if shown.shows(s)]
+    unpruned = next((find for find in finds if find.methods.row(find.dense, 0.0)[0] is not None), None)
+    sparsities = [*([0.0] if unpruned else []), *sparsities]
     labels = percent_labels(sparsities)
     networks = {name: [_network(name, find, measures) for find in of] for name, of in by_method.items()}
     told = any(cell.text for cells in networks.values() for cell in cells)
@@ -87,6 +90,8 @@ def _section(finds: Sequence[_Find], shown: Shown, measures: pd.DataFrame) -> Se
         for name, of in by_method.items()
         if len(of) == 1 and not of[0].label
     ]
+    if unpruned:
+        body.append(row(unpruned.dense, unpruned, Cell(unpruned.dense), *([Cell()] if told else [])))
     columns = ("method", *(["its network"] if told else []), *(f"{labels[s]} %" for s in sparsities))
     title = f"Finds: {heading({**finds[0].labels, 'find': ''})}"
     name = f"finds, {title.partition(': ')[2]}"

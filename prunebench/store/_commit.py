@@ -29,6 +29,7 @@ __all__ = [
     "commit",
     "exists",
     "folders_for_a_moment",
+    "hide",
     "listing",
     "make_folder",
     "oddity",
@@ -39,6 +40,7 @@ __all__ = [
     "share",
     "sync_folder",
     "temporary",
+    "unhide",
     "writing",
 ]
 
@@ -253,6 +255,32 @@ def replace(path: Path, content: bytes, other: str = STORE_OPTION) -> None:
         finally:
             hidden.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def hide(path: Path) -> Path | None:
+    """Give a file a temporary name, which readers do not see, and return that; None where it is not there."""
+    hidden = temporary(path)
+    with contextlib.suppress(OSError):  # an old one would be swept by other hosts; another user's can be none
+        os.utime(path)
+    try:
+        os.rename(path, hidden)
+    except FileNotFoundError:
+        return None
+    return hidden
+
+
+def unhide(hidden: Path, path: Path) -> None:
+    """Give a file its name back, unless somebody has committed another of that name meanwhile."""
+    try:
+        os.link(hidden, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.rename(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)
 
 
 def listing(folder: Path, *, strict: bool = True) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from prunebench.errors import StoreError
 from prunebench.store import _safetensors
-from prunebench.store._commit import commit, listing, writing
+from prunebench.store._commit import commit, hide, listing, unhide, writing
 from prunebench.store._errors import Damaged, Flaw, Missing
 from prunebench.store._folder import Folder, check_key
 
@@ -88,16 +88,26 @@ class Artifacts:
         except (Missing, Damaged):
             return None
 
-    def drop(self, key: str, checkpoint: bool) -> bool:
-        """Remove an artifact; return whether it was there."""
+    def drop(self, key: str, checkpoint: bool, unless: Callable[[], bool] | None = None) -> bool:
+        """Remove an artifact; return whether it was there, and is gone.
+
+        `unless` is asked once nobody can see the artifact any more; where it says so, that is put back.
+        """
         path = self.path(key, checkpoint)
         self._folder.changing()
         with writing(path):
-            try:
-                path.unlink()
-            except FileNotFoundError:
+            hidden = hide(path)
+            if hidden is None:
                 return False
-        return True
+            back = True
+            try:
+                back = unless is not None and unless()
+            finally:
+                if back:
+                    unhide(hidden, path)
+                else:
+                    hidden.unlink(missing_ok=True)
+        return not back
 
     def keys(self) -> set[str]:
         """Return the keys of all artifacts but checkpoints."""

@@ -171,9 +171,15 @@ class Store:
         """Return the states of a run that are there: (step, whether it is a checkpoint), by rising step."""
         return self._artifacts.states(run)
 
-    def drop_artifact(self, key: str, checkpoint: bool = False) -> bool:
-        """Remove an artifact that nobody needs; return whether it was there."""
-        return self._artifacts.drop(key, checkpoint)
+    def drop_artifact(
+        self, key: str, checkpoint: bool = False, *, unless: Callable[[], bool] | None = None
+    ) -> bool:
+        """Remove an artifact that nobody needs; return whether it was there, and is gone.
+
+        `unless` is asked once nobody can see it any more; where it returns True, the artifact is put back. So
+        whoever has seen it there had said before, where `unless` looks, that it is needed.
+        """
+        return self._artifacts.drop(key, checkpoint, unless)
 
     def set_aside(
         self,

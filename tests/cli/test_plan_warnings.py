@@ -143,3 +143,16 @@ def test_a_size_that_is_none_is_refused(place: Any, size: str, allowed: str) -> 
     """A number with a unit is wanted."""
     said = place.call("plan", "tiny.toml", "--gpu-memory", size, code=2).stderr
     assert f"--gpu-memory: found '{size}', allowed: {allowed}" in said
+
+
+def test_densities_at_which_scores_decide_whether_a_filter_stays_are_told(planned: Any, place: Any) -> None:
+    """Only where a mask may keep none; what a method removes singly never does."""
+    assert planned()["may_keep_none"] == []
+    more = "[[matrix]]\nname = 'more'\narchitecture = 'small-convnet'\ndataset = 'digits'\nrecipe = 'digits'\nmethods = ['magnitude', {method = 'magnitude', as = 'whole', unit = 'filter'}]\nsparsities = [0.5, 0.99]\nseeds = 2"
+    (row,) = planned(more)["may_keep_none"]
+    assert (row["method"], row["densities"], row["cells"]) == ("whole", ["0.01"], 2)
+    said = place.call("plan", "large.toml", "--no-plugins").stderr
+    assert "Warning: masks of whole filters that may keep none, as the scores decide:" in said
+    assert (
+        f"at density 0.01 ({row['kept'][0]:,} weights), 2 cells: the largest filters that go together" in said
+    )

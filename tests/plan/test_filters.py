@@ -190,6 +190,24 @@ def test_a_share_that_holds_no_filter_of_any_set_is_refused(project: Any) -> Non
     )
 
 
+LAST = 1152 + 2304 + 128
+"""Weights of the last set of tied layers but its inner one: in each of 16 groups as many."""
+
+
+def test_densities_at_which_scores_decide_whether_a_filter_stays_are_noted(project: Any) -> None:
+    """Below the largest group, and no longer at it: both counted by hand. A method that borrows has its donor's."""
+    largest = (2304 + 128) // 16
+    less, enough = (largest - 1) / PRUNABLE, largest / PRUNABLE
+    borrows = {**WHOLE, "as": "borrows", "allocation": {"like": {"scorer": "random"}}}
+    path = suite(project, WHOLE, borrows, "magnitude", sparsities=[1 - less, 1 - enough])
+    plan = project.session(path).plan
+    noted = [cell for cell in plan.cells if cell.key in plan.may_keep_none]
+    assert {cell.labels["method"] for cell in noted} == {"whole", "borrows"}
+    assert {cell.target for cell in noted} == {largest - 1}
+    (reason,) = set(plan.may_keep_none.values())
+    assert "'blocks.2.conv2.weight', 'blocks.2.shortcut.0.weight', have 152 weights" in reason
+
+
 BY_FILTER = '''
 import prunebench
 

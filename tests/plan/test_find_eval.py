@@ -297,13 +297,13 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         [{**ONE_SHOT, "allocation": {"like": {"score_at": "init", "find": {"lr": 0.5}}}}],
         "find = [{lr = 0.02}]",
         "methods[0].allocation.like.find",
-        NETWORK,
+        NETWORK + "another score_at, or like without find",
     ),
     (
         [{**ONE_SHOT, "allocation": {"like": {"scorer": "random", "find": {"lr": 0.5}}}}],
         "",
         "methods[0].allocation.like.find",
-        SHAPES,
+        SHAPES.replace("the method where no find is ", "like without find"),
     ),
     (
         [{**ONE_SHOT, "allocation": {"like": {"find": {"rewind": {"step": 5}}}}}],

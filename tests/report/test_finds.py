@@ -40,16 +40,19 @@ def finds_of(text: str, recipe: str = "eval") -> list[list[str]]:
 
 
 def test_finds_stand_below_one_another_at_one_eval(cells: Cells) -> None:
-    """Method by method; what is found nowhere once, without the baselines that every setting is lent."""
-    assert finds_of(leaderboard(Results(SUITE, frames(cells)))) == [
-        ["method", "50 %", "80 %"],
-        ["chain, find lr=0.01", "97.10 ± 0.14", "96.10 ± 0.14"],
-        ["chain, find hot", "96.20 ± 0.28", "93.00 (1 of 2 diverged) [1]"],
-        ["chain, find as eval", "96.60 ± 0.14", "95.10 ± 0.14"],
-        ["local, find lr=0.01", "95.10 ± 0.14", ""],
-        ["local, find hot", "95.60 ± 0.14", ""],
-        ["random", "90.10 ± 0.14", "80.50 ± 0.71"],
+    """Method by method; what none of them concerns once, the unpruned network with it."""
+    text = leaderboard(Results(SUITE, frames(cells)))
+    assert finds_of(text) == [
+        ["method", "0 %", "50 %", "80 %"],
+        ["chain, find lr=0.01", "", "97.10 ± 0.14", "96.10 ± 0.14"],
+        ["chain, find hot", "", "96.20 ± 0.28", "93.00 (1 of 2 diverged) [1]"],
+        ["chain, find as eval", "", "96.60 ± 0.14", "95.10 ± 0.14"],
+        ["local, find lr=0.01", "", "95.10 ± 0.14", ""],
+        ["local, find hot", "", "95.60 ± 0.14", ""],
+        ["random", "", "90.10 ± 0.14", "80.50 ± 0.71"],
+        ["none", "98.10 ± 0.14", "", ""],
     ]
+    assert "or have a find of their own, and the unpruned network at 0 %." in text
 
 
 def test_each_eval_has_a_table_of_its_own(cells: Cells) -> None:
@@ -93,3 +96,10 @@ def test_the_table_is_chosen_alone(cells: Cells) -> None:
     text = leaderboard(Results(SUITE, frames(cells)), tables=["finds"])
     assert text.count("\n## ") == 1
     assert ",lr=0.01," in leaderboard(Results(SUITE, frames(cells)), "csv", tables=["finds"])
+
+
+def test_without_an_unpruned_network_there_is_no_column_for_it(cells: Cells) -> None:
+    frame = frames(cells)
+    rows = finds_of(leaderboard(Results(SUITE, frame[frame["method"] != "none"])))
+    assert rows[0] == ["method", "50 %", "80 %"]
+    assert rows[-1][0] == "random"

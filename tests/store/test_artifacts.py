@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -171,6 +172,42 @@ def test_dropped_artifact_is_gone(store: Store, key: str) -> None:
     assert not store.has_artifact(key)
     store.write_artifact(key, {}, {"again": True})
     assert store.read_artifact(key).meta == {"again": True}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_who_asks_for_an_artifact_while_it_is_dropped_has_it_back(
+    store: Store, key: str, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody sees it while that is asked; then it is there as before, though asking failed or took long."""
+    if not links:
+        monkeypatch.setattr("os.link", _refuse)
+    path = store.artifact_path(key)
+    store.write_artifact(key, {"w": torch.ones(2)}, {})
+    before, seen = path.read_bytes(), []
+
+    def asked() -> bool:
+        seen.append(store.has_artifact(key))
+        return True
+
+    assert not store.drop_artifact(key, unless=asked)
+    with pytest.raises(ZeroDivisionError):
+        store.drop_artifact(key, unless=lambda: bool(1 / 0))
+    assert seen == [False]
+    assert path.read_bytes() == before
+    assert store.drop_artifact(key, unless=lambda: False)
+    assert not list(path.parent.iterdir())
+
+
+def test_what_is_made_again_while_an_artifact_is_hidden_stands(store: Store, key: str) -> None:
+    """The first commit wins: what is put back replaces nothing."""
+    store.write_artifact(key, {}, {"made": 1})
+    assert not store.drop_artifact(key, unless=lambda: bool(store.write_artifact(key, {}, {"made": 2})))
+    assert store.read_artifact(key).meta == {"made": 2}
+    assert len(list(store.artifact_path(key).parent.iterdir())) == 1
+
+
+def _refuse(*_: Any) -> None:
+    raise OSError(errno.EPERM, "no hard links here")
 
 
 def test_checkpoints_never_collide_with_states(store: Store, key: str) -> None:

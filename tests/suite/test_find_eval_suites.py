@@ -91,3 +91,12 @@ def test_a_find_is_compared_with_both_rates_that_are_used_for_both(cells: list[C
             place = (one.recipe, f"lr={one.find['lr']}")
             own = {cell.density for cell in cells if (cell.labels["recipe"], cell.labels["find"]) == place}
             assert own >= LEVELS
+
+
+def test_the_baseline_of_the_figures_stands_beside_the_finds() -> None:
+    """Random over all weights of convolutions is the suite's random pruning."""
+    suite = load_suite("find-eval", HOST)
+    forms = [cell.form for cell in suite.cells if cell.labels["method"] == suite.baselines.random]
+    assert {(form.scorer.name, form.prunable.of, form.allocation) for form in forms} == {
+        ("random", "convolutions", "global")
+    }

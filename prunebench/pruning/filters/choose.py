@@ -93,21 +93,30 @@ def keep_groups(
         if 0 < fits < len(order) and keys[order[fits - 1]] == keys[order[fits]]:
             tied += int(sizes[order[:fits]][keys[order[:fits]] == keys[order[fits]]].sum())
     if not chosen.any():
-        asked = f"density {density}" if density is not None else f"{kept} weights"
-        shares = [
-            f"{limit} may stay, and the first group in the order of scores, of "
-            f"{', '.join(map(repr, groups.layers_of(group)))}, has {int(sizes[group])}"
-            for limit, group in rooms
-        ]
-        each = "" if len(rooms) == 1 else "in each set of tied layers its share: "
-        raise UsageError(
-            f"unit = 'filter': {asked} keeps no group of filters: of {groups.prunable} weights {each}"
-            + "; ".join(shares[:4])
-            + ("; …" if len(shares) > 4 else "")
-        )
+        raise _none_fits(kept, groups, rooms, density)
     if tied and count is not None:
         count(tied)
     return chosen
+
+
+def _none_fits(
+    kept: int, groups: FilterGroups, rooms: list[tuple[int, int]], density: float | str | None
+) -> UsageError:
+    """Return what to say where the first group of no order fits; rooms: how many may stay, and that group."""
+    sizes = groups.sizes
+    shares = [
+        f"{limit} may stay, and the first group in the order of scores, of {groups.layers_of(group)}, has "
+        f"{sizes[group]}"
+        for limit, group in rooms[:4]
+    ]
+    told = (
+        "no group of filters is kept" if density is None else f"density {density} keeps no group of filters"
+    )
+    each = "" if len(rooms) == 1 else f"{kept} may stay; of each set of tied layers "
+    more = "; …" if len(rooms) > 4 else ""
+    return UsageError(
+        f"unit = 'filter': {told}: of {groups.prunable} weights {each}{'; '.join(shares)}{more}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,11 @@ class FilterGroups:
         """Return the numbers of the groups that have filters in these layers, in order."""
         return np.unique(np.concatenate([self.groups[name] for name in layers]))
 
-    def layers_of(self, group: int) -> tuple[str, ...]:
-        """Return the layers that a group has filters in, in module order."""
-        return tuple(name for name, numbers in self.groups.items() if (numbers == group).any())
+    def layers_of(self, group: int) -> str:
+        """Return the names of the layers that a group has filters in, as messages say them."""
+        names = [repr(name) for name, numbers in self.groups.items() if (numbers == group).any()]
+        shown = names if len(names) <= 4 else [*names[:2], f"… ({len(names) - 2} more)"]
+        return ", ".join(shown)
 
     def first(self) -> dict[str, Array]:
         """Return which filters of each layer are the first of their groups: bool, one a filter."""

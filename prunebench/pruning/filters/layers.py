@@ -107,6 +107,9 @@ def mm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, A
 def bmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Products with constants keep the channels that they do not sum over; of two activations all stay."""
     one, other = args
+    weight = _repeated(other) if isinstance(other, Par) else None
+    if weight is not None and isinstance(one, Act) and channels(one.labels, -1) is not None:
+        return mm(to, node, (one, weight), {})
     for place, (x, factor) in enumerate(((one, other), (other, one))):
         dim = x.labels.dim() - 1 - place if isinstance(x, Act) else 0
         plain = isinstance(factor, Free) or (isinstance(factor, Par) and _is_constant(to, factor))
@@ -114,6 +117,18 @@ def bmm(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
             return Act(x.labels.narrow(dim, 0, 1).expand(shape_of(node)))
     to.keep_whole([value for value in args if isinstance(value, Par)], "matrix product")
     return to.mixes(node, args, "it enters a product of matrices")
+
+
+def _repeated(factor: Par) -> Par | None:
+    """Return the matrix that is repeated for each example, as of linear layers over permuted tensors."""
+    if factor.places is None or factor.places.dim() != 3 or len(factor.shape) != 2:
+        return None
+    for transposed in (True, False):
+        matrix = Par(factor.name, factor.shape, transposed=transposed)
+        places = matrix.placed()
+        if factor.places.shape[1:] == places.shape and bool((factor.places == places).all()):
+            return matrix
+    return None
 
 
 def _is_constant(to: Following, factor: Par) -> bool:

@@ -105,7 +105,9 @@ another choice of networks and data sets might have given. Methods with fewer th
 Test accuracy against the share of weights kept, a panel a method and the recipe that its networks were
 trained and evaluated under, a line for each find: the recipe under which the network was trained that was
 scored; "as eval" changes nothing. Grey: what no find concerns, random pruning and, dashed, the unpruned
-network. Masks of one find are the same in all panels of a method; each panel has its own vertical axis.
+network under the recipe of evaluation. Hollow, at 100 %: the unpruned network that was scored, as it was
+then, under the find. Masks of one find are the same in all panels of a method; each panel has its own
+vertical axis.
 {_BARS} {_SPACED} {_MARKED}
 """,
     "find-eval": """

@@ -55,10 +55,12 @@ def effects_of_networks(
     accuracies: list[dict[str, Any]] = []
     effects: list[dict[str, Any]] = []
     for one in mediated(results.suite, results.cells, results.quantities, checks):
+        panel, sides = shown(one.setting), _sides(one.methods)
         where = {
             "setting": _title(source, one.family),
-            "panel": shown(one.setting),
-            "sides": _sides(one.methods),
+            "panel": panel,
+            "sides": sides,
+            "heading": f"{panel}\n{sides}",
         }
         for density, values in one.accuracies.items():
             at = {**where, **_at(density)}

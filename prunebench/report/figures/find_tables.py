@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunebench.analysis import SETTING, summarize_measures
-from prunebench.report.figures.tables import DIGITS, labelled, shown
+from prunebench.report.figures.tables import DIGITS, half_an_example, labelled, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prunebench.report.figures.source import Source
     from prunebench.report.results import Results
 
-__all__ = ["AS_EVAL", "among", "beside", "by_epoch", "by_find", "first_density", "of_layers"]
+__all__ = ["AS_EVAL", "among", "beside", "by_epoch", "by_find", "first_density", "of_layers", "scored"]
 
 AS_EVAL = "as eval"
 """What a find is called that changes nothing."""
@@ -49,7 +49,7 @@ def by_find(source: Source) -> pd.DataFrame:
     that changes nothing is one like any other. What does not depend on the find, as random pruning at
     initialization, is left out: its cells are the same.
     """
-    rows = _with_labels(source, source.accuracies)
+    rows = _accuracies(source)
     rows = rows[(rows["variant"] == "unmodified") & (rows["sparsity"] > 0)]
     rows = rows[_depend(source.results, rows)]
     some = rows["place"] + rows["recipe"] + rows["at"] + rows["method"]
@@ -68,7 +68,7 @@ def beside(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    every = _with_labels(source, source.accuracies)
+    every = _accuracies(source)
     names = [name for _, name in source.results.baselines]
     every = every[(every["variant"] == "unmodified") & every["name"].isin(names)]
     every = every[every["n"] + every["diverged"] > 0]
@@ -85,10 +85,42 @@ def beside(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
     return joined.reindex(columns=rows.columns)
 
 
+def scored(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the accuracy of the unpruned network that each find of `by_find` scored, where it was measured.
+
+    It is the network as it was when it was pruned: at the end of its training, or at an epoch of it.
+    """
+    frame, name = source.results.measures, "scored-network"
+    frame = frame[(frame["measure"] == name) & (frame["ablations"] == "")]
+    if frame.empty:
+        return rows.iloc[:0]
+    summed = summarize_measures(frame, measure=name, fields=("unpruned.accuracy",))
+    own = labelled(summed, source.results).dropna(subset="mean").drop_duplicates(["setting", "name"])
+    told = ["place", "method", "eval", "find", "at", "recipe", "panel"]
+    networks = rows[["setting", "name", *told]].drop_duplicates()
+    networks = networks.merge(own[["setting", "name", "planned", "n", "mean", "low", "high"]])
+    error = (100 - networks["mean"]).clip(lower=half_an_example(source.results)).round(DIGITS)
+    whole: dict[str, Any] = {
+        "density": 1.0,
+        "sparsity": 0.0,
+        "percent": 0.0,
+        "diverged": 0,
+        "absent": 0,
+        "empty": "",
+    }
+    networks = networks.assign(**whole, error=error)
+    return networks.reindex(columns=rows.columns)
+
+
+def _accuracies(source: Source) -> pd.DataFrame:
+    """Return `Source.accuracies` with labels; `height` is where marks of what is odd stand."""
+    return _with_labels(source, source.accuracies).assign(height=source.accuracies["place"])
+
+
 def _with_labels(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the parts of their settings as columns, harmless to show."""
     labels = {title: dict(zip(SETTING, values, strict=True)) for values, title in source.titles.items()}
-    parts = {name: rows["setting"].map(lambda s, n=name: shown(labels[s][n])) for name in SETTING}
+    parts = {name: rows["setting"].map(lambda s, n=name: shown(labels[s][n])).astype(str) for name in SETTING}
     return rows.assign(
         place=_place(parts),
         eval=parts["recipe"],

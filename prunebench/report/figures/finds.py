@@ -12,7 +12,15 @@ from prunebench.report.figures.axes import ACCURACY_SHORT, DENSITY_SHORT, accura
 from prunebench.report.figures.axes import percent as share_axis
 from prunebench.report.figures.captions import caption
 from prunebench.report.figures.figure import Figure
-from prunebench.report.figures.find_tables import among, beside, by_epoch, by_find, first_density, of_layers
+from prunebench.report.figures.find_tables import (
+    among,
+    beside,
+    by_epoch,
+    by_find,
+    first_density,
+    of_layers,
+    scored,
+)
 from prunebench.report.figures.marks import chart, headed, odd_marks, panels
 from prunebench.report.figures.reader import Column, interval
 from prunebench.report.figures.series import across, of_lines, series
@@ -48,7 +56,7 @@ def find_curves(source: Source) -> Figure | None:
         return None
     panel = rows["panel"] if rows["place"].nunique() == 1 else rows["place"] + ", " + rows["panel"]
     rows = _in_order(rows.assign(panel=panel), "place", "method")
-    others = beside(source, rows)
+    others, networks = beside(source, rows), scored(source, rows)
     base, x = chart("find-accuracy"), density_axis(DENSITY_SHORT)
     y = accuracy_axis(ACCURACY_SHORT, PANEL[1], of="child_y")
     told = across(
@@ -60,13 +68,16 @@ def find_curves(source: Source) -> Figure | None:
         ("n", "runs in the mean", ""),
     )
     look = of_lines("find", "found under", rows["find"], beside=others["find"])
-    pruned, dense = (base.transform_filter(f"datum.sparsity {which}") for which in ("> 0", "== 0"))
+    pruned, dense, network = (base.transform_filter(f"datum.of == '{which}'") for which in _PARTS)
     layers = [
         dense.mark_rule(strokeDash=[4, 3], strokeWidth=1.3).encode(
             y=y.channel(y.mean), color=look.colour, tooltip=told
         ),
         *series(pruned, look, x, y, told),
-        *odd_marks(pruned.transform_calculate(name="datum.find"), x, y.channel("place")),
+        network.mark_point(filled=False, size=50, opacity=1).encode(
+            x=x, y=y.channel(y.mean), color=look.colour, shape=look.shape, tooltip=told
+        ),
+        *odd_marks(pruned.transform_calculate(name="datum.find"), x, y.channel("height"), place="height"),
     ]
     order = list(dict.fromkeys(rows["panel"]))
     whole = headed(panels(layers, "panel", PANEL, columns=2, sort=order, apart=True))
@@ -76,11 +87,21 @@ def find_curves(source: Source) -> Figure | None:
         caption("find-accuracy"),
         {"": _curves_in_words(rows, others)},
         whole,
-        {"find-accuracy": _joined(rows, others)},
+        {"find-accuracy": _parts(rows, others, networks)},
         (),
-        (_PLACE, Column("panel", "panel"), _METHOD, _EVAL, _FIND, _SPARSITY, *_ACCURACY),
+        (_PLACE, Column("panel", "panel"), Column("of", "of"), _METHOD, _EVAL, _FIND, _SPARSITY, *_ACCURACY),
         among=among(source, rows),
     )
+
+
+_PARTS = ("masks", "unpruned", "scored network")
+"""What a row of the chart is of."""
+
+
+def _parts(rows: pd.DataFrame, others: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    masks, unpruned, network = _PARTS
+    of = others["sparsity"].map(lambda sparsity: masks if sparsity else unpruned)
+    return _joined(_joined(rows.assign(of=masks), others.assign(of=of)), networks.assign(of=network))
 
 
 def _joined(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:

@@ -208,7 +208,13 @@ def panels(
     """
     import altair as alt
 
-    heading = alt.Header(title=None, labelPadding=4, labelFontSize=11, labelLimit=size[0] + 60)
+    heading = alt.Header(
+        title=None,
+        labelPadding=4,
+        labelFontSize=11,
+        labelLimit=size[0] + 60,
+        labelExpr="split(datum.label, '\\n')",
+    )
     facet = alt.Facet(f"{field}:N", header=heading, sort=sort)
     spacing: dict[str, float] = {"column": 20, "row": 24}
     whole = layered(layers, *size).facet(facet=facet, columns=columns, spacing=spacing)

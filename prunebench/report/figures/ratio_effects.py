@@ -100,9 +100,9 @@ def _worth(rows: pd.DataFrame) -> Any:
 
 
 def _sides(rows: pd.DataFrame) -> str:
-    """Return which methods A and B are, where they are the same everywhere."""
+    """Return which methods A and B are, where they are the same everywhere; else each panel says it."""
     sides = list(dict.fromkeys(rows["sides"]))
-    return sides[0] if len(sides) == 1 else "A and B by panel: the table says which"
+    return sides[0] if len(sides) == 1 else "A and B by panel"
 
 
 _MEANS = (
@@ -122,7 +122,8 @@ def _panels(table: str, rows: pd.DataFrame, look: Any, y: Upright, told: Any, *,
     layers = series(base, look, density_axis(DENSITY_SHORT), y, told)
     if zero:
         layers.insert(0, base.mark_rule(strokeDash=[4, 3]).encode(y=alt.datum(0)))
-    return panels(layers, "panel", PANEL, columns=2, sort=list(dict.fromkeys(rows["panel"])))
+    by = "panel" if rows["sides"].nunique() == 1 else "heading"
+    return panels(layers, by, PANEL, columns=2, sort=list(dict.fromkeys(rows[by])))
 
 
 def _words(accuracies: pd.DataFrame, effects: pd.DataFrame) -> str:

@@ -279,3 +279,18 @@ def test_hostile_shapes_of_scores_are_refused_by_name(returned: Any, match: str)
     how = Scoring(lambda net, batch, rng: returned(net), gives="filters", who="scorer 'mine'")
     with pytest.raises(prunebench.ComponentError, match=f"scorer 'mine' returned .*({match})"):
         make_mask(small(), MaskForm(2000, unit="filter"), how, groups=GROUPS)
+
+
+def test_where_no_group_is_kept_the_first_of_each_order_is_told() -> None:
+    """Not the smallest: the first one in the order of scores is in the way of it."""
+    scores = np.arange(len(GROUPS), dtype=float)
+    last = int(GROUPS.sizes[-1])
+    smallest = int(GROUPS.sizes.min())
+    assert smallest < last
+    said = f"no group of filters is kept: of {GROUPS.prunable} weights {last - 1} may stay, and the first group in"
+    with pytest.raises(UsageError, match=said) as caught:
+        keep_groups(scores, last - 1, GROUPS)
+    assert str(caught.value).endswith(f"of {GROUPS.layers_of(len(GROUPS) - 1)}, has {last}")
+    assert keep_groups(-scores, last - 1, GROUPS).any()
+    with pytest.raises(UsageError, match="of each set of tied layers 0 may stay, and the first group"):
+        keep_groups(scores, 5, GROUPS, allocation="uniform")

@@ -109,3 +109,26 @@ def test_channels_at_one_place_of_every_group_of_a_grouped_convolution_go_togeth
     assert groups.groups["stem.weight"].tolist() == [0, 1, 2, 3] * 3
     assert len(set(groups.groups["grouped.weight"].tolist())) == 6
     assert ("back.weight", "shared.weight") in groups.sets
+
+
+class Patches(torch.nn.Module):
+    """A convolution into patches, linear layers over them as they lie (permuted), and over their places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.norm = torch.nn.Conv2d(3, 8, 4, 4), torch.nn.BatchNorm1d(6)
+        self.one, self.two, self.head = torch.nn.Linear(8, 6), torch.nn.Linear(6, 6), torch.nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map N×3×8×8 to N×3."""
+        y = self.one(self.patches(x).flatten(2).transpose(1, 2)).relu()
+        y = y + self.two(self.norm(y.transpose(1, 2)).transpose(1, 2))
+        return self.head(y.mean(1))  # type: ignore[no-any-return]
+
+
+def test_linear_layers_over_patches_are_linear_layers() -> None:
+    net = randomised(Patches())
+    groups = filter_groups(net, input_shape=SHAPE)
+    assert groups.sets == (("patches.weight",), ("one.weight", "two.weight"))
+    x = torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(1))
+    assert_same_outputs(net, groups, half(groups), x)

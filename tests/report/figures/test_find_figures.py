@@ -278,6 +278,22 @@ def study(finds: tuple[str, ...], at: str = "", evals: tuple[str, ...] = EVALS) 
     return Results(suite, table(found), measures(told))
 
 
+def scored_networks(finds: tuple[str, ...], at: str) -> list[dict[str, Any]]:
+    """Return what `scored-network` tells at two densities of the chains of `study`."""
+    return [
+        {
+            **{k: v for k, v in own.items() if k not in ("accuracy", "classes", "examples")},
+            "score_at": at,
+            "measure": "scored-network",
+            "measured": {"unpruned": {"accuracy": (60.0 if find else 65.0) + seed}},
+        }
+        for recipe in EVALS
+        for find in finds
+        for seed in SEEDS
+        for own in (cell("chain", recipe, find, density, seed, 88.0) for density in DENSITIES[:2])
+    ]
+
+
 def made_from(results: Results) -> dict[str, Figure]:
     return {figure.id: figure for figure in figures(results)}
 
@@ -332,6 +348,34 @@ def test_baselines_stand_in_every_panel_of_finds() -> None:
     assert "no find: random 51" in mine.alt
 
 
+def test_the_network_that_was_scored_stands_at_its_find() -> None:
+    """Once in each panel, at all weights, as accurate as it was when it was scored: it is no line's first point."""
+    finds = ("", "lr=0.05")
+    told = study(finds, at="epoch 3")
+    results = Results(told.suite, told.cells, measures(scored_networks(finds, "epoch 3")))
+    shown = made_from(results)["find-accuracy"].tables["find-accuracy"]
+    mine = shown[shown["of"] == "scored network"]
+    assert len(mine) == len(EVALS) * len(finds)
+    assert set(zip(mine["find"], mine["mean"], mine["density"], mine["n"], strict=True)) == {
+        ("as eval", 66.0, 1.0, 3),
+        ("lr=0.05", 61.0, 1.0, 3),
+    }
+    assert set(shown.loc[shown["density"] < 1, "of"]) == {"masks"}
+
+
+def test_runs_that_diverged_are_marked_at_the_accuracy_of_a_guess() -> None:
+    told = study(("lr=0.05", "lr=0.5"))
+    lost = (told.cells["find"] == "lr=0.5") & (told.cells["density"].astype(float) == 0.512)
+    cells = told.cells.assign(
+        status=told.cells["status"].mask(lost, "diverged"), accuracy=told.cells["accuracy"].mask(lost)
+    )
+    mine = made_from(Results(told.suite, cells))["find-accuracy"]
+    shown = mine.tables["find-accuracy"]
+    assert set(shown.loc[shown["diverged"] > 0, "height"]) == {90.0}
+    assert "place:Q" not in str(mine.chart.to_dict())
+    assert "'field': 'height'" in str(mine.chart.to_dict())
+
+
 def test_masks_of_one_pruning_step_have_a_table_of_finds_and_evaluations() -> None:
     """Where they were evaluated under several recipes, the panel saying when they were pruned."""
     mine = made_from(study(("lr=0.05", "lr=0.5"), at="end"))["find-eval"]
@@ -339,3 +383,25 @@ def test_masks_of_one_pruning_step_have_a_table_of_finds_and_evaluations() -> No
     assert set(shown["panel"]) == {"chain, pruned at end"}
     assert len(shown) == len(EVALS) * 2
     assert "find-eval" not in made_from(study(("lr=0.05", "lr=0.5"), at="end", evals=("slow",)))
+
+
+def test_the_figure_of_mediation_says_who_a_and_b_are(made: Mapping[str, Figure]) -> None:
+    """Above its panels where that is the same in all of them, else in each panel's heading."""
+    same = made["mediation"]
+    assert "network; A: aa, B: bb" in str(same.chart.to_dict())
+    four = {"base": {"method": "bb"}, "ratios": {"method": "ba"}, "weights": {"method": "ab"}}
+    checks = [
+        {**CHECKS[0], "where": {"recipe": EVALS[0]}},
+        {
+            **CHECKS[0],
+            "name": "the-other-way",
+            "where": {"recipe": EVALS[1]},
+            "quantity": {"name": "mediation:total", **four},
+            "of": {"method": "aa", "quantity": {"name": "mediation:ratios", **four}},
+            "against": {"method": "aa"},
+        },
+    ]
+    apart = made_from(made_of(checks, measure=False))["mediation"]
+    svg = picture(apart.spec(), "svg").decode()
+    for sides in ("A: aa, B: bb", "A: bb, B: aa"):
+        assert svg.count(f">{sides}<") == 2
