@@ -286,3 +286,12 @@ def test_what_training_alone_does_without_parameters_is_compared() -> None:
 
     with pytest.raises(UsageError, match=r"'b.weight' cannot be removed: .*does not run in training mode"):
         filter_groups(Net(way), input_shape=SHAPE)
+
+
+def test_copies_on_several_devices_are_to_be_given_without() -> None:
+    net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 4))
+    with pytest.raises(UsageError, match=r"model is wrapped in DataParallel: give model\.module$"):
+        prunebench.prune(nn.DataParallel(net), "magnitude", density=0.5, unit="filter", input_shape=(6,))
+    inside = nn.Sequential(nn.DataParallel(net), nn.Linear(4, 4))
+    with pytest.raises(UsageError, match=r"model\.0 is wrapped in DataParallel: put model\.0\.module in its"):
+        filter_groups(inside, input_shape=(6,))
