@@ -20,6 +20,7 @@ from prunebench.arguments import (
     component_of,
     host_of,
     method_of,
+    refuse_mask,
     refuse_method,
     refuse_parameters,
     refuse_training,
@@ -383,6 +384,7 @@ def _refuse_not_finite(weights: Mapping[str, Tensor]) -> None:
 
 def _counts_like(network: _Network, form: Form, like: Like, density: float) -> dict[str, int]:
     """Return how many weights each layer keeps under another method, or this one with changes."""
+    refuse_mask(like)
     base, changes = donor(form, like, host_of(network.plugins))
     try:
         other = base.changed(**changes)

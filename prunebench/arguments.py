@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prunebench.errors import UsageError, nearest
 from prunebench.host.components import Scorer
-from prunebench.host.form import Form, ScorerCall
+from prunebench.host.form import Form, Like, ScorerCall
 from prunebench.pruning import nested
 from prunebench.pruning.losses import Loss
 from prunebench.pruning.score import ScoringFunction
@@ -26,6 +26,7 @@ __all__ = [
     "component_of",
     "host_of",
     "method_of",
+    "refuse_mask",
     "refuse_method",
     "refuse_parameters",
     "refuse_training",
@@ -40,7 +41,7 @@ def refuse_training(form: Form, who: str) -> None:
     """Refuse forms that need more than the network at hand."""
     assert form.scorer is not None
     unbuilt = form.unbuilt()
-    if unbuilt and form.unit != "filter":
+    if unbuilt:
         raise UsageError(f"{who} has {unbuilt}, which is not built yet")
     if form.schedule.prunes_in_training:
         raise UsageError(
@@ -82,6 +83,15 @@ def method_of(
     if form.scorer is None:
         raise UsageError(f"{who} prunes nothing: it has no scorer")
     return form, cast(Scorer, host_of(plugins).get("scorers", form.scorer.name)), who
+
+
+def refuse_mask(like: Like) -> None:
+    """Refuse a mask in the place of the method whose layers' counts are taken."""
+    if isinstance(like.like, dict) and any(isinstance(value, Tensor) for value in like.like.values()):
+        raise UsageError(
+            "allocation.like: found a mask; allowed: the name of a method, or a table of changes to the form "
+            "whose mask of this network is made and counted"
+        )
 
 
 def refuse_method(name: str, host: Host) -> None:

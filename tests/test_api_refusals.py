@@ -193,3 +193,20 @@ def test_changes_of_a_method_that_are_no_fields_are_refused_by_name():
     form = prunebench.Form(scorer="magnitude", allocation={"like": {"method": "snip"}})
     with pytest.raises(prunebench.UsageError, match=r"allocation\.like\.method"):
         prunebench.prune(nn.Linear(4, 4), form, density=0.5)
+
+
+def test_fields_of_forms_that_are_misspelt_have_the_nearest_name() -> None:
+    with pytest.raises(
+        ValueError, match=r"alocation\n  is no field of Form; did you mean 'allocation'\? allowed"
+    ):
+        prunebench.Form(scorer="magnitude", alocation="uniform")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"is no field of Prunable; did you mean 'except'"):
+        prunebench.Form(scorer="magnitude", prunable={"excpt": ["0.weight"]})
+
+
+def test_a_mask_is_no_method_whose_counts_are_taken() -> None:
+    model = make_model()
+    mask = prunebench.prune(model, "magnitude", density=0.5)
+    form = prunebench.Form.model_validate({"scorer": "random", "allocation": {"like": dict(mask)}})
+    with pytest.raises(UsageError, match=r"allocation\.like: found a mask; allowed: the name of a method"):
+        prunebench.prune(model, form, density=0.5)

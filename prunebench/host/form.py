@@ -6,20 +6,24 @@ and not built yet; planning refuses them by name.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     SerializeAsAny,
     SerializerFunctionWrapHandler,
+    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from prunebench.errors import nearest
 from prunebench.schedules import OneShot, Schedule, parsed, regrowing
 from prunebench.training.recipe import Point, of_find, without_run
 
@@ -36,6 +40,31 @@ __all__ = [
 
 class _Value(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _nearest_field(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Tell the nearest field where one is misspelt: `Form(alocation="erk")`."""
+        try:
+            return validate(value)
+        except ValidationError as error:
+            slips = error.errors(include_url=False)
+            if any(slip["type"] != "extra_forbidden" or len(slip["loc"]) != 1 for slip in slips):
+                raise
+            fields = [field.alias or name for name, field in cls.model_fields.items()]
+            said = [
+                InitErrorDetails(
+                    type=PydanticCustomError(
+                        "extra_forbidden",
+                        "is no field of {kind}{nearest}",
+                        {"kind": cls.__name__, "nearest": nearest(str(slip["loc"][0]), fields)},
+                    ),
+                    loc=slip["loc"],
+                    input=slip["input"],
+                )
+                for slip in slips
+            ]
+            raise ValidationError.from_exception_data(error.title, said) from None
 
 
 class Batch(_Value):

@@ -25,13 +25,14 @@ def record_of(plan: Plan, key: str) -> Fits:
     job = plan.jobs[key]
     asked = job.params_as(RecordParams).cell
     planned = asked.plain()
+    fewest = plan.suite.get("fewest", {}).get(key, 1)
 
     def wrong(record: Record) -> str | None:
         result = record.result
         if canonical(result["cell"], read=True) != canonical(planned, read=True):  # both were JSON
             return f"it is the record of another cell: {_difference(result['cell'], planned)}"
         return (
-            _wrong_counts(result, asked, _examples(plan, asked))
+            _wrong_counts(result, asked, _examples(plan, asked), fewest)
             or (_wrong_sources(result, job) if record.schema > 1 else None)
         )  # fmt: skip
 
@@ -52,7 +53,9 @@ def _difference(recorded: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
     return "its fields are others"
 
 
-def _wrong_counts(result: Mapping[str, Any], cell: RecordedCell, examples: int | None) -> str | None:
+def _wrong_counts(
+    result: Mapping[str, Any], cell: RecordedCell, examples: int | None, fewest: int
+) -> str | None:
     counted = [point.get("examples") for point in result.get("curve", ())]
     counted += [result["test"]["examples"]] if result.get("test") else []
     for count in counted:
@@ -64,12 +67,17 @@ def _wrong_counts(result: Mapping[str, Any], cell: RecordedCell, examples: int |
         if (count := mask.get(name)) is None or count == planned or (name == "kept" and filters):
             continue
         return f"its mask has {count} weights {name}, planned are {planned}"
-    return _wrong_filters(mask, cell) if filters and mask else None
+    return _wrong_filters(mask, cell, fewest) if filters and mask else None
 
 
-def _wrong_filters(mask: Mapping[str, Any], cell: RecordedCell) -> str | None:
-    """Say what of a mask cannot be that of whole filters, as many as reach the planned count at most."""
+def _wrong_filters(mask: Mapping[str, Any], cell: RecordedCell, fewest: int) -> str | None:
+    """Say what of a mask cannot be that of whole filters, as many as reach the planned count at most.
+
+    fewest: how many weights it keeps at least, as the next filters did not fit
+    """
     kept = mask.get("kept") or 0
+    if kept < fewest:
+        return f"its mask has {kept} weights kept, planned are {fewest} at least"
     if kept > cell.target:
         return f"its mask has {kept} weights kept, planned are {cell.target} at most"
     if lacking := [layer["name"] for layer in mask.get("layers") or () if layer.get("filters") is None]:

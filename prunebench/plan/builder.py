@@ -33,6 +33,8 @@ class Builder:
     identities: dict[str, Any] = field(default_factory=dict)
     """What keys depend on: "scorer snip" → its identity, "data mnist" → its fingerprint, …"""
     missing_data: dict[str, str] = field(default_factory=dict)
+    fewest: dict[str, int] = field(default_factory=dict)
+    """By record's key how many weights its mask of whole filters keeps at least."""
     may_keep_none: dict[str, str] = field(default_factory=dict)
     """Why the masks of cells may keep no filter, by the cell's key."""
     facts: Facts = field(init=False)

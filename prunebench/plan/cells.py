@@ -13,7 +13,7 @@ from prunebench.host.components import Diagnostic
 from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
 from prunebench.plan.epochs import masks_by_epoch
-from prunebench.plan.filters import may_keep_none
+from prunebench.plan.filters import fewest_kept, may_keep_none
 from prunebench.plan.finding import what_tells
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
@@ -135,7 +135,10 @@ def _record(
         prunable=setting.network.prunable,
         seed=cell.seed,
     )
-    return builder.add(RecordParams(cell=recorded), tuple(made))
+    key = builder.add(RecordParams(cell=recorded), tuple(made))
+    if (fewest := fewest_kept(builder, setting, cell.form, target)) is not None:
+        builder.fewest[key] = fewest
+    return key
 
 
 def _described(builder: Builder, cell: Cell) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prunebench.pruning.filters import FilterGroups
     from prunebench.pruning.filters.choose import Room
 
-__all__ = ["may_keep_none", "refuse_misfit_of_filters"]
+__all__ = ["fewest_kept", "may_keep_none", "refuse_misfit_of_filters"]
 
 
 def refuse_misfit_of_filters(builder: Builder, setting: Setting, form: Form, kept: int) -> None:
@@ -61,6 +61,25 @@ def may_keep_none(builder: Builder, setting: Setting, form: Form, kept: int) -> 
         f"the largest filters that go together, of {groups.layers_of(room.large)}, have {room.largest:,} "
         f"weights (a density of {_density(room.largest, groups.prunable)})"
     )
+
+
+def fewest_kept(builder: Builder, setting: Setting, form: Form, kept: int) -> int | None:
+    """Return how many weights a mask of whole filters keeps at least, whatever the scores; None if not known.
+
+    What follows the last groups that are kept did not fit: a mask is short of its target by less than the
+    largest group, and where sets of tied layers have orders of their own by less than each one's largest.
+    A mask made in several steps is short of its last target by no more, as every target is below the one
+    before; the shares of its sets are those of what is left then, which is not known.
+
+    kept: how many weights may stay at most
+    """
+    groups = setting.network.groups
+    if not form.whole_filters or groups is None:
+        return None
+    if form.allocation != "global" and not isinstance(form.schedule, OneShot):
+        return None
+    least = sum(max(0, room.kept - room.largest + 1) for room in _rooms(builder, groups, form, kept))
+    return max(1, least)
 
 
 def _density(kept: int, prunable: int) -> str:

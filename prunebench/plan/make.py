@@ -69,6 +69,8 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
         data = builder.facts.data(cell.dataset, cell.split)
         described["classes"][cell.labels["dataset"]] = data.classes
         described["examples"].setdefault(cell.dataset, {})[cell.split] = cell.recipe.limited(data.evaluated)
+    if builder.fewest:
+        described["fewest"] = builder.fewest
     if suite.checks:
         described["steps"] = _steps(cells, builder)
     if any(reads_kin(check, host) for check in suite.checks):

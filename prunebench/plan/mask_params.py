@@ -75,6 +75,8 @@ class Filters(Plain):
 
     architecture: NetworkUse
     prunable: Prunable
+    version: str | None = None
+    """Of what decides which filters go together; None of the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,8 @@ class ScoreParams(Asked):
     """Where the batch comes from."""
     unit: Literal["filter"] | None = None
     """What is to be removed of it at once; None: a weight."""
+    filters_version: str | None = None
+    """Of what decides which filters go together; None of the first, and where weights are removed."""
     seed: int
 
     @property
@@ -99,7 +103,9 @@ class ScoreParams(Asked):
     @property
     def filters(self) -> Filters | None:
         """Where whole filters are removed: of which network and layers."""
-        return None if self.unit is None else Filters(architecture=self.architecture, prunable=self.prunable)
+        if self.unit is None:
+            return None
+        return Filters(architecture=self.architecture, prunable=self.prunable, version=self.filters_version)
 
     @property
     def scorers(self) -> Sequence[ScorerUse]:

@@ -94,6 +94,7 @@ def scoring_of(builder: Builder, setting: Setting, form: Form, seed: int) -> Sco
             batch=scorer.batch,
             data=setting.dataset if scorer.batch else None,
             unit="filter" if form.whole_filters else None,
+            filters_version=_filters_version() if form.whole_filters else None,
             seed=seed,
         )
 
@@ -106,9 +107,16 @@ def filters_of(builder: Builder, setting: Setting, form: Form) -> Filters | None
         return None
 
     def make() -> Filters:
-        return Filters(architecture=setting.architecture, prunable=form.prunable)
+        return Filters(architecture=setting.architecture, prunable=form.prunable, version=_filters_version())
 
     return builder.once("filters", (setting, form), (), make)
+
+
+def _filters_version() -> str | None:
+    """Return the version of what decides which filters go, where it is not the first: its keys hold none."""
+    from prunebench.pruning import filters  # imports torch
+
+    return None if filters.VERSION == "1" else filters.VERSION
 
 
 def regrowth_of(builder: Builder, form: Form) -> RegrowthUse | None:

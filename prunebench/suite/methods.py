@@ -14,7 +14,7 @@ from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
-from prunebench.reading.messages import not_taken
+from prunebench.reading.messages import not_taken, unknown
 from prunebench.reading.spelling import show
 from prunebench.reading.tables import POINTS
 from prunebench.suite.parameters import Components, filled
@@ -280,7 +280,10 @@ def _donor(
     """Return the form whose mask says how many weights each layer keeps."""
     here, like = here.at("allocation", "like"), allocation.like
     if isinstance(like, str) and like not in method_names(host):
-        here.unknown(like, "method", method_names(host))
+        here.problem(
+            unknown(like, "method", method_names(host))
+            + "; a label of the suite's own methods does not count: write its form out, {like = {scorer = …}}"
+        )
         return None
     base, changes = donor(form, allocation, host)
     other = changed_form(base, changes, host, here, shared)

@@ -10,7 +10,8 @@
   they are now by `PRUNEBENCH_UPDATE_IDENTITIES=anew python -m pytest …`, which still keeps every version.
 
 The digest is of what the component can reach in `prunebench_plugins`. What it uses of `prunebench` itself is
-spoken for by the job versions; but a schedule, which stands there, has a version too, and the digest of its module.
+spoken for by the job versions; but a schedule, which stands there, has a version too, and the digest of its module, and
+so have the modules that decide which filters go (`prunebench.pruning.filters.VERSION`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 import pytest
 
+import prunebench.pruning.filters
 from prunebench.host import KINDS, Host
 from prunebench.host._source_digest import digest_of_text
 from prunebench.host.identity import component_digest
@@ -33,7 +35,7 @@ Entries = dict[str, dict[str, dict[str, Any]]]
 
 
 def current() -> Entries:
-    """Return version and source digest of every schedule and every built-in component that has a version."""
+    """Return version and source digest of every schedule, of what finds filters, and of every built-in component."""
     host = Host.load(third_party=False)
     found: Entries = {}
     for kind in sorted(KINDS):
@@ -45,7 +47,17 @@ def current() -> Entries:
     found["schedules"] = {
         one.key(): {"version": one.version, "digest": digest_of_text(source_of(one))} for one in SCHEDULES
     }
+    filters = prunebench.pruning.filters
+    found["filters"] = {
+        path.stem: {"version": filters.VERSION, "digest": digest_of_text(text_of(path))}
+        for path in sorted(Path(filters.__file__).parent.glob("*.py"))
+    }
     return found
+
+
+def text_of(path: Path) -> bytes:
+    """Return the text of a module that has a part in which filters go."""
+    return path.read_bytes()
 
 
 def source_of(schedule: type) -> bytes:
@@ -118,6 +130,20 @@ def test_another_formula_of_a_schedule_needs_another_version(monkeypatch: pytest
     assert said == ["schedules gradual: the source has changed, the version has not ('1')"]
     monkeypatch.setattr(Gradual, "version", "2")
     raised = only_gradual(current())
+    assert faults(refreshed(recorded, raised, same_bits=False), raised) == []
+
+
+def test_another_way_to_choose_filters_needs_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One order of equal scores turned round fails, and no longer once the version is raised and recorded."""
+    recorded = {"filters": current()["filters"]}
+    read = text_of
+    monkeypatch.setitem(
+        globals(), "text_of", lambda path: read(path).replace(b'side="right"', b'side="left"')
+    )
+    said = faults(recorded, {"filters": current()["filters"]})
+    assert said == ["filters choose: the source has changed, the version has not ('1')"]
+    monkeypatch.setattr(prunebench.pruning.filters, "VERSION", "2")
+    raised = {"filters": current()["filters"]}
     assert faults(refreshed(recorded, raised, same_bits=False), raised) == []
 
 

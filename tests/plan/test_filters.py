@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
+from prunebench_plugins.architectures.cifar_resnet import cifar_resnet
 
+import prunebench.pruning.filters
 from prunebench.canonical import digest
 from prunebench.errors import SuiteError
+from prunebench.host.form import Form
+from prunebench.plan.filters import fewest_kept
 from prunebench.plan.params import MaskOfScores, RecordParams, ScoreParams, TrainParams
+from prunebench.pruning.filters import filter_groups
+from prunebench.pruning.filters.choose import keep_groups
 
 RESNET = 'architecture = {name = "cifar-resnet", depth = 8, width = 0.25}'
 PRUNABLE = 36 + 2 * 144 + (288 + 576 + 32) + (1152 + 2304 + 128)
@@ -279,3 +287,68 @@ def test_a_network_whose_ties_cannot_be_traced_is_refused_by_the_field(project: 
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{path}: matrix[0].methods[1].unit: unit = 'filter': ")
     assert "(cell main::branching-digits-whole-d0.5-s" in line
+
+
+def test_another_version_of_what_decides_which_filters_go_is_in_the_keys_of_their_masks_and_scores(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the first hold none; what removes single weights, and trains unpruned, keeps its keys."""
+    methods = [
+        WHOLE,
+        {"as": "shuffled", "scorer": "random", "unit": "filter", "alter": ["shuffle"]},
+        {"as": "weights", "scorer": "magnitude"},
+    ]
+    path = suite(project, *methods)
+    first = project.session(path).plan
+    (scoring,) = jobs(first, the(first, "whole"), ScoreParams)
+    assert "filters_version" not in scoring.plain()
+    monkeypatch.setattr(prunebench.pruning.filters, "VERSION", "2")
+    second = project.session(path).plan
+
+    def kinds(plan: Any, method: str) -> dict[str, set[str]]:
+        keys: dict[str, set[str]] = {}
+        for key in plan.ancestors(the(plan, method).key):
+            keys.setdefault(plan.jobs[key].kind, set()).add(key)
+        return keys
+
+    for method in ("whole", "shuffled"):
+        before, after = kinds(first, method), kinds(second, method)
+        assert all(before[kind].isdisjoint(after[kind]) for kind in ("score", "mask"))
+    assert kinds(first, "weights") == kinds(second, "weights")
+    assert kinds(first, "none") == kinds(second, "none")
+
+
+@pytest.mark.parametrize("allocation", ["global", "uniform", "erk"])
+@pytest.mark.parametrize("levels", [1, 4])
+def test_no_scores_keep_fewer_weights_than_the_plan_says(allocation: Any, levels: int) -> None:
+    """Of groups of many sizes, in one step and from level to level; and some scores come near."""
+    net = cifar_resnet((3, 8, 8), 4, depth=8, width=0.25)
+    groups = filter_groups(net, input_shape=(3, 8, 8), check=False)
+    schedule = {"levels": 0.2} if levels > 1 else None
+    form = Form(
+        scorer="random",
+        unit="filter",
+        allocation=allocation,
+        score_at="end",
+        **({"schedule": schedule} if schedule else {}),
+    )
+    target = round(0.8**levels * groups.prunable)
+    builder: Any = SimpleNamespace(once=lambda what, objects, values, make: make())
+    setting: Any = SimpleNamespace(network=SimpleNamespace(groups=groups))
+    fewest = fewest_kept(builder, setting, form, target)
+    if levels > 1 and allocation != "global":
+        assert fewest is None
+        return
+    assert fewest is not None
+    reached = []
+    for seed in range(40):
+        draws, current = np.random.default_rng(seed), None
+        for level in range(1, levels + 1):
+            kept = round(0.8**level * groups.prunable)
+            left = groups.prunable if current is None else int(groups.sizes[current].sum())
+            current = keep_groups(
+                draws.random(len(groups)), min(kept, left), groups, allocation=allocation, current=current
+            )
+        reached.append(int(groups.sizes[current].sum()))
+    assert fewest <= min(reached) <= max(reached) <= target
+    assert fewest > 0.5 * target

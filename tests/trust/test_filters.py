@@ -134,6 +134,15 @@ def more(mask: dict[str, Any]) -> None:
     mask["kept"] += added
 
 
+def fewer(mask: dict[str, Any]) -> None:
+    """One filter a layer, consistently told: far below the target, and no longest run of filters that fit."""
+    mask["kept"] = 0
+    for layer in mask["layers"]:
+        layer["kept"] = layer["prunable"] // layer["filters"]["prunable"]
+        layer["filters"]["kept"] = 1
+        mask["kept"] += layer["kept"]
+
+
 def told_of_none(mask: dict[str, Any]) -> None:
     del mask["layers"][2]["filters"]
 
@@ -143,13 +152,14 @@ def told_of_none(mask: dict[str, Any]) -> None:
     [
         (cut_apart, "which are not"),
         (more, "weights kept, planned are"),
+        (fewer, "weights kept, planned are"),
         (told_of_none, "does not say how many it keeps"),
     ],
 )
 def test_forged_counts_of_filters_are_refused(
     done: Board, tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
 ) -> None:
-    """Of a published leaderboard, whatever its digests say: no whole filters, more than were asked for, none told."""
+    """Of a published leaderboard, whatever its digests say: no whole filters, more or fewer than fit, none told."""
     copy = Board(tmp_path)
     shutil.copytree(done.board, copy.board)
     key = next(cell.key for cell in plan_of(done).cells if cell.labels["method"] == "even")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
+from prunebench.errors import UsageError
 from prunebench.pruning.filters.choose import shuffle_filters
 from prunebench.pruning.filters.cut import smaller
 from prunebench.pruning.filters.find import filter_groups
 from prunebench.pruning.filters.groups import FilterGroups, checked
 from prunebench.pruning.prunable import prunable_weights
 
-__all__ = ["FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
+__all__ = ["VERSION", "FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
+
+VERSION = "1"
+"""Of what these modules decide: which filters go together, and which of them a mask keeps. Whoever changes
+that raises it: from the second on it is in the keys of scores and masks of filters."""
 
 
 def taken_along(
@@ -75,7 +80,24 @@ def _groups(
     inputs: Any,
 ) -> FilterGroups:
     """Return the groups of a network's filters in the layers that a mask is for, unless they are given."""
-    if groups is not None:
+    if isinstance(groups, FilterGroups):
         return groups
-    others = [name for name in prunable_weights(net) if name not in mask]
+    if groups is not None:
+        raise UsageError(
+            f"groups must be what filter_groups returns; found {groups!r:.80}: the shape of an input is "
+            "given as input_shape=(channels, height, width)"
+        )
+    own = prunable_weights(net)
+    others = [name for name in own if name not in mask]
+    if len(others) == len(own) > 0:
+        raise UsageError(
+            f"the mask is not of this network: it is for {_some(mask)}, and the network's prunable weights "
+            f"are {_some(own)}"
+        )
     return filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others)
+
+
+def _some(names: Iterable[str]) -> str:
+    """Return names in quotes, the first four."""
+    quoted = [repr(name) for name in names]
+    return ", ".join(quoted[:4]) + (" and others" if len(quoted) > 4 else "") if quoted else "no layer"

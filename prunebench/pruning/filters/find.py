@@ -45,6 +45,7 @@ def filter_groups(
     Raises: UsageError that names `unit` and the operation or layer: where ties cannot be traced, where
         outputs differ after removal, where no filter may go.
     """
+    _refuse_replicas(net)
     prunable = prunable_weights(net, of, except_)
     if inputs is None:
         inputs = example_for(net, nested.checked_shape(input_shape))
@@ -54,6 +55,15 @@ def filter_groups(
     if check:
         compare(net, groups, like(inputs, traced.shapes))
     return groups
+
+
+def _refuse_replicas(net: nn.Module) -> None:
+    """Refuse networks that run as copies on several devices: neither can be traced."""
+    for name, module in net.named_modules():
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            path = f"model.{name}" if name else "model"
+            instead = f"give {path}.module" if not name else f"put {path}.module in its place"
+            raise UsageError(f"{UNIT}: {path} is wrapped in {type(module).__name__}: {instead}")
 
 
 def _refuse_more_in_training(net: nn.Module, inputs: Any, traced: Traced) -> None:

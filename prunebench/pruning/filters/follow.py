@@ -1,4 +1,4 @@
-"""Follows labels of channels through a network's graph: every operation has a rule, or is refused by name.
+"""Follows labels of channels through a network's graph: every operation has a rule, or what it takes stays.
 
 A tensor of a forward pass is stood for by a tensor of labels of its shape: which channel each number is of.
 What moves numbers about moves their labels, by the same operation.
@@ -79,18 +79,15 @@ class Following:
         if not acts:
             return self.without_inputs(node, name, args, kwargs, parameters)
         rule = RULES.get(name)
-        if rule is None and torch.Tag.pointwise in node.target.tags:  # type: ignore[union-attr]
+        if rule is None and torch.Tag.pointwise in getattr(node.target, "tags", ()):
             rule = pointwise
         if rule is not None:
             try:
                 return rule(self, node, args, kwargs)
             except Exception as error:  # an operation used in a way that its rule does not know
                 raise self.untraced(name) from error
-        for act in acts:
-            if not self.ties.all_stay(compact(act.labels)[0]):
-                raise self.untraced(name)
         self.keep_whole(parameters, name)
-        return self.fixed(node)
+        return self.mixes(node, acts, f"it enters the operation '{name}', which has no rule")
 
     def untraced(self, name: str) -> UsageError:
         """Return what to say of an operation through which channels cannot be followed."""
@@ -130,9 +127,11 @@ class Following:
 
     def fixed(self, node: fx.Node) -> Any:
         """Return numbers that no channel that may go is in, in the shapes of what an operation returns."""
-        made = node.meta["val"]
+        made = node.meta.get("val")
         if isinstance(made, Tensor):
             return Act(alike(STAYS, made.shape))
+        if not isinstance(made, list | tuple):
+            return Free()
         return [Act(alike(STAYS, t.shape)) if isinstance(t, Tensor) else Free() for t in made]
 
     def mixes(self, node: fx.Node, acts: Iterable[Any], how: str) -> Any:

@@ -193,6 +193,21 @@ def test_shapes_of_inputs_that_are_none_are_told(function: Any) -> None:
             function(net, {"0.weight": torch.ones(4, 3, 3, 3) > 0}, input_shape=shape)
 
 
+@pytest.mark.parametrize("function", [prunebench.shrink, prunebench.taken_along])
+def test_a_shape_in_the_place_of_groups_and_masks_of_other_networks_are_told(function: Any) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 6))
+    mask = {"0.weight": torch.ones(4, 3, 3, 3) > 0}
+    with pytest.raises(
+        UsageError, match=r"found \(3, 8, 8\): the shape of an input is given as input_shape="
+    ):
+        function(net, mask, (3, 8, 8))
+    other = {"stem.weight": torch.ones(4, 3, 3, 3) > 0}
+    with pytest.raises(
+        UsageError, match=r"not of this network: it is for 'stem.weight', and .* '0.weight', '2"
+    ):
+        function(net, other, input_shape=(3, 8, 8))
+
+
 def test_a_network_that_is_trained_with_what_goes_along_at_zero_is_the_smaller_one(
     resnet: tuple[nn.Module, FilterGroups],
 ) -> None:

@@ -48,8 +48,8 @@ def by_value(net: Any, x: Tensor) -> Tensor:
     ("way", "match"),
     [
         (by_value, r"cannot be traced, as the network does not run on inputs .* without their values"),
-        (lambda net, x: pooled(net.a(x).cumprod(1)), r"through the operation 'cumprod' after layer 'a.weight'"),
-        (lambda net, x: torch.linalg.qr(pooled(net.a(x)))[0].sum(1, True).expand(2, 8), "'linalg_qr' after layer 'a"),
+        (lambda net, x: pooled(net.a(x).cumprod(1)), r"'a.weight': it enters the operation 'cumprod', which has no rule"),
+        (lambda net, x: torch.linalg.qr(pooled(net.a(x)))[0].sum(1, True).expand(2, 8), r"'a.weight': it enters the operation 'linalg_qr'"),
         (
             lambda net, x: F.adaptive_avg_pool2d(net.a(x), 1).view(-1, 8),
             r"the filters of layer 'a.weight' cannot be removed: the smaller network does not run: ",
@@ -74,6 +74,12 @@ def shuffled(net: Any, x: Tensor) -> Tensor:
     return pooled(y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w))
 
 
+def written(x: Tensor) -> Tensor:
+    into = torch.zeros_like(x)
+    into[:, :, 1:] = x[:, :, 1:]
+    return into
+
+
 STAYS: dict[str, tuple[Any, str]] = {
     "a shuffle of channels": (shuffled, "its channels are divided among dimensions"),
     "constants of the same shape": (
@@ -83,6 +89,16 @@ STAYS: dict[str, tuple[Any, str]] = {
     "a GroupNorm": (
         lambda net, x: pooled(net.norm(net.b(net.a(x)))),
         "the operation 'native_group_norm' goes over channels",
+    ),
+    "an operation without a rule": (
+        lambda net, x: (
+            pooled(net.a(x)) + net.b(F.relu(net.a(x))).argmax(1, keepdim=True).float().mean((2, 3))
+        ),
+        "it enters the operation 'argmax', which has no rule",
+    ),
+    "numbers that are written into others": (
+        lambda net, x: pooled(written(net.b(F.relu(net.a(x))))),
+        "it enters the operation 'copy', which has no rule",
     ),
     "spatial attention": (
         lambda net, x: pooled(net.a(x)) * net.b(net.a(x))[:, :1].mean((2, 3)),
@@ -270,3 +286,12 @@ def test_what_training_alone_does_without_parameters_is_compared() -> None:
 
     with pytest.raises(UsageError, match=r"'b.weight' cannot be removed: .*does not run in training mode"):
         filter_groups(Net(way), input_shape=SHAPE)
+
+
+def test_copies_on_several_devices_are_to_be_given_without() -> None:
+    net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 4))
+    with pytest.raises(UsageError, match=r"model is wrapped in DataParallel: give model\.module$"):
+        prunebench.prune(nn.DataParallel(net), "magnitude", density=0.5, unit="filter", input_shape=(6,))
+    inside = nn.Sequential(nn.DataParallel(net), nn.Linear(4, 4))
+    with pytest.raises(UsageError, match=r"model\.0 is wrapped in DataParallel: put model\.0\.module in its"):
+        filter_groups(inside, input_shape=(6,))
