@@ -110,7 +110,7 @@ def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> 
     def differs(point: Point) -> bool:
         return find.init != recipe.init or step_under_find(builder, form, recipe, point, examples) > 0
 
-    if _is_scored(builder, form) and differs(form.score_at):
+    if _is_ablation(form) or (_is_scored(builder, form) and differs(form.score_at)):
         return True
     if _goes_on(form) and differs(form.score_at if form.train_from == "scored" else form.train_from):
         return "reinit" not in form.alter or find.init != recipe.init
@@ -118,6 +118,11 @@ def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> 
         return False
     donor = liked(builder, form, form.allocation)
     return find_recipe(builder, donor, recipe) == find and _is_used(builder, setting, donor, recipe)
+
+
+def _is_ablation(form: Form) -> bool:
+    """True if nothing but the initial weights that are scored differs: asked of random methods, too."""
+    return form.find.keys() == {"init"} and not form.schedule.prunes_in_training
 
 
 def _is_scored(builder: Builder, form: Form) -> bool:

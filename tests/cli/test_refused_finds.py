@@ -19,7 +19,11 @@ CHAIN = (
         ("{lrr = 0.1}", CHAIN, "matrix[0].find[0].lrr: is no part of a recipe; did you mean 'lr'?"),
         ('{architecture = "tiny-net"}', CHAIN, "matrix[0].find[0].architecture: cannot be changed by find"),
         ("{epochs = 2, drops = [3]}", CHAIN, "matrix[0].find[0].drops: goes to epoch 3, beyond the schedule"),
-        ("{lr = 0.01}", '"random"', "matrix[0].find[0]: the method is scored at 'init', before any training"),
+        (
+            "{lr = 0.01}",
+            '"magnitude"',
+            "matrix[0].find[0]: the method is scored at 'init', before any training",
+        ),
         (
             "{epochs = 2}",
             '{as = "late", scorer = "magnitude", score_at = {epoch = 5}}',

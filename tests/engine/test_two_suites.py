@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,15 @@ from typing import Any
 import pytest
 
 from prunebench.store import artifacts as artifacts_module
+from prunebench.training.numerics import deterministic
+
+
+@pytest.fixture(autouse=True)
+def settings_as_before() -> Iterator[None]:
+    """Put torch's settings back: two threads of one process put back what the other has set."""
+    with deterministic("cpu"):
+        yield
+
 
 ONE = {"as": "one", "scorer": "magnitude", "score_at": "end", "train_from": "init"}
 EARLY = {**ONE, "as": "early", "score_at": {"epoch": 1}}

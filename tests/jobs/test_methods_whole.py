@@ -19,7 +19,9 @@ from prunebench.jobs.states import mask_from, unpack_state
 HOST = Host.load(third_party=False)
 CHAINS = {m for m in HOST.names("methods") if HOST.get("methods", m).form.schedule.trains_between}
 """They have sparsities of their own: tests/schedules/test_levels.py."""
-METHODS = sorted({*HOST.names("methods"), *HOST.names("scorers")} - {"none"} - CHAINS)
+OF_FILTERS = {s for s in HOST.names("scorers") if HOST.get("scorers", s).gives == "filters"}
+"""They score whole filters: tests/jobs/test_filters.py."""
+METHODS = sorted({*HOST.names("methods"), *HOST.names("scorers")} - {"none"} - CHAINS - OF_FILTERS)
 ABLATIONS = sorted(HOST.names("ablations"))
 POINTS = ("", "init", "{step = 5}", "end")
 REFUSED = {

@@ -280,7 +280,7 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         SHAPES,
     ),
     (
-        [{"method": "random", "as": "r", "find": {"init": "unit-variance"}, "train_from": "init"}],
+        [{"method": "random", "as": "r", "score_at": "end", "find": {"lr": 0.5}, "train_from": "init"}],
         "",
         "methods[0].find",
         SHAPES,
@@ -393,3 +393,9 @@ def test_a_donor_that_is_found_as_in_one_of_the_recipes_is_none_of_these(project
     swapped = {**ONE_SHOT, "as": "swapped", "allocation": {"like": {"find": {"lr": 0.05}}}}
     plan = project.session(suite(project, [swapped], [0.05, 0.1], [], 1)).plan
     assert sum(cell.labels["method"] == "swapped" for cell in plan.cells) == 2
+
+
+def test_an_ablation_of_initial_weights_is_asked_of_random_masks_too(project: Any) -> None:
+    """`fixed-variance-scores` is a find of other initial weights: one suite asks it of all methods alike."""
+    path = project.suite(["random"], ablations=["none", "fixed-variance-scores"])
+    assert {c.labels["ablations"] for c in project.session(path).plan.cells} == {"", "fixed-variance-scores"}

@@ -324,6 +324,6 @@ def test_the_published_addresses_are_there():
     from prunebench_plugins.datasets import prunebench_datasets
 
     for data in prunebench_datasets():
-        own = data.name in ("digits", "imagenet", "image-folder", "image-folder-stream")
+        own = data.name in ("digits", "imagenet", "image-folder", "image-folder-stream", "miniplaces")
         assert (data.download is None) == own
         assert own or "http" in str(data.missing(Path("nowhere")))
