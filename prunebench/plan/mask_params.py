@@ -126,8 +126,8 @@ class RegrowthUse(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskOfScores(Asked):
-    """A mask of scores. Reads the scores, and for the allocation "like" another mask."""
+class _MaskOfTarget(Asked):
+    """A mask that keeps as many weights as are asked for, or of whole filters at most so many."""
 
     keep: Keep
     target: int = field(metadata=called("kept"))
@@ -136,13 +136,17 @@ class MaskOfScores(Asked):
     allocation: Literal[Shares, "like"]
     schedule_version: str | None = None
     """Of the schedule that asked for it; None of the first."""
-    filters: Filters | None = None
-    """Where whole filters are removed: then as many weights are kept as filters reach, the target at most."""
+
+    @property
+    def filters(self) -> Filters | None:
+        """Where whole filters are removed: of which network and layers."""
+        raise NotImplementedError
 
     @property
     def exact_counts(self) -> Mapping[str, int]:
         """The target, of all; of filters all alone."""
-        return _counts(self.target, self.prunable, self.filters)
+        own = {"prunable": self.prunable}
+        return own if self.filters else {"kept": self.target, **own}
 
     @property
     def most_kept(self) -> int | None:
@@ -151,14 +155,17 @@ class MaskOfScores(Asked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskInRounds(Asked):
+class MaskOfScores(_MaskOfTarget):
+    """A mask of scores. Reads the scores, and for the allocation "like" another mask."""
+
+    filters: Filters | None = None
+    """Where whole filters are removed: then as many weights are kept as filters reach, the target at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskInRounds(_MaskOfTarget):
     """A mask made by scoring again and again. Reads the state scored, and for "like" another mask."""
 
-    keep: Keep
-    target: int = field(metadata=called("kept"))
-    prunable: int
-    allocation: Literal[Shares, "like"]
-    schedule_version: str | None = None
     rounds: int | None = None
     density: str | None = None
     """Of rounds in equal ratios: they pass through its powers. Another density with the same count is another
@@ -182,16 +189,6 @@ class MaskInRounds(Asked):
     def filters(self) -> Filters | None:
         """Where whole filters are removed: of which network and layers."""
         return self.scoring.filters
-
-    @property
-    def exact_counts(self) -> Mapping[str, int]:
-        """The target, of all; of filters all alone."""
-        return _counts(self.target, self.prunable, self.filters)
-
-    @property
-    def most_kept(self) -> int | None:
-        """The target."""
-        return self.target
 
     def counts_from(self, there: int) -> tuple[int, ...]:
         """Return how many weights are kept after each round, where so many are there before the first."""
@@ -225,10 +222,6 @@ class MaskInRounds(Asked):
         if (own.name, own.parameters) == (other.name, other.parameters):
             return []  # one scoring serves both
         return [k for k in range(2, self.in_rounds + 1) if k % self.regrowth.every == 0]
-
-
-def _counts(target: int, prunable: int, filters: Filters | None) -> Mapping[str, int]:
-    return {"kept": target, "prunable": prunable} if filters is None else {"prunable": prunable}
 
 
 @lru_cache(maxsize=1024)
