@@ -8,7 +8,16 @@ from typing import Any
 
 from prunebench.plan import Plan
 
-__all__ = ["LAW", "little_suite", "plan"]
+__all__ = ["CHAIN", "LAW", "little_suite", "plan"]
+
+CHAIN = {
+    "as": "chain",
+    "scorer": "magnitude",
+    "score_at": "end",
+    "schedule": {"levels": 0.2},
+    "train_from": "init",
+}
+"""A method of levels, each trained from the initial weights, as a suite spells it."""
 
 TEXT = """
 schema = 1

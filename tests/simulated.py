@@ -28,6 +28,7 @@ from prunebench.host import Host
 from prunebench.labels import STEP
 from prunebench.report.results import Results
 from prunebench.suite import load_suite
+from prunebench.suite.cell import Cell
 from prunebench.suite.references import kinds_of
 from prunebench.suite.suite import Suite
 
@@ -107,6 +108,19 @@ class Simulated:
         return {name: self.host.get("quantity", name) for name in self.host.names("quantity")}
 
 
+def named(cell: Cell, key: str) -> dict[str, Any]:
+    """Return which cell a row is of, as tables name it."""
+    return {
+        "matrix": cell.matrix,
+        "cell": cell.name,
+        "key": key,
+        **{name: cell.labels.get(name, "") for name in (*SETTING, *VARIANT)},
+        "density": cell.density,
+        "sparsity": cell.sparsity,
+        "seed": cell.seed,
+    }
+
+
 def simulate(
     suite: str | Suite = "pai",
     *,
@@ -128,13 +142,7 @@ def simulate(
     keys = keys_of(cells)
     rows = [
         {
-            "matrix": cell.matrix,
-            "cell": cell.name,
-            "key": key,
-            **{name: cell.labels.get(name, "") for name in (*SETTING, *VARIANT)},
-            "density": cell.density,
-            "sparsity": cell.sparsity,
-            "seed": cell.seed,
+            **named(cell, key),
             "classes": DATA.get(cell.dataset, (10, 10_000, 50_000))[0],
             "examples": DATA.get(cell.dataset, (10, 10_000, 50_000))[1],
             "status": "finished",
@@ -148,8 +156,8 @@ def simulate(
     layers = layered(frame, rng)
     frame["empty_layers"] = layers.empty
     frame["output_layer"] = layers.output
-    named = frame.assign(**{name: labels[name] for name in labels})
-    whole = table(named.drop(columns=[n for n in frame if n.startswith("_")]).to_dict("records"))
+    labelled = frame.assign(**{name: labels[name] for name in labels})
+    whole = table(labelled.drop(columns=[n for n in frame if n.startswith("_")]).to_dict("records"))
     measured_of = measures(whole, frame, layers, cells, rng) if measured else no_measures()
     return Simulated(
         described(loaded, host),

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from simulated import described, keys_of
+from simulated import described, keys_of, named
 
-from prunebench.analysis import SETTING, VARIANT, measures, table
+from prunebench.analysis import measures, table
 from prunebench.checks.evaluate import evaluate
 from prunebench.checks.outcomes import Verdicts
 from prunebench.host import Host
@@ -91,22 +91,13 @@ def judged(suite: Suite, world: World, host: Host) -> Verdicts:
     rows, measured = [], []
     for cell, key in zip(suite.cells, keys_of(suite.cells), strict=True):
         rng = np.random.default_rng(int(key[:12], 16))  # cells with one key have one result
-        named = {
-            "matrix": cell.matrix,
-            "cell": cell.name,
-            "key": key,
-            **{name: cell.labels.get(name, "") for name in (*SETTING, *VARIANT)},
-            "density": cell.density,
-            "sparsity": cell.sparsity,
-            "seed": cell.seed,
-            "status": "finished",
-        }
+        row = {**named(cell, key), "status": "finished"}
         rows.append(
-            {**named, "classes": host.dataset(cell.dataset).classes, "accuracy": _accuracy(world, cell, rng)}
+            {**row, "classes": host.dataset(cell.dataset).classes, "accuracy": _accuracy(world, cell, rng)}
         )
         if cell.form.scorer is not None:
             measured += [
-                {**named, "measure": name, "measured": _measured(world, cell, name, rng)}
+                {**row, "measure": name, "measured": _measured(world, cell, name, rng)}
                 for name in cell.measures
             ]
     quantities = {name: host.get("quantity", name) for name in host.names("quantity")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from little_suites import CHAIN
 from reference import networks
 
 from prunebench.host.registry import Host
@@ -12,13 +13,6 @@ from prunebench.jobs.states import unpack_state
 from prunebench.plan.params import TrainParams
 
 FIND = {"lr": 0.02, "weight_decay": 0.001}
-CHAIN = {
-    "as": "chain",
-    "scorer": "magnitude",
-    "score_at": "end",
-    "schedule": {"levels": 0.2},
-    "train_from": "init",
-}
 ONE_SHOT = {"as": "one-shot", "scorer": "magnitude", "score_at": "end", "train_from": "init"}
 LEVELS = [round(1 - 0.8**k, 12) for k in (1, 2, 3)]
 

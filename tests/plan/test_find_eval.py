@@ -7,19 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from little_suites import CHAIN
 
 from prunebench.errors import SuiteError
 from prunebench.host.registry import Host
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.params import TrainParams
 
-CHAIN = {
-    "as": "chain",
-    "scorer": "magnitude",
-    "score_at": "end",
-    "schedule": {"levels": 0.2},
-    "train_from": "init",
-}
 ONE_SHOT = {**CHAIN, "as": "one-shot", "schedule": "one-shot"}
 RANDOM = {"as": "random-like", "scorer": "random"}
 

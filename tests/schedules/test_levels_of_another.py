@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from little_suites import CHAIN
 
 from prunebench.engine.failures import JobFailed
 
@@ -31,14 +32,7 @@ def test_a_layer_that_would_get_weights_back_is_told(project: Any) -> None:
     """At 80 % the donor has lost 611 weights of fc2, at 64 % none: the second level fails, the first does not."""
     (project.folder / "turning.py").write_text(SCORER)
     project.options["plugins"] = (str(project.folder / "turning.py"),)
-    chain = {
-        "as": "chain",
-        "scorer": "magnitude",
-        "score_at": "end",
-        "schedule": {"levels": 0.2},
-        "train_from": "init",
-    }
-    like = {**chain, "allocation": {"like": {**DONOR, "train_from": "scored"}}}
+    like = {**CHAIN, "allocation": {"like": {**DONOR, "train_from": "scored"}}}
     engine = project.engine(project.suite([like], sparsities=[0.2, 0.36]))
     _, first, second = engine.plan.cells
     engine.make(first)
