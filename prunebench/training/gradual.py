@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from prunebench.pruning.mask import Mask
+    from prunebench.training.fused import Updates
 
 __all__ = ["GradualMask", "Select"]
 
@@ -54,9 +55,7 @@ class GradualMask:
         """What of the parameters is there."""
         return self._fixed.kept
 
-    def start(
-        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
-    ) -> None:
+    def start(self, parameters: Mapping[str, nn.Parameter], optimizer: Updates, mask: Mask | None) -> None:
         """Take up a state's mask; a state without one has lost nothing yet."""
         self._parameters, self._optimizer = parameters, optimizer
         self._fixed.start(parameters, optimizer, self._full if mask is None else mask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -49,7 +50,7 @@ def deterministic(device: str | torch.device) -> Iterator[None]:
     workspace = os.environ.get(CUBLAS)
     try:
         set_workspaces()  # whatever the device: a scorer may be on another; ours have it from their start
-        torch.use_deterministic_algorithms(True)
+        _only_deterministic()
         memory.fill_uninitialized_memory = False
         cudnn.benchmark, cudnn.deterministic = False, True
         with plain_float32(), _current(torch.device(device)):
@@ -62,6 +63,15 @@ def deterministic(device: str | torch.device) -> Iterator[None]:
             os.environ.pop(CUBLAS, None)
         else:
             os.environ[CUBLAS] = workspace
+
+
+def _only_deterministic() -> None:
+    """Do what torch.use_deterministic_algorithms does, but do not bring in torch's compiler to tell it so."""
+    switch = getattr(torch._C, "_set_deterministic_algorithms", None)
+    if switch is None or "torch._inductor.config" in sys.modules:
+        torch.use_deterministic_algorithms(True)
+    else:
+        switch(True, warn_only=False)
 
 
 def _current(device: torch.device) -> AbstractContextManager[object]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from prunebench.training.fused import Updates
     from prunebench.training.recipe import Recipe
 
 __all__ = ["OPTIMIZERS", "Optimizer", "Slot", "load_slots", "slots_of"]
@@ -39,38 +40,44 @@ class Optimizer:
 
     takes: Mapping[str, Any]
     """Fields of a recipe that it reads beside `lr` and `weight_decay`, with their values if none are said."""
-    make: Callable[[list[nn.Parameter], Recipe], torch.optim.Optimizer]
+    make: Callable[[list[nn.Parameter], Recipe], Updates]
     slots: Callable[[Recipe], Mapping[str, Slot]]
     """What it keeps under a recipe; the names are those of states: anything but parameters, buffers, mask."""
 
 
-def _sgd(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    import torch
-
+def _sgd(parameters: list[nn.Parameter], recipe: Recipe) -> Updates:
     # fused: the quickest of torch's three on the CPU and on GPUs alike, and element by element
-    return torch.optim.SGD(
-        parameters,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+    from prunebench.training.fused import fused_sgd
+
+    how: dict[str, Any] = {
+        "lr": recipe.lr,
+        "momentum": recipe.momentum,
+        "nesterov": recipe.nesterov,
+        "weight_decay": recipe.weight_decay,
+    }
+    updates = fused_sgd(parameters, **how)
+    if updates is not None:
+        return updates
+    import torch.optim
+
+    return torch.optim.SGD(parameters, fused=True, **how)
 
 
-def _adamw(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    import torch
+def _adamw(parameters: list[nn.Parameter], recipe: Recipe) -> Updates:
+    from prunebench.training.fused import fused_adamw
 
-    assert recipe.betas is not None
-    assert recipe.eps is not None
-    return torch.optim.AdamW(
-        parameters,
-        lr=recipe.lr,
-        betas=recipe.betas,
-        eps=recipe.eps,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+    how: dict[str, Any] = {
+        "lr": recipe.lr,
+        "betas": recipe.betas,
+        "eps": recipe.eps,
+        "weight_decay": recipe.weight_decay,
+    }
+    updates = fused_adamw(parameters, **how)
+    if updates is not None:
+        return updates
+    import torch.optim
+
+    return torch.optim.AdamW(parameters, fused=True, **how)
 
 
 OPTIMIZERS: dict[str, Optimizer] = {
@@ -93,7 +100,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 
 def load_slots(
-    optimizer: torch.optim.Optimizer,
+    optimizer: Updates,
     slots: Mapping[str, Slot],
     parameters: Mapping[str, nn.Parameter],
     values: Slots,
@@ -122,7 +129,7 @@ def load_slots(
 
 
 def slots_of(
-    optimizer: torch.optim.Optimizer, slots: Mapping[str, Slot], parameters: Mapping[str, nn.Parameter]
+    optimizer: Updates, slots: Mapping[str, Slot], parameters: Mapping[str, nn.Parameter]
 ) -> dict[str, dict[str, torch.Tensor]]:
     """Return what the optimiser keeps of each parameter: its own tensors, no copies."""
     return {

@@ -12,6 +12,7 @@ from prunebench.errors import ComponentError, UsageError, nearest
 
 if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
+    from prunebench.training.fused import Updates
 
 __all__ = ["Along", "DivergedError", "FixedMask", "MaskPolicy", "check_pruned", "zero_pruned"]
 
@@ -39,9 +40,7 @@ class MaskPolicy(Protocol):
     def kept(self) -> Mapping[str, torch.Tensor] | None:
         """What of the parameters may be anything but zero: the mask, less what goes along with it."""
 
-    def start(
-        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
-    ) -> None:
+    def start(self, parameters: Mapping[str, nn.Parameter], optimizer: Updates, mask: Mask | None) -> None:
         """Take up a state's mask; the parameters (on the device) and the optimiser hold that state."""
 
     def before_update(self, step: int) -> bool:
@@ -79,9 +78,7 @@ class FixedMask:
         """The mask; with `along`, what both leave."""
         return self._kept
 
-    def start(
-        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mask | None
-    ) -> None:
+    def start(self, parameters: Mapping[str, nn.Parameter], optimizer: Updates, mask: Mask | None) -> None:
         """Zero the pruned weights and their slots: masked gradients keep them zero from here on."""
         self._mask, self._weights, self._factors = mask, [], []
         self._kept = mask if mask is None or self._along is None else _both(mask, self._along(mask))
@@ -117,7 +114,7 @@ def _both(mask: Mask, along: Mapping[str, torch.Tensor]) -> dict[str, torch.Tens
 
 
 def zero_pruned(
-    parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, mask: Mapping[str, torch.Tensor]
+    parameters: Mapping[str, nn.Parameter], optimizer: Updates, mask: Mapping[str, torch.Tensor]
 ) -> None:
     """Set pruned weights, and what the optimiser keeps for each of them, to exactly zero.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -136,3 +138,19 @@ def test_cublas_is_repeatable_within_on_the_cpu_too(monkeypatch: pytest.MonkeyPa
     with deterministic("cpu"):
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":0:0"
+
+
+@pytest.mark.parametrize("compiler", [False, True])
+def test_deterministic_algorithms_are_torchs_own_setting(
+    compiler: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its compiler is there to be told of it or not."""
+    if compiler:
+        importlib.import_module("torch._inductor.config")
+    else:
+        for name in [name for name in sys.modules if name.startswith("torch._inductor")]:
+            monkeypatch.delitem(sys.modules, name)
+    with deterministic("cpu"):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
