@@ -1,8 +1,9 @@
 """Updates by torch's fused kernels alone: the bits of its optimiser classes, without the classes.
 
 An optimiser of `torch.optim` brings in torch's compiler when it is made, about a second of every process,
-and its own part of a step takes longer than the kernel does where networks are small. The kernels' names are private: where a torch has
-another kernel, or a network has numbers that it does not take, the functions here return None.
+and its own part of a step takes longer than the kernel does where networks are small. The kernels' names are
+private: where a torch has another kernel, or a network has numbers that it does not take, the functions here
+return None.
 """
 
 from __future__ import annotations
