@@ -38,9 +38,9 @@ class AlexNet(nn.Module):
         """Map images N×C×H×W to logits N×classes."""
         x = images
         for i in range(1, len(CHANNELS) + 1):
-            x = torch.relu(self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x)))
-        x = torch.relu(self.bn_fc1(self.fc1(x.flatten(1))))
-        x = torch.relu(self.bn_fc2(self.fc2(x)))
+            x = torch.relu_(self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x)))
+        x = torch.relu_(self.bn_fc1(self.fc1(x.flatten(1))))
+        x = torch.relu_(self.bn_fc2(self.fc2(x)))
         return self.fc3(x)  # type: ignore[no-any-return]
 
 

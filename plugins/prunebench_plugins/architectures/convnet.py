@@ -30,7 +30,7 @@ class SmallConvNet(nn.Module):
         """Map images N×C×H×W to logits N×classes."""
         x = images
         for i in range(1, self.depth + 1):
-            x = torch.relu(self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x)))
+            x = torch.relu_(self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x)))
         return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
 
 

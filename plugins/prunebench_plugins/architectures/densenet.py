@@ -30,8 +30,8 @@ class Layer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map N×before×H×W to N×(before + g)×H×W."""
-        y = self.conv1(torch.relu(self.bn1(x)))
-        y = self.conv2(torch.relu(self.bn2(y)))
+        y = self.conv1(torch.relu_(self.bn1(x)))
+        y = self.conv2(torch.relu_(self.bn2(y)))
         return torch.cat((x, y), 1)
 
 
@@ -46,7 +46,7 @@ class Transition(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map N×before×H×W to N×after×⌊H/2⌋×⌊W/2⌋."""
-        return self.pool(self.conv(torch.relu(self.bn(x))))  # type: ignore[no-any-return]
+        return self.pool(self.conv(torch.relu_(self.bn(x))))  # type: ignore[no-any-return]
 
 
 class DenseNet(nn.Module):
@@ -75,7 +75,7 @@ class DenseNet(nn.Module):
         for part in inner:
             x = part(x)
         # a mean, not an adaptive pool: that one's gradient is not deterministic on GPUs
-        return fc(torch.relu(bn(x)).mean((2, 3)))  # type: ignore[no-any-return]
+        return fc(torch.relu_(bn(x)).mean((2, 3)))  # type: ignore[no-any-return]
 
 
 def cifar_densenet(

@@ -39,7 +39,7 @@ class ImageNetResNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images N×C×H×W to logits N×classes."""
-        x = self.maxpool(torch.relu(self.bn1(self.conv1(images))))
+        x = self.maxpool(torch.relu_(self.bn1(self.conv1(images))))
         *groups, fc = list(self.children())[3:]
         for group in groups:
             x = group(x)

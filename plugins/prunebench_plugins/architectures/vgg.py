@@ -64,7 +64,7 @@ class VGG(nn.Module):
             self.add_module(f"conv{number}", conv)
             self.add_module(f"bn{number}", nn.BatchNorm2d(after))
             before = after
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool2d(2) if pool is None else pool
         self.last_pool = last_pool
         self.hidden = len(head) - 2
