@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from prunebench.heap import keep_freed
+
 __all__ = [
     "BY_BUS",
     "CUBLAS",
@@ -52,12 +54,14 @@ def how_ended(code: int) -> str:
 
 
 def prepare_process() -> None:
-    """Set what has to be set before anything runs on a GPU: called where a process of ours starts.
+    """Set what has to be set before anything is computed: called where a process of ours starts.
 
     GPUs are numbered as the driver and nvidia-smi number them: where they are unlike, CUDA's own numbers are
-    others, and cuda:1 would be another card than the one whose memory was asked for.
+    others, and cuda:1 would be another card than the one whose memory was asked for. Memory that a step frees
+    is kept for the next.
     """
     set_workspaces()
+    keep_freed()
     os.environ.setdefault(ORDER, BY_BUS)
 
 

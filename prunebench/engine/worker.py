@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from prunebench import stopping
+from prunebench import heap, stopping
 from prunebench.engine.attempt import Run, attempt
 from prunebench.engine.choose import Wait, choose
 from prunebench.engine.failures import JobFailed, NotHere, TakenOver, WorkerLost, failing
@@ -257,6 +257,7 @@ class Worker:
         """Sleep until what others hold changes, or for so long that a claim of theirs may have gone stale."""
         if self.on_wait is not None:
             self.on_wait(job)
+        heap.give_back()  # the other may need it
         nap, work, left = NAP, self._work, len(self._work)
         began = time.monotonic()
         while time.monotonic() - began < AGAIN:

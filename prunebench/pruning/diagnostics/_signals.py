@@ -227,7 +227,7 @@ _FUNCTIONS: tuple[tuple[Callable[..., Any] | None, str], ...] = (
     (_max_pool, "max_pool1d max_pool2d max_pool3d"),
     (_adaptive_max_pool, "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"),
     (_lp_pool, "lp_pool1d lp_pool2d lp_pool3d"),
-    (_sum, "add __add__ __radd__ __iadd__ sub __sub__ __isub__ subtract rsub __rsub__"),
+    (_sum, "add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __isub__ subtract rsub __rsub__"),
     (_sum, "maximum minimum fmax fmin"),
     (_product, "mul __mul__ __rmul__ __imul__ multiply"),
     (_product, "div __div__ __rdiv__ __idiv__ divide"),
