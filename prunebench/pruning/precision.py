@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Precision", "converted", "not_in", "own_converted", "plain", "working_dtype"]
+__all__ = ["Precision", "converted", "not_finite", "not_in", "own_converted", "plain", "working_dtype"]
 
 Precision = Literal["float32", "float64", "own"]
 
@@ -22,6 +23,13 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 def plain(dtype: torch.dtype) -> str:
     """Return a precision's name."""
     return str(dtype).removeprefix("torch.")
+
+
+def not_finite(values: Tensor) -> int:
+    """Return how many of some floating-point numbers are NaN or infinite."""
+    if math.isfinite(float(values.sum())):  # one reading: nothing makes such a sum finite again
+        return 0
+    return values.numel() - int(torch.isfinite(values).count_nonzero())
 
 
 def _own_dtypes(module: nn.Module) -> set[torch.dtype]:

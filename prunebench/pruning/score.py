@@ -25,7 +25,7 @@ from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.losses import Loss, Reduction
 from prunebench.pruning.mask import Mask
 from prunebench.pruning.network import ScoringNetwork
-from prunebench.pruning.precision import Precision
+from prunebench.pruning.precision import Precision, not_finite
 from prunebench.pruning.product import Product
 from prunebench.pruning.prunable import prunable_weights
 from prunebench.pruning.rng import RandomStream
@@ -325,7 +325,7 @@ def _own(score: Tensor | Product, name: str, who: str) -> Tensor:
     tensor = score.tensor() if isinstance(score, Product) else score
     if tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.float()
-    bad = tensor.numel() - int(torch.isfinite(tensor).count_nonzero())
+    bad = not_finite(tensor)
     if bad:
         raise ComponentError(f"{who}: {bad} of {tensor.numel()} scores of '{name}' are NaN or infinite")
     return tensor.detach().to("cpu", copy=not copied).contiguous()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 import prunebench
 from prunebench.errors import UsageError
 from prunebench.pruning import ScoringNetwork
+from prunebench.pruning.precision import not_finite
 
 
 def make_net(*dtypes: torch.dtype) -> nn.Sequential:
@@ -166,3 +168,18 @@ def test_precision_is_one_word() -> None:
     wrong: Any = "float32"
     with pytest.raises(UsageError, match=r'precision must be "own".*found \'float32\''):
         prunebench.prune(make_net(torch.float32), "magnitude", density=0.5, precision=wrong)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_not_finite_is_counted(dtype: torch.dtype) -> None:
+    """Whatever it comes to together: infinities that cancel, finite numbers whose sum overflows."""
+    largest = torch.finfo(dtype).max
+    for numbers, bad in (
+        ([], 0),
+        ([1.0, -2.0], 0),
+        ([largest, largest, 1.0], 0),
+        ([largest, largest, math.nan], 1),
+        ([math.inf, -math.inf, 3.0], 2),
+        ([math.nan, 1.0, math.inf], 2),
+    ):
+        assert not_finite(torch.tensor(numbers, dtype=dtype)) == bad

@@ -17,6 +17,7 @@ from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.filters.ties import Array
 from prunebench.pruning.keep import KEEP, Keep
 from prunebench.pruning.mask import Mask
+from prunebench.pruning.precision import not_finite
 from prunebench.pruning.product import Product
 from prunebench.pruning.rng import RandomStream
 
@@ -36,7 +37,7 @@ def group_scores(scores: Mapping[str, Tensor | Product], groups: FilterGroups, w
         score = scores[name]
         tensor = score.tensor() if isinstance(score, Product) else score
         tensor = tensor.detach().to("cpu", torch.float64)
-        bad = tensor.numel() - int(tensor.isfinite().count_nonzero())
+        bad = not_finite(tensor)
         if bad:
             by = f"{who}: " if who else ""
             raise ComponentError(f"{by}{bad} of {tensor.numel()} scores of '{name}' are NaN or infinite")
