@@ -22,6 +22,7 @@ from prunebench.plan.params import Filters
 from prunebench.plan.uses import DataUse, InitUse, NetworkUse
 from prunebench.store import Artifact, Missing, Store
 from prunebench.training.images.files import anew
+from prunebench.training.kernels import Kernels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,6 +58,8 @@ class Context:
     jobs: Mapping[str, Job]
     device: str = "cpu"
     threads: int = 1
+    kernels: Kernels = "dense"
+    """Whether masked linear layers may compute with kept weights alone: of another numerics class then."""
     loaders: int | None = None
     """Processes that read streamed images; None: `default_loaders`. They change no result."""
     devices: Together | None = None

@@ -41,6 +41,9 @@ SHARE, LONGEST = 0.02, 1800.0
 """Checkpoints take at most this share of a training's time, but are not rarer than so many seconds."""
 
 
+_THEN = "; then "
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a run has come: a state; or where it, or what it descends from, diverged before."""
@@ -100,8 +103,7 @@ def start(job: Job, context: Context) -> Progress:
     Raises: Missing, Damaged, InputRefused or InputChanged where what the run begins with cannot be read.
     """
     params = job.params_as(TrainParams)
-    progress = _stored(params.run_key, params.step, context) or _origin(job, context)
-    return replace(progress, provenance={"numerics": numerics_class(context.device, context.threads)})
+    return _stored(params.run_key, params.step, context) or _origin(job, context)
 
 
 def advance(job: Job, context: Context, progress: Progress, to_step: int | None = None) -> Progress:
@@ -121,6 +123,7 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
         provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
         checkpoints = _Checkpoints(job, context, replace(progress, provenance=provenance))
         state = _train(job, context, state, step, *prepared, checkpoints)
+    provenance["numerics"] = _numerics(progress, context, state)
     spent = provenance.get("time", {"train_seconds": 0.0, "trained_steps": 0})
     assert progress.state is not None
     provenance["time"] = {
@@ -128,6 +131,17 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
         "trained_steps": spent["trained_steps"] + state.step - progress.state.step,
     }
     return replace(progress, state=state, unfinished=False, provenance=provenance)
+
+
+def _numerics(progress: Progress, context: Context, state: State) -> str:
+    """Return the numerics class of a run's steps up to a state; where there are several, each in its turn."""
+    now = numerics_class(context.device, context.threads, state.kernels)
+    before = progress.provenance.get("numerics")
+    if before is None or before == now or progress.state is None:
+        return now
+    if state.step == progress.state.step or before.endswith(f"{_THEN}{now}"):
+        return str(before)
+    return f"{before}{_THEN}{now}"
 
 
 def _is_behind(progress: Progress, step: int) -> bool:
@@ -169,6 +183,7 @@ def _train(
             on_step=_reporter(job, context),
             checkpoint=checkpoints,
             devices=context.devices or ALONE,
+            kernels=context.kernels,
         )
 
 
@@ -210,7 +225,7 @@ class _Checkpoints:
 
     def __init__(self, job: Job, context: Context, progress: Progress) -> None:
         params = job.params_as(TrainParams)
-        self._run, self._context, self._meta = params.run_key, context, _meta(params, progress)
+        self._params, self._context, self._progress = params, context, progress
         self._last = time.monotonic()
         self._took = 0.0
 
@@ -224,9 +239,12 @@ class _Checkpoints:
 
     def save(self, state: State) -> None:
         began = time.monotonic()
-        run, store = self._run, self._context.store
+        run, store = self._params.run_key, self._context.store
         tensors, meta = pack_state(state)
-        store.write_artifact(f"{run}@{state.step}", tensors, {**self._meta, **meta}, checkpoint=True)
+        numerics = _numerics(self._progress, self._context, state)
+        provenance = {**self._progress.provenance, "numerics": numerics}
+        of_run = _meta(self._params, replace(self._progress, provenance=provenance))
+        store.write_artifact(f"{run}@{state.step}", tensors, {**of_run, **meta}, checkpoint=True)
         _drop_checkpoints(run, state.step, store)
         self._last = time.monotonic()
         self._took = self._last - began
@@ -262,7 +280,9 @@ def _stored(run: str, step: int, context: Context) -> Progress | None:
         if artifact.meta.get("diverged"):
             return Progress(None, made_from, artifact.meta["diverged"], artifact.meta["curve"])
         log.info("going on from the %s at step %d", "checkpoint" if is_checkpoint else "state", at)
-        return Progress(unpack_state(artifact), made_from, unfinished=is_checkpoint)
+        numerics = artifact.meta.get("provenance", {}).get("numerics")
+        said = {} if numerics is None else {"numerics": numerics}
+        return Progress(unpack_state(artifact), made_from, unfinished=is_checkpoint, provenance=said)
     return None
 
 

@@ -12,6 +12,7 @@ from prunebench import pulse, stopping
 from prunebench.errors import UsageError
 from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.data import Data
+from prunebench.training.kernels import Kernels
 from prunebench.training.numerics import deterministic
 from prunebench.training.policy import FixedMask, MaskPolicy, check_pruned
 from prunebench.training.randomness import keep_global_state
@@ -45,6 +46,7 @@ def train(
     on_step: Callable[[int, int], None] | None = None,
     checkpoint: Checkpoint | None = None,
     devices: Devices = ALONE,
+    kernels: Kernels = "dense",
 ) -> State:
     """Train from `state` to `to_step` of the recipe's schedule and return the state there.
 
@@ -52,7 +54,9 @@ def train(
     afterwards. Going on from any state gives the same bits as never having stopped. `policy` decides what is
     pruned while training; by default `state.mask` is, to the end. `on_step(step, to_step)` is called after
     each step, `checkpoint` asked after each but the last. Where several `devices` train the network together,
-    each is a process that calls this with the same arguments; only the first has a checkpoint.
+    each is a process that calls this with the same arguments; only the first has a checkpoint. With
+    `kernels = "sparse"` linear layers compute with kept weights alone where that is quicker
+    (`prunebench.training.kernels`): other bits. The state says whether any did.
 
     A loss that is not finite ends the run: the state returned has `diverged` set to that step's number and is
     the one before it, with the curve so far (BatchNorm has seen the step's batch). A state that has diverged
@@ -74,12 +78,17 @@ def train(
         )
     device = torch.device(device)
     with deterministic(device), keep_global_state(device), torch.enable_grad():
-        run = Stepper(module, state, recipe, data.to(device), seed, device, policy or FixedMask(), devices)
-        _advance(run, to_step, _block(device), on_step, checkpoint)
+        mask_policy = policy or FixedMask()
+        run = Stepper(module, state, recipe, data.to(device), seed, device, mask_policy, devices, kernels)
+        try:
+            _advance(run, to_step, _block(device), on_step, checkpoint)
+            run.drop_gradients()  # whoever scores this module next finds no gradients
+            after = run.snapshot()
+        finally:
+            run.release()
         if run.policy.kept is not None:
             check_pruned(run.parameters, run.policy.kept)
-        run.drop_gradients()  # whoever scores this module next finds no gradients
-        return run.snapshot()
+        return after
 
 
 def _block(device: torch.device) -> int:

@@ -12,15 +12,17 @@ import torch
 
 from prunebench.isolation.float32 import plain_float32
 from prunebench.process import CUBLAS, set_workspaces
+from prunebench.training.kernels import Kernels
 
 __all__ = ["deterministic", "numerics_class"]
 
 
-def numerics_class(device: str | torch.device, threads: int) -> str:
+def numerics_class(device: str | torch.device, threads: int, kernels: Kernels = "dense") -> str:
     """Name the class within which the same work gives the same bits.
 
     It is torch's build, the device's kind and model (of a CPU the vector instructions that torch uses) and
-    the number of threads, as "torch 2.9.0+cpu, cpu AVX512, 1 thread".
+    the number of threads, as "torch 2.9.0+cpu, cpu AVX512, 1 thread"; ", sparse kernels" where some layers
+    computed with kept weights alone.
     """
     device = torch.device(device)
     if device.type == "cuda":
@@ -31,7 +33,8 @@ def numerics_class(device: str | torch.device, threads: int) -> str:
     else:
         model = ""
     kind = f"{device.type} {model}".strip()
-    return f"torch {torch.__version__}, {kind}, {threads} thread{'' if threads == 1 else 's'}"
+    of_kernels = "" if kernels == "dense" else f", {kernels} kernels"
+    return f"torch {torch.__version__}, {kind}, {threads} thread{'' if threads == 1 else 's'}{of_kernels}"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from prunebench.errors import UsageError
 
 if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
+    from prunebench.training.kernels import Kernels
 
 __all__ = ["State", "new_meter", "plain_copy"]
 
@@ -45,6 +46,8 @@ class State:
     """What a policy did to the mask while training: {"step", "kept": {layer: weights}} for each change."""
     diverged: int | None = None
     """The step (the first is 1) whose loss was not finite; the tensors are then those before it."""
+    kernels: Kernels = "dense"
+    """What computed the steps that led here last; no part of what is stored of a state."""
 
     @classmethod
     def of(cls, module: nn.Module, mask: Mask | None = None, step: int = 0) -> State:

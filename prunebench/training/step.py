@@ -10,11 +10,13 @@ from torch import nn
 from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.batches import make_batches
 from prunebench.training.images.data import Data
+from prunebench.training.kernels import Kernels
 from prunebench.training.optimizers import OPTIMIZERS, load_slots, slots_of
-from prunebench.training.policy import DivergedError, MaskPolicy
+from prunebench.training.policy import DivergedError, FixedMask, MaskPolicy
 from prunebench.training.randomness import seed_torch
 from prunebench.training.recipe import Recipe
 from prunebench.training.recompute import recomputing
+from prunebench.training.sparse import SparseLinear, sparse_layers
 from prunebench.training.state import State, new_meter, plain_copy
 from prunebench.training.streams import stream
 from prunebench.training.tasks import TASKS
@@ -43,8 +45,9 @@ class Stepper:
         device: torch.device,
         policy: MaskPolicy,
         devices: Devices = ALONE,
+        kernels: Kernels = "dense",
     ) -> None:
-        self.devices = devices
+        self.devices, self._kernels = devices, kernels
         self.recipe, self.data, self.seed, self.device, self.policy = recipe, data, seed, device, policy
         self.module, self.channels_last = placed(module, device)
         self.module.train()
@@ -56,12 +59,15 @@ class Stepper:
         self._loss = self._task.loss(recipe)
         self._slots = OPTIMIZERS[recipe.optimizer].slots(recipe)
         self._epoch = -1
+        self._sparse: dict[str, SparseLinear] = {}
+        self._trained = self.parameters
         self.load(state)
 
     # -- states ------------------------------------------------------------------------------------------
 
     def load(self, state: State) -> None:
         """Take up a state: everything that a step reads."""
+        self.release()
         state.load_into(self.module)
         self.step, self.diverged = state.step, state.diverged
         self.curve = [dict(point) for point in state.curve]
@@ -73,11 +79,46 @@ class Stepper:
         load_slots(self.optimizer, self._slots, self.parameters, state.slots)
         self.policy.start(self.parameters, self.optimizer, state.mask)
         self._mask = self.policy.mask
+        self._compute_sparsely()
+
+    def _compute_sparsely(self) -> None:
+        """Let layers that sparse kernels are quicker for train their kept values, if they are asked for.
+
+        Only under a mask that stays, with all of the network here.
+        """
+        if self._kernels == "dense" or not isinstance(self.policy, FixedMask) or self.devices.count > 1:
+            return
+        self._sparse = sparse_layers(self.module, self.policy.kept, self.device)
+        if not self._sparse:
+            return
+        slots = slots_of(self.optimizer, self._slots, self.parameters)
+        for slot, kind in self._slots.items():
+            for name, layer in self._sparse.items():
+                if kind.per_weight:
+                    slots[slot][name] = layer.at_places(slots[slot][name])
+        self._trained = {
+            name: self._sparse[name].values if name in self._sparse else parameter
+            for name, parameter in self.parameters.items()
+        }
+        reached = [p for p in self._trained.values() if p.requires_grad]
+        self.optimizer = OPTIMIZERS[self.recipe.optimizer].make(reached, self.recipe)
+        load_slots(self.optimizer, self._slots, self._trained, slots)
+
+    def release(self) -> None:
+        """Let all layers compute with their own weights again, which are the trained ones."""
+        for layer in self._sparse.values():
+            layer.undo()
+        self._sparse, self._trained = {}, self.parameters
 
     def snapshot(self, *, on_device: bool = False) -> State:
         """Return the state as it stands, its tensors its own: on the CPU, or left on the device."""
         copy = torch.Tensor.clone if on_device else plain_copy
-        slots = slots_of(self.optimizer, self._slots, self.parameters)
+        slots = slots_of(self.optimizer, self._slots, self._trained)
+        for name, layer in self._sparse.items():
+            layer.write_back()
+            for slot, kind in self._slots.items():
+                if kind.per_weight:
+                    slots[slot][name] = layer.spread(slots[slot][name])
         with torch.no_grad():
             return State(
                 parameters={name: copy(p) for name, p in self.parameters.items()},
@@ -89,6 +130,7 @@ class Stepper:
                 meter=dict(self.meter),
                 history=list(self.history),
                 diverged=self.diverged,
+                kernels="sparse" if self._sparse else "dense",
             )
 
     # -- one step ----------------------------------------------------------------------------------------
@@ -162,7 +204,7 @@ class Stepper:
 
     def drop_gradients(self) -> None:
         """As the optimiser's zero_grad does, without its profiling, which small networks feel."""
-        for parameter in self.parameters.values():
+        for parameter in self._trained.values():
             parameter.grad = None
 
     def _start_epoch(self, epoch: int) -> None:
