@@ -54,9 +54,9 @@ def _refuse_idle(builder: Builder, setting: Setting, form: Form, recipe: Recipe,
 def _asks_about_initial_weights(form: Form) -> bool:
     """True if nothing but the initial weights that are scored differ.
 
-    That is a question to every method alike, as the ablation `fixed-variance-scores` puts it: do scores follow
-    the scale of the initial weights? That those of `random` do not is an answer, and its cells stand beside the
-    others'. Only a method that scores nothing before it trains cannot be asked.
+    That is a question to every method alike, as the ablation `fixed-variance-scores` puts it: do scores
+    follow the scale of the initial weights? That those of `random` do not is an answer, whose cells stand
+    beside the others'. Only a method that scores nothing before it trains cannot be asked.
     """
     return form.find.keys() == {"init"} and not form.schedule.prunes_in_training
 
