@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from prunebench.amounts import parse_bytes
 from prunebench.cli._times import Length
 from prunebench.errors import UsageError
+from prunebench.training.kernels import KERNELS
 
 if TYPE_CHECKING:
     from prunebench.engine.request import Request
@@ -218,8 +219,17 @@ class Size(_Bytes):
 
 
 def device_options(function: F) -> F:
-    """--device, --threads."""
+    """--device, --threads, --kernels."""
     for option in (
+        click.option(
+            "--kernels",
+            metavar="KIND",
+            type=click.Choice(KERNELS),
+            default="dense",
+            show_default=True,
+            help="dense; or sparse: on a CPU linear layers of few weights compute with these alone. Quicker, "
+            "of other bits: a numerics class.",
+        ),
         click.option(
             "--threads",
             metavar="N",
@@ -344,6 +354,7 @@ def request_of(suite: str, options: dict[str, Any]) -> Request:
         sparsities=tuple(options.get("sparsity", ())),
         device=_device(options),
         threads=options.get("threads", 1),
+        kernels=options.get("kernels", "dense"),
         keep_states=options.get("keep_states", False),
         job_timeout=options.get("job_timeout"),
         memory_limit=options.get("memory_limit", "auto"),

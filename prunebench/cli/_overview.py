@@ -21,11 +21,15 @@ from prunebench.plan import Earlier, PlannedCell, reason
 from prunebench.plan.uncollected import uncollected
 from prunebench.smoke import limit_of
 from prunebench.store import Store
+from prunebench.training.kernels import kernels_in
 
 __all__ = ["Overview"]
 
 _NOUNS = {"train": "training", "score": "scoring", "shuffle": "shuffled mask"}
 _KINDS = ("train", "score", "mask", "shuffle", "measure", "record")
+
+
+_SPARSE = "kernels: sparse, in masked linear layers of few weights; their cells are of another numerics class"
 
 
 @dataclass
@@ -191,7 +195,29 @@ class Overview:
                 f"{workers} ({cost.basis})"
             )
         asked = self.session.request.keep_states
-        return [*lines, *keeping(self.store, self.session.plan.name, asked=asked), *self._redone()]
+        return [
+            *lines,
+            *self.kernels(),
+            *keeping(self.store, self.session.plan.name, asked=asked),
+            *self._redone(),
+        ]
+
+    def kernels(self) -> list[str]:
+        """Return the lines that say which kernels compute, and which cells were computed with others."""
+        asked = self.session.request.kernels
+        done = (
+            cell for cell in self.cells if self.statuses[cell.id] == "done" and cell.target < cell.prunable
+        )
+        records = [self.snapshot.result(cell.key) for cell in done]
+        classes = [str(record.provenance.get("numerics") or "") for record in records if record is not None]
+        others = Counter(kernels_in(numerics) for numerics in classes)
+        del others[asked]
+        lines = [] if asked == "dense" else [_SPARSE]
+        return lines + [
+            f"{counted(number, 'cell')} of those done were computed with {kernels} kernels and stay so: "
+            f"--again METHOD makes them with {asked} ones"
+            for kernels, number in others.items()
+        ]
 
     def _redone(self) -> list[str]:
         """Return the line that says what is made again, and what stays."""

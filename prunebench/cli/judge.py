@@ -180,7 +180,7 @@ def _run(ctx: click.Context, judged: _Judged, quiet: bool, options: dict[str, An
     if not judged.path.exists() or judged.path.read_text("utf-8") != judged.text:
         replace(judged.path, judged.text.encode())
     places = ("store", "data", "no_plugins", "load")
-    workers = ("device", "threads", "workers", "workers_per_gpu", "gpus_per_worker")
+    workers = ("device", "threads", "kernels", "workers", "workers_per_gpu", "gpus_per_worker")
     shared = {name: options[name] for name in (*places, *workers)}
     with lasting_stderr() as stream, contextlib.redirect_stdout(stream):
         try:

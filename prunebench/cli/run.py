@@ -214,6 +214,8 @@ class _Run:
         count = len(overview.cells)
         whole = "all" if count == len(session.plan.cells) else "selected"
         say(f"{'the cell is' if count == 1 else f'{whole} {count:,} cells are'} done: nothing to do")
+        for line in overview.kernels():
+            say(line)
         overview.store.mend()
         with contextlib.suppress(StoreError):  # a store for reading only will do
             session.freeze(Store.open(session.request.store))

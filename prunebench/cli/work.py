@@ -156,6 +156,7 @@ def _asked(plan: str, options: dict[str, Any], *, run: str, seconds: float | Non
         plugins=tuple(str(Path(file).expanduser().absolute()) for file in options["plugin"]),
         device=options["device"],
         threads=options["threads"],
+        kernels=options["kernels"],
         keep_states=options["keep_states"],
         job_timeout=options["job_timeout"],
         memory_limit=options["memory_limit"],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench.plan.uncollected import uncollected
+from prunebench.training.kernels import Kernels
 
 if TYPE_CHECKING:
     from prunebench.host.registry import Host
@@ -35,6 +36,8 @@ class Request:
     """Of the plan's cells only those of these sparsities, as tables print them; empty: all."""
     device: str = "cpu"
     threads: int = 1
+    kernels: Kernels = "dense"
+    """Whether masked linear layers may compute with kept weights alone: in another numerics class."""
     keep_states: bool = False
     job_timeout: float | None = None
     """Seconds after which a job that gives no sign of life has failed; None: never."""

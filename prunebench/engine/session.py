@@ -193,6 +193,7 @@ class Session:
             jobs=self.plan.jobs,
             device=resolve_device(self.request.device),
             threads=self.request.threads,
+            kernels=self.request.kernels,
             suite=self.plan.suite,
         )
         context.together = partial(run_together, context=context, request=self.request)

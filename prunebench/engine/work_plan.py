@@ -31,6 +31,7 @@ from prunebench.inventory.snapshot import listed
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.process import prepare_process
 from prunebench.store import Damaged, Missing, Store
+from prunebench.training.kernels import Kernels
 
 if TYPE_CHECKING:
     from prunebench.engine.worker import Worker
@@ -50,6 +51,7 @@ class Asked:
     """Plugin files: in place of those of the same name that the plan was made with, and besides."""
     device: str = "cpu"
     threads: int = 1
+    kernels: Kernels = "dense"
     keep_states: bool = False
     job_timeout: float | None = None
     memory_limit: int | str | None = "auto"
@@ -205,6 +207,7 @@ def serve(
         plugins=asked.plugins,
         device=asked.device,
         threads=asked.threads,
+        kernels=asked.kernels,
         keep_states=asked.keep_states,
         job_timeout=asked.job_timeout,
         memory_limit=asked.memory_limit,

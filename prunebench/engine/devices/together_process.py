@@ -128,6 +128,7 @@ def _context(asked: dict[str, Any], device: str) -> tuple[Job, Context]:
         jobs=jobs,
         device=device,
         threads=asked["threads"],
+        kernels=request.kernels,
         loaders=-(-loaders // asked["count"]),
         checkpoint_seconds=asked["checkpoint_seconds"],
     )

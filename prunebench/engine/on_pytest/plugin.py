@@ -55,6 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--prunebench-device", metavar="D", help="auto (the default), cpu, cuda or cuda:N")
     add("--prunebench-threads", metavar="N", type=int, help="threads a job (default: 1)")
     add(
+        "--prunebench-kernels",
+        metavar="KIND",
+        help="dense (the default), or sparse: linear layers compute with kept weights alone, of other bits",
+    )
+    add(
         "--prunebench-job-timeout",
         metavar="TIME",
         help="a job that shows no sign of life for so long has failed: seconds, or 30m, 2h",

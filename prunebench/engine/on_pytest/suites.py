@@ -108,7 +108,8 @@ def request_for(config: pytest.Config, path: Path) -> Request:
     from prunebench.engine.devices.device import parse_device, resolve_device
     from prunebench.engine.guarding.limits import parse_memory
     from prunebench.engine.request import Request
-    from prunebench.errors import UsageError
+    from prunebench.errors import UsageError, nearest
+    from prunebench.training.kernels import KERNELS
 
     text = config.getoption("--prunebench-request")
     if text:
@@ -122,6 +123,9 @@ def request_for(config: pytest.Config, path: Path) -> Request:
     for name in ("seeds", "limit", "threads"):
         if option(name) is not None and option(name) < 1:
             raise UsageError(f"--prunebench-{name}: found {option(name)}, allowed: a number of at least 1")
+    kernels = option("kernels") or "dense"
+    if kernels not in KERNELS:
+        raise UsageError(f"--prunebench-kernels: found {kernels!r}{nearest(kernels, KERNELS)}")
     timeout = option("job-timeout")
     return Request(
         suite=str(path),
@@ -136,6 +140,7 @@ def request_for(config: pytest.Config, path: Path) -> Request:
         sparsities=tuple(option("sparsity") or ()),
         device=resolve_device(parse_device(option("device") or "auto")),
         threads=option("threads") or 1,
+        kernels=kernels,
         keep_states=option("keep-states"),
         job_timeout=parse_seconds(timeout, "--prunebench-job-timeout", "s") if timeout else None,
         memory_limit=parse_memory(option("memory-limit") or "auto", "--prunebench-memory-limit"),

@@ -195,6 +195,7 @@ class Fleet:
         return [
             str(self._assignment.session.frozen),
             *("--data", request.data, "--device", self._wishes.device, "--threads", str(request.threads)),
+            *("--kernels", request.kernels),
             *("--run", self._assignment.since, "--cells", str(submission.cells_file)),
             *limits.as_options(),
             *keep,
