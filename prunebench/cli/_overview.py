@@ -213,11 +213,14 @@ class Overview:
         others = Counter(kernels_in(numerics) for numerics in classes)
         del others[asked]
         lines = [] if asked == "dense" else [_SPARSE]
-        return lines + [
-            f"{counted(number, 'cell')} of those done were computed with {kernels} kernels and stay so: "
-            f"--again METHOD makes them with {asked} ones"
-            for kernels, number in others.items()
-        ]
+        for kernels, number in others.items():
+            was, stay, it = ("was", "stays", "it") if number == 1 else ("were", "stay", "them")
+            of_those = f"{counted(number, 'cell')} of those done"
+            lines.append(
+                f"{of_those} {was} computed with {kernels} kernels and {stay} so: --again METHOD makes {it} "
+                f"with {asked} ones"
+            )
+        return lines
 
     def _redone(self) -> list[str]:
         """Return the line that says what is made again, and what stays."""

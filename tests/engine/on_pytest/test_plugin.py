@@ -170,8 +170,11 @@ def test_options_make_the_request_that_run_makes(tmp_path: Path) -> None:
     assert request().load is None
     with pytest.raises(UsageError, match="give one of them"):
         request(load=["other"], **{"no-plugins": True})
+    assert (request().kernels, request(kernels="sparse").kernels) == ("dense", "sparse")
     with pytest.raises(UsageError, match="found 0"):
         request(seeds=0)
+    with pytest.raises(UsageError, match="--prunebench-kernels: found 'spars'; did you mean 'sparse'"):
+        request(kernels="spars")
 
 
 def test_a_toml_file_that_is_no_suite_is_left_to_others(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_pilot_is_told_what_to_make_and_with_what(place: Place) -> None:
     assert pilot.folder == place.submission().folder
     assert list(pilot.arguments) == [
         *(str(place.store.root / "plans" / "quick-01.json"), "--data", "/data", "--device", "cuda"),
-        *("--threads", "2", "--run", "20261129T120000.000000Z-0123abcd"),
+        *("--threads", "2", "--kernels", "dense", "--run", "20261129T120000.000000Z-0123abcd"),
         *("--cells", str(place.submission().cells_file), "--memory-limit", "auto", "--keep-states"),
     ]
 
@@ -145,7 +145,14 @@ def test_a_pilot_is_told_what_to_make_and_with_what(place: Place) -> None:
 BY_THE_PLAN = {"suite", "scorers", "seeds", "limit", "sparsities"}
 """What of a request is in the frozen plan, or in the list of cells."""
 
-ASKED = {"data": "/d", "threads": 3, "keep_states": True, "job_timeout": 90.5, "memory_limit": 2**31}
+ASKED = {
+    "data": "/d",
+    "threads": 3,
+    "kernels": "sparse",
+    "keep_states": True,
+    "job_timeout": 90.5,
+    "memory_limit": 2**31,
+}
 
 
 @pytest.mark.parametrize("more", [{}, {"job_timeout": None, "memory_limit": None, "keep_states": False}])
