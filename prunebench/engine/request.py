@@ -37,7 +37,7 @@ class Request:
     device: str = "cpu"
     threads: int = 1
     kernels: Kernels = "dense"
-    """Whether masked linear layers may compute with kept weights alone: in another numerics class."""
+    """Which kernels compute masked linear layers: a choice of the numerics class."""
     keep_states: bool = False
     job_timeout: float | None = None
     """Seconds after which a job that gives no sign of life has failed; None: never."""

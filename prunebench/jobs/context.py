@@ -59,7 +59,7 @@ class Context:
     device: str = "cpu"
     threads: int = 1
     kernels: Kernels = "dense"
-    """Whether masked linear layers may compute with kept weights alone: of another numerics class then."""
+    """Which kernels compute masked linear layers: a choice of the numerics class."""
     loaders: int | None = None
     """Processes that read streamed images; None: `default_loaders`. They change no result."""
     devices: Together | None = None

@@ -156,9 +156,8 @@ class _Fused:
 
 def _kernel(name: str, schema: str, parameters: Sequence[nn.Parameter]) -> Callable[..., None] | None:
     """Return a kernel of torch; None where there is none with these arguments, or for such parameters."""
-    packet = getattr(torch.ops.aten, name, None)
-    found = getattr(packet, "default", None)
-    fits = found is not None and str(found._schema) == schema
+    operator = getattr(getattr(torch.ops.aten, name, None), "default", None)
+    fits = operator is not None and str(operator._schema) == schema
     if not fits or not all(p.is_floating_point() for p in parameters):
         return None
     return getattr(torch, name, None)

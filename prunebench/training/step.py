@@ -7,8 +7,9 @@ import math
 import torch
 from torch import nn
 
+from prunebench.training.captured import Capture, CapturedStep, can_be_captured, cuda_graph, wanted
 from prunebench.training.devices import ALONE, Devices
-from prunebench.training.images.batches import make_batches
+from prunebench.training.images.batches import Batches, Choice, make_batches
 from prunebench.training.images.data import Data
 from prunebench.training.kernels import Kernels
 from prunebench.training.optimizers import OPTIMIZERS, load_slots, slots_of
@@ -59,9 +60,27 @@ class Stepper:
         self._loss = self._task.loss(recipe)
         self._slots = OPTIMIZERS[recipe.optimizer].slots(recipe)
         self._epoch = -1
+        self._captured = self._capturing(cuda_graph) if wanted(device) else None
         self._sparse: dict[str, SparseLinear] = {}
         self._trained = self.parameters
         self.load(state)
+
+    def _capturing(self, capture: Capture) -> CapturedStep | None:
+        """Return what captures and replays steps; None where a step needs more of the host than a choice."""
+        batches, recipe = self.batches, self.recipe
+        whole = self.devices.count == 1 and not recipe.micro_batch and not recipe.recompute
+        if not whole or not isinstance(batches, Batches) or not isinstance(self.policy, FixedMask):
+            return None
+        if not can_be_captured(self.module):
+            return None
+
+        def compute(choice: Choice) -> torch.Tensor:
+            rate = self._rates[self.step % batches.per_epoch]
+            loss = self._compute(batches.make(choice), recipe.batch, rate, look=False)
+            assert isinstance(loss, torch.Tensor)
+            return loss
+
+        return CapturedStep(batches.choose, compute, capture)
 
     # -- states ------------------------------------------------------------------------------------------
 
@@ -80,6 +99,8 @@ class Stepper:
         self.policy.start(self.parameters, self.optimizer, state.mask)
         self._mask = self.policy.mask
         self._compute_sparsely()
+        if self._captured is not None:
+            self._captured.forget()
 
     def _compute_sparsely(self) -> None:
         """Let layers that sparse kernels are quicker for train their kept values, if they are asked for.
@@ -147,8 +168,18 @@ class Stepper:
         # for dropout: a step's noise is its own, wherever a run starts
         seed_torch(self._noise[position], self.device)
         size = self.recipe.batch_at(position, self.batches.examples)
-        loss = self._backward(*self.batches(self.step), size, look)
-        if loss is None or not self._update(self._rates[position]):
+        loss: float | torch.Tensor | None
+        try:
+            if self._captured is not None and size == self.recipe.batch and not look:
+                loss = self._captured.step(self.step, self._rates[position])
+            else:
+                loss = self._compute(self.batches(self.step), size, self._rates[position], look)
+            if loss is not None:
+                self.step += 1
+                self.policy.after_update(self.step)
+        except DivergedError:
+            loss = None
+        if loss is None:
             if look:
                 self.diverged = epoch * self.batches.per_epoch + position + 1
             return False
@@ -159,6 +190,19 @@ class Stepper:
         else:
             self._count(loss, size)
         return True
+
+    def _compute(
+        self, batch: tuple[torch.Tensor, torch.Tensor], size: int, rate: float, look: bool
+    ) -> float | torch.Tensor | None:
+        """Do what is the device's part of a step, and return the loss.
+
+        None, with `look`, where the loss is not finite: then nothing is updated.
+        """
+        loss = self._backward(*batch, size, look)
+        if loss is not None and self.policy.before_update(self.step):
+            self.optimizer.param_groups[0]["lr"] = rate
+            self.optimizer.step()
+        return loss
 
     def _backward(
         self, x: torch.Tensor, y: torch.Tensor, size: int, look: bool
@@ -183,21 +227,11 @@ class Stepper:
                 part.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    def _update(self, rate: float) -> bool:
-        """Let the policy and the optimiser act on the gradients; False where the policy finds no numbers."""
-        try:
-            if self.policy.before_update(self.step):
-                self.optimizer.param_groups[0]["lr"] = rate
-                self.optimizer.step()
-            self.step += 1
-            self.policy.after_update(self.step)
-        except DivergedError:
-            return False
-        return True
-
     def _note_change(self) -> None:
         """Add what the policy's mask has become to the history."""
         self._mask = self.policy.mask
+        if self._captured is not None:
+            self._captured.forget()
         if self._mask is not None:
             kept = {layer["name"]: layer["kept"] for layer in self._mask.layers()}
             self.history.append({"step": self.step, "kept": kept})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -14,7 +16,27 @@ from prunebench.training.images.reading import BatchesFromDisk, ImagesOnDisk
 from prunebench.training.recipe import Recipe
 from prunebench.training.streams import stream
 
-__all__ = ["Batches", "BatchesOf", "make_batches"]
+__all__ = ["Batches", "BatchesOf", "Choice", "make_batches"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a batch is made of, on the data's device: the host's part of it."""
+
+    examples: torch.Tensor
+    """Numbers of the examples (int64, one dimension)."""
+    draws: Sequence[torch.Tensor]
+    """The settled draws of each augmentation, a row an example."""
+
+    def copied(self) -> Choice:
+        """Return the same choice in memory of its own."""
+        return Choice(self.examples.clone(), [draws.clone() for draws in self.draws])
+
+    def fill(self, other: Choice) -> None:
+        """Take another choice of as many examples, in the same memory."""
+        self.examples.copy_(other.examples)
+        for mine, theirs in zip(self.draws, other.draws, strict=True):
+            mine.copy_(theirs)
 
 
 class BatchesOf(Protocol):
@@ -77,21 +99,28 @@ class Batches:
 
     def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (float32 normalised images N×C×H×W, labels) of the step after `step` steps."""
+        return self.make(self.choose(step))
+
+    def choose(self, step: int) -> Choice:
+        """Return what the batch of the step after `step` steps is made of."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._start(epoch)
         start = position * self._recipe.batch
         here = self._devices.part(self._recipe.batch_at(position, self.examples))
         part = slice(start + here.start, start + here.stop)
-        chosen = self._order[part]
-        images = self._rows.index_select(0, chosen).view(-1, *self._row_shape)
-        for augmentation, draws in zip(self._augmentations, self._draws, strict=True):
-            images = augmentation.apply(images, draws[part])
+        return Choice(self._order[part], [draws[part] for draws in self._draws])
+
+    def make(self, choice: Choice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a batch (as `__call__` does); all of it is computed on the data's device."""
+        images = self._rows.index_select(0, choice.examples).view(-1, *self._row_shape)
+        for augmentation, draws in zip(self._augmentations, choice.draws, strict=True):
+            images = augmentation.apply(images, draws)
         if self._by_pixel:
             images = images.permute(0, 3, 1, 2)
             if not self._channels_last:
                 images = images.contiguous()
-        return self._normalized(images), self._labels.index_select(0, chosen)
+        return self._normalized(images), self._labels.index_select(0, choice.examples)
 
     def _start(self, epoch: int) -> None:
         order = stream(self._seed, "order", epoch).permutation(self.examples)
