@@ -73,7 +73,7 @@ class CapturedStep:
         return self._loss.clone()
 
     def _begin(self, choice: Choice) -> None:
-        """Capture the step, computing nothing; where the network waits for its device, it is left as it is."""
+        """Capture the step, computing nothing; a network that waits for its device is left as it is."""
         self._buffers = choice.copied()
 
         def once() -> None:
