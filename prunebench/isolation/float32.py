@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-__all__ = ["Float32", "plain_float32", "read", "write"]
+__all__ = ["Float32", "plain_float32", "read", "tf32", "write"]
 
 OPERATIONS = ("matmul", "conv", "rnn")
 
@@ -84,12 +84,26 @@ def write(wanted: Float32) -> None:
 @contextmanager
 def plain_float32() -> Iterator[None]:
     """Within: every operation in IEEE float32, whatever was set before, by both sets of switches."""
+    with _every("ieee", matmul="highest", convolutions=False):
+        yield
+
+
+@contextmanager
+def tf32() -> Iterator[None]:
+    """Within: GPUs multiply matrices and convolve in TF32, whatever was set before."""
+    with _every("tf32", matmul="high", convolutions=True):
+        yield
+
+
+@contextmanager
+def _every(precision: str, *, matmul: str, convolutions: bool) -> Iterator[None]:
+    """Within: all operations in one precision, and the older set says so too."""
     before = read()
-    plain = before._replace(
-        operations=dict.fromkeys(before.operations, "ieee"), matmul="highest", convolutions=False
-    )
+    operations = {
+        (name, operation): precision if name == "cuda" else "ieee" for name, operation in before.operations
+    }
     try:
-        write(plain)
+        write(before._replace(operations=operations, matmul=matmul, convolutions=convolutions))
         yield
     finally:
         write(before)

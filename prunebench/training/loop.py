@@ -77,7 +77,9 @@ def train(
             f"({recipe.epochs:g} epochs of {recipe.steps_per_epoch(examples)})"
         )
     device = torch.device(device)
-    with deterministic(device), keep_global_state(device), torch.enable_grad():
+    if recipe.precision == "tf32" and device.type != "cuda":
+        raise UsageError(f"precision = 'tf32': {device.type} has none; allowed here: 'float32'")
+    with deterministic(device, recipe.precision), keep_global_state(device), torch.enable_grad():
         mask_policy = policy or FixedMask()
         run = Stepper(module, state, recipe, data.to(device), seed, device, mask_policy, devices, kernels)
         try:

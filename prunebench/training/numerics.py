@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from prunebench.isolation.float32 import plain_float32
+from prunebench.isolation.float32 import plain_float32, tf32
 from prunebench.process import CUBLAS, set_workspaces
 from prunebench.training.kernels import Kernels
 
@@ -38,9 +38,9 @@ def numerics_class(device: str | torch.device, threads: int, kernels: Kernels = 
 
 
 @contextmanager
-def deterministic(device: str | torch.device) -> Iterator[None]:
-    """Within: deterministic algorithms only, no cuDNN search, plain float32, and a GPU is the current one;
-    after: what there was before.
+def deterministic(device: str | torch.device, precision: str = "float32") -> Iterator[None]:
+    """Within: deterministic algorithms only, no cuDNN search, plain float32 (or "tf32"), and a GPU is the
+    current one; after: what there was before.
 
     An operation that has no deterministic algorithm on the device raises RuntimeError, naming itself.
     """
@@ -56,7 +56,7 @@ def deterministic(device: str | torch.device) -> Iterator[None]:
         _only_deterministic()
         memory.fill_uninitialized_memory = False
         cudnn.benchmark, cudnn.deterministic = False, True
-        with plain_float32(), _current(torch.device(device)):
+        with tf32() if precision == "tf32" else plain_float32(), _current(torch.device(device)):
             yield
     finally:
         torch.set_deterministic_debug_mode(debug)

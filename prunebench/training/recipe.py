@@ -167,7 +167,8 @@ class Recipe(BaseModel):
     evaluate: Annotated[int, Field(ge=1)] = 1
     """The split is evaluated every so many epochs, and at the last step always."""
     last_batch: Literal["keep", "drop"] = "keep"
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "tf32"] = "float32"
+    """tf32: products of matrices and convolutions read 10 bits of a number's fraction; on a GPU alone."""
     micro_batch: Annotated[int, Field(ge=1)] | None = None
     """Examples per forward pass where a batch does not fit; BatchNorm sees it, so it is part of the run."""
     devices: Annotated[int, Field(ge=2, le=1024)] | None = None

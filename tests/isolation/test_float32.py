@@ -160,3 +160,20 @@ def test_prune_works_whatever_the_caller_has_set(name: str, value: str):
     mask = prunebench.prune(net, "snip", density=0.5, batch=(torch.ones(4, 3), torch.tensor([0, 1, 0, 1])))
     assert mask.kept == 10
     assert (seen(), older()) == before
+
+
+@pytest.mark.parametrize(("name", "value"), EVERY)
+def test_tf32_is_on_within_for_gpus_alone_and_back_after(name: str, value: str):
+    """Both sets of switches say it; those of CPUs say plain float32."""
+    put(name, value)
+    before = (seen(), older())
+    with deterministic("cpu", "tf32"):
+        assert BACKENDS.cuda.matmul.fp32_precision == "tf32"
+        assert BACKENDS.cudnn.conv.fp32_precision == "tf32"
+        assert BACKENDS.cudnn.rnn.fp32_precision == "tf32"
+        assert BACKENDS.mkldnn.matmul.fp32_precision == "ieee"
+        assert BACKENDS.cudnn.allow_tf32
+        assert torch.get_float32_matmul_precision() == "high"
+        with deterministic("cpu"):
+            assert BACKENDS.cuda.matmul.fp32_precision == "ieee"
+    assert (seen(), older()) == before

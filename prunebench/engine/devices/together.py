@@ -85,15 +85,31 @@ def check_devices(plan: Plan, cells: Sequence[PlannedCell], device: str, gpus: i
 
     gpus: how many each worker has; under "cpu" as many processes as are wanted serve
 
-    Raises: UsageError.
+    Raises: UsageError; for a recipe whose precision only GPUs have, too.
     """
     if device == "cpu":
+        _refuse_tf32(plan, cells)
         return
     for cell, wants in _wanting(plan, cells, _on_several(plan), gpus):
         raise UsageError(
             f"cell {cell.id} trains on {wants} devices at once (devices = {wants}), and a worker has "
             f"{_counted(gpus)}: --gpus-per-worker {wants}, or select other cells (-k)"
         )
+
+
+def _refuse_tf32(plan: Plan, cells: Sequence[PlannedCell]) -> None:
+    """Raise UsageError for the first of these cells that is to train in TF32."""
+    trained = {
+        key
+        for key, job in plan.jobs.items()
+        if isinstance(job.params, TrainParams) and job.params.run.recipe.precision == "tf32"
+    }
+    for cell in cells if trained else ():
+        if any(trained & plan.ancestors(target) for target in cell.targets):
+            raise UsageError(
+                f"cell {cell.id}: precision = 'tf32' is of GPUs alone, and cells are made on a CPU here; "
+                "--device cuda, or select other cells (-k)"
+            )
 
 
 def too_few_devices(plan: Plan, cells: Sequence[PlannedCell], device: str) -> dict[str, str]:

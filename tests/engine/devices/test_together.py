@@ -192,3 +192,19 @@ def test_a_last_batch_that_devices_cannot_share_is_refused_when_it_is_planned(pr
     assert (
         "recipe.devices: the last batch of an epoch has 2 of 1442 examples, too few for devices = 14" in line
     )
+
+
+def test_tf32_is_refused_where_cells_are_made_on_a_cpu(project: Any) -> None:
+    """Before anything starts, naming a cell; a recipe's precision is in the keys of its runs."""
+    path = project.suite(["snip"], name="coarse")
+    plain = project.session(path).plan
+    path.write_text(path.read_text().replace("epochs = 1", 'epochs = 1, precision = "tf32"'))
+    plan = project.session(path).plan
+    assert not {cell.key for cell in plan.cells} & {cell.key for cell in plain.cells}
+    with pytest.raises(UsageError, match=r"cell main::.*precision = 'tf32' is of GPUs alone.*--device cuda"):
+        check_devices(plan, plan.cells, "cpu", 1)
+    check_devices(plan, [], "cpu", 1)
+    check_devices(plan, plan.cells, "cuda", 1)
+    check_devices(plain, plain.cells, "cpu", 1)
+    with pytest.raises(JobFailed, match="precision = 'tf32': cpu has none"):
+        project.engine(path).make(plan.cells[0])
