@@ -26,9 +26,9 @@ from prunebench.engine.failures import JobFailed
 from prunebench.host.registry import Host
 from prunebench.process import prepare_process
 from prunebench.pruning import Mask, prunable_weights
-from prunebench.training.captured import VARIABLE
 from prunebench.training.images.data import Data
 from prunebench.training.initialize import make_network
+from prunebench.training.kernels.captured import VARIABLE
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State
