@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -141,6 +142,7 @@ def _faults(component: Component) -> Iterator[str]:
         yield from functional.faults(component)
 
 
+@cache
 def _hints(kind: type[Component]) -> dict[str, Any]:
     """Return the types of a kind's fields; torch is not imported for those that it only names."""
     stand_in = SimpleNamespace(Tensor=Any, Module=Any)
