@@ -141,7 +141,7 @@ class Problem:
 
 
 def _numbers(values: Floats, *, nan: float, far: float) -> Floats:
-    """Return values with numbers for NaN and for what is infinite; a search asks ten thousand times, mostly in vain."""
+    """Return values with numbers for NaN and for what is infinite: as they are, nearly every time."""
     if np.isfinite(values).all():
         return values
     return np.nan_to_num(values, nan=nan, posinf=far, neginf=-far)
