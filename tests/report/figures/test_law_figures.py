@@ -352,6 +352,12 @@ def test_an_axis_has_a_few_round_ticks_that_are_apart(low: float, high: float) -
     assert min(b / a for a, b in itertools.pairwise(made)) > (high / low) ** 0.05
 
 
+@pytest.mark.parametrize("high", [0.3, 0.2999999, 0.1])
+def test_where_nothing_lies_between_two_numbers_there_is_no_tick(high: float) -> None:
+    """As for errors that several networks reach, where the worst of one is about the best of another."""
+    assert ticks(0.3, high, 8) == []
+
+
 def test_no_two_values_of_a_scale_look_alike() -> None:
     shown = made()["width"].chart.to_dict()
     pairs = {tuple(map(str, pair)) for pair in _scales(shown)}
