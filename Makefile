@@ -4,9 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 LOWEST := .venv-lowest
-# Neighbouring tests share what a module has made: each worker begins with a stretch of its own, and takes over
-# what another has left at the end.
-PYTEST := pytest -q -n $(WORKERS) --dist worksteal
+PYTEST := pytest -q -n $(WORKERS)
 
 .PHONY: run test test-all test-lowest ready check linted typed layered compiled browser install benchmark benchmark-gpus clean
 .DEFAULT_GOAL := run
