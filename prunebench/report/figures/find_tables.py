@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunebench.analysis import SETTING, summarize_measures
+from prunebench.report.finds import AS_EVAL
 from prunebench.report.figures.tables import DIGITS, half_an_example, labelled, shown
 
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     from prunebench.report.figures.source import Source
     from prunebench.report.results import Results
 
-__all__ = ["AS_EVAL", "among", "beside", "by_epoch", "by_find", "first_density", "of_layers", "scored"]
+__all__ = ["among", "beside", "by_epoch", "by_find", "first_density", "of_layers", "scored"]
 
-AS_EVAL = "as eval"
-"""What a find is called that changes nothing."""
 NO_FIND = "no find: {}"
 """What a method is called that no find concerns."""
 

@@ -20,6 +20,7 @@ from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
 from prunebench.report.page.behind import behind
 from prunebench.report.page.columns import packed, safe
+from prunebench.report.page.finds import FindsPart, first_setting, parts_of_finds
 from prunebench.report.page.kind import kind
 from prunebench.report.page.listed import Listed
 from prunebench.report.page.tables import listed, there
@@ -93,6 +94,17 @@ class Content:
     @cached_property
     def _names(self) -> list[SettingName]:
         return setting_names([standing.labels for standing in self.results.standings])
+
+    @cached_property
+    def finds(self) -> list[FindsPart]:
+        """What finds say, for each recipe of evaluation; nothing where no setting has several finds."""
+        return parts_of_finds(self.results, self._names)
+
+    @cached_property
+    def first(self) -> int:
+        """The number of the setting that the page opens with: in a study of finds one that has a find."""
+        labels = [standing.labels["find"] for standing in self.results.standings]
+        return first_setting(self.finds, self._names, labels)
 
     @cached_property
     def trust(self) -> Trust:
@@ -205,6 +217,7 @@ class Content:
             "check": f"prunebench check {shlex.quote(self.command)} -k {{check}}",
             "baseline": plain(self.results.baselines.after_training),
             "settings": [_plain_setting(setting) for setting in self.settings],
+            "first": self.first,
             "ranges": self.ranges,
             "methods": methods,
             "ablations": list(ablations),
