@@ -121,12 +121,13 @@ def _table(finds: Finds, shown: Shown, measures: pd.DataFrame) -> FindTable:
         rows.append((unpruned.dense, unpruned, unpruned.dense))
         networks.append(Cell())
     notes, seeds = Footnotes(shown.absent), max(find.seeds for find in every)
+
+    def values(name: str, find: Find) -> list[Cell]:
+        own = (find.methods.row(name, s) for s in sparsities)
+        return [accuracy(one, (remark,), seeds, notes) for one, remark in own]
+
     body = [
-        (Cell(title), *([network] if told else []))
-        + tuple(
-            accuracy(one, (remark,), seeds, notes)
-            for one, remark in (find.methods.row(name, s) for s in sparsities)
-        )
+        (Cell(title), *([network] if told else []), *values(name, find))
         for (name, find, title), network in zip(rows, networks, strict=True)
     ]
     columns = ("method", *(["its network"] if told else []), *(f"{labels[s]} %" for s in sparsities))

@@ -128,12 +128,12 @@ follow layers from the input to the output. Bars are 95 % t intervals of means o
 """,
     "mediation": """
 A panel a recipe of evaluation. Above: test accuracy of networks whose masks keep in each layer the share
-that one find keeps there (its ratios), of the weights that are largest under one find; and of random masks at
-both finds' ratios. Below: by how much accuracy changes when B's ratios take the place of A's (the mean over
-both finds' weights), when B's weights do (the mean over both finds' ratios), when both do, which is the sum of
-the two, and when random masks have B's ratios in place of A's. Which find or method is A, and which B, is said
-above the panels. Points are means over the seeds, changes are taken at each seed; bars are 95 % t intervals. A
-diverged run counts with the accuracy of a guess.
+that one find keeps there (its ratios), of the weights that are largest under one find; and of random masks
+at both finds' ratios. Below: by how much accuracy changes when B's ratios take the place of A's (the mean
+over both finds' weights), when B's weights do (the mean over both finds' ratios), when both do, which is
+the sum of the two, and when random masks have B's ratios in place of A's. Which find or method is A, and
+which B, is said above the panels. Points are means over the seeds, changes are taken at each seed; bars are
+95 % t intervals. A diverged run counts with the accuracy of a guess.
 """,
     "profiles": """
 In which share of the settings a method is at most so many margins below the best one there, the margin being

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunebench.analysis import SETTING, summarize_measures
-from prunebench.report.finds import AS_EVAL
 from prunebench.report.figures.tables import DIGITS, half_an_example, labelled, shown
+from prunebench.report.finds import AS_EVAL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -85,7 +85,7 @@ def _accuracies(rows: pd.DataFrame) -> Any:
     y = Upright("mean", "low", "high", ACCURACY_SHORT, {"zero": False, "nice": True}, {"tickCount": 6})
     present = set(rows["network"])
     names = [name for name in NETWORKS.values() if name in present]
-    look = of_lines("network", f"mask made of the weights and layerwise ratios of two finds; {_sides(rows)}", names)
+    look = of_lines("network", f"masks with weights and ratios of two finds; {_sides(rows)}", names)
     told = across(("network", "network", ""), ("method", "method", ""), *_MEANS)
     return _panels("mediation", rows, look, y, told)
 

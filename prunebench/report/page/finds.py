@@ -79,7 +79,8 @@ def first_setting(parts: Sequence[FindsPart], names: Sequence[SettingName], find
 def _part(found: FindTable, title: str, ids: dict[tuple[str, ...], str]) -> FindsPart:
     settings = [ids[tuple(find.labels[name] for name in SETTING)] for find in found.finds]
     legend, table, *rest = found.section.blocks
-    assert isinstance(legend, str) and isinstance(table, Table)
+    assert isinstance(legend, str)
+    assert isinstance(table, Table)
     notes = [line for block in rest if isinstance(block, Notes) for line in block.lines]
     first = next((i for i, find in enumerate(found.finds) if find.label), 0)
     return FindsPart(title, settings[first], settings, _said(found), legend, table, found.methods, notes)
