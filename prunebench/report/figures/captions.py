@@ -91,6 +91,14 @@ once; a point a sparsity, joined along the grid. One panel counts every weight, 
 computed; the other, where it was measured, only the weights that are there: what no masked network reaches
 by itself. {_BARS} {_SPACED} {_MARKED}
 """,
+    "smaller": f"""
+Accuracy of networks from which filters were really removed, against what is left of all parameters, of
+the FLOPs of a forward pass of one example, and, where it was measured, of the seconds of one: each as a
+share of what the same network has while filters are only masked, which is what the unpruned one has. A
+point a sparsity; all three axes are logarithmic, smaller networks to the right. Shares are means over
+seeds. Latency is that of one image on the CPU of whoever ran it, and differs between machines. The dashed
+line is the unpruned network. {_BARS} {_SPACED} {_MARKED}
+""",
     "places": """
 Places in each range of sparsities: from 1 + the number of methods that are significantly better to the
 number of methods less those that are significantly worse (each pair's own t test at 5 %, Holm over all pairs

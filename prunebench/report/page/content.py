@@ -15,6 +15,7 @@ from prunebench.checks.outcomes import Verdicts
 from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure, config, figures_of, styles
 from prunebench.report.figures.law.told import Told
+from prunebench.report.figures.smaller import left
 from prunebench.report.figures.source import Source
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
@@ -23,6 +24,7 @@ from prunebench.report.page.columns import packed, safe
 from prunebench.report.page.finds import FindsPart, first_setting, parts_of_finds
 from prunebench.report.page.kind import kind
 from prunebench.report.page.listed import Listed
+from prunebench.report.page.smaller import smaller_networks
 from prunebench.report.page.tables import listed, there
 from prunebench.report.page.trusted import DIFFERS, Trust
 from prunebench.report.page.verdicts import checks, claims
@@ -144,6 +146,7 @@ class Content:
         tables = listed(self.results, names, {n: t for each in self.figures for n, t in each.tables.items()})
         if self.claims is not None and self.claims.outcomes:
             tables = [claims(self.claims), checks(self.claims, there(self.results.cells)), *tables]
+        tables = [*smaller_networks(left(self._source)), *tables]
         return [*kind(self.results), *map(self.trust.listed, tables)]
 
     @cached_property

@@ -42,6 +42,7 @@ _FINDS = ("find-", "ratios-by-epoch", "distance-by-epoch", "mediation")
 
 _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("finds", "Finds", _FINDS),
+    ("smaller", "Smaller networks", ("smaller",)),
     ("across", "Across settings", ("across", "profiles")),
     ("ablations", "Ablations", ("ablations",)),
     ("pruning-time", "Pruning time", ("pruning-time",)),
