@@ -95,9 +95,9 @@ by itself. {_BARS} {_SPACED} {_MARKED}
 Accuracy of networks from which filters were really removed, against what is left of all parameters, of
 the FLOPs of a forward pass of one example, and, where it was measured, of the seconds of one: each as a
 share of what the same network has while filters are only masked, which is what the unpruned one has. A
-point a sparsity; all three axes are logarithmic, smaller networks to the right. Shares are means over
-seeds. Latency is that of one image on the CPU of whoever ran it, and differs between machines. The dashed
-line is the unpruned network. {_BARS} {_SPACED} {_MARKED}
+point a sparsity; horizontal axes are logarithmic, smaller networks to the right, and each has its own.
+Shares are means over seeds. Latency is that of one image on the CPU of whoever ran it, and differs
+between machines. The dashed line is the unpruned network. {_BARS} {_SPACED} {_MARKED}
 """,
     "places": """
 Places in each range of sparsities: from 1 + the number of methods that are significantly better to the

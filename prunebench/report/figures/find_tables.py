@@ -78,7 +78,8 @@ def beside(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
     shown = rows[["place", "recipe", "panel", "method"]].drop_duplicates()
     own = set(zip(rows["place"], rows["recipe"], rows["method"], strict=True))
     lent = [one not in own for one in zip(every["place"], every["recipe"], every["name"], strict=True)]
-    joined = shown.drop(columns="method").merge(every[lent], on=["place", "recipe"])
+    every = every[pd.Series(lent, index=every.index, dtype=bool)]  # a list might be empty, and no mask
+    joined = shown.drop(columns="method").merge(every, on=["place", "recipe"])
     least = pd.concat([rows, joined]).groupby("panel")["error"].min() / 1.2  # two seeds flatten no lines
     joined = joined.assign(error_low=joined["error_low"].clip(lower=joined["panel"].map(least)))
     return joined.reindex(columns=rows.columns)

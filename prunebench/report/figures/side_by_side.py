@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from prunebench.analysis import SETTING
 from prunebench.errors import UsageError, nearest
 from prunebench.report.escapes import plain
@@ -68,7 +70,7 @@ class SideBySide(Source):
         named = [_called(name, find) for (_, name), find in zip(places, finds, strict=True)]
         settings = whole["setting"].map(joined)
         rows = whole.assign(setting=settings, bare=whole["name"], find=finds, name=named)
-        return rows[kept].reset_index(drop=True)
+        return rows[np.array(kept, dtype=bool)].reset_index(drop=True)  # a list might be empty, and no mask
 
     @cached_property
     def _joined(self) -> dict[str, str]:
@@ -137,7 +139,7 @@ def row_names(rows: pd.DataFrame, methods: Collection[str], finds: Iterable[str]
     for find in finds:
         if find not in known:
             if not known:
-                raise UsageError(f"--find {find}: {', '.join(methods)} have no several finds")
+                raise UsageError(f"no find '{find}': {', '.join(methods)} is not found under several")
             raise UsageError(f"no find '{find}' of {', '.join(methods)}{nearest(find, known)}")
     return list(chosen)
 

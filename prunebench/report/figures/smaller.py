@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prunebench.analysis import SETTING
 from prunebench.numbers import spelled
 from prunebench.report.figures import reader
-from prunebench.report.figures.axes import ACCURACY_SHORT, accuracy_axis
+from prunebench.report.figures.axes import ACCURACY_SHORT, accuracy_axis, share_left_axis
 from prunebench.report.figures.captions import caption
 from prunebench.report.figures.figure import Figure
 from prunebench.report.figures.marks import MEANS, chart, headed, lines, odd_marks, panels, tooltips
@@ -29,7 +29,7 @@ LEFT: Mapping[str, str] = {
 }
 """What is left of a network, and what it is called: the beginnings of two columns of costs each."""
 
-_PANEL = (205, 250)
+_PANEL = (200, 260)
 _LEFT = reader.Column("left", "left", "of what the network has before filters are removed", "share")
 _AMOUNTS = (
     reader.Column("of_masked", "before", "parameters, FLOPs or seconds of the masked network", "number"),
@@ -47,7 +47,7 @@ def smaller(source: Source) -> Figure | None:
         "Accuracy of really smaller networks",
         caption("smaller"),
         by_setting(rows, _in_words),
-        headed(panels(_layers(source, rows), "kind", _PANEL, columns=3, sort=list(LEFT.values()))),
+        headed(_panels(source, rows)),
         {"smaller": rows},
         source.having(rows),
         reader.accuracies(reader.Column("kind", "of what"), at=(_LEFT, *_AMOUNTS)),
@@ -104,19 +104,16 @@ def _points(source: Source) -> pd.DataFrame:
     return whole.reindex(columns=columns).drop(columns=unused).round({"left": DIGITS})
 
 
-def _layers(source: Source, rows: pd.DataFrame) -> list[Any]:
-    import altair as alt
+def _panels(source: Source, rows: pd.DataFrame) -> Any:
+    """Return a panel for each of what is left, with horizontal axes of their own."""
+    whole = panels(_layers(source, rows), "kind", _PANEL, columns=3, sort=list(LEFT.values()))
+    return whole.resolve_scale(x="independent")
 
+
+def _layers(source: Source, rows: pd.DataFrame) -> list[Any]:
     base, y = chart("smaller"), accuracy_axis(ACCURACY_SHORT, _PANEL[1])
     look = source.look(rows["name"], legend=True)  # lines end anywhere: names at their ends would cross
-    ticks = [m * 10**e for e in range(-4, 1) for m in (1, 2, 5)]
-    axis = alt.Axis(
-        title="% of the unpruned network's",
-        grid=False,
-        values=ticks,
-        labelExpr="format(100 * datum.value, '.3~g')",
-    )
-    x = alt.X("left:Q", scale=alt.Scale(type="log", reverse=True, nice=False, padding=14), axis=axis)
+    x = share_left_axis("left", "% of the unpruned network's", of="child_x")
     pruned, dense = (base.transform_filter(when) for when in ("datum.sparsity > 0", "datum.sparsity == 0"))
     pruned = pruned.transform_calculate(left_percent="100 * datum.left")
     told = tooltips(

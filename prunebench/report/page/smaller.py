@@ -35,9 +35,9 @@ def smaller_networks(rows: pd.DataFrame) -> list[Listed]:
     for name in there:
         of, about, form = _OF[name], _ABOUT[name], _FORMS[name]
         columns += [
-            Column(f"{name}_masked", f"{of}, masked", f"{about}, while filters are only masked", form),
-            Column(f"{name}_shrunk", f"{of}, smaller", f"{about}, with the filters removed", form),
-            Column(f"{name}_left", "left", "the second over the first, mean over seeds", "share"),
+            Column(f"{name}_shrunk", of, f"{about}, with the filters removed", form),
+            Column(f"{name}_left", f"{of} left", "of those while filters are only masked", "share"),
+            Column(f"{name}_masked", f"{of}, masked", f"{about}, filters only masked", form, main=False),
         ]
     columns.append(Column("n", "seeds", "", "number"))
     about = (
