@@ -147,8 +147,8 @@ class Results:
         are judged by all. Call it before a table is asked for.
         """
         self._chosen = Chosen.of(cells)
-        for table in ("cells", "costs", "measures", "courses"):
-            self.__dict__.pop(table, None)
+        for name in ("cells", "costs", "measures", "courses"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def cells(self) -> pd.DataFrame:
