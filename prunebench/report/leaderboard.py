@@ -93,8 +93,8 @@ def document(results: Results) -> Document:
         for standing, rows in settings
     ]
     if any(standing.labels["find"] for standing, _ in settings):
-        found = find_tables(settings, shown, results.measures)
-        sections = [*(each.section for each in found), *sections]
+        of_finds = find_tables(settings, shown, results.measures)
+        sections = [*(each.section for each in of_finds), *sections]
     overall = overall_section(results)
     verdicts, fault = verdicts_of(results)
     sections += verdict_sections(verdicts, fault)

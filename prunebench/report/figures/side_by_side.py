@@ -103,9 +103,9 @@ class SideBySide(Source):
         """How each row is drawn: a colour a find, a mark and a dash a method of several."""
         rows = self.accuracies
         looks = styles(rows["name"])
-        found = rows[rows["find"] != ""]
-        finds, methods = (list(dict.fromkeys(found[column])) for column in ("find", "bare"))
-        for name, bare, find in found[["name", "bare", "find"]].drop_duplicates().itertuples(index=False):
+        concerned = rows[rows["find"] != ""]
+        finds, methods = (list(dict.fromkeys(concerned[column])) for column in ("find", "bare"))
+        for name, bare, find in concerned[["name", "bare", "find"]].drop_duplicates().itertuples(index=False):
             i, j = finds.index(find), methods.index(bare)
             dash = SOLID if j == 0 else DASHES[(j - 1) % len(DASHES)]
             colour = COLOURS[COLOUR_ORDER[i % len(COLOUR_ORDER)]]

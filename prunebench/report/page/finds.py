@@ -61,9 +61,9 @@ def parts_of_finds(results: Results, names: Sequence[SettingName]) -> list[Finds
         tuple(standing.labels[name] for name in SETTING): each.id
         for standing, each in zip(results.standings, names, strict=True)
     }
-    found = find_tables(rows_by_setting(results), Shown.of(results.suite), results.measures)
-    titles = setting_names([{**table.finds[0].labels, "find": ""} for table in found])
-    return [_part(table, name.title, ids) for table, name in zip(found, titles, strict=True)]
+    tables = find_tables(rows_by_setting(results), Shown.of(results.suite), results.measures)
+    titles = setting_names([{**table.finds[0].labels, "find": ""} for table in tables])
+    return [_part(table, name.title, ids) for table, name in zip(tables, titles, strict=True)]
 
 
 def first_setting(parts: Sequence[FindsPart], names: Sequence[SettingName], finds: Sequence[str]) -> int:
