@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from prunebench.canonical import canonical, decimal12
+from prunebench.checks.cells import EACH
 from prunebench.errors import UsageError, nearest
 from prunebench.host.datasets import EXAMPLES, spell_dataset
 from prunebench.host.form import Form
@@ -82,6 +83,11 @@ def resolve_axes(matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: C
         for j, name in enumerate(names):
             if name not in ablations:
                 here.at("ablations", i, j).unknown(name, "ablation", [*ablations, "none"])
+    for i, entry in enumerate(matrix.find):
+        if entry.as_ == EACH:
+            here.at("find", i, "as").problem(
+                f"found '{EACH}', which means every find in checks; allowed: another label"
+            )
     axes = Axes(
         architecture=list(_architectures(matrix, here, host)),
         dataset=list(_datasets(matrix, here, host)),
