@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,9 +15,10 @@ from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
 from prunebench.reading.cursor import Cursor, Problems
-from prunebench.reading.messages import not_taken, unknown
+from prunebench.reading.messages import not_taken
 from prunebench.reading.spelling import show
 from prunebench.reading.tables import POINTS
+from prunebench.suite.own_methods import OwnMethods
 from prunebench.suite.parameters import Components, filled
 from prunebench.suite.schedule_values import check_schedule
 from prunebench.suite.schema import MethodTable
@@ -78,12 +80,13 @@ def method_form(
     here: Cursor,
     shared: Mapping[str, Any] | None = None,
     more: Mapping[str, Any] | None = None,
+    own: OwnMethods | None = None,
 ) -> Form | None:
     """Return the resolved form of an entry of `methods`; None where there were problems.
 
     `shared`: parameters for its scorer, as far as that has them and the entry gives none of its own. `more`:
     changes that the axes of the matrix make to it, which a form that it is like has too where that is said
-    in changes to it.
+    in changes to it. `own`: the suite's own methods, whose layers' counts it may take by their labels.
     """
     more = more or {}
     if isinstance(item, str):
@@ -98,11 +101,65 @@ def method_form(
     if item.as_ is None and (item.changes or item.method is None):
         (here / "as").problem("is missing: another form than a registered method's needs a label of its own")
     base = DENSE if item.method is None else host.method(item.method).form
-    form = changed_form(base, {**item.changes, **more}, host, here, shared)
+    changes = _written_out(item.changes, item.as_, base.unit, host, here, own or OwnMethods())
+    if changes is None:
+        return None
+    form = changed_form(base, {**changes, **more}, host, here, shared)
     if form is not None and form.scorer is None and (item.method is None or item.changes):
         (here / "scorer").problem("is missing: a whole form needs a scorer")
         return None
     return form
+
+
+def _written_out(
+    changes: Mapping[str, Any],
+    label: str | None,
+    unit: Any,
+    host: Components,
+    here: Cursor,
+    own: OwnMethods,
+) -> Mapping[str, Any] | None:
+    """Return changes to a form, where the label of an own method whose counts it takes stands as its form.
+
+    `label` is the form's own, if it has one, and `unit` what it removes without the changes. None where there
+    were problems, which are noted here or are those of the other method.
+    """
+    unit = changes.get("unit", unit)
+    allocation = changes.get("allocation")
+    if not isinstance(allocation, Mapping) or allocation.keys() != {"like"}:
+        return changes
+    like, here = allocation["like"], here.at("allocation", "like")
+    if isinstance(like, Mapping):
+        inner = _written_out(like, label, unit, host, here, own)
+        return None if inner is None else {**changes, "allocation": {"like": inner}}
+    known = method_names(host)
+    if not isinstance(like, str) or like in known:
+        return changes
+    if like not in own.entries:
+        if own.whole:
+            here.unknown(like, "method", [*known, *(own.entries.keys() - {label})])
+        return None
+    if circle := own.circle(like if label is None else label):
+        if label in circle:
+            way = f"'{label}' would take its own counts ({' → '.join(circle)})"
+            here.problem(f"found {show(like)}, by which {way}; allowed: another method")
+        return None
+    form = _form_of(own.entries[like], host, here.aside(), own)
+    if form is not None and (reason := no_counts(form, unit)):
+        here.problem(f"found {show(like)}, which {reason}")
+        return None
+    return None if form is None else {**changes, "allocation": {"like": _whole(form)}}
+
+
+def _form_of(entry: MethodTable, host: Components, here: Cursor, own: OwnMethods) -> Form | None:
+    """Return the form of a suite's own method, as the axes of a matrix make it where they are told."""
+    plain = method_form(entry, host, here, own.shared(entry), None, replace(own, placed=None))
+    return plain if plain is None or own.placed is None else own.placed(entry, plain)
+
+
+def _whole(form: Form) -> dict[str, Any]:
+    """Return every field of a form, those too that are left out of keys."""
+    return {"unit": "weight", **form.model_dump(mode="json", by_alias=True)}
 
 
 def shared_keys(scorer: Scorer) -> set[str]:
@@ -152,7 +209,7 @@ def changed_form(
     if "schedule" in known:
         check_schedule(known["schedule"], here / "schedule")
     for key, value in known.items():
-        if key not in ("scorer", "schedule") and _holds_wrong_kind(value):
+        if key not in ("scorer", "schedule", "find") and _holds_wrong_kind(value):
             (here / key).problem(f"found {show(value)}; allowed: {_allowed(key)}")
     if here.noted > before:
         return None
@@ -186,10 +243,11 @@ def _field(location: tuple[str | int, ...]) -> tuple[str, ...]:
 def _holds_wrong_kind(value: Any) -> bool:
     """True if a value holds true, false or a number in quotes, which no field of a form takes.
 
-    (The form itself converts them; a suite says what it means.)
+    (The form itself converts them; a suite says what it means.) Changes to a recipe and to another form are
+    looked at for themselves.
     """
     if isinstance(value, dict):
-        return any(_holds_wrong_kind(v) for k, v in value.items() if k != "except")
+        return any(_holds_wrong_kind(v) for k, v in value.items() if k not in ("except", "like"))
     if isinstance(value, list):
         return any(map(_holds_wrong_kind, value))
     if isinstance(value, str):
@@ -280,17 +338,14 @@ def _donor(
     """Return the form whose mask says how many weights each layer keeps."""
     here, like = here.at("allocation", "like"), allocation.like
     if isinstance(like, str) and like not in method_names(host):
-        here.problem(
-            unknown(like, "method", method_names(host))
-            + "; a label of the suite's own methods does not count: write its form out, {like = {scorer = …}}"
-        )
+        here.unknown(like, "method", method_names(host))
         return None
     base, changes = donor(form, allocation, host)
     other = changed_form(base, changes, host, here, shared)
     if other is not None and other.scorer is None:
         here.problem(f"found {show(like)}, which prunes nothing")
         return None
-    if other is not None and (reason := no_counts(other, form)):
+    if other is not None and (reason := no_counts(other, form.unit)):
         here.problem(f"found {show(like)}, which {reason}")
         return None
     # what is done to the evaluated network does not touch the mask's layers

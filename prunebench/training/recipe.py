@@ -304,6 +304,8 @@ class Recipe(BaseModel):
             step, total = point.step, self._whole.total_steps(examples)
         if step > total:
             epochs = f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}"
+            if isinstance(point, AtEpoch):
+                raise UsageError(f"epoch {point.epoch:g} lies beyond the schedule of {epochs}")
             raise UsageError(f"step {step} lies beyond the schedule of {total} steps ({epochs})")
         if isinstance(point, AtStep) and self.limit is not None:
             return step * self.total_steps(examples) // total
