@@ -122,7 +122,11 @@ def _alone(suite: Suite, entry: Any, method: str) -> Any:
         return entry
     forms = (cell.form for cell in suite.cells if cell.labels["method"] == method and not _changed(cell))
     form = next(forms, None)
-    return entry if form is None else {**entry, "allocation": _said(form.allocation.model_dump())}
+    return (
+        entry
+        if form is None
+        else {**entry, "allocation": _said(form.model_dump(by_alias=True)["allocation"])}
+    )
 
 
 def _changed(cell: Cell) -> bool:
