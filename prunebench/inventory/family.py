@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prunebench.checks.kin import scales_of
-from prunebench.checks.layout import FAMILY
 from prunebench.errors import FitError, nearest
 from prunebench.host.datasets import examples_of, number_of_examples, spell_dataset, whole_of
 from prunebench.inventory.average import average_weights
 from prunebench.inventory.snapshot import Snapshot
+from prunebench.labels import FAMILY
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.facts import training_examples
 from prunebench.plan.kin import SCALED
