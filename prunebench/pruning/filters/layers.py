@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, fx
 
+from prunebench.pruning.filters.following import Following
 from prunebench.pruning.filters.labels import (
     Act,
     Free,
@@ -19,9 +20,6 @@ from prunebench.pruning.filters.labels import (
     varying,
 )
 from prunebench.pruning.filters.ties import STAYS, Array
-
-if TYPE_CHECKING:
-    from prunebench.pruning.filters.follow import Following
 
 __all__ = ["addmm", "batch_norm", "bmm", "convolution", "mm"]
 

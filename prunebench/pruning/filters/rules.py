@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+from prunebench.pruning.filters.following import Following
 from prunebench.pruning.filters.labels import (
     Act,
     Free,
@@ -23,12 +24,9 @@ from prunebench.pruning.filters.labels import (
 from prunebench.pruning.filters.layers import addmm, batch_norm, bmm, convolution, mm
 from prunebench.pruning.filters.ties import STAYS
 
-if TYPE_CHECKING:
-    from prunebench.pruning.filters.follow import Following
-
 __all__ = ["MOVES", "RULES", "pointwise"]
 
-Rule = Callable[["Following", fx.Node, Sequence[Any], Mapping[str, Any]], Any]
+Rule = Callable[[Following, fx.Node, Sequence[Any], Mapping[str, Any]], Any]
 
 
 def pointwise(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
