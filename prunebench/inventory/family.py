@@ -116,8 +116,8 @@ def measured_points(
     """Return the points of the cells that have a record, with the unpruned networks of the same family.
 
     The error is 1 − correct / examples. `parameters` and `prunable` are the prunable weights, `nonzero` those
-    that the mask keeps; the density of whole filters is the one that they reach. A diverged run is no point of
-    a law: it is left out and counted.
+    that the mask keeps; the density of whole filters is the one that they reach. A diverged run is no point
+    of a law: it is left out and counted.
 
     method: as a leaderboard spells it, "imp" or "snip + shuffle"; None where the cells have but one
     examples_of: of a data set's spelling and a split, how many training examples there are
