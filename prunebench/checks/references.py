@@ -10,10 +10,10 @@ from typing import Any
 from prunebench.checks.asked import Components
 from prunebench.checks.cells import EACH, Cells, Kind, Labels, Where
 from prunebench.checks.grammar import Check
-from prunebench.checks.layout import FAMILY
 from prunebench.checks.quantified import axis, every_cells, measures
 from prunebench.checks.reported import Reported
 from prunebench.errors import nearest
+from prunebench.labels import FAMILY
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.grid import density_on_grid, nearest_on_grid
 from prunebench.reading.labels import find_label, plain_changes, point_label

@@ -8,16 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
 from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
+from prunebench.host.told import misfits, takes
 from prunebench.reading.cursor import Cursor, Problems
-from prunebench.reading.messages import not_taken
 from prunebench.reading.spelling import show
-from prunebench.reading.tables import POINTS
 from prunebench.suite.own_methods import OwnMethods
 from prunebench.suite.parameters import Components, filled
 from prunebench.suite.schedule_values import check_schedule
@@ -28,38 +26,12 @@ __all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "met
 DENSE = Form()
 """The unpruned network."""
 
-_ALLOWED = {
-    "scorer": "the name of a scorer, or a table {name = …} with its parameters, batch and device",
-    "score_at": POINTS,
-    "find": "a table of changes to the recipe",
-    "keep": "'high', 'low', 'far' or 'near'",
-    "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
-    "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
-    "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
-    "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
-    "clock": POINTS,
-    "alter": "a list with 'shuffle' or 'reinit', each once",
-}
-
-
-def _allowed(key: str) -> str:
-    """Return the values that a field of a form takes, in words."""
-    return schedules.allowed() if key == "schedule" else _ALLOWED.get(key, "")
-
 
 def _built(key: str) -> str:
     """Return the values of a field that some methods may not have yet, less those."""
     return {"unit": "'weight' or 'filter'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
 
 
-def _word(value: Any) -> Any:
-    """Return what of a value of a field may be a misspelt word."""
-    value = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return value.get("of") if isinstance(value, dict) else value
-
-
-_BATCH = "{per_class = n} or {examples = n}, and draw = n for another one of this size"
 _DEVICES = ("cpu", "cuda")
 
 
@@ -210,20 +182,14 @@ def changed_form(
         check_schedule(known["schedule"], here / "schedule")
     for key, value in known.items():
         if key not in ("scorer", "schedule", "find") and _holds_wrong_kind(value):
-            (here / key).problem(f"found {show(value)}; allowed: {_allowed(key)}")
+            (here / key).problem(f"found {show(value)}; allowed: {takes(key)}")
     if here.noted > before:
         return None
     try:
         form = base.changed(**known)
     except ValidationError as error:
-        for location in dict.fromkeys(_field(one["loc"]) for one in error.errors(include_url=False)):
-            if not location:  # what does not go together
-                here.problem("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
-                continue
-            given, text = known.get(location[0]), _allowed(location[0])
-            if location == ("scorer", "batch"):
-                given, text = known["scorer"]["batch"], _BATCH
-            here.at(*location).problem(not_taken(given, text, _word(given)))
+        for location, said in misfits(error, known):
+            here.at(*location).problem(said)
         return None
     form = _resolved(form, host, here, shared)
     unbuilt = form.unbuilt()
@@ -232,12 +198,6 @@ def changed_form(
         told = f"{unbuilt} is understood, but not built yet; allowed: {_built(key)}"
         here.spelled(key).problem(told)
     return None if here.noted > before else form
-
-
-def _field(location: tuple[str | int, ...]) -> tuple[str, ...]:
-    if not location:
-        return ()
-    return ("scorer", "batch") if location[:2] == ("scorer", "batch") else (str(location[0]),)
 
 
 def _holds_wrong_kind(value: Any) -> bool:

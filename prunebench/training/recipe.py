@@ -18,6 +18,7 @@ from pydantic import (
 
 from prunebench.errors import UsageError, nearest
 from prunebench.training.optimizers import OPTIMIZERS
+from prunebench.values import Value
 
 __all__ = [
     "AtEpoch",
@@ -130,7 +131,7 @@ def _is_share(value: Any) -> bool:
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Recipe(BaseModel):
+class Recipe(Value):
     """How a network is trained: everything that training reads, as plain values.
 
     Epochs count passes over the training set; learning rates are per step. A field added later must have
