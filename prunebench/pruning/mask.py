@@ -37,8 +37,9 @@ class Mask(Mapping[str, Tensor]):
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         given: object = tensors
         if not isinstance(given, Mapping):
-            found = type(given).__name__
-            raise UsageError(f"a mask is made of a dict of bool tensors by their names; found {found}")
+            raise UsageError(
+                f"a mask is made of a dict of bool tensors by their names; found {type(given).__name__}"
+            )
         for name, tensor in tensors.items():
             if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
                 kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
