@@ -13,7 +13,7 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
-__all__ = ["by_position", "measure_rows", "measured_value", "of_selection", "rows"]
+__all__ = ["by_position", "measure_rows", "measured_value", "of_selection", "rows", "reached"]
 
 
 @uncollected()
@@ -44,7 +44,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
         record = snapshot.result(cell.key)
         if record is not None:
             row |= _result(record)
-            row["reached"] = _reached(record, cell.target)
+            row["reached"] = reached(record, cell.target)
         if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
         table.append(row)
@@ -133,7 +133,7 @@ def by_position(record: Record) -> float | None:
     return tied / kept if tied and kept else None
 
 
-def _reached(record: Record, target: int) -> float | None:
+def reached(record: Record, target: int) -> float | None:
     """Return the density of a mask that keeps fewer weights than were asked for, as whole filters do."""
     mask = record.result.get("mask") or {}
     kept, prunable = mask.get("kept"), mask.get("prunable")
