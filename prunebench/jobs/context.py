@@ -246,17 +246,10 @@ class Context:
     @contextmanager
     def arithmetic(self, device: str) -> Iterator[None]:
         """Deterministic algorithms and the declared number of threads, for the length of a job."""
-        import torch
-
         from prunebench.training.numerics import deterministic
 
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        try:
-            with deterministic(device):
-                yield
-        finally:
-            torch.set_num_threads(before)
+        with threads(self.threads), deterministic(device):
+            yield
 
 
 def _short(keys: Any) -> str:
