@@ -15,6 +15,7 @@ from prunebench.host.components import Architecture, Initialization
 from prunebench.host.datasets import examples_of, number_of_examples, parse_dataset, whole_of
 from prunebench.host.registry import Host
 from prunebench.isolation import isolated
+from prunebench.isolation.threads import threads
 from prunebench.jobs.binding import artifact_of
 from prunebench.plan.facts import fingerprint, training_examples
 from prunebench.plan.job import Job

@@ -57,7 +57,16 @@ def follow(traced: Traced, ties: Ties | None = None) -> Ties:
                     following.pin(value.labels, "its outputs are the network's")
                 elif isinstance(value, ParameterView):
                     following.ties.keep_whole(value.name, f"'{value.name}' is returned as an output")
+        if traced.training and _ends(node):
+            for value in leaves(env[node]):  # an auxiliary head may leave its outputs at the network
+                if isinstance(value, Activation):
+                    following.pin(value.labels, "nothing in the network reads its outputs")
     return following.ties
+
+
+def _ends(node: fx.Node) -> bool:
+    """Return True for an operation whose outcome is not used: one of several outcomes is none by itself."""
+    return node.op == "call_function" and not node.users and node.target is not operator.getitem
 
 
 def _outcome(following: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
