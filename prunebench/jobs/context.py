@@ -149,13 +149,15 @@ class Context:
         """Build a network on the CPU, with initial values drawn where an initialization is given."""
         import torch
 
+        from prunebench.pruning.filters.known import built_as
         from prunebench.training.initialize import make_network
 
         architecture = cast(Architecture, self.host.get("architectures", described.name))
 
         def build() -> nn.Module:
             with isolated(self.host.who("architectures", described.name)):
-                return architecture.build(described.input, described.classes, **described.parameters)
+                net = architecture.build(described.input, described.classes, **described.parameters)
+            return built_as(net, canonical(described.plain()))
 
         if initialization is None:
             with torch.random.fork_rng(devices=[]):
@@ -170,17 +172,19 @@ class Context:
         Planning has looked whether removing them leaves the outputs as they are.
         """
         from prunebench.pruning.filters import filter_groups
+        from prunebench.pruning.filters.known import remember
 
         key = canonical(filters.plain())
         if key not in self._groups:
             module = self.network(filters.architecture, None, 0)
-            self._groups[key] = filter_groups(
+            groups = filter_groups(
                 module,
                 input_shape=filters.architecture.input,
                 of=filters.prunable.of,
                 except_=filters.prunable.except_,
                 check=False,
             )
+            self._groups[key] = remember(module, groups)
         return self._groups[key]
 
     def data(self, part: DataUse, device: str, seed: int) -> Data:
