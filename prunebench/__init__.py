@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from prunebench.scaling.form import Coefficient
     from prunebench.tables import results
     from prunebench.training.course import Course
-    from prunebench.training.finding import Finding
     from prunebench.training.images.files import ImageFiles
     from prunebench.training.recipe import Recipe
+    from prunebench.training.scored_network import Finding
 
 _WHERE = {
     "prunebench.api": ["prune", "score"],
@@ -91,7 +91,7 @@ _WHERE = {
     "prunebench.scaling.form": ["Coefficient"],
     "prunebench.tables": ["results"],
     "prunebench.training.course": ["Course"],
-    "prunebench.training.finding": ["Finding"],
+    "prunebench.training.scored_network": ["Finding"],
     "prunebench.training.images.files": ["ImageFiles"],
     "prunebench.training.recipe": ["Recipe"],
 }

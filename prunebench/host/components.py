@@ -316,7 +316,7 @@ class Diagnostic(Component):
     weights where `of` is "state", else with the structure alone), its `prunebench.pruning.Mask` (None where
     nothing is pruned) and the shape (C, H, W) of an input. Of "course" it is given as its fourth argument
     what the method did from the first step on: a `prunebench.training.course.Course`; of "scored" what is
-    known of the network by whose scores the mask was made: a `prunebench.training.finding.Finding`.
+    known of the network by whose scores the mask was made: a `prunebench.training.scored_network.Finding`.
 
     Of "epochs" the fourth argument is a mapping from epochs to masks: those that the method would have made
     of its scored network at the end of each epoch of that network's training, 0 being its beginning; each is

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from prunebench.host.components import Scorer
 from prunebench.jobs.context import Context, log
-from prunebench.jobs.finding import told_of_network
 from prunebench.jobs.scoring import blaming_divergence, network_of, scoring_of
 from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
+from prunebench.jobs.told_by_masks import told_of_network
 from prunebench.plan.job import Job
 from prunebench.plan.params import (
     Filters,

@@ -12,9 +12,9 @@ from prunebench.faults import failure
 from prunebench.host.components import Diagnostic
 from prunebench.isolation import isolated
 from prunebench.jobs.context import Context
-from prunebench.jobs.finding import finding_of
 from prunebench.jobs.provenance import provenance
 from prunebench.jobs.states import mask_from, unpack_state
+from prunebench.jobs.told_by_masks import finding_of
 from prunebench.plan.job import Job
 from prunebench.plan.params import MeasureParams, RecordParams
 from prunebench.pruning import Mask

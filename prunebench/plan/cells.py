@@ -14,7 +14,6 @@ from prunebench.plan.builder import Builder
 from prunebench.plan.courses import course_of
 from prunebench.plan.epochs import masks_by_epoch
 from prunebench.plan.filters import fewest_kept, may_keep_none
-from prunebench.plan.finding import what_tells
 from prunebench.plan.method import MethodPlanning
 from prunebench.plan.params import (
     MeasureParams,
@@ -24,6 +23,7 @@ from prunebench.plan.params import (
 from prunebench.plan.runs import dense_state
 from prunebench.plan.scoring import components_of, kept_weights
 from prunebench.plan.setting import Setting, setting_of
+from prunebench.plan.telling_masks import what_tells
 from prunebench.plan.uses import DiagnosticUse
 from prunebench.suite.cell import Cell
 
@@ -173,7 +173,7 @@ def _measure(builder: Builder, setting: Setting, name: str, end: str, mask: str 
         return None
     inputs: tuple[str, ...] = (end,) if diagnostic.of == "state" else (mask or end,)
     if diagnostic.of == "scored":
-        inputs = builder.once("finding", (), (mask,), lambda: what_tells(builder, setting, mask))
+        inputs = builder.once("told of", (), (mask,), lambda: what_tells(builder, setting, mask))
         if not inputs:
             return None
     course = None

@@ -10,8 +10,9 @@ from prunebench.errors import UsageError
 from prunebench.host.form import Form, Like, Regrowth
 from prunebench.plan.between import Between, training_between
 from prunebench.plan.builder import Builder
+from prunebench.plan.donors import naming_the_donor, refuse_other_layers
 from prunebench.plan.filters import refuse_misfit_of_filters
-from prunebench.plan.finding import naming_the_donor, refuse_idle_find, refuse_other_layers
+from prunebench.plan.idle_finds import refuse_idle_find
 from prunebench.plan.params import Filters, MaskInRounds, MaskOfScores, MaskOfState, Policy, ShuffleParams
 from prunebench.plan.runs import pruned_state, scored_state
 from prunebench.plan.scoring import filters_of, kept_weights, liked, regrowth_of, scoring_cost, scoring_of

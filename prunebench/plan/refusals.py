@@ -12,7 +12,7 @@ from prunebench.errors import PrunebenchError, SuiteError, UsageError
 from prunebench.host.datasets import EXAMPLES
 from prunebench.host.form import Form, Like
 from prunebench.plan.builder import Builder
-from prunebench.plan.finding import OF_DONOR
+from prunebench.plan.donors import OF_DONOR
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.scoring import liked
 from prunebench.plan.setting import Setting, setting_of

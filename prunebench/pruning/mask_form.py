@@ -1,4 +1,4 @@
-"""Which weights a mask keeps: the part of a method's general form that makes it."""
+"""What a mask is to keep: how many weights, of which scores, in which layers and rounds."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from prunebench.testing._common import (
     untouched,
 )
 from prunebench.training.course import Change, Course, Phase
-from prunebench.training.finding import Finding, ScoredNetwork
+from prunebench.training.scored_network import Finding, ScoredNetwork
 from prunebench.training.streams import stream
 
 __all__ = ["check_diagnostic", "check_scorer"]

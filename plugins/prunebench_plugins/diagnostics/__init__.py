@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from prunebench import Diagnostic, hookimpl
 from prunebench_plugins.diagnostics.costs import flops, training_flops, weights_remaining
-from prunebench_plugins.diagnostics.finding import scored_network
 from prunebench_plugins.diagnostics.paths import disconnected, effective_density
 from prunebench_plugins.diagnostics.ratios import ratios_by_epoch
+from prunebench_plugins.diagnostics.scored_network import scored_network
 from prunebench_plugins.diagnostics.sparsity import collapsed_layers, layer_sparsity, neuron_sparsity
 from prunebench_plugins.diagnostics.structure import latency, shrunk
 from prunebench_plugins.forms import prunebench_forms  # they come in through the same entry point

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from prunebench.errors import UsageError
 from prunebench.pruning.filters.following import Following
 from prunebench.pruning.filters.labels import (
     Activation,
@@ -26,7 +25,7 @@ from prunebench.pruning.filters.labels import (
 )
 from prunebench.pruning.filters.rules import MOVES, RULES, pointwise
 from prunebench.pruning.filters.ties import STAYS, Ties
-from prunebench.pruning.filters.trace import UNIT, Traced
+from prunebench.pruning.filters.trace import Traced
 
 __all__ = ["follow"]
 
@@ -38,7 +37,7 @@ def follow(traced: Traced, ties: Ties | None = None) -> Ties:
 
     Raises: UsageError that names the operation through which channels cannot be followed.
     """
-    following = Following(Ties() if ties is None else ties)
+    to = Following(Ties() if ties is None else ties)
     env: dict[fx.Node, Any] = {}
     names = iter(traced.held)
     for node in traced.graph.nodes:
@@ -50,18 +49,18 @@ def follow(traced: Traced, ties: Ties | None = None) -> Ties:
             env[node] = Constant()
         elif node.op == "call_function":
             args, kwargs = fx.node.map_arg((node.args, node.kwargs), env.__getitem__)
-            env[node] = _outcome(following, node, args, kwargs)
+            env[node] = _passed(to, node, args, kwargs)
         elif node.op == "output":
             for value in leaves(fx.node.map_arg(node.args, env.__getitem__)):
                 if isinstance(value, Activation):
-                    following.pin(value.labels, "its outputs are the network's")
+                    to.pin(value.labels, "its outputs are the network's")
                 elif isinstance(value, ParameterView):
-                    following.ties.keep_whole(value.name, f"'{value.name}' is returned as an output")
+                    to.ties.keep_whole(value.name, f"'{value.name}' is returned as an output")
         if traced.training and _ends(node):
             for value in leaves(env[node]):  # an auxiliary head may leave its outputs at the network
                 if isinstance(value, Activation):
-                    following.pin(value.labels, "nothing in the network reads its outputs")
-    return following.ties
+                    to.pin(value.labels, "nothing in the network reads its outputs")
+    return to.ties
 
 
 def _ends(node: fx.Node) -> bool:
@@ -69,7 +68,7 @@ def _ends(node: fx.Node) -> bool:
     return node.op == "call_function" and not node.users and node.target is not operator.getitem
 
 
-def _outcome(following: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def _passed(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Return what an operation makes of its arguments."""
     if node.target is operator.getitem:
         whole, number = args
@@ -79,29 +78,21 @@ def _outcome(following: Following, node: fx.Node, args: Sequence[Any], kwargs: M
     acts = [value for value in values if isinstance(value, Activation)]
     parameters = [value for value in values if isinstance(value, ParameterView)]
     if not acts:
-        return _without_inputs(following, node, name, args, kwargs, parameters)
+        return _without_inputs(to, node, name, args, kwargs, parameters)
     rule = RULES.get(name)
     if rule is None and torch.Tag.pointwise in getattr(node.target, "tags", ()):
         rule = pointwise
     if rule is not None:
         try:
-            return rule(following, node, args, kwargs)
+            return rule(to, node, args, kwargs)
         except Exception as error:  # an operation used in a way that its rule does not know
-            raise _untraced(following, name) from error
-    following.keep_whole(parameters, name)
-    return following.mixes(node, acts, f"it enters the operation '{name}', which has no rule")
-
-
-def _untraced(following: Following, name: str) -> UsageError:
-    """Return what to say of an operation through which channels cannot be followed."""
-    return UsageError(
-        f"{UNIT}: which filters go together cannot be traced through the operation '{name}' after "
-        f"{following.layer}"
-    )
+            raise to.untraced(name) from error
+    to.keep_whole(parameters, name)
+    return to.mixes(node, acts, f"it enters the operation '{name}', which has no rule")
 
 
 def _without_inputs(
-    following: Following,
+    to: Following,
     node: fx.Node,
     name: str,
     args: Sequence[Any],
@@ -117,5 +108,5 @@ def _without_inputs(
         if isinstance(places, Tensor):
             return ParameterView(parameter.name, parameter.shape, places)
         return [ParameterView(parameter.name, parameter.shape, part) for part in places]
-    following.keep_whole(parameters, name)
+    to.keep_whole(parameters, name)
     return Constant()

@@ -1,4 +1,4 @@
-"""What rules of operations know and say while channels are followed: ties, and what stays."""
+"""What following channels through a network has learnt so far, and how rules of operations add to it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from prunebench.errors import UsageError
 from prunebench.pruning.filters.labels import (
     Activation,
     Constant,
@@ -19,16 +20,24 @@ from prunebench.pruning.filters.labels import (
     varying,
 )
 from prunebench.pruning.filters.ties import STAYS, Array, Ties
+from prunebench.pruning.filters.trace import UNIT
 
 __all__ = ["Following"]
 
 
 class Following:
-    """A walk through a graph: what it has learnt, and the last layer that it passed."""
+    """One walk through a graph: which channels go together by now, and the last layer that it passed."""
 
     def __init__(self, ties: Ties) -> None:
         self.ties = ties
         self.layer = "the network's input"
+
+    def untraced(self, name: str) -> UsageError:
+        """Return what to say of an operation through which channels cannot be followed."""
+        return UsageError(
+            f"{UNIT}: which filters go together cannot be traced through the operation '{name}' after "
+            f"{self.layer}"
+        )
 
     def keep_whole(self, parameters: Iterable[ParameterView], name: str) -> None:
         """Let stay whatever these parameters are indexed by, which an operation uses in a way of its own."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunebench.report.figures.axes import Upright
-from prunebench.report.figures.law.source import palette
+from prunebench.report.figures.palette import palette
 from prunebench.report.figures.style import COLOURS, MARKS
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from prunebench.host import Host
 from prunebench.report.figures import Figure, law, picture
 from prunebench.report.figures.law import actual, fewest, law_figures, laws
 from prunebench.report.figures.law.scales import ticks
-from prunebench.report.figures.law.source import Source, palette
+from prunebench.report.figures.law.source import Source
 from prunebench.report.figures.law.told import told
+from prunebench.report.figures.palette import palette
 from prunebench.report.page import Content, render
 from prunebench.report.results import Results
 from prunebench.scaling.drawing import FamilyPoints, Study, studied

@@ -13,7 +13,6 @@ from torch import nn
 
 import prunebench
 from prunebench.errors import ComponentError, UsageError
-from prunebench.host.form import ScorerCall
 
 
 @pytest.mark.parametrize(
@@ -114,29 +113,6 @@ def test_weights_that_prune_does_not_cover(model: nn.Module, named: list[str]) -
 
 def score_magnitude(model: nn.Module) -> Any:
     return lambda **how: prunebench.score(model, "magnitude", **how)
-
-
-@pytest.mark.parametrize(
-    ("scorer", "message"),
-    [
-        ("snap", "'snap'; did you mean 'snip'"),
-        ("iterative-snip", "'iterative-snip' is a method, not a scorer; its scorer is 'snip'"),
-        ("none", "'none' is a method, not a scorer; it has no scorer"),
-        (3, "expected the name of a scorer, a ScorerCall, a Scorer or a scoring function; found 3"),
-        (ScorerCall(name="snip", parameters={"chunks": 3}), "no parameter 'chunks'; did you mean 'chunk'"),
-    ],
-)
-def test_what_score_takes(scorer: Any, message: str) -> None:
-    """Errors of score speak of scorers."""
-    with pytest.raises(UsageError, match=message):
-        prunebench.score(make_model(), scorer, batch=make_batch())
-
-
-def test_score_names_what_it_does_not_cover() -> None:
-    """Weights that get no scores are named, with what to write to except them."""
-    model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(4, 2))
-    with pytest.raises(UsageError, match=r"that score does not cover: 0\.weight.*get no scores.*except_="):
-        prunebench.score(model, "magnitude")
 
 
 def test_networks_without_prunable_weights() -> None:

@@ -12,7 +12,7 @@ from prunebench.jobs.context import Context, log
 from prunebench.jobs.states import mask_from, unpack_state
 from prunebench.plan.params import TrainParams
 from prunebench.store import Artifact
-from prunebench.training.finding import Finding, ScoredNetwork
+from prunebench.training.scored_network import Finding, ScoredNetwork
 from prunebench.training.step import placed
 from prunebench.training.tasks import CLASSIFICATION, TASKS
 

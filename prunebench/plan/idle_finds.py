@@ -1,39 +1,21 @@
-"""In which networks masks are found: which masks tell of them, and finds that make no difference."""
+"""Finds that make no difference to a method are refused: they would name one cell in many ways."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Regrowth
 from prunebench.plan.builder import Builder
-from prunebench.plan.params import MaskInRounds, MaskOfScores, ShuffleParams, TrainParams
+from prunebench.plan.donors import naming_the_donor
 from prunebench.plan.runs import find_recipe, step_under_find
 from prunebench.plan.scoring import liked
 from prunebench.plan.setting import Setting
 from prunebench.reading.labels import changes_label
 from prunebench.schedules import Misfit
-from prunebench.suite.cell import ArchitectureCall
 from prunebench.training.recipe import Point, Recipe, of_find, spelled
 
-__all__ = ["OF_DONOR", "naming_the_donor", "refuse_idle_find", "refuse_other_layers", "what_tells"]
-
-
-OF_DONOR = "allocation.like."
-"""Where the fields of the form stand whose counts another takes, within that."""
-
-
-@contextmanager
-def naming_the_donor() -> Iterator[None]:
-    """Name a field of a donor of counts that does not fit by its place in the form that takes the counts."""
-    try:
-        yield
-    except Misfit as error:
-        if error.field == "density":
-            raise
-        raise Misfit(str(error), field=f"{OF_DONOR}{error.field}") from None
+__all__ = ["refuse_idle_find"]
 
 
 def refuse_idle_find(
@@ -62,11 +44,21 @@ def _refuse_idle(builder: Builder, setting: Setting, form: Form, recipe: Recipe,
             "allowed: changes that do, or the method without it",
             field="find",
         )
-    if not _is_used(builder, setting, form, recipe):
+    if not (_asks_about_initial_weights(form) or _is_used(builder, setting, form, recipe)):
         raise Misfit(
             f"{_why_idle(builder, form)}; allowed: {_instead(builder, form, of_donor)}",
             field="find",
         )
+
+
+def _asks_about_initial_weights(form: Form) -> bool:
+    """True if nothing but the initial weights that are scored differ.
+
+    That is a question to every method alike, as the ablation `fixed-variance-scores` puts it: do scores
+    follow the scale of the initial weights? That those of `random` do not is an answer, whose cells stand
+    beside the others'. Only a method that scores nothing before it trains cannot be asked.
+    """
+    return form.find.keys() == {"init"} and not form.schedule.prunes_in_training
 
 
 def _why_idle(builder: Builder, form: Form) -> str:
@@ -110,7 +102,7 @@ def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> 
     def differs(point: Point) -> bool:
         return find.init != recipe.init or step_under_find(builder, form, recipe, point, examples) > 0
 
-    if _is_ablation(form) or (_is_scored(builder, form) and differs(form.score_at)):
+    if _is_scored(builder, form) and differs(form.score_at):
         return True
     if _goes_on(form) and differs(form.score_at if form.train_from == "scored" else form.train_from):
         return "reinit" not in form.alter or find.init != recipe.init
@@ -118,11 +110,6 @@ def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> 
         return False
     donor = liked(builder, form, form.allocation)
     return find_recipe(builder, donor, recipe) == find and _is_used(builder, setting, donor, recipe)
-
-
-def _is_ablation(form: Form) -> bool:
-    """True if nothing but the initial weights that are scored differs: asked of random methods, too."""
-    return form.find.keys() == {"init"} and not form.schedule.prunes_in_training
 
 
 def _is_scored(builder: Builder, form: Form) -> bool:
@@ -140,53 +127,3 @@ def _reads_weights(builder: Builder, form: Form) -> bool:
     calls = [form.scorer, form.regrowth.scorer if isinstance(form.regrowth, Regrowth) else None]
     scorers = [builder.host.get("scorers", call.name) for call in calls if call is not None]
     return any(cast(Scorer, scorer).reads == "weights" for scorer in scorers)
-
-
-def refuse_other_layers(builder: Builder, setting: Setting, donor: Form) -> None:
-    """Raise Misfit where the masks of a donor of counts have other layers than those that are pruned."""
-    network = ArchitectureCall(setting.architecture.name, setting.architecture.parameters)
-    filters = donor.whole_filters
-    theirs = builder.facts.network(network, setting.data, donor.prunable, filters=filters).shapes
-    if differing := sorted(theirs.keys() ^ setting.network.shapes.keys()):
-        raise Misfit(
-            "the layers whose counts are taken are not those that are pruned: "
-            f"{', '.join(differing[:4])}{', …' if len(differing) > 4 else ''} are in one of both alone; "
-            "allowed: the same prunable",
-            field="prunable",
-        )
-
-
-def what_tells(builder: Builder, setting: Setting, mask: str | None) -> tuple[str, ...]:
-    """Return the key of the mask that a method made, and of the first of its chain where that is another.
-
-    A mask tells of the network whose scores it was made of, and it stays in the store when that network goes.
-    The first one of a chain was made of the unpruned network; that state, which stays too, is the last key
-    where its recipe evaluates no network at that step. There are none where a network is pruned while it
-    trains: no network was scored before.
-    """
-    own = first = _made(builder, mask)
-    while first is not None and (before := _made(builder, _scored(builder, first)[1].run.mask)) is not None:
-        first = before
-    if own is None or first is None:
-        return ()
-    state, params = _scored(builder, first)
-    recipe, examples = params.run.recipe, setting.data.examples
-    is_told = params.step == 0 or recipe.evaluates_at(params.step, examples) or params.run.mask is not None
-    return (own, *([first] if first != own else []), *([] if is_told else [state]))
-
-
-def _made(builder: Builder, mask: str | None) -> str | None:
-    """Return the mask before it was shuffled; None where it is that of no scores."""
-    while mask is not None and isinstance(builder.jobs[mask].params, ShuffleParams):
-        mask = builder.jobs[mask].inputs[0]
-    if mask is None or not isinstance(builder.jobs[mask].params, MaskOfScores | MaskInRounds):
-        return None
-    return mask
-
-
-def _scored(builder: Builder, mask: str) -> tuple[str, TrainParams]:
-    """Return the key of the state that was scored for a mask, and what its job is asked."""
-    state = builder.jobs[mask]
-    while not isinstance(state.params, TrainParams):
-        state = builder.jobs[state.inputs[0]]
-    return state.key, state.params

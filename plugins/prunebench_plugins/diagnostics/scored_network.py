@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from prunebench import Finding, Mask
-    from prunebench.training.finding import ScoredNetwork
+    from prunebench.training.scored_network import ScoredNetwork
 
 __all__ = ["scored_network"]
 
