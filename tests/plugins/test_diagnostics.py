@@ -72,24 +72,6 @@ def test_layer_sparsity_counts_each_layer() -> None:
     assert found["shortcuts"] is None
 
 
-def test_a_mask_without_the_output_layer_has_no_output_sparsity_and_its_last_layer_is_an_inner_one() -> None:
-    """Whole filters, or convolutions alone: all three layers behind the first are between it and the output."""
-    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1))
-    net.append(nn.Flatten()).append(nn.Linear(2, 3))
-    kept = {"0": (1, 0), "1": (0, 0), "2": (1, 1), "3": (1, 0)}
-    mask = Mask(
-        {
-            f"{name}.weight": torch.tensor(rows).bool().view(2, 1, 1, 1).expand(net[int(name)].weight.shape)
-            for name, rows in kept.items()
-        }
-    )
-    found = plain(layer_sparsity(net, mask, (1, 1, 1)))
-    assert (found["first"], found["output"], found["output_excess"]) == (0.5, None, None)
-    assert (found["early"], found["late"], found["spread"]) == (1, 0.5, 1)
-    without_first = Mask({name: tensor for name, tensor in mask.items() if name != "0.weight"})
-    assert plain(layer_sparsity(net, without_first, (1, 1, 1)))["first"] is None
-
-
 def test_layer_sparsity_sets_shortcuts_against_their_blocks() -> None:
     """ResNet-8 with the shortcut of one block gone: 1 less the half of the block's other layers."""
     net = ARCHITECTURES["resnet8"].build((3, 32, 32), 10, **ARCHITECTURES["resnet8"].parameters)

@@ -24,12 +24,10 @@ def layer_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
     Frankle et al. 2021, App. J.
 
     layers: name, kept, prunable, sparsity of each prunable weight, in the network's order (Fig. 15).
-    first, output: sparsity of the network's first layer and of its last, the output layer; null where the
-    mask leaves it out, as a mask of whole filters does with the output layer, which keeps its outputs.
-    output_excess: `output` less the least pruned other layer; at most 0 where the output layer is pruned
-    least.
-    early, late: mean sparsity over the first and the last third of the layers between those two, shortcuts
-    left out; spread: the largest less the smallest of all these.
+    first, output: sparsity of the first and the last layer. output_excess: the last less the least pruned
+    other one; at most 0 where the output layer is pruned least.
+    early, late: mean sparsity over the first and the last third of the layers between the first layer and the
+    output, shortcuts left out; spread: the largest less the smallest of all these.
     shortcuts: mean sparsity of layers called "shortcut" or "downsample"; shortcut_excess: mean of each one's
     sparsity less that of the other layers of its block; shortcuts_collapsed: how many of them keep nothing.
     A field of layers that are not there is null.
@@ -38,16 +36,15 @@ def layer_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
     values = {layer["name"]: float(layer["sparsity"]) for layer in layers}
     shortcuts = [name for name in values if _shortcut(name)]
     chain = [name for name in values if name not in shortcuts]
-    first, last = _ends(net)
-    inner = [values[name] for name in chain if name not in (first, last)]
+    inner = [values[name] for name in chain[1:-1]]
     third = -(-len(inner) // 3)
-    others = [value for name, value in values.items() if name != last]
-    output = values.get(last)
+    others = list(values.values())[:-1]
+    output = list(values.values())[-1]
     return {
         "layers": layers,
-        "first": values.get(first),
+        "first": values[chain[0]] if chain else None,
         "output": output,
-        "output_excess": output - min(others) if others and output is not None else None,
+        "output_excess": output - min(others) if others else None,
         "early": fmean(inner[:third]) if inner else None,
         "late": fmean(inner[-third:]) if inner else None,
         "spread": max(inner) - min(inner) if inner else None,
@@ -57,14 +54,6 @@ def layer_sparsity(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
             layer["kept"] == 0 < layer["prunable"] for layer in layers if layer["name"] in shortcuts
         ),
     }
-
-
-def _ends(net: nn.Module) -> tuple[str, str]:
-    """Return the names of a network's first prunable weight, shortcuts left out, and of its last."""
-    from prunebench.pruning.prunable import prunable_weights
-
-    names = list(prunable_weights(net))
-    return next((name for name in names if not _shortcut(name)), names[0]), names[-1]
 
 
 def _shortcut(name: str) -> bool:

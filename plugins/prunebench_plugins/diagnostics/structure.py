@@ -88,8 +88,8 @@ def _groups(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]) -> Fi
     others = [name for name in prunable_weights(net) if name not in mask]
     try:
         if groups is None:
-            found = filter_groups(net, input_shape=input_shape, except_=others, check=False)
-            groups = remember(net, found)
+            groups = filter_groups(net, input_shape=input_shape, except_=others, check=False)
+            remember(net, groups)
         groups.kept(mask)
     except prunebench.UsageError:
         # A mask of filters was made of these very groups. This one is of weights, and whole by chance: it

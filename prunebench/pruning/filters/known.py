@@ -35,5 +35,5 @@ def remember(net: nn.Module, groups: FilterGroups) -> FilterGroups:
 
 def known_groups(net: nn.Module, layers: Collection[str]) -> FilterGroups | None:
     """Return the groups of exactly these layers that were found in a network built like this one."""
-    found = _found.get(_built.get(net), [])
-    return next((groups for groups in found if set(groups.shapes) == set(layers)), None)
+    of_its_kind = _found.get(_built.get(net), [])
+    return next((groups for groups in of_its_kind if set(groups.shapes) == set(layers)), None)
