@@ -143,11 +143,14 @@ def reached(record: Record, target: int) -> float | None:
 def _layers(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return which layers the mask leaves empty, and which is the output layer where that is known.
 
-    A mask's layers stand in module order; the last one is the output layer unless layers were left out.
+    A mask's layers stand in module order; the last one is the output layer unless layers were left out, as a
+    mask of whole filters leaves out the layer whose outputs are the network's.
     """
     layers = (result.get("mask") or {}).get("layers") or []
     empty = [str(layer.get("name")) for layer in layers if layer.get("kept") == 0]
-    prunable = (result["cell"].get("form") or {}).get("prunable") or {}
+    form = result["cell"].get("form") or {}
+    prunable = form.get("prunable") or {}
     every = isinstance(prunable, Mapping) and prunable.get("of", "weights") == "weights"
+    every = every and form.get("unit") != "filter"
     output = str(layers[-1].get("name")) if layers and every and not prunable.get("except") else ""
     return {"empty_layers": empty, "output_layer": output}

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, fx
 
 from prunebench.errors import UsageError
-from prunebench.pruning.filters.labels import Act, Free, Par, alike, compact, narrow, varying
+from prunebench.pruning.filters.labels import (
+    Activation,
+    Constant,
+    ParameterView,
+    alike,
+    compact,
+    narrow,
+    varying,
+)
 from prunebench.pruning.filters.ties import STAYS, Array, Ties
 from prunebench.pruning.filters.trace import UNIT
 
@@ -20,8 +28,8 @@ __all__ = ["Following"]
 class Following:
     """One walk through a graph: which channels go together by now, and the last layer that it passed."""
 
-    def __init__(self) -> None:
-        self.ties = Ties()
+    def __init__(self, ties: Ties) -> None:
+        self.ties = ties
         self.layer = "the network's input"
 
     def untraced(self, name: str) -> UsageError:
@@ -31,7 +39,7 @@ class Following:
             f"{self.layer}"
         )
 
-    def keep_whole(self, parameters: Iterable[Par], name: str) -> None:
+    def keep_whole(self, parameters: Iterable[ParameterView], name: str) -> None:
         """Let stay whatever these parameters are indexed by, which an operation uses in a way of its own."""
         for parameter in parameters:
             self.ties.keep_whole(parameter.name, f"'{parameter.name}' is used in the operation '{name}'")
@@ -44,19 +52,19 @@ class Following:
         """Return numbers that no channel that may go is in, in the shapes of what an operation returns."""
         made = node.meta.get("val")
         if isinstance(made, Tensor):
-            return Act(alike(STAYS, made.shape))
+            return Activation(alike(STAYS, made.shape))
         if not isinstance(made, list | tuple):
-            return Free()
-        return [Act(alike(STAYS, t.shape)) if isinstance(t, Tensor) else Free() for t in made]
+            return Constant()
+        return [Activation(alike(STAYS, t.shape)) if isinstance(t, Tensor) else Constant() for t in made]
 
     def mixes(self, node: fx.Node, acts: Iterable[Any], how: str) -> Any:
         """Return the outcome of an operation in which every channel counts for every other: they stay."""
         for act in acts:
-            if isinstance(act, Act):
+            if isinstance(act, Activation):
                 self.pin(act.labels, how)
         return self.fixed(node)
 
-    def entries(self, parameter: Par, labels: Tensor) -> tuple[int, Array] | str | None:
+    def entries(self, parameter: ParameterView, labels: Tensor) -> tuple[int, Array] | str | None:
         """Return along which dimension a parameter goes with channels, and their labels.
 
         labels: of the numbers that the parameter's meet, in a shape that they broadcast to
@@ -86,7 +94,7 @@ class Following:
 
     def goes_along(self, parameter: Any, labels: Tensor) -> None:
         """Let a parameter go with the channels that its numbers meet; what cannot be told stays."""
-        if not isinstance(parameter, Par):
+        if not isinstance(parameter, ParameterView):
             return
         told = self.entries(parameter, labels)
         if isinstance(told, tuple):
