@@ -116,7 +116,7 @@ def _a(value: object) -> str:
 
 def _faults(component: Component) -> Iterator[str]:
     """Yield what is wrong with a component's fields, as far as this shows without running it."""
-    kind: type[object] = type(component)
+    kind: Any = type(component)
     hints = _hints(kind)
     for field in dataclasses.fields(component):
         value, hint = getattr(component, field.name), hints[field.name]
