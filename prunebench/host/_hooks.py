@@ -116,8 +116,7 @@ def _a(value: object) -> str:
 
 def _faults(component: Component) -> Iterator[str]:
     """Yield what is wrong with a component's fields, as far as this shows without running it."""
-    kind: Any = type(component)
-    hints = _hints(kind)
+    hints = _hints(type(component))  # type: ignore[arg-type]  # it is the class that is hashed
     for field in dataclasses.fields(component):
         value, hint = getattr(component, field.name), hints[field.name]
         if get_origin(hint) is Literal and value not in get_args(hint):
