@@ -24,6 +24,9 @@ LARGEST = 256 * _MIB
 """A larger piece is still taken from the system alone, and given back at once: kept, its place might never
 fit again. Of ResNet-20 with a batch of 128 the largest has 8 MiB, of ResNet-50 on TinyImageNet 256."""
 
+LARGEST_BEFORE = 32 * _MIB
+"""What glibc up to 2.34 allows."""
+
 KEPT = 2048 * _MIB - 1
 """So much may stay free at the end of the heap: what mallopt's int can say."""
 
@@ -38,7 +41,8 @@ def keep_freed() -> bool:
     if "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return False
     told: Callable[[int, int], int] = libc.mallopt
-    return bool(told(_MMAP_THRESHOLD, LARGEST) and told(_TRIM_THRESHOLD, KEPT))
+    pieces = told(_MMAP_THRESHOLD, LARGEST) or told(_MMAP_THRESHOLD, LARGEST_BEFORE)
+    return bool(pieces and told(_TRIM_THRESHOLD, KEPT))
 
 
 def give_back() -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from prunebench.host.components import Scorer
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.scoring import blaming_divergence, network_of, scoring_of
-from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, unpack_state
+from prunebench.jobs.states import mask_from, mask_layers, mask_tensors, trained_by, unpack_state
 from prunebench.jobs.told_by_masks import told_of_network
 from prunebench.plan.job import Job
 from prunebench.plan.params import (
@@ -27,6 +27,7 @@ from prunebench.pruning import Mask, MaskForm, Regrow, make_mask, score_network,
 from prunebench.pruning.degenerate import emptied_layers
 from prunebench.pruning.filters import FilterGroups, shuffle_filters
 from prunebench.store import Artifact
+from prunebench.training.numerics import in_turn
 from prunebench.training.policy import DivergedError
 from prunebench.training.streams import stream
 
@@ -62,6 +63,8 @@ def _committed(make: Callable[[Job, Context, Inputs], Output]) -> Callable[[Job,
                 spent: dict[str, Any] = _spent(job, inputs, time.monotonic() - began)
                 meta |= {**more, "provenance": spent | ({_BY_POSITION: by_position} if by_position else {})}
                 meta["provenance"] |= told_of_network(first.meta)
+                trained = in_turn(*(trained_by(source.meta) for source in inputs))
+                meta["provenance"] |= {"trained": trained} if trained else {}
             except DivergedError:
                 diverged = {"run": first.meta["run"], "step": first.meta["step"]}
         context.store.write_artifact(job.key, tensors, {**meta, "diverged": diverged} if diverged else meta)

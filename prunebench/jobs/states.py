@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
     from prunebench.pruning.filters import FilterGroups
 
-__all__ = ["mask_from", "mask_layers", "mask_tensors", "pack_state", "unpack_state"]
+__all__ = ["mask_from", "mask_layers", "mask_tensors", "pack_state", "trained_by", "unpack_state"]
+
+
+def trained_by(meta: Mapping[str, Any]) -> str | None:
+    """Return the numerics classes that trained what an artifact comes from; None where none did.
+
+    Artifacts of before 2026-12 say of a state only which class wrote it.
+    """
+    provenance = meta.get("provenance") or {}
+    trained = provenance.get("trained")
+    if trained is None and meta.get("kind") == "state" and meta.get("step"):
+        trained = provenance.get("numerics")
+    return trained if isinstance(trained, str) else None
 
 
 def mask_tensors(mask: Mask, part: str = "mask") -> tuple[dict[str, torch.Tensor], dict[str, list[int]]]:

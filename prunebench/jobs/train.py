@@ -18,13 +18,13 @@ from prunebench.isolation import isolated
 from prunebench.jobs.binding import state_of
 from prunebench.jobs.context import Context, log
 from prunebench.jobs.policies import policy_of
-from prunebench.jobs.states import mask_from, pack_state, unpack_state
+from prunebench.jobs.states import mask_from, pack_state, trained_by, unpack_state
 from prunebench.plan.job import Job
 from prunebench.plan.params import FromInit, TrainParams
 from prunebench.store import Damaged, Missing, Store
 from prunebench.training.devices import ALONE
 from prunebench.training.loop import train
-from prunebench.training.numerics import numerics_class
+from prunebench.training.numerics import in_turn, numerics_class
 from prunebench.training.state import State
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ __all__ = ["Progress", "advance", "commit", "help_train", "run_train", "start"]
 
 SHARE, LONGEST = 0.02, 1800.0
 """Checkpoints take at most this share of a training's time, but are not rarer than so many seconds."""
-
-
-_THEN = "; then "
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,8 @@ class Progress:
     """True if the state is a checkpoint: its step may still lack its evaluation."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """What is said of how the state was made: numerics class, normalization, time."""
+    trained: str | None = None
+    """The numerics classes that trained what led to it, in its own run and those that this descends from."""
 
 
 def run_train(job: Job, context: Context) -> None:
@@ -114,7 +113,8 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
     state, params = progress.state, job.params_as(TrainParams)
     step = params.step if to_step is None else to_step
     if state is None:
-        return progress
+        numerics = progress.trained or numerics_class(context.device, context.threads)
+        return replace(progress, provenance={"numerics": numerics})
     log.info("from step %d to step %d", state.step, step)
     began, provenance = time.monotonic(), dict(progress.provenance)
     if _is_behind(progress, step):
@@ -123,25 +123,28 @@ def advance(job: Job, context: Context, progress: Progress, to_step: int | None 
         provenance["normalization"] = {"mean": list(data.mean), "std": list(data.std)}
         checkpoints = _Checkpoints(job, context, replace(progress, provenance=provenance))
         state = _train(job, context, state, step, *prepared, checkpoints)
-    provenance["numerics"] = _numerics(progress, context, state)
+    provenance |= _trained(progress, context, state)
     spent = provenance.get("time", {"train_seconds": 0.0, "trained_steps": 0})
     assert progress.state is not None
     provenance["time"] = {
         "train_seconds": round(spent["train_seconds"] + time.monotonic() - began, 3),
         "trained_steps": spent["trained_steps"] + state.step - progress.state.step,
     }
-    return replace(progress, state=state, unfinished=False, provenance=provenance)
+    return replace(
+        progress, state=state, unfinished=False, provenance=provenance, trained=provenance.get("trained")
+    )
 
 
-def _numerics(progress: Progress, context: Context, state: State) -> str:
-    """Return the numerics class of a run's steps up to a state; where there are several, each in its turn."""
-    now = numerics_class(context.device, context.threads, state.kernels)
-    before = progress.provenance.get("numerics")
-    if before is None or before == now or progress.state is None:
-        return now
-    if state.step == progress.state.step or before.endswith(f"{_THEN}{now}"):
-        return str(before)
-    return f"{before}{_THEN}{now}"
+def _trained(progress: Progress, context: Context, state: State) -> dict[str, str]:
+    """Return for the provenance of a state which numerics classes trained what led to it, in their turn.
+
+    Those of all runs that it descends from; where nothing was trained yet, that of this process alone.
+    """
+    now, trained = numerics_class(context.device, context.threads, state.kernels), progress.trained
+    assert progress.state is not None
+    if state.step > progress.state.step or progress.unfinished:  # an evaluation that lacked is computed, too
+        trained = in_turn(trained, now)
+    return {"numerics": trained or now, **({"trained": trained} if trained else {})}
 
 
 def _is_behind(progress: Progress, step: int) -> bool:
@@ -241,8 +244,7 @@ class _Checkpoints:
         began = time.monotonic()
         run, store = self._params.run_key, self._context.store
         tensors, meta = pack_state(state)
-        numerics = _numerics(self._progress, self._context, state)
-        provenance = {**self._progress.provenance, "numerics": numerics}
+        provenance = {**self._progress.provenance, **_trained(self._progress, self._context, state)}
         of_run = _meta(self._params, replace(self._progress, provenance=provenance))
         store.write_artifact(f"{run}@{state.step}", tensors, {**of_run, **meta}, checkpoint=True)
         _drop_checkpoints(run, state.step, store)
@@ -276,13 +278,12 @@ def _stored(run: str, step: int, context: Context) -> Progress | None:
         except (Missing, Damaged) as error:
             log.warning("%s", error)
             continue
-        made_from = dict(artifact.meta.get("made_from", {}))
+        made_from, trained = dict(artifact.meta.get("made_from", {})), trained_by(artifact.meta)
         if artifact.meta.get("diverged"):
-            return Progress(None, made_from, artifact.meta["diverged"], artifact.meta["curve"])
+            diverged, curve = artifact.meta["diverged"], artifact.meta["curve"]
+            return Progress(None, made_from, diverged, curve, trained=trained)
         log.info("going on from the %s at step %d", "checkpoint" if is_checkpoint else "state", at)
-        numerics = artifact.meta.get("provenance", {}).get("numerics")
-        said = {} if numerics is None else {"numerics": numerics}
-        return Progress(unpack_state(artifact), made_from, unfinished=is_checkpoint, provenance=said)
+        return Progress(unpack_state(artifact), made_from, unfinished=is_checkpoint, trained=trained)
     return None
 
 
@@ -302,13 +303,14 @@ def _origin(job: Job, context: Context) -> Progress:
     run = job.params_as(TrainParams).run
     inputs = {key: context.read(key) for key in job.inputs}
     made_from = {key: artifact.digest for key, artifact in inputs.items()}
+    trained = in_turn(*(trained_by(artifact.meta) for artifact in inputs.values()))
     for artifact in inputs.values():
         if artifact.meta.get("diverged"):
-            return Progress(None, made_from, artifact.meta["diverged"])
+            return Progress(None, made_from, artifact.meta["diverged"], trained=trained)
     mask = mask_from(inputs[run.mask]) if run.mask else None
     if isinstance(run.origin, FromInit):
         module = context.network(run.architecture, run.origin.init, run.seed)
-        return Progress(State.of(module, mask=mask, step=run.start), made_from)
+        return Progress(State.of(module, mask=mask, step=run.start), made_from, trained=trained)
     before = unpack_state(inputs[run.origin.state])
     state = State(
         parameters=before.parameters,
@@ -317,4 +319,4 @@ def _origin(job: Job, context: Context) -> Progress:
         mask=mask,
         step=run.start,
     )
-    return Progress(state, made_from)
+    return Progress(state, made_from, trained=trained)

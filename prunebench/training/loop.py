@@ -56,7 +56,8 @@ def train(
     each step, `checkpoint` asked after each but the last. Where several `devices` train the network together,
     each is a process that calls this with the same arguments; only the first has a checkpoint. With
     `kernels = "sparse"` linear layers compute with kept weights alone where that is quicker
-    (`prunebench.training.kernels`): other bits. The state says whether any did.
+    (`prunebench.training.kernels`): other bits. The state says whether any did; what `module` holds meanwhile
+    is not the state.
 
     A loss that is not finite ends the run: the state returned has `diverged` set to that step's number and is
     the one before it, with the curve so far (BatchNorm has seen the step's batch). A state that has diverged

@@ -14,7 +14,12 @@ from prunebench.isolation.float32 import plain_float32, tf32
 from prunebench.process import CUBLAS, set_workspaces
 from prunebench.training.kernels import Kernels
 
-__all__ = ["deterministic", "numerics_class"]
+__all__ = ["deterministic", "in_turn", "numerics_class"]
+
+_THEN = "; then "
+
+_INDUCTOR = "TORCHINDUCTOR_DETERMINISTIC"
+"""By this variable torch's compiler, should it be imported later, is told to be deterministic."""
 
 
 def numerics_class(device: str | torch.device, threads: int, kernels: Kernels = "dense") -> str:
@@ -37,6 +42,16 @@ def numerics_class(device: str | torch.device, threads: int, kernels: Kernels = 
     return f"torch {torch.__version__}, {kind}, {threads} thread{'' if threads == 1 else 's'}{of_kernels}"
 
 
+def in_turn(*classes: str | None) -> str | None:
+    """Return numerics classes, each of which may name several, as one text that names each once.
+
+    >>> in_turn("A", None, "A; then B", "B")
+    'A; then B'
+    """
+    names = [name for one in classes if one for name in one.split(_THEN)]
+    return _THEN.join(dict.fromkeys(names)) or None
+
+
 @contextmanager
 def deterministic(device: str | torch.device, precision: str = "float32") -> Iterator[None]:
     """Within: deterministic algorithms only, no cuDNN search, plain float32 (or "tf32"), and a GPU is the
@@ -50,9 +65,10 @@ def deterministic(device: str | torch.device, precision: str = "float32") -> Ite
     # filling fresh memory is for finding bugs and costs a pass over every activation
     memory: Any = torch.utils.deterministic
     fill = memory.fill_uninitialized_memory
-    workspace = os.environ.get(CUBLAS)
+    before = {name: os.environ.get(name) for name in (CUBLAS, _INDUCTOR)}
     try:
         set_workspaces()  # whatever the device: a scorer may be on another; ours have it from their start
+        os.environ[_INDUCTOR] = "1"
         _only_deterministic()
         memory.fill_uninitialized_memory = False
         cudnn.benchmark, cudnn.deterministic = False, True
@@ -62,10 +78,11 @@ def deterministic(device: str | torch.device, precision: str = "float32") -> Ite
         torch.set_deterministic_debug_mode(debug)
         memory.fill_uninitialized_memory = fill
         cudnn.benchmark, cudnn.deterministic = benchmark, deterministic_only
-        if workspace is None:
-            os.environ.pop(CUBLAS, None)
-        else:
-            os.environ[CUBLAS] = workspace
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _only_deterministic() -> None:

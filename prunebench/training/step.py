@@ -12,7 +12,7 @@ from prunebench.training.images.batches import Batches, Choice, make_batches
 from prunebench.training.images.data import Data
 from prunebench.training.kernels import Kernels
 from prunebench.training.kernels.captured import Capture, CapturedStep, can_be_captured, cuda_graph, wanted
-from prunebench.training.kernels.sparse import SparseLinear, sparse_layers
+from prunebench.training.kernels.sparse import SparseLinear, reads_its_weights, sparse_layers
 from prunebench.training.optimizers import OPTIMIZERS, load_slots, slots_of
 from prunebench.training.policy import DivergedError, FixedMask, MaskPolicy
 from prunebench.training.randomness import seed_torch
@@ -63,6 +63,10 @@ class Stepper:
         self._captured = self._capturing(cuda_graph) if wanted(device) else None
         self._sparse: dict[str, SparseLinear] = {}
         self._trained = self.parameters
+        self._dense: set[str] = set()
+        """Weights that the network reads beside their layers: these layers stay dense."""
+        self._unproven = False
+        """True until a step has shown which those are."""
         self.load(state)
 
     def _capturing(self, capture: Capture) -> CapturedStep | None:
@@ -87,6 +91,7 @@ class Stepper:
     def load(self, state: State) -> None:
         """Take up a state: everything that a step reads."""
         self.release()
+        self.drop_gradients()
         state.load_into(self.module)
         self.step, self.diverged = state.step, state.diverged
         self.curve = [dict(point) for point in state.curve]
@@ -98,7 +103,11 @@ class Stepper:
         load_slots(self.optimizer, self._slots, self.parameters, state.slots)
         self.policy.start(self.parameters, self.optimizer, state.mask)
         self._mask = self.policy.mask
-        self._compute_sparsely()
+        try:
+            self._compute_sparsely()
+        except BaseException:
+            self.release()
+            raise
         if self._captured is not None:
             self._captured.forget()
 
@@ -109,9 +118,10 @@ class Stepper:
         """
         if self._kernels == "dense" or not isinstance(self.policy, FixedMask) or self.devices.count > 1:
             return
-        self._sparse = sparse_layers(self.module, self.policy.kept, self.device)
+        self._sparse = sparse_layers(self.module, self.policy.kept, self.device, self._dense)
         if not self._sparse:
             return
+        self._unproven = True
         slots = slots_of(self.optimizer, self._slots, self.parameters)
         for slot, kind in self._slots.items():
             for name, layer in self._sparse.items():
@@ -129,7 +139,7 @@ class Stepper:
         """Let all layers compute with their own weights again, which are the trained ones."""
         for layer in self._sparse.values():
             layer.undo()
-        self._sparse, self._trained = {}, self.parameters
+        self._sparse, self._trained, self._unproven = {}, self.parameters, False
 
     def snapshot(self, *, on_device: bool = False) -> State:
         """Return the state as it stands, its tensors its own: on the CPU, or left on the device."""
@@ -162,6 +172,19 @@ class Stepper:
         With `look` the loss is looked at before the update, and the step is noted in `diverged`; without, it
         is left `pending` (`settle`).
         """
+        if not self._unproven:
+            return self._make_step(look)
+        before, self._unproven = self.snapshot(), False
+        made = self._make_step(look)
+        read = reads_its_weights(self.module, self._sparse)
+        if not read:
+            return made
+        # its own weight is not what such a layer computes with: once more, with dense kernels
+        self._dense.update(read)
+        self.load(before)
+        return self.make_step(look=look)
+
+    def _make_step(self, look: bool) -> bool:
         epoch, position = divmod(self.step, self.batches.per_epoch)
         if epoch != self._epoch:
             self._start_epoch(epoch)
@@ -281,6 +304,8 @@ class Stepper:
     def evaluate(self) -> None:
         """Add a point to the curve, or mark the run as diverged where the evaluation's loss is not finite."""
         first = self.devices.first
+        for layer in self._sparse.values():
+            layer.write_back()  # some of torch's layers read weights of others where nothing is trained
         measured = self._task.evaluate(self.module, self.data, self.channels_last) if first else {}
         if not self.devices.agreed(not measured or math.isfinite(measured["loss"])):
             self.diverged = self.step

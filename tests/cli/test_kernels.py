@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from prunebench.store import Store
-from prunebench.training.kernels import sparse
+from prunebench.training import kernels
 
 from .conftest import Place
 
@@ -33,7 +33,7 @@ seeds = 1
 @pytest.fixture
 def suite(place: Place, monkeypatch: pytest.MonkeyPatch) -> str:
     """A suite of two pruned cells and a dense one; layers of 64 inputs are large enough."""
-    monkeypatch.setattr(sparse, "WEIGHTS", 1000)
+    monkeypatch.setattr(kernels, "WEIGHTS", 1000)
     return place.write("kernels.toml", SUITE)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from prunebench.jobs import train
-from prunebench.training.kernels import sparse
+from prunebench.training import kernels
 from prunebench.training.numerics import numerics_class
 
 pytestmark = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="sparse kernels are MKL's")
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="s
 
 def test_the_classes_of_a_run_stand_in_their_turn(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Begun with sparse kernels, told to stop at a checkpoint, and gone on with dense ones: both are said."""
-    monkeypatch.setattr(sparse, "WEIGHTS", 1000)
+    monkeypatch.setattr(kernels, "WEIGHTS", 1000)
     path: Path = project.suite(["snip"], sparsities=(0.9,))
     first = project.engine(path, kernels="sparse")
     (cell,) = [cell for cell in first.plan.cells if cell.target < cell.prunable]

@@ -73,3 +73,39 @@ def test_nothing_that_is_computed_changes(name: str) -> None:
     assert mode.replaced > 0
     assert all(torch.equal(one, other) for one, other in zip(here, there, strict=True))
     assert all(torch.equal(one, other) for one, other in zip(net.buffers(), plain.buffers(), strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "imagenet-resnet"])  # torchvision's blocks
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_who_looks_at_a_layer_sees_what_it_returned(name: str, everywhere: bool) -> None:
+    """Hooks on BatchNorm, forward and backward, its own or of all modules: outputs are there with their signs."""
+    host = Host.load(third_party=False)
+    net: Any = host.get("architectures", name).build(NETWORKS[name], 10)  # type: ignore[union-attr]
+    norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    seen: list[Tensor] = []
+    gradients: list[Tensor] = []
+
+    def forward(layer: nn.Module, inputs: Any, output: Tensor) -> None:
+        if isinstance(layer, nn.BatchNorm2d):
+            seen.append(output)
+
+    def backward(layer: nn.Module, _: Any, output: tuple[Tensor]) -> None:
+        if isinstance(layer, nn.BatchNorm2d):
+            gradients.append(output[0])
+
+    if everywhere:
+        hooks = [
+            nn.modules.module.register_module_forward_hook(forward),
+            nn.modules.module.register_module_full_backward_hook(backward),
+        ]
+    else:
+        hooks = [norm.register_forward_hook(forward) for norm in norms]
+        hooks += [norm.register_full_backward_hook(backward) for norm in norms]
+    try:
+        x = torch.randn(2, *NETWORKS[name], generator=torch.Generator().manual_seed(0))
+        net.train()(x).square().sum().backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert len(seen) == len(gradients) == len(norms)
+    assert all(bool((output < 0).any()) for output in seen)

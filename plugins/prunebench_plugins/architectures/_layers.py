@@ -7,8 +7,27 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.modules import module as modules
 
-__all__ = ["AveragesOfMap", "SameConv2d", "halved"]
+__all__ = ["AveragesOfMap", "SameConv2d", "halved", "relu_of"]
+
+
+def relu_of(norm: nn.Module, x: torch.Tensor, beside: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the ReLU of what a BatchNorm returns for x, and of the sum of that and `beside`.
+
+    Computed in the memory that the layer returns, which no gradient reads; in a copy where somebody has
+    hooked the layer, and may keep what it returns.
+    """
+    y = norm(x)
+    if any((norm._forward_hooks, norm._backward_hooks, norm._backward_pre_hooks)) or _any_hook_of_all():
+        y = y.clone()
+    return torch.relu_(y if beside is None else y.add_(beside))
+
+
+def _any_hook_of_all() -> bool:
+    """True if there is a hook on all modules; also where this torch does not tell."""
+    asked = getattr(modules, "_has_any_global_hook", None)
+    return asked is None or bool(asked())
 
 
 def halved(size: int, times: int) -> int:

@@ -9,7 +9,7 @@ from torch import nn
 
 from prunebench.errors import UsageError
 from prunebench_plugins.architectures._checks import sides
-from prunebench_plugins.architectures._layers import SameConv2d
+from prunebench_plugins.architectures._layers import SameConv2d, relu_of
 
 __all__ = ["PRESETS", "AlexNet", "alexnet"]
 
@@ -38,9 +38,9 @@ class AlexNet(nn.Module):
         """Map images N×C×H×W to logits N×classes."""
         x = images
         for i in range(1, len(CHANNELS) + 1):
-            x = torch.relu_(self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x)))
-        x = torch.relu_(self.bn_fc1(self.fc1(x.flatten(1))))
-        x = torch.relu_(self.bn_fc2(self.fc2(x)))
+            x = relu_of(self.get_submodule(f"bn{i}"), self.get_submodule(f"conv{i}")(x))
+        x = relu_of(self.bn_fc1, self.fc1(x.flatten(1)))
+        x = relu_of(self.bn_fc2, self.fc2(x))
         return self.fc3(x)  # type: ignore[no-any-return]
 
 

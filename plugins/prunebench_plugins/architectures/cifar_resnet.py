@@ -9,6 +9,7 @@ from torch import nn
 
 from prunebench.errors import UsageError
 from prunebench_plugins.architectures._checks import scaled
+from prunebench_plugins.architectures._layers import relu_of
 
 __all__ = ["PRESETS", "WIDE_PRESETS", "CifarResNet", "cifar_resnet"]
 
@@ -52,9 +53,8 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map N×before×H×W to N×after×⌈H/stride⌉×⌈W/stride⌉."""
-        # in place, as no gradient reads what BatchNorm returns
-        y = torch.relu_(self.bn1(self.conv1(x)))
-        return torch.relu_(self.bn2(self.conv2(y)).add_(self.shortcut(x)))
+        y = relu_of(self.bn1, self.conv1(x))
+        return relu_of(self.bn2, self.conv2(y), self.shortcut(x))
 
 
 class CifarResNet(nn.Module):
@@ -74,7 +74,7 @@ class CifarResNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images N×C×H×W to logits N×classes."""
-        x = torch.relu_(self.bn(self.conv(images)))
+        x = relu_of(self.bn, self.conv(images))
         # a mean, not an adaptive pool: that one's gradient is not deterministic on GPUs
         return self.fc(self.blocks(x).mean((2, 3)))  # type: ignore[no-any-return]
 

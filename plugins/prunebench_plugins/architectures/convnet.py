@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from prunebench_plugins.architectures._checks import positive_integers
+from prunebench_plugins.architectures._layers import relu_of
 
 __all__ = ["SmallConvNet", "small_convnet"]
 
@@ -30,7 +31,7 @@ class SmallConvNet(nn.Module):
         """Map images N×C×H×W to logits N×classes."""
         x = images
         for i in range(1, self.depth + 1):
-            x = torch.relu_(self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x)))
+            x = relu_of(self.get_submodule(f"bn{i}"), self.get_submodule(f"conv{i}")(x))
         return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from prunebench.errors import UsageError
 from prunebench_plugins.architectures._checks import scaled, sides
+from prunebench_plugins.architectures._layers import relu_of
 
 __all__ = ["DenseNet", "cifar_densenet"]
 
@@ -30,8 +31,8 @@ class Layer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map N×before×H×W to N×(before + g)×H×W."""
-        y = self.conv1(torch.relu_(self.bn1(x)))
-        y = self.conv2(torch.relu_(self.bn2(y)))
+        y = self.conv1(relu_of(self.bn1, x))
+        y = self.conv2(relu_of(self.bn2, y))
         return torch.cat((x, y), 1)
 
 
@@ -46,7 +47,7 @@ class Transition(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map N×before×H×W to N×after×⌊H/2⌋×⌊W/2⌋."""
-        return self.pool(self.conv(torch.relu_(self.bn(x))))  # type: ignore[no-any-return]
+        return self.pool(self.conv(relu_of(self.bn, x)))  # type: ignore[no-any-return]
 
 
 class DenseNet(nn.Module):
@@ -75,7 +76,7 @@ class DenseNet(nn.Module):
         for part in inner:
             x = part(x)
         # a mean, not an adaptive pool: that one's gradient is not deterministic on GPUs
-        return fc(torch.relu_(bn(x)).mean((2, 3)))  # type: ignore[no-any-return]
+        return fc(relu_of(bn, x).mean((2, 3)))  # type: ignore[no-any-return]
 
 
 def cifar_densenet(

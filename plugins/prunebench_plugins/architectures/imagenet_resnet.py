@@ -10,6 +10,7 @@ from torch import nn
 
 from prunebench.errors import UsageError
 from prunebench_plugins.architectures._checks import scaled
+from prunebench_plugins.architectures._layers import relu_of
 
 __all__ = ["BLOCKS", "ImageNetResNet", "imagenet_resnet"]
 
@@ -39,7 +40,7 @@ class ImageNetResNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images N×C×H×W to logits N×classes."""
-        x = self.maxpool(torch.relu_(self.bn1(self.conv1(images))))
+        x = self.maxpool(relu_of(self.bn1, self.conv1(images)))
         *groups, fc = list(self.children())[3:]
         for group in groups:
             x = group(x)

@@ -10,7 +10,7 @@ from torch import nn
 
 from prunebench.errors import UsageError
 from prunebench_plugins.architectures._checks import flag, scaled, sides
-from prunebench_plugins.architectures._layers import SameConv2d, halved
+from prunebench_plugins.architectures._layers import SameConv2d, halved, relu_of
 
 __all__ = [
     "PRESETS",
@@ -64,7 +64,7 @@ class VGG(nn.Module):
             self.add_module(f"conv{number}", conv)
             self.add_module(f"bn{number}", nn.BatchNorm2d(after))
             before = after
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = nn.ReLU()
         self.pool = nn.MaxPool2d(2) if pool is None else pool
         self.last_pool = last_pool
         self.hidden = len(head) - 2
@@ -82,7 +82,7 @@ class VGG(nn.Module):
             for _ in range(convolutions):
                 number += 1
                 x = self.get_submodule(f"conv{number}")(x)
-                x = self.relu(self.get_submodule(f"bn{number}")(x))
+                x = relu_of(self.get_submodule(f"bn{number}"), x)
             x = (self.last_pool if group == len(self.groups) else self.pool)(x)
         x = x.flatten(1)
         for i in range(1, self.hidden + 1):

@@ -165,6 +165,13 @@ def _sum(func: Any, input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
     return _live(live[0] + live[1]) if len(live) == 2 else live[0]
 
 
+def _sum_in_place(func: Any, input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    """a ± b written to a, whether or not the code goes on with what is returned."""
+    if not input.is_floating_point():
+        return func(input, other, *args, **kwargs)
+    return input.add_(other) if isinstance(other, Tensor) else input
+
+
 def _product(func: Any, input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
     """a · b, a / b: a signal where both have one; a number other than 0 lets it pass."""
     tensors = [value for value in (input, other) if isinstance(value, Tensor)]
@@ -227,7 +234,8 @@ _FUNCTIONS: tuple[tuple[Callable[..., Any] | None, str], ...] = (
     (_max_pool, "max_pool1d max_pool2d max_pool3d"),
     (_adaptive_max_pool, "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"),
     (_lp_pool, "lp_pool1d lp_pool2d lp_pool3d"),
-    (_sum, "add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __isub__ subtract rsub __rsub__"),
+    (_sum, "add __add__ __radd__ __iadd__ sub __sub__ __isub__ subtract rsub __rsub__"),
+    (_sum_in_place, "add_ sub_"),
     (_sum, "maximum minimum fmax fmin"),
     (_product, "mul __mul__ __rmul__ __imul__ multiply"),
     (_product, "div __div__ __rdiv__ __idiv__ divide"),

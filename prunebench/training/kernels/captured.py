@@ -8,7 +8,6 @@ the same kernels launched one by one.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +15,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from prunebench.errors import ComponentError
 from prunebench.training.images.batches import Choice
 
 __all__ = ["Capture", "CapturedStep", "can_be_captured", "cuda_graph", "wanted"]
-
-log = logging.getLogger("prunebench.training")
 
 Compute = Callable[[Choice], torch.Tensor]
 """Makes the device's part of a step and returns its loss (no dimension, on the device)."""
@@ -37,15 +35,13 @@ VARIABLE = "PRUNEBENCH_CUDA_GRAPHS"
 class CapturedStep:
     """Steps of one size, at one learning rate at a time.
 
-    A step at another rate, or after `forget`, is made by itself, as are those before the capture, and all of
-    a network that cannot be captured.
+    A step at another rate, or after `forget`, is made by itself, as are those before the capture.
 
     choose: (steps done) → the host's part of the next
     """
 
     def __init__(self, choose: Callable[[int], Choice], compute: Compute, capture: Capture) -> None:
         self._choose, self._compute, self._capture = choose, compute, capture
-        self._refused = False
         self.replayed = 0
         """Steps that were replayed so far."""
         self.forget()
@@ -57,12 +53,15 @@ class CapturedStep:
         self._alike = 0
 
     def step(self, done: int, rate: float) -> torch.Tensor:
-        """Make the step after `done` steps and return its loss, a tensor of its own."""
+        """Make the step after `done` steps and return its loss, a tensor of its own.
+
+        Raises: ComponentError where the network cannot be captured.
+        """
         choice = self._choose(done)
         if rate != self._rate:
             self.forget()
             self._rate = rate
-        if self._replay is None and self._alike >= WARM_UP and not self._refused:
+        if self._replay is None and self._alike >= WARM_UP:
             self._begin(choice)
         if self._replay is None:
             self._alike += 1
@@ -73,7 +72,7 @@ class CapturedStep:
         return self._loss.clone()
 
     def _begin(self, choice: Choice) -> None:
-        """Capture the step, computing nothing; a network that waits for its device is left as it is."""
+        """Capture the step, computing nothing."""
         self._buffers = choice.copied()
 
         def once() -> None:
@@ -81,9 +80,13 @@ class CapturedStep:
 
         try:
             self._replay = self._capture(once)
-        except RuntimeError as error:
-            self._refused = True
-            log.info("no CUDA graph: %s", str(error).strip().splitlines()[0])
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # what state the device is in then is not known
+            raise ComponentError(
+                f"the network's step cannot be captured as a CUDA graph (it waits for the device?); train it "
+                f"without {VARIABLE}: {str(error).strip().splitlines()[0]}"
+            ) from error
 
 
 def wanted(device: torch.device) -> bool:

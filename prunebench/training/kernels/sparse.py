@@ -12,28 +12,25 @@ product, so the bits are others: a numerics class of its own, taken where it is 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
-__all__ = ["SparseLinear", "sparse_layers"]
+from prunebench.training import kernels
 
-DENSITY = 0.2
-"""Up to this density of a layer its sparse kernels are quicker. Measured on a thread of an AMD EPYC: a whole
-step of LeNet-300-100 (batch of 128, both large layers at that density) takes 0.36 of the time that it takes
-with dense kernels at 0.02, 0.59 at 0.1, 0.68 at 0.15, 0.82 at 0.2 and 1.09 at 0.25."""
-
-WEIGHTS = 10_000
-"""Smaller layers are left dense: a call takes longer than it saves (10×100 gains nothing at any density)."""
+__all__ = ["SparseLinear", "reads_its_weights", "sparse_layers"]
 
 
 class SparseLinear:
     """The weight of a linear layer as its kept values, while a network trains.
 
-    From its making until `undo` the layer computes with `values`; its own weight is what it was.
+    From `use` to `undo` the layer computes with `values`; its own weight is what it was when that began, or
+    at the last `write_back`.
 
     values: nn.Parameter of the kept weights, row by row (float32)
     """
@@ -49,7 +46,10 @@ class SparseLinear:
         self._transposed_columns = rows[self._order].int()
         self._nothing = torch.zeros(len(self._places))
         self.values = nn.Parameter(self.at_places(layer.weight))
-        vars(layer)["forward"] = self.forward
+
+    def use(self) -> None:
+        """Let the layer compute with the values."""
+        vars(self._layer)["forward"] = self.forward
 
     def at_places(self, dense: torch.Tensor) -> torch.Tensor:
         """Return the numbers at kept places of a tensor of the weight's shape: 1-D, a tensor of its own."""
@@ -107,6 +107,7 @@ class _Product(torch.autograd.Function):
         return (weight.matrix(values) @ columns).t().contiguous()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         columns, values = ctx.saved_tensors
         of_outputs = gradients[0].t().contiguous()
@@ -118,32 +119,56 @@ class _Product(torch.autograd.Function):
 
 
 def sparse_layers(
-    module: nn.Module, kept: Mapping[str, torch.Tensor] | None, device: torch.device
+    module: nn.Module,
+    kept: Mapping[str, torch.Tensor] | None,
+    device: torch.device,
+    dense: Collection[str] = (),
 ) -> dict[str, SparseLinear]:
     """Return those layers of a network that sparse kernels are quicker for, by their weight's name.
 
     kept: of parameters, bool tensors: True stays; None is a dense network
+    dense: names of weights that are left as they are
 
-    Layers are torch's own nn.Linear with float32 weights that no other layer shares, on a CPU, of at least
-    `WEIGHTS` weights and at most `DENSITY`. Each computes by sparse kernels from here on, until its `undo`.
+    Layers are torch's own nn.Linear with float32 weights that no other layer shares and no hook sees, on a
+    CPU, of at least `kernels.WEIGHTS` weights and at most `kernels.DENSITY`. Each computes by sparse kernels
+    from here on, until its `undo`.
     """
     if kept is None or device.type != "cpu" or not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         return {}
-    owners: dict[int, list[tuple[str, nn.Module]]] = {}
-    for path, layer in module.named_modules():
-        for parameter in layer._parameters.values():
-            if parameter is not None:
-                owners.setdefault(id(parameter), []).append((path, layer))
+    owners = Counter(
+        id(parameter)
+        for layer in module.modules()
+        for parameter in layer._parameters.values()
+        if parameter is not None
+    )
     chosen = {}
     for name, stays in kept.items():
-        layer = module.get_submodule(name.rpartition(".")[0])
-        if type(layer) is nn.Linear and name.rpartition(".")[2] == "weight":
+        path, _, own = name.rpartition(".")
+        layer = module.get_submodule(path)
+        if type(layer) is nn.Linear and own == "weight" and name not in dense and not _seen(layer):
             weight = layer.weight
-            small = weight.numel() < WEIGHTS or int(stays.count_nonzero()) > DENSITY * weight.numel()
-            own = len(owners[id(weight)]) == 1 and weight.requires_grad and "forward" not in vars(layer)
-            if own and not small and weight.dtype == torch.float32:
+            plain = weight.dtype == torch.float32 and weight.requires_grad and weight.is_contiguous()
+            if plain and owners[id(weight)] == 1 and _is_quicker(stays):
                 chosen[name] = SparseLinear(layer, stays.to(device))
+    for sparse in chosen.values():
+        sparse.use()
     return chosen
+
+
+def _is_quicker(stays: torch.Tensor) -> bool:
+    kept = int(stays.count_nonzero())
+    return stays.numel() >= kernels.WEIGHTS and kept <= kernels.DENSITY * stays.numel()
+
+
+def _seen(layer: nn.Module) -> bool:
+    """True if somebody looks at what a layer computes, or has given it a forward pass of its own."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return "forward" in vars(layer) or any(getattr(layer, kind) for kind in hooks)
+
+
+def reads_its_weights(module: nn.Module, layers: Mapping[str, SparseLinear]) -> list[str]:
+    """Return the weights that have a gradient of their own: which the network reads beside their layers."""
+    return [name for name in layers if module.get_parameter(name).grad is not None]
 
 
 def _starts(sorted_rows: torch.Tensor, rows: int) -> torch.Tensor:

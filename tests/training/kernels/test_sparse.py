@@ -11,8 +11,9 @@ from states import Keeper, same
 from torch import nn
 
 from prunebench.pruning.mask import Mask
+from prunebench.training import kernels
+from prunebench.training.evaluate import evaluate
 from prunebench.training.images.data import Data
-from prunebench.training.kernels import sparse
 from prunebench.training.kernels.sparse import SparseLinear, sparse_layers
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
@@ -32,7 +33,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 @pytest.fixture(autouse=True)
 def small_layers_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take layers as small as a test's."""
-    monkeypatch.setattr(sparse, "WEIGHTS", 50)
+    monkeypatch.setattr(kernels, "WEIGHTS", 50)
 
 
 def pattern(kind: str, rows: int, columns: int) -> torch.Tensor:
@@ -69,6 +70,7 @@ def test_outputs_and_gradients_are_those_of_dense_products(
     of_weight, of_bias = layer.weight.grad, layer.bias.grad.clone() if bias else None
     layer.zero_grad()
     weight = SparseLinear(layer, kept)
+    weight.use()
     found = layer(sparse_x)
     torch.testing.assert_close(found, wanted)
     found.square().sum().backward()
@@ -236,3 +238,93 @@ def test_dense_networks_and_policies_that_change_their_mask_have_the_bits_of_den
     assert same(*ends)
     assert ends[1].kernels == "dense"
     assert ends[1].mask.kept == 100
+
+
+class ReadsItself(nn.Module):
+    """A network whose forward pass reads a layer's weight beside the layer."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.one, self.two = nn.Linear(72, 40), nn.Linear(40, 40)
+        self.out = nn.Linear(40, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.one(images.flatten(1)))
+        if self.how == "instead":
+            x = nn.functional.linear(x, self.two.weight, self.two.bias)
+        elif self.how == "transposed":
+            x = torch.relu(self.two(x)) @ self.two.weight
+        else:
+            x = self.two(x) + self.two.weight.square().sum()
+        return self.out(torch.relu(x))
+
+
+@pytest.mark.parametrize("how", ["instead", "transposed", "a penalty"])
+def test_a_layer_whose_weight_the_network_reads_itself_stays_dense(
+    how: str, make_data: Callable[..., Data]
+) -> None:
+    """It trains as with dense kernels; the other layer is sparse all the same."""
+    torch.manual_seed(0)
+    net = ReadsItself(how)
+    start = State.of(net, mask_of(net))
+    recipe, data = Recipe(epochs=20, batch=8, lr=0.02, momentum=0.9), make_data()
+    how_long: dict[str, Any] = {"seed": 3, "to_step": 30}
+    dense = train(net, start, recipe, data, **how_long)
+    found = train(net, start, recipe, data, kernels="sparse", **how_long)
+    assert found.kernels == "sparse"
+    assert not torch.equal(found.parameters["two.weight"], start.parameters["two.weight"])
+    for key, weight in dense.parameters.items():
+        torch.testing.assert_close(found.parameters[key], weight, rtol=1e-3, atol=1e-4)
+    assert [point["correct"] for point in found.curve] == [point["correct"] for point in dense.curve]
+
+
+@pytest.mark.parametrize(
+    "hook", ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"]
+)
+def test_a_layer_that_somebody_looks_at_stays_dense(hook: str) -> None:
+    """A hook may read its weight, or write it."""
+    layer = nn.Linear(12, 12)
+    getattr(layer, hook)(lambda *_: None)
+    assert sparse_layers(nn.Sequential(layer), {"0.weight": torch.eye(12, dtype=torch.bool)}, CPU) == {}
+
+
+def test_an_evaluation_sees_the_weights_as_they_are(make_data: Callable[..., Data]) -> None:
+    """Also where torch reads them past their layers, as its encoder does when it is not training."""
+
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nn.TransformerEncoderLayer(12, 3, 40, dropout=0.0, batch_first=True)
+            self.out = nn.Linear(12, 4)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.out(self.encoder(images.reshape(len(images), 6, 12)).mean(1))
+
+    torch.manual_seed(0)
+    net, data = Encoder(), make_data()
+    rng = torch.Generator().manual_seed(5)
+    names = ("encoder.linear1.weight", "encoder.linear2.weight")
+    mask = Mask({name: torch.rand(net.get_parameter(name).shape, generator=rng) < 0.15 for name in names})
+    recipe = Recipe(epochs=4, batch=8, lr=0.2, momentum=0.9)
+    end = train(net, State.of(net, mask), recipe, data, seed=3, to_step=28, kernels="sparse")
+    assert end.kernels == "sparse"
+    again = evaluate(net.eval(), data.evaluation_images, data.evaluation_labels, mean=data.mean, std=data.std)
+    assert end.curve[-1]["loss"] == pytest.approx(again[2], abs=1e-5)
+
+
+def test_second_derivatives_are_refused() -> None:
+    """The products have none, and none that are wrong."""
+    layer = nn.Linear(12, 12)
+    SparseLinear(layer, torch.eye(12, dtype=torch.bool)).use()
+    x = torch.ones(2, 12, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_a_weight_that_does_not_lie_in_one_piece_stays_dense() -> None:
+    """Its places are counted along its rows."""
+    layer = nn.Linear(12, 12)
+    layer.weight = nn.Parameter(layer.weight.detach().t())
+    assert sparse_layers(nn.Sequential(layer), {"0.weight": torch.eye(12, dtype=torch.bool)}, CPU) == {}
