@@ -35,5 +35,6 @@ def remember(net: nn.Module, groups: FilterGroups) -> FilterGroups:
 
 def known_groups(net: nn.Module, layers: Collection[str]) -> FilterGroups | None:
     """Return the groups of exactly these layers that were found in a network built like this one."""
-    of_its_kind = _found.get(_built.get(net), [])
+    noted = _built.get(net) if isinstance(net, nn.Module) else None  # what is none is told where it is traced
+    of_its_kind = _found.get(noted, [])
     return next((groups for groups in of_its_kind if set(groups.shapes) == set(layers)), None)
