@@ -21,15 +21,12 @@ from prunebench.plan import Earlier, PlannedCell, reason
 from prunebench.plan.uncollected import uncollected
 from prunebench.smoke import limit_of
 from prunebench.store import Store
-from prunebench.training.kernels import kernels_in
+from prunebench.training.kernels import SPARSE, kernels_in, sparse_enough
 
 __all__ = ["Overview"]
 
 _NOUNS = {"train": "training", "score": "scoring", "shuffle": "shuffled mask"}
 _KINDS = ("train", "score", "mask", "shuffle", "measure", "record")
-
-
-_SPARSE = "kernels: sparse, in masked linear layers of few weights; their cells are of another numerics class"
 
 
 @dataclass
@@ -209,10 +206,14 @@ class Overview:
             cell for cell in self.cells if self.statuses[cell.id] == "done" and cell.target < cell.prunable
         )
         records = [self.snapshot.result(cell.key) for cell in done]
-        classes = [str(record.provenance.get("numerics") or "") for record in records if record is not None]
+        classes = [
+            str(record.provenance.get("numerics") or "")
+            for record in records
+            if record is not None and sparse_enough((record.result.get("mask") or {}).get("layers", ()))
+        ]
         others = Counter(kernels_in(numerics) for numerics in classes)
         del others[asked]
-        lines = [] if asked == "dense" else [_SPARSE]
+        lines = [] if asked == "dense" else [SPARSE]
         for kernels, number in others.items():
             was, stay, it = ("was", "stays", "it") if number == 1 else ("were", "stay", "them")
             of_those = f"{counted(number, 'cell')} of those done"

@@ -12,6 +12,7 @@ from prunebench.engine.summary import described
 from prunebench.engine.work_plan import Asked, Served, Watcher
 from prunebench.plan import Job, Plan, PlannedCell
 from prunebench.store import Store
+from prunebench.training.kernels import SPARSE
 
 if TYPE_CHECKING:
     from prunebench.cli._supervise import Handover
@@ -40,6 +41,8 @@ class Lines(Watcher):
             f"{len(cells) - len(done):,} to do",
             "bold",
         )
+        if self._asked.kernels != "dense":
+            say(SPARSE)
         store = Store.open(self._asked.plan.parent.parent, create=False, write=False)
         for line in keeping(store, plan.name, asked=self._asked.keep_states):
             say(line)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from prunebench.cli._options import (
     as_json,
@@ -18,6 +20,7 @@ from prunebench.cli._options import (
 )
 from prunebench.numbers import spelled
 from prunebench.percent import accuracy
+from prunebench.training.kernels import kernels_in
 
 __all__ = ["command"]
 
@@ -103,6 +106,9 @@ def command(
             )
     finally:
         say_damaged(store)
+    numerics = finished.record.provenance.get("numerics")
+    if click.get_current_context().get_parameter_source("kernels") is ParameterSource.DEFAULT:
+        request = replace(request, kernels=kernels_in(str(numerics or "")))  # those that made the record
     say_smoke(finished.record.result["cell"].get("recipe") or {})  # a key may be a smoke run's
     suffix = f"{'.mask' if mask_only else ''}.{'pt' if format == 'pt' else 'safetensors'}"
     path = Path(output) if output else Path(re.sub(r"[^\w.+-]+", "_", finished.cell.name) + suffix)
@@ -134,7 +140,6 @@ def command(
         )
     cell, suite_is, record = finished.cell, finished.plan.suite, finished.record
     test = record.result.get("test") or {"correct": None, "examples": None}
-    numerics = record.provenance.get("numerics")
     kept = (record.result.get("mask") or {}).get("kept", cell.target)
     if as_json:
         weights_and_mask = ["weights", *(["mask"] if "mask" in record.result else [])]

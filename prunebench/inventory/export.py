@@ -109,7 +109,7 @@ def _stored_mask(finished: FinishedCell, store: Store) -> dict[str, torch.Tensor
 
 
 def _agrees(curve: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> bool:
-    names = ("correct", "examples")
+    names = ("correct", "examples", "loss")
     return bool(curve) and all(curve[-1].get(name) == result["test"][name] for name in names)
 
 

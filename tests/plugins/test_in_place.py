@@ -75,7 +75,9 @@ def test_nothing_that_is_computed_changes(name: str) -> None:
     assert all(torch.equal(one, other) for one, other in zip(net.buffers(), plain.buffers(), strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "imagenet-resnet"])  # torchvision's blocks
+@pytest.mark.parametrize(
+    "name", [name for name in NETWORKS if name != "imagenet-resnet"]
+)  # torchvision's blocks
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_who_looks_at_a_layer_sees_what_it_returned(name: str, everywhere: bool) -> None:
     """Hooks on BatchNorm, forward and backward, its own or of all modules: outputs are there with their signs."""

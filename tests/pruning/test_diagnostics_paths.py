@@ -370,3 +370,37 @@ def test_an_input_shape_that_does_not_fit_is_refused(shape: tuple[int, ...], mat
     """The message says which shape, and what the network said."""
     with pytest.raises(UsageError, match=match):
         diagnostics.effective_density(Residual(), None, shape)
+
+
+@pytest.mark.parametrize("how", ["y + x", "y += x", "y = y.add_(x)", "y.add_(x)", "y.sub_(x)", "relu_"])
+def test_what_is_computed_in_place_carries_signals_too(how: str) -> None:
+    """A sum written to its first summand, whether or not the code goes on with what is returned."""
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+            self.last = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            y = self.second(x)
+            if how == "y + x":
+                y = y + x
+            elif how == "y += x":
+                y += x
+            elif how == "y = y.add_(x)":
+                y = y.add_(x)
+            elif how == "y.sub_(x)":
+                y.sub_(x)
+            else:
+                y.add_(x)
+            if how == "relu_":
+                y.relu_()
+            return self.last(y.mean((2, 3)))
+
+    net = Residual()
+    weights = prunable_weights(net)
+    mask = Mask({name: torch.full(w.shape, name != "second.weight") for name, w in weights.items()})
+    density = diagnostics.effective_density(net, mask, input_shape=(1, 8, 8))
+    assert density == pytest.approx((4 * 9 + 12) / mask.prunable)  # only the path around the second layer

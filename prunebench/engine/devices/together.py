@@ -88,7 +88,10 @@ def check_devices(plan: Plan, cells: Sequence[PlannedCell], device: str, gpus: i
     Raises: UsageError; for a recipe whose precision only GPUs have, too.
     """
     if device == "cpu":
-        _refuse_tf32(plan, cells)
+        coarse = _in_tf32(plan, cells)
+        for cell in cells:
+            if cell.key in coarse:
+                raise UsageError(f"cell {cell.id}: {coarse[cell.key]}")
         return
     for cell, wants in _wanting(plan, cells, _on_several(plan), gpus):
         raise UsageError(
@@ -97,29 +100,31 @@ def check_devices(plan: Plan, cells: Sequence[PlannedCell], device: str, gpus: i
         )
 
 
-def _refuse_tf32(plan: Plan, cells: Sequence[PlannedCell]) -> None:
-    """Raise UsageError for the first of these cells that is to train in TF32."""
+def _in_tf32(plan: Plan, cells: Sequence[PlannedCell]) -> dict[str, str]:
+    """Return why those of these cells cannot be made on a CPU that train in TF32, by their keys."""
     trained = {
         key
         for key, job in plan.jobs.items()
         if isinstance(job.params, TrainParams) and job.params.run.recipe.precision == "tf32"
     }
-    for cell in cells if trained else ():
-        if any(trained & plan.ancestors(target) for target in cell.targets):
-            raise UsageError(
-                f"cell {cell.id}: precision = 'tf32' is of GPUs alone, and cells are made on a CPU here; "
-                "--device cuda, or select other cells (-k)"
-            )
+    why = "precision = 'tf32' is of GPUs alone: --device cuda where there is one, or select other cells (-k)"
+    return {
+        cell.key: why
+        for cell in (cells if trained else ())
+        if any(trained & plan.ancestors(target) for target in cell.targets)
+    }
 
 
 def too_few_devices(plan: Plan, cells: Sequence[PlannedCell], device: str) -> dict[str, str]:
     """Return why those of these cells cannot be made in this process that want more GPUs than it sees.
 
-    By the cell's key. On the CPU as many processes as are wanted serve.
+    By the cell's key. On the CPU as many processes as are wanted serve, but it has no TF32.
     """
-    several = {} if device == "cpu" else _on_several(plan)
-    if not several or (device := resolve_device(device)) == "cpu":  # to ask for GPUs takes a moment
+    coarse, several = _in_tf32(plan, cells), _on_several(plan)
+    if not (coarse or several):
         return {}
+    if device == "cpu" or (device := resolve_device(device)) == "cpu":  # to ask for GPUs takes a moment
+        return coarse
     gpus = max(0, _gpus_seen() - (index_of(device) or 0))
     return {
         cell.key: f"it trains on {wants} devices at once (devices = {wants}), and this worker has "

@@ -69,6 +69,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--prunebench-request", help="everything at once, as prunebench run passes it (internal)")
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which kernels compute, where they are not the usual ones."""
+    from prunebench.training.kernels import SPARSE
+
+    return SPARSE if config.getoption("--prunebench-kernels") == "sparse" else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker of suites, see to it that it ends with the controller, also while it imports torch.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args
 
-__all__ = ["DENSITY", "KERNELS", "WEIGHTS", "Kernels", "kernels_in"]
+__all__ = ["DENSITY", "KERNELS", "SPARSE", "WEIGHTS", "Kernels", "kernels_in", "sparse_enough"]
 
 Kernels = Literal["dense", "sparse"]
 """dense: torch's products of matrices, whatever the mask. sparse: masked linear layers compute with kept
@@ -20,6 +21,16 @@ with dense kernels at 0.02, 0.59 at 0.1, 0.68 at 0.15, 0.82 at 0.2 and 1.09 at 0
 
 WEIGHTS = 10_000
 """Smaller layers are left dense: a call takes longer than it saves (10×100 gains nothing at any density)."""
+
+SPARSE = "kernels: sparse, in masked linear layers of few weights; their cells are of another numerics class"
+"""What is said where they are asked for."""
+
+
+def sparse_enough(layers: Iterable[Mapping[str, Any]]) -> bool:
+    """True if a mask has a layer (its counts, as in records) for which sparse kernels may be quicker."""
+    return any(
+        layer["prunable"] >= WEIGHTS and layer["kept"] <= DENSITY * layer["prunable"] for layer in layers
+    )
 
 
 def kernels_in(numerics: str) -> Kernels:

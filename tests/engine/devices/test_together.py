@@ -17,7 +17,7 @@ import torch
 from prunebench import stopping
 from prunebench.engine.devices import together
 from prunebench.engine.devices.errors import is_out_of_memory
-from prunebench.engine.devices.together import check_devices, device_of
+from prunebench.engine.devices.together import check_devices, device_of, too_few_devices
 from prunebench.engine.failures import JobFailed
 from prunebench.errors import DataError, SuiteError, UsageError
 
@@ -206,5 +206,7 @@ def test_tf32_is_refused_where_cells_are_made_on_a_cpu(project: Any) -> None:
     check_devices(plan, [], "cpu", 1)
     check_devices(plan, plan.cells, "cuda", 1)
     check_devices(plain, plain.cells, "cpu", 1)
+    assert too_few_devices(plan, plan.cells, "cpu").keys() == {cell.key for cell in plan.cells}
+    assert too_few_devices(plain, plain.cells, "cpu") == {}
     with pytest.raises(JobFailed, match="precision = 'tf32': cpu has none"):
         project.engine(path).make(plan.cells[0])
