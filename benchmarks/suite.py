@@ -181,7 +181,7 @@ def train_by_hand(net: Any, masks: list[Any], epochs: int, data: dict[str, Any])
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE, fused=True)
     x, y = data["train"]
     for _ in range(epochs):
-        for part in torch.randperm(len(x)).split(BATCH):
+        for part in torch.split(torch.randperm(len(x)), BATCH):
             optimizer.zero_grad()
             functional.cross_entropy(net(x[part]), y[part]).backward()  # type: ignore[no-untyped-call]
             for weight, mask in zip(weights, masks, strict=True):
@@ -314,11 +314,16 @@ def new_place(folder: Path) -> Path:
 def in_turns(
     ways: list[str], turns: int, once: Callable[[str], dict[str, float]]
 ) -> dict[str, list[dict[str, float]]]:
-    """Return what each way took in each turn; one before them, of the start alone, warms the files' cache."""
+    """Return what each way took in each turn, every other in the reverse order; print it meanwhile."""
     taken: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for turn in range(turns):
         for way in ways if turn % 2 == 0 else reversed(ways):
-            taken[way].append(once(way))
+            took = once(way)
+            taken[way].append(took)
+            print(
+                f"  turn {turn + 1}: {way} {took['wall']:.2f} s, processors {took['processor']:.2f} s",
+                flush=True,
+            )
     return taken
 
 
