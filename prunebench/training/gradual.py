@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from prunebench.pruning.mask import Mask
-    from prunebench.training.fused import Updates
+    from prunebench.training.kernels.fused import Updates
 
 __all__ = ["GradualMask", "Select"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from prunebench.training.fused import Updates
+    from prunebench.training.kernels.fused import Updates
     from prunebench.training.recipe import Recipe
 
 __all__ = ["OPTIMIZERS", "Optimizer", "Slot", "load_slots", "slots_of"]
@@ -47,7 +47,7 @@ class Optimizer:
 
 def _sgd(parameters: list[nn.Parameter], recipe: Recipe) -> Updates:
     # fused: the quickest of torch's three on the CPU and on GPUs alike, and element by element
-    from prunebench.training.fused import fused_sgd
+    from prunebench.training.kernels.fused import fused_sgd
 
     how: dict[str, Any] = {
         "lr": recipe.lr,
@@ -64,7 +64,7 @@ def _sgd(parameters: list[nn.Parameter], recipe: Recipe) -> Updates:
 
 
 def _adamw(parameters: list[nn.Parameter], recipe: Recipe) -> Updates:
-    from prunebench.training.fused import fused_adamw
+    from prunebench.training.kernels.fused import fused_adamw
 
     how: dict[str, Any] = {
         "lr": recipe.lr,

@@ -12,7 +12,7 @@ from prunebench.errors import ComponentError, UsageError, nearest
 
 if TYPE_CHECKING:
     from prunebench.pruning.mask import Mask
-    from prunebench.training.fused import Updates
+    from prunebench.training.kernels.fused import Updates
 
 __all__ = ["Along", "DivergedError", "FixedMask", "MaskPolicy", "check_pruned", "zero_pruned"]
 

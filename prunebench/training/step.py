@@ -7,17 +7,17 @@ import math
 import torch
 from torch import nn
 
-from prunebench.training.captured import Capture, CapturedStep, can_be_captured, cuda_graph, wanted
 from prunebench.training.devices import ALONE, Devices
 from prunebench.training.images.batches import Batches, Choice, make_batches
 from prunebench.training.images.data import Data
 from prunebench.training.kernels import Kernels
+from prunebench.training.kernels.captured import Capture, CapturedStep, can_be_captured, cuda_graph, wanted
+from prunebench.training.kernels.sparse import SparseLinear, sparse_layers
 from prunebench.training.optimizers import OPTIMIZERS, load_slots, slots_of
 from prunebench.training.policy import DivergedError, FixedMask, MaskPolicy
 from prunebench.training.randomness import seed_torch
 from prunebench.training.recipe import Recipe
 from prunebench.training.recompute import recomputing
-from prunebench.training.sparse import SparseLinear, sparse_layers
 from prunebench.training.state import State, new_meter, plain_copy
 from prunebench.training.streams import stream
 from prunebench.training.tasks import TASKS

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from prunebench.store import Store
-from prunebench.training import sparse
+from prunebench.training.kernels import sparse
 
 from .conftest import Place
 

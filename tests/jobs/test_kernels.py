@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from prunebench.jobs import train
-from prunebench.training import sparse
+from prunebench.training.kernels import sparse
 from prunebench.training.numerics import numerics_class
 
 pytestmark = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="sparse kernels are MKL's")

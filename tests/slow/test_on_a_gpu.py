@@ -28,9 +28,11 @@ from prunebench.process import prepare_process
 from prunebench.pruning import Mask, prunable_weights
 from prunebench.training.images.data import Data
 from prunebench.training.initialize import make_network
+from prunebench.training.kernels.captured import VARIABLE
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State
+from prunebench.training.step import Stepper
 
 pytestmark = pytest.mark.slow
 
@@ -117,6 +119,64 @@ def test_the_same_training_gives_the_same_bits(augment: tuple[str, ...], device:
     assert same(run(run(first, 7), 20), whole)
     assert whole.diverged is None
     assert all(int((whole.parameters[layer][~mask[layer]] != 0).sum()) == 0 for layer in mask)
+
+
+@pytest.mark.parametrize("optimizer", [{"momentum": 0.9, "weight_decay": 1e-4}, {"optimizer": "adamw"}])
+def test_steps_that_a_cuda_graph_replays_have_the_bits_of_steps_one_by_one(
+    optimizer: dict[str, Any], device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a fall of the rate, with a smaller last batch, and going on from the middle; on a CPU nothing is
+    captured.
+    """
+    name, batch = shape_of_training(device)
+    module = network(name)
+    weights = prunable_weights(module)
+    mask = Mask({n: torch.arange(w.numel()).view(w.shape) % 5 == 0 for n, w in weights.items()})
+    recipe = Recipe(epochs=4, batch=batch, lr=0.01, drops=(3,), augment=("flip", "shift4"), **optimizer)
+    data = Data.prepare(images(10 * batch + 3), images(200), [0.5] * 3, [0.25] * 3, 10)
+    replayed: list[int] = []
+    make_step = Stepper.make_step
+
+    def counting(run: Stepper, *, look: bool) -> bool:
+        made = make_step(run, look=look)
+        if run._captured is not None:
+            replayed.append(run._captured.replayed)
+        return made
+
+    monkeypatch.setattr(Stepper, "make_step", counting)
+
+    def run(state: State, to_step: int) -> State:
+        return train(network(name), state, recipe, data, seed=3, to_step=to_step, device=device)
+
+    first = State.of(module, mask=mask)
+    wanted = run(first, 44)
+    assert not replayed
+    monkeypatch.setenv(VARIABLE, "1")
+    assert same(run(first, 44), wanted)
+    assert same(run(run(first, 17), 44), wanted)
+    assert bool(replayed) == (device == "cuda")
+    assert max(replayed, default=30) > 20
+
+
+@NO_GPU
+def test_tf32_is_another_precision() -> None:
+    """It trains, to other bits than float32 gives; the same ones twice."""
+    module = network("resnet20")
+    data = Data.prepare(images(640), images(200), [0.5] * 3, [0.25] * 3, 10)
+    states = [
+        train(
+            network("resnet20"),
+            State.of(module),
+            Recipe(epochs=1, batch=64, lr=0.01, precision=precision),
+            data,
+            seed=3,
+            to_step=10,
+            device="cuda",
+        )
+        for precision in ("float32", "tf32", "tf32")
+    ]
+    assert same(states[1], states[2])
+    assert not same(states[0], states[1])
 
 
 def test_recomputed_activations_give_the_same_bits_in_less_memory(device: str) -> None:

@@ -8,7 +8,7 @@ __all__ = ["KERNELS", "Kernels", "kernels_in"]
 
 Kernels = Literal["dense", "sparse"]
 """dense: torch's products of matrices, whatever the mask. sparse: masked linear layers compute with kept
-weights alone, where that is quicker (`prunebench.training.sparse`): other bits, and a numerics class."""
+weights alone where that is quicker (`prunebench.training.kernels.sparse`): another numerics class."""
 
 KERNELS: tuple[Kernels, ...] = get_args(Kernels)
 

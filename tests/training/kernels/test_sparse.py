@@ -11,11 +11,11 @@ from states import Keeper, same
 from torch import nn
 
 from prunebench.pruning.mask import Mask
-from prunebench.training import sparse
 from prunebench.training.images.data import Data
+from prunebench.training.kernels import sparse
+from prunebench.training.kernels.sparse import SparseLinear, sparse_layers
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
-from prunebench.training.sparse import SparseLinear, sparse_layers
 from prunebench.training.state import State
 
 pytestmark = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="sparse kernels are MKL's")

@@ -12,8 +12,8 @@ import torch
 from states import same
 from torch import nn
 
-from prunebench.training import fused
 from prunebench.training.images.data import Data
+from prunebench.training.kernels import fused
 from prunebench.training.loop import train
 from prunebench.training.optimizers import OPTIMIZERS
 from prunebench.training.recipe import Recipe

@@ -11,11 +11,11 @@ from states import same
 from torch import nn
 
 from prunebench.pruning.mask import Mask
-from prunebench.training import captured
-from prunebench.training.captured import WARM_UP, CapturedStep
 from prunebench.training.gradual import GradualMask
 from prunebench.training.images.batches import Choice
 from prunebench.training.images.data import Data
+from prunebench.training.kernels import captured
+from prunebench.training.kernels.captured import WARM_UP, CapturedStep
 from prunebench.training.numerics import deterministic
 from prunebench.training.policy import FixedMask, MaskPolicy
 from prunebench.training.recipe import Recipe
