@@ -13,7 +13,7 @@ on 10,000; the images are random bytes, so nothing is downloaded. Timed as whole
                          images normalised once, no DataLoader, nothing stored
 
 start: from the start of a program to the first step of its first training, in process, and with `-n 2` to the
-first step of each worker: that of the later one is shown.
+first step of the later worker. (Processors and memory are of the whole program, a few short trainings.)
 
 Seconds are the clock's (the least of the turns, and the median) and of all processors together; ratios are of
 the median of the turns. Of each the most memory that one process held. All on one thread. Records of both
@@ -132,6 +132,15 @@ PLAIN, OURS, SPARSE, TWO, OTHER, OTHER_TWO = (
     "another, -n 2",
 )
 OPTIONS: dict[str, list[str]] = {SPARSE: ["--kernels", "sparse"], TWO: ["-n", "2"], OTHER_TWO: ["-n", "2"]}
+BASES: dict[str, list[str]] = {
+    PLAIN: [],
+    OURS: [PLAIN, OTHER],
+    SPARSE: [PLAIN, OURS, OTHER],
+    TWO: [OURS, OTHER_TWO],
+    OTHER: [PLAIN],
+    OTHER_TWO: [OTHER],
+}
+"""What each is compared with."""
 
 
 def run_command(suite: str, options: list[str]) -> list[str]:
@@ -143,7 +152,7 @@ def run_command(suite: str, options: list[str]) -> list[str]:
 # -- the suite ---------------------------------------------------------------------------------------------
 
 
-def plain(epochs: int) -> None:
+def plain(epochs: float) -> None:
     """Make the same masks and trainings by hand, in this process."""
     import runpy
 
@@ -169,7 +178,7 @@ def lenet() -> Any:
     return nn.Sequential(*layers)
 
 
-def train_by_hand(net: Any, masks: list[Any], epochs: int, data: dict[str, Any]) -> int:
+def train_by_hand(net: Any, masks: list[Any], epochs: float, data: dict[str, Any]) -> int:
     """Train a network under masks; return how many test images it gets right."""
     import torch
     from torch.nn import functional
@@ -180,13 +189,16 @@ def train_by_hand(net: Any, masks: list[Any], epochs: int, data: dict[str, Any])
             weight.mul_(mask)
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE, fused=True)
     x, y = data["train"]
-    for _ in range(epochs):
-        for part in torch.split(torch.randperm(len(x)), BATCH):
-            optimizer.zero_grad()
-            functional.cross_entropy(net(x[part]), y[part]).backward()  # type: ignore[no-untyped-call]
-            for weight, mask in zip(weights, masks, strict=True):
-                weight.grad.mul_(mask)
-            optimizer.step()
+    per_epoch = -(-len(x) // BATCH)
+    for step in range(round(epochs * per_epoch)):
+        if step % per_epoch == 0:
+            parts = torch.split(torch.randperm(len(x)), BATCH)
+        part = parts[step % per_epoch]
+        optimizer.zero_grad()
+        functional.cross_entropy(net(x[part]), y[part]).backward()  # type: ignore[no-untyped-call]
+        for weight, mask in zip(weights, masks, strict=True):
+            weight.grad.mul_(mask)
+        optimizer.step()
     with torch.no_grad():
         x, y = data["test"]
         return sum(
@@ -239,7 +251,7 @@ def digests(store: Path) -> dict[str, str]:
     return {record["key"]: record["digest"] for record in records}
 
 
-def suite(folder: Path, turns: int, epochs: int, against: Path | None) -> None:
+def suite(folder: Path, turns: int, epochs: float, against: Path | None) -> None:
     """Time the suite in all ways in turns, and print."""
     write(folder, SUITE, epochs)
     ways = {PLAIN: HERE, OURS: HERE, SPARSE: HERE, TWO: HERE}
@@ -258,11 +270,8 @@ def suite(folder: Path, turns: int, epochs: int, against: Path | None) -> None:
         return took
 
     taken = in_turns(list(ways), turns, once)
-    bases = [(PLAIN, PLAIN), (OTHER, OTHER), (TWO, OURS), (OTHER_TWO, OTHER)]
     for way, took in taken.items():
-        of = [base for this, base in bases if base in taken and way not in (PLAIN, base)]
-        of = [base for base in dict.fromkeys(of) if base != OURS or way == TWO]
-        print_line("suite", way, took, [(base, taken[base]) for base in of])
+        print_line("suite", way, took, [(base, taken[base]) for base in BASES[way] if base in taken])
     for way in (TWO, OTHER, OTHER_TWO):
         if way in records:
             same = "the same as" if records[way] == records[OURS] else "OTHER than"
@@ -290,8 +299,7 @@ def start(folder: Path, turns: int, against: Path | None) -> None:
 
     taken = in_turns(list(ways), turns, once)
     for way, took in taken.items():
-        base = {OURS: OTHER, TWO: OTHER_TWO}.get(way)
-        print_line("start", way, took, [(base, taken[base])] if base in taken else [])
+        print_line("start", way, took, [(base, taken[base]) for base in BASES[way] if base in taken])
 
 
 # -- both --------------------------------------------------------------------------------------------------
@@ -351,9 +359,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--part", choices=["suite", "start"], help="only this one")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=float, default=1.0, help="of each training; 0.1 for a try")
     parser.add_argument("--against", type=checkout, metavar="PATH", help="another checkout, in turns")
-    parser.add_argument("--plain", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--plain", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.plain:
         plain(arguments.plain)
