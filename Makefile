@@ -4,29 +4,40 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 LOWEST := .venv-lowest
+PYTEST := pytest -q -n $(WORKERS)
 
-.PHONY: run test test-all test-lowest check browser install benchmark benchmark-gpus clean
+.PHONY: run test test-all test-lowest ready check linted typed layered compiled browser install benchmark benchmark-gpus clean
 .DEFAULT_GOAL := run
 
 run: install  ## environment, install, the quick suite, its table
 	$(BIN)/prunebench run quick -n $(WORKERS)
 
-test: install check browser  ## what CI runs: linters, types, layers, the quick tests
-	$(BIN)/python -m compileall -q -j 2 prunebench plugins  # the tests start some hundred processes
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not realdata"
+test: ready  ## what CI runs: linters, types, layers, the quick tests
+	$(BIN)/python -m $(PYTEST) -m "not slow and not realdata"
 
-test-all: install check browser  ## also slow tests, and those on real images (PRUNEBENCH_DATA names the data root)
-	$(BIN)/python -m compileall -q -j 2 prunebench plugins
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+test-all: ready  ## also slow tests, and those on real images (PRUNEBENCH_DATA names the data root)
+	$(BIN)/python -m $(PYTEST)
 
 test-lowest: $(LOWEST)/.installed  ## the quick tests with the lowest versions that pyproject.toml allows
-	$(LOWEST)/bin/python -m pytest -q -n $(WORKERS) -m "not slow and not realdata"
+	$(LOWEST)/bin/python -m $(PYTEST) -m "not slow and not realdata"
 
-check: install
+ready: install  # the types keep one core busy, the rest is done beside them
+	$(MAKE) -j $(WORKERS) check browser compiled
+
+check: typed linted layered
+
+linted: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+typed: install
 	$(BIN)/mypy
+
+layered: install
 	$(BIN)/lint-imports
+
+compiled: install  # the tests start some hundred processes
+	$(BIN)/python -m compileall -q -j 2 prunebench plugins
 
 browser:  ## Debian's chromium, for tests of the report's page; where it cannot be installed they are skipped
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \

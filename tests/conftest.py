@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,15 @@ torch.set_num_threads(1)
 
 
 def pytest_configure(config: Any) -> None:
-    """Leave the asserts of prunebench itself as they are.
+    """Leave the asserts of prunebench itself as they are, and interrupts on.
 
     pytest rewrites those of every plugin that is installed for editing, here 500 modules in every process.
     """
     hook = config.pluginmanager.rewrite_hook
     getattr(hook, "_must_rewrite", set()).discard("prunebench")
     getattr(hook, "_marked_for_rewrite_cache", {}).clear()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as behind a shell's "&"
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup() -> None:

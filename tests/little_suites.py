@@ -8,7 +8,7 @@ from typing import Any
 
 from prunebench.plan import Plan
 
-__all__ = ["CHAIN", "LAW", "little_suite", "plan"]
+__all__ = ["CHAIN", "LAW", "little_suite", "plan", "toml"]
 
 CHAIN = {
     "as": "chain",
@@ -55,22 +55,23 @@ def little_suite(
         name=name,
         architecture=architecture,
         epochs=epochs,
-        methods=_toml(list(methods)),
-        sparsities=_toml(sparsities),
-        ablations=_toml(list(ablations)),
+        methods=toml(list(methods)),
+        sparsities=toml(sparsities),
+        ablations=toml(list(ablations)),
         seeds=seeds,
-        measures=_toml(list(measures)),
+        measures=toml(list(measures)),
         more=more,
     )
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """Return a value as TOML spells it."""
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{name} = {toml(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml(item) for item in value) + "]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

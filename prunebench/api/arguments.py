@@ -24,8 +24,10 @@ __all__ = [
     "Function",
     "checked_batch",
     "component_of",
+    "files_of",
     "host_of",
     "method_of",
+    "names_of",
     "refuse_mask",
     "refuse_method",
     "refuse_parameters",
@@ -113,6 +115,25 @@ def component_of(
         raise UsageError(f"expected {wanted}, a Scorer or a scoring function; found {scorer!r}")
     name = getattr(scorer, "__name__", type(scorer).__name__)
     return Scorer(name, scorer, needs="nothing" if batch is None else "batch")
+
+
+def names_of(given: Any) -> tuple[str, ...]:
+    """Return the names that are excepted, one or several."""
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
+    for name in names:
+        if not isinstance(name, str):
+            raise UsageError(f"except_ must be names of parameters or modules; found {name!r:.80}")
+    return names
+
+
+def files_of(given: Any) -> tuple[Path | str, ...]:
+    """Return the plugin files that are wanted, one or several."""
+    one = isinstance(given, str | Path)
+    files = (given,) if one else tuple(given) if isinstance(given, Iterable) else (given,)
+    for file in files:
+        if not isinstance(file, str | Path):
+            raise UsageError(f"plugins must be paths of Python files; found {file!r:.80}")
+    return files
 
 
 def share_kept(density: float | str | None, sparsity: float | None) -> float:

@@ -89,7 +89,7 @@ def _counts_like(network: GivenNetwork, form: Form, like: Like, density: float) 
         where = ".".join(("allocation", "like", *map(str, first["loc"])))
         raise UsageError(f"{where}: {first['msg']} (found {first['input']!r:.80})") from None
     called = f"method '{like.like}'" if isinstance(like.like, str) else "the method"
-    if reason := no_counts(other, form):
+    if reason := no_counts(other, form.unit):
         raise UsageError(f"allocation.like: {called} {reason}")
     other, scorer, who = method_of(other, network.batch, network.plugins, called)
     return mask_of(network, other, scorer, who, density).counts()

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from prunebench.api.arguments import Batch, checked_batch, refuse_parameters
+from prunebench.api.arguments import Batch, checked_batch, names_of, refuse_parameters
 from prunebench.errors import PruningWarning, UsageError
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form
@@ -59,7 +59,7 @@ class GivenNetwork:
             raise UsageError(
                 f"precision must be \"own\", the network's, or None, the scorer's; found {self.precision!r}"
             )
-        self.except_ = (self.except_,) if isinstance(self.except_, str) else tuple(self.except_)
+        self.except_ = names_of(self.except_)
         self.batch = None if self.batch is None else checked_batch(self.batch, loss)
         self.input_shape = nested.checked_shape(self.input_shape)
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from prunebench.api.arguments import Batch, Function, method_of, share_kept
+from prunebench.api.arguments import Batch, Function, files_of, method_of, share_kept
 from prunebench.api.masks import mask_of
 from prunebench.api.network import GivenNetwork, warn
 from prunebench.errors import UsageError
@@ -91,10 +91,9 @@ def prune(
     (115, 1150)
     """
     share = share_kept(density, sparsity)
-    form, scorer, who = method_of(method, batch, tuple(plugins))
-    network = GivenNetwork(
-        model, batch, seed, loss, reduction, except_, input_shape, mask, precision, tuple(plugins)
-    )
+    files = files_of(plugins)
+    form, scorer, who = method_of(method, batch, files)
+    network = GivenNetwork(model, batch, seed, loss, reduction, except_, input_shape, mask, precision, files)
     if unit not in (None, "weight", "filter"):
         raise UsageError(f'unit must be "weight" or "filter"; found {unit!r}')
     if unit is not None:

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from prunebench.api.arguments import Batch, Function, component_of, host_of, refuse_method
+from prunebench.api.arguments import Batch, Function, component_of, files_of, host_of, refuse_method
 from prunebench.api.network import GivenNetwork, warn
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, ScorerCall
@@ -38,17 +38,16 @@ def score(
     One scoring of the network as it is. A `ScorerCall` gives a scorer's parameters:
     `ScorerCall(name="grasp", parameters={"temperature": 1.0})`. Other arguments and errors as of `prune`.
     """
+    files = files_of(plugins)
     call = ScorerCall(name=scorer) if isinstance(scorer, str) else scorer
     if isinstance(call, ScorerCall):
-        host = host_of(tuple(plugins))
+        host = host_of(files)
         refuse_method(call.name, host)
         component = cast(Scorer, host.get("scorers", call.name))
     else:
         component = component_of(call, batch, "the name of a scorer, a ScorerCall")
         call = ScorerCall(name=component.name)
-    network = GivenNetwork(
-        model, batch, seed, loss, reduction, except_, input_shape, mask, precision, tuple(plugins)
-    )
+    network = GivenNetwork(model, batch, seed, loss, reduction, except_, input_shape, mask, precision, files)
     scoring = network.scoring(component, Form(scorer=call), "score")
     there, _ = network.there(scoring)
     scores = score_network(

@@ -12,7 +12,7 @@ from prunebench.checks.asked import Asked
 from prunebench.reading.labels import ablations_label, find_label, point_label
 from prunebench.reading.tables import Combination, FindValue, Listed, PointValue, Table, one_of
 
-__all__ = ["Against", "Cells", "Extreme", "Kind", "Labels", "Selection", "Side", "Where"]
+__all__ = ["EACH", "Against", "Cells", "Extreme", "Kind", "Labels", "Selection", "Side", "Where"]
 
 Labels = Mapping[str, str]
 """What a cell is in the table: matrix, architecture, dataset, recipe, split, find, method, ablations, …"""
@@ -26,12 +26,21 @@ class Kind:
     densities: set[str] = field(default_factory=set)
 
 
+EACH = "each"
+"""As the find of cells: every one of them, each in a setting of its own."""
+
+
+def _every_find(value: Any) -> Any:
+    return None if value == EACH else value
+
+
 class Cells(Table):
     """A method, with its ablations, find and pruning step; in the check's settings, or in one of its own."""
 
     method: str
     ablations: Combination = Field(default=[])
-    find: FindValue | None = None
+    find: Annotated[FindValue | None, BeforeValidator(_every_find)] = None
+    """None: every one, in a setting of its own, the same of all sides; "each" says so of several."""
     score_at: PointValue | None = None
     architecture: str | None = None
     dataset: str | None = None
@@ -41,6 +50,11 @@ class Cells(Table):
     def ablations_label(self) -> str:
         """The ablations as cells' labels spell them: "" or "shuffle+reinit"."""
         return ablations_label(self.ablations)
+
+    @property
+    def says_find(self) -> bool:
+        """True if a find is named, or all of them."""
+        return "find" in self.model_fields_set
 
     @property
     def setting(self) -> dict[str, str]:

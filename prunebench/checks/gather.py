@@ -12,11 +12,11 @@ from prunebench.analysis import margin_of
 from prunebench.analysis.borders import resamples
 from prunebench.analysis.table import counted, distinct
 from prunebench.checks.curves import Curves, Floats
-from prunebench.checks.layout import FAMILY, Layout, Line
+from prunebench.checks.layout import Layout, Line
 from prunebench.checks.measured import Measured, measured
 from prunebench.labels import STEP
 
-__all__ = ["FAMILY", "Line", "curves_of", "gather", "step_of", "steps_of"]
+__all__ = ["Line", "curves_of", "gather", "step_of", "steps_of"]
 
 Step = Callable[[str, Mapping[str, Any]], float]
 

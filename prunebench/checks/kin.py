@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from prunebench.checks.curves import Curves
-from prunebench.checks.layout import FAMILY, Line
+from prunebench.checks.layout import Line
+from prunebench.labels import FAMILY
 
 __all__ = ["SCALES", "Scales", "kin_of", "scales_of", "with_kin"]
 

@@ -11,14 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from prunebench.analysis import SETTING
+from prunebench.labels import FAMILY
 
-__all__ = ["FAMILY", "Codes", "Layout", "Line", "codes"]
+__all__ = ["Codes", "Layout", "Line", "codes"]
 
 Codes = npt.NDArray[np.intp]
-
-FAMILY = tuple(name for name in SETTING if name not in ("find", "score_at"))
-"""Cells that agree in these have the same unpruned network, seeds and margin."""
 
 
 class Line(NamedTuple):

@@ -225,6 +225,8 @@ def _unname_all(outcome: dict[str, Any]) -> None:
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it; floats with ten digits, so that no machine's last bits show."""
+    if value is None or isinstance(value, str | int):  # most values are; asking what they are not costs more
+        return value
     if isinstance(value, _Plain):
         return value.plain()
     if isinstance(value, float):
@@ -233,6 +235,6 @@ def _plain(value: Any) -> Any:
         return float(f"{value:.10g}") if math.isfinite(value) else "inf" if value > 0 else "-inf"
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [_plain(item) for item in value]
     return value

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from prunebench.checks.asked import Components
-from prunebench.checks.cells import Cells, Kind, Labels
+from prunebench.checks.cells import EACH, Cells, Kind, Labels, Where
 from prunebench.checks.grammar import Check
 from prunebench.checks.quantified import axis, every_cells, measures
 from prunebench.checks.reported import Reported
 from prunebench.errors import nearest
+from prunebench.labels import FAMILY
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.grid import density_on_grid, nearest_on_grid
-from prunebench.reading.labels import find_label, point_label
+from prunebench.reading.labels import find_label, plain_changes, point_label
 from prunebench.reading.spelling import show
 
-__all__ = ["Spelled", "are_there", "have_cells", "known", "reported_there"]
+__all__ = ["Finds", "Spelled", "are_there", "have_cells", "known", "reported_there"]
 
 Names = set[str] | None
+
+
+@dataclass(frozen=True)
+class Finds:
+    """The finds of a matrix: their changes by their labels, "" where there are none."""
+
+    matrix: str
+    methods: Collection[str]
+    changes: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Spelled:
 
     methods: Names
     ablations: Names
-    find: Names
+    find: Sequence[Finds] | None
     score_at: Names
     measures: Names
     where: Mapping[str, Names]
@@ -64,7 +75,7 @@ def are_there(
     if check.group:
         return
     for location, cells in every_cells(check, host):
-        _cells(cells, here.at(*location), spelled)
+        _cells(cells, check.where, here.at(*location), spelled)
     for key, allowed in spelled.where.items():
         for j, name in enumerate(getattr(check.where, key) or []):
             known(here.at("where", key, j), name, key, allowed)
@@ -78,16 +89,39 @@ def are_there(
                 here.at(*location).problem(message)
 
 
-def _cells(cells: Cells, here: Cursor, spelled: Spelled) -> None:
+def _cells(cells: Cells, where: Where, here: Cursor, spelled: Spelled) -> None:
     known(here / "method", cells.method, "method", spelled.methods)
     label = cells.ablations_label or "none"
     known(here / "ablations", label, "combination of ablations", spelled.ablations)
-    if cells.find is not None:
-        known(here / "find", find_label(cells.find) or "{}", "find", spelled.find)
+    if cells.find is not None and spelled.find is not None:
+        _find(cells.method, cells.find, where, here / "find", spelled.find)
     if cells.score_at is not None:
         known(here / "score_at", point_label(cells.score_at), "pruning step", spelled.score_at)
     for key, name in cells.setting.items():
         known(here / key, name, key, spelled.where[key])
+
+
+def _find(
+    method: str, find: str | Mapping[str, Any], where: Where, here: Cursor, finds: Sequence[Finds]
+) -> None:
+    """Note a find that the matrices of a method, in the check's settings, do not have."""
+    own = [one for one in finds if method in one.methods and one.matrix in (where.matrix or [one.matrix])]
+    of = f"of '{method}'" if own else "of this suite"
+    changes = {label: table for one in own or finds for label, table in one.changes.items()}
+    label = find_label(find)
+    if label in changes:
+        return
+    told = f"found '{label or '{}'}', which is no find {of}"
+    if isinstance(find, Mapping):
+        plain = plain_changes(find)
+        alike = [label for label, table in changes.items() if plain_changes(table) == plain]
+        if alike:
+            here.problem(f"found '{label}', which is called '{alike[0]}' here; allowed: find = '{alike[0]}'")
+            return
+    if changes.keys() == {""}:
+        here.problem(f"{told}, which has none; allowed: no find")
+        return
+    here.problem(told + nearest(label, (one or "{}" for one in changes)))
 
 
 def _field(name: str, field_: str, here: Cursor, host: Components) -> None:
@@ -112,8 +146,19 @@ def have_cells(checks: Sequence[tuple[Cursor, Check]], kinds: Sequence[Kind], ho
 
 def _have_cells(check: Check, here: Cursor, kinds: Sequence[Kind], host: Components) -> None:
     along = axis(check, host) == "score_at"
+    before = here.noted
     for location, cells in every_cells(check, host):
-        if any(_selects(cells, check, kind.labels, along) for kind in kinds):
+        mine = [kind.labels for kind in kinds if _selects(cells, check, kind.labels, along)]
+        if mine:
+            if location[0] != "quantity" or here.noted == before:  # as its side, where that says none
+                _one_find(cells, f"of '{check.name}' ", mine, here.at(*location))
+            continue
+        finds = {
+            kind.labels["find"] for kind in kinds if _selects(_any_find(cells), check, kind.labels, along)
+        }
+        if finds:
+            message = f"of '{check.name}' is found with {_listed(finds)} alone: give one of these as find"
+            here.at(*location).problem(message)
             continue
         anywhere = (kind.labels for kind in kinds if _selects(cells, check, kind.labels, True, anywhere=True))
         points = {labels["score_at"] for labels in anywhere}
@@ -122,6 +167,29 @@ def _have_cells(check: Check, here: Cursor, kinds: Sequence[Kind], host: Compone
         else:
             message = f"selects no cell of this suite (with the 'where' of '{check.name}')"
         here.at(*location).problem(message)
+
+
+def _any_find(cells: Cells) -> Cells:
+    return cells.model_copy(update={"find": None})
+
+
+def _listed(finds: Collection[str]) -> str:
+    return ", ".join(sorted(find or "{}" for find in finds))
+
+
+def _one_find(cells: Cells, of: str, labels: Sequence[Labels], here: Cursor) -> None:
+    """Note a selection that does not say which find it means, and has cells of several in one setting."""
+    if cells.says_find:
+        return
+    finds: dict[tuple[str, ...], set[str]] = {}
+    for one in labels:
+        finds.setdefault(tuple(one[key] for key in FAMILY), set()).add(one["find"])
+    several = next((own for own in finds.values() if len(own) > 1), None)
+    if several is not None:
+        here.problem(
+            f"{of}has cells of several finds: {_listed(several)}; allowed: find = one of them, or find = "
+            f"'{EACH}', which makes each a setting of its own"
+        )
 
 
 def _selects(cells: Cells, check: Check, labels: Labels, along: bool, *, anywhere: bool = False) -> bool:
@@ -153,9 +221,11 @@ def reported_there(one: Reported, here: Cursor, kinds: Sequence[Kind], *, named:
         if named:
             (here / "method").unknown(one.method, "method of this suite", methods)
         return
-    grid = sorted(set().union(*(kind.densities for kind in kinds if one.selects(kind.labels))))
+    mine = [kind for kind in kinds if one.selects(kind.labels)]
+    grid = sorted(set().union(*(kind.densities for kind in mine)))
     if not grid and named:
         here.problem("selects no cell of this suite")
+    _one_find(one, "", [kind.labels for kind in mine], here)
     for i, sparsity in enumerate((one.sparsities or []) if grid else []):
         if density_on_grid(sparsity, grid, sparsity=True) not in grid:
             near = nearest_on_grid(sparsity, grid, sparsity=True)

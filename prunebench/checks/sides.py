@@ -12,10 +12,10 @@ from prunebench.analysis import variant_name
 from prunebench.checks.asked import QuantityTable, axis_of, field_of, name_of, parameters_of, selections_of
 from prunebench.checks.cells import Cells, Extreme, Selection, Where
 from prunebench.checks.curves import Curves
-from prunebench.checks.gather import FAMILY
 from prunebench.checks.grammar import Check
 from prunebench.checks.lanes import Lane, Table
 from prunebench.checks.quantities import which
+from prunebench.labels import FAMILY
 from prunebench.reading.labels import find_label, point_label
 
 __all__ = ["Pick", "Setting", "Side", "selections", "settings_of", "side_name", "sides_told"]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from prunebench.analysis import SETTING, Ranges, find_ranges
 from prunebench.baselines import Baselines
-from prunebench.checks.gather import FAMILY
 from prunebench.checks.grammar import PaperRange, Range, Span
+from prunebench.labels import FAMILY
 from prunebench.reading.grid import density_on_grid
 
 __all__ = ["Meant", "Spans", "percent", "words"]

@@ -79,7 +79,9 @@ def suite_plan(suite: str, options: dict[str, Any]) -> SuitePlan:
 
 
 def plan_with(suite: str, methods: Sequence[str], options: dict[str, Any], *, strict: bool) -> SuitePlan:
-    """Return the suite's plan with the methods added that are named, as "snip+shuffle", and are not its own.
+    """Return the suite's plan with the methods added that are named and are not its own.
+
+    They are named as tables name them: "snip+shuffle", "chain, find lr=0.05".
 
     Unless `strict`, that is done where a run had them: else what is said of them is said of the suite itself.
     """
@@ -87,7 +89,7 @@ def plan_with(suite: str, methods: Sequence[str], options: dict[str, Any], *, st
     from prunebench.suite.changes import lacking
     from prunebench.suite.load import read_content, suite_path
 
-    names = dict.fromkeys(name.partition("+")[0].strip() for name in methods)
+    names = dict.fromkeys(name.partition(", find ")[0].partition("+")[0].strip() for name in methods)
     added = lacking(read_content(suite_path(suite)), (*options["scorer"], *names))
     if not (strict or any(options.get(name) for name in _PLANNING)):
         store = Store.open(request_of(suite, options).store, create=False, write=False, absent_ok=True)

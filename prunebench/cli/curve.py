@@ -21,6 +21,8 @@ Examples:
   prunebench curve quick snip magnitude
   prunebench curve quick snip magnitude --out curve.pdf
   prunebench curve pai-lenet snip "snip + shuffle" --out curve.html
+  prunebench curve find-eval-lenet chain random          # a line for each find of chain
+  prunebench curve find-eval-lenet chain --find lr=0.005 --find lr=0.05 --setting lr0.05
 """
 
 
@@ -35,6 +37,13 @@ Examples:
     metavar="NAME",
     help="The setting, or a part of its title, such as resnet20.  [default: the first]",
 )
+@click.option(
+    "--find",
+    "finds",
+    metavar="LABEL",
+    multiple=True,
+    help="Of METHODs with several finds those found under LABEL, as lr=0.05; repeatable.  [default: all]",
+)
 @click.option("--dark", is_flag=True, help="For dark ground.")
 @reading_options
 @click.pass_context
@@ -45,15 +54,19 @@ def command(
     methods: tuple[str, ...],
     output: str | None,
     setting: str | None,
+    finds: tuple[str, ...],
     dark: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Draw the accuracy of METHODs of SUITE against the share of weights that they keep.
 
-    A METHOD is a row of the leaderboard: snip, or "snip + shuffle" with an ablation. Without --out a plot of
-    characters and the numbers behind it are printed, with --json the numbers alone; no window opens. Means,
-    intervals and what diverged are those of the leaderboard.
+    A METHOD is a row of the leaderboard: snip, or "snip + shuffle" with an ablation. One whose masks are
+    found under several recipes is a line for each, or for those that --find names; "chain, find lr=0.05" is
+    one alone. They are trained and evaluated under one recipe, which --setting chooses.
+
+    Without --out a plot of characters and the numbers behind it are printed, with --json the numbers alone;
+    no window opens. Means, intervals and what diverged are those of the leaderboard.
 
     Reads the plan of the suite's last run where the suite has not changed since, and of the last one with the
     METHODs that `run --scorer` added; else plans it. Exits with 0 when all runs are there that it shows, with
@@ -69,14 +82,13 @@ def command(
     shown = plan_with(suite, methods, options, strict=False)
     results = results_of(shown.plan, shown.store)
     say_damaged(shown.store)
-    from prunebench.report.figures.notebook import curve_figure, row_names, setting_of
+    from prunebench.report.figures.notebook import curve_figure, setting_of
 
-    made = curve_figure(results, methods)
+    made, names = curve_figure(results, methods, finds)
     if made is None:
         _print_nothing(suite, shown, as_json)
         ctx.exit(INCOMPLETE)
     chosen = setting_of(made, setting) or made.settings[0]
-    names = row_names(made.tables["accuracy"], methods)
     if output and format:
         _write(output, format, made.spec(chosen, dark=dark))
     elif not as_json:
@@ -114,15 +126,28 @@ def _print(made: Any, setting: str, methods: Collection[str]) -> None:
     from prunebench.cli._output import say
     from prunebench.report.figures.text import plot, table
 
-    width = max(30, min(100, shutil.get_terminal_size().columns - 12))
+    columns = shutil.get_terminal_size().columns
     say(setting)
-    say(plot(made.rows(setting)["accuracy"], width=width))
+    say(plot(made.rows(setting)["accuracy"], width=max(30, min(100, columns - 12))))
     say()
-    say(table(made.rows(setting, methods)["accuracy"]))
+    say(table(made.rows(setting, methods)["accuracy"], width=columns))
 
 
 _COLUMNS = (
-    *("name", "density", "sparsity", "planned", "n", "mean", "sd", "low", "high", "diverged", "absent"),
+    *(
+        "name",
+        "find",
+        "density",
+        "sparsity",
+        "planned",
+        "n",
+        "mean",
+        "sd",
+        "low",
+        "high",
+        "diverged",
+        "absent",
+    ),
     "empty",
 )
 

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -115,7 +116,7 @@ def _a(value: object) -> str:
 
 def _faults(component: Component) -> Iterator[str]:
     """Yield what is wrong with a component's fields, as far as this shows without running it."""
-    hints = _hints(type(component))
+    hints = _hints(type(component))  # type: ignore[arg-type]  # it is the class that is hashed
     for field in dataclasses.fields(component):
         value, hint = getattr(component, field.name), hints[field.name]
         if get_origin(hint) is Literal and value not in get_args(hint):
@@ -141,6 +142,7 @@ def _faults(component: Component) -> Iterator[str]:
         yield from functional.faults(component)
 
 
+@cache
 def _hints(kind: type[Component]) -> dict[str, Any]:
     """Return the types of a kind's fields; torch is not imported for those that it only names."""
     stand_in = SimpleNamespace(Tensor=Any, Module=Any)

@@ -32,13 +32,13 @@ def donor(form: Form, like: Like, host: Methods) -> tuple[Form, Mapping[str, Any
     return form.changed(allocation="global", alter=()), like.like
 
 
-def no_counts(form: Form, borrower: Form) -> str | None:
-    """Return why a form has no mask whose layers' counts `borrower` could take; None where it has."""
+def no_counts(form: Form, unit: Any) -> str | None:
+    """Return why a form has no mask whose layers' counts one of that unit could take; None where it has."""
     if form.schedule.prunes_in_training:
         return "prunes while its network trains: it has no mask before training whose layers could be counted"
-    if form.unit != borrower.unit:
+    if form.unit != unit:
         return (
-            f"has unit = {form.unit!r}, and this one {borrower.unit!r}: what its layers keep is no number of "
+            f"has unit = {form.unit!r}, and this one {unit!r}: what its layers keep is no number of "
             "whole filters"
         )
     return None

@@ -6,10 +6,10 @@ and not built yet; planning refuses them by name.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -24,8 +24,10 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from prunebench.errors import nearest
+from prunebench.host.told import misfits
 from prunebench.schedules import OneShot, Schedule, parsed, regrowing
 from prunebench.training.recipe import Point, of_find, without_run
+from prunebench.values import Value
 
 __all__ = [
     "Batch",
@@ -38,7 +40,7 @@ __all__ = [
 ]
 
 
-class _Value(BaseModel):
+class _Value(Value):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     @model_validator(mode="wrap")
@@ -98,7 +100,7 @@ class ScorerCall(_Value):
     """
 
     name: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default={})
     batch: Batch | None = None
     device: str = "cpu"
 
@@ -107,7 +109,7 @@ class ScorerCall(_Value):
     def _spellings(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, dict):
+        if isinstance(value, dict) and isinstance(value.get("parameters", {}), dict):
             own = {k: v for k, v in value.items() if k in ("name", "batch", "device")}
             rest = {k: v for k, v in value.items() if k not in ("name", "batch", "device", "parameters")}
             return {**own, "parameters": {**value.get("parameters", {}), **rest}}
@@ -160,7 +162,7 @@ class Form(_Value):
 
     scorer: ScorerCall | None = None
     score_at: Point = "init"
-    find: dict[str, Any] = {}
+    find: dict[str, Any] = Field(default={})
     keep: Literal["high", "low", "far", "near"] = "high"
     allocation: Literal["global", "uniform", "erk"] | Like = "global"
     prunable: Prunable = Prunable()
@@ -215,8 +217,20 @@ class Form(_Value):
             written.pop("unit", None)
         return written
 
+    @classmethod
+    def told(cls, error: ValidationError, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the fields that are wrong of what was given, and what is wrong with each."""
+        slips = {
+            one["loc"][0]: one["msg"]
+            for one in error.errors(include_url=False)
+            if one["type"] == "extra_forbidden"
+        }
+        for location, text in misfits(error, given):
+            slip = slips.get(location[0], "") if location else ""
+            yield ".".join(location), slip or text
+
     def changed(self, **changes: Any) -> Form:
-        """Return this form with some fields replaced, validated anew."""
+        """Return this form with some fields replaced, validated anew. Raises: pydantic.ValidationError."""
         return Form.model_validate({**self.model_dump(by_alias=True), **changes})
 
     @property

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prunebench.checks.kin import scales_of
-from prunebench.checks.layout import FAMILY
 from prunebench.errors import FitError, nearest
 from prunebench.host.datasets import examples_of, number_of_examples, spell_dataset, whole_of
 from prunebench.inventory.average import average_weights
+from prunebench.inventory.rows import reached
 from prunebench.inventory.snapshot import Snapshot
+from prunebench.labels import FAMILY
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.facts import training_examples
 from prunebench.plan.kin import SCALED
@@ -115,7 +116,8 @@ def measured_points(
     """Return the points of the cells that have a record, with the unpruned networks of the same family.
 
     The error is 1 − correct / examples. `parameters` and `prunable` are the prunable weights, `nonzero` those
-    that the mask keeps. A diverged run is no point of a law: it is left out and counted.
+    that the mask keeps; the density of whole filters is the one that they reach. A diverged run is no point
+    of a law: it is left out and counted.
 
     method: as a leaderboard spells it, "imp" or "snip + shuffle"; None where the cells have but one
     examples_of: of a data set's spelling and a split, how many training examples there are
@@ -294,7 +296,7 @@ def _row(plan: Plan, snapshot: Snapshot, cell: PlannedCell) -> Mapping[str, Any]
     parameters = recorded.architecture["parameters"]
     return {
         "key": cell.key,
-        "density": float(cell.density),
+        "density": reached(record, cell.target) or float(cell.density),
         "error": 1 - test["correct"] / test["examples"],
         "seed": cell.seed,
         "dataset": recorded.dataset,

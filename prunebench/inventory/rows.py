@@ -13,7 +13,7 @@ from prunebench.plan.plan import Plan
 from prunebench.plan.uncollected import uncollected
 from prunebench.store import Record, Store
 
-__all__ = ["by_position", "measure_rows", "measured_value", "of_selection", "rows"]
+__all__ = ["by_position", "measure_rows", "measured_value", "of_selection", "rows", "reached"]
 
 
 @uncollected()
@@ -44,7 +44,7 @@ def rows(plan: Plan, store: Store, snapshot: Snapshot | None = None) -> list[dic
         record = snapshot.result(cell.key)
         if record is not None:
             row |= _result(record)
-            row["reached"] = _reached(record, cell.target)
+            row["reached"] = reached(record, cell.target)
         if row["status"] == "missing" and snapshot.status(cell) == "failed":
             row["status"] = "failed"
         table.append(row)
@@ -133,7 +133,7 @@ def by_position(record: Record) -> float | None:
     return tied / kept if tied and kept else None
 
 
-def _reached(record: Record, target: int) -> float | None:
+def reached(record: Record, target: int) -> float | None:
     """Return the density of a mask that keeps fewer weights than were asked for, as whole filters do."""
     mask = record.result.get("mask") or {}
     kept, prunable = mask.get("kept"), mask.get("prunable")
@@ -143,11 +143,14 @@ def _reached(record: Record, target: int) -> float | None:
 def _layers(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return which layers the mask leaves empty, and which is the output layer where that is known.
 
-    A mask's layers stand in module order; the last one is the output layer unless layers were left out.
+    A mask's layers stand in module order; the last one is the output layer unless layers were left out, as a
+    mask of whole filters leaves out the layer whose outputs are the network's.
     """
     layers = (result.get("mask") or {}).get("layers") or []
     empty = [str(layer.get("name")) for layer in layers if layer.get("kept") == 0]
-    prunable = (result["cell"].get("form") or {}).get("prunable") or {}
+    form = result["cell"].get("form") or {}
+    prunable = form.get("prunable") or {}
     every = isinstance(prunable, Mapping) and prunable.get("of", "weights") == "weights"
+    every = every and form.get("unit") != "filter"
     output = str(layers[-1].get("name")) if layers and every and not prunable.get("except") else ""
     return {"empty_layers": empty, "output_layer": output}

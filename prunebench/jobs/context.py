@@ -15,6 +15,7 @@ from prunebench.host.components import Architecture, Initialization
 from prunebench.host.datasets import examples_of, number_of_examples, parse_dataset, whole_of
 from prunebench.host.registry import Host
 from prunebench.isolation import isolated
+from prunebench.isolation.threads import threads
 from prunebench.jobs.binding import artifact_of
 from prunebench.plan.facts import fingerprint, training_examples
 from prunebench.plan.job import Job
@@ -151,13 +152,15 @@ class Context:
         """Build a network on the CPU, with initial values drawn where an initialization is given."""
         import torch
 
+        from prunebench.pruning.filters.known import built_as
         from prunebench.training.initialize import make_network
 
         architecture = cast(Architecture, self.host.get("architectures", described.name))
 
         def build() -> nn.Module:
             with isolated(self.host.who("architectures", described.name)):
-                return architecture.build(described.input, described.classes, **described.parameters)
+                net = architecture.build(described.input, described.classes, **described.parameters)
+            return built_as(net, canonical(described.plain()))
 
         if initialization is None:
             with torch.random.fork_rng(devices=[]):
@@ -172,17 +175,19 @@ class Context:
         Planning has looked whether removing them leaves the outputs as they are.
         """
         from prunebench.pruning.filters import filter_groups
+        from prunebench.pruning.filters.known import remember
 
         key = canonical(filters.plain())
         if key not in self._groups:
             module = self.network(filters.architecture, None, 0)
-            self._groups[key] = filter_groups(
+            groups = filter_groups(
                 module,
                 input_shape=filters.architecture.input,
                 of=filters.prunable.of,
                 except_=filters.prunable.except_,
                 check=False,
             )
+            self._groups[key] = remember(module, groups)
         return self._groups[key]
 
     def data(self, part: DataUse, device: str, seed: int) -> Data:
@@ -249,17 +254,10 @@ class Context:
     @contextmanager
     def arithmetic(self, device: str) -> Iterator[None]:
         """Deterministic algorithms and the declared number of threads, for the length of a job."""
-        import torch
-
         from prunebench.training.numerics import deterministic
 
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        try:
-            with deterministic(device):
-                yield
-        finally:
-            torch.set_num_threads(before)
+        with threads(self.threads), deterministic(device):
+            yield
 
 
 def _short(keys: Any) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
+
+from prunebench.isolation.threads import threads
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,7 @@ def forward_macs(meta: nn.Module, build: Callable[[], nn.Module], shape: tuple[i
     two seconds of every start; `to_empty` costs a part of that.) A network that cannot be run so is built by
     `build` and really run.
     """
-    with _one_thread():
+    with threads(1):
         return _counted_macs(meta, build, shape)
 
 
@@ -50,20 +51,6 @@ def _forwards(module: nn.Module) -> list[tuple[Any, Callable[..., torch.Tensor]]
     """Return which layers get another forward pass, and which."""
     counted = [(layer, _shape_alone(layer)) for layer in _counted(module)]
     return counted + [(layer, _as_it_is(layer)) for layer in _normalizing(module)]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch work on one thread: there is next to nothing to compute, and threads that wait for the next
-    piece of it spin, which costs many times what they do."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _counted(module: nn.Module) -> list[nn.Module]:

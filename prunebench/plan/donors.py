@@ -25,7 +25,9 @@ def naming_the_donor() -> Iterator[None]:
         yield
     except Misfit as error:
         if error.field == "density":
-            raise
+            raise Misfit(
+                f"of the method whose counts are taken: {error}", field="density", powers=error.powers
+            ) from None
         raise Misfit(str(error), field=f"{OF_DONOR}{error.field}") from None
 
 

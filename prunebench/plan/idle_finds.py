@@ -109,7 +109,9 @@ def _is_used(builder: Builder, setting: Setting, form: Form, recipe: Recipe) -> 
     if not isinstance(form.allocation, Like):
         return False
     donor = liked(builder, form, form.allocation)
-    return find_recipe(builder, donor, recipe) == find and _is_used(builder, setting, donor, recipe)
+    theirs = find_recipe(builder, donor, recipe)
+    has_it = all(getattr(theirs, key) == getattr(find, key) for key in form.find)  # and maybe more of its own
+    return has_it and _is_used(builder, setting, donor, recipe)
 
 
 def _is_scored(builder: Builder, form: Form) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from prunebench.checks.layout import FAMILY
 from prunebench.host.datasets import spell_dataset, whole_of
+from prunebench.labels import FAMILY
 from prunebench.plan.builder import Builder
 from prunebench.plan.cells import PlannedCell
 from prunebench.plan.params import RecordedCell, RecordParams

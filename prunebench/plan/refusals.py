@@ -98,7 +98,8 @@ class Refusals:
         for key, point, recipe in _points(self._builder, cell.form, cell.recipe):
             if _lies_beyond(point, recipe, setting):
                 if _named(point) == "rewind":
-                    return place.recipe.spelled("rewind")
+                    changed = "rewind" in cell.form.find and recipe is not cell.recipe
+                    return (place.find if changed else place.recipe).spelled("rewind")
                 return place.score_at if key == "score_at" else _spelled(place.method, key)
         return place.method
 

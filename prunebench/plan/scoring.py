@@ -74,7 +74,7 @@ def liked(builder: Builder, form: Form, allocation: Like) -> Form:
         other = base.changed(**changes)
         if other.scorer is None:
             raise UsageError(f"allocation = {{like = {allocation.like!r}}}: that method prunes nothing")
-        if reason := no_counts(other, form):
+        if reason := no_counts(other, form.unit):
             raise UsageError(f"allocation = {{like = {allocation.like!r:.80}}}: that method {reason}")
         return fill_scorer(other, builder.host)
 

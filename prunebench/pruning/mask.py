@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prunebench.errors import UsageError
+from prunebench.errors import UsageError, nearest
 from prunebench.pruning.mask_files import read_mask, write_mask
 from prunebench.pruning.prunable import named_weights, plain_name
 from prunebench.pruning.torch_masks import remove_too
@@ -35,6 +35,11 @@ class Mask(Mapping[str, Tensor]):
     __slots__ = ("_kept", "_tensors")
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        given: object = tensors
+        if not isinstance(given, Mapping):
+            raise UsageError(
+                f"a mask is made of a dict of bool tensors by their names; found {type(given).__name__}"
+            )
         for name, tensor in tensors.items():
             if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
                 kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
@@ -102,7 +107,9 @@ class Mask(Mapping[str, Tensor]):
         return (self.prunable - self.kept) / self.prunable if self.prunable else 0.0
 
     def kept_in(self, name: str) -> int:
-        """How many weights of a layer are kept."""
+        """How many weights of a layer are kept. Raises: UsageError where the mask has none of that name."""
+        if str(name) not in self._kept:
+            raise UsageError(f"the mask has no layer {name!r:.80}{nearest(str(name), self._kept)}")
         return self._kept[name]
 
     def counts(self) -> dict[str, int]:

@@ -78,13 +78,23 @@ def plain_name(name: str) -> str:
     return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
+def refuse_other(module: object) -> None:
+    """Raise UsageError for what is no module."""
+    if not isinstance(module, nn.Module):
+        raise UsageError(f"model must be a torch.nn.Module; found {type(module).__name__}")
+
+
 def own_weight(layer: nn.Module) -> nn.Parameter | None:
     """Return the parameter that is a layer's weight; None where the weight is computed from others."""
     return layer._parameters.get("weight_orig" if masked_by_torch(layer) else "weight")
 
 
 def named_weights(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Return all parameters by the names that masks have for them; one that is shared has all its names."""
+    """Return all parameters by the names that masks have for them; one that is shared has all its names.
+
+    Raises: UsageError for what is no module.
+    """
+    refuse_other(module)
     masked = {id(layer._parameters["weight_orig"]) for layer in module.modules() if masked_by_torch(layer)}
     return {
         plain_name(name.removesuffix("_orig") if id(parameter) in masked else name): parameter
@@ -148,6 +158,7 @@ def _excepted(module: nn.Module, names: Iterable[str]) -> set[int]:
     """Return the ids of the parameters that the names of parameters and modules stand for."""
     if isinstance(names, str):
         names = (names,)
+    refuse_other(module)
     parameters = {plain_name(n): p for n, p in module.named_parameters(remove_duplicate=False)}
     parameters |= named_weights(module)
     modules = {plain_name(name) for name, _ in module.named_modules(remove_duplicate=False)} - {""}

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prunebench.canonical import canonical
 from prunebench.training.recipe import AtEpoch, AtName, AtShare, AtStep, Point
 
-__all__ = ["ablations_label", "call_label", "changes_label", "find_label", "point_label"]
+__all__ = [
+    "ablations_label",
+    "call_label",
+    "changes_label",
+    "find_label",
+    "plain_changes",
+    "point_label",
+]
 
 
 def _spelled(value: Any) -> str:
@@ -47,6 +55,18 @@ def find_label(find: str | Mapping[str, Any]) -> str:
     ('slow', 'lr=0.05')
     """
     return find if isinstance(find, str) else changes_label(find)
+
+
+def plain_changes(changes: Mapping[str, Any]) -> bytes:
+    """Return a table of changes in its one spelling: in whatever order, and 1 as 1.0.
+
+    >>> plain_changes({"warmup": 1, "lr": 0.5}) == plain_changes({"lr": 0.5, "warmup": 1.0})
+    True
+    """
+    numbers = (int, float)
+    return canonical(
+        {k: float(v) if isinstance(v, numbers) and not isinstance(v, bool) else v for k, v in changes.items()}
+    )
 
 
 def ablations_label(names: Sequence[str]) -> str:

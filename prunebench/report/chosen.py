@@ -48,6 +48,31 @@ class Chosen:
         keep = [variant_name(*names) in methods for names in variants]
         return rows[np.array(keep, dtype=bool)].reset_index(drop=True)  # a list might be empty, and no mask
 
+    def cells(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of these cells, of a table with a cell's labels and density."""
+        if rows.empty:
+            return rows
+        names = self._variants(rows, "")
+        settings = rows[list(SETTING)].astype(str).itertuples(index=False, name=None)
+        places = zip(settings, names, rows["density"].astype(str), strict=True)
+        keep = [(*setting, name, density) in self.places for setting, name, density in places]
+        return rows[np.array(keep, dtype=bool)].reset_index(drop=True)
+
+    def pairs(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the comparisons of two methods of both of which a cell was chosen in their setting."""
+        if rows.empty:
+            return rows
+        known = {place[:-1] for place in self.places}
+        settings = list(rows[list(SETTING)].astype(str).itertuples(index=False, name=None))
+        both = (zip(settings, self._variants(rows, side), strict=True) for side in ("of_", "against_"))
+        keep = [all((*setting, name) in known for setting, name in pair) for pair in zip(*both, strict=True)]
+        return rows[np.array(keep, dtype=bool)].reset_index(drop=True)
+
+    @staticmethod
+    def _variants(rows: pd.DataFrame, prefix: str) -> list[str]:
+        pairs = zip(rows[f"{prefix}method"], rows[f"{prefix}ablations"], strict=True)
+        return [variant_name(*pair) for pair in pairs]
+
     def _rows(self, standing: Standing) -> pd.DataFrame:
         setting = tuple(standing.labels[name] for name in SETTING)
         here = {place[-2:] for place in self.places if place[:-2] == setting}

@@ -13,7 +13,7 @@ from prunebench.analysis import SETTING
 from prunebench.errors import UsageError, nearest
 from prunebench.report.costs import COST_LEGEND, with_costs
 from prunebench.report.document import Document, Notes, Section, Table
-from prunebench.report.finds import find_sections
+from prunebench.report.finds import find_tables
 from prunebench.report.formats import csv_rows, json_rows, latex, markdown, terminal
 from prunebench.report.overall import overall_section
 from prunebench.report.replication import REPLICATION
@@ -93,7 +93,8 @@ def document(results: Results) -> Document:
         for standing, rows in settings
     ]
     if any(standing.labels["find"] for standing, _ in settings):
-        sections = [*find_sections(settings, shown, results.measures), *sections]
+        of_finds = find_tables(settings, shown, results.measures)
+        sections = [*(each.section for each in of_finds), *sections]
     overall = overall_section(results)
     verdicts, fault = verdicts_of(results)
     sections += verdict_sections(verdicts, fault)

@@ -133,9 +133,9 @@ class Results:
             laws: makes the points of each family of networks, to which scaling laws are fitted.
         """
         self.suite: Mapping[str, Any] = {**suite, "margin": _margin(suite)}
-        self.cells = table([]) if cells is None else cells
+        self._whole = table([]) if cells is None else cells
         self._measures, self._courses, self._laws = measures, courses, laws
-        self.costs = _costs(costs)
+        self._costs = _costs(costs)
         self.quantities = quantities if quantities is not None else {}
         self.trust = trust
         self._chosen: Chosen | None = None
@@ -143,20 +143,37 @@ class Results:
     def choose(self, cells: Iterable[tuple[Mapping[str, str], str]]) -> None:
         """Show the rows of these cells alone from here on, which are told by their labels and density.
 
-        What a row says stays: its seeds, differences, ranges and places are those of all cells. Call it
-        before a table is asked for.
+        What a row says stays: its seeds, differences, ranges and places are those of all cells, and checks
+        are judged by all. Call it before a table is asked for.
         """
         self._chosen = Chosen.of(cells)
+        for name in ("cells", "costs", "measures", "courses"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """A row a planned cell (`prunebench.analysis.table`)."""
+        return self._whole if self._chosen is None else self._chosen.cells(self._whole)
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """A row a cell: what it costs, the columns of COSTS, and of SHRUNK where any is known."""
+        return self._costs if self._chosen is None else self._chosen.cells(self._costs)
 
     @cached_property
     def measures(self) -> pd.DataFrame:
         """A row a cell, measure and number in its value."""
+        return self._measured if self._chosen is None else self._chosen.cells(self._measured)
+
+    @cached_property
+    def _measured(self) -> pd.DataFrame:
         return _no_measures() if self._measures is None else _made(self._measures)
 
     @cached_property
     def courses(self) -> pd.DataFrame:
         """A row a cell and step of its training: the share of weights that are there."""
-        return courses_of([]) if self._courses is None else _made(self._courses)
+        every = courses_of([]) if self._courses is None else _made(self._courses)
+        return every if self._chosen is None else self._chosen.cells(every)
 
     @cached_property
     def laws(self) -> Sequence[FamilyPoints]:
@@ -176,7 +193,7 @@ class Results:
     @cached_property
     def board(self) -> Board:
         """The standings, with what they were computed from."""
-        return board(self.cells, self.suite)
+        return board(self._whole, self.suite)
 
     @cached_property
     def standings(self) -> list[Standing]:
@@ -200,7 +217,8 @@ class Results:
     @property
     def comparisons(self) -> pd.DataFrame:
         """A row a pair of methods, setting and sparsity or range: the difference paired by seed."""
-        return self.board.comparisons
+        every = self.board.comparisons
+        return every if self._chosen is None else self._chosen.pairs(every)
 
     @cached_property
     def across(self) -> pd.DataFrame:
@@ -258,11 +276,22 @@ class Results:
     @cached_property
     def verdicts(self) -> Verdicts:
         """What became of every check and claim of the suite (`checks.outcomes.Verdicts`)."""
-        return _evaluated(self.suite, self)
+        return self._evaluated(self.suite)
 
     def judged(self, checks: Sequence[Mapping[str, Any]]) -> Verdicts:
         """Return the verdicts on checks that are not the suite's own, as a frozen plan would have them."""
-        return _evaluated({**self.suite, "checks": list(checks), "claims": []}, self)
+        return self._evaluated({**self.suite, "checks": list(checks), "claims": []})
+
+    def _evaluated(self, suite: Mapping[str, Any]) -> Verdicts:
+        from prunebench.checks.outcomes import Verdicts
+
+        if not suite.get("checks"):
+            return Verdicts()
+        evaluate = importlib.import_module(
+            "prunebench.checks.evaluate"
+        ).evaluate  # it reads points of recipes
+        judged: Verdicts = evaluate(suite, self._whole, self._measured, self.quantities)
+        return judged
 
     @cached_property
     def checks(self) -> pd.DataFrame:
@@ -287,16 +316,6 @@ def verdicts_of(results: Results) -> tuple[Verdicts, str]:
         return results.verdicts, ""
     except PrunebenchError as error:
         return Verdicts(), f"The checks cannot be judged: {error}."
-
-
-def _evaluated(suite: Mapping[str, Any], results: Results) -> Verdicts:
-    from prunebench.checks.outcomes import Verdicts
-
-    if not suite.get("checks"):
-        return Verdicts()
-    evaluate = importlib.import_module("prunebench.checks.evaluate").evaluate  # it reads points of recipes
-    judged: Verdicts = evaluate(suite, results.cells, results.measures, results.quantities)
-    return judged
 
 
 def _trusted(rows: pd.DataFrame, trust: Mapping[tuple[str, ...], str]) -> list[str]:

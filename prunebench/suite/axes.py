@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from prunebench.canonical import canonical, decimal12
+from prunebench.checks.cells import EACH
 from prunebench.errors import UsageError, nearest
 from prunebench.host.datasets import EXAMPLES, spell_dataset
 from prunebench.host.form import Form
@@ -14,11 +15,12 @@ from prunebench.reading.cursor import Cursor
 from prunebench.reading.labels import ablations_label, point_label
 from prunebench.suite.cell import ArchitectureCall
 from prunebench.suite.methods import method_form, shared_keys
+from prunebench.suite.own_methods import OwnMethods, shared_of
 from prunebench.suite.parameters import Components, changed_recipe, filled, found_recipe
-from prunebench.suite.schema import Matrix, MethodTable, Powers, label_of
+from prunebench.suite.schema import Matrix, Powers, label_of
 from prunebench.training.recipe import Point, Recipe
 
-__all__ = ["Axes", "Choice", "resolve_axes", "shared_of"]
+__all__ = ["Axes", "Choice", "resolve_axes"]
 
 T = TypeVar("T")
 
@@ -69,8 +71,13 @@ class Axes:
         return {key for choice in self.architecture for key in choice.value.parameters}
 
 
-def resolve_axes(matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: Components) -> Axes:
-    """Return the axes of a matrix; `given` is its table at `here`. Notes problems of values, and repeats."""
+def resolve_axes(
+    matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: Components, own: OwnMethods
+) -> Axes:
+    """Return the axes of a matrix; `given` is its table at `here`. Notes problems of values, and repeats.
+
+    own: the suite's own methods, as the matrix sees them
+    """
     for key in _NEVER_EMPTY:
         if given.get(key) == []:
             (here / key).problem("is empty, so the matrix has no cells; allowed: at least one value")
@@ -82,6 +89,11 @@ def resolve_axes(matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: C
         for j, name in enumerate(names):
             if name not in ablations:
                 here.at("ablations", i, j).unknown(name, "ablation", [*ablations, "none"])
+    for i, entry in enumerate(matrix.find):
+        if entry.as_ == EACH:
+            here.at("find", i, "as").problem(
+                f"found '{EACH}', which means every find in checks; allowed: another label"
+            )
     axes = Axes(
         architecture=list(_architectures(matrix, here, host)),
         dataset=list(_datasets(matrix, here, host)),
@@ -90,7 +102,7 @@ def resolve_axes(matrix: Matrix, given: Mapping[str, Any], here: Cursor, host: C
             Choice(one.label, one.label, one.changes, here.at("find", i)) for i, one in enumerate(matrix.find)
         ],
         score_at=_plain(here / "score_at", matrix.score_at or [None], lambda p: point_label(p) if p else ""),
-        methods=_methods(matrix, here, host),
+        methods=_methods(matrix, here, host, own),
         ablations=_plain(here / "ablations", matrix.ablations, ablations_label),
         densities=_densities(matrix, given, here),
         seeds=_plain(here / "seeds", matrix.seeds, str),
@@ -168,14 +180,14 @@ def _recipes(matrix: Matrix, here: Cursor, host: Components) -> Iterator[Choice[
             yield Choice(label, name, recipe, place)
 
 
-def _methods(matrix: Matrix, here: Cursor, host: Components) -> list[Choice[Form]]:
+def _methods(matrix: Matrix, here: Cursor, host: Components, own: OwnMethods) -> list[Choice[Form]]:
     methods = []
     overrides = here.at("overrides", "scorer")
     for i, item in enumerate(matrix.methods):
         place = here.at("methods", i)
         shared = shared_of(matrix, item)
         scorer = (place / "scorer").moved({key: overrides / key for key in shared})
-        form = method_form(item, host, place.moved({"scorer": scorer}), shared)
+        form = method_form(item, host, place.moved({"scorer": scorer}), shared, own=own)
         if form is not None:
             name = item if isinstance(item, str) else item.method or ""
             methods.append(Choice(label_of(item), name, form, place))
@@ -185,13 +197,6 @@ def _methods(matrix: Matrix, here: Cursor, host: Components) -> list[Choice[Form
         if key not in parameters and len(methods) == len(matrix.methods):
             (overrides / key).problem(f"is a parameter of no scorer of the matrix{nearest(key, parameters)}")
     return methods
-
-
-def shared_of(matrix: Matrix, item: str | MethodTable) -> dict[str, Any]:
-    """Return the parameters for all scorers of a matrix that an entry of `methods` has not given its own."""
-    given = {} if isinstance(item, str) else item.changes.get("scorer", {})
-    own = given if isinstance(given, dict) else {}
-    return {key: value for key, value in matrix.overrides.scorer.items() if key not in own}
 
 
 def _densities(matrix: Matrix, given: Mapping[str, Any], here: Cursor) -> list[Choice[str]]:

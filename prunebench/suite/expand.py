@@ -13,13 +13,14 @@ from prunebench.errors import PrunebenchError, UsageError
 from prunebench.faults import place_of, said
 from prunebench.host.form import Form, Like
 from prunebench.reading.cursor import Cursor
-from prunebench.suite.axes import Axes, Choice, shared_of
+from prunebench.suite.axes import Axes, Choice
 from prunebench.suite.cell import Cell, Place
 from prunebench.suite.cell_names import NameParts, name_parts, numbered, slug
 from prunebench.suite.methods import DENSE, changed_form, intern, method_form
 from prunebench.suite.only import Selector, selectors
+from prunebench.suite.own_methods import OwnMethods, shared_of
 from prunebench.suite.parameters import Components, found_recipe
-from prunebench.suite.schema import Matrix
+from prunebench.suite.schema import Matrix, MethodTable
 from prunebench.training.recipe import Recipe
 
 __all__ = ["expand_matrix"]
@@ -31,20 +32,27 @@ Setting = tuple[int, int, int]
 
 
 def expand_matrix(
-    matrix: Matrix, axes: Axes, here: Cursor, host: Components, forms: dict[bytes, Form], *, strict: bool
+    matrix: Matrix,
+    axes: Axes,
+    here: Cursor,
+    host: Components,
+    forms: dict[bytes, Form],
+    own: OwnMethods,
+    *,
+    strict: bool,
 ) -> list[Cell]:
     """Return the cells of the matrix that stands at `here`.
 
     The axes are nested as architecture, dataset, recipe, find, pruning step, method, ablation, sparsity,
     seed. The unpruned cells of an architecture, data set and recipe come before its others.
-    `strict` notes entries of `only` and `exclude` that match nothing.
+    `strict` notes entries of `only` and `exclude` that match nothing. `own` are the suite's own methods.
     """
     before, entries = here.noted, here if strict else here.aside()
     only = selectors(matrix.only, axes, entries / "only")
     exclude = selectors(matrix.exclude, axes, entries / "exclude")
     if here.noted > before:
         return []
-    product_of = Product(matrix, axes, here, host, forms, name_parts(axes), only, exclude)
+    product_of = Product(matrix, axes, here, host, forms, own, name_parts(axes), only, exclude)
     cells = [cell for setting in product_of.settings() for cell in product_of.cells_of(setting)]
     for entry in (*only, *exclude):
         if not entry.used:
@@ -80,6 +88,7 @@ class Product:
     here: Cursor
     host: Components
     forms: dict[bytes, Form]
+    own: OwnMethods
     names: NameParts
     only: Sequence[Selector]
     exclude: Sequence[Selector]
@@ -217,24 +226,39 @@ class Product:
         return None if whole is None else intern(whole, self.forms)
 
     def _chosen(self, recipe: Recipe, method: Choice[Form], f: int, p: int) -> Form | None:
-        """Return a method's form with what the axes find and score_at say at these positions.
+        """Return a method's form with what the axes find and score_at say at these positions."""
+        item = self.matrix.methods[int(method.here.location[-1])]
+        return self._placed(recipe, item, method.value, method.here, f, p)
+
+    def _placed(
+        self, recipe: Recipe, item: str | MethodTable, plain: Form, here: Cursor, f: int, p: int
+    ) -> Form | None:
+        """Return what the axes make of an entry of `methods` whose form is `plain` without them.
 
         The form that it is like has that too where it is told by changes to it, as far as these are not of
-        the same fields.
+        the same fields, or by the label of a method of the suite.
         """
         find, point = self.axes.find[f].value, self.axes.score_at[p].value
         changes: dict[str, Any] = {} if point is None else {"score_at": point}
         if find:
-            changes["find"] = {**method.value.find, **find}
-        if not changes or not isinstance(method.value.allocation, Like):
-            return method.value.changed(**changes) if changes else method.value
+            changes["find"] = {**plain.find, **find}
+        if not changes or not isinstance(plain.allocation, Like):
+            return plain.changed(**changes) if changes else plain
         if find:  # in its one spelling, as the donor's is not looked at again
-            spelled = self._find(recipe, method.value.changed(**changes), method.here)
+            spelled = self._find(recipe, plain.changed(**changes), here)
             if spelled is None:
                 return None
             changes["find"] = spelled
-        item = self.matrix.methods[int(method.here.location[-1])]
-        return method_form(item, self.host, method.here, shared_of(self.matrix, item), changes)
+        own = replace(self.own, placed=lambda other, form: self._donor(recipe, other, form, here, f, p))
+        return method_form(item, self.host, here, shared_of(self.matrix, item), changes, own)
+
+    def _donor(
+        self, recipe: Recipe, item: MethodTable, plain: Form, here: Cursor, f: int, p: int
+    ) -> Form | None:
+        """Return what the axes make of a method of the suite whose layers' counts another takes."""
+        form = self._placed(recipe, item, plain, here.aside(), f, p)
+        find = None if form is None else self._find(recipe, form, here.aside())
+        return None if form is None or find is None else form.changed(find=find)
 
     def _altered(self, form: Form, method: Choice[Form], ablations: Choice[Sequence[str]]) -> Form | None:
         """Return what the ablations make of a method's form, one after the other."""

@@ -79,7 +79,7 @@ def _settings(suite: Suite, method: str) -> Iterator[list[Cell]]:
     settings: dict[tuple[str, ...], list[Cell]] = {}
     for cell in suite.cells:
         labels = cell.labels
-        if labels["method"] == method and not (labels["ablations"] or labels["find"] or labels["score_at"]):
+        if labels["method"] == method and not _changed(cell):
             place = tuple(labels[name] for name in ("architecture", "dataset", "recipe", "split"))
             settings.setdefault(place, []).append(cell)
     yield from settings.values()
@@ -113,7 +113,31 @@ def _entry(suite: Suite, matrix: str | None, method: str) -> Any:
     """Return how the suite spells a method: that of a matrix, else the first one; else its name."""
     matrices = [one for one in suite.matrices if matrix in (None, one.name)]
     entries = (item for one in matrices for item in one.methods if label_of(item) == method)
-    return next((_plain(item) for item in entries), method)
+    return next((_alone(suite, _plain(item), method) for item in entries), method)
+
+
+def _alone(suite: Suite, entry: Any, method: str) -> Any:
+    """Return a method's entry with the form whose counts it takes, which the suite may tell by a label."""
+    if isinstance(entry, str) or not isinstance(entry.get("allocation"), Mapping):
+        return entry
+    forms = (cell.form for cell in suite.cells if cell.labels["method"] == method and not _changed(cell))
+    form = next(forms, None)
+    return (
+        entry
+        if form is None
+        else {**entry, "allocation": _said(form.model_dump(by_alias=True)["allocation"])}
+    )
+
+
+def _changed(cell: Cell) -> bool:
+    return any(cell.labels[axis] for axis in ("ablations", "find", "score_at"))
+
+
+def _said(value: Any) -> Any:
+    """Return a value without what says nothing: TOML has no None."""
+    if isinstance(value, Mapping):
+        return {key: _said(item) for key, item in value.items() if item is not None}
+    return [_said(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(item: Any) -> Any:

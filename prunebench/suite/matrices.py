@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -18,6 +18,7 @@ from prunebench.suite.cell import Cell
 from prunebench.suite.changes import Changes
 from prunebench.suite.expand import expand_matrix
 from prunebench.suite.methods import method_form, method_names
+from prunebench.suite.own_methods import OwnMethods
 from prunebench.suite.parameters import Components
 from prunebench.suite.schema import PLACEHOLDERS, Matrix
 
@@ -32,6 +33,8 @@ class Resolved:
     axes: Axes
     here: Cursor
     bad: set[str]
+    own: OwnMethods
+    """The suite's own methods, as the matrix sees them."""
 
 
 def read_matrices(
@@ -41,10 +44,11 @@ def read_matrices(
     if content.get("matrix") == []:
         (here / "matrix").problem("is empty; allowed: at least one [[matrix]]")
     models = list(_models(content, here, changes))
-    matrices = [
-        Resolved(matrix, resolve_axes(matrix, given, place, host), place, bad)
-        for matrix, given, place, bad in models
-    ]
+    every = OwnMethods.of((matrix, bad) for matrix, _, _, bad in models)
+    matrices = []
+    for matrix, given, place, bad in models:
+        own = every.within(matrix)
+        matrices.append(Resolved(matrix, resolve_axes(matrix, given, place, host, own), place, bad, own))
     names_differ((one.here.whole, one.matrix.name) for one in matrices if "name" not in one.bad)
     _labels_differ(matrices, host)
     return matrices
@@ -59,7 +63,7 @@ def cells_of(matrices: Sequence[Resolved], host: Components, *, strict: bool) ->
     return [
         cell
         for one in matrices
-        for cell in expand_matrix(one.matrix, one.axes, one.here, host, forms, strict=strict)
+        for cell in expand_matrix(one.matrix, one.axes, one.here, host, forms, one.own, strict=strict)
     ]
 
 
@@ -102,13 +106,21 @@ def _labels_differ(matrices: Sequence[Resolved], host: Components) -> None:
         axes = one.axes
         for choice in axes.methods:
             item = one.matrix.methods[int(choice.here.location[-1])]
-            if not isinstance(item, str) and choice.label in registered and choice.label != item.method:
+            if (
+                not isinstance(item, str)
+                and choice.label in registered
+                and item.as_ is not None
+                and (item.changes or item.method != choice.label)
+            ):
                 message = f"the label '{choice.label}' is a registered method's; allowed: another one"
                 (choice.here / "as").problem(message)
                 continue
             # parameters for all scorers of a matrix may differ between settings, which have rows of their own
             shared = one.matrix.overrides.scorer
-            plain = method_form(item, host, one.here.aside()) if shared else choice.value
+            plain: Form | None = choice.value
+            if shared:
+                unshared = replace(one.own, matrix=None)
+                plain = method_form(item, host, one.here.aside(), own=unshared)
             if plain is not None:
                 refuse("methods", i, choice, plain.model_dump(mode="json", by_alias=True))
             whole = choice.value.model_dump(mode="json", by_alias=True)

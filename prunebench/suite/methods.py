@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from prunebench import schedules
 from prunebench.canonical import canonical
 from prunebench.errors import UsageError, nearest
 from prunebench.host.borrowed import clash, donor, no_counts, regrowth_call
 from prunebench.host.components import Scorer
 from prunebench.host.form import Form, Like, Regrowth, ScorerCall
+from prunebench.host.told import misfits, takes
 from prunebench.reading.cursor import Cursor, Problems
-from prunebench.reading.messages import not_taken, unknown
 from prunebench.reading.spelling import show
-from prunebench.reading.tables import POINTS
+from prunebench.suite.own_methods import OwnMethods
 from prunebench.suite.parameters import Components, filled
 from prunebench.suite.schedule_values import check_schedule
 from prunebench.suite.schema import MethodTable
@@ -26,38 +26,12 @@ __all__ = ["DENSE", "changed_form", "fill_scorer", "intern", "method_form", "met
 DENSE = Form()
 """The unpruned network."""
 
-_ALLOWED = {
-    "scorer": "the name of a scorer, or a table {name = …} with its parameters, batch and device",
-    "score_at": POINTS,
-    "find": "a table of changes to the recipe",
-    "keep": "'high', 'low', 'far' or 'near'",
-    "allocation": "'global', 'uniform', 'erk' or {like = …}",
-    "prunable": "'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
-    "unit": "'weight', 'filter' or {n = 2, m = 4}, n below m",
-    "regrowth": "'none' or {scorer = …, every = n, fraction = …}",
-    "train_from": f"'scored', {POINTS}; {{at = …, run = 'find'}} or {{step = k, run = 'find'}}",
-    "clock": POINTS,
-    "alter": "a list with 'shuffle' or 'reinit', each once",
-}
-
-
-def _allowed(key: str) -> str:
-    """Return the values that a field of a form takes, in words."""
-    return schedules.allowed() if key == "schedule" else _ALLOWED.get(key, "")
-
 
 def _built(key: str) -> str:
     """Return the values of a field that some methods may not have yet, less those."""
     return {"unit": "'weight' or 'filter'", "regrowth": "'none' or {scorer = …, every = n}"}[key]
 
 
-def _word(value: Any) -> Any:
-    """Return what of a value of a field may be a misspelt word."""
-    value = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return value.get("of") if isinstance(value, dict) else value
-
-
-_BATCH = "{per_class = n} or {examples = n}, and draw = n for another one of this size"
 _DEVICES = ("cpu", "cuda")
 
 
@@ -78,12 +52,13 @@ def method_form(
     here: Cursor,
     shared: Mapping[str, Any] | None = None,
     more: Mapping[str, Any] | None = None,
+    own: OwnMethods | None = None,
 ) -> Form | None:
     """Return the resolved form of an entry of `methods`; None where there were problems.
 
     `shared`: parameters for its scorer, as far as that has them and the entry gives none of its own. `more`:
     changes that the axes of the matrix make to it, which a form that it is like has too where that is said
-    in changes to it.
+    in changes to it. `own`: the suite's own methods, whose layers' counts it may take by their labels.
     """
     more = more or {}
     if isinstance(item, str):
@@ -98,11 +73,65 @@ def method_form(
     if item.as_ is None and (item.changes or item.method is None):
         (here / "as").problem("is missing: another form than a registered method's needs a label of its own")
     base = DENSE if item.method is None else host.method(item.method).form
-    form = changed_form(base, {**item.changes, **more}, host, here, shared)
+    changes = _written_out(item.changes, item.as_, base.unit, host, here, own or OwnMethods())
+    if changes is None:
+        return None
+    form = changed_form(base, {**changes, **more}, host, here, shared)
     if form is not None and form.scorer is None and (item.method is None or item.changes):
         (here / "scorer").problem("is missing: a whole form needs a scorer")
         return None
     return form
+
+
+def _written_out(
+    changes: Mapping[str, Any],
+    label: str | None,
+    unit: Any,
+    host: Components,
+    here: Cursor,
+    own: OwnMethods,
+) -> Mapping[str, Any] | None:
+    """Return changes to a form, where the label of an own method whose counts it takes stands as its form.
+
+    `label` is the form's own, if it has one, and `unit` what it removes without the changes. None where there
+    were problems, which are noted here or are those of the other method.
+    """
+    unit = changes.get("unit", unit)
+    allocation = changes.get("allocation")
+    if not isinstance(allocation, Mapping) or allocation.keys() != {"like"}:
+        return changes
+    like, here = allocation["like"], here.at("allocation", "like")
+    if isinstance(like, Mapping):
+        inner = _written_out(like, label, unit, host, here, own)
+        return None if inner is None else {**changes, "allocation": {"like": inner}}
+    known = method_names(host)
+    if not isinstance(like, str) or like in known:
+        return changes
+    if like not in own.entries:
+        if own.whole:
+            here.unknown(like, "method", [*known, *(own.entries.keys() - {label})])
+        return None
+    if circle := own.circle(like if label is None else label):
+        if label in circle:
+            way = f"'{label}' would take its own counts ({' → '.join(circle)})"
+            here.problem(f"found {show(like)}, by which {way}; allowed: another method")
+        return None
+    form = _form_of(own.entries[like], host, here.aside(), own)
+    if form is not None and (reason := no_counts(form, unit)):
+        here.problem(f"found {show(like)}, which {reason}")
+        return None
+    return None if form is None else {**changes, "allocation": {"like": _whole(form)}}
+
+
+def _form_of(entry: MethodTable, host: Components, here: Cursor, own: OwnMethods) -> Form | None:
+    """Return the form of a suite's own method, as the axes of a matrix make it where they are told."""
+    plain = method_form(entry, host, here, own.shared(entry), None, replace(own, placed=None))
+    return plain if plain is None or own.placed is None else own.placed(entry, plain)
+
+
+def _whole(form: Form) -> dict[str, Any]:
+    """Return every field of a form, those too that are left out of keys."""
+    return {"unit": "weight", **form.model_dump(mode="json", by_alias=True)}
 
 
 def shared_keys(scorer: Scorer) -> set[str]:
@@ -152,21 +181,15 @@ def changed_form(
     if "schedule" in known:
         check_schedule(known["schedule"], here / "schedule")
     for key, value in known.items():
-        if key not in ("scorer", "schedule") and _holds_wrong_kind(value):
-            (here / key).problem(f"found {show(value)}; allowed: {_allowed(key)}")
+        if key not in ("scorer", "schedule", "find") and _holds_wrong_kind(value):
+            (here / key).problem(f"found {show(value)}; allowed: {takes(key)}")
     if here.noted > before:
         return None
     try:
         form = base.changed(**known)
     except ValidationError as error:
-        for location in dict.fromkeys(_field(one["loc"]) for one in error.errors(include_url=False)):
-            if not location:  # what does not go together
-                here.problem("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()))
-                continue
-            given, text = known.get(location[0]), _allowed(location[0])
-            if location == ("scorer", "batch"):
-                given, text = known["scorer"]["batch"], _BATCH
-            here.at(*location).problem(not_taken(given, text, _word(given)))
+        for location, said in misfits(error, known):
+            here.at(*location).problem(said)
         return None
     form = _resolved(form, host, here, shared)
     unbuilt = form.unbuilt()
@@ -177,19 +200,14 @@ def changed_form(
     return None if here.noted > before else form
 
 
-def _field(location: tuple[str | int, ...]) -> tuple[str, ...]:
-    if not location:
-        return ()
-    return ("scorer", "batch") if location[:2] == ("scorer", "batch") else (str(location[0]),)
-
-
 def _holds_wrong_kind(value: Any) -> bool:
     """True if a value holds true, false or a number in quotes, which no field of a form takes.
 
-    (The form itself converts them; a suite says what it means.)
+    (The form itself converts them; a suite says what it means.) Changes to a recipe and to another form are
+    looked at for themselves.
     """
     if isinstance(value, dict):
-        return any(_holds_wrong_kind(v) for k, v in value.items() if k != "except")
+        return any(_holds_wrong_kind(v) for k, v in value.items() if k not in ("except", "like"))
     if isinstance(value, list):
         return any(map(_holds_wrong_kind, value))
     if isinstance(value, str):
@@ -280,17 +298,14 @@ def _donor(
     """Return the form whose mask says how many weights each layer keeps."""
     here, like = here.at("allocation", "like"), allocation.like
     if isinstance(like, str) and like not in method_names(host):
-        here.problem(
-            unknown(like, "method", method_names(host))
-            + "; a label of the suite's own methods does not count: write its form out, {like = {scorer = …}}"
-        )
+        here.unknown(like, "method", method_names(host))
         return None
     base, changes = donor(form, allocation, host)
     other = changed_form(base, changes, host, here, shared)
     if other is not None and other.scorer is None:
         here.problem(f"found {show(like)}, which prunes nothing")
         return None
-    if other is not None and (reason := no_counts(other, form)):
+    if other is not None and (reason := no_counts(other, form.unit)):
         here.problem(f"found {show(like)}, which {reason}")
         return None
     # what is done to the evaluated network does not touch the mask's layers

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prunebench.canonical import canonical
 from prunebench.errors import nearest
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.grid import density_on_grid, nearest_on_grid
-from prunebench.reading.labels import ablations_label
+from prunebench.reading.labels import ablations_label, plain_changes
 from prunebench.reading.spelling import show
 from prunebench.suite.axes import Axes, Choice
 from prunebench.suite.schema import Entry
@@ -111,19 +110,13 @@ def _found(axis: Sequence[Choice[Any]]) -> Callable[[Any], list[int]]:
     def at(find: Any) -> list[int]:
         if isinstance(find, str):
             return _equal((choice.label for choice in axis), find)
-        return _equal((_numbers(choice.value) for choice in axis), _numbers(find))
+        return _equal((plain_changes(choice.value) for choice in axis), plain_changes(find))
 
     return at
 
 
 def _equal(values: Iterable[Any], wanted: Any) -> list[int]:
     return [i for i, value in enumerate(values) if value == wanted]
-
-
-def _numbers(changes: Any) -> Any:
-    """Spell changes so that 1 and 1.0 are equal."""
-    plain = {k: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in changes.items()}
-    return canonical(plain)
 
 
 def _shown(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from prunebench.checks.cells import Kind
-from prunebench.checks.references import Spelled, known
+from prunebench.checks.references import Finds, Spelled, known
 from prunebench.reading.cursor import Cursor
 from prunebench.reading.labels import ablations_label, point_label
 from prunebench.suite.cell import Cell
@@ -32,7 +32,7 @@ def spelled(matrices: Sequence[tuple[Matrix, set[str]]], table: SuiteTable | Non
     return Spelled(
         methods=methods,
         ablations=every("ablations", lambda m: (ablations_label(a) or "none" for a in m.ablations)),
-        find=every("find", lambda m: (f.label or "{}" for f in m.find)),
+        find=None if any({"find", "methods", "name"} & bad for _, bad in matrices) else _finds(matrices),
         score_at=every("score_at", lambda m: map(point_label, m.score_at or [])),
         measures=every("measures", lambda m: m.measures),
         where={
@@ -44,6 +44,13 @@ def spelled(matrices: Sequence[tuple[Matrix, set[str]]], table: SuiteTable | Non
         },
         needed=_needed(table),
     )
+
+
+def _finds(matrices: Sequence[tuple[Matrix, set[str]]]) -> list[Finds]:
+    return [
+        Finds(one.name, {label_of(item) for item in one.methods}, {f.label: f.changes for f in one.find})
+        for one, _ in matrices
+    ]
 
 
 def _needed(table: SuiteTable | None) -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from prunebench.errors import UsageError, nearest
 from prunebench.training.optimizers import OPTIMIZERS
+from prunebench.values import Value
 
 __all__ = [
     "AtEpoch",
@@ -130,7 +131,7 @@ def _is_share(value: Any) -> bool:
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Recipe(BaseModel):
+class Recipe(Value):
     """How a network is trained: everything that training reads, as plain values.
 
     Epochs count passes over the training set; learning rates are per step. A field added later must have
@@ -305,6 +306,8 @@ class Recipe(BaseModel):
             step, total = point.step, self._whole.total_steps(examples)
         if step > total:
             epochs = f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}"
+            if isinstance(point, AtEpoch):
+                raise UsageError(f"epoch {point.epoch:g} lies beyond the schedule of {epochs}")
             raise UsageError(f"step {step} lies beyond the schedule of {total} steps ({epochs})")
         if isinstance(point, AtStep) and self.limit is not None:
             return step * self.total_steps(examples) // total

@@ -88,7 +88,7 @@ def test_methods_that_prune_cannot_do(method: Any, message: str) -> None:
 def test_not_a_module() -> None:
     """A model is a torch module."""
     with pytest.raises(UsageError, match=r"torch\.nn\.Module; found dict"):
-        prunebench.prune({}, "magnitude", density=0.1)  # type: ignore[arg-type]
+        prunebench.prune({}, "magnitude", density=0.1)
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,89 @@ def test_changes_of_a_method_that_are_no_fields_are_refused_by_name():
 
 def test_fields_of_forms_that_are_misspelt_have_the_nearest_name() -> None:
     with pytest.raises(
-        ValueError, match=r"alocation\n  is no field of Form; did you mean 'allocation'\? allowed"
+        UsageError, match=r"^Form.alocation: is no field of Form; did you mean 'allocation'\? allowed"
     ):
-        prunebench.Form(scorer="magnitude", alocation="uniform")  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match=r"is no field of Prunable; did you mean 'except'"):
+        prunebench.Form(scorer="magnitude", alocation="uniform")
+    with pytest.raises(UsageError, match=r"^Form.prunable: is no field of Prunable; did you mean 'except'"):
         prunebench.Form(scorer="magnitude", prunable={"excpt": ["0.weight"]})
+
+
+WRONG_VALUES = [
+    (
+        {"keep": "hihg"},
+        "Form.keep: found 'hihg'; did you mean 'high'? allowed: 'high', 'low', 'far' or 'near'",
+    ),
+    ({"allocation": "erkk"}, "Form.allocation: found 'erkk'; did you mean 'erk'? allowed: 'global', "),
+    ({"allocation": {"like": 3}}, "Form.allocation: found {like = 3}; allowed: "),
+    ({"allocation": 0.5}, "Form.allocation: found 0.5; allowed: "),
+    ({"scorer": 3}, "Form.scorer: found 3; allowed: the name of a scorer, or a table"),
+    ({"score_at": None}, "Form.score_at: found None; allowed: 'init', 'end', "),
+    ({"schedule": {"rounds": "many"}}, "Form.schedule: found {rounds = 'many'}; allowed: "),
+    ({"unit": "filters"}, "Form.unit: found 'filters'; did you mean 'filter'? allowed: "),
+    ({"alter": None}, "Form.alter: found None; allowed: a list with 'shuffle' or 'reinit'"),
+    (
+        {"unit": "filter", "regrowth": {"scorer": "snip"}, "schedule": {"rounds": 2}},
+        "Form: unit = 'filter' takes no",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "said"), WRONG_VALUES, ids=[said[:24] for _, said in WRONG_VALUES])
+def test_values_that_a_form_does_not_take_are_told_with_those_that_it_does(
+    fields: dict[str, Any], said: str
+) -> None:
+    """As of every other argument: the field, what was found, what is allowed, the nearest word."""
+    with pytest.raises(UsageError) as caught:
+        prunebench.Form(**{"scorer": "snip", **fields})
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: prunebench.Batch(), "Batch: give either per_class or examples"),
+        (lambda: prunebench.Batch(per_class=0), "Batch.per_class: found 0; input should be greater than"),
+        (lambda: prunebench.ScorerCall(name=3), "ScorerCall.name: found 3; input should be a valid string"),
+        (lambda: prunebench.ScorerCall(name="snip", parameters=None), "ScorerCall.parameters: found None; "),
+        (
+            lambda: prunebench.Recipe(epochs=1, batch=2, lr=-1),
+            "Recipe.lr: found -1; input should be greater than 0",
+        ),
+        (lambda: prunebench.Recipe(epochs=1, batch=2), "Recipe.lr: field required"),
+        (
+            lambda: prunebench.Mask(None),
+            "a mask is made of a dict of bool tensors by their names; found NoneType",
+        ),
+        (lambda: prunebench.Mask({}).apply(None), "model must be a torch.nn.Module; found NoneType"),
+        (lambda: prunebench.Mask({}).kept_in("fc"), "the mask has no layer 'fc'"),
+        (lambda: prunebench.shrink(3, prunebench.Mask({})), "model must be a torch.nn.Module; found int"),
+        (
+            lambda: prunebench.diagnostics.neuron_share([1], 0.5),
+            "neurons must be what neuron_sparsity returns",
+        ),
+    ],
+)
+def test_values_of_a_wrong_kind_are_told(make: Any, said: str) -> None:
+    """Recipes, batches, masks and networks."""
+    with pytest.raises(UsageError) as caught:
+        make()
+    assert said.casefold() in str(caught.value).casefold()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"except_": None}, "except_ must be names of parameters or modules; found None"),
+        ({"except_": ["0", 3]}, "except_ must be names of parameters or modules; found 3"),
+        ({"plugins": None}, "plugins must be paths of Python files; found None"),
+        ({"plugins": 3}, "plugins must be paths of Python files; found 3"),
+    ],
+)
+def test_what_is_no_name_and_no_file_is_told(arguments: dict[str, Any], said: str) -> None:
+    """Of `prune` and of `score` alike."""
+    for call in (functools.partial(prunebench.prune, density=0.5), prunebench.score):
+        with pytest.raises(UsageError, match=f"^{said}"):
+            call(nn.Linear(3, 4), "magnitude", **arguments)
 
 
 def test_a_mask_is_no_method_whose_counts_are_taken() -> None:

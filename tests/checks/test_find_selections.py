@@ -91,3 +91,19 @@ def test_mediation_takes_finds_as_the_four_networks() -> None:
     assert one.verdict == "holds"
     assert one.effect == pytest.approx(0.75, abs=0.05)
     assert judged({**half, "by": 0.9}).verdict == "fails"
+
+
+def test_each_find_is_a_setting_of_its_own_at_which_both_sides_are_compared() -> None:
+    """By hand own ratios are better by a difference under each find; the check is about both, one at a time."""
+    rows = list(accuracies())
+
+    def mean(method: str, find: str) -> float:
+        return float(np.mean([c["accuracy"] for c in rows if (c["method"], c["find"]) == (method, find)]))
+
+    sides = {
+        side: {"method": method, "find": "each"} for side, method in (("of", "own"), ("against", "swapped"))
+    }
+    one = judged(sides)
+    parts = {part.setting.rpartition(", ")[2]: part.effect for part in one.parts}
+    by_hand = {find: mean("own", find) - mean("swapped", find) for find in LAYERS}
+    assert parts == pytest.approx(by_hand)

@@ -43,12 +43,14 @@ dataset = "mnist"
 recipe = "short"
 methods = ["snip", "random"]
 ablations = ["none", "shuffle"]
-find = [{}, {lr = 0.05}]
 score_at = ["init", {step = 5}]
 sparsities = [0.2, 0.36]
 seeds = 1
 dense = false
 """
+
+FINDS = STEPS.replace('"steps"', '"finds"') + 'find = [{lr = 0.05}]\nsplit = "val"\n'
+"""The same in a setting of its own: in each there is one find."""
 
 
 def whole(suite: Text, text: str) -> str:
@@ -56,10 +58,9 @@ def whole(suite: Text, text: str) -> str:
     return suite(
         methods='["snip", "random", "after"]',
         ablations='["none", "shuffle"]',
-        find="[{}, {lr = 0.05}]",
         sparsities="{keep = 0.8, count = 18}",
         measures='["layer-sparsity"]',
-        more=STEPS + '[baselines]\nafter = "after"' + text,
+        more=STEPS + FINDS + '[baselines]\nafter = "after"' + text,
     )
 
 
@@ -171,7 +172,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
      "allowed: ablations, architecture, dataset, find, method, quantity, recipe, score_at"),
     ({"of": '{method = "snip", ablations = ["invert"]}'}, ".of.ablations: found 'invert', which is no "
      "combination of ablations of this suite; allowed: none, shuffle"),
-    ({"of": '{method = "snip", find = {lr = 3}}'}, ".of.find: found 'lr=3', which is no find of this suite; "
+    ({"of": '{method = "snip", find = {lr = 3}}'}, ".of.find: found 'lr=3', which is no find of 'snip'; "
      "did you mean 'lr=0.05'? allowed: lr=0.05, {}"),
     ({"of": '{method = "snip", score_at = "end"}'}, ".of.score_at: found 'end', which is no pruning step of this "
      "suite; allowed: init, step 5"),

@@ -27,7 +27,7 @@ CHAIN = (
         (
             "{epochs = 2}",
             '{as = "late", scorer = "magnitude", score_at = {epoch = 5}}',
-            "matrix[0].methods[0].score_at: step 115 lies beyond the schedule of 46 steps (2 epochs)",
+            "matrix[0].methods[0].score_at: epoch 5 lies beyond the schedule of 2 epochs",
         ),
     ],
 )

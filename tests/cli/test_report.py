@@ -42,6 +42,18 @@ def test_the_page_has_no_path_user_or_host(done: Done, tmp_path: Path) -> None:
     assert "torch 2." in text
 
 
+def test_cells_are_chosen_as_elsewhere(done: Done, tmp_path: Path) -> None:
+    """The page shows these alone; an expression that matches none writes nothing."""
+    place, _ = done
+    said = place.call("report", place.suite, "--out", str(tmp_path / "own"), "--no-files", "-k", "own")
+    assert "runs, selected of 8" in said.stdout
+    chips = (tmp_path / "own" / "index.html").read_text("utf-8")
+    assert "<b>1</b> method<" in chips
+    said = place.call("report", place.suite, "--out", str(tmp_path / "no"), "-k", "onw", code=2)
+    assert "onw" in said.output
+    assert not (tmp_path / "no").exists()
+
+
 def test_what_is_not_there_is_said_and_is_the_exit_code(place: Any, tmp_path: Path) -> None:
     """A suite that nobody has run has a page, too: it says that nothing is there."""
     said = place.call("report", place.suite, *place.plugin, "--out", str(tmp_path / "page"), code=1)

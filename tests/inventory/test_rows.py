@@ -41,6 +41,8 @@ def test_the_last_layer_is_no_output_layer_where_layers_are_left_out() -> None:
         form = {} if prunable is None else {"prunable": prunable}
         found = _layers({"cell": {"form": form}, "mask": mask})
         assert found == {"empty_layers": ["a", "b"], "output_layer": output}
+    of_filters = _layers({"cell": {"form": {"unit": "filter"}}, "mask": mask})
+    assert of_filters == {"empty_layers": ["a", "b"], "output_layer": ""}
     assert _layers({"cell": {}, "mask": None}) == {"empty_layers": [], "output_layer": ""}
 
 

@@ -309,7 +309,7 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         [{**ONE_SHOT, "allocation": {"like": {"find": {"epochs": 1}, "score_at": {"epoch": 2}}}}],
         "",
         "methods[0].allocation.like.score_at",
-        "step 46 lies beyond the schedule of 23 steps (1 epoch), which is that of find = {epochs=1}",
+        "epoch 2 lies beyond the schedule of 1 epoch, which is that of find = {epochs=1}",
     ),
     (
         [{**ONE_SHOT, "allocation": {"like": {"schedule": {"levels": 0.2}, "score_at": "init"}}}],
@@ -321,7 +321,7 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         [ONE_SHOT],
         "find = [{}, {epochs = 1}]\nscore_at = [{epoch = 2}]",
         "score_at[0]",
-        "step 46 lies beyond the schedule of 23 steps (1 epoch), which is that of find = {epochs=1}",
+        "epoch 2 lies beyond the schedule of 1 epoch, which is that of find = {epochs=1}",
     ),
     (
         [{**CHAIN, "train_from": {"step": 30, "run": "find"}, "schedule": "one-shot", "find": {"epochs": 1}}],
@@ -333,7 +333,7 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         [{**CHAIN, "score_at": {"epoch": 2}, "find": {"epochs": 1}}],
         "",
         "methods[0].score_at",
-        "step 46 lies beyond the schedule of 23 steps (1 epoch), which is that of find = {epochs=1}",
+        "epoch 2 lies beyond the schedule of 1 epoch, which is that of find = {epochs=1}",
     ),
     (
         [{**ONE_SHOT, "allocation": {"like": {"prunable": {"of": "weights", "except": ["fc3.weight"]}}}}],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from prunebench_plugins.quantities import prunebench_quantities
 
 from prunebench.report.leaderboard import leaderboard
 from prunebench.report.results import Results
@@ -98,3 +99,30 @@ def test_ranges_are_those_of_all_methods(results: Callable[[Chosen | None], Resu
         "%",
         "|",
     ]
+
+
+def test_tables_of_cells_are_of_the_chosen_ones_and_checks_of_all(
+    results: Callable[[Chosen | None], Results],
+) -> None:
+    """Cells, costs and comparisons; what checks are judged by is whole."""
+    chosen, whole = results([("snip", "0.05"), ("random", "0.5")]), results(None)
+    for made in (chosen, whole):
+        made.quantities = {each.name: each for each in prunebench_quantities()}
+    cells = chosen.cells
+    assert set(zip(cells["method"], cells["density"], strict=True)) == {("snip", "0.05"), ("random", "0.5")}
+    assert set(cells["architecture"]) == {"lenet"}
+    pairs = chosen.comparisons
+    sides = set(zip(pairs["of_method"], pairs["against_method"], strict=True))
+    assert len(pairs)
+    assert {side for pair in sides for side in pair} == {"snip", "random"}
+    assert set(pairs["of_ablations"]) == {""}
+    check = {
+        "name": "above",
+        "of": {"method": "magnitude-after-training"},
+        "against": {"method": "random"},
+        "range": "all",
+        "expect": "above",
+    }
+    said = [[(one.verdict, one.effect) for one in made.judged([check]).outcomes] for made in (chosen, whole)]
+    assert said[0] == said[1]
+    assert said[0][0][0] == "holds"

@@ -113,12 +113,12 @@ def test_a_level_of_thousands_is_a_slip(project: Any) -> None:
         (
             {"schedule": {"levels": {"remove": 0.2, "clock": {"epoch": 4}}}},
             "methods[0].schedule",
-            "clock = {epoch = 4} between levels: step 92 lies beyond the schedule of 69 steps (3 epochs)",
+            "clock = {epoch = 4} between levels: epoch 4 lies beyond the schedule of 3 epochs",
         ),
         (
             {"find": {"epochs": 0.5}},
             "methods[0].clock",
-            "clock = 'rewind' between levels: step 23 lies beyond the schedule of 12 steps (0.5 epochs)",
+            "clock = 'rewind' between levels: epoch 1 lies beyond the schedule of 0.5 epochs",
         ),
     ],
 )

@@ -26,10 +26,12 @@ from prunebench.engine.failures import JobFailed
 from prunebench.host.registry import Host
 from prunebench.process import prepare_process
 from prunebench.pruning import Mask, prunable_weights
+from prunebench.pruning.filters import filter_groups
 from prunebench.training.images.data import Data
 from prunebench.training.initialize import make_network
 from prunebench.training.kernels.captured import VARIABLE
 from prunebench.training.loop import train
+from prunebench.training.policy import FixedMask
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State
 from prunebench.training.step import Stepper
@@ -90,6 +92,95 @@ def test_masks_are_the_cpus(
     differing = sum(int((here[layer].cpu() ^ there[layer].cpu()).sum()) for layer in here)
     assert differing <= DISAGREE * here.prunable
     assert differing == 0 or device != "cpu"
+
+
+@pytest.mark.parametrize(
+    ("method", "allocation"),
+    [
+        ("batchnorm", "global"),
+        ("filter-norm", "uniform"),
+        ("magnitude", "uniform"),
+        ("snip", "uniform"),
+        ("random", "global"),
+    ],
+)
+def test_masks_of_filters_are_the_cpus_and_the_smaller_network_has_the_outputs(
+    method: str, allocation: str, device: str
+) -> None:
+    """Smaller on its device, in evaluation mode and, but for rounding, after training."""
+    name, shape = ("resnet20", (3, 32, 32)) if device == "cuda" else ("resnet8", (3, 16, 16))
+    x, y = images(100 if device == "cuda" else 20, shape)
+    batch = (x.float() / 128 - 1, y)
+    form = prunebench.Form(scorer=method, unit="filter", allocation=allocation)
+    how: dict[str, Any] = {"density": 0.6, "batch": batch, "input_shape": shape}
+    here = prunebench.prune(with_scales(network(name, shape)), form, **how)
+    net = with_scales(network(name, shape)).to(device)
+    there = prunebench.prune(net, form, **how)
+    differing = sum(int((here[layer].cpu() ^ there[layer].cpu()).sum()) for layer in here)
+    assert differing <= (0.02 if device == "cuda" else 0) * here.prunable  # a filter or two, by rounding
+
+    small = prunebench.shrink(net, there, input_shape=shape)
+    stays = prunebench.taken_along(net, there, input_shape=shape)
+    assert {p.device.type for p in (*small.parameters(), *small.buffers())} == {device}
+    assert sum(p.numel() for p in small.parameters()) < 0.6 * sum(p.numel() for p in net.parameters())
+    with torch.no_grad():
+        for parameter, kept in stays.items():
+            net.get_parameter(parameter).mul_(kept.to(device))
+        ours, theirs = (one.eval()(batch[0].to(device)) for one in (net, small))
+    assert float((ours - theirs).abs().max()) <= 1e-5 * float(ours.abs().max())
+
+
+def test_training_filters_gives_the_same_bits_and_the_smaller_network_in_double_precision(
+    device: str,
+) -> None:
+    """What goes along stays zero; thirty steps in double precision leave nothing between the two networks."""
+    name, size = shape_of_training(device)
+    net = with_scales(network(name))
+    groups = filter_groups(net, input_shape=(3, 32, 32), check=False)
+    form = prunebench.Form(scorer="batchnorm", unit="filter")
+    mask = prunebench.prune(net, form, density=0.6, input_shape=(3, 32, 32))
+    recipe = Recipe(epochs=3, batch=size, lr=0.05, momentum=0.9, weight_decay=1e-4)
+    data = Data.prepare(images(10 * size), images(100), [0.5] * 3, [0.25] * 3, 10)
+
+    def run(module: torch.nn.Module, on: Mask | None) -> State:
+        start = State.of(module, mask=on)
+        policy = FixedMask(groups.taken_along)
+        return train(module, start, recipe, data, seed=3, to_step=30, device=device, policy=policy)
+
+    first, again = (run(with_scales(network(name)), mask) for _ in range(2))
+    assert same(first, again)
+    for parameter, kept in groups.taken_along(mask).items():
+        assert not first.parameters[parameter].cpu()[~kept].any(), parameter
+    double = in_double(net)
+    small = prunebench.shrink(double, mask, input_shape=(3, 32, 32))
+    run(double, mask)
+    run(small, None)
+    x = (data.evaluation_images.float() / 128 - 1).to(device)
+    with torch.no_grad():
+        ours, theirs = double.eval()(x), small.eval()(x)
+    assert ours.dtype == torch.float64
+    assert float((ours - theirs).abs().max()) <= 1e-9
+
+
+def with_scales(net: torch.nn.Module) -> torch.nn.Module:
+    """BatchNorm's factors as in a trained network: none like another."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.weight.copy_(torch.rand(layer.weight.shape, generator=generator) + 0.5)
+    return net
+
+
+def in_double(net: torch.nn.Module) -> torch.nn.Module:
+    """A network in double precision that takes images in single precision."""
+
+    class Double(type(net)):  # type: ignore[misc]
+        def forward(self, x: Tensor) -> Any:
+            return super().forward(x.double())
+
+    net.double().__class__ = Double
+    return net
 
 
 # -- training --------------------------------------------------------------------------------------------

@@ -120,6 +120,7 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"find": '["slow"]'}, "find[0]", "found 'slow'"),
     ({"find": "[]"}, "find", "is empty"),
     ({"find": '[{lr = 1, as = "a b"}]'}, "find[0].as", "found 'a b'"),
+    ({"find": '[{lr = 1, as = "each"}]'}, "find[0].as", "found 'each', which means every find in checks"),
     (
         {"find": f"[{SLOW}]", "only": '[{find = "slwo"}]'},
         "only[0].find",

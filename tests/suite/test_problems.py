@@ -97,8 +97,7 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", allocation = "locl"}]': "[0].allocation: found 'locl'; did you mean 'global'? "
     "allowed: 'global', 'uniform', 'erk' or {like = …}",
     '[{method = "snip", as = "x", allocation = {like = "snap"}}]': "[0].allocation.like: found 'snap', which is "
-    f"no method; did you mean 'snip'? allowed: {METHODS}"
-    "; a label of the suite's own methods does not count: write its form out, {like = {scorer = …}}",
+    f"no method; did you mean 'snip'? allowed: {METHODS}",
     '[{method = "snip", as = "x", allocation = {like = "none"}}]': "[0].allocation.like: found 'none', which "
     "prunes nothing",
     '[{method = "snip", as = "x", allocation = {like = {kep = "low"}}}]': "[0].allocation.like.kep: is no key of "

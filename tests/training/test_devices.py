@@ -106,7 +106,7 @@ def test_parts_are_whole_and_differ_by_one(size: int, count: int) -> None:
     ],
 )
 def test_recipes_that_cannot_be_shared_are_refused(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UsageError, match=message):
         Recipe(epochs=1, batch=8, lr=0.1, **changes)
 
 

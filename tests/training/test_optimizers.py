@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from pydantic import ValidationError
 from states import Keeper, same
 from torch import nn
 from torch.nn import functional
 
+from prunebench.errors import UsageError
 from prunebench.training.images.data import Data
 from prunebench.training.images.normalize import normalize
 from prunebench.training.loop import train
@@ -140,7 +140,7 @@ def test_what_another_optimiser_kept_is_left_out(make_data: Callable[..., Data],
 )  # fmt: skip
 def test_what_an_optimiser_does_not_take_is_refused(values: dict[str, object], message: str) -> None:
     """Naming what it takes."""
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(UsageError, match=message):
         Recipe(**{"epochs": 1, "batch": 8, "lr": 0.1, **values})
 
 
@@ -195,7 +195,7 @@ def test_an_optimiser_is_one_entry(
             slots=lambda values: {"running": Slot("mean")},
         ),
     )
-    with pytest.raises(ValidationError, match="sign takes no nesterov; allowed: lr, weight_decay, momentum"):
+    with pytest.raises(UsageError, match="sign takes no nesterov; allowed: lr, weight_decay, momentum"):
         Recipe(epochs=1, batch=8, lr=0.1, optimizer="sign", momentum=0.9, nesterov=True)
     values = Recipe(epochs=9, batch=8, lr=0.125, optimizer="sign", momentum=0.9)
     data, net, keeper = make_data(), make_mlp(), Keeper(5)

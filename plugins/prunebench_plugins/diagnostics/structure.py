@@ -35,7 +35,10 @@ def shrunk(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]) -> dic
 
     A mask of single weights leaves no smaller network: shrunk is masked then.
     """
-    groups, smaller = _taken_out(net, mask, input_shape)
+    from prunebench.pruning.filters import shrink
+
+    groups = _groups(net, mask, input_shape)
+    smaller = net if groups is None or mask is None else shrink(net, mask, groups)
     parameters = [sum(p.numel() for p in one.parameters()) for one in (net, smaller)]
     flops = [
         sum(layer.dense for layer in prunebench.diagnostics.layer_flops(one, None, input_shape))
@@ -53,10 +56,14 @@ def latency(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]) -> di
     """Return the seconds of a forward pass of one image: of the masked network, and of the smaller one."""
     import torch
 
+    from prunebench.pruning.filters import shrink
+
     masked = deepcopy(net).eval()
     if mask is not None:
         mask.apply(masked)
-    networks = {"masked": masked, "shrunk": _taken_out(masked, mask, input_shape)[1].eval()}
+    groups = _groups(net, mask, input_shape)
+    smaller = masked if groups is None or mask is None else shrink(masked, mask, groups)
+    networks = {"masked": masked, "shrunk": smaller.eval()}
     image = torch.zeros(1, *input_shape)
     times: dict[str, list[float]] = {name: [] for name in networks}
     with torch.no_grad():
@@ -69,24 +76,26 @@ def latency(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]) -> di
     return {name: statistics.median(each) for name, each in times.items()}
 
 
-def _taken_out(
-    net: nn.Module, mask: Mask | None, input_shape: Sequence[int]
-) -> tuple[FilterGroups | None, nn.Module]:
-    """Return which filters go together and the network without those removed; None for a mask of weights."""
-    from prunebench.pruning.filters import filter_groups, shrink
+def _groups(net: nn.Module, mask: Mask | None, input_shape: Sequence[int]) -> FilterGroups | None:
+    """Return which filters go together, of a mask of whole filters that removes some; None of others."""
+    from prunebench.pruning.filters import filter_groups
+    from prunebench.pruning.filters.known import known_groups, remember
     from prunebench.pruning.prunable import prunable_weights
 
     if mask is None or mask.kept == mask.prunable or not _may_be_whole(mask):
-        return None, net
+        return None
+    groups = known_groups(net, mask)
     others = [name for name in prunable_weights(net) if name not in mask]
     try:
-        groups = filter_groups(net, input_shape=input_shape, except_=others, check=False)
+        if groups is None:
+            groups = filter_groups(net, input_shape=input_shape, except_=others, check=False)
+            remember(net, groups)
         groups.kept(mask)
     except prunebench.UsageError:
         # A mask of filters was made of these very groups. This one is of weights, and whole by chance: it
         # removes a whole layer, or has one whose outputs stay, or breaks what is tied.
-        return None, net
-    return groups, shrink(net, mask, groups)
+        return None
+    return groups
 
 
 def _may_be_whole(mask: Mask) -> bool:

@@ -59,7 +59,7 @@ def prunebench_quantities() -> Sequence[Quantity]:
             reads=reads,
             form="form",
             faults=faults,
-            version="3",
+            version="4",
         ),
         Quantity("drop", drop, "seeds", selections=("to",), points=True, version="1"),
         Quantity(

@@ -23,6 +23,8 @@ OF = (
 
 _OF_ANY = OF[:6]
 _STARTS = 12
+_DIGITS = 7
+"""How many digits of a number are said: fits on other processors agree in some more."""
 _REPEATS = 20
 """Random parts of the points to which fits are compared."""
 
@@ -85,7 +87,8 @@ def fit(
     asked = _Asked(of, form, region, _ranges(within), _ranges(judged), tuple(errors), networks, points)
     wanted = np.unique(curves.sparsities)
     rows = [_rows(members, seed, wanted) for seed in curves.seeds]
-    return np.array([_said(each, forms, asked) if each else np.nan for each in rows], dtype=np.float64)
+    said = [_said(each, forms, asked) if each else np.nan for each in rows]
+    return np.array([float(f"{number:.{_DIGITS}g}") for number in said], dtype=np.float64)
 
 
 def reads(

@@ -47,12 +47,12 @@ def neuron_sparsity(
 
     Raises: UsageError where the mask is not for this model.
     """
+    weights = named_weights(model)
     groups = {
         id(own_weight(layer)): layer.groups
         for layer in model.modules()
         if isinstance(layer, _ConvTransposeNd)
     }
-    weights = named_weights(model)
     result = {}
     for name, tensor in checked_mask(model, mask).items():
         transposed = groups.get(id(weights[name]))
@@ -82,8 +82,12 @@ def neuron_share(neurons: Mapping[str, Sequence[float]], sparsity: float) -> flo
     >>> neuron_share({"conv": [0.5, 1.0], "fc": [0.0, 1.0]}, 1.0)
     0.5
 
-    Raises: UsageError where there are no neurons.
+    Raises: UsageError where there are no neurons, or for what `neuron_sparsity` does not return.
     """
+    given: object = neurons
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__
+        raise UsageError(f"neurons must be what neuron_sparsity returns, a dict of lists; found {kind}")
     every = [value for layer in neurons.values() for value in layer]
     if not every:
         raise UsageError("there are no neurons to take a share of")

@@ -12,6 +12,7 @@ from prunebench.pruning.filters.choose import shuffle_filters
 from prunebench.pruning.filters.cut import smaller
 from prunebench.pruning.filters.find import filter_groups
 from prunebench.pruning.filters.groups import FilterGroups, checked
+from prunebench.pruning.filters.known import known_groups, remember
 from prunebench.pruning.prunable import prunable_weights
 
 __all__ = ["VERSION", "FilterGroups", "filter_groups", "shrink", "shuffle_filters", "taken_along"]
@@ -87,6 +88,9 @@ def _groups(
             f"groups must be what filter_groups returns; found {groups!r:.80}: the shape of an input is "
             "given as input_shape=(channels, height, width)"
         )
+    known = known_groups(net, mask)
+    if known is not None:
+        return known
     own = prunable_weights(net)
     others = [name for name in own if name not in mask]
     if len(others) == len(own) > 0:
@@ -94,7 +98,7 @@ def _groups(
             f"the mask is not of this network: it is for {_some(mask)}, and the network's prunable weights "
             f"are {_some(own)}"
         )
-    return filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others)
+    return remember(net, filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others))
 
 
 def _some(names: Iterable[str]) -> str:

@@ -40,7 +40,8 @@ def filter_groups(
         compare outputs: the network with removed filters and all that they take along at zero against the
         really smaller one
 
-    The network is traced with torch.fx, in evaluation mode, as it runs on tensors without values.
+    The network is traced with torch.fx, in evaluation mode, as it runs on tensors without values; in training
+    mode, too, where layers run there alone, as auxiliary heads do.
 
     Raises: UsageError that names `unit` and the operation or layer: where ties cannot be traced, where
         outputs differ after removal, where no filter may go.
@@ -50,10 +51,13 @@ def filter_groups(
     if inputs is None:
         inputs = example_for(net, nested.checked_shape(input_shape))
     traced = trace(net, inputs)
-    _refuse_more_in_training(net, inputs, traced)
-    groups = _grouped(traced, follow(traced), {name: tuple(w.shape) for name, w in prunable.items()})
+    trained = _more_in_training(net, inputs, traced)
+    ties = follow(traced)
+    if trained is not None:
+        ties = follow(trained, ties)
+    groups = _grouped(traced, ties, {name: tuple(w.shape) for name, w in prunable.items()})
     if check:
-        compare(net, groups, like(inputs, traced.shapes))
+        compare(net, groups, like(inputs, traced.shapes), training=trained is not None)
     return groups
 
 
@@ -66,26 +70,26 @@ def _refuse_replicas(net: nn.Module) -> None:
             raise UsageError(f"{UNIT}: {path} is wrapped in {type(module).__name__}: {instead}")
 
 
-def _refuse_more_in_training(net: nn.Module, inputs: Any, traced: Traced) -> None:
-    """Refuse layers that run in training alone: what they read is not followed, and could be cut.
+def _more_in_training(net: nn.Module, inputs: Any, traced: Traced) -> Traced | None:
+    """Return the graph of training mode where layers run there alone; None where none does.
 
-    Raises: UsageError that names them.
+    Raises: UsageError that names layers which do not run in evaluation mode, where those of training mode
+        cannot be told: what they read could be cut.
     """
     idle = [name for name, (_, is_buffer) in traced.held.items() if not is_buffer]
     idle = [name for name in idle if name not in set(traced.used)]
     if not idle:
-        return
+        return None
     try:
-        used = set(trace(net, inputs, training=True).used)
-    except UsageError:  # it cannot be trained on inputs alone; what does not run stays as it is
-        return
-    more = [name for name in idle if name in used]
-    if more:
+        trained = trace(net, inputs, training=True)
+    except UsageError as error:
         raise UsageError(
-            f"{UNIT}: which filters go together is found in evaluation mode, and in training "
-            f"{', '.join(map(repr, more[:4]))}{' and others' if more[4:] else ''} run, too: give the network "
-            "without such layers"
-        )
+            f"{UNIT}: {', '.join(map(repr, idle[:4]))}{' and others' if idle[4:] else ''} do not run in "
+            "evaluation mode, and what they read in training is not known, as in that mode the network does "
+            f"not run on inputs {nested.described(inputs)}: give inputs with which it does, or the network "
+            "without these layers"
+        ) from error
+    return trained if set(idle) & set(trained.used) else None
 
 
 def _grouped(traced: Traced, ties: Ties, prunable: Mapping[str, tuple[int, ...]]) -> FilterGroups:

@@ -13,9 +13,9 @@ from torch import Tensor, fx
 from prunebench.pruning.filters.ties import Array
 
 __all__ = [
-    "Act",
-    "Free",
-    "Par",
+    "Activation",
+    "Constant",
+    "ParameterView",
     "alike",
     "channels",
     "compact",
@@ -29,14 +29,14 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Act:
+class Activation:
     """A tensor that comes from the inputs: the label of each number."""
 
     labels: Tensor
 
 
 @dataclass(frozen=True)
-class Par:
+class ParameterView:
     """A parameter or buffer, or numbers of one moved about: which of its numbers each one is."""
 
     name: str
@@ -54,7 +54,7 @@ class Par:
 
 
 @dataclass(frozen=True)
-class Free:
+class Constant:
     """A tensor made of neither inputs nor parameters; `fits` where its shape was taken from one that is."""
 
     fits: bool = False
@@ -76,14 +76,14 @@ def name_of(target: Any) -> str:
     return name.rstrip("_") if not name.startswith("__") else name
 
 
-def leaves(value: Any) -> Iterable[Act | Par | Free]:
+def leaves(value: Any) -> Iterable[Activation | ParameterView | Constant]:
     """Yield what stands for tensors in an operation's arguments, in order."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):
         for part in value:
             yield from leaves(part)
-    elif isinstance(value, Act | Par | Free):
+    elif isinstance(value, Activation | ParameterView | Constant):
         yield value
 
 

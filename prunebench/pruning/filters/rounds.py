@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -17,12 +17,10 @@ from prunebench.pruning.filters.find import filter_groups
 from prunebench.pruning.filters.groups import FilterGroups
 from prunebench.pruning.filters.ties import Array
 from prunebench.pruning.mask import Mask
+from prunebench.pruning.mask_form import MaskForm
 from prunebench.pruning.product import Product
 from prunebench.pruning.rng import RandomStream
 from prunebench.pruning.score import Scoring, run_scorer
-
-if TYPE_CHECKING:
-    from prunebench.pruning.prune import MaskForm
 
 __all__ = ["groups_for", "make_filter_mask"]
 

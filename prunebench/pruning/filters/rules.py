@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+from prunebench.pruning.filters.following import Following
 from prunebench.pruning.filters.labels import (
-    Act,
-    Free,
-    Par,
+    Activation,
+    Constant,
+    ParameterView,
     alike,
     leaves,
     name_of,
@@ -23,19 +24,16 @@ from prunebench.pruning.filters.labels import (
 from prunebench.pruning.filters.layers import addmm, batch_norm, bmm, convolution, mm
 from prunebench.pruning.filters.ties import STAYS
 
-if TYPE_CHECKING:
-    from prunebench.pruning.filters.follow import Following
-
 __all__ = ["MOVES", "RULES", "pointwise"]
 
-Rule = Callable[["Following", fx.Node, Sequence[Any], Mapping[str, Any]], Any]
+Rule = Callable[[Following, fx.Node, Sequence[Any], Mapping[str, Any]], Any]
 
 
 def pointwise(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Numbers at one place meet: their channels go together."""
     shape = shape_of(node)
     operands = list(_operands(node, args, kwargs))
-    acts = [(v.labels.broadcast_to(shape), meta) for v, meta in operands if isinstance(v, Act)]
+    acts = [(v.labels.broadcast_to(shape), meta) for v, meta in operands if isinstance(v, Activation)]
     dims = {dim for labels, _ in acts for dim in varying(labels)}
     aligned: list[Tensor] = []
     for labels, meta in acts:
@@ -46,7 +44,7 @@ def pointwise(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping
     if not aligned:
         return to.mixes(node, [value for value, _ in operands], "it is spread over other channels")
     for value, meta in operands:
-        baked = isinstance(value, Free) and not value.fits and meta is not None
+        baked = isinstance(value, Constant) and not value.fits and meta is not None
         if baked and dims and not _is_spread(meta, dims, len(shape)):
             to.pin(aligned[0], "it meets numbers of a shape of their own")
     small = narrow(aligned)
@@ -55,7 +53,7 @@ def pointwise(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping
     labels = small[0].expand(shape)
     for value, _ in operands:
         to.goes_along(value, labels)
-    return Act(labels)
+    return Activation(labels)
 
 
 def _operands(
@@ -94,14 +92,17 @@ def _rank(name: str) -> int:
     return int(match[1]) if match else 2
 
 
-def _resized(node: fx.Node, x: Act) -> Any:
+def _resized(node: fx.Node, x: Activation) -> Any:
     """Return the labels of a tensor in the shape of an outcome, as they do not differ where that differs."""
     made = node.meta["val"]
     first = made[0] if isinstance(made, tuple | list) else made
     labels = narrow([x.labels])[0].expand(first.shape)
     if first is made:
-        return Act(labels)
-    return [Act(labels), *(Act(labels) if t.shape == first.shape else Free() for t in made[1:])]
+        return Activation(labels)
+    return [
+        Activation(labels),
+        *(Activation(labels) if t.shape == first.shape else Constant() for t in made[1:]),
+    ]
 
 
 def padding(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -127,7 +128,7 @@ def reduction(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping
     keeps = first.dim() == labels.dim()
     for dim in sorted(dims, reverse=True):
         labels = labels.narrow(dim, 0, 1) if keeps else labels.select(dim, 0)
-    return Act(labels) if first is made else [Act(labels) for _ in made]
+    return Activation(labels) if first is made else [Activation(labels) for _ in made]
 
 
 def along(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -135,7 +136,7 @@ def along(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str
     x, dim = args[:2]
     if dim % x.labels.dim() in varying(x.labels):
         return to.mixes(node, [x], f"the operation '{name_of(node.target)}' goes over channels")
-    return Act(x.labels)
+    return Activation(x.labels)
 
 
 def halves(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -144,12 +145,14 @@ def halves(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[st
     dim = (args[1] if len(args) > 1 else -1) % x.labels.dim()
     first, second = narrow(x.labels.chunk(2, dim))
     to.ties.tie(first.numpy(), second.numpy())
-    return Act(first.expand(shape_of(node)))
+    return Activation(first.expand(shape_of(node)))
 
 
 def normalisation(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """LayerNorm, GroupNorm: every channel counts for others."""
-    to.keep_whole([value for value in leaves((args, kwargs)) if isinstance(value, Par)], name_of(node.target))
+    to.keep_whole(
+        [value for value in leaves((args, kwargs)) if isinstance(value, ParameterView)], name_of(node.target)
+    )
     return to.mixes(node, args, f"the operation '{name_of(node.target)}' goes over channels")
 
 
@@ -163,7 +166,7 @@ def move(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str,
     parts = [made] if isinstance(made, Tensor) else list(made)
     if any(len(varying(part)) > len(before) for part in parts):
         to.pin(x.labels, "its channels are divided among dimensions")
-    return Act(made) if isinstance(made, Tensor) else [Act(part) for part in parts]
+    return Activation(made) if isinstance(made, Tensor) else [Activation(part) for part in parts]
 
 
 def view(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -172,7 +175,7 @@ def view(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str,
     labels = x.labels.reshape(shape_of(node))
     if len(varying(labels)) > len(varying(x.labels)):
         to.pin(x.labels, "its channels are divided among dimensions")
-    return Act(labels)
+    return Activation(labels)
 
 
 def cut(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -186,15 +189,15 @@ def cut(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
     whole = isinstance(made, Tensor) and made.shape == x.labels.shape
     if set(dims) & set(varying(x.labels)) and not whole:
         to.pin(x.labels, "its channels are cut by their numbers")
-    return Act(made) if isinstance(made, Tensor) else [Act(part) for part in made]
+    return Activation(made) if isinstance(made, Tensor) else [Activation(part) for part in made]
 
 
-def _rolled(to: Following, x: Act, made: Tensor, dims: Sequence[int] = ()) -> Act:
+def _rolled(to: Following, x: Activation, made: Tensor, dims: Sequence[int] = ()) -> Activation:
     """Which channel is whose neighbour depends on all that are there; without `dims` all numbers roll on."""
     rolled = {dim % x.labels.dim() for dim in dims}
     if not rolled or rolled & set(varying(x.labels)):
         to.pin(x.labels, "its channels are rolled by their numbers")
-    return Act(made)
+    return Activation(made)
 
 
 def _dimension_of_cut(node: fx.Node, args: Sequence[Any]) -> int | None:
@@ -212,10 +215,10 @@ def cat(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
     rank = len(shape_of(node))
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % rank
     metas = [n.meta["val"] for n in node.args[0]]  # type: ignore[union-attr]
-    to.keep_whole([value for value in values if isinstance(value, Par)], "cat")
+    to.keep_whole([value for value in values if isinstance(value, ParameterView)], "cat")
     stacked = name_of(node.target) == "stack"
     parts = [
-        value.labels if isinstance(value, Act) else alike(STAYS, meta.shape)
+        value.labels if isinstance(value, Activation) else alike(STAYS, meta.shape)
         for value, meta in zip(values, metas, strict=True)
         if meta.dim() == rank - stacked  # cat takes empty tensors of one dimension, too
     ]
@@ -225,7 +228,7 @@ def cat(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, 
     for d in range(rank):
         if d != dim and d not in common:
             small = [part.narrow(d, 0, min(1, part.shape[d])) for part in small]
-    return Act(torch.cat(small, dim).expand(shape_of(node)))
+    return Activation(torch.cat(small, dim).expand(shape_of(node)))
 
 
 def same(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -235,7 +238,7 @@ def same(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str,
 
 def shaped(to: Following, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Constants in the shape of a tensor that there is."""
-    return Free(fits=True)
+    return Constant(fits=True)
 
 
 MOVES = ("view", "_unsafe_view", "reshape", "permute", "transpose", "t", "squeeze", "unsqueeze", "expand",

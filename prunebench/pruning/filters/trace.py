@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
 
 from prunebench.errors import PrunebenchError, UsageError
 from prunebench.faults import told
@@ -19,7 +21,7 @@ from prunebench.pruning import nested
 from prunebench.pruning.copying import private_copy, undisturbed
 from prunebench.pruning.prunable import plain_name
 
-__all__ = ["UNIT", "Traced", "example_for", "like", "numbers_of", "on_cpu", "trace"]
+__all__ = ["UNIT", "Traced", "example_for", "like", "numbers_of", "on_cpu", "trace", "trained_without_chance"]
 
 UNIT = "unit = 'filter'"
 EXAMPLES = 2
@@ -33,11 +35,13 @@ class Traced:
 
     held: by name, in the placeholders' order, each one's shape and whether it is a buffer
     shapes: of the inputs that it was traced with
+    training: whether it is of training mode
     """
 
     graph: fx.Graph
     held: dict[str, tuple[tuple[int, ...], bool]]
     shapes: tuple[tuple[int, ...], ...]
+    training: bool = False
 
     @property
     def used(self) -> list[str]:
@@ -52,6 +56,8 @@ def trace(module: nn.Module, inputs: Any, training: bool = False) -> Traced:
     The network may be on any device, the meta device too: it runs on tensors without values. Of batches two
     examples do; inputs that it does not take so (a graph's adjacency is as long as its nodes, and no batch)
     stay as they are.
+
+    training: as it runs in training mode, but for BatchNorm and dropout, whose channels go the same way
 
     Raises: UsageError for a network whose way depends on values, or that does not take the inputs.
     """
@@ -71,7 +77,9 @@ def _traced(module: nn.Module, inputs: Any, shapes: tuple[tuple[int, ...], ...],
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    copied = private_copy(module, on_cpu, purpose="traced").train(training)
+    copied = private_copy(module, on_cpu, purpose="traced").eval()
+    if training:
+        trained_without_chance(copied)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), undisturbed():
         parameters = dict(copied.named_parameters())
         held = {**parameters, **dict(copied.named_buffers())}
@@ -97,7 +105,16 @@ def _traced(module: nn.Module, inputs: Any, shapes: tuple[tuple[int, ...], ...],
                 f"{nested.described(inputs)} without their values: {told(error)}"
             ) from error
     own = {plain_name(name): (tuple(t.shape), name not in parameters) for name, t in held.items()}
-    return Traced(graph, own, shapes)
+    return Traced(graph, own, shapes, training)
+
+
+def trained_without_chance(net: nn.Module) -> nn.Module:
+    """Put a network into training mode, but for what draws or depends on the batch: dropout, BatchNorm."""
+    net.train()
+    for layer in net.modules():
+        if isinstance(layer, _NormBase | _DropoutNd):
+            layer.eval()
+    return net
 
 
 def like(inputs: Any, shapes: Sequence[tuple[int, ...]]) -> Any:

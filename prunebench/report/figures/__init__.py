@@ -42,6 +42,7 @@ def figures_of(source: Source) -> list[Figure]:
         finds,
         places,
         ratio_effects,
+        smaller,
         structure,
         training,
     )
@@ -63,6 +64,7 @@ def figures_of(source: Source) -> list[Figure]:
         finds.ratios,
         finds.distances,
         ratio_effects.effects,
+        smaller.smaller,
         training.weights,
         structure.effective,
         structure.effective_share,

@@ -50,7 +50,7 @@ def accuracy(source: Source, methods: Collection[str] | None = None) -> Figure |
         keep = {"name": list(methods)}
         pruned = rows[rows["name"].isin(methods) & (rows["sparsity"] > 0)]
         there = set(pruned.loc[pruned["n"] + pruned["diverged"] > 0, "setting"])
-        settings = tuple(setting for setting in source.titles.values() if setting in there)
+        settings = tuple(title for title in dict.fromkeys(source.titles.values()) if title in there)
     return curves(source, ("accuracy", "Accuracy against density"), keep, settings, matching=True)
 
 

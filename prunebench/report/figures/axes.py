@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("ACCURACY", "ACCURACY_SHORT", "DENSITY", "DENSITY_SHORT", "SIGNED", "Upright"),
-    *("accuracy_axis", "density_axis", "percent", "step_axis", "whole_ticks"),
+    *("accuracy_axis", "density_axis", "percent", "share_left_axis", "step_axis", "whole_ticks"),
 ]
 
 DENSITY = "weights kept (%, logarithmic: sparser to the right)"
@@ -119,12 +119,37 @@ def _accuracy_ticks(scale: str, height: int) -> str:
     Where the largest error is many times the smallest, errors of 1, 2, 5, 10, …; where it is a few times,
     more of them; else accuracies that are evenly apart, by 1, 2 or 5 of a power of ten.
     """
+    return _ticks(scale, round(math.exp(height / _APART), 1), _WIDE, _NARROW)
+
+
+def _ticks(scale: str, wide: float, few: str, more: str) -> str:
+    """Return the expression of an axis' ticks: `few` where its end is `wide` times its beginning, `more`
+    where it is twice that or more, else numbers that are evenly apart."""
     low, high = (f"domain('{scale}')[{end}]" for end in (0, 1))
     third = f"round(3 * log(({high} - {low}) / 5) / LN10) / 3"  # powers of 10^(1/3) begin with 1, 2, 5
     step = f"toNumber(format(pow(10, {third}), '.1r'))"
     even = f"sequence(ceil({low} / {step}) * {step}, {high}, {step})"
-    wide = round(math.exp(height / _APART), 1)
-    return f"{high} > {wide} * {low} ? {_WIDE} : {high} > 2 * {low} ? {_NARROW} : {even}"
+    return f"{high} > {wide} * {low} ? {few} : {high} > 2 * {low} ? {more} : {even}"
+
+
+def share_left_axis(column: str, title: str, *, of: str) -> alt.X:
+    """Return a logarithmic axis of shares in percent, less to the right; `of`: what Vega calls its scale."""
+    import altair as alt
+
+    few, more = (
+        str([round(m * 10.0**e, 6) for e in range(-5, 1) for m in digits])
+        for digits in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))
+    )
+    return alt.X(
+        f"{column}:Q",
+        scale=alt.Scale(type="log", reverse=True, nice=False, padding=14),
+        axis=alt.Axis(
+            title=title,
+            grid=False,
+            values={"expr": _ticks(of, 8, few, more)},
+            labelExpr="format(100 * datum.value, '.3~g')",
+        ),
+    )
 
 
 def percent(mean: str, low: str, high: str, title: str, **scale: Any) -> Upright:

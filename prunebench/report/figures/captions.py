@@ -91,6 +91,14 @@ once; a point a sparsity, joined along the grid. One panel counts every weight, 
 computed; the other, where it was measured, only the weights that are there: what no masked network reaches
 by itself. {_BARS} {_SPACED} {_MARKED}
 """,
+    "smaller": f"""
+Accuracy of networks from which filters were really removed, against what is left of all parameters, of
+the FLOPs of a forward pass of one example, and, where it was measured, of the seconds of one: each as a
+share of what the same network has while filters are only masked, which is what the unpruned one has. A
+point a sparsity; horizontal axes are logarithmic, smaller networks to the right, and each has its own.
+Shares are means over seeds. Latency is that of one image on the CPU of whoever ran it, and differs
+between machines. The dashed line is the unpruned network. {_BARS} {_SPACED} {_MARKED}
+""",
     "places": """
 Places in each range of sparsities: from 1 + the number of methods that are significantly better to the
 number of methods less those that are significantly worse (each pair's own t test at 5 %, Holm over all pairs
@@ -127,11 +135,13 @@ training, to the same density, a panel a find. At {at} sparsity, the lowest that
 follow layers from the input to the output. Bars are 95 % t intervals of means over seeds.
 """,
     "mediation": """
-Above: test accuracy of networks that have the weights of one find, A or B, pruned in each layer to the
-ratios of one of the two, and of random masks at both ratios. Below: what B's ratios add, whosever the
-weights, what B's weights add, whosever the ratios, and their sum, the difference of the two finds. Which
-find or method is A, and which B, is said above the panels. Points are means over the seeds, effects are
-taken at each seed; bars are 95 % t intervals. A diverged run counts with the accuracy of a guess.
+A panel a recipe of evaluation. Above: test accuracy of networks whose masks keep in each layer the share
+that one find keeps there (its ratios), of the weights that are largest under one find; and of random masks
+at both finds' ratios. Below: by how much accuracy changes when B's ratios take the place of A's (the mean
+over both finds' weights), when B's weights do (the mean over both finds' ratios), when both do, which is
+the sum of the two, and when random masks have B's ratios in place of A's. Which find or method is A, and
+which B, is said above the panels. Points are means over the seeds, changes are taken at each seed; bars are
+95 % t intervals. A diverged run counts with the accuracy of a guess.
 """,
     "profiles": """
 In which share of the settings a method is at most so many margins below the best one there, the margin being

@@ -30,10 +30,10 @@ NETWORKS: Mapping[str, str] = {
 """What each network is called in the figure."""
 
 EFFECTS: Mapping[str, str] = {
-    "total": "both: BB − AA",
-    "ratios": "of the ratios",
-    "weights": "of the weights",
-    "random": "of the ratios, random masks",
+    "total": "weights and ratios",
+    "ratios": "ratios alone",
+    "weights": "weights alone",
+    "random": "ratios of random masks",
 }
 """What each effect is called."""
 

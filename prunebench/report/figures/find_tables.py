@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench.analysis import SETTING, summarize_measures
 from prunebench.report.figures.tables import DIGITS, half_an_example, labelled, shown
+from prunebench.report.finds import AS_EVAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     from prunebench.report.figures.source import Source
     from prunebench.report.results import Results
 
-__all__ = ["AS_EVAL", "among", "beside", "by_epoch", "by_find", "first_density", "of_layers", "scored"]
+__all__ = ["among", "beside", "by_epoch", "by_find", "first_density", "of_layers", "scored"]
 
-AS_EVAL = "as eval"
-"""What a find is called that changes nothing."""
 NO_FIND = "no find: {}"
 """What a method is called that no find concerns."""
 
@@ -79,7 +78,8 @@ def beside(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
     shown = rows[["place", "recipe", "panel", "method"]].drop_duplicates()
     own = set(zip(rows["place"], rows["recipe"], rows["method"], strict=True))
     lent = [one not in own for one in zip(every["place"], every["recipe"], every["name"], strict=True)]
-    joined = shown.drop(columns="method").merge(every[lent], on=["place", "recipe"])
+    every = every[pd.Series(lent, index=every.index, dtype=bool)]  # a list might be empty, and no mask
+    joined = shown.drop(columns="method").merge(every, on=["place", "recipe"])
     least = pd.concat([rows, joined]).groupby("panel")["error"].min() / 1.2  # two seeds flatten no lines
     joined = joined.assign(error_low=joined["error_low"].clip(lower=joined["panel"].map(least)))
     return joined.reindex(columns=rows.columns)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["distances", "find_curves", "find_eval", "marked", "ratios"]
 
-PANEL = (270, 220)
+PANEL = (335, 240)
 
 _PLACE = Column("place", "network")
 _METHOD, _EVAL, _FIND = (
@@ -287,7 +287,7 @@ def ratios(source: Source) -> Figure | None:
         "Pruning ratios of layers by epoch",
         caption("ratios-by-epoch", at=_densities(rows)),
         {"": _ends_in_words(rows, "Lines of the share pruned of each layer", by=["panel", "layer"])},
-        panels(layers, "panel", (230, 230), columns=3, sort=list(dict.fromkeys(rows["panel"]))),
+        panels(layers, "panel", (200, 230), columns=3, sort=list(dict.fromkeys(rows["panel"]))),
         {"ratios-by-epoch": rows},
         (),
         (_PLACE, _METHOD, _LINE, Column("layer", "layer"), _SPARSITY, _EPOCH, *_share("ratio")),

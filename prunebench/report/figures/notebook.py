@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench.errors import UsageError, nearest
 from prunebench.report.figures.figure import Figure
+from prunebench.report.figures.side_by_side import SideBySide, row_names
 from prunebench.report.figures.source import Source
 
 if TYPE_CHECKING:
     import altair as alt
-    import pandas as pd
 
     from prunebench.report.results import Results
 
 __all__ = [
-    *("curve", "curve_figure", "drawn", "figure", "find_eval", "mediation", "row_names", "setting_of"),
+    *("curve", "curve_figure", "drawn", "figure", "find_eval", "mediation", "setting_of"),
 ]
 
 
@@ -50,13 +50,20 @@ def figure(
 
 
 def curve(
-    results: Results, methods: Collection[str], *, setting: str | None = None, dark: bool = False
+    results: Results,
+    methods: Collection[str],
+    *,
+    setting: str | None = None,
+    finds: Collection[str] = (),
+    dark: bool = False,
 ) -> alt.Chart:
     """Return accuracy against density of these rows alone, ablations too: "snip", "snip + shuffle".
 
-    The arguments and errors are those of `figure`.
+    Finds of one recipe stand side by side: a method that has several is a line for each, or for each of
+    `finds`; "chain, find lr=0.05" is one of them. Settings are those that are left when these are one.
+    The other arguments and errors are those of `figure`.
     """
-    made = curve_figure(results, methods)
+    made, _ = curve_figure(results, methods, finds)
     if made is None:
         raise UsageError(f"nothing of {', '.join(methods)} has been run yet")
     return drawn(made, setting, None, dark)
@@ -112,30 +119,19 @@ def mediation(
     return drawn(made, None, None, dark)
 
 
-def curve_figure(results: Results, methods: Collection[str]) -> Figure | None:
-    """Return the figure of `curve`, for all settings; None where none of the methods has a result.
+def curve_figure(
+    results: Results, methods: Collection[str], finds: Collection[str] = ()
+) -> tuple[Figure | None, list[str]]:
+    """Return the figure of `curve`, for all settings, and the names of its rows; None where none has a
+    result.
 
-    Raises: UsageError for a method that the suite does not have.
+    Raises: UsageError for a method or find that the suite does not have.
     """
     from prunebench.report.figures.accuracy import accuracy
 
-    source = Source(results)
-    names = row_names(source.accuracies, methods)
-    return accuracy(source, [*names, results.baselines.none])
-
-
-def row_names(rows: pd.DataFrame, methods: Collection[str]) -> list[str]:
-    """Return the names of the rows that show these methods: of two that are the same cells one row is both's.
-
-    `rows` has columns name and also. Raises: UsageError for a method that no row is of.
-    """
-    known = list(dict.fromkeys(rows["name"]))
-    pairs = rows[["name", "also"]].drop_duplicates().itertuples(index=False, name=None)
-    also = {other: name for name, others in pairs for other in others.split(", ") if other}
-    for name in methods:
-        if name not in known and name not in also:
-            raise UsageError(f"no results of '{name}'{nearest(name, [*known, *also])}")
-    return list(dict.fromkeys(name if name in known else also[name] for name in methods))
+    source = SideBySide(results)
+    names = row_names(source.accuracies, methods, finds)
+    return accuracy(source, [*names, results.baselines.none]), names
 
 
 _MEASURED_BY = {

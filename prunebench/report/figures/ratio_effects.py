@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["asked", "effects", "effects_of"]
 
-PANEL = (290, 240)
+PANEL = (335, 240)
 
 
 def effects(source: Source) -> Figure | None:
@@ -41,7 +41,7 @@ def effects_of(source: Source, checks: Sequence[Mapping[str, Any]] | None = None
     whole = alt.vconcat(*parts, spacing=36).resolve_scale(color="independent", shape="independent")
     return Figure(
         "mediation",
-        "Ratios or weights",
+        "Whose layerwise pruning ratios, whose weights",
         caption("mediation"),
         {"": _words(accuracies, rows)},
         whole,
@@ -85,17 +85,17 @@ def _accuracies(rows: pd.DataFrame) -> Any:
     y = Upright("mean", "low", "high", ACCURACY_SHORT, {"zero": False, "nice": True}, {"tickCount": 6})
     present = set(rows["network"])
     names = [name for name in NETWORKS.values() if name in present]
-    look = of_lines("network", f"network; {_sides(rows)}", names)
+    look = of_lines("network", f"masks with weights and ratios of two finds; {_sides(rows)}", names)
     told = across(("network", "network", ""), ("method", "method", ""), *_MEANS)
     return _panels("mediation", rows, look, y, told)
 
 
 def _worth(rows: pd.DataFrame) -> Any:
     axis = {"labelExpr": SIGNED, "tickCount": 6}
-    y = Upright("mean", "low", "high", "effect (points of accuracy)", {"nice": True}, axis)
+    y = Upright("mean", "low", "high", "change of test accuracy (points)", {"nice": True}, axis)
     present = set(rows["effect"])
     names = [name for name in EFFECTS.values() if name in present]
-    look = of_lines("effect", f"effect of going from A to B; {_sides(rows)}", names)
+    look = of_lines("effect", f"what changes when B's take the place of A's; {_sides(rows)}", names)
     return _panels("mediation-effects", rows, look, y, across(("effect", "effect", ""), *_MEANS), zero=True)
 
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunebench.report.figures.axes import Upright
-from prunebench.report.figures.law.source import palette
+from prunebench.report.figures.palette import palette
 from prunebench.report.figures.style import COLOURS, MARKS
 
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["Lines", "across", "of_lines", "series"]
+__all__ = ["COLOUR_ORDER", "Lines", "across", "of_lines", "series"]
 
-_COLOURS = [
-    COLOURS[name] for name in ("blue", "orange", "green", "magenta", "red", "sky", "brown", "pink", "sand")
-]
+COLOUR_ORDER = ("blue", "orange", "green", "magenta", "red", "sky", "brown", "pink", "sand")
+"""Colours of lines in order, as `style.COLOURS` names them."""
+_COLOURS = [COLOURS[name] for name in COLOUR_ORDER]
 _LISTED = 24
 """Of more lines a legend names some, evenly apart."""
 

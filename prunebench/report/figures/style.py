@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-__all__ = ["COLOURS", "GROUNDS", "INK", "MARKS", "Style", "config", "styles"]
+__all__ = ["COLOURS", "DASHES", "GROUNDS", "INK", "MARKS", "SOLID", "Style", "config", "styles"]
 
 _T = TypeVar("_T")
 
@@ -66,7 +66,7 @@ _SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1
 _HOLLOW = (_RING, _BOX, _DOWN, _LOZENGE, _UP, _SALTIRE)
 """Marks of ablations, which no method has."""
 
-_SOLID: tuple[int, ...] = (1, 0)
+SOLID: tuple[int, ...] = (1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Style:
 
     colour: str
     mark: str
-    dash: tuple[int, ...] = _SOLID
+    dash: tuple[int, ...] = SOLID
 
 
 _METHODS: Mapping[str, tuple[str, str]] = {
@@ -104,7 +104,7 @@ _ABLATIONS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "fixed-variance": (_LOZENGE, (10, 3)),
     "fixed-variance-scores": (_UP, (4, 2)),
 }
-_DASHES: tuple[tuple[int, ...], ...] = ((6, 3), (2, 2), (8, 3, 2, 3), (10, 3), (4, 2), (1, 3), (12, 3, 4, 3))
+DASHES: tuple[tuple[int, ...], ...] = ((6, 3), (2, 2), (8, 3, 2, 3), (10, 3), (4, 2), (1, 3), (12, 3, 4, 3))
 
 
 def styles(names: Iterable[str]) -> dict[str, Style]:
@@ -158,7 +158,7 @@ def _ablated(
         colour = COLOURS[methods[method][0]]
         mark, dash = _ablation(ablations)
         marks = [mark, *(each for each in _HOLLOW if each != mark)]
-        dashes = [dash, *(each for each in _DASHES if each != dash)]
+        dashes = [dash, *(each for each in DASHES if each != dash)]
         style = _first_free([Style(colour, mark, dash) for dash in dashes for mark in marks], taken)
         taken.add(style)
         chosen[method, ablations] = style
@@ -173,7 +173,7 @@ def _first_free(choices: Sequence[_T], taken: Collection[_T]) -> _T:
 def _ablation(ablations: str) -> tuple[str, tuple[int, ...]]:
     """Return the mark and the dash of one or several ablations."""
     number = _number(ablations)
-    return _ABLATIONS.get(ablations, (_HOLLOW[number % len(_HOLLOW)], _DASHES[number // 16 % len(_DASHES)]))
+    return _ABLATIONS.get(ablations, (_HOLLOW[number % len(_HOLLOW)], DASHES[number // 16 % len(DASHES)]))
 
 
 def _number(text: str) -> int:

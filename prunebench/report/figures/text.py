@@ -78,8 +78,12 @@ def _places(values: Sequence[float], most: int) -> list[int]:
     return [round((value - low) / reach * most) if reach else most // 2 for value in values]
 
 
-def table(rows: pd.DataFrame) -> str:
-    """Return accuracies with their intervals, a row a method, a column a sparsity."""
+def table(rows: pd.DataFrame, *, width: int | None = None) -> str:
+    """Return accuracies with their intervals, a row a method, a column a sparsity.
+
+    Where that is wider than `width` characters it is a row a sparsity, a column a method, if that is
+    narrower.
+    """
     points = sorted(rows["sparsity"].unique())
     labels = percent_labels(points)
     by_place: Mapping[tuple[str, float], str] = {
@@ -87,8 +91,16 @@ def table(rows: pd.DataFrame) -> str:
     }
     names = list(dict.fromkeys(rows["name"]))
     cells = [[terminal(name), *(by_place.get((name, point), "") for point in points)] for name in names]
-    headings = ["method", *(f"{labels[point]} %" for point in points)]
-    return tabulate(cells, headers=headings, tablefmt="simple", disable_numparse=True)
+    lines = [["method", *(f"{labels[point]} %" for point in points)], *cells]
+    across = _tabulated(lines)
+    if width is None or len(across.splitlines()[0]) <= width:
+        return across
+    lines[0][0] = "sparsity"
+    return min(across, _tabulated(list(zip(*lines, strict=True))), key=lambda text: len(text.splitlines()[0]))
+
+
+def _tabulated(lines: Sequence[Sequence[str]]) -> str:
+    return tabulate(lines[1:], headers=lines[0], tablefmt="simple", disable_numparse=True)
 
 
 def _cell(row: Mapping[Any, Any]) -> str:

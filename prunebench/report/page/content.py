@@ -15,13 +15,16 @@ from prunebench.checks.outcomes import Verdicts
 from prunebench.report.escapes import plain
 from prunebench.report.figures import Figure, config, figures_of, styles
 from prunebench.report.figures.law.told import Told
+from prunebench.report.figures.smaller import left
 from prunebench.report.figures.source import Source
 from prunebench.report.naming import SettingName, setting_names
 from prunebench.report.page.answer import RANGES, Answer, answer, span
 from prunebench.report.page.behind import behind
 from prunebench.report.page.columns import packed, safe
+from prunebench.report.page.finds import FindsPart, first_setting, parts_of_finds
 from prunebench.report.page.kind import kind
 from prunebench.report.page.listed import Listed
+from prunebench.report.page.smaller import smaller_networks
 from prunebench.report.page.tables import listed, there
 from prunebench.report.page.trusted import DIFFERS, Trust
 from prunebench.report.page.verdicts import checks, claims
@@ -95,6 +98,17 @@ class Content:
         return setting_names([standing.labels for standing in self.results.standings])
 
     @cached_property
+    def finds(self) -> list[FindsPart]:
+        """What finds say, for each recipe of evaluation; nothing where no setting has several finds."""
+        return parts_of_finds(self.results, self._names)
+
+    @cached_property
+    def first(self) -> int:
+        """The number of the setting that the page opens with: in a study of finds one that has a find."""
+        labels = [standing.labels["find"] for standing in self.results.standings]
+        return first_setting(self.finds, self._names, labels)
+
+    @cached_property
     def trust(self) -> Trust:
         """Which rows were run again; it knows nothing of one's own results."""
         return Trust(self.results, self._names)
@@ -132,6 +146,7 @@ class Content:
         tables = listed(self.results, names, {n: t for each in self.figures for n, t in each.tables.items()})
         if self.claims is not None and self.claims.outcomes:
             tables = [claims(self.claims), checks(self.claims, there(self.results.cells)), *tables]
+        tables = [*smaller_networks(left(self._source)), *tables]
         return [*kind(self.results), *map(self.trust.listed, tables)]
 
     @cached_property
@@ -205,6 +220,7 @@ class Content:
             "check": f"prunebench check {shlex.quote(self.command)} -k {{check}}",
             "baseline": plain(self.results.baselines.after_training),
             "settings": [_plain_setting(setting) for setting in self.settings],
+            "first": self.first,
             "ranges": self.ranges,
             "methods": methods,
             "ablations": list(ablations),

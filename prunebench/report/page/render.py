@@ -13,6 +13,8 @@ from prunebench.report.figures import Figure
 from prunebench.report.figures.law.told import Told
 from prunebench.report.page.columns import deflated
 from prunebench.report.page.content import Content
+from prunebench.report.page.finds import FindsPart
+from prunebench.report.page.listed import Listed
 from prunebench.report.page.policy import policy
 from prunebench.report.page.words import claims_words, facts, provenance, remarks
 
@@ -29,9 +31,18 @@ class Section(NamedTuple):
     """Sentences above the figures."""
     laws: Sequence[Told] = ()
     """Scaling laws above the figures."""
+    finds: Sequence[FindsPart] = ()
+    """Tables of finds above the figures."""
+    tables: Sequence[Listed] = ()
+    """Tables below the figures."""
 
+
+_FINDS = ("find-", "ratios-by-epoch", "distance-by-epoch", "mediation")
+"""Beginnings of the ids of figures of finds."""
 
 _FIGURES: Sequence[tuple[str, str, tuple[str, ...]]] = (
+    ("finds", "Finds", _FINDS),
+    ("smaller", "Smaller networks", ("smaller",)),
     ("across", "Across settings", ("across", "profiles")),
     ("ablations", "Ablations", ("ablations",)),
     ("pruning-time", "Pruning time", ("pruning-time",)),
@@ -90,15 +101,20 @@ def _sections(content: Content) -> list[Section]:
         for figure in mine:
             del left[figure.id]
         notes, told = (content.missing_laws, content.laws) if name == "laws" else ([], [])
-        if mine or notes or told:
-            sections.append(Section(name, title, mine, notes, told))
+        finds = content.finds if name == "finds" else []
+        tables = [table for table in content.tables if table.id == name]
+        if mine or notes or told or finds:
+            sections.append(Section(name, title, mine, notes, told, finds, tables))
     first = [Section("answer", "The answer", list(left.values()))]
     if content.claims is not None:
         first.append(Section("claims", "Claims"))
-    if content.single and content.laws:  # nothing is compared: the law is what there is to say
-        laws = [section for section in sections if section.id == "laws"]
-        first, sections = [*laws, *first], [one for one in sections if one.id != "laws"]
-    last = [Section("tables", "Tables")] if content.tables else []
+    leading = {"finds"} if content.finds else set()  # what such a study is about
+    leading |= {"laws"} if content.single and content.laws else set()  # nothing is compared
+    first = [*(section for section in sections if section.id in leading), *first]
+    sections = [section for section in sections if section.id not in leading]
+    placed = {table.id for section in sections for table in section.tables}
+    rest = [table for table in content.tables if table.id not in placed]
+    last = [Section("tables", "Tables", tables=rest)] if rest else []
     return [*first, *sections, *last, Section("provenance", "Provenance")]
 
 

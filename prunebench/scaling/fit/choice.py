@@ -77,13 +77,8 @@ def _obstacles(
             yield f"reads {name}, which the points have not{source(name)}"
     yield from differing(form, points)
     free = (one for one in form.coefficients if one.varies in there and one.name not in fixed)
-    for one, value in untold(free, points):
-        zero = one.low <= 0 <= one.high and not one.log
-        way = f"=0 leaves {one.varies} out" if zero else "=VALUE gives it"
-        yield (
-            f"has {one.name}, which nothing tells: every point has {one.varies} {value:g}; "
-            f"--fix {one.name}{way}"
-        )
+    for one, everywhere, given in untold(free, points):
+        yield f"has {one.name}, which nothing tells: every point has {everywhere}; --fix {given}"
 
 
 def _others(form: Form, points: Points, forms: Mapping[str, Form]) -> list[str]:

@@ -115,10 +115,10 @@ def check_fixed(form: Form, fixed: Mapping[str, float]) -> None:
 def _check_columns(form: Form, points: Points, problem: Problem) -> None:
     for said in differing(form, points):
         raise FitError(f"form {form.name!r} {said}")
-    for one, value in untold(problem.free, points):
+    for one, everywhere, given in untold(problem.free, points):
         raise FitError(
-            f"every point has {one.varies} {value:g}, which cannot determine {one.name}; fix it "
-            f"({one.name}=0 leaves {one.varies} out), or add points of another {one.varies}"
+            f"every point has {everywhere}, which cannot determine {one.name}; fix it ({given}), or add "
+            f"points of another {one.varies}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from prunebench.scaling.form import Coefficient, Form
 from prunebench.scaling.points import Points
 from prunebench.scaling.points.columns import in_words
 
-__all__ = ["differing", "untold"]
+__all__ = ["Untold", "differing", "untold"]
 
 
 def differing(form: Form, points: Points) -> Iterator[str]:
@@ -22,11 +23,20 @@ def differing(form: Form, points: Points) -> Iterator[str]:
             yield f"is of one {in_words(name)}; the points have {len(values)}: {listed}"
 
 
-def untold(coefficients: Iterable[Coefficient], points: Points) -> Iterator[tuple[Coefficient, float]]:
-    """Yield the coefficients that nothing tells, with the value that their column has at every point.
+class Untold(NamedTuple):
+    """A coefficient that nothing tells."""
 
-    The columns that they are of are known.
-    """
+    coefficient: Coefficient
+    everywhere: str
+    """What every point has of the column that it is of: "width 0.5"."""
+    given: str
+    """The coefficient as it can be given instead: "psi=0 leaves width out", or "p=VALUE gives it"."""
+
+
+def untold(coefficients: Iterable[Coefficient], points: Points) -> Iterator[Untold]:
+    """Yield the coefficients that nothing tells. The columns that they are of are known."""
     for one in coefficients:
         if one.varies and len(np.unique(points.column(one.varies))) < 2:
-            yield one, float(points.column(one.varies)[0])
+            zero = one.low <= 0 <= one.high and not one.log
+            way = f"=0 leaves {one.varies} out" if zero else "=VALUE gives it"
+            yield Untold(one, f"{one.varies} {points.column(one.varies)[0]:g}", f"{one.name}{way}")

@@ -91,7 +91,7 @@ class Problem:
         ratio = self.predicted(vector) / self.points.error
         with np.errstate(all="ignore"):
             raw = np.log(ratio) if self.logs else ratio - 1
-        return np.asarray(self.roots * np.nan_to_num(raw, nan=1e10, posinf=1e10, neginf=-1e10))
+        return np.asarray(self.roots * _numbers(raw, nan=1e10, far=1e10))
 
     def slopes(self, vector: Floats) -> Floats:
         """Return the derivatives of the predicted errors by the vector, n × k."""
@@ -127,9 +127,7 @@ class Problem:
         """Return the derivatives of the residuals by the vector, n × k."""
         by = self.predicted(vector) if self.logs else self.points.error
         with np.errstate(all="ignore"):
-            return np.nan_to_num(
-                self.slopes(vector) * (self.roots / by)[:, None], nan=0.0, posinf=0.0, neginf=0.0
-            )
+            return _numbers(self.slopes(vector) * (self.roots / by)[:, None], nan=0.0, far=0.0)
 
     def inside(self, vector: Floats) -> Floats:
         """Return a vector moved between the bounds, not onto them."""
@@ -140,6 +138,13 @@ class Problem:
         """Return the same problem with points that count otherwise; those of weight 0 are left out."""
         there = weights > 0
         return replace(self, points=self.points.rows(there), weights=weights[there])
+
+
+def _numbers(values: Floats, *, nan: float, far: float) -> Floats:
+    """Return values with numbers for NaN and for what is infinite: as they are, nearly every time."""
+    if np.isfinite(values).all():
+        return values
+    return np.nan_to_num(values, nan=nan, posinf=far, neginf=-far)
 
 
 def origin(form: Form) -> str:

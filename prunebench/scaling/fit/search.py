@@ -14,7 +14,7 @@ from prunebench.errors import FitError
 from prunebench.scaling.fit.losses import HUBER, huber
 from prunebench.scaling.fit.problem import Problem
 from prunebench.scaling.fit.projection import projected
-from prunebench.scaling.points import Floats
+from prunebench.scaling.points import Bools, Floats
 
 __all__ = ["End", "best", "ends", "least", "same", "starts"]
 
@@ -24,6 +24,8 @@ _STATIONARY = 1e-4
 """The share of the residuals' length that a step may still explain where a search has converged."""
 _STATIONARY_HUBER = 1e-2
 """The same for Huber's loss, which has bends near its least point."""
+_STEPS = 100
+"""Steps of Gauss and Newton at most to where a search would have ended in exact arithmetic."""
 _SAME = 1e-6
 """Two ends are one optimum where their losses differ by less than this share."""
 
@@ -63,7 +65,7 @@ def best(problem: Problem, loss: str, made: Sequence[End]) -> End:
             f"{sum(end.converged for end in made)} did, and the least loss is not among theirs; "
             "more starts, or a coefficient fixed at a known value, may help"
         )
-    return lowest
+    return _settled(problem, lowest) if loss == "relative-squares" and problem.free else lowest
 
 
 def same(best: End, end: End) -> bool:
@@ -88,6 +90,38 @@ def least(problem: Problem, loss: str, start: Floats, evaluations: int = _EVALUA
     if loss == "relative-squares" or not problem.free:
         return end
     return _huber(replace(problem, logs=True), end.vector, evaluations)
+
+
+def _settled(problem: Problem, end: End) -> End:
+    """Return an end of least squares moved to where no step is left to take.
+
+    A search ends where the loss falls no further, which tells its coefficients to half of a float's digits:
+    the other half is chance, and another on processors whose products of matrices are rounded otherwise. The
+    steps of Gauss and Newton go on by the slopes alone, while each is smaller than the one before; where they
+    lead to a greater loss the end stays what it was.
+    """
+    vector, longest = end.vector.copy(), np.inf
+    for _ in range(_STEPS):
+        residuals, jacobian = problem.residuals(vector), problem.jacobian(vector)
+        low, high = _at_bounds(problem, vector, jacobian.T @ residuals)
+        vector[low], vector[high] = problem.low[low], problem.high[high]
+        free = ~(low | high)
+        lengths = np.maximum(np.linalg.norm(jacobian[:, free], axis=0), 1e-300)
+        step = np.linalg.lstsq(jacobian[:, free] / lengths, -residuals, rcond=1e-9)[0] / lengths
+        length = float(np.linalg.norm(step * lengths))  # of the residuals' change: of one unit for all
+        if not length < longest:
+            break
+        vector[free] = np.clip(vector[free] + step, problem.low[free], problem.high[free])
+        longest = length
+    loss = float(np.sum(problem.residuals(vector) ** 2))
+    return End(vector, loss, True) if loss <= end.loss * (1 + _TOLERANCE) else end
+
+
+def _at_bounds(problem: Problem, vector: Floats, gradient: Floats) -> tuple[Bools, Bools]:
+    """Return which coefficients lie at their least, and at their greatest, with the loss falling outwards."""
+    margin = 1e-6 * np.minimum(problem.high - problem.low, 1.0)
+    at_low, at_high = vector - problem.low < margin, problem.high - vector < margin
+    return at_low & (gradient > 0), at_high & (gradient < 0)
 
 
 def _squares(problem: Problem, start: Floats, evaluations: int) -> End:
@@ -132,9 +166,8 @@ def _stationary(problem: Problem, vector: Floats, residuals: Floats, share: floa
     """True if no step within the bounds would lessen the residuals noticeably."""
     jacobian = problem.jacobian(vector)
     gradient = jacobian.T @ residuals
-    margin = 1e-6 * np.minimum(problem.high - problem.low, 1.0)
-    at_low, at_high = vector - problem.low < margin, problem.high - vector < margin
-    free = ~((at_low & (gradient > 0)) | (at_high & (gradient < 0)))
+    low, high = _at_bounds(problem, vector, gradient)
+    free = ~(low | high)
     lengths = np.maximum(np.linalg.norm(jacobian[:, free], axis=0), 1e-300)
     return bool(np.all(np.abs(gradient[free]) / lengths <= share * np.linalg.norm(residuals) + 1e-9))
 

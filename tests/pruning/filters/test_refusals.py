@@ -262,23 +262,6 @@ def test_groups_that_depend_on_their_numbers_are_found_by_one_half_or_the_other(
         compare.compare(net, wrong, torch.empty((2, *SHAPE), device="meta"))
 
 
-def with_auxiliary_head(net: Any, x: Tensor) -> Any:
-    y = F.relu(net.b(net.a(x)))
-    if net.training:
-        net.outputs = net.auxiliary(pooled(net.norm(net.reads(y))))
-    return pooled(y)
-
-
-def test_layers_that_run_in_training_alone_are_refused_by_name() -> None:
-    layers = {"reads": nn.Conv2d(8, 4, 1), "norm": nn.BatchNorm2d(4), "auxiliary": nn.Linear(4, 3)}
-    with pytest.raises(
-        UsageError,
-        match=r"^unit = 'filter': .*in training 'reads.weight', 'reads.bias', 'norm.weight', 'norm.bias' and others run",
-    ):
-        filter_groups(Net(with_auxiliary_head, **layers), input_shape=SHAPE, check=False)
-    assert filter_groups(Net(lambda net, x: pooled(net.a(x)), **layers), input_shape=SHAPE)  # they never run
-
-
 def test_what_training_alone_does_without_parameters_is_compared() -> None:
     def way(net: Any, x: Tensor) -> Tensor:
         y = pooled(net.b(net.a(x)))

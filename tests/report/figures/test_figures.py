@@ -189,7 +189,7 @@ def test_forty_rows_are_named_at_the_ends_of_their_lines_in_their_order_and_apar
     results = simulate("pai-lenet-test", measured=False, diverging=0, missing=0, failing=0).results
     names = list(dict.fromkeys(Source(results).accuracies["name"]))
     assert len(names) > 40
-    made = curve_figure(results, names)
+    made, _ = curve_figure(results, names)
     assert made is not None
     rows = made.rows()["accuracy"]
     height = made.chart.to_dict()["height"]

@@ -388,7 +388,7 @@ def test_masks_of_one_pruning_step_have_a_table_of_finds_and_evaluations() -> No
 def test_the_figure_of_mediation_says_who_a_and_b_are(made: Mapping[str, Figure]) -> None:
     """Above its panels where that is the same in all of them, else in each panel's heading."""
     same = made["mediation"]
-    assert "network; A: aa, B: bb" in str(same.chart.to_dict())
+    assert "weights and ratios of two finds; A: aa, B: bb" in str(same.chart.to_dict())
     four = {"base": {"method": "bb"}, "ratios": {"method": "ba"}, "weights": {"method": "ab"}}
     checks = [
         {**CHECKS[0], "where": {"recipe": EVALS[0]}},

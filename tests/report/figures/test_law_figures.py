@@ -15,8 +15,9 @@ from prunebench.host import Host
 from prunebench.report.figures import Figure, law, picture
 from prunebench.report.figures.law import actual, fewest, law_figures, laws
 from prunebench.report.figures.law.scales import ticks
-from prunebench.report.figures.law.source import Source, palette
+from prunebench.report.figures.law.source import Source
 from prunebench.report.figures.law.told import told
+from prunebench.report.figures.palette import palette
 from prunebench.report.page import Content, render
 from prunebench.report.results import Results
 from prunebench.scaling.drawing import FamilyPoints, Study, studied
@@ -350,6 +351,12 @@ def test_an_axis_has_a_few_round_ticks_that_are_apart(low: float, high: float) -
     assert 3 <= len(made) <= 7
     assert low <= made[0] < made[-1] <= high
     assert min(b / a for a, b in itertools.pairwise(made)) > (high / low) ** 0.05
+
+
+@pytest.mark.parametrize("high", [0.3, 0.2999999, 0.1])
+def test_where_nothing_lies_between_two_numbers_there_is_no_tick(high: float) -> None:
+    """As for errors that several networks reach, where the worst of one is about the best of another."""
+    assert ticks(0.3, high, 8) == []
 
 
 def test_no_two_values_of_a_scale_look_alike() -> None:

@@ -64,6 +64,8 @@ def only(**lengths: Any) -> Callable[[], Points]:
     [
         ("rosenfeld", only(widths=[0.5]), "every point has width 0.5, which cannot determine psi; fix it"),
         ("rosenfeld", only(depths=[20]), "every point has depth 20, which cannot determine phi; fix it"),
+        ("unpruned", lambda: family(parts=[1], levels=1).changed(parameters=np.arange(1.0, 13)),
+         "every point has examples 50000, which cannot determine alpha; fix it (alpha=VALUE gives it)"),
         ("rosenfeld-width", family, "form 'rosenfeld-width' is of one depth; the points have 3: 8, 20, 50"),
         ("rosenfeld-network", family, "form 'rosenfeld-network' is of one depth"),
         ("rosenfeld", lambda: family().rows(np.array([0, 40, 80, 700])),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scaling_families import family, noisy
 
 from prunebench.host import Host
 from prunebench.scaling.fit import fit
+from prunebench.scaling.fit.problem import Problem
 from prunebench.scaling.fit.stored import fit_of
 from prunebench.scaling.points import Points, points_of
 
@@ -36,6 +38,22 @@ def test_the_curve_of_figure_1_has_the_coefficients_that_were_read_off_it() -> N
     ]
     assert (f"{100 * made.mu:+.1f}", f"{100 * made.sigma:.1f}") == ("+1.4", "3.9")
     assert (made.converged, made.reached, made.points, made.networks) == (1, 1, 32, 1)
+
+
+@pytest.mark.parametrize("name", ["rosenfeld-network", "rosenfeld"])
+def test_coefficients_are_the_same_to_nine_digits_in_whatever_order_sums_are_rounded(name: str) -> None:
+    """Points the other way round are added up otherwise, as on another processor; there the slopes vanish."""
+    points = figure_1() if name == "rosenfeld-network" else noisy(family(), 0.05, seed=3)
+    made, turned = (
+        fit(FORMS[name], one, starts=3) for one in (points, points.rows(np.arange(len(points))[::-1]))
+    )
+    for coefficient, value in made.parameters.items():
+        assert turned.parameters[coefficient] == pytest.approx(value, rel=1e-9), coefficient
+    problem = Problem(FORMS[name], points, {}, np.ones(len(points)))
+    vector = problem.vector(made.parameters)
+    residuals, jacobian = problem.residuals(vector), problem.jacobian(vector)
+    slopes = jacobian.T @ residuals / np.linalg.norm(jacobian, axis=0) / np.linalg.norm(residuals)
+    assert np.abs(slopes).max() < 1e-11
 
 
 def test_a_fit_is_the_same_after_json() -> None:

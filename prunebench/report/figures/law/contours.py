@@ -17,12 +17,12 @@ from prunebench.report.figures.law.source import (
     Source,
     amount,
     columns,
-    palette,
     percent,
     place,
     value_axis,
 )
 from prunebench.report.figures.marks import chart
+from prunebench.report.figures.palette import palette
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import INK
 from prunebench.report.figures.words import listed

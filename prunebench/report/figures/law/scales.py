@@ -31,8 +31,13 @@ def span(*columns: Iterable[float], air: float = _AIR) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Return round numbers between two positive ones, so many at most and none close to the next."""
+    """Return round numbers between two positive ones, so many at most and none close to the next.
+
+    There are none where nothing lies between, `high` not being above `low`.
+    """
     ticks: list[float] = []
+    if not low < high:
+        return ticks
     if high < _NARROW * low:
         return _even(low, high)
     for digits in ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):

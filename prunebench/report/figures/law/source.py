@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunebench.report.figures.law.scales import log_axis, span
+from prunebench.report.figures.palette import palette
 from prunebench.report.figures.reader import Column
 from prunebench.report.figures.style import COLOURS
 from prunebench.scaling.drawing import SCALES, Study
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    *("ONE", "SAID", "Source", "Values", "amount", "columns", "frame_of", "palette", "percent", "place"),
+    *("ONE", "SAID", "Source", "Values", "amount", "columns", "frame_of", "percent", "place"),
     "value_axis",
 ]
 
@@ -31,12 +32,6 @@ ONE = "network"
 SAID = {"width": "width", "depth": "depth", "examples": "training examples", ONE: "network"}
 """What scales are called in figures."""
 
-_ORDER = (
-    *("#5158de", "#0773c7", "#1180a3", "#098991", "#13907c", "#0b9855", "#629602"),
-    *("#938b05", "#b2820f", "#d47202", "#f05231", "#ee4a75", "#de50ab"),
-)
-"""Colours of values that rise: hues 24° apart from violet to pink (OKLCH), lighter as they go, each at least
-3 to 1 against both grounds of figures."""
 _MARKS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 
 
@@ -70,14 +65,6 @@ def percent(share: float, *, sign: bool = False) -> str:
     digits = ".2g" if abs(share) < 0.995 else ".0f"
     text = f"{100 * share:+{digits}}" if sign else f"{100 * share:{digits}}"
     return f"{text} %".replace("-", "\u2212")
-
-
-def palette(count: int) -> list[str]:
-    """Return colours of so many values that rise, far apart; the first again where these are more."""
-    if count > len(_ORDER):
-        return [_ORDER[i % len(_ORDER)] for i in range(count)]
-    places = np.linspace(0, len(_ORDER) - 1, count).round().astype(int)
-    return [_ORDER[i] for i in places]
 
 
 def value_axis(channel: Any, column: str, name: str, values: Sequence[float]) -> Any:

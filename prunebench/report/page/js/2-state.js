@@ -2,7 +2,7 @@
 // A claim or a check has an address of its own: #SETTING/claims/claim-ID, #SETTING/claims/check-NAME.
 
 const SECTIONS = [...document.querySelectorAll("main > section[id]")].map((section) => section.id);
-const state = { setting: 0, section: "", target: "", range: "", hidden: new Set(), lit: null };
+const state = { setting: DATA.first, section: "", target: "", range: "", hidden: new Set(), lit: null };
 const listeners = [];
 
 const onChange = (listener) => listeners.push(listener);
@@ -44,7 +44,7 @@ function readAddress() {
   const query = new URLSearchParams(asked);
   const range = query.get("range") ?? "";
   const before = { ...state, hidden: [...state.hidden].join("~") };
-  state.setting = Math.max(0, setting);
+  state.setting = setting < 0 ? DATA.first : setting;
   state.target = rest.find((part) => /^(claim|check)-/.test(part)) ?? "";
   state.section = state.target ? "claims" : rest.find((part) => SECTIONS.includes(part)) ?? "";
   state.range = DATA.ranges.includes(range) ? range : "";

@@ -103,12 +103,20 @@ function showChosen() {
   if (byId("range-points")) byId("range-points").textContent = setting?.ranges[range] ?? "";
 }
 
-// A section of figures none of which has anything to say of the setting is not there, and no link leads to it.
+// A section none of whose figures and tables of finds has anything to say of the setting is not there, and no link leads to it.
 function showSections() {
   for (const section of document.querySelectorAll("section[data-figures]")) {
-    section.hidden = !FIGURES.some((figure) => figure.offered && section.contains(figure.section));
+    const parts = [...section.querySelectorAll("[data-settings]")];
+    for (const part of parts) part.hidden = !part.dataset.settings.split(" ").includes(settingId());
+    const drawn = FIGURES.some((figure) => figure.offered && section.contains(figure.section));
+    section.hidden = !drawn && parts.every((part) => part.hidden);
     document.querySelector(`nav a[data-section="${section.id}"]`).parentElement.hidden = section.hidden;
   }
+}
+
+// Rows of tables that stand in the page: those of the methods that are shown.
+function showRows() {
+  for (const row of document.querySelectorAll("table.finds tr[data-variant]")) row.hidden = !visible(row.dataset.variant);
 }
 
 function respond(what) {
@@ -116,6 +124,7 @@ function respond(what) {
   showChosen();
   drawAnswer();
   if (what === "setting") showSections();
+  if (what === "methods") showRows();
   if (what !== "range") drawLegend();
   if (what !== "range") FIGURES.forEach((figure) => figure.update());
   LISTINGS.forEach((listing) => listing.update());
@@ -224,6 +233,8 @@ function start() {
   showSections();
   drawListings();
   for (const name of document.querySelectorAll(".best .named")) name.prepend(badge(name.dataset.variant));
+  for (const row of document.querySelectorAll("table.finds tr[data-variant]")) lightOn(row, row.dataset.variant);
+  showRows();
   onChange(respond);
   addEventListener("beforeprint", beforePrint);
   addEventListener("afterprint", afterPrint);
