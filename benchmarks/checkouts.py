@@ -79,6 +79,12 @@ def asked() -> dict[str, Any] | None:
     return json.loads(line) if line else None
 
 
+def asked_again() -> None:
+    """Wait for the next part of what is being asked; end this program where nobody asks any more."""
+    if asked() is None:
+        raise SystemExit("nobody asks any more")
+
+
 def answer(value: Any) -> None:
     """Answer the last question."""
     print(json.dumps(value), flush=True)

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from checkouts import HERE, Clock, Served, answer, asked, check_imported, checkout, most_memory
+from checkouts import HERE, Clock, Served, answer, asked, asked_again, check_imported, checkout, most_memory
 from torch import nn
 from torch.nn import functional
 
@@ -195,7 +195,7 @@ class Loop:
         run = plain(module, mask_of(module, density), recipe, self.data, convolutional)
         for block in range(blocks):
             if block:
-                asked()
+                asked_again()
             clock = Clock()
             run(self.steps)
             answer(clock.seconds())
@@ -208,7 +208,7 @@ class Loop:
             if step % self.steps == 0:
                 answer(clock.seconds())
                 if step < to_step:
-                    asked()
+                    asked_again()
                 clock = Clock()
 
         self._train(recipe, density, blocks * self.steps, on_step)
