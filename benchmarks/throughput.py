@@ -307,6 +307,8 @@ def compare(network: str, sizes: tuple[int, int, int], kernels: str | None, agai
     print(f"{network:9} most memory: {said}", flush=True)
     for density in (1.0, 0.1):
         hashes = {loop: loops[loop].ask(digest=density) for loop in (OTHER, OURS) if loop in loops}
+        if not hashes:
+            break
         same = (
             "" if len(hashes) < 2 else ": the same bits" if len(set(hashes.values())) == 1 else ": OTHER BITS"
         )
