@@ -47,6 +47,8 @@ browser:  ## Debian's chromium, for tests of the report's page; where it cannot 
 
 benchmark: install  ## ratios against plain implementations, each in one run
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/suite.py
+	$(BIN)/python benchmarks/masks.py large
 	$(BIN)/python benchmarks/data_path.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/choosing.py

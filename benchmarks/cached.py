@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 SUITE = """
 schema = 1
@@ -117,9 +118,8 @@ def main() -> None:
         path.write_text(SUITE.format(seeds=max(1, arguments.cells // 1000)))
         session = Session.prepare(Request(str(path), str(folder / "store"), str(folder), third_party=False))
         store = Store.open(folder / "store")
-        flush, os.fsync = os.fsync, lambda descriptor: None  # of made up files none matters
-        number = fill(session.plan, store, missing=4)
-        os.fsync = flush
+        with mock.patch.object(os, "fsync"):  # of made up files none matters
+            number = fill(session.plan, store, missing=4)
         frozen = session.freeze(store)
         print(f"{len(session.plan.cells):,} cells, {len(session.plan.jobs):,} jobs; {number:,} files")
         at = ("--store", "store", "--data", str(folder), "--no-plugins")

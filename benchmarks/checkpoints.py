@@ -41,7 +41,7 @@ MINUTE = 60.0
 def state_of(name: str) -> tuple[torch.nn.Module, State]:
     shape, classes = NETWORKS[name]
     architecture = Host.load(third_party=False).get("architectures", name)
-    module = architecture.build(shape, classes, **architecture.parameters)  # type: ignore[attr-defined]
+    module = architecture.build(shape, classes, **architecture.parameters)
     state = State.of(module, mask=None, step=0)
     slots = {"momentum": {key: torch.zeros_like(value) for key, value in state.parameters.items()}}
     return module, State(state.parameters, state.buffers, slots, None, 0)

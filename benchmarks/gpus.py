@@ -78,7 +78,7 @@ def images_a_second(which: str, workers: int, device: str, steps: int) -> float:
     spent = [seconds.get() for _ in processes]
     for process in processes:
         process.join()
-    return workers * steps * BATCH / max(spent)
+    return float(workers * steps * BATCH / max(spent))
 
 
 def main() -> None:

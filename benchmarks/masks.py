@@ -2,11 +2,16 @@
 
     python benchmarks/masks.py rounds [--density 0.1] [--rounds 100]
     python benchmarks/masks.py thresholds [--scores 25000000]
+    python benchmarks/masks.py large [--turns 9] [--against ../before]
     python benchmarks/masks.py memory [--method NAME] [--examples 10000] [--chunk 8] [--part 16]
 
 rounds: SynFlow's rounds on VGG-16 for CIFAR-10 in float64, over the forward and backward passes alone (the
 same network, the same masks, the same input), round by round in turn.
 thresholds: a mask from many scores, over sorts that give the same mask: the fastest of three.
+large: `prunebench.prune` as a whole, by magnitude and at random, on VGG-16 (14.7 million weights), against
+one line of torch that needs no sort either: `kthvalue`, or `topk`, of the scores of all layers in one tensor.
+With `--against` that of another checkout too (`benchmarks/checkouts.py`); all in turns, in processes of their
+own, as Python starts them.
 memory: the most memory that pruning a ResNet-50 at 224 × 224 takes, each method in a process of its own,
 methods in rounds in two of them. All examples are there, as bytes; `part` of them are scored, in chunks: more
 of them take more time and no more memory, which is shown by SNIP with twice as many.
@@ -28,6 +33,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from checkouts import HERE, Clock, Served, answer, asked, check_imported, checkout, most_memory
 from torch import nn
 
 from prunebench.pruning import Mask, MaskForm, Scoring, keep_top, kept_count, make_mask
@@ -197,6 +203,70 @@ def thresholds(count: int) -> None:
             )
 
 
+ONE_LINE = ("kthvalue", "topk")
+
+
+def one_line(net: nn.Module, method: str, way: str, kept: int) -> int:
+    """Make a mask by torch's own search for a threshold; return how many weights it keeps."""
+    weights = [parameter.detach() for parameter in net.parameters() if parameter.dim() > 1]
+    scores = [weight.abs() if method == "magnitude" else torch.rand_like(weight) for weight in weights]
+    flat = torch.cat([score.flatten() for score in scores])
+    if way == "kthvalue":
+        threshold = torch.kthvalue(flat, len(flat) - kept + 1).values
+    else:
+        threshold = torch.topk(flat, kept, sorted=False).values.min()
+    return sum(int((score >= threshold).sum()) for score in scores)
+
+
+def serve_large(folder: Path) -> None:
+    """Make masks of VGG-16, each when it is asked for, and say what it took."""
+    check_imported(folder)
+    from prunebench import prune
+
+    torch.manual_seed(0)
+    net = vgg16()
+    prunable = sum(p.numel() for p in net.parameters() if p.dim() > 1)
+    while (question := asked()) is not None:
+        way, method, kept = question["way"], question["method"], round(question["density"] * prunable)
+        clock = Clock()
+        if way in ONE_LINE:
+            found = one_line(net, method, way, kept)
+        else:
+            found = prune(net, method, density=question["density"]).kept
+        taken = clock.seconds()
+        if abs(found - kept) > 10:  # random scores of float32 tie now and then
+            raise SystemExit(f"{way}: {found:,} weights of {method} are kept, not {kept:,}")
+        answer(taken)
+
+
+def large(turns: int, against: Path | None) -> None:
+    folders = {"prunebench": HERE, **dict.fromkeys(ONE_LINE, HERE)}
+    if against is not None:
+        folders["another"] = against
+    ways = {way: Served(at, __file__, "large", "--serve", str(at)) for way, at in folders.items()}
+    for method in ("magnitude", "random"):
+        taken: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+        for turn in range(turns + 1):
+            for way, process in ways.items():
+                seconds = process.ask(way=way, method=method, density=0.1)
+                if turn:  # the first imports what it needs
+                    taken[way].append(seconds)
+        for way, values in taken.items():
+            processor, wall = ([one[clock] for one in values] for clock in ("processor", "wall"))
+            ours = taken["prunebench"]
+            ratio = statistics.median(
+                b["processor"] / a["processor"] for a, b in zip(ours, values, strict=True)
+            )
+            print(
+                f"{method} on VGG-16, {way:10}: {min(processor):.3f} s "
+                f"(median {statistics.median(processor):.3f}, clock {min(wall):.3f}), "
+                f"{ratio:.2f} × prunebench's",
+                flush=True,
+            )
+    for process in ways.values():
+        process.close()
+
+
 class Bytes:
     """Images as bytes, made into normalised numbers when they are asked for; `part` of them are seen."""
 
@@ -213,14 +283,6 @@ class Bytes:
     def __getitem__(self, part: torch.Tensor) -> torch.Tensor:
         pixels = torch.from_numpy(self.images[part.numpy()]).float().div_(255)
         return pixels.sub_(torch.tensor(MEAN).view(3, 1, 1)).div_(torch.tensor(STD).view(3, 1, 1))
-
-
-def most_memory() -> int:
-    """Return the most bytes that this process has held."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise SystemExit("the system does not say how much memory a process has held")
 
 
 def score_in_this_process(method: str, examples: int, chunk: int, part: int) -> None:
@@ -269,6 +331,10 @@ def main() -> None:
     one.add_argument("--rounds", type=int, default=100)
     two = commands.add_parser("thresholds")
     two.add_argument("--scores", type=int, default=25_000_000)
+    large_one = commands.add_parser("large")
+    large_one.add_argument("--turns", type=int, default=9)
+    large_one.add_argument("--against", type=checkout, metavar="PATH", help="another checkout, in turns")
+    large_one.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     three = commands.add_parser("memory")
     three.add_argument("--method", choices=METHODS)
     three.add_argument("--examples", type=int, default=10_000)
@@ -281,6 +347,10 @@ def main() -> None:
         rounds(arguments.density, arguments.rounds)
     elif arguments.command == "thresholds":
         thresholds(arguments.scores)
+    elif arguments.command == "large" and arguments.serve:
+        serve_large(arguments.serve)
+    elif arguments.command == "large":
+        large(arguments.turns, arguments.against)
     elif arguments.here:
         score_in_this_process(arguments.method, arguments.examples, arguments.chunk, arguments.part)
     else:

@@ -57,7 +57,7 @@ def measured(name: str, density: float, shape: tuple[int, int, int], images: int
     x = torch.randn(images, *shape)
     settled(net, x)
     groups = filter_groups(net, input_shape=shape, check=False)
-    form = Form(scorer="magnitude", allocation="uniform", unit="filter")
+    form = Form.model_validate({"scorer": "magnitude", "allocation": "uniform", "unit": "filter"})
     with warnings.catch_warnings():
         warnings.simplefilter("error", PruningWarning)
         mask = prunebench.prune(net, form, density=density, input_shape=shape)
@@ -101,7 +101,7 @@ def settled(net: nn.Module, x: torch.Tensor) -> None:
 def flops(net: nn.Module, image: torch.Tensor) -> int:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(image)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def latencies(networks: dict[str, nn.Module], x: torch.Tensor, passes: int) -> dict[str, float]:

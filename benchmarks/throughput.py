@@ -1,31 +1,53 @@
-"""Training throughput: prunebench's loop against a plain hand-written one, in alternating blocks of one run.
+"""Training throughput: prunebench's loop against a plain hand-written one, and against another checkout's.
 
-    python benchmarks/throughput.py [--quick] [--network lenet|resnet20]
+    python benchmarks/throughput.py [--quick] [--network lenet|resnet20] [--kernels dense|sparse]
+                                    [--against ../before]
 
-Prints images a second of each and the ratio of the medians, for the dense network and with a mask (which the
-plain loop multiplies into the gradients, a line a layer). Times are the processor's, so that other work on
-the machine counts little; one thread; both take the same batches. A block is an epoch. prunebench's loop is
-one call, as in a run, and lets the plain loop do a block after each of its own; the plain loop has no checks
-and no deterministic algorithms.
+Prints, for the dense network and with masks that keep 10 % and 2 % of the weights, images a second of
+
+    plain       an ordinary loop on a network as one writes it, torch.optim.SGD, the mask multiplied into the
+                gradients, a line a layer; no checks, no deterministic algorithms
+    another     prunebench's loop and network of the checkout at `--against` (`benchmarks/checkouts.py`)
+    prunebench  those of this checkout, and, of a masked LeNet, with `--kernels sparse`
+
+and the median of ratios to the first two; the most memory of each; and of both checkouts a hash of
+parameters, buffers and momentum after 300 steps of LeNet and 10 of ResNet-20, dense and at 10 %: where it is
+the same, so are all bits.
+
+Each loop is a process of its own, on one thread, and they take turns, a block of steps each, while the others
+wait. prunebench's processes are set up as those of `prunebench run` are (memory that is freed is kept:
+`prunebench/heap.py`), the plain one is as Python starts it. All take the same batches, by prunebench's data
+path. prunebench's loop is one call, as in a run. Speeds are by processor time, so that other work on the
+machine counts little; ratios by the clock stand behind, for a machine that is idle.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import statistics
-import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
+from checkouts import HERE, Clock, Served, answer, asked, asked_again, check_imported, checkout, most_memory
 from torch import nn
 from torch.nn import functional
 
+from prunebench.process import prepare_process
 from prunebench.pruning.mask import Mask
 from prunebench.training.images.batches import Batches
 from prunebench.training.images.data import Data
 from prunebench.training.loop import train
 from prunebench.training.recipe import Recipe
 from prunebench.training.state import State
+
+DENSITIES = (1.0, 0.1, 0.02)
+BATCH = 128
+HASHED = {"lenet": 300, "resnet20": 10}
+"""Steps after which both checkouts' states are compared."""
+PLAIN, OURS, SPARSE, OTHER = "plain", "prunebench", "prunebench, sparse", "another"
 
 
 class Block(nn.Module):
@@ -79,10 +101,10 @@ def random_data(shape: tuple[int, int, int], examples: int) -> Data:
     return Data.prepare(part(examples), part(10), [0.5] * shape[0], [0.25] * shape[0], 10)
 
 
-def random_mask(module: nn.Module) -> Mask:
+def random_mask(module: nn.Module, density: float = 0.2) -> Mask:
     generator = torch.Generator().manual_seed(1)
     weights = {name: p for name, p in module.named_parameters() if p.ndim > 1}
-    return Mask({name: torch.rand(p.shape, generator=generator) < 0.2 for name, p in weights.items()})
+    return Mask({name: torch.rand(p.shape, generator=generator) < density for name, p in weights.items()})
 
 
 def plain(
@@ -124,76 +146,200 @@ def plain(
     return run
 
 
-def alternate(name: str, kind: str, blocks: int, steps: int) -> dict[str, list[float]]:
-    """Return the seconds of alternating epochs of `steps` steps, on a pair of new networks."""
-    convolutional = name == "resnet20"
-    build = ResNet20 if convolutional else lenet
-    shape = (3, 32, 32) if convolutional else (1, 28, 28)
-    data = random_data(shape, 128 * steps)
-    recipe = Recipe(
-        epochs=blocks + 1,  # the split is evaluated at the end alone, which is never reached
-        evaluate=blocks + 1,
-        batch=128,
+def recipe_of(network: str, epochs: int, momentum: float) -> Recipe:
+    """Return a recipe for so many epochs and one more, at whose end alone the split is evaluated: never."""
+    convolutional = network == "resnet20"
+    return Recipe(
+        epochs=epochs + 1,
+        evaluate=epochs + 1,
+        batch=BATCH,
         lr=0.01,
-        momentum=0.9 if convolutional else 0.0,
+        momentum=momentum,
         weight_decay=1e-4 if convolutional else 0.0,
         augment=("flip", "shift4") if convolutional else (),
     )
-    module = build()
-    mask = random_mask(module) if kind == "masked" else None
-    plain_block = plain(build(), mask, recipe, data, convolutional)
-    times: dict[str, list[float]] = {"plain": [], "prunebench": []}
-    started = time.process_time()
-
-    def on_step(step: int, to_step: int) -> None:
-        nonlocal started
-        if step % steps == 0:
-            times["prunebench"].append(time.process_time() - started)
-            torch.use_deterministic_algorithms(False)
-            started = time.process_time()
-            plain_block(steps)
-            times["plain"].append(time.process_time() - started)
-            torch.use_deterministic_algorithms(True)
-            started = time.process_time()
-
-    state = train(
-        module, State.of(module, mask), recipe, data, seed=0, to_step=blocks * steps, on_step=on_step
-    )
-    if state.diverged is not None:
-        raise SystemExit(f"the benchmark diverged at step {state.diverged}: its times mean nothing")
-    return {loop: values[1:] for loop, values in times.items()}  # the first block warms up
 
 
-def compare(name: str, kind: str, pairs: int, blocks: int, steps: int) -> None:
-    """Time several pairs of networks (where one lies in memory moves its speed by some percent) and print."""
-    times = [alternate(name, kind, blocks, steps) for _ in range(pairs)]
-    speed, plainly = (
-        128 * steps / statistics.median([seconds for pair in times for seconds in pair[loop]])
-        for loop in ("prunebench", "plain")
-    )
-    print(
-        f"{name} {kind}: plain {plainly:,.0f} images/s, prunebench {speed:,.0f} images/s, "
-        f"ratio {speed / plainly:.3f}",
-        flush=True,
-    )
+def network_of(network: str) -> nn.Module:
+    """Return prunebench's own network, its weights always the same."""
+    from prunebench_plugins.architectures import cifar_resnet, lenet_300_100
+
+    torch.manual_seed(0)
+    return cifar_resnet((3, 32, 32), 10) if network == "resnet20" else lenet_300_100((1, 28, 28), 10)
+
+
+def mask_of(module: nn.Module, density: float) -> Mask | None:
+    return None if density == 1 else random_mask(module, density)
+
+
+class Loop:
+    """What a measured process does: blocks of steps of one of the loops, when it is asked for one."""
+
+    def __init__(self, loop: str, network: str, steps: int) -> None:
+        self.loop, self.network, self.steps = loop, network, steps
+        shape = (3, 32, 32) if network == "resnet20" else (1, 28, 28)
+        self.data = random_data(shape, BATCH * steps)
+        self.momentum = 0.9 if network == "resnet20" else 0.0
+
+    def blocks(self, density: float, blocks: int) -> None:
+        """Train a new network; after each block say what it took, and wait to be asked for the next."""
+        recipe = recipe_of(self.network, blocks, self.momentum)
+        if self.loop == PLAIN:
+            self._plain_blocks(recipe, density, blocks)
+        else:
+            self._train_blocks(recipe, density, blocks)
+
+    def _plain_blocks(self, recipe: Recipe, density: float, blocks: int) -> None:
+        convolutional = self.network == "resnet20"
+        module = ResNet20() if convolutional else lenet()
+        run = plain(module, mask_of(module, density), recipe, self.data, convolutional)
+        for block in range(blocks):
+            if block:
+                asked_again()
+            clock = Clock()
+            run(self.steps)
+            answer(clock.seconds())
+
+    def _train_blocks(self, recipe: Recipe, density: float, blocks: int) -> None:
+        clock = Clock()
+
+        def on_step(step: int, to_step: int) -> None:
+            nonlocal clock
+            if step % self.steps == 0:
+                answer(clock.seconds())
+                if step < to_step:
+                    asked_again()
+                clock = Clock()
+
+        self._train(recipe, density, blocks * self.steps, on_step)
+
+    def _train(
+        self, recipe: Recipe, density: float, to_step: int, on_step: Callable[[int, int], None] | None = None
+    ) -> State:
+        module = network_of(self.network)
+        state = State.of(module, mask_of(module, density))
+        others: dict[str, Any] = {"kernels": "sparse"} if self.loop == SPARSE else {}
+        after = train(module, state, recipe, self.data, seed=0, to_step=to_step, on_step=on_step, **others)
+        if after.diverged is not None:
+            raise SystemExit(f"the benchmark diverged at step {after.diverged}: its times mean nothing")
+        return after
+
+    def digest(self, density: float) -> str:
+        """Return a hash of a state's tensors: parameters, buffers, momentum."""
+        to_step = HASHED[self.network]
+        recipe = recipe_of(self.network, -(-to_step // self.steps), momentum=0.9)
+        state = self._train(recipe, density, to_step)
+        digest = hashlib.sha256()
+        for part in (state.parameters, state.buffers, state.slots["momentum"]):
+            for name, tensor in sorted(part.items()):
+                digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def serve(loop: str, network: str, steps: int, folder: Path) -> None:
+    """Do what is asked for in a process of its own."""
+    check_imported(folder)
+    torch.set_num_threads(1)
+    if loop != PLAIN:
+        prepare_process()
+    ours = Loop(loop, network, steps)
+    while (question := asked()) is not None:
+        if "blocks" in question:
+            ours.blocks(question["density"], question["blocks"])
+        elif "digest" in question:
+            answer(ours.digest(question["digest"]))
+        else:
+            answer(most_memory())
+
+
+def speeds(
+    loops: dict[str, Served], density: float, pairs: int, blocks: int
+) -> dict[str, dict[str, list[float]]]:
+    """Return the seconds of blocks that all loops made in turns, by loop and clock.
+
+    Of several networks, one after the other: where one lies in memory moves its speed by some percent.
+    """
+    taken: dict[str, dict[str, list[float]]] = {loop: {"processor": [], "wall": []} for loop in loops}
+    for _ in range(pairs):
+        for block in range(blocks):
+            for loop, process in loops.items():
+                seconds = process.ask(density=density, blocks=blocks) if block == 0 else process.ask(go=block)
+                if block:  # the first warms up
+                    for clock, values in taken[loop].items():
+                        values.append(seconds[clock])
+    return taken
+
+
+def say(network: str, density: float, steps: int, taken: dict[str, dict[str, list[float]]]) -> None:
+    """Print a line for each loop."""
+    for loop, clocks in taken.items():
+        speed = BATCH * steps / statistics.median(clocks["processor"])
+        ratios = []
+        for base in (PLAIN, OTHER):
+            if base in taken and loop not in (PLAIN, base):
+                processor, wall = (
+                    statistics.median(b / a for a, b in zip(clocks[clock], taken[base][clock], strict=True))
+                    for clock in ("processor", "wall")
+                )
+                ratios.append(f"{processor:5.2f} × {base} (clock {wall:.2f})")
+        print(f"{network:9} {density:5g}  {loop:19} {speed:9,.0f} images/s  {'  '.join(ratios)}", flush=True)
+
+
+def compare(network: str, sizes: tuple[int, int, int], kernels: str | None, against: Path | None) -> None:
+    """Time all loops of a network in turns, and print."""
+    pairs, blocks, steps = sizes
+    folders = {PLAIN: HERE}
+    if against is not None:
+        folders[OTHER] = against
+    if kernels != "sparse" or network != "lenet":
+        folders[OURS] = HERE
+    if kernels != "dense" and network == "lenet":
+        folders[SPARSE] = HERE
+    loops = {
+        loop: Served(folder, __file__, "--serve", loop, network, str(steps), str(folder))
+        for loop, folder in folders.items()
+    }
+    for density in DENSITIES:
+        those = {loop: process for loop, process in loops.items() if loop != SPARSE or density < 1}
+        say(network, density, steps, speeds(those, density, pairs, blocks))
+    held = {loop: process.ask(memory=True) for loop, process in loops.items()}
+    said = ", ".join(f"{loop} {amount / 1e6:.0f} MB" for loop, amount in held.items())
+    print(f"{network:9} most memory: {said}", flush=True)
+    for density in (1.0, 0.1):
+        hashes = {loop: loops[loop].ask(digest=density) for loop in (OTHER, OURS) if loop in loops}
+        if not hashes:
+            break
+        same = (
+            "" if len(hashes) < 2 else ": the same bits" if len(set(hashes.values())) == 1 else ": OTHER BITS"
+        )
+        said = ", ".join(f"{loop} {digest}" for loop, digest in hashes.items())
+        print(f"{network:9} {density:5g}  after {HASHED[network]} steps: {said}{same}", flush=True)
+    for process in loops.values():
+        process.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer and shorter blocks")
     parser.add_argument("--network", choices=["lenet", "resnet20"], help="only this one")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    sizes = (
-        {"lenet": (4, 5, 100), "resnet20": (2, 5, 4)}
-        if arguments.quick
-        else {"lenet": (8, 9, 200), "resnet20": (4, 8, 5)}
+    parser.add_argument("--kernels", choices=["dense", "sparse"], help="of LeNet these alone; default: both")
+    parser.add_argument(
+        "--against", type=checkout, metavar="PATH", help="another checkout, measured in turns"
     )
-    for name, (pairs, blocks, steps) in sizes.items():
-        if arguments.network in (None, name):
-            for kind in ("dense", "masked"):
-                compare(name, kind, pairs, blocks, steps)
+    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        loop, network, steps, folder = arguments.serve
+        serve(loop, network, int(steps), Path(folder))
+        return
+    sizes = (
+        {"lenet": (2, 4, 50), "resnet20": (1, 4, 2)}
+        if arguments.quick
+        else {"lenet": (4, 8, 200), "resnet20": (2, 7, 4)}
+    )
+    for network, size in sizes.items():
+        if arguments.network in (None, network):
+            compare(network, size, arguments.kernels, arguments.against)
 
 
 if __name__ == "__main__":
