@@ -33,8 +33,9 @@ def checkpoints(monkeypatch: pytest.MonkeyPatch, took: float, every: float, seco
     monkeypatch.setattr(train, "time", clock)
     monkeypatch.setattr(train, "pack_state", lambda state: ({}, {}))
     monkeypatch.setattr(train, "_meta", lambda params, progress: {})
+    monkeypatch.setattr(train, "_trained", lambda progress, context, state: {})
     job: Any = SimpleNamespace(params_as=lambda kind: SimpleNamespace(run_key="ab" * 32))
-    saves = train._Checkpoints(job, context, None)  # type: ignore[arg-type]
+    saves = train._Checkpoints(job, context, train.Progress(None, {}))
     state: Any = SimpleNamespace(step=0)
     while clock.now < 1000.0 + seconds:
         clock.now += 0.1

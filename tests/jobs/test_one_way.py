@@ -64,7 +64,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "random like": {"allocation": {"like": "grasp"}, "alter": ["shuffle"]},
     "random rounds": {"schedule": ROUNDS, "regrowth": {"scorer": "random"}},
     "force": {},
-    "iterative-snip": {"schedule": {"rounds": 3}},
+    "iterative-snip short": {"schedule": {"rounds": 3}},
 }
 """What changes the method that the first word names."""
 
