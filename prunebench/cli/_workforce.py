@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prunebench.engine.fronts import Front
     from prunebench.engine.request import Request
 
-__all__ = ["settle", "workforce_of"]
+__all__ = ["settle", "workers_to_fork", "workforce_of"]
 
 
 def workforce_of(options: Mapping[str, Any], request: Request, front: Front | None = None) -> Workforce:
@@ -37,6 +37,17 @@ def workforce_of(options: Mapping[str, Any], request: Request, front: Front | No
         per_gpu=1 if per_gpu == "auto" else int(per_gpu),
         per_worker=options["gpus_per_worker"],
     )
+
+
+def workers_to_fork(options: Mapping[str, Any], front: Front | None) -> int:
+    """Return how many of this machine's workers can be forked before a plan, or a GPU, is looked at: what -n
+    says, and no more than cores.
+    """
+    asked = options["workers"]
+    if asked is None or front is not None:
+        return 0
+    cores = usable_cores()
+    return min(cores, cores // options.get("threads", 1) if asked == "auto" else int(asked))
 
 
 def settle(overview: Overview, options: Mapping[str, Any]) -> str:

@@ -25,11 +25,12 @@ from prunebench.cli._options import (
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
 from prunebench.cli._supervise import Handover, supervised
-from prunebench.cli._workforce import settle, workforce_of
+from prunebench.cli._workforce import settle, workers_to_fork, workforce_of
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.fronts import Front
+    from prunebench.engine.on_pytest.preforked import Preforked
     from prunebench.engine.on_pytest.run import Earlier, Outcome
     from prunebench.plan import PlannedCell
 
@@ -101,9 +102,14 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     if not handover.alone:
         may_be_killed()
 
-    with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(handover)):
+    with (
+        _preforked(options, front, handover) as preforked,
+        plain_warnings(),
+        streams(as_json) as stdout,
+        stopping.listening(teller(handover)),
+    ):
         try:
-            report, code = _run(suite, options, as_json, handover, front)
+            report, code = _run(suite, options, as_json, handover, front, preforked)
         except stopping.Stopped:
             stopping.heard()
             complain("Interrupted.")
@@ -125,6 +131,18 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     ctx.exit(code)
 
 
+def _preforked(
+    options: dict[str, Any], front: Front | None, handover: Handover
+) -> contextlib.AbstractContextManager[Preforked | None]:
+    """Fork the workers of this machine where this is a process of its own, which knows nothing yet."""
+    workers = 0 if handover.alone else workers_to_fork(options, front)
+    if not workers:
+        return contextlib.nullcontext()
+    from prunebench.engine.on_pytest.preforked import prefork
+
+    return prefork(workers)
+
+
 def _say_json_to(stream: TextIO, value: Any) -> None:
     from prunebench.cli._output import say_json
 
@@ -133,7 +151,12 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
 
 
 def _run(
-    suite: str, options: dict[str, Any], as_json: bool, handover: Handover, front: Front | None
+    suite: str,
+    options: dict[str, Any],
+    as_json: bool,
+    handover: Handover,
+    front: Front | None,
+    preforked: Preforked | None,
 ) -> tuple[dict[str, Any], int]:
     """Run what is to do; return what --json prints, and the exit code."""
     run = _Run.of(suite, options, as_json, handover, front)
@@ -142,7 +165,7 @@ def _run(
         return run.nothing_to_do()
     run.say_heading()
     run.check()
-    return run.say_ending(run.make())
+    return run.say_ending(run.make(preforked))
 
 
 @dataclasses.dataclass
@@ -258,7 +281,7 @@ class _Run:
 
     # -- running -------------------------------------------------------------------------------------------
 
-    def make(self) -> Outcome:
+    def make(self, preforked: Preforked | None) -> Outcome:
         """Run the cells; return how that came out. Raises: PrunebenchError."""
         from prunebench.engine.on_pytest.run import run_cells
         from prunebench.engine.session import slots_of
@@ -283,6 +306,7 @@ class _Run:
             on_job=partial(handover.note, "begun"),
             front=self.front,
             seen=overview.snapshot,
+            preforked=preforked,
         )
 
     def _begin(self, tell: Callable[[str], object]) -> None:
