@@ -171,7 +171,7 @@ def starting_workers(take: Callable[[], Any]) -> Iterator[None]:
         _takes(start, "spec", "execmodel")
         and _takes(io, "args", "execmodel")
         and _takes(arguments, "spec")
-        and _takes(getattr(gateway_io, "Popen2IO", None), "outfile", "infile", "execmodel")
+        and _takes(io.__base__, "outfile", "infile", "execmodel")
     ):
         yield
         return
@@ -183,7 +183,7 @@ def starting_workers(take: Callable[[], Any]) -> Iterator[None]:
             return start(spec, execmodel)
         made = io.__new__(io)
         made.popen = process
-        gateway_io.Popen2IO.__init__(made, process.stdin, process.stdout, execmodel=execmodel)
+        super(io, made).__init__(process.stdin, process.stdout, execmodel=execmodel)
         return made
 
     gateway_io.create_io = create_io
