@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -25,7 +26,7 @@ from prunebench.cli._options import (
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
 from prunebench.cli._supervise import Handover, supervised
-from prunebench.cli._workforce import settle, workers_to_fork, workforce_of
+from prunebench.cli._workforce import fork_workers, settle, workforce_of
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
@@ -94,16 +95,20 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     front = chosen_front(ctx, options)
     handover = supervised(display=True)
     from prunebench import stopping
-    from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
     from prunebench.engine.guarding.own_process import may_be_killed
     from prunebench.errors import PluginError
 
     if not handover.alone:
         may_be_killed()
-
+    try:
+        with stopping.listening(teller(handover)):
+            forked = nullcontext() if handover.alone else fork_workers(options, front)
+            stopping.check()
+    except stopping.Stopped:
+        _end_interrupted(ctx, handover)
     with (
-        _preforked(options, front, handover) as preforked,
+        forked as preforked,
         plain_warnings(),
         streams(as_json) as stdout,
         stopping.listening(teller(handover)),
@@ -111,11 +116,7 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
         try:
             report, code = _run(suite, options, as_json, handover, front, preforked)
         except stopping.Stopped:
-            stopping.heard()
-            complain("Interrupted.")
-            code = stopping.exit_code()
-            handover.end_at_once(code)
-            ctx.exit(code)
+            _end_interrupted(ctx, handover)
         except WorkerLost as lost:
             handover.leave({lost.failed.job.key: lost.failed.message}, str(lost))
             raise
@@ -131,16 +132,15 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     ctx.exit(code)
 
 
-def _preforked(
-    options: dict[str, Any], front: Front | None, handover: Handover
-) -> contextlib.AbstractContextManager[Preforked | None]:
-    """Fork the workers of this machine where this is a process of its own, which knows nothing yet."""
-    workers = 0 if handover.alone else workers_to_fork(options, front)
-    if not workers:
-        return contextlib.nullcontext()
-    from prunebench.engine.on_pytest.preforked import prefork
+def _end_interrupted(ctx: click.Context, handover: Handover) -> NoReturn:
+    from prunebench import stopping
+    from prunebench.cli._output import complain
 
-    return prefork(workers)
+    stopping.heard()
+    complain("Interrupted.")
+    code = stopping.exit_code()
+    handover.end_at_once(code)
+    ctx.exit(code)
 
 
 def _say_json_to(stream: TextIO, value: Any) -> None:

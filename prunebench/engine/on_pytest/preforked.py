@@ -281,9 +281,9 @@ def _be_forked(theirs: socket.socket, parent: int, mask: Iterable[signal.Signals
 def _wait(theirs: socket.socket, parent: int, mask: Iterable[signal.Signals | int]) -> None:
     """Wait to be taken, and become new then; end without a word where nobody does."""
     try:
-        interrupted = signal.getsignal(signal.SIGINT)
-        if interrupted is signal.default_int_handler:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         kin.end_with_parent()
         if os.getppid() != parent:
@@ -293,7 +293,8 @@ def _wait(theirs: socket.socket, parent: int, mask: Iterable[signal.Signals | in
             importlib.import_module(name)
         _become_new(theirs)
         kin.end_with_parent(False)
-        signal.signal(signal.SIGINT, interrupted)
+        if signal.SIGINT in heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         theirs.send(b"1")
         theirs.close()
     except BaseException:

@@ -171,7 +171,7 @@ def starting_workers(take: Callable[[], Any]) -> Iterator[None]:
         _takes(start, "spec", "execmodel")
         and _takes(io, "args", "execmodel")
         and _takes(arguments, "spec")
-        and _takes(io.__base__, "outfile", "infile", "execmodel")
+        and _takes(getattr(io, "__base__", None), "outfile", "infile", "execmodel")
     ):
         yield
         return

@@ -10,16 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import execnet
 import pytest
 
 from prunebench import kin
 from prunebench.engine.on_pytest import preforked
-from prunebench.engine.on_pytest import private as pytest_private
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
 
@@ -194,47 +192,6 @@ def test_where_one_has_died_the_next_is_taken(tmp_path: Path) -> None:
     assert done.stdout == "True None\n", done.stderr
 
 
-# -- execnet ---------------------------------------------------------------------------------------------
-
-
-def started() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-u", "-c", pytest_private.WORKERS_PROGRAM],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-
-
-def test_a_gateway_is_given_what_is_there_and_starts_its_own_afterwards() -> None:
-    there = [started()]
-    first = there[0].pid
-    group = execnet.Group(execmodel="main_thread_only")
-    pids = []
-    with pytest_private.starting_workers(lambda: there.pop() if there else None):
-        for spec in ("popen", "popen//python=" + sys.executable, "popen"):
-            gateway = group.makegateway(f"execmodel=main_thread_only//{spec}")
-            pids.append(gateway.remote_exec("import os; channel.send(os.getpid())").receive())
-            if len(pids) == 2:
-                there.append(started())
-    second = group[2]
-    assert pytest_private.process_of(SimpleNamespace(gateway=second)) == pids[2]
-    assert pids[0] == first
-    assert len(set(pids)) == 3
-    group.terminate(10)
-
-
-@pytest.mark.parametrize("part", ["create_io", "Popen2IOMaster", "popen_args"])
-def test_an_execnet_that_is_made_otherwise_starts_its_own(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module: Any = sys.modules["execnet.gateway_io"]
-    monkeypatch.setattr(module, part, lambda spec, execmodel, loop: None)
-    before = module.create_io
-    with pytest_private.starting_workers(lambda: pytest.fail("taken")):
-        assert module.create_io is before
-    monkeypatch.delattr(module, part)
-    with pytest_private.starting_workers(lambda: pytest.fail("taken")):
-        assert getattr(module, "create_io", None) is (None if part == "create_io" else before)
-
-
 # -- prunebench run --------------------------------------------------------------------------------------
 
 NOTES = '''
@@ -353,21 +310,25 @@ def test_killed_while_it_plans_it_leaves_none(project: Any, whom: str) -> None:
         os.kill(pid, signal.SIGKILL)
     process.communicate(timeout=60)
     assert gone({**waiting, run: kin.started(run)})
-    assert not left_in(project.folder)
+    assert gone(
+        {pid: kin.started(pid) for pid in left_in(project.folder)}
+    )  # who looks after it is through, too
 
 
 def test_no_more_than_cores_are_forked_and_none_for_another_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     from prunebench.cli import _workforce
 
     monkeypatch.setattr(_workforce, "usable_cores", lambda: 8)
+    monkeypatch.setattr(preforked, "prefork", lambda workers: nullcontext(workers))
 
-    def count(workers: str | None, front: Any = None, threads: int = 1) -> int:
-        return _workforce.workers_to_fork({"workers": workers, "threads": threads}, front)
+    def count(workers: str | None, front: Any = None, threads: int = 1) -> Any:
+        with _workforce.fork_workers({"workers": workers, "threads": threads}, front) as forked:
+            return forked
 
-    assert [count(None), count("1"), count("8"), count("9"), count("auto")] == [0, 1, 8, 8, 8]
+    assert [count(None), count("1"), count("8"), count("9"), count("auto")] == [None, 1, 8, 8, 8]
     assert count("auto", threads=3) == 2
     assert count("auto", threads=16) == 0
-    assert count("4", front=object()) == 0
+    assert count("4", front=object()) is None
 
 
 def test_a_forked_process_says_how_it_ended() -> None:
