@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import psutil
@@ -195,12 +195,19 @@ def lives(mark: str) -> bool | None:
 class _Own:
     page: mmap.mmap | None = None
     """A file in this process's memory, by which those are known that it has forked."""
+    number = 0
+    """The process that it is of."""
+    inherited: ClassVar[list[mmap.mmap]] = []
+    """Those of the processes that this one was forked from."""
 
 
 def put_mark() -> str:
     """Mark all that this process starts from now on as its own; return the mark."""
     mark = mark_of(os.getpid())
     os.environ[OWNER] = mark
+    if _Own.page is not None and _Own.number != os.getpid():  # who forked this one is told by it
+        _Own.inherited.append(_Own.page)
+    _Own.number = os.getpid()
     if hasattr(os, "memfd_create"):
         with contextlib.suppress(OSError), os.fdopen(os.memfd_create(_FILE + mark), "w+b") as file:
             file.truncate(mmap.PAGESIZE)
@@ -290,9 +297,9 @@ def adopt() -> None:
     _prctl(_SUBREAPER, 1)
 
 
-def end_with_parent() -> None:
-    """Let this process be killed when its parent is dead, where the system can (Linux)."""
-    _prctl(_DEATH_SIGNAL, signal.SIGKILL)
+def end_with_parent(wanted: bool = True) -> None:
+    """Let this process be killed when its parent is dead, or no longer, where the system can (Linux)."""
+    _prctl(_DEATH_SIGNAL, signal.SIGKILL if wanted else 0)
 
 
 def _prctl(option: int, value: int) -> None:

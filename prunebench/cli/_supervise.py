@@ -152,7 +152,7 @@ def supervised(*, display: bool = False) -> Handover:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             end_after(partial(_until_closed, alive))
-            atexit.register(_write, from_child, b".")
+            atexit.register(_announce, os.getpid(), from_child)
             handover.pipe = from_child
             return handover
         os.close(from_child)
@@ -232,6 +232,12 @@ def _until_closed(alive: int) -> None:
     """Wait until the other end is closed, as it is when the parent is gone."""
     with contextlib.suppress(OSError):
         os.read(alive, 1)
+
+
+def _announce(process: int, pipe: int) -> None:
+    """Say that this process ends: only this, and none that it has forked, whose files may be others."""
+    if os.getpid() == process:
+        _write(pipe, b".")
 
 
 def _write(pipe: int, sign: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from prunebench.cores import usable_cores
@@ -11,9 +12,10 @@ from prunebench.engine.devices.slots import Workforce
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.fronts import Front
+    from prunebench.engine.on_pytest.preforked import Preforked
     from prunebench.engine.request import Request
 
-__all__ = ["settle", "workforce_of"]
+__all__ = ["fork_workers", "settle", "workforce_of"]
 
 
 def workforce_of(options: Mapping[str, Any], request: Request, front: Front | None = None) -> Workforce:
@@ -37,6 +39,19 @@ def workforce_of(options: Mapping[str, Any], request: Request, front: Front | No
         per_gpu=1 if per_gpu == "auto" else int(per_gpu),
         per_worker=options["gpus_per_worker"],
     )
+
+
+def fork_workers(options: Mapping[str, Any], front: Front | None) -> AbstractContextManager[Preforked | None]:
+    """Fork the workers of this machine, in a process of its own that knows nothing yet: what -n says, and no
+    more than cores, since neither a plan nor a GPU has been looked at.
+    """
+    asked = options["workers"]
+    if asked is None or front is not None:
+        return nullcontext()
+    from prunebench.engine.on_pytest.preforked import prefork
+
+    cores = usable_cores()
+    return prefork(min(cores, cores // options.get("threads", 1) if asked == "auto" else int(asked)))
 
 
 def settle(overview: Overview, options: Mapping[str, Any]) -> str:

@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -25,11 +26,12 @@ from prunebench.cli._options import (
 )
 from prunebench.cli._streams import plain_warnings, streams, teller
 from prunebench.cli._supervise import Handover, supervised
-from prunebench.cli._workforce import settle, workforce_of
+from prunebench.cli._workforce import fork_workers, settle, workforce_of
 
 if TYPE_CHECKING:
     from prunebench.cli._overview import Overview
     from prunebench.engine.fronts import Front
+    from prunebench.engine.on_pytest.preforked import Preforked
     from prunebench.engine.on_pytest.run import Earlier, Outcome
     from prunebench.plan import PlannedCell
 
@@ -93,23 +95,28 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     front = chosen_front(ctx, options)
     handover = supervised(display=True)
     from prunebench import stopping
-    from prunebench.cli._output import complain
     from prunebench.engine.failures import WorkerLost
     from prunebench.engine.guarding.own_process import may_be_killed
     from prunebench.errors import PluginError
 
     if not handover.alone:
         may_be_killed()
-
-    with plain_warnings(), streams(as_json) as stdout, stopping.listening(teller(handover)):
+    try:
+        with stopping.listening(teller(handover)):
+            forked = nullcontext() if handover.alone else fork_workers(options, front)
+            stopping.check()
+    except stopping.Stopped:
+        _end_interrupted(ctx, handover)
+    with (
+        forked as preforked,
+        plain_warnings(),
+        streams(as_json) as stdout,
+        stopping.listening(teller(handover)),
+    ):
         try:
-            report, code = _run(suite, options, as_json, handover, front)
+            report, code = _run(suite, options, as_json, handover, front, preforked)
         except stopping.Stopped:
-            stopping.heard()
-            complain("Interrupted.")
-            code = stopping.exit_code()
-            handover.end_at_once(code)
-            ctx.exit(code)
+            _end_interrupted(ctx, handover)
         except WorkerLost as lost:
             handover.leave({lost.failed.job.key: lost.failed.message}, str(lost))
             raise
@@ -125,6 +132,17 @@ def command(ctx: click.Context, /, suite: str, as_json: bool, **options: Any) ->
     ctx.exit(code)
 
 
+def _end_interrupted(ctx: click.Context, handover: Handover) -> NoReturn:
+    from prunebench import stopping
+    from prunebench.cli._output import complain
+
+    stopping.heard()
+    complain("Interrupted.")
+    code = stopping.exit_code()
+    handover.end_at_once(code)
+    ctx.exit(code)
+
+
 def _say_json_to(stream: TextIO, value: Any) -> None:
     from prunebench.cli._output import say_json
 
@@ -133,7 +151,12 @@ def _say_json_to(stream: TextIO, value: Any) -> None:
 
 
 def _run(
-    suite: str, options: dict[str, Any], as_json: bool, handover: Handover, front: Front | None
+    suite: str,
+    options: dict[str, Any],
+    as_json: bool,
+    handover: Handover,
+    front: Front | None,
+    preforked: Preforked | None,
 ) -> tuple[dict[str, Any], int]:
     """Run what is to do; return what --json prints, and the exit code."""
     run = _Run.of(suite, options, as_json, handover, front)
@@ -142,7 +165,7 @@ def _run(
         return run.nothing_to_do()
     run.say_heading()
     run.check()
-    return run.say_ending(run.make())
+    return run.say_ending(run.make(preforked))
 
 
 @dataclasses.dataclass
@@ -258,7 +281,7 @@ class _Run:
 
     # -- running -------------------------------------------------------------------------------------------
 
-    def make(self) -> Outcome:
+    def make(self, preforked: Preforked | None) -> Outcome:
         """Run the cells; return how that came out. Raises: PrunebenchError."""
         from prunebench.engine.on_pytest.run import run_cells
         from prunebench.engine.session import slots_of
@@ -283,6 +306,7 @@ class _Run:
             on_job=partial(handover.note, "begun"),
             front=self.front,
             seen=overview.snapshot,
+            preforked=preforked,
         )
 
     def _begin(self, tell: Callable[[str], object]) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench import smoke
 from prunebench.checks.frozen import frozen_checks
-from prunebench.checks.kin import SCALES
 from prunebench.checks.quantified import reads_kin
 from prunebench.checks.reported import reported_rows
 from prunebench.errors import UsageError
@@ -18,7 +17,6 @@ from prunebench.labels import STEP
 from prunebench.plan.builder import Builder
 from prunebench.plan.cells import plan_cells
 from prunebench.plan.epoch_checks import refuse_epochs
-from prunebench.plan.kin import scales
 from prunebench.plan.plan import Plan
 from prunebench.plan.refusals import Refusals
 from prunebench.plan.uncollected import uncollected
@@ -74,6 +72,9 @@ def make_plan(suite: Suite, host: Host, data_root: Path) -> Plan:
     if suite.checks:
         described["steps"] = _steps(cells, builder)
     if any(reads_kin(check, host) for check in suite.checks):
+        from prunebench.checks.kin import SCALES  # bring in pandas, which planning does without
+        from prunebench.plan.kin import scales
+
         described[SCALES] = scales(planned, builder)
     return Plan(
         described,

@@ -1,6 +1,6 @@
 """Slots: what each worker of this machine may use of its GPUs. Pure, and tested with lists of GPUs made up.
 
-A slot is the words that its worker finds in CUDA_VISIBLE_DEVICES, set before it imports anything: so the
+A slot is the words that its worker finds in CUDA_VISIBLE_DEVICES, set before it looks for a GPU: so the
 worker's GPUs are cuda:0, cuda:1, … to it, whatever they are called outside, and code that says "cuda" alone
 finds its own. A worker that takes a dead one's place takes its slot.
 """
@@ -31,7 +31,7 @@ class Slot:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that its worker has to find before it imports torch."""
+        """The variables that its worker has to find before it looks for a GPU: torch does so late."""
         order = os.environ.get(ORDER, BY_BUS)  # by which the words are counted
         return {VISIBLE: ",".join(self.gpus), SHARED_BY: str(self.shared_by), ORDER: order}
 

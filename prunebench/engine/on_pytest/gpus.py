@@ -1,4 +1,4 @@
-"""GPUs and the workers of pytest-xdist: each gets its slot before it imports anything, and is replaced in it.
+"""GPUs and the workers of pytest-xdist: each gets its slot before it looks for one, and is replaced in it.
 
 A worker that cannot use its GPU any more has written its attempt down; it tells the controller so and ends.
 The controller starts another with the same slot, and hands the item out again.

@@ -14,22 +14,40 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.engine.session import Session
 
-__all__ = ["run_pytest"]
+if TYPE_CHECKING:
+    from prunebench.engine.on_pytest.preforked import Preforked
+
+__all__ = ["is_here", "run_pytest"]
 
 _WITHOUT = ("cacheprovider", "warnings", "threadexception", "unraisableexception")
 """Plugins of pytest's own that are left out."""
 
 
-def run_pytest(session: Session, plugin: RunPlugin, *, workers: int | None, first_failure: bool) -> int:
-    """Run a suite's cells through pytest, in this process or on so many workers; return its exit code."""
+def run_pytest(
+    session: Session,
+    plugin: RunPlugin,
+    *,
+    workers: int | None,
+    first_failure: bool,
+    preforked: Preforked | None = None,
+) -> int:
+    """Run a suite's cells through pytest, in this process or on so many workers; return its exit code.
+
+    preforked: workers that are there already, to be taken first
+    """
     args = _arguments(session, workers=workers, first_failure=first_failure)
-    with _surroundings(), plugin.hearing_workers():
+    with (
+        _surroundings(),
+        plugin.hearing_workers(),
+        contextlib.nullcontext() if preforked is None else preforked.at_hand(workers or 0),
+    ):
         return int(pytest.main(args, plugins=[plugin]))
 
 
@@ -65,9 +83,9 @@ def _surroundings() -> Iterator[None]:
     named = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     if "PYTHONPATH" in environment:  # an empty entry, as in ":/my/plugins", means the working directory
         os.environ["PYTHONPATH"] = os.pathsep.join(named)
-    if any(map(_is_here, path)):
+    if any(map(is_here, path)):
         kept = {*named, *_installed_paths()}
-        sys.path[:] = [entry for entry in path if entry in kept or not _is_here(entry)]
+        sys.path[:] = [entry for entry in path if entry in kept or not is_here(entry)]
     try:
         yield
     finally:
@@ -87,7 +105,7 @@ def _installed_paths() -> list[str]:
         return []
 
 
-def _is_here(entry: str) -> bool:
+def is_here(entry: str) -> bool:
     """True if an entry of sys.path is the working directory."""
     try:
         return entry == "" or entry == os.getcwd()

@@ -7,13 +7,17 @@ where said otherwise; a newer version that fails fails here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
 
 __all__ = [
+    "WORKERS_MODULES",
+    "WORKERS_PROGRAM",
     "Matcher",
     "collect_instead",
     "compiled_keyword",
@@ -29,8 +33,15 @@ __all__ = [
     "process_of",
     "send_signal",
     "silence",
+    "starting_workers",
 ]
 
+
+WORKERS_MODULES = ("execnet.gateway_base", "xdist.plugin", "xdist.remote", "xdist.newhooks")
+"""What a worker imports first; who starts it does so late, for pytest-xdist keeps sys.path as it is then."""
+
+WORKERS_PROGRAM = "import sys;exec(eval(sys.stdin.readline()))"
+"""What execnet lets a new Python run that is to be a worker; the line it reads is execnet's, too."""
 
 Matcher = Callable[..., bool]
 """Says whether a name of an expression is one of an item's."""
@@ -143,3 +154,48 @@ def process_of(node: Any) -> int | None:
 def hurry_exit(distributed: Any, seconds: float) -> None:
     """Let pytest-xdist wait only so long for workers that are dead already, instead of ten seconds."""
     distributed.nodemanager.EXIT_TIMEOUT = seconds
+
+
+@contextlib.contextmanager
+def starting_workers(take: Callable[[], Any]) -> Iterator[None]:
+    """Let execnet have what `take` returns where it would start a Python: a process as of `subprocess.Popen`
+    that runs `WORKERS_PROGRAM`. It starts one where that is None, or where it is made otherwise than its
+    version 2.1. It has no public way to be handed a process.
+    """
+    from execnet import gateway_io
+
+    start: Any = getattr(gateway_io, "create_io", None)
+    io: Any = getattr(gateway_io, "Popen2IOMaster", None)
+    arguments: Any = getattr(gateway_io, "popen_args", None)
+    if not (
+        _takes(start, "spec", "execmodel")
+        and _takes(io, "args", "execmodel")
+        and _takes(arguments, "spec")
+        and _takes(getattr(io, "__base__", None), "outfile", "infile", "execmodel")
+    ):
+        yield
+        return
+
+    def create_io(spec: Any, execmodel: Any) -> Any:
+        ordinary = [sys.executable, "-u", "-c", WORKERS_PROGRAM]
+        process = take() if spec.popen and not spec.via and arguments(spec) == ordinary else None
+        if process is None:
+            return start(spec, execmodel)
+        made = io.__new__(io)
+        made.popen = process
+        super(io, made).__init__(process.stdin, process.stdout, execmodel=execmodel)
+        return made
+
+    gateway_io.create_io = create_io
+    try:
+        yield
+    finally:
+        gateway_io.create_io = start
+
+
+def _takes(function: Any, *names: str) -> bool:
+    """True if this is a function, or a class, of these arguments."""
+    try:
+        return tuple(inspect.signature(function).parameters) == names
+    except (TypeError, ValueError):
+        return False

@@ -22,6 +22,7 @@ from prunebench.engine.fronts.report import RunReport
 from prunebench.engine.fronts.watch import Watch
 from prunebench.engine.makers import by_others, take_in_dead
 from prunebench.engine.on_pytest.hermetic import run_pytest
+from prunebench.engine.on_pytest.preforked import Preforked
 from prunebench.engine.on_pytest.reporter import CellReporter
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.engine.on_pytest.suites import Loaded
@@ -91,10 +92,11 @@ def run_cells(
     on_job: Callable[[str], None] = lambda key: None,
     front: Front | None = None,
     seen: Snapshot | None = None,
+    preforked: Preforked | None = None,
 ) -> Outcome:
     """Run the cells (None: all of the plan) that are not done: in this process, on `workers` processes, or
     wherever the front of an engine starts workers. Each of the `workers` gets one of the `slots`, if there
-    are some. `seen` is an earlier look at the store.
+    are some, and those that are `preforked` are taken first. `seen` is an earlier look at the store.
 
     Nothing of the store, which may not be there yet, is changed before workers have shown that they can work
     on the plan; then `on_begin` is called, which may say something. `on_start` is told the run's id,
@@ -127,7 +129,7 @@ def run_cells(
         _elsewhere(run, front, reporter, report, workers=workers, first_failure=first_failure)
     else:
         plugin = RunPlugin(run.loaded, reporter, report, workers=workers, slots=slots, begin=run.begin)
-        code = _here(run, plugin, workers=workers, first_failure=first_failure)
+        code = _here(run, plugin, workers=workers, first_failure=first_failure, preforked=preforked)
     if report.problem and run.is_complete(report):  # of a worker that was to take another's place, at the end
         reporter.note(f"no cell is left; {report.problem}")
         report.problem, code = "", 0
@@ -271,14 +273,23 @@ def _raise_what_ended(report: RunReport) -> None:
         raise PrunebenchError(report.problem)
 
 
-def _here(run: _Run, plugin: RunPlugin, *, workers: int | None, first_failure: bool) -> int:
+def _here(
+    run: _Run,
+    plugin: RunPlugin,
+    *,
+    workers: int | None,
+    first_failure: bool,
+    preforked: Preforked | None,
+) -> int:
     """Make the cells on this machine; return pytest's exit code."""
     if not workers:
         start_device(run.session.request.device)
         run.begin(print)
         return run_pytest(run.session, plugin, workers=None, first_failure=first_failure)
     with run.on_trial():
-        return run_pytest(run.session, plugin, workers=workers, first_failure=first_failure)
+        return run_pytest(
+            run.session, plugin, workers=workers, first_failure=first_failure, preforked=preforked
+        )
 
 
 def _elsewhere(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import execnet
 import pytest
 
 from prunebench.engine.on_pytest import private as pytest_private
@@ -89,3 +93,41 @@ def test_the_errors_of_both_ends_of_the_range_are_read(monkeypatch: pytest.Monke
     monkeypatch.setattr(expression, "Expression", SimpleNamespace(compile=compile_as_before))
     with pytest.raises(ValueError, match=r"^expected not OR left parenthesis$"):
         pytest_private.compiled_keyword("snip and")
+
+
+def started() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", pytest_private.WORKERS_PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
+def test_a_gateway_is_given_what_is_there_and_starts_its_own_afterwards() -> None:
+    there = [started()]
+    first = there[0].pid
+    group = execnet.Group(execmodel="main_thread_only")
+    pids = []
+    with pytest_private.starting_workers(lambda: there.pop() if there else None):
+        for spec in ("popen", "popen//python=" + sys.executable, "popen"):
+            gateway = group.makegateway(f"execmodel=main_thread_only//{spec}")
+            pids.append(gateway.remote_exec("import os; channel.send(os.getpid())").receive())
+            if len(pids) == 2:
+                there.append(started())
+    second = group[2]
+    assert pytest_private.process_of(SimpleNamespace(gateway=second)) == pids[2]
+    assert pids[0] == first
+    assert len(set(pids)) == 3
+    group.terminate(10)
+
+
+@pytest.mark.parametrize("part", ["create_io", "Popen2IOMaster", "popen_args"])
+def test_an_execnet_that_is_made_otherwise_starts_its_own(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = sys.modules["execnet.gateway_io"]
+    monkeypatch.setattr(module, part, lambda spec, execmodel, loop: None)
+    before = module.create_io
+    with pytest_private.starting_workers(lambda: pytest.fail("taken")):
+        assert module.create_io is before
+    monkeypatch.delattr(module, part)
+    with pytest_private.starting_workers(lambda: pytest.fail("taken")):
+        assert getattr(module, "create_io", None) is (None if part == "create_io" else before)
