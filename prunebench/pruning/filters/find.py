@@ -15,7 +15,7 @@ from prunebench.pruning.filters.follow import follow
 from prunebench.pruning.filters.groups import FilterGroups, Follower
 from prunebench.pruning.filters.ties import Array, Ties
 from prunebench.pruning.filters.trace import UNIT, Traced, example_for, like, trace
-from prunebench.pruning.prunable import prunable_weights
+from prunebench.pruning.prunable import prunable_weights, refuse_other
 
 __all__ = ["filter_groups"]
 
@@ -46,6 +46,7 @@ def filter_groups(
     Raises: UsageError that names `unit` and the operation or layer: where ties cannot be traced, where
         outputs differ after removal, where no filter may go.
     """
+    refuse_other(net)
     _refuse_replicas(net)
     prunable = prunable_weights(net, of, except_)
     if inputs is None:

@@ -278,3 +278,14 @@ def test_copies_on_several_devices_are_to_be_given_without() -> None:
     inside = nn.Sequential(nn.DataParallel(net), nn.Linear(4, 4))
     with pytest.raises(UsageError, match=r"model\.0 is wrapped in DataParallel: put model\.0\.module in its"):
         filter_groups(inside, input_shape=(6,))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [lambda net: prunebench.shrink(net, {}), lambda net: prunebench.taken_along(net, {}), filter_groups],
+)
+@pytest.mark.parametrize("net", [None, "x", 3])
+def test_what_is_no_network_is_told_as_everywhere(net: Any, asked: Callable[[Any], Any]) -> None:
+    """Whatever is asked of its filters."""
+    with pytest.raises(UsageError, match=rf"model must be a torch.nn.Module; found {type(net).__name__}$"):
+        asked(net)
