@@ -289,3 +289,17 @@ def test_what_is_no_network_is_told_as_everywhere(net: Any, asked: Callable[[Any
     """Whatever is asked of its filters."""
     with pytest.raises(UsageError, match=rf"model must be a torch.nn.Module; found {type(net).__name__}$"):
         asked(net)
+
+
+@pytest.mark.parametrize("has", [["a.weight"], ["a.weight", "c.weight"]])
+def test_a_mask_that_lacks_a_tied_layer_is_told_which(has: list[str]) -> None:
+    """Whether or not other layers of it may go."""
+
+    def way(net: Any, x: Tensor) -> Tensor:
+        y = net.a(x)
+        return pooled(net.c(y + net.b(y)))
+
+    net = Net(way, c=nn.Conv2d(8, 8, 3))
+    mask = {name: torch.ones_like(net.get_parameter(name), dtype=torch.bool) for name in has}
+    with pytest.raises(UsageError, match=r"the mask has no 'b.weight', which is tied to 'a.weight': "):
+        prunebench.shrink(net, mask, input_shape=SHAPE)
