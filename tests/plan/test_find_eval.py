@@ -345,7 +345,9 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
 
 
 def test_finds_that_make_no_difference_to_a_method_are_one_line_that_names_it(project: Any) -> None:
-    path = project.suite(["snip", "random"], sparsities=[0.2, 0.5], more="find = [{lr = 0.02}, {lr = 0.5}, {epochs = 1}]")
+    path = project.suite(
+        ["snip", "random"], sparsities=[0.2, 0.5], more="find = [{lr = 0.02}, {lr = 0.5}, {epochs = 1}]"
+    )
     with pytest.raises(SuiteError) as caught:
         project.session(path)
     of_snip, of_random = str(caught.value).splitlines()

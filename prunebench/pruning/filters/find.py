@@ -49,9 +49,14 @@ def filter_groups(
     refuse_other(net)
     _refuse_replicas(net)
     prunable = prunable_weights(net, of, except_)
-    if inputs is None:
+    if inputs is not None:
+        traced = trace(net, inputs)
+    else:
         inputs = example_for(net, nested.checked_shape(input_shape))
-    traced = trace(net, inputs)
+        try:
+            traced = trace(net, inputs)
+        except UsageError as error:
+            raise nested.batch_in_shape(lambda x: trace(net, x), inputs) or error from error
     trained = _more_in_training(net, inputs, traced)
     ties = follow(traced)
     if trained is not None:

@@ -303,3 +303,16 @@ def test_a_mask_that_lacks_a_tied_layer_is_told_which(has: list[str]) -> None:
     mask = {name: torch.ones_like(net.get_parameter(name), dtype=torch.bool) for name in has}
     with pytest.raises(UsageError, match=r"the mask has no 'b.weight', which is tied to 'a.weight': "):
         prunebench.shrink(net, mask, input_shape=SHAPE)
+
+
+@pytest.mark.parametrize("asked", [{"how": "synflow"}, {"how": "filter-norm"}])
+def test_a_shape_with_the_batch_in_it_is_told(asked: dict[str, str]) -> None:
+    """Whether it is traced or scored with it; another wrong shape is told as before."""
+    net = Net(lambda net, x: pooled(net.b(net.a(x))))
+    told = (
+        r"input_shape: found \(4, 3, 8, 8\); allowed: one input's shape, without the batch, as \(3, 8, 8\)$"
+    )
+    with pytest.raises(UsageError, match=told):
+        prunebench.prune(net, asked["how"], density=0.5, input_shape=(4, *SHAPE))
+    with pytest.raises(UsageError, match="inputs of shape"):
+        prunebench.prune(net, asked["how"], density=0.5, input_shape=(4, 8, 8))
