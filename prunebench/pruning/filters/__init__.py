@@ -121,8 +121,8 @@ def _refuse_parts_of_ties(
         if there and lacking:
             are = "is" if len(lacking) == 1 else "are"
             raise UsageError(
-                f"the mask has no {_some(lacking)}, which {are} tied to {_some(there)}: tied filters are kept "
-                "or removed at once, so a mask has all of their layers"
+                f"the mask has no {_some(lacking)}, which {are} tied to {_some(there)}: tied filters are "
+                "kept or removed at once, so a mask has all of their layers"
             )
 
 
