@@ -171,8 +171,8 @@ def batch_in_shape(run: Callable[[Tensor], Any], x: Tensor) -> UsageError | None
         run(x[0])
     except Exception:
         return None
-    found, one = tuple(x.shape[1:]), tuple(x.shape[2:])
-    return UsageError(f"input_shape: found {found}; allowed: one input's shape, without the batch, as {one}")
+    given, one = tuple(x.shape[1:]), tuple(x.shape[2:])
+    return UsageError(f"input_shape: found {given}; allowed: one input's shape, without the batch, as {one}")
 
 
 def _binds(signature: inspect.Signature, /, *positional: Any, **named: Any) -> bool:

@@ -99,13 +99,13 @@ def _groups(
             f"are {_some(own)}"
         )
     try:
-        found = filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others)
+        of_mask = filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others)
     except UsageError:
         _refuse_parts_of_ties(net, mask, input_shape, inputs)
         raise
-    if not set(mask) <= set(found.shapes):
+    if not set(mask) <= set(of_mask.shapes):
         _refuse_parts_of_ties(net, mask, input_shape, inputs)
-    return remember(net, found)
+    return remember(net, of_mask)
 
 
 def _refuse_parts_of_ties(
