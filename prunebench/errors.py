@@ -97,13 +97,16 @@ def nearest(name: str, allowed: Iterable[str], none: str = "", *, alike: float =
 
     >>> nearest("snap", ["snip", "grasp"])
     "; did you mean 'snip'? allowed: grasp, snip"
+    >>> nearest("chian", ["chain", "chain, find hot"])
+    "; did you mean 'chain'? allowed: 'chain', 'chain, find hot'"
     >>> nearest("A1", [], "this suite has no [[claim]]")
     '; this suite has no [[claim]]'
     """
     names = sorted(set(allowed))
     if not names:
         return f"; {none or 'allowed: nothing'}"
-    listed = "'none'" if names == ["none"] else ", ".join(names)
+    quoted = names == ["none"] or any("," in one for one in names)
+    listed = ", ".join(f"'{one}'" if quoted else one for one in names)
     close = closest(name, names, alike)
     hint = f"; did you mean '{close}'?" if close else ";"
     return f"{hint} allowed: {listed}"

@@ -21,10 +21,16 @@ class _Told(ModelMetaclass):
     """Calling a class raises UsageError for what its fields do not take; `model_validate` pydantic's own."""
 
     def __call__(cls, *args: Any, **given: Any) -> Any:
+        made: Any = cls
+        if args:
+            first = next(iter(made.model_fields))
+            told = (
+                f"found {args[0]!r:.80} without a name; allowed: fields by name, as {cls.__name__}({first}=…)"
+            )
+            raise UsageError(f"{cls.__name__}: {told}")
         try:
-            return super().__call__(*args, **given)
+            return super().__call__(**given)
         except ValidationError as error:
-            made: Any = cls
             wrong = made.told(error, given)
             lines = [f"{'.'.join(filter(None, (cls.__name__, place)))}: {text}" for place, text in wrong]
             raise UsageError("; ".join(lines)) from None

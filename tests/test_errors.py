@@ -9,7 +9,7 @@ import pytest
 from prunebench.cli._output import say, say_json, say_rows
 from prunebench.engine.failures import JobFailed
 from prunebench.engine.request import Request
-from prunebench.errors import DataError, PrunebenchError, StoreError, readable
+from prunebench.errors import DataError, PrunebenchError, StoreError, nearest, readable
 from prunebench.plan import Job
 from prunebench.plan.params import ShuffleParams
 
@@ -59,3 +59,9 @@ def test_a_failed_jobs_message_is_text() -> None:
     failed = JobFailed(Job("0" * 64, ShuffleParams(seed=0)), f"FileNotFoundError: '{LATIN}'")
     assert failed.message == r"FileNotFoundError: '/data/caf\xe9'"
     str(failed).encode()
+
+
+def test_names_with_a_comma_are_listed_in_quotes() -> None:
+    """So that it is told where one ends; others stand as they are."""
+    assert nearest("xyz", ["b", "a"]) == "; allowed: a, b"
+    assert nearest("xyz", ["a, find b", "a"]) == "; allowed: 'a', 'a, find b'"

@@ -15,7 +15,11 @@ from prunebench.reading.labels import changes_label
 from prunebench.schedules import Misfit
 from prunebench.training.recipe import Point, Recipe, of_find, spelled
 
-__all__ = ["refuse_idle_find"]
+__all__ = ["IdleFind", "refuse_idle_find"]
+
+
+class IdleFind(Misfit):
+    """A find that makes no difference to a method, by what the method is."""
 
 
 def refuse_idle_find(
@@ -45,7 +49,7 @@ def _refuse_idle(builder: Builder, setting: Setting, form: Form, recipe: Recipe,
             field="find",
         )
     if not (_asks_about_initial_weights(form) or _is_used(builder, setting, form, recipe)):
-        raise Misfit(
+        raise IdleFind(
             f"{_why_idle(builder, form)}; allowed: {_instead(builder, form, of_donor)}",
             field="find",
         )

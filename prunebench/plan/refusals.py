@@ -13,6 +13,7 @@ from prunebench.host.datasets import EXAMPLES
 from prunebench.host.form import Form, Like
 from prunebench.plan.builder import Builder
 from prunebench.plan.donors import OF_DONOR
+from prunebench.plan.idle_finds import IdleFind
 from prunebench.plan.runs import find_recipe
 from prunebench.plan.scoring import liked
 from prunebench.plan.setting import Setting, setting_of
@@ -40,7 +41,7 @@ class Refusals:
     def add(self, cell: Cell, error: UsageError | ValidationError) -> None:
         """Note that a cell cannot be planned."""
         key = self._too_many(cell) or self._off_grid(cell, error)
-        key = key or (self._place(cell, error).path, _told(error))
+        key = key or self._idle_find(cell, error) or (self._place(cell, error).path, _told(error))
         self._cells.setdefault(key, []).append(f"{cell.matrix}::{cell.name}")
 
     def raise_all(self) -> None:
@@ -74,6 +75,15 @@ class Refusals:
         if powers is None or not isinstance(error, Misfit) or not error.powers:
             return None
         return (cell.density_place / "keep").path, f"found {powers.keep:g}; {error.powers}"
+
+    def _idle_find(self, cell: Cell, error: UsageError | ValidationError) -> tuple[str, str] | None:
+        """Return place and message of a method to which a find makes no difference: once for all finds."""
+        if not isinstance(error, IdleFind):
+            return None
+        here, find = cell.place.method, cell.place.find
+        own = find.location[: len(here.location)] == here.location
+        told = f"find makes no difference to '{cell.labels['method']}': {_told(error)}"
+        return (find if own else here).path, told
 
     def _place(self, cell: Cell, error: UsageError | ValidationError) -> Cursor:
         place = cell.place

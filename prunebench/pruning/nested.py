@@ -18,7 +18,17 @@ from torch import Tensor, nn
 
 from prunebench.errors import UsageError
 
-__all__ = ["arguments", "called", "checked_shape", "described", "leaves", "mapped", "taken", "tensors"]
+__all__ = [
+    "arguments",
+    "batch_in_shape",
+    "called",
+    "checked_shape",
+    "described",
+    "leaves",
+    "mapped",
+    "taken",
+    "tensors",
+]
 
 
 def mapped(function: Callable[[Tensor], Any], value: Any) -> Any:
@@ -148,6 +158,21 @@ def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
     if not sizes or min(sizes) < 1:
         raise UsageError(f"input_shape must be the shape of one input, such as (3, 32, 32); found {given!r}")
     return sizes
+
+
+def batch_in_shape(run: Callable[[Tensor], Any], x: Tensor) -> UsageError | None:
+    """Return what to say where the shape of one input was given with the batch in it; None where it was not.
+
+    x: a batch of inputs of that shape, with which `run` fails; that it does not with one of them says so
+    """
+    if x.dim() < 3:
+        return None
+    try:
+        run(x[0])
+    except Exception:
+        return None
+    given, one = tuple(x.shape[1:]), tuple(x.shape[2:])
+    return UsageError(f"input_shape: found {given}; allowed: one input's shape, without the batch, as {one}")
 
 
 def _binds(signature: inspect.Signature, /, *positional: Any, **named: Any) -> bool:

@@ -275,6 +275,11 @@ def _refused_inputs(
                 f"the network takes whole numbers, indices of tokens say, and {who} puts an input of ones in "
                 "floating point in their place: it does not apply to such a network"
             )
+        if batch is None and isinstance(x, Tensor):
+            with torch.no_grad():
+                with_batch = nested.batch_in_shape(net.outputs, x)
+            if with_batch is not None:
+                return with_batch
         own = net.own_precision(x, x if given is None else given[0], who, error)
         return own or UsageError(f"the network does not take inputs {nested.described(x)}: {told(error)}")
     return None

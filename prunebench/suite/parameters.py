@@ -78,20 +78,30 @@ def _like(value: Any, default: Any) -> Any:
     return value
 
 
-_SETTING = ("architecture", "dataset", "recipe", "split")
+_SETTING = ("architecture", "dataset", "split")
 """What a cell has beside its recipe, and one network with another has in common."""
 
 _AS_THE_RECIPE = ("recompute", "evaluate")
 """What changes nothing of how a network trains: a network of its own would be the same once more."""
+
+_WHOLE = ("recipe", "name")
+"""What would name another recipe."""
 
 _ALSO = {"learning_rate": "lr", "learningrate": "lr", "rate": "lr", "steps": "epochs", "milestones": "drops"}
 """What parts of a recipe are called elsewhere."""
 
 
 def changed_recipe(
-    recipe: Recipe, changes: Mapping[str, Any], here: Cursor, host: Components
+    recipe: Recipe,
+    changes: Mapping[str, Any],
+    here: Cursor,
+    host: Components,
+    not_allowed: Collection[str] = (),
 ) -> Recipe | None:
-    """Return a recipe with the changes at `here`, validated anew; None where there were problems."""
+    """Return a recipe with the changes at `here`, validated anew; None where there were problems.
+
+    `not_allowed` are fields that the caller refuses, which are not listed for one that is misspelt.
+    """
     before = here.noted
     known = {}
     for key, value in changes.items():
@@ -102,7 +112,7 @@ def changed_recipe(
         elif key in Recipe.model_fields:
             known[key] = value
         else:
-            allowed = Recipe.model_fields.keys() - {"limit"}
+            allowed = Recipe.model_fields.keys() - {"limit", *not_allowed}
             hint = nearest(_ALSO.get(key.replace("-", "_").lower(), key), allowed)
             (here / key).problem(f"is no part of a recipe{hint}")
     try:
@@ -129,7 +139,12 @@ def found_recipe(
     """
     before = here.noted
     for key in find:
-        if key in _SETTING or (key in network and key not in Recipe.model_fields):
+        if key in _WHOLE:
+            (here / key).problem(
+                "another recipe cannot be named whole: a find changes single fields of the recipe; allowed: "
+                "such changes, as in {lr = 0.02}"
+            )
+        elif key in _SETTING or (key in network and key not in Recipe.model_fields):
             what = key if key in _SETTING else f"{key} is the architecture's, and"
             (here / key).problem(
                 f"cannot be changed by find: {what} is that of the network that is evaluated, which the mask "
@@ -137,7 +152,7 @@ def found_recipe(
             )
         elif key in _AS_THE_RECIPE:
             (here / key).problem("is no change of find; allowed in the recipe, which find goes by")
-    trained = None if here.noted > before else changed_recipe(recipe, find, here, host)
+    trained = None if here.noted > before else changed_recipe(recipe, find, here, host, _AS_THE_RECIPE)
     if trained is None:
         return None
     last = {"drops": trained.drops[-1] if trained.drops else 0, "warmup": trained.warmup}

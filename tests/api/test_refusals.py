@@ -213,6 +213,10 @@ def test_values_that_a_form_does_not_take_are_told_with_those_that_it_does(
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (
+            lambda: prunebench.Form("magnitude"),  # type: ignore[misc]
+            "Form: found 'magnitude' without a name; allowed: fields by name, as Form(scorer=…)",
+        ),
         (lambda: prunebench.Batch(), "Batch: give either per_class or examples"),
         (lambda: prunebench.Batch(per_class=0), "Batch.per_class: found 0; input should be greater than"),
         (lambda: prunebench.ScorerCall(name=3), "ScorerCall.name: found 3; input should be a valid string"),

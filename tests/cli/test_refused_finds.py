@@ -22,7 +22,7 @@ CHAIN = (
         (
             "{lr = 0.01}",
             '"magnitude"',
-            "matrix[0].find[0]: the method is scored at 'init', before any training",
+            "matrix[0].methods[0]: find makes no difference to 'magnitude': the method is scored at 'init', before any",
         ),
         (
             "{epochs = 2}",

@@ -253,7 +253,7 @@ def test_the_suite_of_the_page_about_finds_is_planned(project: Any) -> None:
 
 
 REFUSED: list[tuple[list[Any], str, str, str]] = [
-    (["snip"], "find = [{}, {lr = 0.02}]", "find[1]", NETWORK),
+    (["snip"], "find = [{}, {lr = 0.02}]", "methods[0]", NETWORK),
     (
         [ONE_SHOT],
         "find = [{rewind = {step = 5}}]",
@@ -264,13 +264,13 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
     (
         [{**RANDOM, "allocation": {"like": {"scorer": "magnitude", "find": {"lr": 0.5}, "score_at": "end"}}}],
         "find = [{lr = 0.02}]",
-        "find[0]",
+        "methods[0]",
         SHAPES,
     ),
     (
         [{"as": "r", **of(RANDOM), "score_at": "end", "train_from": "init"}],
         "find = [{lr = 0.5}]",
-        "find[0]",
+        "methods[0]",
         SHAPES,
     ),
     (
@@ -279,14 +279,14 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         "methods[0].find",
         SHAPES,
     ),
-    ([{**CHAIN, "scorer": "random"}], "find = [{lr = 0.5}]", "find[0]", SHAPES),
+    ([{**CHAIN, "scorer": "random"}], "find = [{lr = 0.5}]", "methods[0]", SHAPES),
     (
         [{**CHAIN, "schedule": GRADUAL, "train_from": "init"}],
         "find = [{lr = 0.5}]",
-        "find[0]",
+        "methods[0]",
         WHILE_TRAINING,
     ),
-    (["gradual-magnitude"], "find = [{lr = 0.5}]", "find[0]", WHILE_TRAINING),
+    (["gradual-magnitude"], "find = [{lr = 0.5}]", "methods[0]", WHILE_TRAINING),
     (
         [{**ONE_SHOT, "allocation": {"like": {"score_at": "init", "find": {"lr": 0.5}}}}],
         "find = [{lr = 0.02}]",
@@ -342,6 +342,18 @@ REFUSED: list[tuple[list[Any], str, str, str]] = [
         "the layers whose counts are taken are not those that are pruned: fc3.weight are in one of both alone",
     ),
 ]
+
+
+def test_finds_that_make_no_difference_to_a_method_are_one_line_that_names_it(project: Any) -> None:
+    path = project.suite(
+        ["snip", "random"], sparsities=[0.2, 0.5], more="find = [{lr = 0.02}, {lr = 0.5}, {epochs = 1}]"
+    )
+    with pytest.raises(SuiteError) as caught:
+        project.session(path)
+    of_snip, of_random = str(caught.value).splitlines()
+    no_difference = "find makes no difference to"
+    assert of_snip.startswith(f"{path}: matrix[0].methods[0]: {no_difference} 'snip': {NETWORK}")
+    assert of_random.startswith(f"{path}: matrix[0].methods[1]: {no_difference} 'random': {SHAPES}")
 
 
 @pytest.mark.parametrize(

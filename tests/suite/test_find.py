@@ -93,6 +93,12 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"find": "[{width = 2}]"}, "find[0].width", NETWORK.format("width is the architecture's, and is")),
     ({"find": '[{architecture = "mlp"}]'}, "find[0].architecture", NETWORK.format("architecture is")),
     ({"find": '[{dataset = "mnist"}]'}, "find[0].dataset", NETWORK.format("dataset is")),
+    (
+        {"find": '[{recipe = "slow"}]'},
+        "find[0].recipe",
+        "another recipe cannot be named whole: a find changes single",
+    ),
+    ({"find": '[{name = "slow"}]'}, "find[0].name", "allowed: such changes, as in {lr = 0.02}"),
     ({"find": "[{recompute = true}]"}, "find[0].recompute", "is no change of find"),
     ({"find": "[{evaluate = 2}]"}, "find[0].evaluate", "is no change of find"),
     ({"find": "[{lr = 0.5, evaluate = 2}]"}, "find[0].evaluate", "is no change of find"),
@@ -139,6 +145,15 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ),
     ({"methods": '[{method = "after", as = "x", find = {lrr = 3}}]'}, "methods[0].find.lrr", RECIPES),
 ]
+
+
+def test_a_misspelt_change_lists_no_field_that_find_refuses(
+    problems: Callable[[str], list[str]], suite: Callable[..., str]
+) -> None:
+    (told,) = problems(suite(find="[{lrr = 3}]"))
+    allowed = told.partition("allowed: ")[2].split(", ")
+    assert {"lr", "momentum", "epochs"} <= set(allowed)
+    assert not {"evaluate", "recompute", "limit"} & set(allowed)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,32 @@ def _groups(
             f"the mask is not of this network: it is for {_some(mask)}, and the network's prunable weights "
             f"are {_some(own)}"
         )
-    return remember(net, filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others))
+    try:
+        of_mask = filter_groups(net, input_shape=input_shape, inputs=inputs, except_=others)
+    except UsageError:
+        _refuse_parts_of_ties(net, mask, input_shape, inputs)
+        raise
+    if not set(mask) <= set(of_mask.shapes):
+        _refuse_parts_of_ties(net, mask, input_shape, inputs)
+    return remember(net, of_mask)
+
+
+def _refuse_parts_of_ties(
+    net: nn.Module, mask: Mapping[str, Tensor], input_shape: Sequence[int] | None, inputs: Any
+) -> None:
+    """Raise UsageError where a mask has some of the layers that are tied together, and not the others."""
+    try:
+        every = filter_groups(net, input_shape=input_shape, inputs=inputs, check=False)
+    except UsageError:
+        return  # ties of the whole network are not known: what the caller has to say stands
+    for tied in every.sets:
+        there, lacking = [n for n in tied if n in mask], [n for n in tied if n not in mask]
+        if there and lacking:
+            are = "is" if len(lacking) == 1 else "are"
+            raise UsageError(
+                f"the mask has no {_some(lacking)}, which {are} tied to {_some(there)}: tied filters are "
+                "kept or removed at once, so a mask has all of their layers"
+            )
 
 
 def _some(names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from prunebench.pruning.filters.follow import follow
 from prunebench.pruning.filters.groups import FilterGroups, Follower
 from prunebench.pruning.filters.ties import Array, Ties
 from prunebench.pruning.filters.trace import UNIT, Traced, example_for, like, trace
-from prunebench.pruning.prunable import prunable_weights
+from prunebench.pruning.prunable import prunable_weights, refuse_other
 
 __all__ = ["filter_groups"]
 
@@ -46,11 +46,17 @@ def filter_groups(
     Raises: UsageError that names `unit` and the operation or layer: where ties cannot be traced, where
         outputs differ after removal, where no filter may go.
     """
+    refuse_other(net)
     _refuse_replicas(net)
     prunable = prunable_weights(net, of, except_)
-    if inputs is None:
+    if inputs is not None:
+        traced = trace(net, inputs)
+    else:
         inputs = example_for(net, nested.checked_shape(input_shape))
-    traced = trace(net, inputs)
+        try:
+            traced = trace(net, inputs)
+        except UsageError as error:
+            raise nested.batch_in_shape(lambda x: trace(net, x), inputs) or error from error
     trained = _more_in_training(net, inputs, traced)
     ties = follow(traced)
     if trained is not None:

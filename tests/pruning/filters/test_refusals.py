@@ -278,3 +278,41 @@ def test_copies_on_several_devices_are_to_be_given_without() -> None:
     inside = nn.Sequential(nn.DataParallel(net), nn.Linear(4, 4))
     with pytest.raises(UsageError, match=r"model\.0 is wrapped in DataParallel: put model\.0\.module in its"):
         filter_groups(inside, input_shape=(6,))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [lambda net: prunebench.shrink(net, {}), lambda net: prunebench.taken_along(net, {}), filter_groups],
+)
+@pytest.mark.parametrize("net", [None, "x", 3])
+def test_what_is_no_network_is_told_as_everywhere(net: Any, asked: Callable[[Any], Any]) -> None:
+    """Whatever is asked of its filters."""
+    with pytest.raises(UsageError, match=rf"model must be a torch.nn.Module; found {type(net).__name__}$"):
+        asked(net)
+
+
+@pytest.mark.parametrize("has", [["a.weight"], ["a.weight", "c.weight"]])
+def test_a_mask_that_lacks_a_tied_layer_is_told_which(has: list[str]) -> None:
+    """Whether or not other layers of it may go."""
+
+    def way(net: Any, x: Tensor) -> Tensor:
+        y = net.a(x)
+        return pooled(net.c(y + net.b(y)))
+
+    net = Net(way, c=nn.Conv2d(8, 8, 3))
+    mask = {name: torch.ones_like(net.get_parameter(name), dtype=torch.bool) for name in has}
+    with pytest.raises(UsageError, match=r"the mask has no 'b.weight', which is tied to 'a.weight': "):
+        prunebench.shrink(net, mask, input_shape=SHAPE)
+
+
+@pytest.mark.parametrize("asked", [{"how": "synflow"}, {"how": "filter-norm"}])
+def test_a_shape_with_the_batch_in_it_is_told(asked: dict[str, str]) -> None:
+    """Whether it is traced or scored with it; another wrong shape is told as before."""
+    net = Net(lambda net, x: pooled(net.b(net.a(x))))
+    told = (
+        r"input_shape: found \(4, 3, 8, 8\); allowed: one input's shape, without the batch, as \(3, 8, 8\)$"
+    )
+    with pytest.raises(UsageError, match=told):
+        prunebench.prune(net, asked["how"], density=0.5, input_shape=(4, *SHAPE))
+    with pytest.raises(UsageError, match="inputs of shape"):
+        prunebench.prune(net, asked["how"], density=0.5, input_shape=(4, 8, 8))
