@@ -30,6 +30,7 @@ from prunebench.baselines import Baselines
 from prunebench.numbers import spelled
 
 __all__ = [
+    "ALPHA",
     "BORDER",
     "LONG",
     "Board",

@@ -46,9 +46,9 @@ def by_find(source: Source) -> pd.DataFrame:
 
     place, eval (the recipe), find, panel (method and eval, with the pruning step where there is one). A find
     that changes nothing is one like any other. What does not depend on the find, as random pruning at
-    initialization, is left out: its cells are the same.
+    initialization, is left out: its cells are the same. Methods and settings are in the suite's order.
     """
-    rows = _accuracies(source)
+    rows = _in_order(source, _accuracies(source))
     rows = rows[(rows["variant"] == "unmodified") & (rows["sparsity"] > 0)]
     rows = rows[_depend(source.results, rows)]
     some = rows["place"] + rows["recipe"] + rows["at"] + rows["method"]
@@ -58,6 +58,18 @@ def by_find(source: Source) -> pd.DataFrame:
     )
     find = rows["find"].where(rows["find"] != "", AS_EVAL)
     return rows.assign(find=find, panel=panel).reset_index(drop=True)
+
+
+def _in_order(source: Source, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows by place, method and setting, each in the suite's order; of a line as they were."""
+    methods = list(dict.fromkeys(map(shown, source.results.cells["method"])))
+    setting = rows["setting"].map({title: i for i, title in enumerate(source.titles.values())})
+    keys = rows.assign(
+        place=setting.groupby(rows["place"]).transform("min"),
+        method=rows["method"].map({method: i for i, method in enumerate(methods)}),
+        setting=setting,
+    )
+    return rows.loc[keys.sort_values(["place", "method", "setting"], kind="stable").index]
 
 
 def beside(source: Source, rows: pd.DataFrame) -> pd.DataFrame:

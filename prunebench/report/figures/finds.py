@@ -55,7 +55,7 @@ def find_curves(source: Source) -> Figure | None:
     if rows.empty or rows["density"].nunique() < 2:
         return None
     panel = rows["panel"] if rows["place"].nunique() == 1 else rows["place"] + ", " + rows["panel"]
-    rows = _in_order(rows.assign(panel=panel), "place", "method")
+    rows = rows.assign(panel=panel)
     others, networks = beside(source, rows), scored(source, rows)
     base, x = chart("find-accuracy"), density_axis(DENSITY_SHORT)
     y = accuracy_axis(ACCURACY_SHORT, PANEL[1], of="child_y")
@@ -108,15 +108,6 @@ def _joined(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     return pd.concat([rows, others], ignore_index=True) if len(others) else rows
-
-
-def _in_order(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
-    """Return rows with those together that are alike, in the order of first appearance."""
-    import pandas as pd
-
-    orders = {name: {value: i for i, value in enumerate(dict.fromkeys(rows[name]))} for name in names}
-    numbers = pd.DataFrame({name: rows[name].map(order) for name, order in orders.items()})
-    return rows.loc[numbers.sort_values(list(names), kind="stable").index].reset_index(drop=True)
 
 
 def _curves_in_words(rows: pd.DataFrame, others: pd.DataFrame) -> str:

@@ -17,7 +17,7 @@ from prunebench.errors import UsageError, nearest
 from prunebench.report.escapes import plain
 from prunebench.report.figures.series import COLOUR_ORDER
 from prunebench.report.figures.source import Source
-from prunebench.report.figures.style import COLOURS, DASHES, MARKS, SOLID, Style, styles
+from prunebench.report.figures.style import COLOURS, DASHES, MARKS, SOLID, Style
 from prunebench.report.figures.tables import shown
 from prunebench.report.finds import AS_EVAL, Finds, finds_of
 from prunebench.report.naming import setting_names
@@ -102,7 +102,9 @@ class SideBySide(Source):
     def styles(self) -> dict[str, Style]:
         """How each row is drawn: a colour a find, a mark and a dash a method of several."""
         rows = self.accuracies
-        looks = styles(rows["name"])
+        looks = {
+            name: self._apart.styles[bare] for name, bare in zip(rows["name"], rows["bare"], strict=True)
+        }
         concerned = rows[rows["find"] != ""]
         finds, methods = (list(dict.fromkeys(concerned[column])) for column in ("find", "bare"))
         for name, bare, find in concerned[["name", "bare", "find"]].drop_duplicates().itertuples(index=False):

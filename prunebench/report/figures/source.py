@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from prunebench.analysis import VARIANT, variant_name
 from prunebench.report.figures.look import Look
 from prunebench.report.figures.style import Style, styles
-from prunebench.report.figures.tables import accuracies, differences, range_spans, titles
+from prunebench.report.figures.tables import accuracies, differences, range_spans, shown, titles
 from prunebench.report.figures.training_tables import pruning_points
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ class Source:
 
     @cached_property
     def styles(self) -> dict[str, Style]:
-        """How each row of the suite is drawn."""
-        return styles(self.accuracies["name"])
+        """How each row of the suite is drawn, also one that is not shown now: colours hang on all of them."""
+        pairs = self.results.summary[list(VARIANT)].drop_duplicates().itertuples(index=False, name=None)
+        return styles([*self.accuracies["name"], *(shown(variant_name(*pair)) for pair in pairs)])
 
     def look(self, names: Iterable[str], *, legend: bool = False) -> Look:
         """Return the colours and marks of these rows, those without pruning first, in the suite's order."""

@@ -110,9 +110,9 @@ DASHES: tuple[tuple[int, ...], ...] = ((6, 3), (2, 2), (8, 3, 2, 3), (10, 3), (4
 def styles(names: Iterable[str]) -> dict[str, Style]:
     """Return the style of every row: of methods ("snip") and of methods with ablations ("snip + shuffle").
 
-    The built-in methods have theirs. Another one takes the first free pair of colour and mark from a place
-    that its name decides, so that it looks the same in another suite unless a pair is taken there; `names`
-    should be all that a suite has.
+    The built-in methods have theirs. Another one takes a free pair of colour and mark, the first from a place
+    that its name decides, whose colour no other method has; of any colour where each is some method's. So it
+    looks the same in another suite unless its colour is taken there; `names` should be all that a suite has.
 
     >>> looks = styles(["snip", "snip + shuffle"])
     >>> looks["snip + shuffle"].colour == looks["snip"].colour, looks["snip + shuffle"].dash
@@ -134,16 +134,21 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _pairs(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return a colour and a mark for each method, no pair twice as long as there are pairs left."""
+    """Return a colour and a mark for each method: neither a colour nor a pair twice while others are left."""
+    methods = list(methods)
     every = [(colour, mark) for mark in MARKS for colour in COLOURS if colour != "grey"]
     taken = set(_METHODS.values())
+    used = {_METHODS[method][0] for method in methods if method in _METHODS}
     pairs = {}
     for method in methods:
         pair = _METHODS.get(method)
         if pair is None:
             start = _number(method) % len(every)
-            pair = _first_free(every[start:] + every[:start], taken)
+            choices = every[start:] + every[:start]
+            unused = [choice for choice in choices if choice[0] not in used]
+            pair = _first_free(unused or choices, taken)
             taken.add(pair)
+            used.add(pair[0])
         pairs[method] = pair
     return pairs
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prunebench.analysis import SETTING, variant_name
+import pandas as pd
+
+from prunebench.analysis import AT_RANGE, SETTING, VARIANT, against, compare, summarize, variant_name
+from prunebench.analysis.table import distinct
 from prunebench.numbers import spelled
 from prunebench.percent import percent_labels
 from prunebench.report.document import Notes, Table
@@ -14,9 +17,9 @@ from prunebench.report.escapes import plain
 from prunebench.report.finds import AS_EVAL, Find, FindTable, find_tables
 from prunebench.report.leaderboard import rows_by_setting
 from prunebench.report.naming import SettingName, setting_names
-from prunebench.report.page.answer import span
 from prunebench.report.results import Results
 from prunebench.report.settings import Shown
+from prunebench.report.standings import ALPHA
 
 __all__ = ["FindsPart", "first_setting", "parts_of_finds"]
 
@@ -63,7 +66,8 @@ def parts_of_finds(results: Results, names: Sequence[SettingName]) -> list[Finds
     }
     tables = find_tables(rows_by_setting(results), Shown.of(results.suite), results.measures)
     titles = setting_names([{**table.finds[0].labels, "find": ""} for table in tables])
-    return [_part(table, name.title, ids) for table, name in zip(tables, titles, strict=True)]
+    cells = results.board.cells
+    return [_part(table, name.title, ids, cells) for table, name in zip(tables, titles, strict=True)]
 
 
 def first_setting(parts: Sequence[FindsPart], names: Sequence[SettingName], finds: Sequence[str]) -> int:
@@ -76,49 +80,72 @@ def first_setting(parts: Sequence[FindsPart], names: Sequence[SettingName], find
     return next((i for i in mine if finds[i]), mine[0] if mine else 0)
 
 
-def _part(found: FindTable, title: str, ids: dict[tuple[str, ...], str]) -> FindsPart:
+def _part(found: FindTable, title: str, ids: dict[tuple[str, ...], str], cells: pd.DataFrame) -> FindsPart:
     settings = [ids[tuple(find.labels[name] for name in SETTING)] for find in found.finds]
     legend, table, *rest = found.section.blocks
     assert isinstance(legend, str)
     assert isinstance(table, Table)
     notes = [line for block in rest if isinstance(block, Notes) for line in block.lines]
     first = next((i for i, find in enumerate(found.finds) if find.label), 0)
-    return FindsPart(title, settings[first], settings, _said(found), legend, table, found.methods, notes)
+    return FindsPart(
+        title, settings[first], settings, _said(found, cells), legend, table, found.methods, notes
+    )
 
 
-def _said(found: FindTable) -> list[str]:
-    """Return what masks of each find reach, a sentence a method that has several: over all sparsities, or
-    at the middle one of those that it has under each."""
+def _said(found: FindTable, cells: pd.DataFrame) -> list[str]:
+    """Return what masks of each find reach, a sentence a method that has several."""
     by_method: dict[str, list[Find]] = {}
     for find in found.finds:
         for name in find.own:
             by_method.setdefault(name, []).append(find)
-    told = (_told(name, finds) for name, finds in by_method.items() if len(finds) > 1)
+    labels = percent_labels(set().union(*(find.sparsities for find in found.finds)))
+    told = (_told(name, finds, labels, cells) for name, finds in by_method.items() if len(finds) > 1)
     return [text for text in told if text]
 
 
-def _told(name: str, finds: Sequence[Find]) -> str:
-    spans = {span(find.standing.ranges, "all") for find in finds}
-    rows = {find: _rows(name, find) for find in finds}
-    shared = sorted(set.intersection(*({at for at in own if at != "all"} for own in rows.values())))
-    if len(spans) == 1 and all("all" in own for own in rows.values()):
-        at, where = "all", f"over {spans.pop()}"
-    elif shared:
-        at = shared[len(shared) // 2]
-        where = f"at {percent_labels(shared)[at]} %"
-    else:
+def _told(name: str, finds: Sequence[Find], labels: Mapping[float, str], cells: pd.DataFrame) -> str:
+    """Return the means over the sparsities at which every find has a result of every seed."""
+    shared = sorted(set.intersection(*(_whole(name, find) for find in finds)))
+    if not shared:
         return ""
-    ordered = sorted(finds, key=lambda find: -rows[find][at]["mean"])
-    reached = [f"{plain(find.label or AS_EVAL)} {_reached(rows[find][at])}" for find in ordered]
-    return f"{plain(name)}, {where}: masks found under {', under '.join(reached)}."
+    over = _over(name, finds, shared, cells)
+    ordered = summarize(over, at=AT_RANGE).sort_values("mean", ascending=False, kind="stable")
+    rows: Sequence[Mapping[Any, Any]] = ordered.to_dict("records")
+    reached = [f"{plain(row['method'])} {_reached(row)}" for row in rows]
+    where = f"at {labels[shared[0]]} %"
+    if len(shared) > 1:
+        where = f"mean over {len(shared)} sparsities, {labels[shared[0]]}–{labels[shared[-1]]} %"
+    said = f"{plain(name)}, {where}: masks found under {', under '.join(reached)}."
+    best, *others = [row["method"] for row in rows]
+    pairs = against(compare(over, at=AT_RANGE), best)
+    better = set(pairs.loc[pairs["p_holm"] < ALPHA, "of_method"])
+    alike = [plain(other) for other in others if other not in better]
+    if alike:
+        said += f" By seed, {plain(best)} cannot be told apart from {' and '.join(alike)}."
+    return said
 
 
-def _rows(name: str, find: Find) -> dict[Any, Mapping[Any, Any]]:
-    """Return a method's rows of which every seed finished, by sparsity, and that over "all" of them."""
+def _over(name: str, finds: Sequence[Find], shared: Sequence[float], cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a method's mean over sparsities, a row a find and seed, as `over_ranges` does: a find is what
+    is compared, and stands where methods do."""
+    mine = distinct(cells[cells["sparsity"].isin(shared)])
+    names = [variant_name(*each) for each in mine[list(VARIANT)].itertuples(index=False, name=None)]
+    mine = mine[pd.Series(names, index=mine.index, dtype=object) == name]
+    rows = []
+    for find in finds:
+        own = mine[(mine[list(SETTING)] == pd.Series(find.labels)).all(axis=1)]
+        for seed, accuracy in own.groupby("seed")["accuracy"].mean().items():
+            rows.append({"method": find.label or AS_EVAL, "seed": seed, "accuracy": accuracy})
+    labels = {**finds[0].labels, "find": "", "ablations": "", "range": "all", "status": "finished"}
+    over = pd.DataFrame(rows).assign(**labels, classes=float("nan"))
+    return over.assign(counted=over["accuracy"], also=pd.Series([()] * len(over), dtype=object))
+
+
+def _whole(name: str, find: Find) -> set[float]:
+    """Return the sparsities at which every seed of a method finished."""
     rows: Sequence[Mapping[Any, Any]] = find.standing.rows.to_dict("records")
     mine = [row for row in rows if variant_name(row["method"], row["ablations"]) == name]
-    whole = [row for row in mine if row["n"] == row["planned"] and row["range"] in ("", "all")]
-    return {row["range"] or row["sparsity"]: row for row in whole}
+    return {row["sparsity"] for row in mine if row["at"] == "sparsity" and row["n"] == row["planned"]}
 
 
 def _reached(row: Mapping[Any, Any]) -> str:

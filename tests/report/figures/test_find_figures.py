@@ -405,3 +405,14 @@ def test_the_figure_of_mediation_says_who_a_and_b_are(made: Mapping[str, Figure]
     svg = picture(apart.spec(), "svg").decode()
     for sides in ("A: aa, B: bb", "A: bb, B: aa"):
         assert svg.count(f">{sides}<") == 2
+
+
+def test_panels_of_finds_stand_in_the_suites_order() -> None:
+    """Also those of a method that has lower sparsities than the ones before, or one recipe of evaluation."""
+    found = [row for row in rows() if row["method"] == "none" or row["density"] != DENSITIES[0]]
+    for find in FINDS:
+        for density in DENSITIES[:2]:
+            found += [cell("a-last", EVALS[1], find, density, seed, 70.0 + seed) for seed in SEEDS]
+    suite = {"name": "finds", "margins": {"fashion": 0.5}, "classes": {"fashion": 10}}
+    drawn = made_from(Results(suite, table(found)))["find-accuracy"].tables["find-accuracy"]
+    assert list(dict.fromkeys(drawn["panel"])) == ["chain, slow", "chain, fast", "a-last, fast"]

@@ -45,6 +45,17 @@ def test_forty_methods_of_somebody_have_forty_looks() -> None:
     assert len({(style.colour, style.mark) for style in found.values()}) == 40
 
 
+@pytest.mark.parametrize("first", range(0, 90, 9))
+def test_methods_of_somebody_share_no_colour_while_there_are_others(first: int) -> None:
+    """Grey is that of random and no pruning; the built-in ones that are there keep theirs."""
+    found = styles([f"mine-{i}" for i in range(first, first + len(COLOURS) - 1)])
+    assert len({style.colour for style in found.values()}) == len(COLOURS) - 1
+    beside = styles(
+        ["none", "random", "snip", *(f"mine-{i}" for i in range(first, first + len(COLOURS) - 2))]
+    )
+    assert len({style.colour for style in beside.values()}) == len(COLOURS)
+
+
 def test_main_methods_differ_in_mark_and_in_colour() -> None:
     """Who cannot tell two of the colours apart can tell the marks."""
     main = ["random", "magnitude", "snip", "grasp", "synflow", "magnitude-after-training"]
@@ -55,7 +66,7 @@ def test_main_methods_differ_in_mark_and_in_colour() -> None:
 
 
 def test_a_method_looks_the_same_beside_others() -> None:
-    """Whoever is there beside: the built-in ones always, another's where its pair is free."""
+    """Whoever is there beside: the built-in ones always, another's where its colour is free."""
     alone = styles(["snip", "mine"])
     beside = styles(["synflow", "mine", "snip", "snip + shuffle", "random"])
     assert {name: beside[name] for name in alone} == alone
