@@ -95,11 +95,11 @@ def test_finds_that_come_in_pairs_with_recipes_are_one_in_each_setting(
     [
         (
             '"hto"',
-            "found 'hto', which is no find of 'after'; did you mean 'hot'? allowed: hot, lr=0.3, lr=0.7,warmup=2",
+            "found 'hto', which is no find of 'after'; did you mean 'hot'? allowed: 'hot', 'lr=0.3', 'lr=0.7,warmup=2'",
         ),
         (
             "{lr = 0.31}",
-            "found 'lr=0.31', which is no find of 'after'; did you mean 'lr=0.3'? allowed: hot, ",
+            "found 'lr=0.31', which is no find of 'after'; did you mean 'lr=0.3'? allowed: 'hot', ",
         ),
         (
             "{lr = 0.5, warmup = 1.0}",

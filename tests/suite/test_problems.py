@@ -16,6 +16,8 @@ RECIPE = (
     "augment, batch, batch_norm, betas, decay, devices, drop_factor, drops, epochs, eps, evaluate, init, label_smoothing, "
     "last_batch, lr, micro_batch, momentum, nesterov, optimizer, precision, recompute, rewind, warmup, weight_decay"
 )
+OF_FIND = RECIPE.replace("evaluate, ", "").replace("recompute, ", "")
+"""What a find may change."""
 KEYS = (
     "ablations, architecture, dataset, dense, densities, exclude, find, for, measures, methods, name, only, overrides, "
     "recipe, score_at, seeds, sparsities, split"
@@ -104,7 +106,7 @@ METHOD_CASES = {
     f"a method; did you mean 'keep'? allowed: {FORM}",
     '[{method = "snip", as = "x", kep = "low"}]': f"[0].kep: is no key of a method; did you mean 'keep'? allowed: {FORM}",
     '[{method = "snip", as = "x", find = {lrr = 1}}]': "[0].find.lrr: is no part of a recipe; did you mean 'lr'? "
-    f"allowed: {RECIPE}",
+    f"allowed: {OF_FIND}",
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
     "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
@@ -198,7 +200,7 @@ CASES: list[tuple[str, str, str]] = [
      "allowed: 'init', 'end', {step = k}, {epoch = k} or {share = x}"),
     ("recipe", '["short", {name = "short", lr = 0.1}]', ".recipe[1]: 'short[lr=0.1]' is matrix[0].recipe[0] "
      "'short' again"),
-    ("find", "[{lr = 0.05}, {lrr = 3}]", f".find[1].lrr: is no part of a recipe; did you mean 'lr'? allowed: {RECIPE}"),
+    ("find", "[{lr = 0.05}, {lrr = 3}]", f".find[1].lrr: is no part of a recipe; did you mean 'lr'? allowed: {OF_FIND}"),
     ("find", "{lr = 3}", ".find: found {lr = 3}; allowed: a list; write [{lr = 3}]"),
     ("find", "[]", f".find: {EMPTY}"),
     ("find", "[{}, {lr = 0.1}]", ": find[1] 'lr=0.1' is the same cell as find[0] '{}'; leave one out, or exclude it"),
