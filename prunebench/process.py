@@ -16,6 +16,7 @@ __all__ = [
     "gpus_of_slot",
     "has_slot",
     "how_ended",
+    "is_here",
     "prepare_process",
     "set_workspaces",
     "shared_by",
@@ -90,3 +91,11 @@ def shared_by() -> int:
     """Return how many workers have the GPUs of this one, itself counted."""
     said = os.environ.get(SHARED_BY, "")
     return max(1, int(said)) if said.isdecimal() else 1
+
+
+def is_here(entry: str) -> bool:
+    """True if an entry of sys.path is the working directory."""
+    try:
+        return entry == "" or entry == os.getcwd()
+    except OSError:  # the working directory is gone
+        return entry == ""

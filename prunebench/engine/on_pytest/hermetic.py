@@ -20,11 +20,12 @@ import pytest
 
 from prunebench.engine.on_pytest.run_plugin import RunPlugin
 from prunebench.engine.session import Session
+from prunebench.process import is_here
 
 if TYPE_CHECKING:
     from prunebench.engine.on_pytest.preforked import Preforked
 
-__all__ = ["is_here", "run_pytest"]
+__all__ = ["run_pytest"]
 
 _WITHOUT = ("cacheprovider", "warnings", "threadexception", "unraisableexception")
 """Plugins of pytest's own that are left out."""
@@ -103,11 +104,3 @@ def _installed_paths() -> list[str]:
         return [str(entry) for entry in json.loads(told)]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
-
-
-def is_here(entry: str) -> bool:
-    """True if an entry of sys.path is the working directory."""
-    try:
-        return entry == "" or entry == os.getcwd()
-    except OSError:  # the working directory is gone
-        return entry == ""

@@ -28,8 +28,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, NoReturn, Self
 
 from prunebench import kin
-from prunebench.engine.on_pytest.hermetic import is_here
 from prunebench.engine.on_pytest.private import WORKERS_MODULES, WORKERS_PROGRAM, starting_workers
+from prunebench.process import is_here
 from prunebench.stopping import SIGNALS
 
 __all__ = ["Forked", "Preforked", "prefork"]
