@@ -17,7 +17,6 @@ RECIPE = (
     "last_batch, lr, micro_batch, momentum, nesterov, optimizer, precision, recompute, rewind, warmup, weight_decay"
 )
 OF_FIND = RECIPE.replace("evaluate, ", "").replace("recompute, ", "")
-"""What a find may change."""
 KEYS = (
     "ablations, architecture, dataset, dense, densities, exclude, find, for, measures, methods, name, only, overrides, "
     "recipe, score_at, seeds, sparsities, split"
@@ -105,8 +104,7 @@ METHOD_CASES = {
     '[{method = "snip", as = "x", allocation = {like = {kep = "low"}}}]': "[0].allocation.like.kep: is no key of "
     f"a method; did you mean 'keep'? allowed: {FORM}",
     '[{method = "snip", as = "x", kep = "low"}]': f"[0].kep: is no key of a method; did you mean 'keep'? allowed: {FORM}",
-    '[{method = "snip", as = "x", find = {lrr = 1}}]': "[0].find.lrr: is no part of a recipe; did you mean 'lr'? "
-    f"allowed: {OF_FIND}",
+    '[{method = "snip", as = "x", find = {lrr = 1}}]': f"[0].find.lrr: is no part of a recipe; did you mean 'lr'? allowed: {OF_FIND}",
     '[{method = "snip", as = "x", find = {lr = -1}}]': "[0].find.lr: found -1; allowed: a number above 0",
     '[{method = "snip", as = "x", prunable = "filters"}]': "[0].prunable: found 'filters'; "
     "allowed: 'weights', 'convolutions' or {of = …, except = [names]} (filters: unit = 'filter')",
