@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
-__all__ = ["DENSITY", "KERNELS", "SPARSE", "WEIGHTS", "Kernels", "kernels_in", "sparse_enough"]
+__all__ = ["DENSITY", "KERNELS", "SPARSE", "WEIGHTS", "Kernels", "is_quicker", "kernels_in", "sparse_enough"]
 
 Kernels = Literal["dense", "sparse"]
 """dense: torch's products of matrices, whatever the mask. sparse: masked linear layers compute with kept
 weights alone where that is quicker (`prunebench.training.kernels.sparse`): another numerics class."""
 
 KERNELS: tuple[Kernels, ...] = get_args(Kernels)
-
 
 DENSITY = 0.2
 """Up to this density of a layer its sparse kernels are quicker. Measured on a thread of an AMD EPYC: a whole
@@ -26,11 +25,14 @@ SPARSE = "kernels: sparse, in masked linear layers of few weights; their cells a
 """What is said where they are asked for."""
 
 
+def is_quicker(kept: int, prunable: int) -> bool:
+    """True if sparse kernels are quicker for a linear layer of which so many weights are kept."""
+    return prunable >= WEIGHTS and kept <= DENSITY * prunable
+
+
 def sparse_enough(layers: Iterable[Mapping[str, Any]]) -> bool:
     """True if a mask has a layer (its counts, as in records) for which sparse kernels may be quicker."""
-    return any(
-        layer["prunable"] >= WEIGHTS and layer["kept"] <= DENSITY * layer["prunable"] for layer in layers
-    )
+    return any(is_quicker(layer["kept"], layer["prunable"]) for layer in layers)
 
 
 def kernels_in(numerics: str) -> Kernels:

@@ -148,16 +148,11 @@ def sparse_layers(
         if type(layer) is nn.Linear and own == "weight" and name not in dense and not _seen(layer):
             weight = layer.weight
             plain = weight.dtype == torch.float32 and weight.requires_grad and weight.is_contiguous()
-            if plain and owners[id(weight)] == 1 and _is_quicker(stays):
+            if plain and owners[id(weight)] == 1 and kernels.is_quicker(int(stays.sum()), stays.numel()):
                 chosen[name] = SparseLinear(layer, stays.to(device))
     for sparse in chosen.values():
         sparse.use()
     return chosen
-
-
-def _is_quicker(stays: torch.Tensor) -> bool:
-    kept = int(stays.count_nonzero())
-    return stays.numel() >= kernels.WEIGHTS and kept <= kernels.DENSITY * stays.numel()
 
 
 def _seen(layer: nn.Module) -> bool:
