@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+from little_study import SLOW, SUITE
 
 from prunebench.analysis import measures
 from prunebench.report.leaderboard import leaderboard
 from prunebench.report.results import Results
 
 Cells = Callable[..., pd.DataFrame]
-SUITE = {"name": "finds", "version": "1", "margins": {"mnist": 0.2}}
-SLOW: dict[str, Any] = {"chain": {0.5: [97.0, 97.2], 0.8: [96.0, 96.2]}, "local": {0.5: [95.0, 95.2]}}
 HOT: dict[str, Any] = {"chain": {0.5: [96.0, 96.4], 0.8: [93.0, "diverged"]}, "local": {0.5: [95.5, 95.7]}}
 PLAIN: dict[str, Any] = {
     "none": {0.0: [98.0, 98.2]},

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from little_study import HOT, PLAIN, SLOW, SUITE
 
 from prunebench.errors import UsageError
 from prunebench.report.figures import curve
@@ -15,10 +16,6 @@ from prunebench.report.figures.text import table
 from prunebench.report.results import Results
 
 Cells = Callable[..., pd.DataFrame]
-SUITE = {"name": "finds", "version": "1", "margins": {"mnist": 0.2}}
-SLOW: dict[str, Any] = {"chain": {0.5: [97.0, 97.2], 0.8: [96.0, 96.2]}, "local": {0.5: [95.0, 95.2]}}
-HOT: dict[str, Any] = {"chain": {0.5: [96.0, 96.4], 0.8: [93.0, 93.2]}, "local": {0.5: [95.5, 95.7]}}
-PLAIN: dict[str, Any] = {"none": {0.0: [98.0, 98.2]}, "random": {0.5: [90.0, 90.2], 0.8: [80.0, 81.0]}}
 
 
 @pytest.fixture
